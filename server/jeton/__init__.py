@@ -1,0 +1,1 @@
+"""Jeton: a standards-leaning OAuth 2 authorization server."""

@@ -1,0 +1,110 @@
+"""The one place where everything is put together, from the settings."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from starlette.applications import Starlette
+
+from jeton.config import ConfigError, Settings, load_settings
+from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
+from jeton.crypto.passwords import HashingGate, Passwords
+from jeton.crypto.refresh_token import RefreshTokens
+from jeton.endpoints.upkeep import Upkeep
+from jeton.grants.services import Services
+from jeton.http.app import create_app
+from jeton.keys.keyring import Keyring
+from jeton.keys.rotation import ensure_signing_keys
+from jeton.oauth.key_life import KeyTimes
+from jeton.oauth.model import Lifetimes
+from jeton.storage.clock import Clock
+from jeton.storage.database import Database
+from jeton.storage.ledger import Ledger
+from jeton.storage.migrate import bring_up_to_date
+from jeton.storage.records import Records
+from jeton.storage.signing_keys import has_signing_keys
+
+LONGEST_ACCESS_SECONDS: Final = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server process's parts."""
+
+    services: Services
+    upkeep: Upkeep
+    app: Starlette
+
+
+def open_database(settings: Settings, *, serving: bool = False) -> Database:
+    """The database, its schema up to date: SQLite migrates itself, PostgreSQL must have been migrated."""
+    database = Database(settings.database.url, serving=serving)
+    bring_up_to_date(database)
+    return database
+
+
+def open_master_keys(settings: Settings, database: Database) -> MasterKeys:
+    """From the setting; else, on SQLite, from the file beside the database, made when nothing depends on it yet."""
+    if settings.secrets.master_key:
+        return parse_master_keys(settings.secrets.master_key)
+    if database.file is None:
+        raise ConfigError(
+            "secrets.master_key is required for PostgreSQL: set JETON_SECRETS__MASTER_KEY or "
+            "JETON_SECRETS__MASTER_KEY_FILE to 32 random bytes in base64url, the same for every server"
+        )
+    with database.read() as connection:
+        in_use = has_signing_keys(connection)
+    return read_or_create_master_key(master_key_file(database.file), may_create=not in_use)
+
+
+def master_key_file(database_file: Path) -> Path:
+    return database_file.with_name(database_file.name + ".master-key")
+
+
+def key_times(settings: Settings) -> KeyTimes:
+    keys = settings.keys
+    return KeyTimes(keys.publish_ahead_seconds, keys.jwks_max_age_seconds, LONGEST_ACCESS_SECONDS)
+
+
+def assemble(settings: Settings, clock: Clock | None = None) -> Server:
+    """A server over the configured database, its keys open and its first look taken.
+
+    Raises ConfigError, DatabaseUrlError, SchemaError, MasterKeyError or StorageUnavailableError: it does not start then.
+    """
+    database = open_database(settings, serving=True)
+    clock = clock or Clock()
+    master_keys = open_master_keys(settings, database)
+    with database.write() as connection:
+        clock.follow(connection)
+        ensure_signing_keys(connection, master_keys, settings.keys.rsa_bits, clock.now())
+    keyring = Keyring(master_keys, key_times(settings))
+    upkeep = Upkeep(database, clock, keyring)
+    upkeep.look()
+    tokens, passwords = settings.tokens, settings.passwords
+    services = Services(
+        issuer=settings.server.issuer,
+        default_audience=tokens.default_audience,
+        lifetimes=Lifetimes(
+            tokens.access_seconds,
+            tokens.refresh_idle_seconds,
+            tokens.refresh_absolute_seconds,
+            tokens.retry_grace_seconds,
+        ),
+        password_grant=settings.grants.password,
+        master_key_id=master_keys.newest,
+        clock=clock,
+        ledger=Ledger(database, clock),
+        records=Records(database),
+        keyring=keyring,
+        refresh_tokens=RefreshTokens(master_keys),
+        passwords=Passwords(passwords.memory_kib, passwords.iterations, passwords.lanes),
+        hashing=HashingGate(os.cpu_count() or 1),
+        database=database,
+    )
+    return Server(services, upkeep, create_app(services, upkeep))
+
+
+def create() -> Starlette:
+    """The application for a server process, from its environment."""
+    return assemble(load_settings()).app

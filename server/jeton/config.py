@@ -1,0 +1,194 @@
+"""Settings: a TOML file, overridden by JETON_<SECTION>__<KEY>. Whatever is not known here is an error."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+PREFIX: Final = "JETON_"
+FILE_VARIABLE: Final = "JETON_CONFIG"
+DEFAULT_FILE: Final = Path("config/jeton.toml")
+
+Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
+PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
+
+
+class ConfigError(Exception):
+    """A setting is unknown, malformed or missing. The text names it and says what is wanted."""
+
+
+class Secret(str):
+    """Text that never shows itself by accident."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'" if self else "''"
+
+
+class _Section(Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Server(_Section):
+    issuer: str = ""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8000
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    trusted_proxies: tuple[str, ...] = ()
+
+
+class Database(_Section):
+    url: Secret = Secret("sqlite:///var/jeton.db")
+
+
+class Secrets(_Section):
+    master_key: Secret = Secret("")
+
+
+class Tokens(_Section):
+    access_seconds: Annotated[int, Meta(ge=1, le=86400)] = 600
+    refresh_idle_seconds: PositiveSeconds = 1209600
+    refresh_absolute_seconds: PositiveSeconds = 7776000
+    default_audience: str = ""
+    retry_grace_seconds: Annotated[int, Meta(ge=0, le=300)] = 0
+
+
+class Keys(_Section):
+    algorithm: Literal["RS256"] = "RS256"
+    rsa_bits: Literal[2048, 3072, 4096] = 2048
+    rotate_seconds: PositiveSeconds = 90 * 86400
+    publish_ahead_seconds: Seconds = 86400
+    jwks_max_age_seconds: Seconds = 300
+
+
+class Passwords(_Section):
+    min_length: Annotated[int, Meta(ge=1, le=1024)] = 15
+    memory_kib: Annotated[int, Meta(ge=8, le=1048576)] = 47104
+    iterations: Annotated[int, Meta(ge=1, le=16)] = 1
+    lanes: Annotated[int, Meta(ge=1, le=16)] = 1
+
+
+class Grants(_Section):
+    password: bool = True
+
+
+class Settings(_Section):
+    server: Server = Server()
+    database: Database = Database()
+    secrets: Secrets = Secrets()
+    tokens: Tokens = Tokens()
+    keys: Keys = Keys()
+    passwords: Passwords = Passwords()
+    grants: Grants = Grants()
+
+
+def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The effective settings, validated as a whole; ConfigError says which one is wrong and why."""
+    environment = os.environ if environment is None else environment
+    values = _from_file(_chosen_file(file, environment))
+    for section, overrides in _from_environment(environment).items():
+        values.setdefault(section, {}).update(overrides)
+    try:
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_to_secret)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the configuration is not valid: {error}") from None
+    return _completed(settings)
+
+
+def _chosen_file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
+    if file is None and FILE_VARIABLE in environment:
+        file = Path(environment[FILE_VARIABLE])
+    if file is not None and not file.is_file():
+        raise ConfigError(f"there is no configuration file {file}")
+    return file or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What JETON_<SECTION>__<KEY> and JETON_<SECTION>__<KEY>_FILE say, as {section: {key: value}}."""
+    sections = {field.name: {key.name for key in msgspec.structs.fields(field.type)} for field in _fields(Settings)}
+    found: dict[str, dict[str, Any]] = {}
+    for name in sorted(environment):
+        if not name.startswith(PREFIX) or name == FILE_VARIABLE:
+            continue
+        section, _, key = name.removeprefix(PREFIX).lower().partition("__")
+        value = environment[name]
+        if key.endswith("_file") and key.removesuffix("_file") in sections.get(section, ()):
+            key, value = key.removesuffix("_file"), _content_of(name, value)
+        if key not in sections.get(section, ()):
+            raise ConfigError(f"{name} is not a setting: see `jeton config check --help` for those there are")
+        if key in found.setdefault(section, {}):
+            raise ConfigError(f"{name.removesuffix('_FILE')} is set twice: directly and by _FILE")
+        found[section][key] = _words(value) if (section, key) == ("server", "trusted_proxies") else value
+    return found
+
+
+def _fields(struct: type[Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(struct)
+
+
+def _content_of(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name} names a file that cannot be read: {error}") from None
+
+
+def _words(value: str) -> list[str]:
+    return value.replace(",", " ").split()
+
+
+def _to_secret(kind: type, value: object) -> object:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise TypeError(f"expected a string, not {type(value).__name__}")
+
+
+def _completed(settings: Settings) -> Settings:
+    """With the defaults that depend on other settings, and the checks that no single field can make."""
+    server, tokens = settings.server, settings.tokens
+    issuer = server.issuer or f"http://127.0.0.1:{server.port}"
+    _check_issuer(issuer)
+    if tokens.refresh_idle_seconds > tokens.refresh_absolute_seconds:
+        raise ConfigError("tokens.refresh_idle_seconds must not exceed tokens.refresh_absolute_seconds")
+    if "*" in server.trusted_proxies:
+        raise ConfigError("server.trusted_proxies must name addresses or networks: anybody could claim any address")
+    return msgspec.structs.replace(
+        settings,
+        server=msgspec.structs.replace(server, issuer=issuer),
+        tokens=msgspec.structs.replace(tokens, default_audience=tokens.default_audience or issuer),
+    )
+
+
+def _check_issuer(issuer: str) -> None:
+    """RFC 8414 section 2: https, no query, no fragment. Plain http only where nobody else can listen."""
+    parts = urlsplit(issuer)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"server.issuer must be an https URL, not {issuer!r}")
+    if parts.query or parts.fragment or "?" in issuer or "#" in issuer or parts.username is not None:
+        raise ConfigError("server.issuer must have no query, fragment or user name (RFC 8414 section 2)")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ConfigError("server.issuer must be https, except on loopback: passwords and tokens travel to it")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach that host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

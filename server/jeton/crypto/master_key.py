@@ -1,0 +1,90 @@
+"""Master keys: 32 random bytes each, from which everything else is derived (HMAC-SHA256, RFC 2104).
+
+Several may be readable at once, newest first: the newest protects what is written, all may read.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+_LENGTH: Final = 32
+
+
+class MasterKeyError(Exception):
+    """A master key is missing, malformed or not the one that protects this database. The text says what to do."""
+
+
+class MasterKeys:
+    """The readable master keys by id; `newest` is the id that writes."""
+
+    def __init__(self, keys: Iterable[bytes]) -> None:
+        self._keys = {hashlib.sha256(b"jeton master key id\0" + key).hexdigest()[:8]: key for key in keys}
+        if not self._keys:
+            raise MasterKeyError("no master key is configured: set secrets.master_key")
+        self.newest = next(iter(self._keys))
+
+    def __contains__(self, master_key_id: object) -> bool:
+        return master_key_id in self._keys
+
+    def __repr__(self) -> str:
+        return f"MasterKeys({', '.join(self._keys)})"
+
+    def derive(self, master_key_id: str, purpose: bytes) -> bytes:
+        """32 bytes for one purpose; MasterKeyError where that master key is not configured."""
+        try:
+            return hmac.digest(self._keys[master_key_id], b"jeton\0" + purpose, "sha256")
+        except KeyError:
+            raise MasterKeyError(
+                f"master key {master_key_id} is needed but not configured: add it to secrets.master_key "
+                "(newest first, separated by commas)"
+            ) from None
+
+
+def generate_master_key() -> str:
+    """A new one, as the setting wants it: 32 random bytes in base64url."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(_LENGTH)).rstrip(b"=").decode()
+
+
+def parse_master_keys(text: str) -> MasterKeys:
+    """The setting `secrets.master_key`: one or several keys in base64url, separated by commas or white space."""
+    keys = []
+    for word in text.replace(",", " ").split():
+        try:
+            key = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if len(key) != _LENGTH:
+            raise MasterKeyError(f"secrets.master_key must be {_LENGTH} random bytes in base64url (43 characters)")
+        keys.append(key)
+    return MasterKeys(keys)
+
+
+def read_or_create_master_key(path: Path, *, may_create: bool) -> MasterKeys:
+    """The key in this file. A new one is generated only where nothing can depend on an old one (`may_create`)."""
+    if not path.exists():
+        if not may_create:
+            raise MasterKeyError(f"{path} is gone, and the database was written under it: restore the file")
+        _create(path)
+    return parse_master_keys(path.read_text(encoding="ascii"))
+
+
+def _create(path: Path) -> None:
+    """Whole or not at all, and never over another: two servers may start at the same moment."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".master-key-")
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(generate_master_key() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+    finally:
+        os.unlink(temporary)

@@ -1,0 +1,102 @@
+"""Passwords: Argon2id (RFC 9106) by argon2-cffi, in a bounded pool of threads.
+
+Normalised to NFC (NIST SP 800-63B-4 section 3.1.1.2), never truncated, trimmed or folded.
+"""
+
+import asyncio
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from jeton.crypto.credentials import generate_password
+
+MOST_CODE_POINTS: Final = 1024
+_WAITING_PER_THREAD: Final = 4
+_MOST_MEMORY_KIB: Final = 1024 * 1024
+_MOST_ITERATIONS: Final = 16
+
+T = TypeVar("T")
+
+
+class HashingBusyError(Exception):
+    """As many passwords are being checked, and waiting, as the server has room for: try again in a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The outcome of one check. `rehashed` is the hash to store instead, where the parameters have grown since."""
+
+    ok: bool
+    rehashed: str | None = None
+
+
+class Passwords:
+    """Hashes and checks passwords with these Argon2id parameters."""
+
+    def __init__(self, memory_kib: int, iterations: int, lanes: int) -> None:
+        self._hasher = PasswordHasher(time_cost=iterations, memory_cost=memory_kib, parallelism=lanes)
+        self._nobody = self._hasher.hash(generate_password())
+
+    def hash(self, password: str) -> str:
+        """A new hash in the PHC string format, with a salt of 128 random bits."""
+        return self._hasher.hash(unicodedata.normalize("NFC", password))
+
+    def verify(self, password_hash: str | None, password: str) -> Verified:
+        """Whether the password is right. Without a hash (no such user) it works as long, and says no."""
+        if len(password) > MOST_CODE_POINTS:
+            return Verified(ok=False)
+        usable = password_hash is not None and _is_affordable(password_hash)
+        normalised = unicodedata.normalize("NFC", password)
+        try:
+            self._hasher.verify(password_hash if usable and password_hash else self._nobody, normalised)
+        except (VerificationError, InvalidHashError):
+            return Verified(ok=False)
+        if not usable or password_hash is None:
+            return Verified(ok=False)
+        stale = self._hasher.check_needs_rehash(password_hash)
+        return Verified(ok=True, rehashed=self._hasher.hash(normalised) if stale else None)
+
+
+def _is_affordable(password_hash: str) -> bool:
+    """Refuses a stored hash whose parameters would eat the machine."""
+    try:
+        parameters = extract_parameters(password_hash)
+    except InvalidHashError:
+        return False
+    return parameters.memory_cost <= _MOST_MEMORY_KIB and parameters.time_cost <= _MOST_ITERATIONS
+
+
+class HashingGate:
+    """Lets so many checks run at once and so many wait; refuses more.
+
+    A place belongs to the thread that hashes, not to the request: a caller who went away does not free it.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hashing")
+        self._room = threads * (1 + _WAITING_PER_THREAD)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """The outcome of `work`, run in a thread; HashingBusyError where no place is left."""
+        if self._room == 0:
+            raise HashingBusyError
+        self._room -= 1
+        loop = asyncio.get_running_loop()
+        future = self._threads.submit(work)
+        future.add_done_callback(lambda _: self._leave(loop))
+        # Shielded: a cancelled wait must not cancel the thread's work out of the count.
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_soon_threadsafe(self._free)
+
+    def _free(self) -> None:
+        self._room += 1
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,88 @@
+"""Refresh tokens: derived from the family, never stored (ADR 0002).
+
+    jrt_  base64url( version 1 | master key id 4 | sid 16 | generation 4 | tag 32 )
+
+The tag is HMAC-SHA256 over all that precedes it, under a key derived from the master key and the family's secret: a
+copy of the database opens nothing, nor does the master key alone, and every generation ever issued can be told from a
+forgery. 57 bytes are 76 characters with no bit to spare, so that each token has one spelling.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+from typing import Final
+
+from jeton.crypto.master_key import MasterKeys
+
+PREFIX: Final = "jrt_"
+_VERSION: Final = b"\x01"
+_SHAPE: Final = re.compile(r"jrt_[A-Za-z0-9_-]{76}")
+_PURPOSE: Final = b"refresh token v1\0"
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedRefreshToken:
+    """A well-formed token, of which nothing is believed until `is_genuine` says so."""
+
+    sid: str
+    generation: int
+    master_key_id: str
+    signed: bytes = field(repr=False)
+    tag: bytes = field(repr=False)
+
+
+def generate_sid() -> str:
+    """A session's public identifier: 128 random bits, base64url."""
+    return secrets.token_urlsafe(16)
+
+
+def generate_family_secret() -> bytes:
+    return secrets.token_bytes(32)
+
+
+def parse_refresh_token(text: str) -> PresentedRefreshToken | None:
+    """The parts of a well-formed refresh token; None for anything else."""
+    if not _SHAPE.fullmatch(text):
+        return None
+    raw = base64.urlsafe_b64decode(text[len(PREFIX) :])
+    if raw[:1] != _VERSION:
+        return None
+    sid = base64.urlsafe_b64encode(raw[5:21]).rstrip(b"=").decode()
+    return PresentedRefreshToken(sid, int.from_bytes(raw[21:25]), raw[1:5].hex(), raw[:25], raw[25:])
+
+
+class RefreshTokens:
+    """Derives and checks refresh tokens under the master keys."""
+
+    def __init__(self, master_keys: MasterKeys) -> None:
+        self._master_keys = master_keys
+
+    def derive(self, sid: str, generation: int, master_key_id: str, secret: bytes) -> str:
+        """The token of one generation: the same one, however often it is derived."""
+        signed = _VERSION + bytes.fromhex(master_key_id) + base64.urlsafe_b64decode(sid + "==") + generation.to_bytes(4)
+        tag = hmac.digest(self._family_key(master_key_id, secret), signed, "sha256")
+        return PREFIX + base64.urlsafe_b64encode(signed + tag).decode()
+
+    def is_genuine(self, presented: PresentedRefreshToken, master_key_id: str, secret: bytes) -> bool:
+        """Whether the tag is the one this family's token of that generation has."""
+        if presented.master_key_id != master_key_id or master_key_id not in self._master_keys:
+            return False
+        tag = hmac.digest(self._family_key(master_key_id, secret), presented.signed, "sha256")
+        return hmac.compare_digest(tag, presented.tag)
+
+    def derive_jti(self, generation: int, rotated_at: int, master_key_id: str, secret: bytes) -> str:
+        """The `jti` of the access token that goes with a generation: a repeated answer repeats it too."""
+        message = b"jti\0%d\0%d" % (generation, rotated_at)
+        tag = hmac.digest(self._family_key(master_key_id, secret), message, "sha256")
+        return base64.urlsafe_b64encode(tag[:16]).rstrip(b"=").decode()
+
+    def idempotency_digest(self, key: str) -> bytes:
+        """What is kept of an Idempotency-Key. It is compared with digests only, and opens nothing by itself."""
+        return hashlib.sha256(b"idempotency\0" + key.encode()).digest()
+
+    def _family_key(self, master_key_id: str, secret: bytes) -> bytes:
+        return hmac.digest(self._master_keys.derive(master_key_id, _PURPOSE), secret, "sha256")

@@ -1,0 +1,76 @@
+"""Who asks (RFC 6749 section 2.3): client_secret_basic, client_secret_post, or a public client's bare client_id."""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote_plus
+
+from jeton.crypto.credentials import matches
+from jeton.endpoints.exchange import FormRequest
+from jeton.grants.services import Services
+from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.model import Client
+
+BASIC: Final = "client_secret_basic"
+POST: Final = "client_secret_post"
+NONE: Final = "none"
+
+_MOST_CHARACTERS: Final = 1024
+_CLIENT_ID: Final = re.compile(r"[\x21-\x7E]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    method: str
+    client_id: str
+    secret: str = field(default="", repr=False)
+
+
+async def authenticate_client(request: FormRequest, services: Services) -> Client:
+    """The client that proved itself; OAuthError invalid_client for every way of not doing so, all alike."""
+    presented = _presented_credentials(request)
+    client = await services.records.client(presented.client_id) if _CLIENT_ID.fullmatch(presented.client_id) else None
+    digests = client.secret_digests(services.clock.now()) if client else ()
+    secret_is_right = matches(presented.secret, digests)
+    if client is None or client.disabled:
+        raise OAuthError(ErrorCode.INVALID_CLIENT, "client_unknown_or_disabled")
+    if presented.method not in ({NONE} if client.public else client.auth_methods):
+        raise OAuthError(ErrorCode.INVALID_CLIENT, "client_auth_method_not_allowed")
+    if not client.public and not secret_is_right:
+        raise OAuthError(ErrorCode.INVALID_CLIENT, "client_secret_wrong")
+    return client
+
+
+def _presented_credentials(request: FormRequest) -> _Credentials:
+    """The one method that the request uses; invalid_request where it uses two (section 2.3)."""
+    parameters = request.parameters
+    if request.authorization is None:
+        if "client_id" not in parameters:
+            raise OAuthError(ErrorCode.INVALID_CLIENT, "client_not_named")
+        if "client_secret" in parameters:
+            return _Credentials(POST, parameters["client_id"], parameters["client_secret"])
+        return _Credentials(NONE, parameters["client_id"])
+    if "client_secret" in parameters:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "The request uses two client authentication methods: use one.")
+    credentials = _basic_credentials(request.authorization)
+    if parameters.get("client_id", credentials.client_id) != credentials.client_id:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "The parameter client_id differs from the Authorization header.")
+    return credentials
+
+
+def _basic_credentials(authorization: str) -> _Credentials:
+    """Id and secret, each form-encoded before they were joined by a colon (section 2.3.1, appendix B)."""
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        if scheme.lower() != "basic" or len(encoded) > _MOST_CHARACTERS:
+            raise ValueError
+        client_id, colon, secret = base64.b64decode(encoded.strip(" "), validate=True).decode("utf-8").partition(":")
+        if not colon:
+            raise ValueError
+        return _Credentials(
+            BASIC, unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
+        )
+    except (binascii.Error, ValueError):
+        raise OAuthError(ErrorCode.INVALID_CLIENT, "authorization_header_malformed") from None

@@ -1,0 +1,54 @@
+"""POST /oauth/introspect (RFC 7662 section 2)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jeton.crypto.refresh_token import PresentedRefreshToken
+from jeton.endpoints.client_authentication import authenticate_client
+from jeton.endpoints.exchange import Answer, FormRequest
+from jeton.endpoints.presented_token import PresentedAccessToken, recognise
+from jeton.grants.services import Services
+from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.introspection import INACTIVE, introspect_access_token, introspect_refresh_token
+from jeton.oauth.model import Client
+from jeton.storage.records import TokenSubject
+from jeton.oauth.parameters import require
+
+
+async def answer_introspection_request(request: FormRequest, services: Services) -> Answer:
+    """Authenticate the caller; recognise the token; look up its surroundings as they are now; answer.
+
+    A public client proves nothing by its name, and may not scan for tokens (sections 2.1 and 4).
+    """
+    caller = await authenticate_client(request, services)
+    try:
+        if caller.public:
+            raise OAuthError(ErrorCode.INVALID_CLIENT, "public_client")
+        return Answer(await _introspect(require(request.parameters, "token"), caller, services), caller)
+    except OAuthError as error:
+        return Answer(error, caller)
+
+
+async def _introspect(presented: str, caller: Client, services: Services) -> Mapping[str, Any]:
+    token = recognise(presented, services)
+    if token is None:
+        return INACTIVE
+    if isinstance(token, PresentedAccessToken):
+        return await _introspect_access_token(token.claims, caller, services)
+    return await _introspect_refresh_token(token, caller, services)
+
+
+async def _introspect_access_token(claims: dict[str, Any], caller: Client, services: Services) -> Mapping[str, Any]:
+    subject = TokenSubject(claims["client_id"], claims["sub"], claims.get("sid"), claims["jti"])
+    facts = await services.records.token_facts(subject)
+    return introspect_access_token(claims, facts, caller, services.audience_of(caller), services.clock.now())
+
+
+async def _introspect_refresh_token(
+    token: PresentedRefreshToken, caller: Client, services: Services
+) -> Mapping[str, Any]:
+    facts = await services.records.token_facts(TokenSubject(sid=token.sid))
+    family = facts.family
+    if family is None or not services.refresh_tokens.is_genuine(token, family.master_key_id, family.secret):
+        return INACTIVE
+    return introspect_refresh_token(family, token.generation, facts, caller, services.issuer, services.clock.now())

@@ -1,0 +1,48 @@
+"""POST /oauth/revoke (RFC 7009 section 2)."""
+
+import structlog
+
+from jeton.endpoints.client_authentication import authenticate_client
+from jeton.endpoints.exchange import Answer, FormRequest
+from jeton.endpoints.presented_token import PresentedAccessToken, recognise
+from jeton.grants.services import Services
+from jeton.oauth.decision import Decision, Deny, End
+from jeton.oauth.errors import OAuthError
+from jeton.oauth.model import Client
+from jeton.oauth.revocation import end_access_token, end_family
+from jeton.storage.ledger import Entry, Facts
+from jeton.oauth.parameters import require
+
+log = structlog.get_logger("jeton.revoke")
+
+
+async def answer_revocation_request(request: FormRequest, services: Services) -> Answer:
+    """Authenticate the client; recognise the token; end it; answer once that is durable.
+
+    200 for whatever is not a live token of ours: the client's aim is reached (section 2.2).
+    """
+    client = await authenticate_client(request, services)
+    try:
+        decision = await _end(require(request.parameters, "token"), client, services)
+        log.info("token_revocation", client_id=client.client_id, reason=decision.reason)
+        if isinstance(decision, Deny):
+            raise OAuthError(decision.code, decision.reason)
+        return Answer(None, client)
+    except OAuthError as error:
+        return Answer(error, client)
+
+
+async def _end(presented: str, client: Client, services: Services) -> Decision:
+    token = recognise(presented, services)
+    if token is None:
+        return End("token_unknown")
+    if isinstance(token, PresentedAccessToken):
+        claims = token.claims
+        return await services.ledger.enter(Entry(lambda facts: end_access_token(claims, client, facts.now)))
+
+    def decide(facts: Facts) -> Decision:
+        family = facts.family
+        genuine = family is not None and services.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
+        return end_family(family, client, genuine=genuine, now=facts.now)
+
+    return await services.ledger.enter(Entry(decide, sid=token.sid))

@@ -1,0 +1,89 @@
+"""POST /oauth/token (RFC 6749 section 3.2)."""
+
+from typing import Any
+
+import structlog
+
+from jeton.crypto.credentials import generate_jti
+from jeton.endpoints.client_authentication import authenticate_client
+from jeton.endpoints.exchange import Answer, FormRequest
+from jeton.grants import GRANTS
+from jeton.grants.request import TokenRequest
+from jeton.grants.services import Services
+from jeton.oauth.claims import access_token_claims, token_response
+from jeton.oauth.decision import Decision, Issue
+from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.model import Client
+from jeton.oauth.scope import parse_scope
+from jeton.oauth.parameters import require
+
+log = structlog.get_logger("jeton.token")
+
+
+async def answer_token_request(request: FormRequest, services: Services) -> Answer:
+    """Authenticate the client; grant known and allowed; scope parsed; redeem; sign; answer.
+
+    Nothing expensive happens for a client that is not authenticated, or not allowed the grant.
+    """
+    client = await authenticate_client(request, services)
+    try:
+        return Answer(await _redeem(request, client, services), client)
+    except OAuthError as error:
+        return Answer(error, client)
+
+
+async def _redeem(request: FormRequest, client: Client, services: Services) -> dict[str, Any]:
+    grant_type = require(request.parameters, "grant_type")
+    _check_grant_type(grant_type, client, services)
+    scope = parse_scope(request.parameters["scope"]) if "scope" in request.parameters else None
+    token_request = TokenRequest(
+        client,
+        request.parameters,
+        scope,
+        services.audience_of(client),
+        services.lifetimes.overridden(client.lifetimes),
+        request.source,
+        request.idempotency_key,
+    )
+    decision = await GRANTS[grant_type](token_request, services)
+    _record(grant_type, client, decision)
+    if not isinstance(decision, Issue):
+        raise OAuthError(decision.code, decision.reason)
+    return _issue(decision, token_request, services)
+
+
+def _check_grant_type(grant_type: str, client: Client, services: Services) -> None:
+    if grant_type not in GRANTS or (grant_type == "password" and not services.password_grant):
+        raise OAuthError(ErrorCode.UNSUPPORTED_GRANT_TYPE, "grant_type_unknown")
+    if grant_type not in client.grant_types:
+        raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
+
+
+def _issue(issue: Issue, request: TokenRequest, services: Services) -> dict[str, Any]:
+    """Signs and answers what is decided and durable. The same family, generation and time give the same bytes."""
+    family, tokens = issue.family, services.refresh_tokens
+    if family is None:
+        jti, refresh_token = generate_jti(), None
+    else:
+        key_id, secret = family.master_key_id, family.secret
+        jti = tokens.derive_jti(family.generation, family.rotated_at, key_id, secret)
+        refreshable = "refresh_token" in issue.client.grant_types
+        refresh_token = tokens.derive(family.sid, family.generation, key_id, secret) if refreshable else None
+    claims = access_token_claims(
+        issue, issuer=services.issuer, jti=jti, access_seconds=request.lifetimes.access_seconds
+    )
+    return token_response(claims, services.keyring.signer.sign(claims), refresh_token)
+
+
+def _record(grant_type: str, client: Client, decision: Decision) -> None:
+    """One line per outcome: who, what and why; never a token, a password or a secret."""
+    issued = isinstance(decision, Issue)
+    family = decision.family
+    log.log(
+        20 if issued else 30,
+        "token_issued" if issued else "token_refused",
+        grant_type=grant_type,
+        client_id=client.client_id,
+        reason=decision.reason,
+        **({"sub": family.sub, "sid": family.sid, "generation": family.generation} if family else {}),
+    )

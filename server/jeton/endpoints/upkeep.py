@@ -1,0 +1,71 @@
+"""What a server process does besides answering: follow the database, and forget what is past."""
+
+import asyncio
+import time
+from typing import Final
+
+import structlog
+
+from jeton.crypto.master_key import MasterKeyError
+from jeton.keys.keyring import Keyring
+from jeton.storage.announced import Announced, load_announced
+from jeton.storage.clock import Clock
+from jeton.storage.database import Database, StorageUnavailableError
+from jeton.storage.ended_tokens import forget_ended_tokens
+from jeton.storage.families import forget_families
+from jeton.storage.signing_keys import forget_signing_keys, load_signing_keys
+
+_LOOK_SECONDS: Final = 2
+_FORGET_SECONDS: Final = 60
+_FORGET_AT_MOST: Final = 1000
+_STALE_SECONDS: Final = 8
+
+log = structlog.get_logger("jeton.upkeep")
+
+
+class Upkeep:
+    """Looks every two seconds, so that what a command changes is in effect here within five."""
+
+    def __init__(self, database: Database, clock: Clock, keyring: Keyring) -> None:
+        self._database = database
+        self._clock = clock
+        self._keyring = keyring
+        self._looked_at: float | None = None
+        self._forgot_at = time.monotonic()
+        self.announced = Announced()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the database answered lately, and there is a key to sign with."""
+        return self._looked_at is not None and time.monotonic() - self._looked_at < _STALE_SECONDS
+
+    def look(self) -> None:
+        """One look: the time, the signing keys, and what is announced."""
+        with self._database.read() as connection:
+            self._clock.follow(connection)
+            keys = load_signing_keys(connection)
+            self.announced = load_announced(connection)
+        self._keyring.follow(keys, self._clock.now())
+        self._looked_at = time.monotonic()
+
+    def forget(self) -> int:
+        """Deletes what nothing can refer to any more, a bounded number of rows at a time; says how many."""
+        now = self._clock.now()
+        with self._database.write() as connection:
+            forgotten = forget_ended_tokens(connection, now, _FORGET_AT_MOST)
+            forgotten += forget_families(connection, now, _FORGET_AT_MOST)
+            return forgotten + forget_signing_keys(connection, now)
+
+    async def run(self) -> None:
+        """Until it is cancelled. What fails is logged, and tried again at the next look."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                await asyncio.to_thread(self.look)
+                if time.monotonic() - self._forgot_at >= _FORGET_SECONDS:
+                    self._forgot_at = time.monotonic()
+                    await asyncio.to_thread(self.forget)
+            except (StorageUnavailableError, MasterKeyError) as error:
+                log.error("upkeep_failed", reason=type(error).__name__, detail=str(error))
+            except Exception:
+                log.exception("upkeep_failed")

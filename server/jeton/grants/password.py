@@ -1,0 +1,69 @@
+"""grant_type=password (RFC 6749 section 4.3), for an operator's own apps only; see docs/divergences.md."""
+
+from jeton.crypto.refresh_token import generate_family_secret, generate_sid
+from jeton.grants.request import TokenRequest
+from jeton.grants.services import Services
+from jeton.oauth.decision import Decision, Deny, Issue
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.model import Family, User
+from jeton.oauth.scope import Scope
+from jeton.storage.ledger import Entry, Facts
+from jeton.storage.users import username_key
+from jeton.oauth.parameters import require
+
+GRANT_TYPE = "password"
+
+_REFUSED = Deny(ErrorCode.INVALID_GRANT, "password_refused")
+
+
+async def redeem(request: TokenRequest, services: Services) -> Decision:
+    """A new family, where the password is right and still is when the family is written."""
+    scope = request.granted_scope()
+    username, password = require(request.parameters, "username"), require(request.parameters, "password")
+    key = username_key(username)
+    user = None if key is None else await services.records.user(key)
+    # An unknown user costs the same hash as a known one, and gets the same answer.
+    password_hash = user.password_hash if user else None
+    verified = await services.hashing.run(lambda: services.passwords.verify(password_hash, password))
+    if user is None or not verified.ok:
+        return _REFUSED
+    sid, secret = generate_sid(), generate_family_secret()
+
+    def decide(facts: Facts) -> Decision:
+        """Under the user's lock: a password changed, or an account disabled, while the old hash was checked counts."""
+        if facts.user is None or facts.user.disabled or facts.user.password_version != user.password_version:
+            return _REFUSED
+        family = _new_family(request, services, user, scope, facts.now, sid=sid, secret=secret)
+        return Issue(
+            request.client, scope, request.audience, facts.now, "logged_in", facts.user, family, verified.rehashed
+        )
+
+    return await services.ledger.enter(Entry(decide, sub=user.sub))
+
+
+def _new_family(
+    request: TokenRequest, services: Services, user: User, scope: Scope, now: int, *, sid: str, secret: bytes
+) -> Family:
+    """A session; one that cannot be refreshed ends with its only access token."""
+    lifetimes = request.lifetimes
+    refreshable = "refresh_token" in request.client.grant_types
+    absolute_expires_at = now + (lifetimes.refresh_absolute_seconds if refreshable else lifetimes.access_seconds)
+    return Family(
+        sid=sid,
+        client_id=request.client.client_id,
+        sub=user.sub,
+        scope=scope,
+        audience=request.audience,
+        auth_time=now,
+        amr=("pwd",),
+        created_at=now,
+        rotated_at=now,
+        idle_expires_at=min(now + lifetimes.refresh_idle_seconds, absolute_expires_at),
+        absolute_expires_at=absolute_expires_at,
+        master_key_id=services.master_key_id,
+        secret=secret,
+        created_ip=request.source.ip,
+        created_user_agent=request.source.user_agent,
+        last_ip=request.source.ip,
+        last_user_agent=request.source.user_agent,
+    )

@@ -1,0 +1,35 @@
+"""grant_type=refresh_token (RFC 6749 section 6). The law is `oauth.rotation`."""
+
+from jeton.crypto.refresh_token import parse_refresh_token
+from jeton.grants.request import TokenRequest
+from jeton.grants.services import Services
+from jeton.oauth import rotation
+from jeton.oauth.decision import Decision, Deny
+from jeton.oauth.errors import ErrorCode
+from jeton.storage.ledger import Entry, Facts
+from jeton.oauth.parameters import require
+
+GRANT_TYPE = "refresh_token"
+
+
+async def redeem(request: TokenRequest, services: Services) -> Decision:
+    """The family one generation on, or the end of it."""
+    presented = parse_refresh_token(require(request.parameters, "refresh_token"))
+    if presented is None:
+        return Deny(ErrorCode.INVALID_GRANT, "refresh_token_malformed")
+    tokens, key = services.refresh_tokens, request.idempotency_key
+    refresh = rotation.Refresh(
+        presented.generation,
+        request.scope,
+        None if key is None else tokens.idempotency_digest(key),
+        request.source,
+    )
+
+    def decide(facts: Facts) -> Decision:
+        family = facts.family
+        genuine = family is not None and tokens.is_genuine(presented, family.master_key_id, family.secret)
+        return rotation.decide(
+            family, facts.user, request.client, refresh, genuine=genuine, lifetimes=request.lifetimes, now=facts.now
+        )
+
+    return await services.ledger.enter(Entry(decide, sid=presented.sid))

@@ -1,0 +1,29 @@
+"""What a grant is given: a token request whose client is authenticated and whose scope is well formed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.model import Client, Lifetimes, Source
+from jeton.oauth.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """`scope` and `idempotency_key` are None where the request has none; `audience` is the client's."""
+
+    client: Client
+    parameters: Mapping[str, str] = field(repr=False)
+    scope: Scope | None
+    audience: tuple[str, ...]
+    lifetimes: Lifetimes
+    source: Source
+    idempotency_key: str | None = field(default=None, repr=False)
+
+    def granted_scope(self) -> Scope:
+        """The scope asked for, or the client's default; invalid_scope where it is more than the client may have."""
+        if self.scope is None:
+            return self.client.scope_when_none_is_asked & self.client.scope
+        if not self.scope <= self.client.scope:
+            raise OAuthError(ErrorCode.INVALID_SCOPE, "scope_exceeds_client")
+        return self.scope

@@ -1,0 +1,48 @@
+"""What grants and endpoints work with, put together once at the start."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jeton.crypto.passwords import HashingGate, Passwords
+from jeton.crypto.refresh_token import RefreshTokens
+from jeton.keys.keyring import Keyring
+from jeton.oauth.model import Client, Lifetimes
+from jeton.storage.database import Database
+from jeton.storage.ledger import Ledger
+from jeton.storage.records import Records
+
+
+class Now(Protocol):
+    """A clock: the database's when serving, one that stands still in tests."""
+
+    def now(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One of each, for one server process."""
+
+    issuer: str
+    default_audience: str
+    lifetimes: Lifetimes
+    password_grant: bool
+    master_key_id: str
+    clock: Now
+    ledger: Ledger
+    records: Records
+    keyring: Keyring
+    refresh_tokens: RefreshTokens
+    passwords: Passwords
+    hashing: HashingGate
+    database: Database
+
+    def audience_of(self, client: Client) -> tuple[str, ...]:
+        """The audience of a client's tokens, and what an introspecting client answers to (RFC 9068 section 3)."""
+        return client.audience or (self.default_audience,)
+
+    def close(self) -> None:
+        """Finishes what is under way, and lets go of the database."""
+        self.hashing.close()
+        self.ledger.close()
+        self.records.close()
+        self.database.close()

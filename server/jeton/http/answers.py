@@ -1,0 +1,57 @@
+"""Rendering: one table from error code to status, one place for headers (RFC 6749 sections 5.1 and 5.2)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from starlette.types import Send
+
+from jeton.oauth.errors import ErrorCode, OAuthError
+
+Header = tuple[bytes, bytes]
+
+_STATUS: Final = {
+    ErrorCode.INVALID_CLIENT: 401,
+    ErrorCode.SERVER_ERROR: 500,
+    ErrorCode.TEMPORARILY_UNAVAILABLE: 503,
+}
+JSON: Final[Header] = (b"content-type", b"application/json")
+NO_STORE: Final[Sequence[Header]] = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
+_CHALLENGE: Final[Header] = (b"www-authenticate", b'Basic realm="jeton", charset="UTF-8"')
+_RETRY_AFTER: Final[Header] = (b"retry-after", b"1")
+_ALWAYS: Final[Sequence[Header]] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A response, ready to send."""
+
+    status: int
+    headers: Sequence[Header]
+    body: bytes = b""
+
+    async def send(self, send: Send, *more: Header) -> None:
+        headers = [*self.headers, *_ALWAYS, *more]
+        if self.status not in (204, 304):
+            headers.append((b"content-length", b"%d" % len(self.body)))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def render_content(content: Mapping[str, Any] | None) -> Rendered:
+    """A successful answer of a form endpoint; without content, an empty one."""
+    if content is None:
+        return Rendered(200, NO_STORE)
+    return Rendered(200, (JSON, *NO_STORE), msgspec.json.encode(content))
+
+
+def render_error(error: OAuthError, status: int | None = None) -> Rendered:
+    """A refusal; `status` where HTTP has a better one than 400 for the form of the request."""
+    status = status or _STATUS.get(error.code, 400)
+    extra = {401: (_CHALLENGE,), 503: (_RETRY_AFTER,)}.get(status, ())
+    body = msgspec.json.encode({"error": error.code.value, "error_description": error.description})
+    return Rendered(status, (JSON, *NO_STORE, *extra), body)

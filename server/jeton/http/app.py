@@ -1,0 +1,113 @@
+"""The ASGI application: which path leads where."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+from urllib.parse import urlsplit
+
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from jeton.endpoints.introspect import answer_introspection_request
+from jeton.endpoints.revoke import answer_revocation_request
+from jeton.endpoints.token import answer_token_request
+from jeton.endpoints.upkeep import Upkeep
+from jeton.grants.services import Services
+from jeton.http.answers import render_error
+from jeton.http.documents import Document, DocumentEndpoint, as_document
+from jeton.http.form_endpoint import FormEndpoint
+from jeton.http.health import answer_livez, answer_readyz
+from jeton.http.openapi import openapi_document
+from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.metadata import (
+    INTROSPECTION_PATH,
+    JWKS_PATH,
+    METADATA_PATH,
+    REVOCATION_PATH,
+    TOKEN_PATH,
+    server_metadata,
+)
+
+_DOCUMENT_SECONDS: Final = 300
+
+
+def create_app(services: Services, upkeep: Upkeep) -> Starlette:
+    """The application over these services. It starts the upkeep with its first request, and stops it at the end."""
+    AuthorizationServerMetadata(_metadata(services, upkeep)).validate()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        upkeeping = asyncio.create_task(upkeep.run())
+        yield
+        upkeeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await upkeeping
+        services.close()
+
+    return Starlette(
+        routes=_routes(services, upkeep),
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _render_http_exception},
+    )
+
+
+def _routes(services: Services, upkeep: Upkeep) -> list[BaseRoute]:
+    """The paths of the contract; for an issuer with a path, below that path too, so that it needs no rewriting proxy."""
+    routes = _routes_at_root(services, upkeep)
+    path = urlsplit(services.issuer).path.rstrip("/")
+    if not path:
+        return routes
+    metadata = Route(METADATA_PATH + path, _metadata_endpoint(services, upkeep), methods=["GET"])
+    return [metadata, *routes, Mount(path, routes=routes)]
+
+
+def _routes_at_root(services: Services, upkeep: Upkeep) -> list[BaseRoute]:
+    token = FormEndpoint(answer_token_request, services, upkeep, cross_origin=True)
+    revoke = FormEndpoint(answer_revocation_request, services, upkeep, cross_origin=True)
+    introspect = FormEndpoint(answer_introspection_request, services, upkeep)
+    openapi = as_document(openapi_document(services.issuer), _DOCUMENT_SECONDS)
+    return [
+        Route(TOKEN_PATH, token, methods=["POST", "OPTIONS"]),
+        Route(REVOCATION_PATH, revoke, methods=["POST", "OPTIONS"]),
+        Route(INTROSPECTION_PATH, introspect, methods=["POST"]),
+        Route(JWKS_PATH, _key_set_endpoint(services), methods=["GET"]),
+        Route(METADATA_PATH, _metadata_endpoint(services, upkeep), methods=["GET"]),
+        Route("/openapi.json", DocumentEndpoint(lambda: openapi), methods=["GET"]),
+        Route("/livez", answer_livez, methods=["GET"]),
+        Route("/readyz", answer_readyz(upkeep), methods=["GET"]),
+    ]
+
+
+def _metadata(services: Services, upkeep: Upkeep) -> dict[str, object]:
+    """The password grant is announced only where some client may use it (RFC 9700 section 2.4)."""
+    grant_types = {"client_credentials", "refresh_token"}
+    if services.password_grant and "password" in upkeep.announced.grant_types:
+        grant_types.add("password")
+    return server_metadata(services.issuer, grant_types)
+
+
+def _metadata_endpoint(services: Services, upkeep: Upkeep) -> DocumentEndpoint:
+    return DocumentEndpoint(lambda: as_document(_metadata(services, upkeep), _DOCUMENT_SECONDS))
+
+
+def _key_set_endpoint(services: Services) -> DocumentEndpoint:
+    def current() -> Document:
+        key_set = services.keyring.key_set
+        max_age = services.keyring.max_age(services.clock.now())
+        return Document(key_set.document, key_set.etag, max_age, "application/jwk-set+json")
+
+    return DocumentEndpoint(current)
+
+
+async def _render_http_exception(_: Request, error: Exception) -> Response:
+    """404 and 405 as JSON like everything else."""
+    assert isinstance(error, HTTPException)
+    sentence = "This path does not offer that method." if error.status_code == 405 else "There is nothing at this path."
+    rendered = render_error(OAuthError(ErrorCode.INVALID_REQUEST, sentence), error.status_code)
+    headers: Sequence[tuple[str, str]] = [(name.decode(), value.decode()) for name, value in rendered.headers]
+    return Response(rendered.body, rendered.status, {**dict(headers), **(error.headers or {})})

@@ -1,0 +1,54 @@
+"""Public documents: metadata (RFC 8414), key set (RFC 7517) and OpenAPI; cacheable, and readable from any origin."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from jeton.http.answers import Header, Rendered
+
+_ANY_ORIGIN: Final[Header] = (b"access-control-allow-origin", b"*")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is sent now, and for how many seconds it may be kept."""
+
+    body: bytes
+    etag: str
+    max_age: int
+    media_type: str = "application/json"
+
+
+def as_document(content: dict[str, Any], max_age: int) -> Document:
+    body = msgspec.json.encode(content)
+    return Document(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', max_age)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentEndpoint:
+    """Serves what `current` gives, from memory; 304 to who has it already (RFC 9110 section 13.1.2)."""
+
+    current: Callable[[], Document]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        document = self.current()
+        headers: list[Header] = [
+            (b"cache-control", b"public, max-age=%d" % document.max_age),
+            (b"etag", document.etag.encode()),
+            _ANY_ORIGIN,
+        ]
+        if _matches(scope, document.etag):
+            await Rendered(304, headers).send(send)
+            return
+        headers.append((b"content-type", document.media_type.encode()))
+        await Rendered(200, headers, document.body).send(send)
+
+
+def _matches(scope: Scope, etag: str) -> bool:
+    wanted = b",".join(value for name, value in scope["headers"] if name == b"if-none-match").decode("latin-1")
+    tags = {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
+    return etag in tags or "*" in tags

@@ -1,0 +1,48 @@
+"""Creating and rotating signing keys, for the server's start and for the command line."""
+
+from sqlalchemy import Connection
+
+from jeton.crypto.master_key import MasterKeys
+from jeton.crypto.signing_key import generate_signing_key
+from jeton.oauth.key_life import KeyState, KeyTimes, SigningKey, rotate
+from jeton.storage.signing_keys import (
+    add_signing_keys,
+    load_signing_keys,
+    lock_signing_keys,
+    update_signing_keys,
+)
+
+
+def ensure_signing_keys(connection: Connection, master_keys: MasterKeys, rsa_bits: int, now: int) -> list[SigningKey]:
+    """The stored keys; on the first start of all, an active one and its successor are made.
+
+    That successor may sign at once: no cache can hold a key set without it.
+    """
+    lock_signing_keys(connection)
+    keys = load_signing_keys(connection)
+    if not keys:
+        keys = [
+            _new_key(master_keys, rsa_bits, now, ready_at=now).activated(now),
+            _new_key(master_keys, rsa_bits, now, ready_at=now),
+        ]
+        add_signing_keys(connection, keys)
+    return keys
+
+
+def rotate_signing_keys(
+    connection: Connection, master_keys: MasterKeys, rsa_bits: int, times: KeyTimes, now: int, *, force: bool
+) -> list[SigningKey]:
+    """`next` becomes active, the active key retires, a new `next` is published. Gives all keys as they are then."""
+    lock_signing_keys(connection)
+    changed = rotate(load_signing_keys(connection), now, times, force=force)
+    update_signing_keys(connection, changed)
+    ready_at = now + max(times.publish_ahead_seconds, times.jwks_max_age_seconds)
+    add_signing_keys(connection, [_new_key(master_keys, rsa_bits, now, ready_at=ready_at)])
+    return load_signing_keys(connection)
+
+
+def _new_key(master_keys: MasterKeys, rsa_bits: int, now: int, *, ready_at: int) -> SigningKey:
+    sealed = generate_signing_key(rsa_bits, master_keys)
+    return SigningKey(
+        sealed.kid, sealed.algorithm, sealed.public_jwk, sealed.private_jwe, KeyState.NEXT, now, ready_at
+    )

@@ -1,0 +1,42 @@
+"""The claims of an access token (RFC 9068 section 2.2) and the answer that carries it (RFC 6749 section 5.1)."""
+
+from typing import Any
+
+from jeton.oauth.decision import Issue
+from jeton.oauth.scope import format_scope
+
+
+def access_token_claims(issue: Issue, *, issuer: str, jti: str, access_seconds: int) -> dict[str, Any]:
+    """The claims set. A token never outlives the session it belongs to; `roles` per RFC 9068 section 2.2.3.1."""
+    family, user, client = issue.family, issue.user, issue.client
+    expires_at = issue.issued_at + access_seconds
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "sub": user.sub if user else client.client_id,
+        "aud": issue.audience[0] if len(issue.audience) == 1 else list(issue.audience),
+        "exp": min(expires_at, family.absolute_expires_at) if family else expires_at,
+        "iat": issue.issued_at,
+        "jti": jti,
+        "client_id": client.client_id,
+    }
+    if issue.scope:
+        claims["scope"] = format_scope(issue.scope)
+    if family:
+        claims |= {"sid": family.sid, "auth_time": family.auth_time, "amr": list(family.amr)}
+    if user:
+        claims["roles"] = list(user.roles)
+        if "preferred_username" in client.claims:
+            claims["preferred_username"] = user.username
+        if "email" in client.claims and user.email:
+            claims["email"] = user.email
+    return claims
+
+
+def token_response(claims: dict[str, Any], access_token: str, refresh_token: str | None) -> dict[str, Any]:
+    """The successful answer. `scope` is always told, so that nobody has to guess (RFC 6749 section 3.3)."""
+    response = {"access_token": access_token, "token_type": "Bearer", "expires_in": claims["exp"] - claims["iat"]}
+    if refresh_token is not None:
+        response["refresh_token"] = refresh_token
+    if "scope" in claims:
+        response["scope"] = claims["scope"]
+    return response

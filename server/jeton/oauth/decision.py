@@ -1,0 +1,42 @@
+"""What a decision may be. A decision is a value: it is applied, and committed, in one place, and then answered."""
+
+from dataclasses import dataclass
+
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.model import Client, EndedToken, Family, User
+from jeton.oauth.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Tokens may be issued. `family` is to be stored as it stands here; without one no refresh token is issued."""
+
+    client: Client
+    scope: Scope
+    audience: tuple[str, ...]
+    issued_at: int
+    reason: str
+    user: User | None = None
+    family: Family | None = None
+    rehashed_password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """Nothing is issued. `family`, where given, is to be stored all the same: a refusal may revoke."""
+
+    code: ErrorCode
+    reason: str
+    family: Family | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A family or one access token ends; neither, where there was nothing left to end."""
+
+    reason: str
+    family: Family | None = None
+    token: EndedToken | None = None
+
+
+Decision = Issue | Deny | End

@@ -1,0 +1,46 @@
+"""Error codes and what the client hears of them (RFC 6749 sections 4.1.2.1 and 5.2)."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class ErrorCode(StrEnum):
+    """Registered codes only, in the order of the RFC."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_CLIENT = "invalid_client"
+    INVALID_GRANT = "invalid_grant"
+    UNAUTHORIZED_CLIENT = "unauthorized_client"
+    UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    INVALID_SCOPE = "invalid_scope"
+    SERVER_ERROR = "server_error"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+
+
+# One fixed sentence per code, so that an answer never tells which of several reasons it was.
+_DESCRIPTION: Final = {
+    ErrorCode.INVALID_CLIENT: "Client authentication failed.",
+    ErrorCode.INVALID_GRANT: "The credentials or the token are invalid, expired, revoked, or not this client's.",
+    ErrorCode.UNAUTHORIZED_CLIENT: "This client may not use this grant type.",
+    ErrorCode.UNSUPPORTED_GRANT_TYPE: "This grant type is not offered by this server.",
+    ErrorCode.INVALID_SCOPE: "The scope is malformed or exceeds what may be granted.",
+    ErrorCode.SERVER_ERROR: "The server failed; nothing was changed by this request as far as it knows.",
+    ErrorCode.TEMPORARILY_UNAVAILABLE: "The server cannot answer just now; try again after a moment.",
+}
+
+
+class OAuthError(Exception):
+    """A refusal. `reason` goes to the log; the client hears `description`.
+
+    For `invalid_request` the reason is itself the description: it speaks of the form of the caller's own request, is
+    one of our own sentences (never the caller's text), and tells the developer what to mend.
+    """
+
+    def __init__(self, code: ErrorCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+    @property
+    def description(self) -> str:
+        return _DESCRIPTION.get(self.code, self.reason)

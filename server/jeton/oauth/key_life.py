@@ -1,0 +1,79 @@
+"""The law of signing keys: which sign, which are published, and when the next change may come.
+
+    next (published, not signing) -> active -> retiring (published, not signing) -> gone
+
+One `next` is always published, so that a switch needs no announcement: every cache already holds it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final, Self
+
+CLOCK_SKEW_SECONDS: Final = 60
+
+
+class KeyState(StrEnum):
+    NEXT = "next"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTimes:
+    """The settings that bound a key's life, in seconds."""
+
+    publish_ahead_seconds: int
+    jwks_max_age_seconds: int
+    longest_access_seconds: int
+
+    @property
+    def publish_after_seconds(self) -> int:
+        """How long a key stays published after its last signature: its tokens' life, caches, and skew."""
+        return self.longest_access_seconds + self.jwks_max_age_seconds + CLOCK_SKEW_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A signing key as it is stored. `ready_at`: from when it may sign; `publish_until`: when it leaves the key set."""
+
+    kid: str
+    algorithm: str
+    public_jwk: str
+    private_jwe: str = field(repr=False)
+    state: KeyState
+    created_at: int
+    ready_at: int
+    activated_at: int | None = None
+    publish_until: int | None = None
+
+    def is_published(self, now: int) -> bool:
+        return self.publish_until is None or now < self.publish_until
+
+    def activated(self, now: int) -> Self:
+        return replace(self, state=KeyState.ACTIVE, activated_at=now)
+
+    def retired(self, now: int, times: KeyTimes) -> Self:
+        return replace(self, state=KeyState.RETIRING, publish_until=now + times.publish_after_seconds)
+
+
+class RotationRefusedError(Exception):
+    """The next key may not sign yet. The text says when, and what to do meanwhile."""
+
+
+def rotate(keys: Iterable[SigningKey], now: int, times: KeyTimes, *, force: bool) -> list[SigningKey]:
+    """The changed keys: `next` signs, the active one retires. Who forces it accepts that caches may miss the key."""
+    by_state = {key.state: key for key in keys if key.state is not KeyState.RETIRING}
+    following, active = by_state[KeyState.NEXT], by_state[KeyState.ACTIVE]
+    if now < following.ready_at and not force:
+        raise RotationRefusedError(
+            f"key {following.kid} may sign in {following.ready_at - now} seconds, when every cache has seen it: "
+            "wait, or rotate with --now where the active key is no longer safe"
+        )
+    return [following.activated(now), active.retired(now, times)]
+
+
+def max_age(keys: Iterable[SigningKey], now: int, times: KeyTimes) -> int:
+    """How long a key set may be cached: never beyond the next planned change."""
+    changes = [key.publish_until - now for key in keys if key.publish_until is not None and key.publish_until > now]
+    return min([times.jwks_max_age_seconds, *changes])

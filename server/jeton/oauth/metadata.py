@@ -1,0 +1,32 @@
+"""The server's metadata (RFC 8414 section 2) and key set (RFC 7517 section 5)."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+TOKEN_PATH: Final = "/oauth/token"
+REVOCATION_PATH: Final = "/oauth/revoke"
+INTROSPECTION_PATH: Final = "/oauth/introspect"
+JWKS_PATH: Final = "/.well-known/jwks.json"
+METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
+
+SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
+
+
+def server_metadata(issuer: str, grant_types: Iterable[str]) -> dict[str, Any]:
+    """The document for this issuer; `grant_types` are those that some client may use.
+
+    `response_types_supported` is required and must not be empty; there is no authorization endpoint, hence "none".
+    """
+    url = issuer.rstrip("/")
+    return {
+        "issuer": issuer,
+        "token_endpoint": url + TOKEN_PATH,
+        "revocation_endpoint": url + REVOCATION_PATH,
+        "introspection_endpoint": url + INTROSPECTION_PATH,
+        "jwks_uri": url + JWKS_PATH,
+        "response_types_supported": ["none"],
+        "grant_types_supported": sorted(grant_types),
+        "token_endpoint_auth_methods_supported": [*SECRET_METHODS, "none"],
+        "revocation_endpoint_auth_methods_supported": [*SECRET_METHODS, "none"],
+        "introspection_endpoint_auth_methods_supported": [*SECRET_METHODS],
+    }

@@ -1,0 +1,24 @@
+"""The law of ending tokens (RFC 7009 section 2)."""
+
+from jeton.oauth.decision import Deny, End
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.model import Client, EndedToken, Family
+
+
+def end_family(family: Family | None, client: Client, *, genuine: bool, now: int) -> End | Deny:
+    """A refresh token of any generation ends its family; only the owner may."""
+    if family is None or not genuine:
+        return End("token_unknown")
+    if family.client_id != client.client_id:
+        return Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
+    return End("family_revoked", family=family.revoked("revoked_by_client", now))
+
+
+def end_access_token(claims: dict[str, object], client: Client, now: int) -> End | Deny:
+    """A genuine access token ends by its `jti`, and not its family: the refresh token is the way to end that."""
+    if claims["client_id"] != client.client_id:
+        return Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
+    jti, expires_at = str(claims["jti"]), int(str(claims["exp"]))
+    if expires_at <= now:
+        return End("token_expired")
+    return End("access_token_revoked", token=EndedToken(jti, expires_at))

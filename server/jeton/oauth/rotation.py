@@ -1,0 +1,101 @@
+"""The law of rotation (RFC 6749 section 6, RFC 9700 section 4.14).
+
+1. Everything that decides what a presented refresh token does is in this file, as one ordered list of checks.
+2. A refusal costs the family nothing, unless it is a replay: then the family dies.
+3. Order is decided by generation numbers; clocks only ever end things.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from jeton.oauth.decision import Decision, Deny, Issue
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.model import Client, Family, Lifetimes, Source, User
+from jeton.oauth.scope import Scope
+
+IDEMPOTENCY_SECONDS: Final = 120
+MOST_GRACE_RETRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A refresh request. `idempotency_digest` and `scope` are None where the request has none."""
+
+    generation: int
+    scope: Scope | None = None
+    idempotency_digest: bytes | None = None
+    source: Source = Source()
+
+
+def decide(
+    family: Family | None,
+    user: User | None,
+    client: Client,
+    request: Refresh,
+    *,
+    genuine: bool,
+    lifetimes: Lifetimes,
+    now: int,
+) -> Decision:
+    """What becomes of one presented refresh token.
+
+    `family` and `user` are as read under the family's lock; `genuine` says that the token's tag is ours.
+    """
+    if family is None or not genuine:
+        return Deny(ErrorCode.INVALID_GRANT, "refresh_token_unknown")
+    if family.client_id != client.client_id:
+        return Deny(ErrorCode.INVALID_GRANT, "refresh_token_of_other_client")
+    if family.revoked_at is not None:
+        return Deny(ErrorCode.INVALID_GRANT, "family_revoked")
+    # Before expiry, accounts and scope: a replay kills, however else it is wrong.
+    retry = request.generation < family.generation
+    if retry and not _is_permitted_retry(family, request, lifetimes, now):
+        return Deny(ErrorCode.INVALID_GRANT, "refresh_token_reused", family.revoked("refresh_token_reused", now))
+    if not family.is_live(now):
+        return Deny(ErrorCode.INVALID_GRANT, "refresh_token_expired")
+    if user is None or user.disabled:
+        return Deny(ErrorCode.INVALID_GRANT, "user_disabled")
+    allowed = family.scope & client.scope
+    scope = allowed if request.scope is None else request.scope
+    if not scope <= allowed or (family.scope and not scope):
+        return Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_grant")
+    if retry:
+        after, reason = replace(family, retries=family.retries + 1), "retried"
+    else:
+        after, reason = _rotated(family, request, lifetimes, now)
+    return Issue(client, scope, family.audience, after.rotated_at, reason, user, after)
+
+
+def _is_permitted_retry(family: Family, request: Refresh, lifetimes: Lifetimes, now: int) -> bool:
+    """Only the direct parent, with the same scope asked, for a short time counted from the rotation.
+
+    The family's newest generation was never presented: the parent would be a grandparent then.
+    """
+    if request.generation != family.generation - 1 or request.scope != family.asked_scope:
+        return False
+    age = now - family.rotated_at
+    # A thief who holds the token has not the key.
+    if request.idempotency_digest is not None and request.idempotency_digest == family.idempotency_digest:
+        return age <= IDEMPOTENCY_SECONDS
+    return age < lifetimes.retry_grace_seconds and family.retries < MOST_GRACE_RETRIES
+
+
+def _rotated(family: Family, request: Refresh, lifetimes: Lifetimes, now: int) -> tuple[Family, str]:
+    """The family one generation on.
+
+    A genuine generation ahead of the row proves that the database lost commits (an asynchronous fail-over): what was
+    presented is then what the client holds, and everything up to it counts as spent.
+    """
+    reason = "rotated" if request.generation == family.generation else "fast_forwarded"
+    after = replace(
+        family,
+        generation=request.generation + 1,
+        rotated_at=now,
+        idle_expires_at=min(now + lifetimes.refresh_idle_seconds, family.absolute_expires_at),
+        idempotency_digest=request.idempotency_digest,
+        asked_scope=request.scope,
+        retries=0,
+        last_ip=request.source.ip,
+        last_user_agent=request.source.user_agent,
+    )
+    return after, reason

@@ -1,0 +1,30 @@
+"""Scope: a set of tokens, written with single spaces (RFC 6749 section 3.3)."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from jeton.oauth.errors import ErrorCode, OAuthError
+
+Scope = frozenset[str]
+
+MOST_CHARACTERS: Final = 2048
+_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+
+
+def is_scope_token(text: str) -> bool:
+    """Whether this is one scope-token of RFC 6749 section 3.3."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def parse_scope(text: str) -> Scope:
+    """The set a `scope` parameter names; OAuthError invalid_scope where it is malformed."""
+    tokens = text.split(" ")
+    if len(text) > MOST_CHARACTERS or not all(is_scope_token(token) for token in tokens):
+        raise OAuthError(ErrorCode.INVALID_SCOPE, "scope_malformed")
+    return frozenset(tokens)
+
+
+def format_scope(scope: Iterable[str]) -> str:
+    """The one spelling of a scope: sorted, single spaces."""
+    return " ".join(sorted(scope))

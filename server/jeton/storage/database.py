@@ -1,0 +1,118 @@
+"""Connections: how each database is opened so that no commit is lost and no wait is endless."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+_SQLITE_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
+# Statements prepared while a table is nearly empty keep scanning it when it has grown: index plans only.
+_SERVING_OPTIONS: Final = (
+    "-c statement_timeout=2000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=5000 -c enable_seqscan=off"
+)
+_POSTGRESQL_ARGUMENTS: Final = {"connect_timeout": 3, "tcp_user_timeout": 5000, "application_name": "jeton"}
+_ROLLED_BACK: Final = frozenset({"40001", "40P01"})
+
+
+class DatabaseUrlError(Exception):
+    """`database.url` is not one that Jeton can use."""
+
+
+class StorageUnavailableError(Exception):
+    """The database is away, hung or locked. Whether anything was written is not known here: do not repeat blindly."""
+
+
+class Database:
+    """One database, opened for a serving process or for a command."""
+
+    def __init__(self, url: str, *, serving: bool = False) -> None:
+        self.url = _parsed(url)
+        self.on_sqlite = self.url.get_backend_name() == "sqlite"
+        arguments: dict[str, Any] = {} if self.on_sqlite else dict(_POSTGRESQL_ARGUMENTS)
+        if serving and not self.on_sqlite:
+            arguments["options"] = _SERVING_OPTIONS
+        self.engine = create_engine(
+            self.url,
+            connect_args=arguments,
+            hide_parameters=True,
+            pool_timeout=2,
+            **({} if self.on_sqlite else {"isolation_level": "READ COMMITTED"}),
+        )
+        if self.on_sqlite:
+            _prepare_sqlite(self.engine)
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None on PostgreSQL."""
+        return Path(self.url.database) if self.on_sqlite and self.url.database else None
+
+    @property
+    def masked_url(self) -> str:
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write; committed at the end, rolled back on any exception."""
+        with self._connection(write=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only looks; on SQLite it waits for no writer."""
+        with self._connection(write=False) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _connection(self, *, write: bool) -> Iterator[Connection]:
+        try:
+            with self.engine.connect().execution_options(write=write) as connection:
+                yield connection
+        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            if was_rolled_back(error):
+                raise
+            raise StorageUnavailableError(str(getattr(error, "orig", None) or error).strip()) from error
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def was_rolled_back(error: BaseException) -> bool:
+    """Whether the database itself undid the whole transaction (a deadlock, a serialisation failure)."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _ROLLED_BACK
+
+
+def _parsed(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise DatabaseUrlError("database.url is not a URL: use sqlite:///FILE or postgresql://USER@HOST/NAME") from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise DatabaseUrlError("database.url must begin with sqlite:/// or postgresql://")
+    if url.get_backend_name() == "sqlite" and (not url.database or url.database == ":memory:"):
+        raise DatabaseUrlError("database.url must name a file: an SQLite database in memory is gone at the next start")
+    return url
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """WAL and full synchronisation; BEGIN IMMEDIATE, because the driver's own defaults lose updates silently."""
+    file = Path(str(engine.url.database))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Created by us, readable by us: SQLite's own files follow the permissions of this one.
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+
+    @event.listens_for(engine, "connect")
+    def _(dbapi_connection: Any, _record: Any) -> None:
+        dbapi_connection.isolation_level = None
+        for pragma in _SQLITE_PRAGMAS:
+            dbapi_connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        write = connection.get_execution_options().get("write", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

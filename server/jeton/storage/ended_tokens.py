@@ -1,0 +1,32 @@
+"""Statements over access tokens that were ended before their time, each forgotten after its `exp`."""
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from jeton.oauth.model import EndedToken
+from jeton.storage.tables import ended_tokens
+
+_LOAD = select(ended_tokens.c.jti).where(ended_tokens.c.jti.in_(bindparam("jtis", expanding=True)))
+
+
+def add_ended_tokens(connection: Connection, ended: Iterable[EndedToken]) -> None:
+    """Notes them; one that is noted already stays noted."""
+    rows = [{"jti": token.jti, "expires_at": token.expires_at} for token in ended]
+    if rows:
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        connection.execute(dialect.insert(ended_tokens).on_conflict_do_nothing(), rows)
+
+
+def load_ended_tokens(connection: Connection, jtis: Collection[str]) -> set[str]:
+    """Those of these that were ended."""
+    return set(connection.scalars(_LOAD, {"jtis": list(jtis)})) if jtis else set()
+
+
+def forget_ended_tokens(connection: Connection, now: int, most: int) -> int:
+    """Deletes those whose token has expired by itself."""
+    past = select(ended_tokens.c.jti).where(ended_tokens.c.expires_at <= now).limit(most)
+    return connection.execute(
+        delete(ended_tokens).where(ended_tokens.c.jti.in_(past.with_for_update(skip_locked=True)))
+    ).rowcount

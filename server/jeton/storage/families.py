@@ -1,0 +1,115 @@
+"""Statements over families: one row per session, whatever happens to it."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import fields
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, true, update
+
+from jeton.oauth.model import Family
+from jeton.storage.tables import families
+
+_MUTABLE: Final = (
+    "generation rotated_at idle_expires_at idempotency_digest asked_scope retries revoked_at revoke_reason "
+    "last_ip last_user_agent"
+).split()
+_FIELDS: Final = tuple(field.name for field in fields(Family))
+
+_LOAD = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))
+_LOCK = _LOAD.order_by(families.c.sid).with_for_update()
+_UPDATE = (
+    update(families)
+    .where(families.c.sid == bindparam("at_sid"))
+    .values({name: bindparam(f"new_{name}") for name in _MUTABLE})
+)
+_BATCH: Final = 5000
+
+
+def load_families(connection: Connection, sids: Collection[str]) -> dict[str, Family]:
+    """Those families, by sid."""
+    if not sids:
+        return {}
+    return {row[0]: Family(*row) for row in connection.execute(_LOAD, {"sids": list(sids)})}
+
+
+def lock_families(connection: Connection, sids: Collection[str]) -> dict[str, Family]:
+    """Those families, locked in the order of their sids until the transaction ends.
+
+    A statement of its own, with no join: joined rows would be those of before the wait for the lock.
+    """
+    if not sids:
+        return {}
+    return {row[0]: Family(*row) for row in connection.execute(_LOCK, {"sids": list(sids)})}
+
+
+def add_families(connection: Connection, new: Iterable[Family]) -> None:
+    if rows := [{name: getattr(family, name) for name in _FIELDS} for family in new]:
+        connection.execute(insert(families), rows)
+
+
+def update_families(connection: Connection, changed: Iterable[Family]) -> None:
+    """Writes what may change of a family, for locked ones."""
+    rows: list[dict[str, Any]] = [
+        {"at_sid": family.sid} | {f"new_{name}": getattr(family, name) for name in _MUTABLE} for family in changed
+    ]
+    if rows:
+        connection.execute(_UPDATE, rows)
+
+
+def list_families(
+    connection: Connection, now: int, *, sub: str | None = None, client_id: str | None = None, most: int = 1000
+) -> list[Family]:
+    """Live sessions, newest use first."""
+    wanted = select(families).where(_chosen(None, sub, client_id), families.c.revoked_at.is_(None))
+    wanted = wanted.where(families.c.idle_expires_at > now, families.c.absolute_expires_at > now)
+    return [Family(*row) for row in connection.execute(wanted.order_by(families.c.rotated_at.desc()).limit(most))]
+
+
+def end_families(
+    connection: Connection,
+    now: int,
+    reason: str,
+    *,
+    sid: str | None = None,
+    sub: str | None = None,
+    client_id: str | None = None,
+) -> int:
+    """Revokes the live families chosen, all of them where nothing is chosen; says how many.
+
+    Locks them in the order of their sids, as the ledger does, so that the two never wait for each other in a ring.
+    """
+    chosen = _chosen(sid, sub, client_id)
+    ended = 0
+    while True:
+        live = select(families.c.sid).where(chosen, families.c.revoked_at.is_(None))
+        sids = list(connection.scalars(live.order_by(families.c.sid).limit(_BATCH).with_for_update()))
+        if not sids:
+            return ended
+        connection.execute(
+            update(families).where(families.c.sid.in_(sids)).values(revoked_at=now, revoke_reason=reason)
+        )
+        ended += len(sids)
+
+
+def forget_families(connection: Connection, now: int, most: int) -> int:
+    """Deletes families past their absolute end: none of their tokens could be accepted, nor tell a replay."""
+    past = select(families.c.sid).where(families.c.absolute_expires_at <= now).limit(most)
+    return connection.execute(
+        delete(families).where(families.c.sid.in_(past.with_for_update(skip_locked=True)))
+    ).rowcount
+
+
+def count_live_families(connection: Connection, now: int, sub: str) -> int:
+    live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now)
+    return connection.scalar(select(func.count()).where(families.c.sub == sub, live)) or 0
+
+
+def _chosen(sid: str | None, sub: str | None, client_id: str | None) -> ColumnElement[bool]:
+    conditions: ColumnElement[bool] = true()
+    if sid is not None:
+        conditions &= families.c.sid == sid
+    if sub is not None:
+        conditions &= families.c.sub == sub
+    if client_id is not None:
+        conditions &= families.c.client_id == client_id
+    return conditions

@@ -1,0 +1,115 @@
+"""The ledger: the one door for everything that a request changes.
+
+1. One transaction for all that is waiting: lock, then look, then decide each, write all, commit; answer only then.
+2. Locks in one order: users by sub, then families by sid.
+3. Nothing slow under a lock: hashing and signing happen outside.
+4. A group is run again only where the database has undone it; after a commit of unknown outcome nothing is repeated,
+   because a second look at a rotated family would take the honest client for a thief.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from jeton.oauth.decision import Decision, End, Issue
+from jeton.oauth.model import Family, User
+from jeton.storage.clock import Clock
+from jeton.storage.database import Database, StorageUnavailableError, was_rolled_back
+from jeton.storage.ended_tokens import add_ended_tokens
+from jeton.storage.families import add_families, lock_families, update_families
+from jeton.storage.gather import Gather
+from jeton.storage.users import load_users, lock_users, store_rehashed_passwords
+
+_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known under the lock."""
+
+    now: int
+    family: Family | None
+    user: User | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to decide: over the family `sid`, or over the user `sub` for whom one is to be opened.
+
+    `decide` is called under the lock: it must be quick, pure, and may be called again.
+    """
+
+    decide: Callable[[Facts], Decision]
+    sid: str | None = None
+    sub: str | None = None
+
+
+class Ledger:
+    """Decides and writes entries, many per commit."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._gather = Gather[Entry, Decision]("ledger", self._settle)
+
+    async def enter(self, entry: Entry) -> Decision:
+        """The decision, once it is durable; StorageUnavailableError where that is not known."""
+        return await self._gather(entry)
+
+    def close(self) -> None:
+        self._gather.close()
+
+    def _settle(self, entries: Sequence[Entry]) -> Sequence[Decision | Exception]:
+        """All together; where one of them is at fault, one by one."""
+        try:
+            return self._transaction_with_retries(entries)
+        except StorageUnavailableError:
+            raise
+        except Exception as error:
+            if len(entries) > 1:
+                return [result for entry in entries for result in self._settle([entry])]
+            # What it refers to (a user, a client) has just been deleted: the next try will hear so.
+            return [StorageUnavailableError(str(error)) if isinstance(error, IntegrityError) else error]
+
+    def _transaction_with_retries(self, entries: Sequence[Entry]) -> list[Decision]:
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._transaction(entries)
+            except DBAPIError as error:
+                if not was_rolled_back(error):
+                    raise
+        raise StorageUnavailableError(f"the database undid the transaction {_ATTEMPTS} times")
+
+    def _transaction(self, entries: Sequence[Entry]) -> list[Decision]:
+        with self._database.write() as connection:
+            users = lock_users(connection, {entry.sub for entry in entries if entry.sub is not None})
+            before = lock_families(connection, {entry.sid for entry in entries if entry.sid is not None})
+            users |= load_users(connection, {family.sub for family in before.values()} - users.keys())
+            now = self._clock.now()
+            after = dict(before)
+            decisions = [_decide(entry, users, after, now) for entry in entries]
+            add_families(connection, [family for sid, family in after.items() if sid not in before])
+            update_families(connection, [family for sid, family in after.items() if before.get(sid, family) is not family])
+            add_ended_tokens(connection, [it.token for it in decisions if isinstance(it, End) and it.token])
+            store_rehashed_passwords(connection, _rehashed_passwords(decisions))
+        return decisions
+
+
+def _decide(entry: Entry, users: dict[str, User], families: dict[str, Family], now: int) -> Decision:
+    """One decision; the next one over the same family sees what this one made of it."""
+    family = families.get(entry.sid) if entry.sid is not None else None
+    sub = family.sub if family else entry.sub
+    decision = entry.decide(Facts(now, family, users.get(sub) if sub is not None else None))
+    if decision.family is not None:
+        families[decision.family.sid] = decision.family
+    return decision
+
+
+def _rehashed_passwords(decisions: Sequence[Decision]) -> list[tuple[str, str]]:
+    return [
+        (it.user.sub, it.rehashed_password)
+        for it in decisions
+        if isinstance(it, Issue) and it.user is not None and it.rehashed_password is not None
+    ]

@@ -1,0 +1,83 @@
+"""Migrations: up to the newest schema, safely when several processes try at once."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from jeton.storage.database import Database
+
+# Any number will do, as long as nothing else of ours locks the same.
+_LOCK_NUMBER: Final = 7_461_000
+
+
+class SchemaError(Exception):
+    """The database's schema is not the one this version works with. The text says what to do."""
+
+
+def migrations() -> Path:
+    """Inside the wheel, or /alembic in a checkout."""
+    packaged = Path(str(files("jeton"))) / "migrations"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "alembic"
+
+
+def migrate(database: Database) -> str:
+    """Brings the schema up to date; whoever comes second waits, and finds it done. Gives the revision reached."""
+    with database.write() as connection:
+        if not database.on_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
+        if _revision(connection) not in (None, *_known_revisions()):
+            raise _too_new()
+        command.upgrade(_config(connection), "head")
+    return _newest_revision()
+
+
+def bring_up_to_date(database: Database) -> None:
+    """SQLite migrates itself. PostgreSQL is only looked at: an operator decides when a shared schema changes."""
+    with database.read() as connection:
+        revision = _revision(connection)
+    if revision == _newest_revision():
+        return
+    if database.on_sqlite:
+        migrate(database)
+    elif revision in (None, *_known_revisions()):
+        found = "is empty" if revision is None else f"is at revision {revision}"
+        raise SchemaError(
+            f"the database {found}, this version needs {_newest_revision()}: run `jeton migrate`, then start again"
+        )
+    else:
+        raise _too_new()
+
+
+def _too_new() -> SchemaError:
+    return SchemaError("the database was migrated by a newer version of Jeton: install that version or a later one")
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _newest_revision() -> str:
+    head = _scripts().get_current_head()
+    assert head is not None
+    return head
+
+
+def _known_revisions() -> list[str]:
+    return [script.revision for script in _scripts().walk_revisions()]

@@ -1,0 +1,79 @@
+"""Looking things up for requests: what is waiting is read together, always fresh, never from a cache."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from jeton.oauth.introspection import TokenFacts
+from jeton.oauth.model import Client, Family, User
+from jeton.storage.clients import load_clients
+from jeton.storage.database import Database
+from jeton.storage.ended_tokens import load_ended_tokens
+from jeton.storage.families import load_families
+from jeton.storage.gather import Gather
+from jeton.storage.users import find_users, load_users
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSubject:
+    """What a token says it belongs to, as far as it says so."""
+
+    client_id: str | None = None
+    sub: str | None = None
+    sid: str | None = None
+    jti: str | None = None
+
+
+class Records:
+    """Clients, users and the surroundings of tokens."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._clients = Gather[str, Client | None]("clients", self._read_by_key(load_clients))
+        self._users = Gather[str, User | None]("users", self._read_by_key(find_users))
+        self._facts = Gather[TokenSubject, TokenFacts]("tokens", self._read_facts)
+
+    async def client(self, client_id: str) -> Client | None:
+        return await self._clients(client_id)
+
+    async def user(self, username_key: str) -> User | None:
+        return await self._users(username_key)
+
+    async def token_facts(self, subject: TokenSubject) -> TokenFacts:
+        return await self._facts(subject)
+
+    def close(self) -> None:
+        for gather in (self._clients, self._users, self._facts):
+            gather.close()
+
+    def _read_by_key(
+        self, load: Callable[[Connection, Collection[str]], dict[str, Value]]
+    ) -> Callable[[Sequence[str]], list[Value | None]]:
+        def read(keys: Sequence[str]) -> list[Value | None]:
+            with self._database.read() as connection:
+                found = load(connection, set(keys))
+            return [found.get(key) for key in keys]
+
+        return read
+
+    def _read_facts(self, subjects: Sequence[TokenSubject]) -> list[TokenFacts]:
+        with self._database.read() as connection:
+            families = load_families(connection, {it.sid for it in subjects if it.sid})
+            subs = {it.sub for it in subjects if it.sub} | {family.sub for family in families.values()}
+            users = load_users(connection, subs)
+            client_ids = {it.client_id for it in subjects if it.client_id}
+            clients = load_clients(connection, client_ids | {family.client_id for family in families.values()})
+            ended = load_ended_tokens(connection, {it.jti for it in subjects if it.jti})
+        return [_facts(it, families.get(it.sid or ""), clients, users, ended) for it in subjects]
+
+
+def _facts(
+    subject: TokenSubject, family: Family | None, clients: dict[str, Client], users: dict[str, User], ended: set[str]
+) -> TokenFacts:
+    client_id = subject.client_id or (family.client_id if family else "")
+    sub = subject.sub or (family.sub if family else "")
+    return TokenFacts(clients.get(client_id), users.get(sub), family, subject.jti in ended)

@@ -1,0 +1,151 @@
+"""The tables. Columns stand in the order of the fields of the value they hold, so that a row is `Family(*row)`.
+
+Times are whole seconds since the epoch. Nothing that could be presented to this server is stored: digests, hashes and
+encrypted keys only.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Words(TypeDecorator[tuple[str, ...]]):
+    """Words in their order, written as OAuth writes lists: with single spaces."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Iterable[str] | None, dialect: Any) -> str | None:
+        return None if value is None else " ".join(value)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        return None if value is None else tuple(value.split())
+
+
+class WordSet(Words):
+    """A set of words, stored in one order."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Iterable[str] | None, dialect: Any) -> str | None:
+        return None if value is None else " ".join(sorted(value))
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        return None if value is None else frozenset(value.split())
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("sub", String(64), primary_key=True),
+    Column("username", Text, nullable=False),
+    Column("email", Text),
+    Column("roles", Words, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("password_version", Integer, nullable=False),
+    Column("password_hash", Text),
+    # Not part of the value: the canonical form of the name (RFC 8265), by which a user is found.
+    Column("username_key", Text, nullable=False, unique=True),
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", String(128), primary_key=True),
+    Column("public", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("introspect", Boolean, nullable=False),
+    Column("auth_methods", WordSet, nullable=False),
+    Column("grant_types", WordSet, nullable=False),
+    Column("scope", WordSet, nullable=False),
+    Column("default_scope", WordSet, nullable=False),
+    Column("audience", Words, nullable=False),
+    Column("claims", WordSet, nullable=False),
+    Column("origins", WordSet, nullable=False),
+    Column("lifetimes", JSON, nullable=False),
+    Column("secret_digest", LargeBinary),
+    Column("previous_secret_digest", LargeBinary),
+    Column("previous_secret_expires_at", BigInteger),
+)
+
+families = Table(
+    "families",
+    metadata,
+    Column("sid", String(32), primary_key=True),
+    Column("client_id", ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False),
+    Column("sub", ForeignKey("users.sub", ondelete="CASCADE"), nullable=False),
+    Column("scope", WordSet, nullable=False),
+    Column("audience", Words, nullable=False),
+    Column("auth_time", BigInteger, nullable=False),
+    Column("amr", Words, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("rotated_at", BigInteger, nullable=False),
+    Column("idle_expires_at", BigInteger, nullable=False),
+    Column("absolute_expires_at", BigInteger, nullable=False),
+    Column("master_key_id", String(8), nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("idempotency_digest", LargeBinary),
+    Column("asked_scope", WordSet),
+    Column("retries", Integer, nullable=False),
+    Column("revoked_at", BigInteger),
+    Column("revoke_reason", Text),
+    Column("created_ip", Text),
+    Column("created_user_agent", Text),
+    Column("last_ip", Text),
+    Column("last_user_agent", Text),
+    # No index holds a column that a rotation changes, and pages keep room: PostgreSQL then rewrites a row in its page.
+    Index("ix_families_sub", "sub"),
+    Index("ix_families_client_id", "client_id"),
+    Index("ix_families_absolute_expires_at", "absolute_expires_at"),
+    postgresql_with={"fillfactor": 70},
+)
+
+ended_tokens = Table(
+    "ended_tokens",
+    metadata,
+    Column("jti", String(64), primary_key=True),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", String(64), primary_key=True),
+    Column("algorithm", String(16), nullable=False),
+    Column("public_jwk", Text, nullable=False),
+    Column("private_jwe", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    # From when it may sign: by then every cache holds a key set with this key in it.
+    Column("ready_at", BigInteger, nullable=False),
+    Column("activated_at", BigInteger),
+    # Until when it is published after it stopped signing.
+    Column("publish_until", BigInteger),
+)
