@@ -70,9 +70,7 @@ def upgrade() -> None:
         sa.Column("created_user_agent", sa.Text()),
         sa.Column("last_ip", sa.Text()),
         sa.Column("last_user_agent", sa.Text()),
-        sa.ForeignKeyConstraint(
-            ["client_id"], ["clients.client_id"], name="fk_families_client_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["client_id"], ["clients.client_id"], name="fk_families_client_id", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["sub"], ["users.sub"], name="fk_families_sub", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("sid", name="pk_families"),
         postgresql_with={"fillfactor": 70},

@@ -16,6 +16,7 @@ from jeton.grants.services import Services
 from jeton.http.app import create_app
 from jeton.keys.keyring import Keyring
 from jeton.keys.rotation import ensure_signing_keys
+from jeton.logs import configure_logs
 from jeton.oauth.key_life import KeyTimes
 from jeton.oauth.model import Lifetimes
 from jeton.storage.clock import Clock
@@ -70,7 +71,7 @@ def key_times(settings: Settings) -> KeyTimes:
 def assemble(settings: Settings, clock: Clock | None = None) -> Server:
     """A server over the configured database, its keys open and its first look taken.
 
-    Raises ConfigError, DatabaseUrlError, SchemaError, MasterKeyError or StorageUnavailableError: it does not start then.
+    Raises ConfigError, DatabaseUrlError, SchemaError, MasterKeyError or StorageUnavailableError where it cannot start.
     """
     database = open_database(settings, serving=True)
     clock = clock or Clock()
@@ -107,4 +108,5 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Server:
 
 def create() -> Starlette:
     """The application for a server process, from its environment."""
+    configure_logs()
     return assemble(load_settings()).app

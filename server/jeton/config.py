@@ -32,11 +32,7 @@ class Secret(str):
         return "'***'" if self else "''"
 
 
-class _Section(Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class Server(_Section):
+class Server(Struct, frozen=True, forbid_unknown_fields=True):
     issuer: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
@@ -44,15 +40,15 @@ class Server(_Section):
     trusted_proxies: tuple[str, ...] = ()
 
 
-class Database(_Section):
+class Database(Struct, frozen=True, forbid_unknown_fields=True):
     url: Secret = Secret("sqlite:///var/jeton.db")
 
 
-class Secrets(_Section):
+class Secrets(Struct, frozen=True, forbid_unknown_fields=True):
     master_key: Secret = Secret("")
 
 
-class Tokens(_Section):
+class Tokens(Struct, frozen=True, forbid_unknown_fields=True):
     access_seconds: Annotated[int, Meta(ge=1, le=86400)] = 600
     refresh_idle_seconds: PositiveSeconds = 1209600
     refresh_absolute_seconds: PositiveSeconds = 7776000
@@ -60,7 +56,7 @@ class Tokens(_Section):
     retry_grace_seconds: Annotated[int, Meta(ge=0, le=300)] = 0
 
 
-class Keys(_Section):
+class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     algorithm: Literal["RS256"] = "RS256"
     rsa_bits: Literal[2048, 3072, 4096] = 2048
     rotate_seconds: PositiveSeconds = 90 * 86400
@@ -68,18 +64,18 @@ class Keys(_Section):
     jwks_max_age_seconds: Seconds = 300
 
 
-class Passwords(_Section):
+class Passwords(Struct, frozen=True, forbid_unknown_fields=True):
     min_length: Annotated[int, Meta(ge=1, le=1024)] = 15
     memory_kib: Annotated[int, Meta(ge=8, le=1048576)] = 47104
     iterations: Annotated[int, Meta(ge=1, le=16)] = 1
     lanes: Annotated[int, Meta(ge=1, le=16)] = 1
 
 
-class Grants(_Section):
+class Grants(Struct, frozen=True, forbid_unknown_fields=True):
     password: bool = True
 
 
-class Settings(_Section):
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     server: Server = Server()
     database: Database = Database()
     secrets: Secrets = Secrets()

@@ -87,4 +87,4 @@ def _create(path: Path) -> None:
     except FileExistsError:
         return
     finally:
-        os.unlink(temporary)
+        Path(temporary).unlink()

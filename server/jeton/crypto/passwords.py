@@ -6,7 +6,7 @@ Normalised to NFC (NIST SP 800-63B-4 section 3.1.1.2), never truncated, trimmed 
 import asyncio
 import unicodedata
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
 

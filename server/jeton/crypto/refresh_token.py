@@ -8,7 +8,6 @@ forgery. 57 bytes are 76 characters with no bit to spare, so that each token has
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re

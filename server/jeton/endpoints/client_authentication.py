@@ -18,7 +18,7 @@ POST: Final = "client_secret_post"
 NONE: Final = "none"
 
 _MOST_CHARACTERS: Final = 1024
-_CLIENT_ID: Final = re.compile(r"[\x21-\x7E]{1,128}")
+_CLIENT_ID: Final = re.compile(r"[\x20-\x7E]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,6 @@ def _basic_credentials(authorization: str) -> _Credentials:
         client_id, colon, secret = base64.b64decode(encoded.strip(" "), validate=True).decode("utf-8").partition(":")
         if not colon:
             raise ValueError
-        return _Credentials(
-            BASIC, unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
-        )
+        return _Credentials(BASIC, unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict"))
     except (binascii.Error, ValueError):
         raise OAuthError(ErrorCode.INVALID_CLIENT, "authorization_header_malformed") from None

@@ -11,8 +11,8 @@ from jeton.grants.services import Services
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.introspection import INACTIVE, introspect_access_token, introspect_refresh_token
 from jeton.oauth.model import Client
-from jeton.storage.records import TokenSubject
 from jeton.oauth.parameters import require
+from jeton.storage.records import TokenSubject
 
 
 async def answer_introspection_request(request: FormRequest, services: Services) -> Answer:

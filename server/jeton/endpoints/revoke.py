@@ -6,12 +6,12 @@ from jeton.endpoints.client_authentication import authenticate_client
 from jeton.endpoints.exchange import Answer, FormRequest
 from jeton.endpoints.presented_token import PresentedAccessToken, recognise
 from jeton.grants.services import Services
-from jeton.oauth.decision import Decision, Deny, End
+from jeton.oauth.decision import Deny, End
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.model import Client
+from jeton.oauth.parameters import require
 from jeton.oauth.revocation import end_access_token, end_family
 from jeton.storage.ledger import Entry, Facts
-from jeton.oauth.parameters import require
 
 log = structlog.get_logger("jeton.revoke")
 
@@ -32,7 +32,7 @@ async def answer_revocation_request(request: FormRequest, services: Services) ->
         return Answer(error, client)
 
 
-async def _end(presented: str, client: Client, services: Services) -> Decision:
+async def _end(presented: str, client: Client, services: Services) -> End | Deny:
     token = recognise(presented, services)
     if token is None:
         return End("token_unknown")
@@ -40,7 +40,7 @@ async def _end(presented: str, client: Client, services: Services) -> Decision:
         claims = token.claims
         return await services.ledger.enter(Entry(lambda facts: end_access_token(claims, client, facts.now)))
 
-    def decide(facts: Facts) -> Decision:
+    def decide(facts: Facts) -> End | Deny:
         family = facts.family
         genuine = family is not None and services.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
         return end_family(family, client, genuine=genuine, now=facts.now)

@@ -11,11 +11,11 @@ from jeton.grants import GRANTS
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
 from jeton.oauth.claims import access_token_claims, token_response
-from jeton.oauth.decision import Decision, Issue
+from jeton.oauth.decision import Deny, Issue
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.model import Client
-from jeton.oauth.scope import parse_scope
 from jeton.oauth.parameters import require
+from jeton.oauth.scope import parse_scope
 
 log = structlog.get_logger("jeton.token")
 
@@ -47,7 +47,7 @@ async def _redeem(request: FormRequest, client: Client, services: Services) -> d
     )
     decision = await GRANTS[grant_type](token_request, services)
     _record(grant_type, client, decision)
-    if not isinstance(decision, Issue):
+    if isinstance(decision, Deny):
         raise OAuthError(decision.code, decision.reason)
     return _issue(decision, token_request, services)
 
@@ -75,7 +75,7 @@ def _issue(issue: Issue, request: TokenRequest, services: Services) -> dict[str,
     return token_response(claims, services.keyring.signer.sign(claims), refresh_token)
 
 
-def _record(grant_type: str, client: Client, decision: Decision) -> None:
+def _record(grant_type: str, client: Client, decision: Issue | Deny) -> None:
     """One line per outcome: who, what and why; never a token, a password or a secret."""
     issued = isinstance(decision, Issue)
     family = decision.family

@@ -10,9 +10,9 @@ from typing import Final
 from jeton.grants import client_credentials, password, refresh_token
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
-from jeton.oauth.decision import Decision
+from jeton.oauth.decision import Deny, Issue
 
-Redeem = Callable[[TokenRequest, Services], Awaitable[Decision]]
+Redeem = Callable[[TokenRequest, Services], Awaitable[Issue | Deny]]
 
 GRANTS: Final[Mapping[str, Redeem]] = {
     grant.GRANT_TYPE: grant.redeem for grant in (password, refresh_token, client_credentials)

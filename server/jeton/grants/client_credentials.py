@@ -2,13 +2,13 @@
 
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
-from jeton.oauth.decision import Decision, Deny, Issue
+from jeton.oauth.decision import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 
 GRANT_TYPE = "client_credentials"
 
 
-async def redeem(request: TokenRequest, services: Services) -> Decision:
+async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     """An access token, and never a refresh token (section 4.4.3): the client can always ask again."""
     if request.client.public:
         return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "public_client")

@@ -3,20 +3,20 @@
 from jeton.crypto.refresh_token import generate_family_secret, generate_sid
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
-from jeton.oauth.decision import Decision, Deny, Issue
+from jeton.oauth.decision import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Family, User
+from jeton.oauth.parameters import require
 from jeton.oauth.scope import Scope
 from jeton.storage.ledger import Entry, Facts
 from jeton.storage.users import username_key
-from jeton.oauth.parameters import require
 
 GRANT_TYPE = "password"
 
 _REFUSED = Deny(ErrorCode.INVALID_GRANT, "password_refused")
 
 
-async def redeem(request: TokenRequest, services: Services) -> Decision:
+async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     """A new family, where the password is right and still is when the family is written."""
     scope = request.granted_scope()
     username, password = require(request.parameters, "username"), require(request.parameters, "password")
@@ -29,7 +29,7 @@ async def redeem(request: TokenRequest, services: Services) -> Decision:
         return _REFUSED
     sid, secret = generate_sid(), generate_family_secret()
 
-    def decide(facts: Facts) -> Decision:
+    def decide(facts: Facts) -> Issue | Deny:
         """Under the user's lock: a password changed, or an account disabled, while the old hash was checked counts."""
         if facts.user is None or facts.user.disabled or facts.user.password_version != user.password_version:
             return _REFUSED

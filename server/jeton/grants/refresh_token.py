@@ -4,15 +4,15 @@ from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
 from jeton.oauth import rotation
-from jeton.oauth.decision import Decision, Deny
+from jeton.oauth.decision import Deny, Issue
 from jeton.oauth.errors import ErrorCode
-from jeton.storage.ledger import Entry, Facts
 from jeton.oauth.parameters import require
+from jeton.storage.ledger import Entry, Facts
 
 GRANT_TYPE = "refresh_token"
 
 
-async def redeem(request: TokenRequest, services: Services) -> Decision:
+async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     """The family one generation on, or the end of it."""
     presented = parse_refresh_token(require(request.parameters, "refresh_token"))
     if presented is None:
@@ -25,7 +25,7 @@ async def redeem(request: TokenRequest, services: Services) -> Decision:
         request.source,
     )
 
-    def decide(facts: Facts) -> Decision:
+    def decide(facts: Facts) -> Issue | Deny:
         family = facts.family
         genuine = family is not None and tokens.is_genuine(presented, family.master_key_id, family.secret)
         return rotation.decide(

@@ -57,7 +57,7 @@ def create_app(services: Services, upkeep: Upkeep) -> Starlette:
 
 
 def _routes(services: Services, upkeep: Upkeep) -> list[BaseRoute]:
-    """The paths of the contract; for an issuer with a path, below that path too, so that it needs no rewriting proxy."""
+    """The paths of the contract; for an issuer with a path, below it too: no proxy has to rewrite them."""
     routes = _routes_at_root(services, upkeep)
     path = urlsplit(services.issuer).path.rstrip("/")
     if not path:

@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.signing_key import generate_signing_key
-from jeton.oauth.key_life import KeyState, KeyTimes, SigningKey, rotate
+from jeton.oauth.key_life import KeyState, KeyTimes, SigningKey, revoke, rotate
 from jeton.storage.signing_keys import (
     add_signing_keys,
     load_signing_keys,
@@ -35,14 +35,34 @@ def rotate_signing_keys(
     """`next` becomes active, the active key retires, a new `next` is published. Gives all keys as they are then."""
     lock_signing_keys(connection)
     changed = rotate(load_signing_keys(connection), now, times, force=force)
+    return _store(connection, changed, master_keys, rsa_bits, times, now)
+
+
+def revoke_signing_key(
+    connection: Connection, master_keys: MasterKeys, rsa_bits: int, times: KeyTimes, now: int, kid: str
+) -> list[SigningKey]:
+    """The emergency path: that key leaves the key set at once. Gives all keys as they are then."""
+    lock_signing_keys(connection)
+    changed = revoke(load_signing_keys(connection), kid, now)
+    return _store(connection, changed, master_keys, rsa_bits, times, now)
+
+
+def _store(
+    connection: Connection,
+    changed: list[SigningKey],
+    master_keys: MasterKeys,
+    rsa_bits: int,
+    times: KeyTimes,
+    now: int,
+) -> list[SigningKey]:
+    """Writes the changes, and publishes a new `next` where there is none left."""
     update_signing_keys(connection, changed)
-    ready_at = now + max(times.publish_ahead_seconds, times.jwks_max_age_seconds)
-    add_signing_keys(connection, [_new_key(master_keys, rsa_bits, now, ready_at=ready_at)])
+    if not any(key.state is KeyState.NEXT for key in load_signing_keys(connection)):
+        ready_at = now + max(times.publish_ahead_seconds, times.jwks_max_age_seconds)
+        add_signing_keys(connection, [_new_key(master_keys, rsa_bits, now, ready_at=ready_at)])
     return load_signing_keys(connection)
 
 
 def _new_key(master_keys: MasterKeys, rsa_bits: int, now: int, *, ready_at: int) -> SigningKey:
     sealed = generate_signing_key(rsa_bits, master_keys)
-    return SigningKey(
-        sealed.kid, sealed.algorithm, sealed.public_jwk, sealed.private_jwe, KeyState.NEXT, now, ready_at
-    )
+    return SigningKey(sealed.kid, sealed.algorithm, sealed.public_jwk, sealed.private_jwe, KeyState.NEXT, now, ready_at)

@@ -11,7 +11,8 @@ INACTIVE: Final[Mapping[str, Any]] = {"active": False}
 
 # What the token itself says is what its reader may know; user names are there only where the client was given them.
 _MEMBERS: Final = (
-    "iss sub aud exp iat jti client_id scope sid auth_time amr roles preferred_username email".split()
+    *("iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope"),
+    *("sid", "auth_time", "amr", "roles", "preferred_username", "email"),
 )
 
 

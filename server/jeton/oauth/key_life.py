@@ -73,6 +73,18 @@ def rotate(keys: Iterable[SigningKey], now: int, times: KeyTimes, *, force: bool
     return [following.activated(now), active.retired(now, times)]
 
 
+def revoke(keys: Iterable[SigningKey], kid: str, now: int) -> list[SigningKey]:
+    """The changed keys: the revoked one leaves the key set at once; where it was signing, `next` signs from now on."""
+    by_kid = {key.kid: key for key in keys}
+    if kid not in by_kid:
+        raise RotationRefusedError(f"there is no key {kid}: see `jeton keys list`")
+    revoked = replace(by_kid[kid], state=KeyState.RETIRING, publish_until=now)
+    if by_kid[kid].state is not KeyState.ACTIVE:
+        return [revoked]
+    following = next(key for key in by_kid.values() if key.state is KeyState.NEXT)
+    return [following.activated(now), revoked]
+
+
 def max_age(keys: Iterable[SigningKey], now: int, times: KeyTimes) -> int:
     """How long a key set may be cached: never beyond the next planned change."""
     changes = [key.publish_until - now for key in keys if key.publish_until is not None and key.publish_until > now]

@@ -8,7 +8,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from jeton.oauth.decision import Decision, Deny, Issue
+from jeton.oauth.decision import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Client, Family, Lifetimes, Source, User
 from jeton.oauth.scope import Scope
@@ -36,7 +36,7 @@ def decide(
     genuine: bool,
     lifetimes: Lifetimes,
     now: int,
-) -> Decision:
+) -> Issue | Deny:
     """What becomes of one presented refresh token.
 
     `family` and `user` are as read under the family's lock; `genuine` says that the token's tag is ours.

@@ -10,9 +10,9 @@ from jeton.oauth.model import Family
 from jeton.storage.tables import families
 
 _MUTABLE: Final = (
-    "generation rotated_at idle_expires_at idempotency_digest asked_scope retries revoked_at revoke_reason "
-    "last_ip last_user_agent"
-).split()
+    *("generation", "rotated_at", "idle_expires_at", "idempotency_digest", "asked_scope", "retries"),
+    *("revoked_at", "revoke_reason", "last_ip", "last_user_agent"),
+)
 _FIELDS: Final = tuple(field.name for field in fields(Family))
 
 _LOAD = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))

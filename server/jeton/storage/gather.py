@@ -22,7 +22,12 @@ class Gather(Generic[Item, Result]):
     """
 
     def __init__(
-        self, name: str, work: Callable[[Sequence[Item]], Sequence[Result | Exception]], *, most: int = 128, room: int = 4096
+        self,
+        name: str,
+        work: Callable[[Sequence[Item]], Sequence[Result | Exception]],
+        *,
+        most: int = 128,
+        room: int = 4096,
     ) -> None:
         self._work = work
         self._most = most

@@ -9,7 +9,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -24,6 +24,8 @@ from jeton.storage.users import load_users, lock_users, store_rehashed_passwords
 
 _ATTEMPTS: Final = 3
 
+D = TypeVar("D", bound=Decision)
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -35,13 +37,13 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Generic[D]):
     """One thing to decide: over the family `sid`, or over the user `sub` for whom one is to be opened.
 
     `decide` is called under the lock: it must be quick, pure, and may be called again.
     """
 
-    decide: Callable[[Facts], Decision]
+    decide: Callable[[Facts], D]
     sid: str | None = None
     sub: str | None = None
 
@@ -52,28 +54,29 @@ class Ledger:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._gather = Gather[Entry, Decision]("ledger", self._settle)
+        self._gather = Gather[Entry[Any], Any]("ledger", self._settle)
 
-    async def enter(self, entry: Entry) -> Decision:
+    async def enter(self, entry: Entry[D]) -> D:
         """The decision, once it is durable; StorageUnavailableError where that is not known."""
-        return await self._gather(entry)
+        decision: D = await self._gather(entry)
+        return decision
 
     def close(self) -> None:
         self._gather.close()
 
-    def _settle(self, entries: Sequence[Entry]) -> Sequence[Decision | Exception]:
+    def _settle(self, entries: Sequence[Entry[Any]]) -> Sequence[Decision | Exception]:
         """All together; where one of them is at fault, one by one."""
         try:
             return self._transaction_with_retries(entries)
         except StorageUnavailableError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is handed to the request it belongs to
             if len(entries) > 1:
                 return [result for entry in entries for result in self._settle([entry])]
             # What it refers to (a user, a client) has just been deleted: the next try will hear so.
             return [StorageUnavailableError(str(error)) if isinstance(error, IntegrityError) else error]
 
-    def _transaction_with_retries(self, entries: Sequence[Entry]) -> list[Decision]:
+    def _transaction_with_retries(self, entries: Sequence[Entry[Any]]) -> list[Decision]:
         for _ in range(_ATTEMPTS):
             try:
                 return self._transaction(entries)
@@ -82,7 +85,7 @@ class Ledger:
                     raise
         raise StorageUnavailableError(f"the database undid the transaction {_ATTEMPTS} times")
 
-    def _transaction(self, entries: Sequence[Entry]) -> list[Decision]:
+    def _transaction(self, entries: Sequence[Entry[Any]]) -> list[Decision]:
         with self._database.write() as connection:
             users = lock_users(connection, {entry.sub for entry in entries if entry.sub is not None})
             before = lock_families(connection, {entry.sid for entry in entries if entry.sid is not None})
@@ -91,17 +94,19 @@ class Ledger:
             after = dict(before)
             decisions = [_decide(entry, users, after, now) for entry in entries]
             add_families(connection, [family for sid, family in after.items() if sid not in before])
-            update_families(connection, [family for sid, family in after.items() if before.get(sid, family) is not family])
+            update_families(
+                connection, [family for sid, family in after.items() if before.get(sid, family) is not family]
+            )
             add_ended_tokens(connection, [it.token for it in decisions if isinstance(it, End) and it.token])
             store_rehashed_passwords(connection, _rehashed_passwords(decisions))
         return decisions
 
 
-def _decide(entry: Entry, users: dict[str, User], families: dict[str, Family], now: int) -> Decision:
+def _decide(entry: Entry[Any], users: dict[str, User], families: dict[str, Family], now: int) -> Decision:
     """One decision; the next one over the same family sees what this one made of it."""
     family = families.get(entry.sid) if entry.sid is not None else None
     sub = family.sub if family else entry.sub
-    decision = entry.decide(Facts(now, family, users.get(sub) if sub is not None else None))
+    decision: Decision = entry.decide(Facts(now, family, users.get(sub) if sub is not None else None))
     if decision.family is not None:
         families[decision.family.sid] = decision.family
     return decision

@@ -4,12 +4,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from alembic import command
 from jeton.storage.database import Database
 
 # Any number will do, as long as nothing else of ours locks the same.

@@ -1,6 +1,6 @@
 """Looking things up for requests: what is waiting is read together, always fresh, never from a cache."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -51,9 +51,9 @@ class Records:
             gather.close()
 
     def _read_by_key(
-        self, load: Callable[[Connection, Collection[str]], dict[str, Value]]
-    ) -> Callable[[Sequence[str]], list[Value | None]]:
-        def read(keys: Sequence[str]) -> list[Value | None]:
+        self, load: Callable[[Connection, Collection[str]], Mapping[str, Value]]
+    ) -> Callable[[Sequence[str]], Sequence[Value | None]]:
+        def read(keys: Sequence[str]) -> Sequence[Value | None]:
             with self._database.read() as connection:
                 found = load(connection, set(keys))
             return [found.get(key) for key in keys]
@@ -62,13 +62,18 @@ class Records:
 
     def _read_facts(self, subjects: Sequence[TokenSubject]) -> list[TokenFacts]:
         with self._database.read() as connection:
-            families = load_families(connection, {it.sid for it in subjects if it.sid})
-            subs = {it.sub for it in subjects if it.sub} | {family.sub for family in families.values()}
-            users = load_users(connection, subs)
-            client_ids = {it.client_id for it in subjects if it.client_id}
-            clients = load_clients(connection, client_ids | {family.client_id for family in families.values()})
-            ended = load_ended_tokens(connection, {it.jti for it in subjects if it.jti})
-        return [_facts(it, families.get(it.sid or ""), clients, users, ended) for it in subjects]
+            return read_token_facts(connection, subjects)
+
+
+def read_token_facts(connection: Connection, subjects: Sequence[TokenSubject]) -> list[TokenFacts]:
+    """The surroundings of each token, as they are now."""
+    families = load_families(connection, {it.sid for it in subjects if it.sid})
+    subs = {it.sub for it in subjects if it.sub} | {family.sub for family in families.values()}
+    users = load_users(connection, subs)
+    client_ids = {it.client_id for it in subjects if it.client_id}
+    clients = load_clients(connection, client_ids | {family.client_id for family in families.values()})
+    ended = load_ended_tokens(connection, {it.jti for it in subjects if it.jti})
+    return [_facts(it, families.get(it.sid or ""), clients, users, ended) for it in subjects]
 
 
 def _facts(

@@ -1,0 +1,55 @@
+# Everything from a bare checkout: Python 3.11 or later with venv and pip, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help serve demo test check bench format lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+serve: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000 with demo accounts
+	$(BIN)/jeton serve --demo
+
+demo: $(VENV)/run.stamp ## play the story of a session, from login to theft, and check each step
+	$(BIN)/python clients/demo/story.py
+
+test: $(VENV)/dev.stamp ## run the whole suite, PostgreSQL included
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/dev.stamp ## format, lint, types, architecture, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -n auto
+
+bench: $(VENV)/dev.stamp ## measure, and print ratios
+	$(BIN)/python benchmarks/bench.py
+
+format: $(VENV)/dev.stamp ## format, and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/dev.stamp ## resolve the dependencies anew, with hashes
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate -q --upgrade \
+		--extra run pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate -q --upgrade \
+		--extra run --extra dev pyproject.toml -o requirements-dev.txt
+
+clean: ## remove what was built; var/ and its data stay
+	rm -rf $(VENV) build *.egg-info server/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The lock first, then the project itself with the build tools that the lock holds: nothing unpinned is fetched.
+$(VENV)/run.stamp: requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,60 @@
+"""The command `jeton`. One file per group of commands; `main` is the entry point."""
+
+import sys
+from typing import Final
+
+import click
+
+from jeton.cli.client import client
+from jeton.cli.config import config
+from jeton.cli.keys import keys
+from jeton.cli.refusal import Refusal
+from jeton.cli.serve import migrate, serve
+from jeton.cli.session import session
+from jeton.cli.token import token
+from jeton.cli.user import user
+from jeton.config import ConfigError
+from jeton.crypto.master_key import MasterKeyError
+from jeton.oauth.key_life import RotationRefusedError
+from jeton.storage.database import DatabaseUrlError, StorageUnavailableError
+from jeton.storage.migrate import SchemaError
+
+_REFUSALS: Final = (Refusal, ConfigError, DatabaseUrlError, SchemaError, MasterKeyError, RotationRefusedError)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="jeton")
+def jeton() -> None:
+    """An OAuth 2 authorization server.
+
+    \b
+    To begin:
+      jeton serve --demo                      a server with demo accounts, and curl lines to paste
+    \b
+    To run your own:
+      jeton client add my-app --public --grant password --grant refresh_token --scope read
+      jeton user add alice --generate-password
+      jeton serve
+
+    Every command reads config/jeton.toml, --config or JETON_CONFIG, then JETON_<SECTION>__<KEY>.
+    Exit status: 0 done, 1 refused (one line says why), 2 wrong usage.
+    """
+
+
+for command in (serve, migrate, user, client, keys, session, token, config):
+    jeton.add_command(command)
+
+
+def main() -> None:
+    """Runs the command; a refusal is one line on standard error and status 1."""
+    try:
+        jeton(prog_name="jeton")
+    except _REFUSALS as refusal:
+        _refuse(str(refusal))
+    except StorageUnavailableError as error:
+        _refuse(f"the database does not answer: {' '.join(str(error).split())}")
+
+
+def _refuse(sentence: str) -> None:
+    click.echo(f"jeton: {sentence}", err=True)
+    sys.exit(1)

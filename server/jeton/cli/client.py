@@ -1,0 +1,263 @@
+"""jeton client: applications and services that are known to the server."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import click
+from sqlalchemy import Connection
+
+from jeton.cli.options import configured, json_option, print_result, print_results, transaction
+from jeton.cli.refusal import Refusal
+from jeton.config import Settings, is_loopback
+from jeton.crypto.credentials import digest_of, generate_client_secret
+from jeton.grants import GRANTS
+from jeton.oauth.metadata import SECRET_METHODS
+from jeton.oauth.model import Client
+from jeton.oauth.scope import is_scope_token
+from jeton.storage import clients
+
+_CLIENT_ID: Final = re.compile(r"[\x21-\x7E]([\x20-\x7E]{0,126}[\x21-\x7E])?")
+_LOOKS_LIKE_A_SUB: Final = re.compile(r"u_[0-9a-f]{32}")
+_LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _registration(command: Command) -> Command:
+    """The options that describe a client. Each one given replaces what was there."""
+    year = click.IntRange(1, 10 * 366 * 86400)
+    for option in reversed(
+        [
+            click.option("--public", is_flag=True, help="It cannot keep a secret: a browser or mobile app."),
+            click.option("--grant", "grant_types", multiple=True, type=click.Choice(sorted(GRANTS)), help="May use."),
+            click.option("--scope", multiple=True, metavar="S", help="May ask for this scope."),
+            click.option("--default-scope", multiple=True, metavar="S", help="Gets this where it asks for none."),
+            click.option(
+                "--audience", multiple=True, metavar="A", help="`aud` of its tokens; what it introspects for."
+            ),
+            click.option("--auth-method", "auth_methods", multiple=True, type=click.Choice(SECRET_METHODS)),
+            click.option("--introspect/--no-introspect", default=None, help="May introspect tokens for its audience."),
+            click.option(
+                "--retry-grace-seconds", type=click.IntRange(0, 300), help="The last refresh may be repeated."
+            ),
+            click.option("--access-token-seconds", "access_seconds", type=click.IntRange(1, 86400)),
+            click.option("--refresh-idle-seconds", type=year, help="A session not refreshed for so long ends."),
+            click.option(
+                "--refresh-absolute-seconds", type=year, help="A session ends after so long, whatever happens."
+            ),
+            click.option("--claim", "claims", multiple=True, type=click.Choice(["preferred_username", "email"])),
+            click.option("--origin", "origins", multiple=True, metavar="O", help="A browser origin let in by CORS."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def client() -> None:
+    """Applications and services."""
+
+
+@client.command()
+@click.argument("client_id")
+@_registration
+@json_option
+@configured
+def add(client_id: str, as_json: bool, settings: Settings, **registration: Any) -> None:
+    """Register a client, and print its secret this once.
+
+    \b
+    jeton client add web --grant password --grant refresh_token --scope read --scope write
+    jeton client add spa --public --grant password --grant refresh_token --scope read --origin https://app.example
+    jeton client add orders-api --introspect --audience https://orders.example
+    jeton client add nightly --grant client_credentials --scope report
+    """
+    if not _CLIENT_ID.fullmatch(client_id) or _LOOKS_LIKE_A_SUB.fullmatch(client_id):
+        raise Refusal("a client_id is 1 to 128 printable ASCII characters, and does not look like a user's sub")
+    public = registration.pop("public")
+    secret = None if public else generate_client_secret()
+    digest = None if secret is None else digest_of(secret)
+    with transaction(settings) as (connection, now):
+        if clients.load_clients(connection, [client_id]):
+            raise Refusal(f"there is a client {client_id} already: change it with `jeton client set`")
+        blank = Client(client_id, public, now, auth_methods=_default_methods(public), secret_digest=digest)
+        new = _changed(blank, registration)
+        clients.add_client(connection, new)
+    print_result(_described(new) | ({"client_secret": secret} if secret else {}), as_json=as_json)
+
+
+@client.command(name="set")
+@click.argument("client_id")
+@_registration
+@json_option
+@configured
+def set_(client_id: str, as_json: bool, settings: Settings, **registration: Any) -> None:
+    """Change a client. An option given replaces what was there; one left out changes nothing.
+
+    What is taken away is gone at the next refresh and at introspection.
+    """
+    public = registration.pop("public")
+    with transaction(settings) as (connection, _):
+        found = find_client(connection, client_id)
+        if public and not found.public:
+            raise Refusal(f"{client_id} has a secret: delete it and add it again with --public")
+        changed = _changed(found, registration)
+        columns = (*(name for name in registration if name not in _LIFETIMES), "lifetimes")
+        clients.update_client(connection, client_id, **{name: getattr(changed, name) for name in columns})
+    print_result(_described(changed), as_json=as_json)
+
+
+@client.command()
+@click.argument("client_id")
+@click.option(
+    "--overlap-seconds", type=click.IntRange(0, 30 * 86400), default=0, help="The old one stays valid so long."
+)
+@json_option
+@configured
+def rotate_secret(client_id: str, overlap_seconds: int, as_json: bool, settings: Settings) -> None:
+    """Give a client a new secret, and print it this once."""
+    secret = generate_client_secret()
+    with transaction(settings) as (connection, now):
+        found = find_client(connection, client_id)
+        if found.public:
+            raise Refusal(f"{client_id} is a public client: it has no secret")
+        until = now + overlap_seconds if overlap_seconds else None
+        clients.update_client(
+            connection,
+            client_id,
+            secret_digest=digest_of(secret),
+            previous_secret_digest=found.secret_digest if until else None,
+            previous_secret_expires_at=until,
+        )
+    print_result({"client_id": client_id, "client_secret": secret, "old_secret_until": until}, as_json=as_json)
+
+
+@client.command()
+@click.argument("client_id")
+@json_option
+@configured
+def disable(client_id: str, as_json: bool, settings: Settings) -> None:
+    """Refuse a client. Its sessions rest, and go on when it is enabled; `jeton session revoke` ends them."""
+    _set_disabled(client_id, settings, as_json, disabled=True)
+
+
+@client.command()
+@click.argument("client_id")
+@json_option
+@configured
+def enable(client_id: str, as_json: bool, settings: Settings) -> None:
+    """Let a disabled client in again."""
+    _set_disabled(client_id, settings, as_json, disabled=False)
+
+
+@client.command()
+@click.argument("client_id")
+@json_option
+@configured
+def delete(client_id: str, as_json: bool, settings: Settings) -> None:
+    """Delete a client, and the sessions its users have with it."""
+    with transaction(settings) as (connection, _):
+        find_client(connection, client_id)
+        clients.delete_client(connection, client_id)
+    print_result({"client_id": client_id, "deleted": True}, as_json=as_json)
+
+
+@client.command()
+@click.argument("client_id")
+@json_option
+@configured
+def show(client_id: str, as_json: bool, settings: Settings) -> None:
+    """Show a client. A secret cannot be shown: it is not stored."""
+    with transaction(settings) as (connection, _):
+        found = find_client(connection, client_id)
+    print_result(_described(found), as_json=as_json)
+
+
+@client.command(name="list")
+@json_option
+@configured
+def list_(as_json: bool, settings: Settings) -> None:
+    """List all clients."""
+    with transaction(settings) as (connection, _):
+        found = [_described(it) for it in clients.list_clients(connection)]
+    columns = ("client_id", "public", "grant_types", "scope", "audience", "introspect", "disabled")
+    print_results(found, as_json=as_json, columns=columns)
+
+
+def find_client(connection: Connection, client_id: str) -> Client:
+    """The client; refuses where there is none."""
+    found = clients.load_clients(connection, [client_id])
+    if not found:
+        raise Refusal(f"there is no client {client_id}: see `jeton client list`")
+    return found[client_id]
+
+
+def _set_disabled(client_id: str, settings: Settings, as_json: bool, *, disabled: bool) -> None:
+    with transaction(settings) as (connection, _):
+        find_client(connection, client_id)
+        clients.update_client(connection, client_id, disabled=disabled)
+    print_result({"client_id": client_id, "disabled": disabled}, as_json=as_json)
+
+
+def _default_methods(public: bool) -> frozenset[str]:
+    return frozenset() if public else frozenset(SECRET_METHODS)
+
+
+def _changed(before: Client, registration: dict[str, Any]) -> Client:
+    """The client with the options that were given, checked as a whole."""
+    lifetimes = {name: registration[name] for name in _LIFETIMES if registration[name] is not None}
+    given: dict[str, Any] = {
+        name: value if name == "audience" else frozenset(value)
+        for name, value in registration.items()
+        if name not in (*_LIFETIMES, "introspect") and value
+    }
+    if registration["introspect"] is not None:
+        given["introspect"] = registration["introspect"]
+    after = replace(before, **given, lifetimes={**before.lifetimes, **lifetimes})
+    _check(after)
+    return after
+
+
+def _check(it: Client) -> None:
+    """Refuses a registration that could not work, or would be unsafe."""
+    if it.public and (it.introspect or it.auth_methods or "client_credentials" in it.grant_types):
+        raise Refusal("a public client proves nothing: no --introspect, --auth-method or --grant client_credentials")
+    for token in it.scope | it.default_scope:
+        if not is_scope_token(token):
+            raise Refusal(f"{token!r} is no scope: printable ASCII without space, quote or backslash (RFC 6749 3.3)")
+    if not it.default_scope <= it.scope:
+        raise Refusal("each --default-scope must be one of the client's --scope")
+    if any(not audience or audience != "".join(audience.split()) for audience in it.audience):
+        raise Refusal("an audience must not be empty or hold white space")
+    for origin in it.origins:
+        _check_origin(origin)
+
+
+def _check_origin(origin: str) -> None:
+    """scheme://host[:port], as browsers send it; plain http from this machine only."""
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    if origin != f"{parts.scheme}://{parts.netloc}" or not host or "@" in parts.netloc or origin != origin.lower():
+        raise Refusal(f"{origin} is no origin: write it as browsers do, like https://app.example, with no path")
+    if not origin.isascii() or (parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host))):
+        raise Refusal(f"{origin} must be https, except on loopback")
+
+
+def _described(it: Client) -> dict[str, Any]:
+    return {
+        "client_id": it.client_id,
+        "public": it.public,
+        "grant_types": sorted(it.grant_types),
+        "scope": sorted(it.scope),
+        "default_scope": sorted(it.default_scope),
+        "audience": list(it.audience),
+        "auth_methods": sorted(it.auth_methods),
+        "introspect": it.introspect,
+        "claims": sorted(it.claims),
+        "origins": sorted(it.origins),
+        **{name: it.lifetimes.get(name) for name in _LIFETIMES},
+        "disabled": it.disabled,
+        "created_at": it.created_at,
+    }

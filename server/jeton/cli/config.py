@@ -1,0 +1,45 @@
+"""jeton config: what the server would run with."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from jeton.cli.options import configured, json_option
+from jeton.config import Settings
+from jeton.storage.database import Database
+
+
+@click.group()
+def config() -> None:
+    """Settings."""
+
+
+@config.command()
+@json_option
+@configured
+def check(as_json: bool, settings: Settings) -> None:
+    """Load and validate the settings, and print the effective ones with secrets masked.
+
+    Each one can be set in the file as key in its [section], or as JETON_<SECTION>__<KEY>; JETON_<SECTION>__<KEY>_FILE
+    reads the value from a file. `jeton config example` prints a file with every setting explained.
+    """
+    shown: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
+    shown["database"]["url"] = Database(settings.database.url).masked_url
+    shown["secrets"]["master_key"] = "***" if settings.secrets.master_key else ""
+    if as_json:
+        click.echo(msgspec.json.encode(shown))
+        return
+    for section, values in shown.items():
+        for key, value in values.items():
+            click.echo(f"{section}.{key} = {msgspec.json.encode(value).decode()}")
+
+
+@config.command()
+def example() -> None:
+    """Print a configuration file that explains every setting and holds its default."""
+    packaged = Path(str(files("jeton"))) / "reference" / "jeton.toml"
+    checkout = Path(__file__).parents[3] / "config" / "jeton.toml"
+    click.echo((packaged if packaged.is_file() else checkout).read_text(encoding="utf-8"), nl=False)

@@ -1,0 +1,88 @@
+"""The demo accounts of `jeton serve --demo`, and the lines that show how to use them."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from jeton.crypto.credentials import digest_of, generate_client_secret, generate_password, generate_sub
+from jeton.grants.services import Services
+from jeton.oauth.metadata import SECRET_METHODS
+from jeton.oauth.model import Client, User
+from jeton.storage.clients import add_client, load_clients
+from jeton.storage.users import add_user, find_users
+
+USERNAME: Final = "demo"
+APP: Final = "demo-app"
+PUBLIC_APP: Final = "demo-spa"
+RESOURCE_SERVER: Final = "demo-api"
+AUDIENCE: Final = "https://api.demo.example"
+_SCOPE: Final = frozenset({"read", "write"})
+_SESSIONS: Final = frozenset({"password", "refresh_token"})
+
+
+def create_demo_accounts(services: Services, issuer: str) -> Iterator[str]:
+    """Creates them where there are none yet; gives the lines to print. Secrets are in these lines and nowhere else."""
+    password, app_secret, api_secret = generate_password(), generate_client_secret(), generate_client_secret()
+    password_hash = services.passwords.hash(password)
+    with services.database.write() as connection:
+        if load_clients(connection, [APP]) or find_users(connection, [USERNAME]):
+            yield "The demo accounts exist since the first start; their secrets were shown then, and are not stored."
+            yield "To begin again: stop, delete the folder of the database (var/), and start."
+            return
+        now, methods = services.clock.now(), frozenset(SECRET_METHODS)
+        add_user(connection, User(generate_sub(), USERNAME, None, ("user",), False, now, 1, password_hash), USERNAME)
+        for client in _clients(now, methods, app_secret, api_secret):
+            add_client(connection, client)
+    yield from _guide(issuer, password, app_secret, api_secret)
+
+
+def _clients(now: int, methods: frozenset[str], app_secret: str, api_secret: str) -> Iterator[Client]:
+    """An app with a server part, an app without one, and a service that they call."""
+    yield Client(
+        APP,
+        public=False,
+        created_at=now,
+        auth_methods=methods,
+        grant_types=_SESSIONS | {"client_credentials"},
+        scope=_SCOPE,
+        audience=(AUDIENCE,),
+        secret_digest=digest_of(app_secret),
+    )
+    yield Client(PUBLIC_APP, public=True, created_at=now, grant_types=_SESSIONS, scope=_SCOPE, audience=(AUDIENCE,))
+    yield Client(
+        RESOURCE_SERVER,
+        public=False,
+        created_at=now,
+        introspect=True,
+        auth_methods=methods,
+        audience=(AUDIENCE,),
+        secret_digest=digest_of(api_secret),
+    )
+
+
+def _guide(issuer: str, password: str, app_secret: str, api_secret: str) -> Iterator[str]:
+    yield f"""
+Demo accounts, shown this once:
+
+  user                 {USERNAME}        password  {password}
+  confidential client  {APP}    secret    {app_secret}
+  public client        {PUBLIC_APP}    (no secret)
+  resource server      {RESOURCE_SERVER}    secret    {api_secret}
+
+Log in; keep the tokens:
+
+  curl -s {issuer}/oauth/token -u {APP}:{app_secret} \\
+       -d grant_type=password -d username={USERNAME} -d password={password} -d scope=read
+
+Refresh (each refresh token works once; used again, it ends the session):
+
+  curl -s {issuer}/oauth/token -u {APP}:{app_secret} \\
+       -d grant_type=refresh_token -d refresh_token=REFRESH_TOKEN
+
+Ask, as the service does, whether a token is active:
+
+  curl -s {issuer}/oauth/introspect -u {RESOURCE_SERVER}:{api_secret} -d token=ACCESS_TOKEN
+
+The keys with which services verify access tokens without asking:
+
+  curl -s {issuer}/.well-known/jwks.json
+"""

@@ -1,0 +1,78 @@
+"""What all commands share: where the settings come from, and how results are printed."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from sqlalchemy import Connection
+
+from jeton.assembly import open_database
+from jeton.config import Settings, load_settings
+from jeton.storage.clock import Clock
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def configured(command: Command) -> Command:
+    """Gives the command its `settings`, and the option that says where they are."""
+
+    @click.option("--config", "config_file", type=click.Path(path_type=Path), help="The TOML file with the settings.")
+    @functools.wraps(command)
+    def with_settings(*args: Any, config_file: Path | None, **options: Any) -> Any:
+        return command(*args, settings=load_settings(config_file), **options)
+
+    return with_settings  # type: ignore[return-value]
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@contextmanager
+def transaction(settings: Settings) -> Iterator[tuple[Connection, int]]:
+    """A writing transaction on the configured database, and the time by its clock."""
+    database = open_database(settings)
+    try:
+        with database.write() as connection:
+            clock = Clock()
+            clock.follow(connection)
+            yield connection, clock.now()
+    finally:
+        database.close()
+
+
+def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
+    """One thing: a line per member, or a JSON object."""
+    if as_json:
+        click.echo(msgspec.json.encode(result))
+        return
+    width = max(len(name) for name in result)
+    for name, value in result.items():
+        click.echo(f"{name:<{width}}  {_shown(name, value)}")
+
+
+def print_results(results: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str]) -> None:
+    """Several things: a table of these columns, or a JSON array of everything."""
+    if as_json:
+        click.echo(msgspec.json.encode(results))
+        return
+    rows = [list(columns), *([_shown(name, result.get(name)) for name in columns] for result in results)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None or value in ([], ""):
+        return "-"
+    if isinstance(value, list):
+        return " ".join(str(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name.endswith(("_at", "_until")) and isinstance(value, int):
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return str(value)

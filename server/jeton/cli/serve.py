@@ -1,0 +1,83 @@
+"""jeton serve, jeton migrate."""
+
+import os
+from pathlib import Path
+
+import click
+import uvicorn
+
+from jeton.assembly import assemble
+from jeton.cli.demo import create_demo_accounts
+from jeton.cli.options import configured, json_option, print_result
+from jeton.cli.refusal import Refusal
+from jeton.config import FILE_VARIABLE, Settings, is_loopback, load_settings
+from jeton.logs import UVICORN_LOGGING
+from jeton.storage.database import Database
+from jeton.storage.migrate import migrate as migrate_database
+
+
+@click.command()
+@click.option("--host", help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 64), help="How many processes answer; about one per core.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="The TOML file with the settings.")
+@click.option("--demo", is_flag=True, help="Create demo accounts at the first start, and print how to use them.")
+def serve(host: str | None, port: int | None, workers: int | None, config_file: Path | None, demo: bool) -> None:
+    """Serve HTTP until SIGINT or SIGTERM; SIGHUP replaces the workers one by one.
+
+    With --workers 2 or more, SIGHUP loses no request. Without --demo no account ever exists by itself.
+    """
+    _set_environment(config_file, host, port, workers)
+    settings = load_settings()
+    # Whatever keeps the server from starting is said here, once and in a sentence, before any worker starts.
+    server = assemble(settings)
+    if demo:
+        _check_demo(settings)
+        for line in create_demo_accounts(server.services, settings.server.issuer):
+            click.echo(line)
+    server.services.close()
+    _warn(settings)
+    uvicorn.run(
+        "jeton.assembly:create",
+        factory=True,
+        host=settings.server.host,
+        port=settings.server.port,
+        workers=settings.server.workers,
+        proxy_headers=bool(settings.server.trusted_proxies),
+        forwarded_allow_ips=list(settings.server.trusted_proxies),
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=20,
+        log_config=UVICORN_LOGGING,
+    )
+
+
+def _set_environment(config_file: Path | None, host: str | None, port: int | None, workers: int | None) -> None:
+    """Options go into the environment, so that every worker process reads the very same settings."""
+    if config_file is not None:
+        os.environ[FILE_VARIABLE] = str(config_file.absolute())
+    for key, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
+        if value is not None:
+            os.environ[f"JETON_SERVER__{key}"] = str(value)
+
+
+def _check_demo(settings: Settings) -> None:
+    if Database(settings.database.url).file is None or not is_loopback(settings.server.host):
+        raise Refusal("--demo makes accounts that nobody asked for: it works on SQLite and a loopback address only")
+
+
+def _warn(settings: Settings) -> None:
+    if not is_loopback(settings.server.host) and settings.server.issuer.startswith("http://"):
+        click.echo("jeton: server.issuer is plain http: set it to the https address that clients use", err=True)
+
+
+@click.command()
+@json_option
+@configured
+def migrate(as_json: bool, settings: Settings) -> None:
+    """Bring the database's schema up to date. May be run by several at once; whoever comes second finds it done."""
+    database = Database(settings.database.url)
+    revision = migrate_database(database)
+    print_result({"database": database.masked_url, "revision": revision}, as_json=as_json)

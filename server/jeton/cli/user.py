@@ -1,0 +1,192 @@
+"""jeton user: accounts of people."""
+
+import sys
+from typing import Any, Final
+
+import click
+from sqlalchemy import Connection
+
+from jeton.cli.options import configured, json_option, print_result, print_results, transaction
+from jeton.cli.refusal import Refusal
+from jeton.config import Settings
+from jeton.crypto.credentials import generate_password, generate_sub
+from jeton.crypto.passwords import MOST_CODE_POINTS, Passwords
+from jeton.oauth.model import User
+from jeton.storage import users
+from jeton.storage.families import count_live_families, end_families
+
+_MOST_BYTES: Final = 64 * 1024
+
+password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+generate = click.option("--generate-password", is_flag=True, help="Make a random password, and print it this once.")
+
+
+@click.group()
+def user() -> None:
+    """People who log in."""
+
+
+@user.command()
+@click.argument("username")
+@click.option("--email", help="An e-mail address, for clients that are given the claim.")
+@click.option("--role", "roles", multiple=True, help="A role, put into access tokens as `roles`. May be repeated.")
+@password_stdin
+@generate
+@json_option
+@configured
+def add(
+    username: str,
+    email: str | None,
+    roles: tuple[str, ...],
+    password_stdin: bool,
+    generate_password: bool,
+    as_json: bool,
+    settings: Settings,
+) -> None:
+    """Register a user.
+
+    \b
+    jeton user add alice --generate-password --role admin
+    printf '%s' "$PASSWORD" | jeton user add bob --email bob@example.com --password-stdin
+    """
+    key = users.username_key(username)
+    if key is None:
+        raise Refusal("this is no user name: letters, digits and punctuation without spaces (RFC 8265)")
+    if any(not role or role != "".join(role.split()) for role in roles):
+        raise Refusal("a role must not be empty or hold white space")
+    password = _chosen_password(password_stdin, generate_password, settings)
+    password_hash = _hash(password, settings)
+    with transaction(settings) as (connection, now):
+        if users.find_users(connection, [key]):
+            raise Refusal(f"there is a user {username} already (names differ by more than case)")
+        new = User(generate_sub(), username, email, roles, False, now, 1, password_hash)
+        users.add_user(connection, new, key)
+    print_result(_described(new) | ({"password": password} if generate_password else {}), as_json=as_json)
+
+
+@user.command()
+@click.argument("username")
+@password_stdin
+@generate
+@json_option
+@configured
+def set_password(
+    username: str, password_stdin: bool, generate_password: bool, as_json: bool, settings: Settings
+) -> None:
+    """Change a password. All sessions of the user end, at once."""
+    password = _chosen_password(password_stdin, generate_password, settings)
+    password_hash = _hash(password, settings)
+    with transaction(settings) as (connection, now):
+        found = _locked(connection, username)
+        version = found.password_version + 1
+        users.update_user(connection, found.sub, password_hash=password_hash, password_version=version)
+        ended = end_families(connection, now, "password_changed", sub=found.sub)
+    result: dict[str, Any] = {"username": found.username, "sub": found.sub, "sessions_ended": ended}
+    print_result(result | ({"password": password} if generate_password else {}), as_json=as_json)
+
+
+@user.command()
+@click.argument("username")
+@json_option
+@configured
+def disable(username: str, as_json: bool, settings: Settings) -> None:
+    """Refuse a user's logins from now on. All sessions of the user end, at once."""
+    with transaction(settings) as (connection, now):
+        found = _locked(connection, username)
+        users.update_user(connection, found.sub, disabled=True)
+        ended = end_families(connection, now, "user_disabled", sub=found.sub)
+    print_result({"username": found.username, "disabled": True, "sessions_ended": ended}, as_json=as_json)
+
+
+@user.command()
+@click.argument("username")
+@json_option
+@configured
+def enable(username: str, as_json: bool, settings: Settings) -> None:
+    """Let a disabled user log in again. Ended sessions stay ended."""
+    with transaction(settings) as (connection, _):
+        found = _locked(connection, username)
+        users.update_user(connection, found.sub, disabled=False)
+    print_result({"username": found.username, "disabled": False}, as_json=as_json)
+
+
+@user.command()
+@click.argument("username")
+@json_option
+@configured
+def delete(username: str, as_json: bool, settings: Settings) -> None:
+    """Delete a user and all that is stored of them. Their `sub` is never used again."""
+    with transaction(settings) as (connection, _):
+        found = _locked(connection, username)
+        users.delete_user(connection, found.sub)
+    print_result({"username": found.username, "sub": found.sub, "deleted": True}, as_json=as_json)
+
+
+@user.command()
+@click.argument("username")
+@json_option
+@configured
+def show(username: str, as_json: bool, settings: Settings) -> None:
+    """Show a user."""
+    with transaction(settings) as (connection, now):
+        found = _locked(connection, username)
+        sessions = count_live_families(connection, now, found.sub)
+    print_result(_described(found) | {"sessions": sessions}, as_json=as_json)
+
+
+@user.command(name="list")
+@json_option
+@configured
+def list_(as_json: bool, settings: Settings) -> None:
+    """List all users."""
+    with transaction(settings) as (connection, _):
+        found = [_described(it) for it in users.list_users(connection)]
+    print_results(found, as_json=as_json, columns=("username", "sub", "email", "roles", "disabled", "created_at"))
+
+
+def find_sub(connection: Connection, username: str) -> str:
+    """The user's `sub`; refuses where there is no such user."""
+    key = users.username_key(username)
+    found = users.find_users(connection, [key] if key else [])
+    if not found:
+        raise Refusal(f"there is no user {username}: see `jeton user list`")
+    return next(iter(found.values())).sub
+
+
+def _locked(connection: Connection, username: str) -> User:
+    """The user as it is under its lock, which comes before the locks of sessions."""
+    sub = find_sub(connection, username)
+    return users.lock_users(connection, [sub])[sub]
+
+
+def _chosen_password(from_stdin: bool, generated: bool, settings: Settings) -> str:
+    if from_stdin == generated:
+        raise click.UsageError("say either --password-stdin or --generate-password")
+    if generated:
+        return generate_password()
+    try:
+        typed = sys.stdin.buffer.read(_MOST_BYTES).decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refusal("the password is not valid UTF-8") from None
+    password = typed.removesuffix("\n").removesuffix("\r")
+    if len(password) < settings.passwords.min_length:
+        raise Refusal(f"the password must have at least {settings.passwords.min_length} characters")
+    if len(password) > MOST_CODE_POINTS or "\0" in password:
+        raise Refusal(f"the password must have at most {MOST_CODE_POINTS} characters, and no NUL")
+    return password
+
+
+def _hash(password: str, settings: Settings) -> str:
+    costs = settings.passwords
+    return Passwords(costs.memory_kib, costs.iterations, costs.lanes).hash(password)
+
+
+def _described(it: User) -> dict[str, Any]:
+    return {
+        "username": it.username,
+        "sub": it.sub,
+        "email": it.email,
+        "roles": list(it.roles),
+        "disabled": it.disabled,
+        "created_at": it.created_at,
+    }

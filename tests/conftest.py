@@ -1,0 +1,119 @@
+"""Databases and servers for tests. Every test has a database of its own; whatever touches one runs on both kinds."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from jeton.crypto.master_key import parse_master_keys
+from jeton.keys.rotation import ensure_signing_keys
+from jeton.storage.database import Database
+from jeton.storage.migrate import migrate
+from postgresql import NoPostgresqlError, postgresql_cluster
+from running import MASTER_KEY, START, Running, running, settings_for
+
+StartServer = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a cluster; without PostgreSQL the test is skipped, and on CI it fails."""
+    try:
+        with postgresql_cluster() as url:
+            yield url
+    except NoPostgresqlError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"NOT RUN ON POSTGRESQL: {missing}")
+
+
+def _prepare(url: str) -> None:
+    """Migrates, and makes the signing keys once: each test's copy has them already."""
+    database = Database(url)
+    migrate(database)
+    with database.write() as connection:
+        ensure_signing_keys(connection, parse_master_keys(MASTER_KEY), 2048, START)
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("template") / "jeton.db"
+    _prepare(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    _create_database(postgresql_server, "template_jeton", "template0")
+    _prepare(postgresql_server.replace("/postgres?", "/template_jeton?"))
+    return postgresql_server
+
+
+def _create_database(server: str, name: str, template: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of this test's own."""
+    file = tmp_path / "jeton.db"
+    shutil.copy(sqlite_template, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of this test's own."""
+    name = f"test_{uuid4().hex}"
+    _create_database(postgresql_template, name, "template_jeton")
+    yield postgresql_template.replace("/postgres?", f"/{name}?")
+    engine = create_engine(postgresql_template, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture
+def empty_postgresql_url(postgresql_server: str) -> str:
+    """A PostgreSQL database without any table."""
+    name = f"empty_{uuid4().hex}"
+    _create_database(postgresql_server, name, "template0")
+    return postgresql_server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of this test's own, of either kind."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+async def start(database_url: str) -> AsyncIterator[Callable[..., object]]:
+    """Starts servers on this test's database: `await start(TOKENS__ACCESS_SECONDS="60")`."""
+    async with AsyncExitStack() as stack:
+
+        async def start_one(**variables: str) -> Running:
+            return await stack.enter_async_context(running(settings_for(database_url, **variables)))
+
+        yield start_one
+
+
+@pytest.fixture
+async def jeton(database_url: str) -> AsyncIterator[Running]:
+    """A server with default settings."""
+    async with running(settings_for(database_url)) as server:
+        yield server

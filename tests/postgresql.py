@@ -1,0 +1,63 @@
+"""A throw-away PostgreSQL cluster from the system's own binaries: no network, no fsync, gone at the end."""
+
+import glob
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+_INSTALLED: Final = "/usr/lib/postgresql/*/bin"
+_OPTIONS: Final = "-c listen_addresses= -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
+
+class NoPostgresqlError(Exception):
+    """There is no PostgreSQL on this machine."""
+
+
+@contextmanager
+def postgresql_cluster() -> Iterator[str]:
+    """The URL of a running cluster's database `postgres`, reachable through a socket in a folder of its own."""
+    binaries = _binaries()
+    folder = Path(tempfile.mkdtemp(prefix="jeton-pg-", dir="/tmp"))
+    account = _unprivileged_account()
+    if account:
+        os.chown(folder, account["user"], account["group"])
+    data = folder / "data"
+    _run([f"{binaries}/initdb", "-D", data, "-U", "jeton", "--auth=trust", "-E", "UTF8", "--no-sync"], account)
+    options = f"{_OPTIONS} -c unix_socket_directories={folder} -c max_connections=200"
+    _run([f"{binaries}/pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"], account)
+    try:
+        yield f"postgresql://jeton@/postgres?host={folder}"
+    finally:
+        _run([f"{binaries}/pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], account)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries() -> str:
+    found = shutil.which("initdb")
+    folders = [str(Path(found).resolve().parent)] if found else sorted(glob.glob(_INSTALLED))
+    if not folders:
+        raise NoPostgresqlError("no initdb found: install PostgreSQL (Debian: apt-get install postgresql)")
+    return folders[-1]
+
+
+def _unprivileged_account() -> dict[str, Any]:
+    """PostgreSQL refuses to run as root: another account of this machine does, then."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise NoPostgresqlError("run as root, and there is no account `postgres` or `nobody` to run PostgreSQL as")
+
+
+def _run(command: list[Any], account: dict[str, Any]) -> None:
+    subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=60, cwd="/tmp", **account)
