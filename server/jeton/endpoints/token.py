@@ -46,7 +46,7 @@ async def _redeem(request: FormRequest, client: Client, services: Services) -> d
         request.idempotency_key,
     )
     decision = await GRANTS[grant_type](token_request, services)
-    _record(grant_type, client, decision)
+    _record(grant_type, token_request, decision)
     if isinstance(decision, Deny):
         raise OAuthError(decision.code, decision.reason)
     return _issue(decision, token_request, services)
@@ -75,15 +75,13 @@ def _issue(issue: Issue, request: TokenRequest, services: Services) -> dict[str,
     return token_response(claims, services.keyring.signer.sign(claims), refresh_token)
 
 
-def _record(grant_type: str, client: Client, decision: Issue | Deny) -> None:
-    """One line per outcome: who, what and why; never a token, a password or a secret."""
-    issued = isinstance(decision, Issue)
-    family = decision.family
-    log.log(
-        20 if issued else 30,
-        "token_issued" if issued else "token_refused",
-        grant_type=grant_type,
-        client_id=client.client_id,
-        reason=decision.reason,
-        **({"sub": family.sub, "sid": family.sid, "generation": family.generation} if family else {}),
-    )
+def _record(grant_type: str, request: TokenRequest, decision: Issue | Deny) -> None:
+    """One line per outcome: who, what, from where and why; never a token, a password or a secret."""
+    line: dict[str, Any] = {"grant_type": grant_type, "client_id": request.client.client_id, "ip": request.source.ip}
+    if decision.family is not None:
+        family = decision.family
+        line |= {"sub": family.sub, "sid": family.sid, "generation": family.generation}
+    if isinstance(decision, Issue):
+        log.info("token_issued", reason=decision.reason, **line)
+    else:
+        log.warning("token_refused", error=decision.code, reason=decision.reason, **({"sub": decision.sub} | line))

@@ -13,8 +13,6 @@ from jeton.storage.users import username_key
 
 GRANT_TYPE = "password"
 
-_REFUSED = Deny(ErrorCode.INVALID_GRANT, "password_refused")
-
 
 async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     """A new family, where the password is right and still is when the family is written."""
@@ -25,14 +23,16 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     # An unknown user costs the same hash as a known one, and gets the same answer.
     password_hash = user.password_hash if user else None
     verified = await services.hashing.run(lambda: services.passwords.verify(password_hash, password))
-    if user is None or not verified.ok:
-        return _REFUSED
+    if user is None:
+        return Deny(ErrorCode.INVALID_GRANT, "user_unknown")
+    if not verified.ok:
+        return Deny(ErrorCode.INVALID_GRANT, "password_wrong", sub=user.sub)
     sid, secret = generate_sid(), generate_family_secret()
 
     def decide(facts: Facts) -> Issue | Deny:
         """Under the user's lock: a password changed, or an account disabled, while the old hash was checked counts."""
         if facts.user is None or facts.user.disabled or facts.user.password_version != user.password_version:
-            return _REFUSED
+            return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
         family = _new_family(request, services, user, scope, facts.now, sid=sid, secret=secret)
         return Issue(
             request.client, scope, request.audience, facts.now, "logged_in", facts.user, family, verified.rehashed

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -70,7 +71,7 @@ def _routes_at_root(services: Services, upkeep: Upkeep) -> list[BaseRoute]:
     token = FormEndpoint(answer_token_request, services, upkeep, cross_origin=True)
     revoke = FormEndpoint(answer_revocation_request, services, upkeep, cross_origin=True)
     introspect = FormEndpoint(answer_introspection_request, services, upkeep)
-    openapi = as_document(openapi_document(services.issuer), _DOCUMENT_SECONDS)
+    openapi = as_document(openapi_document(services.issuer, version("jeton")), _DOCUMENT_SECONDS)
     return [
         Route(TOKEN_PATH, token, methods=["POST", "OPTIONS"]),
         Route(REVOCATION_PATH, revoke, methods=["POST", "OPTIONS"]),

@@ -21,7 +21,7 @@ from jeton.oauth.model import Source
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.gather import GatheringBusyError
 
-DEADLINE_SECONDS: Final = 10
+DEADLINE_SECONDS: Final = 5
 _MOST_USER_AGENT: Final = 256
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x20-\x7E]{1,255}")
 _SINGLE: Final = frozenset({b"authorization", b"idempotency-key", b"content-type", b"origin"})

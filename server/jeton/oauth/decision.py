@@ -23,11 +23,15 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """Nothing is issued. `family`, where given, is to be stored all the same: a refusal may revoke."""
+    """Nothing is issued. `family`, where given, is to be stored all the same: a refusal may revoke.
+
+    `reason` and `sub` (whose login it would have been) are for the log, and never for the client.
+    """
 
     code: ErrorCode
     reason: str
     family: Family | None = None
+    sub: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
