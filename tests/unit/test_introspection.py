@@ -1,0 +1,233 @@
+"""The law of introspection (RFC 7662 section 2.2): what is active, who may know, and what they hear."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jeton.oauth.introspection import INACTIVE, TokenFacts, introspect_access_token, introspect_refresh_token
+from jeton.oauth.model import Client, Family, User
+
+NOW = 1_000_000
+API = "https://api.example"
+GRANTS = frozenset({"password", "refresh_token", "client_credentials"})
+CLIENT = Client("web", False, NOW - 5000, grant_types=GRANTS, scope=frozenset({"read", "write"}))
+SERVER = Client("orders", False, 0, introspect=True, audience=(API,))
+USER = User("u_1", "alice", "alice@example.com", ("admin",), False, 0, 1)
+FAMILY = Family(
+    sid="session",
+    client_id="web",
+    sub="u_1",
+    scope=frozenset({"read", "write"}),
+    audience=(API,),
+    auth_time=NOW - 500,
+    amr=("pwd",),
+    created_at=NOW - 500,
+    rotated_at=NOW - 50,
+    idle_expires_at=NOW + 100,
+    absolute_expires_at=NOW + 1000,
+    master_key_id="0" * 8,
+    secret=b"secret",
+    generation=5,
+)
+CLAIMS: dict[str, Any] = {
+    "iss": "https://as.example",
+    "sub": "u_1",
+    "aud": API,
+    "exp": NOW + 60,
+    "iat": NOW - 50,
+    "jti": "id",
+    "client_id": "web",
+    "scope": "read write",
+    "sid": "session",
+    "auth_time": NOW - 500,
+    "amr": ["pwd"],
+    "roles": ["admin"],
+}
+ALONE = {name: CLAIMS[name] for name in ("iss", "aud", "exp", "iat", "jti", "client_id", "scope")} | {"sub": "web"}
+FACTS = TokenFacts(CLIENT, USER, FAMILY, token_is_ended=False)
+
+
+def access(
+    claims: dict[str, Any] = CLAIMS,
+    facts: TokenFacts = FACTS,
+    caller: Client = SERVER,
+    audience: tuple[str, ...] = (API,),
+) -> dict[str, Any]:
+    return dict(introspect_access_token(claims, facts, caller, audience, NOW))
+
+
+@pytest.mark.requirement("D03", "D05", "D06", "D10")
+@pytest.mark.parametrize("caller", [CLIENT, SERVER], ids=["owner", "resource server"])
+def test_a_live_access_token_is_active_and_tells_what_it_holds(caller: Client) -> None:
+    assert access(caller=caller) == {"active": True, "token_type": "Bearer"} | CLAIMS
+
+
+@pytest.mark.requirement("D05")
+def test_a_client_s_own_token_is_active_without_user_and_session() -> None:
+    facts = TokenFacts(CLIENT, None, None, token_is_ended=False)
+
+    assert access(ALONE, facts) == {"active": True, "token_type": "Bearer"} | ALONE
+
+
+@pytest.mark.requirement("D04", "D08")
+@pytest.mark.parametrize(
+    ("aud", "caller", "audience", "known"),
+    [
+        pytest.param(API, SERVER, (API,), True, id="its audience"),
+        pytest.param([API, "https://b"], SERVER, (API,), True, id="one of its audiences"),
+        pytest.param([API, "https://b"], SERVER, ("https://c", "https://b"), True, id="several on both sides"),
+        pytest.param("https://b", SERVER, (API,), False, id="another audience"),
+        pytest.param(API + "/", SERVER, (API,), False, id="an audience that is almost the same"),
+        pytest.param([], SERVER, (API,), False, id="no audience at all"),
+        pytest.param(API, replace(SERVER, introspect=False), (API,), False, id="no right to introspect"),
+        pytest.param(API, replace(SERVER, client_id="web2"), (API,), True, id="a right of its own"),
+        pytest.param("https://b", CLIENT, (API,), True, id="the owner, whatever the audience"),
+    ],
+)
+def test_only_the_owner_and_the_audience_may_know(
+    aud: object, caller: Client, audience: tuple[str, ...], known: bool
+) -> None:
+    answer = access(CLAIMS | {"aud": aud}, caller=caller, audience=audience)
+
+    assert answer["active"] is known
+    assert known or answer == {"active": False}
+
+
+def with_user(**changes: Any) -> TokenFacts:
+    return replace(FACTS, user=replace(USER, **changes))
+
+
+def with_client(**changes: Any) -> TokenFacts:
+    return replace(FACTS, client=replace(CLIENT, **changes))
+
+
+def with_family(**changes: Any) -> TokenFacts:
+    return replace(FACTS, family=replace(FAMILY, **changes))
+
+
+DEAD = [
+    pytest.param({"exp": NOW}, FACTS, id="expired this second"),
+    pytest.param({"exp": NOW - 1}, FACTS, id="expired"),
+    pytest.param({}, replace(FACTS, token_is_ended=True), id="ended"),
+    pytest.param({}, replace(FACTS, client=None), id="client gone"),
+    pytest.param({}, with_client(disabled=True), id="client disabled"),
+    pytest.param({"iat": NOW - 50}, with_client(created_at=NOW - 49), id="client registered again since"),
+    pytest.param({}, with_client(scope=frozenset({"other"})), id="all of its scope taken away"),
+    pytest.param({}, replace(FACTS, user=None), id="user gone"),
+    pytest.param({}, with_user(disabled=True), id="user disabled"),
+    pytest.param({}, replace(FACTS, family=None), id="session gone"),
+    pytest.param({}, with_family(revoked_at=NOW - 1), id="session ended"),
+    pytest.param({}, with_family(absolute_expires_at=NOW), id="session expired"),
+]
+
+
+@pytest.mark.requirement("C05", "D04", "D05", "D08", "O03")
+@pytest.mark.parametrize("caller", [CLIENT, SERVER], ids=["owner", "resource server"])
+@pytest.mark.parametrize(("claims", "facts"), DEAD)
+def test_a_token_is_inactive_as_soon_as_anything_around_it_is(
+    claims: dict[str, Any], facts: TokenFacts, caller: Client
+) -> None:
+    assert access(CLAIMS | claims, facts, caller) == {"active": False}
+
+
+@pytest.mark.requirement("D05")
+def test_a_client_s_own_token_ends_with_its_grant() -> None:
+    facts = TokenFacts(replace(CLIENT, grant_types=frozenset({"password"})), None, None, token_is_ended=False)
+
+    assert access(ALONE, facts) == {"active": False}
+
+
+@pytest.mark.requirement("D05")
+@pytest.mark.parametrize(
+    ("claims", "facts"),
+    [
+        pytest.param({"exp": NOW + 1}, FACTS, id="its last second"),
+        pytest.param({"iat": NOW - 50}, with_client(created_at=NOW - 50), id="client as old as the token"),
+        pytest.param({}, with_family(idle_expires_at=NOW), id="an idle session: the token is not refreshed by use"),
+        pytest.param({}, with_family(generation=9), id="refreshed since"),
+    ],
+)
+def test_a_token_stays_active_while_all_around_it_is(claims: dict[str, Any], facts: TokenFacts) -> None:
+    assert access(CLAIMS | claims, facts)["active"] is True
+
+
+@pytest.mark.requirement("D08", "I07")
+def test_scope_that_the_client_lost_is_not_told() -> None:
+    assert access(facts=with_client(scope=frozenset({"read"})))["scope"] == "read"
+
+
+@pytest.mark.requirement("D10", "G09")
+def test_a_user_name_is_told_only_where_the_token_holds_it() -> None:
+    named = access(CLAIMS | {"preferred_username": "alice"})
+
+    assert (named["username"], named["preferred_username"]) == ("alice", "alice")
+    assert not {"username", "preferred_username", "email"} & access().keys()
+
+
+@pytest.mark.requirement("D10")
+def test_members_that_are_not_known_are_not_passed_on() -> None:
+    assert "secret" not in access(CLAIMS | {"secret": "x"})
+
+
+def refresh(
+    family: Family = FAMILY, generation: int = 5, facts: TokenFacts = FACTS, caller: Client = CLIENT
+) -> dict[str, Any]:
+    return dict(introspect_refresh_token(family, generation, facts, caller, "https://as.example", NOW))
+
+
+@pytest.mark.requirement("D05", "D06")
+@pytest.mark.parametrize("generation", [5, 6], ids=["current", "ahead of the row"])
+def test_a_live_refresh_token_is_active_for_its_owner(generation: int) -> None:
+    assert refresh(generation=generation) == {
+        "active": True,
+        "iss": "https://as.example",
+        "sub": "u_1",
+        "client_id": "web",
+        "iat": NOW - 50,
+        "exp": NOW + 100,
+        "sid": "session",
+        "scope": "read write",
+    }
+
+
+@pytest.mark.requirement("A45", "D04")
+def test_a_refresh_token_is_nobody_else_s_business() -> None:
+    assert refresh(caller=SERVER) == {"active": False}
+
+
+@pytest.mark.requirement("D04", "D08", "O02", "O03")
+@pytest.mark.parametrize(
+    ("family", "generation", "facts"),
+    [
+        pytest.param(FAMILY, 4, FACTS, id="spent"),
+        pytest.param(FAMILY, 0, FACTS, id="long spent"),
+        pytest.param(FAMILY.revoked("x", NOW - 1), 5, FACTS, id="revoked"),
+        pytest.param(replace(FAMILY, idle_expires_at=NOW), 5, FACTS, id="idle too long"),
+        pytest.param(replace(FAMILY, absolute_expires_at=NOW), 5, FACTS, id="expired"),
+        pytest.param(FAMILY, 5, replace(FACTS, client=None), id="client gone"),
+        pytest.param(FAMILY, 5, with_client(disabled=True), id="client disabled"),
+        pytest.param(FAMILY, 5, with_client(grant_types=frozenset({"password"})), id="grant taken away"),
+        pytest.param(FAMILY, 5, with_client(scope=frozenset({"other"})), id="all of its scope taken away"),
+        pytest.param(FAMILY, 5, replace(FACTS, user=None), id="user gone"),
+        pytest.param(FAMILY, 5, with_user(disabled=True), id="user disabled"),
+    ],
+)
+def test_a_refresh_token_that_would_be_refused_is_inactive(family: Family, generation: int, facts: TokenFacts) -> None:
+    assert refresh(family, generation, facts) == {"active": False}
+
+
+@pytest.mark.requirement("D05")
+def test_a_refresh_token_without_scope_is_active_without_scope() -> None:
+    assert "scope" not in refresh(replace(FAMILY, scope=frozenset()))
+    assert refresh(replace(FAMILY, scope=frozenset()))["active"] is True
+
+
+@pytest.mark.requirement("D06", "O02")
+def test_a_refresh_token_s_exp_is_the_earlier_of_its_two_ends() -> None:
+    assert refresh(replace(FAMILY, absolute_expires_at=NOW + 50))["exp"] == NOW + 50
+
+
+@pytest.mark.requirement("D04")
+def test_inactive_says_nothing_else() -> None:
+    assert INACTIVE == {"active": False}

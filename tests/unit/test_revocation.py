@@ -1,0 +1,87 @@
+"""The law of ending tokens (RFC 7009 section 2)."""
+
+from typing import Any
+
+import pytest
+
+from jeton.oauth.decision import Deny, End
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.model import Client, EndedToken, Family
+from jeton.oauth.revocation import end_access_token, end_family
+
+NOW = 1_000_000
+OWNER, OTHER = Client("web", False, 0), Client("other", False, 0)
+FAMILY = Family(
+    sid="session",
+    client_id="web",
+    sub="u_1",
+    scope=frozenset({"read"}),
+    audience=("https://api.example",),
+    auth_time=NOW - 500,
+    amr=("pwd",),
+    created_at=NOW - 500,
+    rotated_at=NOW,
+    idle_expires_at=NOW + 100,
+    absolute_expires_at=NOW + 1000,
+    master_key_id="0" * 8,
+    secret=b"secret",
+    generation=3,
+)
+OF_ANOTHER = Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
+
+
+@pytest.mark.requirement("C01", "C04")
+def test_the_owner_ends_the_family() -> None:
+    end = end_family(FAMILY, OWNER, genuine=True, now=NOW)
+
+    assert end == End("family_revoked", family=FAMILY.revoked("revoked_by_client", NOW))
+    assert isinstance(end, End)
+    assert end.family is not None
+    assert end.family.revoked_at == NOW
+
+
+@pytest.mark.requirement("C03")
+def test_another_client_ends_nothing_and_is_told() -> None:
+    assert end_family(FAMILY, OTHER, genuine=True, now=NOW) == OF_ANOTHER
+
+
+@pytest.mark.requirement("C08")
+@pytest.mark.parametrize("client", [OWNER, OTHER], ids=["owner", "other"])
+@pytest.mark.parametrize(("family", "genuine"), [(None, False), (FAMILY, False)], ids=["unknown", "forged"])
+def test_an_unknown_or_forged_token_ends_nothing_and_is_no_error(
+    family: Family | None, genuine: bool, client: Client
+) -> None:
+    assert end_family(family, client, genuine=genuine, now=NOW) == End("token_unknown")
+
+
+@pytest.mark.requirement("C08")
+def test_ending_twice_keeps_the_first_time_and_reason() -> None:
+    dead = FAMILY.revoked("refresh_token_reused", NOW - 100)
+
+    assert end_family(dead, OWNER, genuine=True, now=NOW) == End("family_revoked", family=dead)
+
+
+def claims(**changes: Any) -> dict[str, object]:
+    return {"client_id": "web", "jti": "id", "exp": NOW + 60} | changes
+
+
+@pytest.mark.requirement("C01", "C06")
+def test_an_access_token_ends_by_its_jti_until_it_would_have_expired() -> None:
+    end = end_access_token(claims(), OWNER, NOW)
+
+    assert end == End("access_token_revoked", token=EndedToken("id", NOW + 60))
+
+
+@pytest.mark.requirement("C03")
+@pytest.mark.parametrize("expires_at", [NOW + 60, NOW - 60], ids=["live", "expired"])
+def test_another_client_s_access_token_is_not_ended(expires_at: int) -> None:
+    assert end_access_token(claims(exp=expires_at), OTHER, NOW) == OF_ANOTHER
+
+
+@pytest.mark.requirement("C08")
+@pytest.mark.parametrize(("expires_at", "written"), [(NOW + 1, True), (NOW, False), (NOW - 1, False)])
+def test_an_expired_access_token_needs_no_record(expires_at: int, written: bool) -> None:
+    end = end_access_token(claims(exp=expires_at), OWNER, NOW)
+
+    assert isinstance(end, End)
+    assert (end.token is not None) is written
