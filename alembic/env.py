@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from jeton.config import load_settings
-from jeton.storage.database import Database
-from jeton.storage.tables import metadata
 from sqlalchemy import Connection
 
 from alembic import context
+from jeton.config import load_settings
+from jeton.storage.database import Database
+from jeton.storage.tables import metadata
 
 
 def _run(connection: Connection) -> None:

@@ -1,0 +1,28 @@
+"""One live server and its accounts, for whatever drives it from outside: made as an operator makes them."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from interop.live_server import AUDIENCE, Installation, Live, free_port
+
+_SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write")
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """The clients `web-basic` and `web-post` (each by its own authentication method), `spa` and `orders-api`."""
+    installation = Installation(tmp_path_factory.mktemp("live"), free_port())
+    run = installation.run
+    user = run("user", "add", "alice", "--role", "clerk", "--generate-password")
+    own = ("--grant", "client_credentials", "--audience", AUDIENCE)
+    added = [
+        run("client", "add", "web-basic", *_SESSIONS, *own, "--auth-method", "client_secret_basic"),
+        run("client", "add", "web-post", *_SESSIONS, *own, "--auth-method", "client_secret_post"),
+        run("client", "add", "orders-api", "--introspect", "--audience", AUDIENCE),
+    ]
+    run("client", "add", "spa", "--public", *_SESSIONS, "--audience", AUDIENCE)
+    secrets = {client["client_id"]: client["client_secret"] for client in added}
+    with installation.serving():
+        yield Live(installation.issuer, "alice", user["sub"], user["password"], secrets, installation)

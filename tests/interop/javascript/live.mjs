@@ -1,0 +1,24 @@
+// The live server and its accounts, as the test that starts these scripts describes them.
+
+export const live = JSON.parse(process.env.JETON_LIVE)
+
+/** A login with the client `web-basic` by bare fetch, with no OAuth library between. */
+export async function tokenResponse(parameters = {}) {
+  const credentials = Buffer.from(`web-basic:${live.secrets['web-basic']}`).toString('base64')
+  const form = { grant_type: 'password', username: live.username, password: live.password, ...parameters }
+  const response = await fetch(`${live.issuer}/oauth/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${credentials}` },
+    body: new URLSearchParams(form),
+  })
+  if (response.status !== 200) throw new Error(`login: ${response.status} ${await response.text()}`)
+  return response.json()
+}
+
+/** The token with one part (0: header, 1: claims) changed, and the signature it had. */
+export function tamper(token, part, changes) {
+  const parts = token.split('.')
+  const changed = { ...JSON.parse(Buffer.from(parts[part], 'base64url')), ...changes }
+  parts[part] = Buffer.from(JSON.stringify(changed)).toString('base64url')
+  return parts.join('.')
+}
