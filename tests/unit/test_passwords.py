@@ -1,0 +1,188 @@
+"""Passwords (NIST SP 800-63B-4 section 3.1.1.2, RFC 9106): Argon2id, NFC, nothing cut, nobody told apart."""
+
+import unicodedata
+
+import pytest
+from argon2 import PasswordHasher, Type, extract_parameters
+
+from jeton.crypto.passwords import MOST_CODE_POINTS, Passwords, Verified
+
+CHEAP = Passwords(memory_kib=8, iterations=1, lanes=1)
+PASSWORD = "correct horse battery staple"
+HASH = CHEAP.hash(PASSWORD)
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hashes that Argon2 is run against."""
+    run: list[str] = []
+    verify = PasswordHasher.verify
+
+    def spy(self: PasswordHasher, hash: str, password: str) -> bool:
+        run.append(hash)
+        return verify(self, hash, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", spy)
+    return run
+
+
+@pytest.mark.requirement("A50", "N09", "N12")
+def test_a_hash_is_argon2id_with_the_configured_costs_and_a_salt_of_its_own() -> None:
+    first, second = (Passwords(memory_kib=64, iterations=2, lanes=3).hash(PASSWORD) for _ in range(2))
+    parameters = extract_parameters(first)
+
+    assert parameters.type is Type.ID
+    assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (64, 2, 3)
+    assert (parameters.salt_len * 8, parameters.hash_len * 8) == (128, 256)
+    assert first.split("$")[4] != second.split("$")[4]
+
+
+def test_the_right_password_is_accepted() -> None:
+    assert CHEAP.verify(HASH, PASSWORD) == Verified(ok=True)
+
+
+@pytest.mark.requirement("N07")
+@pytest.mark.parametrize(
+    "password",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(PASSWORD + " ", id="space after"),
+        pytest.param(" " + PASSWORD, id="space before"),
+        pytest.param(PASSWORD + "\n", id="line feed after"),
+        pytest.param(PASSWORD + "\0", id="NUL after"),
+        pytest.param(PASSWORD.title(), id="other case"),
+        pytest.param(PASSWORD.replace(" ", "\u00a0"), id="no-break spaces"),
+        pytest.param(PASSWORD.replace(" ", "  "), id="two spaces"),
+        pytest.param(PASSWORD[:-1], id="cut"),
+        pytest.param(PASSWORD * 2, id="twice"),
+        pytest.param("\uff43" + PASSWORD[1:], id="full-width letter"),
+        pytest.param(HASH, id="the hash itself"),
+    ],
+)
+def test_a_password_is_compared_as_it_was_typed(password: str) -> None:
+    assert CHEAP.verify(HASH, password) == Verified(ok=False)
+
+
+@pytest.mark.requirement("N07")
+@pytest.mark.parametrize("length", [9, 15, 64, 72, 73, 128, 256, MOST_CODE_POINTS])
+def test_the_last_character_counts_at_every_length(length: int) -> None:
+    password_hash = CHEAP.hash("a" * (length - 1) + "b")
+
+    assert CHEAP.verify(password_hash, "a" * (length - 1) + "b").ok
+    assert not CHEAP.verify(password_hash, "a" * (length - 1) + "c").ok
+
+
+@pytest.mark.requirement("N07")
+def test_what_follows_a_nul_counts() -> None:
+    assert not CHEAP.verify(CHEAP.hash("before\0after"), "before\0AFTER").ok
+
+
+@pytest.mark.requirement("N02", "N03")
+@pytest.mark.parametrize("password", ["\U0001f600" * MOST_CODE_POINTS, "é" * MOST_CODE_POINTS], ids=["emoji", "latin"])
+def test_a_password_may_have_1024_code_points_whatever_their_size(password: str) -> None:
+    assert MOST_CODE_POINTS == 1024
+    assert CHEAP.verify(CHEAP.hash(password), password).ok
+
+
+@pytest.mark.requirement("N02")
+def test_a_longer_one_is_refused_before_anything_is_hashed(checked: list[str]) -> None:
+    assert CHEAP.verify(HASH, "a" * (MOST_CODE_POINTS + 1)) == Verified(ok=False)
+    assert CHEAP.verify(None, "a" * (MOST_CODE_POINTS + 1)) == Verified(ok=False)
+    assert checked == []
+
+
+@pytest.mark.requirement("N03", "N07")
+@pytest.mark.parametrize(
+    "text", ["pässwörd, cafe\u0301 au lait", "\u212bngstro\u0308m", "\u1e9b\u0323 \ud55c\uae00", "e\u0301" * 20]
+)
+def test_forms_of_unicode_that_mean_the_same_are_the_same(text: str) -> None:
+    for stored in (unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)):
+        password_hash = CHEAP.hash(stored)
+        assert CHEAP.verify(password_hash, text).ok
+        assert CHEAP.verify(password_hash, unicodedata.normalize("NFC", text)).ok
+        assert CHEAP.verify(password_hash, unicodedata.normalize("NFD", text)).ok
+
+
+@pytest.mark.requirement("N07")
+@pytest.mark.parametrize(
+    ("stored", "typed"),
+    [("\ufb01ve", "five"), ("x\u00b2", "x2"), ("\uff50assword", "password"), ("\u2460", "1"), ("ß", "ss")],
+    ids=["ligature", "superscript", "full width", "circled digit", "sharp s"],
+)
+def test_characters_that_are_merely_compatible_stay_different(stored: str, typed: str) -> None:
+    assert not CHEAP.verify(CHEAP.hash(stored), typed).ok
+
+
+@pytest.mark.requirement("N15")
+@pytest.mark.parametrize("password", [PASSWORD, "", "wrong"])
+def test_nobody_costs_the_same_work_as_somebody(checked: list[str], password: str) -> None:
+    assert CHEAP.verify(None, password) == Verified(ok=False)
+    assert CHEAP.verify(HASH, "wrong") == Verified(ok=False)
+
+    nobody, somebody = checked
+    assert extract_parameters(nobody) == extract_parameters(somebody)
+    assert nobody != HASH
+
+
+@pytest.mark.requirement("N12")
+@pytest.mark.parametrize(
+    "grown",
+    [Passwords(memory_kib=16, iterations=1, lanes=1), Passwords(memory_kib=8, iterations=2, lanes=1)],
+    ids=["memory", "iterations"],
+)
+def test_a_right_password_is_hashed_again_where_the_costs_have_grown(grown: Passwords) -> None:
+    verified = grown.verify(HASH, PASSWORD)
+
+    assert verified.ok
+    assert verified.rehashed is not None
+    assert grown.verify(verified.rehashed, PASSWORD) == Verified(ok=True)
+
+
+@pytest.mark.requirement("N12")
+def test_a_wrong_password_is_never_hashed_again() -> None:
+    assert Passwords(memory_kib=16, iterations=1, lanes=1).verify(HASH, "wrong") == Verified(ok=False)
+
+
+@pytest.mark.requirement("N12")
+@pytest.mark.parametrize(
+    "stronger",
+    [Passwords(memory_kib=16, iterations=1, lanes=1), Passwords(memory_kib=8, iterations=2, lanes=1)],
+    ids=["memory", "iterations"],
+)
+def test_a_stronger_hash_is_never_replaced_by_a_weaker_one(stronger: Passwords) -> None:
+    assert CHEAP.verify(stronger.hash(PASSWORD), PASSWORD) == Verified(ok=True)
+
+
+@pytest.mark.requirement("O16")
+@pytest.mark.parametrize(
+    "password_hash",
+    [
+        pytest.param(HASH.replace("m=8,", "m=4194304,"), id="4 GiB"),
+        pytest.param(HASH.replace("t=1,", "t=1000000,"), id="a million iterations"),
+        pytest.param(HASH.replace("m=8,t=1,p=1", "m=8192,t=1,p=1024"), id="1024 lanes, a thread each"),
+        pytest.param(HASH.replace("m=8,", "m=99999999999999999999,"), id="more memory than a number holds"),
+    ],
+)
+def test_a_stored_hash_that_would_eat_the_machine_is_never_run(checked: list[str], password_hash: str) -> None:
+    assert CHEAP.verify(password_hash, PASSWORD) == Verified(ok=False)
+    assert password_hash not in checked
+    assert len(checked) == 1
+
+
+@pytest.mark.requirement("N15", "O19")
+@pytest.mark.parametrize(
+    "password_hash",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("!", id="locked in the manner of Unix"),
+        pytest.param(PASSWORD, id="in clear"),
+        pytest.param("$2b$12$" + "a" * 53, id="bcrypt"),
+        pytest.param("$argon2id$v=19$m=8,t=1,p=1$", id="cut"),
+        pytest.param(HASH[:-1] + "!", id="not base64"),
+        pytest.param(HASH.replace("m=8,", "m=-1,"), id="negative memory"),
+        pytest.param("$argon2id$v=19$m=8,t=1,p=x$c2FsdHNhbHQ$aGFzaGhhc2g", id="not a number"),
+    ],
+)
+def test_a_stored_hash_that_is_none_lets_nobody_in_and_costs_the_same(checked: list[str], password_hash: str) -> None:
+    assert CHEAP.verify(password_hash, PASSWORD) == Verified(ok=False)
+    assert len(checked) == 1
