@@ -1,6 +1,7 @@
 """RFC 7662 section 2.2: what an introspecting caller is told, and what it is not."""
 
 import pytest
+
 from running import ISSUER, START, App, Running
 
 INACTIVE = {"active": False}
@@ -175,9 +176,7 @@ async def test_a_service_without_an_audience_of_its_own_reads_tokens_for_the_def
 
 @pytest.mark.requirement("D10")
 @pytest.mark.parametrize("claims", [frozenset(), IDENTIFYING], ids=["without the claims", "with the claims"])
-async def test_names_are_told_only_where_the_client_was_given_the_claim(
-    jeton: Running, claims: frozenset[str]
-) -> None:
+async def test_names_are_told_only_where_the_client_was_given_the_claim(jeton: Running, claims: frozenset[str]) -> None:
     app, api = jeton.add_client(claims=claims), jeton.add_client("api", introspect=True)
     jeton.add_user("Alice", email="alice@example.com")
     tokens = await jeton.log_in(app)

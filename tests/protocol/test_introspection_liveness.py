@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
+from jeton.oauth.model import User
 from jeton.storage.clients import delete_client
 from jeton.storage.families import end_families
 from jeton.storage.users import delete_user
-from running import App, Running, User
+from running import App, Running
 
 INACTIVE = {"active": False}
 KINDS = ["access_token", "refresh_token"]

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from jeton.storage.tables import ended_tokens
-from running import App, Running
 from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.exc import OperationalError
+
+from jeton.storage.tables import ended_tokens
+from running import App, Running
 
 
 async def _is_spendable(jeton: Running, app: App, refresh_token: str) -> bool:

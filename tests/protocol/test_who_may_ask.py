@@ -3,6 +3,7 @@
 from base64 import b64encode
 
 import pytest
+
 from jeton.http.form import MOST_BYTES
 from running import App, Running
 

@@ -1,0 +1,185 @@
+"""RFC 8414: what the server announces of itself, where it does so, and that it is true."""
+
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import pytest
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+
+from running import ISSUER, App, Running
+
+StartServer = Callable[..., Awaitable[Running]]
+
+METADATA = "/.well-known/oauth-authorization-server"
+PATH = "/realms/main"
+ISSUER_WITH_PATH = ISSUER + PATH
+
+
+async def _metadata(jeton: Running, path: str = METADATA) -> dict[str, Any]:
+    response = await jeton.http.get(path)
+    assert response.status_code == 200
+    return dict(response.json())
+
+
+@pytest.mark.requirement("H01", "H05")
+async def test_the_metadata_are_json_that_anybody_may_read_and_keep(jeton: Running) -> None:
+    response = await jeton.http.get(METADATA)
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    assert response.headers["cache-control"] == "public, max-age=300"
+    assert response.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.requirement("H03", "H04")
+async def test_the_metadata_name_every_endpoint_and_what_it_takes(jeton: Running) -> None:
+    assert await _metadata(jeton) == {
+        "issuer": ISSUER,
+        "token_endpoint": f"{ISSUER}/oauth/token",
+        "revocation_endpoint": f"{ISSUER}/oauth/revoke",
+        "introspection_endpoint": f"{ISSUER}/oauth/introspect",
+        "jwks_uri": f"{ISSUER}/.well-known/jwks.json",
+        "response_types_supported": ["none"],
+        "grant_types_supported": ["client_credentials", "refresh_token"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+    }
+
+
+@pytest.mark.requirement("H03")
+async def test_no_list_is_empty(jeton: Running) -> None:
+    jeton.add_client(grant_types=frozenset(), scope=frozenset())
+
+    assert [name for name, value in (await _metadata(jeton)).items() if value in ([], "", None)] == []
+
+
+@pytest.mark.requirement("H02", "H03", "H04")
+@pytest.mark.parametrize("issuer", ["https://id.example", "https://id.example/realms/main", "https://id.example:8443"])
+async def test_another_library_finds_the_metadata_valid(start: StartServer, issuer: str) -> None:
+    jeton = await start(SERVER__ISSUER=issuer)
+
+    found = await _metadata(jeton)
+
+    AuthorizationServerMetadata(found).validate()
+    urls = [value for value in found.values() if isinstance(value, str)]
+    assert len(urls) == 5
+    assert [url for url in urls if not url.startswith(issuer)] == []
+
+
+# The issuer.
+
+
+@pytest.mark.requirement("H02")
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        ISSUER,
+        ISSUER_WITH_PATH,
+        "https://ID.example",
+        "https://id.example/",
+        "https://id.example:443/a/",
+        "http://[::1]",
+    ],
+)
+async def test_the_issuer_is_to_the_byte_what_tokens_say(start: StartServer, issuer: str) -> None:
+    jeton = await start(SERVER__ISSUER=issuer)
+    app = jeton.add_client()
+    tokens = (await jeton.token(app, grant_type="client_credentials")).json()
+
+    assert (await _metadata(jeton))["issuer"] == issuer
+    assert _claims(tokens["access_token"])["iss"] == issuer
+    assert (await jeton.introspect(app, tokens["access_token"]))["iss"] == issuer
+
+
+def _claims(token: str) -> dict[str, Any]:
+    payload = token.split(".")[1]
+    return dict(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
+
+
+@pytest.mark.requirement("H01")
+@pytest.mark.parametrize("place", [METADATA + PATH, PATH + METADATA], ids=["between host and path", "below the path"])
+async def test_an_issuer_with_a_path_has_its_metadata_at_both_places(start: StartServer, place: str) -> None:
+    jeton = await start(SERVER__ISSUER=ISSUER_WITH_PATH)
+
+    assert (await _metadata(jeton, place))["issuer"] == ISSUER_WITH_PATH
+
+
+@pytest.mark.requirement("H01")
+async def test_a_path_that_is_not_the_issuer_s_has_no_metadata(start: StartServer) -> None:
+    jeton = await start(SERVER__ISSUER=ISSUER_WITH_PATH)
+
+    assert (await jeton.http.get(METADATA + "/realms/other")).status_code == 404
+
+
+@pytest.mark.requirement("H02", "H03")
+@pytest.mark.parametrize("issuer", [ISSUER, ISSUER_WITH_PATH, ISSUER_WITH_PATH + "/"])
+async def test_everything_works_at_the_address_that_is_announced(start: StartServer, issuer: str) -> None:
+    jeton = await start(SERVER__ISSUER=issuer)
+    app = jeton.add_client()
+    at = await _metadata(jeton)
+
+    token = (await jeton.post(at["token_endpoint"], app, grant_type="client_credentials")).json()["access_token"]
+    before = (await jeton.post(at["introspection_endpoint"], app, token=token)).json()["active"]
+    revoked = (await jeton.post(at["revocation_endpoint"], app, token=token)).status_code
+    after = (await jeton.post(at["introspection_endpoint"], app, token=token)).json()["active"]
+    keys = (await jeton.http.get(at["jwks_uri"])).json()["keys"]
+
+    assert (before, revoked, after, len(keys)) == (True, 200, False, 2)
+
+
+# The password grant.
+
+
+async def _announces_password(jeton: Running) -> bool:
+    return "password" in (await _metadata(jeton))["grant_types_supported"]
+
+
+@pytest.mark.requirement("H04", "P1")
+async def test_the_password_grant_is_announced_only_where_some_client_may_use_it(jeton: Running) -> None:
+    before = await _announces_password(jeton)
+    app = jeton.add_client(grant_types=frozenset({"password"}))
+    while_there_is_one = await _announces_password(jeton)
+    jeton.set_client(app.client_id, grant_types=frozenset({"refresh_token"}))
+
+    assert (before, while_there_is_one, await _announces_password(jeton)) == (False, True, False)
+
+
+@pytest.mark.requirement("H04", "P1")
+async def test_a_disabled_client_does_not_make_the_password_grant_announced(jeton: Running) -> None:
+    app = jeton.add_client()
+    assert await _announces_password(jeton)
+
+    jeton.set_client(app.client_id, disabled=True)
+
+    assert not await _announces_password(jeton)
+
+
+@pytest.mark.requirement("H04", "P1")
+async def test_the_password_grant_is_not_announced_where_it_is_switched_off(start: StartServer) -> None:
+    jeton = await start(GRANTS__PASSWORD="false")
+    jeton.add_client()
+
+    assert not await _announces_password(jeton)
+
+
+@pytest.mark.requirement("H04")
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+async def test_each_announced_method_authenticates_at_each_endpoint(jeton: Running, method: str) -> None:
+    app = jeton.add_client(auth_methods=frozenset({method}))
+    at = await _metadata(jeton)
+
+    for endpoint in ("token", "revocation", "introspection"):
+        assert method in at[f"{endpoint}_endpoint_auth_methods_supported"]
+        response = await _post_nothing(jeton, at[f"{endpoint}_endpoint"], app, method)
+        assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
+
+
+async def _post_nothing(jeton: Running, url: str, app: App, method: str) -> httpx2.Response:
+    """A request with nothing in it but credentials: a client that they convince hears what is missing."""
+    assert app.secret is not None
+    if method == "client_secret_basic":
+        return await jeton.post(url, app)
+    return await jeton.post(url, None, client_id=app.client_id, client_secret=app.secret)
