@@ -1,0 +1,112 @@
+"""Real waiting: a third party holds a lock until the servers under test are seen to wait for it, all at once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+
+from jeton.storage.database import Database
+from running import Running
+
+T = TypeVar("T")
+
+_PATIENCE: Final = 10
+_WAITING: Final = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+_OURS: Final = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'jeton'"
+)
+_DEADLOCKS: Final = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+_ROWS: Final = {
+    "family": text("SELECT 1 FROM families WHERE sid = :key FOR UPDATE"),
+    "user": text("SELECT 1 FROM users WHERE sub = :key FOR UPDATE"),
+}
+
+
+class Contention(Protocol):
+    """Lets awaitables loose on each other."""
+
+    async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
+        """Runs all of them; the row is free only once two parties wait for it at the same moment."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        ...
+
+
+async def until(seen: Any, what: str, seconds: float = _PATIENCE) -> None:
+    """Waits until `seen()` is true, looking at a real database again and again; fails at the deadline."""
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}"
+        await asyncio.sleep(0.002)
+
+
+class OnPostgresql:
+    """Waiting is seen in pg_stat_activity."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url)
+        self._watching = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+    def waiting(self) -> int:
+        """How many connections wait for a lock just now."""
+        return int(self._watching.execute(_WAITING).scalar_one())
+
+    @asynccontextmanager
+    async def holding(self, row: str, key: str) -> AsyncIterator[Connection]:
+        """Holds that row's lock."""
+        with self._engine.connect() as connection, connection.begin():
+            self.hold(connection, row, key)
+            yield connection
+
+    def hold(self, connection: Connection, row: str, key: str) -> None:
+        """Locks that row too, waiting for it where somebody else has it."""
+        assert connection.execute(_ROWS[row], {"key": key}).all(), f"there is no {row} to hold"
+
+    async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
+        async with self.holding(row, key):
+            running = [asyncio.ensure_future(runner) for runner in runners]
+            await until(lambda: self.waiting() >= 2, "two connections waiting for one lock")
+        return await asyncio.gather(*running)
+
+    async def deadlocks(self) -> int:
+        """Deadlocks of this database, counted once the servers' connections have closed and told theirs."""
+        await until(lambda: self._watching.execute(_OURS).scalar_one() == 0, "the servers' connections closed")
+        return int(self._watching.execute(_DEADLOCKS).scalar_one())
+
+    def close(self) -> None:
+        self._watching.close()
+        self._engine.dispose()
+
+
+class OnSqlite:
+    """SQLite has one lock, for all writers: whoever is about to begin a writing transaction waits for it."""
+
+    def __init__(self, url: str, nodes: Sequence[Running]) -> None:
+        self._database = Database(url)
+        self._begun: set[int] = set()
+        for number, node in enumerate(nodes):
+            self._watch(node.server.services.database.engine, number)
+
+    def _watch(self, engine: Engine, number: int) -> None:
+        def note(_: Connection, options: dict[str, Any]) -> None:
+            if options.get("write"):
+                self._begun.add(number)
+
+        event.listen(engine, "set_connection_execution_options", note)
+
+    async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
+        with self._database.write():
+            self._begun.clear()
+            running = [asyncio.ensure_future(runner) for runner in runners]
+            await until(lambda: self._begun, f"a server waiting for the {row} {key}")
+        return await asyncio.gather(*running)
+
+    def close(self) -> None:
+        self._database.close()
