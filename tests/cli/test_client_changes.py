@@ -1,0 +1,268 @@
+"""jeton client set, rotate-secret, disable, enable, delete: what a running server makes of it."""
+
+from typing import Any
+
+import pytest
+
+from command_line import CommandLine
+from jeton.oauth.model import Client
+from running import START, App, Running
+
+BEFORE = (
+    *("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write"),
+    *("--default-scope", "read", "--audience", "https://a.example", "--auth-method", "client_secret_basic"),
+    *("--introspect", "--retry-grace-seconds", "5", "--access-token-seconds", "60"),
+    *("--refresh-idle-seconds", "3600", "--refresh-absolute-seconds", "7200"),
+    *("--claim", "email", "--origin", "https://app.example"),
+)
+
+
+def _app(cli: CommandLine, *options: str) -> App:
+    """A client that may log users in, and refresh."""
+    words = ("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write")
+    return _as_app(cli.json("client", "add", "web", *words, *options))
+
+
+def _as_app(printed: dict[str, Any]) -> App:
+    return App(Client(printed["client_id"], False, START), printed["client_secret"])
+
+
+def _change(cli: CommandLine, jeton: Running, *words: str) -> Any:
+    """Changes a client; the server then takes its look at the database, as it does within five seconds."""
+    printed = cli.json("client", *words)
+    jeton.server.upkeep.look()
+    return printed
+
+
+async def _may_ask(jeton: Running, app: App) -> bool:
+    response = await jeton.post("/oauth/introspect", app, token="garbage")
+    assert response.status_code in {200, 401}
+    return response.status_code == 200
+
+
+# set
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        (("--grant", "client_credentials"), {"grant_types": ["client_credentials"]}),
+        (("--scope", "read"), {"scope": ["read"]}),
+        (("--scope", "admin", "--default-scope", "admin"), {"scope": ["admin"], "default_scope": ["admin"]}),
+        (("--default-scope", "write"), {"default_scope": ["write"]}),
+        (("--audience", "b", "--audience", "c"), {"audience": ["b", "c"]}),
+        (("--auth-method", "client_secret_post"), {"auth_methods": ["client_secret_post"]}),
+        (("--no-introspect",), {"introspect": False}),
+        (("--claim", "preferred_username"), {"claims": ["preferred_username"]}),
+        (("--origin", "https://b.example"), {"origins": ["https://b.example"]}),
+        (("--retry-grace-seconds", "0"), {"retry_grace_seconds": 0}),
+        (("--access-token-seconds", "30"), {"access_seconds": 30}),
+        (("--refresh-idle-seconds", "10"), {"refresh_idle_seconds": 10}),
+        (("--refresh-absolute-seconds", "9999"), {"refresh_absolute_seconds": 9999}),
+        ((), {}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_given_replaces_and_what_is_left_out_stays(
+    cli: CommandLine, options: tuple[str, ...], changed: dict[str, Any]
+) -> None:
+    cli.text("client", "add", "web", *BEFORE)
+    before = cli.json("client", "show", "web")
+
+    after = cli.json("client", "set", "web", *options)
+
+    assert after == before | changed
+    assert cli.json("client", "show", "web") == after
+
+
+def test_setting_without_json_prints_the_client_as_it_is_then(cli: CommandLine) -> None:
+    cli.text("client", "add", "web")
+
+    assert cli.text("client", "set", "web", "--scope", "read") == cli.text("client", "show", "web")
+
+
+def test_what_would_not_fit_together_changes_nothing(cli: CommandLine) -> None:
+    cli.text("client", "add", "web", *BEFORE)
+    before = cli.json("client", "show", "web")
+
+    assert "--default-scope" in cli.refused("client", "set", "web", "--scope", "admin", "--audience", "b")
+
+    assert cli.json("client", "show", "web") == before
+
+
+def test_a_client_with_a_secret_does_not_become_public(cli: CommandLine) -> None:
+    cli.text("client", "add", "web")
+
+    assert "delete it and add it again" in cli.refused("client", "set", "web", "--public")
+    assert cli.json("client", "show", "web")["public"] is False
+
+
+async def test_the_secret_survives_every_change(cli: CommandLine, jeton: Running) -> None:
+    app = _app(cli)
+
+    _change(cli, jeton, "set", "web", *BEFORE)
+
+    assert await _may_ask(jeton, app)
+
+
+@pytest.mark.requirement("A42", "I07")
+async def test_a_scope_taken_away_is_gone_at_the_next_refresh_and_at_introspection(
+    cli: CommandLine, jeton: Running
+) -> None:
+    app = _app(cli)
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+
+    _change(cli, jeton, "set", "web", "--scope", "read")
+
+    assert (await jeton.introspect(app, tokens["access_token"]))["scope"] == "read"
+    assert (await jeton.refreshed(app, tokens["refresh_token"]))["scope"] == "read"
+
+
+async def test_a_grant_taken_away_is_refused_from_then_on(cli: CommandLine, jeton: Running) -> None:
+    app = _app(cli)
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+
+    _change(cli, jeton, "set", "web", "--grant", "password")
+
+    response = await jeton.refresh(app, tokens["refresh_token"])
+    assert (response.status_code, response.json()["error"]) == (400, "unauthorized_client")
+
+
+async def test_lifetimes_count_from_the_next_token_on(cli: CommandLine, jeton: Running) -> None:
+    app = _app(cli, "--access-token-seconds", "600")
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+
+    _change(cli, jeton, "set", "web", "--access-token-seconds", "30")
+
+    assert (await jeton.refreshed(app, tokens["refresh_token"]))["expires_in"] == 30
+
+
+# rotate-secret
+
+
+@pytest.mark.requirement("O14")
+async def test_a_new_secret_replaces_the_old_one_at_once(cli: CommandLine, jeton: Running) -> None:
+    old = _app(cli)
+
+    printed = _change(cli, jeton, "rotate-secret", "web")
+
+    assert printed.keys() == {"client_id", "client_secret", "old_secret_until"}
+    assert printed["old_secret_until"] is None
+    assert printed["client_secret"] != old.secret
+    assert await _may_ask(jeton, _as_app(printed))
+    assert not await _may_ask(jeton, old)
+
+
+@pytest.mark.requirement("O14")
+async def test_with_an_overlap_both_secrets_are_good_until_it_ends(cli: CommandLine, jeton: Running) -> None:
+    old = _app(cli)
+
+    printed = _change(cli, jeton, "rotate-secret", "web", "--overlap-seconds", "60")
+    new = _as_app(printed)
+
+    assert printed["old_secret_until"] == START + 60
+    jeton.clock.advance(59)
+    assert (await _may_ask(jeton, new), await _may_ask(jeton, old)) == (True, True)
+    jeton.clock.advance(1)
+    assert (await _may_ask(jeton, new), await _may_ask(jeton, old)) == (True, False)
+
+
+@pytest.mark.requirement("O14")
+async def test_no_more_than_two_secrets_are_good_at_a_time(cli: CommandLine, jeton: Running) -> None:
+    first = _app(cli)
+    second = _as_app(_change(cli, jeton, "rotate-secret", "web", "--overlap-seconds", "60"))
+    third = _as_app(_change(cli, jeton, "rotate-secret", "web", "--overlap-seconds", "60"))
+
+    assert [await _may_ask(jeton, app) for app in (first, second, third)] == [False, True, True]
+
+
+async def test_rotating_at_once_ends_an_overlap_too(cli: CommandLine, jeton: Running) -> None:
+    first = _app(cli)
+    second = _as_app(_change(cli, jeton, "rotate-secret", "web", "--overlap-seconds", "60"))
+    third = _as_app(_change(cli, jeton, "rotate-secret", "web"))
+
+    assert [await _may_ask(jeton, app) for app in (first, second, third)] == [False, False, True]
+
+
+async def test_sessions_live_on_over_a_new_secret(cli: CommandLine, jeton: Running) -> None:
+    app = _app(cli)
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+
+    new = _as_app(_change(cli, jeton, "rotate-secret", "web"))
+
+    assert (await jeton.refresh(new, tokens["refresh_token"])).status_code == 200
+
+
+def test_rotating_without_json_prints_the_secret(cli: CommandLine) -> None:
+    cli.text("client", "add", "web")
+
+    text = cli.text("client", "rotate-secret", "web", "--overlap-seconds", "60")
+
+    assert [line.split()[0] for line in text.splitlines()] == ["client_id", "client_secret", "old_secret_until"]
+    assert text.split()[-2:] == ["2027-01-15", "08:01:00Z"]
+
+
+def test_a_public_client_has_no_secret_to_rotate(cli: CommandLine) -> None:
+    cli.text("client", "add", "spa", "--public")
+
+    assert "no secret" in cli.refused("client", "rotate-secret", "spa")
+
+
+@pytest.mark.parametrize("seconds", ["-1", "2592001", "soon"])
+def test_an_overlap_is_bounded(cli: CommandLine, seconds: str) -> None:
+    assert "--overlap-seconds" in cli.misused("client", "rotate-secret", "web", "--overlap-seconds", seconds)
+
+
+# disable, enable, delete
+
+
+async def test_a_disabled_client_is_refused_at_once_and_its_sessions_rest(cli: CommandLine, jeton: Running) -> None:
+    app = _app(cli)
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+    assert _change(cli, jeton, "disable", "web") == {"client_id": "web", "disabled": True}
+
+    response = await jeton.refresh(app, tokens["refresh_token"])
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
+
+    assert _change(cli, jeton, "enable", "web") == {"client_id": "web", "disabled": False}
+    assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 200
+
+
+def test_whether_a_client_is_disabled_is_shown(cli: CommandLine) -> None:
+    cli.text("client", "add", "web")
+
+    assert cli.text("client", "disable", "web").split() == ["client_id", "web", "disabled", "yes"]
+    assert cli.json("client", "show", "web")["disabled"] is True
+    assert cli.text("client", "enable", "web").split() == ["client_id", "web", "disabled", "no"]
+
+
+async def test_a_deleted_client_is_gone_with_the_sessions_of_its_users(cli: CommandLine, jeton: Running) -> None:
+    app, api = _app(cli), jeton.add_client("api", introspect=True)
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+
+    assert _change(cli, jeton, "delete", "web") == {"client_id": "web", "deleted": True}
+
+    assert not await _may_ask(jeton, app)
+    assert await jeton.introspect(api, tokens["access_token"]) == {"active": False}
+    assert cli.json("session", "list") == []
+    assert [client["client_id"] for client in cli.json("client", "list")] == ["api"]
+
+
+async def test_whoever_gets_the_id_of_a_deleted_client_inherits_no_session(cli: CommandLine, jeton: Running) -> None:
+    app = _app(cli)
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+    _change(cli, jeton, "delete", "web")
+    jeton.clock.advance(1)
+
+    heir = _app(cli)
+
+    assert await jeton.introspect(heir, tokens["access_token"]) == {"active": False}
+    assert (await jeton.refresh(heir, tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    assert not await _may_ask(jeton, app)

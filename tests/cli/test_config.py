@@ -1,0 +1,221 @@
+"""jeton config: settings are checked as a whole, shown without secrets, and explained."""
+
+from pathlib import Path
+
+import pytest
+
+from command_line import CommandLine
+from running import MASTER_KEY
+
+POSTGRESQL = "postgresql://jeton:hunter2@db.example/jeton"
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """Nothing is set."""
+    monkeypatch.chdir(tmp_path)
+    return CommandLine({})
+
+
+def _file(cli: CommandLine, text: str) -> str:
+    file = Path("settings.toml")
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+def test_without_any_setting_the_defaults_are_in_effect(cli: CommandLine) -> None:
+    shown = cli.json("config", "check")
+
+    assert shown == {
+        "server": {
+            "issuer": "http://127.0.0.1:8000",
+            "host": "127.0.0.1",
+            "port": 8000,
+            "workers": 1,
+            "trusted_proxies": [],
+        },
+        "database": {"url": "sqlite:///var/jeton.db"},
+        "secrets": {"master_key": ""},
+        "tokens": {
+            "access_seconds": 600,
+            "refresh_idle_seconds": 1209600,
+            "refresh_absolute_seconds": 7776000,
+            "default_audience": "http://127.0.0.1:8000",
+            "retry_grace_seconds": 0,
+        },
+        "keys": {
+            "algorithm": "RS256",
+            "rsa_bits": 2048,
+            "rotate_seconds": 7776000,
+            "publish_ahead_seconds": 86400,
+            "jwks_max_age_seconds": 300,
+        },
+        "passwords": {"min_length": 15, "memory_kib": 47104, "iterations": 1, "lanes": 1},
+        "grants": {"password": True},
+    }
+
+
+def test_settings_are_shown_a_line_each(cli: CommandLine) -> None:
+    lines = cli.text("config", "check").splitlines()
+
+    assert 'server.issuer = "http://127.0.0.1:8000"' in lines
+    assert "tokens.access_seconds = 600" in lines
+    assert "grants.password = true" in lines
+
+
+def test_checking_creates_nothing(cli: CommandLine) -> None:
+    cli.text("config", "check")
+
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.requirement("A50", "O14")
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (POSTGRESQL, "postgresql://jeton:***@db.example/jeton"),
+        ("postgresql://db.example/jeton?user=jeton&password=hunter2", None),
+        ("postgresql://jeton@db.example/jeton?sslpassword=hunter2", None),
+    ],
+    ids=["password", "password parameter", "key password parameter"],
+)
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_secrets_are_masked(cli: CommandLine, url: str, shown: str | None, form: tuple[str, ...]) -> None:
+    set_up = cli.with_variables(DATABASE__URL=url, SECRETS__MASTER_KEY=MASTER_KEY)
+
+    text = set_up.text("config", "check", *form)
+
+    assert "hunter2" not in text
+    assert MASTER_KEY not in text
+    assert '"***"' in text
+    assert shown is None or shown in text
+
+
+# Where settings come from.
+
+
+def test_the_environment_comes_before_the_file_and_the_file_before_the_default(cli: CommandLine) -> None:
+    file = _file(cli, "[tokens]\naccess_seconds = 60\nrefresh_idle_seconds = 70\n")
+
+    shown = cli.with_variables(TOKENS__ACCESS_SECONDS="50").json("config", "check", "--config", file)["tokens"]
+
+    assert (shown["access_seconds"], shown["refresh_idle_seconds"]) == (50, 70)
+    assert shown["refresh_absolute_seconds"] == 7776000
+
+
+def test_a_variable_names_the_file_and_the_option_comes_before_it(cli: CommandLine) -> None:
+    Path("one.toml").write_text("[server]\nport = 1\n", encoding="utf-8")
+    Path("two.toml").write_text("[server]\nport = 2\n", encoding="utf-8")
+    by_variable = cli.with_variables(CONFIG="one.toml")
+
+    assert by_variable.json("config", "check")["server"]["port"] == 1
+    assert by_variable.json("config", "check", "--config", "two.toml")["server"]["port"] == 2
+
+
+def test_the_file_in_its_usual_place_is_found(cli: CommandLine) -> None:
+    Path("config").mkdir()
+    Path("config/jeton.toml").write_text("[server]\nport = 3\n", encoding="utf-8")
+
+    assert cli.json("config", "check")["server"]["port"] == 3
+
+
+def test_a_value_can_come_from_a_file_of_its_own(cli: CommandLine) -> None:
+    Path("secret").write_text(POSTGRESQL + "\n", encoding="utf-8")
+    set_up = cli.with_variables(DATABASE__URL_FILE="secret", SECRETS__MASTER_KEY=MASTER_KEY)
+
+    assert set_up.json("config", "check")["database"]["url"] == "postgresql://jeton:***@db.example/jeton"
+
+
+def test_the_issuer_follows_the_port_and_the_audience_the_issuer(cli: CommandLine) -> None:
+    shown = cli.with_variables(SERVER__PORT="9000").json("config", "check")
+
+    assert shown["server"]["issuer"] == shown["tokens"]["default_audience"] == "http://127.0.0.1:9000"
+
+
+def test_the_example_explains_every_setting_and_holds_its_default(cli: CommandLine) -> None:
+    example = cli.text("config", "example")
+    defaults = cli.json("config", "check")
+
+    assert cli.json("config", "check", "--config", _file(cli, example)) == defaults
+    assert [key for section in defaults.values() for key in section if key not in example] == []
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"TOKENS__ACCES_SECONDS": "60"}, "JETON_TOKENS__ACCES_SECONDS is not a setting"),
+        ({"NONSENSE": "1"}, "JETON_NONSENSE is not a setting"),
+        ({"SERVER__PORT": "http"}, "$.server.port"),
+        ({"SERVER__PORT": "0"}, "$.server.port"),
+        ({"SERVER__PORT": "65536"}, "$.server.port"),
+        ({"KEYS__ALGORITHM": "none"}, "$.keys.algorithm"),
+        ({"KEYS__RSA_BITS": "1024"}, "$.keys.rsa_bits"),
+        ({"GRANTS__PASSWORD": "perhaps"}, "$.grants.password"),
+        ({"TOKENS__ACCESS_SECONDS": "86401"}, "$.tokens.access_seconds"),
+        ({"TOKENS__REFRESH_IDLE_SECONDS": "9", "TOKENS__REFRESH_ABSOLUTE_SECONDS": "8"}, "refresh_idle_seconds"),
+        ({"SERVER__TRUSTED_PROXIES": "*"}, "server.trusted_proxies"),
+        ({"SERVER__ISSUER": "http://id.example"}, "https"),
+        ({"SERVER__ISSUER": "https://id.example/?a=b"}, "RFC 8414"),
+        ({"SERVER__ISSUER": "https://id.example/#a"}, "RFC 8414"),
+        ({"SERVER__ISSUER": "id.example"}, "https URL"),
+        ({"DATABASE__URL": "mysql://db.example/jeton"}, "sqlite:/// or postgresql://"),
+        ({"DATABASE__URL": "sqlite:///:memory:"}, "must name a file"),
+        ({"DATABASE__URL": "nonsense"}, "database.url"),
+        ({"CONFIG": "nowhere.toml"}, "nowhere.toml"),
+        ({"DATABASE__URL_FILE": "nowhere"}, "JETON_DATABASE__URL_FILE"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_a_setting_that_cannot_be_is_refused_by_its_name(
+    cli: CommandLine, variables: dict[str, str], words: str
+) -> None:
+    assert words in cli.with_variables(**variables).refused("config", "check")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[tokens]\nacces_seconds = 60\n", "acces_seconds"),
+        ("[nonsense]\n", "nonsense"),
+        ("[tokens\n", "settings.toml"),
+        ("tokens = 1\n", "$.tokens"),
+        ("[server]\nport = 'http'\n", "$.server.port"),
+        ("[database]\nurl = 5\n", "$.database.url"),
+    ],
+    ids=["unknown key", "unknown section", "no TOML", "no section", "no number", "no text"],
+)
+def test_a_file_that_cannot_be_is_refused(cli: CommandLine, text: str, words: str) -> None:
+    assert words in cli.refused("config", "check", "--config", _file(cli, text))
+
+
+def test_a_section_that_is_no_section_is_refused_with_a_variable_beside_it(cli: CommandLine) -> None:
+    file = _file(cli, "tokens = 1\n")
+
+    assert "tokens" in cli.with_variables(TOKENS__ACCESS_SECONDS="60").refused("config", "check", "--config", file)
+
+
+def test_a_value_said_twice_is_refused(cli: CommandLine) -> None:
+    Path("secret").write_text(POSTGRESQL, encoding="utf-8")
+
+    sentence = cli.with_variables(DATABASE__URL=POSTGRESQL, DATABASE__URL_FILE="secret").refused("config", "check")
+
+    assert "JETON_DATABASE__URL is set twice" in sentence
+
+
+@pytest.mark.requirement("A50", "O18")
+@pytest.mark.parametrize("variables", [{"DATABASE__URL": "my-secret-text"}, {"SECRETS__MASTER_KEY": "my-secret-text"}])
+def test_a_secret_that_cannot_be_is_not_repeated(cli: CommandLine, variables: dict[str, str]) -> None:
+    result = cli.with_variables(**variables).run("config", "check")
+
+    assert "my-secret-text" not in result.output + str(result.exception)
+
+
+def test_a_master_key_that_cannot_be_is_refused(cli: CommandLine) -> None:
+    assert "32 random bytes" in cli.with_variables(SECRETS__MASTER_KEY="short").refused("config", "check")
+
+
+def test_postgresql_without_a_master_key_is_refused_as_serving_would_be(cli: CommandLine) -> None:
+    assert "secrets.master_key" in cli.with_variables(DATABASE__URL=POSTGRESQL).refused("config", "check")

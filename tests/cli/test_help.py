@@ -1,0 +1,69 @@
+"""jeton --help: every command explains itself, and what prints data can print JSON."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import click
+import pytest
+
+from command_line import CommandLine
+from jeton.cli import jeton
+
+COMMANDS = {
+    *("serve", "migrate"),
+    *("user add", "user set-password", "user disable", "user enable", "user delete", "user show", "user list"),
+    *("client add", "client set", "client rotate-secret", "client disable", "client enable", "client delete"),
+    *("client show", "client list", "keys list", "keys rotate", "keys revoke"),
+    *("session list", "session revoke", "token inspect", "config check"),
+}
+# They print no data: what goes on while serving, and a file to keep.
+WITHOUT_JSON = {"serve", "config example"}
+
+
+def _commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, *path, name)
+        else:
+            yield " ".join((*path, name)), command
+
+
+ALL = dict(_commands(jeton))
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    assert sorted(COMMANDS - ALL.keys()) == []
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_command_explains_itself(cli: CommandLine, name: str) -> None:
+    text = cli.text(*name.split(), "--help")
+
+    assert text.startswith(f"Usage: jeton {name}")
+    assert ALL[name].get_short_help_str(limit=1000) in " ".join(text.split())
+    assert ALL[name].help
+
+
+@pytest.mark.parametrize("name", sorted(ALL.keys() - WITHOUT_JSON))
+def test_a_command_that_prints_data_takes_json_and_a_configuration_file(cli: CommandLine, name: str) -> None:
+    text = cli.text(*name.split(), "--help")
+
+    assert "--json" in text
+    assert "--config" in text
+
+
+def test_the_version_is_told(cli: CommandLine) -> None:
+    assert version("jeton") in cli.text("--version")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("nonsense",), ("user", "nonsense"), ("user", "show"), ("user", "show", "a", "b"), ("keys", "list", "--nonsense")],
+    ids=" ".join,
+)
+def test_what_is_not_there_is_wrong_usage(cli: CommandLine, words: tuple[str, ...]) -> None:
+    cli.misused(*words)
+
+
+def test_the_statuses_are_explained(cli: CommandLine) -> None:
+    assert "0 done, 1 refused (one line says why), 2 wrong usage" in " ".join(cli.text("--help").split())

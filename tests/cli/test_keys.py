@@ -1,0 +1,149 @@
+"""jeton keys: the signing keys in an operator's hands."""
+
+from typing import Any
+
+import jwt
+import pytest
+
+from command_line import CommandLine
+from jeton.crypto.master_key import generate_master_key
+from running import START, App, ManualClock, Running
+
+MEMBERS = {"kid", "algorithm", "state", "created_at", "ready_at", "activated_at", "publish_until"}
+DAY = 86400
+
+
+def _kid(keys: list[dict[str, Any]], state: str) -> str:
+    (found,) = [key["kid"] for key in keys if key["state"] == state]
+    return str(found)
+
+
+async def _signer(jeton: Running, app: App) -> str:
+    token = (await jeton.token(app, grant_type="client_credentials")).json()["access_token"]
+    return str(jwt.get_unverified_header(token)["kid"])
+
+
+def test_keys_are_listed_with_their_state_and_nothing_private(cli: CommandLine) -> None:
+    listed = cli.json("keys", "list")
+
+    assert sorted(key["state"] for key in listed) == ["active", "next"]
+    assert all(key.keys() == MEMBERS for key in listed)
+    assert {(key["algorithm"], key["created_at"], key["ready_at"]) for key in listed} == {("RS256", START, START)}
+
+
+def test_the_list_is_a_table(cli: CommandLine) -> None:
+    header, *lines = cli.text("keys", "list").splitlines()
+
+    assert header.split()[:3] == ["kid", "algorithm", "state"]
+    assert {line.split()[0] for line in lines} == {key["kid"] for key in cli.json("keys", "list")}
+
+
+@pytest.mark.requirement("O14")
+async def test_after_a_rotation_a_running_server_signs_with_the_next_key(cli: CommandLine, jeton: Running) -> None:
+    app, before = jeton.add_client(), cli.json("keys", "list")
+
+    after = cli.json("keys", "rotate")
+    jeton.server.upkeep.look()
+
+    assert sorted(key["state"] for key in after) == ["active", "next", "retiring"]
+    assert await _signer(jeton, app) == _kid(after, "active") == _kid(before, "next")
+    assert cli.json("keys", "list") == after
+
+
+@pytest.mark.requirement("O14")
+def test_a_second_rotation_is_refused_until_every_cache_has_seen_the_key(cli: CommandLine, clock: ManualClock) -> None:
+    cli.text("keys", "rotate")
+    before = cli.json("keys", "list")
+
+    sentence = cli.refused("keys", "rotate")
+
+    assert _kid(before, "next") in sentence
+    assert f"in {DAY} seconds" in sentence
+    assert "--now" in sentence
+    assert cli.json("keys", "list") == before
+    clock.advance(DAY)
+    assert _kid(cli.json("keys", "rotate"), "active") == _kid(before, "next")
+
+
+def test_a_rotation_can_be_forced(cli: CommandLine) -> None:
+    before = cli.json("keys", "rotate")
+
+    assert _kid(cli.json("keys", "rotate", "--now"), "active") == _kid(before, "next")
+
+
+@pytest.mark.requirement("O14")
+async def test_a_revoked_key_is_gone_and_sessions_live_on(cli: CommandLine, jeton: Running) -> None:
+    app = jeton.add_client()
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+    before = cli.json("keys", "list")
+
+    after = cli.json("keys", "revoke", _kid(before, "active"))
+    jeton.server.upkeep.look()
+
+    assert _kid(before, "active") not in {key["kid"] for key in after}
+    assert _kid(after, "active") == _kid(before, "next")
+    assert await jeton.introspect(app, tokens["access_token"]) == {"active": False}
+    assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 200
+
+
+@pytest.mark.requirement("D05")
+async def test_a_running_server_calls_the_tokens_of_a_revoked_key_inactive_at_once(
+    cli: CommandLine, jeton: Running
+) -> None:
+    app = jeton.add_client()
+    token = (await jeton.token(app, grant_type="client_credentials")).json()["access_token"]
+
+    cli.text("keys", "revoke", _kid(cli.json("keys", "list"), "active"))
+
+    # Without waiting for the server's next look at the database.
+    assert await jeton.introspect(app, token) == {"active": False}
+
+
+def test_revoking_without_json_prints_the_keys_that_are_left(cli: CommandLine) -> None:
+    before = cli.json("keys", "list")
+
+    text = cli.text("keys", "revoke", _kid(before, "next"))
+
+    assert _kid(before, "next") not in text
+    assert _kid(before, "active") in text
+
+
+@pytest.mark.parametrize("kid", ["unknown", ""])
+def test_a_key_that_does_not_exist_is_refused_with_where_to_look(cli: CommandLine, kid: str) -> None:
+    before = cli.json("keys", "list")
+
+    assert "jeton keys list" in cli.refused("keys", "revoke", kid)
+    assert cli.json("keys", "list") == before
+
+
+def test_one_must_say_which_key_to_revoke(cli: CommandLine) -> None:
+    assert "KID" in cli.misused("keys", "revoke")
+
+
+@pytest.mark.requirement("O14")
+@pytest.mark.parametrize("command", ["rotate", "revoke"])
+def test_under_the_wrong_master_key_no_key_is_changed(cli: CommandLine, command: str) -> None:
+    before = cli.json("keys", "list")
+    words = ("keys", "rotate", "--now") if command == "rotate" else ("keys", "revoke", _kid(before, "active"))
+
+    result = cli.with_variables(SECRETS__MASTER_KEY=generate_master_key()).run(*words)
+
+    assert cli.json("keys", "list") == before
+    assert (result.exit_code, "secrets.master_key" in str(result.exception)) == (1, True)
+
+
+def test_without_the_master_key_file_no_key_is_changed_and_none_is_made(cli: CommandLine) -> None:
+    before = cli.json("keys", "list")
+
+    sentence = cli.with_variables(SECRETS__MASTER_KEY="").refused("keys", "rotate", "--now")
+
+    assert "restore the file" in sentence
+    assert cli.json("keys", "list") == before
+
+
+def test_a_malformed_master_key_is_refused_and_not_repeated(cli: CommandLine) -> None:
+    sentence = cli.with_variables(SECRETS__MASTER_KEY="not-a-good-master-key").refused("keys", "rotate")
+
+    assert "32 random bytes in base64url" in sentence
+    assert "not-a-good-master-key" not in sentence

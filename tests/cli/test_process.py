@@ -1,0 +1,193 @@
+"""jeton as a process: exit statuses, refusals of one line on standard error, a server that tells little of itself."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from jeton.crypto.master_key import generate_master_key
+from running import MASTER_KEY
+
+JETON = Path(sys.executable).with_name("jeton")
+
+
+@pytest.fixture
+def environment(sqlite_url: str) -> dict[str, str]:
+    settings = {
+        "JETON_DATABASE__URL": sqlite_url,
+        "JETON_SECRETS__MASTER_KEY": MASTER_KEY,
+        "JETON_PASSWORDS__MEMORY_KIB": "8",
+    }
+    return {name: value for name, value in os.environ.items() if not name.startswith("JETON_")} | settings
+
+
+def _run(
+    environment: dict[str, str], tmp_path: Path, *words: str, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [JETON, *words], env=environment, cwd=tmp_path, input=stdin, capture_output=True, timeout=60, check=False
+    )
+
+
+def test_what_is_done_is_printed_and_the_status_is_0(environment: dict[str, str], tmp_path: Path) -> None:
+    words = ("user", "add", "alice", "--password-stdin", "--json")
+
+    done = _run(environment, tmp_path, *words, stdin="gr\u00fc\u00dfe aus der k\u00fcche\n".encode())
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["username"] == "alice"
+
+
+def test_wrong_usage_is_explained_and_the_status_is_2(environment: dict[str, str], tmp_path: Path) -> None:
+    done = _run(environment, tmp_path, "session", "revoke")
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"Usage: jeton session revoke" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "sentence"),
+    [
+        (("user", "show", "nobody"), {}, "there is no user nobody: see `jeton user list`"),
+        (("user", "list"), {"JETON_NONSENSE": "1"}, "JETON_NONSENSE is not a setting"),
+        (("user", "list"), {"JETON_DATABASE__URL": "nonsense"}, "database.url is not a URL"),
+        (("keys", "revoke", "unknown"), {}, "there is no key unknown"),
+        (
+            ("user", "list"),
+            {"JETON_DATABASE__URL": "postgresql://jeton:hunter2@127.0.0.1:9/jeton"},
+            "the database does not answer",
+        ),
+        (("serve",), {"JETON_SECRETS__MASTER_KEY": "short"}, "32 random bytes in base64url"),
+        (("serve",), {"JETON_SECRETS__MASTER_KEY": generate_master_key()}, "is needed but not configured"),
+        (("serve",), {"JETON_SECRETS__MASTER_KEY": ""}, "restore the file"),
+        (("serve", "--demo", "--host", "0.0.0.0"), {}, "SQLite and a loopback address only"),
+    ],
+    ids=[
+        *("no such user", "unknown variable", "no database", "no such key", "database away"),
+        *("malformed master key", "wrong master key", "lost master key", "demo for everybody"),
+    ],
+)
+def test_a_refusal_is_one_line_on_standard_error_and_the_status_is_1(
+    environment: dict[str, str], tmp_path: Path, words: tuple[str, ...], variables: dict[str, str], sentence: str
+) -> None:
+    done = _run(environment | variables, tmp_path, *words)
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("jeton: ")
+    assert sentence in line
+    assert "hunter2" not in line
+
+
+# A server.
+
+
+@contextmanager
+def _serving(environment: dict[str, str], tmp_path: Path, *options: str) -> Iterator[tuple[int, list[str]]]:
+    """A server process: its port, and what it printed while starting."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    process = subprocess.Popen(
+        [JETON, "serve", "--port", str(port), *options],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    printed: list[str] = []
+    try:
+        for line in process.stdout:
+            printed.append(line)
+            if "Uvicorn running" in line:
+                break
+        else:
+            pytest.fail("the server did not start: " + "".join(printed))
+        yield port, printed
+    finally:
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=30)
+        printed.append(rest)
+
+
+def _headers(port: int, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, path)
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    return response.status, {name.lower(): value for name, value in response.getheaders()}, body
+
+
+@pytest.mark.requirement("O15")
+def test_a_server_says_nothing_of_what_it_is_made_with(environment: dict[str, str], tmp_path: Path) -> None:
+    with _serving(environment, tmp_path) as (port, _):
+        answers = [
+            _headers(port, "GET", "/livez"),
+            _headers(port, "HEAD", "/.well-known/jwks.json"),
+            _headers(port, "GET", "/nowhere"),
+            _headers(port, "TRACE", "/oauth/token"),
+        ]
+
+    assert [status for status, _, _ in answers] == [200, 200, 404, 405]
+    for _, headers, body in answers:
+        assert headers.keys().isdisjoint({"server", "x-powered-by", "via"})
+        assert not re.search(rb"uvicorn|starlette|python", body, re.IGNORECASE)
+    assert answers[1][2] == b""
+
+
+@pytest.mark.requirement("N16")
+def test_demo_accounts_are_printed_at_the_first_start_only_and_work(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with _serving(environment, tmp_path, "--demo") as (port, printed):
+        first = "".join(printed)
+        line = re.search(r"curl -s \S+/oauth/token -u (\S+):(\S+) \\\n +-d (.*)$", first, re.MULTILINE)
+        assert line is not None
+        form = "&".join(line[3].split(" -d "))
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        credentials = {"client_id": line[1], "client_secret": line[2]}
+        body = form + "".join(f"&{name}={value}" for name, value in credentials.items())
+        connection.request("POST", "/oauth/token", body, {"Content-Type": "application/x-www-form-urlencoded"})
+        tokens = json.loads(connection.getresponse().read())
+        connection.close()
+    with _serving(environment, tmp_path, "--demo") as (_, printed):
+        second = "".join(printed)
+
+    assert tokens["token_type"] == "Bearer"
+    assert f"http://127.0.0.1:{port}/oauth/token" in first
+    assert "exist since the first start" in second
+    assert line[2] not in second
+
+
+@pytest.mark.requirement("A50", "O18")
+def test_a_server_s_log_holds_neither_passwords_nor_tokens_nor_secrets(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    added = json.loads(
+        _run(environment, tmp_path, "client", "add", "web", "--grant", "client_credentials", "--json").stdout
+    )
+    with _serving(environment, tmp_path) as (port, printed):
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        form = "grant_type=client_credentials&client_id=web&client_secret=" + added["client_secret"]
+        media_type = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/oauth/token", form, media_type)
+        token = json.loads(connection.getresponse().read())["access_token"]
+        connection.request("POST", "/oauth/token?password=in-the-address", form + "&password=in-the-body", media_type)
+        connection.getresponse().read()
+        connection.close()
+
+    log = "".join(printed)
+    assert "token_issued" in log
+    for secret in (token, added["client_secret"], "in-the-address", "in-the-body", MASTER_KEY):
+        assert secret not in log

@@ -1,0 +1,62 @@
+"""The command `jeton`, run in this process with an environment of its own; and what its exit statuses mean."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from click.testing import CliRunner, Result
+
+from jeton.cli import jeton
+from jeton.cli.refusal import Refusal
+from jeton.config import ConfigError
+from jeton.crypto.master_key import MasterKeyError
+from jeton.oauth.key_life import RotationRefusedError
+from jeton.storage.database import DatabaseUrlError
+from jeton.storage.migrate import SchemaError
+
+# What `jeton.cli.main` turns into one line and status 1; anything else that is raised is a defect.
+REFUSALS: Final = (Refusal, ConfigError, DatabaseUrlError, SchemaError, MasterKeyError, RotationRefusedError)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A terminal with these variables set."""
+
+    environment: Mapping[str, str]
+
+    def with_variables(self, **variables: str) -> "CommandLine":
+        """The same with more settings, named as in the environment but without the prefix; an empty one is unset."""
+        named = {f"JETON_{name}": value for name, value in variables.items()}
+        return replace(self, environment={name: it for name, it in {**self.environment, **named}.items() if it})
+
+    def run(self, *words: str, stdin: str | bytes | None = None) -> Result:
+        return CliRunner(env=dict(self.environment)).invoke(jeton, words, stdin)
+
+    def text(self, *words: str, stdin: str | bytes | None = None) -> str:
+        """What a command that succeeds prints."""
+        result = self.run(*words, stdin=stdin)
+        assert result.exit_code == 0, result.output or repr(result.exception)
+        assert result.stderr == ""
+        return result.stdout
+
+    def json(self, *words: str, stdin: str | bytes | None = None) -> Any:
+        """What a command that succeeds prints with --json."""
+        return json.loads(self.text(*words, "--json", stdin=stdin))
+
+    def refused(self, *words: str, stdin: str | bytes | None = None) -> str:
+        """The one line that says why a command was refused: status 1."""
+        result = self.run(*words, stdin=stdin)
+        assert isinstance(result.exception, REFUSALS), result.output or repr(result.exception)
+        assert (result.exit_code, result.stdout) == (1, "")
+        sentence = str(result.exception)
+        assert sentence.strip()
+        assert len(sentence.splitlines()) == 1
+        return sentence
+
+    def misused(self, *words: str) -> str:
+        """What is said about a command that is not written as it must be: status 2."""
+        result = self.run(*words)
+        assert result.exit_code == 2, result.output or repr(result.exception)
+        assert "Usage:" in result.stderr
+        return result.stderr
