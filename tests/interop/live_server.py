@@ -115,9 +115,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until_ready(issuer: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Returns once /readyz says so; fails with the log where the process ends first, or takes a minute."""
-    until = time.monotonic() + _SECONDS
+def wait_until_ready(issuer: str, process: subprocess.Popen[bytes], log: Path, seconds: int = _SECONDS) -> None:
+    """Returns once /readyz says so; fails with the log where the process ends first, or takes too long."""
+    until = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < until:
         try:
             with urllib.request.urlopen(f"{issuer}/readyz", timeout=5) as answer:
