@@ -1,0 +1,150 @@
+"""ASVS 16.2.5 and RFC 6749 section 10: no password, secret or token reaches the log, the database or a repr."""
+
+import io
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from sqlalchemy import select
+
+from jeton.logs import configure_logs
+from jeton.storage.tables import metadata
+from running import App, Running
+
+PASSWORD, WRONG = "canary-password-right", "canary-password-wrong"
+KEY = "canary-idempotency-key"
+EVENTS = {"token_issued", "token_refused", "request_refused", "token_revocation", "server_error"}
+REASONS = {
+    *("logged_in", "rotated", "retried", "issued"),
+    *("refresh_token_reused", "refresh_token_of_other_client", "refresh_token_malformed"),
+    *("client_secret_wrong", "authorization_header_malformed", "scope_malformed", "grant_type_unknown"),
+}
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
+    """What a serving process writes, byte for byte, with its own configuration of the log."""
+    written = io.BytesIO()
+    configure = structlog.configure
+
+    def configure_into_memory(**settings: Any) -> None:
+        settings |= {"logger_factory": structlog.BytesLoggerFactory(written), "cache_logger_on_first_use": False}
+        configure(**settings)
+
+    monkeypatch.setattr(structlog, "configure", configure_into_memory)
+    configure_logs()
+    yield written
+    structlog.reset_defaults()
+
+
+async def story(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tuple[App, dict[str, str]]:
+    """Everything that can happen at the token endpoint, once. Gives each value that nobody may read anywhere."""
+    app = jeton.add_client()
+    spa = jeton.add_client("spa", public=True)
+    user = jeton.add_user(password=PASSWORD)
+    login = {"grant_type": "password", "username": "alice", "password": PASSWORD}
+    first = await jeton.log_in(app, password=PASSWORD)
+    second = (await jeton.refresh(app, first["refresh_token"], KEY)).json()
+    repeated = (await jeton.refresh(app, first["refresh_token"], KEY)).json()
+    own = (await jeton.token(app, grant_type="client_credentials")).json()
+    stranger = await jeton.log_in(spa, password=PASSWORD)
+
+    refused = [
+        await jeton.token(app, None, **login | {"password": WRONG}),
+        await jeton.token(app, None, **login | {"username": "nobody"}),
+        await jeton.token(app, None, **login | {"username": PASSWORD}),
+        await jeton.token(App(app.client, "canary-wrong-secret"), None, **login),
+        await jeton.token(app, None, **login | {"scope": second["refresh_token"]}),
+        await jeton.token(app, None, **login | {"grant_type": first["access_token"]}),
+        await jeton.token(app, None, **login | {"client_secret": app.secret or ""}),
+        await jeton.refresh(spa, second["refresh_token"]),
+        await jeton.refresh(app, second["refresh_token"][:-1]),
+        await jeton.http.post("/oauth/token", data=login, headers={"Authorization": f"Bearer {own['access_token']}"}),
+        await jeton.http.post(f"/oauth/token?refresh_token={second['refresh_token']}", data=login),
+        await jeton.http.post(f"/oauth/{stranger['refresh_token']}", data=login),
+        await jeton.http.post("/oauth/token", json=login),
+    ]
+    assert {answer.status_code for answer in refused} <= {400, 401, 404}
+    await jeton.introspect(app, second["access_token"])
+    await jeton.refresh(app, first["refresh_token"])
+    await jeton.revoke(spa, stranger["access_token"])
+    await jeton.revoke(spa, stranger["refresh_token"])
+    with monkeypatch.context() as broken:
+        broken.setattr(jeton.server.services.keyring, "signer", None)
+        assert (await jeton.token(app, None, **login)).status_code == 500
+
+    return app, {
+        "password": PASSWORD,
+        "wrong password": WRONG,
+        "client secret": app.secret or "",
+        "wrong secret": "canary-wrong-secret",
+        "idempotency key": KEY,
+        "password hash": user.password_hash or "",
+        **{f"{name} of the login": first[name] for name in ("access_token", "refresh_token")},
+        **{f"{name} of the refresh": second[name] for name in ("access_token", "refresh_token")},
+        **{f"{name} of the repetition": repeated[name] for name in ("access_token", "refresh_token")},
+        **{f"{name} of the public client": stranger[name] for name in ("access_token", "refresh_token")},
+        "access token of the client": own["access_token"],
+    }
+
+
+def found_in(text: str, secrets: dict[str, str]) -> set[str]:
+    """Which secrets occur, whole or as the half of a token that opens something."""
+    return {name for name, value in secrets.items() if value in text or (len(value) > 60 and value[-40:] in text)}
+
+
+@pytest.mark.requirement("A50", "O18")
+async def test_no_secret_reaches_the_log_at_any_level(
+    jeton: Running,
+    logged: io.BytesIO,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.WARNING, "httpx2")  # the test's own client, which logs the addresses it asks
+
+    _, secrets = await story(jeton, monkeypatch)
+
+    lines = logged.getvalue().decode()
+    everything = lines + caplog.text + "".join(capfd.readouterr())
+    assert found_in(everything, secrets) == set()
+    assert {event for event in EVENTS if f'"{event}"' not in lines} == set()
+
+
+@pytest.mark.requirement("O18")
+async def test_every_outcome_is_in_the_log_and_says_why(
+    jeton: Running, logged: io.BytesIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await story(jeton, monkeypatch)
+
+    lines = logged.getvalue().decode()
+    assert {reason for reason in REASONS if f'"{reason}"' not in lines} == set()
+
+
+@pytest.mark.requirement("A45", "A50", "A51")
+async def test_nothing_that_could_be_presented_is_stored(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, secrets = await story(jeton, monkeypatch)
+    del secrets["password hash"]
+
+    with jeton.server.services.database.read() as connection:
+        stored = repr([connection.execute(select(table)).all() for table in metadata.sorted_tables])
+
+    assert found_in(stored, secrets) == set()
+    assert "$argon2id$" in stored
+    assert "alice" in stored
+
+
+@pytest.mark.requirement("A50", "O18")
+async def test_no_secret_shows_in_a_repr_of_what_the_server_holds(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, secrets = await story(jeton, monkeypatch)
+
+    with jeton.server.services.database.read() as connection:
+        family = connection.execute(select(metadata.tables["families"])).mappings().first()
+    assert family is not None
+    assert found_in(repr(jeton.server) + repr(app) + repr(app.client), secrets) == set()
+    assert repr(family["secret"]) not in repr(jeton.server)
