@@ -213,6 +213,7 @@ def test_a_secret_that_cannot_be_is_not_repeated(cli: CommandLine, variables: di
     assert "my-secret-text" not in result.output + str(result.exception)
 
 
+@pytest.mark.requirement("F07")
 def test_a_master_key_that_cannot_be_is_refused(cli: CommandLine) -> None:
     assert "32 random bytes" in cli.with_variables(SECRETS__MASTER_KEY="short").refused("config", "check")
 

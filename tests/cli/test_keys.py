@@ -142,6 +142,7 @@ def test_without_the_master_key_file_no_key_is_changed_and_none_is_made(cli: Com
     assert cli.json("keys", "list") == before
 
 
+@pytest.mark.requirement("F07")
 def test_a_malformed_master_key_is_refused_and_not_repeated(cli: CommandLine) -> None:
     sentence = cli.with_variables(SECRETS__MASTER_KEY="not-a-good-master-key").refused("keys", "rotate")
 

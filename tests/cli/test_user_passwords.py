@@ -17,7 +17,7 @@ def name(command: str, cli: CommandLine) -> str:
 
 
 @both
-@pytest.mark.requirement("N01", "N03")
+@pytest.mark.requirement("N01", "N03", "P8")
 @pytest.mark.parametrize(
     ("password", "taken"),
     [("x" * 14, False), ("x" * 15, True), ("\u00fc" * 14, False), ("\u00fc" * 15, True), ("\U0001f600" * 15, True),

@@ -32,7 +32,7 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-@pytest.mark.requirement("A12", "C02", "D02", "O15", "O20")
+@pytest.mark.requirement("A12", "C02", "D02", "K01", "O15", "O20")
 @pytest.mark.parametrize("path", ALLOWED)
 async def test_any_other_method_is_refused_with_those_there_are(jeton: Running, path: str) -> None:
     for method in METHODS - ALLOWED[path]:

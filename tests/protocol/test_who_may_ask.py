@@ -159,7 +159,7 @@ async def test_a_body_beyond_the_limit_is_refused_by_its_size(jeton: Running, pa
 
 
 @both
-@pytest.mark.requirement("C09", "D07")
+@pytest.mark.requirement("C09", "D07", "K01")
 async def test_an_unknown_parameter_is_ignored(jeton: Running, path: str) -> None:
     response = await jeton.post(path, jeton.add_client(), token="garbage", colour="blue")
 
