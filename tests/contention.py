@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -21,6 +21,7 @@ _OURS: Final = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'jeton'"
 )
 _DEADLOCKS: Final = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+_MIGRATING: Final = text("SELECT pg_advisory_xact_lock(7461000)")
 _ROWS: Final = {
     "family": text("SELECT 1 FROM families WHERE sid = :key FOR UPDATE"),
     "user": text("SELECT 1 FROM users WHERE sub = :key FOR UPDATE"),
@@ -68,6 +69,13 @@ class OnPostgresql:
     def hold(self, connection: Connection, row: str, key: str) -> None:
         """Locks that row too, waiting for it where somebody else has it."""
         assert connection.execute(_ROWS[row], {"key": key}).all(), f"there is no {row} to hold"
+
+    @contextmanager
+    def holding_migrations(self) -> Iterator[None]:
+        """Holds the lock that lets one process at a time migrate."""
+        with self._engine.connect() as connection, connection.begin():
+            connection.execute(_MIGRATING)
+            yield
 
     async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
         async with self.holding(row, key):

@@ -1,0 +1,187 @@
+"""Forgetting: what nothing can refer to any more is deleted, little by little; what a replay can be told by stays."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import func, select
+
+from contention import OnPostgresql
+from jeton.crypto.master_key import parse_master_keys
+from jeton.crypto.refresh_token import parse_refresh_token
+from jeton.keys.rotation import rotate_signing_keys
+from jeton.oauth.key_life import KeyState, KeyTimes
+from jeton.storage.ended_tokens import load_ended_tokens
+from jeton.storage.families import load_families
+from jeton.storage.signing_keys import load_signing_keys
+from jeton.storage.tables import ended_tokens, families
+from running import MASTER_KEY, App, Running, running, settings_for
+
+Start = Callable[..., Awaitable[Running]]
+
+IDLE, ABSOLUTE, ACCESS = 100, 1000, 50
+
+
+@pytest.fixture
+async def node(start: Start) -> Running:
+    """Sessions end after 100 seconds of idleness and 1000 at most; access tokens live 50."""
+    return await start(
+        TOKENS__REFRESH_IDLE_SECONDS=str(IDLE),
+        TOKENS__REFRESH_ABSOLUTE_SECONDS=str(ABSOLUTE),
+        TOKENS__ACCESS_SECONDS=str(ACCESS),
+    )
+
+
+@pytest.fixture
+def app(node: Running) -> App:
+    node.add_user()
+    return node.add_client()
+
+
+def sid_of(refresh_token: str) -> str:
+    presented = parse_refresh_token(refresh_token)
+    assert presented is not None
+    return presented.sid
+
+
+def is_stored(node: Running, refresh_token: str) -> bool:
+    with node.server.services.database.read() as connection:
+        return bool(load_families(connection, [sid_of(refresh_token)]))
+
+
+def rows(node: Running) -> tuple[int, int]:
+    """How many families, and how many ended tokens, are stored."""
+    with node.server.services.database.read() as connection:
+        counted = [
+            connection.scalar(select(func.count()).select_from(table)) or 0 for table in (families, ended_tokens)
+        ]
+    return counted[0], counted[1]
+
+
+async def test_a_session_is_forgotten_at_its_absolute_end_and_not_a_second_before(node: Running, app: App) -> None:
+    token = (await node.log_in(app))["refresh_token"]
+
+    node.clock.advance(ABSOLUTE - 1)
+    assert (node.server.upkeep.forget(), is_stored(node, token)) == (0, True)
+    node.clock.advance(1)
+    assert (node.server.upkeep.forget(), is_stored(node, token)) == (1, False)
+
+
+async def test_a_forgotten_sessions_tokens_are_refused_as_any_unknown_one(node: Running, app: App) -> None:
+    first = await node.log_in(app)
+    node.clock.advance(ABSOLUTE)
+    node.server.upkeep.forget()
+
+    refused = await node.refresh(app, first["refresh_token"])
+
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+    assert await node.introspect(app, first["refresh_token"]) == {"active": False}
+    assert await node.introspect(app, first["access_token"]) == {"active": False}
+    assert (await node.revoke(app, first["refresh_token"])).status_code == 200
+
+
+@pytest.mark.requirement("O02")
+async def test_a_session_in_use_is_forgotten_at_its_absolute_end_too(node: Running, app: App) -> None:
+    token = (await node.log_in(app))["refresh_token"]
+    for _ in range(10):
+        node.clock.advance(IDLE - 1)
+        token = (await node.refreshed(app, token))["refresh_token"]
+    node.clock.advance(ABSOLUTE - 10 * (IDLE - 1))
+
+    node.server.upkeep.forget()
+
+    assert not is_stored(node, token)
+
+
+@pytest.mark.requirement("O08")
+@pytest.mark.parametrize("idle_seconds", [0, IDLE], ids=["revoked", "revoked and idle for too long"])
+async def test_an_ended_session_is_kept_so_that_a_replay_can_be_told(
+    node: Running, app: App, idle_seconds: int
+) -> None:
+    token = (await node.log_in(app))["refresh_token"]
+    await node.revoke(app, token)
+    node.clock.advance(idle_seconds)
+
+    assert (node.server.upkeep.forget(), is_stored(node, token)) == (0, True)
+
+
+async def test_an_idle_session_is_kept_and_a_replay_still_kills_it(node: Running, app: App) -> None:
+    stolen = (await node.log_in(app))["refresh_token"]
+    await node.refreshed(app, stolen)
+    node.clock.advance(IDLE)
+    node.server.upkeep.forget()
+
+    await node.refresh(app, stolen)
+
+    with node.server.services.database.read() as connection:
+        family = load_families(connection, [sid_of(stolen)])[sid_of(stolen)]
+    assert family.revoke_reason == "refresh_token_reused"
+
+
+@pytest.mark.requirement("C04")
+async def test_an_ended_access_token_is_remembered_until_it_has_expired_by_itself(node: Running, app: App) -> None:
+    token = (await node.token(app, grant_type="client_credentials")).json()["access_token"]
+    claims = node.server.services.keyring.verifier.verified_claims(token)
+    assert claims is not None
+    await node.revoke(app, token)
+
+    node.clock.advance(ACCESS - 1)
+    assert node.server.upkeep.forget() == 0
+    with node.server.services.database.read() as connection:
+        assert load_ended_tokens(connection, [claims["jti"]]) == {claims["jti"]}
+    assert await node.introspect(app, token) == {"active": False}
+
+    node.clock.advance(1)
+    assert node.server.upkeep.forget() == 1
+    assert rows(node) == (0, 0)
+
+
+async def test_no_more_than_so_many_rows_are_deleted_at_once(
+    node: Running, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.endpoints.upkeep._FORGET_AT_MOST", 10)
+    for _ in range(25):
+        await node.log_in(app)
+        await node.revoke(app, (await node.token(app, grant_type="client_credentials")).json()["access_token"])
+    node.clock.advance(ABSOLUTE - 1)
+    kept = (await node.log_in(app))["refresh_token"]
+    node.clock.advance(1)
+
+    left = []
+    while node.server.upkeep.forget():
+        left.append(rows(node))
+
+    assert left == [(16, 15), (6, 5), (1, 0)]
+    await node.refreshed(app, kept)
+
+
+async def test_a_signing_key_is_forgotten_once_it_has_left_the_key_set(node: Running) -> None:
+    times = KeyTimes(publish_ahead_seconds=0, jwks_max_age_seconds=300, longest_access_seconds=ACCESS)
+    keys = parse_master_keys(MASTER_KEY)
+    database, now = node.server.services.database, node.clock.now()
+    with database.write() as connection:
+        before = rotate_signing_keys(connection, keys, 2048, times, now, force=True)
+    node.clock.advance(times.publish_after_seconds - 1)
+    assert node.server.upkeep.forget() == 0
+    node.clock.advance(1)
+    assert node.server.upkeep.forget() == 1
+
+    with database.read() as connection:
+        left = load_signing_keys(connection)
+    assert left == [key for key in before if key.publish_until is None]
+    assert {key.state for key in left} == {KeyState.ACTIVE, KeyState.NEXT}
+
+
+@pytest.mark.postgresql
+async def test_a_row_that_is_in_use_is_left_for_the_next_time(postgresql_url: str) -> None:
+    third = OnPostgresql(postgresql_url)
+    async with running(settings_for(postgresql_url)) as node:
+        app = node.add_client(lifetimes={"refresh_absolute_seconds": ABSOLUTE})
+        node.add_user()
+        tokens = [(await node.log_in(app))["refresh_token"] for _ in range(2)]
+        node.clock.advance(ABSOLUTE)
+
+        async with third.holding("family", sid_of(tokens[0])):
+            assert node.server.upkeep.forget() == 1
+        assert [is_stored(node, token) for token in tokens] == [True, False]
+        assert node.server.upkeep.forget() == 1
+    third.close()
