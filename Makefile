@@ -26,7 +26,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, architecture, tests
 	$(BIN)/python -m pytest -n auto
 
 bench: $(VENV)/dev.stamp ## measure, and print ratios
-	$(BIN)/python benchmarks/bench.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/bench.py
 
 format: $(VENV)/dev.stamp ## format, and mend what can be mended
 	$(BIN)/ruff format .

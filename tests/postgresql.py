@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL cluster from the system's own binaries: no network, no fsync, gone at the end."""
+"""A throw-away PostgreSQL cluster from the system's own binaries: reached by a socket only, and gone at the end."""
 
 import glob
 import os
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 _INSTALLED: Final = "/usr/lib/postgresql/*/bin"
-_OPTIONS: Final = "-c listen_addresses= -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+_OPTIONS: Final = "-c listen_addresses= -c max_connections=200"
+_CARELESS: Final = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
 
 class NoPostgresqlError(Exception):
@@ -20,8 +21,8 @@ class NoPostgresqlError(Exception):
 
 
 @contextmanager
-def postgresql_cluster() -> Iterator[str]:
-    """The URL of a running cluster's database `postgres`, reachable through a socket in a folder of its own."""
+def postgresql_cluster(*, durable: bool = False) -> Iterator[str]:
+    """The URL of a running cluster's database `postgres`. Unless it is to be durable, it writes without waiting."""
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="jeton-pg-", dir="/tmp"))
     account = _unprivileged_account()
@@ -29,7 +30,7 @@ def postgresql_cluster() -> Iterator[str]:
         os.chown(folder, account["user"], account["group"])
     data = folder / "data"
     _run([f"{binaries}/initdb", "-D", data, "-U", "jeton", "--auth=trust", "-E", "UTF8", "--no-sync"], account)
-    options = f"{_OPTIONS} -c unix_socket_directories={folder} -c max_connections=200"
+    options = f"{_OPTIONS} {'' if durable else _CARELESS} -c unix_socket_directories={folder}"
     _run([f"{binaries}/pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"], account)
     try:
         yield f"postgresql://jeton@/postgres?host={folder}"

@@ -1,5 +1,6 @@
 """The one place where everything is put together, from the settings."""
 
+import gc
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,11 @@ class Server:
 def open_database(settings: Settings, *, serving: bool = False) -> Database:
     """The database, its schema up to date: SQLite migrates itself, PostgreSQL must have been migrated."""
     database = Database(settings.database.url, serving=serving)
-    bring_up_to_date(database)
+    try:
+        bring_up_to_date(database)
+    except Exception:
+        database.close()
+        raise
     return database
 
 
@@ -59,6 +64,15 @@ def open_master_keys(settings: Settings, database: Database) -> MasterKeys:
     return read_or_create_master_key(master_key_file(database.file), may_create=not in_use)
 
 
+def configured_master_keys(settings: Settings) -> MasterKeys:
+    """The master keys, for a command."""
+    database = open_database(settings)
+    try:
+        return open_master_keys(settings, database)
+    finally:
+        database.close()
+
+
 def master_key_file(database_file: Path) -> Path:
     return database_file.with_name(database_file.name + ".master-key")
 
@@ -74,13 +88,21 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Server:
     Raises ConfigError, DatabaseUrlError, SchemaError, MasterKeyError or StorageUnavailableError where it cannot start.
     """
     database = open_database(settings, serving=True)
-    clock = clock or Clock()
+    try:
+        return _assemble(settings, database, clock or Clock())
+    except Exception:
+        database.close()
+        raise
+
+
+def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
     master_keys = open_master_keys(settings, database)
     with database.write() as connection:
         clock.follow(connection)
         ensure_signing_keys(connection, master_keys, settings.keys.rsa_bits, clock.now())
     keyring = Keyring(master_keys, key_times(settings))
-    upkeep = Upkeep(database, clock, keyring)
+    records = Records(database)
+    upkeep = Upkeep(database, clock, keyring, records)
     upkeep.look()
     tokens, passwords = settings.tokens, settings.passwords
     services = Services(
@@ -96,7 +118,7 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Server:
         master_key_id=master_keys.newest,
         clock=clock,
         ledger=Ledger(database, clock),
-        records=Records(database),
+        records=records,
         keyring=keyring,
         refresh_tokens=RefreshTokens(master_keys),
         passwords=Passwords(passwords.memory_kib, passwords.iterations, passwords.lanes),
@@ -109,4 +131,8 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Server:
 def create() -> Starlette:
     """The application for a server process, from its environment."""
     configure_logs()
-    return assemble(load_settings()).app
+    app = assemble(load_settings()).app
+    # What is loaded by now stays: the garbage collector need not walk through it again and again.
+    gc.collect()
+    gc.freeze()
+    return app

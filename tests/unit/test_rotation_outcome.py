@@ -13,7 +13,7 @@ NOW = 1_000_000
 READ, WRITE, BOTH = frozenset({"read"}), frozenset({"write"}), frozenset({"read", "write"})
 NONE: frozenset[str] = frozenset()
 
-CLIENT = Client("web", False, 0, scope=BOTH)
+CLIENT = Client("web", False, 0, grant_types=frozenset({"refresh_token"}), scope=BOTH)
 USER = User("u_1", "alice", None, ("admin",), False, 0, 1)
 FAMILY = Family(
     sid="session",

@@ -13,7 +13,7 @@ LOGIN = 1_000_000
 ROTATION = LOGIN + 1000
 READ, BOTH = frozenset({"read"}), frozenset({"read", "write"})
 
-CLIENT = Client("web", False, 0, scope=BOTH)
+CLIENT = Client("web", False, 0, grant_types=frozenset({"refresh_token"}), scope=BOTH)
 USER = User("u_1", "alice", None, (), False, 0, 1)
 STRICT = Lifetimes(access_seconds=600, refresh_idle_seconds=5000, refresh_absolute_seconds=9000, retry_grace_seconds=0)
 GRACE = replace(STRICT, retry_grace_seconds=30)

@@ -30,9 +30,10 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     _set_environment(config_file, host, port, workers)
     settings = load_settings()
     # Whatever keeps the server from starting is said here, once and in a sentence, before any worker starts.
-    server = assemble(settings)
     if demo:
         _check_demo(settings)
+    server = assemble(settings)
+    if demo:
         for line in create_demo_accounts(server.services, settings.server.issuer):
             click.echo(line)
     server.services.close()
@@ -64,7 +65,7 @@ def _set_environment(config_file: Path | None, host: str | None, port: int | Non
 
 
 def _check_demo(settings: Settings) -> None:
-    if Database(settings.database.url).file is None or not is_loopback(settings.server.host):
+    if not settings.database.url.startswith("sqlite:") or not is_loopback(settings.server.host):
         raise Refusal("--demo makes accounts that nobody asked for: it works on SQLite and a loopback address only")
 
 
@@ -79,5 +80,8 @@ def _warn(settings: Settings) -> None:
 def migrate(as_json: bool, settings: Settings) -> None:
     """Bring the database's schema up to date. May be run by several at once; whoever comes second finds it done."""
     database = Database(settings.database.url)
-    revision = migrate_database(database)
+    try:
+        revision = migrate_database(database)
+    finally:
+        database.close()
     print_result({"database": database.masked_url, "revision": revision}, as_json=as_json)

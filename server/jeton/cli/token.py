@@ -7,13 +7,12 @@ from typing import Any
 
 import click
 
-from jeton.assembly import open_master_keys
+from jeton.assembly import configured_master_keys
 from jeton.cli.options import configured, json_option, print_result, transaction
 from jeton.config import Settings
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens, parse_refresh_token
 from jeton.crypto.signing_key import TYPE, Verifier, unverified_parts
 from jeton.oauth.introspection import TokenFacts
-from jeton.storage.database import Database
 from jeton.storage.records import TokenSubject, read_token_facts
 from jeton.storage.signing_keys import load_signing_keys
 
@@ -103,10 +102,9 @@ def _surrounding_problems(facts: TokenFacts, has_session: bool) -> Iterator[str]
 
 
 def _inspect_refresh_token(presented: PresentedRefreshToken, settings: Settings) -> dict[str, Any]:
-    database = Database(settings.database.url)
     with transaction(settings) as (connection, now):
         facts = read_token_facts(connection, [TokenSubject(sid=presented.sid)])[0]
-    family, tokens = facts.family, RefreshTokens(open_master_keys(settings, database))
+    family, tokens = facts.family, RefreshTokens(configured_master_keys(settings))
     if family is None or not tokens.is_genuine(presented, family.master_key_id, family.secret):
         return _result("refresh token", ["no session has it: another server's, forged, or its session is long past"])
     problems = list(_surrounding_problems(facts, has_session=True))

@@ -10,7 +10,7 @@ import hmac
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +30,8 @@ class MasterKeys:
             raise MasterKeyError("no master key is configured: set secrets.master_key")
         self.newest = next(iter(self._keys))
 
-    def __contains__(self, master_key_id: object) -> bool:
-        return master_key_id in self._keys
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
 
     def __repr__(self) -> str:
         return f"MasterKeys({', '.join(self._keys)})"
@@ -72,7 +72,7 @@ def read_or_create_master_key(path: Path, *, may_create: bool) -> MasterKeys:
         if not may_create:
             raise MasterKeyError(f"{path} is gone, and the database was written under it: restore the file")
         _create(path)
-    return parse_master_keys(path.read_text(encoding="ascii"))
+    return parse_master_keys(path.read_text(encoding="ascii", errors="replace"))
 
 
 def _create(path: Path) -> None:

@@ -19,6 +19,7 @@ MOST_CODE_POINTS: Final = 1024
 _WAITING_PER_THREAD: Final = 4
 _MOST_MEMORY_KIB: Final = 1024 * 1024
 _MOST_ITERATIONS: Final = 16
+_MOST_LANES: Final = 16
 
 T = TypeVar("T")
 
@@ -58,8 +59,13 @@ class Passwords:
             return Verified(ok=False)
         if not usable or password_hash is None:
             return Verified(ok=False)
-        stale = self._hasher.check_needs_rehash(password_hash)
-        return Verified(ok=True, rehashed=self._hasher.hash(normalised) if stale else None)
+        return Verified(ok=True, rehashed=self._hasher.hash(normalised) if self._is_weaker(password_hash) else None)
+
+    def _is_weaker(self, password_hash: str) -> bool:
+        """Whether a stored hash costs less than today's parameters ask; one that costs more is kept."""
+        stored = extract_parameters(password_hash)
+        as_costly = stored.memory_cost >= self._hasher.memory_cost and stored.time_cost >= self._hasher.time_cost
+        return self._hasher.check_needs_rehash(password_hash) and not (as_costly and stored.type is self._hasher.type)
 
 
 def _is_affordable(password_hash: str) -> bool:
@@ -68,7 +74,11 @@ def _is_affordable(password_hash: str) -> bool:
         parameters = extract_parameters(password_hash)
     except InvalidHashError:
         return False
-    return parameters.memory_cost <= _MOST_MEMORY_KIB and parameters.time_cost <= _MOST_ITERATIONS
+    return (
+        parameters.memory_cost <= _MOST_MEMORY_KIB
+        and parameters.time_cost <= _MOST_ITERATIONS
+        and parameters.parallelism <= _MOST_LANES
+    )
 
 
 class HashingGate:

@@ -15,7 +15,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
-from jeton.crypto.master_key import MasterKeys
+from jeton.crypto.master_key import MasterKeyError, MasterKeys
 
 PREFIX: Final = "jrt_"
 _VERSION: Final = b"\x01"
@@ -58,7 +58,7 @@ class RefreshTokens:
     """Derives and checks refresh tokens under the master keys."""
 
     def __init__(self, master_keys: MasterKeys) -> None:
-        self._master_keys = master_keys
+        self._keys = {key_id: master_keys.derive(key_id, _PURPOSE) for key_id in master_keys}
 
     def derive(self, sid: str, generation: int, master_key_id: str, secret: bytes) -> str:
         """The token of one generation: the same one, however often it is derived."""
@@ -68,7 +68,7 @@ class RefreshTokens:
 
     def is_genuine(self, presented: PresentedRefreshToken, master_key_id: str, secret: bytes) -> bool:
         """Whether the tag is the one this family's token of that generation has."""
-        if presented.master_key_id != master_key_id or master_key_id not in self._master_keys:
+        if presented.master_key_id != master_key_id or master_key_id not in self._keys:
             return False
         tag = hmac.digest(self._family_key(master_key_id, secret), presented.signed, "sha256")
         return hmac.compare_digest(tag, presented.tag)
@@ -84,4 +84,9 @@ class RefreshTokens:
         return hashlib.sha256(b"idempotency\0" + key.encode()).digest()
 
     def _family_key(self, master_key_id: str, secret: bytes) -> bytes:
-        return hmac.digest(self._master_keys.derive(master_key_id, _PURPOSE), secret, "sha256")
+        try:
+            return hmac.digest(self._keys[master_key_id], secret, "sha256")
+        except KeyError:
+            raise MasterKeyError(
+                f"master key {master_key_id} is not configured: add it to secrets.master_key"
+            ) from None

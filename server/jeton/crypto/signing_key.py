@@ -53,6 +53,8 @@ class Verifier:
 
     def __init__(self, public_jwks: Iterable[dict[str, Any]]) -> None:
         self._keys = {jwk["kid"]: RSAKey.import_key(jwk) for jwk in public_jwks}
+        # What we sign has this header and no other: nothing unknown in it can mean anything.
+        self._headers = {kid: {"typ": TYPE, "alg": _ALGORITHM, "kid": kid} for kid in self._keys}
 
     def verified_claims(self, unverified_token: str) -> dict[str, Any] | None:
         """The claims of an access token that we signed, expired or not; None for anything else.
@@ -63,9 +65,10 @@ class Verifier:
             return None
         try:
             token = jwt.decode(unverified_token, self._key_of, algorithms=[_ALGORITHM])
-        except (JoseError, ValueError, KeyError):
+        # joserfc lets a malformed `crit` through as a TypeError.
+        except (JoseError, ValueError, KeyError, TypeError):
             return None
-        return token.claims if token.header.get("typ") == TYPE else None
+        return token.claims if token.header == self._headers.get(token.header["kid"]) else None
 
     def _key_of(self, unverified: GuestProtocol) -> RSAKey:
         return self._keys[str(unverified.headers()["kid"])]

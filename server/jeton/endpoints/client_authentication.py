@@ -29,18 +29,34 @@ class _Credentials:
 
 
 async def authenticate_client(request: FormRequest, services: Services) -> Client:
-    """The client that proved itself; OAuthError invalid_client for every way of not doing so, all alike."""
-    presented = _presented_credentials(request)
-    client = await services.records.client(presented.client_id) if _CLIENT_ID.fullmatch(presented.client_id) else None
-    digests = client.secret_digests(services.clock.now()) if client else ()
-    secret_is_right = matches(presented.secret, digests)
-    if client is None or client.disabled:
-        raise OAuthError(ErrorCode.INVALID_CLIENT, "client_unknown_or_disabled")
-    if presented.method not in ({NONE} if client.public else client.auth_methods):
-        raise OAuthError(ErrorCode.INVALID_CLIENT, "client_auth_method_not_allowed")
+    """The client that proved itself; OAuthError invalid_client for every way of not doing so, all alike.
+
+    A client that is remembered and does not fit is read anew: its secret may have been changed a moment ago.
+    """
+    credentials = _presented_credentials(request)
+    if not _CLIENT_ID.fullmatch(credentials.client_id):
+        raise OAuthError(ErrorCode.INVALID_CLIENT, "client_id_malformed")
+    reason = None
+    for fresh in (False, True):
+        client = await services.records.client(credentials.client_id, fresh=fresh)
+        reason = _refusal(client, credentials, services.clock.now())
+        if client is not None and reason is None:
+            return client
+    raise OAuthError(ErrorCode.INVALID_CLIENT, reason or "client_unknown")
+
+
+def _refusal(client: Client | None, credentials: _Credentials, now: int) -> str | None:
+    """Why these credentials do not do, for the log; None where they do. Takes as long for a client there is not."""
+    secret_is_right = matches(credentials.secret, client.secret_digests(now) if client else ())
+    if client is None:
+        return "client_unknown"
+    if client.disabled:
+        return "client_disabled"
+    if credentials.method not in ({NONE} if client.public else client.auth_methods):
+        return "client_auth_method_not_allowed"
     if not client.public and not secret_is_right:
-        raise OAuthError(ErrorCode.INVALID_CLIENT, "client_secret_wrong")
-    return client
+        return "client_secret_wrong"
+    return None
 
 
 def _presented_credentials(request: FormRequest) -> _Credentials:

@@ -24,9 +24,10 @@ async def answer_revocation_request(request: FormRequest, services: Services) ->
     client = await authenticate_client(request, services)
     try:
         decision = await _end(require(request.parameters, "token"), client, services)
-        log.info("token_revocation", client_id=client.client_id, reason=decision.reason)
         if isinstance(decision, Deny):
             raise OAuthError(decision.code, decision.reason)
+        sid = decision.family.sid if decision.family else None
+        log.info("token_revoked", reason=decision.reason, client_id=client.client_id, ip=request.source.ip, sid=sid)
         return Answer(None, client)
     except OAuthError as error:
         return Answer(error, client)

@@ -46,9 +46,16 @@ async def _redeem(request: FormRequest, client: Client, services: Services) -> d
         request.idempotency_key,
     )
     decision = await GRANTS[grant_type](token_request, services)
-    _record(grant_type, token_request, decision)
     if isinstance(decision, Deny):
-        raise OAuthError(decision.code, decision.reason)
+        raise OAuthError(decision.code, decision.reason, **_about(decision))
+    log.info(
+        "token_issued",
+        reason=decision.reason,
+        grant_type=grant_type,
+        client_id=client.client_id,
+        ip=request.source.ip,
+        **_about(decision),
+    )
     return _issue(decision, token_request, services)
 
 
@@ -75,13 +82,9 @@ def _issue(issue: Issue, request: TokenRequest, services: Services) -> dict[str,
     return token_response(claims, services.keyring.signer.sign(claims), refresh_token)
 
 
-def _record(grant_type: str, request: TokenRequest, decision: Issue | Deny) -> None:
-    """One line per outcome: who, what, from where and why; never a token, a password or a secret."""
-    line: dict[str, Any] = {"grant_type": grant_type, "client_id": request.client.client_id, "ip": request.source.ip}
+def _about(decision: Issue | Deny) -> dict[str, str | int | None]:
+    """Whose session it is, for the log; never a token, a password or a secret."""
     if decision.family is not None:
         family = decision.family
-        line |= {"sub": family.sub, "sid": family.sid, "generation": family.generation}
-    if isinstance(decision, Issue):
-        log.info("token_issued", reason=decision.reason, **line)
-    else:
-        log.warning("token_refused", error=decision.code, reason=decision.reason, **({"sub": decision.sub} | line))
+        return {"sub": family.sub, "sid": family.sid, "generation": family.generation}
+    return {"sub": decision.sub} if isinstance(decision, Deny) else {}

@@ -13,6 +13,7 @@ from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.ended_tokens import forget_ended_tokens
 from jeton.storage.families import forget_families
+from jeton.storage.records import Records
 from jeton.storage.signing_keys import forget_signing_keys, load_signing_keys
 
 _LOOK_SECONDS: Final = 2
@@ -26,10 +27,11 @@ log = structlog.get_logger("jeton.upkeep")
 class Upkeep:
     """Looks every two seconds, so that what a command changes is in effect here within five."""
 
-    def __init__(self, database: Database, clock: Clock, keyring: Keyring) -> None:
+    def __init__(self, database: Database, clock: Clock, keyring: Keyring, records: Records) -> None:
         self._database = database
         self._clock = clock
         self._keyring = keyring
+        self._records = records
         self._looked_at: float | None = None
         self._forgot_at = time.monotonic()
         self.announced = Announced()
@@ -40,12 +42,13 @@ class Upkeep:
         return self._looked_at is not None and time.monotonic() - self._looked_at < _STALE_SECONDS
 
     def look(self) -> None:
-        """One look: the time, the signing keys, and what is announced."""
+        """One look: the time, the signing keys, what is announced, and clients to be read anew."""
         with self._database.read() as connection:
             self._clock.follow(connection)
             keys = load_signing_keys(connection)
             self.announced = load_announced(connection)
         self._keyring.follow(keys, self._clock.now())
+        self._records.forget_clients()
         self._looked_at = time.monotonic()
 
     def forget(self) -> int:

@@ -26,10 +26,13 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     )
 
     def decide(facts: Facts) -> Issue | Deny:
-        family = facts.family
+        family, client = facts.family, request.client
         genuine = family is not None and tokens.is_genuine(presented, family.master_key_id, family.secret)
+        if facts.client is not None and facts.client.client_id == client.client_id:
+            # The same client, as it is at this moment: what was taken from it is gone.
+            client = facts.client
         return rotation.decide(
-            family, facts.user, request.client, refresh, genuine=genuine, lifetimes=request.lifetimes, now=facts.now
+            family, facts.user, client, refresh, genuine=genuine, lifetimes=request.lifetimes, now=facts.now
         )
 
     return await services.ledger.enter(Entry(decide, sid=presented.sid))

@@ -20,10 +20,6 @@ JSON: Final[Header] = (b"content-type", b"application/json")
 NO_STORE: Final[Sequence[Header]] = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 _CHALLENGE: Final[Header] = (b"www-authenticate", b'Basic realm="jeton", charset="UTF-8"')
 _RETRY_AFTER: Final[Header] = (b"retry-after", b"1")
-_ALWAYS: Final[Sequence[Header]] = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class Rendered:
     body: bytes = b""
 
     async def send(self, send: Send, *more: Header) -> None:
-        headers = [*self.headers, *_ALWAYS, *more]
+        headers = [*self.headers, *more]
         if self.status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(self.body)))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})

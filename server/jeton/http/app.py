@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -24,6 +25,7 @@ from jeton.http.documents import Document, DocumentEndpoint, as_document
 from jeton.http.form_endpoint import FormEndpoint
 from jeton.http.health import answer_livez, answer_readyz
 from jeton.http.openapi import openapi_document
+from jeton.http.security_headers import SecurityHeaders
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
@@ -50,11 +52,15 @@ def create_app(services: Services, upkeep: Upkeep) -> Starlette:
             await upkeeping
         services.close()
 
-    return Starlette(
+    app = Starlette(
         routes=_routes(services, upkeep),
         lifespan=lifespan,
+        middleware=[Middleware(SecurityHeaders, https=services.issuer.startswith("https:"))],
         exception_handlers={HTTPException: _render_http_exception},
     )
+    # A path is right or wrong: credentials are never sent on to another one.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _routes(services: Services, upkeep: Upkeep) -> list[BaseRoute]:

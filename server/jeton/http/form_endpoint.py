@@ -17,7 +17,7 @@ from jeton.http.answers import Header, Rendered, render_content, render_error
 from jeton.http.cors import allow_origin, answer_preflight
 from jeton.http.form import MOST_BYTES, check_media_type, parse_form
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.model import Source
+from jeton.oauth.model import Client, Source
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.gather import GatheringBusyError
 
@@ -71,8 +71,7 @@ class FormEndpoint:
         except _Refused as refused:
             return render_error(refused.error, refused.status), origins
         except OAuthError as error:
-            log.info("request_refused", path=scope["path"], error=error.code, reason=error.reason)
-            return render_error(error), origins
+            return _refuse(scope, error), origins
         except _AWAY as error:
             log.error("temporarily_unavailable", path=scope["path"], reason=type(error).__name__, detail=str(error))
             return render_error(OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, type(error).__name__)), origins
@@ -82,11 +81,20 @@ class FormEndpoint:
         if answer.client is not None:
             origins = answer.client.origins
         if isinstance(answer.content, OAuthError):
-            return render_error(answer.content), origins
+            return _refuse(scope, answer.content, answer.client), origins
         return render_content(answer.content), origins
 
     def _cross_origin(self, origin: str | None, origins: frozenset[str]) -> tuple[Header, ...]:
         return allow_origin(origin, origins) if self.cross_origin else ()
+
+
+def _refuse(scope: Scope, error: OAuthError, client: Client | None = None) -> Rendered:
+    """The refusal, and one line in the log that says why."""
+    client_id = client.client_id if client else None
+    ip = scope["client"][0] if scope.get("client") else None
+    about = {"path": scope["path"], "error": error.code, "client_id": client_id, "ip": ip, **error.about}
+    log.warning("request_refused", reason=error.reason, **about)
+    return render_error(error)
 
 
 def _headers(scope: Scope) -> dict[bytes, str]:

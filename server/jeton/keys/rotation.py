@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from jeton.crypto.master_key import MasterKeys
-from jeton.crypto.signing_key import generate_signing_key
+from jeton.crypto.signing_key import SealedKey, generate_signing_key, open_signing_key
 from jeton.oauth.key_life import KeyState, KeyTimes, SigningKey, revoke, rotate
 from jeton.storage.signing_keys import (
     add_signing_keys,
@@ -33,8 +33,7 @@ def rotate_signing_keys(
     connection: Connection, master_keys: MasterKeys, rsa_bits: int, times: KeyTimes, now: int, *, force: bool
 ) -> list[SigningKey]:
     """`next` becomes active, the active key retires, a new `next` is published. Gives all keys as they are then."""
-    lock_signing_keys(connection)
-    changed = rotate(load_signing_keys(connection), now, times, force=force)
+    changed = rotate(_opened(connection, master_keys), now, times, force=force)
     return _store(connection, changed, master_keys, rsa_bits, times, now)
 
 
@@ -42,9 +41,18 @@ def revoke_signing_key(
     connection: Connection, master_keys: MasterKeys, rsa_bits: int, times: KeyTimes, now: int, kid: str
 ) -> list[SigningKey]:
     """The emergency path: that key leaves the key set at once. Gives all keys as they are then."""
-    lock_signing_keys(connection)
-    changed = revoke(load_signing_keys(connection), kid, now)
+    changed = revoke(_opened(connection, master_keys), kid, now)
     return _store(connection, changed, master_keys, rsa_bits, times, now)
+
+
+def _opened(connection: Connection, master_keys: MasterKeys) -> list[SigningKey]:
+    """The stored keys, locked; MasterKeyError where one that signs or will sign does not open for us."""
+    lock_signing_keys(connection)
+    keys = load_signing_keys(connection)
+    for key in keys:
+        if key.state is not KeyState.RETIRING:
+            open_signing_key(SealedKey(key.kid, key.algorithm, key.public_jwk, key.private_jwe), master_keys)
+    return keys
 
 
 def _store(

@@ -30,16 +30,17 @@ _DESCRIPTION: Final = {
 
 
 class OAuthError(Exception):
-    """A refusal. `reason` goes to the log; the client hears `description`.
+    """A refusal. `reason`, and what it is `about`, go to the log; the client hears `description`.
 
     For `invalid_request` the reason is itself the description: it speaks of the form of the caller's own request, is
     one of our own sentences (never the caller's text), and tells the developer what to mend.
     """
 
-    def __init__(self, code: ErrorCode, reason: str) -> None:
+    def __init__(self, code: ErrorCode, reason: str, **about: str | int | None) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.about = about
 
     @property
     def description(self) -> str:

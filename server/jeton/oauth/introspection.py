@@ -82,4 +82,6 @@ def introspect_refresh_token(
         "sid": family.sid,
     }
     allowed = family.scope & client.scope
+    if family.scope and not allowed:
+        return INACTIVE
     return active | {"scope": format_scope(allowed)} if allowed else active

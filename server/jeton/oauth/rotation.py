@@ -37,9 +37,9 @@ def decide(
     lifetimes: Lifetimes,
     now: int,
 ) -> Issue | Deny:
-    """What becomes of one presented refresh token.
+    """What becomes of one refresh token that an authenticated client presents.
 
-    `family` and `user` are as read under the family's lock; `genuine` says that the token's tag is ours.
+    `family`, `user` and `client` are as read under the family's lock; `genuine` says that the token's tag is ours.
     """
     if family is None or not genuine:
         return Deny(ErrorCode.INVALID_GRANT, "refresh_token_unknown")
@@ -55,6 +55,10 @@ def decide(
         return Deny(ErrorCode.INVALID_GRANT, "refresh_token_expired")
     if user is None or user.disabled:
         return Deny(ErrorCode.INVALID_GRANT, "user_disabled")
+    if client.disabled:
+        return Deny(ErrorCode.INVALID_CLIENT, "client_disabled")
+    if "refresh_token" not in client.grant_types:
+        return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
     allowed = family.scope & client.scope
     scope = allowed if request.scope is None else request.scope
     if not scope <= allowed or (family.scope and not scope):

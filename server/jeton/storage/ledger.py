@@ -14,7 +14,8 @@ from typing import Any, Final, Generic, TypeVar
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from jeton.oauth.decision import Decision, End, Issue
-from jeton.oauth.model import Family, User
+from jeton.oauth.model import Client, Family, User
+from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError, was_rolled_back
 from jeton.storage.ended_tokens import add_ended_tokens
@@ -29,11 +30,12 @@ D = TypeVar("D", bound=Decision)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known under the lock."""
+    """What is known under the lock: the family, and its owner and client as they are now."""
 
     now: int
     family: Family | None
     user: User | None
+    client: Client | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,10 @@ class Ledger:
             users = lock_users(connection, {entry.sub for entry in entries if entry.sub is not None})
             before = lock_families(connection, {entry.sid for entry in entries if entry.sid is not None})
             users |= load_users(connection, {family.sub for family in before.values()} - users.keys())
+            clients = load_clients(connection, {family.client_id for family in before.values()})
             now = self._clock.now()
             after = dict(before)
-            decisions = [_decide(entry, users, after, now) for entry in entries]
+            decisions = [_decide(entry, after, users, clients, now) for entry in entries]
             add_families(connection, [family for sid, family in after.items() if sid not in before])
             update_families(
                 connection, [family for sid, family in after.items() if before.get(sid, family) is not family]
@@ -102,11 +105,16 @@ class Ledger:
         return decisions
 
 
-def _decide(entry: Entry[Any], users: dict[str, User], families: dict[str, Family], now: int) -> Decision:
+def _decide(
+    entry: Entry[Any], families: dict[str, Family], users: dict[str, User], clients: dict[str, Client], now: int
+) -> Decision:
     """One decision; the next one over the same family sees what this one made of it."""
     family = families.get(entry.sid) if entry.sid is not None else None
-    sub = family.sub if family else entry.sub
-    decision: Decision = entry.decide(Facts(now, family, users.get(sub) if sub is not None else None))
+    if family is None:
+        facts = Facts(now, None, users.get(entry.sub or ""), None)
+    else:
+        facts = Facts(now, family, users.get(family.sub), clients.get(family.client_id))
+    decision: Decision = entry.decide(facts)
     if decision.family is not None:
         families[decision.family.sid] = decision.family
     return decision

@@ -1,8 +1,12 @@
-"""Looking things up for requests: what is waiting is read together, always fresh, never from a cache."""
+"""Looking things up for requests: what is waiting is read together.
+
+Users, sessions and tokens are always read fresh. A client is remembered between two looks of the upkeep, for its
+authentication only: whatever is decided about a session reads the client anew (ADR 0005).
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,6 +18,8 @@ from jeton.storage.ended_tokens import load_ended_tokens
 from jeton.storage.families import load_families
 from jeton.storage.gather import Gather
 from jeton.storage.users import find_users, load_users
+
+_MOST_KNOWN_CLIENTS: Final = 10_000
 
 Value = TypeVar("Value")
 
@@ -33,12 +39,23 @@ class Records:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known_clients: dict[str, Client] = {}
         self._clients = Gather[str, Client | None]("clients", self._read_by_key(load_clients))
         self._users = Gather[str, User | None]("users", self._read_by_key(find_users))
         self._facts = Gather[TokenSubject, TokenFacts]("tokens", self._read_facts)
 
-    async def client(self, client_id: str) -> Client | None:
-        return await self._clients(client_id)
+    async def client(self, client_id: str, *, fresh: bool = False) -> Client | None:
+        """The client as it was read since the last `forget_clients`, or, fresh, as it is now."""
+        known = None if fresh else self._known_clients.get(client_id)
+        if known is None:
+            known = await self._clients(client_id)
+            if known is not None and len(self._known_clients) < _MOST_KNOWN_CLIENTS:
+                self._known_clients[client_id] = known
+        return known
+
+    def forget_clients(self) -> None:
+        """From now on, clients are read anew."""
+        self._known_clients = {}
 
     async def user(self, username_key: str) -> User | None:
         return await self._users(username_key)

@@ -1,0 +1,131 @@
+"""A server to measure: the command as anybody runs it, on a database that keeps its promises (fsync on)."""
+
+import base64
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jeton.crypto.master_key import generate_master_key, parse_master_keys
+from jeton.crypto.refresh_token import RefreshTokens, generate_sid
+from jeton.oauth.model import Family
+from jeton.storage.database import Database
+from jeton.storage.families import add_families
+from postgresql import postgresql_cluster
+
+WORKERS = 2
+_BATCH = 10_000
+_JETON = str(Path(sys.executable).with_name("jeton"))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A running server, and what a client of it needs."""
+
+    url: str
+    pid: int
+    database_pid: int | None
+    database_url: str
+    authorization: str
+    sub: str
+    refresh_tokens: RefreshTokens
+    master_key_id: str
+
+    def add_sessions(self, count: int) -> list[str]:
+        """So many more sessions, written straight into the table; gives the refresh tokens of 4096 of them."""
+        database, tokens = Database(self.database_url), []
+        for begin in range(0, count, _BATCH):
+            families = [self._session() for _ in range(min(_BATCH, count - begin))]
+            with database.write() as connection:
+                add_families(connection, families)
+            tokens += [self.refresh_tokens.derive(it.sid, 0, it.master_key_id, it.secret) for it in families][
+                : max(0, 4096 - len(tokens))
+            ]
+        database.close()
+        return tokens
+
+    def _session(self) -> Family:
+        now = int(time.time())
+        times = {"auth_time": now, "created_at": now, "rotated_at": now}
+        return Family(
+            sid=generate_sid(),
+            client_id="bench",
+            sub=self.sub,
+            scope=frozenset({"read", "write"}),
+            audience=("https://api.example",),
+            amr=("pwd",),
+            idle_expires_at=now + 10**6,
+            absolute_expires_at=now + 10**7,
+            master_key_id=self.master_key_id,
+            secret=secrets.token_bytes(32),
+            **times,
+        )
+
+
+@contextmanager
+def measured_server(kind: str, folder: Path) -> Iterator[Measured]:
+    """A server with two workers over an empty database of this kind."""
+    with ExitStack() as stack:
+        database_url, database_pid = f"sqlite:///{folder}/jeton.db", None
+        if kind == "postgresql":
+            database_url = stack.enter_context(postgresql_cluster(durable=True))
+            database_pid = int((Path(database_url.split("host=")[1]) / "data/postmaster.pid").read_text().split()[0])
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        master_key = generate_master_key()
+        environment = {
+            **os.environ,
+            "JETON_DATABASE__URL": database_url,
+            "JETON_SECRETS__MASTER_KEY": master_key,
+            "JETON_SERVER__PORT": str(port),
+            "JETON_SERVER__WORKERS": str(WORKERS),
+            "JETON_PASSWORDS__MEMORY_KIB": "8",
+        }
+        _jeton(environment, "migrate")
+        registration = ("--grant=password", "--grant=refresh_token", "--scope=read", "--scope=write")
+        client = _jeton(environment, "client", "add", "bench", "--audience=https://api.example", *registration)
+        user = _jeton(environment, "user", "add", "bench", "--generate-password")
+        with (folder / "log").open("wb") as log:
+            process = stack.enter_context(subprocess.Popen([_JETON, "serve"], env=environment, stderr=log, cwd=folder))
+            try:
+                url = f"http://127.0.0.1:{port}"
+                _wait_until_ready(url)
+                credentials = f"bench:{client['client_secret']}".encode()
+                keys = parse_master_keys(master_key)
+                yield Measured(
+                    url,
+                    process.pid,
+                    database_pid,
+                    database_url,
+                    "Basic " + base64.b64encode(credentials).decode(),
+                    user["sub"],
+                    RefreshTokens(keys),
+                    keys.newest,
+                )
+            finally:
+                process.terminate()
+
+
+def _jeton(environment: dict[str, str], *words: str) -> dict[str, str]:
+    command = [_JETON, *words, "--json"]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True)
+    return dict(json.loads(done.stdout))
+
+
+def _wait_until_ready(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError("the server did not become ready: see its log")
