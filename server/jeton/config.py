@@ -1,6 +1,7 @@
 """Settings: a TOML file, overridden by JETON_<SECTION>__<KEY>. Whatever is not known here is an error."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ from msgspec import Meta, Struct
 PREFIX: Final = "JETON_"
 FILE_VARIABLE: Final = "JETON_CONFIG"
 DEFAULT_FILE: Final = Path("config/jeton.toml")
+_URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
@@ -90,7 +92,9 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     environment = os.environ if environment is None else environment
     values = _from_file(_chosen_file(file, environment))
     for section, overrides in _from_environment(environment).items():
-        values.setdefault(section, {}).update(overrides)
+        if not isinstance(values.setdefault(section, {}), dict):
+            raise ConfigError(f"the configuration is not valid: {section} must be a section: [{section}]")
+        values[section].update(overrides)
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_to_secret)
     except msgspec.ValidationError as error:
@@ -173,12 +177,16 @@ def _completed(settings: Settings) -> Settings:
 
 def _check_issuer(issuer: str) -> None:
     """RFC 8414 section 2: https, no query, no fragment. Plain http only where nobody else can listen."""
-    parts = urlsplit(issuer)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(issuer)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not _URL_CHARACTERS.fullmatch(issuer):
         raise ConfigError(f"server.issuer must be an https URL, not {issuer!r}")
-    if parts.query or parts.fragment or "?" in issuer or "#" in issuer or parts.username is not None:
+    if "?" in issuer or "#" in issuer or "@" in parts.netloc:
         raise ConfigError("server.issuer must have no query, fragment or user name (RFC 8414 section 2)")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ConfigError("server.issuer must be https, except on loopback: passwords and tokens travel to it")
 
 
