@@ -2,12 +2,12 @@
 
 import base64
 import json
-import time
 import urllib.parse
 import urllib.request
 from typing import Any
 
 from interop.live_server import Live
+from processes import wait_until
 
 
 def token_response(live: Live, **parameters: str) -> dict[str, Any]:
@@ -45,10 +45,7 @@ def rotate_key(live: Live) -> str:
     """Rotates the signing key as an operator does in an emergency; gives its kid once the server signs with it."""
     keys = live.installation.run("keys", "rotate", "--now")
     (kid,) = (key["kid"] for key in keys if key["state"] == "active")
-    until = time.monotonic() + 10
-    while header_of(access_token(live))["kid"] != kid:
-        assert time.monotonic() < until, f"the server does not sign with {kid}"
-        time.sleep(0.1)
+    wait_until(lambda: header_of(access_token(live))["kid"] == kid, f"the server signs with {kid}", seconds=10)
     return str(kid)
 
 

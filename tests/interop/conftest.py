@@ -5,7 +5,8 @@ from typing import Final
 
 import pytest
 
-from interop.live_server import AUDIENCE, Installation, Live, free_port
+from interop.live_server import AUDIENCE, Installation, Live
+from processes import free_port
 
 _SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write")
 

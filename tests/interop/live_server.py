@@ -2,11 +2,7 @@
 
 import json
 import os
-import socket
 import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from processes import JETON, wait_until
+
 AUDIENCE: Final = "https://orders.example"
-JETON: Final = Path(sys.executable).with_name("jeton")
 _SECONDS: Final = 60
 
 
@@ -108,21 +105,16 @@ class Live:
         return f"{self.issuer}/.well-known/jwks.json"
 
 
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_until_ready(issuer: str, process: subprocess.Popen[bytes], log: Path, seconds: int = _SECONDS) -> None:
     """Returns once /readyz says so; fails with the log where the process ends first, or takes too long."""
-    until = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < until:
+
+    def is_ready() -> bool:
+        if process.poll() is not None:
+            raise AssertionError(f"{process.args!r} ended: {log.read_text(errors='replace')}")
         try:
             with urllib.request.urlopen(f"{issuer}/readyz", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.05)
-    raise AssertionError(f"{process.args!r} was not ready:\n{log.read_text(errors='replace')}")
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    wait_until(is_ready, f"{issuer} ready, log in {log}", seconds)

@@ -18,7 +18,8 @@ from zipfile import ZipFile
 import pytest
 
 from checkout import ROOT, copy_tracked_files, tracked_files
-from interop.live_server import JETON, Installation, free_port
+from interop.live_server import Installation
+from processes import JETON, free_port
 
 PACKAGED: Final = {"server/jeton": "jeton", "alembic": "jeton/migrations", "config": "jeton/reference"}
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
