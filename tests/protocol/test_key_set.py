@@ -204,6 +204,7 @@ async def test_a_token_put_together_by_hand_is_active_when_nothing_is_wrong_with
     [
         {"crit": ["x"], "x": 1},
         {"crit": ["exp"], "exp": 1},
+        {"crit": []},
         {"crit": "b64", "b64": True},
         {"crit": ["b64"], "b64": False},
         {"b64": False},
