@@ -40,7 +40,7 @@ async def test_who_finds_no_place_is_refused_at_once(gate: HashingGate, release:
     await asyncio.sleep(0)
 
     with pytest.raises(HashingBusyError):
-        await gate.run(lambda: True)
+        await asyncio.wait_for(gate.run(lambda: True), 5)
 
     assert not any(task.done() for task in waiting)
 
@@ -67,7 +67,7 @@ async def test_a_caller_who_goes_away_does_not_free_the_place(gate: HashingGate,
 
     assert all(task.cancelled() for task in waiting)
     with pytest.raises(HashingBusyError):
-        await gate.run(lambda: True)
+        await asyncio.wait_for(gate.run(lambda: True), 5)
 
 
 @pytest.mark.requirement("O16")
