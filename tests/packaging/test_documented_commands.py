@@ -1,6 +1,8 @@
 """What the documents tell people to type is run, so that it goes on being true. How to write it:
 
-* A block fenced as ```sh is run, by bash with `set -euo pipefail`: if one command fails, so does the test.
+* A block fenced as ```sh is run, by bash with `set -euo pipefail`: if one command fails, so does the test. `curl` fails
+  where the server refuses.
+* A block fenced as ```python is run by Python, as a script of its own.
 * Of a block fenced as ```console the lines that begin with `$ ` are run; the others show what is printed.
 * Blocks of one document share folder, variables and background processes, in the order in which they stand. The folder
   is empty at the beginning, `jeton` is on the PATH, and no setting is set.
@@ -63,12 +65,14 @@ def blocks_of(document: str) -> list[Block]:
     """The blocks of commands, whoever may run them."""
     found = []
     for fence in _FENCE.finditer(document):
-        code = textwrap.dedent(fence["code"])
+        code = textwrap.dedent(fence["code"]).strip()
         if fence["language"] == "console":
             code = "\n".join(_PROMPTED.findall(code))
+        elif fence["language"] == "python":
+            code = f"python3 - << 'END OF PYTHON'\n{code}\nEND OF PYTHON"
         elif fence["language"] != "sh":
             continue
-        found.append(Block(document.count("\n", 0, fence.start()) + 1, code.strip()))
+        found.append(Block(document.count("\n", 0, fence.start()) + 1, code))
     return found
 
 
@@ -87,6 +91,7 @@ def run_document(document: str, folder: Path, port: int) -> subprocess.Completed
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("JETON_")},
         "HOME": str(folder),
+        "CURL_HOME": str(_settings_of_curl(folder)),
         "PATH": f"{JETON.parent}:{os.environ['PATH']}",
         "JETON_SERVER__PORT": str(port),
         "JETON_PASSWORDS__MEMORY_KIB": "8",
@@ -107,6 +112,14 @@ def run_document(document: str, folder: Path, port: int) -> subprocess.Completed
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     return subprocess.CompletedProcess("bash", process.returncode, output, "")
+
+
+def _settings_of_curl(folder: Path) -> Path:
+    """A folder beside the document's own with a .curlrc: an answer of 400 or more is a failure."""
+    settings = folder.with_name(f"{folder.name}.curl")
+    settings.mkdir()
+    (settings / ".curlrc").write_text("fail\nshow-error\n")
+    return settings
 
 
 def documents() -> dict[str, str]:
@@ -137,7 +150,7 @@ def test_each_make_target_that_a_document_names_exists() -> None:
     named = {
         (name, target)
         for name, text in documents().items()
-        for code in (*re.findall(r"`([^`\n]+)`", text), *(block.commands for block in blocks_of(text)))
+        for code in (*re.findall(r"`([^`\n]+)`", text), *(fence["code"] for fence in _FENCE.finditer(text)))
         for target in re.findall(r"^make ([a-z]+)", code, re.MULTILINE)
     }
 
@@ -169,6 +182,14 @@ $ echo done > done.txt
 this is what is printed: false
 ```
 
+```python
+import json
+token = json.load(open("token.json"))
+if True:
+
+    open("type.txt", "w").write(token["token_type"])
+```
+
 ```text
 false
 ```
@@ -188,6 +209,7 @@ def test_a_document_that_works_is_run_from_its_first_block_to_its_last(tmp_path:
     assert done.returncode == 0, done.stdout
     assert '"token_type":"Bearer"' in (tmp_path / "token.json").read_text()
     assert (tmp_path / "done.txt").read_text() == "done\n"
+    assert (tmp_path / "type.txt").read_text() == "Bearer"
     assert not (tmp_path / "jeton").exists()
 
 
@@ -218,6 +240,22 @@ def test_a_command_that_fails_is_a_failure(tmp_path: Path, fence: str, commands:
     assert done.returncode != 0
     assert "the block in line 3" in done.stdout
     assert not (tmp_path / "later").exists()
+
+
+def test_python_that_fails_is_a_failure(tmp_path: Path) -> None:
+    done = run_document("```python\nassert 1 == 2\n```\n", tmp_path, free_port())
+
+    assert done.returncode != 0
+    assert "AssertionError" in done.stdout
+
+
+def test_a_request_that_is_refused_is_a_failure(tmp_path: Path) -> None:
+    commands = "jeton serve &\ncurl -s http://127.0.0.1:8000/oauth/token -d grant_type=password"
+
+    done = run_document(f"```sh\n{commands}\n```\n", tmp_path, free_port())
+
+    assert done.returncode == 22
+    assert "The requested URL returned error: 401" in done.stdout
 
 
 def test_a_server_that_does_not_start_is_a_failure(tmp_path: Path) -> None:
