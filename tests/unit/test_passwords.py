@@ -139,6 +139,18 @@ def test_a_right_password_is_hashed_again_where_the_costs_have_grown(grown: Pass
 
 
 @pytest.mark.requirement("N12")
+@pytest.mark.parametrize("kind", [Type.I, Type.D], ids=["Argon2i", "Argon2d"])
+def test_a_hash_of_another_kind_is_replaced_however_costly(kind: Type) -> None:
+    stored = PasswordHasher(time_cost=4, memory_cost=64, parallelism=1, type=kind).hash(PASSWORD)
+
+    verified = CHEAP.verify(stored, PASSWORD)
+
+    assert verified.ok
+    assert verified.rehashed is not None
+    assert extract_parameters(verified.rehashed).type is Type.ID
+
+
+@pytest.mark.requirement("N12")
 def test_a_wrong_password_is_never_hashed_again() -> None:
     assert Passwords(memory_kib=16, iterations=1, lanes=1).verify(HASH, "wrong") == Verified(ok=False)
 

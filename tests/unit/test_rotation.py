@@ -53,7 +53,7 @@ class Fault:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-GRANT, SCOPE = ErrorCode.INVALID_GRANT, ErrorCode.INVALID_SCOPE
+GRANT, SCOPE, UNAUTHORIZED = ErrorCode.INVALID_GRANT, ErrorCode.INVALID_SCOPE, ErrorCode.UNAUTHORIZED_CLIENT
 BACK: dict[str, Any] = {"generation": GENERATION - 1}
 FAULTS = [
     Fault("no family", 0, GRANT, "refresh_token_unknown", more={"family": None}),
@@ -66,8 +66,10 @@ FAULTS = [
     Fault("absolutely expired", 4, GRANT, "refresh_token_expired", family={"absolute_expires_at": NOW}),
     Fault("user gone", 5, GRANT, "user_disabled", more={"user": None}),
     Fault("user disabled", 5, GRANT, "user_disabled", more={"user": replace(USER, disabled=True)}),
-    Fault("scope too wide", 6, SCOPE, "scope_exceeds_grant", request={"scope": frozenset({"read", "admin"})}),
-    Fault("scope taken away", 6, SCOPE, "scope_exceeds_grant", client={"scope": frozenset({"other"})}),
+    Fault("client disabled", 6, ErrorCode.INVALID_CLIENT, "client_disabled", client={"disabled": True}),
+    Fault("grant taken away", 7, UNAUTHORIZED, "grant_type_not_given_to_client", client={"grant_types": frozenset()}),
+    Fault("scope too wide", 8, SCOPE, "scope_exceeds_grant", request={"scope": frozenset({"read", "admin"})}),
+    Fault("scope taken away", 8, SCOPE, "scope_exceeds_grant", client={"scope": frozenset({"other"})}),
 ]
 
 
