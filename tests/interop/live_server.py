@@ -111,6 +111,9 @@ def wait_until_ready(issuer: str, process: subprocess.Popen[bytes], log: Path, s
     def is_ready() -> bool:
         if process.poll() is not None:
             raise AssertionError(f"{process.args!r} ended: {log.read_text(errors='replace')}")
+        # Its own word first: what answers at the port might be somebody else's.
+        if f"running on {issuer}" not in log.read_text(errors="replace"):
+            return False
         try:
             with urllib.request.urlopen(f"{issuer}/readyz", timeout=5) as answer:
                 return bool(answer.status == 200)
