@@ -59,16 +59,16 @@ def window(measured: Measured, script: str, tokens: list[str], seconds: int) -> 
         busy = [processor_time.of_process(pid) - was for pid, was in zip(workers, before, strict=True)]
     signature = statistics.mean([before_signature, processor_time.of_signature()])
     serving = sorted(busy)[-WORKERS:]
-    requests = int(_after(output, "", " requests in"))
+    requests = int(_before(output, " requests in"))
     return Window(
         requests,
-        float(_after(output, "Requests/sec:", "\n")),
+        float(_after(output, "Requests/sec:")),
         sum(busy) / requests,
         (after_database - before_database) / requests,
         signature,
         min(serving) / (sum(serving) / WORKERS),
-        _after(output, "50%", "\n"),
-        _after(output, "99%", "\n"),
+        _after(output, "50%"),
+        _after(output, "99%"),
     )
 
 
@@ -81,8 +81,14 @@ def _wrk(measured: Measured, script: str, file: str, seconds: int) -> str:
     return output
 
 
-def _after(text: str, begin: str, end: str) -> str:
-    return text[: text.index(end)].rsplit(maxsplit=1)[-1] if not begin else text.split(begin)[1].split(end, maxsplit=1)[0].strip()
+def _before(text: str, end: str) -> str:
+    """The word that stands before this one."""
+    return text[: text.index(end)].rsplit(maxsplit=1)[-1]
+
+
+def _after(text: str, begin: str) -> str:
+    """The word that stands after this one."""
+    return text[text.index(begin) + len(begin) :].split(maxsplit=1)[0]
 
 
 def access_tokens(measured: Measured, refresh_tokens: list[str]) -> list[str]:

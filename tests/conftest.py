@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
-from jeton.crypto.master_key import parse_master_keys
+from jeton.crypto.master_key import MasterKeys, parse_master_keys
+from jeton.crypto.signing_key import SealedKey, Signer, open_signing_key
 from jeton.keys.rotation import ensure_signing_keys
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
@@ -23,6 +24,22 @@ StartServer = Callable[..., AbstractAsyncContextManager[Running]]
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _opened_keys() -> Iterator[None]:
+    """Opening a private key checks its primes, and takes longer than most tests: each is opened once per process."""
+    opened: dict[object, Signer] = {}
+
+    def open_once(sealed: SealedKey, master_keys: MasterKeys) -> Signer:
+        known = (sealed.private_jwe, *master_keys)
+        if known not in opened:
+            opened[known] = open_signing_key(sealed, master_keys)
+        return opened[known]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jeton.keys.keyring.open_signing_key", open_once)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +80,7 @@ def postgresql_template(postgresql_server: str) -> str:
 def _create_database(server: str, name: str, template: str) -> None:
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY = FILE_COPY"))
     engine.dispose()
 
 

@@ -59,6 +59,10 @@ class OnPostgresql:
         """How many connections wait for a lock just now."""
         return int(self._watching.execute(_WAITING).scalar_one())
 
+    def connected(self) -> int:
+        """How many connections servers and commands hold."""
+        return int(self._watching.execute(_OURS).scalar_one())
+
     @asynccontextmanager
     async def holding(self, row: str, key: str) -> AsyncIterator[Connection]:
         """Holds that row's lock."""
@@ -85,7 +89,7 @@ class OnPostgresql:
 
     async def deadlocks(self) -> int:
         """Deadlocks of this database, counted once the servers' connections have closed and told theirs."""
-        await until(lambda: self._watching.execute(_OURS).scalar_one() == 0, "the servers' connections closed")
+        await until(lambda: self.connected() == 0, "the servers' connections closed")
         return int(self._watching.execute(_DEADLOCKS).scalar_one())
 
     def close(self) -> None:

@@ -1,6 +1,5 @@
 """A throw-away PostgreSQL cluster from the system's own binaries: reached by a socket only, and gone at the end."""
 
-import glob
 import os
 import pwd
 import shutil
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-_INSTALLED: Final = "/usr/lib/postgresql/*/bin"
 _OPTIONS: Final = "-c listen_addresses= -c max_connections=200"
 _CARELESS: Final = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
@@ -41,7 +39,9 @@ def postgresql_cluster(*, durable: bool = False) -> Iterator[str]:
 
 def _binaries() -> str:
     found = shutil.which("initdb")
-    folders = [str(Path(found).resolve().parent)] if found else sorted(glob.glob(_INSTALLED))
+    folders = (
+        [str(Path(found).resolve().parent)] if found else sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+    )
     if not folders:
         raise NoPostgresqlError("no initdb found: install PostgreSQL (Debian: apt-get install postgresql)")
     return folders[-1]

@@ -1,6 +1,7 @@
 """Real processes: `jeton` as it is installed, on a port of its own, started, watched, signalled and stopped."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,8 +22,7 @@ JETON: Final = Path(sys.executable).with_name("jeton")
 START_SECONDS: Final = 20
 STOP_SECONDS: Final = 15
 # Below the ports that the system gives to clients, so that no connection of another test sits on one.
-_FIRST_PORT: Final = 20000
-_PORTS_PER_WORKER: Final = 500
+_PORTS: Final = range(20000, 32000)
 
 _taken: set[int] = set()
 
@@ -41,15 +41,14 @@ def environment(database_url: str, **variables: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port on which nobody listens, never given out twice by this process."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = _FIRST_PORT + worker * _PORTS_PER_WORKER
-    for port in range(first, first + _PORTS_PER_WORKER):
+    """A port on which nobody listens, never given out twice by this process, and seldom by two."""
+    for _ in range(1000):
+        port = random.choice(_PORTS)
         with socket.socket() as probe:
             if port not in _taken and probe.connect_ex(("127.0.0.1", port)) != 0:
                 _taken.add(port)
                 return port
-    raise AssertionError(f"no free port from {first} on")
+    raise AssertionError("no free port found")
 
 
 def wait_until(seen: Callable[[], Any], what: str, seconds: float) -> None:
@@ -69,6 +68,7 @@ class ServerProcess:
     environment: Mapping[str, str]
     arguments: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    log_begins: int = 0
 
     @property
     def url(self) -> str:
@@ -87,6 +87,7 @@ class ServerProcess:
     def begin(self) -> None:
         """Starts it, and does not wait."""
         with (self.folder / f"log-{self.port}").open("ab") as log:
+            self.log_begins = len(self.log)
             self.process = subprocess.Popen(
                 [JETON, "serve", "--port", str(self.port), *self.arguments],
                 cwd=self.folder,
@@ -103,8 +104,10 @@ class ServerProcess:
         assert self.process.poll() is None, self.log
 
     def _is_ready_or_dead(self) -> bool:
+        """The log is its own: what answers at the port might be somebody else's."""
         assert self.process is not None
-        return self.process.poll() is not None or self.answers("/readyz")
+        listens = f"running on {self.url}" in self.log[self.log_begins :]
+        return self.process.poll() is not None or (listens and self.answers("/readyz"))
 
     def answers(self, path: str) -> bool:
         try:

@@ -127,7 +127,7 @@ class Running:
 
     async def log_in(self, app: App, username: str = "alice", password: str = PASSWORD, **more: str) -> dict[str, Any]:
         """The members of a successful login."""
-        response = await self.token(app, grant_type="password", username=username, password=password, **more)
+        response = await self.token(app, None, grant_type="password", username=username, password=password, **more)
         assert response.status_code == 200, response.text
         return dict(response.json())
 
@@ -144,11 +144,11 @@ class Running:
         return dict(response.json())
 
     async def revoke(self, app: App, token: str, **more: str) -> httpx2.Response:
-        return await self.post("/oauth/revoke", app, token=token, **more)
+        return await self.post("/oauth/revoke", app, None, token=token, **more)
 
     async def introspect(self, app: App, token: str, **more: str) -> dict[str, Any]:
         """The members of a successful introspection."""
-        response = await self.post("/oauth/introspect", app, token=token, **more)
+        response = await self.post("/oauth/introspect", app, None, token=token, **more)
         assert response.status_code == 200, response.text
         return dict(response.json())
 

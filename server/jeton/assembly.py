@@ -52,16 +52,24 @@ def open_database(settings: Settings, *, serving: bool = False) -> Database:
 
 def open_master_keys(settings: Settings, database: Database) -> MasterKeys:
     """From the setting; else, on SQLite, from the file beside the database, made when nothing depends on it yet."""
+    configured = check_master_key(settings)
+    if configured is not None or database.file is None:
+        return configured or MasterKeys([])
+    with database.read() as connection:
+        in_use = has_signing_keys(connection)
+    return read_or_create_master_key(master_key_file(database.file), may_create=not in_use)
+
+
+def check_master_key(settings: Settings) -> MasterKeys | None:
+    """The configured master keys; None where SQLite's file is to hold one. ConfigError where there must be some."""
     if settings.secrets.master_key:
         return parse_master_keys(settings.secrets.master_key)
-    if database.file is None:
+    if not settings.database.url.startswith("sqlite:"):
         raise ConfigError(
             "secrets.master_key is required for PostgreSQL: set JETON_SECRETS__MASTER_KEY or "
             "JETON_SECRETS__MASTER_KEY_FILE to 32 random bytes in base64url, the same for every server"
         )
-    with database.read() as connection:
-        in_use = has_signing_keys(connection)
-    return read_or_create_master_key(master_key_file(database.file), may_create=not in_use)
+    return None
 
 
 def configured_master_keys(settings: Settings) -> MasterKeys:
@@ -101,7 +109,7 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
         clock.follow(connection)
         ensure_signing_keys(connection, master_keys, settings.keys.rsa_bits, clock.now())
     keyring = Keyring(master_keys, key_times(settings))
-    records = Records(database)
+    records = Records(database, clock)
     upkeep = Upkeep(database, clock, keyring, records)
     upkeep.look()
     tokens, passwords = settings.tokens, settings.passwords

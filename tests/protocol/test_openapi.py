@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, settings
+
 from jeton.assembly import assemble
 from jeton.crypto.credentials import digest_of, generate_sub
 from jeton.http.openapi import openapi_document
@@ -71,16 +72,16 @@ described = schemathesis.openapi.from_dict(openapi_document("http://127.0.0.1:80
 class ClientAuthentication:
     """The generator may leave it away, and must then be refused."""
 
-    def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> tuple[str, str]:
+    def get(self, case: "schemathesis.Case[Any]", context: schemathesis.AuthContext) -> tuple[str, str]:
         return ("fuzz", SECRET)
 
-    def set(self, case: schemathesis.Case, data: tuple[str, str], context: schemathesis.AuthContext) -> None:
+    def set(self, case: "schemathesis.Case[Any]", data: tuple[str, str], context: schemathesis.AuthContext) -> None:
         case.headers["Authorization"] = "Basic " + b64encode(":".join(data).encode()).decode()
 
 
 @described.parametrize()
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_as_described(case: schemathesis.Case, live_url: str) -> None:
+def test_every_answer_is_as_described(case: "schemathesis.Case[Any]", live_url: str) -> None:
     case.call_and_validate(base_url=live_url, excluded_checks=_LEFT_OUT)
 
 

@@ -15,7 +15,7 @@ from running import App, Running
 
 PASSWORD, WRONG = "canary-password-right", "canary-password-wrong"
 KEY = "canary-idempotency-key"
-EVENTS = {"token_issued", "token_refused", "request_refused", "token_revocation", "server_error"}
+EVENTS = {"token_issued", "request_refused", "token_revoked", "server_error"}
 REASONS = {
     *("logged_in", "rotated", "retried", "issued"),
     *("refresh_token_reused", "refresh_token_of_other_client", "refresh_token_malformed"),
@@ -57,6 +57,7 @@ async def story(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tuple[App, d
         await jeton.token(app, None, **login | {"username": PASSWORD}),
         await jeton.token(App(app.client, "canary-wrong-secret"), None, **login),
         await jeton.token(app, None, **login | {"scope": second["refresh_token"]}),
+        await jeton.token(app, None, **login | {"scope": f"{PASSWORD}  {WRONG}"}),
         await jeton.token(app, None, **login | {"grant_type": first["access_token"]}),
         await jeton.token(app, None, **login | {"client_secret": app.secret or ""}),
         await jeton.refresh(spa, second["refresh_token"]),

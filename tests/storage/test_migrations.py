@@ -19,6 +19,7 @@ from alembic import command
 from contention import OnPostgresql
 from jeton.oauth.key_life import SigningKey
 from jeton.oauth.model import Client, EndedToken, Family, User
+from jeton.storage import migrate as migrate_module
 from jeton.storage.database import Database
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate, migrations
 from jeton.storage.tables import clients, ended_tokens, families, metadata, signing_keys, users
@@ -170,7 +171,14 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
         "def upgrade() -> None:\n"
         "    op.add_column('users', sa.Column('later', sa.Text()))\n"
     )
-    return lambda: monkeypatch.setattr("jeton.storage.migrate.migrations", lambda: folder)
+
+    def become() -> None:
+        monkeypatch.setattr("jeton.storage.migrate.migrations", lambda: folder)
+        for remembered in ("_newest_revision", "_known_revisions"):
+            function = getattr(migrate_module, remembered)
+            monkeypatch.setattr(migrate_module, remembered, getattr(function, "__wrapped__", function))
+
+    return become
 
 
 @pytest.mark.postgresql

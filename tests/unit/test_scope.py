@@ -74,7 +74,9 @@ def test_a_longer_scope_is_refused() -> None:
 
 
 @pytest.mark.requirement("A17")
-@pytest.mark.parametrize("scope", [["write", "read"], ["read", "write"], {"write", "read"}], ids=str)
+@pytest.mark.parametrize(
+    "scope", [["write", "read"], ["read", "write"], {"write", "read"}], ids=["list", "other order", "set"]
+)
 def test_a_scope_has_one_spelling(scope: list[str]) -> None:
     assert format_scope(scope) == "read write"
 

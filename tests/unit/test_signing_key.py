@@ -12,6 +12,7 @@ from jeton.crypto.master_key import MasterKeyError, MasterKeys
 from jeton.crypto.signing_key import (
     SealedKey,
     Signer,
+    VerifiedToken,
     Verifier,
     generate_signing_key,
     open_signing_key,
@@ -52,7 +53,7 @@ def test_the_header_holds_typ_alg_and_kid_and_nothing_else(sealed: SealedKey, to
 
 
 def test_what_was_signed_is_verified(sealed: SealedKey, token: str) -> None:
-    assert Verifier([json.loads(sealed.public_jwk)]).verified_claims(token) == CLAIMS
+    assert Verifier([json.loads(sealed.public_jwk)]).verify(token) == VerifiedToken(sealed.kid, CLAIMS)
 
 
 @pytest.mark.requirement("G01")

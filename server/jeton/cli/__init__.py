@@ -52,9 +52,9 @@ def main() -> None:
     except _REFUSALS as refusal:
         _refuse(str(refusal))
     except StorageUnavailableError as error:
-        _refuse(f"the database does not answer: {' '.join(str(error).split())}")
+        _refuse(f"the database does not answer: {error}")
 
 
 def _refuse(sentence: str) -> None:
-    click.echo(f"jeton: {sentence}", err=True)
+    click.echo(f"jeton: {' '.join(sentence.split())}", err=True)
     sys.exit(1)

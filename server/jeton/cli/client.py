@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import click
 from sqlalchemy import Connection
@@ -21,6 +20,9 @@ from jeton.storage import clients
 
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]([\x20-\x7E]{0,126}[\x21-\x7E])?")
 _LOOKS_LIKE_A_SUB: Final = re.compile(r"u_[0-9a-f]{32}")
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
+)
 _LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -237,11 +239,11 @@ def _check(it: Client) -> None:
 
 def _check_origin(origin: str) -> None:
     """scheme://host[:port], as browsers send it; plain http from this machine only."""
-    parts = urlsplit(origin)
-    host = parts.hostname or ""
-    if origin != f"{parts.scheme}://{parts.netloc}" or not host or "@" in parts.netloc or origin != origin.lower():
+    match = _ORIGIN.fullmatch(origin)
+    port = int(match["port"] or 0) if match else 0
+    if match is None or port > 65535 or (match["scheme"], port) in (("https", 443), ("http", 80)):
         raise Refusal(f"{origin} is no origin: write it as browsers do, like https://app.example, with no path")
-    if not origin.isascii() or (parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host))):
+    if match["scheme"] == "http" and not is_loopback(match["host"].strip("[]")):
         raise Refusal(f"{origin} must be https, except on loopback")
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import click
 import msgspec
 
+from jeton.assembly import check_master_key
 from jeton.cli.options import configured, json_option
 from jeton.config import Settings
-from jeton.storage.database import Database
+from jeton.storage.database import masked_url
 
 
 @click.group()
@@ -27,7 +28,8 @@ def check(as_json: bool, settings: Settings) -> None:
     reads the value from a file. `jeton config example` prints a file with every setting explained.
     """
     shown: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
-    shown["database"]["url"] = Database(settings.database.url).masked_url
+    shown["database"]["url"] = masked_url(settings.database.url)
+    check_master_key(settings)
     shown["secrets"]["master_key"] = "***" if settings.secrets.master_key else ""
     if as_json:
         click.echo(msgspec.json.encode(shown))

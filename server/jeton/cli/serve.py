@@ -12,7 +12,7 @@ from jeton.cli.options import configured, json_option, print_result
 from jeton.cli.refusal import Refusal
 from jeton.config import FILE_VARIABLE, Settings, is_loopback, load_settings
 from jeton.logs import UVICORN_LOGGING
-from jeton.storage.database import Database
+from jeton.storage.database import Database, masked_url
 from jeton.storage.migrate import migrate as migrate_database
 
 
@@ -84,4 +84,4 @@ def migrate(as_json: bool, settings: Settings) -> None:
         revision = migrate_database(database)
     finally:
         database.close()
-    print_result({"database": database.masked_url, "revision": revision}, as_json=as_json)
+    print_result({"database": masked_url(settings.database.url), "revision": revision}, as_json=as_json)

@@ -28,8 +28,8 @@ def session() -> None:
 def list_(username: str | None, client_id: str | None, as_json: bool, settings: Settings) -> None:
     """List live sessions, the last used first (1000 at most)."""
     with transaction(settings) as (connection, now):
-        sub = find_sub(connection, username) if username else None
-        if client_id:
+        sub = find_sub(connection, username) if username is not None else None
+        if client_id is not None:
             find_client(connection, client_id)
         found = list_families(connection, now, sub=sub, client_id=client_id)
         names = {sub: user.username for sub, user in load_users(connection, {it.sub for it in found}).items()}
@@ -52,8 +52,8 @@ def revoke(
     if sum((sid is not None, username is not None, client_id is not None, everything)) != 1:
         raise click.UsageError("say one of: SID, --user, --client, --all")
     with transaction(settings) as (connection, now):
-        sub = find_sub(connection, username) if username else None
-        if client_id:
+        sub = find_sub(connection, username) if username is not None else None
+        if client_id is not None:
             find_client(connection, client_id)
         if sid is not None and not load_families(connection, [sid]):
             raise Refusal(f"there is no session {sid}: see `jeton session list`")

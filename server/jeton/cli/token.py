@@ -12,7 +12,7 @@ from jeton.cli.options import configured, json_option, print_result, transaction
 from jeton.config import Settings
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens, parse_refresh_token
 from jeton.crypto.signing_key import TYPE, Verifier, unverified_parts
-from jeton.oauth.introspection import TokenFacts
+from jeton.oauth.introspection import TokenFacts, introspect_access_token, introspect_refresh_token
 from jeton.storage.records import TokenSubject, read_token_facts
 from jeton.storage.signing_keys import load_signing_keys
 
@@ -57,12 +57,19 @@ def _inspect_access_token(presented: str, settings: Settings) -> dict[str, Any]:
             it.kid: json.loads(it.public_jwk) for it in load_signing_keys(connection) if it.is_published(now)
         }
         subject = TokenSubject(*(_text(claims, name) for name in ("client_id", "sub", "sid", "jti")))
-        facts = read_token_facts(connection, [subject])[0]
+        facts = read_token_facts(connection, [subject], now)[0]
     problems = list(_signature_problems(presented, header, public_jwks))
     if not problems:
         problems += _claim_problems(claims, facts, settings.server.issuer, now)
         problems += _surrounding_problems(facts, "sid" in claims)
+        if not problems and not _is_active(claims, facts, now):
+            problems.append("its client may no longer have its scope or grant, or was registered anew since")
     return _result("access token", problems, header=header, claims=claims)
+
+
+def _is_active(claims: dict[str, Any], facts: TokenFacts, now: int) -> bool:
+    """What its own client would hear at introspection."""
+    return facts.client is not None and bool(introspect_access_token(claims, facts, facts.client, (), now)["active"])
 
 
 def _text(claims: dict[str, Any], name: str) -> str | None:
@@ -73,9 +80,9 @@ def _text(claims: dict[str, Any], name: str) -> str | None:
 def _signature_problems(presented: str, header: dict[str, Any], public_jwks: dict[str, Any]) -> Iterator[str]:
     if header.get("typ") != TYPE:
         yield f"its typ is not {TYPE}: it is no access token (RFC 9068)"
-    if header.get("kid") not in public_jwks:
+    if not isinstance(header.get("kid"), str) or header["kid"] not in public_jwks:
         yield "its kid is none of the published keys: another server's token, or its key was rotated out or revoked"
-    elif Verifier(public_jwks.values()).verified_claims(presented) is None:
+    elif Verifier(public_jwks.values()).verify(presented) is None:
         yield "its signature is wrong: it was changed, or not made by this server"
 
 
@@ -103,7 +110,7 @@ def _surrounding_problems(facts: TokenFacts, has_session: bool) -> Iterator[str]
 
 def _inspect_refresh_token(presented: PresentedRefreshToken, settings: Settings) -> dict[str, Any]:
     with transaction(settings) as (connection, now):
-        facts = read_token_facts(connection, [TokenSubject(sid=presented.sid)])[0]
+        facts = read_token_facts(connection, [TokenSubject(sid=presented.sid)], now)[0]
     family, tokens = facts.family, RefreshTokens(configured_master_keys(settings))
     if family is None or not tokens.is_genuine(presented, family.master_key_id, family.secret):
         return _result("refresh token", ["no session has it: another server's, forged, or its session is long past"])
@@ -112,6 +119,11 @@ def _inspect_refresh_token(presented: PresentedRefreshToken, settings: Settings)
         problems.append(f"it is spent: {family.generation - presented.generation} newer ones were issued since")
     if not family.is_live(now) and family.revoked_at is None:
         problems.append("its session expired")
+    owner, issuer = facts.client, settings.server.issuer
+    if not problems and owner is not None:
+        answer = introspect_refresh_token(family, presented.generation, facts, owner, issuer, now)
+        if not answer["active"]:
+            problems.append("its client may no longer have its scope, or the grant refresh_token")
     claims = {"sid": family.sid, "sub": family.sub, "client_id": family.client_id, "generation": presented.generation}
     return _result("refresh token", problems, claims=claims)
 

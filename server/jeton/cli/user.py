@@ -10,7 +10,7 @@ from jeton.cli.options import configured, json_option, print_result, print_resul
 from jeton.cli.refusal import Refusal
 from jeton.config import Settings
 from jeton.crypto.credentials import generate_password, generate_sub
-from jeton.crypto.passwords import MOST_CODE_POINTS, Passwords
+from jeton.crypto.passwords import MOST_CODE_POINTS, Passwords, normalised
 from jeton.oauth.model import User
 from jeton.storage import users
 from jeton.storage.families import count_live_families, end_families
@@ -168,7 +168,7 @@ def _chosen_password(from_stdin: bool, generated: bool, settings: Settings) -> s
         typed = sys.stdin.buffer.read(_MOST_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         raise Refusal("the password is not valid UTF-8") from None
-    password = typed.removesuffix("\n").removesuffix("\r")
+    password = normalised(typed.removesuffix("\n").removesuffix("\r"))
     if len(password) < settings.passwords.min_length:
         raise Refusal(f"the password must have at least {settings.passwords.min_length} characters")
     if len(password) > MOST_CODE_POINTS or "\0" in password:

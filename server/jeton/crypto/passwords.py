@@ -36,6 +36,11 @@ class Verified:
     rehashed: str | None = None
 
 
+def normalised(password: str) -> str:
+    """The form that is counted and hashed: NFC, and nothing else done to it."""
+    return unicodedata.normalize("NFC", password)
+
+
 class Passwords:
     """Hashes and checks passwords with these Argon2id parameters."""
 
@@ -45,21 +50,21 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """A new hash in the PHC string format, with a salt of 128 random bits."""
-        return self._hasher.hash(unicodedata.normalize("NFC", password))
+        return self._hasher.hash(normalised(password))
 
     def verify(self, password_hash: str | None, password: str) -> Verified:
         """Whether the password is right. Without a hash (no such user) it works as long, and says no."""
         if len(password) > MOST_CODE_POINTS:
             return Verified(ok=False)
         usable = password_hash is not None and _is_affordable(password_hash)
-        normalised = unicodedata.normalize("NFC", password)
+        candidate = normalised(password)
         try:
-            self._hasher.verify(password_hash if usable and password_hash else self._nobody, normalised)
+            self._hasher.verify(password_hash if usable and password_hash else self._nobody, candidate)
         except (VerificationError, InvalidHashError):
             return Verified(ok=False)
         if not usable or password_hash is None:
             return Verified(ok=False)
-        return Verified(ok=True, rehashed=self._hasher.hash(normalised) if self._is_weaker(password_hash) else None)
+        return Verified(ok=True, rehashed=self._hasher.hash(candidate) if self._is_weaker(password_hash) else None)
 
     def _is_weaker(self, password_hash: str) -> bool:
         """Whether a stored hash costs less than today's parameters ask; one that costs more is kept."""

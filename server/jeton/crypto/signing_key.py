@@ -32,6 +32,14 @@ class SealedKey:
     private_jwe: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """An access token whose signature is that of our key `kid`."""
+
+    kid: str
+    claims: dict[str, Any] = field(repr=False)
+
+
 class Signer:
     """A private key, ready to sign."""
 
@@ -56,8 +64,8 @@ class Verifier:
         # What we sign has this header and no other: nothing unknown in it can mean anything.
         self._headers = {kid: {"typ": TYPE, "alg": _ALGORITHM, "kid": kid} for kid in self._keys}
 
-    def verified_claims(self, unverified_token: str) -> dict[str, Any] | None:
-        """The claims of an access token that we signed, expired or not; None for anything else.
+    def verify(self, unverified_token: str) -> VerifiedToken | None:
+        """An access token that we signed, expired or not; None for anything else.
 
         The kid selects among our own keys; no key, address or algorithm is ever taken from the token (RFC 8725).
         """
@@ -66,9 +74,10 @@ class Verifier:
         try:
             token = jwt.decode(unverified_token, self._key_of, algorithms=[_ALGORITHM])
         # joserfc lets a malformed `crit` through as a TypeError.
-        except (JoseError, ValueError, KeyError, TypeError):
+        except (JoseError, ValueError, KeyError, TypeError, RecursionError):
             return None
-        return token.claims if token.header == self._headers.get(token.header["kid"]) else None
+        kid = token.header["kid"]
+        return VerifiedToken(kid, token.claims) if token.header == self._headers.get(kid) else None
 
     def _key_of(self, unverified: GuestProtocol) -> RSAKey:
         return self._keys[str(unverified.headers()["kid"])]
@@ -79,7 +88,7 @@ def unverified_parts(unverified_token: str) -> tuple[dict[str, Any], dict[str, A
     try:
         parts = jws.extract_compact(unverified_token.encode())
         claims = json.loads(parts.payload)
-    except (JoseError, ValueError):
+    except (JoseError, ValueError, RecursionError):
         return None
     return (parts.headers(), claims) if isinstance(claims, dict) else None
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from jeton.crypto.refresh_token import PresentedRefreshToken
+from jeton.crypto.signing_key import VerifiedToken
 from jeton.endpoints.client_authentication import authenticate_client
 from jeton.endpoints.exchange import Answer, FormRequest
-from jeton.endpoints.presented_token import PresentedAccessToken, recognise
+from jeton.endpoints.presented_token import recognise
 from jeton.grants.services import Services
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.introspection import INACTIVE, introspect_access_token, introspect_refresh_token
@@ -33,13 +34,14 @@ async def _introspect(presented: str, caller: Client, services: Services) -> Map
     token = recognise(presented, services)
     if token is None:
         return INACTIVE
-    if isinstance(token, PresentedAccessToken):
-        return await _introspect_access_token(token.claims, caller, services)
+    if isinstance(token, VerifiedToken):
+        return await _introspect_access_token(token, caller, services)
     return await _introspect_refresh_token(token, caller, services)
 
 
-async def _introspect_access_token(claims: dict[str, Any], caller: Client, services: Services) -> Mapping[str, Any]:
-    subject = TokenSubject(claims["client_id"], claims["sub"], claims.get("sid"), claims["jti"])
+async def _introspect_access_token(token: VerifiedToken, caller: Client, services: Services) -> Mapping[str, Any]:
+    claims = token.claims
+    subject = TokenSubject(claims["client_id"], claims["sub"], claims.get("sid"), claims["jti"], token.kid)
     facts = await services.records.token_facts(subject)
     return introspect_access_token(claims, facts, caller, services.audience_of(caller), services.clock.now())
 

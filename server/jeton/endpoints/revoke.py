@@ -2,9 +2,10 @@
 
 import structlog
 
+from jeton.crypto.signing_key import VerifiedToken
 from jeton.endpoints.client_authentication import authenticate_client
 from jeton.endpoints.exchange import Answer, FormRequest
-from jeton.endpoints.presented_token import PresentedAccessToken, recognise
+from jeton.endpoints.presented_token import recognise
 from jeton.grants.services import Services
 from jeton.oauth.decision import Deny, End
 from jeton.oauth.errors import OAuthError
@@ -37,7 +38,7 @@ async def _end(presented: str, client: Client, services: Services) -> End | Deny
     token = recognise(presented, services)
     if token is None:
         return End("token_unknown")
-    if isinstance(token, PresentedAccessToken):
+    if isinstance(token, VerifiedToken):
         claims = token.claims
         return await services.ledger.enter(Entry(lambda facts: end_access_token(claims, client, facts.now)))
 

@@ -23,7 +23,8 @@ class TokenFacts:
     client: Client | None
     user: User | None
     family: Family | None
-    token_is_ended: bool
+    token_is_ended: bool = False
+    key_is_published: bool = True
 
 
 def introspect_access_token(
@@ -34,7 +35,12 @@ def introspect_access_token(
     audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     if not owner and not (caller.introspect and not set(audience).isdisjoint(caller_audience)):
         return INACTIVE
-    if now >= claims["exp"] or facts.token_is_ended or not _surroundings_are_live(claims, facts, now):
+    if (
+        now >= claims["exp"]
+        or facts.token_is_ended
+        or not facts.key_is_published
+        or not _surroundings_are_live(claims, facts, now)
+    ):
         return INACTIVE
     assert facts.client is not None
     active = {"active": True, "token_type": "Bearer"} | {name: claims[name] for name in _MEMBERS if name in claims}

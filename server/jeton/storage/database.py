@@ -53,10 +53,6 @@ class Database:
         """The SQLite file; None on PostgreSQL."""
         return Path(self.url.database) if self.on_sqlite and self.url.database else None
 
-    @property
-    def masked_url(self) -> str:
-        return self.url.render_as_string(hide_password=True)
-
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write; committed at the end, rolled back on any exception."""
@@ -81,6 +77,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def masked_url(text: str) -> str:
+    """The URL with every password in it masked, also one among its parameters."""
+    url = _parsed(text)
+    masked = {name: "***" for name in url.query if "password" in name}
+    return url.update_query_dict(masked).render_as_string(hide_password=True)
 
 
 def was_rolled_back(error: BaseException) -> bool:

@@ -1,5 +1,6 @@
 """Migrations: up to the newest schema, safely when several processes try at once."""
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -73,11 +74,13 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
+@cache
 def _newest_revision() -> str:
     head = _scripts().get_current_head()
     assert head is not None
     return head
 
 
-def _known_revisions() -> list[str]:
-    return [script.revision for script in _scripts().walk_revisions()]
+@cache
+def _known_revisions() -> tuple[str, ...]:
+    return tuple(script.revision for script in _scripts().walk_revisions())

@@ -11,12 +11,14 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection
 
 from jeton.oauth.introspection import TokenFacts
-from jeton.oauth.model import Client, Family, User
+from jeton.oauth.model import Client, User
 from jeton.storage.clients import load_clients
+from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.ended_tokens import load_ended_tokens
 from jeton.storage.families import load_families
 from jeton.storage.gather import Gather
+from jeton.storage.signing_keys import load_published_kids
 from jeton.storage.users import find_users, load_users
 
 _MOST_KNOWN_CLIENTS: Final = 10_000
@@ -32,13 +34,15 @@ class TokenSubject:
     sub: str | None = None
     sid: str | None = None
     jti: str | None = None
+    kid: str | None = None
 
 
 class Records:
     """Clients, users and the surroundings of tokens."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._known_clients: dict[str, Client] = {}
         self._clients = Gather[str, Client | None]("clients", self._read_by_key(load_clients))
         self._users = Gather[str, User | None]("users", self._read_by_key(find_users))
@@ -79,10 +83,10 @@ class Records:
 
     def _read_facts(self, subjects: Sequence[TokenSubject]) -> list[TokenFacts]:
         with self._database.read() as connection:
-            return read_token_facts(connection, subjects)
+            return read_token_facts(connection, subjects, self._clock.now())
 
 
-def read_token_facts(connection: Connection, subjects: Sequence[TokenSubject]) -> list[TokenFacts]:
+def read_token_facts(connection: Connection, subjects: Sequence[TokenSubject], now: int) -> list[TokenFacts]:
     """The surroundings of each token, as they are now."""
     families = load_families(connection, {it.sid for it in subjects if it.sid})
     subs = {it.sub for it in subjects if it.sub} | {family.sub for family in families.values()}
@@ -90,12 +94,12 @@ def read_token_facts(connection: Connection, subjects: Sequence[TokenSubject]) -
     client_ids = {it.client_id for it in subjects if it.client_id}
     clients = load_clients(connection, client_ids | {family.client_id for family in families.values()})
     ended = load_ended_tokens(connection, {it.jti for it in subjects if it.jti})
-    return [_facts(it, families.get(it.sid or ""), clients, users, ended) for it in subjects]
+    published = load_published_kids(connection, {it.kid for it in subjects if it.kid}, now)
 
+    def facts(subject: TokenSubject) -> TokenFacts:
+        family = families.get(subject.sid or "")
+        client = clients.get(subject.client_id or (family.client_id if family else ""))
+        user = users.get(subject.sub or (family.sub if family else ""))
+        return TokenFacts(client, user, family, subject.jti in ended, subject.kid is None or subject.kid in published)
 
-def _facts(
-    subject: TokenSubject, family: Family | None, clients: dict[str, Client], users: dict[str, User], ended: set[str]
-) -> TokenFacts:
-    client_id = subject.client_id or (family.client_id if family else "")
-    sub = subject.sub or (family.sub if family else "")
-    return TokenFacts(clients.get(client_id), users.get(sub), family, subject.jti in ended)
+    return [facts(subject) for subject in subjects]

@@ -1,14 +1,18 @@
 """Statements over signing keys."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from jeton.oauth.key_life import KeyState, SigningKey
 from jeton.storage.tables import signing_keys
 
 # Any number will do, as long as nothing else of ours locks the same.
 _LOCK_NUMBER = 7_461_001
+_PUBLISHED = select(signing_keys.c.kid).where(
+    signing_keys.c.kid.in_(bindparam("kids", expanding=True)),
+    signing_keys.c.publish_until.is_(None) | (signing_keys.c.publish_until > bindparam("now")),
+)
 
 
 def lock_signing_keys(connection: Connection) -> None:
@@ -21,6 +25,11 @@ def load_signing_keys(connection: Connection) -> list[SigningKey]:
     """All that are stored, oldest first."""
     found = connection.execute(select(signing_keys).order_by(signing_keys.c.created_at, signing_keys.c.kid))
     return [SigningKey(row[0], row[1], row[2], row[3], KeyState(row[4]), *row[5:]) for row in found]
+
+
+def load_published_kids(connection: Connection, kids: Collection[str], now: int) -> set[str]:
+    """Those of these that are in the key set at this moment."""
+    return set(connection.scalars(_PUBLISHED, {"kids": list(kids), "now": now})) if kids else set()
 
 
 def has_signing_keys(connection: Connection) -> bool:
