@@ -41,7 +41,8 @@ class Measured:
 
     def add_sessions(self, count: int) -> list[str]:
         """So many more sessions, written straight into the table; gives the refresh tokens of 4096 of them."""
-        database, tokens = Database(self.database_url), []
+        database = Database(self.database_url)
+        tokens: list[str] = []
         for begin in range(0, count, _BATCH):
             families = [self._session() for _ in range(min(_BATCH, count - begin))]
             with database.write() as connection:

@@ -39,12 +39,10 @@ def postgresql_cluster(*, durable: bool = False) -> Iterator[str]:
 
 def _binaries() -> str:
     found = shutil.which("initdb")
-    folders = (
-        [str(Path(found).resolve().parent)] if found else sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
-    )
+    folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not folders:
         raise NoPostgresqlError("no initdb found: install PostgreSQL (Debian: apt-get install postgresql)")
-    return folders[-1]
+    return str(folders[-1])
 
 
 def _unprivileged_account() -> dict[str, Any]:

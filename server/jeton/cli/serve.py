@@ -50,6 +50,7 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
         server_header=False,
         ws="none",
         timeout_keep_alive=75,
+        timeout_worker_healthcheck=30,
         timeout_graceful_shutdown=20,
         log_config=UVICORN_LOGGING,
     )
