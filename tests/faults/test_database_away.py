@@ -10,9 +10,9 @@ import httpx2
 import pytest
 
 from cluster import Cluster
-from contention import OnPostgresql
+from contention import OnPostgresql, until
 from jeton.http.form_endpoint import DEADLINE_SECONDS
-from load import Load, Session, add_accounts, assert_nothing_lost_or_doubled, load_on, stored
+from load import Load, Session, add_accounts, assert_nothing_lost_or_doubled, load_on, place_of, stored
 from processes import server_process
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("C10", "O19")]
@@ -37,15 +37,14 @@ async def ask_for_everything(load: Load, resting: Sequence[Session]) -> list[htt
     return await asyncio.gather(*requests)
 
 
-async def open_connections(load: Load, resting: Sequence[Session], database_url: str) -> None:
-    """Until the server holds several connections: what then hangs is a transaction, and not the way to one."""
-    third = OnPostgresql(database_url)
-    while third.connected() < 4:
-        await asyncio.gather(*(load.refresh(it) for it in resting))
-        await asyncio.gather(
-            *(load.post("/oauth/introspect", it.token) for it in resting), *(load.refresh(it) for it in resting)
-        )
-    third.close()
+async def open_connections(load: Load, resting: Sequence[Session], third: OnPostgresql) -> None:
+    """Until the server holds two at least: what then hangs is a transaction, and not the way to one."""
+    async with third.holding("family", place_of(resting[0].token)[0]):
+        waiting = asyncio.ensure_future(load.refresh(resting[0]))
+        await until(lambda: third.waiting() == 1, "the ledger waiting on a connection of its own")
+        await load.post("/oauth/introspect", resting[1].token)
+    assert (await waiting).status_code == 200
+    assert third.connected() >= 2
 
 
 async def assert_lives_on(load: Load, resting: Sequence[Session]) -> None:
@@ -89,11 +88,11 @@ async def test_while_the_database_is_away_nothing_is_spent_and_afterwards_all_se
 async def test_while_the_database_hangs_callers_are_told_in_time_and_nothing_is_spent(
     own_cluster: Cluster, own_postgresql_url: str, tmp_path: Path
 ) -> None:
-    secret = add_accounts(own_postgresql_url)
+    secret, third = add_accounts(own_postgresql_url), OnPostgresql(own_postgresql_url)
     with server_process(tmp_path, own_postgresql_url) as server:
         async with load_on([server.url], secret) as load:
             resting = await load.log_in(3, sends_keys=False)
-            await open_connections(load, resting, own_postgresql_url)
+            await open_connections(load, resting, third)
             own_cluster.hang()
             try:
                 asked_at = time.monotonic()
@@ -109,6 +108,7 @@ async def test_while_the_database_hangs_callers_are_told_in_time_and_nothing_is_
             await load.until(lambda: server.answers("/readyz"), "ready again", RECOVERY_SECONDS)
             await assert_lives_on(load, resting)
             assert [it.revoked_at for it in stored(own_postgresql_url, resting)] == [None] * 3
+    third.close()
 
 
 async def test_sessions_under_load_survive_a_hung_database(
