@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 from joserfc import jwe, jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OctKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
 
@@ -19,6 +21,7 @@ TYPE: Final = "at+jwt"
 MOST_CHARACTERS: Final = 8192
 _ALGORITHM: Final = "RS256"
 _WRAP: Final = ["A256GCMKW", "A256GCM"]
+_REGISTRY: Final = JWSRegistry(algorithms=[_ALGORITHM])
 _PURPOSE: Final = b"signing key wrapping v1"
 
 
@@ -53,7 +56,7 @@ class Signer:
 
     def sign(self, claims: dict[str, Any]) -> str:
         """The access token (RFC 9068 section 2)."""
-        return jwt.encode(self._header, claims, self._key, algorithms=[_ALGORITHM])
+        return jws.serialize_compact(self._header, msgspec.json.encode(claims), self._key, registry=_REGISTRY)
 
 
 class Verifier:
@@ -72,7 +75,7 @@ class Verifier:
         if len(unverified_token) > MOST_CHARACTERS:
             return None
         try:
-            token = jwt.decode(unverified_token, self._key_of, algorithms=[_ALGORITHM])
+            token = jwt.decode(unverified_token, self._key_of, registry=_REGISTRY)
         # joserfc lets a malformed `crit` through as a TypeError.
         except (JoseError, ValueError, KeyError, TypeError, RecursionError):
             return None

@@ -31,6 +31,9 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
 
     def decide(facts: Facts) -> Issue | Deny:
         """Under the user's lock: a password changed, or an account disabled, while the old hash was checked counts."""
+        client = facts.client
+        if client is None or client.disabled or GRANT_TYPE not in client.grant_types:
+            return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client", sub=user.sub)
         if facts.user is None or facts.user.disabled or facts.user.password_version != user.password_version:
             return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
         family = _new_family(request, services, user, scope, facts.now, sid=sid, secret=secret)
@@ -38,7 +41,7 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
             request.client, scope, request.audience, facts.now, "logged_in", facts.user, family, verified.rehashed
         )
 
-    return await services.ledger.enter(Entry(decide, sub=user.sub))
+    return await services.ledger.enter(Entry(decide, sub=user.sub, client_id=request.client.client_id))
 
 
 def _new_family(

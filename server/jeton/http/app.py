@@ -1,7 +1,7 @@
 """The ASGI application: which path leads where."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Final
@@ -20,12 +20,12 @@ from jeton.endpoints.revoke import answer_revocation_request
 from jeton.endpoints.token import answer_token_request
 from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
-from jeton.http.answers import render_error
+from jeton.http.answers import Header, render_error
 from jeton.http.documents import Document, DocumentEndpoint, as_document
+from jeton.http.entrance import Entrance, security_headers
 from jeton.http.form_endpoint import FormEndpoint
 from jeton.http.health import answer_livez, answer_readyz
 from jeton.http.openapi import openapi_document
-from jeton.http.security_headers import SecurityHeaders
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
@@ -52,10 +52,15 @@ def create_app(services: Services, upkeep: Upkeep) -> Starlette:
             await upkeeping
         services.close()
 
+    headers = security_headers(services.issuer)
+    forms = _forms(services, upkeep, headers)
+    path = urlsplit(services.issuer).path.rstrip("/")
     app = Starlette(
-        routes=_routes(services, upkeep),
+        routes=_routes(services, upkeep, forms, path),
         lifespan=lifespan,
-        middleware=[Middleware(SecurityHeaders, https=services.issuer.startswith("https:"))],
+        middleware=[
+            Middleware(Entrance, forms=forms | {path + at: form for at, form in forms.items()}, headers=headers)
+        ],
         exception_handlers={HTTPException: _render_http_exception},
     )
     # A path is right or wrong: credentials are never sent on to another one.
@@ -63,31 +68,32 @@ def create_app(services: Services, upkeep: Upkeep) -> Starlette:
     return app
 
 
-def _routes(services: Services, upkeep: Upkeep) -> list[BaseRoute]:
+def _forms(services: Services, upkeep: Upkeep, headers: Sequence[Header]) -> dict[str, FormEndpoint]:
+    """The form endpoints, by path."""
+    return {
+        TOKEN_PATH: FormEndpoint(answer_token_request, services, upkeep, headers, cross_origin=True),
+        REVOCATION_PATH: FormEndpoint(answer_revocation_request, services, upkeep, headers, cross_origin=True),
+        INTROSPECTION_PATH: FormEndpoint(answer_introspection_request, services, upkeep, headers),
+    }
+
+
+def _routes(services: Services, upkeep: Upkeep, forms: Mapping[str, FormEndpoint], path: str) -> list[BaseRoute]:
     """The paths of the contract; for an issuer with a path, below it too: no proxy has to rewrite them."""
-    routes = _routes_at_root(services, upkeep)
-    path = urlsplit(services.issuer).path.rstrip("/")
-    if not path:
-        return routes
-    metadata = Route(METADATA_PATH + path, _metadata_endpoint(services, upkeep), methods=["GET"])
-    return [metadata, *routes, Mount(path, routes=routes)]
-
-
-def _routes_at_root(services: Services, upkeep: Upkeep) -> list[BaseRoute]:
-    token = FormEndpoint(answer_token_request, services, upkeep, cross_origin=True)
-    revoke = FormEndpoint(answer_revocation_request, services, upkeep, cross_origin=True)
-    introspect = FormEndpoint(answer_introspection_request, services, upkeep)
     openapi = as_document(openapi_document(services.issuer, version("jeton")), _DOCUMENT_SECONDS)
-    return [
-        Route(TOKEN_PATH, token, methods=["POST", "OPTIONS"]),
-        Route(REVOCATION_PATH, revoke, methods=["POST", "OPTIONS"]),
-        Route(INTROSPECTION_PATH, introspect, methods=["POST"]),
+    metadata = _metadata_endpoint(services, upkeep)
+    routes: list[BaseRoute] = [
+        *(Route(at, form, methods=form.methods) for at, form in forms.items()),
         Route(JWKS_PATH, _key_set_endpoint(services), methods=["GET"]),
-        Route(METADATA_PATH, _metadata_endpoint(services, upkeep), methods=["GET"]),
+        Route(METADATA_PATH, metadata, methods=["GET"]),
         Route("/openapi.json", DocumentEndpoint(lambda: openapi), methods=["GET"]),
         Route("/livez", answer_livez, methods=["GET"]),
         Route("/readyz", answer_readyz(upkeep), methods=["GET"]),
     ]
+    return (
+        [Route(METADATA_PATH + path, metadata, methods=["GET"]), *routes, Mount(path, routes=routes)]
+        if path
+        else routes
+    )
 
 
 def _metadata(services: Services, upkeep: Upkeep) -> dict[str, object]:

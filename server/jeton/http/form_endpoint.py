@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,7 +48,12 @@ class FormEndpoint:
     endpoint: Endpoint
     services: Services
     upkeep: Upkeep
+    headers: Sequence[Header] = field(repr=False)
     cross_origin: bool = field(default=False, kw_only=True)
+
+    @property
+    def methods(self) -> list[str]:
+        return ["POST", "OPTIONS"] if self.cross_origin else ["POST"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
@@ -57,7 +62,7 @@ class FormEndpoint:
             await answer_preflight(origin, self.upkeep.announced.origins).send(send)
             return
         rendered, origins = await self._answer(scope, headers, receive)
-        await rendered.send(send, *self._cross_origin(origin, origins))
+        await rendered.send(send, *self.headers, *self._cross_origin(origin, origins))
 
     async def _answer(
         self, scope: Scope, headers: Mapping[bytes, str], receive: Receive

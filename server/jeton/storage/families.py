@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import fields
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, true, update
+from sqlalchemy import ARRAY, ColumnElement, Connection, bindparam, delete, func, insert, select, true, update
 
 from jeton.oauth.model import Family
 from jeton.storage.tables import families
@@ -21,6 +21,15 @@ _UPDATE = (
     update(families)
     .where(families.c.sid == bindparam("at_sid"))
     .values({name: bindparam(f"new_{name}") for name in _MUTABLE})
+)
+_CHANGED = (
+    func.unnest(*(bindparam(f"new_{name}", type_=ARRAY(families.c[name].type)) for name in ("sid", *_MUTABLE)))
+    .table_valued("sid", *_MUTABLE, name="changed")
+    .render_derived()
+)
+# On PostgreSQL one statement, with an array per column, for a whole group: half the work of one statement per row.
+_UPDATE_ALL = (
+    update(families).where(families.c.sid == _CHANGED.c.sid).values({name: _CHANGED.c[name] for name in _MUTABLE})
 )
 _BATCH: Final = 5000
 
@@ -49,10 +58,14 @@ def add_families(connection: Connection, new: Iterable[Family]) -> None:
 
 def update_families(connection: Connection, changed: Iterable[Family]) -> None:
     """Writes what may change of a family, for locked ones."""
-    rows: list[dict[str, Any]] = [
-        {"at_sid": family.sid} | {f"new_{name}": getattr(family, name) for name in _MUTABLE} for family in changed
-    ]
-    if rows:
+    changed = list(changed)
+    if not changed:
+        return
+    if connection.dialect.name == "postgresql":
+        columns = {f"new_{name}": [getattr(it, name) for it in changed] for name in ("sid", *_MUTABLE)}
+        connection.execute(_UPDATE_ALL, columns)
+    else:
+        rows = [{"at_sid": it.sid} | {f"new_{name}": getattr(it, name) for name in _MUTABLE} for it in changed]
         connection.execute(_UPDATE, rows)
 
 

@@ -40,7 +40,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[D]):
-    """One thing to decide: over the family `sid`, or over the user `sub` for whom one is to be opened.
+    """One thing to decide: over the family `sid`, or over a new one of the user `sub` with the client `client_id`.
 
     `decide` is called under the lock: it must be quick, pure, and may be called again.
     """
@@ -48,6 +48,7 @@ class Entry(Generic[D]):
     decide: Callable[[Facts], D]
     sid: str | None = None
     sub: str | None = None
+    client_id: str | None = None
 
 
 class Ledger:
@@ -92,7 +93,8 @@ class Ledger:
             users = lock_users(connection, {entry.sub for entry in entries if entry.sub is not None})
             before = lock_families(connection, {entry.sid for entry in entries if entry.sid is not None})
             users |= load_users(connection, {family.sub for family in before.values()} - users.keys())
-            clients = load_clients(connection, {family.client_id for family in before.values()})
+            client_ids = {entry.client_id for entry in entries if entry.client_id is not None}
+            clients = load_clients(connection, client_ids | {family.client_id for family in before.values()})
             now = self._clock.now()
             after = dict(before)
             decisions = [_decide(entry, after, users, clients, now) for entry in entries]
@@ -111,7 +113,7 @@ def _decide(
     """One decision; the next one over the same family sees what this one made of it."""
     family = families.get(entry.sid) if entry.sid is not None else None
     if family is None:
-        facts = Facts(now, None, users.get(entry.sub or ""), None)
+        facts = Facts(now, None, users.get(entry.sub or ""), clients.get(entry.client_id or ""))
     else:
         facts = Facts(now, family, users.get(family.sub), clients.get(family.client_id))
     decision: Decision = entry.decide(facts)

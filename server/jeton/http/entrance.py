@@ -1,0 +1,47 @@
+"""What every request meets first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jeton.http.answers import Header
+from jeton.http.form_endpoint import FormEndpoint
+
+# For every answer, whatever else it is: nothing here is a page, and nothing is to be guessed.
+_HEADERS: Final[tuple[Header, ...]] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_STAY_WITH_HTTPS: Final[Header] = (b"strict-transport-security", b"max-age=31536000")
+
+
+def security_headers(issuer: str) -> tuple[Header, ...]:
+    """The header fields of every answer; where the issuer is https, browsers are told to stay with it (RFC 6797)."""
+    return (*_HEADERS, _STAY_WITH_HTTPS) if issuer.startswith("https:") else _HEADERS
+
+
+class Entrance:
+    """Leads form requests straight to their endpoint, and all others through the router.
+
+    Routing and its layers of middleware cost a token request as much as its own protocol does.
+    """
+
+    def __init__(self, app: ASGIApp, *, forms: Mapping[str, FormEndpoint], headers: Sequence[Header]) -> None:
+        self._app = app
+        self._forms = forms
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        form = self._forms.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if form is not None:
+            await form(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
