@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,8 +17,6 @@ from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from postgresql import NoPostgresqlError, postgresql_cluster
 from running import MASTER_KEY, START, Running, running, settings_for
-
-StartServer = Callable[..., AbstractAsyncContextManager[Running]]
 
 
 @pytest.fixture

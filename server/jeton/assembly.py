@@ -16,9 +16,9 @@ from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
 from jeton.http.app import create_app
 from jeton.keys.keyring import Keyring
-from jeton.keys.rotation import ensure_signing_keys
+from jeton.keys.rotation import ensure_signing_keys, rotate_when_due
 from jeton.logs import configure_logs
-from jeton.oauth.key_life import KeyTimes
+from jeton.oauth.key_life import KeyTimes, SigningKey
 from jeton.oauth.model import Lifetimes
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
@@ -87,7 +87,7 @@ def master_key_file(database_file: Path) -> Path:
 
 def key_times(settings: Settings) -> KeyTimes:
     keys = settings.keys
-    return KeyTimes(keys.publish_ahead_seconds, keys.jwks_max_age_seconds, LONGEST_ACCESS_SECONDS)
+    return KeyTimes(keys.publish_ahead_seconds, keys.jwks_max_age_seconds, LONGEST_ACCESS_SECONDS, keys.rotate_seconds)
 
 
 def assemble(settings: Settings, clock: Clock | None = None) -> Server:
@@ -108,9 +108,15 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
     with database.write() as connection:
         clock.follow(connection)
         ensure_signing_keys(connection, master_keys, settings.keys.rsa_bits, clock.now())
-    keyring = Keyring(master_keys, key_times(settings))
+    times = key_times(settings)
+    keyring = Keyring(master_keys, times)
+
+    def rotate(now: int) -> list[SigningKey]:
+        with database.write() as connection:
+            return rotate_when_due(connection, master_keys, settings.keys.rsa_bits, times, now)
+
     records = Records(database, clock)
-    upkeep = Upkeep(database, clock, keyring, records)
+    upkeep = Upkeep(database, clock, keyring, records, rotate)
     upkeep.look()
     tokens, passwords = settings.tokens, settings.passwords
     services = Services(

@@ -35,6 +35,7 @@ CLIENT_SCOPES: Final = st.sampled_from([GRANTED, GRANTED, GRANTED | {"admin"}, R
 KEYS: Final = st.sampled_from([None, "key 1", "key 2"])
 GRACES: Final = st.sampled_from([0, 10])
 GENERATIONS_BACK: Final = st.sampled_from([0, 1, 1, 2, 3])
+PAUSES: Final = st.sampled_from([0, 0, 0, 9, 10, IDEMPOTENCY, IDEMPOTENCY + 1])
 SECONDS: Final = st.sampled_from([1, 1, 1, 9, 10, IDEMPOTENCY, IDEMPOTENCY + 1, IDLE - 1, IDLE, ABSOLUTE])
 
 Asked = tuple[str | None, Scope | None]
@@ -155,9 +156,10 @@ class SessionMachine(RuleBasedStateMachine):
         self.unanswered = (self.held, (key, scope))
 
     @precondition(lambda self: self.unanswered is not None)
-    @rule(lost_again=st.booleans())
-    def honest_client_repeats_what_was_not_answered(self, lost_again: bool) -> None:
+    @rule(pause=PAUSES, lost_again=st.booleans())
+    def honest_client_repeats_what_was_not_answered(self, pause: int, lost_again: bool) -> None:
         assert self.unanswered is not None
+        self.time_passes(pause)
         token, (key, scope) = self.unanswered
         answer = self.present(token, key, scope)
         if answer.refresh_token is not None and not lost_again:
@@ -183,6 +185,9 @@ class SessionMachine(RuleBasedStateMachine):
         self.model.alive = False
 
     @rule(seconds=SECONDS)
+    def time_goes_by(self, seconds: int) -> None:
+        self.time_passes(seconds)
+
     def time_passes(self, seconds: int) -> None:
         assert self.session is not None
         self.session.advance(seconds)

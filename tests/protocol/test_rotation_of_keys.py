@@ -265,3 +265,35 @@ async def test_a_new_master_key_before_the_old_one_takes_over_without_ending_any
     after = await renewed.refreshed(app, tokens["refresh_token"])
     assert (await renewed.introspect(app, tokens["access_token"]))["active"] is True
     assert (await renewed.introspect(app, after["access_token"]))["active"] is True
+
+
+@pytest.mark.requirement("E06")
+async def test_a_running_server_rotates_by_itself_when_it_is_due_and_not_before(start: StartServer) -> None:
+    jeton = await start(KEYS__ROTATE_SECONDS="1000", KEYS__PUBLISH_AHEAD_SECONDS="500")
+    keyring = jeton.server.services.keyring
+    first = keyring.signer.kid
+    jeton.clock.advance(999)
+    jeton.server.upkeep.look()
+    assert keyring.signer.kid == first
+
+    jeton.clock.advance(1)
+    jeton.server.upkeep.look()
+
+    second = keyring.signer.kid
+    assert second != first
+    jeton.server.upkeep.look()
+    assert keyring.signer.kid == second
+    published = (await jeton.http.get("/.well-known/jwks.json")).json()["keys"]
+    assert {first, second} < {key["kid"] for key in published}
+
+
+async def test_of_two_servers_that_find_a_rotation_due_one_does_it_and_the_other_follows(start: StartServer) -> None:
+    one = await start(KEYS__ROTATE_SECONDS="1000")
+    other = await start(KEYS__ROTATE_SECONDS="1000")
+    for jeton in (one, other):
+        jeton.clock.advance(1000)
+
+    one.server.upkeep.look()
+    other.server.upkeep.look()
+
+    assert one.server.services.keyring.signer.kid == other.server.services.keyring.signer.kid

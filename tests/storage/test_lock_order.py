@@ -46,15 +46,22 @@ async def sessions_not_in_the_order_of_their_sids(node: Running, app: App) -> li
         pytest.param(revoke_all_sessions, id="all sessions revoked"),
     ],
 )
+@pytest.mark.parametrize(
+    "held", [lambda tokens: min(map(sid_of, tokens)), lambda tokens: sid_of(tokens[0])], ids=["smallest", "oldest"]
+)
 async def test_a_command_and_a_group_of_refreshes_wait_for_each_other_in_one_order(
-    postgresql_url: str, third: OnPostgresql, operate: Callable[[], Awaitable[None]]
+    postgresql_url: str,
+    third: OnPostgresql,
+    operate: Callable[[], Awaitable[None]],
+    held: Callable[[list[str]], str],
 ) -> None:
+    """Each waits for one session while it holds others, if it took them in an order of its own."""
     with configured_for(postgresql_url):
         async with running(settings_for(postgresql_url)) as node:
             app = node.add_client()
             node.add_user()
             tokens = await sessions_not_in_the_order_of_their_sids(node, app)
-            async with third.holding("family", min(map(sid_of, tokens))):
+            async with third.holding("family", held(tokens)):
                 refreshes = [asyncio.ensure_future(node.refresh(app, token)) for token in tokens]
                 await until(lambda: third.waiting() == 1, "the refreshes waiting for their first family")
                 operating = asyncio.ensure_future(operate())

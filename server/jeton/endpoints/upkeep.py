@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
 from jeton.crypto.master_key import MasterKeyError
 from jeton.keys.keyring import Keyring
+from jeton.oauth.key_life import SigningKey
 from jeton.storage.announced import Announced, load_announced
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
@@ -27,11 +29,19 @@ log = structlog.get_logger("jeton.upkeep")
 class Upkeep:
     """Looks every two seconds, so that what a command changes is in effect here within five."""
 
-    def __init__(self, database: Database, clock: Clock, keyring: Keyring, records: Records) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        keyring: Keyring,
+        records: Records,
+        rotate_when_due: Callable[[int], list[SigningKey]],
+    ) -> None:
         self._database = database
         self._clock = clock
         self._keyring = keyring
         self._records = records
+        self._rotate_when_due = rotate_when_due
         self._looked_at: float | None = None
         self._forgot_at = time.monotonic()
         self.announced = Announced()
@@ -42,12 +52,15 @@ class Upkeep:
         return self._looked_at is not None and time.monotonic() - self._looked_at < _STALE_SECONDS
 
     def look(self) -> None:
-        """One look: the time, the signing keys, what is announced, and clients to be read anew."""
+        """One look: the time, the signing keys and their rotation, what is announced, and clients to be read anew."""
         with self._database.read() as connection:
             self._clock.follow(connection)
             keys = load_signing_keys(connection)
             self.announced = load_announced(connection)
         self._keyring.follow(keys, self._clock.now())
+        if self._keyring.is_rotation_due(self._clock.now()):
+            self._keyring.follow(self._rotate_when_due(self._clock.now()), self._clock.now())
+            log.info("signing_keys_rotated", kid=self._keyring.signer.kid)
         self._records.forget_clients()
         self._looked_at = time.monotonic()
 

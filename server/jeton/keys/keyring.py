@@ -8,7 +8,7 @@ from typing import Any
 
 from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.signing_key import SealedKey, Signer, Verifier, open_signing_key
-from jeton.oauth.key_life import KeyState, KeyTimes, SigningKey, max_age
+from jeton.oauth.key_life import KeyState, KeyTimes, SigningKey, is_rotation_due, max_age
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,9 @@ class Keyring:
         self.key_set = _key_set(public)
         self.signer = signer
         self._keys = keys
+
+    def is_rotation_due(self, now: int) -> bool:
+        return is_rotation_due(self._keys, now, self._times)
 
     def max_age(self, now: int) -> int:
         """Seconds for which the key set may be cached."""

@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.signing_key import SealedKey, generate_signing_key, open_signing_key
-from jeton.oauth.key_life import KeyState, KeyTimes, SigningKey, revoke, rotate
+from jeton.oauth.key_life import KeyState, KeyTimes, SigningKey, is_rotation_due, revoke, rotate
 from jeton.storage.signing_keys import (
     add_signing_keys,
     load_signing_keys,
@@ -35,6 +35,16 @@ def rotate_signing_keys(
     """`next` becomes active, the active key retires, a new `next` is published. Gives all keys as they are then."""
     changed = rotate(_opened(connection, master_keys), now, times, force=force)
     return _store(connection, changed, master_keys, rsa_bits, times, now)
+
+
+def rotate_when_due(
+    connection: Connection, master_keys: MasterKeys, rsa_bits: int, times: KeyTimes, now: int
+) -> list[SigningKey]:
+    """Rotates where that is due by now; whoever comes second finds that it is not. Gives all keys as they are then."""
+    keys = _opened(connection, master_keys)
+    if not is_rotation_due(keys, now, times):
+        return keys
+    return _store(connection, rotate(keys, now, times, force=False), master_keys, rsa_bits, times, now)
 
 
 def revoke_signing_key(

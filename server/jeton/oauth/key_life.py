@@ -26,6 +26,7 @@ class KeyTimes:
     publish_ahead_seconds: int
     jwks_max_age_seconds: int
     longest_access_seconds: int
+    rotate_seconds: int = 90 * 86400
 
     @property
     def publish_after_seconds(self) -> int:
@@ -59,6 +60,13 @@ class SigningKey:
 
 class RotationRefusedError(Exception):
     """The next key may not sign yet. The text says when, and what to do meanwhile."""
+
+
+def is_rotation_due(keys: Iterable[SigningKey], now: int, times: KeyTimes) -> bool:
+    """Whether the active key has signed for long enough, and the next one may sign."""
+    by_state = {key.state: key for key in keys if key.state is not KeyState.RETIRING}
+    active, following = by_state[KeyState.ACTIVE], by_state[KeyState.NEXT]
+    return now >= (active.activated_at or 0) + times.rotate_seconds and now >= following.ready_at
 
 
 def rotate(keys: Iterable[SigningKey], now: int, times: KeyTimes, *, force: bool) -> list[SigningKey]:
