@@ -3,20 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from click.testing import CliRunner, Result
 
-from jeton.cli import jeton
-from jeton.cli.refusal import Refusal
-from jeton.config import ConfigError
-from jeton.crypto.master_key import MasterKeyError
-from jeton.oauth.key_life import RotationRefusedError
-from jeton.storage.database import DatabaseUrlError
-from jeton.storage.migrate import SchemaError
+from jeton.cli import REFUSALS, jeton
 
 # What `jeton.cli.main` turns into one line and status 1; anything else that is raised is a defect.
-REFUSALS: Final = (Refusal, ConfigError, DatabaseUrlError, SchemaError, MasterKeyError, RotationRefusedError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
+
+from jeton.oauth.transport import is_loopback
 
 PREFIX: Final = "JETON_"
 FILE_VARIABLE: Final = "JETON_CONFIG"
@@ -188,11 +189,3 @@ def _check_issuer(issuer: str) -> None:
         raise ConfigError("server.issuer must have no query, fragment or user name (RFC 8414 section 2)")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ConfigError("server.issuer must be https, except on loopback: passwords and tokens travel to it")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach that host."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

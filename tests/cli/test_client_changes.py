@@ -266,3 +266,14 @@ async def test_whoever_gets_the_id_of_a_deleted_client_inherits_no_session(cli: 
     assert await jeton.introspect(heir, tokens["access_token"]) == {"active": False}
     assert (await jeton.refresh(heir, tokens["refresh_token"])).json()["error"] == "invalid_grant"
     assert not await _may_ask(jeton, app)
+
+
+def test_what_is_cleared_is_gone_and_a_lifetime_is_the_server_s_again(cli: CommandLine) -> None:
+    cli.json("client", "add", "spa", "--public", "--grant=password", "--origin=https://a.example", "--scope=read")
+    cli.json("client", "set", "spa", "--access-token-seconds=60")
+
+    changed = cli.json("client", "set", "spa", "--clear=origin", "--clear=lifetimes", "--clear=grant")
+
+    assert (changed["origins"], changed["grant_types"], changed["access_seconds"]) == ([], [], None)
+    assert changed["scope"] == ["read"]
+    assert cli.json("client", "show", "spa") == changed

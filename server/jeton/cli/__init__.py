@@ -16,10 +16,14 @@ from jeton.cli.user import user
 from jeton.config import ConfigError
 from jeton.crypto.master_key import MasterKeyError
 from jeton.oauth.key_life import RotationRefusedError
+from jeton.oauth.registration import RegistrationError
 from jeton.storage.database import DatabaseUrlError, StorageUnavailableError
 from jeton.storage.migrate import SchemaError
 
-_REFUSALS: Final = (Refusal, ConfigError, DatabaseUrlError, SchemaError, MasterKeyError, RotationRefusedError)
+REFUSALS: Final = (
+    *(Refusal, RegistrationError, ConfigError, DatabaseUrlError),
+    *(SchemaError, MasterKeyError, RotationRefusedError),
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -49,7 +53,7 @@ def main() -> None:
     """Runs the command; a refusal is one line on standard error and status 1."""
     try:
         jeton(prog_name="jeton")
-    except _REFUSALS as refusal:
+    except REFUSALS as refusal:
         _refuse(str(refusal))
     except StorageUnavailableError as error:
         _refuse(f"the database does not answer: {error}")

@@ -1,6 +1,5 @@
 """jeton client: applications and services that are known to the server."""
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
@@ -10,20 +9,24 @@ from sqlalchemy import Connection
 
 from jeton.cli.options import configured, json_option, print_result, print_results, transaction
 from jeton.cli.refusal import Refusal
-from jeton.config import Settings, is_loopback
+from jeton.config import Settings
 from jeton.crypto.credentials import digest_of, generate_client_secret
 from jeton.grants import GRANTS
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.model import Client
-from jeton.oauth.scope import is_scope_token
+from jeton.oauth.registration import check_client, check_client_id
 from jeton.storage import clients
 
-_CLIENT_ID: Final = re.compile(r"[\x21-\x7E]([\x20-\x7E]{0,126}[\x21-\x7E])?")
-_LOOKS_LIKE_A_SUB: Final = re.compile(r"u_[0-9a-f]{32}")
-_ORIGIN: Final = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
-)
 _LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
+_CLEARABLE: Final = {
+    "grant": "grant_types",
+    "scope": "scope",
+    "default-scope": "default_scope",
+    "audience": "audience",
+    "claim": "claims",
+    "origin": "origins",
+    "lifetimes": "lifetimes",
+}
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -76,8 +79,7 @@ def add(client_id: str, as_json: bool, settings: Settings, **registration: Any) 
     jeton client add orders-api --introspect --audience https://orders.example
     jeton client add nightly --grant client_credentials --scope report
     """
-    if not _CLIENT_ID.fullmatch(client_id) or _LOOKS_LIKE_A_SUB.fullmatch(client_id):
-        raise Refusal("a client_id is 1 to 128 printable ASCII characters, and does not look like a user's sub")
+    check_client_id(client_id)
     public = registration.pop("public")
     secret = None if public else generate_client_secret()
     digest = None if secret is None else digest_of(secret)
@@ -93,16 +95,19 @@ def add(client_id: str, as_json: bool, settings: Settings, **registration: Any) 
 @client.command(name="set")
 @click.argument("client_id")
 @_registration
+@click.option(
+    "--clear", "cleared", multiple=True, type=click.Choice(sorted(_CLEARABLE)), help="Take all of these away."
+)
 @json_option
 @configured
-def set_(client_id: str, as_json: bool, settings: Settings, **registration: Any) -> None:
+def set_(client_id: str, cleared: tuple[str, ...], as_json: bool, settings: Settings, **registration: Any) -> None:
     """Change a client. An option given replaces what was there; one left out changes nothing.
 
     What is taken away is gone at the next refresh and at introspection.
     """
     public = registration.pop("public")
     with transaction(settings) as (connection, _):
-        found = find_client(connection, client_id)
+        found = _without(find_client(connection, client_id), cleared)
         if public and not found.public:
             raise Refusal(f"{client_id} has a secret: delete it and add it again with --public")
         changed = _changed(found, registration)
@@ -203,6 +208,12 @@ def _set_disabled(client_id: str, settings: Settings, as_json: bool, *, disabled
     print_result({"client_id": client_id, "disabled": disabled}, as_json=as_json)
 
 
+def _without(it: Client, cleared: tuple[str, ...]) -> Client:
+    """The client with these as a client has them that was given nothing."""
+    blank = Client(it.client_id, it.public, it.created_at)
+    return replace(it, **{_CLEARABLE[name]: getattr(blank, _CLEARABLE[name]) for name in cleared})
+
+
 def _default_methods(public: bool) -> frozenset[str]:
     return frozenset() if public else frozenset(SECRET_METHODS)
 
@@ -218,33 +229,8 @@ def _changed(before: Client, registration: dict[str, Any]) -> Client:
     if registration["introspect"] is not None:
         given["introspect"] = registration["introspect"]
     after = replace(before, **given, lifetimes={**before.lifetimes, **lifetimes})
-    _check(after)
+    check_client(after)
     return after
-
-
-def _check(it: Client) -> None:
-    """Refuses a registration that could not work, or would be unsafe."""
-    if it.public and (it.introspect or it.auth_methods or "client_credentials" in it.grant_types):
-        raise Refusal("a public client proves nothing: no --introspect, --auth-method or --grant client_credentials")
-    for token in it.scope | it.default_scope:
-        if not is_scope_token(token):
-            raise Refusal(f"{token!r} is no scope: printable ASCII without space, quote or backslash (RFC 6749 3.3)")
-    if not it.default_scope <= it.scope:
-        raise Refusal("each --default-scope must be one of the client's --scope")
-    if any(not audience or audience != "".join(audience.split()) for audience in it.audience):
-        raise Refusal("an audience must not be empty or hold white space")
-    for origin in it.origins:
-        _check_origin(origin)
-
-
-def _check_origin(origin: str) -> None:
-    """scheme://host[:port], as browsers send it; plain http from this machine only."""
-    match = _ORIGIN.fullmatch(origin)
-    port = int(match["port"] or 0) if match else 0
-    if match is None or port > 65535 or (match["scheme"], port) in (("https", 443), ("http", 80)):
-        raise Refusal(f"{origin} is no origin: write it as browsers do, like https://app.example, with no path")
-    if match["scheme"] == "http" and not is_loopback(match["host"].strip("[]")):
-        raise Refusal(f"{origin} must be https, except on loopback")
 
 
 def _described(it: Client) -> dict[str, Any]:

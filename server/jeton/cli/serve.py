@@ -10,8 +10,9 @@ from jeton.assembly import assemble
 from jeton.cli.demo import create_demo_accounts
 from jeton.cli.options import configured, json_option, print_result
 from jeton.cli.refusal import Refusal
-from jeton.config import FILE_VARIABLE, Settings, is_loopback, load_settings
+from jeton.config import FILE_VARIABLE, Settings, load_settings
 from jeton.logs import UVICORN_LOGGING
+from jeton.oauth.transport import is_loopback
 from jeton.storage.database import Database, masked_url
 from jeton.storage.migrate import migrate as migrate_database
 

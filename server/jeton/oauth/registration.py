@@ -1,0 +1,53 @@
+"""The law of registration: which clients could work, and which would be unsafe (RFC 6749 section 2, RFC 9700)."""
+
+import re
+from typing import Final
+
+from jeton.oauth.model import Client
+from jeton.oauth.scope import is_scope_token
+from jeton.oauth.transport import is_loopback
+
+_CLIENT_ID: Final = re.compile(r"[\x21-\x7E]([\x20-\x7E]{0,126}[\x21-\x7E])?")
+_LOOKS_LIKE_A_SUB: Final = re.compile(r"u_[0-9a-f]{32}")
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
+)
+
+
+class RegistrationError(Exception):
+    """The client cannot be registered so. The text says why, and what would do."""
+
+
+def check_client_id(client_id: str) -> None:
+    """RFC 6749 appendix A.1; and clients do not choose ids that look like users (RFC 9700 section 4.15)."""
+    if not _CLIENT_ID.fullmatch(client_id) or _LOOKS_LIKE_A_SUB.fullmatch(client_id):
+        raise RegistrationError("a client_id is 1 to 128 printable ASCII characters, and unlike a user's sub")
+
+
+def check_client(it: Client) -> None:
+    """Refuses what contradicts itself, could not work, or would be unsafe."""
+    if it.public and (it.introspect or it.auth_methods or "client_credentials" in it.grant_types):
+        raise RegistrationError(
+            "a public client proves nothing: no --introspect, --auth-method or --grant client_credentials"
+        )
+    for token in it.scope | it.default_scope:
+        if not is_scope_token(token):
+            raise RegistrationError(
+                f"{token!r} is no scope: printable ASCII without space, quote or backslash (RFC 6749 3.3)"
+            )
+    if not it.default_scope <= it.scope:
+        raise RegistrationError("each --default-scope must be one of the client's --scope")
+    if any(not audience or audience != "".join(audience.split()) for audience in it.audience):
+        raise RegistrationError("an audience must not be empty or hold white space")
+    for origin in it.origins:
+        _check_origin(origin)
+
+
+def _check_origin(origin: str) -> None:
+    """scheme://host[:port], as browsers send it (RFC 6454 section 6.2); plain http from this machine only."""
+    match = _ORIGIN.fullmatch(origin)
+    port = int(match["port"] or 0) if match else 0
+    if match is None or port > 65535 or (match["scheme"], port) in (("https", 443), ("http", 80)):
+        raise RegistrationError(f"{origin} is no origin: write it as browsers do, https://app.example, with no path")
+    if match["scheme"] == "http" and not is_loopback(match["host"].strip("[]")):
+        raise RegistrationError(f"{origin} must be https, except on loopback")
