@@ -22,6 +22,7 @@ _OURS: Final = text(
 )
 _DEADLOCKS: Final = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 _MIGRATING: Final = text("SELECT pg_advisory_xact_lock(7461000)")
+_ALL_SIGNING_KEYS: Final = text("LOCK TABLE signing_keys IN ACCESS EXCLUSIVE MODE")
 _ROWS: Final = {
     "family": text("SELECT 1 FROM families WHERE sid = :key FOR UPDATE"),
     "user": text("SELECT 1 FROM users WHERE sub = :key FOR UPDATE"),
@@ -79,6 +80,13 @@ class OnPostgresql:
         """Holds the lock that lets one process at a time migrate."""
         with self._engine.connect() as connection, connection.begin():
             connection.execute(_MIGRATING)
+            yield
+
+    @contextmanager
+    def holding_signing_keys(self) -> Iterator[None]:
+        """Holds the whole table, against readers too."""
+        with self._engine.connect() as connection, connection.begin():
+            connection.execute(_ALL_SIGNING_KEYS)
             yield
 
     async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:

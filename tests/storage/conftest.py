@@ -1,10 +1,12 @@
 """Servers, and ledgers by themselves, on one database, each with its own threads and connections."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from contention import Contention, OnPostgresql, OnSqlite
+from jeton.storage import database
 from ledger_bench import Bench, bench_over
 from running import Running, running, settings_for
 
@@ -12,7 +14,15 @@ Nodes = tuple[Running, Running]
 
 
 @pytest.fixture
-async def nodes(database_url: str) -> AsyncIterator[Nodes]:
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits for locks are cut short at 20 seconds only: a test may take longer to bring about what it looks at."""
+    patient, count = re.subn(r"(lock|statement)_timeout=\d+", r"\1_timeout=20000", database._SERVING_OPTIONS)
+    assert count == 2
+    monkeypatch.setattr(database, "_SERVING_OPTIONS", patient)
+
+
+@pytest.fixture
+async def nodes(database_url: str, patience: None) -> AsyncIterator[Nodes]:
     """Two servers that know nothing of each other but the database."""
     async with running(settings_for(database_url)) as first, running(settings_for(database_url)) as second:
         yield first, second

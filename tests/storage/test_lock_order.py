@@ -12,7 +12,7 @@ from contention import OnPostgresql, until
 from jeton.crypto.refresh_token import parse_refresh_token
 from running import App, Running, running, settings_for
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O16")]
+pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O16"), pytest.mark.usefixtures("patience")]
 
 
 @pytest.fixture
