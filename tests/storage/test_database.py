@@ -1,0 +1,194 @@
+"""How each database is opened: durable, serialised, never waiting for ever; and what is written is what is read."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from jeton.oauth.key_life import KeyState, SigningKey
+from jeton.oauth.model import Client, Family, User
+from jeton.storage import database as database_module
+from jeton.storage.clients import add_client, load_clients
+from jeton.storage.database import Database, StorageUnavailableError
+from jeton.storage.families import add_families, load_families, update_families
+from jeton.storage.signing_keys import add_signing_keys, load_signing_keys
+from jeton.storage.users import add_user, load_users
+from ledger_bench import bench_over
+
+USER = User("u_1", "Ælfrida", "a@example.com", ("admin", "editor"), True, 1, 2, "a hash")
+CLIENT = Client(
+    "a client",
+    public=True,
+    created_at=1,
+    disabled=True,
+    introspect=True,
+    auth_methods=frozenset({"client_secret_basic"}),
+    grant_types=frozenset({"password", "refresh_token"}),
+    scope=frozenset({"read", "write"}),
+    default_scope=frozenset({"read"}),
+    audience=("https://b.example", "https://a.example"),
+    claims=frozenset({"email"}),
+    origins=frozenset({"https://app.example"}),
+    lifetimes={"access_seconds": 60},
+    secret_digest=b"\x00digest",
+    previous_secret_digest=b"\xffdigest",
+    previous_secret_expires_at=2**40,
+)
+FAMILY = Family(
+    sid="sid",
+    client_id="a client",
+    sub="u_1",
+    scope=frozenset({"read", "write"}),
+    audience=("https://b.example", "https://a.example"),
+    auth_time=1,
+    amr=("pwd", "otp"),
+    created_at=2,
+    rotated_at=3,
+    idle_expires_at=4,
+    absolute_expires_at=2**40,
+    master_key_id="00c0ffee",
+    secret=bytes(range(32)),
+    generation=2**32 - 1,
+    idempotency_digest=b"\x00digest",
+    asked_scope=frozenset({"read"}),
+    retries=5,
+    revoked_at=6,
+    revoke_reason="a reason",
+    created_ip="192.0.2.1",
+    created_user_agent="an agent",
+    last_ip="2001:db8::1",
+    last_user_agent="another agent",
+)
+KEY = SigningKey("kid", "RS256", "{}", "sealed", KeyState.RETIRING, 1, 2, 3, 2**40)
+
+
+@pytest.fixture
+def database(database_url: str) -> Any:
+    opened = Database(database_url, serving=True)
+    yield opened
+    opened.close()
+
+
+def test_no_field_of_the_examples_is_left_at_its_default() -> None:
+    """So that the round trips below say something of every column."""
+    for example in (USER, CLIENT, FAMILY, KEY):
+        assert [it.name for it in fields(example) if getattr(example, it.name) == it.default] == []
+
+
+def test_what_is_written_is_what_is_read(database: Database) -> None:
+    with database.write() as connection:
+        add_user(connection, USER, "ælfrida")
+        add_client(connection, CLIENT)
+        add_families(connection, [FAMILY])
+        add_signing_keys(connection, [KEY])
+
+    with database.read() as connection:
+        assert load_users(connection, ["u_1"]) == {"u_1": USER}
+        assert load_clients(connection, ["a client"]) == {"a client": CLIENT}
+        assert load_families(connection, ["sid"]) == {"sid": FAMILY}
+        assert KEY in load_signing_keys(connection)
+
+
+@pytest.mark.parametrize("asked", [None, frozenset[str](), frozenset({"read"})], ids=["none", "empty", "some"])
+def test_a_request_without_scope_is_not_one_for_an_empty_scope(
+    database: Database, asked: frozenset[str] | None
+) -> None:
+    family = replace(FAMILY, asked_scope=asked)
+    with database.write() as connection:
+        add_user(connection, USER, "ælfrida")
+        add_client(connection, CLIENT)
+        add_families(connection, [family])
+
+    with database.read() as connection:
+        assert load_families(connection, ["sid"])["sid"].asked_scope == asked
+
+
+def test_all_that_may_change_of_a_family_is_written(database: Database) -> None:
+    before = replace(
+        FAMILY,
+        generation=0,
+        rotated_at=0,
+        idle_expires_at=0,
+        idempotency_digest=None,
+        asked_scope=None,
+        retries=0,
+        revoked_at=None,
+        revoke_reason=None,
+        last_ip=None,
+        last_user_agent=None,
+    )
+    with database.write() as connection:
+        add_user(connection, USER, "ælfrida")
+        add_client(connection, CLIENT)
+        add_families(connection, [before, replace(before, sid="other")])
+        update_families(connection, [FAMILY])
+
+    with database.read() as connection:
+        assert load_families(connection, ["sid", "other"]) == {"sid": FAMILY, "other": replace(before, sid="other")}
+
+
+def test_a_transaction_that_fails_leaves_nothing_behind(database: Database) -> None:
+    def write_and_fail() -> None:
+        with database.write() as connection:
+            add_user(connection, USER, "ælfrida")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        write_and_fail()
+
+    with database.read() as connection:
+        assert load_users(connection, ["u_1"]) == {}
+
+
+def test_every_connection_to_sqlite_is_durable_and_checks_references(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    with database.read() as first, database.read() as second:
+        for connection in (first, second):
+            settings = {
+                name: connection.scalar(text(f"PRAGMA {name}"))
+                for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+            }
+            assert settings == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 5000, "foreign_keys": 1}
+    database.close()
+
+
+@pytest.mark.requirement("O13")
+def test_a_server_waits_for_postgresql_so_long_and_no_longer(postgresql_url: str) -> None:
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    for serving, bounded in ((True, True), (False, False)):
+        database = Database(postgresql_url, serving=serving)
+        with database.read() as connection:
+            assert [connection.scalar(text(f"SHOW {name}")) != "0" for name in names] == [bounded] * 3
+        database.close()
+
+
+def test_isolation_is_read_committed_whatever_the_database_prefers(postgresql_url: str) -> None:
+    """Under a stricter level, what is looked at after the wait for a lock would be what was there before it."""
+    database = Database(postgresql_url)
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            f"ALTER DATABASE {database.url.database} SET default_transaction_isolation = 'repeatable read'"
+        )
+    database.engine.dispose()
+
+    with database.write() as connection:
+        assert connection.scalar(text("SHOW transaction_isolation")) == "read committed"
+    database.close()
+
+
+@pytest.mark.requirement("O19")
+async def test_a_sqlite_file_locked_for_too_long_is_a_database_that_is_away(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pragmas = tuple(it.replace("=5000", "=20") for it in database_module._SQLITE_PRAGMAS)
+    assert pragmas != database_module._SQLITE_PRAGMAS
+    monkeypatch.setattr(database_module, "_SQLITE_PRAGMAS", pragmas)
+    other = Database(sqlite_url)
+    async with bench_over(sqlite_url) as bench:
+        with other.write(), pytest.raises(StorageUnavailableError, match="locked"):
+            await bench.ledger.enter(bench.turned("a"))
+
+        assert bench.generation("a") == 0
+        assert (await bench.ledger.enter(bench.turned("a"))).reason == "turned"
+    other.close()
