@@ -38,6 +38,11 @@ class Server:
     upkeep: Upkeep
     app: Starlette
 
+    def close(self) -> None:
+        """Lets go of everything. A server that has served does so at the end of its lifespan."""
+        self.upkeep.close()
+        self.services.close()
+
 
 def open_database(settings: Settings, *, serving: bool = False) -> Database:
     """The database, its schema up to date: SQLite migrates itself, PostgreSQL must have been migrated."""

@@ -16,6 +16,7 @@ from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.model import Client
 from jeton.oauth.registration import check_client, check_client_id
 from jeton.storage import clients
+from jeton.storage.families import end_families
 
 _LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
 _CLEARABLE: Final = {
@@ -165,8 +166,9 @@ def enable(client_id: str, as_json: bool, settings: Settings) -> None:
 @configured
 def delete(client_id: str, as_json: bool, settings: Settings) -> None:
     """Delete a client, and the sessions its users have with it."""
-    with transaction(settings) as (connection, _):
+    with transaction(settings) as (connection, now):
         find_client(connection, client_id)
+        end_families(connection, now, "client_deleted", client_id=client_id)
         clients.delete_client(connection, client_id)
     print_result({"client_id": client_id, "deleted": True}, as_json=as_json)
 

@@ -37,7 +37,7 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     if demo:
         for line in create_demo_accounts(server.services, settings.server.issuer):
             click.echo(line)
-    server.services.close()
+    server.close()
     _warn(settings)
     uvicorn.run(
         "jeton.assembly:create",

@@ -116,8 +116,9 @@ def enable(username: str, as_json: bool, settings: Settings) -> None:
 @configured
 def delete(username: str, as_json: bool, settings: Settings) -> None:
     """Delete a user and all that is stored of them. Their `sub` is never used again."""
-    with transaction(settings) as (connection, _):
+    with transaction(settings) as (connection, now):
         found = _locked(connection, username)
+        end_families(connection, now, "user_deleted", sub=found.sub)
         users.delete_user(connection, found.sub)
     print_result({"username": found.username, "sub": found.sub, "deleted": True}, as_json=as_json)
 

@@ -15,6 +15,7 @@ from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.ended_tokens import forget_ended_tokens
 from jeton.storage.families import forget_families
+from jeton.storage.gather import Gather
 from jeton.storage.records import Records
 from jeton.storage.signing_keys import forget_signing_keys, load_signing_keys
 
@@ -44,6 +45,7 @@ class Upkeep:
         self._rotate_when_due = rotate_when_due
         self._looked_at: float | None = None
         self._forgot_at = time.monotonic()
+        self._gather = Gather[Callable[[], object], object]("upkeep", lambda tasks: [task() for task in tasks])
         self.announced = Announced()
 
     @property
@@ -72,15 +74,18 @@ class Upkeep:
             forgotten += forget_families(connection, now, _FORGET_AT_MOST)
             return forgotten + forget_signing_keys(connection, now)
 
+    def close(self) -> None:
+        self._gather.close()
+
     async def run(self) -> None:
         """Until it is cancelled. What fails is logged, and tried again at the next look."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             try:
-                await asyncio.to_thread(self.look)
+                await self._gather(self.look)
                 if time.monotonic() - self._forgot_at >= _FORGET_SECONDS:
                     self._forgot_at = time.monotonic()
-                    await asyncio.to_thread(self.forget)
+                    await self._gather(self.forget)
             except (StorageUnavailableError, MasterKeyError) as error:
                 log.error("upkeep_failed", reason=type(error).__name__, detail=str(error))
             except Exception:

@@ -50,6 +50,7 @@ def create_app(services: Services, upkeep: Upkeep) -> Starlette:
         upkeeping.cancel()
         with suppress(asyncio.CancelledError):
             await upkeeping
+        upkeep.close()
         services.close()
 
     headers = security_headers(services.issuer)

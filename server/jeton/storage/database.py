@@ -8,17 +8,20 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 # The timeout first: two servers that start at once may both want to switch to WAL.
 _SQLITE_PRAGMAS: Final = ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 # Statements prepared while a table is nearly empty keep scanning it when it has grown: index plans only.
 _SERVING_OPTIONS: Final = (
-    "-c statement_timeout=2000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=5000 -c enable_seqscan=off"
+    # A wait for a lock outlasts PostgreSQL's search for deadlocks (1 s), so that those are found and tried again.
+    "-c statement_timeout=3000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000 -c enable_seqscan=off"
 )
 _POSTGRESQL_ARGUMENTS: Final = {"connect_timeout": 3, "tcp_user_timeout": 5000, "application_name": "jeton"}
 _ROLLED_BACK: Final = frozenset({"40001", "40P01"})
+_LOCK_TIMEOUT: Final = "55P03"
+_READ_ONLY: Final = "25006"
 
 
 class DatabaseUrlError(Exception):
@@ -70,8 +73,10 @@ class Database:
         try:
             with self.engine.connect().execution_options(write=write) as connection:
                 yield connection
-        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-            if was_rolled_back(error):
+        except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
+            if was_rolled_back(error) or _sqlstate(error) == _LOCK_TIMEOUT:
+                raise
+            if isinstance(error, InternalError) and _sqlstate(error) != _READ_ONLY:
                 raise
             raise StorageUnavailableError(str(getattr(error, "orig", None) or error).strip()) from error
 
@@ -88,7 +93,11 @@ def masked_url(text: str) -> str:
 
 def was_rolled_back(error: BaseException) -> bool:
     """Whether the database itself undid the whole transaction (a deadlock, a serialisation failure)."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _ROLLED_BACK
+    return _sqlstate(error) in _ROLLED_BACK
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    return getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
 
 
 def _parsed(text: str) -> URL:

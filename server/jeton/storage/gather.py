@@ -1,12 +1,17 @@
 """Gathering: many requests, one piece of work in a thread."""
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, TypeVar
+from queue import SimpleQueue
+from typing import Final, Generic, TypeAlias, TypeVar
+
+_CLOSING_SECONDS: Final = 2
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_Waiting: TypeAlias = tuple[Item, asyncio.Future[Result]]
 
 
 class GatheringBusyError(Exception):
@@ -32,9 +37,12 @@ class Gather(Generic[Item, Result]):
         self._work = work
         self._most = most
         self._room = room
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._waiting: list[_Waiting[Item, Result]] = []
         self._running = False
+        self._groups: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Waiting[Item, Result]]] | None] = SimpleQueue()
+        # A daemon: a database that hangs must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
 
     async def __call__(self, item: Item) -> Result:
         """The result for one item; raises what `work` raised or gave for it."""
@@ -54,26 +62,36 @@ class Gather(Generic[Item, Result]):
         group, self._waiting = wanted[: self._most], wanted[self._most :]
         self._running = bool(group)
         if group:
-            done = self._thread.submit(self._work, [item for item, _ in group])
-            done.add_done_callback(lambda done: loop.call_soon_threadsafe(self._finish, loop, group, done))
+            self._groups.put((loop, group))
+
+    def _run(self) -> None:
+        """The thread: one group after the other, until it is told to end."""
+        while (given := self._groups.get()) is not None:
+            loop, group = given
+            try:
+                results = self._work([item for item, _ in group])
+            except Exception as error:  # noqa: BLE001 - it is handed to everybody whom it concerns
+                results = [error] * len(group)
+            # The loop may be gone: then nobody waits any more.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._finish, loop, group, results)
 
     def _finish(
         self,
         loop: asyncio.AbstractEventLoop,
-        group: list[tuple[Item, asyncio.Future[Result]]],
-        done: Future[Sequence[Result | Exception]],
+        group: list[_Waiting[Item, Result]],
+        results: Sequence[Result | Exception],
     ) -> None:
-        error = done.exception()
-        results = [error] * len(group) if error else done.result()
         for (_, future), result in zip(group, results, strict=True):
             if future.done():
                 continue
-            if isinstance(result, BaseException):
+            if isinstance(result, Exception):
                 future.set_exception(result)
             else:
                 future.set_result(result)
         self._start(loop)
 
     def close(self) -> None:
-        """Finishes what is under way."""
-        self._thread.shutdown(wait=True)
+        """Finishes what is under way, but waits no longer than a moment for it."""
+        self._groups.put(None)
+        self._thread.join(_CLOSING_SECONDS)

@@ -7,11 +7,12 @@
    because a second look at a rotated family would take the honest client for a thief.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from jeton.oauth.decision import Decision, End, Issue
 from jeton.oauth.model import Client, Family, User
@@ -51,44 +52,68 @@ class Entry(Generic[D]):
     client_id: str | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """An entry, and whether its caller has gone: who was told to try again later must not find it done."""
+
+    entry: Entry[Any]
+    given_up: bool = False
+
+
+class _GivenUpError(Exception):
+    """Nobody waits for the outcome any more."""
+
+
 class Ledger:
     """Decides and writes entries, many per commit."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._gather = Gather[Entry[Any], Any]("ledger", self._settle)
+        self._gather = Gather[_Asked, Any]("ledger", self._settle)
 
     async def enter(self, entry: Entry[D]) -> D:
         """The decision, once it is durable; StorageUnavailableError where that is not known."""
-        decision: D = await self._gather(entry)
+        asked = _Asked(entry)
+        try:
+            decision: D = await self._gather(asked)
+        except asyncio.CancelledError:
+            asked.given_up = True
+            raise
         return decision
 
     def close(self) -> None:
         self._gather.close()
 
-    def _settle(self, entries: Sequence[Entry[Any]]) -> Sequence[Decision | Exception]:
+    def _settle(self, group: Sequence[_Asked]) -> Sequence[Decision | Exception]:
         """All together; where one of them is at fault, one by one."""
         try:
-            return self._transaction_with_retries(entries)
+            return self._transaction_with_retries(group)
         except StorageUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - it is handed to the request it belongs to
-            if len(entries) > 1:
-                return [result for entry in entries for result in self._settle([entry])]
-            # What it refers to (a user, a client) has just been deleted: the next try will hear so.
-            return [StorageUnavailableError(str(error)) if isinstance(error, IntegrityError) else error]
+            if len(group) > 1:
+                return [self._settle_alone(asked) for asked in group]
+            # A row that somebody keeps locked, or a user or client deleted just now: the next try will tell.
+            return [StorageUnavailableError(str(error)) if isinstance(error, DBAPIError) else error]
 
-    def _transaction_with_retries(self, entries: Sequence[Entry[Any]]) -> list[Decision]:
+    def _settle_alone(self, asked: _Asked) -> Decision | Exception:
+        try:
+            return self._settle([asked])[0]
+        except StorageUnavailableError as error:
+            return error
+
+    def _transaction_with_retries(self, group: Sequence[_Asked]) -> list[Decision | Exception]:
         for _ in range(_ATTEMPTS):
             try:
-                return self._transaction(entries)
+                return self._transaction(group)
             except DBAPIError as error:
                 if not was_rolled_back(error):
                     raise
         raise StorageUnavailableError(f"the database undid the transaction {_ATTEMPTS} times")
 
-    def _transaction(self, entries: Sequence[Entry[Any]]) -> list[Decision]:
+    def _transaction(self, group: Sequence[_Asked]) -> list[Decision | Exception]:
+        entries = [asked.entry for asked in group]
         with self._database.write() as connection:
             users = lock_users(connection, {entry.sub for entry in entries if entry.sub is not None})
             before = lock_families(connection, {entry.sid for entry in entries if entry.sid is not None})
@@ -97,14 +122,18 @@ class Ledger:
             clients = load_clients(connection, client_ids | {family.client_id for family in before.values()})
             now = self._clock.now()
             after = dict(before)
-            decisions = [_decide(entry, after, users, clients, now) for entry in entries]
+            results: list[Decision | Exception] = [
+                _GivenUpError() if asked.given_up else _decide(asked.entry, after, users, clients, now)
+                for asked in group
+            ]
+            decisions = [it for it in results if not isinstance(it, Exception)]
             add_families(connection, [family for sid, family in after.items() if sid not in before])
             update_families(
                 connection, [family for sid, family in after.items() if before.get(sid, family) is not family]
             )
             add_ended_tokens(connection, [it.token for it in decisions if isinstance(it, End) and it.token])
             store_rehashed_passwords(connection, _rehashed_passwords(decisions))
-        return decisions
+        return results
 
 
 def _decide(
