@@ -50,8 +50,9 @@ def create_app(services: Services, upkeep: Upkeep) -> Starlette:
         upkeeping.cancel()
         with suppress(asyncio.CancelledError):
             await upkeeping
-        upkeep.close()
-        services.close()
+        # In a thread: what is still under way may need the loop to end.
+        await asyncio.to_thread(upkeep.close)
+        await asyncio.to_thread(services.close)
 
     headers = security_headers(services.issuer)
     forms = _forms(services, upkeep, headers)
