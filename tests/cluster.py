@@ -5,7 +5,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,9 @@ class Cluster:
         # The parent first, so that no more are born.
         os.kill(postmaster, number)
         for child in children_of(postmaster):
-            os.kill(child, number)
+            # One may end between being listed and being told.
+            with suppress(ProcessLookupError):
+                os.kill(child, number)
 
 
 def children_of(pid: int) -> list[int]:
