@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 
 from jeton.storage.database import Database
 from running import Running
@@ -23,6 +23,7 @@ _OURS: Final = text(
 _DEADLOCKS: Final = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 _MIGRATING: Final = text("SELECT pg_advisory_xact_lock(7461000)")
 _ALL_SIGNING_KEYS: Final = text("LOCK TABLE signing_keys IN ACCESS EXCLUSIVE MODE")
+_ALL_ENDED_TOKENS: Final = text("LOCK TABLE ended_tokens IN SHARE MODE")
 _ROWS: Final = {
     "family": text("SELECT 1 FROM families WHERE sid = :key FOR UPDATE"),
     "user": text("SELECT 1 FROM users WHERE sub = :key FOR UPDATE"),
@@ -75,18 +76,22 @@ class OnPostgresql:
         """Locks that row too, waiting for it where somebody else has it."""
         assert connection.execute(_ROWS[row], {"key": key}).all(), f"there is no {row} to hold"
 
-    @contextmanager
-    def holding_migrations(self) -> Iterator[None]:
+    def holding_migrations(self) -> AbstractContextManager[None]:
         """Holds the lock that lets one process at a time migrate."""
-        with self._engine.connect() as connection, connection.begin():
-            connection.execute(_MIGRATING)
-            yield
+        return self._holding(_MIGRATING)
+
+    def holding_signing_keys(self) -> AbstractContextManager[None]:
+        """Holds the whole table, against readers too."""
+        return self._holding(_ALL_SIGNING_KEYS)
+
+    def holding_ended_tokens(self) -> AbstractContextManager[None]:
+        """Holds the whole table, against writers."""
+        return self._holding(_ALL_ENDED_TOKENS)
 
     @contextmanager
-    def holding_signing_keys(self) -> Iterator[None]:
-        """Holds the whole table, against readers too."""
+    def _holding(self, lock: TextClause) -> Iterator[None]:
         with self._engine.connect() as connection, connection.begin():
-            connection.execute(_ALL_SIGNING_KEYS)
+            connection.execute(lock)
             yield
 
     async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:

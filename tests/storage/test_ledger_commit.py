@@ -9,7 +9,10 @@ import psycopg
 import pytest
 
 from contention import OnPostgresql, until
+from jeton.oauth.decision import End
+from jeton.oauth.model import EndedToken
 from jeton.storage.database import StorageUnavailableError
+from jeton.storage.ledger import Entry
 from ledger_bench import Bench, bench_over, family, opened
 
 
@@ -134,6 +137,23 @@ async def test_a_caller_who_gave_up_while_the_database_kept_him_waiting_changes_
 
         assert leaving.cancelled()
         assert bench.generation("a") == 0
+
+
+async def test_a_caller_who_gave_up_between_the_decision_and_the_commit_changes_nothing(
+    postgresql_url: str, third: OnPostgresql
+) -> None:
+    async with bench_over(postgresql_url) as bench:
+        ended = Entry(lambda facts: End("ended", token=EndedToken("jti", facts.now + 60)))
+        with third.holding_ended_tokens():
+            leaving, staying = (asyncio.ensure_future(bench.ledger.enter(bench.turned(sid))) for sid in "ab")
+            last = asyncio.ensure_future(bench.ledger.enter(ended))
+            await until(lambda: third.waiting() == 1, "the ledger waiting to write what is decided")
+            leaving.cancel()
+            await asyncio.wait([leaving])
+        await asyncio.gather(staying, last)
+
+        assert bench.decided[:2] == ["a", "b"]
+        assert [bench.generation(sid) for sid in "ab"] == [0, 1]
 
 
 async def test_a_database_that_only_reads_is_one_that_is_away(postgresql_url: str) -> None:
