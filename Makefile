@@ -16,14 +16,14 @@ demo: $(VENV)/run.stamp ## play the story of a session, from login to theft, and
 	$(BIN)/python clients/demo/story.py
 
 test: $(VENV)/dev.stamp ## run the whole suite, PostgreSQL included
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(VENV)/dev.stamp ## format, lint, types, architecture, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 bench: $(VENV)/dev.stamp ## measure, and print ratios
 	PYTHONPATH=tests $(BIN)/python benchmarks/bench.py

