@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from load import add_accounts, assert_nothing_lost_or_doubled, load_on
+from load import add_accounts, assert_nothing_lost_or_doubled, load_on, stored
 from processes import server_process
 
 
@@ -26,6 +26,13 @@ async def test_after_kill_and_restart_every_answered_token_is_the_newest(durable
 
             assert_nothing_lost_or_doubled(durable_url, load.sessions)
             assert load.statuses.keys() == {200}
+            # Nor has the restart brought back to life what was spent before it.
+            session = load.sessions[0]
+            newest, session.token = session.token, next(iter(session.successors))
+            assert (await load.refresh(session)).status_code == 400
+            session.token = newest
+            assert (await load.refresh(session)).status_code == 400
+            assert stored(durable_url, [session])[0].revoke_reason == "refresh_token_reused"
 
 
 @pytest.mark.requirement("I08", "O16")
