@@ -67,8 +67,8 @@ def window(measured: Measured, script: str, tokens: list[str], seconds: int) -> 
         (after_database - before_database) / requests,
         signature,
         min(serving) / (sum(serving) / WORKERS),
-        _after(output, "50%"),
-        _after(output, "99%"),
+        _after(output, " 50% "),
+        _after(output, " 99% "),
     )
 
 
@@ -137,10 +137,10 @@ def main() -> None:
     )
     print("ratio: processor time per request, server and database, over that of one RS256 signature (2048 bits)\n")
     header = ("ratio", "min-max", "server", "database", "signature", "req/s", "p50", "p99", "balance")
-    print(f"{'':38}" + "".join(f"{title:>12}" for title in header))
+    print(f"{'':44}" + "".join(f"{title:>12}" for title in header))
     for kind in options.database or ["sqlite", "postgresql"]:
         for label, windows in measure(kind, options.sessions, options.seconds, options.rounds).items():
-            print(f"{kind + ': ' + label:38}" + "".join(f"{cell:>12}" for cell in _row(windows)))
+            print(f"{kind + ': ' + label:44}" + "".join(f"{cell:>12}" for cell in _row(windows)))
 
 
 def _row(windows: list[Window]) -> list[str]:

@@ -10,6 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from jeton.endpoints import upkeep
+from jeton.http.entrance import ANSWERS_PER_CLOSED_CONNECTION
 from jeton.storage.database import StorageUnavailableError
 from running import Running
 
@@ -249,3 +250,11 @@ async def test_a_failure_that_nobody_foresaw_is_a_fixed_sentence(
     assert (response.status_code, response.json()["error"]) == (500, "server_error")
     assert "secret detail" not in response.text
     assert "RuntimeError" not in response.text
+
+
+async def test_now_and_then_a_connection_is_closed_so_that_workers_share_the_load(jeton: Running) -> None:
+    answers = [await jeton.http.post("/oauth/token") for _ in range(ANSWERS_PER_CLOSED_CONNECTION)]
+
+    closing = [answer.headers.get("connection") == "close" for answer in answers]
+
+    assert closing == [*[False] * (ANSWERS_PER_CLOSED_CONNECTION - 1), True]

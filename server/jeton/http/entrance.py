@@ -14,6 +14,10 @@ _HEADERS: Final[tuple[Header, ...]] = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
+# Workers share one listening socket, and kept-alive connections stay with whoever took them: now and then one is
+# closed, and its client comes to whoever is least busy.
+ANSWERS_PER_CLOSED_CONNECTION: Final = 250
+_CLOSE: Final[tuple[Header, ...]] = ((b"connection", b"close"),)
 _STAY_WITH_HTTPS: Final[Header] = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -32,16 +36,25 @@ class Entrance:
         self._app = app
         self._forms = forms
         self._headers = headers
+        self._forms_answered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         form = self._forms.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if form is not None:
-            await form(scope, receive, send)
+            self._forms_answered += 1
+            closing = self._forms_answered % ANSWERS_PER_CLOSED_CONNECTION == 0
+            await form(scope, receive, _with_headers(send, _CLOSE) if closing else send)
             return
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._headers]
-            await send(message)
+        await self._app(scope, receive, _with_headers(send, self._headers))
 
-        await self._app(scope, receive, send_with_headers)
+
+def _with_headers(send: Send, headers: Sequence[Header]) -> Send:
+    """`send`, with these header fields added to the response."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *headers]
+        await send(message)
+
+    return send_with_headers
