@@ -109,7 +109,7 @@ class Load:
         return await self.http.post(f"{url or self.urls[0]}{path}", data={"token": token})
 
     async def _run(self, session: Session, turn: int) -> None:
-        """Refreshes for ever, each time at the next server; repeats, as the contract allows, what was not answered."""
+        """Refreshes for ever, each time at the next server; repeats, as clients may, what was not answered."""
         while True:
             turn += 1
             session.asking = True

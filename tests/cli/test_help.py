@@ -31,7 +31,7 @@ def _commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Comma
 ALL = dict(_commands(jeton))
 
 
-def test_every_command_of_the_contract_is_there() -> None:
+def test_every_promised_command_is_there() -> None:
     assert sorted(COMMANDS - ALL.keys()) == []
 
 

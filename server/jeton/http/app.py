@@ -80,7 +80,7 @@ def _forms(services: Services, upkeep: Upkeep, headers: Sequence[Header]) -> dic
 
 
 def _routes(services: Services, upkeep: Upkeep, forms: Mapping[str, FormEndpoint], path: str) -> list[BaseRoute]:
-    """The paths of the contract; for an issuer with a path, below it too: no proxy has to rewrite them."""
+    """The public paths; for an issuer with a path, below it too: no proxy has to rewrite them."""
     openapi = as_document(openapi_document(services.issuer, version("jeton")), _DOCUMENT_SECONDS)
     metadata = _metadata_endpoint(services, upkeep)
     routes: list[BaseRoute] = [
