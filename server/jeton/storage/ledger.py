@@ -107,6 +107,8 @@ class Ledger:
         for _ in range(_ATTEMPTS):
             try:
                 return self._transaction(group)
+            except _GivenUpError:
+                continue
             except DBAPIError as error:
                 if not was_rolled_back(error):
                     raise
@@ -133,6 +135,9 @@ class Ledger:
             )
             add_ended_tokens(connection, [it.token for it in decisions if isinstance(it, End) and it.token])
             store_rehashed_passwords(connection, _rehashed_passwords(decisions))
+            # The last look before the commit: whoever left meanwhile has been told to try again, so it is done anew.
+            if any(asked.given_up and not isinstance(it, Exception) for asked, it in zip(group, results, strict=True)):
+                raise _GivenUpError
         return results
 
 
