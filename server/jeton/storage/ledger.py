@@ -8,6 +8,8 @@
 """
 
 import asyncio
+import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -25,6 +27,7 @@ from jeton.storage.gather import Gather
 from jeton.storage.users import load_users, lock_users, store_rehashed_passwords
 
 _ATTEMPTS: Final = 3
+_GIVE_WAY_SECONDS: Final = 0.05
 
 D = TypeVar("D", bound=Decision)
 
@@ -112,6 +115,8 @@ class Ledger:
             except DBAPIError as error:
                 if not was_rolled_back(error):
                     raise
+            # Whoever was let through instead must get its locks before we ask for them again.
+            time.sleep(random.uniform(_GIVE_WAY_SECONDS, 2 * _GIVE_WAY_SECONDS))  # noqa: S311 - no secret
         raise StorageUnavailableError(f"the database undid the transaction {_ATTEMPTS} times")
 
     def _transaction(self, group: Sequence[_Asked]) -> list[Decision | Exception]:
