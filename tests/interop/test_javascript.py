@@ -3,69 +3,34 @@
 What they need is installed from the lock into pytest's cache folder, outside the source and ignored by git.
 """
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from interop.live_server import AUDIENCE, Live
-
-SOURCE: Final = Path(__file__).parent / "javascript"
-_OLDEST_NODE: Final = 20
-
-
-def _node_and_npm() -> tuple[str, str]:
-    """Where they are; without them the tests are skipped, and on CI they fail."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        missing = "JAVASCRIPT CLIENTS NOT RUN: there is no node or no npm on this machine (Debian: apt-get install npm)"
-    elif _major(node) < _OLDEST_NODE:
-        missing = f"JAVASCRIPT CLIENTS NOT RUN: they need Node {_OLDEST_NODE}, this machine has {_major(node)}"
-    else:
-        return node, npm
-    if os.environ.get("CI"):
-        pytest.fail(missing)
-    pytest.skip(missing)
-
-
-def _major(node: str) -> int:
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
-    return int(version.removeprefix("v").partition(".")[0])
+from node_packages import INTEROP, NoNodeError, installed_packages, node_and_npm
 
 
 @pytest.fixture(scope="session")
 def node_modules(pytestconfig: pytest.Config) -> Path:
-    """The packages of the lock, installed once and kept for as long as the lock stays the same."""
-    _, npm = _node_and_npm()
-    lock = (SOURCE / "package-lock.json").read_bytes()
-    cache = pytestconfig.cache.mkdir("javascript")
-    installed = cache / hashlib.sha256(lock).hexdigest()[:16]
-    if not installed.is_dir():
-        # Elsewhere first: whoever runs at the same time sees all of it or nothing.
-        folder = Path(tempfile.mkdtemp(dir=cache))
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(SOURCE / name, folder)
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
-        assert done.returncode == 0, f"npm ci: {done.stdout}{done.stderr}"
-        try:
-            folder.rename(installed)
-        except OSError:
-            shutil.rmtree(folder)
-    return installed / "node_modules"
+    """The packages of the lock; without Node the tests are skipped, and on CI they fail."""
+    try:
+        return installed_packages(pytestconfig.cache.mkdir("javascript"))
+    except NoNodeError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"JAVASCRIPT CLIENTS NOT RUN: {missing}")
 
 
 def run_script(folder: Path, node_modules: Path, script: str, environment: dict[str, str]) -> tuple[int, str]:
     """How many tests the script passed, and what it printed; -1 where one failed or was not run."""
-    node, _ = _node_and_npm()
-    shutil.copytree(SOURCE, folder, dirs_exist_ok=True)
+    node, _ = node_and_npm()
+    shutil.copytree(INTEROP, folder, dirs_exist_ok=True)
     (folder / "node_modules").symlink_to(node_modules)
     command = [node, "--test", "--test-reporter=tap", script]
     environment = {**os.environ, **environment}
@@ -79,7 +44,7 @@ def run_script(folder: Path, node_modules: Path, script: str, environment: dict[
 
 def claims_of(script: str) -> int:
     """At least so many tests must have run: every `test(` of the script, some of which stand in loops."""
-    return len(re.findall(r"^ *test\(", (SOURCE / script).read_text(), re.MULTILINE))
+    return len(re.findall(r"^ *test\(", (INTEROP / script).read_text(), re.MULTILINE))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +92,7 @@ def test_a_script_that_does_not_prove_its_claims_is_found_out(tmp_path: Path, no
 
 
 def test_the_lock_names_no_address_to_download_from() -> None:
-    lock = json.loads((SOURCE / "package-lock.json").read_text())
+    lock = json.loads((INTEROP / "package-lock.json").read_text())
     packages = {name: package for name, package in lock["packages"].items() if name}
 
     assert len(packages) >= 4
