@@ -10,9 +10,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
-from jeton.crypto.master_key import MasterKeys, parse_master_keys
-from jeton.crypto.signing_key import SealedKey, Signer, open_signing_key
+from jeton.crypto.master_key import parse_master_keys
+from jeton.crypto.private_key import KeyStores
+from jeton.crypto.sealed_keys import LocalKey, SealedKeys
 from jeton.keys.rotation import ensure_signing_keys
+from jeton.oauth.key_life import StoredKey
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from postgresql import NoPostgresqlError, postgresql_cluster
@@ -27,16 +29,17 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _opened_keys() -> Iterator[None]:
     """Opening a private key checks its primes, and takes longer than most tests: each is opened once per process."""
-    opened: dict[object, Signer] = {}
+    opened: dict[object, LocalKey] = {}
+    open_anew = SealedKeys.open
 
-    def open_once(sealed: SealedKey, master_keys: MasterKeys) -> Signer:
-        known = (sealed.private_jwe, *master_keys)
+    def open_once(sealed_keys: SealedKeys, stored: StoredKey) -> LocalKey:
+        known = (stored.private_part, *sealed_keys._master_keys)
         if known not in opened:
-            opened[known] = open_signing_key(sealed, master_keys)
+            opened[known] = open_anew(sealed_keys, stored)
         return opened[known]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jeton.keys.keyring.open_signing_key", open_once)
+        patch.setattr(SealedKeys, "open", open_once)
         yield
 
 
@@ -57,7 +60,7 @@ def _prepare(url: str) -> None:
     database = Database(url)
     migrate(database)
     with database.write() as connection:
-        ensure_signing_keys(connection, parse_master_keys(MASTER_KEY), 2048, START)
+        ensure_signing_keys(connection, KeyStores(SealedKeys(parse_master_keys(MASTER_KEY))), 2048, START)
     database.close()
 
 

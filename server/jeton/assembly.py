@@ -11,7 +11,9 @@ from starlette.applications import Starlette
 from jeton.config import ConfigError, Settings, load_settings
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
 from jeton.crypto.passwords import HashingGate, Passwords
+from jeton.crypto.private_key import KeyStores
 from jeton.crypto.refresh_token import RefreshTokens
+from jeton.crypto.sealed_keys import SealedKeys
 from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
 from jeton.http.app import create_app
@@ -90,6 +92,11 @@ def master_key_file(database_file: Path) -> Path:
     return database_file.with_name(database_file.name + ".master-key")
 
 
+def key_stores(master_keys: MasterKeys) -> KeyStores:
+    """Where private keys live."""
+    return KeyStores(SealedKeys(master_keys))
+
+
 def key_times(settings: Settings) -> KeyTimes:
     keys = settings.keys
     return KeyTimes(keys.publish_ahead_seconds, keys.jwks_max_age_seconds, LONGEST_ACCESS_SECONDS, keys.rotate_seconds)
@@ -110,15 +117,16 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Server:
 
 def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
     master_keys = open_master_keys(settings, database)
+    stores = key_stores(master_keys)
     with database.write() as connection:
         clock.follow(connection)
-        ensure_signing_keys(connection, master_keys, settings.keys.rsa_bits, clock.now())
+        ensure_signing_keys(connection, stores, settings.keys.rsa_bits, clock.now())
     times = key_times(settings)
-    keyring = Keyring(master_keys, times)
+    keyring = Keyring(stores, times)
 
     def rotate(now: int) -> list[SigningKey]:
         with database.write() as connection:
-            return rotate_when_due(connection, master_keys, settings.keys.rsa_bits, times, now)
+            return rotate_when_due(connection, stores, settings.keys.rsa_bits, times, now)
 
     records = Records(database, clock)
     upkeep = Upkeep(database, clock, keyring, records, rotate)

@@ -9,6 +9,8 @@ import jwt
 import pytest
 
 from jeton.crypto.master_key import parse_master_keys
+from jeton.crypto.private_key import KeyStores
+from jeton.crypto.sealed_keys import SealedKeys
 from jeton.keys.rotation import rotate_signing_keys
 from jeton.oauth.key_life import KeyTimes
 from running import ISSUER, MASTER_KEY, App, Running
@@ -26,7 +28,7 @@ async def _keys(jeton: Running) -> list[dict[str, Any]]:
 
 def _rotate(jeton: Running) -> None:
     with jeton.server.services.database.write() as connection:
-        keys = parse_master_keys(MASTER_KEY)
+        keys = KeyStores(SealedKeys(parse_master_keys(MASTER_KEY)))
         rotate_signing_keys(connection, keys, 2048, TIMES, jeton.clock.now(), force=True)
     jeton.server.upkeep.look()
 
@@ -183,7 +185,8 @@ def _signed(jeton: Running, header: str, app: App) -> str:
     claims = {"iss": ISSUER, "sub": app.client_id, "aud": ISSUER, "client_id": app.client_id, "jti": "made-up"}
     payload = json.dumps(claims | {"iat": now, "exp": now + 600}).encode()
     signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header.encode(), payload))
-    key: Any = jwt.PyJWK(services.keyring.signer._key.as_dict(private=True), "RS256").key
+    local: Any = services.keyring.signer._key
+    key: Any = jwt.PyJWK(local.key.as_dict(private=True), "RS256").key
     signature = jwt.get_algorithm_by_name("RS256").sign(signed, key)
     return (signed + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
 

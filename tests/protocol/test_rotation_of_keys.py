@@ -10,6 +10,8 @@ from sqlalchemy import select
 
 from jeton.assembly import assemble
 from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
+from jeton.crypto.private_key import KeyStores
+from jeton.crypto.sealed_keys import SealedKeys
 from jeton.keys.rotation import revoke_signing_key, rotate_signing_keys
 from jeton.oauth.key_life import KeyState, KeyTimes, RotationRefusedError, SigningKey
 from jeton.storage.database import Database
@@ -21,20 +23,20 @@ StartServer = Callable[..., Awaitable[Running]]
 
 AHEAD = 86400
 TIMES = KeyTimes(publish_ahead_seconds=AHEAD, jwks_max_age_seconds=300, longest_access_seconds=86400)
-MASTER_KEYS = parse_master_keys(MASTER_KEY)
+STORES = KeyStores(SealedKeys(parse_master_keys(MASTER_KEY)))
 
 
 def _rotate(jeton: Running, *, force: bool = False) -> list[SigningKey]:
     """As an operator's command does it; the server then takes its look at the database."""
     with jeton.server.services.database.write() as connection:
-        found = rotate_signing_keys(connection, MASTER_KEYS, 2048, TIMES, jeton.clock.now(), force=force)
+        found = rotate_signing_keys(connection, STORES, 2048, TIMES, jeton.clock.now(), force=force)
     jeton.server.upkeep.look()
     return found
 
 
 def _revoke(jeton: Running, kid: str) -> list[SigningKey]:
     with jeton.server.services.database.write() as connection:
-        found = revoke_signing_key(connection, MASTER_KEYS, 2048, TIMES, jeton.clock.now(), kid)
+        found = revoke_signing_key(connection, STORES, 2048, TIMES, jeton.clock.now(), kid)
     jeton.server.upkeep.look()
     return found
 
@@ -233,7 +235,7 @@ async def test_a_server_with_the_wrong_master_key_does_not_start_and_changes_not
 
 @pytest.mark.requirement("O14")
 async def test_keys_are_not_rotated_under_the_wrong_master_key(jeton: Running) -> None:
-    before, wrong = _stored(jeton), parse_master_keys(generate_master_key())
+    before, wrong = _stored(jeton), KeyStores(SealedKeys(parse_master_keys(generate_master_key())))
 
     with pytest.raises(MasterKeyError), jeton.server.services.database.write() as connection:
         rotate_signing_keys(connection, wrong, 2048, TIMES, START, force=True)
@@ -244,7 +246,7 @@ async def test_keys_are_not_rotated_under_the_wrong_master_key(jeton: Running) -
 @pytest.mark.requirement("O14")
 @pytest.mark.parametrize("state", [KeyState.ACTIVE, KeyState.NEXT])
 async def test_keys_are_not_revoked_under_the_wrong_master_key(jeton: Running, state: KeyState) -> None:
-    before, wrong = _stored(jeton), parse_master_keys(generate_master_key())
+    before, wrong = _stored(jeton), KeyStores(SealedKeys(parse_master_keys(generate_master_key())))
 
     with pytest.raises(MasterKeyError), jeton.server.services.database.write() as connection:
         revoke_signing_key(connection, wrong, 2048, TIMES, START, _kid(before, state))

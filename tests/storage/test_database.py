@@ -60,7 +60,7 @@ FAMILY = Family(
     last_ip="2001:db8::1",
     last_user_agent="another agent",
 )
-KEY = SigningKey("kid", "RS256", "{}", "sealed", KeyState.RETIRING, 1, 2, 3, 2**40)
+KEY = SigningKey("kid", "RS256", "{}", "database", "sealed", KeyState.RETIRING, 1, 2, 3, 2**40)
 
 
 @pytest.fixture

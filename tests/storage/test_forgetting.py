@@ -7,7 +7,9 @@ from sqlalchemy import func, select
 
 from contention import OnPostgresql
 from jeton.crypto.master_key import parse_master_keys
+from jeton.crypto.private_key import KeyStores
 from jeton.crypto.refresh_token import parse_refresh_token
+from jeton.crypto.sealed_keys import SealedKeys
 from jeton.keys.rotation import rotate_signing_keys
 from jeton.oauth.key_life import KeyState, KeyTimes
 from jeton.storage.ended_tokens import load_ended_tokens
@@ -157,7 +159,7 @@ async def test_no_more_than_so_many_rows_are_deleted_at_once(
 
 async def test_a_signing_key_is_forgotten_once_it_has_left_the_key_set(node: Running) -> None:
     times = KeyTimes(publish_ahead_seconds=0, jwks_max_age_seconds=300, longest_access_seconds=ACCESS)
-    keys = parse_master_keys(MASTER_KEY)
+    keys = KeyStores(SealedKeys(parse_master_keys(MASTER_KEY)))
     database, now = node.server.services.database, node.clock.now()
     with database.write() as connection:
         before = rotate_signing_keys(connection, keys, 2048, times, now, force=True)

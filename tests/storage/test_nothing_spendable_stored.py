@@ -54,7 +54,7 @@ def spellings(secret: str) -> list[bytes]:
 def private_members(node: Running) -> list[str]:
     """The private numbers of the key that the server signs with."""
     key: Any = node.server.services.keyring.signer._key
-    members = key.as_dict(private=True)
+    members = key.key.as_dict(private=True)
     return [members[name] for name in PRIVATE_MEMBERS]
 
 

@@ -20,7 +20,7 @@ TIMES = KeyTimes(publish_ahead_seconds=86400, jwks_max_age_seconds=300, longest_
 
 
 def key(kid: str, state: KeyState, *, ready_at: int = NOW, publish_until: int | None = None) -> SigningKey:
-    return SigningKey(kid, "RS256", "{}", "sealed", state, NOW - 1000, ready_at, None, publish_until)
+    return SigningKey(kid, "RS256", "{}", "database", "sealed", state, NOW - 1000, ready_at, None, publish_until)
 
 
 NEXT, ACTIVE = key("next", KeyState.NEXT), key("active", KeyState.ACTIVE)
@@ -115,4 +115,4 @@ def test_the_key_set_is_never_cached_beyond_the_next_planned_change(ends: list[i
 
 @pytest.mark.requirement("O18")
 def test_the_private_part_never_shows_in_a_repr() -> None:
-    assert "sealed" not in repr(replace(ACTIVE, private_jwe="sealed"))
+    assert "sealed" not in repr(replace(ACTIVE, private_part="sealed"))

@@ -9,33 +9,28 @@ import jwt
 import pytest
 
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
-from jeton.crypto.signing_key import (
-    SealedKey,
-    Signer,
-    VerifiedToken,
-    Verifier,
-    generate_signing_key,
-    open_signing_key,
-    unverified_parts,
-)
+from jeton.crypto.sealed_keys import SealedKeys
+from jeton.crypto.signed_jwt import Signer, VerifiedToken, Verifier, unverified_parts
+from jeton.oauth.key_life import StoredKey
 
 MASTER_KEYS = MasterKeys([b"m" * 32])
+SEALED_KEYS = SealedKeys(MASTER_KEYS)
 CLAIMS = {"iss": "https://as.example", "sub": "u_1", "exp": 1_000_000, "scope": "read"}
 
 
 @pytest.fixture(scope="module")
-def sealed() -> SealedKey:
-    return generate_signing_key(2048, MASTER_KEYS)
+def sealed() -> StoredKey:
+    return SEALED_KEYS.create("RS256", 2048)
 
 
 @pytest.fixture(scope="module")
-def other() -> SealedKey:
-    return generate_signing_key(2048, MASTER_KEYS)
+def other() -> StoredKey:
+    return SEALED_KEYS.create("RS256", 2048)
 
 
 @pytest.fixture(scope="module")
-def signer(sealed: SealedKey) -> Signer:
-    return open_signing_key(sealed, MASTER_KEYS)
+def signer(sealed: StoredKey) -> Signer:
+    return Signer(SEALED_KEYS.open(sealed))
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +43,16 @@ def decoded(text: str) -> bytes:
 
 
 @pytest.mark.requirement("F13", "G01")
-def test_the_header_holds_typ_alg_and_kid_and_nothing_else(sealed: SealedKey, token: str) -> None:
+def test_the_header_holds_typ_alg_and_kid_and_nothing_else(sealed: StoredKey, token: str) -> None:
     assert json.loads(decoded(token.partition(".")[0])) == {"typ": "at+jwt", "alg": "RS256", "kid": sealed.kid}
 
 
-def test_what_was_signed_is_verified(sealed: SealedKey, token: str) -> None:
+def test_what_was_signed_is_verified(sealed: StoredKey, token: str) -> None:
     assert Verifier([json.loads(sealed.public_jwk)]).verify(token) == VerifiedToken(sealed.kid, CLAIMS)
 
 
 @pytest.mark.requirement("G01")
-def test_another_library_verifies_it_by_the_public_key(sealed: SealedKey, token: str) -> None:
+def test_another_library_verifies_it_by_the_public_key(sealed: StoredKey, token: str) -> None:
     key = jwt.PyJWK.from_json(sealed.public_jwk)
 
     assert jwt.decode(token, key, algorithms=["RS256"], options={"verify_exp": False}) == CLAIMS
@@ -70,7 +65,7 @@ def test_signing_again_gives_the_same_bytes(signer: Signer, token: str) -> None:
 @pytest.mark.requirement("E02", "E03", "E04", "E05")
 @pytest.mark.parametrize("bits", [2048, 3072])
 def test_the_public_part_is_public_and_complete(bits: int) -> None:
-    key = generate_signing_key(bits, MASTER_KEYS)
+    key = SEALED_KEYS.create("RS256", bits)
     public = json.loads(key.public_jwk)
 
     assert public.keys() == {"kty", "n", "e", "kid", "use", "alg"}
@@ -82,20 +77,20 @@ def test_the_public_part_is_public_and_complete(bits: int) -> None:
 
 
 @pytest.mark.requirement("E06")
-def test_the_kid_is_the_thumbprint(sealed: SealedKey) -> None:
+def test_the_kid_is_the_thumbprint(sealed: StoredKey) -> None:
     public = json.loads(sealed.public_jwk)
     text = f'{{"e":"{public["e"]}","kty":"RSA","n":"{public["n"]}"}}'
 
     assert decoded(sealed.kid) == hashlib.sha256(text.encode()).digest()
 
 
-def test_every_key_is_another_one(sealed: SealedKey, other: SealedKey) -> None:
+def test_every_key_is_another_one(sealed: StoredKey, other: StoredKey) -> None:
     assert sealed.kid != other.kid
 
 
 @pytest.mark.requirement("O14")
-def test_the_private_part_is_encrypted(sealed: SealedKey) -> None:
-    header, wrapped, iv, ciphertext, tag = sealed.private_jwe.split(".")
+def test_the_private_part_is_encrypted(sealed: StoredKey) -> None:
+    header, wrapped, iv, ciphertext, tag = sealed.private_part.split(".")
 
     assert json.loads(decoded(header))["alg"] == "A256GCMKW"
     assert json.loads(decoded(header))["enc"] == "A256GCM"
@@ -104,40 +99,40 @@ def test_the_private_part_is_encrypted(sealed: SealedKey) -> None:
 
 
 @pytest.mark.requirement("O14")
-def test_an_older_master_key_still_opens_what_it_sealed(sealed: SealedKey) -> None:
-    assert open_signing_key(sealed, MasterKeys([b"n" * 32, b"m" * 32])).kid == sealed.kid
+def test_an_older_master_key_still_opens_what_it_sealed(sealed: StoredKey) -> None:
+    assert SealedKeys(MasterKeys([b"n" * 32, b"m" * 32])).open(sealed).kid == sealed.kid
 
 
 @pytest.mark.requirement("O14")
-def test_without_its_master_key_it_stays_closed(sealed: SealedKey) -> None:
+def test_without_its_master_key_it_stays_closed(sealed: StoredKey) -> None:
     with pytest.raises(MasterKeyError, match=f"master key {MASTER_KEYS.newest} is needed"):
-        open_signing_key(sealed, MasterKeys([b"n" * 32]))
+        SealedKeys(MasterKeys([b"n" * 32])).open(sealed)
 
 
 @pytest.mark.requirement("O14")
 @pytest.mark.parametrize("part", range(5), ids=["header", "wrapped key", "nonce", "ciphertext", "tag"])
-def test_an_altered_private_part_stays_closed(sealed: SealedKey, part: int) -> None:
-    parts = sealed.private_jwe.split(".")
+def test_an_altered_private_part_stays_closed(sealed: StoredKey, part: int) -> None:
+    parts = sealed.private_part.split(".")
     middle = len(parts[part]) // 2
     parts[part] = parts[part][:middle] + ("A" if parts[part][middle] != "A" else "B") + parts[part][middle + 1 :]
 
     with pytest.raises(MasterKeyError):
-        open_signing_key(replace(sealed, private_jwe=".".join(parts)), MASTER_KEYS)
+        SEALED_KEYS.open(replace(sealed, private_part=".".join(parts)))
 
 
 @pytest.mark.requirement("O14")
-def test_the_private_part_of_another_key_is_not_taken_for_this_one_s(sealed: SealedKey, other: SealedKey) -> None:
+def test_the_private_part_of_another_key_is_not_taken_for_this_one_s(sealed: StoredKey, other: StoredKey) -> None:
     with pytest.raises(MasterKeyError, match=sealed.kid):
-        open_signing_key(replace(sealed, private_jwe=other.private_jwe), MASTER_KEYS)
+        SEALED_KEYS.open(replace(sealed, private_part=other.private_part))
 
 
 @pytest.mark.requirement("O18")
-def test_a_private_part_never_shows_in_a_repr(sealed: SealedKey, signer: Signer) -> None:
-    assert sealed.private_jwe[:20] not in repr(sealed)
+def test_a_private_part_never_shows_in_a_repr(sealed: StoredKey, signer: Signer) -> None:
+    assert sealed.private_part[:20] not in repr(sealed)
     assert repr(signer) == f"Signer({sealed.kid})"
 
 
-def test_people_may_look_into_a_token_that_is_not_verified(sealed: SealedKey, token: str) -> None:
+def test_people_may_look_into_a_token_that_is_not_verified(sealed: StoredKey, token: str) -> None:
     altered = token[:-10] + "A" * 10
 
     assert unverified_parts(altered) == ({"typ": "at+jwt", "alg": "RS256", "kid": sealed.kid}, CLAIMS)

@@ -15,6 +15,7 @@ from jeton.cli.token import token
 from jeton.cli.user import user
 from jeton.config import ConfigError
 from jeton.crypto.master_key import MasterKeyError
+from jeton.crypto.private_key import KeyStoreError
 from jeton.oauth.key_life import RotationRefusedError
 from jeton.oauth.registration import RegistrationError
 from jeton.storage.database import DatabaseUrlError, StorageUnavailableError
@@ -22,7 +23,7 @@ from jeton.storage.migrate import SchemaError
 
 REFUSALS: Final = (
     *(Refusal, RegistrationError, ConfigError, DatabaseUrlError),
-    *(SchemaError, MasterKeyError, RotationRefusedError),
+    *(SchemaError, MasterKeyError, KeyStoreError, RotationRefusedError),
 )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from jeton.assembly import configured_master_keys, key_times
+from jeton.assembly import configured_master_keys, key_stores, key_times
 from jeton.cli.options import configured, json_option, print_results, transaction
 from jeton.config import Settings
 from jeton.keys.rotation import ensure_signing_keys, revoke_signing_key, rotate_signing_keys
@@ -36,10 +36,10 @@ def list_(as_json: bool, settings: Settings) -> None:
 def rotate(force: bool, as_json: bool, settings: Settings) -> None:
     """Let the next key sign, as soon as every cache has seen it. The old one stays published for its tokens."""
     bits, times = settings.keys.rsa_bits, key_times(settings)
-    master_keys = configured_master_keys(settings)
+    stores = key_stores(configured_master_keys(settings))
     with transaction(settings) as (connection, now):
-        ensure_signing_keys(connection, master_keys, bits, now)
-        found = rotate_signing_keys(connection, master_keys, bits, times, now, force=force)
+        ensure_signing_keys(connection, stores, bits, now)
+        found = rotate_signing_keys(connection, stores, bits, times, now, force=force)
     _print([key for key in found if key.is_published(now)], as_json)
 
 
@@ -49,9 +49,9 @@ def rotate(force: bool, as_json: bool, settings: Settings) -> None:
 @configured
 def revoke(kid: str, as_json: bool, settings: Settings) -> None:
     """Take a key out of the key set at once: it was compromised. Sessions live on; its access tokens do not."""
-    master_keys = configured_master_keys(settings)
+    stores = key_stores(configured_master_keys(settings))
     with transaction(settings) as (connection, now):
-        found = revoke_signing_key(connection, master_keys, settings.keys.rsa_bits, key_times(settings), now, kid)
+        found = revoke_signing_key(connection, stores, settings.keys.rsa_bits, key_times(settings), now, kid)
     _print([key for key in found if key.is_published(now)], as_json)
 
 

@@ -11,7 +11,7 @@ from jeton.assembly import configured_master_keys
 from jeton.cli.options import configured, json_option, print_result, transaction
 from jeton.config import Settings
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens, parse_refresh_token
-from jeton.crypto.signing_key import TYPE, Verifier, unverified_parts
+from jeton.crypto.signed_jwt import ACCESS_TOKEN, Verifier, unverified_parts
 from jeton.oauth.introspection import TokenFacts, introspect_access_token, introspect_refresh_token
 from jeton.storage.records import TokenSubject, read_token_facts
 from jeton.storage.signing_keys import load_signing_keys
@@ -78,8 +78,8 @@ def _text(claims: dict[str, Any], name: str) -> str | None:
 
 
 def _signature_problems(presented: str, header: dict[str, Any], public_jwks: dict[str, Any]) -> Iterator[str]:
-    if header.get("typ") != TYPE:
-        yield f"its typ is not {TYPE}: it is no access token (RFC 9068)"
+    if header.get("typ") != ACCESS_TOKEN:
+        yield f"its typ is not {ACCESS_TOKEN}: it is no access token (RFC 9068)"
     if not isinstance(header.get("kid"), str) or header["kid"] not in public_jwks:
         yield "its kid is none of the published keys: another server's token, or its key was rotated out or revoked"
     elif Verifier(public_jwks.values()).verify(presented) is None:

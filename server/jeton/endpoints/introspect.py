@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jeton.crypto.refresh_token import PresentedRefreshToken
-from jeton.crypto.signing_key import VerifiedToken
+from jeton.crypto.signed_jwt import VerifiedToken
 from jeton.endpoints.client_authentication import authenticate_client
 from jeton.endpoints.exchange import Answer, FormRequest
 from jeton.endpoints.presented_token import recognise

@@ -1,7 +1,7 @@
 """A token that somebody shows: which of ours it is, if any. Hints are not needed: the two kinds look different."""
 
 from jeton.crypto.refresh_token import PresentedRefreshToken, parse_refresh_token
-from jeton.crypto.signing_key import VerifiedToken
+from jeton.crypto.signed_jwt import VerifiedToken
 from jeton.grants.services import Services
 
 

@@ -2,7 +2,7 @@
 
 import structlog
 
-from jeton.crypto.signing_key import VerifiedToken
+from jeton.crypto.signed_jwt import VerifiedToken
 from jeton.endpoints.client_authentication import authenticate_client
 from jeton.endpoints.exchange import Answer, FormRequest
 from jeton.endpoints.presented_token import recognise

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from jeton.crypto.master_key import MasterKeyError
+from jeton.crypto.private_key import KeyStoreError
 from jeton.keys.keyring import Keyring
 from jeton.oauth.key_life import SigningKey
 from jeton.storage.announced import Announced, load_announced
@@ -86,7 +87,7 @@ class Upkeep:
                 if time.monotonic() - self._forgot_at >= _FORGET_SECONDS:
                     self._forgot_at = time.monotonic()
                     await self._gather(self.forget)
-            except (StorageUnavailableError, MasterKeyError) as error:
+            except (StorageUnavailableError, MasterKeyError, KeyStoreError) as error:
                 log.error("upkeep_failed", reason=type(error).__name__, detail=str(error))
             except Exception:
                 log.exception("upkeep_failed")

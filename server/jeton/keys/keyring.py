@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jeton.crypto.master_key import MasterKeys
-from jeton.crypto.signing_key import SealedKey, Signer, Verifier, open_signing_key
+from jeton.crypto.private_key import KeyStores
+from jeton.crypto.signed_jwt import Signer, Verifier
 from jeton.oauth.key_life import KeyState, KeyTimes, SigningKey, is_rotation_due, max_age
 
 
@@ -22,8 +22,8 @@ class KeySet:
 class Keyring:
     """Signs, verifies and publishes."""
 
-    def __init__(self, master_keys: MasterKeys, times: KeyTimes) -> None:
-        self._master_keys = master_keys
+    def __init__(self, stores: KeyStores, times: KeyTimes) -> None:
+        self._stores = stores
         self._times = times
         self._keys: tuple[SigningKey, ...] = ()
         self.signer: Signer
@@ -31,15 +31,14 @@ class Keyring:
         self.key_set: KeySet
 
     def follow(self, stored: Sequence[SigningKey], now: int) -> None:
-        """Takes over the stored keys where they have changed. MasterKeyError where they cannot be opened."""
+        """Takes over the stored keys where they have changed. MasterKeyError, KeyStoreError: they cannot be opened."""
         keys = tuple(key for key in stored if key.is_published(now))
         if keys == self._keys:
             return
         active = next(key for key in keys if key.state is KeyState.ACTIVE)
         signer = getattr(self, "signer", None)
         if signer is None or signer.kid != active.kid:
-            sealed = SealedKey(active.kid, active.algorithm, active.public_jwk, active.private_jwe)
-            signer = open_signing_key(sealed, self._master_keys)
+            signer = Signer(self._stores.open(active))
         public: list[dict[str, Any]] = [json.loads(key.public_jwk) for key in keys]
         # Whoever is asked to verify must know a key before anybody signs with it.
         self.verifier = Verifier(public)

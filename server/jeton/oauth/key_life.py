@@ -35,13 +35,20 @@ class KeyTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A signing key as it is stored. `ready_at`: from when it may sign; `publish_until`: when it leaves the key set."""
+class StoredKey:
+    """A key pair as it is stored: the public part in clear; the private part in a way that only its `store` can use."""
 
     kid: str
     algorithm: str
     public_jwk: str
-    private_jwe: str = field(repr=False)
+    store: str
+    private_part: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey(StoredKey):
+    """A stored key and its life. `ready_at`: from when it may sign; `publish_until`: when it leaves the key set."""
+
     state: KeyState
     created_at: int
     ready_at: int

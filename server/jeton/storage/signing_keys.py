@@ -24,7 +24,7 @@ def lock_signing_keys(connection: Connection) -> None:
 def load_signing_keys(connection: Connection) -> list[SigningKey]:
     """All that are stored, oldest first."""
     found = connection.execute(select(signing_keys).order_by(signing_keys.c.created_at, signing_keys.c.kid))
-    return [SigningKey(row[0], row[1], row[2], row[3], KeyState(row[4]), *row[5:]) for row in found]
+    return [SigningKey(row[0], row[1], row[2], row[3], row[4], KeyState(row[5]), *row[6:]) for row in found]
 
 
 def load_published_kids(connection: Connection, kids: Collection[str], now: int) -> set[str]:

@@ -92,6 +92,7 @@ clients = Table(
     Column("secret_digest", LargeBinary),
     Column("previous_secret_digest", LargeBinary),
     Column("previous_secret_expires_at", BigInteger),
+    Column("status_index", BigInteger),
 )
 
 families = Table(
@@ -111,6 +112,7 @@ families = Table(
     Column("master_key_id", String(8), nullable=False),
     Column("secret", LargeBinary, nullable=False),
     Column("generation", BigInteger, nullable=False),
+    Column("access_expires_at", BigInteger, nullable=False),
     Column("idempotency_digest", LargeBinary),
     Column("asked_scope", WordSet),
     Column("retries", Integer, nullable=False),
@@ -120,6 +122,7 @@ families = Table(
     Column("created_user_agent", Text),
     Column("last_ip", Text),
     Column("last_user_agent", Text),
+    Column("status_index", BigInteger),
     # No index holds a column that a rotation changes, and pages keep room: PostgreSQL then rewrites a row in its page.
     Index("ix_families_sub", "sub"),
     Index("ix_families_client_id", "client_id"),
@@ -134,13 +137,30 @@ ended_tokens = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
+# What the status lists say INVALID of, and until when. Rows outlive the users, clients and sessions they were made for.
+invalid_statuses = Table(
+    "invalid_statuses",
+    metadata,
+    Column("status_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# One row: the first status index that nobody has taken yet.
+status_counter = Table(
+    "status_counter",
+    metadata,
+    Column("next_index", BigInteger, primary_key=True, autoincrement=False),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,
     Column("kid", String(64), primary_key=True),
     Column("algorithm", String(16), nullable=False),
     Column("public_jwk", Text, nullable=False),
-    Column("private_jwe", Text, nullable=False),
+    # Where the private part lives, and all that is needed to find and open it there.
+    Column("store", String(16), nullable=False),
+    Column("private_part", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     # From when it may sign: by then every cache holds a key set with this key in it.

@@ -1,0 +1,40 @@
+"""The algorithms that tokens may be signed with (RFC 7518 section 3, RFC 8037 section 3.1), by joserfc.
+
+"EdDSA" means Ed25519. RFC 9864 prefers that very name for it, which verifiers in use do not know yet (ADR 0008).
+"""
+
+import json
+from typing import Final
+
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
+
+
+def generate_key(algorithm: str, rsa_bits: int) -> Key:
+    """A new private key for the algorithm; `rsa_bits` counts for RS256 only."""
+    match algorithm:
+        case "RS256":
+            return RSAKey.generate_key(rsa_bits)
+        case "ES256":
+            return ECKey.generate_key("P-256")
+        case "EdDSA":
+            return OKPKey.generate_key("Ed25519")
+    raise ValueError(f"tokens are signed with {', '.join(ALGORITHMS)}, and not with {algorithm}")
+
+
+def public_jwk(key: Key, algorithm: str) -> str:
+    """The public part as it is published (RFC 7517 section 4); its kid is the thumbprint (RFC 7638)."""
+    members = {"kid": key.thumbprint(), "use": "sig", "alg": algorithm}
+    return json.dumps(key.as_dict(private=False) | members, sort_keys=True)
+
+
+def sign(algorithm: str, signing_input: bytes, key: Key) -> bytes:
+    """The JWS signature (RFC 7515 section 5.1)."""
+    return JWSRegistry.algorithms[algorithm].sign(signing_input, key)
+
+
+def is_signature(algorithm: str, signing_input: bytes, signature: bytes, key: Key) -> bool:
+    """Whether this key made it (RFC 7515 section 5.2)."""
+    return JWSRegistry.algorithms[algorithm].verify(signing_input, signature, key)

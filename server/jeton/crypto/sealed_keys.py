@@ -1,0 +1,78 @@
+"""Private keys in the database: each a JWE (RFC 7516) under a key derived from the master key."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import Key, OctKey, import_key
+
+from jeton.crypto.algorithms import generate_key, public_jwk, sign
+from jeton.crypto.master_key import MasterKeyError, MasterKeys
+from jeton.oauth.key_life import StoredKey
+
+_WRAP: Final = ["A256GCMKW", "A256GCM"]
+_PURPOSE: Final = b"signing key wrapping v1"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalKey:
+    """A private key in this process's memory."""
+
+    kid: str
+    algorithm: str
+    key: Key = field(repr=False)
+
+    def sign(self, signing_input: bytes) -> bytes:
+        return sign(self.algorithm, signing_input, self.key)
+
+
+class SealedKeys:
+    """The key store that needs nothing but the database and the master key."""
+
+    name: Final = "database"
+
+    def __init__(self, master_keys: MasterKeys) -> None:
+        self._master_keys = master_keys
+
+    def create(self, algorithm: str, rsa_bits: int) -> StoredKey:
+        """A new key, sealed under the newest master key."""
+        key = generate_key(algorithm, rsa_bits)
+        sealed = self._sealed(json.dumps(key.as_dict(private=True)).encode())
+        return StoredKey(key.thumbprint(), algorithm, public_jwk(key, algorithm), self.name, sealed)
+
+    def open(self, stored: StoredKey) -> LocalKey:
+        """The key, imported: that checks the primes, and costs fifty signatures. MasterKeyError where none opens it."""
+        try:
+            key = import_key(json.loads(self._unsealed(stored)))
+        except (JoseError, ValueError):
+            key = None
+        if key is None or key.thumbprint() != stored.kid:
+            raise _does_not_open(stored)
+        return LocalKey(stored.kid, stored.algorithm, key)
+
+    def resealed(self, stored: StoredKey) -> str:
+        """The private part, sealed anew under the newest master key; MasterKeyError where none opens it."""
+        return self._sealed(self._unsealed(stored))
+
+    def _sealed(self, private: bytes) -> str:
+        newest = self._master_keys.newest
+        header = {"alg": _WRAP[0], "enc": _WRAP[1], "kid": newest}
+        return jwe.encrypt_compact(header, private, self._wrapping_key(newest), algorithms=_WRAP)
+
+    def _unsealed(self, stored: StoredKey) -> bytes:
+        try:
+            opened = jwe.decrypt_compact(
+                stored.private_part, lambda it: self._wrapping_key(str(it.headers()["kid"])), algorithms=_WRAP
+            )
+        except (JoseError, ValueError):
+            raise _does_not_open(stored) from None
+        return opened.plaintext or b""
+
+    def _wrapping_key(self, master_key_id: str) -> OctKey:
+        return OctKey.import_key(self._master_keys.derive(master_key_id, _PURPOSE))
+
+
+def _does_not_open(stored: StoredKey) -> MasterKeyError:
+    return MasterKeyError(f"the stored signing key {stored.kid} does not open under the configured master key")
