@@ -1,0 +1,1 @@
+"""Token sessions for apps, token verification for services, with any OAuth 2 server that keeps to the RFCs."""

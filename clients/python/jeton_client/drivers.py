@@ -1,0 +1,136 @@
+"""Take the steps of plans: send requests by httpx2, wait, call, share. One driver for threads, one for tasks."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+import httpx2
+
+from jeton_client.messages import Answer, Request
+from jeton_client.plans import Do, Plan, Shared, Step, T, Wait
+from jeton_client.single_flight import AsyncSingleFlight, SingleFlight
+
+MOST_BYTES: Final = 8 * 1024 * 1024
+TIMEOUT_SECONDS: Final = 5.0
+
+
+class Driver:
+    """For threads. It closes `http` only where it made it."""
+
+    def __init__(self, http: httpx2.Client | None = None) -> None:
+        self._owned = http is None
+        self._http = http or httpx2.Client(timeout=TIMEOUT_SECONDS)
+        self.flights = SingleFlight()
+
+    def run(self, plan: Plan[T]) -> T:
+        """What the plan returns or raises."""
+        result: Any = None
+        while True:
+            try:
+                step = plan.send(result)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]  # a generator's value has its type, StopIteration's has none
+            try:
+                result = self._take(step)
+            except BaseException:
+                plan.close()
+                raise
+
+    def close(self) -> None:
+        if self._owned:
+            self._http.close()
+
+    def _take(self, step: Step) -> Any:
+        match step:
+            case Request():
+                return self._send(step)
+            case Wait(seconds):
+                return time.sleep(seconds)
+            case Do(call):
+                return call()
+            case Shared(name, plan, aside):
+                if aside and self.flights.under_way(name):
+                    return None
+                return self.flights.join(name, lambda: self.run(plan()))
+
+    def _send(self, request: Request) -> Answer | None:
+        try:
+            with self._http.stream(request.method, request.url, **_arguments(request)) as response:
+                body = bytearray()
+                for part in response.iter_bytes():
+                    body += part
+                    if len(body) > MOST_BYTES:
+                        return None
+                return _answer(response, body)
+        except (httpx2.TransportError, httpx2.DecodingError):
+            return None
+
+
+class AsyncDriver:
+    """For the tasks of one event loop of asyncio. It closes `http` only where it made it."""
+
+    def __init__(self, http: httpx2.AsyncClient | None = None) -> None:
+        self._owned = http is None
+        self._http = http or httpx2.AsyncClient(timeout=TIMEOUT_SECONDS)
+        self.flights = AsyncSingleFlight()
+
+    async def run(self, plan: Plan[T]) -> T:
+        """What the plan returns or raises."""
+        result: Any = None
+        while True:
+            try:
+                step = plan.send(result)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]  # see Driver.run
+            try:
+                result = await self._take(step)
+            except BaseException:
+                plan.close()
+                raise
+
+    async def close(self) -> None:
+        if self._owned:
+            await self._http.aclose()
+
+    async def _take(self, step: Step) -> Any:
+        match step:
+            case Request():
+                return await self._send(step)
+            case Wait(seconds):
+                return await asyncio.sleep(seconds)
+            case Do(call):
+                return await _finished(asyncio.ensure_future(asyncio.to_thread(call)))
+            case Shared(name, plan, aside):
+                if aside and self.flights.under_way(name):
+                    return None
+                return await self.flights.join(name, lambda: self.run(plan()))
+
+    async def _send(self, request: Request) -> Answer | None:
+        try:
+            async with self._http.stream(request.method, request.url, **_arguments(request)) as response:
+                body = bytearray()
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > MOST_BYTES:
+                        return None
+                return _answer(response, body)
+        except (httpx2.TransportError, httpx2.DecodingError):
+            return None
+
+
+async def _finished(task: "asyncio.Task[Any]") -> Any:
+    """What the task returns; whoever is cancelled waits for its end, since a thread cannot be stopped on its way."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _arguments(request: Request) -> dict[str, Any]:
+    # No redirect is followed: credentials go to the address that was announced, and nowhere else.
+    return {"headers": dict(request.headers), "content": request.body, "follow_redirects": False, "auth": None}
+
+
+def _answer(response: httpx2.Response, body: bytearray) -> Answer:
+    return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, bytes(body))

@@ -1,0 +1,53 @@
+"""For httpx2: puts the session's access token on requests; after a 401 renews once, and repeats once."""
+
+from collections.abc import AsyncGenerator, Generator, Iterable
+
+import httpx2
+
+from jeton_client.addresses import origin_of
+from jeton_client.token_session import AsyncTokenSession, TokenSession
+
+
+class BearerAuth(httpx2.Auth):
+    """`httpx2.Client(auth=BearerAuth(session, origins=["https://api.example"]))`; an AsyncClient with an async session.
+
+    A request to any other origin is refused with ValueError, so that no token goes where it should not.
+    A body that is a stream cannot be sent twice: such a request is not repeated.
+    """
+
+    def __init__(self, session: TokenSession | AsyncTokenSession, origins: Iterable[str]) -> None:
+        self._session = session
+        self._origins = frozenset(origin_of(origin) for origin in origins)
+
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        if not isinstance(self._session, TokenSession):
+            raise TypeError("httpx2.Client goes with TokenSession, httpx2.AsyncClient with AsyncTokenSession")
+        self._check(request)
+        token = self._session.access_token()
+        response = yield _with(request, token)
+        if response.status_code == 401 and _is_repeatable(request):
+            yield _with(request, self._session.renew(token))
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        if not isinstance(self._session, AsyncTokenSession):
+            raise TypeError("httpx2.AsyncClient goes with AsyncTokenSession, httpx2.Client with TokenSession")
+        self._check(request)
+        token = await self._session.access_token()
+        response = yield _with(request, token)
+        if response.status_code == 401 and _is_repeatable(request):
+            yield _with(request, await self._session.renew(token))
+
+    def _check(self, request: httpx2.Request) -> None:
+        if origin_of(str(request.url)) not in self._origins:
+            raise ValueError(
+                f"tokens of this session do not go to {request.url.host}: name it in `origins` if they may"
+            )
+
+
+def _with(request: httpx2.Request, token: str) -> httpx2.Request:
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
+
+
+def _is_repeatable(request: httpx2.Request) -> bool:
+    return isinstance(request.stream, httpx2.ByteStream)

@@ -1,0 +1,48 @@
+"""Requests and answers as values. An answer that was lost, or never came, is `None`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus
+
+from jeton_client.strict_json import parse_object
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request; with a `form`, its body is that form."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def body(self) -> bytes | None:
+        return None if self.form is None else form_encoded(self.form).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def json_object(self) -> dict[str, Any] | None:
+        """The object in the body; None where there is none."""
+        try:
+            return parse_object(self.body)
+        except ValueError:
+            return None
+
+
+def form_encoded(parameters: Mapping[str, str]) -> str:
+    """application/x-www-form-urlencoded (RFC 6749 appendix B), as browsers write it."""
+    return "&".join(f"{encoded(name)}={encoded(value)}" for name, value in parameters.items())
+
+
+def encoded(text: str) -> str:
+    """One name or value of a form."""
+    return quote_plus(text, safe="*").replace("~", "%7E")

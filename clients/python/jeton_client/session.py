@@ -1,0 +1,119 @@
+"""A session as it is kept, when it is renewed, and what an attempt at that leads to; told the time and the dice."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, Literal
+
+from jeton_client.errors import LoginRequired, Refused, ServerAway
+from jeton_client.strict_json import parse_object
+from jeton_client.token_answers import Tokens, TryAgain
+
+MOST_ATTEMPTS: Final = 6
+EARLY_ATTEMPTS: Final = 3  # while the access token is still good
+REPEATABLE_SECONDS: Final = 120.0  # for so long a server may answer a repetition with its first answer
+_LEAD_SECONDS: Final = 60.0
+_LEAD_SHARE: Final = 0.2
+_MARGIN_SECONDS: Final = 5.0
+_MARGIN_SHARE: Final = 0.05
+_FIRST_PAUSE: Final = 0.25
+_LONGEST_PAUSE: Final = 30.0
+
+Grant = Literal["password", "client_credentials"]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRefresh:
+    """A refresh that was begun and not judged: it may be repeated with this key and no other."""
+
+    idempotency_key: str = field(repr=False)
+    begun_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is kept: the tokens, how they were got, which scope was asked for, and a refresh under way."""
+
+    tokens: Tokens
+    grant: Grant
+    scope: str | None = None
+    pending: PendingRefresh | None = None
+
+    def to_json(self) -> str:
+        """For storage: it holds the tokens in clear."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Session":
+        """ValueError where the text is not what `to_json` gives."""
+        members: dict[str, Any] = parse_object(text.encode())
+        try:
+            pending = members.pop("pending")
+            tokens = Tokens(**members.pop("tokens"))
+            return cls(tokens, pending=pending and PendingRefresh(**pending), **members)
+        except (TypeError, KeyError):
+            raise ValueError("not a stored session") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait so many seconds, then send the same request again."""
+
+    seconds: float
+
+
+def has_ended(tokens: Tokens, now: float) -> bool:
+    """Whether the access token is handed out no more: a little before its end, so that it does not end on its way."""
+    if tokens.expires_at is None:
+        return False
+    return now >= tokens.expires_at - min(_MARGIN_SECONDS, _MARGIN_SHARE * _lifetime(tokens))
+
+
+def renew_at(tokens: Tokens, jitter: float) -> float:
+    """When to renew: one to two leads before the end, by `jitter` from 0 to 1, so that many do not come at once."""
+    if tokens.expires_at is None:
+        return float("inf")
+    lead = min(_LEAD_SECONDS, _LEAD_SHARE * _lifetime(tokens))
+    return tokens.expires_at - lead * (1 + jitter)
+
+
+def begin_renewal(session: Session, idempotency_key: str, now: float) -> Session:
+    """The session to store before the request is sent. A refresh that is under way goes on with its own key."""
+    if session.tokens.refresh_token is None and session.grant == "password":
+        raise LoginRequired("the session has ended, and the server gave no refresh token")
+    if session.pending is not None or session.grant == "client_credentials":
+        return session
+    return replace(session, pending=PendingRefresh(idempotency_key, now))
+
+
+def asked_at(session: Session, now: float) -> float:
+    """From when on the lifetimes in an answer count: a repeated answer is as old as the first."""
+    return now if session.pending is None else max(session.pending.begun_at, now - REPEATABLE_SECONDS)
+
+
+def after_attempt(
+    session: Session, judged: Tokens | TryAgain | Refused, attempt: int, most: int, jitter: float
+) -> Session | Pause | LoginRequired | Refused | ServerAway:
+    """What this attempt, of at most so many, leads to. Where it failed, the pending refresh keeps its key."""
+    match judged:
+        case Tokens():
+            refresh_token = judged.refresh_token or session.tokens.refresh_token  # RFC 6749 section 6
+            return replace(session, tokens=replace(judged, refresh_token=refresh_token), pending=None)
+        case TryAgain(after) if attempt < most:
+            return Pause(pause(attempt, after, jitter))
+        case TryAgain(after):
+            seconds = pause(attempt, after, jitter)
+            return ServerAway(f"no usable answer after {attempt} attempts; the session is kept", seconds)
+        case Refused(error="invalid_grant") if session.grant == "password":
+            return LoginRequired("the session is over")
+        case _:
+            return judged
+
+
+def pause(attempt: int, after: float | None, jitter: float) -> float:
+    """Seconds before the next attempt: doubled each time, half of it dice, never less than the server asks for."""
+    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** (attempt - 1)))
+    return max(after or 0.0, longest * (1 + jitter) / 2)
+
+
+def _lifetime(tokens: Tokens) -> float:
+    return (tokens.expires_at or 0.0) - tokens.received_at

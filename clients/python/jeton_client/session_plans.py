@@ -1,0 +1,204 @@
+"""What a session for apps does, as plans: log in, renew, log out (RFC 6749, RFC 7009)."""
+
+import random
+import secrets
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from jeton_client import token_requests
+from jeton_client.client_authentication import Client
+from jeton_client.discovery import ServerMetadata, judge_metadata, metadata_request, required
+from jeton_client.errors import LoginRequired, Refused, ServerAway
+from jeton_client.messages import Request
+from jeton_client.plans import Do, Plan, Shared, Wait
+from jeton_client.session import (
+    EARLY_ATTEMPTS,
+    MOST_ATTEMPTS,
+    Grant,
+    Pause,
+    Session,
+    after_attempt,
+    asked_at,
+    begin_renewal,
+    has_ended,
+    pause,
+    renew_at,
+)
+from jeton_client.storage import MemoryStorage, Storage
+from jeton_client.token_answers import Tokens, TryAgain, judge_revocation_answer, judge_token_answer
+
+_HOLD_OFF_SECONDS: Final = 5.0
+_dice: Final = random.SystemRandom()
+_LOCK_PAUSE: Final = 0.05
+_LOCK_SECONDS: Final = 120.0
+
+
+class SessionPlans:
+    """The session as it is known here, and the plans that change it."""
+
+    def __init__(self, issuer: str, client: Client, storage: Storage | None, clock: Callable[[], float]) -> None:
+        metadata_request(issuer)  # an issuer that cannot be trusted is refused here, not at the first request
+        self._issuer = issuer
+        self._client = client
+        self._storage = storage or MemoryStorage()
+        self._clock = clock
+        self._metadata: ServerMetadata | None = None
+        self._session: Session | None = None
+        self._renew_at = 0.0
+
+    def good_token(self) -> str | None:
+        """The access token that is known here, unless it has ended."""
+        if self._session is None or has_ended(self._session.tokens, self._clock()):
+            return None
+        return self._session.tokens.access_token
+
+    def is_due(self) -> bool:
+        return self._session is None or self._clock() >= self._renew_at
+
+    def log_in(self, username: str, password: str, scope: str | None) -> Plan[None]:
+        metadata = yield from self._discovered()
+        endpoint = required(metadata.token_endpoint, "token_endpoint")
+        request = token_requests.log_in(endpoint, self._client, username, password, scope)
+        yield from self._begin(request, "password", scope)
+
+    def log_in_as_client(self, scope: str | None) -> Plan[None]:
+        metadata = yield from self._discovered()
+        endpoint = required(metadata.token_endpoint, "token_endpoint")
+        yield from self._begin(
+            token_requests.log_in_as_client(endpoint, self._client, scope), "client_credentials", scope
+        )
+
+    def access_token(self) -> Plan[str]:
+        """For a token that is due. While it is good, one caller renews it, and the others go on with it."""
+        token = self.good_token()
+        if token is None:
+            renewed: str = yield Shared("renewal", partial(self._renew, None, MOST_ATTEMPTS))
+            return renewed
+        try:
+            early: str | None = yield Shared("early renewal", partial(self._renew, None, EARLY_ATTEMPTS), aside=True)
+            return early or token
+        except (ServerAway, Refused) as failed:
+            self._renew_at = self._clock() + getattr(failed, "retry_after", _HOLD_OFF_SECONDS)
+            return token
+
+    def renew(self, rejected: str) -> Plan[str]:
+        renewed: str = yield Shared("replacement", partial(self._renew, rejected, MOST_ATTEMPTS))
+        return renewed
+
+    def log_out(self) -> Plan[None]:
+        yield from self._locked()
+        try:
+            session: Session | None = yield Do(self._storage.load)
+            if session is not None:
+                # Forgotten in any case: whoever logs out must not stay logged in because the server is away.
+                yield Do(partial(self._storage.save, None))
+                self._keep(None)
+                yield from self._revoke(session.tokens)
+        finally:
+            self._storage.unlock()
+
+    def _begin(self, request: Request, grant: Grant, scope: str | None) -> Plan[None]:
+        """Asks once: a login that was lost is for the user to repeat."""
+        now = self._clock()
+        judged = judge_token_answer((yield request), now)
+        if isinstance(judged, Refused):
+            raise judged
+        if isinstance(judged, TryAgain):
+            raise ServerAway("no usable answer to the login", judged.after or 1.0)
+        session = Session(judged, grant, scope)
+        yield from self._locked()
+        try:
+            yield Do(partial(self._storage.save, session))
+            self._keep(session)
+        finally:
+            self._storage.unlock()
+
+    def _renew(self, rejected: str | None, most_attempts: int) -> Plan[str]:
+        yield from self._locked()
+        try:
+            session: Session | None = yield Do(self._storage.load)
+            if session is None:
+                self._keep(None)
+                raise LoginRequired("no session is kept: log in")
+            known = self._session and self._session.tokens.access_token
+            if session.tokens.access_token != known:
+                self._keep(session)  # somebody else has renewed it
+            if self.good_token() is None or self.is_due() or session.tokens.access_token == rejected:
+                session = yield from self._renewed(session, most_attempts)
+            return session.tokens.access_token
+        finally:
+            self._storage.unlock()
+
+    def _renewed(self, session: Session, most_attempts: int) -> Plan[Session]:
+        """Asks until an answer is judged; a lost one soon again, since a server repeats it for a while only."""
+        metadata = yield from self._discovered(most_attempts)
+        endpoint = required(metadata.token_endpoint, "token_endpoint")
+        session = begin_renewal(session, secrets.token_urlsafe(32), self._clock())
+        yield Do(partial(self._storage.save, session))
+        for attempt in range(1, most_attempts + 1):
+            judged = judge_token_answer((yield self._renewal(endpoint, session)), asked_at(session, self._clock()))
+            outcome = after_attempt(session, judged, attempt, most_attempts, _dice.random())
+            if isinstance(outcome, Session):
+                yield Do(partial(self._storage.save, outcome))
+                self._keep(outcome)
+                return outcome
+            if isinstance(outcome, LoginRequired):
+                yield Do(partial(self._storage.save, None))
+                self._keep(None)
+            if not isinstance(outcome, Pause):
+                raise outcome
+            yield Wait(outcome.seconds)
+        raise AssertionError("the last attempt leads to an end")
+
+    def _renewal(self, endpoint: str, session: Session) -> Request:
+        if session.pending is None:
+            return token_requests.log_in_as_client(endpoint, self._client, session.scope)
+        assert session.tokens.refresh_token is not None, "begin_renewal has looked"
+        key = session.pending.idempotency_key
+        return token_requests.refresh(endpoint, self._client, session.tokens.refresh_token, key)
+
+    def _revoke(self, tokens: Tokens) -> Plan[None]:
+        """Without a revocation endpoint there is nobody to tell."""
+        metadata = yield from self._discovered()
+        if metadata.revocation_endpoint is None:
+            return
+        token, hint = tokens.access_token, "access_token"
+        if tokens.refresh_token is not None:
+            token, hint = tokens.refresh_token, "refresh_token"
+        request = token_requests.revoke(metadata.revocation_endpoint, self._client, token, hint)
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            judged = judge_revocation_answer((yield request))
+            if judged is None:
+                return
+            if isinstance(judged, Refused):
+                raise judged
+            if attempt < MOST_ATTEMPTS:
+                yield Wait(pause(attempt, judged.after, _dice.random()))
+        raise ServerAway("logged out here; the server could not be told")
+
+    def _discovered(self, most_attempts: int = MOST_ATTEMPTS) -> Plan[ServerMetadata]:
+        """Asked for once; what a server announces stays so for as long as it is used."""
+        attempt = 1
+        while self._metadata is None:
+            try:
+                self._metadata = judge_metadata(self._issuer, (yield metadata_request(self._issuer)))
+            except ServerAway:
+                if attempt >= most_attempts:
+                    raise
+                yield Wait(pause(attempt, None, _dice.random()))
+                attempt += 1
+        return self._metadata
+
+    def _locked(self) -> Plan[None]:
+        """Returns with the storage's lock. Whoever has it is talking to the server, for as long as that may take."""
+        waited = 0.0
+        while not self._storage.try_lock():
+            if waited > _LOCK_SECONDS:
+                raise ServerAway("somebody else has been renewing the session for too long")
+            yield Wait(_LOCK_PAUSE)
+            waited += _LOCK_PAUSE
+
+    def _keep(self, session: Session | None) -> None:
+        self._session = session
+        self._renew_at = 0.0 if session is None else renew_at(session.tokens, _dice.random())

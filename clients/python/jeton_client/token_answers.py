@@ -1,0 +1,104 @@
+"""What an answer of an authorization server means (RFC 6749 sections 5.1 and 5.2, RFC 7009 section 2.2)."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jeton_client.errors import Refused
+from jeton_client.messages import Answer
+from jeton_client.strict_json import is_number
+
+MOST_RETRY_AFTER: Final = 60.0
+_MOST_DESCRIPTION: Final = 200
+_PASSING: Final = frozenset({408, 425, 429})
+_PASSING_ERRORS: Final = frozenset({"server_error", "temporarily_unavailable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What was issued. Times are seconds since 1970; `expires_at` is None where the server did not say."""
+
+    access_token: str = field(repr=False)
+    received_at: float
+    expires_at: float | None = None
+    refresh_token: str | None = field(default=None, repr=False)
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """The answer was lost, or is none: the same request may be sent again, `after` so many seconds if it says so."""
+
+    after: float | None = None
+
+
+def judge_token_answer(answer: Answer | None, asked_at: float) -> Tokens | TryAgain | Refused:
+    """What a token endpoint's answer to a request sent at `asked_at` means."""
+    refusal = _refusal(answer)
+    if refusal is not None or answer is None:
+        return refusal or TryAgain()
+    members = answer.json_object()
+    if answer.status != 200 or members is None or not _is_text(members.get("access_token")):
+        return TryAgain()
+    if str(members.get("token_type")).lower() != "bearer":
+        return Refused("unsupported_token_type", "the server issued a token that is no Bearer token")
+    return _tokens(members, asked_at)
+
+
+def judge_revocation_answer(answer: Answer | None) -> TryAgain | Refused | None:
+    """None where the token is revoked, or was no token any more."""
+    refusal = _refusal(answer)
+    if refusal is not None or answer is None:
+        return refusal or TryAgain()
+    return None if answer.status == 200 else TryAgain()
+
+
+def refusal_of(answer: Answer) -> Refused:
+    """What an answer with an error says; its text is cut and cleaned, since it may be shown."""
+    members = answer.json_object() or {}
+    error, description = members.get("error"), members.get("error_description")
+    return Refused(
+        _printable(error) if _is_text(error) else f"http_{answer.status}",
+        _printable(description) if _is_text(description) else "",
+    )
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Retry-After in seconds (RFC 9110 section 10.2.3), a minute at most; a date is not looked at."""
+    text = answer.headers.get("retry-after", "").strip()
+    return min(float(text), MOST_RETRY_AFTER) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+def _refusal(answer: Answer | None) -> Refused | TryAgain | None:
+    """None for a success, whatever is in it."""
+    if answer is None or answer.status >= 500 or answer.status in _PASSING:
+        return TryAgain(None if answer is None else retry_after(answer))
+    if 200 <= answer.status < 300:
+        return None
+    refused = refusal_of(answer)
+    return TryAgain(retry_after(answer)) if refused.error in _PASSING_ERRORS else refused
+
+
+def _tokens(members: dict[str, Any], asked_at: float) -> Tokens | TryAgain:
+    expires_in, refresh_token, scope = (members.get(name) for name in ("expires_in", "refresh_token", "scope"))
+    if expires_in is not None and not (is_number(expires_in) and expires_in > 0):
+        return TryAgain()
+    if (refresh_token is not None and not _is_text(refresh_token)) or (
+        scope is not None and not isinstance(scope, str)
+    ):
+        return TryAgain()
+    return Tokens(
+        members["access_token"],
+        asked_at,
+        None if expires_in is None else asked_at + expires_in,
+        refresh_token,
+        scope,
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _printable(value: object) -> str:
+    return re.sub(r"[^\x20-\x7E]", "?", str(value))[:_MOST_DESCRIPTION]
