@@ -163,6 +163,17 @@ def test_a_server_waits_for_postgresql_so_long_and_no_longer(postgresql_url: str
         database.close()
 
 
+def test_a_server_has_postgresql_compile_no_statement(postgresql_url: str) -> None:
+    """Where only a scan is possible, `enable_seqscan=off` makes it look so dear that it would be compiled each time."""
+    database = Database(postgresql_url, serving=True)
+    with database.read() as connection:
+        plan = "\n".join(connection.scalars(text("EXPLAIN (ANALYZE) SELECT * FROM signing_keys")))
+    database.close()
+
+    assert "Seq Scan on signing_keys" in plan
+    assert "JIT" not in plan
+
+
 def test_isolation_is_read_committed_whatever_the_database_prefers(postgresql_url: str) -> None:
     """Under a stricter level, what is looked at after the wait for a lock would be what was there before it."""
     database = Database(postgresql_url)
