@@ -89,7 +89,8 @@ class Gather(Generic[Item, Result]):
                 future.set_exception(result)
             else:
                 future.set_result(result)
-        self._start(loop)
+        # After those who have their result now: they go on undisturbed by the thread, and the next group is larger.
+        loop.call_soon(self._start, loop)
 
     def close(self) -> None:
         """Finishes what is under way, but waits no longer than a moment for it."""
