@@ -3,12 +3,14 @@
 import random
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from jeton_client import token_requests
+from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.client_authentication import Client
-from jeton_client.discovery import ServerMetadata, judge_metadata, metadata_request, required
+from jeton_client.discovery import ServerMetadata, required
 from jeton_client.errors import LoginRequired, Refused, ServerAway
 from jeton_client.messages import Request
 from jeton_client.plans import Do, Plan, Shared, Wait
@@ -38,12 +40,10 @@ class SessionPlans:
     """The session as it is known here, and the plans that change it."""
 
     def __init__(self, issuer: str, client: Client, storage: Storage | None, clock: Callable[[], float]) -> None:
-        metadata_request(issuer)  # an issuer that cannot be trusted is refused here, not at the first request
-        self._issuer = issuer
+        self._server = AuthorizationServer(issuer)
         self._client = client
         self._storage = storage or MemoryStorage()
         self._clock = clock
-        self._metadata: ServerMetadata | None = None
         self._session: Session | None = None
         self._renew_at = 0.0
 
@@ -178,17 +178,11 @@ class SessionPlans:
         raise ServerAway("logged out here; the server could not be told")
 
     def _discovered(self, most_attempts: int = MOST_ATTEMPTS) -> Plan[ServerMetadata]:
-        """Asked for once; what a server announces stays so for as long as it is used."""
-        attempt = 1
-        while self._metadata is None:
-            try:
-                self._metadata = judge_metadata(self._issuer, (yield metadata_request(self._issuer)))
-            except ServerAway:
-                if attempt >= most_attempts:
-                    raise
-                yield Wait(pause(attempt, None, _dice.random()))
-                attempt += 1
-        return self._metadata
+        for attempt in range(1, most_attempts):
+            with suppress(ServerAway):
+                return (yield from self._server.metadata())
+            yield Wait(pause(attempt, None, _dice.random()))
+        return (yield from self._server.metadata())
 
     def _locked(self) -> Plan[None]:
         """Returns with the storage's lock. Whoever has it is talking to the server, for as long as that may take."""

@@ -1,0 +1,114 @@
+"""Access tokens: what must be in one (RFC 9068 sections 2.2 and 4, RFC 8725), and what a service sees of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jeton_client.errors import InsufficientScope, InvalidToken
+from jeton_client.key_set import KeySet
+from jeton_client.signed_jwt import UnverifiedJwt, read_jwt, verified_claims
+from jeton_client.strict_json import is_number
+
+TYPE: Final = "at+jwt"
+MOST_CHARACTERS: Final = 8192
+DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256")
+DEFAULT_SKEW_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReference:
+    """Where a token's status stands: the bit `idx` of the list at `uri`."""
+
+    uri: str
+    idx: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token that is good here, now. `claims` are all that came with it."""
+
+    subject: str
+    client_id: str
+    expires_at: float
+    scope: frozenset[str] = frozenset()
+    roles: tuple[str, ...] = ()
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    status: StatusReference | None = field(default=None, repr=False)
+
+    def require_scope(self, *scope: str) -> None:
+        """InsufficientScope where one of these is missing."""
+        if not self.scope.issuperset(scope):
+            raise InsufficientScope(" ".join(scope))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a service takes: whose tokens, under which of its names, by which algorithms."""
+
+    issuer: str
+    audience: str
+    algorithms: Sequence[str] = DEFAULT_ALGORITHMS
+    skew_seconds: float = DEFAULT_SKEW_SECONDS
+
+    def read(self, token: str) -> UnverifiedJwt:
+        """See `read_jwt`."""
+        return read_jwt(token, TYPE, self.algorithms, MOST_CHARACTERS)
+
+    def judge(self, unverified: UnverifiedJwt, keys: KeySet, now: float) -> AccessToken:
+        """The token; InvalidToken with a reason of `verified_claims`, `iss`, `aud`, `exp`, `nbf` or `claims`."""
+        claims = verified_claims(unverified, keys)
+        if claims.get("iss") != self.issuer:
+            raise InvalidToken("iss")
+        if self.audience not in _audience(claims.get("aud")):
+            raise InvalidToken("aud")
+        check_times(claims, now, self.skew_seconds)
+        return access_token_of(claims)
+
+
+def check_times(claims: Mapping[str, Any], now: float, skew_seconds: float) -> None:
+    """InvalidToken where it has ended or not begun. Skew excuses a beginning that lies ahead, never an end."""
+    if not is_number(claims.get("exp")) or now >= claims["exp"]:
+        raise InvalidToken("exp")
+    if "nbf" in claims and (not is_number(claims["nbf"]) or now + skew_seconds < claims["nbf"]):
+        raise InvalidToken("nbf")
+
+
+def access_token_of(claims: Mapping[str, Any]) -> AccessToken:
+    """From claims whose signature, issuer, audience and times are good; InvalidToken(`claims`) where one is missing."""
+    if not all(is_name(claims.get(name)) for name in ("sub", "client_id", "jti")) or not is_number(claims.get("iat")):
+        raise InvalidToken("claims")
+    scope, roles = scope_and_roles(claims)
+    status = _status(claims.get("status"))
+    return AccessToken(claims["sub"], claims["client_id"], claims["exp"], scope, roles, claims, status)
+
+
+def scope_and_roles(claims: Mapping[str, Any]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """RFC 9068 sections 2.2.3 and 2.2.3.1; none where the claims are missing, InvalidToken where they are malformed."""
+    scope, roles = claims.get("scope", ""), claims.get("roles", [])
+    if not isinstance(scope, str) or not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        raise InvalidToken("claims")
+    return frozenset(scope.split(" ")) - {""}, tuple(roles)
+
+
+def is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _audience(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _status(value: object) -> StatusReference | None:
+    """IETF Token Status List section 6.2; other ways to tell a status are not known here, and are left alone."""
+    if value is None:
+        return None
+    reference = value.get("status_list") if isinstance(value, dict) else value
+    if reference is None:
+        return None
+    if not isinstance(reference, dict) or not is_name(reference.get("uri")) or not _is_index(reference.get("idx")):
+        raise InvalidToken("claims")
+    return StatusReference(reference["uri"], reference["idx"])
+
+
+def _is_index(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,92 @@
+"""ASGI middleware: lets in only requests with a good access token, and answers the others (RFC 6750)."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final, Protocol
+
+from jeton_client.access_token import AccessToken
+from jeton_client.challenges import Refusal, bearer_token, refusal
+from jeton_client.errors import ClientError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_POLICY_VIOLATION: Final = 1008
+
+
+class TokenVerifier(Protocol):
+    """An AsyncVerifier, or an AsyncIntrospector."""
+
+    async def verify(self, token: str) -> AccessToken: ...
+
+
+class BearerMiddleware:
+    """`BearerMiddleware(app, verifier, scope=["orders"])`: `app` finds the token at `scope["access_token"]`.
+
+    `scope` is what every request needs. `report` is told why a token was refused: for the log, with no token in it.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        verifier: TokenVerifier,
+        *,
+        scope: Iterable[str] = (),
+        realm: str = "api",
+        report: Callable[[ClientError], None] | None = None,
+    ) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._scope = tuple(scope)
+        self._realm = realm
+        self._report = report
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        admitted = await admit(self._verifier, authorization_of(scope), self._scope, self._realm, self._report)
+        if isinstance(admitted, AccessToken):
+            await self._app({**scope, "access_token": admitted}, receive, send)
+        elif scope["type"] == "http":
+            await _send_refusal(admitted, send)
+        else:
+            await receive()  # `websocket.connect`
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": admitted.error})
+
+
+async def admit(
+    verifier: TokenVerifier,
+    authorization: list[str],
+    scope: tuple[str, ...],
+    realm: str,
+    report: Callable[[ClientError], None] | None = None,
+) -> AccessToken | Refusal:
+    """The token of a request with these Authorization headers, if it is good and has the scope; else the answer."""
+    try:
+        token = bearer_token(authorization)
+        if token is None:
+            return refusal(realm, None)
+        verified = await verifier.verify(token)
+        verified.require_scope(*scope)
+    except ClientError as why:
+        if report is not None:
+            report(why)
+        return refusal(realm, why)
+    return verified
+
+
+def authorization_of(scope: Message) -> list[str]:
+    """The Authorization headers of a request."""
+    return [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"]
+
+
+async def _send_refusal(refused: Refusal, send: Send) -> None:
+    body = json.dumps({"error": refused.error}).encode()
+    headers = {"content-type": "application/json", "cache-control": "no-store", **refused.headers}
+    headers["content-length"] = str(len(body))
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": refused.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,69 @@
+"""Bearer tokens in requests, and the answers to those that are not let in (RFC 6750, RFC 9110 section 11)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from jeton_client.errors import ClientError, InsufficientScope, InvalidToken, MalformedRequest, Unverifiable
+
+_B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+def bearer_token(authorization: Sequence[str]) -> str | None:
+    """The token of a request with these Authorization headers; None where there is no Bearer token.
+
+    Tokens in the URL or the body are not looked for. MalformedRequest where the header is no header of this scheme.
+    """
+    if not authorization:
+        return None
+    scheme, _, token = authorization[0].partition(" ")
+    if len(authorization) > 1:
+        raise MalformedRequest("more than one Authorization header")
+    if scheme.lower() != "bearer":
+        return None
+    token = token.strip(" ")
+    if not _B64TOKEN.fullmatch(token):
+        raise MalformedRequest("no token after the scheme Bearer")
+    return token
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The answer to a request that is not let in; its body is `{"error": error}`."""
+
+    status: int
+    error: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def refusal(realm: str, why: ClientError | None) -> Refusal:
+    """For what was thrown, or None where the request had no token. One sentence for all that is wrong with a token."""
+    match why:
+        case None:
+            return _challenge(401, realm, "unauthorized")
+        case InvalidToken():
+            return _challenge(401, realm, "invalid_token", "The access token is not valid here.")
+        case InsufficientScope(scope=scope):
+            return _challenge(403, realm, "insufficient_scope", "The access token does not reach as far.", scope)
+        case MalformedRequest():
+            return _challenge(400, realm, "invalid_request", "The Authorization header is malformed.")
+        case Unverifiable(retry_after=seconds):
+            return Refusal(503, "temporarily_unavailable", {"retry-after": str(max(1, round(seconds)))})
+        case _:
+            return Refusal(503, "temporarily_unavailable", {"retry-after": "1"})
+
+
+def _challenge(status: int, realm: str, error: str, description: str = "", scope: str = "") -> Refusal:
+    """RFC 6750 section 3; where there was no token, no error code is told."""
+    parameters = {"realm": realm}
+    if description:
+        parameters |= {"error": error, "error_description": description}
+    if scope:
+        parameters["scope"] = scope
+    quoted = ", ".join(f'{name}="{_quoted(value)}"' for name, value in parameters.items())
+    return Refusal(status, error, {"www-authenticate": f"Bearer {quoted}"})
+
+
+def _quoted(value: str) -> str:
+    return re.sub(r'(["\\])', r"\\\1", re.sub(r"[^\x20-\x7E]", "?", value))

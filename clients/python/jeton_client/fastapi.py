@@ -1,0 +1,44 @@
+"""FastAPI dependencies: `token: Annotated[AccessToken, Depends(bearer)]`. The only module that needs FastAPI."""
+
+from collections.abc import Callable
+
+from fastapi import HTTPException, Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+
+from jeton_client.access_token import AccessToken
+from jeton_client.asgi import TokenVerifier, admit
+from jeton_client.errors import ClientError
+
+
+class Bearer(SecurityBase):
+    """The verified token of a request: `bearer = Bearer(verifier)`, and `bearer.requiring("orders")` for a scope.
+
+    Requests that are not let in are answered as RFC 6750 says. It stands in the OpenAPI document as HTTP Bearer.
+    """
+
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        *,
+        scope: tuple[str, ...] = (),
+        realm: str = "api",
+        report: Callable[[ClientError], None] | None = None,
+    ) -> None:
+        self.model = HTTPBearer(bearerFormat="JWT")
+        self.scheme_name = "Bearer"
+        self._verifier = verifier
+        self._scope = scope
+        self._realm = realm
+        self._report = report
+
+    async def __call__(self, request: Request) -> AccessToken:
+        authorization = request.headers.getlist("authorization")
+        admitted = await admit(self._verifier, authorization, self._scope, self._realm, self._report)
+        if isinstance(admitted, AccessToken):
+            return admitted
+        raise HTTPException(admitted.status, {"error": admitted.error}, admitted.headers)
+
+    def requiring(self, *scope: str) -> "Bearer":
+        """The same, for requests that need this scope."""
+        return Bearer(self._verifier, scope=scope, realm=self._realm, report=self._report)

@@ -1,0 +1,47 @@
+"""What an introspection answer means (RFC 7662 section 2.2)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jeton_client.access_token import AccessToken, check_times, is_name, scope_and_roles
+from jeton_client.errors import InvalidToken, Unverifiable
+from jeton_client.messages import Answer
+from jeton_client.strict_json import is_number
+from jeton_client.token_answers import refusal_of, retry_after
+
+
+def judge_introspection_answer(
+    answer: Answer | None, issuer: str, audience: str, now: float, skew_seconds: float
+) -> AccessToken:
+    """The token; InvalidToken where it is not active here, Unverifiable where the answer is none.
+
+    The server need not tell issuer, audience and times; what it tells must be right. The subject is `sub`, or the
+    `client_id` of a client that acts for itself.
+    """
+    if answer is None or answer.status >= 500:
+        raise Unverifiable("no answer to the introspection", 1.0 if answer is None else retry_after(answer) or 1.0)
+    if answer.status != 200:
+        raise Unverifiable(f"the introspection was refused: {refusal_of(answer).error}")
+    members = answer.json_object()
+    if members is None or not isinstance(members.get("active"), bool):
+        raise Unverifiable("the introspection was answered with something else")
+    if not members["active"]:
+        raise InvalidToken("inactive")
+    return _judged(members, issuer, audience, now, skew_seconds)
+
+
+def _judged(members: Mapping[str, Any], issuer: str, audience: str, now: float, skew_seconds: float) -> AccessToken:
+    if members.get("iss", issuer) != issuer:
+        raise InvalidToken("iss")
+    told = members.get("aud", audience)
+    if audience not in (told if isinstance(told, list) else [told]):
+        raise InvalidToken("aud")
+    expires_at = members.get("exp", float("inf"))
+    if "exp" in members and not is_number(expires_at):
+        raise InvalidToken("exp")
+    check_times({"exp": now + 1, **members}, now, skew_seconds)
+    client_id = members.get("client_id", "")
+    subject = members.get("sub") or client_id
+    if not is_name(subject) or not isinstance(client_id, str):
+        raise InvalidToken("claims")
+    return AccessToken(subject, client_id, expires_at, *scope_and_roles(members), members)

@@ -1,0 +1,86 @@
+"""A signed JWT, from text to claims (RFC 7515, RFC 7519, RFC 8725). Header and claims are parsed once, strictly, here.
+
+Nothing is taken from the token that we did not choose ourselves: the algorithm must be allowed, the key is the
+issuer's, and `jku`, `x5u`, `jwk` and `x5c` are not looked at.
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from joserfc.jws import JWSRegistry
+
+from jeton_client.errors import InvalidToken
+from jeton_client.key_set import ALGORITHMS, KeySet
+from jeton_client.strict_json import parse_object
+
+_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_REGISTRY: Final = JWSRegistry(algorithms=list(ALGORITHMS))
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedJwt:
+    """A well-formed JWT of the right type with an allowed algorithm. Its claims are not to be believed yet."""
+
+    algorithm: str
+    kid: str
+    signing_input: bytes = field(repr=False)
+    payload: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+def read_jwt(text: str, typ: str, algorithms: Collection[str], most_characters: int) -> UnverifiedJwt:
+    """InvalidToken with the reason `malformed`, `typ`, `alg`, `crit` or `kid`, looked for in this order."""
+    if len(text) > most_characters or not _COMPACT.fullmatch(text):
+        raise InvalidToken("malformed")
+    signing_input, _, signature = text.rpartition(".")
+    header, _, payload = signing_input.partition(".")
+    try:
+        members = parse_object(_decoded(header))
+        octets = _decoded(payload), _decoded(signature)
+    except ValueError:
+        raise InvalidToken("malformed") from None
+    if not _is_type(members.get("typ"), typ):
+        raise InvalidToken("typ")
+    algorithm, kid = members.get("alg"), members.get("kid")
+    if not isinstance(algorithm, str) or algorithm not in algorithms:
+        raise InvalidToken("alg")
+    if "crit" in members:  # RFC 7515 section 4.1.11: what is critical and not understood makes the token invalid
+        raise InvalidToken("crit")
+    if not isinstance(kid, str) or not kid:
+        raise InvalidToken("kid")
+    return UnverifiedJwt(algorithm, kid, signing_input.encode(), *octets)
+
+
+def verified_claims(unverified: UnverifiedJwt, keys: KeySet) -> dict[str, Any]:
+    """InvalidToken with the reason `unknown_key`, `alg`, `signature` or `malformed`."""
+    key = keys.get(unverified.kid)
+    if key is None:
+        raise InvalidToken("unknown_key")
+    if unverified.algorithm not in key.algorithms:
+        raise InvalidToken("alg")
+    algorithm = _REGISTRY.get_alg(unverified.algorithm)
+    if not algorithm.verify(unverified.signing_input, unverified.signature, key.key):
+        raise InvalidToken("signature")
+    try:
+        return parse_object(unverified.payload)
+    except ValueError:
+        raise InvalidToken("malformed") from None
+
+
+def decode_base64url(text: str) -> bytes:
+    """Base64url without padding (RFC 7515 section 2); ValueError for anything else."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", text):
+        raise ValueError("not base64url")
+    return _decoded(text)
+
+
+def _decoded(text: str) -> bytes:
+    return b64decode(text + "=" * (-len(text) % 4), altchars=b"-_")
+
+
+def _is_type(value: object, typ: str) -> bool:
+    """RFC 7515 section 4.1.9: a media type, in any case, whose `application/` may be left out."""
+    return isinstance(value, str) and value.lower().removeprefix("application/") == typ

@@ -1,0 +1,150 @@
+"""Which tokens are ended: IETF Token Status List (draft-ietf-oauth-status-list-21), as JWT."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from jeton_client.access_token import Rules, StatusReference
+from jeton_client.addresses import origin_of
+from jeton_client.cached_document import (
+    MOST_SECONDS,
+    RETRY_SECONDS,
+    Ask,
+    Freshness,
+    age_seconds,
+    conditional,
+    fresh_seconds,
+)
+from jeton_client.errors import InvalidToken, UntrustedServer
+from jeton_client.key_set import KeySet
+from jeton_client.messages import Answer, Request
+from jeton_client.signed_jwt import UnverifiedJwt, decode_base64url, read_jwt, verified_claims
+from jeton_client.strict_json import is_number
+
+TYPE: Final = "statuslist+jwt"
+VALID: Final = 0
+MOST_CHARACTERS: Final = 8 * 1024 * 1024
+MOST_BYTES: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StatusList:
+    """Statuses of `bits` bits each, packed; index 0 in the least significant bits of the first byte (section 4.1)."""
+
+    bits: int
+    statuses: bytes = field(repr=False)
+
+    def status(self, idx: int) -> int:
+        """IndexError where the list has no such index."""
+        octet, place = divmod(idx * self.bits, 8)
+        return (self.statuses[octet] >> place) & ((1 << self.bits) - 1)
+
+
+def decode_status_list(members: object) -> StatusList:
+    """From the claim `status_list` (section 4.2); ValueError where it is none, or inflates to more than 16 MiB."""
+    if not isinstance(members, Mapping):
+        raise ValueError("not a status list")
+    bits, lst = members.get("bits"), members.get("lst")
+    if isinstance(bits, bool) or bits not in (1, 2, 4, 8) or not isinstance(lst, str):
+        raise ValueError("not a status list")
+    inflate = zlib.decompressobj()
+    try:
+        statuses = inflate.decompress(decode_base64url(lst), MOST_BYTES)
+    except zlib.error as error:
+        raise ValueError(f"not a ZLIB stream: {error}") from None
+    if not inflate.eof or inflate.unused_data:
+        raise ValueError("not one whole ZLIB stream of at most 16 MiB")
+    return StatusList(bits, statuses)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedList:
+    """What a good Status List Token says; `ttl` and `good_for` are in seconds."""
+
+    status_list: StatusList = field(repr=False)
+    issued_at: float
+    ttl: float | None
+    good_for: float
+
+
+@dataclass(frozen=True, slots=True)
+class CachedList:
+    """A list as it was last fetched."""
+
+    uri: str
+    status_list: StatusList | None = field(default=None, repr=False)
+    issued_at: float = 0.0
+    ends_at: float = float("inf")
+    freshness: Freshness = Freshness()
+
+    def ask(self, now: float) -> Ask:
+        """Once it is stale nobody goes on without asking, so that an end is noticed in time; one asks for all.
+
+        While the server is away one asks now and then, and the others are not held up.
+        """
+        if now < self.freshness.fresh_until or not self.freshness.may_ask(now, RETRY_SECONDS):
+            return Ask.NO
+        is_away = self.freshness.asked_at != self.freshness.fetched_at
+        return Ask.ASIDE if is_away and self.status_list is not None else Ask.FIRST
+
+    def is_usable(self, now: float, most_away_seconds: float) -> bool:
+        """Whether it may still be believed: fresh, or the server has been away for not too long."""
+        return self.status_list is not None and now < min(self.freshness.fresh_until + most_away_seconds, self.ends_at)
+
+    def request(self) -> Request:
+        return Request("GET", self.uri, {"accept": "application/statuslist+jwt", **conditional(self.freshness.etag)})
+
+    def unchanged(self, answer: Answer, now: float) -> "CachedList":
+        """After a 304, which repeats the headers that count (RFC 9110 section 15.4.5)."""
+        etag = answer.headers.get("etag", self.freshness.etag)
+        return replace(self, freshness=self.freshness.fetched(now, fresh_seconds(answer.headers), etag))
+
+    def replaced(self, published: PublishedList, answer: Answer, now: float) -> "CachedList":
+        """After an answer with this list. One that is older than what is known changes nothing, but is an answer."""
+        fresh_for = fresh_seconds(answer.headers)
+        if published.ttl is not None:  # it counts from the server on (section 5.1), so time spent in caches counts too
+            fresh_for = max(min(published.ttl, MOST_SECONDS) - age_seconds(answer.headers), RETRY_SECONDS)
+        freshness = self.freshness.fetched(now, fresh_for, answer.headers.get("etag"))
+        if self.status_list is not None and published.issued_at < self.issued_at:
+            return replace(self, freshness=replace(freshness, etag=None))
+        ends_at = now + published.good_for
+        return CachedList(self.uri, published.status_list, published.issued_at, ends_at, freshness)
+
+    def lost(self, now: float) -> "CachedList":
+        return replace(self, freshness=self.freshness.asked(now))
+
+
+def may_follow(reference: StatusReference, issuer: str) -> bool:
+    """Whether to fetch from there: no token leads us anywhere but to its own issuer's host."""
+    try:
+        return origin_of(reference.uri) == origin_of(issuer)
+    except UntrustedServer:
+        return False
+
+
+def read_status_list_token(answer: Answer, rules: Rules) -> UnverifiedJwt:
+    """InvalidToken where it is not even well formed (see `read_jwt`)."""
+    text = answer.body.decode("ascii", "replace").strip()
+    return read_jwt(text, TYPE, rules.algorithms, MOST_CHARACTERS)
+
+
+def judge_status_list_token(
+    unverified: UnverifiedJwt, uri: str, rules: Rules, keys: KeySet, now: float
+) -> PublishedList:
+    """The list of a good Status List Token (section 8.3); InvalidToken for any other."""
+    claims = verified_claims(unverified, keys)
+    if claims.get("iss", rules.issuer) != rules.issuer:
+        raise InvalidToken("iss")
+    if claims.get("sub") != uri:
+        raise InvalidToken("sub")
+    ttl = claims.get("ttl")
+    if not is_number(claims.get("iat")) or not (ttl is None or (is_number(ttl) and ttl > 0)):
+        raise InvalidToken("claims")
+    if "exp" in claims and not (is_number(claims["exp"]) and now < claims["exp"]):
+        raise InvalidToken("exp")
+    try:
+        status_list = decode_status_list(claims.get("status_list"))
+    except ValueError:
+        raise InvalidToken("claims") from None
+    return PublishedList(status_list, claims["iat"], ttl, claims.get("exp", float("inf")) - now)

@@ -1,0 +1,156 @@
+"""What verifying takes: the issuer's keys, the token's claims, its status; each fetched by one for all, and kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal
+
+from jeton_client.access_token import AccessToken, Rules, StatusReference
+from jeton_client.authorization_server import AuthorizationServer
+from jeton_client.cached_document import Ask
+from jeton_client.discovery import required
+from jeton_client.errors import InvalidToken, ServerAway, Unverifiable
+from jeton_client.key_set import ALGORITHMS, CachedKeys, KeySet
+from jeton_client.messages import Answer
+from jeton_client.plans import Plan, Shared
+from jeton_client.status_list import (
+    VALID,
+    CachedList,
+    judge_status_list_token,
+    may_follow,
+    read_status_list_token,
+)
+from jeton_client.verified_tokens import VerifiedTokens
+
+_MOST_LISTS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FollowStatus:
+    """How ended sessions are noticed: by the list that a token names, fetched anew whenever its `ttl` is over.
+
+    When it cannot be fetched, the last one counts for `most_away_seconds` more (never past its `exp`); after that,
+    tokens that name it are refused (Unverifiable), or accepted until they expire.
+    """
+
+    most_away_seconds: float = 60.0
+    when_away: Literal["refuse", "accept"] = "refuse"
+
+
+FOLLOW_STATUS: Final = FollowStatus()
+
+
+class VerifierPlans:
+    """What is known of an issuer's keys, lists and tokens. `clock` is the time of day, `ticks` never runs backwards."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        follow: FollowStatus | None,
+        most_cached: int,
+        clock: Callable[[], float],
+        ticks: Callable[[], float],
+    ) -> None:
+        if not rules.algorithms or not ALGORITHMS.keys() >= set(rules.algorithms):
+            raise ValueError(f"algorithms are some of {', '.join(ALGORITHMS)}")
+        self._rules = rules
+        self._follow = follow
+        self._clock = clock
+        self._ticks = ticks
+        self._server = AuthorizationServer(rules.issuer)
+        self._keys = CachedKeys()
+        self._lists: dict[str, CachedList] = {}
+        self._verified = VerifiedTokens(most_cached)
+
+    def at_hand(self, token: str) -> AccessToken | None:
+        """The token, where it was verified before and all this rests on is fresh; None where there is work to do."""
+        found = self._verified.get(token, self._keys.keys, self._clock())
+        if found is None or self._ticks() >= self._keys.freshness.fresh_until:
+            return None
+        if found.status is None or self._follow is None:
+            return found
+        known = self._lists.get(found.status.uri)
+        if known is None or self._ticks() >= known.freshness.fresh_until:
+            return None
+        return found if _status(known, found.status) == VALID else None
+
+    def verify(self, token: str) -> Plan[AccessToken]:
+        """InvalidToken where it is not good; Unverifiable where keys or status cannot be had."""
+        unverified = self._rules.read(token)
+        keys = yield from self._keys_for(unverified.kid)
+        now = self._clock()
+        verified = self._verified.get(token, keys, now)
+        if verified is None:
+            verified = self._rules.judge(unverified, keys, now)
+            self._verified.add(token, verified, keys)
+        if verified.status is not None and self._follow is not None:
+            yield from self._check_status(verified.status, self._follow)
+        return verified
+
+    def _keys_for(self, kid: str) -> Plan[KeySet]:
+        ask = self._keys.ask_for(kid, self._ticks())
+        if ask is not Ask.NO:
+            yield Shared("keys", self._fetch_keys, aside=ask is Ask.ASIDE)
+        if self._keys.keys is None:
+            raise Unverifiable(f"the keys of {self._rules.issuer} cannot be had")
+        return self._keys.keys
+
+    def _fetch_keys(self) -> Plan[None]:
+        now = self._ticks()
+        self._keys = self._keys.answered(None, now)  # first of all: an error on the way must not make all others ask
+        try:
+            metadata = yield from self._server.metadata()
+        except ServerAway:
+            return
+        jwks_uri = required(metadata.jwks_uri, "jwks_uri")
+        self._keys = self._keys.answered((yield self._keys.request(jwks_uri)), now)
+
+    def _check_status(self, reference: StatusReference, follow: FollowStatus) -> Plan[None]:
+        known = self._lists.get(reference.uri) or self._new_list(reference)
+        ask = known.ask(self._ticks())
+        if ask is not Ask.NO:
+            yield Shared(f"list {known.uri}", partial(self._fetch_list, known), aside=ask is Ask.ASIDE)
+            known = self._lists.get(reference.uri, known)
+        if not known.is_usable(self._ticks(), follow.most_away_seconds):
+            if follow.when_away == "accept":
+                return
+            raise Unverifiable(f"the list of ended sessions at {known.uri} cannot be had")
+        status = _status(known, reference)
+        if status != VALID:
+            raise InvalidToken("status" if status is None else "ended")
+
+    def _new_list(self, reference: StatusReference) -> CachedList:
+        if not may_follow(reference, self._rules.issuer):
+            raise InvalidToken("status")
+        while len(self._lists) >= _MOST_LISTS:
+            self._lists.pop(next(iter(self._lists)), None)
+        return self._lists.setdefault(reference.uri, CachedList(reference.uri))
+
+    def _fetch_list(self, known: CachedList) -> Plan[None]:
+        now = self._ticks()
+        self._lists[known.uri] = known.lost(now)
+        answer: Answer | None = yield known.request()
+        if answer is None:
+            return
+        if answer.status == 304 and known.status_list is not None:
+            self._lists[known.uri] = known.unchanged(answer, now)
+        elif answer.status == 200:
+            self._lists[known.uri] = yield from self._judged_list(known, answer, now)
+
+    def _judged_list(self, known: CachedList, answer: Answer, now: float) -> Plan[CachedList]:
+        """A list that is not good is no list, as if the server were away."""
+        try:
+            unverified = read_status_list_token(answer, self._rules)
+            keys = yield from self._keys_for(unverified.kid)
+            published = judge_status_list_token(unverified, known.uri, self._rules, keys, self._clock())
+        except InvalidToken:
+            return known.lost(now)
+        return known.replaced(published, answer, now)
+
+
+def _status(known: CachedList, reference: StatusReference) -> int | None:
+    """None where the list does not reach as far."""
+    try:
+        return None if known.status_list is None else known.status_list.status(reference.idx)
+    except IndexError:
+        return None
