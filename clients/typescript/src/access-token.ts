@@ -1,0 +1,123 @@
+/** Access tokens: what must be in one (RFC 9068 sections 2.2 and 4, RFC 8725), and what a service sees of it. */
+
+import { InsufficientScope, InvalidToken } from './errors.js'
+import type { KeySet } from './key-set.js'
+import { readJwt, type UnverifiedJwt, verifiedClaims } from './signed-jwt.js'
+import { isNumber, isObject, type JsonObject } from './strict-json.js'
+
+const TYPE = 'at+jwt'
+export const MOST_CHARACTERS = 8192
+export const DEFAULT_ALGORITHMS: readonly string[] = ['RS256', 'PS256', 'ES256']
+export const DEFAULT_SKEW_SECONDS = 5
+
+/** Where a token's status stands: the bit `idx` of the list at `uri`. */
+export interface StatusReference {
+  readonly uri: string
+  readonly idx: number
+}
+
+/** What is known of a token. Times are seconds since 1970. */
+export interface Facts {
+  readonly subject: string
+  readonly clientId: string
+  readonly expiresAt: number
+  readonly scope: ReadonlySet<string>
+  readonly roles: readonly string[]
+  /** All that came with it. */
+  readonly claims: JsonObject
+  readonly status: StatusReference | null
+}
+
+/** A token that is good here, now. */
+export class AccessToken implements Facts {
+  readonly subject: string
+  readonly clientId: string
+  readonly expiresAt: number
+  readonly scope: ReadonlySet<string>
+  readonly roles: readonly string[]
+  readonly claims: JsonObject
+  readonly status: StatusReference | null
+
+  constructor(facts: Facts) {
+    this.subject = facts.subject
+    this.clientId = facts.clientId
+    this.expiresAt = facts.expiresAt
+    this.scope = facts.scope
+    this.roles = facts.roles
+    this.claims = facts.claims
+    this.status = facts.status
+  }
+
+  /** Throws InsufficientScope where one of these is missing. */
+  requireScope(...scope: string[]): void {
+    if (!scope.every((word) => this.scope.has(word))) throw new InsufficientScope(scope.join(' '))
+  }
+}
+
+/** What a service takes: whose tokens, under which of its names, by which algorithms. */
+export interface Rules {
+  readonly issuer: string
+  readonly audience: string
+  readonly algorithms: readonly string[]
+  readonly skewSeconds: number
+}
+
+/** See `readJwt`. */
+export function readAccessToken(token: string, rules: Rules): UnverifiedJwt {
+  return readJwt(token, TYPE, rules.algorithms, MOST_CHARACTERS)
+}
+
+/** The token. Throws InvalidToken with a reason of `verifiedClaims`, `iss`, `aud`, `exp`, `nbf` or `claims`. */
+export async function judgeAccessToken(
+  unverified: UnverifiedJwt,
+  rules: Rules,
+  keys: KeySet,
+  now: number,
+): Promise<AccessToken> {
+  const claims = await verifiedClaims(unverified, keys)
+  if (claims.iss !== rules.issuer) throw new InvalidToken('iss')
+  const audience = Array.isArray(claims.aud) ? claims.aud : [claims.aud]
+  if (!audience.includes(rules.audience)) throw new InvalidToken('aud')
+  return tokenOf(claims, checkTimes(claims, now, rules.skewSeconds))
+}
+
+/** The end. Throws InvalidToken where it is over, or nothing has begun: skew excuses a beginning that lies ahead, never an end. */
+export function checkTimes({ exp, nbf }: JsonObject, now: number, skewSeconds: number): number {
+  if (!isNumber(exp) || now >= exp) throw new InvalidToken('exp')
+  if (nbf !== undefined && (!isNumber(nbf) || now + skewSeconds < nbf)) throw new InvalidToken('nbf')
+  return exp
+}
+
+/** RFC 9068 sections 2.2.3 and 2.2.3.1; none where the claims are missing. Throws InvalidToken where they are malformed. */
+export function scopeAndRoles({ scope = '', roles = [] }: JsonObject): Pick<Facts, 'scope' | 'roles'> {
+  if (typeof scope !== 'string' || !areStrings(roles)) throw new InvalidToken('claims')
+  return { scope: new Set(scope.split(' ').filter((word) => word !== '')), roles }
+}
+
+/** From claims whose signature, issuer, audience and times are good. Throws InvalidToken(`claims`) where one is missing. */
+function tokenOf(claims: JsonObject, expiresAt: number): AccessToken {
+  const { sub: subject, client_id: clientId, jti, iat } = claims
+  if (!isName(subject) || !isName(clientId) || !isName(jti) || !isNumber(iat)) throw new InvalidToken('claims')
+  const status = statusIn(claims.status)
+  return new AccessToken({ subject, clientId, expiresAt, ...scopeAndRoles(claims), claims, status })
+}
+
+/** IETF Token Status List section 6.2; other ways to tell a status are not known here, and are left alone. */
+function statusIn(value: unknown): StatusReference | null {
+  const reference = isObject(value) ? value.status_list : value
+  if (reference === undefined || reference === null) return null
+  if (!isObject(reference) || !isName(reference.uri) || !isIndex(reference.idx)) throw new InvalidToken('claims')
+  return { uri: reference.uri, idx: reference.idx }
+}
+
+export function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function isIndex(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function areStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
+}

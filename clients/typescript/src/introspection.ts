@@ -1,0 +1,41 @@
+/** What an introspection answer means (RFC 7662 section 2.2). */
+
+import { AccessToken, checkTimes, isName, scopeAndRoles } from './access-token.js'
+import { InvalidToken, Unverifiable } from './errors.js'
+import { type Answer, jsonObjectIn } from './messages.js'
+import type { JsonObject } from './strict-json.js'
+import { refusalOf, retryAfter } from './token-answers.js'
+
+/** The token. Throws InvalidToken where it is not active here, Unverifiable where the answer is none.
+ *
+ * The server need not tell issuer, audience and times; what it tells must be right. The subject is `sub`, or the
+ * `client_id` of a client that acts for itself.
+ */
+export function judgeIntrospectionAnswer(
+  answer: Answer | null,
+  issuer: string,
+  audience: string,
+  now: number,
+  skewSeconds: number,
+): AccessToken {
+  if (answer === null || answer.status >= 500) {
+    throw new Unverifiable('no answer to the introspection', (answer && retryAfter(answer)) || 1)
+  }
+  if (answer.status !== 200) throw new Unverifiable(`the introspection was refused: ${refusalOf(answer).error}`)
+  const members = jsonObjectIn(answer)
+  if (typeof members?.active !== 'boolean') throw new Unverifiable('the introspection was answered with something else')
+  if (!members.active) throw new InvalidToken('inactive')
+  return judged(members, issuer, audience, now, skewSeconds)
+}
+
+function judged(members: JsonObject, issuer: string, audience: string, now: number, skewSeconds: number): AccessToken {
+  const { iss = issuer, aud = audience, client_id: clientId = '', sub } = members
+  if (iss !== issuer) throw new InvalidToken('iss')
+  if (!(Array.isArray(aud) ? aud : [aud]).includes(audience)) throw new InvalidToken('aud')
+  const isUnsaid = members.exp === undefined
+  const end = checkTimes(isUnsaid ? { ...members, exp: now + 1 } : members, now, skewSeconds)
+  const expiresAt = isUnsaid ? Number.POSITIVE_INFINITY : end
+  const subject = sub || clientId
+  if (!isName(subject) || typeof clientId !== 'string') throw new InvalidToken('claims')
+  return new AccessToken({ subject, clientId, expiresAt, ...scopeAndRoles(members), claims: members, status: null })
+}

@@ -1,0 +1,104 @@
+/** Lets in only requests with a good access token, and answers the others (RFC 6750): Express, Hono, and their like. */
+
+import type { AccessToken } from './access-token.js'
+import { bearerToken, type Refusal, refusal } from './challenges.js'
+import { ClientError } from './errors.js'
+
+/** A Verifier, or an Introspector. */
+export interface TokenVerifier {
+  verify(token: string): Promise<AccessToken>
+}
+
+export interface BearerOptions {
+  /** What every request needs. */
+  readonly scope?: readonly string[]
+  readonly realm?: string
+  /** Is told why a token was refused: for the log, with no token in it. */
+  readonly report?: (why: ClientError) => void
+}
+
+const admitted = new WeakMap<object, AccessToken>()
+
+/** The token by which the middleware let this request in. Throws TypeError where none did: it is not mounted there. */
+export function accessTokenOf(request: object): AccessToken {
+  const token = admitted.get(request)
+  if (token === undefined)
+    throw new TypeError('no middleware has let this request in: mount bearer() before the handler')
+  return token
+}
+
+/** The token of a request with these Authorization headers, if it is good and has the scope; else the answer. */
+export async function admit(
+  verifier: TokenVerifier,
+  authorization: readonly string[],
+  { scope = [], realm = 'api', report }: BearerOptions = {},
+): Promise<AccessToken | Refusal> {
+  try {
+    const token = bearerToken(authorization)
+    if (token === null) return refusal(realm, null)
+    const verified = await verifier.verify(token)
+    verified.requireScope(...scope)
+    return verified
+  } catch (why) {
+    if (!(why instanceof ClientError)) throw why
+    report?.(why)
+    return refusal(realm, why)
+  }
+}
+
+/** What is used here of a request and a response of node:http, and so of Express. */
+interface NodeRequest {
+  readonly headersDistinct: { readonly authorization?: string[] }
+}
+interface NodeResponse {
+  writeHead(status: number, headers: Record<string, string>): { end(body: string): unknown }
+}
+
+/** For Express and its like. The handler finds the token by `accessTokenOf(request)`. */
+export function bearer(verifier: TokenVerifier, options: BearerOptions = {}) {
+  return async (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void): Promise<void> => {
+    let outcome: AccessToken | Refusal
+    try {
+      outcome = await admit(verifier, request.headersDistinct.authorization ?? [], options)
+    } catch (error) {
+      next(error)
+      return
+    }
+    if (isRefusal(outcome)) {
+      response.writeHead(outcome.status, headersOf(outcome)).end(bodyOf(outcome))
+      return
+    }
+    admitted.set(request, outcome)
+    next()
+  }
+}
+
+/** What is used here of a context of Hono. */
+interface HonoContext {
+  readonly req: { readonly raw: globalThis.Request }
+}
+
+/** For Hono and its like. The handler finds the token by `accessTokenOf(context.req.raw)`. */
+export function honoBearer(verifier: TokenVerifier, options: BearerOptions = {}) {
+  return async ({ req: { raw } }: HonoContext, next: () => Promise<void>): Promise<Response | undefined> => {
+    const authorization = raw.headers.get('authorization')
+    const outcome = await admit(verifier, authorization === null ? [] : [authorization], options)
+    if (isRefusal(outcome))
+      return new Response(bodyOf(outcome), { status: outcome.status, headers: headersOf(outcome) })
+    admitted.set(raw, outcome)
+    await next()
+    return undefined
+  }
+}
+
+function isRefusal(outcome: AccessToken | Refusal): outcome is Refusal {
+  return 'error' in outcome
+}
+
+function headersOf(refused: Refusal): Record<string, string> {
+  return { 'content-type': 'application/json', 'cache-control': 'no-store', ...refused.headers }
+}
+
+function bodyOf({ error }: Refusal): string {
+  return JSON.stringify({ error })
+}

@@ -1,0 +1,52 @@
+/** Sends requests by `fetch`, and reads their answers to the end. */
+
+import { type Answer, formEncoded, type Request } from './messages.js'
+
+const MOST_BYTES = 8 * 1024 * 1024
+const TIMEOUT_MILLISECONDS = 5_000
+
+/** Resolves with the answer, or with `null` where none came whole and in time. Never rejects. */
+export type Send = (request: Request) => Promise<Answer | null>
+
+/** The one `Send` there is outside tests. No redirect is followed: credentials go where they were meant to, or nowhere. */
+export function sendBy(fetch: typeof globalThis.fetch = globalThis.fetch): Send {
+  return async (request) => {
+    try {
+      const response = await fetch(request.url, {
+        method: request.method,
+        headers: request.headers,
+        redirect: 'manual',
+        credentials: 'omit',
+        signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+        ...(request.form && { body: formEncoded(request.form) }),
+      })
+      const body = await textOf(response)
+      return body === null ? null : { status: response.status, headers: Object.fromEntries(response.headers), body }
+    } catch {
+      return null
+    }
+  }
+}
+
+/** The body as text; `null` where it is too long to be an answer. */
+async function textOf(response: Response): Promise<string | null> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let [text, length] = ['', 0]
+  for await (const chunk of chunksOf(response)) {
+    length += chunk.length
+    if (length > MOST_BYTES) return null
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
+/** Not every browser iterates streams. */
+async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader()
+  try {
+    for (let read = await reader?.read(); read !== undefined && !read.done; read = await reader?.read())
+      yield read.value
+  } finally {
+    await reader?.cancel()
+  }
+}

@@ -1,0 +1,90 @@
+/** What an answer of an authorization server means (RFC 6749 sections 5.1 and 5.2, RFC 7009 section 2.2). */
+
+import { Refused } from './errors.js'
+import { type Answer, jsonObjectIn } from './messages.js'
+import { isNumber, type JsonObject } from './strict-json.js'
+
+const MOST_RETRY_AFTER = 60
+const MOST_DESCRIPTION = 200
+const PASSING: readonly number[] = [408, 425, 429]
+const PASSING_ERRORS: readonly string[] = ['server_error', 'temporarily_unavailable']
+
+/** What was issued. Times are seconds since 1970; `expiresAt` is `null` where the server did not say. */
+export interface Tokens {
+  readonly accessToken: string
+  readonly receivedAt: number
+  readonly expiresAt: number | null
+  readonly refreshToken: string | null
+  readonly scope: string | null
+}
+
+/** The answer was lost, or is none: the same request may be sent again, `after` so many seconds if it says so. */
+export class TryAgain {
+  readonly after: number | null
+
+  constructor(after: number | null = null) {
+    this.after = after
+  }
+}
+
+/** What a token endpoint's answer to a request sent at `askedAt` means. */
+export function judgeTokenAnswer(answer: Answer | null, askedAt: number): Tokens | TryAgain | Refused {
+  const refusal = refusalIn(answer)
+  if (refusal !== null || answer === null) return refusal ?? new TryAgain()
+  const members = answer.status === 200 ? jsonObjectIn(answer) : null
+  if (members === null || !isText(members.access_token)) return new TryAgain()
+  if (String(members.token_type).toLowerCase() !== 'bearer') {
+    return new Refused('unsupported_token_type', 'the server issued a token that is no Bearer token')
+  }
+  return tokensIn(members, members.access_token, askedAt)
+}
+
+/** `null` where the token is revoked, or was no token any more. */
+export function judgeRevocationAnswer(answer: Answer | null): TryAgain | Refused | null {
+  const refusal = refusalIn(answer)
+  if (refusal !== null || answer === null) return refusal ?? new TryAgain()
+  return answer.status === 200 ? null : new TryAgain()
+}
+
+/** What an answer with an error says; its text is cut and cleaned, since it may be shown. */
+export function refusalOf(answer: Answer): Refused {
+  const { error, error_description: description } = jsonObjectIn(answer) ?? {}
+  return new Refused(
+    isText(error) ? printable(error) : `http_${answer.status}`,
+    isText(description) ? printable(description) : '',
+  )
+}
+
+/** Retry-After in seconds (RFC 9110 section 10.2.3), a minute at most; a date is not looked at. */
+export function retryAfter(answer: Answer): number | null {
+  const text = (answer.headers['retry-after'] ?? '').trim()
+  return /^[0-9]{1,9}$/.test(text) ? Math.min(Number(text), MOST_RETRY_AFTER) : null
+}
+
+/** `null` for a success, whatever is in it. */
+function refusalIn(answer: Answer | null): Refused | TryAgain | null {
+  if (answer === null) return new TryAgain()
+  if (answer.status >= 500 || PASSING.includes(answer.status)) return new TryAgain(retryAfter(answer))
+  if (answer.status >= 200 && answer.status < 300) return null
+  const refused = refusalOf(answer)
+  return PASSING_ERRORS.includes(refused.error) ? new TryAgain(retryAfter(answer)) : refused
+}
+
+function tokensIn(members: JsonObject, accessToken: string, askedAt: number): Tokens | TryAgain {
+  const expiresIn = members.expires_in ?? null
+  const refreshToken = members.refresh_token ?? null
+  const scope = members.scope ?? null
+  if (expiresIn !== null && !(isNumber(expiresIn) && expiresIn > 0)) return new TryAgain()
+  if (refreshToken !== null && !isText(refreshToken)) return new TryAgain()
+  if (scope !== null && typeof scope !== 'string') return new TryAgain()
+  const expiresAt = expiresIn === null ? null : askedAt + expiresIn
+  return { accessToken, receivedAt: askedAt, expiresAt, refreshToken, scope }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7E]/gu, '?').slice(0, MOST_DESCRIPTION)
+}

@@ -1,0 +1,51 @@
+/** Requests to an authorization server (RFC 6749 sections 4.3, 4.4 and 6, RFC 7009, RFC 7662). */
+
+import { type Client, credentials } from './client-authentication.js'
+import type { Request } from './messages.js'
+
+export function logIn(
+  endpoint: string,
+  client: Client,
+  username: string,
+  password: string,
+  scope: string | null = null,
+): Request {
+  return formRequest(endpoint, client, { grant_type: 'password', ...scopeParameter(scope), username, password })
+}
+
+export function logInAsClient(endpoint: string, client: Client, scope: string | null = null): Request {
+  return formRequest(endpoint, client, { grant_type: 'client_credentials', ...scopeParameter(scope) })
+}
+
+/** The server answers the same `idempotencyKey` with the same tokens, so that this may be sent again. */
+export function refresh(endpoint: string, client: Client, refreshToken: string, idempotencyKey: string): Request {
+  const request = formRequest(endpoint, client, { grant_type: 'refresh_token', refresh_token: refreshToken })
+  return { ...request, headers: { ...request.headers, 'idempotency-key': idempotencyKey } }
+}
+
+export function revoke(
+  endpoint: string,
+  client: Client,
+  token: string,
+  hint: 'refresh_token' | 'access_token',
+): Request {
+  return formRequest(endpoint, client, { token, token_type_hint: hint })
+}
+
+export function introspect(endpoint: string, client: Client, token: string): Request {
+  return formRequest(endpoint, client, { token, token_type_hint: 'access_token' })
+}
+
+function scopeParameter(scope: string | null): Record<string, string> {
+  return scope === null ? {} : { scope }
+}
+
+function formRequest(endpoint: string, client: Client, parameters: Record<string, string>): Request {
+  const { headers, form } = credentials(client)
+  return {
+    method: 'POST',
+    url: endpoint,
+    headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    form: { ...parameters, ...form },
+  }
+}

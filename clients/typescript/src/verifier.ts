@@ -1,0 +1,205 @@
+/** For services: is this access token good here, now? Keys and lists are fetched by one for all, and kept. */
+
+import {
+  type AccessToken,
+  DEFAULT_ALGORITHMS,
+  DEFAULT_SKEW_SECONDS,
+  judgeAccessToken,
+  type Rules,
+  readAccessToken,
+  type StatusReference,
+} from './access-token.js'
+import { AuthorizationServer } from './authorization-server.js'
+import { required } from './discovery.js'
+import { InvalidToken, ServerAway, Unverifiable } from './errors.js'
+import { ALGORITHMS, askForKey, type CachedKeys, type KeySet, keySetRequest, keysAnswered, NO_KEYS } from './key-set.js'
+import type { Answer } from './messages.js'
+import { type Send, sendBy } from './sending.js'
+import { SingleFlight } from './single-flight.js'
+import {
+  askForList,
+  type CachedList,
+  isUsable,
+  judgeStatusListToken,
+  listLost,
+  listReplaced,
+  listUnchanged,
+  mayFollow,
+  noList,
+  readStatusListToken,
+  statusAt,
+  statusListRequest,
+  VALID,
+} from './status-list.js'
+import { MOST_TOKENS, VerifiedTokens } from './verified-tokens.js'
+
+const MOST_LISTS = 64
+const KEYS = 'keys'
+
+/** How ended sessions are noticed: by the list that a token names, fetched anew whenever its `ttl` is over.
+ *
+ * When it cannot be fetched, the last one counts for `mostAwaySeconds` more (never past its `exp`); after that, tokens
+ * that name it are refused (Unverifiable), or accepted until they expire.
+ */
+export interface FollowStatus {
+  readonly mostAwaySeconds: number
+  readonly whenAway: 'refuse' | 'accept'
+}
+
+const FOLLOW_STATUS: FollowStatus = { mostAwaySeconds: 60, whenAway: 'refuse' }
+
+export interface VerifierOptions {
+  /** Exactly as the server calls itself. */
+  readonly issuer: string
+  /** This service's name, as it stands in `aud`. */
+  readonly audience: string
+  /** `null`: ended sessions are not noticed before their tokens expire. */
+  readonly status?: Partial<FollowStatus> | null
+  readonly algorithms?: readonly string[]
+  readonly skewSeconds?: number
+  /** How many verified tokens are remembered, each until its `exp` at most; 0 for none. */
+  readonly mostCached?: number
+  readonly fetch?: typeof globalThis.fetch
+  /** Seconds since 1970. */
+  readonly clock?: () => number
+  /** Seconds of a clock that never runs backwards. */
+  readonly ticks?: () => number
+}
+
+/** Verifies the access tokens of one issuer that are meant for one audience. */
+export class Verifier {
+  readonly #rules: Rules
+  readonly #follow: FollowStatus | null
+  readonly #clock: () => number
+  readonly #ticks: () => number
+  readonly #send: Send
+  readonly #server: AuthorizationServer
+  readonly #verified: VerifiedTokens
+  readonly #lists = new Map<string, CachedList>()
+  readonly #flights = new SingleFlight<void>()
+  #keys: CachedKeys = NO_KEYS
+
+  constructor(options: VerifierOptions) {
+    const { issuer, audience, algorithms = DEFAULT_ALGORITHMS, skewSeconds = DEFAULT_SKEW_SECONDS, status } = options
+    if (algorithms.length === 0 || !algorithms.every((algorithm) => Object.hasOwn(ALGORITHMS, algorithm))) {
+      throw new TypeError(`algorithms are some of ${Object.keys(ALGORITHMS).join(', ')}`)
+    }
+    this.#rules = { issuer, audience, algorithms, skewSeconds }
+    this.#follow = status === null ? null : { ...FOLLOW_STATUS, ...status }
+    this.#clock = options.clock ?? (() => Date.now() / 1000)
+    this.#ticks = options.ticks ?? (() => performance.now() / 1000)
+    this.#send = sendBy(options.fetch)
+    this.#server = new AuthorizationServer(issuer, this.#send)
+    this.#verified = new VerifiedTokens(options.mostCached ?? MOST_TOKENS)
+  }
+
+  /** Rejects with InvalidToken where it is not good, with Unverifiable where nobody can say. */
+  async verify(token: string): Promise<AccessToken> {
+    return this.#atHand(token) ?? (await this.#verify(token))
+  }
+
+  /** The token, where it was verified before and all this rests on is fresh; `null` where there is work to do. */
+  #atHand(token: string): AccessToken | null {
+    const found = this.#verified.get(token, this.#keys.keys, this.#clock())
+    if (found === null || this.#ticks() >= this.#keys.freshness.freshUntil) return null
+    if (found.status === null || this.#follow === null) return found
+    const known = this.#lists.get(found.status.uri)
+    if (known === undefined || this.#ticks() >= known.freshness.freshUntil) return null
+    return statusIn(known, found.status) === VALID ? found : null
+  }
+
+  async #verify(token: string): Promise<AccessToken> {
+    const unverified = readAccessToken(token, this.#rules)
+    const keys = await this.#keysFor(unverified.kid)
+    const now = this.#clock()
+    let verified = this.#verified.get(token, keys, now)
+    if (verified === null) {
+      verified = await judgeAccessToken(unverified, this.#rules, keys, now)
+      this.#verified.add(token, verified, keys)
+    }
+    if (verified.status !== null && this.#follow !== null) await this.#checkStatus(verified.status, this.#follow)
+    return verified
+  }
+
+  async #keysFor(kid: string): Promise<KeySet> {
+    const ask = askForKey(this.#keys, kid, this.#ticks())
+    if (ask === 'first' || (ask === 'aside' && !this.#flights.isUnderWay(KEYS))) {
+      await this.#flights.join(KEYS, () => this.#fetchKeys())
+    }
+    if (this.#keys.keys === null) throw new Unverifiable(`the keys of ${this.#rules.issuer} cannot be had`)
+    return this.#keys.keys
+  }
+
+  async #fetchKeys(): Promise<void> {
+    const now = this.#ticks()
+    let answer: Answer | null = null
+    try {
+      const { jwksUri } = await this.#server.metadata()
+      answer = await this.#send(keySetRequest(this.#keys, required(jwksUri, 'jwks_uri')))
+    } catch (error) {
+      if (!(error instanceof ServerAway)) throw error
+    } finally {
+      // Also after an error: it must not make all others ask at once.
+      this.#keys = await keysAnswered(this.#keys, answer, now)
+    }
+  }
+
+  async #checkStatus(reference: StatusReference, follow: FollowStatus): Promise<void> {
+    const { uri } = reference
+    let known = this.#listAt(reference)
+    const ask = askForList(known, this.#ticks())
+    if (ask === 'first' || (ask === 'aside' && !this.#flights.isUnderWay(uri))) {
+      await this.#flights.join(uri, () => this.#fetchList(known))
+      known = this.#lists.get(uri) ?? known
+    }
+    if (!isUsable(known, this.#ticks(), follow.mostAwaySeconds)) {
+      if (follow.whenAway === 'accept') return
+      throw new Unverifiable(`the list of ended sessions at ${uri} cannot be had`)
+    }
+    const status = statusIn(known, reference)
+    if (status !== VALID) throw new InvalidToken(status === null ? 'status' : 'ended')
+  }
+
+  #listAt(reference: StatusReference): CachedList {
+    const known = this.#lists.get(reference.uri)
+    if (known !== undefined) return known
+    if (!mayFollow(reference, this.#rules.issuer)) throw new InvalidToken('status')
+    for (const oldest of this.#lists.keys()) {
+      if (this.#lists.size < MOST_LISTS) break
+      this.#lists.delete(oldest)
+    }
+    const list = noList(reference.uri)
+    this.#lists.set(reference.uri, list)
+    return list
+  }
+
+  async #fetchList(known: CachedList): Promise<void> {
+    const now = this.#ticks()
+    let fetched = listLost(known, now)
+    try {
+      const answer = await this.#send(statusListRequest(known))
+      if (answer?.status === 304 && known.statusList !== null) fetched = listUnchanged(known, answer, now)
+      if (answer?.status === 200) fetched = await this.#judgedList(known, answer, now)
+    } finally {
+      this.#lists.set(known.uri, fetched)
+    }
+  }
+
+  /** A list that is not good is no list, as if the server were away. */
+  async #judgedList(known: CachedList, answer: Answer, now: number): Promise<CachedList> {
+    try {
+      const unverified = readStatusListToken(answer, this.#rules)
+      const keys = await this.#keysFor(unverified.kid)
+      const published = await judgeStatusListToken(unverified, known.uri, this.#rules, keys, this.#clock())
+      return listReplaced(known, published, answer, now)
+    } catch (error) {
+      if (error instanceof InvalidToken) return listLost(known, now)
+      throw error
+    }
+  }
+}
+
+/** `null` where the list does not reach as far. */
+function statusIn({ statusList }: CachedList, { idx }: StatusReference): number | null {
+  return statusList && statusAt(statusList, idx)
+}
