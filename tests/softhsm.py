@@ -1,0 +1,70 @@
+"""An HSM for tests: SoftHSM, with a token of a test's own, reached by PKCS#11 as any other."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+LABEL: Final = "jeton"
+PIN: Final = "tests only: 73914"
+_SECURITY_OFFICER: Final = "tests only: 20586"
+_MODULES: Final = ("/usr/lib/softhsm", "/usr/lib64/softhsm", "/usr/lib64/pkcs11", "/usr/local/lib/softhsm")
+
+
+class NoSoftHsmError(Exception):
+    """There is no SoftHSM on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoftHsm:
+    """A token, reached by `module` where the environment variable SOFTHSM2_CONF names its `configuration`."""
+
+    module: str
+    folder: Path
+
+    @property
+    def configuration(self) -> str:
+        return str(self.folder / "softhsm2.conf")
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Named as in the environment, without the prefix."""
+        return {
+            "KEYS__STORE": "pkcs11",
+            "PKCS11__MODULE": self.module,
+            "PKCS11__TOKEN_LABEL": LABEL,
+            "PKCS11__PIN": PIN,
+        }
+
+    def objects(self) -> int:
+        """How many objects the token holds."""
+        return len(list(self.folder.glob("tokens/*/*.object"))) - len(list(self.folder.glob("tokens/*/token.object")))
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """The token is not there meanwhile."""
+        (self.folder / "tokens").rename(self.folder / "elsewhere")
+        (self.folder / "tokens").mkdir()
+        try:
+            yield
+        finally:
+            (self.folder / "tokens").rmdir()
+            (self.folder / "elsewhere").rename(self.folder / "tokens")
+
+
+def soft_hsm(folder: Path) -> SoftHsm:
+    """One with an empty token."""
+    tool = shutil.which("softhsm2-util")
+    modules = [file for it in _MODULES if (file := Path(it) / "libsofthsm2.so").is_file()]
+    if tool is None or not modules:
+        raise NoSoftHsmError("there is no SoftHSM on this machine (Debian: apt-get install softhsm2)")
+    hsm = SoftHsm(str(modules[0]), folder)
+    (folder / "tokens").mkdir(parents=True)
+    Path(hsm.configuration).write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
+    words = ["--init-token", "--free", "--label", LABEL, "--pin", PIN, "--so-pin", _SECURITY_OFFICER]
+    environment = {"SOFTHSM2_CONF": hsm.configuration}
+    subprocess.run([tool, *words], env=environment, check=True, capture_output=True, timeout=30)
+    return hsm
