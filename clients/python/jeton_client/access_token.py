@@ -1,17 +1,16 @@
 """Access tokens: what must be in one (RFC 9068 sections 2.2 and 4, RFC 8725), and what a service sees of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jeton_client.errors import InsufficientScope, InvalidToken
-from jeton_client.key_set import KeySet
+from jeton_client.key_set import ALGORITHMS, KeySet
 from jeton_client.signed_jwt import UnverifiedJwt, read_jwt, verified_claims
 from jeton_client.strict_json import is_number
 
 TYPE: Final = "at+jwt"
 MOST_CHARACTERS: Final = 8192
-DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256")
 DEFAULT_SKEW_SECONDS: Final = 5.0
 
 
@@ -47,7 +46,7 @@ class Rules:
 
     issuer: str
     audience: str
-    algorithms: Sequence[str] = DEFAULT_ALGORITHMS
+    algorithms: Collection[str] = frozenset(ALGORITHMS)
     skew_seconds: float = DEFAULT_SKEW_SECONDS
 
     def read(self, token: str) -> UnverifiedJwt:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Final
 
 from jeton_client.errors import ClientError, InsufficientScope, InvalidToken, MalformedRequest, Unverifiable
@@ -49,7 +50,7 @@ def refusal(realm: str, why: ClientError | None) -> Refusal:
         case MalformedRequest():
             return _challenge(400, realm, "invalid_request", "The Authorization header is malformed.")
         case Unverifiable(retry_after=seconds):
-            return Refusal(503, "temporarily_unavailable", {"retry-after": str(max(1, round(seconds)))})
+            return Refusal(503, "temporarily_unavailable", {"retry-after": str(max(1, ceil(seconds)))})
         case _:
             return Refusal(503, "temporarily_unavailable", {"retry-after": "1"})
 

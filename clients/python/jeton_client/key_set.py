@@ -5,22 +5,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from jeton_client import base64url
 from jeton_client.cached_document import COOL_DOWN_SECONDS, RETRY_SECONDS, Ask, Freshness, conditional, fresh_seconds
 from jeton_client.messages import Answer, Request
 
-ALGORITHMS: Final[Mapping[str, str]] = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC"}
+ALGORITHMS: Final[Mapping[str, str]] = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP", "Ed25519": "OKP"}
 LEAST_RSA_BITS: Final = 2048
 MOST_KEYS: Final = 100
-_MEMBERS: Final = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y")}
+_MEMBERS: Final = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y"), "OKP": ("kty", "crv", "x")}
+_CURVES: Final = {"EC": "P-256", "OKP": "Ed25519"}
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
     """A key, and the algorithms that it may be used with."""
 
-    key: RSAKey | ECKey
+    key: RSAKey | ECKey | OKPKey
     algorithms: frozenset[str]
 
 
@@ -89,12 +91,14 @@ def _usable(jwk: Mapping[str, Any]) -> VerificationKey | None:
     return None if key is None or not algorithms else VerificationKey(key, algorithms)
 
 
-def _imported(public: dict[str, Any]) -> RSAKey | ECKey | None:
+def _imported(public: dict[str, Any]) -> RSAKey | ECKey | OKPKey | None:
     try:
-        if public["kty"] == "EC":
-            return ECKey.import_key(public) if public["crv"] == "P-256" else None
-        key = RSAKey.import_key(public)
-        return key if key.public_key.key_size >= LEAST_RSA_BITS else None
+        if public["kty"] == "RSA":
+            modulus = int.from_bytes(base64url.decode(public["n"]))
+            return RSAKey.import_key(public) if modulus.bit_length() >= LEAST_RSA_BITS else None
+        if public["crv"] != _CURVES[public["kty"]]:
+            return None
+        return ECKey.import_key(public) if public["kty"] == "EC" else OKPKey.import_key(public)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -5,19 +5,18 @@ issuer's, and `jku`, `x5u`, `jwk` and `x5c` are not looked at.
 """
 
 import re
-from base64 import b64decode
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from joserfc.jws import JWSRegistry
 
+from jeton_client import base64url
 from jeton_client.errors import InvalidToken
-from jeton_client.key_set import ALGORITHMS, KeySet
+from jeton_client.key_set import KeySet
 from jeton_client.strict_json import parse_object
 
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_REGISTRY: Final = JWSRegistry(algorithms=list(ALGORITHMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,8 @@ def read_jwt(text: str, typ: str, algorithms: Collection[str], most_characters: 
     signing_input, _, signature = text.rpartition(".")
     header, _, payload = signing_input.partition(".")
     try:
-        members = parse_object(_decoded(header))
-        octets = _decoded(payload), _decoded(signature)
+        members = parse_object(base64url.decode(header))
+        octets = base64url.decode(payload), base64url.decode(signature)
     except ValueError:
         raise InvalidToken("malformed") from None
     if not _is_type(members.get("typ"), typ):
@@ -61,24 +60,13 @@ def verified_claims(unverified: UnverifiedJwt, keys: KeySet) -> dict[str, Any]:
         raise InvalidToken("unknown_key")
     if unverified.algorithm not in key.algorithms:
         raise InvalidToken("alg")
-    algorithm = _REGISTRY.get_alg(unverified.algorithm)
+    algorithm = JWSRegistry.algorithms[unverified.algorithm]
     if not algorithm.verify(unverified.signing_input, unverified.signature, key.key):
         raise InvalidToken("signature")
     try:
         return parse_object(unverified.payload)
     except ValueError:
         raise InvalidToken("malformed") from None
-
-
-def decode_base64url(text: str) -> bytes:
-    """Base64url without padding (RFC 7515 section 2); ValueError for anything else."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]*", text):
-        raise ValueError("not base64url")
-    return _decoded(text)
-
-
-def _decoded(text: str) -> bytes:
-    return b64decode(text + "=" * (-len(text) % 4), altchars=b"-_")
 
 
 def _is_type(value: object, typ: str) -> bool:

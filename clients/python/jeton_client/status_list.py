@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from jeton_client import base64url
 from jeton_client.access_token import Rules, StatusReference
 from jeton_client.addresses import origin_of
 from jeton_client.cached_document import (
@@ -19,7 +20,7 @@ from jeton_client.cached_document import (
 from jeton_client.errors import InvalidToken, UntrustedServer
 from jeton_client.key_set import KeySet
 from jeton_client.messages import Answer, Request
-from jeton_client.signed_jwt import UnverifiedJwt, decode_base64url, read_jwt, verified_claims
+from jeton_client.signed_jwt import UnverifiedJwt, read_jwt, verified_claims
 from jeton_client.strict_json import is_number
 
 TYPE: Final = "statuslist+jwt"
@@ -50,7 +51,7 @@ def decode_status_list(members: object) -> StatusList:
         raise ValueError("not a status list")
     inflate = zlib.decompressobj()
     try:
-        statuses = inflate.decompress(decode_base64url(lst), MOST_BYTES)
+        statuses = inflate.decompress(base64url.decode(lst), MOST_BYTES)
     except zlib.error as error:
         raise ValueError(f"not a ZLIB stream: {error}") from None
     if not inflate.eof or inflate.unused_data:
@@ -75,6 +76,7 @@ class CachedList:
     uri: str
     status_list: StatusList | None = field(default=None, repr=False)
     issued_at: float = 0.0
+    ttl: float | None = None
     ends_at: float = float("inf")
     freshness: Freshness = Freshness()
 
@@ -95,24 +97,32 @@ class CachedList:
     def request(self) -> Request:
         return Request("GET", self.uri, {"accept": "application/statuslist+jwt", **conditional(self.freshness.etag)})
 
-    def unchanged(self, answer: Answer, now: float) -> "CachedList":
-        """After a 304, which repeats the headers that count (RFC 9110 section 15.4.5)."""
-        etag = answer.headers.get("etag", self.freshness.etag)
-        return replace(self, freshness=self.freshness.fetched(now, fresh_seconds(answer.headers), etag))
-
-    def replaced(self, published: PublishedList, answer: Answer, now: float) -> "CachedList":
-        """After an answer with this list. One that is older than what is known changes nothing, but is an answer."""
-        fresh_for = fresh_seconds(answer.headers)
-        if published.ttl is not None:  # it counts from the server on (section 5.1), so time spent in caches counts too
-            fresh_for = max(min(published.ttl, MOST_SECONDS) - age_seconds(answer.headers), RETRY_SECONDS)
-        freshness = self.freshness.fetched(now, fresh_for, answer.headers.get("etag"))
+    def answered(
+        self, answer: Answer | None, rules: Rules, keys: KeySet, now: float, time_of_day: float
+    ) -> "CachedList":
+        """After an answer that was asked for at `now`. What is no good list changes nothing but when to ask again."""
+        if answer is not None and answer.status == 304 and self.status_list is not None:
+            return replace(self, freshness=self._fresh(self.ttl, answer, now))
+        if answer is None or answer.status != 200:
+            return replace(self, freshness=self.freshness.asked(now))
+        try:
+            unverified = read_status_list_token(answer, rules)
+            published = judge_status_list_token(unverified, self.uri, rules, keys, time_of_day)
+        except InvalidToken:
+            return replace(self, freshness=self.freshness.asked(now))
+        freshness = self._fresh(published.ttl, answer, now)
         if self.status_list is not None and published.issued_at < self.issued_at:
+            # It is no news, but the server is there; it may be one look behind another one.
             return replace(self, freshness=replace(freshness, etag=None))
         ends_at = now + published.good_for
-        return CachedList(self.uri, published.status_list, published.issued_at, ends_at, freshness)
+        return CachedList(self.uri, published.status_list, published.issued_at, published.ttl, ends_at, freshness)
 
-    def lost(self, now: float) -> "CachedList":
-        return replace(self, freshness=self.freshness.asked(now))
+    def _fresh(self, ttl: float | None, answer: Answer, now: float) -> Freshness:
+        """`ttl` counts from the server on (section 5.1), so time spent in caches counts too."""
+        seconds = fresh_seconds(answer.headers)
+        if ttl is not None:
+            seconds = max(min(ttl, MOST_SECONDS) - age_seconds(answer.headers), RETRY_SECONDS)
+        return self.freshness.fetched(now, seconds, answer.headers.get("etag", self.freshness.etag))
 
 
 def may_follow(reference: StatusReference, issuer: str) -> bool:

@@ -1,13 +1,14 @@
 """For services: is this access token good here, now? One class for threads, one for tasks."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Self
 
 import httpx2
 
-from jeton_client.access_token import DEFAULT_ALGORITHMS, DEFAULT_SKEW_SECONDS, AccessToken, Rules
+from jeton_client.access_token import DEFAULT_SKEW_SECONDS, AccessToken, Rules
 from jeton_client.drivers import AsyncDriver, Driver
+from jeton_client.key_set import ALGORITHMS
 from jeton_client.verified_tokens import MOST_TOKENS
 from jeton_client.verifier_plans import FOLLOW_STATUS, FollowStatus, VerifierPlans
 
@@ -25,14 +26,14 @@ class Verifier:
         audience: str,
         *,
         status: FollowStatus | None = FOLLOW_STATUS,
-        algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
+        algorithms: Collection[str] = frozenset(ALGORITHMS),
         skew_seconds: float = DEFAULT_SKEW_SECONDS,
         most_cached: int = MOST_TOKENS,
         http: httpx2.Client | None = None,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        rules = Rules(issuer, audience, tuple(algorithms), skew_seconds)
+        rules = Rules(issuer, audience, frozenset(algorithms), skew_seconds)
         self._plans = VerifierPlans(rules, status, most_cached, clock, ticks)
         self._driver = Driver(http)
 
@@ -60,14 +61,14 @@ class AsyncVerifier:
         audience: str,
         *,
         status: FollowStatus | None = FOLLOW_STATUS,
-        algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
+        algorithms: Collection[str] = frozenset(ALGORITHMS),
         skew_seconds: float = DEFAULT_SKEW_SECONDS,
         most_cached: int = MOST_TOKENS,
         http: httpx2.AsyncClient | None = None,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        rules = Rules(issuer, audience, tuple(algorithms), skew_seconds)
+        rules = Rules(issuer, audience, frozenset(algorithms), skew_seconds)
         self._plans = VerifierPlans(rules, status, most_cached, clock, ticks)
         self._driver = AsyncDriver(http)
 

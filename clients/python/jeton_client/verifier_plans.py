@@ -1,7 +1,8 @@
 """What verifying takes: the issuer's keys, the token's claims, its status; each fetched by one for all, and kept."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Literal
 
@@ -16,7 +17,6 @@ from jeton_client.plans import Plan, Shared
 from jeton_client.status_list import (
     VALID,
     CachedList,
-    judge_status_list_token,
     may_follow,
     read_status_list_token,
 )
@@ -128,24 +128,13 @@ class VerifierPlans:
 
     def _fetch_list(self, known: CachedList) -> Plan[None]:
         now = self._ticks()
-        self._lists[known.uri] = known.lost(now)
+        self._lists[known.uri] = replace(known, freshness=known.freshness.asked(now))
         answer: Answer | None = yield known.request()
-        if answer is None:
-            return
-        if answer.status == 304 and known.status_list is not None:
-            self._lists[known.uri] = known.unchanged(answer, now)
-        elif answer.status == 200:
-            self._lists[known.uri] = yield from self._judged_list(known, answer, now)
-
-    def _judged_list(self, known: CachedList, answer: Answer, now: float) -> Plan[CachedList]:
-        """A list that is not good is no list, as if the server were away."""
-        try:
-            unverified = read_status_list_token(answer, self._rules)
-            keys = yield from self._keys_for(unverified.kid)
-            published = judge_status_list_token(unverified, known.uri, self._rules, keys, self._clock())
-        except InvalidToken:
-            return known.lost(now)
-        return known.replaced(published, answer, now)
+        keys = self._keys.keys or {}
+        if answer is not None and answer.status == 200:
+            with suppress(InvalidToken):  # it is judged as a whole, below
+                keys = yield from self._keys_for(read_status_list_token(answer, self._rules).kid)
+        self._lists[known.uri] = known.answered(answer, self._rules, keys, now, self._clock())
 
 
 def _status(known: CachedList, reference: StatusReference) -> int | None:

@@ -1,0 +1,69 @@
+"""Keys of an imaginary issuer, and JWTs signed with them, also such as no library would sign."""
+
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+FOLDER: Final = Path(__file__).parent
+_KINDS: Final[dict[str, type[RSAKey | ECKey | OKPKey]]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
+_RANDOM: Final = {"PS256", "ES256"}  # signatures that differ each time: they are written down
+
+
+@cache
+def keys() -> dict[str, RSAKey | ECKey | OKPKey]:
+    """By kid. `one`, `ps`, `ec` and `ed` are published; `other` is an attacker's."""
+    jwks = json.loads((FOLDER / "signing_keys.json").read_text())
+    return {jwk["kid"]: _KINDS[jwk["kty"]].import_key(jwk) for jwk in jwks}
+
+
+def public_keys() -> dict[str, Any]:
+    """The issuer's key set."""
+    published = []
+    for kid, algorithm in {"one": "RS256", "ps": "PS256", "ec": "ES256", "ed": "EdDSA"}.items():
+        members = keys()[kid].as_dict(private=False)
+        published.append({**members, "kid": kid, "use": "sig", "alg": algorithm})
+    return {"keys": published}
+
+
+def public_pem(kid: str) -> bytes:
+    pem = keys()[kid].as_pem(private=False)
+    return pem if isinstance(pem, bytes) else pem.encode()
+
+
+def jwt(header: dict[str, Any] | str, claims: dict[str, Any] | str, kid: str = "one", algorithm: str = "RS256") -> str:
+    """Signed over exactly these texts; objects are written as JSON."""
+    signing_input = f"{segment(header)}.{segment(claims)}"
+    return f"{signing_input}.{base64url(_signature(algorithm, signing_input.encode(), keys()[kid]))}"
+
+
+def jwt_by_secret(header: dict[str, Any], claims: dict[str, Any], secret: bytes) -> str:
+    """HS256 with a secret that anybody knows: the confusion of RFC 8725 section 2.1."""
+    signing_input = f"{segment(header)}.{segment(claims)}"
+    return f"{signing_input}.{base64url(hmac.digest(secret, signing_input.encode(), 'sha256'))}"
+
+
+def segment(members: dict[str, Any] | str) -> str:
+    text = members if isinstance(members, str) else json.dumps(members, separators=(",", ":"))
+    return base64url(text.encode())
+
+
+def base64url(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def _signature(algorithm: str, signing_input: bytes, key: RSAKey | ECKey | OKPKey) -> bytes:
+    if algorithm not in _RANDOM:
+        return JWSRegistry.algorithms[algorithm].sign(signing_input, key)
+    written = FOLDER / "signatures.json"
+    known = json.loads(written.read_text()) if written.exists() else {}
+    name = f"{algorithm} {signing_input.decode()}"
+    if name not in known:
+        known[name] = JWSRegistry.algorithms[algorithm].sign(signing_input, key).hex()
+        written.write_text(json.dumps(known, indent=1) + "\n")
+    return bytes.fromhex(known[name])
