@@ -14,6 +14,7 @@ from jeton.crypto.credentials import digest_of, generate_client_secret, generate
 from jeton.oauth.model import Client, User
 from jeton.storage.clients import add_client, update_client
 from jeton.storage.clock import Clock
+from jeton.storage.status_indexes import take_status_indexes
 from jeton.storage.users import add_user, update_user, username_key
 
 ISSUER: Final = "http://127.0.0.1:8000"
@@ -86,8 +87,8 @@ class Running:
             scope=frozenset({"read", "write"}),
             secret_digest=None if secret is None else digest_of(secret),
         )
-        client = replace(client, **fields)
         with self.server.services.database.write() as connection:
+            client = replace(client, status_index=take_status_indexes(connection, 1)[0], **fields)
             add_client(connection, client)
         self.server.upkeep.look()
         return App(client, secret)

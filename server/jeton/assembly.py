@@ -9,11 +9,13 @@ from typing import Final
 from starlette.applications import Starlette
 
 from jeton.config import ConfigError, Settings, load_settings
+from jeton.crypto.credentials import shuffled
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
 from jeton.crypto.passwords import HashingGate, Passwords
 from jeton.crypto.private_key import KeyStores
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.sealed_keys import SealedKeys
+from jeton.endpoints.status_list import StatusLists
 from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
 from jeton.http.app import create_app
@@ -28,6 +30,7 @@ from jeton.storage.ledger import Ledger
 from jeton.storage.migrate import bring_up_to_date
 from jeton.storage.records import Records
 from jeton.storage.signing_keys import has_signing_keys
+from jeton.storage.status_indexes import StatusIndexes
 
 LONGEST_ACCESS_SECONDS: Final = 86400
 
@@ -129,9 +132,10 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
             return rotate_when_due(connection, stores, settings.keys.rsa_bits, times, now)
 
     records = Records(database, clock)
-    upkeep = Upkeep(database, clock, keyring, records, rotate)
-    upkeep.look()
     tokens, passwords = settings.tokens, settings.passwords
+    status_lists = StatusLists(settings.server.issuer, tokens.status_ttl_seconds, keyring)
+    upkeep = Upkeep(database, clock, keyring, records, rotate, status_lists if tokens.status_list else None)
+    upkeep.look()
     services = Services(
         issuer=settings.server.issuer,
         default_audience=tokens.default_audience,
@@ -146,6 +150,8 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
         clock=clock,
         ledger=Ledger(database, clock),
         records=records,
+        status_indexes=StatusIndexes(database, shuffled),
+        status_lists=tokens.status_list,
         keyring=keyring,
         refresh_tokens=RefreshTokens(master_keys),
         passwords=Passwords(passwords.memory_kib, passwords.iterations, passwords.lanes),

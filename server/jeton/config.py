@@ -57,6 +57,8 @@ class Tokens(Struct, frozen=True, forbid_unknown_fields=True):
     refresh_absolute_seconds: PositiveSeconds = 7776000
     default_audience: str = ""
     retry_grace_seconds: Annotated[int, Meta(ge=0, le=300)] = 0
+    status_list: bool = True
+    status_ttl_seconds: Annotated[int, Meta(ge=1, le=300)] = 2
 
 
 class Keys(Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from running import ISSUER, START, App, Running
 
 API = "https://api.example"
 REQUIRED = {"iss", "exp", "aud", "sub", "client_id", "iat", "jti"}
-USER_CLAIMS = REQUIRED | {"scope", "sid", "auth_time", "amr", "roles"}
+USER_CLAIMS = REQUIRED | {"scope", "sid", "auth_time", "amr", "roles", "status"}
 
 
 async def verified(jeton: Running, token: str, audience: str = ISSUER) -> dict[str, Any]:
@@ -78,6 +78,7 @@ async def test_a_user_s_token_holds_these_claims(jeton: Running, app: App) -> No
         "auth_time": START,
         "amr": ["pwd"],
         "roles": ["admin", "staff"],
+        "status": claims["status"],
     }
 
 

@@ -26,7 +26,7 @@ async def test_the_subject_is_the_client_and_there_is_no_session(jeton: Running)
 
     claims = await claims_of(jeton, app)
 
-    assert claims.keys() == {"iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope"}
+    assert claims.keys() == {"iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "status"}
     assert (claims["sub"], claims["client_id"]) == ("web", "web")
 
 

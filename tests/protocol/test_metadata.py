@@ -40,6 +40,7 @@ async def test_the_metadata_name_every_endpoint_and_what_it_takes(jeton: Running
         "token_endpoint": f"{ISSUER}/oauth/token",
         "revocation_endpoint": f"{ISSUER}/oauth/revoke",
         "introspection_endpoint": f"{ISSUER}/oauth/introspect",
+        "status_list_aggregation_endpoint": f"{ISSUER}/oauth/status",
         "jwks_uri": f"{ISSUER}/.well-known/jwks.json",
         "response_types_supported": ["none"],
         "grant_types_supported": ["client_credentials", "refresh_token"],
@@ -65,7 +66,7 @@ async def test_another_library_finds_the_metadata_valid(start: StartServer, issu
 
     AuthorizationServerMetadata(found).validate()
     urls = [value for value in found.values() if isinstance(value, str)]
-    assert len(urls) == 5
+    assert len(urls) == 6
     assert [url for url in urls if not url.startswith(issuer)] == []
 
 

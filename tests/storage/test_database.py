@@ -34,6 +34,7 @@ CLIENT = Client(
     secret_digest=b"\x00digest",
     previous_secret_digest=b"\xffdigest",
     previous_secret_expires_at=2**40,
+    status_index=2**40,
 )
 FAMILY = Family(
     sid="sid",
@@ -50,6 +51,7 @@ FAMILY = Family(
     master_key_id="00c0ffee",
     secret=bytes(range(32)),
     generation=2**32 - 1,
+    access_expires_at=2**40,
     idempotency_digest=b"\x00digest",
     asked_scope=frozenset({"read"}),
     retries=5,
@@ -59,6 +61,7 @@ FAMILY = Family(
     created_user_agent="an agent",
     last_ip="2001:db8::1",
     last_user_agent="another agent",
+    status_index=2**40 + 1,
 )
 KEY = SigningKey("kid", "RS256", "{}", "database", "sealed", KeyState.RETIRING, 1, 2, 3, 2**40)
 
@@ -108,6 +111,7 @@ def test_all_that_may_change_of_a_family_is_written(database: Database) -> None:
     before = replace(
         FAMILY,
         generation=0,
+        access_expires_at=0,
         rotated_at=0,
         idle_expires_at=0,
         idempotency_digest=None,

@@ -19,10 +19,11 @@ from alembic import command
 from contention import OnPostgresql
 from jeton.oauth.key_life import SigningKey
 from jeton.oauth.model import Client, EndedToken, Family, User
+from jeton.oauth.status_list import InvalidStatus
 from jeton.storage import migrate as migrate_module
 from jeton.storage.database import Database
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate, migrations
-from jeton.storage.tables import clients, ended_tokens, families, metadata, signing_keys, users
+from jeton.storage.tables import clients, ended_tokens, families, invalid_statuses, metadata, signing_keys, users
 from jeton.storage.users import add_user, load_users
 from processes import run_jeton, wait_until
 
@@ -118,8 +119,9 @@ def test_the_table_of_sessions_keeps_room_in_its_pages(empty_postgresql: Databas
         (users, User, ("username_key",)),
         (signing_keys, SigningKey, ()),
         (ended_tokens, EndedToken, ()),
+        (invalid_statuses, InvalidStatus, ()),
     ],
-    ids=["families", "clients", "users", "signing keys", "ended tokens"],
+    ids=["families", "clients", "users", "signing keys", "ended tokens", "invalid statuses"],
 )
 def test_columns_stand_in_the_order_of_the_fields(table: Table, value: Any, not_of_the_value: tuple[str, ...]) -> None:
     assert [column.name for column in table.c] == [*(it.name for it in fields(value)), *not_of_the_value]

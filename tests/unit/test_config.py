@@ -22,6 +22,8 @@ DOCUMENTED = {
     "tokens.refresh_absolute_seconds": 7776000,
     "tokens.default_audience": "http://127.0.0.1:8000",
     "tokens.retry_grace_seconds": 0,
+    "tokens.status_list": True,
+    "tokens.status_ttl_seconds": 2,
     "keys.algorithm": "RS256",
     "keys.rsa_bits": 2048,
     "keys.rotate_seconds": 90 * 86400,

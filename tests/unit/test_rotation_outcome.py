@@ -65,6 +65,7 @@ def test_rotation_goes_one_generation_on_and_forgets_the_earlier_request() -> No
     assert after == replace(
         FAMILY,
         generation=6,
+        access_expires_at=NOW + 600,
         rotated_at=NOW,
         idle_expires_at=NOW + 150,
         idempotency_digest=b"key",
@@ -73,6 +74,13 @@ def test_rotation_goes_one_generation_on_and_forgets_the_earlier_request() -> No
         last_ip="198.51.100.7",
         last_user_agent="second",
     )
+
+
+def test_a_session_remembers_when_the_last_of_its_access_tokens_expires() -> None:
+    """Lifetimes may be shortened: what was issued before lives on."""
+    assert rotated().access_expires_at == NOW + 600
+    assert rotated(replace(FAMILY, access_expires_at=NOW + 900)).access_expires_at == NOW + 900
+    assert rotated(replace(FAMILY, absolute_expires_at=NOW + 70)).access_expires_at == NOW + 70
 
 
 @pytest.mark.requirement("G03", "G04", "I07")

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 import click
 from sqlalchemy import Connection
 
+from jeton.assembly import LONGEST_ACCESS_SECONDS
 from jeton.cli.options import configured, json_option, print_result, print_results, transaction
 from jeton.cli.refusal import Refusal
 from jeton.config import Settings
@@ -15,8 +16,11 @@ from jeton.grants import GRANTS
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.model import Client
 from jeton.oauth.registration import check_client, check_client_id
+from jeton.oauth.status_list import status_of_client
 from jeton.storage import clients
-from jeton.storage.families import end_families
+from jeton.storage.families import end_families, list_resting_families, unlist_resting_families
+from jeton.storage.invalid_statuses import add_invalid_statuses, remove_invalid_statuses
+from jeton.storage.status_indexes import take_status_indexes
 
 _LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
 _CLEARABLE: Final = {
@@ -87,7 +91,9 @@ def add(client_id: str, as_json: bool, settings: Settings, **registration: Any) 
     with transaction(settings) as (connection, now):
         if clients.load_clients(connection, [client_id]):
             raise Refusal(f"there is a client {client_id} already: change it with `jeton client set`")
-        blank = Client(client_id, public, now, auth_methods=_default_methods(public), secret_digest=digest)
+        index = take_status_indexes(connection, 1)[0]
+        methods = _default_methods(public)
+        blank = Client(client_id, public, now, auth_methods=methods, secret_digest=digest, status_index=index)
         new = _changed(blank, registration)
         clients.add_client(connection, new)
     print_result(_described(new) | ({"client_secret": secret} if secret else {}), as_json=as_json)
@@ -148,7 +154,12 @@ def rotate_secret(client_id: str, overlap_seconds: int, as_json: bool, settings:
 @configured
 def disable(client_id: str, as_json: bool, settings: Settings) -> None:
     """Refuse a client. Its sessions rest, and go on when it is enabled; `jeton session revoke` ends them."""
-    _set_disabled(client_id, settings, as_json, disabled=True)
+    with transaction(settings) as (connection, now):
+        found = _locked(connection, client_id)
+        clients.update_client(connection, client_id, disabled=True)
+        list_resting_families(connection, now, client_id)
+        add_invalid_statuses(connection, [status_of_client(found, now, LONGEST_ACCESS_SECONDS)])
+    print_result({"client_id": client_id, "disabled": True}, as_json=as_json)
 
 
 @client.command()
@@ -157,7 +168,12 @@ def disable(client_id: str, as_json: bool, settings: Settings) -> None:
 @configured
 def enable(client_id: str, as_json: bool, settings: Settings) -> None:
     """Let a disabled client in again."""
-    _set_disabled(client_id, settings, as_json, disabled=False)
+    with transaction(settings) as (connection, _):
+        found = _locked(connection, client_id)
+        clients.update_client(connection, client_id, disabled=False)
+        unlist_resting_families(connection, client_id)
+        remove_invalid_statuses(connection, [found.status_index])
+    print_result({"client_id": client_id, "disabled": False}, as_json=as_json)
 
 
 @client.command()
@@ -167,8 +183,9 @@ def enable(client_id: str, as_json: bool, settings: Settings) -> None:
 def delete(client_id: str, as_json: bool, settings: Settings) -> None:
     """Delete a client, and the sessions its users have with it."""
     with transaction(settings) as (connection, now):
-        find_client(connection, client_id)
+        found = _locked(connection, client_id)
         end_families(connection, now, "client_deleted", client_id=client_id)
+        add_invalid_statuses(connection, [status_of_client(found, now, LONGEST_ACCESS_SECONDS)])
         clients.delete_client(connection, client_id)
     print_result({"client_id": client_id, "deleted": True}, as_json=as_json)
 
@@ -199,15 +216,20 @@ def find_client(connection: Connection, client_id: str) -> Client:
     """The client; refuses where there is none."""
     found = clients.load_clients(connection, [client_id])
     if not found:
-        raise Refusal(f"there is no client {client_id}: see `jeton client list`")
+        raise _unknown(client_id)
     return found[client_id]
 
 
-def _set_disabled(client_id: str, settings: Settings, as_json: bool, *, disabled: bool) -> None:
-    with transaction(settings) as (connection, _):
-        find_client(connection, client_id)
-        clients.update_client(connection, client_id, disabled=disabled)
-    print_result({"client_id": client_id, "disabled": disabled}, as_json=as_json)
+def _unknown(client_id: str) -> Refusal:
+    return Refusal(f"there is no client {client_id}: see `jeton client list`")
+
+
+def _locked(connection: Connection, client_id: str) -> Client:
+    """The client as it is under its lock, which comes before the locks of sessions."""
+    found = clients.lock_client(connection, client_id)
+    if found is None:
+        raise _unknown(client_id)
+    return found
 
 
 def _without(it: Client, cleared: tuple[str, ...]) -> Client:

@@ -33,6 +33,13 @@ def generate_jti() -> str:
     return secrets.token_urlsafe(16)
 
 
+def shuffled(numbers: Iterable[int]) -> list[int]:
+    """These, in an order that nobody can foresee."""
+    order = list(numbers)
+    secrets.SystemRandom().shuffle(order)
+    return order
+
+
 def digest_of(secret: str) -> bytes:
     """SHA-256."""
     return hashlib.sha256(secret.encode()).digest()

@@ -77,7 +77,11 @@ def _issue(issue: Issue, request: TokenRequest, services: Services) -> dict[str,
         refreshable = "refresh_token" in issue.client.grant_types
         refresh_token = tokens.derive(family.sid, family.generation, key_id, secret) if refreshable else None
     claims = access_token_claims(
-        issue, issuer=services.issuer, jti=jti, access_seconds=request.lifetimes.access_seconds
+        issue,
+        issuer=services.issuer,
+        jti=jti,
+        access_seconds=request.lifetimes.access_seconds,
+        status_lists=services.status_lists,
     )
     return token_response(claims, services.keyring.signer.sign(claims), refresh_token)
 

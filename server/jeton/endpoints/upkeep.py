@@ -9,6 +9,7 @@ import structlog
 
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.private_key import KeyStoreError
+from jeton.endpoints.status_list import StatusLists
 from jeton.keys.keyring import Keyring
 from jeton.oauth.key_life import SigningKey
 from jeton.storage.announced import Announced, load_announced
@@ -17,8 +18,10 @@ from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.ended_tokens import forget_ended_tokens
 from jeton.storage.families import forget_families
 from jeton.storage.gather import Gather
+from jeton.storage.invalid_statuses import forget_invalid_statuses, load_invalid_indexes
 from jeton.storage.records import Records
 from jeton.storage.signing_keys import forget_signing_keys, load_signing_keys
+from jeton.storage.status_indexes import load_next_status_index
 
 _LOOK_SECONDS: Final = 2
 _FORGET_SECONDS: Final = 60
@@ -38,12 +41,14 @@ class Upkeep:
         keyring: Keyring,
         records: Records,
         rotate_when_due: Callable[[int], list[SigningKey]],
+        status_lists: StatusLists | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._keyring = keyring
         self._records = records
         self._rotate_when_due = rotate_when_due
+        self.status_lists = status_lists
         self._looked_at: float | None = None
         self._forgot_at = time.monotonic()
         self._gather = Gather[Callable[[], object], object]("upkeep", lambda tasks: [task() for task in tasks])
@@ -55,11 +60,15 @@ class Upkeep:
         return self._looked_at is not None and time.monotonic() - self._looked_at < _STALE_SECONDS
 
     def look(self) -> None:
-        """One look: the time, the signing keys and their rotation, what is announced, and clients to be read anew."""
+        """One look: the time, the signing keys and their rotation, what is announced, what has ended, and clients to be
+        read anew."""
         with self._database.read() as connection:
             self._clock.follow(connection)
             keys = load_signing_keys(connection)
             self.announced = load_announced(connection)
+            if self.status_lists is not None:
+                now = self._clock.now()
+                self.status_lists.follow(load_invalid_indexes(connection, now), load_next_status_index(connection), now)
         self._keyring.follow(keys, self._clock.now())
         if self._keyring.is_rotation_due(self._clock.now()):
             self._keyring.follow(self._rotate_when_due(self._clock.now()), self._clock.now())
@@ -73,6 +82,7 @@ class Upkeep:
         with self._database.write() as connection:
             forgotten = forget_ended_tokens(connection, now, _FORGET_AT_MOST)
             forgotten += forget_families(connection, now, _FORGET_AT_MOST)
+            forgotten += forget_invalid_statuses(connection, now, _FORGET_AT_MOST)
             return forgotten + forget_signing_keys(connection, now)
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
         return Deny(ErrorCode.INVALID_GRANT, "user_unknown")
     if not verified.ok:
         return Deny(ErrorCode.INVALID_GRANT, "password_wrong", sub=user.sub)
-    sid, secret = generate_sid(), generate_family_secret()
+    sid, secret, status_index = generate_sid(), generate_family_secret(), await services.status_indexes.take()
 
     def decide(facts: Facts) -> Issue | Deny:
         """Under the user's lock: a password changed, or an account disabled, while the old hash was checked counts."""
@@ -36,7 +36,7 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
             return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client", sub=user.sub)
         if facts.user is None or facts.user.disabled or facts.user.password_version != user.password_version:
             return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
-        family = _new_family(request, services, user, scope, facts.now, sid=sid, secret=secret)
+        family = _new_family(request, services, user, scope, facts.now, sid, secret, status_index)
         return Issue(
             request.client, scope, request.audience, facts.now, "logged_in", facts.user, family, verified.rehashed
         )
@@ -45,7 +45,14 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
 
 
 def _new_family(
-    request: TokenRequest, services: Services, user: User, scope: Scope, now: int, *, sid: str, secret: bytes
+    request: TokenRequest,
+    services: Services,
+    user: User,
+    scope: Scope,
+    now: int,
+    sid: str,
+    secret: bytes,
+    status_index: int,
 ) -> Family:
     """A session; one that cannot be refreshed ends with its only access token."""
     lifetimes = request.lifetimes
@@ -65,8 +72,10 @@ def _new_family(
         absolute_expires_at=absolute_expires_at,
         master_key_id=services.master_key_id,
         secret=secret,
+        access_expires_at=min(now + lifetimes.access_seconds, absolute_expires_at),
         created_ip=request.source.ip,
         created_user_agent=request.source.user_agent,
         last_ip=request.source.ip,
         last_user_agent=request.source.user_agent,
+        status_index=status_index,
     )

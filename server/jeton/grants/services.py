@@ -10,6 +10,7 @@ from jeton.oauth.model import Client, Lifetimes
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
 from jeton.storage.records import Records
+from jeton.storage.status_indexes import StatusIndexes
 
 
 class Now(Protocol):
@@ -20,7 +21,7 @@ class Now(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One of each, for one server process."""
+    """One of each, for one server process. `status_lists` says whether access tokens name their status list."""
 
     issuer: str
     default_audience: str
@@ -30,6 +31,8 @@ class Services:
     clock: Now
     ledger: Ledger
     records: Records
+    status_indexes: StatusIndexes
+    status_lists: bool
     keyring: Keyring
     refresh_tokens: RefreshTokens
     passwords: Passwords
@@ -45,4 +48,5 @@ class Services:
         self.hashing.close()
         self.ledger.close()
         self.records.close()
+        self.status_indexes.close()
         self.database.close()

@@ -21,7 +21,7 @@ from jeton.endpoints.token import answer_token_request
 from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
 from jeton.http.answers import Header, render_error
-from jeton.http.documents import Document, DocumentEndpoint, as_document
+from jeton.http.documents import Document, DocumentEndpoint, NumberedDocumentEndpoint, as_document
 from jeton.http.entrance import Entrance, security_headers
 from jeton.http.form_endpoint import FormEndpoint
 from jeton.http.health import answer_livez, answer_readyz
@@ -32,6 +32,7 @@ from jeton.oauth.metadata import (
     JWKS_PATH,
     METADATA_PATH,
     REVOCATION_PATH,
+    STATUS_LISTS_PATH,
     TOKEN_PATH,
     server_metadata,
 )
@@ -85,6 +86,7 @@ def _routes(services: Services, upkeep: Upkeep, forms: Mapping[str, FormEndpoint
     metadata = _metadata_endpoint(services, upkeep)
     routes: list[BaseRoute] = [
         *(Route(at, form, methods=form.methods) for at, form in forms.items()),
+        *_status_list_routes(upkeep),
         Route(JWKS_PATH, _key_set_endpoint(services), methods=["GET"]),
         Route(METADATA_PATH, metadata, methods=["GET"]),
         Route("/openapi.json", DocumentEndpoint(lambda: openapi), methods=["GET"]),
@@ -103,7 +105,7 @@ def _metadata(services: Services, upkeep: Upkeep) -> dict[str, object]:
     grant_types = {"client_credentials", "refresh_token"}
     if services.password_grant and "password" in upkeep.announced.grant_types:
         grant_types.add("password")
-    return server_metadata(services.issuer, grant_types)
+    return server_metadata(services.issuer, grant_types, status_lists=services.status_lists)
 
 
 def _metadata_endpoint(services: Services, upkeep: Upkeep) -> DocumentEndpoint:
@@ -117,6 +119,25 @@ def _key_set_endpoint(services: Services) -> DocumentEndpoint:
         return Document(key_set.document, key_set.etag, max_age, "application/jwk-set+json")
 
     return DocumentEndpoint(current)
+
+
+def _status_list_routes(upkeep: Upkeep) -> list[BaseRoute]:
+    """The status lists and the list of them; nothing where they are switched off."""
+    lists = upkeep.status_lists
+    if lists is None:
+        return []
+
+    def find(number: str) -> Document | None:
+        found = lists.signed(number)
+        if found is None:
+            return None
+        return Document(found.token, found.etag, lists.ttl_seconds, "application/statuslist+jwt")
+
+    aggregation = DocumentEndpoint(lambda: as_document(lists.aggregation(), _DOCUMENT_SECONDS))
+    return [
+        Route(STATUS_LISTS_PATH, aggregation, methods=["GET"]),
+        Route(STATUS_LISTS_PATH + "/{number}", NumberedDocumentEndpoint(find), methods=["GET"]),
+    ]
 
 
 async def _render_http_exception(_: Request, error: Exception) -> Response:

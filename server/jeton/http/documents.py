@@ -1,4 +1,5 @@
-"""Public documents: metadata (RFC 8414), key set (RFC 7517) and OpenAPI; cacheable, and readable from any origin."""
+"""Public documents: metadata (RFC 8414), key set (RFC 7517), status lists and OpenAPI; cacheable, and readable from any
+origin."""
 
 import hashlib
 from collections.abc import Callable
@@ -6,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from jeton.http.answers import Header, Rendered
@@ -30,22 +32,39 @@ def as_document(content: dict[str, Any], max_age: int) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class DocumentEndpoint:
-    """Serves what `current` gives, from memory; 304 to who has it already (RFC 9110 section 13.1.2)."""
+    """Serves what `current` gives, from memory."""
 
     current: Callable[[], Document]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        document = self.current()
-        headers: list[Header] = [
-            (b"cache-control", b"public, max-age=%d" % document.max_age),
-            (b"etag", document.etag.encode()),
-            _ANY_ORIGIN,
-        ]
-        if _matches(scope, document.etag):
-            await Rendered(304, headers).send(send)
-            return
-        headers.append((b"content-type", document.media_type.encode()))
-        await Rendered(200, headers, document.body).send(send)
+        await _send(self.current(), scope, send)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedDocumentEndpoint:
+    """Serves what `find` gives for the `number` in the path, from memory; 404 where that is nothing."""
+
+    find: Callable[[str], Document | None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        document = self.find(scope["path_params"]["number"])
+        if document is None:
+            raise HTTPException(404)
+        await _send(document, scope, send)
+
+
+async def _send(document: Document, scope: Scope, send: Send) -> None:
+    """The document; 304 to who has it already (RFC 9110 section 13.1.2)."""
+    headers: list[Header] = [
+        (b"cache-control", b"public, max-age=%d" % document.max_age),
+        (b"etag", document.etag.encode()),
+        _ANY_ORIGIN,
+    ]
+    if _matches(scope, document.etag):
+        await Rendered(304, headers).send(send)
+        return
+    headers.append((b"content-type", document.media_type.encode()))
+    await Rendered(200, headers, document.body).send(send)
 
 
 def _matches(scope: Scope, etag: str) -> bool:

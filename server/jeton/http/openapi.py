@@ -6,7 +6,14 @@ from typing import Any, Final
 from jeton.grants import GRANTS
 from jeton.http.form import MOST_BYTES
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.metadata import INTROSPECTION_PATH, JWKS_PATH, METADATA_PATH, REVOCATION_PATH, TOKEN_PATH
+from jeton.oauth.metadata import (
+    INTROSPECTION_PATH,
+    JWKS_PATH,
+    METADATA_PATH,
+    REVOCATION_PATH,
+    STATUS_LISTS_PATH,
+    TOKEN_PATH,
+)
 
 _STRING: Final = {"type": "string"}
 _INTEGER: Final = {"type": "integer"}
@@ -45,6 +52,8 @@ def _paths() -> dict[str, Any]:
         TOKEN_PATH: {"post": _form("token", "Redeem a grant (RFC 6749)", "TokenRequest", "TokenResponse", retry)},
         REVOCATION_PATH: {"post": _form("revoke", "End a token (RFC 7009)", "TokenToEnd", None)},
         INTROSPECTION_PATH: {"post": _form("introspect", "What a token is (RFC 7662)", "TokenToRead", "Introspection")},
+        STATUS_LISTS_PATH: {"get": _document("statusLists", "All status lists, by address", "StatusLists")},
+        STATUS_LISTS_PATH + "/{number}": {"get": _status_list()},
         JWKS_PATH: {"get": _document("keySet", "Keys that verify access tokens (RFC 7517)", "KeySet")},
         METADATA_PATH: {"get": _document("metadata", "What this server offers (RFC 8414)", "Metadata")},
         "/openapi.json": {"get": _document("openapi", "This document", "OpenApi")},
@@ -95,6 +104,15 @@ def _document(operation: str, summary: str, schema: str) -> dict[str, Any]:
     }
 
 
+def _status_list() -> dict[str, Any]:
+    """Some deployments have no lists: then there is nothing at these two paths."""
+    document = _document("statusList", "Which access tokens ended early (draft-ietf-oauth-status-list)", "StatusList")
+    document["parameters"] = [{"name": "number", "in": "path", "required": True, "schema": _INTEGER | {"minimum": 0}}]
+    document["responses"]["200"]["content"] = {"application/statuslist+jwt": {"schema": _STRING}}
+    document["responses"]["404"] = _refused("There is no such list")
+    return document
+
+
 def _health(operation: str, summary: str, *, unready: bool = False) -> dict[str, Any]:
     responses = {"200": {"description": "Yes", "content": _json("Health")}}
     if unready:
@@ -112,6 +130,12 @@ def _reference(schema: str) -> dict[str, str]:
 
 def _object(required: tuple[str, ...], /, **properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(required), "properties": properties}
+
+
+def _key(kty: str, alg: str, **numbers: Any) -> dict[str, Any]:
+    """A public key (RFC 7517 section 4): one that verifies, by one algorithm."""
+    shared = {"kty": {"const": kty}, "alg": {"const": alg}, "use": {"const": "sig"}, "kid": _STRING}
+    return _object((*shared, *numbers), **shared, **numbers)
 
 
 _CLIENT: Final = {"client_id": _STRING, "client_secret": _STRING}
@@ -167,15 +191,13 @@ _SCHEMAS: Final = {
         ("keys",),
         keys={
             "type": "array",
-            "items": _object(
-                ("kty", "kid", "use", "alg", "n", "e"),
-                kty=_STRING,
-                kid=_STRING,
-                use={"const": "sig"},
-                alg=_STRING,
-                n=_STRING,
-                e=_STRING,
-            ),
+            "items": {
+                "oneOf": [
+                    _key("RSA", "RS256", n=_STRING, e=_STRING),
+                    _key("EC", "ES256", crv={"const": "P-256"}, x=_STRING, y=_STRING),
+                    _key("OKP", "EdDSA", crv={"const": "Ed25519"}, x=_STRING),
+                ]
+            },
         },
     ),
     "Metadata": _object(
@@ -190,7 +212,9 @@ _SCHEMAS: Final = {
         token_endpoint_auth_methods_supported=_STRINGS,
         revocation_endpoint_auth_methods_supported=_STRINGS,
         introspection_endpoint_auth_methods_supported=_STRINGS,
+        status_list_aggregation_endpoint=_STRING,
     ),
+    "StatusLists": _object(("status_lists",), status_lists=_STRINGS),
     "OpenApi": _object(("openapi",), openapi={"const": "3.1.0"}),
     "Health": _object(("status",), status=_STRING),
 }

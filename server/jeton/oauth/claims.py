@@ -4,17 +4,19 @@ from typing import Any
 
 from jeton.oauth.decision import Issue
 from jeton.oauth.scope import format_scope
+from jeton.oauth.status_list import status_claim
 
 
-def access_token_claims(issue: Issue, *, issuer: str, jti: str, access_seconds: int) -> dict[str, Any]:
-    """The claims set. A token never outlives the session it belongs to; `roles` per RFC 9068 section 2.2.3.1."""
+def access_token_claims(
+    issue: Issue, *, issuer: str, jti: str, access_seconds: int, status_lists: bool = False
+) -> dict[str, Any]:
+    """The claims set. `roles` per RFC 9068 section 2.2.3.1, `status` where there are status lists to name."""
     family, user, client = issue.family, issue.user, issue.client
-    expires_at = issue.issued_at + access_seconds
     claims: dict[str, Any] = {
         "iss": issuer,
         "sub": user.sub if user else client.client_id,
         "aud": issue.audience[0] if len(issue.audience) == 1 else list(issue.audience),
-        "exp": min(expires_at, family.absolute_expires_at) if family else expires_at,
+        "exp": family.access_end(issue.issued_at, access_seconds) if family else issue.issued_at + access_seconds,
         "iat": issue.issued_at,
         "jti": jti,
         "client_id": client.client_id,
@@ -29,6 +31,9 @@ def access_token_claims(issue: Issue, *, issuer: str, jti: str, access_seconds: 
             claims["preferred_username"] = user.username
         if "email" in client.claims and user.email:
             claims["email"] = user.email
+    status_index = family.status_index if family else client.status_index
+    if status_lists and status_index is not None:
+        claims["status"] = status_claim(issuer, status_index)
     return claims
 
 

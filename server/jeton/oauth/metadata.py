@@ -6,19 +6,20 @@ from typing import Any, Final
 TOKEN_PATH: Final = "/oauth/token"
 REVOCATION_PATH: Final = "/oauth/revoke"
 INTROSPECTION_PATH: Final = "/oauth/introspect"
+STATUS_LISTS_PATH: Final = "/oauth/status"
 JWKS_PATH: Final = "/.well-known/jwks.json"
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 
 SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
 
 
-def server_metadata(issuer: str, grant_types: Iterable[str]) -> dict[str, Any]:
+def server_metadata(issuer: str, grant_types: Iterable[str], *, status_lists: bool = False) -> dict[str, Any]:
     """The document for this issuer; `grant_types` are those that some client may use.
 
     `response_types_supported` is required and must not be empty; there is no authorization endpoint, hence "none".
     """
     url = issuer.rstrip("/")
-    return {
+    metadata: dict[str, Any] = {
         "issuer": issuer,
         "token_endpoint": url + TOKEN_PATH,
         "revocation_endpoint": url + REVOCATION_PATH,
@@ -30,3 +31,6 @@ def server_metadata(issuer: str, grant_types: Iterable[str]) -> dict[str, Any]:
         "revocation_endpoint_auth_methods_supported": [*SECRET_METHODS, "none"],
         "introspection_endpoint_auth_methods_supported": [*SECRET_METHODS],
     }
+    if status_lists:
+        metadata["status_list_aggregation_endpoint"] = url + STATUS_LISTS_PATH
+    return metadata

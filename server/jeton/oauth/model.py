@@ -27,7 +27,7 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered client (RFC 6749 section 2)."""
+    """A registered client (RFC 6749 section 2). `status_index` is the place of its own tokens in the status lists."""
 
     client_id: str
     public: bool
@@ -45,6 +45,7 @@ class Client:
     secret_digest: bytes | None = field(default=None, repr=False)
     previous_secret_digest: bytes | None = field(default=None, repr=False)
     previous_secret_expires_at: int | None = None
+    status_index: int | None = None
 
     def secret_digests(self, now: int) -> tuple[bytes, ...]:
         """The digests that a presented secret may match: two while one is being replaced."""
@@ -77,6 +78,7 @@ class Family:
 
     `generation` is the newest one issued; `rotated_at` is when. `idempotency_digest`, `asked_scope` and `retries`
     describe the request that made the newest generation, so that its repetition can be told from a replay.
+    `access_expires_at` is when the last of its access tokens expires, `status_index` their place in the status lists.
     """
 
     sid: str
@@ -93,6 +95,7 @@ class Family:
     master_key_id: str
     secret: bytes = field(repr=False)
     generation: int = 0
+    access_expires_at: int = 0
     idempotency_digest: bytes | None = field(default=None, repr=False)
     asked_scope: Scope | None = None
     retries: int = 0
@@ -102,10 +105,15 @@ class Family:
     created_user_agent: str | None = None
     last_ip: str | None = None
     last_user_agent: str | None = None
+    status_index: int | None = None
 
     def revoked(self, reason: str, now: int) -> Self:
         """This family, ended. Ending twice keeps the first time and reason."""
         return self if self.revoked_at is not None else replace(self, revoked_at=now, revoke_reason=reason)
+
+    def access_end(self, issued_at: int, access_seconds: int) -> int:
+        """When an access token issued then expires: it never outlives its session."""
+        return min(issued_at + access_seconds, self.absolute_expires_at)
 
     def is_live(self, now: int) -> bool:
         return self.revoked_at is None and now < min(self.idle_expires_at, self.absolute_expires_at)

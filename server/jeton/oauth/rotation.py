@@ -67,6 +67,9 @@ def decide(
         after, reason = replace(family, retries=family.retries + 1), "retried"
     else:
         after, reason = _rotated(family, request, lifetimes, now)
+    # Lifetimes may have changed: an earlier token may live longer than this one.
+    access_end = after.access_end(after.rotated_at, lifetimes.access_seconds)
+    after = replace(after, access_expires_at=max(after.access_expires_at, access_end))
     return Issue(client, scope, family.audience, after.rotated_at, reason, user, after)
 
 

@@ -9,6 +9,9 @@ from jeton.oauth.model import Client
 from jeton.storage.tables import clients
 
 _LOAD = select(clients).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
+# The weakest lock, which the new session's reference to its client takes anyway; it only keeps `lock_client` waiting.
+_HOLD = _LOAD.order_by(clients.c.client_id).with_for_update(read=True, key_share=True)
+_LOCK = select(clients).where(clients.c.client_id == bindparam("client_id")).with_for_update()
 
 
 def load_clients(connection: Connection, client_ids: Collection[str]) -> dict[str, Client]:
@@ -16,6 +19,19 @@ def load_clients(connection: Connection, client_ids: Collection[str]) -> dict[st
     if not client_ids:
         return {}
     return {row[0]: Client(*row) for row in connection.execute(_LOAD, {"client_ids": list(client_ids)})}
+
+
+def hold_clients(connection: Connection, client_ids: Collection[str]) -> dict[str, Client]:
+    """Those clients, not to be locked by anybody until the transaction ends; always before any family is locked."""
+    if not client_ids:
+        return {}
+    return {row[0]: Client(*row) for row in connection.execute(_HOLD, {"client_ids": list(client_ids)})}
+
+
+def lock_client(connection: Connection, client_id: str) -> Client | None:
+    """The client, when nobody opens a session with it any more; always before any family is locked."""
+    row = connection.execute(_LOCK, {"client_id": client_id}).one_or_none()
+    return None if row is None else Client(*row)
 
 
 def list_clients(connection: Connection) -> list[Client]:

@@ -4,13 +4,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import fields
 from typing import Final
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, bindparam, delete, func, insert, select, true, update
+from sqlalchemy import ARRAY, ColumnElement, Connection, Select, bindparam, delete, func, insert, select, true, update
 
+from jeton.oauth.key_life import CLOCK_SKEW_SECONDS
 from jeton.oauth.model import Family
+from jeton.oauth.status_list import status_of_ended
+from jeton.storage.invalid_statuses import add_invalid_statuses, add_selected_statuses, remove_invalid_statuses
 from jeton.storage.tables import families
 
 _MUTABLE: Final = (
-    *("generation", "rotated_at", "idle_expires_at", "idempotency_digest", "asked_scope", "retries"),
+    *("generation", "access_expires_at", "rotated_at", "idle_expires_at"),
+    *("idempotency_digest", "asked_scope", "retries"),
     *("revoked_at", "revoke_reason", "last_ip", "last_user_agent"),
 )
 _FIELDS: Final = tuple(field.name for field in fields(Family))
@@ -57,7 +61,7 @@ def add_families(connection: Connection, new: Iterable[Family]) -> None:
 
 
 def update_families(connection: Connection, changed: Iterable[Family]) -> None:
-    """Writes what may change of a family, for locked ones."""
+    """Writes what may change of a family, for locked ones; what has ended is listed as INVALID."""
     changed = list(changed)
     if not changed:
         return
@@ -67,6 +71,7 @@ def update_families(connection: Connection, changed: Iterable[Family]) -> None:
     else:
         rows = [{"at_sid": it.sid} | {f"new_{name}": getattr(it, name) for name in _MUTABLE} for it in changed]
         connection.execute(_UPDATE, rows)
+    add_invalid_statuses(connection, [status_of_ended(it) for it in changed if it.revoked_at is not None])
 
 
 def list_families(
@@ -87,7 +92,7 @@ def end_families(
     sub: str | None = None,
     client_id: str | None = None,
 ) -> int:
-    """Revokes the live families chosen, all of them where nothing is chosen; says how many.
+    """Revokes the live families chosen, all of them where nothing is chosen, and lists them; says how many.
 
     Locks them in the order of their sids, as the ledger does, so that the two never wait for each other in a ring.
     """
@@ -101,7 +106,28 @@ def end_families(
         connection.execute(
             update(families).where(families.c.sid.in_(sids)).values(revoked_at=now, revoke_reason=reason)
         )
+        add_selected_statuses(connection, _status_of_living_tokens(now).where(families.c.sid.in_(sids)))
         ended += len(sids)
+
+
+def list_resting_families(connection: Connection, now: int, client_id: str) -> None:
+    """Lists the families of a client that is disabled, as if they had ended: its row must be locked."""
+    resting = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
+    # Whoever refreshes one of them at this moment comes first: its newest token is in the row then.
+    connection.execute(select(families.c.sid).where(resting).order_by(families.c.sid).with_for_update()).all()
+    add_selected_statuses(connection, _status_of_living_tokens(now).where(resting))
+
+
+def unlist_resting_families(connection: Connection, client_id: str) -> None:
+    """The families of a client that is enabled again go on, except for those that ended meanwhile."""
+    resting = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
+    remove_invalid_statuses(connection, select(families.c.status_index).where(resting))
+
+
+def _status_of_living_tokens(now: int) -> Select[tuple[int | None, int]]:
+    """What to list of families: those of whose tokens one could still be accepted somewhere."""
+    until = families.c.access_expires_at + CLOCK_SKEW_SECONDS
+    return select(families.c.status_index, until).where(families.c.status_index.is_not(None), until > now)
 
 
 def forget_families(connection: Connection, now: int, most: int) -> int:
@@ -115,6 +141,16 @@ def forget_families(connection: Connection, now: int, most: int) -> int:
 def count_live_families(connection: Connection, now: int, sub: str) -> int:
     live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now)
     return connection.scalar(select(func.count()).where(families.c.sub == sub, live)) or 0
+
+
+def sessions_of_older_master_keys(connection: Connection, now: int, newest: str) -> tuple[int, int | None]:
+    """How many live sessions were opened under another master key than this, and when the last of them ends."""
+    live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now) & (families.c.absolute_expires_at > now)
+    found = select(func.count(), func.max(families.c.absolute_expires_at)).where(
+        live, families.c.master_key_id != newest
+    )
+    count, last_ends_at = connection.execute(found).one()
+    return count, last_ends_at
 
 
 def _chosen(sid: str | None, sub: str | None, client_id: str | None) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """The ledger: the one door for everything that a request changes.
 
 1. One transaction for all that is waiting: lock, then look, then decide each, write all, commit; answer only then.
-2. Locks in one order: users by sub, then families by sid.
+2. Locks in one order: users by sub, then clients, then families by sid.
 3. Nothing slow under a lock: hashing and signing happen outside.
 4. A group is run again only where the database has undone it; after a commit of unknown outcome nothing is repeated,
    because a second look at a rotated family would take the honest client for a thief.
@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from jeton.oauth.decision import Decision, End, Issue
 from jeton.oauth.model import Client, Family, User
-from jeton.storage.clients import load_clients
+from jeton.storage.clients import hold_clients, load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError, was_rolled_back
 from jeton.storage.ended_tokens import add_ended_tokens
@@ -123,10 +123,10 @@ class Ledger:
         entries = [asked.entry for asked in group]
         with self._database.write() as connection:
             users = lock_users(connection, {entry.sub for entry in entries if entry.sub is not None})
+            clients = hold_clients(connection, {entry.client_id for entry in entries if entry.client_id is not None})
             before = lock_families(connection, {entry.sid for entry in entries if entry.sid is not None})
             users |= load_users(connection, {family.sub for family in before.values()} - users.keys())
-            client_ids = {entry.client_id for entry in entries if entry.client_id is not None}
-            clients = load_clients(connection, client_ids | {family.client_id for family in before.values()})
+            clients |= load_clients(connection, {family.client_id for family in before.values()})
             now = self._clock.now()
             after = dict(before)
             results: list[Decision | Exception] = [

@@ -112,7 +112,7 @@ families = Table(
     Column("master_key_id", String(8), nullable=False),
     Column("secret", LargeBinary, nullable=False),
     Column("generation", BigInteger, nullable=False),
-    Column("access_expires_at", BigInteger, nullable=False),
+    Column("access_expires_at", BigInteger, nullable=False, server_default="0"),
     Column("idempotency_digest", LargeBinary),
     Column("asked_scope", WordSet),
     Column("retries", Integer, nullable=False),
