@@ -32,8 +32,7 @@ def public_keys() -> dict[str, Any]:
 
 
 def public_pem(kid: str) -> bytes:
-    pem = keys()[kid].as_pem(private=False)
-    return pem if isinstance(pem, bytes) else pem.encode()
+    return keys()[kid].as_pem(private=False)
 
 
 def jwt(header: dict[str, Any] | str, claims: dict[str, Any] | str, kid: str = "one", algorithm: str = "RS256") -> str:
