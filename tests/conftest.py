@@ -10,15 +10,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
+from jeton.assembly import key_kind, key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
-from jeton.crypto.private_key import KeyStores
 from jeton.crypto.sealed_keys import LocalKey, SealedKeys
-from jeton.keys.rotation import ensure_signing_keys
 from jeton.oauth.key_life import StoredKey
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from postgresql import NoPostgresqlError, postgresql_cluster
-from running import MASTER_KEY, START, Running, running, settings_for
+from running import MASTER_KEY, ManualClock, Running, running, settings_for
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def _opened_keys() -> Iterator[None]:
     open_anew = SealedKeys.open
 
     def open_once(sealed_keys: SealedKeys, stored: StoredKey) -> LocalKey:
-        known = (stored.private_part, *sealed_keys._master_keys)
+        known = (stored.kid, stored.private_part, *sealed_keys._master_keys)
         if known not in opened:
             opened[known] = open_anew(sealed_keys, stored)
         return opened[known]
@@ -59,8 +58,8 @@ def _prepare(url: str) -> None:
     """Migrates, and makes the signing keys once: each test's copy has them already."""
     database = Database(url)
     migrate(database)
-    with database.write() as connection:
-        ensure_signing_keys(connection, KeyStores(SealedKeys(parse_master_keys(MASTER_KEY))), 2048, START)
+    settings, stores = settings_for(url), key_stores(parse_master_keys(MASTER_KEY))
+    key_rotation(settings, database, ManualClock(), stores).begin(key_kind(settings, stores))
     database.close()
 
 

@@ -20,10 +20,11 @@ from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
 from jeton.http.app import create_app
 from jeton.keys.keyring import Keyring
-from jeton.keys.rotation import ensure_signing_keys, rotate_when_due
+from jeton.keys.rotation import Rotation
 from jeton.logs import configure_logs
-from jeton.oauth.key_life import KeyTimes, SigningKey
+from jeton.oauth.key_life import KeyKind, KeyTimes
 from jeton.oauth.model import Lifetimes
+from jeton.oauth.status_list import LIST_SECONDS
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
@@ -62,24 +63,24 @@ def open_database(settings: Settings, *, serving: bool = False) -> Database:
 
 def open_master_keys(settings: Settings, database: Database) -> MasterKeys:
     """From the setting; else, on SQLite, from the file beside the database, made when nothing depends on it yet."""
-    configured = check_master_key(settings)
-    if configured is not None or database.file is None:
-        return configured or MasterKeys([])
+    check_master_key(settings)
+    if settings.secrets.master_key:
+        return parse_master_keys(settings.secrets.master_key)
+    assert database.file is not None
     with database.read() as connection:
         in_use = has_signing_keys(connection)
     return read_or_create_master_key(master_key_file(database.file), may_create=not in_use)
 
 
-def check_master_key(settings: Settings) -> MasterKeys | None:
-    """The configured master keys; None where SQLite's file is to hold one. ConfigError where there must be some."""
+def check_master_key(settings: Settings) -> None:
+    """ConfigError where it is missing and no file can stand in for it; MasterKeyError where it is malformed."""
     if settings.secrets.master_key:
-        return parse_master_keys(settings.secrets.master_key)
-    if not settings.database.url.startswith("sqlite:"):
+        parse_master_keys(settings.secrets.master_key)
+    elif not settings.database.url.startswith("sqlite:"):
         raise ConfigError(
             "secrets.master_key is required for PostgreSQL: set JETON_SECRETS__MASTER_KEY or "
             "JETON_SECRETS__MASTER_KEY_FILE to 32 random bytes in base64url, the same for every server"
         )
-    return None
 
 
 def configured_master_keys(settings: Settings) -> MasterKeys:
@@ -102,7 +103,19 @@ def key_stores(master_keys: MasterKeys) -> KeyStores:
 
 def key_times(settings: Settings) -> KeyTimes:
     keys = settings.keys
-    return KeyTimes(keys.publish_ahead_seconds, keys.jwks_max_age_seconds, LONGEST_ACCESS_SECONDS, keys.rotate_seconds)
+    return KeyTimes(keys.publish_ahead_seconds, keys.jwks_max_age_seconds, keys.rotate_seconds)
+
+
+def key_kind(settings: Settings, stores: KeyStores) -> KeyKind:
+    """What sort of key the settings ask for."""
+    keys = settings.keys
+    return KeyKind(keys.algorithm, keys.rsa_bits if keys.algorithm == "RS256" else None, stores.creates_in)
+
+
+def key_rotation(settings: Settings, database: Database, clock: Clock, stores: KeyStores) -> Rotation:
+    """What changes signing keys. No token that this process signs lives longer than it says here."""
+    longest_seconds = max(settings.tokens.access_seconds, LIST_SECONDS if settings.tokens.status_list else 0)
+    return Rotation(database, clock, stores, key_times(settings), longest_seconds=longest_seconds)
 
 
 def assemble(settings: Settings, clock: Clock | None = None) -> Server:
@@ -121,20 +134,13 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Server:
 def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
     master_keys = open_master_keys(settings, database)
     stores = key_stores(master_keys)
-    with database.write() as connection:
-        clock.follow(connection)
-        ensure_signing_keys(connection, stores, settings.keys.rsa_bits, clock.now())
-    times = key_times(settings)
-    keyring = Keyring(stores, times)
-
-    def rotate(now: int) -> list[SigningKey]:
-        with database.write() as connection:
-            return rotate_when_due(connection, stores, settings.keys.rsa_bits, times, now)
-
+    rotation = key_rotation(settings, database, clock, stores)
+    rotation.prefer(key_kind(settings, stores))
+    keyring = Keyring(stores, key_times(settings), clock)
     records = Records(database, clock)
     tokens, passwords = settings.tokens, settings.passwords
     status_lists = StatusLists(settings.server.issuer, tokens.status_ttl_seconds, keyring)
-    upkeep = Upkeep(database, clock, keyring, records, rotate, status_lists if tokens.status_list else None)
+    upkeep = Upkeep(database, clock, keyring, records, rotation, status_lists if tokens.status_list else None)
     upkeep.look()
     services = Services(
         issuer=settings.server.issuer,

@@ -62,7 +62,7 @@ class Tokens(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Keys(Struct, frozen=True, forbid_unknown_fields=True):
-    algorithm: Literal["RS256"] = "RS256"
+    algorithm: Literal["RS256", "ES256", "EdDSA"] = "RS256"
     rsa_bits: Literal[2048, 3072, 4096] = 2048
     rotate_seconds: PositiveSeconds = 90 * 86400
     publish_ahead_seconds: Seconds = 86400

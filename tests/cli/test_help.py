@@ -13,7 +13,7 @@ COMMANDS = {
     *("serve", "migrate"),
     *("user add", "user set-password", "user disable", "user enable", "user delete", "user show", "user list"),
     *("client add", "client set", "client rotate-secret", "client disable", "client enable", "client delete"),
-    *("client show", "client list", "keys list", "keys rotate", "keys revoke"),
+    *("client show", "client list", "keys list", "keys rotate", "keys revoke", "secrets rewrap"),
     *("session list", "session revoke", "token inspect", "config check"),
 }
 # They print no data: what goes on while serving, and a file to keep.

@@ -8,16 +8,12 @@ from typing import Any
 import jwt
 import pytest
 
-from jeton.crypto.master_key import parse_master_keys
-from jeton.crypto.private_key import KeyStores
-from jeton.crypto.sealed_keys import SealedKeys
-from jeton.keys.rotation import rotate_signing_keys
-from jeton.oauth.key_life import KeyTimes
-from running import ISSUER, MASTER_KEY, App, Running
+from jeton.oauth.key_life import CLOCK_SKEW_SECONDS, SETTLE_SECONDS
+from running import ISSUER, App, Running
 
 JWKS = "/.well-known/jwks.json"
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
-TIMES = KeyTimes(publish_ahead_seconds=86400, jwks_max_age_seconds=300, longest_access_seconds=86400)
+PUBLISHED_AFTER = SETTLE_SECONDS + 600 + 300 + CLOCK_SKEW_SECONDS
 
 
 async def _keys(jeton: Running) -> list[dict[str, Any]]:
@@ -27,9 +23,7 @@ async def _keys(jeton: Running) -> list[dict[str, Any]]:
 
 
 def _rotate(jeton: Running) -> None:
-    with jeton.server.services.database.write() as connection:
-        keys = KeyStores(SealedKeys(parse_master_keys(MASTER_KEY)))
-        rotate_signing_keys(connection, keys, 2048, TIMES, jeton.clock.now(), force=True)
+    jeton.server.upkeep.rotation.rotate_now()
     jeton.server.upkeep.look()
 
 
@@ -145,7 +139,7 @@ async def test_a_rotation_changes_the_etag(jeton: Running) -> None:
 @pytest.mark.requirement("E01")
 async def test_the_key_set_is_never_kept_beyond_the_next_planned_change(jeton: Running) -> None:
     _rotate(jeton)
-    jeton.clock.advance(TIMES.publish_after_seconds - 10)
+    jeton.clock.advance(PUBLISHED_AFTER - 10)
     jeton.server.upkeep.look()
 
     assert (await jeton.http.get(JWKS)).headers["cache-control"] == "public, max-age=10"

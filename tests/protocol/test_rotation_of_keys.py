@@ -8,35 +8,39 @@ import jwt
 import pytest
 from sqlalchemy import select
 
-from jeton.assembly import assemble
+from jeton.assembly import assemble, key_rotation, key_stores
 from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
-from jeton.crypto.private_key import KeyStores
-from jeton.crypto.sealed_keys import SealedKeys
-from jeton.keys.rotation import revoke_signing_key, rotate_signing_keys
-from jeton.oauth.key_life import KeyState, KeyTimes, RotationRefusedError, SigningKey
+from jeton.keys.rotation import Rotation
+from jeton.oauth.key_life import (
+    CLOCK_SKEW_SECONDS,
+    SETTLE_SECONDS,
+    KeyChangeRefusedError,
+    KeyState,
+    SigningKey,
+    active_and_next,
+)
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import metadata
-from running import MASTER_KEY, START, App, Running, settings_for
+from running import MASTER_KEY, App, Running, settings_for
 
 StartServer = Callable[..., Awaitable[Running]]
 
 AHEAD = 86400
-TIMES = KeyTimes(publish_ahead_seconds=AHEAD, jwks_max_age_seconds=300, longest_access_seconds=86400)
-STORES = KeyStores(SealedKeys(parse_master_keys(MASTER_KEY)))
+MAX_AGE = 300
+ACCESS = 600
 
 
 def _rotate(jeton: Running, *, force: bool = False) -> list[SigningKey]:
     """As an operator's command does it; the server then takes its look at the database."""
-    with jeton.server.services.database.write() as connection:
-        found = rotate_signing_keys(connection, STORES, 2048, TIMES, jeton.clock.now(), force=force)
+    rotation = jeton.server.upkeep.rotation
+    found = rotation.rotate_now() if force else rotation.rotate_soon()
     jeton.server.upkeep.look()
     return found
 
 
 def _revoke(jeton: Running, kid: str) -> list[SigningKey]:
-    with jeton.server.services.database.write() as connection:
-        found = revoke_signing_key(connection, STORES, 2048, TIMES, jeton.clock.now(), kid)
+    found = jeton.server.upkeep.rotation.revoke(kid)
     jeton.server.upkeep.look()
     return found
 
@@ -89,14 +93,30 @@ async def test_the_first_successor_may_sign_at_once_and_a_new_one_is_announced(j
 
 
 @pytest.mark.requirement("O14")
-async def test_a_successor_that_caches_may_not_know_is_refused_and_nothing_changes(jeton: Running) -> None:
-    before = _rotate(jeton)
+async def test_a_successor_that_caches_may_not_know_signs_as_soon_as_they_do_and_by_itself(jeton: Running) -> None:
+    first = _rotate(jeton)
+    asked = _rotate(jeton)
+    assert _kid(asked, KeyState.ACTIVE) == _kid(first, KeyState.ACTIVE)
+
     jeton.clock.advance(AHEAD - 1)
+    jeton.server.upkeep.look()
+    assert jeton.server.services.keyring.signer.kid == _kid(first, KeyState.ACTIVE)
+    jeton.clock.advance(1)
+    jeton.server.upkeep.look()
 
-    with pytest.raises(RotationRefusedError, match="in 1 seconds"):
-        _rotate(jeton)
+    assert jeton.server.services.keyring.signer.kid == _kid(first, KeyState.NEXT)
 
-    assert _stored(jeton) == before
+
+async def test_what_was_asked_for_is_done_once(start: StartServer) -> None:
+    jeton = await start(KEYS__PUBLISH_AHEAD_SECONDS="1000")
+    _rotate(jeton)
+    asked = _rotate(jeton)
+    jeton.clock.advance(1000)
+    jeton.server.upkeep.look()
+    jeton.clock.advance(1000)
+    jeton.server.upkeep.look()
+
+    assert jeton.server.services.keyring.signer.kid == _kid(asked, KeyState.NEXT)
 
 
 @pytest.mark.requirement("O14")
@@ -116,18 +136,77 @@ async def test_a_rotation_can_be_forced(jeton: Running) -> None:
     assert _kid(after, KeyState.ACTIVE) == _kid(before, KeyState.NEXT)
 
 
-async def test_a_retiring_key_stays_as_long_as_a_token_of_it_may_live_and_then_goes(jeton: Running) -> None:
+@pytest.mark.parametrize(
+    ("setting", "lifetimes", "longest"),
+    [
+        pytest.param(ACCESS, {}, ACCESS, id="the setting"),
+        pytest.param(3600, {"access_seconds": 60}, 3600, id="a setting that exceeds a client's"),
+        pytest.param(ACCESS, {"access_seconds": 7200}, 7200, id="a client's that exceeds the setting"),
+    ],
+)
+async def test_a_retiring_key_stays_as_long_as_a_token_of_it_may_live_and_then_goes(
+    start: StartServer, setting: int, lifetimes: dict[str, int], longest: int
+) -> None:
+    jeton = await start(TOKENS__ACCESS_SECONDS=str(setting))
+    jeton.add_client(lifetimes=lifetimes)
     retiring = _kid(_rotate(jeton), KeyState.RETIRING)
 
-    jeton.clock.advance(TIMES.longest_access_seconds + TIMES.jwks_max_age_seconds)
+    jeton.clock.advance(SETTLE_SECONDS + longest + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
     jeton.server.upkeep.look()
     assert retiring in await _published(jeton)
 
-    jeton.clock.advance(60)
+    jeton.clock.advance(1)
     jeton.server.upkeep.look()
     jeton.server.upkeep.forget()
     assert retiring not in await _published(jeton)
     assert retiring not in {key.kid for key in _stored(jeton)}
+
+
+async def test_a_lifetime_that_was_longer_for_a_while_is_not_forgotten(jeton: Running) -> None:
+    app = jeton.add_client(lifetimes={"access_seconds": 7200})
+    token = await _own_token(jeton, app)
+    jeton.set_client(app.client_id, lifetimes={"access_seconds": 60})
+    _rotate(jeton)
+
+    jeton.clock.advance(7199)
+    jeton.server.upkeep.look()
+    jeton.server.upkeep.forget()
+
+    assert (await jeton.introspect(app, token))["active"] is True
+
+
+async def test_of_two_servers_the_one_with_the_longer_lifetime_counts(jeton: Running, start: StartServer) -> None:
+    longer = await start(TOKENS__ACCESS_SECONDS="3600")
+    app = longer.add_client()
+    token = await _own_token(longer, app)
+    _rotate(jeton)
+    for node in (jeton, longer):
+        node.clock.advance(3599)
+        node.server.upkeep.look()
+    jeton.server.upkeep.forget()
+
+    assert (await jeton.introspect(app, token))["active"] is True
+
+
+async def test_a_key_is_kept_for_a_server_s_tokens_before_it_signs_the_first_of_them(
+    jeton: Running, start: StartServer
+) -> None:
+    await start(TOKENS__ACCESS_SECONDS="3600")
+
+    assert active_and_next(_stored(jeton))[0].longest_seconds == 3600
+
+
+@pytest.mark.requirement("O14")
+async def test_a_key_that_signs_no_more_has_no_private_part(jeton: Running) -> None:
+    _rotate(jeton)
+    found = _revoke(jeton, _kid(_stored(jeton), KeyState.ACTIVE))
+
+    assert {key.state: bool(key.private_part) for key in found} == {
+        KeyState.RETIRING: False,
+        KeyState.REVOKED: False,
+        KeyState.ACTIVE: True,
+        KeyState.NEXT: True,
+    }
 
 
 async def test_a_session_lives_on_over_a_rotation(jeton: Running) -> None:
@@ -197,13 +276,145 @@ async def test_revoking_a_retiring_key_leaves_the_others(jeton: Running) -> None
     assert await _published(jeton) == {_kid(before, KeyState.ACTIVE), _kid(before, KeyState.NEXT)}
 
 
+async def test_a_revoked_key_is_known_until_its_tokens_would_have_expired(jeton: Running) -> None:
+    active = _kid(_stored(jeton), KeyState.ACTIVE)
+    revoked = _revoke(jeton, active)
+    assert _kid(revoked, KeyState.REVOKED) == active
+
+    jeton.clock.advance(SETTLE_SECONDS + ACCESS + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
+    assert jeton.server.upkeep.forget() == 0
+    jeton.clock.advance(1)
+    assert jeton.server.upkeep.forget() == 1
+
+
+async def test_revoking_a_revoked_key_changes_nothing(jeton: Running) -> None:
+    active = _kid(_stored(jeton), KeyState.ACTIVE)
+
+    assert _revoke(jeton, active) == _revoke(jeton, active)
+
+
 async def test_a_key_that_does_not_exist_cannot_be_revoked(jeton: Running) -> None:
     before = _stored(jeton)
 
-    with pytest.raises(RotationRefusedError, match="there is no key no-such-kid"):
+    with pytest.raises(KeyChangeRefusedError, match="there is no key no-such-kid"):
         _revoke(jeton, "no-such-kid")
 
     assert _stored(jeton) == before
+
+
+async def test_nothing_is_signed_by_a_key_that_other_servers_may_not_publish_yet(jeton: Running) -> None:
+    app = jeton.add_client()
+    for _ in range(2):
+        _revoke(jeton, _kid(_stored(jeton), KeyState.ACTIVE))
+
+    refused = await jeton.token(app, grant_type="client_credentials")
+    jeton.clock.advance(SETTLE_SECONDS)
+
+    assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+    assert _signer_of(await _own_token(jeton, app)) == _kid(_stored(jeton), KeyState.ACTIVE)
+
+
+async def test_a_session_survives_that_nothing_can_be_signed(jeton: Running) -> None:
+    app = jeton.add_client()
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+    for _ in range(2):
+        _revoke(jeton, _kid(_stored(jeton), KeyState.ACTIVE))
+
+    assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 503
+    jeton.clock.advance(SETTLE_SECONDS)
+
+    assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 200
+
+
+async def test_a_server_cut_off_from_its_database_does_not_sign_and_publishes_what_it_knows(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, keyring = jeton.add_client(), jeton.server.services.keyring
+    published = await _published(jeton)
+    monkeypatch.setattr(keyring, "_seen_at", keyring._seen_at - MAX_AGE - SETTLE_SECONDS)
+
+    assert (await jeton.token(app, grant_type="client_credentials")).status_code == 503
+    assert await _published(jeton) == published
+    assert (await jeton.http.get("/.well-known/jwks.json")).headers["cache-control"] == "public, max-age=0"
+
+
+# Another kind of key.
+
+
+@pytest.mark.requirement("F04")
+async def test_another_algorithm_is_announced_at_once_signs_when_every_cache_knows_and_both_verify(
+    jeton: Running, start: StartServer
+) -> None:
+    before, app = _stored(jeton), jeton.add_client()
+    old = await _own_token(jeton, app)
+
+    switched = await start(KEYS__ALGORITHM="ES256")
+    announced = _stored(switched)
+    assert _kid(announced, KeyState.ACTIVE) == _kid(before, KeyState.ACTIVE)
+    assert {key.kid: key.algorithm for key in announced}[_kid(announced, KeyState.NEXT)] == "ES256"
+    for node in (jeton, switched):
+        node.clock.advance(AHEAD)
+        node.server.upkeep.look()
+
+    new = await _own_token(jeton, app)
+    assert jwt.get_unverified_header(new)["alg"] == "ES256"
+    assert {_signer_of(old), _signer_of(new)} < await _published(jeton) == await _published(switched)
+    assert active_and_next(_stored(jeton))[1].algorithm == "ES256"
+    assert (await switched.introspect(app, await _own_token(jeton, app)))["active"] is True
+
+
+@pytest.mark.parametrize(
+    ("settings", "algorithm", "rsa_bits"),
+    [
+        ({"KEYS__ALGORITHM": "ES256"}, "ES256", None),
+        ({"KEYS__ALGORITHM": "EdDSA"}, "EdDSA", None),
+        ({"KEYS__RSA_BITS": "3072"}, "RS256", 3072),
+    ],
+    ids=["ES256", "EdDSA", "3072 bits"],
+)
+async def test_a_successor_of_another_kind_takes_the_place_of_one_that_never_signed(
+    jeton: Running, start: StartServer, settings: dict[str, str], algorithm: str, rsa_bits: int | None
+) -> None:
+    before = _stored(jeton)
+
+    await start(**settings)
+
+    after = _stored(jeton)
+    assert sorted(key.state for key in after) == [KeyState.ACTIVE, KeyState.NEXT]
+    assert _kid(after, KeyState.NEXT) != _kid(before, KeyState.NEXT)
+    kind = active_and_next(after)[1].kind
+    assert (kind.algorithm, kind.rsa_bits) == (algorithm, rsa_bits)
+    assert active_and_next(after)[1].ready_at == jeton.clock.now() + AHEAD
+
+
+async def test_servers_with_different_settings_do_not_undo_each_other_s_changes(
+    jeton: Running, start: StartServer
+) -> None:
+    await start(KEYS__ALGORITHM="ES256")
+    announced = _stored(jeton)
+
+    jeton.server.upkeep.look()
+    _rotate(jeton)
+    jeton.clock.advance(AHEAD)
+    jeton.server.upkeep.look()
+
+    assert _kid(_stored(jeton), KeyState.ACTIVE) == _kid(announced, KeyState.NEXT)
+    assert active_and_next(_stored(jeton))[1].algorithm == "ES256"
+
+
+async def test_a_setting_that_is_taken_back_before_it_took_effect_changes_no_signer(
+    jeton: Running, start: StartServer
+) -> None:
+    await start(KEYS__ALGORITHM="ES256")
+    back = await start()
+    for node in (jeton, back):
+        node.clock.advance(2 * AHEAD)
+        node.server.upkeep.look()
+
+    assert _kid(_stored(jeton), KeyState.ACTIVE) == jeton.server.services.keyring.signer.kid
+    assert {key.algorithm for key in _stored(jeton)} == {"RS256"}
+    assert sorted(key.state for key in _stored(jeton)) == [KeyState.ACTIVE, KeyState.NEXT]
 
 
 # The master key.
@@ -218,6 +429,12 @@ def _rows(url: str) -> dict[str, list[Any]]:
         }
     database.close()
     return rows
+
+
+def _under_a_wrong_master_key(jeton: Running) -> Rotation:
+    database = jeton.server.services.database
+    settings = settings_for(database.url.render_as_string(hide_password=False))
+    return key_rotation(settings, database, jeton.clock, key_stores(parse_master_keys(generate_master_key())))
 
 
 @pytest.mark.requirement("O14")
@@ -235,10 +452,10 @@ async def test_a_server_with_the_wrong_master_key_does_not_start_and_changes_not
 
 @pytest.mark.requirement("O14")
 async def test_keys_are_not_rotated_under_the_wrong_master_key(jeton: Running) -> None:
-    before, wrong = _stored(jeton), KeyStores(SealedKeys(parse_master_keys(generate_master_key())))
+    before = _stored(jeton)
 
-    with pytest.raises(MasterKeyError), jeton.server.services.database.write() as connection:
-        rotate_signing_keys(connection, wrong, 2048, TIMES, START, force=True)
+    with pytest.raises(MasterKeyError):
+        _under_a_wrong_master_key(jeton).rotate_now()
 
     assert _stored(jeton) == before
 
@@ -246,10 +463,10 @@ async def test_keys_are_not_rotated_under_the_wrong_master_key(jeton: Running) -
 @pytest.mark.requirement("O14")
 @pytest.mark.parametrize("state", [KeyState.ACTIVE, KeyState.NEXT])
 async def test_keys_are_not_revoked_under_the_wrong_master_key(jeton: Running, state: KeyState) -> None:
-    before, wrong = _stored(jeton), KeyStores(SealedKeys(parse_master_keys(generate_master_key())))
+    before = _stored(jeton)
 
-    with pytest.raises(MasterKeyError), jeton.server.services.database.write() as connection:
-        revoke_signing_key(connection, wrong, 2048, TIMES, START, _kid(before, state))
+    with pytest.raises(MasterKeyError):
+        _under_a_wrong_master_key(jeton).revoke(_kid(before, state))
 
     assert _stored(jeton) == before
 

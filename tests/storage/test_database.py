@@ -63,7 +63,7 @@ FAMILY = Family(
     last_user_agent="another agent",
     status_index=2**40 + 1,
 )
-KEY = SigningKey("kid", "RS256", "{}", "database", "sealed", KeyState.RETIRING, 1, 2, 3, 2**40)
+KEY = SigningKey("kid", "RS256", "{}", "database", "sealed", KeyState.RETIRING, 1, 2, 3, 4, 5, 2**40)
 
 
 @pytest.fixture

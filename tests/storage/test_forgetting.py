@@ -6,17 +6,13 @@ import pytest
 from sqlalchemy import func, select
 
 from contention import OnPostgresql
-from jeton.crypto.master_key import parse_master_keys
-from jeton.crypto.private_key import KeyStores
 from jeton.crypto.refresh_token import parse_refresh_token
-from jeton.crypto.sealed_keys import SealedKeys
-from jeton.keys.rotation import rotate_signing_keys
-from jeton.oauth.key_life import KeyState, KeyTimes
+from jeton.oauth.key_life import KeyState
 from jeton.storage.ended_tokens import load_ended_tokens
 from jeton.storage.families import load_families
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import ended_tokens, families
-from running import MASTER_KEY, App, Running, running, settings_for
+from running import App, Running, running, settings_for
 
 Start = Callable[..., Awaitable[Running]]
 
@@ -158,19 +154,18 @@ async def test_no_more_than_so_many_rows_are_deleted_at_once(
 
 
 async def test_a_signing_key_is_forgotten_once_it_has_left_the_key_set(node: Running) -> None:
-    times = KeyTimes(publish_ahead_seconds=0, jwks_max_age_seconds=300, longest_access_seconds=ACCESS)
-    keys = KeyStores(SealedKeys(parse_master_keys(MASTER_KEY)))
-    database, now = node.server.services.database, node.clock.now()
-    with database.write() as connection:
-        before = rotate_signing_keys(connection, keys, 2048, times, now, force=True)
-    node.clock.advance(times.publish_after_seconds - 1)
+    before = node.server.upkeep.rotation.rotate_now()
+    (retiring,) = [key for key in before if key.state is KeyState.RETIRING]
+    assert retiring.gone_at is not None
+    node.clock.advance(retiring.gone_at - node.clock.now() - 1)
     assert node.server.upkeep.forget() == 0
     node.clock.advance(1)
     assert node.server.upkeep.forget() == 1
 
+    database = node.server.services.database
     with database.read() as connection:
         left = load_signing_keys(connection)
-    assert left == [key for key in before if key.publish_until is None]
+    assert left == [key for key in before if key.gone_at is None]
     assert {key.state for key in left} == {KeyState.ACTIVE, KeyState.NEXT}
 
 

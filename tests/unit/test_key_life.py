@@ -6,95 +6,225 @@ import pytest
 
 from jeton.oauth.key_life import (
     CLOCK_SKEW_SECONDS,
+    SETTLE_SECONDS,
+    STALE_SECONDS,
+    KeyChangeRefusedError,
+    KeyKind,
     KeyState,
     KeyTimes,
-    RotationRefusedError,
     SigningKey,
+    StoredKey,
+    announced,
+    ask_for_rotation,
+    becomes,
+    first_keys,
     max_age,
+    prefer,
     revoke,
     rotate,
+    rotation_at,
 )
 
 NOW = 1_000_000
-TIMES = KeyTimes(publish_ahead_seconds=86400, jwks_max_age_seconds=300, longest_access_seconds=3600)
+DAY = 86400
+LONGEST = 3600
+TIMES = KeyTimes(publish_ahead_seconds=DAY, jwks_max_age_seconds=300, rotate_seconds=90 * DAY)
+ES256 = KeyKind("ES256", None, "database")
+LEAVES = NOW + SETTLE_SECONDS + LONGEST + 300 + CLOCK_SKEW_SECONDS
 
 
-def key(kid: str, state: KeyState, *, ready_at: int = NOW, publish_until: int | None = None) -> SigningKey:
-    return SigningKey(kid, "RS256", "{}", "database", "sealed", state, NOW - 1000, ready_at, None, publish_until)
+def stored(kid: str, algorithm: str = "ES256") -> StoredKey:
+    return StoredKey(kid, algorithm, "{}", "database", "sealed")
+
+
+def key(kid: str, state: KeyState, *, ready_at: int = NOW, gone_at: int | None = None) -> SigningKey:
+    longest = 0 if state is KeyState.NEXT else LONGEST
+    activated_at = None if state is KeyState.NEXT else NOW - DAY
+    return SigningKey(
+        kid, "ES256", "{}", "database", "sealed", state, NOW - DAY, ready_at, longest, activated_at, None, gone_at
+    )
 
 
 NEXT, ACTIVE = key("next", KeyState.NEXT), key("active", KeyState.ACTIVE)
-RETIRING = key("retiring", KeyState.RETIRING, publish_until=NOW + 50)
-KEYS = [RETIRING, ACTIVE, NEXT]
+RETIRING = key("retiring", KeyState.RETIRING, gone_at=NOW + 50)
+REVOKED = key("revoked", KeyState.REVOKED, gone_at=NOW + 5000)
+KEYS = [RETIRING, REVOKED, ACTIVE, NEXT]
 
 
 @pytest.mark.requirement("O14")
 def test_rotation_lets_the_next_key_sign_and_retires_the_active_one() -> None:
-    assert rotate(KEYS, NOW, TIMES, force=False) == [NEXT.activated(NOW), ACTIVE.retired(NOW, TIMES)]
+    assert rotate(KEYS, NOW, TIMES, LONGEST) == [ACTIVE.retired(NOW, TIMES), NEXT.activated(NOW, LONGEST)]
 
 
-def test_a_key_that_signs_has_no_end_yet() -> None:
-    active = NEXT.activated(NOW)
+def test_a_key_that_signs_has_no_end_yet_and_is_kept_for_the_longest_token() -> None:
+    active = NEXT.activated(NOW, LONGEST)
 
-    assert (active.state, active.activated_at, active.publish_until) == (KeyState.ACTIVE, NOW, None)
+    assert (active.state, active.activated_at, active.gone_at) == (KeyState.ACTIVE, NOW, None)
+    assert active.longest_seconds == LONGEST
 
 
 def test_a_retired_key_is_published_until_its_last_token_and_every_cache_are_past() -> None:
     retired = ACTIVE.retired(NOW, TIMES)
 
-    assert retired.state is KeyState.RETIRING
-    assert retired.publish_until == NOW + 3600 + 300 + CLOCK_SKEW_SECONDS
+    assert (retired.state, retired.gone_at) == (KeyState.RETIRING, LEAVES)
 
 
-@pytest.mark.parametrize("ready_at", [NOW - 1, NOW])
-def test_a_key_signs_once_every_cache_has_seen_it(ready_at: int) -> None:
-    keys = [ACTIVE, key("next", KeyState.NEXT, ready_at=ready_at)]
-
-    assert [it.kid for it in rotate(keys, NOW, TIMES, force=False)] == ["next", "active"]
-
-
-def test_a_key_does_not_sign_a_second_earlier() -> None:
-    keys = [ACTIVE, key("next", KeyState.NEXT, ready_at=NOW + 1)]
-
-    with pytest.raises(RotationRefusedError, match="may sign in 1 seconds"):
-        rotate(keys, NOW, TIMES, force=False)
+@pytest.mark.requirement("O14")
+def test_a_key_that_never_signs_again_has_no_private_part() -> None:
+    assert ACTIVE.private_part
+    assert (ACTIVE.retired(NOW, TIMES).private_part, ACTIVE.revoked(NOW, TIMES).private_part) == ("", "")
 
 
-def test_force_does_not_wait() -> None:
-    keys = [ACTIVE, key("next", KeyState.NEXT, ready_at=NOW + 86400)]
-
-    assert [it.state for it in rotate(keys, NOW, TIMES, force=True)] == [KeyState.ACTIVE, KeyState.RETIRING]
-
-
-def test_a_retiring_key_is_left_alone_by_rotation() -> None:
-    assert "retiring" not in [it.kid for it in rotate(KEYS, NOW, TIMES, force=True)]
+# When it comes.
 
 
 @pytest.mark.parametrize(
-    ("publish_until", "published"), [(None, True), (NOW + 1, True), (NOW, False), (NOW - 1, False)]
+    ("publish_ahead", "jwks_max_age", "expected"),
+    [
+        pytest.param(DAY, 300, DAY, id="as long as is set"),
+        pytest.param(0, 300, 300 + SETTLE_SECONDS, id="never before every cache has it"),
+    ],
 )
-def test_a_key_leaves_the_key_set_at_the_exact_second(publish_until: int | None, published: bool) -> None:
-    assert key("it", KeyState.RETIRING, publish_until=publish_until).is_published(NOW) is published
+def test_a_new_key_is_published_long_enough(publish_ahead: int, jwks_max_age: int, expected: int) -> None:
+    new = announced(stored("new"), NOW, KeyTimes(publish_ahead, jwks_max_age, 90 * DAY))
+
+    assert (new.state, new.created_at, new.ready_at) == (KeyState.NEXT, NOW, NOW + expected)
+
+
+def test_the_first_keys_may_sign_at_once() -> None:
+    active, following = first_keys(stored("one"), stored("two"), NOW, LONGEST)
+
+    assert (active.kid, active.state, active.activated_at) == ("one", KeyState.ACTIVE, NOW)
+    assert (following.kid, following.state, following.ready_at) == ("two", KeyState.NEXT, NOW)
+
+
+@pytest.mark.parametrize(
+    ("active", "following", "expected"),
+    [
+        pytest.param(ACTIVE, NEXT, NOW + 89 * DAY, id="it has signed for long enough"),
+        pytest.param(replace(ACTIVE, rotation_asked_at=NOW), NEXT, NOW, id="an operator asked"),
+        pytest.param(
+            replace(ACTIVE, rotation_asked_at=NOW),
+            key("next", KeyState.NEXT, ready_at=NOW + 5),
+            NOW + 5,
+            id="an operator asked, and the next one is not ready",
+        ),
+        pytest.param(replace(ACTIVE, algorithm="RS256"), NEXT, NOW, id="another algorithm was set"),
+        pytest.param(replace(ACTIVE, store="elsewhere"), NEXT, NOW, id="another store was set"),
+        pytest.param(
+            replace(ACTIVE, algorithm="RS256"),
+            key("next", KeyState.NEXT, ready_at=NOW + DAY),
+            NOW + DAY,
+            id="another algorithm was set, and the next one is not ready",
+        ),
+        pytest.param(
+            ACTIVE, key("next", KeyState.NEXT, ready_at=NOW + 100 * DAY), NOW + 100 * DAY, id="never before it is ready"
+        ),
+    ],
+)
+def test_the_next_rotation_comes_when_it_is_wanted_and_safe(
+    active: SigningKey, following: SigningKey, expected: int
+) -> None:
+    keys = [active, following]
+
+    assert rotation_at(keys, TIMES) == expected
+    assert becomes(active, keys, TIMES) == (KeyState.RETIRING, expected)
+    assert becomes(following, keys, TIMES) == (KeyState.ACTIVE, expected)
+
+
+def test_a_rotation_is_asked_for_once() -> None:
+    (asked,) = ask_for_rotation(KEYS, NOW)
+
+    assert asked == replace(ACTIVE, rotation_asked_at=NOW)
+    assert ask_for_rotation([asked, NEXT], NOW + 5) == []
+
+
+@pytest.mark.parametrize("it", [RETIRING, REVOKED], ids=["retiring", "revoked"])
+def test_what_signs_no_more_is_gone_in_the_end(it: SigningKey) -> None:
+    assert becomes(it, KEYS, TIMES) == (KeyState.GONE, it.gone_at)
+
+
+# Another kind.
+
+
+def test_a_next_key_of_the_kind_that_is_set_stays() -> None:
+    assert prefer(KEYS, ES256) == []
+
+
+@pytest.mark.parametrize(
+    "kind", [KeyKind("RS256", 2048, "database"), KeyKind("EdDSA", None, "database"), KeyKind("ES256", None, "hsm")]
+)
+def test_a_next_key_of_another_kind_makes_way(kind: KeyKind) -> None:
+    assert prefer(KEYS, kind) == [replace(NEXT, state=KeyState.GONE)]
+
+
+@pytest.mark.parametrize(("characters", "bits"), [(342, 2048), (512, 3072), (683, 4096)])
+def test_the_size_of_an_rsa_key_is_part_of_its_kind(characters: int, bits: int) -> None:
+    rsa = StoredKey("kid", "RS256", f'{{"n": "{"A" * characters}"}}', "database", "sealed")
+
+    assert rsa.kind == KeyKind("RS256", bits, "database")
+
+
+# What is published.
+
+
+@pytest.mark.parametrize(("gone_at", "published"), [(None, True), (NOW + 1, True), (NOW, False), (NOW - 1, False)])
+def test_a_key_leaves_the_key_set_at_the_exact_second(gone_at: int | None, published: bool) -> None:
+    assert key("it", KeyState.RETIRING, gone_at=gone_at).is_published(NOW) is published
+
+
+def test_a_revoked_key_is_not_published() -> None:
+    assert not REVOKED.is_published(NOW)
+
+
+# In an emergency.
 
 
 def test_revoking_the_active_key_lets_the_next_one_sign_at_once() -> None:
-    following, revoked = revoke([ACTIVE, key("next", KeyState.NEXT, ready_at=NOW + 86400)], "active", NOW)
+    revoked, following = revoke([ACTIVE, key("next", KeyState.NEXT, ready_at=NOW + DAY)], "active", NOW, TIMES, LONGEST)
 
     assert (following.kid, following.state, following.activated_at) == ("next", KeyState.ACTIVE, NOW)
-    assert (revoked.kid, revoked.state) == ("active", KeyState.RETIRING)
-    assert not revoked.is_published(NOW)
+    assert (revoked.kid, revoked.state, revoked.gone_at) == ("active", KeyState.REVOKED, LEAVES)
+
+
+@pytest.mark.parametrize(
+    ("age", "ready_in", "waits"),
+    [
+        pytest.param(0, DAY, SETTLE_SECONDS, id="published this moment"),
+        pytest.param(SETTLE_SECONDS - 1, DAY, 1, id="published a moment ago"),
+        pytest.param(SETTLE_SECONDS, DAY, 0, id="published by every server"),
+        pytest.param(0, 0, 0, id="of the first start"),
+    ],
+)
+def test_even_then_a_key_signs_only_once_every_server_publishes_it(age: int, ready_in: int, waits: int) -> None:
+    following = replace(NEXT, created_at=NOW - age, ready_at=NOW + ready_in)
+
+    assert following.activated(NOW, LONGEST).activated_at == NOW + waits
 
 
 @pytest.mark.parametrize("kid", ["next", "retiring"])
 def test_revoking_another_key_changes_that_one_only(kid: str) -> None:
-    [revoked] = revoke(KEYS, kid, NOW)
+    [revoked] = revoke(KEYS, kid, NOW, TIMES, LONGEST)
 
-    assert (revoked.kid, revoked.state, revoked.publish_until) == (kid, KeyState.RETIRING, NOW)
+    assert (revoked.kid, revoked.state) == (kid, KeyState.REVOKED)
+
+
+def test_a_retiring_key_is_known_no_longer_for_being_revoked() -> None:
+    [revoked] = revoke(KEYS, "retiring", NOW, TIMES, LONGEST)
+
+    assert revoked.gone_at == RETIRING.gone_at
+
+
+def test_revoking_a_revoked_key_changes_nothing() -> None:
+    assert revoke(KEYS, "revoked", NOW, TIMES, LONGEST) == []
 
 
 def test_revoking_an_unknown_key_is_refused() -> None:
-    with pytest.raises(RotationRefusedError, match="there is no key nowhere"):
-        revoke(KEYS, "nowhere", NOW)
+    with pytest.raises(KeyChangeRefusedError, match="there is no key nowhere"):
+        revoke(KEYS, "nowhere", NOW, TIMES, LONGEST)
+
+
+# How long it may be cached.
 
 
 @pytest.mark.parametrize(
@@ -107,12 +237,32 @@ def test_revoking_an_unknown_key_is_refused() -> None:
         pytest.param([NOW, NOW - 10], 300, id="keys that have left"),
     ],
 )
-def test_the_key_set_is_never_cached_beyond_the_next_planned_change(ends: list[int], expected: int) -> None:
-    keys = [ACTIVE, NEXT, *(key(str(end), KeyState.RETIRING, publish_until=end) for end in ends)]
+def test_the_key_set_is_never_cached_beyond_the_departure_of_a_key(ends: list[int], expected: int) -> None:
+    keys = [ACTIVE, NEXT, *(key(str(end), KeyState.RETIRING, gone_at=end) for end in ends)]
 
     assert max_age(keys, NOW, TIMES) == expected
 
 
+def test_a_revoked_key_plans_no_change() -> None:
+    assert max_age([ACTIVE, NEXT, replace(REVOKED, gone_at=NOW + 10)], NOW, TIMES) == 300
+
+
+@pytest.mark.parametrize(("asked_at", "expected"), [(NOW + 400, 300), (NOW + 20, 20), (NOW, 0), (NOW - 5, 0)])
+def test_the_key_set_is_never_cached_beyond_the_next_rotation(asked_at: int, expected: int) -> None:
+    following = replace(NEXT, ready_at=asked_at)
+
+    assert max_age([replace(ACTIVE, rotation_asked_at=asked_at), following], NOW, TIMES) == expected
+
+
+@pytest.mark.parametrize(
+    ("unseen", "expected"),
+    [(0, 300), (STALE_SECONDS, 300), (STALE_SECONDS + 1, 299), (STALE_SECONDS + 300, 0), (DAY, 0)],
+)
+def test_who_has_not_seen_the_database_promises_less(unseen: int, expected: int) -> None:
+    assert max_age([ACTIVE, NEXT], NOW, TIMES, unseen) == expected
+
+
 @pytest.mark.requirement("O18")
 def test_the_private_part_never_shows_in_a_repr() -> None:
-    assert "sealed" not in repr(replace(ACTIVE, private_part="sealed"))
+    assert "sealed" not in repr(ACTIVE)
+    assert "sealed" not in repr(stored("it"))

@@ -1,8 +1,9 @@
-"""Signing keys and what they sign (RFC 7515, 7517, 7518, 7638, 9068): kept sealed, deterministic, standard."""
+"""Signing keys and what they sign (RFC 7515, 7517, 7518, 7638, 8037, 9068): kept sealed, and read by anybody."""
 
 import base64
 import hashlib
 import json
+import traceback
 from dataclasses import replace
 
 import jwt
@@ -76,6 +77,79 @@ def test_the_public_part_is_public_and_complete(bits: int) -> None:
     assert "=" not in public["n"]
 
 
+ALGORITHMS = [("RS256", 2048), ("ES256", None), ("EdDSA", None)]
+
+
+@pytest.fixture(scope="module", params=ALGORITHMS, ids=[name for name, _ in ALGORITHMS])
+def stored(request: pytest.FixtureRequest) -> StoredKey:
+    """A key for each algorithm."""
+    return SEALED_KEYS.create(*request.param)
+
+
+@pytest.mark.requirement("E02", "E03", "F04")
+def test_each_algorithm_has_its_own_public_members_and_no_private_one(stored: StoredKey) -> None:
+    public = json.loads(stored.public_jwk)
+
+    numbers = {"RS256": {"n", "e"}, "ES256": {"crv", "x", "y"}, "EdDSA": {"crv", "x"}}[stored.algorithm]
+    assert public.keys() == {"kty", "kid", "use", "alg"} | numbers
+    assert (public["alg"], public["kid"]) == (stored.algorithm, stored.kid)
+    assert public.get("crv") == {"RS256": None, "ES256": "P-256", "EdDSA": "Ed25519"}[stored.algorithm]
+
+
+@pytest.mark.requirement("G01")
+def test_whatever_the_algorithm_we_and_another_library_verify_what_was_signed(stored: StoredKey) -> None:
+    token = Signer(SEALED_KEYS.open(stored)).sign(CLAIMS)
+
+    assert json.loads(decoded(token.partition(".")[0]))["alg"] == stored.algorithm
+    assert Verifier([json.loads(stored.public_jwk)]).verify(token) == VerifiedToken(stored.kid, CLAIMS)
+    key = jwt.PyJWK.from_json(stored.public_jwk)
+    assert jwt.decode(token, key, algorithms=[stored.algorithm], options={"verify_exp": False}) == CLAIMS
+
+
+@pytest.mark.requirement("A48", "F06")
+def test_whatever_the_algorithm_a_changed_signature_is_refused(stored: StoredKey) -> None:
+    head, body, signature = Signer(SEALED_KEYS.open(stored)).sign(CLAIMS).split(".")
+    octets = decoded(signature)
+    verifier = Verifier([json.loads(stored.public_jwk)])
+
+    for changed in (bytes([octets[0] ^ 1, *octets[1:]]), octets[:-1], octets + b"\0", b"\0" * len(octets), b""):
+        text = base64.urlsafe_b64encode(changed).rstrip(b"=").decode()
+        assert verifier.verify(f"{head}.{body}.{text}") is None
+
+
+@pytest.mark.requirement("F04")
+@pytest.mark.parametrize("claimed", ["RS256", "ES256", "EdDSA", "Ed25519", "none"])
+def test_the_token_does_not_choose_the_algorithm(stored: StoredKey, claimed: str) -> None:
+    private = SEALED_KEYS.open(stored)
+    header = {"typ": "at+jwt", "alg": claimed, "kid": stored.kid}
+    parts = [base64.urlsafe_b64encode(json.dumps(it).encode()).rstrip(b"=") for it in (header, CLAIMS)]
+    signed = b".".join(parts)
+    token = b".".join([signed, base64.urlsafe_b64encode(private.sign(signed)).rstrip(b"=")]).decode()
+
+    verified = Verifier([json.loads(stored.public_jwk)]).verify(token)
+
+    assert (verified is not None) is (claimed == stored.algorithm)
+
+
+def test_an_ecdsa_signature_has_the_length_that_jws_wants() -> None:
+    key = SEALED_KEYS.open(SEALED_KEYS.create("ES256", None))
+
+    assert {len(key.sign(b"%d" % number)) for number in range(50)} == {64}
+
+
+def test_the_same_key_signs_other_types_of_token_which_are_no_access_tokens(stored: StoredKey) -> None:
+    token = Signer(SEALED_KEYS.open(stored)).sign(CLAIMS, "statuslist+jwt")
+
+    assert json.loads(decoded(token.partition(".")[0]))["typ"] == "statuslist+jwt"
+    assert Verifier([json.loads(stored.public_jwk)]).verify(token) is None
+
+
+@pytest.mark.parametrize(("algorithm", "rsa_bits"), [("RS512", 2048), ("HS256", None), ("none", None), ("ES256", 2048)])
+def test_there_is_no_key_for_anything_else(algorithm: str, rsa_bits: int | None) -> None:
+    with pytest.raises(ValueError, match=f"no key for {algorithm}"):
+        SEALED_KEYS.create(algorithm, rsa_bits)
+
+
 @pytest.mark.requirement("E06")
 def test_the_kid_is_the_thumbprint(sealed: StoredKey) -> None:
     public = json.loads(sealed.public_jwk)
@@ -126,10 +200,30 @@ def test_the_private_part_of_another_key_is_not_taken_for_this_one_s(sealed: Sto
         SEALED_KEYS.open(replace(sealed, private_part=other.private_part))
 
 
+@pytest.mark.requirement("O14")
+def test_it_is_sealed_anew_under_the_newest_master_key(stored: StoredKey) -> None:
+    newer = MasterKeys([b"n" * 32])
+    both = SealedKeys(MasterKeys([b"n" * 32, b"m" * 32]))
+
+    resealed = replace(stored, private_part=both.resealed(stored))
+
+    assert SealedKeys(newer).open(resealed).kid == stored.kid
+    with pytest.raises(MasterKeyError):
+        SEALED_KEYS.open(resealed)
+
+
 @pytest.mark.requirement("O18")
-def test_a_private_part_never_shows_in_a_repr(sealed: StoredKey, signer: Signer) -> None:
-    assert sealed.private_part[:20] not in repr(sealed)
-    assert repr(signer) == f"Signer({sealed.kid})"
+def test_a_private_part_shows_in_no_repr_and_no_traceback(stored: StoredKey) -> None:
+    local = SEALED_KEYS.open(stored)
+    private = [str(value) for name, value in local.key.as_dict(private=True).items() if name in ("d", "p", "q", "dp")]
+    broken = replace(stored, kid="another")
+
+    with pytest.raises(MasterKeyError) as refused:
+        SEALED_KEYS.open(broken)
+
+    shown = [repr(stored), repr(local), repr(Signer(local)), *traceback.format_exception(refused.value)]
+    assert private
+    assert not any(secret in text for text in shown for secret in [*private, stored.private_part])
 
 
 def test_people_may_look_into_a_token_that_is_not_verified(sealed: StoredKey, token: str) -> None:

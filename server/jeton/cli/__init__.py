@@ -9,6 +9,7 @@ from jeton.cli.client import client
 from jeton.cli.config import config
 from jeton.cli.keys import keys
 from jeton.cli.refusal import Refusal
+from jeton.cli.secrets import secrets
 from jeton.cli.serve import migrate, serve
 from jeton.cli.session import session
 from jeton.cli.token import token
@@ -16,14 +17,14 @@ from jeton.cli.user import user
 from jeton.config import ConfigError
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.private_key import KeyStoreError
-from jeton.oauth.key_life import RotationRefusedError
+from jeton.oauth.key_life import KeyChangeRefusedError
 from jeton.oauth.registration import RegistrationError
 from jeton.storage.database import DatabaseUrlError, StorageUnavailableError
 from jeton.storage.migrate import SchemaError
 
 REFUSALS: Final = (
     *(Refusal, RegistrationError, ConfigError, DatabaseUrlError),
-    *(SchemaError, MasterKeyError, KeyStoreError, RotationRefusedError),
+    *(SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 
 
@@ -46,7 +47,7 @@ def jeton() -> None:
     """
 
 
-for command in (serve, migrate, user, client, keys, session, token, config):
+for command in (serve, migrate, user, client, keys, secrets, session, token, config):
     jeton.add_command(command)
 
 

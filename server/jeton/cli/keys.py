@@ -1,46 +1,55 @@
-"""jeton keys: the keys that sign access tokens."""
+"""jeton keys: the keys that sign tokens."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from jeton.assembly import configured_master_keys, key_stores, key_times
-from jeton.cli.options import configured, json_option, print_results, transaction
+from jeton.assembly import key_kind, key_rotation, key_stores, key_times, open_master_keys
+from jeton.cli.options import configured, json_option, opened, print_results, transaction
 from jeton.config import Settings
-from jeton.keys.rotation import ensure_signing_keys, revoke_signing_key, rotate_signing_keys
-from jeton.oauth.key_life import SigningKey
+from jeton.keys.rotation import Rotation
+from jeton.oauth.key_life import KeyTimes, SigningKey, becomes
 from jeton.storage.signing_keys import load_signing_keys
 
-_COLUMNS = ("kid", "algorithm", "state", "created_at", "ready_at", "activated_at", "publish_until")
+_COLUMNS = ("kid", "algorithm", "state", "becomes", "becomes_at", "created_at", "activated_at", "store")
 
 
 @click.group()
 def keys() -> None:
-    """Keys that sign access tokens."""
+    """Keys that sign tokens."""
 
 
 @keys.command(name="list")
 @json_option
 @configured
 def list_(as_json: bool, settings: Settings) -> None:
-    """List the keys: one signs (active), one is published ahead (next), older ones are still published (retiring)."""
+    """List the keys: what each one does now, what it becomes, and when.
+
+    \b
+    next      published ahead; signs when it is its turn
+    active    signs
+    retiring  published until the last token that it signed has expired and every cache is past
+    revoked   not published; its tokens are not accepted
+    """
     with transaction(settings) as (connection, now):
-        found = [key for key in load_signing_keys(connection) if key.is_published(now)]
-    _print(found, as_json)
+        found = load_signing_keys(connection)
+    _print([key for key in found if key.gone_at is None or now < key.gone_at], key_times(settings), as_json)
 
 
 @keys.command()
-@click.option("--now", "force", is_flag=True, help="Even if services may not have seen the next key yet.")
+@click.option("--now", "force", is_flag=True, help="At once, even if services may not have seen the next key yet.")
 @json_option
 @configured
 def rotate(force: bool, as_json: bool, settings: Settings) -> None:
-    """Let the next key sign, as soon as every cache has seen it. The old one stays published for its tokens."""
-    bits, times = settings.keys.rsa_bits, key_times(settings)
-    stores = key_stores(configured_master_keys(settings))
-    with transaction(settings) as (connection, now):
-        ensure_signing_keys(connection, stores, bits, now)
-        found = rotate_signing_keys(connection, stores, bits, times, now, force=force)
-    _print([key for key in found if key.is_published(now)], as_json)
+    """Let the next key sign; the old one stays published for its tokens.
+
+    Where caches may not have seen the next key yet, a running server does it as soon as they have: the list says when.
+    """
+    with _rotation(settings) as rotation:
+        found = rotation.rotate_now() if force else rotation.rotate_soon()
+    _print(found, key_times(settings), as_json)
 
 
 @keys.command()
@@ -49,12 +58,36 @@ def rotate(force: bool, as_json: bool, settings: Settings) -> None:
 @configured
 def revoke(kid: str, as_json: bool, settings: Settings) -> None:
     """Take a key out of the key set at once: it was compromised. Sessions live on; its access tokens do not."""
-    stores = key_stores(configured_master_keys(settings))
-    with transaction(settings) as (connection, now):
-        found = revoke_signing_key(connection, stores, settings.keys.rsa_bits, key_times(settings), now, kid)
-    _print([key for key in found if key.is_published(now)], as_json)
+    with _rotation(settings) as rotation:
+        found = rotation.revoke(kid)
+    _print(found, key_times(settings), as_json)
 
 
-def _print(found: list[SigningKey], as_json: bool) -> None:
-    described: list[dict[str, Any]] = [{name: getattr(key, name) for name in _COLUMNS} for key in found]
-    print_results(described, as_json=as_json, columns=_COLUMNS)
+@contextmanager
+def _rotation(settings: Settings) -> Iterator[Rotation]:
+    with opened(settings) as (database, clock):
+        stores = key_stores(open_master_keys(settings, database))
+        rotation = key_rotation(settings, database, clock, stores)
+        rotation.begin(key_kind(settings, stores))
+        yield rotation
+
+
+def _print(found: Sequence[SigningKey], times: KeyTimes, as_json: bool) -> None:
+    print_results([_described(key, found, times) for key in found], as_json=as_json, columns=_COLUMNS)
+
+
+def _described(key: SigningKey, found: Sequence[SigningKey], times: KeyTimes) -> dict[str, Any]:
+    state, at = becomes(key, found, times)
+    return {
+        "kid": key.kid,
+        "algorithm": key.algorithm,
+        "rsa_bits": key.kind.rsa_bits,
+        "store": key.store,
+        "state": key.state,
+        "becomes": state,
+        "becomes_at": at,
+        "created_at": key.created_at,
+        "ready_at": key.ready_at,
+        "activated_at": key.activated_at,
+        "gone_at": key.gone_at,
+    }

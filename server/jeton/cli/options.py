@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from jeton.assembly import open_database
 from jeton.config import Settings, load_settings
 from jeton.storage.clock import Clock
+from jeton.storage.database import Database
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,16 +34,21 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 @contextmanager
-def transaction(settings: Settings) -> Iterator[tuple[Connection, int]]:
-    """A writing transaction on the configured database, and the time by its clock."""
+def opened(settings: Settings) -> Iterator[tuple[Database, Clock]]:
+    """The configured database and a clock to follow it, until the command ends."""
     database = open_database(settings)
     try:
-        with database.write() as connection:
-            clock = Clock()
-            clock.follow(connection)
-            yield connection, clock.now()
+        yield database, Clock()
     finally:
         database.close()
+
+
+@contextmanager
+def transaction(settings: Settings) -> Iterator[tuple[Connection, int]]:
+    """A writing transaction on the configured database, and the time by its clock."""
+    with opened(settings) as (database, clock), database.write() as connection:
+        clock.follow(connection)
+        yield connection, clock.now()
 
 
 def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """The algorithms that tokens may be signed with (RFC 7518 section 3, RFC 8037 section 3.1), by joserfc.
 
-"EdDSA" means Ed25519. RFC 9864 prefers that very name for it, which verifiers in use do not know yet (ADR 0008).
+"EdDSA" means Ed25519. RFC 9864 prefers that very name for it, which verifiers in use do not know yet (ADR 0010).
 """
 
 import json
@@ -12,16 +12,16 @@ from joserfc.jws import JWSRegistry
 ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 
 
-def generate_key(algorithm: str, rsa_bits: int) -> Key:
-    """A new private key for the algorithm; `rsa_bits` counts for RS256 only."""
-    match algorithm:
-        case "RS256":
-            return RSAKey.generate_key(rsa_bits)
-        case "ES256":
+def generate_key(algorithm: str, rsa_bits: int | None) -> Key:
+    """A new private key for the algorithm; `rsa_bits` is None for all but RS256."""
+    match algorithm, rsa_bits:
+        case "RS256", int(bits):
+            return RSAKey.generate_key(bits)
+        case "ES256", None:
             return ECKey.generate_key("P-256")
-        case "EdDSA":
+        case "EdDSA", None:
             return OKPKey.generate_key("Ed25519")
-    raise ValueError(f"tokens are signed with {', '.join(ALGORITHMS)}, and not with {algorithm}")
+    raise ValueError(f"there is no key for {algorithm} with {rsa_bits} bits")
 
 
 def public_jwk(key: Key, algorithm: str) -> str:

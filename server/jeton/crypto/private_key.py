@@ -35,8 +35,8 @@ class KeyStore(Protocol):
         """As a stored key names it in `store`."""
         ...
 
-    def create(self, algorithm: str, rsa_bits: int) -> StoredKey:
-        """A new key; `rsa_bits` counts for RS256 only. Called outside of any transaction: it may take its time.
+    def create(self, algorithm: str, rsa_bits: int | None) -> StoredKey:
+        """A new key; `rsa_bits` is None for all but RS256. Called outside of any transaction: it may take its time.
 
         Its `private_part` is all that `open` needs to find it again, and worth nothing without this store.
         """
@@ -60,7 +60,7 @@ class KeyStores:
         """The name of the store for new keys."""
         return self._creating.name
 
-    def create(self, algorithm: str, rsa_bits: int) -> StoredKey:
+    def create(self, algorithm: str, rsa_bits: int | None) -> StoredKey:
         return self._creating.create(algorithm, rsa_bits)
 
     def open(self, stored: StoredKey) -> PrivateKey:

@@ -36,7 +36,7 @@ class SealedKeys:
     def __init__(self, master_keys: MasterKeys) -> None:
         self._master_keys = master_keys
 
-    def create(self, algorithm: str, rsa_bits: int) -> StoredKey:
+    def create(self, algorithm: str, rsa_bits: int | None) -> StoredKey:
         """A new key, sealed under the newest master key."""
         key = generate_key(algorithm, rsa_bits)
         sealed = self._sealed(json.dumps(key.as_dict(private=True)).encode())

@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 
 from jeton.crypto.credentials import generate_jti
+from jeton.crypto.signed_jwt import Signer
 from jeton.endpoints.client_authentication import authenticate_client
 from jeton.endpoints.exchange import Answer, FormRequest
 from jeton.grants import GRANTS
@@ -35,6 +36,8 @@ async def answer_token_request(request: FormRequest, services: Services) -> Answ
 async def _redeem(request: FormRequest, client: Client, services: Services) -> dict[str, Any]:
     grant_type = require(request.parameters, "grant_type")
     _check_grant_type(grant_type, client, services)
+    # Before anything is spent: what is redeemed can be signed.
+    signer = services.keyring.signer
     scope = parse_scope(request.parameters["scope"]) if "scope" in request.parameters else None
     token_request = TokenRequest(
         client,
@@ -56,7 +59,7 @@ async def _redeem(request: FormRequest, client: Client, services: Services) -> d
         ip=request.source.ip,
         **_about(decision),
     )
-    return _issue(decision, token_request, services)
+    return _issue(decision, token_request, signer, services)
 
 
 def _check_grant_type(grant_type: str, client: Client, services: Services) -> None:
@@ -66,7 +69,7 @@ def _check_grant_type(grant_type: str, client: Client, services: Services) -> No
         raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
 
 
-def _issue(issue: Issue, request: TokenRequest, services: Services) -> dict[str, Any]:
+def _issue(issue: Issue, request: TokenRequest, signer: Signer, services: Services) -> dict[str, Any]:
     """Signs and answers what is decided and durable. The same family, generation and time give the same bytes."""
     family, tokens = issue.family, services.refresh_tokens
     if family is None:
@@ -83,7 +86,7 @@ def _issue(issue: Issue, request: TokenRequest, services: Services) -> dict[str,
         access_seconds=request.lifetimes.access_seconds,
         status_lists=services.status_lists,
     )
-    return token_response(claims, services.keyring.signer.sign(claims), refresh_token)
+    return token_response(claims, signer.sign(claims), refresh_token)
 
 
 def _about(decision: Issue | Deny) -> dict[str, str | int | None]:

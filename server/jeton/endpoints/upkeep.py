@@ -11,7 +11,8 @@ from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.private_key import KeyStoreError
 from jeton.endpoints.status_list import StatusLists
 from jeton.keys.keyring import Keyring
-from jeton.oauth.key_life import SigningKey
+from jeton.keys.rotation import Rotation
+from jeton.oauth.key_life import STALE_SECONDS
 from jeton.storage.announced import Announced, load_announced
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
@@ -26,7 +27,6 @@ from jeton.storage.status_indexes import load_next_status_index
 _LOOK_SECONDS: Final = 2
 _FORGET_SECONDS: Final = 60
 _FORGET_AT_MOST: Final = 1000
-_STALE_SECONDS: Final = 8
 
 log = structlog.get_logger("jeton.upkeep")
 
@@ -40,14 +40,14 @@ class Upkeep:
         clock: Clock,
         keyring: Keyring,
         records: Records,
-        rotate_when_due: Callable[[int], list[SigningKey]],
+        rotation: Rotation,
         status_lists: StatusLists | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._keyring = keyring
         self._records = records
-        self._rotate_when_due = rotate_when_due
+        self.rotation = rotation
         self.status_lists = status_lists
         self._looked_at: float | None = None
         self._forgot_at = time.monotonic()
@@ -57,11 +57,12 @@ class Upkeep:
     @property
     def is_ready(self) -> bool:
         """Whether the database answered lately, and there is a key to sign with."""
-        return self._looked_at is not None and time.monotonic() - self._looked_at < _STALE_SECONDS
+        return self._looked_at is not None and time.monotonic() - self._looked_at < STALE_SECONDS
 
     def look(self) -> None:
         """One look: the time, the signing keys and their rotation, what is announced, what has ended, and clients to be
         read anew."""
+        looked_at = time.monotonic()
         with self._database.read() as connection:
             self._clock.follow(connection)
             keys = load_signing_keys(connection)
@@ -69,12 +70,14 @@ class Upkeep:
             if self.status_lists is not None:
                 now = self._clock.now()
                 self.status_lists.follow(load_invalid_indexes(connection, now), load_next_status_index(connection), now)
-        self._keyring.follow(keys, self._clock.now())
-        if self._keyring.is_rotation_due(self._clock.now()):
-            self._keyring.follow(self._rotate_when_due(self._clock.now()), self._clock.now())
-            log.info("signing_keys_rotated", kid=self._keyring.signer.kid)
+        keys = self.rotation.promise(keys)
+        self._keyring.follow(keys, looked_at)
         self._records.forget_clients()
-        self._looked_at = time.monotonic()
+        self._looked_at = looked_at
+        # Last: all else is done although a rotation fails, which is then tried again.
+        if self.rotation.is_due(keys):
+            self._keyring.follow(self.rotation.rotate_when_due(), looked_at)
+            log.info("signing_keys_rotated", kid=self._keyring.signer.kid)
 
     def forget(self) -> int:
         """Deletes what nothing can refer to any more, a bounded number of rows at a time; says how many."""

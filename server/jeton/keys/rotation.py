@@ -1,87 +1,145 @@
-"""Creating and rotating signing keys, for the server's start and for the command line."""
+"""Every change to the stored signing keys: decided by the law, made by one process at a time, whole or not at all."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
 from jeton.crypto.private_key import KeyStores
-from jeton.oauth.key_life import KeyState, KeyTimes, SigningKey, is_rotation_due, revoke, rotate
+from jeton.oauth.key_life import (
+    KeyKind,
+    KeyState,
+    KeyTimes,
+    SigningKey,
+    StoredKey,
+    active_and_next,
+    announced,
+    ask_for_rotation,
+    first_keys,
+    prefer,
+    revoke,
+    rotate,
+    rotation_at,
+)
+from jeton.storage.clock import Clock
+from jeton.storage.database import Database
 from jeton.storage.signing_keys import (
     add_signing_keys,
     load_signing_keys,
     lock_signing_keys,
+    longest_client_seconds,
+    promise_lifetime,
     update_signing_keys,
 )
 
+# Which keys are changed, given all of them, the time, and the longest life that a token may be given.
+Decide = Callable[[list[SigningKey], int, int], list[SigningKey]]
 
-def ensure_signing_keys(connection: Connection, stores: KeyStores, rsa_bits: int, now: int) -> list[SigningKey]:
-    """The stored keys; on the first start of all, an active one and its successor are made.
 
-    That successor may sign at once: no cache can hold a key set without it.
+class Rotation:
+    """Changes signing keys; every method gives all keys as they are then.
+
+    MasterKeyError or KeyStoreError, and nothing changed, where a key that signs or will sign does not open here.
     """
-    lock_signing_keys(connection)
-    keys = load_signing_keys(connection)
-    if not keys:
-        keys = [
-            _new_key(stores, rsa_bits, now, ready_at=now).activated(now),
-            _new_key(stores, rsa_bits, now, ready_at=now),
-        ]
-        add_signing_keys(connection, keys)
-    return keys
 
+    def __init__(
+        self, database: Database, clock: Clock, stores: KeyStores, times: KeyTimes, *, longest_seconds: int
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._stores = stores
+        self._times = times
+        self._longest_seconds = longest_seconds
 
-def rotate_signing_keys(
-    connection: Connection, stores: KeyStores, rsa_bits: int, times: KeyTimes, now: int, *, force: bool
-) -> list[SigningKey]:
-    """`next` becomes active, the active key retires, a new `next` is published. Gives all keys as they are then."""
-    changed = rotate(_opened(connection, stores), now, times, force=force)
-    return _store(connection, changed, stores, rsa_bits, times, now)
+    def begin(self, kind: KeyKind) -> list[SigningKey]:
+        """On the first start of all, an active key and its successor are made."""
+        if not self._load():
+            active, following = (self._stores.create(kind.algorithm, kind.rsa_bits) for _ in range(2))
+            with self._changing() as (connection, now):
+                if not load_signing_keys(connection):
+                    add_signing_keys(connection, first_keys(active, following, now, self._longest(connection)))
+        return self._load_and_open()
 
+    def prefer(self, kind: KeyKind) -> list[SigningKey]:
+        """At a server's start: where its settings ask for another kind of key, such a `next` is announced.
 
-def rotate_when_due(
-    connection: Connection, stores: KeyStores, rsa_bits: int, times: KeyTimes, now: int
-) -> list[SigningKey]:
-    """Rotates where that is due by now; whoever comes second finds that it is not. Gives all keys as they are then."""
-    keys = _opened(connection, stores)
-    if not is_rotation_due(keys, now, times):
+        After that, every process goes by the kind of the stored `next`: servers whose settings differ for a while must
+        not undo one another's changes for ever.
+        """
+        keys = self.begin(kind)
+        return self._change(lambda keys, *_: prefer(keys, kind), kind) if prefer(keys, kind) else keys
+
+    def promise(self, keys: list[SigningKey]) -> list[SigningKey]:
+        """Before this process signs: the active key is kept for tokens as long-lived as it may sign."""
+        if active_and_next(keys)[0].longest_seconds >= self._longest_seconds:
+            return keys
+        with self._changing() as (connection, _):
+            promise_lifetime(connection, self._longest_seconds)
+            return load_signing_keys(connection)
+
+    def is_due(self, keys: list[SigningKey]) -> bool:
+        return self._clock.now() >= rotation_at(keys, self._times)
+
+    def rotate_when_due(self) -> list[SigningKey]:
+        """Whoever comes second finds that it is not due any more."""
+
+        def decide(keys: list[SigningKey], now: int, longest: int) -> list[SigningKey]:
+            return rotate(keys, now, self._times, longest) if now >= rotation_at(keys, self._times) else []
+
+        return self._change(decide)
+
+    def rotate_soon(self) -> list[SigningKey]:
+        """At once where `next` is ready; else a running server does it as soon as it is."""
+
+        def decide(keys: list[SigningKey], now: int, longest: int) -> list[SigningKey]:
+            is_ready = now >= active_and_next(keys)[1].ready_at
+            return rotate(keys, now, self._times, longest) if is_ready else ask_for_rotation(keys, now)
+
+        return self._change(decide)
+
+    def rotate_now(self) -> list[SigningKey]:
+        """Even if caches miss the next key."""
+        return self._change(lambda keys, now, longest: rotate(keys, now, self._times, longest))
+
+    def revoke(self, kid: str) -> list[SigningKey]:
+        """That key leaves the key set, and its tokens end. KeyChangeRefusedError where there is none."""
+        return self._change(lambda keys, now, longest: revoke(keys, kid, now, self._times, longest))
+
+    def _change(self, decide: Decide, kind: KeyKind | None = None) -> list[SigningKey]:
+        """Makes the changes; a new `next`, of this kind or of the last one's, is announced where none is left."""
+        _, following = active_and_next(self._load_and_open())
+        kind = kind or following.kind
+        spare: StoredKey | None = None
+        while True:
+            with self._changing() as (connection, now):
+                keys = load_signing_keys(connection)
+                changed = decide(keys, now, self._longest(connection))
+                left = {key.kid: key.state for key in [*keys, *changed]}
+                if spare is not None or KeyState.NEXT in left.values():
+                    update_signing_keys(connection, changed)
+                    if spare is not None and KeyState.NEXT not in left.values():
+                        add_signing_keys(connection, [announced(spare, now, self._times)])
+                    return load_signing_keys(connection)
+            # Outside of the transaction: a key of 4096 bits takes seconds, and on SQLite every writer would wait.
+            spare = self._stores.create(kind.algorithm, kind.rsa_bits)
+
+    def _load(self) -> list[SigningKey]:
+        with self._database.read() as connection:
+            return load_signing_keys(connection)
+
+    def _load_and_open(self) -> list[SigningKey]:
+        keys = self._load()
+        for key in active_and_next(keys):
+            self._stores.open(key)
         return keys
-    return _store(connection, rotate(keys, now, times, force=False), stores, rsa_bits, times, now)
 
+    def _longest(self, connection: Connection) -> int:
+        return max(self._longest_seconds, longest_client_seconds(connection))
 
-def revoke_signing_key(
-    connection: Connection, stores: KeyStores, rsa_bits: int, times: KeyTimes, now: int, kid: str
-) -> list[SigningKey]:
-    """The emergency path: that key leaves the key set at once. Gives all keys as they are then."""
-    changed = revoke(_opened(connection, stores), kid, now)
-    return _store(connection, changed, stores, rsa_bits, times, now)
-
-
-def _opened(connection: Connection, stores: KeyStores) -> list[SigningKey]:
-    """The stored keys, locked. MasterKeyError, KeyStoreError: one that signs or will sign does not open for us."""
-    lock_signing_keys(connection)
-    keys = load_signing_keys(connection)
-    for key in keys:
-        if key.state is not KeyState.RETIRING:
-            stores.open(key)
-    return keys
-
-
-def _store(
-    connection: Connection,
-    changed: list[SigningKey],
-    stores: KeyStores,
-    rsa_bits: int,
-    times: KeyTimes,
-    now: int,
-) -> list[SigningKey]:
-    """Writes the changes, and publishes a new `next` where there is none left."""
-    update_signing_keys(connection, changed)
-    if not any(key.state is KeyState.NEXT for key in load_signing_keys(connection)):
-        ready_at = now + max(times.publish_ahead_seconds, times.jwks_max_age_seconds)
-        add_signing_keys(connection, [_new_key(stores, rsa_bits, now, ready_at=ready_at)])
-    return load_signing_keys(connection)
-
-
-def _new_key(stores: KeyStores, rsa_bits: int, now: int, *, ready_at: int) -> SigningKey:
-    made = stores.create("RS256", rsa_bits)
-    return SigningKey(
-        made.kid, made.algorithm, made.public_jwk, made.store, made.private_part, KeyState.NEXT, now, ready_at
-    )
+    @contextmanager
+    def _changing(self) -> Iterator[tuple[Connection, int]]:
+        """A transaction that is alone in changing keys, and the time when it came to be."""
+        with self._database.write() as connection:
+            lock_signing_keys(connection)
+            self._clock.follow(connection)
+            yield connection, self._clock.now()

@@ -1,22 +1,37 @@
 """The law of signing keys: which sign, which are published, and when the next change may come.
 
     next (published, not signing) -> active -> retiring (published, not signing) -> gone
+    any of these -> revoked (no longer published, still known) -> gone
 
-One `next` is always published, so that a switch needs no announcement: every cache already holds it.
+One `next` is always published, so that an emergency needs no announcement. All times are the database's. Why nobody
+who honours `max-age` ever misses a key (ADR 0010 has the whole argument):
+
+- What is changed at T is in effect everywhere by T + SETTLE_SECONDS. The change is committed within 2 seconds or not
+  at all; every process looks every 2 seconds, and one that has not looked for STALE_SECONDS does not sign; a request
+  signs within 5 seconds of having been given its signer.
+- So a key that was published at T is in every key set handed out after that, and in every cache `max-age` later. It
+  does not sign before (`ready_at`), and in an emergency not before every server of ours publishes it.
+- A key that stopped signing at T has signed its last token by then; it stays until that token has expired, wherever
+  the clock is a little slow, and every cache is past (`gone_at`).
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
 
 CLOCK_SKEW_SECONDS: Final = 60
+STALE_SECONDS: Final = 8
+SETTLE_SECONDS: Final = 2 + STALE_SECONDS + 5
 
 
 class KeyState(StrEnum):
     NEXT = "next"
     ACTIVE = "active"
     RETIRING = "retiring"
+    REVOKED = "revoked"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +40,21 @@ class KeyTimes:
 
     publish_ahead_seconds: int
     jwks_max_age_seconds: int
-    longest_access_seconds: int
-    rotate_seconds: int = 90 * 86400
+    rotate_seconds: int
 
     @property
-    def publish_after_seconds(self) -> int:
-        """How long a key stays published after its last signature: its tokens' life, caches, and skew."""
-        return self.longest_access_seconds + self.jwks_max_age_seconds + CLOCK_SKEW_SECONDS
+    def ready_after_seconds(self) -> int:
+        """How long a new key is published before it signs: as long as a cache may lack it, at the least."""
+        return max(self.publish_ahead_seconds, self.jwks_max_age_seconds + SETTLE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyKind:
+    """What sort of key, and where it lives. `rsa_bits` is None for all but RSA keys."""
+
+    algorithm: str
+    rsa_bits: int | None
+    store: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,63 +67,133 @@ class StoredKey:
     store: str
     private_part: str = field(repr=False)
 
+    @property
+    def kind(self) -> KeyKind:
+        modulus = json.loads(self.public_jwk).get("n")
+        return KeyKind(self.algorithm, None if modulus is None else len(modulus) * 3 // 4 * 8, self.store)
+
 
 @dataclass(frozen=True, slots=True)
 class SigningKey(StoredKey):
-    """A stored key and its life. `ready_at`: from when it may sign; `publish_until`: when it leaves the key set."""
+    """A stored key and its life.
+
+    `ready_at`: from when it may sign. `longest_seconds`: the longest life of any token it may sign; 0 until it is
+    active. `rotation_asked_at`: when an operator asked for the next key. `gone_at`: from when nothing refers to it.
+    """
 
     state: KeyState
     created_at: int
     ready_at: int
+    longest_seconds: int = 0
     activated_at: int | None = None
-    publish_until: int | None = None
+    rotation_asked_at: int | None = None
+    gone_at: int | None = None
 
     def is_published(self, now: int) -> bool:
-        return self.publish_until is None or now < self.publish_until
+        return self.state is not KeyState.REVOKED and (self.gone_at is None or now < self.gone_at)
 
-    def activated(self, now: int) -> Self:
-        return replace(self, state=KeyState.ACTIVE, activated_at=now)
+    def activated(self, now: int, longest_seconds: int) -> Self:
+        """Signing, from the moment when at least every server of ours publishes it."""
+        signs_from = max(now, min(self.ready_at, self.created_at + SETTLE_SECONDS))
+        return replace(self, state=KeyState.ACTIVE, activated_at=signs_from, longest_seconds=longest_seconds)
 
     def retired(self, now: int, times: KeyTimes) -> Self:
-        return replace(self, state=KeyState.RETIRING, publish_until=now + times.publish_after_seconds)
+        """Published until nobody can need it. Its private part is forgotten now: it never signs again."""
+        return replace(self, state=KeyState.RETIRING, private_part="", gone_at=self._gone_at(now, times))
+
+    def revoked(self, now: int, times: KeyTimes) -> Self:
+        """Not published from now on; known until its tokens would have expired."""
+        gone_at = self._gone_at(now, times) if self.gone_at is None else self.gone_at
+        return replace(self, state=KeyState.REVOKED, private_part="", gone_at=gone_at)
+
+    def _gone_at(self, now: int, times: KeyTimes) -> int:
+        return now + SETTLE_SECONDS + self.longest_seconds + times.jwks_max_age_seconds + CLOCK_SKEW_SECONDS
 
 
-class RotationRefusedError(Exception):
-    """The next key may not sign yet. The text says when, and what to do meanwhile."""
+class KeyChangeRefusedError(Exception):
+    """That change of signing keys cannot be made. The text says why, and what to do."""
 
 
-def is_rotation_due(keys: Iterable[SigningKey], now: int, times: KeyTimes) -> bool:
-    """Whether the active key has signed for long enough, and the next one may sign."""
-    by_state = {key.state: key for key in keys if key.state is not KeyState.RETIRING}
-    active, following = by_state[KeyState.ACTIVE], by_state[KeyState.NEXT]
-    return now >= (active.activated_at or 0) + times.rotate_seconds and now >= following.ready_at
+def first_keys(active: StoredKey, following: StoredKey, now: int, longest_seconds: int) -> list[SigningKey]:
+    """The keys of a server's first start. Both may sign at once: no cache can hold a key set without them."""
+    return [_new(active, now, now).activated(now, longest_seconds), _new(following, now, now)]
 
 
-def rotate(keys: Iterable[SigningKey], now: int, times: KeyTimes, *, force: bool) -> list[SigningKey]:
-    """The changed keys: `next` signs, the active one retires. Who forces it accepts that caches may miss the key."""
-    by_state = {key.state: key for key in keys if key.state is not KeyState.RETIRING}
-    following, active = by_state[KeyState.NEXT], by_state[KeyState.ACTIVE]
-    if now < following.ready_at and not force:
-        raise RotationRefusedError(
-            f"key {following.kid} may sign in {following.ready_at - now} seconds, when every cache has seen it: "
-            "wait, or rotate with --now where the active key is no longer safe"
-        )
-    return [following.activated(now), active.retired(now, times)]
+def announced(key: StoredKey, now: int, times: KeyTimes) -> SigningKey:
+    """A new `next`: published from now on."""
+    return _new(key, now, now + times.ready_after_seconds)
 
 
-def revoke(keys: Iterable[SigningKey], kid: str, now: int) -> list[SigningKey]:
-    """The changed keys: the revoked one leaves the key set at once; where it was signing, `next` signs from now on."""
+def _new(key: StoredKey, now: int, ready_at: int) -> SigningKey:
+    return SigningKey(key.kid, key.algorithm, key.public_jwk, key.store, key.private_part, KeyState.NEXT, now, ready_at)
+
+
+def active_and_next(keys: Iterable[SigningKey]) -> tuple[SigningKey, SigningKey]:
+    """The key that signs and the one that will. There is always one of each; the database holds nobody to less."""
+    by_state = {key.state: key for key in keys}
+    return by_state[KeyState.ACTIVE], by_state[KeyState.NEXT]
+
+
+def prefer(keys: Iterable[SigningKey], kind: KeyKind) -> list[SigningKey]:
+    """The changed keys: a `next` of another kind, which has never signed, makes way for one of this kind."""
+    _, following = active_and_next(keys)
+    return [] if following.kind == kind else [replace(following, state=KeyState.GONE)]
+
+
+def rotation_at(keys: Iterable[SigningKey], times: KeyTimes) -> int:
+    """When `next` becomes active: when that is wanted, and not before it is ready."""
+    active, following = active_and_next(keys)
+    wanted_at = (active.activated_at or 0) + times.rotate_seconds
+    if active.rotation_asked_at is not None:
+        wanted_at = min(wanted_at, active.rotation_asked_at)
+    if active.kind != following.kind:
+        # Another algorithm, size or store was set: it is wanted as soon as may be.
+        wanted_at = active.activated_at or 0
+    return max(wanted_at, following.ready_at)
+
+
+def rotate(keys: Iterable[SigningKey], now: int, times: KeyTimes, longest_seconds: int) -> list[SigningKey]:
+    """The changed keys: the active one retires, `next` signs. Before `rotation_at`, some caches may miss the key."""
+    active, following = active_and_next(keys)
+    return [active.retired(now, times), following.activated(now, longest_seconds)]
+
+
+def ask_for_rotation(keys: Iterable[SigningKey], now: int) -> list[SigningKey]:
+    """The changed keys: the active one, to be followed as soon as `next` is ready."""
+    active, _ = active_and_next(keys)
+    return [replace(active, rotation_asked_at=now)] if active.rotation_asked_at is None else []
+
+
+def revoke(keys: Iterable[SigningKey], kid: str, now: int, times: KeyTimes, longest_seconds: int) -> list[SigningKey]:
+    """The changed keys: the revoked one is published no longer; where it was signing, `next` signs from now on."""
     by_kid = {key.kid: key for key in keys}
     if kid not in by_kid:
-        raise RotationRefusedError(f"there is no key {kid}: see `jeton keys list`")
-    revoked = replace(by_kid[kid], state=KeyState.RETIRING, publish_until=now)
-    if by_kid[kid].state is not KeyState.ACTIVE:
+        raise KeyChangeRefusedError(f"there is no key {kid}: see `jeton keys list`")
+    state, revoked = by_kid[kid].state, by_kid[kid].revoked(now, times)
+    if state is KeyState.REVOKED:
+        return []
+    if state is not KeyState.ACTIVE:
         return [revoked]
-    following = next(key for key in by_kid.values() if key.state is KeyState.NEXT)
-    return [following.activated(now), revoked]
+    _, following = active_and_next(by_kid.values())
+    return [revoked, following.activated(now, longest_seconds)]
 
 
-def max_age(keys: Iterable[SigningKey], now: int, times: KeyTimes) -> int:
-    """How long a key set may be cached: never beyond the next planned change."""
-    changes = [key.publish_until - now for key in keys if key.publish_until is not None and key.publish_until > now]
-    return min([times.jwks_max_age_seconds, *changes])
+def becomes(key: SigningKey, keys: Iterable[SigningKey], times: KeyTimes) -> tuple[KeyState, int]:
+    """The state that the key enters next, and when."""
+    match key.state:
+        case KeyState.NEXT:
+            return KeyState.ACTIVE, rotation_at(keys, times)
+        case KeyState.ACTIVE:
+            return KeyState.RETIRING, rotation_at(keys, times)
+    return KeyState.GONE, key.gone_at or 0
+
+
+def max_age(keys: Iterable[SigningKey], now: int, times: KeyTimes, unseen_seconds: int = 0) -> int:
+    """How long a key set may be cached: never beyond the next planned change.
+
+    `unseen_seconds` ago the database was seen last. Who is cut off from it goes on publishing, and promises less.
+    """
+    published = [key for key in keys if key.is_published(now)]
+    changes = [key.gone_at for key in published if key.gone_at is not None]
+    promise = times.jwks_max_age_seconds - max(0, unseen_seconds - STALE_SECONDS)
+    return max(0, min([promise, *(at - now for at in [*changes, rotation_at(published, times)])]))

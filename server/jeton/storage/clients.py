@@ -1,11 +1,12 @@
 """Statements over clients."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from jeton.oauth.model import Client
+from jeton.storage.signing_keys import promise_lifetime
 from jeton.storage.tables import clients
 
 _LOAD = select(clients).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
@@ -39,11 +40,19 @@ def list_clients(connection: Connection) -> list[Client]:
 
 
 def add_client(connection: Connection, client: Client) -> None:
+    _keep_keys_for(connection, client.lifetimes)
     connection.execute(insert(clients).values({column.name: getattr(client, column.name) for column in clients.c}))
 
 
 def update_client(connection: Connection, client_id: str, **values: Any) -> None:
+    _keep_keys_for(connection, values.get("lifetimes", {}))
     connection.execute(update(clients).where(clients.c.client_id == client_id).values(**values))
+
+
+def _keep_keys_for(connection: Connection, lifetimes: Mapping[str, int]) -> None:
+    """Before any token lives longer, the key that signs it is kept for longer."""
+    if "access_seconds" in lifetimes:
+        promise_lifetime(connection, lifetimes["access_seconds"])
 
 
 def delete_client(connection: Connection, client_id: str) -> None:

@@ -1,24 +1,35 @@
 """Statements over signing keys."""
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from jeton.oauth.key_life import KeyState, SigningKey
-from jeton.storage.tables import signing_keys
+from jeton.storage.tables import clients, signing_keys
 
 # Any number will do, as long as nothing else of ours locks the same.
-_LOCK_NUMBER = 7_461_001
-_PUBLISHED = select(signing_keys.c.kid).where(
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(7461001)")
+# Whoever stalls within a change is undone, so that what it says of time is true when others see it.
+_HURRY: Final = text("SET LOCAL idle_in_transaction_session_timeout = 2000")
+_PUBLISHED: Final = select(signing_keys.c.kid).where(
     signing_keys.c.kid.in_(bindparam("kids", expanding=True)),
-    signing_keys.c.publish_until.is_(None) | (signing_keys.c.publish_until > bindparam("now")),
+    signing_keys.c.state != KeyState.REVOKED,
+    signing_keys.c.gone_at.is_(None) | (signing_keys.c.gone_at > bindparam("now")),
+)
+_LONGEST: Final = select(func.max(clients.c.lifetimes["access_seconds"].as_integer()))
+_PROMISE: Final = (
+    update(signing_keys)
+    .where(signing_keys.c.state == KeyState.ACTIVE, signing_keys.c.longest_seconds < bindparam("seconds"))
+    .values(longest_seconds=bindparam("seconds"))
 )
 
 
 def lock_signing_keys(connection: Connection) -> None:
     """One process at a time changes keys, until its transaction ends. On SQLite every writer is alone anyway."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
+        connection.execute(_LOCK)
+        connection.execute(_HURRY)
 
 
 def load_signing_keys(connection: Connection) -> list[SigningKey]:
@@ -32,6 +43,17 @@ def load_published_kids(connection: Connection, kids: Collection[str], now: int)
     return set(connection.scalars(_PUBLISHED, {"kids": list(kids), "now": now})) if kids else set()
 
 
+def longest_client_seconds(connection: Connection) -> int:
+    """The longest access token lifetime that any client has of its own; 0 where none has."""
+    return connection.scalar(_LONGEST) or 0
+
+
+def promise_lifetime(connection: Connection, seconds: int) -> None:
+    """The active key is kept for tokens that live so long; always before any of them can be signed."""
+    lock_signing_keys(connection)
+    connection.execute(_PROMISE, {"seconds": seconds})
+
+
 def has_signing_keys(connection: Connection) -> bool:
     return bool(connection.scalar(select(func.count()).select_from(signing_keys)))
 
@@ -42,13 +64,17 @@ def add_signing_keys(connection: Connection, keys: Iterable[SigningKey]) -> None
 
 
 def update_signing_keys(connection: Connection, keys: Iterable[SigningKey]) -> None:
+    """In this order: the key that stops signing comes before the one that begins. Deletes those that are gone."""
     for key in keys:
-        connection.execute(update(signing_keys).where(signing_keys.c.kid == key.kid).values(_values(key)))
+        if key.state is KeyState.GONE:
+            connection.execute(delete(signing_keys).where(signing_keys.c.kid == key.kid))
+        else:
+            connection.execute(update(signing_keys).where(signing_keys.c.kid == key.kid).values(_values(key)))
 
 
 def forget_signing_keys(connection: Connection, now: int) -> int:
-    """Deletes keys that have left the key set."""
-    return connection.execute(delete(signing_keys).where(signing_keys.c.publish_until <= now)).rowcount
+    """Deletes keys that nothing can refer to any more."""
+    return connection.execute(delete(signing_keys).where(signing_keys.c.gone_at <= now)).rowcount
 
 
 def _values(key: SigningKey) -> dict[str, object]:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -56,6 +57,11 @@ class WordSet(Words):
 
     def process_result_value(self, value: str | None, dialect: Any) -> Any:
         return None if value is None else frozenset(value.split())
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """An index over the rows of which this is true."""
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
 
 
 users = Table(
@@ -165,7 +171,13 @@ signing_keys = Table(
     Column("created_at", BigInteger, nullable=False),
     # From when it may sign: by then every cache holds a key set with this key in it.
     Column("ready_at", BigInteger, nullable=False),
+    # The longest life of any token it may sign; 0 until it is active.
+    Column("longest_seconds", BigInteger, nullable=False),
     Column("activated_at", BigInteger),
-    # Until when it is published after it stopped signing.
-    Column("publish_until", BigInteger),
+    Column("rotation_asked_at", BigInteger),
+    # From when nothing can refer to it any more.
+    Column("gone_at", BigInteger),
+    # Never two that sign, however many processes start, rotate or crash at once.
+    Index("uq_signing_keys_active", "state", unique=True, **_where("state = 'active'")),
+    Index("uq_signing_keys_next", "state", unique=True, **_where("state = 'next'")),
 )

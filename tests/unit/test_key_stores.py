@@ -1,0 +1,67 @@
+"""Where private keys live: each is opened by the store that it names, and once."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from jeton.crypto.private_key import KeyStoreError, KeyStores, PrivateKey
+from jeton.oauth.key_life import StoredKey
+
+
+@dataclass(frozen=True)
+class Key:
+    kid: str
+    algorithm: str
+
+    def sign(self, signing_input: bytes) -> bytes:
+        return signing_input
+
+
+@dataclass
+class Store:
+    """Keys that are numbered; it remembers which were opened."""
+
+    name: str
+    opened: list[str] = field(default_factory=list)
+    created: int = 0
+
+    def create(self, algorithm: str, rsa_bits: int | None) -> StoredKey:
+        self.created += 1
+        return StoredKey(f"{self.name}-{self.created}", algorithm, "{}", self.name, "a reference")
+
+    def open(self, stored: StoredKey) -> PrivateKey:
+        self.opened.append(stored.kid)
+        return Key(stored.kid, stored.algorithm)
+
+
+def test_new_keys_are_made_in_the_first_store() -> None:
+    stores = KeyStores(Store("one"), Store("two"))
+
+    assert stores.create("ES256", None).store == stores.creates_in == "one"
+
+
+def test_each_key_is_opened_by_its_own_store_and_once() -> None:
+    one, two = Store("one"), Store("two")
+    stores = KeyStores(one, two)
+    key = two.create("ES256", None)
+
+    assert stores.open(key) is stores.open(key)
+    assert (one.opened, two.opened) == ([], ["two-1"])
+
+
+def test_what_is_let_go_is_opened_again_when_it_is_needed() -> None:
+    one = Store("one")
+    stores, keys = KeyStores(one), [one.create("ES256", None) for _ in range(2)]
+    for key in keys:
+        stores.open(key)
+
+    stores.keep_open({"one-2"})
+    for key in keys:
+        stores.open(key)
+
+    assert one.opened == ["one-1", "one-2", "one-1"]
+
+
+def test_a_key_of_a_store_that_is_not_configured_is_refused_with_both_names() -> None:
+    with pytest.raises(KeyStoreError, match="two-1 lives in the key store 'two', which is not configured"):
+        KeyStores(Store("one")).open(Store("two").create("ES256", None))
