@@ -7,7 +7,6 @@ import { isNumber, isObject, type JsonObject } from './strict-json.js'
 
 const TYPE = 'at+jwt'
 export const MOST_CHARACTERS = 8192
-export const DEFAULT_ALGORITHMS: readonly string[] = ['RS256', 'PS256', 'ES256']
 export const DEFAULT_SKEW_SECONDS = 5
 
 /** Where a token's status stands: the bit `idx` of the list at `uri`. */

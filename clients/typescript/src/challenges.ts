@@ -40,7 +40,7 @@ export function refusal(realm: string, why: ClientError | null): Refusal {
     const parameters = described(realm, 'invalid_request', 'The Authorization header is malformed.')
     return challenge(400, 'invalid_request', parameters)
   }
-  const seconds = why instanceof Unverifiable ? Math.max(1, Math.round(why.retryAfter)) : 1
+  const seconds = why instanceof Unverifiable ? Math.max(1, Math.ceil(why.retryAfter)) : 1
   return { status: 503, error: 'temporarily_unavailable', headers: { 'retry-after': String(seconds) } }
 }
 

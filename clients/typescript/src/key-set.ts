@@ -16,10 +16,20 @@ import {
 import { type Answer, jsonObjectIn, type Request } from './messages.js'
 import { isObject, type JsonObject } from './strict-json.js'
 
-export const ALGORITHMS: Readonly<Record<string, string>> = { RS256: 'RSA', PS256: 'RSA', ES256: 'EC' }
+export const ALGORITHMS: Readonly<Record<string, string>> = {
+  RS256: 'RSA',
+  PS256: 'RSA',
+  ES256: 'EC',
+  EdDSA: 'OKP',
+  Ed25519: 'OKP',
+}
 const LEAST_RSA_BITS = 2048
 const MOST_KEYS = 100
-const MEMBERS: Readonly<Record<string, readonly string[]>> = { RSA: ['kty', 'n', 'e'], EC: ['kty', 'crv', 'x', 'y'] }
+const MEMBERS: Readonly<Record<string, readonly string[]>> = {
+  RSA: ['kty', 'n', 'e'],
+  EC: ['kty', 'crv', 'x', 'y'],
+  OKP: ['kty', 'crv', 'x'],
+}
 
 /** A key, as it is used with each algorithm that it may be used with. `facts` are equal where keys are. */
 export interface VerificationKey {

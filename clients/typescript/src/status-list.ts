@@ -61,12 +61,13 @@ export interface CachedList {
   readonly uri: string
   readonly statusList: StatusList | null
   readonly issuedAt: number
+  readonly ttl: number | null
   readonly endsAt: number
   readonly freshness: Freshness
 }
 
 export function noList(uri: string): CachedList {
-  return { uri, statusList: null, issuedAt: 0, endsAt: Number.POSITIVE_INFINITY, freshness: NEVER_FETCHED }
+  return { uri, statusList: null, issuedAt: 0, ttl: null, endsAt: Number.POSITIVE_INFINITY, freshness: NEVER_FETCHED }
 }
 
 /** Once it is stale nobody goes on without asking, so that an end is noticed in time; one asks for all.
@@ -88,24 +89,27 @@ export function statusListRequest({ uri, freshness }: CachedList): Request {
   return { method: 'GET', url: uri, headers: { accept: 'application/statuslist+jwt', ...conditional(freshness.etag) } }
 }
 
-/** After a 304, which repeats the headers that count (RFC 9110 section 15.4.5). */
-export function listUnchanged(cached: CachedList, answer: Answer, now: number): CachedList {
-  const etag = answer.headers.etag ?? cached.freshness.etag
-  return { ...cached, freshness: fetched(now, freshSeconds(answer.headers), etag) }
-}
-
-/** After an answer with this list. One that is older than what is known changes nothing, but is an answer. */
-export function listReplaced(cached: CachedList, published: PublishedList, answer: Answer, now: number): CachedList {
-  const freshness = fetched(now, freshFor(published, answer), answer.headers.etag ?? null)
-  if (cached.statusList !== null && published.issuedAt < cached.issuedAt) {
-    return { ...cached, freshness: { ...freshness, etag: null } }
+/** After an answer that was asked for at `now`. What is no good list changes nothing but when to ask again. */
+export async function listAnswered(
+  cached: CachedList,
+  answer: Answer | null,
+  rules: Rules,
+  keys: KeySet,
+  now: number,
+  timeOfDay: number,
+): Promise<CachedList> {
+  const lost = { ...cached, freshness: asked(cached.freshness, now) }
+  if (answer?.status === 304 && cached.statusList !== null) {
+    return { ...cached, freshness: freshnessAfter(cached, cached.ttl, answer, now) }
   }
-  const { statusList, issuedAt, goodFor } = published
-  return { uri: cached.uri, statusList, issuedAt, endsAt: now + goodFor, freshness }
-}
-
-export function listLost(cached: CachedList, now: number): CachedList {
-  return { ...cached, freshness: asked(cached.freshness, now) }
+  const published = answer?.status === 200 ? await publishedIn(answer, cached.uri, rules, keys, timeOfDay) : null
+  if (answer === null || published === null) return lost
+  const freshness = freshnessAfter(cached, published.ttl, answer, now)
+  if (cached.statusList !== null && published.issuedAt < cached.issuedAt) {
+    return { ...cached, freshness: { ...freshness, etag: null } } // older than what is known: an answer, no news
+  }
+  const { statusList, issuedAt, ttl, goodFor } = published
+  return { uri: cached.uri, statusList, issuedAt, ttl, endsAt: now + goodFor, freshness }
 }
 
 /** Whether to fetch from there: no token leads us anywhere but to its own issuer's host. */
@@ -140,6 +144,16 @@ export async function judgeStatusListToken(
   return { statusList: await listIn(claims), issuedAt: iat, ttl, goodFor: exp - now }
 }
 
+/** `null` where there is no good one. */
+async function publishedIn(answer: Answer, uri: string, rules: Rules, keys: KeySet, timeOfDay: number) {
+  try {
+    return await judgeStatusListToken(readStatusListToken(answer, rules), uri, rules, keys, timeOfDay)
+  } catch (error) {
+    if (error instanceof InvalidToken) return null
+    throw error
+  }
+}
+
 async function listIn(claims: JsonObject): Promise<StatusList> {
   try {
     return await decodeStatusList(claims.status_list)
@@ -148,15 +162,24 @@ async function listIn(claims: JsonObject): Promise<StatusList> {
   }
 }
 
-/** `ttl` counts from when the list left the server (section 5.1), so time spent in caches counts too. */
-function freshFor({ ttl }: PublishedList, answer: Answer): number {
-  if (ttl === null) return freshSeconds(answer.headers)
-  return Math.max(Math.min(ttl, MOST_SECONDS) - ageSeconds(answer.headers), RETRY_SECONDS)
+/** `ttl` counts from the server on (section 5.1), so time spent in caches counts too. */
+function freshnessAfter({ freshness }: CachedList, ttl: number | null, answer: Answer, now: number): Freshness {
+  const { headers } = answer
+  const remaining = ttl === null ? freshSeconds(headers) : Math.min(ttl, MOST_SECONDS) - ageSeconds(headers)
+  return fetched(now, Math.max(remaining, RETRY_SECONDS), headers.etag ?? freshness.etag)
 }
 
 /** One whole ZLIB stream (RFC 1950). Nothing is inflated beyond what a list may have. */
 async function inflated(compressed: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const reader = new Blob([compressed]).stream().pipeThrough(new DecompressionStream('deflate')).getReader()
+  const stream = new Blob([compressed]).stream().pipeThrough(new DecompressionStream('deflate'))
+  try {
+    return await joined(stream.getReader())
+  } catch (error) {
+    throw new TypeError(`not a ZLIB stream of at most 16 MiB: ${error}`)
+  }
+}
+
+async function joined(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
   for (let read = await reader.read(); !read.done; read = await reader.read()) {
@@ -164,14 +187,14 @@ async function inflated(compressed: Uint8Array<ArrayBuffer>): Promise<Uint8Array
     length += read.value.length
     if (length > MOST_BYTES) {
       await reader.cancel()
-      throw new TypeError('more than 16 MiB')
+      throw new TypeError('too long')
     }
   }
-  const statuses = new Uint8Array(length)
+  const octets = new Uint8Array(length)
   let end = 0
   for (const chunk of chunks) {
-    statuses.set(chunk, end)
+    octets.set(chunk, end)
     end += chunk.length
   }
-  return statuses
+  return octets
 }

@@ -2,7 +2,6 @@
 
 import {
   type AccessToken,
-  DEFAULT_ALGORITHMS,
   DEFAULT_SKEW_SECONDS,
   judgeAccessToken,
   type Rules,
@@ -11,7 +10,7 @@ import {
 } from './access-token.js'
 import { AuthorizationServer } from './authorization-server.js'
 import { required } from './discovery.js'
-import { InvalidToken, ServerAway, Unverifiable } from './errors.js'
+import { ClientError, InvalidToken, ServerAway, Unverifiable } from './errors.js'
 import { ALGORITHMS, askForKey, type CachedKeys, type KeySet, keySetRequest, keysAnswered, NO_KEYS } from './key-set.js'
 import type { Answer } from './messages.js'
 import { type Send, sendBy } from './sending.js'
@@ -20,10 +19,7 @@ import {
   askForList,
   type CachedList,
   isUsable,
-  judgeStatusListToken,
-  listLost,
-  listReplaced,
-  listUnchanged,
+  listAnswered,
   mayFollow,
   noList,
   readStatusListToken,
@@ -35,6 +31,7 @@ import { MOST_TOKENS, VerifiedTokens } from './verified-tokens.js'
 
 const MOST_LISTS = 64
 const KEYS = 'keys'
+const NO_KEY: KeySet = new Map()
 
 /** How ended sessions are noticed: by the list that a token names, fetched anew whenever its `ttl` is over.
  *
@@ -80,7 +77,13 @@ export class Verifier {
   #keys: CachedKeys = NO_KEYS
 
   constructor(options: VerifierOptions) {
-    const { issuer, audience, algorithms = DEFAULT_ALGORITHMS, skewSeconds = DEFAULT_SKEW_SECONDS, status } = options
+    const {
+      issuer,
+      audience,
+      algorithms = Object.keys(ALGORITHMS),
+      skewSeconds = DEFAULT_SKEW_SECONDS,
+      status,
+    } = options
     if (algorithms.length === 0 || !algorithms.every((algorithm) => Object.hasOwn(ALGORITHMS, algorithm))) {
       throw new TypeError(`algorithms are some of ${Object.keys(ALGORITHMS).join(', ')}`)
     }
@@ -175,25 +178,17 @@ export class Verifier {
 
   async #fetchList(known: CachedList): Promise<void> {
     const now = this.#ticks()
-    let fetched = listLost(known, now)
-    try {
-      const answer = await this.#send(statusListRequest(known))
-      if (answer?.status === 304 && known.statusList !== null) fetched = listUnchanged(known, answer, now)
-      if (answer?.status === 200) fetched = await this.#judgedList(known, answer, now)
-    } finally {
-      this.#lists.set(known.uri, fetched)
-    }
+    const answer = await this.#send(statusListRequest(known))
+    const keys = await this.#keysThatSigned(answer)
+    this.#lists.set(known.uri, await listAnswered(known, answer, this.#rules, keys, now, this.#clock()))
   }
 
-  /** A list that is not good is no list, as if the server were away. */
-  async #judgedList(known: CachedList, answer: Answer, now: number): Promise<CachedList> {
+  /** With the key that a list names, where it is published: the list may be the first that it signs. */
+  async #keysThatSigned(answer: Answer | null): Promise<KeySet> {
     try {
-      const unverified = readStatusListToken(answer, this.#rules)
-      const keys = await this.#keysFor(unverified.kid)
-      const published = await judgeStatusListToken(unverified, known.uri, this.#rules, keys, this.#clock())
-      return listReplaced(known, published, answer, now)
+      return answer?.status === 200 ? await this.#keysFor(readStatusListToken(answer, this.#rules).kid) : NO_KEY
     } catch (error) {
-      if (error instanceof InvalidToken) return listLost(known, now)
+      if (error instanceof ClientError) return NO_KEY // the list is judged as a whole
       throw error
     }
   }
