@@ -1,4 +1,4 @@
-"""Databases and servers for tests. Every test has a database of its own; whatever touches one runs on both kinds."""
+"""Databases and servers for tests. Every test has a database to itself; whatever touches one runs on both kinds."""
 
 import os
 import shutil
@@ -18,6 +18,7 @@ from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from postgresql import NoPostgresqlError, postgresql_cluster
 from running import MASTER_KEY, ManualClock, Running, running, settings_for
+from shared_database import SharedDatabase
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def postgresql_server() -> Iterator[str]:
 
 
 def _prepare(url: str) -> None:
-    """Migrates, and makes the signing keys once: each test's copy has them already."""
+    """Migrates, and makes the signing keys once: each test finds them already there."""
     database = Database(url)
     migrate(database)
     settings, stores = settings_for(url), key_stores(parse_master_keys(MASTER_KEY))
@@ -71,17 +72,22 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: str) -> str:
-    _create_database(postgresql_server, "template_jeton", "template0")
-    _prepare(postgresql_server.replace("/postgres?", "/template_jeton?"))
-    return postgresql_server
+def shared_postgresql(postgresql_server: str) -> Iterator[SharedDatabase]:
+    """The one migrated database that the tests of this process use in turn."""
+    url = _create_database(postgresql_server, "jeton_tests")
+    _prepare(url)
+    shared = SharedDatabase(url)
+    yield shared
+    shared.close()
 
 
-def _create_database(server: str, name: str, template: str) -> None:
+def _create_database(server: str, name: str) -> str:
+    """Its URL."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY = FILE_COPY"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
     engine.dispose()
+    return server.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture
@@ -93,28 +99,21 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_template: str) -> Iterator[str]:
-    """A migrated PostgreSQL database of this test's own."""
-    name = f"test_{uuid4().hex}"
-    _create_database(postgresql_template, name, "template_jeton")
-    yield postgresql_template.replace("/postgres?", f"/{name}?")
-    engine = create_engine(postgresql_template, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+def postgresql_url(shared_postgresql: SharedDatabase) -> str:
+    """A migrated PostgreSQL database that nobody else uses."""
+    shared_postgresql.restore()
+    return shared_postgresql.url
 
 
 @pytest.fixture
 def empty_postgresql_url(postgresql_server: str) -> str:
     """A PostgreSQL database without any table."""
-    name = f"empty_{uuid4().hex}"
-    _create_database(postgresql_server, name, "template0")
-    return postgresql_server.replace("/postgres?", f"/{name}?")
+    return _create_database(postgresql_server, f"empty_{uuid4().hex}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A migrated database of this test's own, of either kind."""
+    """A migrated database that nobody else uses, of either kind."""
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 

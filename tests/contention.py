@@ -51,11 +51,12 @@ async def until(seen: Any, what: str, seconds: float = _PATIENCE) -> None:
 
 
 class OnPostgresql:
-    """Waiting is seen in pg_stat_activity."""
+    """A third party from now on. Waiting is seen in pg_stat_activity."""
 
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url)
         self._watching = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._deadlocks_before = self._counted_deadlocks()
 
     def waiting(self) -> int:
         """How many connections wait for a lock just now."""
@@ -101,8 +102,11 @@ class OnPostgresql:
         return await asyncio.gather(*running)
 
     async def deadlocks(self) -> int:
-        """Deadlocks of this database, counted once the servers' connections have closed and told theirs."""
+        """Deadlocks since then, counted once the servers' connections have closed and told theirs."""
         await until(lambda: self.connected() == 0, "the servers' connections closed")
+        return self._counted_deadlocks() - self._deadlocks_before
+
+    def _counted_deadlocks(self) -> int:
         return int(self._watching.execute(_DEADLOCKS).scalar_one())
 
     def close(self) -> None:
