@@ -1,0 +1,112 @@
+"""The law of status lists (draft-ietf-oauth-status-list): what is listed, for how long, and how a list is written."""
+
+import zlib
+from base64 import urlsafe_b64decode
+from dataclasses import replace
+
+import pytest
+
+from jeton.oauth.model import Client, Family
+from jeton.oauth.status_list import (
+    STATUSES_PER_LIST,
+    InvalidStatus,
+    pack,
+    status_claim,
+    status_list_claims,
+    status_of_client,
+    status_of_ended,
+)
+
+NOW = 1_000_000
+ISSUER = "https://id.example"
+ENDED = Family(
+    sid="session",
+    client_id="web",
+    sub="u_1",
+    scope=frozenset(),
+    audience=(),
+    auth_time=NOW,
+    amr=(),
+    created_at=NOW,
+    rotated_at=NOW,
+    idle_expires_at=NOW + 9000,
+    absolute_expires_at=NOW + 9000,
+    master_key_id="0" * 8,
+    secret=b"",
+    access_expires_at=NOW + 600,
+    revoked_at=NOW,
+    status_index=7,
+)
+
+
+def unpacked(lst: str) -> bytes:
+    assert "=" not in lst
+    return zlib.decompress(urlsafe_b64decode(lst + "=" * (-len(lst) % 4)))
+
+
+@pytest.mark.requirement("Q02")
+def test_bits_lie_as_in_the_example_of_the_draft() -> None:
+    """Section 4.1: the statuses 1 0 0 1 1 1 0 1, 1 1 0 0 0 1 0 1 are the octets b9 a3, which `eNrbuRgAAhcBXQ` is."""
+    bits = unpacked(pack([0, 3, 4, 5, 7, 8, 9, 13, 15]))
+
+    assert unpacked("eNrbuRgAAhcBXQ") == b"\xb9\xa3"
+    assert bits[:2] == b"\xb9\xa3"
+    assert not any(bits[2:])
+
+
+@pytest.mark.requirement("Q02")
+@pytest.mark.parametrize("places", [[], [0], [STATUSES_PER_LIST - 1], range(0, STATUSES_PER_LIST, 3)])
+def test_every_list_has_the_same_length_however_much_is_in_it(places: list[int]) -> None:
+    bits = unpacked(pack(places))
+
+    assert len(bits) * 8 == STATUSES_PER_LIST
+    assert sum(octet.bit_count() for octet in bits) == len(places)
+
+
+@pytest.mark.requirement("Q01")
+@pytest.mark.parametrize(
+    ("index", "number", "place"),
+    [(0, 0, 0), (2**20 - 1, 0, 2**20 - 1), (2**20, 1, 0), (5 * 2**20 + 3, 5, 3)],
+)
+def test_an_index_counts_through_all_lists(index: int, number: int, place: int) -> None:
+    assert status_claim(ISSUER, index) == {"status_list": {"idx": place, "uri": f"{ISSUER}/oauth/status/{number}"}}
+
+
+@pytest.mark.requirement("Q01")
+def test_the_slash_at_the_end_of_an_issuer_is_not_doubled() -> None:
+    assert status_claim(ISSUER + "/", 0)["status_list"]["uri"] == f"{ISSUER}/oauth/status/0"
+
+
+@pytest.mark.requirement("Q03")
+def test_a_list_says_whose_it_is_and_until_when_it_may_be_believed() -> None:
+    assert status_list_claims(ISSUER, 4, "lst", issued_at=NOW, ttl_seconds=2) == {
+        "iss": ISSUER,
+        "sub": f"{ISSUER}/oauth/status/4",
+        "iat": NOW,
+        "exp": NOW + 300,
+        "ttl": 2,
+        "status_list": {"bits": 1, "lst": "lst"},
+    }
+
+
+@pytest.mark.requirement("Q04")
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [
+        (ENDED, InvalidStatus(7, NOW + 660)),
+        (replace(ENDED, access_expires_at=NOW - 59), InvalidStatus(7, NOW + 1)),
+        (replace(ENDED, access_expires_at=NOW - 60), None),
+        (replace(ENDED, status_index=None), None),
+    ],
+    ids=["until its last token and clock skew are over", "still within clock skew", "past", "has no place"],
+)
+def test_what_is_listed_of_a_session_that_ended(family: Family, expected: InvalidStatus | None) -> None:
+    assert status_of_ended(family) == expected
+
+
+@pytest.mark.requirement("Q04")
+def test_a_refused_client_is_listed_as_long_as_any_token_can_live() -> None:
+    client = Client("nightly", public=False, created_at=0, status_index=3)
+
+    assert status_of_client(client, NOW, 86400) == InvalidStatus(3, NOW + 86460)
+    assert status_of_client(replace(client, status_index=None), NOW, 86400) is None
