@@ -22,32 +22,28 @@ class BearerAuth(httpx2.Auth):
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         if not isinstance(self._session, TokenSession):
             raise TypeError("httpx2.Client goes with TokenSession, httpx2.AsyncClient with AsyncTokenSession")
-        self._check(request)
+        is_repeatable = self._check(request)
         token = self._session.access_token()
         response = yield _with(request, token)
-        if response.status_code == 401 and _is_repeatable(request):
+        if response.status_code == 401 and is_repeatable:
             yield _with(request, self._session.renew(token))
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         if not isinstance(self._session, AsyncTokenSession):
             raise TypeError("httpx2.AsyncClient goes with AsyncTokenSession, httpx2.Client with TokenSession")
-        self._check(request)
+        is_repeatable = self._check(request)
         token = await self._session.access_token()
         response = yield _with(request, token)
-        if response.status_code == 401 and _is_repeatable(request):
+        if response.status_code == 401 and is_repeatable:
             yield _with(request, await self._session.renew(token))
 
-    def _check(self, request: httpx2.Request) -> None:
+    def _check(self, request: httpx2.Request) -> bool:
+        """Whether it may be sent twice; ValueError where no token may go."""
         if origin_of(str(request.url)) not in self._origins:
-            raise ValueError(
-                f"tokens of this session do not go to {request.url.host}: name it in `origins` if they may"
-            )
+            raise ValueError(f"no token goes to {request.url.host}: name its origin in `origins` if one may")
+        return isinstance(request.stream, httpx2.ByteStream)
 
 
 def _with(request: httpx2.Request, token: str) -> httpx2.Request:
     request.headers["Authorization"] = f"Bearer {token}"
     return request
-
-
-def _is_repeatable(request: httpx2.Request) -> bool:
-    return isinstance(request.stream, httpx2.ByteStream)

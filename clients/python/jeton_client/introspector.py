@@ -53,7 +53,9 @@ class _Answers:
             self._answers[name] = (until, answer)
 
 
-class _Plans:
+class IntrospectorPlans:
+    """What asking takes; answers are remembered by the digest of their token."""
+
     def __init__(
         self,
         issuer: str,
@@ -117,7 +119,7 @@ class Introspector:
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._plans = _Plans(issuer, client, audience, remember, clock, ticks)
+        self._plans = IntrospectorPlans(issuer, client, audience, remember, clock, ticks)
         self._driver = Driver(http)
 
     def verify(self, token: str) -> AccessToken:
@@ -148,7 +150,7 @@ class AsyncIntrospector:
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._plans = _Plans(issuer, client, audience, remember, clock, ticks)
+        self._plans = IntrospectorPlans(issuer, client, audience, remember, clock, ticks)
         self._driver = AsyncDriver(http)
 
     async def verify(self, token: str) -> AccessToken:
