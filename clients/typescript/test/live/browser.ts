@@ -1,0 +1,58 @@
+/** A real browser: Debian's Chromium, headless; and pages to show it. */
+
+import { readFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import { type Browser, chromium } from 'playwright-core'
+
+const PACKAGE = new URL('../../../', import.meta.url)
+const MEDIA_TYPES: Record<string, string> = { html: 'text/html', js: 'text/javascript', css: 'text/css' }
+
+export function launchBrowser(): Promise<Browser> {
+  const quiet = ['quic', 'background-networking', 'component-update', 'sync', 'gpu'].map((what) => `--disable-${what}`)
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--no-first-run', ...quiet],
+  })
+}
+
+/** Serves `pages` by path; a folder's files stand for what is below its path. */
+export class Site {
+  readonly url: string
+  readonly #port: number
+  readonly #server: Server
+
+  constructor(port: number, pages: Record<string, string | URL>) {
+    this.#port = port
+    this.url = `http://127.0.0.1:${port}`
+    this.#server = createServer(async (incoming, outgoing) => {
+      const path = incoming.url ?? '/'
+      const body = await bodyAt(path, pages)
+      const extension = path.split('.').at(-1) ?? ''
+      outgoing.writeHead(body === null ? 404 : 200, { 'content-type': MEDIA_TYPES[extension] ?? 'text/html' })
+      outgoing.end(body ?? '')
+    })
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, '127.0.0.1', resolve))
+  }
+
+  stop(): void {
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+}
+
+/** Where a page finds this package, as an app that uses no bundler would serve it. */
+export const CLIENT: Record<string, URL> = { '/client/': new URL('dist/', PACKAGE) }
+
+async function bodyAt(path: string, pages: Record<string, string | URL>): Promise<string | Buffer | null> {
+  const page = pages[path]
+  if (typeof page === 'string') return page
+  for (const [prefix, folder] of Object.entries(pages)) {
+    if (folder instanceof URL && path.startsWith(prefix) && !path.includes('..')) {
+      return readFile(new URL(`./${path.slice(prefix.length) || 'index.html'}`, folder)).catch(() => null)
+    }
+  }
+  return null
+}
