@@ -8,7 +8,6 @@
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -116,7 +115,7 @@ class Ledger:
                 if not was_rolled_back(error):
                     raise
             # Whoever was let through instead must get its locks before we ask for them again.
-            time.sleep(random.uniform(_GIVE_WAY_SECONDS, 2 * _GIVE_WAY_SECONDS))  # noqa: S311 - no secret
+            time.sleep(_GIVE_WAY_SECONDS)
         raise StorageUnavailableError(f"the database undid the transaction {_ATTEMPTS} times")
 
     def _transaction(self, group: Sequence[_Asked]) -> list[Decision | Exception]:
