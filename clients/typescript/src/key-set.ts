@@ -1,6 +1,7 @@
 /** Public keys by `kid` (RFC 7517): which of a set can verify, how long they are good, when to ask for them again. */
 
-import { type CryptoKey, importJWK } from 'jose'
+import { importJWK } from 'jose'
+import { type VerifySignature, verifySignatureBy } from '#signature'
 import {
   type Ask,
   asked,
@@ -33,7 +34,7 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
 
 /** A key, as it is used with each algorithm that it may be used with. `facts` are equal where keys are. */
 export interface VerificationKey {
-  readonly byAlgorithm: ReadonlyMap<string, CryptoKey>
+  readonly byAlgorithm: ReadonlyMap<string, VerifySignature>
   readonly facts: string
 }
 
@@ -93,7 +94,7 @@ async function usableKey(jwk: JsonObject): Promise<VerificationKey | null> {
   if (!Array.isArray(operations) || !operations.includes('verify')) return null
   // Nothing private, nothing unknown.
   const key = Object.fromEntries(members.map((name) => [name, jwk[name]]))
-  const byAlgorithm = new Map<string, CryptoKey>()
+  const byAlgorithm = new Map<string, VerifySignature>()
   for (const [algorithm, forKty] of Object.entries(ALGORITHMS)) {
     if (forKty !== kty || (alg !== undefined && alg !== algorithm)) continue
     const imported = await importedKey(key, algorithm)
@@ -103,12 +104,12 @@ async function usableKey(jwk: JsonObject): Promise<VerificationKey | null> {
   return byAlgorithm.size === 0 ? null : { byAlgorithm, facts }
 }
 
-async function importedKey(jwk: Record<string, unknown>, algorithm: string): Promise<CryptoKey | null> {
+async function importedKey(jwk: Record<string, unknown>, algorithm: string): Promise<VerifySignature | null> {
   try {
     const key = await importJWK(jwk, algorithm)
     if (key instanceof Uint8Array) return null
     const { modulusLength = LEAST_RSA_BITS } = key.algorithm as { modulusLength?: number }
-    return modulusLength >= LEAST_RSA_BITS ? key : null
+    return modulusLength >= LEAST_RSA_BITS ? verifySignatureBy(key, algorithm) : null
   } catch {
     return null
   }

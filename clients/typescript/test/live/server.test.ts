@@ -1,0 +1,125 @@
+/** Against a live server: log in, renew, verify, introspect, revoke; an ended session is noticed. */
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { Introspector, InvalidToken, LoginRequired, Refused, TokenSession, Verifier } from '@jeton/client'
+import { Jeton } from './jeton.js'
+
+const AUDIENCE = 'https://orders.example'
+let jeton: Jeton
+let password: string
+const secrets: Record<string, string> = {}
+
+before(async () => {
+  jeton = await Jeton.installed()
+  const grants = ['password', 'refresh_token', 'client_credentials'].flatMap((grant) => ['--grant', grant])
+  const added = [
+    await jeton.run('client', 'add', 'web', ...grants, '--scope', 'read', '--scope', 'write', '--audience', AUDIENCE),
+    await jeton.run('client', 'add', 'api', '--introspect', '--audience', AUDIENCE),
+  ]
+  for (const { client_id: name, client_secret: secret } of added) secrets[name] = secret
+  password = (await jeton.run('user', 'add', 'alice', '--role', 'clerk', '--generate-password')).password
+  await jeton.start()
+})
+
+after(() => jeton?.remove())
+
+function newSession(): TokenSession {
+  return new TokenSession({ issuer: jeton.issuer, client: clientNamed('web') })
+}
+
+function clientNamed(clientId: string): { clientId: string; secret: string } {
+  return { clientId, secret: secrets[clientId] ?? '' }
+}
+
+async function loggedIn(): Promise<TokenSession> {
+  const session = newSession()
+  await session.logIn('alice', password, { scope: 'read' })
+  return session
+}
+
+test('a login gives a token that a service verifies', async () => {
+  const session = await loggedIn()
+
+  const token = await new Verifier({ issuer: jeton.issuer, audience: AUDIENCE }).verify(await session.accessToken())
+
+  assert.deepEqual([token.clientId, [...token.scope], token.roles], ['web', ['read'], ['clerk']])
+})
+
+test('a token for another service is refused', async () => {
+  const session = await loggedIn()
+  const verifier = new Verifier({ issuer: jeton.issuer, audience: 'https://payroll.example' })
+
+  await assert.rejects(verifier.verify(await session.accessToken()), { name: 'InvalidToken', reason: 'aud' })
+})
+
+test('a client logs in for itself', async () => {
+  const session = newSession()
+  await session.logInAsClient({ scope: 'write' })
+
+  const token = await new Verifier({ issuer: jeton.issuer, audience: AUDIENCE }).verify(await session.accessToken())
+
+  assert.deepEqual([token.subject, [...token.scope]], ['web', ['write']])
+})
+
+test('a wrong password is refused', async () => {
+  await assert.rejects(newSession().logIn('alice', 'wrong'), (error) => error instanceof Refused)
+})
+
+test('fifty tasks whose token was rejected get one new token', async () => {
+  const session = await loggedIn()
+  const token = await session.accessToken()
+
+  const renewed = new Set(await Promise.all(Array.from({ length: 50 }, () => session.renew(token))))
+
+  assert.equal(renewed.size, 1)
+  assert.ok(!renewed.has(token))
+})
+
+test('introspection says the same as verification, until the session is logged out', async () => {
+  const session = await loggedIn()
+  const token = await session.accessToken()
+  const options = { issuer: jeton.issuer, client: clientNamed('api'), audience: AUDIENCE }
+
+  assert.deepEqual([...(await new Introspector(options).verify(token)).scope], ['read'])
+  await session.logOut()
+  await assert.rejects(new Introspector(options).verify(token), InvalidToken)
+  await assert.rejects(session.accessToken(), LoginRequired)
+})
+
+test('a session that the operator ended asks for a login', async () => {
+  const session = await loggedIn()
+  const token = await session.accessToken()
+  await jeton.run('session', 'revoke', '--user', 'alice')
+
+  await assert.rejects(session.renew(token), LoginRequired)
+})
+
+test('an ended session is refused within five seconds, without a request to the server for each request', async (t) => {
+  let fetched = 0
+  const counting: typeof fetch = (...request) => {
+    fetched += 1
+    return fetch(...request)
+  }
+  const verifier = new Verifier({ issuer: jeton.issuer, audience: AUDIENCE, fetch: counting })
+  const session = await loggedIn()
+  const token = await session.accessToken()
+  await verifier.verify(token)
+  await session.logOut()
+  const begun = Date.now()
+  let [handled, refused]: [number, unknown] = [0, null]
+  while (refused === null) {
+    handled += 1
+    refused = await verifier.verify(token).then(
+      () => null,
+      (error: unknown) => error,
+    )
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  const seconds = (Date.now() - begun) / 1000
+  t.diagnostic(JSON.stringify({ seconds, handled, fetched }))
+
+  assert.ok(refused instanceof InvalidToken && refused.reason === 'ended')
+  assert.ok(seconds < 5)
+  assert.ok(fetched < 10 && handled > 50)
+})
