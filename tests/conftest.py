@@ -59,7 +59,8 @@ def _prepare(url: str) -> None:
     """Migrates, and makes the signing keys once: each test finds them already there."""
     database = Database(url)
     migrate(database)
-    settings, stores = settings_for(url), key_stores(parse_master_keys(MASTER_KEY))
+    settings = settings_for(url)
+    stores = key_stores(settings, parse_master_keys(MASTER_KEY))
     key_rotation(settings, database, ManualClock(), stores).begin(key_kind(settings, stores))
     database.close()
 

@@ -96,9 +96,19 @@ def master_key_file(database_file: Path) -> Path:
     return database_file.with_name(database_file.name + ".master-key")
 
 
-def key_stores(master_keys: MasterKeys) -> KeyStores:
-    """Where private keys live."""
-    return KeyStores(SealedKeys(master_keys))
+def key_stores(settings: Settings, master_keys: MasterKeys) -> KeyStores:
+    """Where private keys live. Those of a store that makes no new ones sign to their end."""
+    sealed, hsm = SealedKeys(master_keys), settings.pkcs11
+    if not hsm.module:
+        return KeyStores(sealed)
+    try:
+        # An extra: who has no HSM does not need it.
+        from jeton.crypto.pkcs11_keys import Pkcs11Keys
+        from jeton.crypto.pkcs11_token import Pkcs11Token
+    except ImportError:
+        raise ConfigError("pkcs11.module is set, and python-pkcs11 is missing: pip install 'jeton[pkcs11]'") from None
+    on_token = Pkcs11Keys(Pkcs11Token(hsm.module, hsm.token_label, hsm.pin))
+    return KeyStores(on_token, sealed) if settings.keys.store == on_token.name else KeyStores(sealed, on_token)
 
 
 def key_times(settings: Settings) -> KeyTimes:
@@ -133,7 +143,7 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Server:
 
 def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
     master_keys = open_master_keys(settings, database)
-    stores = key_stores(master_keys)
+    stores = key_stores(settings, master_keys)
     rotation = key_rotation(settings, database, clock, stores)
     rotation.prefer(key_kind(settings, stores))
     keyring = Keyring(stores, key_times(settings), clock)

@@ -67,6 +67,13 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     rotate_seconds: PositiveSeconds = 90 * 86400
     publish_ahead_seconds: Seconds = 86400
     jwks_max_age_seconds: Seconds = 300
+    store: Literal["database", "pkcs11"] = "database"
+
+
+class Pkcs11(Struct, frozen=True, forbid_unknown_fields=True):
+    module: str = ""
+    token_label: str = ""
+    pin: Secret = Secret("")
 
 
 class Passwords(Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +93,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     secrets: Secrets = Secrets()
     tokens: Tokens = Tokens()
     keys: Keys = Keys()
+    pkcs11: Pkcs11 = Pkcs11()
     passwords: Passwords = Passwords()
     grants: Grants = Grants()
 
@@ -169,6 +177,7 @@ def _completed(settings: Settings) -> Settings:
     _check_issuer(issuer)
     if tokens.refresh_idle_seconds > tokens.refresh_absolute_seconds:
         raise ConfigError("tokens.refresh_idle_seconds must not exceed tokens.refresh_absolute_seconds")
+    _check_pkcs11(settings.keys, settings.pkcs11)
     if "*" in server.trusted_proxies:
         raise ConfigError("server.trusted_proxies must name addresses or networks: anybody could claim any address")
     return msgspec.structs.replace(
@@ -176,6 +185,15 @@ def _completed(settings: Settings) -> Settings:
         server=msgspec.structs.replace(server, issuer=issuer),
         tokens=msgspec.structs.replace(tokens, default_audience=tokens.default_audience or issuer),
     )
+
+
+def _check_pkcs11(keys: Keys, pkcs11: Pkcs11) -> None:
+    """All of it or nothing; and all where new keys are made there."""
+    missing = [name for name in ("module", "token_label", "pin") if not getattr(pkcs11, name)]
+    if missing and (keys.store == "pkcs11" or len(missing) < 3):
+        raise ConfigError(
+            f"pkcs11.{missing[0]} is missing: keys on a PKCS#11 token need the module, the token's label and its PIN"
+        )
 
 
 def _check_issuer(issuer: str) -> None:

@@ -434,7 +434,7 @@ def _rows(url: str) -> dict[str, list[Any]]:
 def _under_a_wrong_master_key(jeton: Running) -> Rotation:
     database = jeton.server.services.database
     settings = settings_for(database.url.render_as_string(hide_password=False))
-    return key_rotation(settings, database, jeton.clock, key_stores(parse_master_keys(generate_master_key())))
+    return key_rotation(settings, database, jeton.clock, key_stores(settings, parse_master_keys(generate_master_key())))
 
 
 @pytest.mark.requirement("O14")

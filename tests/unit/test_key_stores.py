@@ -1,6 +1,7 @@
 """Where private keys live: each is opened by the store that it names, and once."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pytest
 
@@ -12,6 +13,7 @@ from jeton.oauth.key_life import StoredKey
 class Key:
     kid: str
     algorithm: str
+    is_elsewhere: ClassVar[bool] = False
 
     def sign(self, signing_input: bytes) -> bytes:
         return signing_input
@@ -24,6 +26,7 @@ class Store:
     name: str
     opened: list[str] = field(default_factory=list)
     created: int = 0
+    destroyed: list[str] = field(default_factory=list)
 
     def create(self, algorithm: str, rsa_bits: int | None) -> StoredKey:
         self.created += 1
@@ -32,6 +35,9 @@ class Store:
     def open(self, stored: StoredKey) -> PrivateKey:
         self.opened.append(stored.kid)
         return Key(stored.kid, stored.algorithm)
+
+    def destroy(self, stored: StoredKey) -> None:
+        self.destroyed.append(stored.kid)
 
 
 def test_new_keys_are_made_in_the_first_store() -> None:
@@ -65,3 +71,20 @@ def test_what_is_let_go_is_opened_again_when_it_is_needed() -> None:
 def test_a_key_of_a_store_that_is_not_configured_is_refused_with_both_names() -> None:
     with pytest.raises(KeyStoreError, match="two-1 lives in the key store 'two', which is not configured"):
         KeyStores(Store("one")).open(Store("two").create("ES256", None))
+
+
+def test_a_key_is_destroyed_by_its_own_store() -> None:
+    one, two = Store("one"), Store("two")
+    key = two.create("ES256", None)
+
+    KeyStores(one, two).destroy(key)
+
+    assert (one.destroyed, two.destroyed) == ([], [key.kid])
+
+
+def test_a_key_of_a_store_that_is_not_configured_any_more_can_be_forgotten() -> None:
+    one = Store("one")
+
+    KeyStores(one).destroy(Store("two").create("ES256", None))
+
+    assert one.destroyed == []

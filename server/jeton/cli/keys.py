@@ -66,7 +66,7 @@ def revoke(kid: str, as_json: bool, settings: Settings) -> None:
 @contextmanager
 def _rotation(settings: Settings) -> Iterator[Rotation]:
     with opened(settings) as (database, clock):
-        stores = key_stores(open_master_keys(settings, database))
+        stores = key_stores(settings, open_master_keys(settings, database))
         rotation = key_rotation(settings, database, clock, stores)
         rotation.begin(key_kind(settings, stores))
         yield rotation

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from joserfc.jwk import import_key
 from joserfc.util import urlsafe_b64decode
@@ -32,6 +32,7 @@ class Pkcs11Key:
     algorithm: str
     token: Pkcs11Token
     identity: bytes
+    is_elsewhere: ClassVar[bool] = True
 
     def sign(self, signing_input: bytes) -> bytes:
         """Takes as long as the token takes. KeyStoreError where it is away, also after a second try."""

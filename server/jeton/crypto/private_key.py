@@ -19,6 +19,11 @@ class PrivateKey(Protocol):
     @property
     def algorithm(self) -> str: ...
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether a signature has to be waited for: then it must not be made in the event loop."""
+        ...
+
     def sign(self, signing_input: bytes) -> bytes:
         """The JWS signature (RFC 7515 section 5.1); of ES256 it is R || S (RFC 7518 section 3.4).
 
@@ -44,6 +49,10 @@ class KeyStore(Protocol):
 
     def open(self, stored: StoredKey) -> PrivateKey:
         """The key, and no other: its thumbprint is the stored kid. MasterKeyError or KeyStoreError where it cannot."""
+        ...
+
+    def destroy(self, stored: StoredKey) -> None:
+        """What this place keeps of the key beyond what is stored is gone, or was already. KeyStoreError: not now."""
         ...
 
 
@@ -72,6 +81,11 @@ class KeyStores:
                 )
             self._open[stored.kid] = self._stores[stored.store].open(stored)
         return self._open[stored.kid]
+
+    def destroy(self, stored: StoredKey) -> None:
+        """It never signs again. A store that is not configured any more is left as it is."""
+        if stored.store in self._stores:
+            self._stores[stored.store].destroy(stored)
 
     def keep_open(self, kids: Collection[str]) -> None:
         """Lets go of all keys but these."""

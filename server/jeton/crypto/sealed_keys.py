@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 from joserfc import jwe
 from joserfc.errors import JoseError
@@ -23,6 +23,7 @@ class LocalKey:
     kid: str
     algorithm: str
     key: Key = field(repr=False)
+    is_elsewhere: ClassVar[bool] = False
 
     def sign(self, signing_input: bytes) -> bytes:
         return sign(self.algorithm, signing_input, self.key)
@@ -51,6 +52,9 @@ class SealedKeys:
         if key is None or key.thumbprint() != stored.kid:
             raise _does_not_open(stored)
         return LocalKey(stored.kid, stored.algorithm, key)
+
+    def destroy(self, stored: StoredKey) -> None:
+        """Nothing: the private part is where it is stored, and forgotten there."""
 
     def resealed(self, stored: StoredKey) -> str:
         """The private part, sealed anew under the newest master key; MasterKeyError where none opens it."""

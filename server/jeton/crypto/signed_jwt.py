@@ -34,6 +34,7 @@ class Signer:
         self._key = key
         self._headers: dict[str, bytes] = {}
         self.kid = key.kid
+        self.is_elsewhere = key.is_elsewhere
 
     def __repr__(self) -> str:
         return f"Signer({self.kid})"

@@ -71,26 +71,26 @@ class StatusLists:
         }
         self._look = _Look(places, packed, next_index // STATUSES_PER_LIST + 1, now)
 
-    def signed(self, number: str) -> SignedList | None:
+    async def signed(self, number: str) -> SignedList | None:
         """The list of that number; None where there is none."""
         look = self._look
         # One address for each list: no other spelling of its number.
         if not (number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS and str(int(number)) == number):
             return None
-        return self._signed_list(look, int(number)) if int(number) <= look.newest else None
+        return await self._signed_list(look, int(number)) if int(number) <= look.newest else None
 
     def aggregation(self) -> dict[str, Any]:
         """The addresses of all lists (section 9)."""
         return {"status_lists": [status_list_uri(self._issuer, it) for it in range(self._look.newest + 1)]}
 
-    def _signed_list(self, look: _Look, number: int) -> SignedList:
+    async def _signed_list(self, look: _Look, number: int) -> SignedList:
         lst, signer = look.packed.get(number, self._empty), self._keyring.signer
         known = self._signed.get(number)
         if known and known.lst == lst and known.kid == signer.kid and look.at < known.issued_at + LIST_SECONDS // 2:
             return known
         # As of the look: a server that cannot hear its database must not make an old list look fresh.
         claims = status_list_claims(self._issuer, number, lst, issued_at=look.at, ttl_seconds=self.ttl_seconds)
-        token = signer.sign(claims, _TYPE).encode()
+        token = (await self._keyring.sign(signer, claims, _TYPE)).encode()
         etag = f'"{hashlib.sha256(token).hexdigest()[:32]}"'
         new = self._signed[number] = SignedList(token, etag, lst, signer.kid, look.at)
         return new

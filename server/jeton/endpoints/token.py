@@ -59,7 +59,7 @@ async def _redeem(request: FormRequest, client: Client, services: Services) -> d
         ip=request.source.ip,
         **_about(decision),
     )
-    return _issue(decision, token_request, signer, services)
+    return await _issue(decision, token_request, signer, services)
 
 
 def _check_grant_type(grant_type: str, client: Client, services: Services) -> None:
@@ -69,7 +69,7 @@ def _check_grant_type(grant_type: str, client: Client, services: Services) -> No
         raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
 
 
-def _issue(issue: Issue, request: TokenRequest, signer: Signer, services: Services) -> dict[str, Any]:
+async def _issue(issue: Issue, request: TokenRequest, signer: Signer, services: Services) -> dict[str, Any]:
     """Signs and answers what is decided and durable. The same family, generation and time give the same bytes."""
     family, tokens = issue.family, services.refresh_tokens
     if family is None:
@@ -86,7 +86,7 @@ def _issue(issue: Issue, request: TokenRequest, signer: Signer, services: Servic
         access_seconds=request.lifetimes.access_seconds,
         status_lists=services.status_lists,
     )
-    return token_response(claims, signer.sign(claims), refresh_token)
+    return token_response(claims, await services.keyring.sign(signer, claims), refresh_token)
 
 
 def _about(decision: Issue | Deny) -> dict[str, str | int | None]:

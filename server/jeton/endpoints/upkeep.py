@@ -21,7 +21,7 @@ from jeton.storage.families import forget_families
 from jeton.storage.gather import Gather
 from jeton.storage.invalid_statuses import forget_invalid_statuses, load_invalid_indexes
 from jeton.storage.records import Records
-from jeton.storage.signing_keys import forget_signing_keys, load_signing_keys
+from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.status_indexes import load_next_status_index
 
 _LOOK_SECONDS: Final = 2
@@ -57,7 +57,8 @@ class Upkeep:
     @property
     def is_ready(self) -> bool:
         """Whether the database answered lately, and there is a key to sign with."""
-        return self._looked_at is not None and time.monotonic() - self._looked_at < STALE_SECONDS
+        looked = self._looked_at is not None and time.monotonic() - self._looked_at < STALE_SECONDS
+        return looked and self._keyring.can_sign
 
     def look(self) -> None:
         """One look: the time, the signing keys and their rotation, what is announced, what has ended, and clients to be
@@ -72,6 +73,7 @@ class Upkeep:
                 self.status_lists.follow(load_invalid_indexes(connection, now), load_next_status_index(connection), now)
         keys = self.rotation.promise(keys)
         self._keyring.follow(keys, looked_at)
+        self._keyring.probe()
         self._records.forget_clients()
         self._looked_at = looked_at
         # Last: all else is done although a rotation fails, which is then tried again.
@@ -86,7 +88,7 @@ class Upkeep:
             forgotten = forget_ended_tokens(connection, now, _FORGET_AT_MOST)
             forgotten += forget_families(connection, now, _FORGET_AT_MOST)
             forgotten += forget_invalid_statuses(connection, now, _FORGET_AT_MOST)
-            return forgotten + forget_signing_keys(connection, now)
+        return forgotten + self.rotation.forget()
 
     def close(self) -> None:
         self._gather.close()

@@ -49,4 +49,5 @@ class Services:
         self.ledger.close()
         self.records.close()
         self.status_indexes.close()
+        self.keyring.close()
         self.database.close()

@@ -127,8 +127,8 @@ def _status_list_routes(upkeep: Upkeep) -> list[BaseRoute]:
     if lists is None:
         return []
 
-    def find(number: str) -> Document | None:
-        found = lists.signed(number)
+    async def find(number: str) -> Document | None:
+        found = await lists.signed(number)
         if found is None:
             return None
         return Document(found.token, found.etag, lists.ttl_seconds, "application/statuslist+jwt")

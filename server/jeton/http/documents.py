@@ -2,7 +2,7 @@
 origin."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,10 +44,10 @@ class DocumentEndpoint:
 class NumberedDocumentEndpoint:
     """Serves what `find` gives for the `number` in the path, from memory; 404 where that is nothing."""
 
-    find: Callable[[str], Document | None]
+    find: Callable[[str], Awaitable[Document | None]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        document = self.find(scope["path_params"]["number"])
+        document = await self.find(scope["path_params"]["number"])
         if document is None:
             raise HTTPException(404)
         await _send(document, scope, send)

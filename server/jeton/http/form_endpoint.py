@@ -10,6 +10,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from jeton.crypto.passwords import HashingBusyError
+from jeton.crypto.private_key import KeyStoreError
 from jeton.endpoints.exchange import Answer, FormRequest
 from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
@@ -25,7 +26,7 @@ DEADLINE_SECONDS: Final = 5
 _MOST_USER_AGENT: Final = 256
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x20-\x7E]{1,255}")
 _SINGLE: Final = frozenset({b"authorization", b"idempotency-key", b"content-type", b"origin"})
-_AWAY: Final = (StorageUnavailableError, GatheringBusyError, HashingBusyError, TimeoutError)
+_AWAY: Final = (StorageUnavailableError, KeyStoreError, GatheringBusyError, HashingBusyError, TimeoutError)
 
 log = structlog.get_logger("jeton.http")
 

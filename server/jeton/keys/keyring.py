@@ -3,7 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,11 @@ import structlog
 
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.private_key import KeyStoreError, KeyStores
-from jeton.crypto.signed_jwt import Signer, Verifier
+from jeton.crypto.signed_jwt import ACCESS_TOKEN, Signer, Verifier
 from jeton.oauth.key_life import STALE_SECONDS, KeyTimes, SigningKey, active_and_next, max_age
 from jeton.storage.clock import Clock
 from jeton.storage.database import StorageUnavailableError
+from jeton.storage.gather import Gather
 
 log = structlog.get_logger("jeton.keyring")
 
@@ -38,6 +40,8 @@ class Keyring:
         self._seen_at = 0.0
         self._signer: Signer
         self._signs_from = 0
+        self._away: KeyStoreError | None = None
+        self._elsewhere = Gather[Callable[[], str], str]("signing", lambda tasks: [task() for task in tasks], most=1)
         self.verifier: Verifier
         self.key_set: KeySet
 
@@ -45,11 +49,35 @@ class Keyring:
     def signer(self) -> Signer:
         """What to sign with, for a request that ends within seconds.
 
-        StorageUnavailableError where this process does not know whether that key may still sign, or may sign yet.
+        StorageUnavailableError where this process does not know whether that key may still sign, or may sign yet;
+        KeyStoreError where it is kept elsewhere, and that place was away when it was asked last.
         """
+        if self._away is not None:
+            raise self._away
         if self._unseen_seconds > STALE_SECONDS or self._clock.now() < self._signs_from:
             raise StorageUnavailableError("there is no key to sign with at the moment")
         return self._signer
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether the key is within reach."""
+        return self._away is None
+
+    async def sign(self, signer: Signer, claims: Mapping[str, Any], typ: str = ACCESS_TOKEN) -> str:
+        """The JWT. A key that is kept elsewhere signs in a thread; KeyStoreError where it is away."""
+        if not signer.is_elsewhere:
+            return signer.sign(claims, typ)
+        return await self._elsewhere(lambda: self._sign_elsewhere(signer, claims, typ))
+
+    def probe(self) -> None:
+        """Asks a key that is kept elsewhere to sign: where it is away, that is noticed before anything is spent."""
+        if self._signer.is_elsewhere:
+            with suppress(KeyStoreError):
+                self._sign_elsewhere(self._signer, {}, "probe")
+
+    def close(self) -> None:
+        """Finishes what is being signed, but waits no longer than a moment for it."""
+        self._elsewhere.close()
 
     def follow(self, stored: Sequence[SigningKey], seen_at: float) -> None:
         """Takes over the stored keys, as the database was known to hold them at `seen_at` by the monotonic clock.
@@ -65,6 +93,17 @@ class Keyring:
     def max_age(self, now: int) -> int:
         """Seconds for which the key set may be cached."""
         return max_age(self._keys, now, self._times, int(self._unseen_seconds))
+
+    def _sign_elsewhere(self, signer: Signer, claims: Mapping[str, Any], typ: str) -> str:
+        try:
+            signed = signer.sign(claims, typ)
+        except KeyStoreError as error:
+            if self._away is None:
+                log.error("signing_key_is_away", kid=signer.kid, detail=str(error))
+            self._away = error
+            raise
+        self._away = None
+        return signed
 
     @property
     def _unseen_seconds(self) -> float:

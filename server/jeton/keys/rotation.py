@@ -1,11 +1,12 @@
 """Every change to the stored signing keys: decided by the law, made by one process at a time, whole or not at all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+import structlog
 from sqlalchemy import Connection
 
-from jeton.crypto.private_key import KeyStores
+from jeton.crypto.private_key import KeyStoreError, KeyStores
 from jeton.oauth.key_life import (
     KeyKind,
     KeyState,
@@ -25,12 +26,15 @@ from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import (
     add_signing_keys,
+    forget_signing_keys,
     load_signing_keys,
     lock_signing_keys,
     longest_client_seconds,
     promise_lifetime,
     update_signing_keys,
 )
+
+log = structlog.get_logger("jeton.rotation")
 
 # Which keys are changed, given all of them, the time, and the longest life that a token may be given.
 Decide = Callable[[list[SigningKey], int, int], list[SigningKey]]
@@ -56,8 +60,11 @@ class Rotation:
         if not self._load():
             active, following = (self._stores.create(kind.algorithm, kind.rsa_bits) for _ in range(2))
             with self._changing() as (connection, now):
-                if not load_signing_keys(connection):
+                are_first = not load_signing_keys(connection)
+                if are_first:
                     add_signing_keys(connection, first_keys(active, following, now, self._longest(connection)))
+            if not are_first:
+                self._discard([active, following])
         return self._load_and_open()
 
     def prefer(self, kind: KeyKind) -> list[SigningKey]:
@@ -105,6 +112,17 @@ class Rotation:
         """That key leaves the key set, and its tokens end. KeyChangeRefusedError where there is none."""
         return self._change(lambda keys, now, longest: revoke(keys, kid, now, self._times, longest))
 
+    def forget(self) -> int:
+        """Destroys and deletes keys that nothing can refer to any more; says how many."""
+        keys, now = self._load(), self._clock.now()
+        gone = [key for key in keys if key.gone_at is not None and key.gone_at <= now]
+        for key in gone:
+            # Before it is deleted: whatever happens between, it is destroyed again the next time.
+            self._stores.destroy(key)
+        with self._database.write() as connection:
+            forget_signing_keys(connection, [key.kid for key in gone])
+        return len(gone)
+
     def _change(self, decide: Decide, kind: KeyKind | None = None) -> list[SigningKey]:
         """Makes the changes; a new `next`, of this kind or of the last one's, is announced where none is left."""
         _, following = active_and_next(self._load_and_open())
@@ -119,9 +137,21 @@ class Rotation:
                     update_signing_keys(connection, changed)
                     if spare is not None and KeyState.NEXT not in left.values():
                         add_signing_keys(connection, [announced(spare, now, self._times)])
-                    return load_signing_keys(connection)
+                        spare = None
+                    found = load_signing_keys(connection)
+                    break
             # Outside of the transaction: a key of 4096 bits takes seconds, and on SQLite every writer would wait.
             spare = self._stores.create(kind.algorithm, kind.rsa_bits)
+        self._discard([key for key in (*changed, spare) if key is not None and key.kid not in {it.kid for it in found}])
+        return found
+
+    def _discard(self, keys: Iterable[StoredKey]) -> None:
+        """Destroys keys that were never used; where that fails, they are left behind and sign nothing."""
+        for key in keys:
+            try:
+                self._stores.destroy(key)
+            except KeyStoreError as error:
+                log.warning("unused_signing_key_left_behind", kid=key.kid, store=key.store, detail=str(error))
 
     def _load(self) -> list[SigningKey]:
         with self._database.read() as connection:

@@ -72,9 +72,9 @@ def update_signing_keys(connection: Connection, keys: Iterable[SigningKey]) -> N
             connection.execute(update(signing_keys).where(signing_keys.c.kid == key.kid).values(_values(key)))
 
 
-def forget_signing_keys(connection: Connection, now: int) -> int:
-    """Deletes keys that nothing can refer to any more."""
-    return connection.execute(delete(signing_keys).where(signing_keys.c.gone_at <= now)).rowcount
+def forget_signing_keys(connection: Connection, kids: Collection[str]) -> None:
+    """Deletes these keys."""
+    connection.execute(delete(signing_keys).where(signing_keys.c.kid.in_(kids)))
 
 
 def _values(key: SigningKey) -> dict[str, object]:
