@@ -38,6 +38,11 @@ class Freshness:
         """After an answer that was sent for at `now`."""
         return Freshness(now, now + fresh_for, now, etag)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the last request had no usable answer."""
+        return self.asked_at != self.fetched_at
+
     def may_ask(self, now: float, cool_down: float) -> bool:
         """Not again within the cool-down, whether or not an answer came."""
         return self.asked_at is None or now - self.asked_at >= cool_down

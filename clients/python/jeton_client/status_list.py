@@ -87,8 +87,7 @@ class CachedList:
         """
         if now < self.freshness.fresh_until or not self.freshness.may_ask(now, RETRY_SECONDS):
             return Ask.NO
-        is_away = self.freshness.asked_at != self.freshness.fetched_at
-        return Ask.ASIDE if is_away and self.status_list is not None else Ask.FIRST
+        return Ask.ASIDE if self.freshness.is_away and self.status_list is not None else Ask.FIRST
 
     def is_usable(self, now: float, most_away_seconds: float) -> bool:
         """Whether it may still be believed: fresh, or the server has been away for not too long."""

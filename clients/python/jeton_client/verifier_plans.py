@@ -91,7 +91,7 @@ class VerifierPlans:
         ask = self._keys.ask_for(kid, self._ticks())
         if ask is not Ask.NO:
             yield Shared("keys", self._fetch_keys, aside=ask is Ask.ASIDE)
-        if self._keys.keys is None:
+        if self._keys.keys is None or (kid not in self._keys.keys and self._keys.freshness.is_away):
             raise Unverifiable(f"the keys of {self._rules.issuer} cannot be had")
         return self._keys.keys
 

@@ -181,6 +181,21 @@ def test_without_any_keys_nobody_can_say(service: Service, issuer: Issuer) -> No
         service.verify(token())
 
 
+def test_a_token_of_a_new_key_is_not_called_bad_because_the_server_is_away(
+    service: Service, issuer: Issuer, world: World
+) -> None:
+    service.verify(token())
+    issuer.away = True
+    world.now += 10
+
+    with pytest.raises(Unverifiable, match="keys"):
+        service.verify(token("other"))
+    with pytest.raises(Unverifiable, match="keys"):
+        service.verify(token("other"))
+
+    assert issuer.asked() == 2
+
+
 def test_metadata_of_another_issuer_is_not_believed(service: Service, issuer: Issuer, world: World) -> None:
     world.answers[METADATA_URL] = lambda _: as_json({**METADATA, "issuer": "https://evil.example"})
 

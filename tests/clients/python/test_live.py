@@ -1,0 +1,276 @@
+"""The Python client with a live server: ended sessions are noticed, and no loss, rotation or restart ends one."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import httpx2
+import pytest
+from jwt import decode, get_unverified_header
+
+from jeton.oauth.model import User
+from jeton.storage.database import Database
+from jeton.storage.families import load_families
+from jeton.storage.migrate import migrate
+from jeton_client import (
+    AsyncIntrospector,
+    AsyncTokenSession,
+    AsyncVerifier,
+    BearerAuth,
+    BearerMiddleware,
+    Client,
+    FileStorage,
+    InvalidToken,
+    LoginRequired,
+    Refused,
+    ServerAway,
+    Unverifiable,
+)
+from load import CLIENT_ID, USERNAME, Session, add_accounts, stored
+from losing_proxy import losing_proxy
+from processes import free_port, run_jeton, server_process
+from running import ISSUER, PASSWORD, App, Running
+
+T = TypeVar("T")
+
+AUDIENCE = ISSUER  # the default one
+
+
+@pytest.fixture
+def user(jeton: Running) -> User:
+    return jeton.add_user()
+
+
+@pytest.fixture
+def app(jeton: Running, user: User) -> App:
+    return jeton.add_client()
+
+
+@pytest.fixture
+async def session(jeton: Running, app: App) -> AsyncTokenSession:
+    session = AsyncTokenSession(ISSUER, Client(app.client_id, app.secret), http=jeton.http, clock=jeton.clock.now)
+    await session.log_in("alice", PASSWORD)
+    return session
+
+
+@pytest.fixture
+async def asked(jeton: Running) -> AsyncIterator[Counter[str]]:
+    """How often each path of the server was asked for."""
+    counter: Counter[str] = Counter()
+
+    async def count(request: httpx2.Request) -> None:
+        counter[request.url.path] += 1
+
+    jeton.http.event_hooks = {"request": [count]}
+    yield counter
+    jeton.http.event_hooks = {}
+
+
+@pytest.fixture
+def verifier(jeton: Running) -> AsyncVerifier:
+    return AsyncVerifier(ISSUER, AUDIENCE, http=jeton.http, clock=jeton.clock.now, ticks=jeton.clock.now)
+
+
+async def test_a_session_lives_renews_and_ends(jeton: Running, session: AsyncTokenSession) -> None:
+    first = await session.access_token()
+    jeton.clock.advance(600)
+
+    second = await session.access_token()
+
+    assert second != first
+    await session.log_out()
+    with pytest.raises(LoginRequired):
+        await session.access_token()
+
+
+async def test_a_wrong_password_is_refused(session: AsyncTokenSession) -> None:
+    with pytest.raises(Refused, match="invalid_grant"):
+        await session.log_in("alice", "wrong")
+
+
+async def test_a_session_that_the_server_ended_asks_for_a_login(
+    jeton: Running, user: User, session: AsyncTokenSession
+) -> None:
+    jeton.set_user(user.sub, disabled=True)
+    jeton.clock.advance(600)
+
+    with pytest.raises(LoginRequired):
+        await session.access_token()
+
+
+async def test_a_client_acts_for_itself(jeton: Running, verifier: AsyncVerifier) -> None:
+    app = jeton.add_client("nightly")
+    session = AsyncTokenSession(ISSUER, Client(app.client_id, app.secret), http=jeton.http, clock=jeton.clock.now)
+    await session.log_in_as_client("read")
+
+    verified = await verifier.verify(await session.access_token())
+
+    assert (verified.subject, verified.client_id, sorted(verified.scope)) == ("nightly", "nightly", ["read"])
+
+
+async def test_a_session_that_ends_is_refused_within_five_seconds_without_a_call_per_request(
+    jeton: Running, session: AsyncTokenSession, verifier: AsyncVerifier, asked: Counter[str]
+) -> None:
+    token = await session.access_token()
+
+    async def handle_requests_for_a_second() -> list[bool]:
+        """A hundred; the server looks at its database meanwhile, as it does every two seconds."""
+        if jeton.clock.now() % 2 == 0:
+            jeton.server.upkeep.look()
+        results = [await _is_good(verifier, token) for _ in range(100)]
+        jeton.clock.advance(1)
+        return results
+
+    for _ in range(5):
+        assert all(await handle_requests_for_a_second())
+    await session.log_out()
+    ended = [await handle_requests_for_a_second() for _ in range(6)]
+
+    assert not any(ended[5])
+    lists = {path: count for path, count in asked.items() if path.startswith("/oauth/status")}
+    assert sum(lists.values()) <= 6
+    assert asked["/.well-known/jwks.json"] == 1
+    assert asked["/oauth/introspect"] == 0
+
+
+async def _is_good(verifier: AsyncVerifier, token: str) -> bool:
+    try:
+        await verifier.verify(token)
+    except InvalidToken as why:
+        return why.reason != "ended"
+    return True
+
+
+async def test_an_introspecting_service_refuses_it_as_soon_as_it_asks(
+    jeton: Running, session: AsyncTokenSession, asked: Counter[str]
+) -> None:
+    service = jeton.add_client("orders-api", introspect=True, audience=(AUDIENCE,))
+    introspector = AsyncIntrospector(
+        ISSUER,
+        Client(service.client_id, service.secret),
+        AUDIENCE,
+        http=jeton.http,
+        clock=jeton.clock.now,
+        ticks=jeton.clock.now,
+    )
+    token = await session.access_token()
+    for _ in range(50):
+        assert (await introspector.verify(token)).client_id == "web"
+    await session.log_out()
+    jeton.clock.advance(5)
+
+    with pytest.raises(InvalidToken, match="inactive"):
+        await introspector.verify(token)
+
+    assert asked["/oauth/introspect"] == 2
+
+
+async def test_a_protected_service_answers_whoever_has_a_session(
+    session: AsyncTokenSession, verifier: AsyncVerifier
+) -> None:
+    async def hello(scope: object, receive: object, send: Callable[..., object]) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[misc]
+        await send({"type": "http.response.body", "body": b"hello"})  # type: ignore[misc]
+
+    protected = BearerMiddleware(hello, verifier, scope=["read"])  # type: ignore[arg-type]
+    api = httpx2.AsyncClient(transport=httpx2.ASGITransport(protected), base_url="https://api.example")
+    async with api:
+        assert (await api.get("/")).status_code == 401
+        answer = await api.get("/", auth=BearerAuth(session, ["https://api.example"]))
+
+    assert (answer.status_code, answer.text) == (200, "hello")
+
+
+class Losing(httpx2.AsyncBaseTransport):
+    """Every third answer is lost: the server has done it, the client never hears."""
+
+    def __init__(self, jeton: Running) -> None:
+        self.inner = httpx2.ASGITransport(jeton.server.app)
+        self.asked = 0
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        answer = await self.inner.handle_async_request(request)
+        self.asked += 1
+        if self.asked % 3 == 0:
+            raise httpx2.ReadError("the connection was closed")
+        return answer
+
+
+@pytest.mark.requirement("A32")
+async def test_tasks_that_share_a_session_rotate_once_each_time_though_answers_are_lost(
+    jeton: Running, app: App
+) -> None:
+    async with httpx2.AsyncClient(transport=Losing(jeton)) as http:
+        session = AsyncTokenSession(ISSUER, Client(app.client_id, app.secret), http=http, clock=jeton.clock.now)
+        await session.log_in("alice", PASSWORD)
+        first = await session.access_token()
+        for _ in range(5):
+            jeton.clock.advance(600)
+            assert len(set(await asyncio.gather(*[session.access_token() for _ in range(20)]))) == 1
+
+    sid = decode(first, options={"verify_signature": False})["sid"]
+    with jeton.server.services.database.read() as connection:
+        family = load_families(connection, [sid])[sid]
+    assert (family.generation, family.revoked_at) == (5, None)
+
+
+@pytest.fixture
+def fresh_url(tmp_path: Path) -> str:
+    """A migrated database; what keys it needs, the server makes by its own clock."""
+    database = Database(f"sqlite:///{tmp_path}/jeton.db")
+    migrate(database)
+    database.close()
+    return f"sqlite:///{tmp_path}/jeton.db"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_one_session_survives_every_third_answer_lost_a_key_rotation_and_a_restart(
+    fresh_url: str, tmp_path: Path
+) -> None:
+    tasks, rotations = 50, 200
+    secret, port = add_accounts(fresh_url), free_port()
+    issuer, file, now = f"http://127.0.0.1:{port}", FileStorage(tmp_path / "session.json"), [0.0]
+    client = Client(CLIENT_ID, secret)
+    with server_process(tmp_path, fresh_url, SERVER__ISSUER=issuer) as server:
+        async with (
+            losing_proxy(port, server.port) as proxy,
+            AsyncTokenSession(issuer, client, storage=file, clock=lambda: now[0]) as session,
+            AsyncVerifier(issuer, issuer) as verifier,
+        ):
+            await patiently(lambda: session.log_in(USERNAME, PASSWORD))
+            kids = set()
+            for rotation in range(1, rotations + 1):
+                if rotation == rotations // 3:
+                    done = run_jeton(tmp_path, fresh_url, "keys", "rotate", "--force", SERVER__ISSUER=issuer)
+                    assert done.returncode == 0, done.stderr
+                if rotation == 2 * rotations // 3:
+                    server.kill()
+                    restarted = asyncio.create_task(asyncio.to_thread(server.start))
+                now[0] += 600  # every access token has ended, and all want another one at once
+                token, *others = await asyncio.gather(*[patiently(session.access_token) for _ in range(tasks)])
+                assert others == [token] * (tasks - 1)
+                assert (await patiently(partial(verifier.verify, token))).client_id == CLIENT_ID
+                kids.add(get_unverified_header(token)["kid"])
+            await restarted
+
+    kept = file.load()
+    assert kept is not None
+    assert kept.tokens.refresh_token is not None
+    [family] = stored(fresh_url, [Session(kept.tokens.refresh_token)])
+    assert (family.generation, family.revoked_at) == (rotations, None)
+    assert proxy.lost >= rotations // 3
+    assert len(kids) == 2
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """What it gives once the server is there again; an app may do just this, and never needs to log in again."""
+    for _ in range(60):
+        try:
+            return await ask()
+        except (ServerAway, Unverifiable) as away:
+            await asyncio.sleep(min(away.retry_after, 0.5))
+    raise AssertionError("the server did not come back")

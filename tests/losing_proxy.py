@@ -1,0 +1,61 @@
+"""A proxy that passes requests on and loses every n-th answer: the server has done it, the client never hears."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+_PATIENCE: Final = 15
+
+
+@dataclass
+class LosingProxy:
+    """One request per connection, in either direction."""
+
+    port: int
+    server_port: int
+    every: int = 3
+    passed: int = 0
+    lost: int = 0
+
+    async def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                answer = await self._ask(await _request(client))
+                self.passed += 1
+                if self.passed % self.every == 0:
+                    self.lost += 1
+                else:
+                    back.write(answer)
+                    await back.drain()
+        except (OSError, EOFError, TimeoutError):
+            pass  # a server that is not there is a lost answer too
+        finally:
+            with suppress(OSError):
+                back.close()
+                await back.wait_closed()
+
+    async def _ask(self, request: bytes) -> bytes:
+        answers, writer = await asyncio.open_connection("127.0.0.1", self.server_port)
+        try:
+            writer.write(request)
+            return await answers.read()
+        finally:
+            writer.close()
+
+
+async def _request(client: asyncio.StreamReader) -> bytes:
+    """One request with all of its body, which asks for the connection to be closed."""
+    head = await client.readuntil(b"\r\n\r\n")
+    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
+    lengths = [int(line.partition(b":")[2]) for line in lines if line.lower().startswith(b"content-length:")]
+    body = await client.readexactly(lengths[0]) if lengths else b""
+    return b"\r\n".join([lines[0], b"Connection: close", *lines[1:]]) + body
+
+
+@asynccontextmanager
+async def losing_proxy(port: int, server_port: int) -> AsyncIterator[LosingProxy]:
+    proxy = LosingProxy(port, server_port)
+    async with await asyncio.start_server(proxy.serve, "127.0.0.1", port):
+        yield proxy
