@@ -175,7 +175,7 @@ async def test_a_protected_service_answers_whoever_has_a_session(
         await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[misc]
         await send({"type": "http.response.body", "body": b"hello"})  # type: ignore[misc]
 
-    protected = BearerMiddleware(hello, verifier, scope=["read"])  # type: ignore[arg-type]
+    protected = BearerMiddleware(hello, verifier, scope=["read"])
     api = httpx2.AsyncClient(transport=httpx2.ASGITransport(protected), base_url="https://api.example")
     async with api:
         assert (await api.get("/")).status_code == 401
