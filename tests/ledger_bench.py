@@ -74,7 +74,7 @@ async def bench_over(url: str) -> AsyncIterator[Bench]:
     database = Database(url, serving=True)
     with database.write() as connection:
         add_client(connection, CLIENT)
-        add_user(connection, USER, "alice")
+        add_user(connection, USER)
         add_families(connection, [family("a"), family("b"), family("c")])
     bench = Bench(database, Ledger(database, ManualClock()))
 

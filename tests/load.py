@@ -42,7 +42,7 @@ def add_accounts(database_url: str) -> str:
     password_hash = Passwords(8, 1, 1).hash(PASSWORD)
     with database.write() as connection:
         add_client(connection, client)
-        add_user(connection, User(generate_sub(), USERNAME, None, (), False, now, 1, password_hash), USERNAME)
+        add_user(connection, User(generate_sub(), USERNAME, None, (), False, now, 1, password_hash))
     database.close()
     return secret
 

@@ -15,7 +15,7 @@ from jeton.oauth.model import Client, User
 from jeton.storage.clients import add_client, update_client
 from jeton.storage.clock import Clock
 from jeton.storage.status_indexes import take_status_indexes
-from jeton.storage.users import add_user, update_user, username_key
+from jeton.storage.users import add_user, update_user
 
 ISSUER: Final = "http://127.0.0.1:8000"
 MASTER_KEY: Final = "dGVzdHMgb25seTogbm90IGEgc2VjcmV0LCAzMiBieXQ"
@@ -102,10 +102,8 @@ class Running:
         password_hash = self.server.services.passwords.hash(password)
         user = User(generate_sub(), username, None, (), False, self.clock.now(), 1, password_hash)
         user = replace(user, **fields)
-        key = username_key(username)
-        assert key is not None
         with self.server.services.database.write() as connection:
-            add_user(connection, user, key)
+            add_user(connection, user)
         return user
 
     def set_user(self, sub: str, **columns: Any) -> None:

@@ -91,6 +91,33 @@ def test_what_is_no_name_is_refused(cli: CommandLine, name: str) -> None:
     assert "RFC 8265" in cli.refused("user", "add", name, "--generate-password")
 
 
+@pytest.mark.requirement("N13")
+@pytest.mark.parametrize(
+    ("username", "email"),
+    [("bob", "ALICE@example.com"), ("alice@example.com", "alice@example.com"), ("alice", "bob@example.com")],
+    ids=["address in another case", "address as name", "name"],
+)
+def test_a_name_or_address_that_somebody_has_is_taken(cli: CommandLine, username: str, email: str) -> None:
+    _add(cli, "alice", "--email", "alice@example.com")
+
+    assert "already" in cli.refused("user", "add", username, "--email", email, "--generate-password")
+    assert len(cli.json("user", "list")) == 1
+
+
+@pytest.mark.requirement("N13")
+def test_commands_find_a_user_by_e_mail_address(cli: CommandLine) -> None:
+    sub = _add(cli, "alice", "--email", "alice@example.com")
+
+    assert cli.json("user", "show", "Alice@Example.com")["sub"] == sub
+    assert cli.json("session", "list", "--user", "alice@example.com") == []
+    assert cli.json("user", "delete", "alice@example.com")["deleted"] is True
+
+
+@pytest.mark.requirement("N13")
+def test_an_address_that_is_anothers_is_no_name(cli: CommandLine) -> None:
+    assert "own e-mail" in cli.refused("user", "add", "alice@example.com", "--generate-password")
+
+
 @pytest.mark.parametrize("role", ["", "two words", "a\tb"])
 def test_a_role_is_one_word(cli: CommandLine, role: str) -> None:
     assert "role" in cli.refused("user", "add", "alice", "--role", role, "--generate-password")

@@ -47,7 +47,7 @@ def _registered(url: str) -> Any:
     user = User(generate_sub(), "alice", None, (), False, 0, 1, services.passwords.hash(PASSWORD))
     with services.database.write() as connection:
         add_client(connection, client)
-        add_user(connection, user, "alice")
+        add_user(connection, user)
     return server.app
 
 

@@ -22,7 +22,6 @@ async def logs_in(jeton: Running, app: App, username: str, password: str = PASSW
     [
         ("alice", "ALICE"),
         ("Alice", "aLICE"),
-        ("alice@example.com", "Alice@Example.COM"),
         ("alice", "\uff21\uff4c\uff49\uff43\uff45"),
         ("rené", "rene\u0301"),
         ("rene\u0301", "RENÉ"),
@@ -34,6 +33,27 @@ async def test_spellings_of_one_name_are_one_user(jeton: Running, app: App, regi
     jeton.add_user(registered)
 
     assert await logs_in(jeton, app, typed)
+
+
+@pytest.mark.requirement("N13")
+@pytest.mark.parametrize("username", ["alice", "alice@example.com"], ids=["beside a name", "as the name"])
+@pytest.mark.parametrize("typed", ["alice@example.com", "Alice@EXAMPLE.com", "alice\uff20example.com"], ids=ascii)
+async def test_a_user_may_log_in_by_e_mail_address(jeton: Running, app: App, username: str, typed: str) -> None:
+    jeton.add_user(username, email="Alice@example.com")
+
+    assert await logs_in(jeton, app, typed)
+
+
+@pytest.mark.requirement("N13")
+async def test_each_logs_in_by_the_own_name_and_address(jeton: Running, app: App) -> None:
+    passwords = {"alice": "password of alice, long", "bob": "password of bob, long enough"}
+    for username, password in passwords.items():
+        jeton.add_user(username, password, email=f"{username}@example.com")
+
+    for username, password in passwords.items():
+        for name in (username, f"{username}@example.com"):
+            assert await logs_in(jeton, app, name, password)
+            assert not await logs_in(jeton, app, name, *(it for it in passwords.values() if it != password))
 
 
 @pytest.mark.requirement("N13")

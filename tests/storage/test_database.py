@@ -81,7 +81,7 @@ def test_no_field_of_the_examples_is_left_at_its_default() -> None:
 
 def test_what_is_written_is_what_is_read(database: Database) -> None:
     with database.write() as connection:
-        add_user(connection, USER, "ælfrida")
+        add_user(connection, USER)
         add_client(connection, CLIENT)
         add_families(connection, [FAMILY])
         add_signing_keys(connection, [KEY])
@@ -99,7 +99,7 @@ def test_a_request_without_scope_is_not_one_for_an_empty_scope(
 ) -> None:
     family = replace(FAMILY, asked_scope=asked)
     with database.write() as connection:
-        add_user(connection, USER, "ælfrida")
+        add_user(connection, USER)
         add_client(connection, CLIENT)
         add_families(connection, [family])
 
@@ -123,7 +123,7 @@ def test_all_that_may_change_of_a_family_is_written(database: Database) -> None:
         last_user_agent=None,
     )
     with database.write() as connection:
-        add_user(connection, USER, "ælfrida")
+        add_user(connection, USER)
         add_client(connection, CLIENT)
         add_families(connection, [before, replace(before, sid="other")])
         update_families(connection, [FAMILY])
@@ -135,7 +135,7 @@ def test_all_that_may_change_of_a_family_is_written(database: Database) -> None:
 def test_a_transaction_that_fails_leaves_nothing_behind(database: Database) -> None:
     def write_and_fail() -> None:
         with database.write() as connection:
-            add_user(connection, USER, "ælfrida")
+            add_user(connection, USER)
             raise LookupError
 
     with pytest.raises(LookupError):

@@ -24,7 +24,7 @@ from jeton.storage import migrate as migrate_module
 from jeton.storage.database import Database
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate, migrations
 from jeton.storage.tables import clients, ended_tokens, families, invalid_statuses, metadata, signing_keys, users
-from jeton.storage.users import add_user, load_users
+from jeton.storage.users import add_user, find_users, load_users
 from processes import run_jeton, wait_until
 
 
@@ -90,6 +90,35 @@ def test_every_older_schema_comes_up_to_date(empty: Database, start: str) -> Non
     assert set(inspect(empty.engine).get_table_names()) == {*metadata.tables, "alembic_version"}
 
 
+@pytest.mark.requirement("N13")
+def test_users_of_before_are_found_by_e_mail_address_where_nobody_else_could_be_meant(empty: Database) -> None:
+    upgrade_to(empty, "0004")
+    old = [
+        ("u_1", "alice", "alice", "Alice@Example.com"),
+        ("u_2", "twin", "twin", "alice@example.com"),
+        ("u_3", "bob@m\u00fcnchen.example", "bob@m\u00fcnchen.example", None),
+        ("u_4", "carol", "carol", "bob@m\u00fcnchen.example"),
+        ("u_5", "dave", "dave", "no address"),
+        ("u_6", "eve", "eve", None),
+    ]
+    with empty.write() as connection:
+        for sub, username, key, email in old:
+            connection.execute(
+                text(
+                    "INSERT INTO users (sub, username, email, roles, disabled, created_at, password_version,"
+                    " username_key) VALUES (:sub, :username, :email, '', FALSE, 1, 1, :key)"
+                ),
+                {"sub": sub, "username": username, "key": key, "email": email},
+            )
+
+    migrate(empty)
+
+    typed = ["alice", "alice@example.com", "twin", "bob@xn--mnchen-3ya.example", "carol", "dave", "eve"]
+    with empty.read() as connection:
+        found = {key: user.sub for key, user in find_users(connection, typed).items()}
+    assert found == dict(zip(typed, ["u_1", "u_1", "u_2", "u_3", "u_4", "u_5", "u_6"], strict=True))
+
+
 def test_migrations_and_tables_say_the_same(empty: Database) -> None:
     """What `alembic check` looks for, and server-side options and index contents too."""
     migrate(empty)
@@ -116,7 +145,7 @@ def test_the_table_of_sessions_keeps_room_in_its_pages(empty_postgresql: Databas
     [
         (families, Family, ()),
         (clients, Client, ()),
-        (users, User, ("username_key",)),
+        (users, User, ("username_key", "email_key")),
         (signing_keys, SigningKey, ()),
         (ended_tokens, EndedToken, ()),
         (invalid_statuses, InvalidStatus, ()),
@@ -203,7 +232,7 @@ def test_sqlite_of_an_older_version_migrates_itself_and_keeps_what_it_holds(
     database = Database(f"sqlite:///{tmp_path}/older.db")
     bring_up_to_date(database)
     with database.write() as connection:
-        add_user(connection, User("u_1", "alice", None, (), False, 1, 1), "alice")
+        add_user(connection, User("u_1", "alice", None, (), False, 1, 1))
     next_version()
 
     bring_up_to_date(database)

@@ -18,12 +18,13 @@ from jeton.config import ConfigError
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.private_key import KeyStoreError
 from jeton.oauth.key_life import KeyChangeRefusedError
+from jeton.oauth.names import NameRefusedError
 from jeton.oauth.registration import RegistrationError
 from jeton.storage.database import DatabaseUrlError, StorageUnavailableError
 from jeton.storage.migrate import SchemaError
 
 REFUSALS: Final = (
-    *(Refusal, RegistrationError, ConfigError, DatabaseUrlError),
+    *(Refusal, RegistrationError, NameRefusedError, ConfigError, DatabaseUrlError),
     *(SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 

@@ -29,7 +29,7 @@ def create_demo_accounts(services: Services, issuer: str) -> Iterator[str]:
             yield "To begin again: stop, delete the folder of the database (var/), and start."
             return
         now, methods = services.clock.now(), frozenset(SECRET_METHODS)
-        add_user(connection, User(generate_sub(), USERNAME, None, ("user",), False, now, 1, password_hash), USERNAME)
+        add_user(connection, User(generate_sub(), USERNAME, None, ("user",), False, now, 1, password_hash))
         for client in _clients(now, methods, app_secret, api_secret):
             add_client(connection, client)
     yield from _guide(issuer, password, app_secret, api_secret)

@@ -12,6 +12,7 @@ from jeton.config import Settings
 from jeton.crypto.credentials import generate_password, generate_sub
 from jeton.crypto.passwords import MOST_CODE_POINTS, Passwords, normalised
 from jeton.oauth.model import User
+from jeton.oauth.names import keys_of_user, login_key
 from jeton.storage import users
 from jeton.storage.families import count_live_families, end_families
 
@@ -28,7 +29,7 @@ def user() -> None:
 
 @user.command()
 @click.argument("username")
-@click.option("--email", help="An e-mail address, for clients that are given the claim.")
+@click.option("--email", help="An e-mail address: to log in with, and for clients that are given the claim.")
 @click.option("--role", "roles", multiple=True, help="A role, put into access tokens as `roles`. May be repeated.")
 @password_stdin
 @generate
@@ -49,18 +50,16 @@ def add(
     jeton user add alice --generate-password --role admin
     printf '%s' "$PASSWORD" | jeton user add bob --email bob@example.com --password-stdin
     """
-    key = users.username_key(username)
-    if key is None:
-        raise Refusal("this is no user name: letters, digits and punctuation without spaces (RFC 8265)")
+    keys = keys_of_user(username, email)
     if any(not role or role != "".join(role.split()) for role in roles):
         raise Refusal("a role must not be empty or hold white space")
     password = _chosen_password(password_stdin, generate_password, settings)
     password_hash = _hash(password, settings)
     with transaction(settings) as (connection, now):
-        if users.find_users(connection, [key]):
-            raise Refusal(f"there is a user {username} already (names differ by more than case)")
+        if users.find_users(connection, [key for key in keys if key]):
+            raise Refusal(f"there is a user {username} already, or one with this e-mail address (case does not count)")
         new = User(generate_sub(), username, email, roles, False, now, 1, password_hash)
-        users.add_user(connection, new, key)
+        users.add_user(connection, new)
     print_result(_described(new) | ({"password": password} if generate_password else {}), as_json=as_json)
 
 
@@ -146,8 +145,8 @@ def list_(as_json: bool, settings: Settings) -> None:
 
 
 def find_sub(connection: Connection, username: str) -> str:
-    """The user's `sub`; refuses where there is no such user."""
-    key = users.username_key(username)
+    """The `sub` of the user with this name or e-mail address; refuses where there is no such user."""
+    key = login_key(username)
     found = users.find_users(connection, [key] if key else [])
     if not found:
         raise Refusal(f"there is no user {username}: see `jeton user list`")

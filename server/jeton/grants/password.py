@@ -6,10 +6,10 @@ from jeton.grants.services import Services
 from jeton.oauth.decision import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Family, User
+from jeton.oauth.names import login_key
 from jeton.oauth.parameters import require
 from jeton.oauth.scope import Scope
 from jeton.storage.ledger import Entry, Facts
-from jeton.storage.users import username_key
 
 GRANT_TYPE = "password"
 
@@ -18,7 +18,7 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     """A new family, where the password is right and still is when the family is written."""
     scope = request.granted_scope()
     username, password = require(request.parameters, "username"), require(request.parameters, "password")
-    key = username_key(username)
+    key = login_key(username)
     user = None if key is None else await services.records.user(key)
     # An unknown user costs the same hash as a known one, and gets the same answer.
     password_hash = user.password_hash if user else None

@@ -61,8 +61,8 @@ class Records:
         """From now on, clients are read anew."""
         self._known_clients = {}
 
-    async def user(self, username_key: str) -> User | None:
-        return await self._users(username_key)
+    async def user(self, login_key: str) -> User | None:
+        return await self._users(login_key)
 
     async def token_facts(self, subject: TokenSubject) -> TokenFacts:
         return await self._facts(subject)

@@ -1,31 +1,19 @@
-"""Statements over users. A user is found by the canonical form of the name (RFC 8265 UsernameCaseMapped)."""
+"""Statements over users. A user is found by the canonical forms of name and e-mail address (oauth/names.py)."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from precis_i18n import get_profile
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from jeton.oauth.model import User
+from jeton.oauth.names import keys_of_user
 from jeton.storage.tables import users
 
-MOST_USERNAME_CHARACTERS = 255
-
-_COLUMNS = [column for column in users.c if column.name != "username_key"]
+_KEYS = (users.c.username_key, users.c.email_key)
+_COLUMNS = [column for column in users.c if column not in set(_KEYS)]
 _LOAD = select(*_COLUMNS).where(users.c.sub.in_(bindparam("subs", expanding=True)))
 _LOCK = _LOAD.order_by(users.c.sub).with_for_update(key_share=True)
-_FIND = select(users.c.username_key, *_COLUMNS).where(users.c.username_key.in_(bindparam("keys", expanding=True)))
-_USERNAME = get_profile("UsernameCaseMapped")
-
-
-def username_key(username: str) -> str | None:
-    """The one canonical form of a name; None where it is no user name (RFC 8265 section 3.3)."""
-    if len(username) > MOST_USERNAME_CHARACTERS:
-        return None
-    try:
-        return str(_USERNAME.enforce(username))
-    except UnicodeError:
-        return None
+_FIND = select(*_KEYS, *_COLUMNS).where(or_(*(key.in_(bindparam("keys", expanding=True)) for key in _KEYS)))
 
 
 def load_users(connection: Connection, subs: Collection[str]) -> dict[str, User]:
@@ -39,17 +27,20 @@ def lock_users(connection: Connection, subs: Collection[str]) -> dict[str, User]
 
 
 def find_users(connection: Connection, keys: Collection[str]) -> dict[str, User]:
-    """Those users, by the canonical form of their name."""
-    return {row[0]: User(*row[1:]) for row in connection.execute(_FIND, {"keys": list(keys)})} if keys else {}
+    """Those users, by each canonical form of theirs that was asked for."""
+    rows = connection.execute(_FIND, {"keys": list(keys)}).all() if keys else ()
+    return {key: User(*row[2:]) for row in rows for key in row[:2] if key in keys}
 
 
 def list_users(connection: Connection) -> list[User]:
     return [User(*row) for row in connection.execute(select(*_COLUMNS).order_by(users.c.username_key))]
 
 
-def add_user(connection: Connection, user: User, key: str) -> None:
+def add_user(connection: Connection, user: User) -> None:
+    """Adds the user; NameRefusedError where nobody can have that name or e-mail address."""
     values = {column.name: getattr(user, column.name) for column in _COLUMNS}
-    connection.execute(insert(users).values(**values, username_key=key))
+    username_key, email_key = keys_of_user(user.username, user.email)
+    connection.execute(insert(users).values(**values, username_key=username_key, email_key=email_key))
 
 
 def update_user(connection: Connection, sub: str, **values: Any) -> None:

@@ -1,0 +1,74 @@
+"""Canonical forms of user names (RFC 8265) and e-mail addresses: one account, one key, whatever spelling is typed."""
+
+import pytest
+
+from jeton.oauth.names import NameRefusedError, email_key, keys_of_user, login_key, username_key
+
+
+@pytest.mark.requirement("N13")
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        pytest.param("Alice@Example.COM", "alice@example.com", id="case"),
+        pytest.param("\uff21lice\uff20\uff45xample.com", "alice@example.com", id="width"),
+        pytest.param("rene\u0301@example.com", "ren\u00e9@example.com", id="NFD"),
+        pytest.param("a.b+tag@example.com", "a.b+tag@example.com", id="dots and tags count"),
+        pytest.param("a@M\u00fcnchen.example", "a@xn--mnchen-3ya.example", id="U-label"),
+        pytest.param("a@XN--MNCHEN-3YA.example", "a@xn--mnchen-3ya.example", id="A-label"),
+        pytest.param("a@example.com.", "a@example.com", id="root"),
+        pytest.param("a@localhost", "a@localhost", id="one label"),
+        pytest.param(
+            "\u0645\u062d\u0645\u062f@example.com", "\u0645\u062d\u0645\u062f@example.com", id="right to left"
+        ),
+    ],
+)
+def test_an_address_has_one_canonical_form(typed: str, key: str) -> None:
+    assert email_key(typed) == key
+    assert email_key(key) == key
+
+
+@pytest.mark.requirement("N13")
+@pytest.mark.parametrize(
+    "text",
+    ["", "alice", "@", "alice@", "@example.com", "a@b@example.com", "a\uff20b@example.com", "a b@example.com",
+     '"a b"@example.com', "a@exa mple.com", "a@[127.0.0.1]", "a@-example.com", "a@example..com", "a@exam_ple.com",
+     "a\u200b@example.com", "x" * 255 + "@example.com", "a@" + "x" * 64 + ".com", "a@example.com\n"],
+    ids=ascii,
+)  # fmt: skip
+def test_what_is_no_address_has_none(text: str) -> None:
+    assert email_key(text) is None
+
+
+@pytest.mark.requirement("N13")
+@pytest.mark.parametrize("name", ["alice", "ÄLICE", "o'neil", "a.b-c_d", "用户", "x" * 255], ids=ascii)
+def test_the_canonical_form_of_a_name_is_its_own_canonical_form(name: str) -> None:
+    key = login_key(name)
+
+    assert key is not None
+    assert key == username_key(name) == login_key(key)
+
+
+@pytest.mark.requirement("N13")
+def test_a_name_and_the_address_it_is_are_found_by_one_key() -> None:
+    assert keys_of_user("Alice@Example.com", "alice@EXAMPLE.com") == ("alice@example.com", "alice@example.com")
+    assert keys_of_user("Alice", "Alice@M\u00fcnchen.example") == ("alice", "alice@xn--mnchen-3ya.example")
+    assert keys_of_user("Alice", None) == ("alice", None)
+
+
+@pytest.mark.requirement("N13")
+@pytest.mark.parametrize(
+    ("username", "email", "reason"),
+    [
+        pytest.param("bob@example.com", None, "own e-mail", id="an address that is not given"),
+        pytest.param("bob@example.com", "alice@example.com", "own e-mail", id="another's address"),
+        pytest.param("bob\uff20example.com", "alice@example.com", "own e-mail", id="another's, with a full-width @"),
+        pytest.param("bob@", "bob@example.com", "own e-mail", id="half an address"),
+        pytest.param("a@b@example.com", "b@example.com", "own e-mail", id="two @"),
+        pytest.param("two words", None, "RFC 8265", id="no name"),
+        pytest.param("bob", "bob", "no e-mail address", id="no address"),
+        pytest.param("bob", "", "no e-mail address", id="empty address"),
+    ],
+)
+def test_who_could_be_taken_for_somebody_else_is_refused(username: str, email: str | None, reason: str) -> None:
+    with pytest.raises(NameRefusedError, match=reason):
+        keys_of_user(username, email)
