@@ -1,6 +1,6 @@
 """The algorithms that tokens may be signed with (RFC 7518 section 3, RFC 8037 section 3.1), by joserfc.
 
-"EdDSA" means Ed25519. RFC 9864 prefers that very name for it, which verifiers in use do not know yet (ADR 0010).
+"EdDSA" means Ed25519. RFC 9864 prefers that very name for it, which verifiers in use do not know yet (ADR 0011).
 """
 
 import json

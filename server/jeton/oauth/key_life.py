@@ -4,7 +4,7 @@
     any of these -> revoked (no longer published, still known) -> gone
 
 One `next` is always published, so that an emergency needs no announcement. All times are the database's. Why nobody
-who honours `max-age` ever misses a key (ADR 0010 has the whole argument):
+who honours `max-age` ever misses a key (ADR 0011 has the whole argument):
 
 - What is changed at T is in effect everywhere by T + SETTLE_SECONDS. The change is committed within 2 seconds or not
   at all; every process looks every 2 seconds, and one that has not looked for STALE_SECONDS does not sign; a request
