@@ -31,6 +31,11 @@ export function fetched(now: number, freshFor: number, etag: string | null): Fre
   return { fetchedAt: now, freshUntil: now + freshFor, askedAt: now, etag }
 }
 
+/** Whether the last request had no usable answer. */
+export function isAway({ askedAt, fetchedAt }: Freshness): boolean {
+  return askedAt !== fetchedAt
+}
+
 /** Not again within the cool-down, whether or not an answer came. */
 export function mayAsk(freshness: Freshness, now: number, coolDown: number): boolean {
   return freshness.askedAt === null || now - freshness.askedAt >= coolDown

@@ -10,6 +10,7 @@ import {
   type Freshness,
   fetched,
   freshSeconds,
+  isAway,
   MOST_SECONDS,
   mayAsk,
   NEVER_FETCHED,
@@ -76,8 +77,7 @@ export function noList(uri: string): CachedList {
  */
 export function askForList({ statusList, freshness }: CachedList, now: number): Ask {
   if (now < freshness.freshUntil || !mayAsk(freshness, now, RETRY_SECONDS)) return 'no'
-  const isAway = freshness.askedAt !== freshness.fetchedAt
-  return isAway && statusList !== null ? 'aside' : 'first'
+  return isAway(freshness) && statusList !== null ? 'aside' : 'first'
 }
 
 /** Whether it may still be believed: fresh, or the server has been away for not too long. */

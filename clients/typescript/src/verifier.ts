@@ -9,6 +9,7 @@ import {
   type StatusReference,
 } from './access-token.js'
 import { AuthorizationServer } from './authorization-server.js'
+import { isAway } from './cached-document.js'
 import { required } from './discovery.js'
 import { ClientError, InvalidToken, ServerAway, Unverifiable } from './errors.js'
 import { ALGORITHMS, askForKey, type CachedKeys, type KeySet, keySetRequest, keysAnswered, NO_KEYS } from './key-set.js'
@@ -129,8 +130,11 @@ export class Verifier {
     if (ask === 'first' || (ask === 'aside' && !this.#flights.isUnderWay(KEYS))) {
       await this.#flights.join(KEYS, () => this.#fetchKeys())
     }
-    if (this.#keys.keys === null) throw new Unverifiable(`the keys of ${this.#rules.issuer} cannot be had`)
-    return this.#keys.keys
+    const { keys, freshness } = this.#keys
+    if (keys === null || (!keys.has(kid) && isAway(freshness))) {
+      throw new Unverifiable(`the keys of ${this.#rules.issuer} cannot be had`)
+    }
+    return keys
   }
 
   async #fetchKeys(): Promise<void> {

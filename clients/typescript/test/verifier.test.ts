@@ -78,6 +78,15 @@ test('keys are kept while the server is away', async () => {
   assert.equal((await verifier.verify(later)).subject, 'u_1')
 })
 
+test('a key that nobody could be asked for is no fault of the token', async () => {
+  await verifier.verify(await server.accessToken())
+  server.isAway = true
+  server.now += 10
+  server.keys = keys.slice(1)
+
+  await assert.rejects(verifier.verify(await server.accessToken()), Unverifiable)
+})
+
 test('without keys nobody can say', async () => {
   server.isAway = true
 

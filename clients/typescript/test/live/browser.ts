@@ -1,5 +1,6 @@
 /** A real browser: Debian's Chromium, headless; and pages to show it. */
 
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { type Browser, chromium } from 'playwright-core'
@@ -7,10 +8,18 @@ import { type Browser, chromium } from 'playwright-core'
 const PACKAGE = new URL('../../../', import.meta.url)
 const MEDIA_TYPES: Record<string, string> = { html: 'text/html', js: 'text/javascript', css: 'text/css' }
 
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
+
+/** Why browser tests are left out, if they are; on CI they are not. */
+export const noBrowser =
+  existsSync(CHROMIUM) || process.env.CI
+    ? false
+    : `NO BROWSER TESTS: there is no ${CHROMIUM} (Debian: apt-get install chromium)`
+
 export function launchBrowser(): Promise<Browser> {
   const quiet = ['quic', 'background-networking', 'component-update', 'sync', 'gpu'].map((what) => `--disable-${what}`)
   return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: CHROMIUM,
     args: ['--no-sandbox', '--no-first-run', ...quiet],
   })
 }

@@ -1,10 +1,10 @@
 /** Six tabs share one session through a proxy that loses every third answer, a restart, and a key rotation. */
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { Verifier } from '@jeton/client'
 import type { Browser, Page } from 'playwright-core'
-import { CLIENT, launchBrowser, Site } from './browser.js'
+import { CLIENT, launchBrowser, noBrowser, Site } from './browser.js'
 import { freePort, Jeton } from './jeton.js'
 import { LossyProxy } from './lossy-proxy.js'
 
@@ -12,160 +12,162 @@ const TABS = 6
 const ROTATIONS = Number(process.env.ROTATIONS ?? 12)
 const PAGE = '<!doctype html><title>A tab</title>'
 
-let jeton: Jeton
-let proxy: LossyProxy
-let site: Site
-let browser: Browser
-let password: string
-
-before(async () => {
-  const port = await freePort()
-  jeton = await Jeton.installed(`http://127.0.0.1:${port}`)
-  proxy = new LossyProxy(port, jeton.port, 3)
-  site = new Site(await freePort(), { '/': PAGE, ...CLIENT })
-  const grants = ['--grant', 'password', '--grant', 'refresh_token', '--scope', 'read']
-  await jeton.run('client', 'add', 'spa', '--public', ...grants, '--origin', site.url)
-  password = (await jeton.run('user', 'add', 'alice', '--generate-password')).password
-  await Promise.all([jeton.start(), proxy.start(), site.start()])
-  browser = await launchBrowser()
-})
-
-after(async () => {
-  await browser?.close()
-  site?.stop()
-  proxy?.stop()
-  await jeton?.remove()
-})
-
-/** A page with a session of its own, as every tab of an app has. */
-async function openTab(context: { newPage(): Promise<Page> }): Promise<Page> {
-  const page = await context.newPage()
-  await page.goto(site.url)
-  await page.evaluate(async (issuer) => {
-    const { TokenSession, tabStorage } = await import(`${location.origin}/client/app.js`)
-    Object.assign(globalThis, {
-      session: new TokenSession({ issuer, client: { clientId: 'spa' }, storage: tabStorage() }),
-    })
-  }, jeton.issuer)
-  return page
-}
-
-function accessTokenIn(tab: Page): Promise<string> {
-  return tab.evaluate('session.accessToken()')
-}
-
-/** As an app does it: whoever hears that the server is away tries again later. */
-function renewIn(tab: Page, rejected: string): Promise<string> {
-  return tab.evaluate(async (token) => {
-    const { session } = globalThis as unknown as WithSession
-    for (;;) {
-      try {
-        return await session.renew(token)
-      } catch (error) {
-        if (!(error instanceof Error && error.name === 'ServerAway')) throw error
-        await new Promise((resolve) => setTimeout(resolve, 500))
-      }
-    }
-  }, rejected)
-}
-
 interface WithSession {
   session: { renew(rejected: string): Promise<string>; logIn(username: string, password: string): Promise<void> }
 }
 
-async function logInIn(tab: Page): Promise<void> {
-  await tab.evaluate((word) => (globalThis as unknown as WithSession).session.logIn('alice', word), password)
-}
+describe('tabs', { skip: noBrowser }, () => {
+  let jeton: Jeton
+  let proxy: LossyProxy
+  let site: Site
+  let browser: Browser
+  let password: string
 
-test(`${TABS} tabs stay logged in through ${ROTATIONS} rotations, with one rotation per refresh`, async (t) => {
-  const context = await browser.newContext()
-  const tabs = await Promise.all(Array.from({ length: TABS }, () => openTab(context)))
-  const [first] = tabs
-  assert.ok(first)
-  await logInIn(first)
-  let current = await accessTokenIn(first)
-  const seen = new Set([current])
-  const begun = Date.now()
-  for (let rotation = 1; rotation <= ROTATIONS; rotation += 1) {
-    const restarted = rotation === Math.ceil(ROTATIONS / 3) ? jeton.stop().then(() => jeton.start()) : null
-    if (rotation === Math.ceil(ROTATIONS / 2)) await jeton.run('keys', 'rotate')
-    const tokens = new Set(await Promise.all(tabs.map((tab) => renewIn(tab, current))))
-    await restarted
-    assert.equal(tokens.size, 1, `all tabs have the same token after rotation ${rotation}`)
-    for (const token of tokens) current = token
-    seen.add(current)
+  before(async () => {
+    const port = await freePort()
+    jeton = await Jeton.installed(`http://127.0.0.1:${port}`)
+    proxy = new LossyProxy(port, jeton.port, 3)
+    site = new Site(await freePort(), { '/': PAGE, ...CLIENT })
+    const grants = ['--grant', 'password', '--grant', 'refresh_token', '--scope', 'read']
+    await jeton.run('client', 'add', 'spa', '--public', ...grants, '--origin', site.url)
+    password = (await jeton.run('user', 'add', 'alice', '--generate-password')).password
+    await Promise.all([jeton.start(), proxy.start(), site.start()])
+    browser = await launchBrowser()
+  })
+
+  after(async () => {
+    await browser?.close()
+    site?.stop()
+    proxy?.stop()
+    await jeton?.remove()
+  })
+
+  /** A page with a session of its own, as every tab of an app has. */
+  async function openTab(context: { newPage(): Promise<Page> }): Promise<Page> {
+    const page = await context.newPage()
+    await page.goto(site.url)
+    await page.evaluate(async (issuer) => {
+      const { TokenSession, tabStorage } = await import(`${location.origin}/client/app.js`)
+      Object.assign(globalThis, {
+        session: new TokenSession({ issuer, client: { clientId: 'spa' }, storage: tabStorage() }),
+      })
+    }, jeton.issuer)
+    return page
   }
-  const seconds = (Date.now() - begun) / 1000
-  const sessions = await jeton.run('session', 'list')
-  const refreshes = sessions[0].refreshes
-  const { tokenRequests, lost, keys } = proxy
-  const counted = { tabs: TABS, rotations: seen.size - 1, refreshes, keys: keys.size, tokenRequests, lost, seconds }
-  t.diagnostic(JSON.stringify(counted))
 
-  assert.equal(sessions.length, 1)
-  assert.deepEqual([seen.size - 1, refreshes, keys.size], [ROTATIONS, ROTATIONS, ROTATIONS])
-  assert.ok(lost >= ROTATIONS / 3)
-  const token = await new Verifier({ issuer: jeton.issuer, audience: jeton.issuer, status: null }).verify(current)
-  assert.equal(token.clientId, 'spa')
-  await context.close()
-})
+  function accessTokenIn(tab: Page): Promise<string> {
+    return tab.evaluate('session.accessToken()')
+  }
 
-test('a new tab gets the access token from the others, and none of it is written down', async () => {
-  const context = await browser.newContext()
-  const tab = await openTab(context)
-  await logInIn(tab)
-  const token = await accessTokenIn(tab)
-  const keys = proxy.keys.size
+  /** As an app does it: whoever hears that the server is away tries again later. */
+  function renewIn(tab: Page, rejected: string): Promise<string> {
+    return tab.evaluate(async (token) => {
+      const { session } = globalThis as unknown as WithSession
+      for (;;) {
+        try {
+          return await session.renew(token)
+        } catch (error) {
+          if (!(error instanceof Error && error.name === 'ServerAway')) throw error
+          await new Promise((resolve) => setTimeout(resolve, 500))
+        }
+      }
+    }, rejected)
+  }
 
-  assert.equal(await accessTokenIn(await openTab(context)), token)
-  assert.equal(proxy.keys.size, keys)
-  const state = await context.storageState({ indexedDB: true })
-  assert.match(JSON.stringify(state), /refreshToken/)
-  assert.ok(!JSON.stringify(state).includes(token))
-  await context.close()
-})
+  async function logInIn(tab: Page): Promise<void> {
+    await tab.evaluate((word) => (globalThis as unknown as WithSession).session.logIn('alice', word), password)
+  }
 
-test('the session survives a reload, and a tab that is closed in the middle of a refresh', async () => {
-  const context = await browser.newContext()
-  const tab = await openTab(context)
-  await logInIn(tab)
-  const token = await accessTokenIn(tab)
-  proxy.keys.clear()
-  const leaving = renewIn(tab, token).catch(() => 'closed')
-  while (proxy.keys.size === 0) await new Promise((resolve) => setTimeout(resolve, 1))
-  await tab.close()
-  await leaving
+  test(`${TABS} tabs stay logged in through ${ROTATIONS} rotations, with one rotation per refresh`, async (t) => {
+    const context = await browser.newContext()
+    const tabs = await Promise.all(Array.from({ length: TABS }, () => openTab(context)))
+    const [first] = tabs
+    assert.ok(first)
+    await logInIn(first)
+    let current = await accessTokenIn(first)
+    const seen = new Set([current])
+    const begun = Date.now()
+    for (let rotation = 1; rotation <= ROTATIONS; rotation += 1) {
+      const restarted = rotation === Math.ceil(ROTATIONS / 3) ? jeton.stop().then(() => jeton.start()) : null
+      if (rotation === Math.ceil(ROTATIONS / 2)) await jeton.run('keys', 'rotate')
+      const tokens = new Set(await Promise.all(tabs.map((tab) => renewIn(tab, current))))
+      await restarted
+      assert.equal(tokens.size, 1, `all tabs have the same token after rotation ${rotation}`)
+      for (const token of tokens) current = token
+      seen.add(current)
+    }
+    const seconds = (Date.now() - begun) / 1000
+    const sessions = await jeton.run('session', 'list')
+    const refreshes = sessions[0].refreshes
+    const { tokenRequests, lost, keys } = proxy
+    const counted = { tabs: TABS, rotations: seen.size - 1, refreshes, keys: keys.size, tokenRequests, lost, seconds }
+    t.diagnostic(JSON.stringify(counted))
 
-  assert.notEqual(await accessTokenIn(await openTab(context)), token)
-  assert.ok(proxy.keys.size <= 2)
-  await context.close()
-})
+    assert.equal(sessions.length, 1)
+    assert.deepEqual([seen.size - 1, refreshes, keys.size], [ROTATIONS, ROTATIONS, ROTATIONS])
+    assert.ok(lost >= ROTATIONS / 3)
+    const token = await new Verifier({ issuer: jeton.issuer, audience: jeton.issuer, status: null }).verify(current)
+    assert.equal(token.clientId, 'spa')
+    await context.close()
+  })
 
-test('who logs out in one tab is logged out in all', async () => {
-  const context = await browser.newContext()
-  const [tab, other] = [await openTab(context), await openTab(context)]
-  await logInIn(tab)
-  await accessTokenIn(other)
+  test('a new tab gets the access token from the others, and none of it is written down', async () => {
+    const context = await browser.newContext()
+    const tab = await openTab(context)
+    await logInIn(tab)
+    const token = await accessTokenIn(tab)
+    const keys = proxy.keys.size
 
-  await tab.evaluate('session.logOut()')
+    assert.equal(await accessTokenIn(await openTab(context)), token)
+    assert.equal(proxy.keys.size, keys)
+    const state = await context.storageState({ indexedDB: true })
+    assert.match(JSON.stringify(state), /refreshToken/)
+    assert.ok(!JSON.stringify(state).includes(token))
+    await context.close()
+  })
 
-  await assert.rejects(accessTokenIn(other), /LoginRequired/)
-  await context.close()
-})
+  test('the session survives a reload, and a tab that is closed in the middle of a refresh', async () => {
+    const context = await browser.newContext()
+    const tab = await openTab(context)
+    await logInIn(tab)
+    const token = await accessTokenIn(tab)
+    proxy.keys.clear()
+    const leaving = renewIn(tab, token).catch(() => 'closed')
+    while (proxy.keys.size === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    await tab.close()
+    await leaving
 
-test('an origin that was not registered is not let in', async () => {
-  const elsewhere = new Site(await freePort(), { '/': PAGE, ...CLIENT })
-  await elsewhere.start()
-  const page = await browser.newPage()
-  await page.goto(elsewhere.url)
-  const form = `grant_type=password&client_id=spa&username=alice&password=${password}`
+    assert.notEqual(await accessTokenIn(await openTab(context)), token)
+    assert.ok(proxy.keys.size <= 2)
+    await context.close()
+  })
 
-  const answered = page.evaluate(
-    ([url, body]) => fetch(`${url}/oauth/token`, { method: 'POST', body: new URLSearchParams(body ?? '') }),
-    [jeton.issuer, form],
-  )
+  test('who logs out in one tab is logged out in all', async () => {
+    const context = await browser.newContext()
+    const [tab, other] = [await openTab(context), await openTab(context)]
+    await logInIn(tab)
+    await accessTokenIn(other)
 
-  await assert.rejects(answered, /Failed to fetch/)
-  await page.close()
-  elsewhere.stop()
+    await tab.evaluate('session.logOut()')
+
+    await assert.rejects(accessTokenIn(other), /LoginRequired/)
+    await context.close()
+  })
+
+  test('an origin that was not registered is not let in', async () => {
+    const elsewhere = new Site(await freePort(), { '/': PAGE, ...CLIENT })
+    await elsewhere.start()
+    const page = await browser.newPage()
+    await page.goto(elsewhere.url)
+    const form = `grant_type=password&client_id=spa&username=alice&password=${password}`
+
+    const answered = page.evaluate(
+      ([url, body]) => fetch(`${url}/oauth/token`, { method: 'POST', body: new URLSearchParams(body ?? '') }),
+      [jeton.issuer, form],
+    )
+
+    await assert.rejects(answered, /Failed to fetch/)
+    await page.close()
+    elsewhere.stop()
+  })
 })

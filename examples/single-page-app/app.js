@@ -1,0 +1,70 @@
+// A page that logs in, calls a service, and stays logged in: through reloads, and together with its other tabs.
+
+import { authorizedFetch, LoginRequired, Refused, ServerAway, TokenSession, tabStorage } from '/client/app.js'
+
+const { issuer, api } = await (await fetch('/config.json')).json()
+
+// The access token is kept in memory only. The refresh token lies in this origin's IndexedDB: see README.md for what
+// that costs, and for `memoryStorage()`, which costs a login after each reload.
+const session = new TokenSession({ issuer, client: { clientId: 'orders-app' }, storage: tabStorage('orders') })
+const call = authorizedFetch(session, { origins: [api] })
+
+const login = document.querySelector('#login')
+const orders = document.querySelector('#orders')
+const message = document.querySelector('#message')
+
+async function showOrders() {
+  const answer = await call(`${api}/orders`)
+  if (!answer.ok) throw new Error(`The service answered ${answer.status}.`)
+  const items = (await answer.json()).orders.map(({ what }) => {
+    const item = document.createElement('li')
+    item.textContent = what
+    return item
+  })
+  orders.querySelector('ul').replaceChildren(...items)
+  show(orders)
+}
+
+/** Does the work, and tells the user what came of it. */
+async function attempt(work) {
+  message.textContent = ''
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof LoginRequired) show(login)
+    else message.textContent = explained(error)
+  }
+}
+
+function explained(error) {
+  if (error instanceof Refused && error.error === 'invalid_grant') return 'Name or password is wrong.'
+  if (error instanceof ServerAway) return 'The server does not answer. You are still logged in: try again in a moment.'
+  return error.message
+}
+
+function show(section) {
+  login.hidden = section !== login
+  orders.hidden = section !== orders
+}
+
+login.addEventListener('submit', (event) => {
+  event.preventDefault()
+  const { username, password } = Object.fromEntries(new FormData(login))
+  login.reset()
+  attempt(async () => {
+    await session.logIn(username, password, { scope: 'orders' })
+    await showOrders()
+  })
+})
+
+document.querySelector('#reload').addEventListener('click', () => attempt(showOrders))
+
+document.querySelector('#logout').addEventListener('click', () =>
+  attempt(async () => {
+    orders.querySelector('ul').replaceChildren()
+    show(login)
+    await session.logOut()
+  }),
+)
+
+attempt(showOrders)
