@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TYPESCRIPT := clients/typescript
+NPM := $(shell command -v npm)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test check bench format lock clean
+.PHONY: help serve demo test test-typescript check bench format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -18,7 +20,16 @@ demo: $(VENV)/run.stamp ## play the story of a session, from login to theft, and
 test: $(VENV)/dev.stamp ## run the whole suite, PostgreSQL included
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-check: $(VENV)/dev.stamp ## format, lint, types, architecture, tests
+# Without Node it is left out, and said so; CI has to have it.
+test-typescript: $(VENV)/run.stamp $(if $(NPM),$(TYPESCRIPT)/node_modules/.package-lock.json) ## check and test the TypeScript client
+ifdef NPM
+	cd $(TYPESCRIPT) && npm run -s check && npm test -s
+else
+	@echo "THE TYPESCRIPT CLIENT IS NOT TESTED: there is no npm on this machine (Debian: apt-get install npm)"
+	@test -z "$$CI"
+endif
+
+check: $(VENV)/dev.stamp test-typescript ## format, lint, types, architecture, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,6 +61,10 @@ $(VENV)/run.stamp: requirements.txt pyproject.toml | $(VENV)/bin/python
 $(VENV)/dev.stamp: requirements-dev.txt clients/python/pyproject.toml $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python
+	touch $@
+
+$(TYPESCRIPT)/node_modules/.package-lock.json: $(TYPESCRIPT)/package-lock.json
+	cd $(TYPESCRIPT) && npm ci --no-audit --no-fund
 	touch $@
 
 $(VENV)/bin/python:
