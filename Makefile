@@ -38,6 +38,7 @@ check: $(VENV)/dev.stamp test-typescript ## format, lint, types, architecture, t
 
 bench: $(VENV)/dev.stamp ## measure, and print ratios
 	PYTHONPATH=tests $(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/verification.py
 
 format: $(VENV)/dev.stamp ## format, and mend what can be mended
 	$(BIN)/ruff format .

@@ -1,7 +1,7 @@
 """How fast a service verifies access tokens: jeton_client against PyJWT with its PyJWKClient, in one run.
 
 Both verify the same RS256 tokens of 2048-bit keys and check the same claims; each fetches the keys once, from a server
-in a thread. `python benchmarks/verification.py`, or `make bench-clients`.
+in a thread. `python benchmarks/verification.py`, or `make bench`.
 """
 
 import json
