@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import httpx2
@@ -11,7 +13,8 @@ from jeton_client.plans import Do, Plan, Shared, Step, T, Wait
 from jeton_client.single_flight import AsyncSingleFlight, SingleFlight
 
 MOST_BYTES: Final = 8 * 1024 * 1024
-TIMEOUT_SECONDS: Final = 5.0
+TIMEOUT_SECONDS: Final = 5.0  # without a byte
+MOST_SECONDS: Final = 15.0  # for all of them
 
 
 class Driver:
@@ -24,17 +27,16 @@ class Driver:
 
     def run(self, plan: Plan[T]) -> T:
         """What the plan returns or raises."""
-        result: Any = None
+        advance: Callable[[], Step] = partial(plan.send, None)
         while True:
             try:
-                step = plan.send(result)
+                step = advance()
             except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # a generator's value has its type, StopIteration's has none
+                return end.value  # type: ignore[no-any-return]  # a generator's value has its type, StopIteration's none
             try:
-                result = self._take(step)
-            except BaseException:
-                plan.close()
-                raise
+                advance = partial(plan.send, self._take(step))
+            except BaseException as error:  # noqa: BLE001 - the plan knows what to do, or lets it pass
+                advance = partial(plan.throw, error)
 
     def close(self) -> None:
         if self._owned:
@@ -54,12 +56,13 @@ class Driver:
                 return self.flights.join(name, lambda: self.run(plan()))
 
     def _send(self, request: Request) -> Answer | None:
+        until = time.monotonic() + MOST_SECONDS
         try:
             with self._http.stream(request.method, request.url, **_arguments(request)) as response:
                 body = bytearray()
                 for part in response.iter_bytes():
                     body += part
-                    if len(body) > MOST_BYTES:
+                    if len(body) > MOST_BYTES or time.monotonic() > until:
                         return None
                 return _answer(response, body)
         except (httpx2.TransportError, httpx2.DecodingError):
@@ -76,17 +79,16 @@ class AsyncDriver:
 
     async def run(self, plan: Plan[T]) -> T:
         """What the plan returns or raises."""
-        result: Any = None
+        advance: Callable[[], Step] = partial(plan.send, None)
         while True:
             try:
-                step = plan.send(result)
+                step = advance()
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # see Driver.run
             try:
-                result = await self._take(step)
-            except BaseException:
-                plan.close()
-                raise
+                advance = partial(plan.send, await self._take(step))
+            except BaseException as error:  # noqa: BLE001 - the plan knows what to do, or lets it pass
+                advance = partial(plan.throw, error)
 
     async def close(self) -> None:
         if self._owned:
@@ -106,12 +108,13 @@ class AsyncDriver:
                 return await self.flights.join(name, lambda: self.run(plan()))
 
     async def _send(self, request: Request) -> Answer | None:
+        until = time.monotonic() + MOST_SECONDS
         try:
             async with self._http.stream(request.method, request.url, **_arguments(request)) as response:
                 body = bytearray()
                 async for part in response.aiter_bytes():
                     body += part
-                    if len(body) > MOST_BYTES:
+                    if len(body) > MOST_BYTES or time.monotonic() > until:
                         return None
                 return _answer(response, body)
         except (httpx2.TransportError, httpx2.DecodingError):

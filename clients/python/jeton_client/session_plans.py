@@ -79,7 +79,8 @@ class SessionPlans:
             early: str | None = yield Shared("early renewal", partial(self._renew, None, EARLY_ATTEMPTS), aside=True)
             return early or token
         except (ServerAway, Refused) as failed:
-            self._renew_at = self._clock() + getattr(failed, "retry_after", _HOLD_OFF_SECONDS)
+            asked_for = failed.retry_after if isinstance(failed, ServerAway) else 0.0
+            self._renew_at = self._clock() + max(asked_for, _HOLD_OFF_SECONDS)
             return token
 
     def renew(self, rejected: str) -> Plan[str]:
@@ -136,6 +137,7 @@ class SessionPlans:
         endpoint = required(metadata.token_endpoint, "token_endpoint")
         session = begin_renewal(session, secrets.token_urlsafe(32), self._clock())
         yield Do(partial(self._storage.save, session))
+        self._keep(session)
         for attempt in range(1, most_attempts + 1):
             judged = judge_token_answer((yield self._renewal(endpoint, session)), asked_at(session, self._clock()))
             outcome = after_attempt(session, judged, attempt, most_attempts, _dice.random())
@@ -194,5 +196,8 @@ class SessionPlans:
             waited += _LOCK_PAUSE
 
     def _keep(self, session: Session | None) -> None:
+        """A refresh that is under way is due at once: a server repeats its answer for a while only."""
         self._session = session
-        self._renew_at = 0.0 if session is None else renew_at(session.tokens, _dice.random())
+        self._renew_at = 0.0
+        if session is not None and session.pending is None:
+            self._renew_at = renew_at(session.tokens, _dice.random())

@@ -134,6 +134,22 @@ def test_the_next_process_goes_on_with_the_key_of_one_that_died(
     assert endpoint.reuse == 0
 
 
+def test_a_refresh_that_was_begun_is_finished_at_once_however_good_the_token_is(
+    world: World, session: SessionPlans, storage: MemoryStorage, endpoint: TokenEndpoint
+) -> None:
+    endpoint.lose = 6
+    with pytest.raises(ServerAway):
+        world.follow(session.renew("a1"))
+
+    another = SessionPlans(ISSUER, APP, storage, world.clock)
+    for plans in (another, session):
+        assert plans.is_due()
+        assert world.follow(plans.access_token()) == "a2"
+        assert not plans.is_due()
+
+    assert (endpoint.generation, endpoint.reuse) == (2, 0)
+
+
 def test_only_invalid_grant_ends_the_session(
     world: World, session: SessionPlans, storage: MemoryStorage, endpoint: TokenEndpoint
 ) -> None:

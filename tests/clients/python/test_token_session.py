@@ -28,6 +28,7 @@ class Internet:
         self.slow = threading.Event()
         self.slow.set()
         self.over = False
+        self.away = False
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
         if str(request.url) == METADATA_URL:
@@ -39,6 +40,8 @@ class Internet:
     def issue(self, form: dict[str, str]) -> httpx2.Response:
         if form["grant_type"] == "refresh_token":
             self.slow.wait(10)
+            if self.away:
+                raise httpx2.ReadError("the connection was closed")
             self.refreshes += 1
             if self.over:
                 return httpx2.Response(400, json={"error": "invalid_grant"})
@@ -139,6 +142,35 @@ async def test_all_who_wait_are_told_that_the_session_is_over(internet: Internet
 
     assert [type(it) for it in told] == [LoginRequired] * 5
     assert internet.refreshes == 1
+
+
+def test_a_thread_goes_on_with_a_good_token_while_the_server_is_away(
+    internet: Internet, http: httpx2.Client, clock: Clock
+) -> None:
+    session = TokenSession(ISSUER, APP, http=http, clock=clock)
+    session.log_in("alice", "pw")
+    clock.now += 550
+    internet.away = True
+
+    assert session.access_token() == "t1"
+
+    clock.now += 50
+    internet.away = False
+    assert session.access_token() == "t2"
+
+
+async def test_a_task_goes_on_with_a_good_token_while_the_server_is_away(internet: Internet, clock: Clock) -> None:
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(internet.handle_async)) as http:
+        session = AsyncTokenSession(ISSUER, APP, http=http, clock=clock)
+        await session.log_in("alice", "pw")
+        clock.now += 550
+        internet.away = True
+
+        assert await session.access_token() == "t1"
+
+        clock.now += 50
+        internet.away = False
+        assert await session.access_token() == "t2"
 
 
 def test_sessions_over_one_file_are_one_session(

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from jeton_client.client_authentication import Client
 from jeton_client.messages import Answer, Request
-from jeton_client.plans import Do, Plan, Shared, T, Wait
+from jeton_client.plans import Do, Plan, Shared, Step, T, Wait
 
 ISSUER: Final = "https://as.example/tenant"
 AUDIENCE: Final = "https://api.example"
@@ -50,30 +51,29 @@ class World:
 
     def follow(self, plan: Plan[T]) -> T:
         """The plan to its end; waiting moves the clock."""
-        result: Any = None
+        advance: Callable[[], Step] = partial(plan.send, None)
         while True:
             try:
-                step = plan.send(result)
+                step = advance()
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # StopIteration's value has no type
-            result = None
-            match step:
-                case Request():
-                    result = self.send(step)
-                case Wait(seconds):
-                    self.waited.append(seconds)
-                    self.now += seconds
-                case Do(call):
-                    result = call()
-                case Shared(plan=shared):
-                    try:
-                        result = self.follow(shared())
-                    except Exception as error:
-                        try:
-                            plan.throw(error)
-                        except StopIteration as end:
-                            return end.value  # type: ignore[no-any-return]
-                        raise AssertionError("a plan goes on after an error") from None
+            try:
+                advance = partial(plan.send, self.take(step))
+            except Exception as error:
+                advance = partial(plan.throw, error)
+
+    def take(self, step: Step) -> Any:
+        match step:
+            case Request():
+                return self.send(step)
+            case Wait(seconds):
+                self.waited.append(seconds)
+                self.now += seconds
+                return None
+            case Do(call):
+                return call()
+            case Shared(plan=plan):
+                return self.follow(plan())
 
     def send(self, request: Request) -> Answer | None:
         self.asked.append(request)
