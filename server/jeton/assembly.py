@@ -5,12 +5,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 
 from jeton.config import ConfigError, Settings, load_settings
+from jeton.crypto.breached_passwords import BreachedPasswords
 from jeton.crypto.credentials import shuffled
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
+from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import HashingGate, Passwords
 from jeton.crypto.private_key import KeyStores
 from jeton.crypto.refresh_token import RefreshTokens
@@ -96,6 +99,13 @@ def master_key_file(database_file: Path) -> Path:
     return database_file.with_name(database_file.name + ".master-key")
 
 
+def password_rules(settings: Settings) -> PasswordRules:
+    """Which passwords may be set; BreachedPasswordsError where the list of leaked ones cannot be used."""
+    passwords = settings.passwords
+    breached = BreachedPasswords(Path(passwords.breached_file)) if passwords.breached_file else None
+    return PasswordRules(passwords.min_length, ("jeton", urlsplit(settings.server.issuer).hostname or ""), breached)
+
+
 def key_stores(settings: Settings, master_keys: MasterKeys) -> KeyStores:
     """Where private keys live. Those of a store that makes no new ones sign to their end."""
     sealed, hsm = SealedKeys(master_keys), settings.pkcs11
@@ -133,6 +143,8 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Server:
 
     Raises ConfigError, DatabaseUrlError, SchemaError, MasterKeyError or StorageUnavailableError where it cannot start.
     """
+    # A list that cannot be used stops the start, and not the first change of a password.
+    password_rules(settings)
     database = open_database(settings, serving=True)
     try:
         return _assemble(settings, database, clock or Clock())

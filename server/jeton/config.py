@@ -78,6 +78,7 @@ class Pkcs11(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Passwords(Struct, frozen=True, forbid_unknown_fields=True):
     min_length: Annotated[int, Meta(ge=1, le=1024)] = 15
+    breached_file: str = ""
     memory_kib: Annotated[int, Meta(ge=8, le=1048576)] = 47104
     iterations: Annotated[int, Meta(ge=1, le=16)] = 1
     lanes: Annotated[int, Meta(ge=1, le=16)] = 1

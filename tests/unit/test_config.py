@@ -34,6 +34,7 @@ DOCUMENTED = {
     "pkcs11.token_label": "",
     "pkcs11.pin": "",
     "passwords.min_length": 15,
+    "passwords.breached_file": "",
     "passwords.memory_kib": 47104,
     "passwords.iterations": 1,
     "passwords.lanes": 1,

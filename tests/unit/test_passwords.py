@@ -5,7 +5,8 @@ import unicodedata
 import pytest
 from argon2 import PasswordHasher, Type, extract_parameters
 
-from jeton.crypto.passwords import MOST_CODE_POINTS, Passwords, Verified
+from jeton.crypto.passwords import Passwords, Verified
+from jeton.oauth.password_choice import MOST_CODE_POINTS
 
 CHEAP = Passwords(memory_kib=8, iterations=1, lanes=1)
 PASSWORD = "correct horse battery staple"

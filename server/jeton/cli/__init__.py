@@ -15,6 +15,7 @@ from jeton.cli.session import session
 from jeton.cli.token import token
 from jeton.cli.user import user
 from jeton.config import ConfigError
+from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.private_key import KeyStoreError
 from jeton.oauth.key_life import KeyChangeRefusedError
@@ -25,7 +26,7 @@ from jeton.storage.migrate import SchemaError
 
 REFUSALS: Final = (
     *(Refusal, RegistrationError, NameRefusedError, ConfigError, DatabaseUrlError),
-    *(SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
+    *(BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 
 

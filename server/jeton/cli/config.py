@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from jeton.assembly import check_master_key
+from jeton.assembly import check_master_key, password_rules
 from jeton.cli.options import configured, json_option
 from jeton.config import Settings
 from jeton.storage.database import masked_url
@@ -30,6 +30,7 @@ def check(as_json: bool, settings: Settings) -> None:
     shown: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
     shown["database"]["url"] = masked_url(settings.database.url)
     check_master_key(settings)
+    password_rules(settings)
     shown["secrets"]["master_key"] = "***" if settings.secrets.master_key else ""
     if as_json:
         click.echo(msgspec.json.encode(shown))

@@ -6,11 +6,12 @@ from typing import Any, Final
 import click
 from sqlalchemy import Connection
 
+from jeton.assembly import password_rules
 from jeton.cli.options import configured, json_option, print_result, print_results, transaction
 from jeton.cli.refusal import Refusal
 from jeton.config import Settings
 from jeton.crypto.credentials import generate_password, generate_sub
-from jeton.crypto.passwords import MOST_CODE_POINTS, Passwords, normalised
+from jeton.crypto.passwords import Passwords
 from jeton.oauth.model import User
 from jeton.oauth.names import keys_of_user, login_key
 from jeton.storage import users
@@ -53,7 +54,9 @@ def add(
     keys = keys_of_user(username, email)
     if any(not role or role != "".join(role.split()) for role in roles):
         raise Refusal("a role must not be empty or hold white space")
-    password = _chosen_password(password_stdin, generate_password, settings)
+    password = _chosen_password(password_stdin, generate_password)
+    if password_stdin:
+        _check_choice(password, username, email, settings)
     password_hash = _hash(password, settings)
     with transaction(settings) as (connection, now):
         if users.find_users(connection, [key for key in keys if key]):
@@ -73,7 +76,11 @@ def set_password(
     username: str, password_stdin: bool, generate_password: bool, as_json: bool, settings: Settings
 ) -> None:
     """Change a password. All sessions of the user end, at once."""
-    password = _chosen_password(password_stdin, generate_password, settings)
+    password = _chosen_password(password_stdin, generate_password)
+    if password_stdin:
+        with transaction(settings) as (connection, _):
+            found = _locked(connection, username)
+        _check_choice(password, found.username, found.email, settings)
     password_hash = _hash(password, settings)
     with transaction(settings) as (connection, now):
         found = _locked(connection, username)
@@ -159,7 +166,7 @@ def _locked(connection: Connection, username: str) -> User:
     return users.lock_users(connection, [sub])[sub]
 
 
-def _chosen_password(from_stdin: bool, generated: bool, settings: Settings) -> str:
+def _chosen_password(from_stdin: bool, generated: bool) -> str:
     if from_stdin == generated:
         raise click.UsageError("say either --password-stdin or --generate-password")
     if generated:
@@ -168,12 +175,12 @@ def _chosen_password(from_stdin: bool, generated: bool, settings: Settings) -> s
         typed = sys.stdin.buffer.read(_MOST_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         raise Refusal("the password is not valid UTF-8") from None
-    password = normalised(typed.removesuffix("\n").removesuffix("\r"))
-    if len(password) < settings.passwords.min_length:
-        raise Refusal(f"the password must have at least {settings.passwords.min_length} characters")
-    if len(password) > MOST_CODE_POINTS or "\0" in password:
-        raise Refusal(f"the password must have at most {MOST_CODE_POINTS} characters, and no NUL")
-    return password
+    return typed.removesuffix("\n").removesuffix("\r")
+
+
+def _check_choice(password: str, username: str, email: str | None, settings: Settings) -> None:
+    if refusal := password_rules(settings).why_refused(password, username, email):
+        raise Refusal(refusal)
 
 
 def _hash(password: str, settings: Settings) -> str:

@@ -14,8 +14,8 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from jeton.crypto.credentials import generate_password
+from jeton.oauth.password_choice import MOST_CODE_POINTS
 
-MOST_CODE_POINTS: Final = 1024
 _WAITING_PER_THREAD: Final = 4
 _MOST_MEMORY_KIB: Final = 1024 * 1024
 _MOST_ITERATIONS: Final = 16

@@ -1,0 +1,78 @@
+"""Which passwords may be chosen (NIST SP 800-63B-4 section 3.1.1.2). A login asks none of this.
+
+There are no rules of composition. What is refused is what attackers try first: names, repetition, counting, and what
+many people use, also with digits around it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+from typing import Final
+
+MOST_CODE_POINTS: Final = 1024
+# How many letters and digits there must be beside the names; and how long what is repeated must be.
+LEAST_OF_ITS_OWN: Final = 8
+
+_LEAST_NAME: Final = 3
+_ROWS: Final = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "1234567890",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p;/",
+)
+# As often as the longest password could go through them.
+_ROUNDS: Final = tuple(row * (MOST_CODE_POINTS // len(row) + 2) for row in _ROWS)
+_WAYS: Final = (*_ROUNDS, *(walk[::-1] for walk in _ROUNDS))
+
+
+def context_words(names: Iterable[str | None]) -> frozenset[str]:
+    """What an attacker would put in first: these names (of the user, of the service) and the words in them."""
+    folded = [_folded(name) for name in names if name]
+    words = {*folded, *(word for name in folded for word in re.split(r"[\W_]+", name))}
+    return frozenset(word for word in words if len(word) >= _LEAST_NAME)
+
+
+def why_refused(password: str, min_length: int, context: Collection[str], common: Collection[str]) -> str | None:
+    """Why nobody may choose this password, as a sentence; None where they may.
+
+    `password` is in NFC and counted in code points; `context` comes from `context_words`, `common` is in lower case.
+    """
+    if len(password) < min_length:
+        return f"the password must have at least {min_length} characters"
+    if len(password) > MOST_CODE_POINTS or "\0" in password:
+        return f"the password must have at most {MOST_CODE_POINTS} characters, and no NUL"
+    whole = _folded(password)
+    own = _without(whole, context)
+    if own != whole and len(re.sub(r"[\W_]", "", own)) < LEAST_OF_ITS_OWN:
+        return "the password is hardly more than the name of the user or of the service: choose another"
+    forms = {form for text in (whole, own) for form in (text, _repeated(text), _repeated(_bare(text)))}
+    if any(form in common for form in forms):
+        return "the password is one that many people use, or little more: choose another"
+    if any(_is_walk(text) or len(_repeated(text)) < LEAST_OF_ITS_OWN <= len(text) for text in (whole, own)):
+        return "the password only repeats, counts or follows the keyboard: choose another"
+    return None
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _without(text: str, words: Collection[str]) -> str:
+    """The text with the words taken out, the longer ones first."""
+    longest_first = sorted(words, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest_first)), "", text) if words else text
+
+
+def _bare(text: str) -> str:
+    """The text without the digits and punctuation around it."""
+    return re.sub(r"^[\W\d_]+|[\W\d_]+$", "", text)
+
+
+def _repeated(text: str) -> str:
+    """What the text is a repetition of: the whole text, where it repeats nothing."""
+    return text[: (text + text).find(text, 1)] if text else text
+
+
+def _is_walk(text: str) -> bool:
+    """Whether it goes along the alphabet, the digits or the keyboard, forwards or backwards."""
+    return any(text in way for way in _WAYS)

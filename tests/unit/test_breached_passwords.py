@@ -1,0 +1,77 @@
+"""The list of leaked passwords on disk: every line is found, nothing else is, and what is no such list is refused."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from jeton.crypto.breached_passwords import BreachedPasswords, BreachedPasswordsError
+
+LEAKED = [f"password number {n}" for n in range(500)]
+
+
+def digest(password: str) -> str:
+    return hashlib.sha1(password.encode()).hexdigest().upper()
+
+
+def written(folder: Path, *lines: str, end: str = "\n") -> Path:
+    file = folder / "leaked.txt"
+    file.write_text(end.join(lines), newline="")
+    return file
+
+
+@pytest.mark.requirement("N06")
+@pytest.mark.parametrize("count", [1, 2, 3, 500])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("last", ["", "\n"], ids=["cut", "ended"])
+def test_every_password_of_the_list_is_found_and_no_other(tmp_path: Path, count: int, end: str, last: str) -> None:
+    chosen = LEAKED[:count]
+    lines = sorted(f"{digest(it)}:{10 ** (i % 12)}" for i, it in enumerate(chosen))
+    leaked = BreachedPasswords(written(tmp_path, end.join(lines) + last))
+
+    assert all(password in leaked for password in chosen)
+    assert not any(f"{password}!" in leaked for password in [*LEAKED, "", "\u2603"])
+
+
+@pytest.mark.requirement("N06")
+@pytest.mark.parametrize("form", [str.lower, lambda line: line.split(":")[0]], ids=["lower case", "no counts"])
+def test_digests_in_lower_case_or_without_counts_will_do(tmp_path: Path, form: "type[str]") -> None:
+    leaked = BreachedPasswords(written(tmp_path, *(form(f"{it}:1") for it in sorted(map(digest, LEAKED)))))
+
+    assert all(password in leaked for password in LEAKED)
+
+
+@pytest.mark.requirement("N06")
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        pytest.param([], "empty", id="empty"),
+        pytest.param(["password", "letmein"], "no line SHA1:count", id="in clear"),
+        pytest.param([digest("a")[:39]], "no line SHA1:count", id="another digest"),
+        pytest.param(sorted(map(digest, LEAKED), reverse=True), "not sorted", id="backwards"),
+        pytest.param([*map(digest, LEAKED)], "not sorted", id="by count"),
+        pytest.param(["x" * 5000], "no line SHA1:count", id="a line without end"),
+    ],
+)
+def test_what_is_no_such_list_is_refused(tmp_path: Path, lines: list[str], reason: str) -> None:
+    with pytest.raises(BreachedPasswordsError, match=reason):
+        BreachedPasswords(written(tmp_path, *lines))
+
+
+@pytest.mark.requirement("N06", "O19")
+def test_a_list_that_goes_away_lets_no_password_through(tmp_path: Path) -> None:
+    file = written(tmp_path, digest("a"))
+    leaked = BreachedPasswords(file)
+    file.unlink()
+
+    with pytest.raises(BreachedPasswordsError, match="No such file"):
+        assert "b" not in leaked
+
+
+@pytest.mark.requirement("N06")
+def test_a_newer_list_counts_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    leaked = BreachedPasswords(written(tmp_path, digest("a")))
+    written(tmp_path, digest("b"))
+
+    assert "b" in leaked
+    assert "a" not in leaked

@@ -1,0 +1,127 @@
+"""Which passwords may be chosen (NIST SP 800-63B-4 section 3.1.1.2): length, names, what everybody tries first."""
+
+import pytest
+
+from jeton.crypto.password_rules import PasswordRules, common_passwords
+from jeton.oauth.password_choice import MOST_CODE_POINTS
+
+RULES = PasswordRules(15, ("jeton", "id.example.com"), None)
+
+
+def refusal(password: str, username: str = "alice.smith", email: str | None = "al@corp.test") -> str | None:
+    return RULES.why_refused(password, username, email)
+
+
+@pytest.mark.requirement("N03", "N04", "N06")
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery staple",
+        "correcthorsebatterystaple",
+        "839201847561029",
+        "    spaces    all    over    ",
+        "пароль и ещё немного слов",
+        "alice.smith never chose that",
+        "my jeton has a hole in it",
+        "dragon and monkey at football",
+        "qwertyuiop to begin with",
+        "twelve chars twelve chars",
+        "\U0001f600\U0001f40e\U0001f50b\U0001f4ce\u2603 and three words",
+    ],
+)
+def test_everything_else_may_be_chosen(password: str) -> None:
+    assert refusal(password) is None
+
+
+@pytest.mark.requirement("N06")
+@pytest.mark.parametrize(
+    "password",
+    [
+        "alice.smithalice.smith",
+        "Alice.Smith 1-2-2025!",
+        "smith-alice-smith-alice",
+        "smithsmithsmith",
+        "al@corp.test!!!",
+        "corpcorpcorpcorp1",
+        "id.example.com1234567",
+        "EXAMPLE example 99",
+        "jetonjetonjeton",
+        "\uff41\uff4c\uff49\uff43\uff45alicealice!",
+        "alice-jeton-secret",
+    ],
+)
+def test_what_is_hardly_more_than_a_name_is_refused(password: str) -> None:
+    assert "name of the user or of the service" in str(refusal(password))
+
+
+@pytest.mark.requirement("N06")
+@pytest.mark.parametrize(
+    "password",
+    [
+        "1qaz2wsx3edc4rfv",
+        "passwordstandard",
+        "PasswordStandard",
+        "password1234567890",
+        "!!!Football2024!!!",
+        "sunshinesunshine",
+        "michaeljackson--",
+        "letmeinletmeinletmein",
+        "\uff50assword\uff50assword",
+        "alice superman 2025",
+    ],
+)
+def test_what_many_people_use_is_refused_with_digits_around_it_or_repeated(password: str) -> None:
+    assert "many people use" in str(refusal(password))
+
+
+@pytest.mark.requirement("N06")
+@pytest.mark.parametrize(
+    "password",
+    [
+        "a" * 15,
+        " " * 15,
+        "0" * 1024,
+        "abcabcabcabcabc",
+        "\u7b80\u5355" * 8,
+        "abcdefghijklmnopqrst",
+        "zyxwvutsrqponmlkjihg",
+        "09876543210987654321",
+        "yuiopasdfghjklz",
+        "alice.smith34567890123456",
+    ],
+    ids=ascii,
+)
+def test_repetition_and_counting_are_refused(password: str) -> None:
+    assert "only repeats" in str(refusal(password))
+
+
+@pytest.mark.requirement("N01", "N02")
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("fourteen chars", "at least 15 characters"),
+        ("e\u0301" * 7 + "fourteen", None),
+        ("e\u0301" * 14, "at least 15 characters"),
+        ("".join(map(chr, range(0x4E00, 0x4E00 + MOST_CODE_POINTS))), None),
+        ("".join(map(chr, range(0x4E00, 0x4E01 + MOST_CODE_POINTS))), "at most 1024 characters"),
+        ("a password with a \0 in it", "NUL"),
+    ],
+    ids=["14", "15 of NFC", "14 of NFC, 28 of NFD", "1024", "1025", "NUL"],
+)
+def test_length_counts_code_points_of_the_normal_form(password: str, reason: str | None) -> None:
+    assert (refusal(password) is None) if reason is None else (reason in str(refusal(password)))
+
+
+@pytest.mark.requirement("N06")
+@pytest.mark.parametrize("name", ["a", "al", "中"], ids=ascii)
+def test_a_name_of_one_or_two_characters_rules_nothing_out(name: str) -> None:
+    assert refusal(name + "bcdxfghkjlmnopq", username=name, email=None) is None
+
+
+@pytest.mark.requirement("N06")
+def test_the_list_of_common_passwords_is_there_and_holds_no_comments() -> None:
+    common = common_passwords()
+
+    assert len(common) > 25_000
+    assert {"password", "123456789", "1qaz2wsx3edc4rfv"} <= common
+    assert not any(not word or word.startswith("#") or word != word.casefold() or " " in word for word in common)
