@@ -6,10 +6,10 @@ TYPESCRIPT := clients/typescript
 NPM := $(shell command -v npm)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test test-typescript check bench format lock clean
+.PHONY: help serve demo test test-typescript check check-slow bench rotation format lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
 
 serve: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000 with demo accounts
 	$(BIN)/jeton serve --demo
@@ -17,8 +17,8 @@ serve: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000 with demo accounts
 demo: $(VENV)/run.stamp ## play the story of a session, from login to theft, and check each step
 	$(BIN)/python clients/demo/story.py
 
-test: $(VENV)/dev.stamp ## run the whole suite, PostgreSQL included
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+test: $(VENV)/dev.stamp ## run the suite, PostgreSQL included
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not slow"
 
 # Without Node it is left out, and said so; CI has to have it.
 test-typescript: $(VENV)/run.stamp $(if $(NPM),$(TYPESCRIPT)/node_modules/.package-lock.json) ## check and test the TypeScript client
@@ -34,11 +34,18 @@ check: $(VENV)/dev.stamp test-typescript ## format, lint, types, architecture, t
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not slow"
+
+check-slow: $(VENV)/dev.stamp ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+	cd $(TYPESCRIPT) && npm run -s test-slow
 
 bench: $(VENV)/dev.stamp ## measure, and print ratios
 	PYTHONPATH=tests $(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/verification.py
+
+rotation: $(VENV)/dev.stamp ## change keys under load, and count whether any verification fails
+	PYTHONPATH=tests $(BIN)/python benchmarks/rotation.py
 
 format: $(VENV)/dev.stamp ## format, and mend what can be mended
 	$(BIN)/ruff format .

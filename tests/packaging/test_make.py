@@ -23,8 +23,11 @@ TARGETS: Final = {
     "serve": ["jeton serve --demo"],
     "demo": ["clients/demo/story.py"],
     "test": ["-m pytest"],
+    "test-typescript": ["clients/typescript"],
     "check": ["ruff format --check", "ruff check", "mypy", "lint-imports", "-m pytest"],
+    "check-slow": ["-m pytest -m slow", "npm run -s test-slow"],
     "bench": ["benchmarks/bench.py"],
+    "rotation": ["benchmarks/rotation.py"],
     "format": ["ruff format", "ruff check --fix"],
     "lock": ["-o requirements.txt", "-o requirements-dev.txt"],
     "clean": ["rm -rf .venv"],
@@ -62,7 +65,7 @@ def test_a_target_does_what_it_is_for(checkout: Path, target: str) -> None:
 
 
 def test_without_a_target_make_lists_them_all(checkout: Path) -> None:
-    assert re.findall(r"^make (\w+) +\S", planned(checkout), re.MULTILINE) == ["help", *TARGETS]
+    assert re.findall(r"^make ([\w-]+) +\S", planned(checkout), re.MULTILINE) == ["help", *TARGETS]
 
 
 @pytest.mark.parametrize(("target", "lock"), [("serve", "requirements.txt"), ("test", "requirements-dev.txt")])

@@ -9,7 +9,7 @@ import msgspec
 
 from jeton.assembly import check_master_key, password_rules
 from jeton.cli.options import configured, json_option
-from jeton.config import Settings
+from jeton.config import Secret, Settings
 from jeton.storage.database import masked_url
 
 
@@ -27,11 +27,15 @@ def check(as_json: bool, settings: Settings) -> None:
     Each one can be set in the file as key in its [section], or as JETON_<SECTION>__<KEY>; JETON_<SECTION>__<KEY>_FILE
     reads the value from a file. `jeton config example` prints a file with every setting explained.
     """
-    shown: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
-    shown["database"]["url"] = masked_url(settings.database.url)
+    url = masked_url(settings.database.url)
     check_master_key(settings)
     password_rules(settings)
-    shown["secrets"]["master_key"] = "***" if settings.secrets.master_key else ""
+    shown: dict[str, dict[str, Any]] = msgspec.to_builtins(settings, enc_hook=str)
+    for section, values in shown.items():
+        for key, value in values.items():
+            if value and isinstance(getattr(getattr(settings, section), key), Secret):
+                values[key] = "***"
+    shown["database"]["url"] = url
     if as_json:
         click.echo(msgspec.json.encode(shown))
         return

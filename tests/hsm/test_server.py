@@ -1,0 +1,245 @@
+"""A server whose signing keys live in an HSM: issue, rotate, move there, and stand its absence."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from threading import Event
+from urllib.request import urlopen
+
+import jwt
+import pkcs11
+import pytest
+
+from command_line import CommandLine
+from jeton.assembly import assemble, key_stores
+from jeton.config import ConfigError
+from jeton.crypto.master_key import parse_master_keys
+from jeton.crypto.pkcs11_keys import Pkcs11Key
+from jeton.crypto.private_key import KeyStoreError
+from jeton.oauth.key_life import SETTLE_SECONDS, KeyState, SigningKey
+from jeton.storage.database import Database
+from jeton.storage.signing_keys import load_signing_keys
+from processes import ServerProcess, run_jeton, server_process, wait_until
+from running import MASTER_KEY, App, Running, running, settings_for
+from softhsm import PIN, SoftHsm
+
+AHEAD = 86400
+# No list lives longer than the tokens here: a retired key is soon forgotten.
+SHORT = {"TOKENS__STATUS_LIST": "false", "KEYS__ALGORITHM": "ES256"}
+
+
+def keys_in(database: Database) -> list[SigningKey]:
+    with database.read() as connection:
+        return load_signing_keys(connection)
+
+
+def stored(jeton: Running) -> dict[KeyState, SigningKey]:
+    return {key.state: key for key in keys_in(jeton.server.services.database)}
+
+
+def retiring_on_token(jeton: Running) -> list[SigningKey]:
+    keys = keys_in(jeton.server.services.database)
+    return [key for key in keys if (key.state, key.store) == (KeyState.RETIRING, "pkcs11")]
+
+
+def kids_at(server: ServerProcess) -> set[str]:
+    with urlopen(f"{server.url}/.well-known/jwks.json", timeout=5) as response:
+        return {key["kid"] for key in json.load(response)["keys"]}
+
+
+async def own_token(jeton: Running, app: App) -> str:
+    response = await jeton.token(app, grant_type="client_credentials")
+    assert response.status_code == 200, response.text
+    return str(response.json()["access_token"])
+
+
+async def verified_kid(jeton: Running, token: str) -> str:
+    """The kid of a token that another library verifies with the published keys."""
+    published = jwt.PyJWKSet.from_dict((await jeton.http.get("/.well-known/jwks.json")).json())
+    kid = jwt.get_unverified_header(token)["kid"]
+    jwt.decode(
+        token,
+        published[kid],
+        algorithms=["RS256", "ES256"],
+        options={"verify_aud": False, "verify_iat": False, "verify_nbf": False, "verify_exp": False},
+    )
+    return str(kid)
+
+
+def rotate_when_ready(jeton: Running) -> None:
+    jeton.clock.advance(AHEAD)
+    jeton.server.upkeep.rotation.rotate_soon()
+    jeton.server.upkeep.look()
+
+
+async def test_keys_that_were_in_the_database_are_followed_by_keys_on_the_token(hsm: SoftHsm, sqlite_url: str) -> None:
+    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as jeton:
+        app, before = jeton.add_client(), stored(jeton)
+        old = await own_token(jeton, app)
+        assert (before[KeyState.ACTIVE].store, before[KeyState.NEXT].store) == ("database", "pkcs11")
+        assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
+
+        jeton.clock.advance(AHEAD)
+        jeton.server.upkeep.look()
+
+        new = await own_token(jeton, app)
+        assert await verified_kid(jeton, new) == before[KeyState.NEXT].kid
+        assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
+        assert stored(jeton)[KeyState.NEXT].store == "pkcs11"
+
+
+async def test_and_back_again(hsm: SoftHsm, sqlite_url: str) -> None:
+    on_token = {**SHORT, **hsm.settings}
+    async with running(settings_for(sqlite_url, **on_token)) as jeton:
+        jeton.server.upkeep.rotation.rotate_now()
+    async with running(settings_for(sqlite_url, **{**on_token, "KEYS__STORE": "database"})) as jeton:
+        jeton.clock.advance(SETTLE_SECONDS)
+        jeton.server.upkeep.look()
+        keys = stored(jeton)
+        assert (keys[KeyState.ACTIVE].store, keys[KeyState.NEXT].store) == ("pkcs11", "database")
+
+        assert await verified_kid(jeton, await own_token(jeton, jeton.add_client())) == keys[KeyState.ACTIVE].kid
+        # The successor on the token, which has never signed, has made way and is destroyed.
+        assert hsm.objects() == 1
+
+
+async def test_a_key_that_is_forgotten_is_destroyed_on_the_token(hsm: SoftHsm, sqlite_url: str) -> None:
+    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as jeton:
+        rotate_when_ready(jeton)
+        rotate_when_ready(jeton)
+        (retiring,) = retiring_on_token(jeton)
+        assert hsm.objects() == 3
+
+        jeton.clock.advance((retiring.gone_at or 0) - jeton.clock.now() - 1)
+        jeton.server.upkeep.forget()
+        assert hsm.objects() == 3
+        jeton.clock.advance(1)
+        jeton.server.upkeep.forget()
+
+        assert hsm.objects() == 2
+        assert retiring_on_token(jeton) == []
+
+
+async def test_while_the_token_is_away_nothing_is_spent_and_afterwards_all_goes_on(
+    hsm: SoftHsm, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 0)
+    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as jeton:
+        app, _ = jeton.add_client(), jeton.add_user()
+        rotate_when_ready(jeton)
+        refresh_token = (await jeton.log_in(app))["refresh_token"]
+
+        with hsm.away():
+            pkcs11.lib(hsm.module).reinitialize()
+            jeton.server.upkeep.look()
+            refused = await jeton.refresh(app, refresh_token)
+            assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
+            assert int(refused.headers["retry-after"]) >= 1
+            assert (await jeton.http.get("/readyz")).status_code == 503
+            assert (await jeton.http.get("/.well-known/jwks.json")).status_code == 200
+
+        jeton.server.upkeep.look()
+        assert (await jeton.http.get("/readyz")).status_code == 200
+        # No key was sent with the first try: had it been spent, this would be a replay.
+        await jeton.refreshed(app, refresh_token)
+
+
+async def test_a_client_repeats_with_its_key_what_was_spent_when_the_token_went_away(
+    hsm: SoftHsm, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 0)
+    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as jeton:
+        app, _ = jeton.add_client(), jeton.add_user()
+        rotate_when_ready(jeton)
+        refresh_token = (await jeton.log_in(app))["refresh_token"]
+        with hsm.away():
+            pkcs11.lib(hsm.module).reinitialize()
+            assert (await jeton.refresh(app, refresh_token, "key 1")).status_code == 503
+        jeton.server.upkeep.look()
+
+        repeated = await jeton.refresh(app, refresh_token, "key 1")
+
+        assert repeated.status_code == 200
+        await jeton.refreshed(app, repeated.json()["refresh_token"])
+
+
+async def test_a_slow_token_keeps_nobody_waiting_but_those_who_want_a_signature(
+    hsm: SoftHsm, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as jeton:
+        app = jeton.add_client()
+        rotate_when_ready(jeton)
+        asked, may_sign, sign = Event(), Event(), Pkcs11Key.sign
+
+        def sign_slowly(key: Pkcs11Key, signing_input: bytes) -> bytes:
+            asked.set()
+            assert may_sign.wait(10)
+            return sign(key, signing_input)
+
+        monkeypatch.setattr(Pkcs11Key, "sign", sign_slowly)
+        waiting = asyncio.ensure_future(own_token(jeton, app))
+        await asyncio.to_thread(asked.wait, 10)
+
+        assert (await jeton.http.get("/livez")).status_code == 200
+        assert not waiting.done()
+        may_sign.set()
+
+        assert await verified_kid(jeton, await waiting) == stored(jeton)[KeyState.ACTIVE].kid
+
+
+def test_a_server_that_cannot_reach_the_token_does_not_start_and_changes_nothing(hsm: SoftHsm, sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    before = keys_in(database)
+
+    with pytest.raises(KeyStoreError, match=r"refused the PIN .* correct pkcs11\.pin and restart"):
+        assemble(settings_for(sqlite_url, **{**hsm.settings, "PKCS11__PIN": "not this one"}))
+
+    assert keys_in(database) == before
+    database.close()
+
+
+@pytest.mark.slow
+def test_two_servers_share_a_token(hsm: SoftHsm, sqlite_url: str, tmp_path: Path) -> None:
+    with (
+        server_process(tmp_path, sqlite_url, begin_only=False, **hsm.settings) as first,
+        server_process(tmp_path, sqlite_url, begin_only=False, **hsm.settings) as second,
+    ):
+        done = run_jeton(tmp_path, sqlite_url, "keys", "rotate", "--now", "--json", **hsm.settings)
+        assert done.returncode == 0, done.stderr
+        (active,) = [key for key in json.loads(done.stdout) if key["state"] == "active"]
+        assert active["store"] == "pkcs11"
+
+        for server in (first, second):
+            wait_until(lambda it=server: active["kid"] in kids_at(it), "the new key published", 5)  # type: ignore[misc]
+            assert server.answers("/readyz")
+
+
+# Settings.
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_the_pin_is_masked(hsm: SoftHsm, sqlite_url: str, form: tuple[str, ...]) -> None:
+    cli = CommandLine({"JETON_DATABASE__URL": sqlite_url}).with_variables(**hsm.settings)
+
+    shown = cli.text("config", "check", *form)
+
+    assert "pkcs11" in shown
+    assert PIN not in shown
+
+
+@pytest.mark.parametrize("missing", ["MODULE", "TOKEN_LABEL", "PIN"])
+def test_a_setting_that_is_missing_is_named(hsm: SoftHsm, missing: str) -> None:
+    with pytest.raises(ConfigError, match=rf"pkcs11\.{missing.lower()} is missing"):
+        settings_for("sqlite:///jeton.db", **{**hsm.settings, f"PKCS11__{missing}": ""})
+
+
+def test_without_python_pkcs11_the_command_to_install_it_is_given(
+    hsm: SoftHsm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("jeton.crypto.pkcs11_keys", "jeton.crypto.pkcs11_token"):
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "pkcs11", None)
+
+    with pytest.raises(ConfigError, match=r"pip install 'jeton\[pkcs11\]'"):
+        key_stores(settings_for("sqlite:///jeton.db", **hsm.settings), parse_master_keys(MASTER_KEY))
