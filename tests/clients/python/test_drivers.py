@@ -108,7 +108,9 @@ async def test_what_a_thread_does_is_done_before_who_is_cancelled_goes_on() -> N
     task = asyncio.ensure_future(driver.run(saving()))
     await asyncio.to_thread(begun.wait, 5)
     task.cancel()
-    await asyncio.sleep(0)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not task.done()
     finish.set()
 
     with pytest.raises(asyncio.CancelledError):
