@@ -24,6 +24,7 @@ _DEADLOCKS: Final = text("SELECT deadlocks FROM pg_stat_database WHERE datname =
 _MIGRATING: Final = text("SELECT pg_advisory_xact_lock(7461000)")
 _ALL_SIGNING_KEYS: Final = text("LOCK TABLE signing_keys IN ACCESS EXCLUSIVE MODE")
 _ALL_ENDED_TOKENS: Final = text("LOCK TABLE ended_tokens IN SHARE MODE")
+_ALL_BUCKETS: Final = text("LOCK TABLE throttle_buckets IN SHARE MODE")
 _ROWS: Final = {
     "family": text("SELECT 1 FROM families WHERE sid = :key FOR UPDATE"),
     "user": text("SELECT 1 FROM users WHERE sub = :key FOR UPDATE"),
@@ -88,6 +89,10 @@ class OnPostgresql:
     def holding_ended_tokens(self) -> AbstractContextManager[None]:
         """Holds the whole table, against writers."""
         return self._holding(_ALL_ENDED_TOKENS)
+
+    def holding_throttle_buckets(self) -> AbstractContextManager[None]:
+        """Holds the whole table, against writers."""
+        return self._holding(_ALL_BUCKETS)
 
     @contextmanager
     def _holding(self, lock: TextClause) -> Iterator[None]:

@@ -18,8 +18,11 @@ from jeton.crypto.passwords import HashingGate, Passwords
 from jeton.crypto.private_key import KeyStores
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.sealed_keys import SealedKeys
+from jeton.crypto.throttle_keys import ThrottleKeys
 from jeton.endpoints.status_list import StatusLists
 from jeton.endpoints.upkeep import Upkeep
+from jeton.grants.guard import Guard, Limits
+from jeton.grants.pace import Pace
 from jeton.grants.services import Services
 from jeton.http.app import create_app
 from jeton.keys.keyring import Keyring
@@ -28,6 +31,7 @@ from jeton.logs import configure_logs
 from jeton.oauth.key_life import KeyKind, KeyTimes
 from jeton.oauth.model import Lifetimes
 from jeton.oauth.status_list import LIST_SECONDS
+from jeton.oauth.throttling import HOUR, MOST_FAILURES, Patience, Rate
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
@@ -35,6 +39,7 @@ from jeton.storage.migrate import bring_up_to_date
 from jeton.storage.records import Records
 from jeton.storage.signing_keys import has_signing_keys
 from jeton.storage.status_indexes import StatusIndexes
+from jeton.storage.throttle import Throttle
 
 LONGEST_ACCESS_SECONDS: Final = 86400
 
@@ -138,6 +143,27 @@ def key_rotation(settings: Settings, database: Database, clock: Clock, stores: K
     return Rotation(database, clock, stores, key_times(settings), longest_seconds=longest_seconds)
 
 
+def limits(settings: Settings) -> Limits:
+    """What `limits.*` say, as laws; 0 is none."""
+    wanted = settings.limits
+
+    def hourly(count: int) -> Rate | None:
+        return Rate(count, HOUR) if count else None
+
+    free = wanted.login_failures_per_account
+    return Limits(
+        login_per_address=hourly(wanted.login_failures_per_address),
+        login_per_client=hourly(wanted.login_failures_per_client),
+        login_per_account=Patience(free, 30, HOUR, most=MOST_FAILURES) if free else None,
+        login_from_known_source=Patience(free, 30, 300) if free else None,
+        known_seconds=wanted.known_source_seconds,
+        secret_per_address=hourly(wanted.secret_failures_per_address),
+        secret_per_client=hourly(wanted.secret_failures_per_client),
+        token_per_address=hourly(wanted.token_failures_per_address),
+        requests_per_client=Rate(wanted.token_requests_per_client, 60) if wanted.token_requests_per_client else None,
+    )
+
+
 def assemble(settings: Settings, clock: Clock | None = None) -> Server:
     """A server over the configured database, its keys open and its first look taken.
 
@@ -160,7 +186,9 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
     rotation.prefer(key_kind(settings, stores))
     keyring = Keyring(stores, key_times(settings), clock)
     records = Records(database, clock)
-    tokens, passwords = settings.tokens, settings.passwords
+    throttle = Throttle(database, clock)
+    tokens, costs = settings.tokens, settings.passwords
+    passwords = Passwords(costs.memory_kib, costs.iterations, costs.lanes)
     status_lists = StatusLists(settings.server.issuer, tokens.status_ttl_seconds, keyring)
     upkeep = Upkeep(database, clock, keyring, records, rotation, status_lists if tokens.status_list else None)
     upkeep.look()
@@ -172,6 +200,7 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
             tokens.refresh_idle_seconds,
             tokens.refresh_absolute_seconds,
             tokens.retry_grace_seconds,
+            settings.limits.refresh_spacing_seconds,
         ),
         password_grant=settings.grants.password,
         master_key_id=master_keys.newest,
@@ -182,8 +211,11 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
         status_lists=tokens.status_list,
         keyring=keyring,
         refresh_tokens=RefreshTokens(master_keys),
-        passwords=Passwords(passwords.memory_kib, passwords.iterations, passwords.lanes),
+        passwords=passwords,
         hashing=HashingGate(os.cpu_count() or 1),
+        throttle=throttle,
+        guard=Guard(throttle, ThrottleKeys(master_keys), limits(settings), clock),
+        pace=Pace(lambda: passwords.verify(None, "")),
         database=database,
     )
     return Server(services, upkeep, create_app(services, upkeep))

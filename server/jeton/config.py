@@ -20,6 +20,7 @@ _URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
 class ConfigError(Exception):
@@ -88,6 +89,18 @@ class Grants(Struct, frozen=True, forbid_unknown_fields=True):
     password: bool = True
 
 
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    login_failures_per_address: Count = 100
+    login_failures_per_client: Count = 10_000
+    login_failures_per_account: Annotated[int, Meta(ge=0, le=100)] = 10
+    known_source_seconds: Seconds = 30 * 86400
+    secret_failures_per_address: Count = 100
+    secret_failures_per_client: Count = 1000
+    token_failures_per_address: Count = 1000
+    token_requests_per_client: Count = 0
+    refresh_spacing_seconds: Annotated[int, Meta(ge=0, le=3600)] = 0
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     server: Server = Server()
     database: Database = Database()
@@ -97,6 +110,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     pkcs11: Pkcs11 = Pkcs11()
     passwords: Passwords = Passwords()
     grants: Grants = Grants()
+    limits: Limits = Limits()
 
 
 def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:

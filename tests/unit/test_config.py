@@ -39,6 +39,15 @@ DOCUMENTED = {
     "passwords.iterations": 1,
     "passwords.lanes": 1,
     "grants.password": True,
+    "limits.login_failures_per_address": 100,
+    "limits.login_failures_per_client": 10_000,
+    "limits.login_failures_per_account": 10,
+    "limits.known_source_seconds": 30 * 86400,
+    "limits.secret_failures_per_address": 100,
+    "limits.secret_failures_per_client": 1000,
+    "limits.token_failures_per_address": 1000,
+    "limits.token_requests_per_client": 0,
+    "limits.refresh_spacing_seconds": 0,
 }
 
 

@@ -96,10 +96,14 @@ class HashingGate:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hashing")
         self._room = threads * (1 + _WAITING_PER_THREAD)
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """The outcome of `work`, run in a thread; HashingBusyError where no place is left."""
+    def check_room(self) -> None:
+        """HashingBusyError where no place is left just now."""
         if self._room == 0:
             raise HashingBusyError
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """The outcome of `work`, run in a thread; HashingBusyError where no place is left."""
+        self.check_room()
         self._room -= 1
         loop = asyncio.get_running_loop()
         future = self._threads.submit(work)

@@ -17,6 +17,9 @@ BASIC: Final = "client_secret_basic"
 POST: Final = "client_secret_post"
 NONE: Final = "none"
 
+_UNKNOWN: Final = "client_unknown"
+_SECRET_WRONG: Final = "client_secret_wrong"
+_GUESSED: Final = frozenset({_UNKNOWN, _SECRET_WRONG})
 _MOST_CHARACTERS: Final = 1024
 _CLIENT_ID: Final = re.compile(r"[\x20-\x7E]{1,128}")
 
@@ -36,26 +39,28 @@ async def authenticate_client(request: FormRequest, services: Services) -> Clien
     credentials = _presented_credentials(request)
     if not _CLIENT_ID.fullmatch(credentials.client_id):
         raise OAuthError(ErrorCode.INVALID_CLIENT, "client_id_malformed")
-    reason = None
+    client, reason = None, None
     for fresh in (False, True):
         client = await services.records.client(credentials.client_id, fresh=fresh)
         reason = _refusal(client, credentials, services.clock.now())
         if client is not None and reason is None:
             return client
-    raise OAuthError(ErrorCode.INVALID_CLIENT, reason or "client_unknown")
+    if reason in _GUESSED and credentials.method != NONE:
+        await services.guard.count_wrong_secret(client, request.source)
+    raise OAuthError(ErrorCode.INVALID_CLIENT, reason or _UNKNOWN)
 
 
 def _refusal(client: Client | None, credentials: _Credentials, now: int) -> str | None:
     """Why these credentials do not do, for the log; None where they do. Takes as long for a client there is not."""
     secret_is_right = matches(credentials.secret, client.secret_digests(now) if client else ())
     if client is None:
-        return "client_unknown"
+        return _UNKNOWN
     if client.disabled:
         return "client_disabled"
     if credentials.method not in ({NONE} if client.public else client.auth_methods):
         return "client_auth_method_not_allowed"
     if not client.public and not secret_is_right:
-        return "client_secret_wrong"
+        return _SECRET_WRONG
     return None
 
 

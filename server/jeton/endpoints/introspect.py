@@ -11,7 +11,7 @@ from jeton.endpoints.presented_token import recognise
 from jeton.grants.services import Services
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.introspection import INACTIVE, introspect_access_token, introspect_refresh_token
-from jeton.oauth.model import Client
+from jeton.oauth.model import Client, Source
 from jeton.oauth.parameters import require
 from jeton.storage.records import TokenSubject
 
@@ -25,18 +25,18 @@ async def answer_introspection_request(request: FormRequest, services: Services)
     try:
         if caller.public:
             raise OAuthError(ErrorCode.INVALID_CLIENT, "public_client")
-        return Answer(await _introspect(require(request.parameters, "token"), caller, services), caller)
+        return Answer(await _introspect(request, caller, services), caller)
     except OAuthError as error:
         return Answer(error, caller)
 
 
-async def _introspect(presented: str, caller: Client, services: Services) -> Mapping[str, Any]:
-    token = recognise(presented, services)
+async def _introspect(request: FormRequest, caller: Client, services: Services) -> Mapping[str, Any]:
+    token = recognise(require(request.parameters, "token"), services)
     if token is None:
         return INACTIVE
     if isinstance(token, VerifiedToken):
         return await _introspect_access_token(token, caller, services)
-    return await _introspect_refresh_token(token, caller, services)
+    return await _introspect_refresh_token(token, caller, request.source, services)
 
 
 async def _introspect_access_token(token: VerifiedToken, caller: Client, services: Services) -> Mapping[str, Any]:
@@ -47,10 +47,11 @@ async def _introspect_access_token(token: VerifiedToken, caller: Client, service
 
 
 async def _introspect_refresh_token(
-    token: PresentedRefreshToken, caller: Client, services: Services
+    token: PresentedRefreshToken, caller: Client, source: Source, services: Services
 ) -> Mapping[str, Any]:
     facts = await services.records.token_facts(TokenSubject(sid=token.sid))
     family = facts.family
     if family is None or not services.refresh_tokens.is_genuine(token, family.master_key_id, family.secret):
+        await services.guard.count_unknown_token(source)
         return INACTIVE
     return introspect_refresh_token(family, token.generation, facts, caller, services.issuer, services.clock.now())

@@ -11,7 +11,7 @@ from jeton.oauth.decision import Deny, End
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.model import Client
 from jeton.oauth.parameters import require
-from jeton.oauth.revocation import end_access_token, end_family
+from jeton.oauth.revocation import TOKEN_UNKNOWN, end_access_token, end_family
 from jeton.storage.ledger import Entry, Facts
 
 log = structlog.get_logger("jeton.revoke")
@@ -24,7 +24,7 @@ async def answer_revocation_request(request: FormRequest, services: Services) ->
     """
     client = await authenticate_client(request, services)
     try:
-        decision = await _end(require(request.parameters, "token"), client, services)
+        decision = await _end(request, client, services)
         if isinstance(decision, Deny):
             raise OAuthError(decision.code, decision.reason)
         sid = decision.family.sid if decision.family else None
@@ -34,10 +34,10 @@ async def answer_revocation_request(request: FormRequest, services: Services) ->
         return Answer(error, client)
 
 
-async def _end(presented: str, client: Client, services: Services) -> End | Deny:
-    token = recognise(presented, services)
+async def _end(request: FormRequest, client: Client, services: Services) -> End | Deny:
+    token = recognise(require(request.parameters, "token"), services)
     if token is None:
-        return End("token_unknown")
+        return End(TOKEN_UNKNOWN)
     if isinstance(token, VerifiedToken):
         claims = token.claims
         return await services.ledger.enter(Entry(lambda facts: end_access_token(claims, client, facts.now)))
@@ -47,4 +47,7 @@ async def _end(presented: str, client: Client, services: Services) -> End | Deny
         genuine = family is not None and services.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
         return end_family(family, client, genuine=genuine, now=facts.now)
 
-    return await services.ledger.enter(Entry(decide, sid=token.sid))
+    decision = await services.ledger.enter(Entry(decide, sid=token.sid))
+    if decision.reason == TOKEN_UNKNOWN:
+        await services.guard.count_unknown_token(request.source)
+    return decision

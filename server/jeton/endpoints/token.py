@@ -13,7 +13,7 @@ from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
 from jeton.oauth.claims import access_token_claims, token_response
 from jeton.oauth.decision import Deny, Issue
-from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.errors import ErrorCode, OAuthError, ThrottledError
 from jeton.oauth.model import Client
 from jeton.oauth.parameters import require
 from jeton.oauth.scope import parse_scope
@@ -22,12 +22,13 @@ log = structlog.get_logger("jeton.token")
 
 
 async def answer_token_request(request: FormRequest, services: Services) -> Answer:
-    """Authenticate the client; grant known and allowed; scope parsed; redeem; sign; answer.
+    """Authenticate the client; count its request; grant known and allowed; scope parsed; redeem; sign; answer.
 
     Nothing expensive happens for a client that is not authenticated, or not allowed the grant.
     """
     client = await authenticate_client(request, services)
     try:
+        services.guard.count_request(client, request.source)
         return Answer(await _redeem(request, client, services), client)
     except OAuthError as error:
         return Answer(error, client)
@@ -50,6 +51,8 @@ async def _redeem(request: FormRequest, client: Client, services: Services) -> d
     )
     decision = await GRANTS[grant_type](token_request, services)
     if isinstance(decision, Deny):
+        if decision.retry_after is not None:
+            raise ThrottledError(decision.reason, decision.retry_after, **_about(decision))
         raise OAuthError(decision.code, decision.reason, **_about(decision))
     log.info(
         "token_issued",

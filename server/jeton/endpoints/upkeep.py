@@ -14,6 +14,7 @@ from jeton.keys.keyring import Keyring
 from jeton.keys.rotation import Rotation
 from jeton.oauth.key_life import STALE_SECONDS
 from jeton.storage.announced import Announced, load_announced
+from jeton.storage.buckets import forget_buckets
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.ended_tokens import forget_ended_tokens
@@ -88,6 +89,7 @@ class Upkeep:
             forgotten = forget_ended_tokens(connection, now, _FORGET_AT_MOST)
             forgotten += forget_families(connection, now, _FORGET_AT_MOST)
             forgotten += forget_invalid_statuses(connection, now, _FORGET_AT_MOST)
+            forgotten += forget_buckets(connection, now, _FORGET_AT_MOST)
         return forgotten + self.rotation.forget()
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """grant_type=password (RFC 6749 section 4.3), for an operator's own apps only; see docs/divergences.md."""
 
 from jeton.crypto.refresh_token import generate_family_secret, generate_sid
+from jeton.grants.authentication import authenticate_user, succeeded
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
 from jeton.oauth.decision import Deny, Issue
@@ -19,14 +20,10 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     scope = request.granted_scope()
     username, password = require(request.parameters, "username"), require(request.parameters, "password")
     key = login_key(username)
-    user = None if key is None else await services.records.user(key)
-    # An unknown user costs the same hash as a known one, and gets the same answer.
-    password_hash = user.password_hash if user else None
-    verified = await services.hashing.run(lambda: services.passwords.verify(password_hash, password))
-    if user is None:
-        return Deny(ErrorCode.INVALID_GRANT, "user_unknown")
-    if not verified.ok:
-        return Deny(ErrorCode.INVALID_GRANT, "password_wrong", sub=user.sub)
+    authenticated = await authenticate_user(username, key, password, request.client, request.source, services)
+    if isinstance(authenticated, Deny):
+        return authenticated
+    user, verified = authenticated.user, authenticated.verified
     sid, secret, status_index = generate_sid(), generate_family_secret(), await services.status_indexes.take()
 
     def decide(facts: Facts) -> Issue | Deny:
@@ -41,7 +38,10 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
             request.client, scope, request.audience, facts.now, "logged_in", facts.user, family, verified.rehashed
         )
 
-    return await services.ledger.enter(Entry(decide, sub=user.sub, client_id=request.client.client_id))
+    decision = await services.ledger.enter(Entry(decide, sub=user.sub, client_id=request.client.client_id))
+    if isinstance(decision, Issue):
+        await succeeded(authenticated, services)
+    return decision
 
 
 def _new_family(

@@ -35,4 +35,7 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
             family, facts.user, client, refresh, genuine=genuine, lifetimes=request.lifetimes, now=facts.now
         )
 
-    return await services.ledger.enter(Entry(decide, sid=presented.sid))
+    decision = await services.ledger.enter(Entry(decide, sid=presented.sid))
+    if isinstance(decision, Deny) and decision.reason == rotation.TOKEN_UNKNOWN:
+        await services.guard.count_unknown_token(request.source)
+    return decision

@@ -5,12 +5,15 @@ from typing import Protocol
 
 from jeton.crypto.passwords import HashingGate, Passwords
 from jeton.crypto.refresh_token import RefreshTokens
+from jeton.grants.guard import Guard
+from jeton.grants.pace import Pace
 from jeton.keys.keyring import Keyring
 from jeton.oauth.model import Client, Lifetimes
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
 from jeton.storage.records import Records
 from jeton.storage.status_indexes import StatusIndexes
+from jeton.storage.throttle import Throttle
 
 
 class Now(Protocol):
@@ -37,6 +40,9 @@ class Services:
     refresh_tokens: RefreshTokens
     passwords: Passwords
     hashing: HashingGate
+    throttle: Throttle
+    guard: Guard
+    pace: Pace
     database: Database
 
     def audience_of(self, client: Client) -> tuple[str, ...]:
@@ -48,6 +54,7 @@ class Services:
         self.hashing.close()
         self.ledger.close()
         self.records.close()
+        self.throttle.close()
         self.status_indexes.close()
         self.keyring.close()
         self.database.close()

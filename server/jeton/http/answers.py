@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from starlette.types import Send
 
-from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.errors import ErrorCode, OAuthError, ThrottledError
 
 Header = tuple[bytes, bytes]
 
@@ -48,6 +48,8 @@ def render_content(content: Mapping[str, Any] | None) -> Rendered:
 def render_error(error: OAuthError, status: int | None = None) -> Rendered:
     """A refusal; `status` where HTTP has a better one than 400 for the form of the request."""
     status = status or _STATUS.get(error.code, 400)
-    extra = {401: (_CHALLENGE,), 503: (_RETRY_AFTER,)}.get(status, ())
+    extra: Sequence[Header] = {401: (_CHALLENGE,), 503: (_RETRY_AFTER,)}.get(status, ())
+    if isinstance(error, ThrottledError):
+        status, extra = 429, ((b"retry-after", b"%d" % error.retry_after),)
     body = msgspec.json.encode({"error": error.code.value, "error_description": error.description})
     return Rendered(status, (JSON, *NO_STORE, *extra), body)

@@ -79,6 +79,7 @@ def _form(
             "401": _refused("The client did not authenticate", "WWW-Authenticate"),
             "413": _refused(f"The body has more than {MOST_BYTES} bytes"),
             "415": _refused("The body is compressed"),
+            "429": _refused("Held back: come again later", "Retry-After"),
             "500": _refused("The server failed"),
             "503": _refused("Try again", "Retry-After"),
         },

@@ -25,13 +25,15 @@ class Issue:
 class Deny:
     """Nothing is issued. `family`, where given, is to be stored all the same: a refusal may revoke.
 
-    `reason` and `sub` (whose login it would have been) are for the log, and never for the client.
+    `reason` and `sub` (whose login it would have been) are for the log, and never for the client. `retry_after`, where
+    given, says in how many seconds the same would be granted.
     """
 
     code: ErrorCode
     reason: str
     family: Family | None = None
     sub: str | None = None
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

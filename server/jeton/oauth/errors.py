@@ -45,3 +45,14 @@ class OAuthError(Exception):
     @property
     def description(self) -> str:
         return _DESCRIPTION.get(self.code, self.reason)
+
+
+class ThrottledError(OAuthError):
+    """A refusal of one attempt too many: 429, to be tried again after so many seconds (RFC 6585 section 4).
+
+    RFC 6749 has no code for it: clients know this one as "later", and the status says why.
+    """
+
+    def __init__(self, reason: str, retry_after: int, **about: str | int | None) -> None:
+        super().__init__(ErrorCode.TEMPORARILY_UNAVAILABLE, reason, **about)
+        self.retry_after = max(1, retry_after)

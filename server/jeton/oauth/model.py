@@ -13,12 +13,16 @@ from jeton.oauth.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How long what is issued lives, and how long the direct parent may be repeated (0: strict)."""
+    """How long what is issued lives, and how long the direct parent may be repeated (0: strict).
+
+    Between two refreshes of one session lie `refresh_spacing_seconds` at least.
+    """
 
     access_seconds: int
     refresh_idle_seconds: int
     refresh_absolute_seconds: int
     retry_grace_seconds: int
+    refresh_spacing_seconds: int = 0
 
     def overridden(self, seconds: Mapping[str, int]) -> Self:
         """These, with what a client has of its own."""

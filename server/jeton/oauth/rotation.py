@@ -15,6 +15,7 @@ from jeton.oauth.scope import Scope
 
 IDEMPOTENCY_SECONDS: Final = 120
 MOST_GRACE_RETRIES: Final = 5
+TOKEN_UNKNOWN: Final = "refresh_token_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def decide(
     `family`, `user` and `client` are as read under the family's lock; `genuine` says that the token's tag is ours.
     """
     if family is None or not genuine:
-        return Deny(ErrorCode.INVALID_GRANT, "refresh_token_unknown")
+        return Deny(ErrorCode.INVALID_GRANT, TOKEN_UNKNOWN)
     if family.client_id != client.client_id:
         return Deny(ErrorCode.INVALID_GRANT, "refresh_token_of_other_client")
     if family.revoked_at is not None:
@@ -63,6 +64,9 @@ def decide(
     scope = allowed if request.scope is None else request.scope
     if not scope <= allowed or (family.scope and not scope):
         return Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_grant")
+    too_soon_by = family.rotated_at + lifetimes.refresh_spacing_seconds - now
+    if not retry and too_soon_by > 0:
+        return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "refreshed_too_soon", retry_after=too_soon_by)
     if retry:
         after, reason = replace(family, retries=family.retries + 1), "retried"
     else:

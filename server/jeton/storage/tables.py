@@ -160,6 +160,16 @@ status_counter = Table(
     Column("next_index", BigInteger, primary_key=True, autoincrement=False),
 )
 
+# Failures, and who is known (ADR 0010). Keys are digests; times of `due` are microseconds.
+throttle_buckets = Table(
+    "throttle_buckets",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("due", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,

@@ -1,0 +1,88 @@
+"""Checking a user's password: held back, through the gate, and all refusals alike in answer and in time."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from jeton.crypto.passwords import HashingBusyError, Verified
+from jeton.grants.guard import ACCOUNT, KNOWN_SOURCE
+from jeton.grants.services import Services
+from jeton.oauth.decision import Deny
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.model import Client, Source, User
+from jeton.oauth.throttling import Refusal, Reserved
+from jeton.storage.database import StorageUnavailableError
+from jeton.storage.gather import GatheringBusyError
+
+# Who is refused by these is not told: it would tell which accounts there are, and when to come again.
+_UNTOLD: Final = frozenset({ACCOUNT, KNOWN_SOURCE})
+
+log = structlog.get_logger("jeton.login")
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A user whose password was right a moment ago; `succeeded` must hear of it once that has come to something."""
+
+    user: User
+    verified: Verified
+    reserved: Reserved
+
+
+async def authenticate_user(
+    name: str, key: str | None, password: str, client: Client, source: Source, services: Services
+) -> Authenticated | Deny:
+    """Reserve a place, check, and keep the place unless the password is right.
+
+    `key` is the canonical form of `name`, if it has one. Raises ThrottledError where the address or the client is held
+    back, and HashingBusyError where the gate is full, whoever is asked for.
+    """
+    began = time.monotonic()
+    services.hashing.check_room()
+    outcome: Reserved | Refusal | None = services.guard.remembered_login(key or name, source)
+    user = None
+    if outcome is None:
+        user = None if key is None else await services.records.user(key)
+        outcome = await services.guard.reserve_login(user, key or name, client, source)
+        if isinstance(outcome, Refusal):
+            _log_refusal(outcome, user, client, source)
+    if isinstance(outcome, Refusal):
+        if outcome.by not in _UNTOLD:
+            raise services.guard.throttled("login_throttled", outcome)
+        await services.pace.keep(began)
+        return Deny(ErrorCode.INVALID_GRANT, f"login_throttled_by_{outcome.by}", sub=user.sub if user else None)
+    verified = await _verify(user, password, outcome, services)
+    services.pace.note(began)
+    if user is None:
+        return Deny(ErrorCode.INVALID_GRANT, "user_unknown")
+    if not verified.ok:
+        return Deny(ErrorCode.INVALID_GRANT, "password_wrong", sub=user.sub)
+    return Authenticated(user, verified, outcome)
+
+
+async def succeeded(authenticated: Authenticated, services: Services) -> None:
+    """Opens the account again and makes its source known. A login stands, though that cannot be written."""
+    try:
+        await services.guard.login_succeeded(authenticated.reserved)
+    except (StorageUnavailableError, GatheringBusyError) as error:
+        log.error("success_not_counted", sub=authenticated.user.sub, reason=type(error).__name__, detail=str(error))
+
+
+async def _verify(user: User | None, password: str, reserved: Reserved, services: Services) -> Verified:
+    # An unknown user costs the same hash as a known one, and gets the same answer.
+    password_hash = user.password_hash if user else None
+    try:
+        return await services.hashing.run(lambda: services.passwords.verify(password_hash, password))
+    except HashingBusyError:
+        await services.guard.login_not_tried(reserved)
+        raise
+
+
+def _log_refusal(refusal: Refusal, user: User | None, client: Client, source: Source) -> None:
+    """Not for each that is refused from memory; and never a name that nobody bears."""
+    sub = user.sub if user else None
+    log.warning(
+        "login_throttled", by=refusal.by, until=refusal.opens_at, sub=sub, client_id=client.client_id, ip=source.ip
+    )

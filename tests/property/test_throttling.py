@@ -1,0 +1,66 @@
+"""No order of attempts, waits and successes lets more failures through than the law of throttling says."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jeton.oauth.throttling import Attempt, Bucket, Claim, Patience, Rate, Reserved, give_back, reserve, succeed
+
+NOW = 1_800_000_000
+STEPS = st.lists(
+    st.one_of(
+        st.just("try"), st.tuples(st.just("wait"), st.integers(0, 5000)), st.tuples(st.just("untried"), st.integers(0))
+    ),
+    max_size=200,
+)
+
+
+@given(st.integers(1, 30), st.integers(1, 4000), st.lists(st.integers(0, 500), max_size=120))
+def test_in_any_stretch_of_time_a_rate_lets_no_more_in_than_its_count_and_what_has_run_out(
+    count: int, seconds: int, waits: list[int]
+) -> None:
+    law, bucket, now, let_in = Rate(count, seconds), Bucket(), NOW, list[int]()
+    for wait in waits:
+        now += wait
+        after = law.reserve(bucket, now)
+        if isinstance(after, Bucket):
+            bucket = after
+            let_in.append(now)
+
+    for first, begin in enumerate(let_in):
+        for last in range(first, len(let_in)):
+            assert last - first + 1 <= count + (let_in[last] - begin) * count / seconds
+
+
+@given(st.integers(1, 20), STEPS)
+def test_between_two_successes_no_more_than_a_hundred_checks_are_made_and_few_at_once(
+    free: int, steps: list[str | tuple[str, int]]
+) -> None:
+    attempt = Attempt((), Claim("account", b"account", Patience(free, 30, 3600, most=100)))
+    buckets: dict[bytes, Bucket] = {}
+    now, under_way, made = NOW, list[Reserved](), list[int]()
+    for step in steps:
+        if step == "try":
+            outcome = reserve(buckets, attempt, now, known=False)
+            if isinstance(outcome, Reserved):
+                under_way.append(outcome)
+                made.append(now)
+        elif step[0] == "wait":
+            now += int(step[1])
+        elif under_way:
+            give_back(buckets, under_way.pop(), now)
+            made.pop()
+        assert len(made) <= 100
+        # After the first ones, thirty seconds lie between two at least.
+        assert len(made) <= free + (now - NOW) // 30
+
+
+@given(st.integers(1, 20), st.integers(1, 300))
+def test_a_burst_of_any_size_takes_the_free_places_and_success_gives_all_of_them_again(free: int, burst: int) -> None:
+    attempt = Attempt((), Claim("account", b"account", Patience(free, 30, 3600, most=100)))
+    buckets: dict[bytes, Bucket] = {}
+    for _ in range(2):
+        outcomes = [reserve(buckets, attempt, NOW, known=False) for _ in range(burst)]
+        let_in = [it for it in outcomes if isinstance(it, Reserved)]
+
+        assert len(let_in) == min(free, burst)
+        succeed(buckets, let_in[-1], NOW)

@@ -1,0 +1,26 @@
+"""Network prefixes: what one party is taken to hold, in one notation (RFC 4291 section 2.2, RFC 5952)."""
+
+import pytest
+
+from jeton.oauth.network import network_prefix
+
+
+@pytest.mark.parametrize(
+    ("ip", "prefix"),
+    [
+        pytest.param("192.0.2.1", "192.0.2.1", id="a whole IPv4 address"),
+        pytest.param("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", id="the /64 of an IPv6 address"),
+        pytest.param("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64", id="another address of that /64"),
+        pytest.param("2001:0DB8:0001:0002::", "2001:db8:1:2::/64", id="the same, written otherwise"),
+        pytest.param("2001:db8:1:3::1", "2001:db8:1:3::/64", id="the next /64"),
+        pytest.param("::ffff:192.0.2.1", "192.0.2.1", id="IPv4 as IPv6 writes it"),
+        pytest.param("fe80::1%eth0", "fe80::/64", id="with a zone"),
+    ],
+)
+def test_addresses_of_one_holder_have_one_prefix(ip: str, prefix: str) -> None:
+    assert network_prefix(ip) == prefix
+
+
+@pytest.mark.parametrize("ip", [None, "", "unknown", "192.0.2", "192.0.2.1:443", "[2001:db8::1]", "testclient"])
+def test_what_is_no_address_has_no_prefix(ip: str | None) -> None:
+    assert network_prefix(ip) is None
