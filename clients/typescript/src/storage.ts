@@ -12,7 +12,7 @@ export interface Storage {
   /** Does the work while nobody else who shares this storage does any. */
   locked<Value>(work: () => Promise<Value>): Promise<Value>
 
-  /** Calls the listener whenever somebody else has saved other tokens, where a storage can know that. */
+  /** Calls the listener with what somebody else has saved, where a storage can know that. */
   follow?(listener: (session: Session | null) => void): void
 }
 

@@ -63,8 +63,8 @@ class TabStorage implements Storage {
     const isNew = token !== '' && (this.#known.issue !== issue || token !== this.#known.session?.tokens.accessToken)
     const stored = session && { ...session, tokens: { ...session.tokens, ...accessTokenOf(null) } }
     await this.#write({ issue: isNew ? issue + 1 : issue, session: stored })
-    if (!isNew) return
-    this.#known = { issue: issue + 1, session }
+    if (token === '') return // nobody has this token: there is nothing to tell
+    this.#known = { issue: isNew ? issue + 1 : issue, session }
     this.#channel.postMessage(this.#known)
   }
 
@@ -90,7 +90,7 @@ class TabStorage implements Storage {
   #hear({ issue, session }: Message): void {
     if (session === undefined) {
       if (issue === this.#known.issue) this.#channel.postMessage(this.#known)
-    } else if (issue > this.#known.issue) {
+    } else if (issue > this.#known.issue || (issue === this.#known.issue && session?.pending)) {
       this.#known = { issue, session }
       for (const listener of this.#listeners) listener(session)
     }

@@ -81,7 +81,8 @@ export class TokenSession {
       return await this.#renewals.join('early renewal', () => this.#renew(null, EARLY_ATTEMPTS))
     } catch (error) {
       if (!(error instanceof ServerAway || error instanceof Refused)) throw error
-      this.#renewAt = this.#clock() + (error instanceof ServerAway ? error.retryAfter : HOLD_OFF_SECONDS)
+      const askedFor = error instanceof ServerAway ? error.retryAfter : 0
+      this.#renewAt = this.#clock() + Math.max(askedFor, HOLD_OFF_SECONDS)
       return token
     }
   }
@@ -130,7 +131,7 @@ export class TokenSession {
   async #renewed(kept: Session, mostAttempts: number): Promise<Session> {
     const endpoint = await this.#tokenEndpoint(mostAttempts)
     const session = beginRenewal(kept, randomKey(), this.#clock())
-    await this.#storage.save(session)
+    await this.#store(session)
     const request = this.#renewalRequest(endpoint, session)
     for (let attempt = 1; ; attempt += 1) {
       const since = askedAt(session, this.#clock())
@@ -198,9 +199,10 @@ export class TokenSession {
     return session
   }
 
+  /** A refresh that is under way is due at once: a server repeats its answer for a while only. */
   #keep(session: Session | null): void {
     this.#session = session
-    this.#renewAt = session === null ? 0 : renewAt(session.tokens, Math.random())
+    this.#renewAt = session === null || session.pending !== null ? 0 : renewAt(session.tokens, Math.random())
   }
 }
 

@@ -137,6 +137,20 @@ test('the lifetime of a repeated answer counts from its first request', async ()
   assert.equal(await session.accessToken(), 'access-1-3')
 })
 
+test('a refresh that was begun is finished at once, however good the token is', async () => {
+  const storage = memoryStorage()
+  const session = await loggedIn(storage)
+  server.faults.set('/token', Array(6).fill('answer lost'))
+  await assert.rejects(
+    hurried(() => session.renew('access-1-1')),
+    ServerAway,
+  )
+
+  assert.equal(await newSession(storage).accessToken(), 'access-1-2')
+  assert.equal(await session.accessToken(), 'access-1-2')
+  assert.equal(new Set(server.idempotencyKeys).size, 1)
+})
+
 test('new tokens are stored before the access token is handed out', async () => {
   const storage = memoryStorage()
   const session = await loggedIn(storage)
