@@ -1,0 +1,209 @@
+"""A node killed with SIGKILL while it rotates the signing keys (RFC 7517): one key signs, and it is published."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import httpx2
+import jwt
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from cluster import Cluster
+from load import AWAY, CLIENT_ID, PATIENCE, add_accounts
+from processes import ServerProcess, server_process
+from running import PASSWORD
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
+
+_LET_GO: Final = 815
+_DAYS: Final = 100 * 86400
+# Each of the three rows that a rotation writes is a step before and after it is written; the commit is the last.
+_POINTS: Final = range(1, 8)
+_MOMENTS: Final = [random.uniform(0, 2.5) for _ in range(3)]
+_FAULTS: Final = """
+CREATE TABLE fault (stop_at bigint NOT NULL);
+INSERT INTO fault VALUES (0);
+CREATE SEQUENCE passed;
+CREATE FUNCTION pass_or_stop() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT stop_at FROM fault) > 0 AND nextval('passed') = (SELECT stop_at FROM fault) THEN
+        PERFORM pg_advisory_xact_lock(815);
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER a_before BEFORE INSERT OR UPDATE ON signing_keys FOR EACH ROW EXECUTE FUNCTION pass_or_stop();
+CREATE TRIGGER b_after AFTER INSERT OR UPDATE ON signing_keys FOR EACH ROW EXECUTE FUNCTION pass_or_stop();
+CREATE CONSTRAINT TRIGGER c_commit AFTER INSERT OR UPDATE ON signing_keys DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION pass_or_stop();
+CREATE ROLE node_0 SUPERUSER LOGIN;
+CREATE ROLE node_1 SUPERUSER LOGIN;
+"""
+_STOPPED: Final = text(
+    "SELECT usename FROM pg_stat_activity JOIN pg_locks USING (pid)"
+    " WHERE locktype = 'advisory' AND NOT granted AND objid = :lock AND datname = current_database()"
+)
+_LATER: Final = text(
+    "UPDATE signing_keys SET created_at = created_at - :seconds, ready_at = ready_at - :seconds,"
+    " activated_at = activated_at - :seconds, gone_at = gone_at - :seconds"
+)
+
+
+@dataclass
+class Faults:
+    """Stops whoever rotates at a chosen point, and says who it is."""
+
+    engine: Engine
+
+    def active(self) -> list[str]:
+        with self.engine.connect() as connection:
+            return list(connection.scalars(text("SELECT kid FROM signing_keys WHERE state = 'active'")))
+
+    def make_rotation_due(self, stop_at: int = 0) -> None:
+        """A hundred days go by for all keys. Whoever rotates then waits at that step."""
+        with self.engine.begin() as connection:
+            connection.execute(_LATER, {"seconds": _DAYS})
+        # Only now: what was just written passes those steps too, at its commit.
+        with self.engine.begin() as connection:
+            connection.execute(text("SELECT setval('passed', 1, false)"))
+            connection.execute(text("UPDATE fault SET stop_at = :stop_at"), {"stop_at": stop_at})
+
+    @contextmanager
+    def rotation_stopped_at(self, point: int) -> Iterator[None]:
+        """A rotation becomes due, and waits at its `point`-th step for the end of this block."""
+        with self.engine.connect() as holding, holding.begin():
+            holding.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LET_GO})
+            self.make_rotation_due(point)
+            yield
+        with self.engine.begin() as connection:
+            connection.execute(text("UPDATE fault SET stop_at = 0"))
+
+    def stopped(self) -> str | None:
+        """The role of the node that waits."""
+        with self.engine.connect() as connection:
+            stopped: str | None = connection.scalar(_STOPPED, {"lock": _LET_GO})
+            return stopped
+
+
+@dataclass
+class Watching:
+    """Asks every node for tokens without a pause, and every node for the keys that it publishes."""
+
+    http: httpx2.AsyncClient
+    nodes: list[ServerProcess]
+    down: set[int] = field(default_factory=set)
+    checked: int = 0
+    unpublished: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+        assert task.cancelled(), task.exception()
+
+    async def _run(self) -> None:
+        while True:
+            for number in range(len(self.nodes)):
+                kid = await self._kid_of_new_token(number)
+                for other in range(len(self.nodes)):
+                    published = await self._published(other) if kid else None
+                    if published is not None and kid not in published:
+                        self.unpublished.append(f"node {number} signed with {kid}, node {other} has {published}")
+                    self.checked += published is not None
+            await asyncio.sleep(0.02)
+
+    async def _kid_of_new_token(self, number: int) -> str | None:
+        form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
+        response = await self._ask("POST", number, "/oauth/token", form)
+        if response is None or response.status_code == 503:
+            return None
+        assert response.status_code == 200, response.text
+        return str(jwt.get_unverified_header(response.json()["access_token"])["kid"])
+
+    async def _published(self, number: int) -> set[str] | None:
+        response = await self._ask("GET", number, "/.well-known/jwks.json")
+        return None if response is None else {key["kid"] for key in json.loads(response.content)["keys"]}
+
+    async def _ask(
+        self, method: str, number: int, path: str, form: dict[str, str] | None = None
+    ) -> httpx2.Response | None:
+        try:
+            return await self.http.request(method, self.nodes[number].url + path, data=form)
+        except AWAY:
+            assert number in self.down, f"node {number} is away, and nobody killed it"
+            return None
+
+    async def kill(self, number: int) -> None:
+        self.down.add(number)
+        await asyncio.to_thread(self.nodes[number].kill)
+
+    async def until(self, seen: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not seen():
+            assert time.monotonic() < deadline, f"not seen within {PATIENCE} seconds: {what}"
+            await asyncio.sleep(0.02)
+
+
+def url_of_role(database_url: str, role: str) -> str:
+    return database_url.replace("//jeton@", f"//{role}@")
+
+
+@pytest.mark.timeout(300)
+async def test_a_node_killed_at_any_point_of_a_rotation_leaves_one_key_that_signs_and_is_published(
+    own_cluster: Cluster, own_postgresql_url: str, tmp_path: Path
+) -> None:
+    secret, faults = add_accounts(own_postgresql_url), Faults(create_engine(own_postgresql_url))
+    with faults.engine.begin() as connection:
+        connection.exec_driver_sql(_FAULTS)
+    with (
+        server_process(tmp_path, url_of_role(own_postgresql_url, "node_0")) as first,
+        server_process(tmp_path, url_of_role(own_postgresql_url, "node_1")) as second,
+    ):
+        async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), timeout=PATIENCE, trust_env=False) as http:
+            watching = Watching(http, [first, second])
+            async with watching.running():
+                for point in _POINTS:
+                    await killed_at(point, faults, watching)
+                for moment in _MOMENTS:
+                    await killed_about(moment, faults, watching)
+    faults.engine.dispose()
+    assert watching.unpublished == []
+    assert watching.checked > 100
+
+
+async def killed_at(point: int, faults: Faults, watching: Watching) -> None:
+    """Whoever rotates is killed at that step; the other rotates instead, and the killed one comes back."""
+    before = faults.active()
+    with faults.rotation_stopped_at(point):
+        await watching.until(faults.stopped, f"a node that rotates at step {point}")
+        await watching.kill(int(str(faults.stopped()).removeprefix("node_")))
+        assert faults.active() == before
+    await rotated_and_restarted(before, faults, watching)
+
+
+async def killed_about(moment: float, faults: Faults, watching: Watching) -> None:
+    """One of them is killed some time after the rotation became due: before, while, or after it happens."""
+    before = faults.active()
+    faults.make_rotation_due()
+    await asyncio.sleep(moment)
+    await watching.kill(random.randrange(2))
+    await rotated_and_restarted(before, faults, watching)
+
+
+async def rotated_and_restarted(before: list[str], faults: Faults, watching: Watching) -> None:
+    await watching.until(lambda: faults.active() != before, "the other node rotates")
+    assert len(faults.active()) == 1
+    for number in list(watching.down):
+        await asyncio.to_thread(watching.nodes[number].start)
+        watching.down.discard(number)
+    assert len(faults.active()) == 1
