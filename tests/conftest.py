@@ -14,6 +14,7 @@ from jeton.assembly import key_kind, key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.sealed_keys import LocalKey, SealedKeys
 from jeton.oauth.key_life import StoredKey
+from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from postgresql import NoPostgresqlError, postgresql_cluster
@@ -55,20 +56,28 @@ def postgresql_server() -> Iterator[str]:
         pytest.skip(f"NOT RUN ON POSTGRESQL: {missing}")
 
 
-def _prepare(url: str) -> None:
+def _prepare(url: str, clock: Clock) -> None:
     """Migrates, and makes the signing keys once: each test finds them already there."""
     database = Database(url)
     migrate(database)
     settings = settings_for(url)
     stores = key_stores(settings, parse_master_keys(MASTER_KEY))
-    key_rotation(settings, database, ManualClock(), stores).begin(key_kind(settings, stores))
+    key_rotation(settings, database, clock, stores).begin(key_kind(settings, stores))
     database.close()
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("template") / "jeton.db"
-    _prepare(f"sqlite:///{file}")
+    _prepare(f"sqlite:///{file}", ManualClock())
+    return file
+
+
+@pytest.fixture(scope="session")
+def sqlite_template_of_today(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For servers that go by the true time."""
+    file = tmp_path_factory.mktemp("template_of_today") / "jeton.db"
+    _prepare(f"sqlite:///{file}", Clock())
     return file
 
 
@@ -76,7 +85,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shared_postgresql(postgresql_server: str) -> Iterator[SharedDatabase]:
     """The one migrated database that the tests of this process use in turn."""
     url = _create_database(postgresql_server, "jeton_tests")
-    _prepare(url)
+    _prepare(url, ManualClock())
     shared = SharedDatabase(url)
     yield shared
     shared.close()

@@ -99,9 +99,14 @@ def test_asking_again_changes_nothing(cli: CommandLine, clock: ManualClock) -> N
     assert cli.json("keys", "rotate") == asked
 
 
-def test_a_rotation_can_be_forced(cli: CommandLine) -> None:
+def test_a_rotation_can_be_forced_once_every_server_publishes_the_next_key(
+    cli: CommandLine, clock: ManualClock
+) -> None:
     before = cli.json("keys", "rotate")
 
+    assert "try again in 15 s" in cli.refused("keys", "rotate", "--now")
+    assert cli.json("keys", "list") == before
+    clock.advance(SETTLE_SECONDS)
     assert _kid(cli.json("keys", "rotate", "--now"), "active") == _kid(before, "next")
 
 

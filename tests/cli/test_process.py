@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,9 +22,10 @@ JETON = Path(sys.executable).with_name("jeton")
 
 
 @pytest.fixture
-def environment(sqlite_url: str) -> dict[str, str]:
+def environment(sqlite_template_of_today: Path, tmp_path: Path) -> dict[str, str]:
+    file = shutil.copy(sqlite_template_of_today, tmp_path / "jeton.db")
     settings = {
-        "JETON_DATABASE__URL": sqlite_url,
+        "JETON_DATABASE__URL": f"sqlite:///{file}",
         "JETON_SECRETS__MASTER_KEY": MASTER_KEY,
         "JETON_PASSWORDS__MEMORY_KIB": "8",
     }
@@ -164,7 +166,7 @@ def test_demo_accounts_are_printed_at_the_first_start_only_and_work(
     with _serving(environment, tmp_path, "--demo") as (_, printed):
         second = "".join(printed)
 
-    assert tokens["token_type"] == "Bearer"
+    assert tokens.get("token_type") == "Bearer", tokens
     assert f"http://127.0.0.1:{port}/oauth/token" in first
     assert "exist since the first start" in second
     assert line[2] not in second

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 from threading import Event
 from urllib.request import urlopen
@@ -92,6 +93,7 @@ async def test_keys_that_were_in_the_database_are_followed_by_keys_on_the_token(
 async def test_and_back_again(hsm: SoftHsm, sqlite_url: str) -> None:
     on_token = {**SHORT, **hsm.settings}
     async with running(settings_for(sqlite_url, **on_token)) as jeton:
+        jeton.clock.advance(SETTLE_SECONDS)
         jeton.server.upkeep.rotation.rotate_now()
     async with running(settings_for(sqlite_url, **{**on_token, "KEYS__STORE": "database"})) as jeton:
         jeton.clock.advance(SETTLE_SECONDS)
@@ -205,6 +207,9 @@ def test_two_servers_share_a_token(hsm: SoftHsm, sqlite_url: str, tmp_path: Path
         server_process(tmp_path, sqlite_url, begin_only=False, **hsm.settings) as first,
         server_process(tmp_path, sqlite_url, begin_only=False, **hsm.settings) as second,
     ):
+        done = run_jeton(tmp_path, sqlite_url, "keys", "rotate", "--now", "--json", **hsm.settings)
+        assert "not every server publishes it yet" in done.stderr
+        time.sleep(SETTLE_SECONDS)
         done = run_jeton(tmp_path, sqlite_url, "keys", "rotate", "--now", "--json", **hsm.settings)
         assert done.returncode == 0, done.stderr
         (active,) = [key for key in json.loads(done.stdout) if key["state"] == "active"]

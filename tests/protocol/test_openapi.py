@@ -52,10 +52,10 @@ def _registered(url: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def live_url(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def live_url(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server on a free port of this machine."""
     file = tmp_path_factory.mktemp("openapi") / "jeton.db"
-    shutil.copy(sqlite_template, file)
+    shutil.copy(sqlite_template_of_today, file)
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(_registered(f"sqlite:///{file}"), log_level="error", lifespan="on"))
     thread = threading.Thread(target=server.run, args=([listening],))

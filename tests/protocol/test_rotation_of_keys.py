@@ -128,12 +128,19 @@ async def test_a_successor_may_sign_when_it_was_published_long_enough(jeton: Run
 
 
 @pytest.mark.requirement("O14")
-async def test_a_rotation_can_be_forced(jeton: Running) -> None:
+async def test_a_rotation_can_be_forced_but_never_stops_the_signing(jeton: Running) -> None:
+    app = jeton.add_client()
     before = _rotate(jeton)
+    jeton.clock.advance(SETTLE_SECONDS - 1)
 
+    with pytest.raises(KeyChangeRefusedError, match="try again in 1 s"):
+        _rotate(jeton, force=True)
+    assert (await jeton.token(app, grant_type="client_credentials")).status_code == 200
+    jeton.clock.advance(1)
     after = _rotate(jeton, force=True)
 
     assert _kid(after, KeyState.ACTIVE) == _kid(before, KeyState.NEXT)
+    assert (await jeton.token(app, grant_type="client_credentials")).status_code == 200
 
 
 @pytest.mark.parametrize(

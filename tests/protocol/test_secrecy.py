@@ -73,7 +73,7 @@ async def story(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tuple[App, d
     await jeton.revoke(spa, stranger["access_token"])
     await jeton.revoke(spa, stranger["refresh_token"])
     with monkeypatch.context() as broken:
-        broken.setattr(jeton.server.services.keyring, "signer", None)
+        broken.setattr(jeton.server.services.keyring, "_signer", None)
         assert (await jeton.token(app, None, **login)).status_code == 500
 
     return app, {

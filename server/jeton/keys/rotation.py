@@ -20,6 +20,7 @@ from jeton.oauth.key_life import (
     prefer,
     revoke,
     rotate,
+    rotate_unready,
     rotation_at,
 )
 from jeton.storage.clock import Clock
@@ -105,8 +106,8 @@ class Rotation:
         return self._change(decide)
 
     def rotate_now(self) -> list[SigningKey]:
-        """Even if caches miss the next key."""
-        return self._change(lambda keys, now, longest: rotate(keys, now, self._times, longest))
+        """Even if caches miss the next key. KeyChangeRefusedError while a server may miss it."""
+        return self._change(lambda keys, now, longest: rotate_unready(keys, now, self._times, longest))
 
     def revoke(self, kid: str) -> list[SigningKey]:
         """That key leaves the key set, and its tokens end. KeyChangeRefusedError where there is none."""

@@ -92,9 +92,14 @@ class SigningKey(StoredKey):
     def is_published(self, now: int) -> bool:
         return self.state is not KeyState.REVOKED and (self.gone_at is None or now < self.gone_at)
 
+    @property
+    def settled_at(self) -> int:
+        """From when every server of ours publishes it, whatever caches hold."""
+        return min(self.ready_at, self.created_at + SETTLE_SECONDS)
+
     def activated(self, now: int, longest_seconds: int) -> Self:
         """Signing, from the moment when at least every server of ours publishes it."""
-        signs_from = max(now, min(self.ready_at, self.created_at + SETTLE_SECONDS))
+        signs_from = max(now, self.settled_at)
         return replace(self, state=KeyState.ACTIVE, activated_at=signs_from, longest_seconds=longest_seconds)
 
     def retired(self, now: int, times: KeyTimes) -> Self:
@@ -156,6 +161,19 @@ def rotate(keys: Iterable[SigningKey], now: int, times: KeyTimes, longest_second
     """The changed keys: the active one retires, `next` signs. Before `rotation_at`, some caches may miss the key."""
     active, following = active_and_next(keys)
     return [active.retired(now, times), following.activated(now, longest_seconds)]
+
+
+def rotate_unready(keys: Iterable[SigningKey], now: int, times: KeyTimes, longest_seconds: int) -> list[SigningKey]:
+    """The changed keys, as `rotate` gives them. Refused while a server of ours may not publish `next`: nothing would
+    be signed until then, for no need."""
+    keys = list(keys)
+    wait = active_and_next(keys)[1].settled_at - now
+    if wait > 0:
+        raise KeyChangeRefusedError(
+            f"the next key was announced just now, and not every server publishes it yet: try again in {wait} s;"
+            " a key that was compromised is ended at once by `jeton keys revoke`"
+        )
+    return rotate(keys, now, times, longest_seconds)
 
 
 def ask_for_rotation(keys: Iterable[SigningKey], now: int) -> list[SigningKey]:

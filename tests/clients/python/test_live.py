@@ -245,7 +245,7 @@ async def test_one_session_survives_every_third_answer_lost_a_key_rotation_and_a
             kids = set()
             for rotation in range(1, rotations + 1):
                 if rotation == rotations // 3:
-                    done = run_jeton(tmp_path, fresh_url, "keys", "rotate", "--force", SERVER__ISSUER=issuer)
+                    done = run_jeton(tmp_path, fresh_url, "keys", "rotate", "--now", SERVER__ISSUER=issuer)
                     assert done.returncode == 0, done.stderr
                 if rotation == 2 * rotations // 3:
                     server.kill()

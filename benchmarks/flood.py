@@ -1,0 +1,177 @@
+"""A server under attack, in figures: hashes run, who gets in, how big the table grows, how long refreshes take, memory.
+
+One worker on SQLite, with the password hash and the limits as they are by default, reached over HTTP; `PYTHONPATH=tests
+python benchmarks/flood.py`. Every request names its own address, as a trusted proxy would.
+"""
+
+import asyncio
+import itertools
+import os
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import httpx2
+from sqlalchemy import func, select
+
+from jeton.config import load_settings
+from jeton.oauth.model import Source
+from jeton.storage.tables import throttle_buckets
+from load import CLIENT_ID, USERNAME, add_accounts
+from processes import ServerProcess, server_process
+from running import PASSWORD, running, settings_for
+
+WRONG: Final = "a wrong password, and long"
+HOME: Final = "192.0.2.1"
+NAMES: Final = 100_000
+PASSWORDS: Final = load_settings(environment={}).passwords
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """The server, and requests to it from anywhere."""
+
+    server: ServerProcess
+    http: httpx2.AsyncClient
+
+    async def ask(self, ip: str, **form: str) -> httpx2.Response:
+        return await self.http.post(f"{self.server.url}/oauth/token", data=form, headers={"X-Forwarded-For": ip})
+
+    async def log_in(self, ip: str, username: str, password: str) -> httpx2.Response:
+        return await self.ask(ip, grant_type="password", username=username, password=password)
+
+    async def refresh_times(self, token: str, seconds: float) -> list[float]:
+        """How long each refresh of one session took, one after the other, in milliseconds."""
+        times, end = [], time.monotonic() + seconds
+        while time.monotonic() < end:
+            began = time.monotonic()
+            answer = await self.ask(HOME, grant_type="refresh_token", refresh_token=token)
+            times.append(1000 * (time.monotonic() - began))
+            assert answer.status_code == 200, answer.text
+            token = answer.json()["refresh_token"]
+            await asyncio.sleep(0.005)
+        return times
+
+    def count_hashes(self) -> int:
+        """Wrong passwords that were hashed, by the log."""
+        return len(re.findall(r'"reason":"(?:password_wrong|user_unknown)"', self.server.log))
+
+    def memory_mib(self, field: str) -> float:
+        """VmRSS or VmHWM of the process that answers."""
+        status = Path(f"/proc/{self.server.pid}/status").read_text(encoding="ascii")
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field + ":")) / 1024
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self.server.pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def p99(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * 0.99)]
+
+
+async def gather(work: Iterable[Awaitable[T]]) -> list[T]:
+    return list(await asyncio.gather(*work))
+
+
+def count_statuses(answers: Iterable[httpx2.Response]) -> dict[int, int]:
+    return dict(Counter(it.status_code for it in answers))
+
+
+async def attack_from_everywhere(attacked: Attacked) -> None:
+    """One account, from 1,000 addresses, before and after which its owner logs in from home."""
+    at_home = await attacked.log_in(HOME, USERNAME, PASSWORD)
+    answers = []
+    for begin in range(0, 1000, 100):
+        strangers = (f"198.18.{number // 250}.{number % 250}" for number in range(begin, begin + 100))
+        answers += await gather(attacked.log_in(ip, USERNAME, WRONG) for ip in strangers)
+    abroad = await attacked.log_in("203.0.113.1", USERNAME, PASSWORD)
+    again = await attacked.log_in(HOME, USERNAME, PASSWORD)
+    print(f"1,000 addresses against one account: answers {count_statuses(answers)}, {attacked.count_hashes()} hashes")
+    print(f"  its owner at home: {at_home.status_code} before, {again.status_code} after; abroad: {abroad.status_code}")
+
+
+async def burst(attacked: Attacked) -> None:
+    before = attacked.count_hashes()
+    answers = await gather(attacked.log_in("198.51.100.7", USERNAME, WRONG) for _ in range(200))
+    hashes = attacked.count_hashes() - before
+    print(f"200 wrong passwords at once: answers {count_statuses(answers)}, {hashes} hashes (limit: 10)")
+
+
+async def saturate(attacked: Attacked) -> None:
+    """Refreshes while as many logins wait as the gate lets in, and others are sent away."""
+    token = (await attacked.log_in(HOME, USERNAME, PASSWORD)).json()["refresh_token"]
+    idle = await attacked.refresh_times(token, 10)
+    token = (await attacked.log_in(HOME, USERNAME, PASSWORD)).json()["refresh_token"]
+    numbers, statuses = itertools.count(), Counter[int]()
+
+    async def guess() -> None:
+        while True:
+            number = next(numbers)
+            answer = await attacked.log_in(f"100.64.{number // 250 % 250}.{number % 250}", f"nobody{number}", WRONG)
+            statuses[answer.status_code] += 1
+            if answer.status_code == 503:
+                await asyncio.sleep(0.25)
+
+    guessing = [asyncio.create_task(guess()) for _ in range(5 * (os.cpu_count() or 1) + 4)]
+    await asyncio.sleep(1)
+    busy = await attacked.refresh_times(token, 15)
+    for task in guessing:
+        task.cancel()
+    await asyncio.wait(guessing)
+    print(f"refresh p99: {p99(idle):.1f} ms idle ({len(idle)}), {p99(busy):.1f} ms with the gate full ({len(busy)})")
+    print(f"  ratio {p99(busy) / p99(idle):.2f} (to be under 3); meanwhile guesses were answered {dict(statuses)}")
+
+
+async def remember_memory(attacked: Attacked) -> None:
+    """500 logins at once."""
+    base, gate = attacked.memory_mib("VmRSS"), (os.cpu_count() or 1) * PASSWORDS.memory_kib / 1024
+    attacked.forget_peak()
+    answers = await gather(attacked.log_in(f"100.65.{it // 250}.{it % 250}", f"no{it}", WRONG) for it in range(500))
+    peak, most = attacked.memory_mib("VmHWM"), 1.2 * (base + gate)
+    print(f"500 logins at once: answers {count_statuses(answers)}, peak {peak:.0f} MiB")
+    print(f"  base {base:.0f} + gate {gate:.0f} + 20 % = {most:.0f} MiB: {'under' if peak < most else 'OVER'}")
+
+
+async def make_up_names(folder: Path) -> None:
+    """100,000 names from 100,000 addresses, straight at the guard: over HTTP this would measure HTTP."""
+    async with running(settings_for(f"sqlite:///{folder}/names.db")) as jeton:
+        client, guard, began = jeton.add_client().client, jeton.server.services.guard, time.monotonic()
+        for begin in range(0, NAMES, 1000):
+            await gather(
+                guard.reserve_login(None, f"user{it}", client, Source(f"2001:db8:{it % 65536:x}:{it // 65536}::1"))
+                for it in range(begin, begin + 1000)
+            )
+        seconds = time.monotonic() - began
+        with jeton.server.services.database.read() as connection:
+            rows = connection.scalar(select(func.count()).select_from(throttle_buckets))
+    print(f"{NAMES:,} made-up names from as many addresses: {rows:,} rows (at most 266,241) in {seconds:.0f} s")
+
+
+async def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = {
+            "SERVER__TRUSTED_PROXIES": "127.0.0.1",
+            "PASSWORDS__MEMORY_KIB": str(PASSWORDS.memory_kib),
+            "LIMITS__LOGIN_FAILURES_PER_CLIENT": "1000000",
+        }
+        with server_process(folder, f"sqlite:///{folder}/jeton.db", begin_only=False, **settings) as server:
+            secret = add_accounts(f"sqlite:///{folder}/jeton.db")
+            limits = httpx2.Limits(max_connections=None)
+            async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), limits=limits, timeout=60, trust_env=False) as http:
+                attacked = Attacked(server, http)
+                for measure in (burst, attack_from_everywhere, saturate, remember_memory):
+                    await measure(attacked)
+        await make_up_names(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
