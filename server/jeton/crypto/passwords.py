@@ -1,6 +1,7 @@
 """Passwords: Argon2id (RFC 9106) by argon2-cffi, in a bounded pool of threads.
 
-Normalised to NFC (NIST SP 800-63B-4 section 3.1.1.2), never truncated, trimmed or folded.
+Normalised to NFC (NIST SP 800-63B-4 section 3.1.1.2), never truncated, trimmed or folded. Hashes that other systems
+made (imported_hashes.py) are good for one login, which replaces them.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from jeton.crypto.credentials import generate_password
+from jeton.crypto.imported_hashes import Check, PasswordHashRefusedError, check_of
 from jeton.oauth.password_choice import MOST_CODE_POINTS
 
 _WAITING_PER_THREAD: Final = 4
@@ -30,7 +32,7 @@ class HashingBusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The outcome of one check. `rehashed` is the hash to store instead, where the parameters have grown since."""
+    """The outcome of one check. `rehashed` is the hash to store instead of one that costs too little or is imported."""
 
     ok: bool
     rehashed: str | None = None
@@ -56,6 +58,8 @@ class Passwords:
         """Whether the password is right. Without a hash (no such user) it works as long, and says no."""
         if len(password) > MOST_CODE_POINTS:
             return Verified(ok=False)
+        if (imported := _check_of_imported(password_hash)) is not None:
+            return self._verify_imported(imported, password)
         usable = password_hash is not None and _is_affordable(password_hash)
         candidate = normalised(password)
         try:
@@ -65,6 +69,15 @@ class Passwords:
         if not usable or password_hash is None:
             return Verified(ok=False)
         return Verified(ok=True, rehashed=self._hasher.hash(candidate) if self._is_weaker(password_hash) else None)
+
+    def _verify_imported(self, check: Check, password: str) -> Verified:
+        """Other systems normalise nothing, so that what was typed comes first; what replaces the hash is NFC.
+
+        To some of these kinds a NUL at the end, or what follows one, is nothing: no password that holds one is right.
+        """
+        right = any(check(form.encode()) for form in dict.fromkeys((password, normalised(password))))
+        right = right and "\0" not in password
+        return Verified(ok=right, rehashed=self.hash(password) if right else None)
 
     def _is_weaker(self, password_hash: str) -> bool:
         """Whether a stored hash costs less than today's parameters ask; one that costs more is kept."""
@@ -84,6 +97,16 @@ def _is_affordable(password_hash: str) -> bool:
         and parameters.time_cost <= _MOST_ITERATIONS
         and parameters.parallelism <= _MOST_LANES
     )
+
+
+def _check_of_imported(password_hash: str | None) -> Check | None:
+    """How to check the hash, if another system made it and it can be checked at a bounded cost."""
+    if password_hash is None or password_hash.startswith("$argon2"):
+        return None
+    try:
+        return check_of(password_hash)
+    except PasswordHashRefusedError:
+        return None
 
 
 class HashingGate:

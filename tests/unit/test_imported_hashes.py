@@ -1,0 +1,253 @@
+"""Hashes of passwords that other systems made (bcrypt, RFC 8018, RFC 7914, RFC 9106): read, bounded, replaced.
+
+The hashes were made by Django 5.2, passlib 1.7.4 and libxcrypt 4.4, with small costs.
+"""
+
+import hashlib
+
+import bcrypt
+import pytest
+from argon2 import PasswordHasher, Type, extract_parameters
+
+from jeton.crypto.imported_hashes import (
+    MOST_ARGON2_MEMORY_KIB,
+    MOST_PBKDF2_ITERATIONS,
+    MOST_SCRYPT_WORK,
+    PasswordHashRefusedError,
+    check_of,
+    imported_hash,
+)
+from jeton.crypto.passwords import Passwords, Verified
+
+CHEAP = Passwords(memory_kib=8, iterations=1, lanes=1)
+PASSWORD = "correct horse b\u00e4ttery staple"
+
+BCRYPT = "$2b$04$abcdefghijklmnopqrstuud0wa3AyvsalIp35ya7n/h44u7EHpJ0W"
+BCRYPT_OF_80_X = "$2y$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i"
+DJANGO_PBKDF2 = "pbkdf2_sha256$1000$seasaltseasalt$6luCQaS2qNM68kXFvcmjp3dpFOb80x1vyRcUFBLCKAU="
+PASSLIB_PBKDF2 = "$pbkdf2-sha256$1000$nLNWSsn537t3rhVi7N17bw$60f29C3KbfkCxrqbu45Oa3LHOpHdYqSh7L17BKlSRmw"
+DJANGO_SCRYPT = (
+    "scrypt$16$seasaltseasalt$8$5"
+    "$wN8fU7jvRidiagS7CGpc7NYEq7IOxFXh27qNbhBtnbWHtnNlVgxeFRoNk2mLbIbcrqNy8Malz+sEehM8mC+ECg=="
+)
+PASSLIB_SCRYPT = "$scrypt$ln=4,r=8,p=1$jJEyxljLGQNACAGg9J7z3g$v7EGGz/olnFhfsxJl3kmI29DejXkUolqoeur+SOjojI"
+ARGON2ID = "$argon2id$v=19$m=64,t=2,p=1$tVaqde6dszamtJYyJkSo9Q$aoGOa3qYafd3AgapNeT2nDMQE/SLtbxsqzO2wMlQ8DU"
+
+HASHES = {
+    "bcrypt $2a$": BCRYPT.replace("$2b", "$2a"),
+    "bcrypt $2b$": BCRYPT,
+    "bcrypt $2y$": BCRYPT.replace("$2b", "$2y"),
+    "Django's bcrypt": "bcrypt$$2b$04$uuuzBZFsWHP5a2cT4ZMczO.RN4fmY0gDpQdDKT6pR.0Hmcx/5ww0q",
+    "Django's bcrypt over SHA-256": "bcrypt_sha256$$2b$04$kigH3n2TjbFjmg.r9ozRmOfAT0H4w5ODOIWn/m1qow60nfB/tEdXK",
+    "Django's PBKDF2": DJANGO_PBKDF2,
+    "Django's PBKDF2 with SHA-1": "pbkdf2_sha1$1000$seasaltseasalt$BhqgrO8BvEOQuAFjMHKVKF7s8n0=",
+    "passlib's PBKDF2": PASSLIB_PBKDF2,
+    "passlib's PBKDF2 with SHA-512": "$pbkdf2-sha512$1000$T4mRsnYO4ZxTKoXwXut9Lw"
+    "$el429Pb1ExAYRribCOuOdRdcqegIPaQFfrPuQZVu2mOjSDIE1M9kGZo3KIWNhXSfrUYNfADBLXqWQP1bZzo8PA",
+    "passlib's PBKDF2 with SHA-1": "$pbkdf2$1000$6H1Pae1da41RSsl5j3HOuQ$F2WtNhyZlmSjE/rcNF6kJXptLOA",
+    "Django's scrypt": DJANGO_SCRYPT,
+    "passlib's scrypt": PASSLIB_SCRYPT,
+    "passlib's scrypt of another shape": "$scrypt$ln=4,r=4,p=2$9x5DCMFYS+ldS+m9d07pnQ"
+    "$bsxwxY4nwaEJoFTts9TrivKFHpQ6dNbHHyxdBpERqDA",
+    "Django's Argon2id": "argon2$argon2id$v=19$m=64,t=1,p=8$V1ZTanFySXZ4OHRNU0U0R3BvczFWZg"
+    "$SBi77ctgYvQFcgzvBmcadaVJZyKNkblNKGTsS4I0Dzw",
+    "Argon2id": ARGON2ID,
+    "Argon2i": "$argon2i$v=19$m=64,t=2,p=1$iJGScu69FyJECOG8dy5FSA$I73yHw7qioepXK7lz5NCDRCQhDitFGtYJ5oQrBNSN0E",
+}
+
+each_hash = pytest.mark.parametrize("text", HASHES.values(), ids=HASHES)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which hashes are computed."""
+    run: list[str] = []
+
+    def spy(owner: object, name: str) -> None:
+        genuine = getattr(owner, name)
+
+        def noted(*args: object, **named: object) -> object:
+            run.append(name)
+            return genuine(*args, **named)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    for owner, name in ((bcrypt, "checkpw"), (hashlib, "pbkdf2_hmac"), (hashlib, "scrypt"), (PasswordHasher, "verify")):
+        spy(owner, name)
+    return run
+
+
+# Logging in.
+
+
+@each_hash
+def test_the_password_of_another_systems_hash_is_right(text: str) -> None:
+    assert CHEAP.verify(imported_hash(text), PASSWORD).ok
+
+
+@each_hash
+@pytest.mark.parametrize(
+    "password", ["", "wrong", PASSWORD[:-1], PASSWORD + " ", PASSWORD.upper(), PASSWORD + "\0"], ids=ascii
+)
+def test_any_other_password_is_wrong_and_changes_nothing(text: str, password: str) -> None:
+    assert CHEAP.verify(imported_hash(text), password) == Verified(ok=False)
+
+
+@pytest.mark.requirement("N12")
+@each_hash
+def test_a_right_password_is_hashed_anew_by_this_servers_settings(text: str) -> None:
+    rehashed = CHEAP.verify(imported_hash(text), PASSWORD).rehashed
+
+    assert rehashed is not None
+    assert extract_parameters(rehashed).type is Type.ID
+    assert extract_parameters(rehashed).memory_cost == 8
+    assert CHEAP.verify(rehashed, PASSWORD) == Verified(ok=True)
+    assert not CHEAP.verify(rehashed, PASSWORD.upper()).ok
+
+
+@each_hash
+def test_one_hash_is_computed_for_a_wrong_password(run: list[str], text: str) -> None:
+    CHEAP.verify(imported_hash(text), "wrong")
+
+    assert len(run) == 1
+
+
+def test_other_systems_hash_what_was_typed_so_it_is_tried_before_its_normal_form() -> None:
+    typed = "cafe\u0301 cre\u0300me au lait"
+    stored = bcrypt.hashpw(typed.encode(), bcrypt.gensalt(4)).decode()
+
+    rehashed = CHEAP.verify(stored, typed).rehashed
+
+    assert rehashed is not None
+    assert CHEAP.verify(rehashed, "caf\u00e9 cr\u00e8me au lait").ok
+
+
+def test_whoever_set_the_normal_form_may_type_the_other_one() -> None:
+    stored = bcrypt.hashpw("caf\u00e9 cr\u00e8me au lait".encode(), bcrypt.gensalt(4)).decode()
+
+    assert CHEAP.verify(stored, "cafe\u0301 cre\u0300me au lait").ok
+
+
+@pytest.mark.requirement("N07")
+def test_bcrypt_forgot_what_followed_72_bytes_and_the_new_hash_does_not() -> None:
+    typed = "x" * 90
+    rehashed = CHEAP.verify(BCRYPT_OF_80_X, typed).rehashed
+
+    assert rehashed is not None
+    assert CHEAP.verify(rehashed, typed).ok
+    assert not CHEAP.verify(rehashed, "x" * 89).ok
+    assert not CHEAP.verify(BCRYPT_OF_80_X, "x" * 71).ok
+
+
+def test_over_sha_256_bcrypt_forgets_nothing() -> None:
+    digest = hashlib.sha256(b"x" * 80).hexdigest().encode()
+    stored = "bcrypt_sha256$" + bcrypt.hashpw(digest, bcrypt.gensalt(4)).decode()
+
+    assert CHEAP.verify(stored, "x" * 80).ok
+    assert not CHEAP.verify(stored, "x" * 81).ok
+
+
+@pytest.mark.requirement("N12")
+def test_another_systems_argon2_is_told_from_ours_when_it_is_stored() -> None:
+    assert imported_hash(ARGON2ID) == "argon2" + ARGON2ID
+    assert imported_hash("argon2" + ARGON2ID) == "argon2" + ARGON2ID
+    assert CHEAP.verify(ARGON2ID, PASSWORD) == Verified(ok=True)
+    assert CHEAP.verify("argon2" + ARGON2ID, PASSWORD).rehashed is not None
+
+
+# What is refused, when it is taken over and when it is checked.
+
+HOSTILE = {
+    "bcrypt: 2^31 rounds": (BCRYPT.replace("$04$", "$31$"), "cost"),
+    "bcrypt: 2^15 rounds": (BCRYPT.replace("$04$", "$15$"), "cost"),
+    "bcrypt: 2^3 rounds": (BCRYPT.replace("$04$", "$03$"), "cost"),
+    "PBKDF2: too many iterations": (DJANGO_PBKDF2.replace("$1000$", f"${MOST_PBKDF2_ITERATIONS + 1}$"), "iterations"),
+    "PBKDF2 of passlib: a billion": (PASSLIB_PBKDF2.replace("$1000$", "$999999999$"), "iterations"),
+    "PBKDF2: more than a number holds": (DJANGO_PBKDF2.replace("$1000$", "$" + "9" * 30 + "$"), "none of"),
+    "PBKDF2: no iterations": (DJANGO_PBKDF2.replace("$1000$", "$0$"), "none of"),
+    "PBKDF2: negative": (DJANGO_PBKDF2.replace("$1000$", "$-1$"), "none of"),
+    "PBKDF2: a short salt": (DJANGO_PBKDF2.replace("seasaltseasalt", "seasalt"), "salt"),
+    "PBKDF2: a long salt": (DJANGO_PBKDF2.replace("seasaltseasalt", "s" * 129), "salt"),
+    "PBKDF2: a short digest": ("pbkdf2_sha256$1000$seasaltseasalt$6luC", "digest"),
+    "PBKDF2: a long digest": (DJANGO_PBKDF2.replace("KAU=", "KAUA" * 8), "digest"),
+    "PBKDF2: digits of no base64": (DJANGO_PBKDF2.replace("KAU=", "K"), "base64"),
+    "scrypt: 4 TiB": (DJANGO_SCRYPT.replace("$16$", "$4294967296$"), "none of"),
+    "scrypt: 512 MiB": (DJANGO_SCRYPT.replace("$16$", "$524288$").replace("$8$5$", "$8$1$"), "N * r * p"),
+    "scrypt: too often": (DJANGO_SCRYPT.replace("$16$", "$131072$").replace("$8$5$", "$8$3$"), "N * r * p"),
+    "scrypt: 17 lanes": (DJANGO_SCRYPT.replace("$8$5$", "$8$17$"), "N * r * p"),
+    "scrypt: no power of two": (DJANGO_SCRYPT.replace("$16$", "$17$"), "power of two"),
+    "scrypt: N is 1": (DJANGO_SCRYPT.replace("$16$", "$1$"), "power of two"),
+    "scrypt of passlib: 2^99": (PASSLIB_SCRYPT.replace("ln=4", "ln=99"), "N * r * p"),
+    "scrypt of passlib: a giant block": (PASSLIB_SCRYPT.replace("r=8", "r=999999999"), "N * r * p"),
+    "scrypt of passlib: a short salt": (PASSLIB_SCRYPT.replace("jJEyxljLGQNACAGg9J7z3g", "jJEyxljL"), "salt"),
+    "scrypt of passlib: a short digest": (PASSLIB_SCRYPT.replace("+SOjojI", ""), "digest"),
+    "Argon2: 4 GiB": (ARGON2ID.replace("m=64", "m=4194304"), "KiB"),
+    "Argon2: a little too much": (ARGON2ID.replace("m=64", f"m={MOST_ARGON2_MEMORY_KIB + 1}"), "KiB"),
+    "Argon2: a million iterations": (ARGON2ID.replace("t=2", "t=1000000"), "KiB"),
+    "Argon2: 17 lanes": (ARGON2ID.replace("m=64", "m=512").replace("p=1", "p=17"), "lanes"),
+    "Argon2: less memory than lanes need": (ARGON2ID.replace("m=64", "m=7"), "RFC 9106"),
+    "Argon2: no iterations": (ARGON2ID.replace("t=2", "t=0"), "RFC 9106"),
+    "Argon2: negative memory": (ARGON2ID.replace("m=64", "m=-1"), "RFC 9106"),
+    "Argon2: another version": (ARGON2ID.replace("v=19", "v=20"), "version"),
+    "Argon2: a short salt": (ARGON2ID.replace("tVaqde6dszamtJYyJkSo9Q", "tVaqde6d"), "salt or tag"),
+    "Argon2: a short tag": (ARGON2ID[:-30], "salt or tag"),
+    "Argon2: cut": (ARGON2ID.rsplit("$", 1)[0], "malformed"),
+    "another kind of Argon2": (ARGON2ID.replace("argon2id", "argon2x"), "none of"),
+    "nothing": ("", "none of"),
+    "locked in the manner of Django": ("!6luCQaS2qNM68kXFvcmjp3dpFOb80x1vyRcUFBLC", "none of"),
+    "in clear": (PASSWORD, "none of"),
+    "MD5": ("md5$seasaltseasalt$9f9d51bc70ef21ca5c14f307980a29d8", "none of"),
+    "SHA-512 of Unix": ("$6$seasaltseasalt$" + "a" * 86, "none of"),
+    "bcrypt with its defect": (BCRYPT.replace("$2b", "$2x"), "none of"),
+    "bcrypt cut": (BCRYPT[:-1], "none of"),
+    "bcrypt and a line end": (BCRYPT + "\n", "none of"),
+    "bcrypt with a salt that none writes": (BCRYPT.replace("stuud", "stuvd"), "none of"),
+    "other digits": (DJANGO_PBKDF2.replace("1000", "\u0661\u0660\u0660\u0660"), "none of"),
+    "endless": (DJANGO_PBKDF2 + "A" * 100_000, "none of"),
+}
+
+each_hostile = pytest.mark.parametrize(("text", "reason"), HOSTILE.values(), ids=HOSTILE)
+
+
+@pytest.mark.requirement("O16")
+@each_hostile
+def test_what_would_eat_the_machine_or_is_no_hash_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(PasswordHashRefusedError) as refused:
+        imported_hash(text)
+
+    assert reason in str(refused.value)
+    assert text == "" or text not in str(refused.value)
+
+
+@pytest.mark.requirement("O16")
+@each_hostile
+def test_stored_all_the_same_it_lets_nobody_in_and_costs_what_nobody_costs(
+    run: list[str], text: str, reason: str
+) -> None:
+    stored = "argon2" + text if text.startswith("$argon2") else text
+
+    assert CHEAP.verify(stored, PASSWORD) == Verified(ok=False)
+    assert run == ["verify"]
+
+
+@pytest.mark.requirement("O16")
+@pytest.mark.parametrize(
+    "text",
+    [
+        BCRYPT.replace("$04$", "$14$"),
+        DJANGO_PBKDF2.replace("$1000$", f"${MOST_PBKDF2_ITERATIONS}$"),
+        DJANGO_SCRYPT.replace("$16$", f"${MOST_SCRYPT_WORK // 8}$").replace("$8$5$", "$8$1$"),
+        PASSLIB_SCRYPT.replace("ln=4", "ln=17"),
+        ARGON2ID.replace("m=64,t=2", f"m={MOST_ARGON2_MEMORY_KIB},t=4"),
+        ARGON2ID.replace("m=64,t=2,p=1", "m=102400,t=2,p=8"),
+    ],
+    ids=["bcrypt", "PBKDF2", "scrypt", "scrypt of OWASP", "Argon2", "Argon2 of Django"],
+)
+def test_what_costs_the_most_that_is_allowed_can_be_read(text: str) -> None:
+    assert callable(check_of(text))
+
+
+def test_the_most_memory_that_scrypt_may_use_is_given_to_it() -> None:
+    check = check_of(PASSLIB_SCRYPT.replace("ln=4,r=8", "ln=16,r=8"))
+
+    assert check(PASSWORD.encode()) is False
