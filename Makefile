@@ -6,7 +6,7 @@ TYPESCRIPT := clients/typescript
 NPM := $(shell command -v npm)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test test-typescript check check-slow bench rotation format lock clean
+.PHONY: help serve demo test test-typescript check check-slow bench flood rotation format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,10 @@ check-slow: $(VENV)/dev.stamp ## the tests that take minutes
 bench: $(VENV)/dev.stamp ## measure, and print ratios
 	PYTHONPATH=tests $(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/verification.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/status_list.py
+
+flood: $(VENV)/dev.stamp ## attack a server, and print what it cost and who got in
+	PYTHONPATH=tests $(BIN)/python benchmarks/flood.py
 
 rotation: $(VENV)/dev.stamp ## change keys under load, and count whether any verification fails
 	PYTHONPATH=tests $(BIN)/python benchmarks/rotation.py
