@@ -14,6 +14,7 @@ from jeton.cli.serve import migrate, serve
 from jeton.cli.session import session
 from jeton.cli.token import token
 from jeton.cli.user import user
+from jeton.cli.user_import import import_
 from jeton.config import ConfigError
 from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.master_key import MasterKeyError
@@ -49,6 +50,7 @@ def jeton() -> None:
     """
 
 
+user.add_command(import_)
 for command in (serve, migrate, user, client, keys, secrets, session, token, config):
     jeton.add_command(command)
 

@@ -21,6 +21,7 @@ from jeton.storage import clients
 from jeton.storage.families import end_families, list_resting_families, unlist_resting_families
 from jeton.storage.invalid_statuses import add_invalid_statuses, remove_invalid_statuses
 from jeton.storage.status_indexes import take_status_indexes
+from jeton.storage.users import load_users
 
 _LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
 _CLEARABLE: Final = {
@@ -91,6 +92,10 @@ def add(client_id: str, as_json: bool, settings: Settings, **registration: Any) 
     with transaction(settings) as (connection, now):
         if clients.load_clients(connection, [client_id]):
             raise Refusal(f"there is a client {client_id} already: change it with `jeton client set`")
+        if load_users(connection, [client_id]):
+            raise Refusal(
+                f"there is a user whose sub is {client_id}: their tokens would be the client's (RFC 9700 4.15)"
+            )
         index = take_status_indexes(connection, 1)[0]
         methods = _default_methods(public)
         blank = Client(client_id, public, now, auth_methods=methods, secret_digest=digest, status_index=index)

@@ -14,6 +14,7 @@ from jeton.crypto.credentials import generate_password, generate_sub
 from jeton.crypto.passwords import Passwords
 from jeton.oauth.model import User
 from jeton.oauth.names import keys_of_user, login_key
+from jeton.oauth.registration import check_roles
 from jeton.storage import users
 from jeton.storage.families import count_live_families, end_families
 
@@ -52,8 +53,7 @@ def add(
     printf '%s' "$PASSWORD" | jeton user add bob --email bob@example.com --password-stdin
     """
     keys = keys_of_user(username, email)
-    if any(not role or role != "".join(role.split()) for role in roles):
-        raise Refusal("a role must not be empty or hold white space")
+    check_roles(roles)
     password = _chosen_password(password_stdin, generate_password)
     if password_stdin:
         _check_choice(password, username, email, settings)

@@ -1,6 +1,10 @@
-"""The law of registration: which clients could work, and which would be unsafe (RFC 6749 section 2, RFC 9700)."""
+"""The law of registration: which clients could work, and which would be unsafe (RFC 6749 section 2, RFC 9700).
+
+And what a user may be called in tokens.
+"""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from jeton.oauth.model import Client
@@ -9,19 +13,32 @@ from jeton.oauth.transport import is_loopback
 
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]([\x20-\x7E]{0,126}[\x21-\x7E])?")
 _LOOKS_LIKE_A_SUB: Final = re.compile(r"u_[0-9a-f]{32}")
+_SUB: Final = re.compile(r"[\x21-\x7E]{1,64}")
 _ORIGIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
 )
 
 
 class RegistrationError(Exception):
-    """The client cannot be registered so. The text says why, and what would do."""
+    """The client or the user cannot be registered so. The text says why, and what would do."""
 
 
 def check_client_id(client_id: str) -> None:
     """RFC 6749 appendix A.1; and clients do not choose ids that look like users (RFC 9700 section 4.15)."""
     if not _CLIENT_ID.fullmatch(client_id) or _LOOKS_LIKE_A_SUB.fullmatch(client_id):
         raise RegistrationError("a client_id is 1 to 128 printable ASCII characters, and unlike a user's sub")
+
+
+def check_sub(sub: str) -> None:
+    """A `sub` from elsewhere: ASCII, as in OpenID Connect Core section 2. No client may have it as client_id."""
+    if not _SUB.fullmatch(sub):
+        raise RegistrationError("a sub is 1 to 64 printable ASCII characters without spaces")
+
+
+def check_roles(roles: Iterable[str]) -> None:
+    """A role is one word that can be seen."""
+    if not all(role and role.isprintable() and " " not in role for role in roles):
+        raise RegistrationError("a role must not be empty or hold white space or control characters")
 
 
 def check_client(it: Client) -> None:
