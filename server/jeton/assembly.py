@@ -170,16 +170,16 @@ def assemble(settings: Settings, clock: Clock | None = None) -> Server:
     Raises ConfigError, DatabaseUrlError, SchemaError, MasterKeyError or StorageUnavailableError where it cannot start.
     """
     # A list that cannot be used stops the start, and not the first change of a password.
-    password_rules(settings)
+    rules = password_rules(settings)
     database = open_database(settings, serving=True)
     try:
-        return _assemble(settings, database, clock or Clock())
+        return _assemble(settings, database, clock or Clock(), rules)
     except Exception:
         database.close()
         raise
 
 
-def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
+def _assemble(settings: Settings, database: Database, clock: Clock, rules: PasswordRules) -> Server:
     master_keys = open_master_keys(settings, database)
     stores = key_stores(settings, master_keys)
     rotation = key_rotation(settings, database, clock, stores)
@@ -212,6 +212,7 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Server:
         keyring=keyring,
         refresh_tokens=RefreshTokens(master_keys),
         passwords=passwords,
+        password_rules=rules,
         hashing=HashingGate(os.cpu_count() or 1),
         throttle=throttle,
         guard=Guard(throttle, ThrottleKeys(master_keys), limits(settings), clock),

@@ -11,7 +11,7 @@ import pytest
 
 from cluster import Cluster
 from contention import OnPostgresql, until
-from jeton.http.form_endpoint import DEADLINE_SECONDS
+from jeton.http.asking import DEADLINE_SECONDS
 from load import Load, Session, add_accounts, assert_nothing_lost_or_doubled, load_on, place_of, stored
 from processes import server_process
 

@@ -24,6 +24,10 @@ ALLOWED = {path: {"GET", "HEAD"} for path in [*DOCUMENTS, *HEALTH]} | {
     "/oauth/token": {"POST", "OPTIONS"},
     "/oauth/revoke": {"POST", "OPTIONS"},
     "/oauth/introspect": {"POST"},
+    "/account": {"GET", "HEAD", "OPTIONS"},
+    "/account/password": {"POST", "OPTIONS"},
+    "/account/sessions": {"GET", "HEAD", "DELETE", "OPTIONS"},
+    "/account/sessions/AAAAAAAAAAAAAAAAAAAAAA": {"DELETE", "OPTIONS"},
 }
 
 

@@ -20,6 +20,7 @@ from jeton.crypto.master_key import MasterKeyError, MasterKeys
 PREFIX: Final = "jrt_"
 _VERSION: Final = b"\x01"
 _SHAPE: Final = re.compile(r"jrt_[A-Za-z0-9_-]{76}")
+_SID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _PURPOSE: Final = b"refresh token v1\0"
 
 
@@ -37,6 +38,11 @@ class PresentedRefreshToken:
 def generate_sid() -> str:
     """A session's public identifier: 128 random bits, base64url."""
     return secrets.token_urlsafe(16)
+
+
+def is_sid(text: str) -> bool:
+    """Whether some session could have this identifier."""
+    return _SID.fullmatch(text) is not None
 
 
 def generate_family_secret() -> bytes:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import HashingGate, Passwords
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.grants.guard import Guard
@@ -39,6 +40,7 @@ class Services:
     keyring: Keyring
     refresh_tokens: RefreshTokens
     passwords: Passwords
+    password_rules: PasswordRules
     hashing: HashingGate
     throttle: Throttle
     guard: Guard

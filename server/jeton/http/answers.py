@@ -1,4 +1,4 @@
-"""Rendering: one table from error code to status, one place for headers (RFC 6749 sections 5.1 and 5.2)."""
+"""Rendering: one table from error code to status, one place for headers (RFC 6749 section 5, RFC 6750 section 3)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from starlette.types import Send
 
-from jeton.oauth.errors import ErrorCode, OAuthError, ThrottledError
+from jeton.oauth.errors import AccessTokenError, ErrorCode, NotFoundError, OAuthError, ThrottledError
 
 Header = tuple[bytes, bytes]
 
@@ -15,6 +15,8 @@ _STATUS: Final = {
     ErrorCode.INVALID_CLIENT: 401,
     ErrorCode.SERVER_ERROR: 500,
     ErrorCode.TEMPORARILY_UNAVAILABLE: 503,
+    ErrorCode.INVALID_TOKEN: 401,
+    ErrorCode.INSUFFICIENT_SCOPE: 403,
 }
 JSON: Final[Header] = (b"content-type", b"application/json")
 NO_STORE: Final[Sequence[Header]] = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
@@ -49,7 +51,18 @@ def render_error(error: OAuthError, status: int | None = None) -> Rendered:
     """A refusal; `status` where HTTP has a better one than 400 for the form of the request."""
     status = status or _STATUS.get(error.code, 400)
     extra: Sequence[Header] = {401: (_CHALLENGE,), 503: (_RETRY_AFTER,)}.get(status, ())
+    told = {"error": error.code.value, "error_description": error.description}
     if isinstance(error, ThrottledError):
         status, extra = 429, ((b"retry-after", b"%d" % error.retry_after),)
-    body = msgspec.json.encode({"error": error.code.value, "error_description": error.description})
-    return Rendered(status, (JSON, *NO_STORE, *extra), body)
+    elif isinstance(error, NotFoundError):
+        status = 404
+    elif isinstance(error, AccessTokenError):
+        told = told if error.sent else {}
+        extra = (_bearer_challenge(told, error.scope),)
+    return Rendered(status, (JSON, *NO_STORE, *extra), msgspec.json.encode(told))
+
+
+def _bearer_challenge(told: Mapping[str, str], scope: str | None) -> Header:
+    """What would let a request in. Our sentences hold no quote and no backslash."""
+    parameters = {"realm": "jeton", **told, **({"scope": scope} if scope else {})}
+    return b"www-authenticate", ("Bearer " + ", ".join(f'{it}="{text}"' for it, text in parameters.items())).encode()

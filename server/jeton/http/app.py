@@ -20,6 +20,7 @@ from jeton.endpoints.revoke import answer_revocation_request
 from jeton.endpoints.token import answer_token_request
 from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
+from jeton.http.account_endpoint import OPERATIONS, AccountEndpoint
 from jeton.http.answers import Header, render_error
 from jeton.http.documents import Document, DocumentEndpoint, NumberedDocumentEndpoint, as_document
 from jeton.http.entrance import Entrance, security_headers
@@ -86,6 +87,7 @@ def _routes(services: Services, upkeep: Upkeep, forms: Mapping[str, FormEndpoint
     metadata = _metadata_endpoint(services, upkeep)
     routes: list[BaseRoute] = [
         *(Route(at, form, methods=form.methods) for at, form in forms.items()),
+        *_account_routes(services, upkeep),
         *_status_list_routes(upkeep),
         Route(JWKS_PATH, _key_set_endpoint(services), methods=["GET"]),
         Route(METADATA_PATH, metadata, methods=["GET"]),
@@ -119,6 +121,11 @@ def _key_set_endpoint(services: Services) -> DocumentEndpoint:
         return Document(key_set.document, key_set.etag, max_age, "application/jwk-set+json")
 
     return DocumentEndpoint(current)
+
+
+def _account_routes(services: Services, upkeep: Upkeep) -> list[BaseRoute]:
+    endpoints = {at: AccountEndpoint(operations, services, upkeep) for at, operations in OPERATIONS.items()}
+    return [Route(at, endpoint, methods=endpoint.methods) for at, endpoint in endpoints.items()]
 
 
 def _status_list_routes(upkeep: Upkeep) -> list[BaseRoute]:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jeton.grants import GRANTS
+from jeton.http.account_endpoint import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
 from jeton.http.form import MOST_BYTES
-from jeton.oauth.errors import ErrorCode
+from jeton.http.schemas import SCHEMAS
+from jeton.oauth.account import ACCOUNT_SCOPE
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
     JWKS_PATH,
@@ -16,8 +17,6 @@ from jeton.oauth.metadata import (
 )
 
 _STRING: Final = {"type": "string"}
-_INTEGER: Final = {"type": "integer"}
-_STRINGS: Final = {"type": "array", "items": _STRING}
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -34,13 +33,19 @@ def openapi_document(issuer: str, version: str) -> dict[str, Any]:
         "servers": [{"url": issuer}],
         "paths": _paths(),
         "components": {
-            "schemas": _SCHEMAS,
+            "schemas": SCHEMAS,
             "securitySchemes": {
                 "client_secret_basic": {
                     "type": "http",
                     "scheme": "basic",
                     "description": "client_id and client_secret, each form-encoded (RFC 6749 section 2.3.1)",
-                }
+                },
+                "access_token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": f"A user's access token with the scope {ACCOUNT_SCOPE} (RFC 6750)",
+                },
             },
         },
     }
@@ -52,6 +57,7 @@ def _paths() -> dict[str, Any]:
         TOKEN_PATH: {"post": _form("token", "Redeem a grant (RFC 6749)", "TokenRequest", "TokenResponse", retry)},
         REVOCATION_PATH: {"post": _form("revoke", "End a token (RFC 7009)", "TokenToEnd", None)},
         INTROSPECTION_PATH: {"post": _form("introspect", "What a token is (RFC 7662)", "TokenToRead", "Introspection")},
+        **_account_paths(),
         STATUS_LISTS_PATH: {"get": _document("statusLists", "All status lists, by address", "StatusLists")},
         STATUS_LISTS_PATH + "/{number}": {"get": _status_list()},
         JWKS_PATH: {"get": _document("keySet", "Keys that verify access tokens (RFC 7517)", "KeySet")},
@@ -86,9 +92,55 @@ def _form(
     }
 
 
-def _refused(description: str, header: str | None = None) -> dict[str, Any]:
+def _account_paths() -> dict[str, Any]:
+    """Self-service: what a user does with a token of their own."""
+    keep = {
+        "name": "keep_current",
+        "in": "query",
+        "schema": {"type": "boolean"},
+        "description": "Spare the session that asks",
+    }
+    sid = {"name": "sid", "in": "path", "required": True, "schema": _STRING | {"pattern": "^[A-Za-z0-9_-]{22}$"}}
+    change = _for_user("changePassword", "Change the password, and end sessions", "SessionsEnded")
+    change["requestBody"] = {"required": True, "content": {_FORM: {"schema": _reference("PasswordChange")}}}
+    change["responses"] |= {
+        "413": _refused(f"The body has more than {MOST_BYTES} bytes"),
+        "415": _refused("The body is compressed"),
+        "429": _refused("Held back: come again later", "Retry-After"),
+    }
+    end_one = _for_user("endSession", "End one session", "SessionsEnded", sid)
+    end_one["responses"]["404"] = _refused("You have no such session, or it has ended")
+    return {
+        ACCOUNT_PATH: {"get": _for_user("account", "What is known of the user", "Account")},
+        PASSWORD_PATH: {"post": change},
+        SESSIONS_PATH: {
+            "get": _for_user("sessions", "Where the user is logged in", "Sessions"),
+            "delete": _for_user("endSessions", "End all sessions", "SessionsEnded", keep),
+        },
+        SESSION_PATH: {"delete": end_one},
+    }
+
+
+def _for_user(operation: str, summary: str, response: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "security": [{"access_token": []}],
+        "parameters": list(parameters),
+        "responses": {
+            "200": {"description": "Done", "content": _json(response)},
+            "400": _refused("Refused"),
+            "401": _refused("No access token that is good here", "WWW-Authenticate", "Challenge"),
+            "403": _refused("The access token has not the scope", "WWW-Authenticate"),
+            "500": _refused("The server failed"),
+            "503": _refused("Try again", "Retry-After"),
+        },
+    }
+
+
+def _refused(description: str, header: str | None = None, schema: str = "Error") -> dict[str, Any]:
     headers = {"headers": {header: {"required": True, "schema": _STRING}}} if header else {}
-    return {"description": description, **headers, "content": _json("Error")}
+    return {"description": description, **headers, "content": _json(schema)}
 
 
 def _document(operation: str, summary: str, schema: str) -> dict[str, Any]:
@@ -108,7 +160,9 @@ def _document(operation: str, summary: str, schema: str) -> dict[str, Any]:
 def _status_list() -> dict[str, Any]:
     """Some deployments have no lists: then there is nothing at these two paths."""
     document = _document("statusList", "Which access tokens ended early (draft-ietf-oauth-status-list)", "StatusList")
-    document["parameters"] = [{"name": "number", "in": "path", "required": True, "schema": _INTEGER | {"minimum": 0}}]
+    document["parameters"] = [
+        {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+    ]
     document["responses"]["200"]["content"] = {"application/statuslist+jwt": {"schema": _STRING}}
     document["responses"]["404"] = _refused("There is no such list")
     return document
@@ -127,95 +181,3 @@ def _json(schema: str) -> dict[str, Any]:
 
 def _reference(schema: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{schema}"}
-
-
-def _object(required: tuple[str, ...], /, **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "required": list(required), "properties": properties}
-
-
-def _key(kty: str, alg: str, **numbers: Any) -> dict[str, Any]:
-    """A public key (RFC 7517 section 4): one that verifies, by one algorithm."""
-    shared = {"kty": {"const": kty}, "alg": {"const": alg}, "use": {"const": "sig"}, "kid": _STRING}
-    return _object((*shared, *numbers), **shared, **numbers)
-
-
-_CLIENT: Final = {"client_id": _STRING, "client_secret": _STRING}
-_TOKEN: Final = {"token": _STRING, "token_type_hint": _STRING}
-_AUDIENCE: Final = {"oneOf": [_STRING, _STRINGS]}
-
-_SCHEMAS: Final = {
-    "TokenRequest": _object(
-        ("grant_type",),
-        grant_type={"type": "string", "enum": sorted(GRANTS)},
-        scope=_STRING,
-        username=_STRING,
-        password=_STRING,
-        refresh_token=_STRING,
-        **_CLIENT,
-    ),
-    "TokenResponse": _object(
-        ("access_token", "token_type", "expires_in"),
-        access_token=_STRING,
-        token_type={"const": "Bearer"},
-        expires_in=_INTEGER,
-        refresh_token=_STRING,
-        scope=_STRING,
-    ),
-    "TokenToEnd": _object(("token",), **_TOKEN, **_CLIENT),
-    "TokenToRead": _object(("token",), **_TOKEN, **_CLIENT),
-    "Introspection": _object(
-        ("active",),
-        active={"type": "boolean"},
-        token_type={"const": "Bearer"},
-        iss=_STRING,
-        sub=_STRING,
-        aud=_AUDIENCE,
-        exp=_INTEGER,
-        iat=_INTEGER,
-        jti=_STRING,
-        client_id=_STRING,
-        username=_STRING,
-        scope=_STRING,
-        sid=_STRING,
-        auth_time=_INTEGER,
-        amr=_STRINGS,
-        roles=_STRINGS,
-        preferred_username=_STRING,
-        email=_STRING,
-    ),
-    "Error": _object(
-        ("error", "error_description"),
-        error={"type": "string", "enum": [code.value for code in ErrorCode]},
-        error_description=_STRING,
-    ),
-    "KeySet": _object(
-        ("keys",),
-        keys={
-            "type": "array",
-            "items": {
-                "oneOf": [
-                    _key("RSA", "RS256", n=_STRING, e=_STRING),
-                    _key("EC", "ES256", crv={"const": "P-256"}, x=_STRING, y=_STRING),
-                    _key("OKP", "EdDSA", crv={"const": "Ed25519"}, x=_STRING),
-                ]
-            },
-        },
-    ),
-    "Metadata": _object(
-        ("issuer", "token_endpoint", "jwks_uri", "response_types_supported", "grant_types_supported"),
-        issuer=_STRING,
-        token_endpoint=_STRING,
-        revocation_endpoint=_STRING,
-        introspection_endpoint=_STRING,
-        jwks_uri=_STRING,
-        response_types_supported=_STRINGS,
-        grant_types_supported=_STRINGS,
-        token_endpoint_auth_methods_supported=_STRINGS,
-        revocation_endpoint_auth_methods_supported=_STRINGS,
-        introspection_endpoint_auth_methods_supported=_STRINGS,
-        status_list_aggregation_endpoint=_STRING,
-    ),
-    "StatusLists": _object(("status_lists",), status_lists=_STRINGS),
-    "OpenApi": _object(("openapi",), openapi={"const": "3.1.0"}),
-    "Health": _object(("status",), status=_STRING),
-}

@@ -45,4 +45,13 @@ class End:
     token: EndedToken | None = None
 
 
-Decision = Issue | Deny | End
+@dataclass(frozen=True, slots=True)
+class EndSessions:
+    """Several families of one user end. `user`, where given, has a new password from now on, and is to be stored."""
+
+    reason: str
+    families: tuple[Family, ...]
+    user: User | None = None
+
+
+Decision = Issue | Deny | End | EndSessions

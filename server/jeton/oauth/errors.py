@@ -1,11 +1,11 @@
-"""Error codes and what the client hears of them (RFC 6749 sections 4.1.2.1 and 5.2)."""
+"""Error codes and what the client hears of them (RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1)."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class ErrorCode(StrEnum):
-    """Registered codes only, in the order of the RFC."""
+    """Registered codes only, in the order of the RFCs."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
@@ -15,6 +15,8 @@ class ErrorCode(StrEnum):
     INVALID_SCOPE = "invalid_scope"
     SERVER_ERROR = "server_error"
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+    INVALID_TOKEN = "invalid_token"
+    INSUFFICIENT_SCOPE = "insufficient_scope"
 
 
 # One fixed sentence per code, so that an answer never tells which of several reasons it was.
@@ -26,6 +28,8 @@ _DESCRIPTION: Final = {
     ErrorCode.INVALID_SCOPE: "The scope is malformed or exceeds what may be granted.",
     ErrorCode.SERVER_ERROR: "The server failed; nothing was changed by this request as far as it knows.",
     ErrorCode.TEMPORARILY_UNAVAILABLE: "The server cannot answer just now; try again after a moment.",
+    ErrorCode.INVALID_TOKEN: "The access token is malformed, expired, ended, or not a user's token for this server.",
+    ErrorCode.INSUFFICIENT_SCOPE: "The access token does not hold the scope that is needed.",
 }
 
 
@@ -56,3 +60,22 @@ class ThrottledError(OAuthError):
     def __init__(self, reason: str, retry_after: int, **about: str | int | None) -> None:
         super().__init__(ErrorCode.TEMPORARILY_UNAVAILABLE, reason, **about)
         self.retry_after = max(1, retry_after)
+
+
+class AccessTokenError(OAuthError):
+    """A request to a protected resource is not let in by its access token (RFC 6750 section 3).
+
+    Whoever sent none at all (`sent`) is told no code; `scope` is what the token would have to hold.
+    """
+
+    def __init__(self, code: ErrorCode, reason: str, *, sent: bool = True, scope: str | None = None) -> None:
+        super().__init__(code, reason)
+        self.sent = sent
+        self.scope = scope
+
+
+class NotFoundError(OAuthError):
+    """There is no such thing, or it is somebody else's: 404 either way. The reason is a sentence to show."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(ErrorCode.INVALID_REQUEST, reason)

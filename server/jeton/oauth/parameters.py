@@ -11,3 +11,11 @@ def require(parameters: Mapping[str, str], name: str) -> str:
         return parameters[name]
     except KeyError:
         raise OAuthError(ErrorCode.INVALID_REQUEST, f"The parameter {name} is missing.") from None
+
+
+def flag(parameters: Mapping[str, str], name: str) -> bool:
+    """Whether a parameter says `true`; not sent, it says `false`. OAuthError invalid_request for other words."""
+    value = parameters.get(name, "false")
+    if value not in ("true", "false"):
+        raise OAuthError(ErrorCode.INVALID_REQUEST, f"The parameter {name} must be true or false.")
+    return value == "true"

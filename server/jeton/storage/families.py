@@ -21,6 +21,13 @@ _FIELDS: Final = tuple(field.name for field in fields(Family))
 
 _LOAD = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))
 _LOCK = _LOAD.order_by(families.c.sid).with_for_update()
+_UNENDED_OF = families.c.sub.in_(bindparam("subs", expanding=True)) & families.c.revoked_at.is_(None)
+_LOCK_WITH_ALL_OF = (
+    select(families)
+    .where(families.c.sid.in_(bindparam("sids", expanding=True)) | _UNENDED_OF)
+    .order_by(families.c.sid)
+    .with_for_update()
+)
 _UPDATE = (
     update(families)
     .where(families.c.sid == bindparam("at_sid"))
@@ -45,19 +52,27 @@ def load_families(connection: Connection, sids: Collection[str]) -> dict[str, Fa
     return {row[0]: Family(*row) for row in connection.execute(_LOAD, {"sids": list(sids)})}
 
 
-def lock_families(connection: Connection, sids: Collection[str]) -> dict[str, Family]:
-    """Those families, locked in the order of their sids until the transaction ends.
+def lock_families(connection: Connection, sids: Collection[str], subs: Collection[str] = ()) -> dict[str, Family]:
+    """Those families, locked in the order of their sids until the transaction ends; and all of these users' that have
+    not ended: the users' own locks keep it at that.
 
     A statement of its own, with no join: joined rows would be those of before the wait for the lock.
     """
-    if not sids:
+    if subs:
+        rows = connection.execute(_LOCK_WITH_ALL_OF, {"sids": list(sids), "subs": list(subs)})
+    elif sids:
+        rows = connection.execute(_LOCK, {"sids": list(sids)})
+    else:
         return {}
-    return {row[0]: Family(*row) for row in connection.execute(_LOCK, {"sids": list(sids)})}
+    return {row[0]: Family(*row) for row in rows}
 
 
 def add_families(connection: Connection, new: Iterable[Family]) -> None:
-    if rows := [{name: getattr(family, name) for name in _FIELDS} for family in new]:
-        connection.execute(insert(families), rows)
+    """Writes new families; one that ended with its first moment is listed as INVALID."""
+    new = list(new)
+    if new:
+        connection.execute(insert(families), [{name: getattr(it, name) for name in _FIELDS} for it in new])
+    add_invalid_statuses(connection, [status_of_ended(it) for it in new if it.revoked_at is not None])
 
 
 def update_families(connection: Connection, changed: Iterable[Family]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from jeton.oauth.decision import Decision, End, Issue
+from jeton.oauth.decision import Decision, End, EndSessions, Issue
 from jeton.oauth.model import Client, Family, User
 from jeton.storage.clients import hold_clients, load_clients
 from jeton.storage.clock import Clock
@@ -23,7 +23,7 @@ from jeton.storage.database import Database, StorageUnavailableError, was_rolled
 from jeton.storage.ended_tokens import add_ended_tokens
 from jeton.storage.families import add_families, lock_families, update_families
 from jeton.storage.gather import Gather
-from jeton.storage.users import load_users, lock_users, store_rehashed_passwords
+from jeton.storage.users import load_users, lock_users, store_new_passwords, store_rehashed_passwords
 
 _ATTEMPTS: Final = 3
 _GIVE_WAY_SECONDS: Final = 0.05
@@ -33,17 +33,22 @@ D = TypeVar("D", bound=Decision)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known under the lock: the family, and its owner and client as they are now."""
+    """What is known under the lock: the family, and its owner and client as they are now.
+
+    `sessions` are the user's that have not ended, where the entry is over all of them.
+    """
 
     now: int
     family: Family | None
     user: User | None
     client: Client | None
+    sessions: tuple[Family, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[D]):
-    """One thing to decide: over the family `sid`, or over a new one of the user `sub` with the client `client_id`.
+    """One thing to decide: over the family `sid`, or over a new one of the user `sub` with the client `client_id`, or
+    over all sessions of that user.
 
     `decide` is called under the lock: it must be quick, pure, and may be called again.
     """
@@ -52,6 +57,7 @@ class Entry(Generic[D]):
     sid: str | None = None
     sub: str | None = None
     client_id: str | None = None
+    all_sessions: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -123,7 +129,11 @@ class Ledger:
         with self._database.write() as connection:
             users = lock_users(connection, {entry.sub for entry in entries if entry.sub is not None})
             clients = hold_clients(connection, {entry.client_id for entry in entries if entry.client_id is not None})
-            before = lock_families(connection, {entry.sid for entry in entries if entry.sid is not None})
+            before = lock_families(
+                connection,
+                {entry.sid for entry in entries if entry.sid is not None},
+                {entry.sub for entry in entries if entry.sub is not None and entry.all_sessions},
+            )
             users |= load_users(connection, {family.sub for family in before.values()} - users.keys())
             clients |= load_clients(connection, {family.client_id for family in before.values()})
             now = self._clock.now()
@@ -138,7 +148,9 @@ class Ledger:
                 connection, [family for sid, family in after.items() if before.get(sid, family) is not family]
             )
             add_ended_tokens(connection, [it.token for it in decisions if isinstance(it, End) and it.token])
+            # The old password's hash first: a login may have upgraded it just before it was changed.
             store_rehashed_passwords(connection, _rehashed_passwords(decisions))
+            store_new_passwords(connection, [it.user for it in decisions if isinstance(it, EndSessions) and it.user])
             # The last look before the commit: whoever left meanwhile has been told to try again, so it is done anew.
             if any(asked.given_up and not isinstance(it, Exception) for asked, it in zip(group, results, strict=True)):
                 raise _GivenUpError
@@ -151,13 +163,25 @@ def _decide(
     """One decision; the next one over the same family sees what this one made of it."""
     family = families.get(entry.sid) if entry.sid is not None else None
     if family is None:
-        facts = Facts(now, None, users.get(entry.sub or ""), clients.get(entry.client_id or ""))
+        facts = Facts(
+            now, None, users.get(entry.sub or ""), clients.get(entry.client_id or ""), _sessions_of(entry, families)
+        )
     else:
         facts = Facts(now, family, users.get(family.sub), clients.get(family.client_id))
     decision: Decision = entry.decide(facts)
-    if decision.family is not None:
+    if isinstance(decision, EndSessions):
+        families |= {it.sid: it for it in decision.families}
+        users |= {it.sub: it for it in (decision.user,) if it}
+    elif decision.family is not None:
         families[decision.family.sid] = decision.family
     return decision
+
+
+def _sessions_of(entry: Entry[Any], families: dict[str, Family]) -> tuple[Family, ...]:
+    """Also those that others of the group have just opened."""
+    if not entry.all_sessions:
+        return ()
+    return tuple(it for it in families.values() if it.sub == entry.sub and it.revoked_at is None)
 
 
 def _rehashed_passwords(decisions: Sequence[Decision]) -> list[tuple[str, str]]:

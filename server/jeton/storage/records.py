@@ -11,12 +11,12 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection
 
 from jeton.oauth.introspection import TokenFacts
-from jeton.oauth.model import Client, User
+from jeton.oauth.model import Client, Family, User
 from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.ended_tokens import load_ended_tokens
-from jeton.storage.families import load_families
+from jeton.storage.families import list_families, load_families
 from jeton.storage.gather import Gather
 from jeton.storage.signing_keys import load_published_kids
 from jeton.storage.users import find_users, load_users
@@ -47,6 +47,7 @@ class Records:
         self._clients = Gather[str, Client | None]("clients", self._read_by_key(load_clients))
         self._users = Gather[str, User | None]("users", self._read_by_key(find_users))
         self._facts = Gather[TokenSubject, TokenFacts]("tokens", self._read_facts)
+        self._sessions = Gather[str, list[Family]]("sessions", self._read_sessions)
 
     async def client(self, client_id: str, *, fresh: bool = False) -> Client | None:
         """The client as it was read since the last `forget_clients`, or, fresh, as it is now."""
@@ -67,8 +68,12 @@ class Records:
     async def token_facts(self, subject: TokenSubject) -> TokenFacts:
         return await self._facts(subject)
 
+    async def sessions(self, sub: str) -> list[Family]:
+        """The live sessions of a user, the last used first, 1000 at most."""
+        return await self._sessions(sub)
+
     def close(self) -> None:
-        for gather in (self._clients, self._users, self._facts):
+        for gather in (self._clients, self._users, self._facts, self._sessions):
             gather.close()
 
     def _read_by_key(
@@ -80,6 +85,11 @@ class Records:
             return [found.get(key) for key in keys]
 
         return read
+
+    def _read_sessions(self, subs: Sequence[str]) -> list[list[Family]]:
+        with self._database.read() as connection:
+            now = self._clock.now()
+            return [list_families(connection, now, sub=sub) for sub in subs]
 
     def _read_facts(self, subjects: Sequence[TokenSubject]) -> list[TokenFacts]:
         with self._database.read() as connection:

@@ -53,6 +53,12 @@ def store_rehashed_passwords(connection: Connection, hashes: Iterable[tuple[str,
         update_user(connection, sub, password_hash=password_hash)
 
 
+def store_new_passwords(connection: Connection, changed: Iterable[User]) -> None:
+    """The passwords of locked users."""
+    for user in changed:
+        update_user(connection, user.sub, password_hash=user.password_hash, password_version=user.password_version)
+
+
 def delete_user(connection: Connection, sub: str) -> None:
     """Deletes the user, and the sessions with it."""
     connection.execute(delete(users).where(users.c.sub == sub))

@@ -1,0 +1,62 @@
+"""Asking an endpoint: within a deadline, and always with an answer, whatever comes of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from starlette.types import Scope
+
+from jeton.crypto.breached_passwords import BreachedPasswordsError
+from jeton.crypto.passwords import HashingBusyError
+from jeton.crypto.private_key import KeyStoreError
+from jeton.endpoints.exchange import Answer, FormRequest
+from jeton.grants.services import Services
+from jeton.http.answers import Rendered, render_content, render_error
+from jeton.http.reading import RefusedUnreadError
+from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.model import Client
+from jeton.storage.database import StorageUnavailableError
+from jeton.storage.gather import GatheringBusyError
+
+DEADLINE_SECONDS: Final = 5
+_AWAY: Final = (
+    *(StorageUnavailableError, KeyStoreError, BreachedPasswordsError),
+    *(GatheringBusyError, HashingBusyError, TimeoutError),
+)
+
+log = structlog.get_logger("jeton.http")
+
+Endpoint = Callable[[FormRequest, Services], Awaitable[Answer]]
+
+
+async def ask(
+    endpoint: Endpoint, reading: Awaitable[FormRequest], scope: Scope, services: Services
+) -> tuple[Rendered, frozenset[str] | None]:
+    """The response, and the origins whose pages may read it: the client's; None where it is not known."""
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            answer = await endpoint(await reading, services)
+    except RefusedUnreadError as refused:
+        return render_error(refused.error, refused.status), None
+    except OAuthError as error:
+        return _refuse(scope, error), None
+    except _AWAY as error:
+        log.error("temporarily_unavailable", path=scope["path"], reason=type(error).__name__, detail=str(error))
+        return render_error(OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, type(error).__name__)), None
+    except Exception:
+        log.exception("server_error", path=scope["path"])
+        return render_error(OAuthError(ErrorCode.SERVER_ERROR, "unexpected")), None
+    origins = None if answer.client is None else answer.client.origins
+    if isinstance(answer.content, OAuthError):
+        return _refuse(scope, answer.content, answer.client), origins
+    return render_content(answer.content), origins
+
+
+def _refuse(scope: Scope, error: OAuthError, client: Client | None = None) -> Rendered:
+    """The refusal, and one line in the log that says why."""
+    client_id = client.client_id if client else None
+    ip = scope["client"][0] if scope.get("client") else None
+    about = {"path": scope["path"], "error": error.code, "client_id": client_id, "ip": ip, **error.about}
+    log.warning("request_refused", reason=error.reason, **about)
+    return render_error(error)

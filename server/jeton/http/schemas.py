@@ -1,0 +1,139 @@
+"""The schemas of the OpenAPI description: what requests and answers hold."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jeton.grants import GRANTS
+from jeton.oauth.errors import ErrorCode
+
+_STRING: Final = {"type": "string"}
+_INTEGER: Final = {"type": "integer"}
+_STRINGS: Final = {"type": "array", "items": _STRING}
+_BOOLEAN: Final = {"type": "boolean"}
+_OR_NULL: Final = {"type": ["string", "null"]}
+
+
+def _object(required: tuple[str, ...], /, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+def _key(kty: str, alg: str, **numbers: Any) -> dict[str, Any]:
+    """A public key (RFC 7517 section 4): one that verifies, by one algorithm."""
+    shared = {"kty": {"const": kty}, "alg": {"const": alg}, "use": {"const": "sig"}, "kid": _STRING}
+    return _object((*shared, *numbers), **shared, **numbers)
+
+
+_CLIENT: Final = {"client_id": _STRING, "client_secret": _STRING}
+_TOKEN: Final = {"token": _STRING, "token_type_hint": _STRING}
+_AUDIENCE: Final = {"oneOf": [_STRING, _STRINGS]}
+
+SCHEMAS: Final[Mapping[str, Any]] = {
+    "TokenRequest": _object(
+        ("grant_type",),
+        grant_type={"type": "string", "enum": sorted(GRANTS)},
+        scope=_STRING,
+        username=_STRING,
+        password=_STRING,
+        refresh_token=_STRING,
+        **_CLIENT,
+    ),
+    "TokenResponse": _object(
+        ("access_token", "token_type", "expires_in"),
+        access_token=_STRING,
+        token_type={"const": "Bearer"},
+        expires_in=_INTEGER,
+        refresh_token=_STRING,
+        scope=_STRING,
+    ),
+    "TokenToEnd": _object(("token",), **_TOKEN, **_CLIENT),
+    "TokenToRead": _object(("token",), **_TOKEN, **_CLIENT),
+    "Introspection": _object(
+        ("active",),
+        active={"type": "boolean"},
+        token_type={"const": "Bearer"},
+        iss=_STRING,
+        sub=_STRING,
+        aud=_AUDIENCE,
+        exp=_INTEGER,
+        iat=_INTEGER,
+        jti=_STRING,
+        client_id=_STRING,
+        username=_STRING,
+        scope=_STRING,
+        sid=_STRING,
+        auth_time=_INTEGER,
+        amr=_STRINGS,
+        roles=_STRINGS,
+        preferred_username=_STRING,
+        email=_STRING,
+    ),
+    "Error": _object(
+        ("error", "error_description"),
+        error={"type": "string", "enum": [code.value for code in ErrorCode]},
+        error_description=_STRING,
+    ),
+    # Nothing is told to who sent no token (RFC 6750 section 3.1).
+    "Challenge": _object((), error={"const": ErrorCode.INVALID_TOKEN.value}, error_description=_STRING),
+    "Account": _object(
+        ("sub", "username", "email", "roles", "created_at"),
+        sub=_STRING,
+        username=_STRING,
+        email=_OR_NULL,
+        roles=_STRINGS,
+        created_at=_INTEGER,
+    ),
+    "PasswordChange": _object(
+        ("current_password", "new_password"),
+        current_password=_STRING,
+        new_password=_STRING,
+        keep_current=_BOOLEAN | {"description": "Spare the session that asks"},
+    ),
+    "Sessions": _object(
+        ("sessions",),
+        sessions={
+            "type": "array",
+            "items": _object(
+                ("sid", "client_id", "current", "created_at", "last_used_at", "expires_at", "address", "user_agent"),
+                sid=_STRING,
+                client_id=_STRING,
+                current=_BOOLEAN,
+                created_at=_INTEGER,
+                last_used_at=_INTEGER,
+                expires_at=_INTEGER,
+                address=_OR_NULL,
+                user_agent=_OR_NULL,
+            ),
+        },
+    ),
+    "SessionsEnded": _object(("sessions_ended",), sessions_ended=_INTEGER | {"minimum": 0}),
+    "KeySet": _object(
+        ("keys",),
+        keys={
+            "type": "array",
+            "items": {
+                "oneOf": [
+                    _key("RSA", "RS256", n=_STRING, e=_STRING),
+                    _key("EC", "ES256", crv={"const": "P-256"}, x=_STRING, y=_STRING),
+                    _key("OKP", "EdDSA", crv={"const": "Ed25519"}, x=_STRING),
+                ]
+            },
+        },
+    ),
+    "Metadata": _object(
+        ("issuer", "token_endpoint", "jwks_uri", "response_types_supported", "grant_types_supported"),
+        issuer=_STRING,
+        token_endpoint=_STRING,
+        revocation_endpoint=_STRING,
+        introspection_endpoint=_STRING,
+        jwks_uri=_STRING,
+        response_types_supported=_STRINGS,
+        grant_types_supported=_STRINGS,
+        token_endpoint_auth_methods_supported=_STRINGS,
+        revocation_endpoint_auth_methods_supported=_STRINGS,
+        introspection_endpoint_auth_methods_supported=_STRINGS,
+        status_list_aggregation_endpoint=_STRING,
+    ),
+    "StatusLists": _object(("status_lists",), status_lists=_STRINGS),
+    "OpenApi": _object(("openapi",), openapi={"const": "3.1.0"}),
+    "Health": _object(("status",), status=_STRING),
+}
