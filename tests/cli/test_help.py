@@ -12,7 +12,7 @@ from jeton.cli import jeton
 COMMANDS = {
     *("serve", "migrate"),
     *("user add", "user set-password", "user disable", "user enable", "user delete", "user show", "user list"),
-    "user import",
+    *("user import", "passwords calibrate"),
     *("client add", "client set", "client rotate-secret", "client disable", "client enable", "client delete"),
     *("client show", "client list", "keys list", "keys rotate", "keys revoke", "secrets rewrap"),
     *("session list", "session revoke", "token inspect", "config check"),

@@ -8,6 +8,7 @@ import click
 from jeton.cli.client import client
 from jeton.cli.config import config
 from jeton.cli.keys import keys
+from jeton.cli.passwords import passwords
 from jeton.cli.refusal import Refusal
 from jeton.cli.secrets import secrets
 from jeton.cli.serve import migrate, serve
@@ -51,7 +52,7 @@ def jeton() -> None:
 
 
 user.add_command(import_)
-for command in (serve, migrate, user, client, keys, secrets, session, token, config):
+for command in (serve, migrate, user, client, passwords, keys, secrets, session, token, config):
     jeton.add_command(command)
 
 

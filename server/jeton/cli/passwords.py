@@ -1,0 +1,62 @@
+"""jeton passwords: what a hash costs."""
+
+from time import perf_counter
+from typing import Final
+
+import click
+
+from jeton.cli.options import configured, json_option, print_result
+from jeton.config import Settings
+from jeton.crypto.calibration import LEAST, Costs, Measured, calibrated, measured
+
+_MIB: Final = 1024
+
+
+@click.group()
+def passwords() -> None:
+    """How passwords are hashed."""
+
+
+@passwords.command()
+@click.option("--target-ms", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Time for a hash.")
+@click.option(
+    "--max-memory-mib",
+    type=click.IntRange(LEAST.memory_kib // _MIB, 1024),
+    default=128,
+    show_default=True,
+    help="Memory that one hash may take. As many hashes as there are cores run at once.",
+)
+@json_option
+@configured
+def calibrate(target_ms: int, max_memory_mib: int, as_json: bool, settings: Settings) -> None:
+    """Measure Argon2id on this machine, and print the settings by which a hash takes about so long.
+
+    Never less than OWASP's minimum is proposed, whatever it takes. Run it where the server runs, while it has little to
+    do. Greater costs come into effect for each user at the next login.
+    """
+    in_effect = settings.passwords
+    now = measured(Costs(in_effect.memory_kib, in_effect.iterations, in_effect.lanes), perf_counter)
+    found = calibrated(target_ms / 1000, max_memory_mib * _MIB, perf_counter)
+    if as_json:
+        print_result({"proposed": _described(found), "in_effect": _described(now)}, as_json=True)
+        return
+    click.echo(
+        f"# A hash takes {_milliseconds(found)} ms by these settings, and {_milliseconds(now)} ms by those in effect."
+    )
+    if found.costs == LEAST and _milliseconds(found) > target_ms:
+        click.echo(f"# They are the least that is safe: {target_ms} ms would be too little on this machine.")
+    click.echo("[passwords]")
+    for name, value in _settings(found.costs).items():
+        click.echo(f"{name} = {value}")
+
+
+def _settings(costs: Costs) -> dict[str, int]:
+    return {"memory_kib": costs.memory_kib, "iterations": costs.iterations, "lanes": costs.lanes}
+
+
+def _described(it: Measured) -> dict[str, float]:
+    return {**_settings(it.costs), "milliseconds": _milliseconds(it)}
+
+
+def _milliseconds(it: Measured) -> float:
+    return round(it.seconds * 1000, 1)

@@ -1,0 +1,83 @@
+"""Which costs of Argon2id are proposed (RFC 9106 section 4), on machines whose speed the test decides."""
+
+from collections.abc import Callable
+
+import pytest
+
+from jeton.crypto.calibration import LEAST, MOST_ITERATIONS, Costs, calibrated, measured
+
+MIB = 1024
+
+
+class Machine:
+    """Its time passes only while it hashes: so many MiB times iterations a second, the first of each costs slower."""
+
+    def __init__(self, mib_per_second: float, *, per_hash: float = 0.0) -> None:
+        self.time = 0.0
+        self.hashed: list[Costs] = []
+        self._mib_per_second = mib_per_second
+        self._per_hash = per_hash
+
+    def timer(self) -> float:
+        return self.time
+
+    def hasher(self, costs: Costs) -> Callable[[], object]:
+        def make_hash() -> None:
+            slow = 10 if costs not in self.hashed else 1
+            self.hashed.append(costs)
+            work = costs.memory_kib / MIB * costs.iterations
+            self.time += slow * (self._per_hash + work / self._mib_per_second)
+
+        return make_hash
+
+
+def proposed(machine: Machine, target_ms: int, most_mib: int = 128) -> Costs:
+    return calibrated(target_ms / 1000, most_mib * MIB, machine.timer, machine.hasher).costs
+
+
+def test_a_measure_is_the_median_so_that_one_slow_hash_does_not_count() -> None:
+    machine = Machine(460)
+
+    assert measured(LEAST, machine.timer, machine.hasher).seconds == pytest.approx(0.1)
+    assert len(machine.hashed) == 5
+
+
+@pytest.mark.requirement("N12")
+@pytest.mark.parametrize(
+    ("mib_per_second", "target_ms", "costs"),
+    [
+        pytest.param(1000, 100, Costs(100 * MIB, 1), id="memory"),
+        pytest.param(1280, 100, Costs(128 * MIB, 1), id="all the memory"),
+        pytest.param(2000, 100, Costs(128 * MIB, 1), id="not yet a second iteration"),
+        pytest.param(2600, 100, Costs(128 * MIB, 2), id="a second iteration"),
+        pytest.param(2600, 500, Costs(128 * MIB, 10), id="iterations"),
+        pytest.param(100_000, 10_000, Costs(128 * MIB, MOST_ITERATIONS), id="as many as there may be"),
+        pytest.param(460, 100, LEAST, id="exactly the least"),
+        pytest.param(200, 100, LEAST, id="a slow machine"),
+        pytest.param(1000, 1, LEAST, id="a hasty operator"),
+    ],
+)
+def test_memory_grows_before_iterations_and_nothing_is_below_the_least(
+    mib_per_second: int, target_ms: int, costs: Costs
+) -> None:
+    assert proposed(Machine(mib_per_second), target_ms) == costs
+
+
+@pytest.mark.parametrize("most_mib", [46, 64, 1024])
+def test_no_more_memory_is_taken_than_is_allowed(most_mib: int) -> None:
+    machine = Machine(5000)
+
+    costs = proposed(machine, 400, most_mib)
+
+    assert all(it.memory_kib <= most_mib * MIB for it in machine.hashed)
+    assert costs.memory_kib == most_mib * MIB
+    assert costs.iterations == min(2000 // most_mib, MOST_ITERATIONS)
+
+
+def test_what_a_hash_takes_whatever_it_costs_is_found_out_by_a_second_measure() -> None:
+    machine = Machine(1000, per_hash=0.02)
+
+    found = calibrated(0.1, 128 * MIB, machine.timer, machine.hasher)
+
+    assert found.seconds == pytest.approx(0.1, rel=0.1)
+    assert len(machine.hashed) <= 15
