@@ -59,6 +59,9 @@ async def authenticate_user(
         return Deny(ErrorCode.INVALID_GRANT, "user_unknown")
     if not verified.ok:
         return Deny(ErrorCode.INVALID_GRANT, "password_wrong", sub=user.sub)
+    if user.disabled:
+        # Here, and once more under the user's lock: the way there would take longer than a wrong password does.
+        return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
     return Authenticated(user, verified, outcome)
 
 

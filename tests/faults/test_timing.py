@@ -1,0 +1,118 @@
+"""How long refused logins take: nobody learns from it whether a user exists, is disabled, or is held back.
+
+Statistical, with the password hash as it is by default; `-s` shows the figures. Every login comes from an address of
+its own and, but for the account that is held back, goes to an account of its own.
+"""
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Final
+
+import httpx2
+import pytest
+
+from jeton.config import load_settings
+from jeton.crypto.passwords import Passwords
+from jeton.crypto.refresh_token import generate_sid
+from jeton.oauth.model import User
+from jeton.storage.database import Database
+from jeton.storage.users import add_user
+from load import CLIENT_ID, add_accounts
+from processes import ServerProcess, server_process
+from running import PASSWORD, START
+
+pytestmark = [pytest.mark.slow]
+
+ROUNDS: Final = 200
+WRONG: Final = "a wrong password, and long"
+# One in ten thousand of such comparisons finds a difference where there is none.
+SIGNIFICANT: Final = 1e-4
+
+Login = Callable[[int], Awaitable[httpx2.Response]]
+
+
+def p_value(one: list[float], other: list[float]) -> float:
+    """Of the two-sided Mann-Whitney U test: how likely so different ranks are if both come from the same source."""
+    ranked = sorted([(value, 0) for value in one] + [(value, 1) for value in other])
+    rank_sum = sum(rank for rank, (_, source) in enumerate(ranked, 1) if source == 0)
+    u = rank_sum - len(one) * (len(one) + 1) / 2
+    mean = len(one) * len(other) / 2
+    deviation = (mean * (len(one) + len(other) + 1) / 6) ** 0.5
+    return 2 * statistics.NormalDist().cdf(-abs(u - mean) / deviation)
+
+
+def add_users(database_url: str, names: list[str], *, disabled: bool) -> None:
+    settings, database = load_settings(environment={}).passwords, Database(database_url)
+    password_hash = Passwords(settings.memory_kib, settings.iterations, settings.lanes).hash(PASSWORD)
+    with database.write() as connection:
+        for name in names:
+            add_user(connection, User(f"u_{generate_sid()}", name, None, (), disabled, START, 1, password_hash))
+    database.close()
+
+
+async def measured(logins: dict[str, Login]) -> dict[str, list[float]]:
+    """Milliseconds of each kind; all kinds in every round, each time in another order."""
+    times: dict[str, list[float]] = {kind: [] for kind in logins}
+    bodies = set()
+    for number in range(ROUNDS):
+        for kind in random.sample(sorted(logins), len(logins)):
+            began = time.perf_counter()
+            answer = await logins[kind](number)
+            times[kind].append(1000 * (time.perf_counter() - began))
+            bodies.add((answer.status_code, answer.content))
+    assert len(bodies) == 1, bodies
+    return times
+
+
+@pytest.mark.timeout(300)
+async def test_no_refusal_of_a_login_tells_by_its_time_what_it_is_about(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/jeton.db"
+    variables = {"SERVER__TRUSTED_PROXIES": "127.0.0.1", "LIMITS__LOGIN_FAILURES_PER_CLIENT": "1000000"}
+    defaults = load_settings(environment={}).passwords
+    variables["PASSWORDS__MEMORY_KIB"] = str(defaults.memory_kib)
+    with server_process(tmp_path, url, begin_only=False, **variables) as server:
+        secret = add_accounts(url)
+        add_users(url, [f"user{number}" for number in range(ROUNDS)] + ["besieged"], disabled=False)
+        add_users(url, [f"disabled{number}" for number in range(ROUNDS)], disabled=True)
+        async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), timeout=60, trust_env=False) as http:
+            times = await measured(await prepared(http, server))
+
+    assert server.log.count('"reason":"login_throttled_by_account"') > 0.9 * ROUNDS
+    for kind, taken in times.items():
+        quartiles = statistics.quantiles(taken, n=4)
+        print(f"{kind:15} median {quartiles[1]:.2f} ms, half of them within {quartiles[0]:.2f} and {quartiles[2]:.2f}")
+    found = {pair: p_value(times[pair[0]], times[pair[1]]) for pair in combinations(times, 2)}
+    for pair, p in found.items():
+        print(f"{' and '.join(pair):40} p = {p:.3f}")
+    assert {pair for pair, p in found.items() if p < SIGNIFICANT} == set()
+
+
+async def prepared(http: httpx2.AsyncClient, server: ServerProcess) -> dict[str, Login]:
+    """The kinds of refusals. One account is held back, once it was attacked from many addresses."""
+    addresses = (f"198.18.{high}.{low}" for high in range(256) for low in range(1, 255))
+
+    async def log_in(username: str, password: str = WRONG) -> httpx2.Response:
+        form = {"grant_type": "password", "username": username, "password": password}
+        headers = {"X-Forwarded-For": next(addresses)}
+        return await http.post(f"{server.url}/oauth/token", data=form, headers=headers)
+
+    await asyncio.gather(*(log_in("besieged") for _ in range(20)))
+    return {
+        "unknown": lambda number: log_in(f"nobody{number}"),
+        "wrong password": lambda number: log_in(f"user{number}"),
+        "disabled": lambda number: log_in(f"disabled{number}", PASSWORD),
+        "throttled": lambda _: log_in("besieged"),
+    }
+
+
+def test_the_comparison_finds_a_difference_where_there_is_one() -> None:
+    dice = random.Random(1)
+    one, same = ([dice.gauss(60, 3) for _ in range(ROUNDS)] for _ in range(2))
+    other = [dice.gauss(62, 3) for _ in range(ROUNDS)]
+
+    assert p_value(one, same) > SIGNIFICANT > p_value(one, other)
