@@ -269,6 +269,18 @@ def test_whoever_is_there_already_is_refused(cli: CommandLine, again: str, reaso
         assert reason in said
 
 
+@pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["real", "dry"])
+def test_a_line_is_compared_with_those_of_transactions_before(
+    cli: CommandLine, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_import, "_AT_ONCE", 1)
+
+    count, ((number, said),) = refused(cli, "-", *options, stdin="\n".join([line("alice"), line("bob"), line("ALICE")]))
+
+    assert (count, number) == (2, 3)
+    assert "line 1 of this file" in said
+
+
 def test_a_line_that_was_refused_takes_nothing_from_a_later_one(cli: CommandLine) -> None:
     count, ((number, _),) = refused(cli, "-", stdin=line(roles=[""]) + "\n" + line())
 

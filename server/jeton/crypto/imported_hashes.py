@@ -8,12 +8,12 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import bcrypt
-from argon2 import PasswordHasher, extract_parameters
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
 
 MOST_BCRYPT_COST: Final = 14
 MOST_PBKDF2_ITERATIONS: Final = 4_000_000
@@ -25,9 +25,7 @@ MOST_ARGON2_WORK: Final = 1024 * 1024
 MOST_LANES: Final = 16
 SALT_BYTES: Final = range(8, 129)
 
-_MOST_CHARACTERS: Final = 512
 _ARGON2_DIGEST_BYTES: Final = range(16, 129)
-_ARGON2_VERSIONS: Final = (16, 19)
 # Of other systems' Argon2 hashes, as Django writes them: what tells them from ours when they are stored.
 _FOREIGN: Final = "argon2"
 _BCRYPT_BYTES: Final = 72
@@ -47,10 +45,9 @@ def imported_hash(text: str) -> str:
 
 def check_of(text: str) -> Check:
     """What says whether some bytes are the password of this hash; PasswordHashRefusedError where nothing can."""
-    if len(text) <= _MOST_CHARACTERS:
-        for form, read in _FORMS:
-            if match := form.fullmatch(text):
-                return read(match)
+    for form, read in _FORMS:
+        if match := form.fullmatch(text):
+            return read(match)
     raise PasswordHashRefusedError(
         "the password hash is none of: bcrypt ($2a$, $2b$, $2y$), PBKDF2 and scrypt (Django's or passlib's), Argon2"
     )
@@ -78,7 +75,7 @@ def _pbkdf2(match: re.Match[str]) -> Check:
     salt = match["salt_text"].encode() if by_django else _decoded(match["salt"])
     digest = _decoded(match["digest"])
     _require(1 <= iterations <= MOST_PBKDF2_ITERATIONS, f"PBKDF2 may take {MOST_PBKDF2_ITERATIONS:,} iterations")
-    _require_lengths(salt, digest, hashlib.new(name).digest_size)
+    _require_lengths(salt, digest, [hashlib.new(name).digest_size])
     return lambda password: hmac.compare_digest(hashlib.pbkdf2_hmac(name, password, salt, iterations), digest)
 
 
@@ -91,7 +88,7 @@ def _scrypt(match: re.Match[str]) -> Check:
     digest = _decoded(match["digest"])
     _require(n >= 2 and n & (n - 1) == 0 and r >= 1 and p >= 1, "scrypt's N must be a power of two, r and p positive")
     _require(n * r * p <= MOST_SCRYPT_WORK and p <= MOST_LANES, f"scrypt's N * r * p may be {MOST_SCRYPT_WORK:,}")
-    _require_lengths(salt, digest, 64 if by_django else 32)
+    _require_lengths(salt, digest, [64 if by_django else 32])
     memory = 128 * r * (n + p + 2)
 
     def check(password: bytes) -> bool:
@@ -103,24 +100,19 @@ def _scrypt(match: re.Match[str]) -> Check:
 
 def _argon2(match: re.Match[str]) -> Check:
     """RFC 9106, in the PHC string format; Django puts `argon2` before it."""
-    stored = match["hash"]
-    try:
-        has = extract_parameters(stored)
-    except InvalidHashError:
-        raise PasswordHashRefusedError("the password hash is a malformed Argon2 hash") from None
-    _require(has.version in _ARGON2_VERSIONS, "Argon2's version must be 16 or 19")
-    _require(1 <= has.parallelism <= MOST_LANES, f"Argon2 may use {MOST_LANES} lanes")
-    _require(has.memory_cost >= 8 * has.parallelism and has.time_cost >= 1, "Argon2's parameters are none (RFC 9106)")
+    stored, memory_kib, iterations, lanes = match["hash"], int(match["m"]), int(match["t"]), int(match["p"])
+    _require(lanes <= MOST_LANES, f"Argon2 may use {MOST_LANES} lanes")
+    _require(memory_kib >= 8 * lanes, "Argon2 uses at least 8 KiB a lane")
     _require(
-        has.memory_cost <= MOST_ARGON2_MEMORY_KIB and has.memory_cost * has.time_cost <= MOST_ARGON2_WORK,
+        memory_kib <= MOST_ARGON2_MEMORY_KIB and memory_kib * iterations <= MOST_ARGON2_WORK,
         f"Argon2 may use {MOST_ARGON2_MEMORY_KIB:,} KiB, and {MOST_ARGON2_WORK:,} KiB times iterations",
     )
-    _require(has.salt_len in SALT_BYTES and has.hash_len in _ARGON2_DIGEST_BYTES, "Argon2's salt or tag is too short")
+    _require_lengths(_decoded(match["salt"]), _decoded(match["digest"]), _ARGON2_DIGEST_BYTES)
 
     def check(password: bytes) -> bool:
         try:
             return PasswordHasher().verify(stored, password)
-        except (VerificationError, InvalidHashError):
+        except VerificationError:
             return False
 
     return check
@@ -131,19 +123,21 @@ def _require(condition: bool, wanted: str) -> None:
         raise PasswordHashRefusedError(f"the password hash asks for too much, or is malformed: {wanted}")
 
 
-def _require_lengths(salt: bytes, digest: bytes, digest_bytes: int) -> None:
+def _require_lengths(salt: bytes, digest: bytes, digest_bytes: Sequence[int]) -> None:
     """A shortened digest would be the digest of many passwords."""
     _require(len(salt) in SALT_BYTES, f"the salt must have {SALT_BYTES[0]} to {SALT_BYTES[-1]} bytes")
-    _require(len(digest) == digest_bytes, f"the digest must have {digest_bytes} bytes")
+    _require(len(digest) in digest_bytes, f"the digest must have at least {digest_bytes[0]} bytes, and hardly more")
 
 
 def _decoded(text: str) -> bytes:
-    """Base64, with or without padding; passlib writes a dot for the plus sign."""
+    """Base64 as it is written by machines, with or without padding; passlib writes a dot for the plus sign."""
     bare = text.rstrip("=").replace(".", "+")
     try:
-        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+        decoded = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except ValueError:
-        raise PasswordHashRefusedError("the password hash is malformed: its base64 is none") from None
+        decoded = b""
+    _require(base64.b64encode(decoded).decode().rstrip("=") == bare, "its base64 is none")
+    return decoded
 
 
 _NUMBER: Final = "[1-9][0-9]{0,8}"
@@ -167,5 +161,12 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Check]], ..
         re.compile(rf"\$scrypt\$ln=(?P<log_n>[1-9][0-9]?),r=(?P<r>{_NUMBER}),p=(?P<p>{_NUMBER})\${_SALT}\${_DIGEST}"),
         _scrypt,
     ),
-    (re.compile(r"(argon2)?(?P<hash>\$argon2(id|i|d)\$[!-~]+)"), _argon2),
+    (
+        re.compile(
+            rf"(argon2)?(?P<hash>\$argon2(id|i|d)(\$v=(16|19))?"
+            rf"\$m=(?P<m>{_NUMBER}),t=(?P<t>{_NUMBER}),p=(?P<p>{_NUMBER})"
+            r"\$(?P<salt>[A-Za-z0-9+/]+)\$(?P<digest>[A-Za-z0-9+/]+))"
+        ),
+        _argon2,
+    ),
 )

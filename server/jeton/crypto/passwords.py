@@ -93,7 +93,8 @@ def _is_affordable(password_hash: str) -> bool:
     except InvalidHashError:
         return False
     return (
-        parameters.memory_cost <= _MOST_MEMORY_KIB
+        password_hash.isascii()
+        and parameters.memory_cost <= _MOST_MEMORY_KIB
         and parameters.time_cost <= _MOST_ITERATIONS
         and parameters.parallelism <= _MOST_LANES
     )
