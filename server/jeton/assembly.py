@@ -205,7 +205,7 @@ def _assemble(settings: Settings, database: Database, clock: Clock, rules: Passw
         password_grant=settings.grants.password,
         master_key_id=master_keys.newest,
         clock=clock,
-        ledger=Ledger(database, clock),
+        ledger=Ledger(database, clock, sessions_per_user=settings.limits.sessions_per_user),
         records=records,
         status_indexes=StatusIndexes(database, shuffled),
         status_lists=tokens.status_list,

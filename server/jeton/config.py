@@ -99,6 +99,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     token_failures_per_address: Count = 1000
     token_requests_per_client: Count = 0
     refresh_spacing_seconds: Annotated[int, Meta(ge=0, le=3600)] = 0
+    sessions_per_user: Count = 100
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

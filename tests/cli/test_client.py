@@ -12,7 +12,7 @@ from running import START, App, Running
 MEMBERS = {
     *("client_id", "public", "grant_types", "scope", "default_scope", "audience", "auth_methods", "introspect"),
     *("claims", "origins", "retry_grace_seconds", "access_seconds", "refresh_idle_seconds"),
-    *("refresh_absolute_seconds", "disabled", "created_at"),
+    *("refresh_absolute_seconds", "session_binding", "disabled", "created_at"),
 }
 EVERYTHING = (
     *("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write"),
@@ -20,6 +20,7 @@ EVERYTHING = (
     *("--auth-method", "client_secret_post", "--introspect", "--retry-grace-seconds", "5"),
     *("--access-token-seconds", "60", "--refresh-idle-seconds", "3600", "--refresh-absolute-seconds", "7200"),
     *("--claim", "preferred_username", "--claim", "email", "--origin", "https://app.example"),
+    *("--session-binding", "notice"),
 )
 
 
@@ -50,6 +51,7 @@ def test_adding_prints_the_secret_once_and_everything_that_was_registered(cli: C
         "access_seconds": 60,
         "refresh_idle_seconds": 3600,
         "refresh_absolute_seconds": 7200,
+        "session_binding": "notice",
         "disabled": False,
         "created_at": START,
     }

@@ -66,6 +66,7 @@ async def test_a_session_is_listed_with_all_that_helps_to_recognise_it(cli: Comm
         "created_user_agent": jeton.http.headers["user-agent"],
         "last_ip": "127.0.0.1",
         "last_user_agent": jeton.http.headers["user-agent"],
+        "moves": 0,
     }
 
 

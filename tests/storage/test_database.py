@@ -35,6 +35,7 @@ CLIENT = Client(
     previous_secret_digest=b"\xffdigest",
     previous_secret_expires_at=2**40,
     status_index=2**40,
+    session_binding="strict",
 )
 FAMILY = Family(
     sid="sid",
@@ -62,6 +63,7 @@ FAMILY = Family(
     last_ip="2001:db8::1",
     last_user_agent="another agent",
     status_index=2**40 + 1,
+    moves=7,
 )
 KEY = SigningKey("kid", "RS256", "{}", "database", "sealed", KeyState.RETIRING, 1, 2, 3, 4, 5, 2**40)
 
@@ -121,6 +123,7 @@ def test_all_that_may_change_of_a_family_is_written(database: Database) -> None:
         revoke_reason=None,
         last_ip=None,
         last_user_agent=None,
+        moves=0,
     )
     with database.write() as connection:
         add_user(connection, USER)

@@ -76,7 +76,8 @@ async def test_a_command_and_a_group_of_refreshes_wait_for_each_other_in_one_ord
 async def test_two_servers_that_refresh_the_same_sessions_in_any_order_never_wait_in_a_ring(
     postgresql_url: str, third: OnPostgresql
 ) -> None:
-    async with running(settings_for(postgresql_url)) as one, running(settings_for(postgresql_url)) as two:
+    settings = settings_for(postgresql_url, LIMITS__SESSIONS_PER_USER="0")
+    async with running(settings) as one, running(settings) as two:
         app = one.add_client()
         one.add_user()
         for _ in range(10):

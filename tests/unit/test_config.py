@@ -48,6 +48,7 @@ DOCUMENTED = {
     "limits.token_failures_per_address": 1000,
     "limits.token_requests_per_client": 0,
     "limits.refresh_spacing_seconds": 0,
+    "limits.sessions_per_user": 100,
 }
 
 

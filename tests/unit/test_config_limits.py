@@ -48,6 +48,7 @@ def load(**variables: str) -> Settings:
         ("LIMITS__LOGIN_FAILURES_PER_ACCOUNT", "101"),
         ("LIMITS__LOGIN_FAILURES_PER_ADDRESS", "-1"),
         ("LIMITS__REFRESH_SPACING_SECONDS", "3601"),
+        ("LIMITS__SESSIONS_PER_USER", "-1"),
         ("GRANTS__PASSWORD", "maybe"),
         ("GRANTS__PASSWORD", ""),
     ],

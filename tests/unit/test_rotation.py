@@ -8,7 +8,7 @@ import pytest
 
 from jeton.oauth.decision import Deny, Issue
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Client, Family, Lifetimes, User
+from jeton.oauth.model import Client, Family, Lifetimes, Source, User
 from jeton.oauth.rotation import Refresh, decide
 
 NOW = 1_000_000
@@ -55,6 +55,7 @@ class Fault:
 
 GRANT, SCOPE, UNAUTHORIZED = ErrorCode.INVALID_GRANT, ErrorCode.INVALID_SCOPE, ErrorCode.UNAUTHORIZED_CLIENT
 BACK: dict[str, Any] = {"generation": GENERATION - 1}
+STRICT, ELSEWHERE = {"session_binding": "strict"}, Source("192.0.2.1", "another agent")
 FAULTS = [
     Fault("no family", 0, GRANT, "refresh_token_unknown", more={"family": None}),
     Fault("forged", 0, GRANT, "refresh_token_unknown", more={"genuine": False}),
@@ -68,8 +69,9 @@ FAULTS = [
     Fault("user disabled", 5, GRANT, "user_disabled", more={"user": replace(USER, disabled=True)}),
     Fault("client disabled", 6, ErrorCode.INVALID_CLIENT, "client_disabled", client={"disabled": True}),
     Fault("grant taken away", 7, UNAUTHORIZED, "grant_type_not_given_to_client", client={"grant_types": frozenset()}),
-    Fault("scope too wide", 8, SCOPE, "scope_exceeds_grant", request={"scope": frozenset({"read", "admin"})}),
-    Fault("scope taken away", 8, SCOPE, "scope_exceeds_grant", client={"scope": frozenset({"other"})}),
+    Fault("moved", 8, GRANT, "session_moved", revokes=True, client=STRICT, request={"source": ELSEWHERE}),
+    Fault("scope too wide", 9, SCOPE, "scope_exceeds_grant", request={"scope": frozenset({"read", "admin"})}),
+    Fault("scope taken away", 9, SCOPE, "scope_exceeds_grant", client={"scope": frozenset({"other"})}),
 ]
 
 
@@ -107,7 +109,7 @@ def test_each_fault_has_its_own_refusal(fault: Fault) -> None:
 
 @pytest.mark.requirement("A46", "I08", "O08")
 @pytest.mark.parametrize("fault", FAULTS, ids=names)
-def test_only_a_replay_changes_the_family(fault: Fault) -> None:
+def test_only_a_replay_and_a_forbidden_move_change_the_family(fault: Fault) -> None:
     denial = refuse(fault)
 
     assert (denial.family is not None) == fault.revokes

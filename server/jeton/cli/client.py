@@ -14,7 +14,7 @@ from jeton.config import Settings
 from jeton.crypto.credentials import digest_of, generate_client_secret
 from jeton.grants import GRANTS
 from jeton.oauth.metadata import SECRET_METHODS
-from jeton.oauth.model import Client
+from jeton.oauth.model import SESSION_BINDINGS, Client
 from jeton.oauth.registration import check_client, check_client_id
 from jeton.oauth.status_list import status_of_client
 from jeton.storage import clients
@@ -24,6 +24,7 @@ from jeton.storage.status_indexes import take_status_indexes
 from jeton.storage.users import load_users
 
 _LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
+_SINGLE: Final = ("introspect", "session_binding")
 _CLEARABLE: Final = {
     "grant": "grant_types",
     "scope": "scope",
@@ -57,6 +58,11 @@ def _registration(command: Command) -> Command:
             click.option("--refresh-idle-seconds", type=year, help="A session not refreshed for so long ends."),
             click.option(
                 "--refresh-absolute-seconds", type=year, help="A session ends after so long, whatever happens."
+            ),
+            click.option(
+                "--session-binding",
+                type=click.Choice(SESSION_BINDINGS),
+                help="A session refreshed from another network or device: let pass, noticed, or ended.",
             ),
             click.option("--claim", "claims", multiple=True, type=click.Choice(["preferred_username", "email"])),
             click.option("--origin", "origins", multiple=True, metavar="O", help="A browser origin let in by CORS."),
@@ -253,10 +259,9 @@ def _changed(before: Client, registration: dict[str, Any]) -> Client:
     given: dict[str, Any] = {
         name: value if name == "audience" else frozenset(value)
         for name, value in registration.items()
-        if name not in (*_LIFETIMES, "introspect") and value
+        if name not in (*_LIFETIMES, *_SINGLE) and value
     }
-    if registration["introspect"] is not None:
-        given["introspect"] = registration["introspect"]
+    given |= {name: registration[name] for name in _SINGLE if registration[name] is not None}
     after = replace(before, **given, lifetimes={**before.lifetimes, **lifetimes})
     check_client(after)
     return after
@@ -275,6 +280,7 @@ def _described(it: Client) -> dict[str, Any]:
         "claims": sorted(it.claims),
         "origins": sorted(it.origins),
         **{name: it.lifetimes.get(name) for name in _LIFETIMES},
+        "session_binding": it.session_binding,
         "disabled": it.disabled,
         "created_at": it.created_at,
     }

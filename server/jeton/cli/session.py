@@ -76,4 +76,5 @@ def _described(it: Family, username: str | None) -> dict[str, Any]:
         "created_user_agent": it.created_user_agent,
         "last_ip": it.last_ip,
         "last_user_agent": it.last_user_agent,
+        "moves": it.moves,
     }

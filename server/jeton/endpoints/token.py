@@ -54,6 +54,7 @@ async def _redeem(request: FormRequest, client: Client, services: Services) -> d
         if decision.retry_after is not None:
             raise ThrottledError(decision.reason, decision.retry_after, **_about(decision))
         raise OAuthError(decision.code, decision.reason, **_about(decision))
+    _log_side_effects(decision, request)
     log.info(
         "token_issued",
         reason=decision.reason,
@@ -90,6 +91,20 @@ async def _issue(issue: Issue, request: TokenRequest, signer: Signer, services: 
         status_lists=services.status_lists,
     )
     return token_response(claims, await services.keyring.sign(signer, claims), refresh_token)
+
+
+def _log_side_effects(issue: Issue, request: FormRequest) -> None:
+    """A session used from elsewhere, and those that had to end for a new one."""
+    if issue.moved and issue.family is not None:
+        log.warning(
+            "session_moved",
+            client_id=issue.client.client_id,
+            ip=request.source.ip,
+            moves=issue.family.moves,
+            **_about(issue),
+        )
+    for family in issue.ended:
+        log.info("session_ended", reason=family.revoke_reason, sub=family.sub, sid=family.sid)
 
 
 def _about(decision: Issue | Deny) -> dict[str, str | int | None]:

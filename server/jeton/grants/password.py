@@ -35,7 +35,15 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
             return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
         family = _new_family(request, services, user, scope, facts.now, sid, secret, status_index)
         return Issue(
-            request.client, scope, request.audience, facts.now, "logged_in", facts.user, family, verified.rehashed
+            request.client,
+            scope,
+            request.audience,
+            facts.now,
+            "logged_in",
+            facts.user,
+            family,
+            verified.rehashed,
+            ended=tuple(it.revoked("too_many_sessions", facts.now) for it in facts.sessions),
         )
 
     decision = await services.ledger.enter(Entry(decide, sub=user.sub, client_id=request.client.client_id))

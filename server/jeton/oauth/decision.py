@@ -9,7 +9,10 @@ from jeton.oauth.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Tokens may be issued. `family` is to be stored as it stands here; without one no refresh token is issued."""
+    """Tokens may be issued. `family` is to be stored as it stands here; without one no refresh token is issued.
+
+    `ended` are families that had to make room for it. `moved`: it is used from elsewhere, and its client notices that.
+    """
 
     client: Client
     scope: Scope
@@ -19,6 +22,8 @@ class Issue:
     user: User | None = None
     family: Family | None = None
     rehashed_password: str | None = None
+    ended: tuple[Family, ...] = ()
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,12 @@ seconds since the epoch (NumericDate of RFC 7519 section 2), lifetimes are secon
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
 
 from jeton.oauth.scope import Scope
+
+# What becomes of a session that is refreshed from another network or device than last time.
+SESSION_BINDINGS: Final = ("off", "notice", "strict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,10 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered client (RFC 6749 section 2). `status_index` is the place of its own tokens in the status lists."""
+    """A registered client (RFC 6749 section 2).
+
+    `status_index` is the place of its own tokens in the status lists, `session_binding` one of SESSION_BINDINGS.
+    """
 
     client_id: str
     public: bool
@@ -50,6 +56,7 @@ class Client:
     previous_secret_digest: bytes | None = field(default=None, repr=False)
     previous_secret_expires_at: int | None = None
     status_index: int | None = None
+    session_binding: str = "off"
 
     def secret_digests(self, now: int) -> tuple[bytes, ...]:
         """The digests that a presented secret may match: two while one is being replaced."""
@@ -83,6 +90,7 @@ class Family:
     `generation` is the newest one issued; `rotated_at` is when. `idempotency_digest`, `asked_scope` and `retries`
     describe the request that made the newest generation, so that its repetition can be told from a replay.
     `access_expires_at` is when the last of its access tokens expires, `status_index` their place in the status lists.
+    `last_ip` and `last_user_agent` are where it was last refreshed from, `moves` how often that was noticed to change.
     """
 
     sid: str
@@ -110,6 +118,7 @@ class Family:
     last_ip: str | None = None
     last_user_agent: str | None = None
     status_index: int | None = None
+    moves: int = 0
 
     def revoked(self, reason: str, now: int) -> Self:
         """This family, ended. Ending twice keeps the first time and reason."""
@@ -125,7 +134,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a request came from, as the session list shows it."""
+    """Where a request came from, as the session list shows it; of the user agent the first 256 characters."""
 
     ip: str | None = None
     user_agent: str | None = None

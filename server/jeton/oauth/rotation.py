@@ -1,7 +1,8 @@
 """The law of rotation (RFC 6749 section 6, RFC 9700 section 4.14).
 
 1. Everything that decides what a presented refresh token does is in this file, as one ordered list of checks.
-2. A refusal costs the family nothing, unless it is a replay: then the family dies.
+2. A refusal costs the family nothing, unless it is a replay: then the family dies. So it does where its client binds
+   sessions strictly, and this one is used from elsewhere.
 3. Order is decided by generation numbers; clocks only ever end things.
 """
 
@@ -11,6 +12,7 @@ from typing import Final
 from jeton.oauth.decision import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Client, Family, Lifetimes, Source, User
+from jeton.oauth.network import network_prefix
 from jeton.oauth.scope import Scope
 
 IDEMPOTENCY_SECONDS: Final = 120
@@ -60,6 +62,10 @@ def decide(
         return Deny(ErrorCode.INVALID_CLIENT, "client_disabled")
     if "refresh_token" not in client.grant_types:
         return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
+    # Before whatever costs nothing to try: a thief elsewhere has one attempt.
+    moved = client.session_binding != "off" and _has_moved(family, request.source)
+    if moved and client.session_binding == "strict":
+        return Deny(ErrorCode.INVALID_GRANT, "session_moved", family.revoked("session_moved", now))
     allowed = family.scope & client.scope
     scope = allowed if request.scope is None else request.scope
     if not scope <= allowed or (family.scope and not scope):
@@ -67,14 +73,33 @@ def decide(
     too_soon_by = family.rotated_at + lifetimes.refresh_spacing_seconds - now
     if not retry and too_soon_by > 0:
         return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "refreshed_too_soon", retry_after=too_soon_by)
+    return _issued(family, user, client, request, scope, retry=retry, moved=moved, lifetimes=lifetimes, now=now)
+
+
+def _issued(
+    family: Family,
+    user: User,
+    client: Client,
+    request: Refresh,
+    scope: Scope,
+    *,
+    retry: bool,
+    moved: bool,
+    lifetimes: Lifetimes,
+    now: int,
+) -> Issue:
+    """What becomes of a request that nothing speaks against."""
     if retry:
         after, reason = replace(family, retries=family.retries + 1), "retried"
     else:
         after, reason = _rotated(family, request, lifetimes, now)
+    if moved:
+        source = request.source
+        after = replace(after, moves=family.moves + 1, last_ip=source.ip, last_user_agent=source.user_agent)
     # Lifetimes may have changed: an earlier token may live longer than this one.
     access_end = after.access_end(after.rotated_at, lifetimes.access_seconds)
     after = replace(after, access_expires_at=max(after.access_expires_at, access_end))
-    return Issue(client, scope, family.audience, after.rotated_at, reason, user, after)
+    return Issue(client, scope, family.audience, after.rotated_at, reason, user, after, moved=moved)
 
 
 def _is_permitted_retry(family: Family, request: Refresh, lifetimes: Lifetimes, now: int) -> bool:
@@ -89,6 +114,12 @@ def _is_permitted_retry(family: Family, request: Refresh, lifetimes: Lifetimes, 
     if request.idempotency_digest is not None and request.idempotency_digest == family.idempotency_digest:
         return age <= IDEMPOTENCY_SECONDS
     return age < lifetimes.retry_grace_seconds and family.retries < MOST_GRACE_RETRIES
+
+
+def _has_moved(family: Family, source: Source) -> bool:
+    """Whether this is another network, or another user agent, than it was last refreshed from."""
+    elsewhere = source.ip != family.last_ip and network_prefix(source.ip) != network_prefix(family.last_ip)
+    return elsewhere or source.user_agent != family.last_user_agent
 
 
 def _rotated(family: Family, request: Refresh, lifetimes: Lifetimes, now: int) -> tuple[Family, str]:

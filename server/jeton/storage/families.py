@@ -15,7 +15,7 @@ from jeton.storage.tables import families
 _MUTABLE: Final = (
     *("generation", "access_expires_at", "rotated_at", "idle_expires_at"),
     *("idempotency_digest", "asked_scope", "retries"),
-    *("revoked_at", "revoke_reason", "last_ip", "last_user_agent"),
+    *("revoked_at", "revoke_reason", "last_ip", "last_user_agent", "moves"),
 )
 _FIELDS: Final = tuple(field.name for field in fields(Family))
 
@@ -42,6 +42,12 @@ _CHANGED = (
 _UPDATE_ALL = (
     update(families).where(families.c.sid == _CHANGED.c.sid).values({name: _CHANGED.c[name] for name in _MUTABLE})
 )
+_OPEN = select(families.c.sub, families.c.sid).where(
+    _UNENDED_OF,
+    families.c.idle_expires_at > bindparam("now"),
+    families.c.absolute_expires_at > bindparam("now"),
+)
+_OPEN_BY_AGE = _OPEN.order_by(families.c.created_at, families.c.rotated_at, families.c.sid)
 _BATCH: Final = 5000
 
 
@@ -65,6 +71,15 @@ def lock_families(connection: Connection, sids: Collection[str], subs: Collectio
     else:
         return {}
     return {row[0]: Family(*row) for row in rows}
+
+
+def load_open_sids(connection: Connection, now: int, subs: Collection[str]) -> dict[str, list[str]]:
+    """The live sessions of each of these users, oldest first, unlocked."""
+    found: dict[str, list[str]] = {}
+    if subs:
+        for sub, sid in connection.execute(_OPEN_BY_AGE, {"subs": list(subs), "now": now}):
+            found.setdefault(sub, []).append(sid)
+    return found
 
 
 def add_families(connection: Connection, new: Iterable[Family]) -> None:

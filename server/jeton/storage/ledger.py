@@ -23,6 +23,7 @@ from jeton.storage.database import Database, StorageUnavailableError, was_rolled
 from jeton.storage.ended_tokens import add_ended_tokens
 from jeton.storage.families import add_families, lock_families, update_families
 from jeton.storage.gather import Gather
+from jeton.storage.session_room import SessionRoom
 from jeton.storage.users import load_users, lock_users, store_new_passwords, store_rehashed_passwords
 
 _ATTEMPTS: Final = 3
@@ -35,7 +36,8 @@ D = TypeVar("D", bound=Decision)
 class Facts:
     """What is known under the lock: the family, and its owner and client as they are now.
 
-    `sessions` are the user's that have not ended, where the entry is over all of them.
+    `sessions` are the user's that have not ended, where the entry is over all of them, and those that must end for one
+    more, where it is over a new one.
     """
 
     now: int
@@ -75,7 +77,9 @@ class _GivenUpError(Exception):
 class Ledger:
     """Decides and writes entries, many per commit."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, *, sessions_per_user: int = 0) -> None:
+        """No user has more open sessions than that; 0: any number."""
+        self._sessions_per_user = sessions_per_user
         self._database = database
         self._clock = clock
         self._gather = Gather[_Asked, Any]("ledger", self._settle)
@@ -129,9 +133,11 @@ class Ledger:
         with self._database.write() as connection:
             users = lock_users(connection, {entry.sub for entry in entries if entry.sub is not None})
             clients = hold_clients(connection, {entry.client_id for entry in entries if entry.client_id is not None})
+            logins = [entry.sub for entry in entries if entry.sub is not None and entry.client_id is not None]
+            room = SessionRoom(connection, self._clock.now(), logins, self._sessions_per_user)
             before = lock_families(
                 connection,
-                {entry.sid for entry in entries if entry.sid is not None},
+                {entry.sid for entry in entries if entry.sid is not None} | room.crowded,
                 {entry.sub for entry in entries if entry.sub is not None and entry.all_sessions},
             )
             users |= load_users(connection, {family.sub for family in before.values()} - users.keys())
@@ -139,7 +145,7 @@ class Ledger:
             now = self._clock.now()
             after = dict(before)
             results: list[Decision | Exception] = [
-                _GivenUpError() if asked.given_up else _decide(asked.entry, after, users, clients, now)
+                _GivenUpError() if asked.given_up else _decide(asked.entry, after, users, clients, room, now)
                 for asked in group
             ]
             decisions = [it for it in results if not isinstance(it, Exception)]
@@ -158,14 +164,18 @@ class Ledger:
 
 
 def _decide(
-    entry: Entry[Any], families: dict[str, Family], users: dict[str, User], clients: dict[str, Client], now: int
+    entry: Entry[Any],
+    families: dict[str, Family],
+    users: dict[str, User],
+    clients: dict[str, Client],
+    room: SessionRoom,
+    now: int,
 ) -> Decision:
     """One decision; the next one over the same family sees what this one made of it."""
     family = families.get(entry.sid) if entry.sid is not None else None
     if family is None:
-        facts = Facts(
-            now, None, users.get(entry.sub or ""), clients.get(entry.client_id or ""), _sessions_of(entry, families)
-        )
+        sessions = _sessions_of(entry, families, room)
+        facts = Facts(now, None, users.get(entry.sub or ""), clients.get(entry.client_id or ""), sessions)
     else:
         facts = Facts(now, family, users.get(family.sub), clients.get(family.client_id))
     decision: Decision = entry.decide(facts)
@@ -174,11 +184,16 @@ def _decide(
         users |= {it.sub: it for it in (decision.user,) if it}
     elif decision.family is not None:
         families[decision.family.sid] = decision.family
+    if isinstance(decision, Issue) and family is None and decision.family is not None:
+        families |= {it.sid: it for it in decision.ended}
+        room.opened(decision.family)
     return decision
 
 
-def _sessions_of(entry: Entry[Any], families: dict[str, Family]) -> tuple[Family, ...]:
+def _sessions_of(entry: Entry[Any], families: dict[str, Family], room: SessionRoom) -> tuple[Family, ...]:
     """Also those that others of the group have just opened."""
+    if entry.client_id is not None and entry.sub is not None:
+        return room.surplus(entry.sub, families)
     if not entry.all_sessions:
         return ()
     return tuple(it for it in families.values() if it.sub == entry.sub and it.revoked_at is None)

@@ -101,6 +101,7 @@ clients = Table(
     Column("previous_secret_digest", LargeBinary),
     Column("previous_secret_expires_at", BigInteger),
     Column("status_index", BigInteger),
+    Column("session_binding", String(8), nullable=False, server_default="off"),
 )
 
 families = Table(
@@ -131,6 +132,7 @@ families = Table(
     Column("last_ip", Text),
     Column("last_user_agent", Text),
     Column("status_index", BigInteger),
+    Column("moves", Integer, nullable=False, server_default="0"),
     # No index holds a column that a rotation changes, and pages keep room: PostgreSQL then rewrites a row in its page.
     Index("ix_families_sub", "sub"),
     Index("ix_families_client_id", "client_id"),
