@@ -193,3 +193,7 @@ def test_a_command_with_other_settings_changes_no_kind_of_key(cli: CommandLine) 
     after = cli.with_variables(KEYS__ALGORITHM="ES256").json("keys", "rotate")
 
     assert {key["algorithm"] for key in after} == {"RS256"}
+
+
+def test_a_kid_that_begins_with_a_hyphen_is_no_option(cli: CommandLine) -> None:
+    assert cli.refused("keys", "revoke", "-Dnz7WXknlLc") == "there is no key -Dnz7WXknlLc: see `jeton keys list`"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from jeton.assembly import key_kind, key_rotation, key_stores, key_times, open_master_keys
-from jeton.cli.options import configured, json_option, opened, print_results, transaction
+from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, opened, print_results, transaction
 from jeton.config import Settings
 from jeton.keys.rotation import Rotation
 from jeton.oauth.key_life import KeyTimes, SigningKey, becomes
@@ -52,7 +52,7 @@ def rotate(force: bool, as_json: bool, settings: Settings) -> None:
     _print(found, key_times(settings), as_json)
 
 
-@keys.command()
+@keys.command(context_settings=TAKES_IDENTIFIER)
 @click.argument("kid")
 @json_option
 @configured

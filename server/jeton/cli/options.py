@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 import msgspec
@@ -29,6 +29,9 @@ def configured(command: Command) -> Command:
 
     return with_settings  # type: ignore[return-value]
 
+
+# Random identifiers may begin with a hyphen; Click would take those for options.
+TAKES_IDENTIFIER: Final = {"ignore_unknown_options": True}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

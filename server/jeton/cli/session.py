@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from jeton.cli.client import find_client
-from jeton.cli.options import configured, json_option, print_result, print_results, transaction
+from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, print_result, print_results, transaction
 from jeton.cli.refusal import Refusal
 from jeton.cli.user import find_sub
 from jeton.config import Settings
@@ -38,7 +38,7 @@ def list_(username: str | None, client_id: str | None, as_json: bool, settings: 
     print_results(described, as_json=as_json, columns=columns)
 
 
-@session.command()
+@session.command(context_settings=TAKES_IDENTIFIER)
 @click.argument("sid", required=False)
 @click.option("--user", "username", help="All sessions of this user.")
 @click.option("--client", "client_id", help="All sessions with this client.")
