@@ -159,10 +159,11 @@ async def test_a_client_added_by_command_has_a_place_of_its_own(jeton: Running, 
     registration = dict.fromkeys(
         ("scope", "default_scope", "audience", "auth_methods", "claims", "origins", "grant_types"), ()
     )
-    lifetimes = dict.fromkeys(
+    single = dict.fromkeys(
         ("introspect", "retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
     )
-    await command("client", "add", client_id="added", public=True, **registration, **lifetimes)
+    arguments = {**registration, **single, "session_binding": None}
+    await command("client", "add", client_id="added", public=True, **arguments)
 
     added = await jeton.server.services.records.client("added")
     assert added is not None

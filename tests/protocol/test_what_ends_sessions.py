@@ -16,6 +16,7 @@ from commands import (
     set_password,
 )
 from running import PASSWORD, App, Running, running, settings_for
+from status_lists import is_listed
 
 INACTIVE = {"active": False}
 NEW = "a sentence nobody else has ever typed"
@@ -81,6 +82,12 @@ async def replay(world: World) -> None:
         await world.node.refresh(world.app, world.there["refresh_token"])
 
 
+async def move(world: World) -> None:
+    world.node.set_client("web", session_binding="strict")
+    form = {"grant_type": "refresh_token", "refresh_token": world.there["refresh_token"]}
+    await world.node.token(world.app, {"User-Agent": "another"}, **form)
+
+
 ENDS: dict[str, Callable[[World], Awaitable[Any]]] = {
     "the password is reset": lambda it: set_password("alice"),
     "the password is changed": lambda it: it.ask(
@@ -102,6 +109,7 @@ ENDS: dict[str, Callable[[World], Awaitable[Any]]] = {
     "the operator ends all": lambda it: revoke_all_sessions(),
     "the app logs out": lambda it: it.node.revoke(it.app, it.there["refresh_token"]),
     "a refresh token is replayed": replay,
+    "it is refreshed from elsewhere, and its client is strict": move,
 }
 
 
@@ -111,6 +119,16 @@ async def test_a_session_is_over_on_every_node_as_soon_as(world: World, end: Cal
     await end(world)
 
     assert await is_over(world)
+
+
+@pytest.mark.requirement("Q04")
+@pytest.mark.parametrize("path", ["/account/sessions?keep_current=true", "/account/sessions/{sid}"])
+async def test_what_users_end_themselves_is_in_the_status_lists_of_every_node(world: World, path: str) -> None:
+    await world.ask("DELETE", path.format(sid=world.sid(world.there)))
+    world.other.server.upkeep.look()
+
+    assert await is_listed(world.other, world.there["access_token"])
+    assert not await is_listed(world.other, world.here["access_token"])
 
 
 GOES_ON: dict[str, Callable[[World], Awaitable[Any]]] = {

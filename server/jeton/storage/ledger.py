@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from jeton.oauth.decision import Decision, End, EndSessions, Issue
@@ -60,6 +61,10 @@ class Entry(Generic[D]):
     sub: str | None = None
     client_id: str | None = None
     all_sessions: bool = False
+
+    @property
+    def is_login(self) -> bool:
+        return self.client_id is not None
 
 
 @dataclass(slots=True, eq=False)
@@ -133,13 +138,9 @@ class Ledger:
         with self._database.write() as connection:
             users = lock_users(connection, {entry.sub for entry in entries if entry.sub is not None})
             clients = hold_clients(connection, {entry.client_id for entry in entries if entry.client_id is not None})
-            logins = [entry.sub for entry in entries if entry.sub is not None and entry.client_id is not None]
+            logins = [entry.sub for entry in entries if entry.sub is not None and entry.is_login]
             room = SessionRoom(connection, self._clock.now(), logins, self._sessions_per_user)
-            before = lock_families(
-                connection,
-                {entry.sid for entry in entries if entry.sid is not None} | room.crowded,
-                {entry.sub for entry in entries if entry.sub is not None and entry.all_sessions},
-            )
+            before = _lock_families(connection, entries, room)
             users |= load_users(connection, {family.sub for family in before.values()} - users.keys())
             clients |= load_clients(connection, {family.client_id for family in before.values()})
             now = self._clock.now()
@@ -161,6 +162,13 @@ class Ledger:
             if any(asked.given_up and not isinstance(it, Exception) for asked, it in zip(group, results, strict=True)):
                 raise _GivenUpError
         return results
+
+
+def _lock_families(connection: Connection, entries: Sequence[Entry[Any]], room: SessionRoom) -> dict[str, Family]:
+    """All that may be changed: in one statement, because two would lock in two orders."""
+    sids = {entry.sid for entry in entries if entry.sid is not None}
+    subs = {entry.sub for entry in entries if entry.sub is not None and entry.all_sessions}
+    return lock_families(connection, sids | room.crowded, subs)
 
 
 def _decide(
@@ -192,7 +200,7 @@ def _decide(
 
 def _sessions_of(entry: Entry[Any], families: dict[str, Family], room: SessionRoom) -> tuple[Family, ...]:
     """Also those that others of the group have just opened."""
-    if entry.client_id is not None and entry.sub is not None:
+    if entry.sub is not None and entry.is_login:
         return room.surplus(entry.sub, families)
     if not entry.all_sessions:
         return ()
