@@ -1,6 +1,7 @@
 """POST /account/password: people change their own password (NIST SP 800-63B-4, ASVS 6.2.2, 6.2.3, 7.4.3)."""
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -179,6 +180,16 @@ async def test_an_address_that_guesses_is_told_when_to_come_again(start: StartSe
 
     assert [it.status_code for it in answers] == [400, 400, 400, 429]
     assert int(answers[-1].headers["retry-after"]) > 0
+
+
+async def test_a_right_password_counts_nowhere(start: StartServer) -> None:
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="3", LIMITS__KNOWN_SOURCE_SECONDS="0")
+    jeton.add_user()
+    tokens = await jeton.log_in(jeton.add_client(scope=frozenset({"account"})))
+    passwords = [PASSWORD, *(f"{NEW} {number}" for number in range(5))]
+
+    for current, new in itertools.pairwise(passwords):
+        assert (await change(jeton, tokens, current, new, keep_current="true")).status_code == 200
 
 
 async def test_a_password_that_the_rules_refuse_costs_no_attempt(
