@@ -24,6 +24,7 @@ from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.guard import Guard, Limits
 from jeton.grants.pace import Pace
 from jeton.grants.services import Services
+from jeton.grants.turns import Turns
 from jeton.http.app import create_app
 from jeton.keys.keyring import Keyring
 from jeton.keys.rotation import Rotation
@@ -217,6 +218,7 @@ def _assemble(settings: Settings, database: Database, clock: Clock, rules: Passw
         throttle=throttle,
         guard=Guard(throttle, ThrottleKeys(master_keys), limits(settings), clock),
         pace=Pace(lambda: passwords.verify(None, "")),
+        turns=Turns(),
         database=database,
     )
     return Server(services, upkeep, create_app(services, upkeep))

@@ -119,6 +119,17 @@ async def test_two_methods_at_once_are_refused_even_where_both_are_right(jeton: 
 
 
 @pytest.mark.requirement("A04", "A36")
+async def test_an_assertion_beside_a_secret_is_a_second_method(jeton: Running) -> None:
+    app = jeton.add_client()
+    secret, assertion = secret_of(app), {"client_assertion": "a", "client_assertion_type": "b"}
+
+    basic_too = await ask(jeton, basic(app.client_id, secret), **assertion)
+    post_too = await ask(jeton, client_id=app.client_id, client_secret=secret, **assertion)
+
+    assert outcome(basic_too) == outcome(post_too) == (400, "invalid_request")
+
+
+@pytest.mark.requirement("A04", "A36")
 async def test_a_body_that_names_another_client_than_the_header_is_refused(jeton: Running) -> None:
     app, other = jeton.add_client(), jeton.add_client("other")
 

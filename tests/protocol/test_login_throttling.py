@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from jeton.crypto.passwords import HashingBusyError, Verified
+from jeton.grants.turns import AT_ONCE, MOST_WAITING, Turns
 from places import seen_from
 from running import PASSWORD, App, Running
 
@@ -291,3 +292,32 @@ async def test_zero_switches_the_limits_off(start: StartServer, monkeypatch: pyt
     for _ in range(30):
         assert (await attempt(jeton, app)).status_code == 400
     assert len(hashes) == 30
+
+
+async def test_many_right_passwords_at_once_do_not_take_each_other_s_places(jeton: Running, hashes: list[str]) -> None:
+    app = jeton.add_client()
+
+    answers = await asyncio.gather(*(attempt(jeton, app, password=PASSWORD) for _ in range(3 * FREE)))
+
+    assert [it.status_code for it in answers] == [200] * 3 * FREE
+    assert len(hashes) == 3 * FREE
+
+
+async def test_a_line_of_logins_ends_somewhere() -> None:
+    turns, inside = Turns(), asyncio.Event()
+
+    async def stand() -> None:
+        async with turns.take("alice"):
+            await inside.wait()
+
+    waiting = [asyncio.create_task(stand()) for _ in range(AT_ONCE + MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(HashingBusyError):
+        async with turns.take("alice"):
+            pytest.fail("there was room")
+    async with turns.take("bob"):
+        inside.set()
+    await asyncio.gather(*waiting)
+    async with turns.take("alice"):
+        assert len(turns._lines) == 1
+    assert turns._lines == {}

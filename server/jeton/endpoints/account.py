@@ -34,24 +34,23 @@ async def show_account(_: FormRequest, bearer: Bearer, __: Services) -> Mapping[
 async def change_password(request: FormRequest, bearer: Bearer, services: Services) -> Mapping[str, Any]:
     """The new password by the rules; the current one as at a login; then the change and the end of sessions, at once.
 
-    The rules come first: who is told to choose another has not spent an attempt.
+    The rules come first: who is told to choose another has not spent an attempt. The current password is held back and
+    refused like a login: a stolen access token is no way around the limits.
     """
     parameters = request.parameters
     current, new = require(parameters, "current_password"), require(parameters, "new_password")
     keep = bearer.sid if flag(parameters, "keep_current") else None
     await _check_choice(new, bearer, services)
-    authenticated = await _check_current(current, request, bearer, services)
-    password_hash = await services.hashing.run(lambda: services.passwords.hash(new))
-
-    def decide(facts: Facts) -> EndSessions | Deny:
-        return account.change_password(
-            authenticated.user, facts.user, facts.sessions, password_hash, facts.now, keep=keep
-        )
-
-    decision = await services.ledger.enter(Entry(decide, sub=bearer.user.sub, all_sessions=True))
-    if isinstance(decision, Deny):
-        raise OAuthError(decision.code, decision.reason, sub=decision.sub)
-    await succeeded(authenticated, services)
+    name = bearer.user.username
+    async with authenticate_user(
+        name, login_key(name), current, bearer.client, request.source, services
+    ) as authenticated:
+        if isinstance(authenticated, Deny):
+            raise OAuthError(authenticated.code, authenticated.reason, sub=bearer.user.sub)
+        decision = await _change(authenticated, new, keep, bearer, services)
+        if isinstance(decision, Deny):
+            raise OAuthError(decision.code, decision.reason, sub=bearer.user.sub)
+        await succeeded(authenticated, services)
     log.info(
         decision.reason,
         sub=bearer.user.sub,
@@ -70,12 +69,18 @@ async def _check_choice(password: str, bearer: Bearer, services: Services) -> No
         raise OAuthError(ErrorCode.INVALID_REQUEST, f"{refusal[0].upper()}{refusal[1:]}.")
 
 
-async def _check_current(password: str, request: FormRequest, bearer: Bearer, services: Services) -> Authenticated:
-    """Held back and refused like a login: a stolen access token is no way around the limits."""
-    name = bearer.user.username
-    outcome = await authenticate_user(name, login_key(name), password, bearer.client, request.source, services)
-    if isinstance(outcome, Deny):
-        raise OAuthError(outcome.code, outcome.reason, sub=bearer.user.sub)
-    if outcome.user.sub != bearer.user.sub:
-        raise OAuthError(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=bearer.user.sub)
-    return outcome
+async def _change(
+    authenticated: Authenticated, password: str, keep: str | None, bearer: Bearer, services: Services
+) -> EndSessions | Deny:
+    """The change, and the end of sessions with it."""
+    sub = bearer.user.sub
+    if authenticated.user.sub != sub:
+        return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=sub)
+    password_hash = await services.hashing.run(lambda: services.passwords.hash(password))
+
+    def decide(facts: Facts) -> EndSessions | Deny:
+        return account.change_password(
+            authenticated.user, facts.user, facts.sessions, password_hash, facts.now, keep=keep
+        )
+
+    return await services.ledger.enter(Entry(decide, sub=sub, all_sessions=True))

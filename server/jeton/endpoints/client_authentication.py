@@ -67,14 +67,15 @@ def _refusal(client: Client | None, credentials: _Credentials, now: int) -> str 
 def _presented_credentials(request: FormRequest) -> _Credentials:
     """The one method that the request uses; invalid_request where it uses two (section 2.3)."""
     parameters = request.parameters
+    # An assertion (RFC 7521 section 4.2) is a method as well, though none of ours.
+    if sum((request.authorization is not None, "client_secret" in parameters, "client_assertion" in parameters)) > 1:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "The request uses two client authentication methods: use one.")
     if request.authorization is None:
         if "client_id" not in parameters:
             raise OAuthError(ErrorCode.INVALID_CLIENT, "client_not_named")
         if "client_secret" in parameters:
             return _Credentials(POST, parameters["client_id"], parameters["client_secret"])
         return _Credentials(NONE, parameters["client_id"])
-    if "client_secret" in parameters:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "The request uses two client authentication methods: use one.")
     credentials = _basic_credentials(request.authorization)
     if parameters.get("client_id", credentials.client_id) != credentials.client_id:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The parameter client_id differs from the Authorization header.")

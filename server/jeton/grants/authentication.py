@@ -1,6 +1,8 @@
 """Checking a user's password: held back, through the gate, and all refusals alike in answer and in time."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +14,7 @@ from jeton.grants.services import Services
 from jeton.oauth.decision import Deny
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Client, Source, User
+from jeton.oauth.network import network_prefix
 from jeton.oauth.throttling import Refusal, Reserved
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.gather import GatheringBusyError
@@ -31,30 +34,43 @@ class Authenticated:
     reserved: Reserved
 
 
+@asynccontextmanager
 async def authenticate_user(
     name: str, key: str | None, password: str, client: Client, source: Source, services: Services
-) -> Authenticated | Deny:
+) -> AsyncIterator[Authenticated | Deny]:
     """Reserve a place, check, and keep the place unless the password is right.
 
+    For the block: until it ends, and has said that it `succeeded`, few others with that name and from there are let in.
     `key` is the canonical form of `name`, if it has one. Raises ThrottledError where the address or the client is held
     back, and HashingBusyError where the gate is full, whoever is asked for.
     """
-    began = time.monotonic()
     services.hashing.check_room()
-    outcome: Reserved | Refusal | None = services.guard.remembered_login(key or name, source)
-    user = None
-    if outcome is None:
-        user = None if key is None else await services.records.user(key)
-        outcome = await services.guard.reserve_login(user, key or name, client, source)
+    async with AsyncExitStack() as turn:
+        await turn.enter_async_context(services.turns.take((key or name, network_prefix(source.ip))))
+        began, user = time.monotonic(), None
+        outcome: Reserved | Refusal | None = services.guard.remembered_login(key or name, source)
+        if outcome is None:
+            user = None if key is None else await services.records.user(key)
+            outcome = await services.guard.reserve_login(user, key or name, client, source)
+            if isinstance(outcome, Refusal):
+                _log_refusal(outcome, user, client, source)
         if isinstance(outcome, Refusal):
-            _log_refusal(outcome, user, client, source)
-    if isinstance(outcome, Refusal):
-        if outcome.by not in _UNTOLD:
-            raise services.guard.throttled("login_throttled", outcome)
-        await services.pace.keep(began)
-        return Deny(ErrorCode.INVALID_GRANT, f"login_throttled_by_{outcome.by}", sub=user.sub if user else None)
-    verified = await _verify(user, password, outcome, services)
-    services.pace.note(began)
+            await turn.aclose()
+            yield await _refused(outcome, user, began, services)
+            return
+        verified = await _verify(user, password, outcome, services)
+        services.pace.note(began)
+        yield _judged(user, verified, outcome)
+
+
+async def _refused(refusal: Refusal, user: User | None, began: float, services: Services) -> Deny:
+    if refusal.by not in _UNTOLD:
+        raise services.guard.throttled("login_throttled", refusal)
+    await services.pace.keep(began)
+    return Deny(ErrorCode.INVALID_GRANT, f"login_throttled_by_{refusal.by}", sub=user.sub if user else None)
+
+
+def _judged(user: User | None, verified: Verified, reserved: Reserved) -> Authenticated | Deny:
     if user is None:
         return Deny(ErrorCode.INVALID_GRANT, "user_unknown")
     if not verified.ok:
@@ -62,7 +78,7 @@ async def authenticate_user(
     if user.disabled:
         # Here, and once more under the user's lock: the way there would take longer than a wrong password does.
         return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
-    return Authenticated(user, verified, outcome)
+    return Authenticated(user, verified, reserved)
 
 
 async def succeeded(authenticated: Authenticated, services: Services) -> None:

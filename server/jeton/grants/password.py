@@ -1,7 +1,7 @@
 """grant_type=password (RFC 6749 section 4.3), for an operator's own apps only; see docs/divergences.md."""
 
 from jeton.crypto.refresh_token import generate_family_secret, generate_sid
-from jeton.grants.authentication import authenticate_user, succeeded
+from jeton.grants.authentication import Authenticated, authenticate_user, succeeded
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
 from jeton.oauth.decision import Deny, Issue
@@ -20,9 +20,19 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     scope = request.granted_scope()
     username, password = require(request.parameters, "username"), require(request.parameters, "password")
     key = login_key(username)
-    authenticated = await authenticate_user(username, key, password, request.client, request.source, services)
-    if isinstance(authenticated, Deny):
-        return authenticated
+    key = login_key(username)
+    async with authenticate_user(username, key, password, request.client, request.source, services) as authenticated:
+        if isinstance(authenticated, Deny):
+            return authenticated
+        decision = await _open_session(request, services, authenticated, scope)
+        if isinstance(decision, Issue):
+            await succeeded(authenticated, services)
+        return decision
+
+
+async def _open_session(
+    request: TokenRequest, services: Services, authenticated: Authenticated, scope: Scope
+) -> Issue | Deny:
     user, verified = authenticated.user, authenticated.verified
     sid, secret, status_index = generate_sid(), generate_family_secret(), await services.status_indexes.take()
 
@@ -46,10 +56,7 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
             ended=tuple(it.revoked("too_many_sessions", facts.now) for it in facts.sessions),
         )
 
-    decision = await services.ledger.enter(Entry(decide, sub=user.sub, client_id=request.client.client_id))
-    if isinstance(decision, Issue):
-        await succeeded(authenticated, services)
-    return decision
+    return await services.ledger.enter(Entry(decide, sub=user.sub, client_id=request.client.client_id))
 
 
 def _new_family(

@@ -8,6 +8,7 @@ from jeton.crypto.passwords import HashingGate, Passwords
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.grants.guard import Guard
 from jeton.grants.pace import Pace
+from jeton.grants.turns import Turns
 from jeton.keys.keyring import Keyring
 from jeton.oauth.model import Client, Lifetimes
 from jeton.storage.database import Database
@@ -45,6 +46,7 @@ class Services:
     throttle: Throttle
     guard: Guard
     pace: Pace
+    turns: Turns
     database: Database
 
     def audience_of(self, client: Client) -> tuple[str, ...]:
