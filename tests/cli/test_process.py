@@ -66,15 +66,17 @@ def test_wrong_usage_is_explained_and_the_status_is_2(environment: dict[str, str
         (
             ("user", "list"),
             {"JETON_DATABASE__URL": "postgresql://jeton:hunter2@127.0.0.1:9/jeton"},
-            "the database does not answer",
+            "the database cannot be used",
         ),
+        (("user", "list"), {"JETON_DATABASE__URL": "sqlite:////proc/nowhere/jeton.db"}, "/proc/nowhere/jeton.db"),
+        (("session", "list", "--client", "\udcff"), {}, "'\\udcff' is not valid UTF-8"),
         (("serve",), {"JETON_SECRETS__MASTER_KEY": "short"}, "32 random bytes in base64url"),
         (("serve",), {"JETON_SECRETS__MASTER_KEY": generate_master_key()}, "is needed but not configured"),
         (("serve",), {"JETON_SECRETS__MASTER_KEY": ""}, "restore the file"),
         (("serve", "--demo", "--host", "0.0.0.0"), {}, "SQLite and a loopback address only"),
     ],
     ids=[
-        *("no such user", "unknown variable", "no database", "no such key", "database away"),
+        *("no such user", "unknown variable", "no database", "no such key", "database away", "no place", "no text"),
         *("malformed master key", "wrong master key", "lost master key", "demo for everybody"),
     ],
 )
@@ -88,6 +90,24 @@ def test_a_refusal_is_one_line_on_standard_error_and_the_status_is_1(
     assert line.startswith("jeton: ")
     assert sentence in line
     assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("words", [("config", "example"), ("config", "check", "--json")], ids=["long", "short"])
+def test_output_that_cannot_be_written_is_said_in_one_line(
+    environment: dict[str, str], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [JETON, *words],
+            env=environment,
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (1, b"jeton: the system refused: No space left on device\n")
 
 
 # A server.

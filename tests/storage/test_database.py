@@ -1,6 +1,7 @@
 """How each database is opened: durable, serialised, never waiting for ever; and what is written is what is read."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from jeton.oauth.key_life import KeyState, SigningKey
 from jeton.oauth.model import Client, Family, User
 from jeton.storage import database as database_module
 from jeton.storage.clients import add_client, load_clients
-from jeton.storage.database import Database, StorageUnavailableError
+from jeton.storage.database import Database, DatabaseUrlError, StorageUnavailableError
 from jeton.storage.families import add_families, load_families, update_families
 from jeton.storage.signing_keys import add_signing_keys, load_signing_keys
 from jeton.storage.users import add_user, load_users
@@ -210,3 +211,38 @@ async def test_a_sqlite_file_locked_for_too_long_is_a_database_that_is_away(
         assert bench.generation("a") == 0
         assert (await bench.ledger.enter(bench.turned("a"))).reason == "turned"
     other.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["", "file/jeton.db", "file/var/jeton.db"], ids=["a folder", "in a file", "below a file"]
+)
+def test_a_sqlite_file_that_cannot_be_made_is_refused_by_name(tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(DatabaseUrlError, match=f"cannot open {tmp_path / path}: .* Jeton may write"):
+        Database(f"sqlite:///{tmp_path / path}")
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "jeton.db"
+    file.write_text("a letter\n" * 1000, encoding="utf-8")
+    database = Database(f"sqlite:///{file}")
+
+    with pytest.raises(StorageUnavailableError, match=r"jeton\.db: file is not a database"), database.read():
+        pass
+
+    database.close()
+    assert file.read_text(encoding="utf-8") == "a letter\n" * 1000
+
+
+def test_a_damaged_database_is_one_that_is_away(sqlite_url: str) -> None:
+    """For a server that is a 503, and not a defect of its own."""
+    database = Database(sqlite_url)
+    assert database.file is not None
+    sound = database.file.read_bytes()
+    database.file.write_bytes(sound[:4096] + b"\xff" * (len(sound) - 4096))
+
+    with pytest.raises(StorageUnavailableError, match="malformed"), database.read() as connection:
+        connection.scalar(text("SELECT count(*) FROM users"))
+
+    database.close()

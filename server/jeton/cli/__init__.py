@@ -1,6 +1,7 @@
 """The command `jeton`. One file per group of commands; `main` is the entry point."""
 
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 import click
@@ -59,11 +60,23 @@ for command in (serve, migrate, user, client, passwords, keys, secrets, session,
 def main() -> None:
     """Runs the command; a refusal is one line on standard error and status 1."""
     try:
+        _check_encoding(sys.argv[1:])
         jeton(prog_name="jeton")
     except REFUSALS as refusal:
         _refuse(str(refusal))
     except StorageUnavailableError as error:
-        _refuse(f"the database does not answer: {error}")
+        _refuse(f"the database cannot be used: {error}")
+    except OSError as error:
+        _refuse(f"the system refused: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+
+
+def _check_encoding(words: Iterable[str]) -> None:
+    """Bytes that are no text become lone surrogates in Python: no database takes them, and no client sends them."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise Refusal(f"the argument {word!r} is not valid UTF-8") from None
 
 
 def _refuse(sentence: str) -> None:

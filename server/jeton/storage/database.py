@@ -1,6 +1,7 @@
 """Connections: how each database is opened so that no commit is lost and no wait is endless."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 # The timeout first: two servers that start at once may both want to switch to WAL.
@@ -27,11 +28,14 @@ _READ_ONLY: Final = "25006"
 
 
 class DatabaseUrlError(Exception):
-    """`database.url` is not one that Jeton can use."""
+    """`database.url` is not one that Jeton can use. The text says why, and what would do."""
 
 
 class StorageUnavailableError(Exception):
-    """The database is away, hung or locked. Whether anything was written is not known here: do not repeat blindly."""
+    """The database is away, hung, locked or damaged.
+
+    Whether anything was written is not known here: do not repeat blindly.
+    """
 
 
 class Database:
@@ -81,6 +85,11 @@ class Database:
             if isinstance(error, InternalError) and _sqlstate(error) != _READ_ONLY:
                 raise
             raise StorageUnavailableError(str(getattr(error, "orig", None) or error).strip()) from error
+        except DatabaseError as error:
+            # What SQLite says of a file that is damaged, or no database at all, has no class of its own.
+            if type(error.orig) is not sqlite3.DatabaseError:
+                raise
+            raise StorageUnavailableError(f"{self.file}: {error.orig}") from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -117,9 +126,14 @@ def _parsed(text: str) -> URL:
 def _prepare_sqlite(engine: Engine) -> None:
     """WAL and full synchronisation; BEGIN IMMEDIATE, because the driver's own defaults lose updates silently."""
     file = Path(str(engine.url.database))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # Created by us, readable by us: SQLite's own files follow the permissions of this one.
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Created by us, readable by us: SQLite's own files follow the permissions of this one.
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise DatabaseUrlError(
+            f"cannot open {file}: {error.strerror}: database.url must name a file, in a folder, that Jeton may write"
+        ) from None
 
     @event.listens_for(engine, "connect")
     def _(dbapi_connection: Any, _record: Any) -> None:
