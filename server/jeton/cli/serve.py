@@ -11,6 +11,7 @@ from jeton.cli.demo import create_demo_accounts
 from jeton.cli.options import configured, json_option, print_result
 from jeton.cli.refusal import Refusal
 from jeton.config import FILE_VARIABLE, Settings, load_settings
+from jeton.http.head_limit import BoundedHeads
 from jeton.logs import UVICORN_LOGGING
 from jeton.oauth.transport import is_loopback
 from jeton.storage.database import Database, masked_url
@@ -49,6 +50,7 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
         forwarded_allow_ips=list(settings.server.trusted_proxies),
         access_log=False,
         server_header=False,
+        http=BoundedHeads,
         ws="none",
         timeout_keep_alive=75,
         timeout_worker_healthcheck=30,
