@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Table, func, inspect, select, text
+from sqlalchemy import Table, create_engine, func, inspect, select, text
 
 from alembic import command
 from contention import OnPostgresql
@@ -117,6 +118,37 @@ def test_users_of_before_are_found_by_e_mail_address_where_nobody_else_could_be_
     with empty.read() as connection:
         found = {key: user.sub for key, user in find_users(connection, typed).items()}
     assert found == dict(zip(typed, ["u_1", "u_1", "u_2", "u_3", "u_4", "u_5", "u_6"], strict=True))
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+@pytest.mark.parametrize("look", [migrate, bring_up_to_date])
+def test_a_database_that_cannot_hold_every_name_is_refused(
+    postgresql_server: str, encoding: str, look: Callable[[Database], object]
+) -> None:
+    name = f"encoded_{uuid4().hex}"
+    engine = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"))
+    engine.dispose()
+    database = Database(postgresql_server.replace("/postgres?", f"/{name}?"))
+
+    with pytest.raises(SchemaError, match=f"encoding is {encoding}: create it with ENCODING 'UTF8'"):
+        look(database)
+
+    database.close()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_what_encoding_the_environment_prefers_is_not_asked(
+    empty_postgresql_url: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", encoding)
+    database = Database(empty_postgresql_url)
+
+    with database.read() as connection:
+        assert connection.scalar(text("SHOW client_encoding")) == "UTF8"
+
+    database.close()
 
 
 def test_migrations_and_tables_say_the_same(empty: Database) -> None:

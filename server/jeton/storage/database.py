@@ -21,7 +21,12 @@ _SERVING_OPTIONS: Final = (
     "-c statement_timeout=3000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000 "
     "-c enable_seqscan=off -c jit=off"
 )
-_POSTGRESQL_ARGUMENTS: Final = {"connect_timeout": 3, "tcp_user_timeout": 5000, "application_name": "jeton"}
+_POSTGRESQL_ARGUMENTS: Final = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5000,
+    "application_name": "jeton",
+    "client_encoding": "utf8",
+}
 _ROLLED_BACK: Final = frozenset({"40001", "40P01"})
 _LOCK_TIMEOUT: Final = "55P03"
 _READ_ONLY: Final = "25006"

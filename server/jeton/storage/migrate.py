@@ -30,6 +30,7 @@ def migrations() -> Path:
 def migrate(database: Database) -> str:
     """Brings the schema up to date; whoever comes second waits, and finds it done. Gives the revision reached."""
     with database.write() as connection:
+        _check_encoding(connection)
         if not database.on_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
         if _revision(connection) not in (None, *_known_revisions()):
@@ -41,6 +42,7 @@ def migrate(database: Database) -> str:
 def bring_up_to_date(database: Database) -> None:
     """SQLite migrates itself. PostgreSQL is only looked at: an operator decides when a shared schema changes."""
     with database.read() as connection:
+        _check_encoding(connection)
         revision = _revision(connection)
     if revision == _newest_revision():
         return
@@ -53,6 +55,17 @@ def bring_up_to_date(database: Database) -> None:
         )
     else:
         raise _too_new()
+
+
+def _check_encoding(connection: Connection) -> None:
+    """SQLite holds any text. PostgreSQL does in UTF8 only: elsewhere a name fails at the login of whoever has it."""
+    if connection.dialect.name == "sqlite":
+        return
+    encoding = connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise SchemaError(
+            f"the database's encoding is {encoding}: create it with ENCODING 'UTF8' (createdb -E UTF8 -T template0)"
+        )
 
 
 def _too_new() -> SchemaError:
