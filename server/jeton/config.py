@@ -3,7 +3,8 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -78,7 +79,7 @@ class Pkcs11(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Passwords(Struct, frozen=True, forbid_unknown_fields=True):
-    min_length: Annotated[int, Meta(ge=1, le=1024)] = 15
+    min_length: Annotated[int, Meta(ge=8, le=1024)] = 15
     breached_file: str = ""
     memory_kib: Annotated[int, Meta(ge=8, le=1048576)] = 47104
     iterations: Annotated[int, Meta(ge=1, le=16)] = 1
@@ -126,6 +127,8 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_to_secret)
     except msgspec.ValidationError as error:
         raise ConfigError(f"the configuration is not valid: {error}") from None
+    if "issuer" in values.get("server", {}):
+        _check_issuer(settings.server.issuer)
     return _completed(settings)
 
 
@@ -161,6 +164,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any
             raise ConfigError(f"{name} is not a setting: see `jeton config check --help` for those there are")
         if key in found.setdefault(section, {}):
             raise ConfigError(f"{name.removesuffix('_FILE')} is set twice: directly and by _FILE")
+        # Bytes that are no text come as lone surrogates, which no database and no token can hold.
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise ConfigError(f"{name} is not valid UTF-8")
         found[section][key] = _words(value) if (section, key) == ("server", "trusted_proxies") else value
     return found
 
@@ -194,8 +200,9 @@ def _completed(settings: Settings) -> Settings:
     if tokens.refresh_idle_seconds > tokens.refresh_absolute_seconds:
         raise ConfigError("tokens.refresh_idle_seconds must not exceed tokens.refresh_absolute_seconds")
     _check_pkcs11(settings.keys, settings.pkcs11)
-    if "*" in server.trusted_proxies:
-        raise ConfigError("server.trusted_proxies must name addresses or networks: anybody could claim any address")
+    _check_trusted_proxies(server.trusted_proxies)
+    if tokens.default_audience != "".join(tokens.default_audience.split()):
+        raise ConfigError("tokens.default_audience must hold no white space")
     return msgspec.structs.replace(
         settings,
         server=msgspec.structs.replace(server, issuer=issuer),
@@ -210,6 +217,19 @@ def _check_pkcs11(keys: Keys, pkcs11: Pkcs11) -> None:
         raise ConfigError(
             f"pkcs11.{missing[0]} is missing: keys on a PKCS#11 token need the module, the token's label and its PIN"
         )
+
+
+def _check_trusted_proxies(proxies: Iterable[str]) -> None:
+    """uvicorn compares whatever is no address and no network as it is written, and no peer is ever called so."""
+    for proxy in proxies:
+        try:
+            everybody = proxy == "*" or ip_network(proxy).prefixlen == 0
+        except ValueError:
+            raise ConfigError(
+                f"server.trusted_proxies: {proxy!r} is no address and no network, as 10.0.0.1 or 10.0.0.0/8 are"
+            ) from None
+        if everybody:
+            raise ConfigError("server.trusted_proxies must name addresses or networks: anybody could claim any address")
 
 
 def _check_issuer(issuer: str) -> None:

@@ -41,7 +41,7 @@ def load(**variables: str) -> Settings:
         ("KEYS__RSA_BITS", "1024"),
         ("KEYS__RSA_BITS", "2047"),
         ("KEYS__ROTATE_SECONDS", "0"),
-        ("PASSWORDS__MIN_LENGTH", "0"),
+        ("PASSWORDS__MIN_LENGTH", "7"),
         ("PASSWORDS__MEMORY_KIB", "7"),
         ("PASSWORDS__ITERATIONS", "0"),
         ("PASSWORDS__LANES", "0"),
@@ -73,10 +73,35 @@ def test_the_two_times_may_be_equal() -> None:
 
 
 @pytest.mark.requirement("I16", "O17")
-@pytest.mark.parametrize("text", ["*", "10.0.0.1,*"])
+@pytest.mark.parametrize("text", ["*", "10.0.0.1,*", "0.0.0.0/0", "::/0"])
 def test_not_every_address_may_be_a_trusted_proxy(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"server\.trusted_proxies"):
+    with pytest.raises(ConfigError, match=r"server\.trusted_proxies must name"):
         load(SERVER__TRUSTED_PROXIES=text)
+
+
+@pytest.mark.requirement("I16")
+@pytest.mark.parametrize("text", ["10.0.0.0/8", "10.0.0.1/32", "::1", "2001:db8::/32", "10.0.0.1 fd00::/8"])
+def test_addresses_and_networks_may_be_trusted_proxies(text: str) -> None:
+    assert load(SERVER__TRUSTED_PROXIES=text).server.trusted_proxies == tuple(text.split())
+
+
+@pytest.mark.requirement("I16")
+@pytest.mark.parametrize("text", ["proxy.example", "localhost", "10.0.0", "10.0.0.1/33", "10.0.0.1/8", "10.0.0.1:80"])
+def test_a_trusted_proxy_that_no_address_would_ever_match_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=rf"server\.trusted_proxies: '{text}' is no address and no network"):
+        load(SERVER__TRUSTED_PROXIES=f"10.0.0.1,{text}")
+
+
+def test_an_issuer_that_is_set_is_not_empty() -> None:
+    """A deployment's variable that was meant to be filled in."""
+    with pytest.raises(ConfigError, match=r"server\.issuer must be an https URL, not ''"):
+        load(SERVER__ISSUER="")
+
+
+@pytest.mark.parametrize("audience", ["a b", " a", "a\t", "a\u00a0b", "\udcff"])
+def test_a_default_audience_that_no_client_could_be_given_is_refused(audience: str) -> None:
+    with pytest.raises(ConfigError, match=r"(?i)tokens(\.|__)default_audience"):
+        load(TOKENS__DEFAULT_AUDIENCE=audience)
 
 
 @pytest.mark.requirement("A08", "A11", "H02")
