@@ -2,12 +2,19 @@
 
 import base64
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jwt
 import pytest
 
+from jeton.crypto.signed_jwt import MOST_CHARACTERS
+from jeton.oauth.model import Client
+from jeton.oauth.registration import RegistrationError, check_client, check_roles
 from running import ISSUER, START, App, Running
+
+CLIENT = Client("web", public=False, created_at=START)
 
 API = "https://api.example"
 REQUIRED = {"iss", "exp", "aud", "sub", "client_id", "iat", "jti"}
@@ -240,3 +247,36 @@ async def test_a_user_whose_name_is_a_client_s_is_not_taken_for_it(jeton: Runnin
 
     assert claims["sub"] == user.sub
     assert (await verified(jeton, own))["sub"] == app.client_id != user.sub
+
+
+@pytest.mark.requirement("A34")
+async def test_the_longest_token_that_can_be_issued_can_be_presented(jeton: Running) -> None:
+    scope = frozenset(f"{number:02}{'s' * 96}" for number in range(11))
+    audience = tuple(f"https://{number}.{'a' * 83}.example" for number in range(7))
+    fields: dict[str, Any] = {"scope": scope, "audience": audience, "claims": ("preferred_username", "email")}
+    app = jeton.add_client("c" * 128, **fields)
+    roles = tuple(f"{number}{'r' * 96}" for number in range(8))
+    email = "\u00fc" * 64 + "@" + ".".join(["a" * 62] * 3)
+    user = jeton.add_user("\U00010428" * 255, email=email, roles=roles)
+    check_client(app.client)
+    check_roles(user.roles)
+
+    token = (await jeton.log_in(app, user.username))["access_token"]
+
+    # A signature of 4096 bits is 341 characters longer, and an issuer may be longer than that of the tests.
+    assert 6000 < len(token) <= MOST_CHARACTERS - 1000
+    assert (await jeton.introspect(app, token))["active"]
+
+
+@pytest.mark.parametrize(
+    ("what", "refused"),
+    [
+        ("scopes", lambda: check_client(replace(CLIENT, scope=frozenset(f"{n:03}{'s' * 97}" for n in range(12))))),
+        ("audiences", lambda: check_client(replace(CLIENT, audience=("a" * 798,)))),
+        ("roles", lambda: check_roles(["\u00fc" * 399])),
+    ],
+    ids=["scopes", "audiences", "roles"],
+)
+def test_what_would_make_a_token_too_long_to_be_presented_is_refused(what: str, refused: Callable[[], None]) -> None:
+    with pytest.raises(RegistrationError, match=f"the {what} of a .* are too long together"):
+        refused()

@@ -18,6 +18,11 @@ _ORIGIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
 )
 
+# So that the longest access token is one that may be presented (crypto/signed_jwt.py), whatever else is in it.
+MOST_SCOPE_BYTES: Final = 1200
+MOST_ROLES_BYTES: Final = 800
+MOST_AUDIENCE_BYTES: Final = 800
+
 
 class RegistrationError(Exception):
     """The client or the user cannot be registered so. The text says why, and what would do."""
@@ -36,9 +41,11 @@ def check_sub(sub: str) -> None:
 
 
 def check_roles(roles: Iterable[str]) -> None:
-    """A role is one word that can be seen."""
+    """A role is one word that can be seen. All of a user's go into every token."""
+    roles = tuple(roles)
     if not all(role and role.isprintable() and " " not in role for role in roles):
         raise RegistrationError("a role must not be empty or hold white space or control characters")
+    _check_size("the roles of a user", roles, MOST_ROLES_BYTES)
 
 
 def check_client(it: Client) -> None:
@@ -56,8 +63,18 @@ def check_client(it: Client) -> None:
         raise RegistrationError("each --default-scope must be one of the client's --scope")
     if any(not audience or audience != "".join(audience.split()) for audience in it.audience):
         raise RegistrationError("an audience must not be empty or hold white space")
+    _check_size("the scopes of a client", it.scope, MOST_SCOPE_BYTES)
+    _check_size("the audiences of a client", it.audience, MOST_AUDIENCE_BYTES)
     for origin in it.origins:
         _check_origin(origin)
+
+
+def _check_size(what: str, words: Iterable[str], most: int) -> None:
+    size = sum(len(word.encode()) + 3 for word in words)
+    if size > most:
+        raise RegistrationError(
+            f"{what} are too long together ({size} bytes, at most {most}): they go into every token"
+        )
 
 
 def _check_origin(origin: str) -> None:
