@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import httpx2
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
 from jeton.endpoints import upkeep
 from jeton.http.entrance import ANSWERS_PER_CLOSED_CONNECTION
-from jeton.storage.database import StorageUnavailableError
-from running import Running
+from jeton.storage.database import Database, StorageUnavailableError
+from jeton.storage.migrate import migrate
+from running import Running, running, settings_for
 
 StartServer = Callable[..., Awaitable[Running]]
 
@@ -262,3 +263,25 @@ async def test_now_and_then_a_connection_is_closed_so_that_workers_share_the_loa
     closing = [answer.headers.get("connection") == "close" for answer in answers]
 
     assert closing == [*[False] * (ANSWERS_PER_CLOSED_CONNECTION - 1), True]
+
+
+@pytest.mark.postgresql
+@pytest.mark.requirement("O19")
+async def test_a_server_whose_database_became_read_only_is_not_ready_until_it_can_be_written(
+    empty_postgresql_url: str,
+) -> None:
+    migrate(database := Database(empty_postgresql_url))
+    name = database.url.database
+    async with running(settings_for(empty_postgresql_url)) as jeton:
+        with database.engine.begin() as connection:
+            connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+        jeton.server.services.database.engine.dispose()
+        jeton.server.upkeep.look()
+        read_only = await jeton.http.get("/readyz")
+        with database.engine.begin() as connection:
+            connection.execute(text(f"ALTER DATABASE {name} RESET default_transaction_read_only"))
+        jeton.server.upkeep.look()
+        jeton.server.upkeep.look()
+
+        assert (read_only.status_code, (await jeton.http.get("/readyz")).status_code) == (503, 200)
+    database.close()

@@ -51,15 +51,16 @@ class Upkeep:
         self.rotation = rotation
         self.status_lists = status_lists
         self._looked_at: float | None = None
+        self._can_write = True
         self._forgot_at = time.monotonic()
         self._gather = Gather[Callable[[], object], object]("upkeep", lambda tasks: [task() for task in tasks])
         self.announced = Announced()
 
     @property
     def is_ready(self) -> bool:
-        """Whether the database answered lately, and there is a key to sign with."""
+        """Whether the database answered lately and can be written, and there is a key to sign with."""
         looked = self._looked_at is not None and time.monotonic() - self._looked_at < STALE_SECONDS
-        return looked and self._keyring.can_sign
+        return looked and self._can_write and self._keyring.can_sign
 
     def look(self) -> None:
         """One look: the time, the signing keys and their rotation, what is announced, what has ended, and clients to be
@@ -67,11 +68,14 @@ class Upkeep:
         looked_at = time.monotonic()
         with self._database.read() as connection:
             self._clock.follow(connection)
+            self._can_write = self._database.can_write(connection)
             keys = load_signing_keys(connection)
             self.announced = load_announced(connection)
             if self.status_lists is not None:
                 now = self._clock.now()
                 self.status_lists.follow(load_invalid_indexes(connection, now), load_next_status_index(connection), now)
+        if not self._can_write:
+            self._database.reconnect()
         keys = self.rotation.promise(keys)
         self._keyring.follow(keys, looked_at)
         self._keyring.probe()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -30,6 +30,7 @@ _POSTGRESQL_ARGUMENTS: Final = {
 _ROLLED_BACK: Final = frozenset({"40001", "40P01"})
 _LOCK_TIMEOUT: Final = "55P03"
 _READ_ONLY: Final = "25006"
+_READ_ONLY_NOW: Final = text("SHOW transaction_read_only")
 
 
 class DatabaseUrlError(Exception):
@@ -78,6 +79,14 @@ class Database:
         """A transaction that only looks; on SQLite it waits for no writer."""
         with self._connection(write=False) as connection, connection.begin():
             yield connection
+
+    def can_write(self, connection: Connection) -> bool:
+        """False on a standby, and where PostgreSQL was made read-only."""
+        return self.on_sqlite or connection.execute(_READ_ONLY_NOW).scalar_one() == "off"
+
+    def reconnect(self) -> None:
+        """Uses no connection again that is not in use: after a fail-over, new ones may find the new primary."""
+        self.engine.dispose()
 
     @contextmanager
     def _connection(self, *, write: bool) -> Iterator[Connection]:
