@@ -102,6 +102,18 @@ async def test_a_malformed_body_is_refused(jeton: Running, app: App, body: str |
     assert outcome(await send(jeton, app, body)) == (400, "invalid_request")
 
 
+@pytest.mark.requirement("A13", "A14")
+@pytest.mark.parametrize(
+    "body", [f"{GRANT}&scope", f"{GRANT}&scope=", f"{GRANT}&unknown", f"&{GRANT}", f"{GRANT}&", f"{GRANT}&&a=b"]
+)
+async def test_a_parameter_without_a_value_and_an_empty_one_count_as_not_sent(
+    jeton: Running, app: App, body: str
+) -> None:
+    response = await send(jeton, app, body)
+
+    assert (response.status_code, response.json()["scope"]) == (200, "read write")
+
+
 @pytest.mark.requirement("A13", "A36")
 @pytest.mark.parametrize("body", ["", "scope=read", "grant_type=", "grant_type=&scope=read"])
 async def test_a_missing_grant_type_is_named(jeton: Running, app: App, body: str) -> None:

@@ -28,7 +28,6 @@ def parse_form(body: bytes) -> Mapping[str, str]:
         pairs = parse_qsl(
             body.decode("ascii"),
             keep_blank_values=True,
-            strict_parsing=True,
             max_num_fields=_MOST_PARAMETERS,
             errors="strict",
         )
