@@ -110,12 +110,39 @@ def test_output_that_cannot_be_written_is_said_in_one_line(
     assert (done.returncode, done.stderr) == (1, b"jeton: the system refused: No space left on device\n")
 
 
+@pytest.mark.parametrize("options", [("--demo",), ("--workers", "2")], ids=["demo", "two workers"])
+def test_an_address_that_is_taken_stops_the_start_before_anything_is_made(
+    environment: dict[str, str], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = _run(environment, tmp_path, "serve", "--port", str(port), *options)
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith(f"jeton: cannot listen on 127.0.0.1 port {port}: ")
+    assert "address already in use" in line
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "a..b"], ids=["not ours", "no name"])
+def test_a_host_that_is_not_this_machine_s_stops_the_start(
+    environment: dict[str, str], tmp_path: Path, host: str
+) -> None:
+    done = _run(environment | {"JETON_SERVER__ISSUER": "https://as.example"}, tmp_path, "serve", "--host", host)
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith(f"jeton: cannot listen on {host} port 8000: ")
+
+
 # A server.
 
 
 @contextmanager
-def _serving(environment: dict[str, str], tmp_path: Path, *options: str) -> Iterator[tuple[int, list[str]]]:
-    """A server process: its port, and what it printed while starting."""
+def _serving(
+    environment: dict[str, str], tmp_path: Path, *options: str, stop: signal.Signals = signal.SIGTERM
+) -> Iterator[tuple[int, list[str]]]:
+    """A server process, stopped cleanly at the end: its port, and what it printed so far."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     process = subprocess.Popen(
@@ -137,9 +164,10 @@ def _serving(environment: dict[str, str], tmp_path: Path, *options: str) -> Iter
             pytest.fail("the server did not start: " + "".join(printed))
         yield port, printed
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(stop)
         rest, _ = process.communicate(timeout=30)
         printed.append(rest)
+    assert process.returncode == 0
 
 
 def _headers(port: int, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
@@ -166,6 +194,20 @@ def test_a_server_says_nothing_of_what_it_is_made_with(environment: dict[str, st
         assert headers.keys().isdisjoint({"server", "x-powered-by", "via"})
         assert not re.search(rb"uvicorn|starlette|python", body, re.IGNORECASE)
     assert answers[1][2] == b""
+
+
+@pytest.mark.parametrize(
+    ("stop", "workers"),
+    [(signal.SIGTERM, "1"), (signal.SIGINT, "1"), (signal.SIGINT, "2")],
+    ids=["SIGTERM", "SIGINT", "SIGINT with two workers"],
+)
+def test_a_server_told_to_stop_ends_with_status_0_and_no_traceback(
+    environment: dict[str, str], tmp_path: Path, stop: signal.Signals, workers: str
+) -> None:
+    with _serving(environment, tmp_path, "--workers", workers, stop=stop) as (_, printed):
+        pass
+
+    assert "Traceback" not in "".join(printed)
 
 
 @pytest.mark.requirement("N16")

@@ -1,6 +1,9 @@
 """jeton serve, jeton migrate."""
 
+import asyncio
 import os
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -25,7 +28,7 @@ from jeton.storage.migrate import migrate as migrate_database
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="The TOML file with the settings.")
 @click.option("--demo", is_flag=True, help="Create demo accounts at the first start, and print how to use them.")
 def serve(host: str | None, port: int | None, workers: int | None, config_file: Path | None, demo: bool) -> None:
-    """Serve HTTP until SIGINT or SIGTERM; SIGHUP replaces the workers one by one.
+    """Serve HTTP until SIGINT or SIGTERM, then end with status 0; SIGHUP replaces the workers one by one.
 
     With --workers 2 or more, SIGHUP leaves no moment unserved. Without --demo no account ever exists by itself.
     """
@@ -35,11 +38,16 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     if demo:
         _check_demo(settings)
     server = assemble(settings)
-    if demo:
-        for line in create_demo_accounts(server.services, settings.server.issuer):
-            click.echo(line)
-    server.close()
+    try:
+        asyncio.run(_check_address(settings.server.host, settings.server.port))
+        if demo:
+            for line in create_demo_accounts(server.services, settings.server.issuer):
+                click.echo(line)
+    finally:
+        server.close()
     _warn(settings)
+    # uvicorn raises SIGTERM again when it has shut down; with several workers it does not.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "jeton.assembly:create",
         factory=True,
@@ -71,6 +79,16 @@ def _set_environment(config_file: Path | None, host: str | None, port: int | Non
 def _check_demo(settings: Settings) -> None:
     if not settings.database.url.startswith("sqlite:") or not is_loopback(settings.server.host):
         raise Refusal("--demo makes accounts that nobody asked for: it works on SQLite and a loopback address only")
+
+
+async def _check_address(host: str, port: int) -> None:
+    """Binds as uvicorn is going to, and lets go."""
+    try:
+        listener = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Refusal(f"cannot listen on {host} port {port}: {why}: see server.host and server.port") from None
+    listener.close()
 
 
 def _warn(settings: Settings) -> None:
