@@ -3,6 +3,7 @@ request, header or secret can slip in whole."""
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +25,12 @@ class JsonFormatter(logging.Formatter):
     """Renders a record of the standard library as our own lines look."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {"event": record.getMessage(), "logger": record.name, "level": record.levelname.lower()}
+        line: dict[str, Any] = {
+            "event": record.getMessage(),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC),
+        }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line).decode()
