@@ -110,8 +110,8 @@ async def test_two_ways_to_authenticate_at_once_are_refused(jeton: Running, path
 @pytest.mark.requirement("C02", "C09", "D02")
 @pytest.mark.parametrize(
     "body",
-    ["", "token=", "token_type_hint=access_token", "token=a&token=b", "token=%FF", "token=%zz", "token=a&&x=1"],
-    ids=["nothing", "empty", "only a hint", "twice", "not UTF-8", "bad escape", "empty pair"],
+    ["", "token=", "token_type_hint=access_token", "token=a&token=b", "token=%FF", "token=%zz"],
+    ids=["nothing", "empty", "only a hint", "twice", "not UTF-8", "bad escape"],
 )
 async def test_a_request_that_is_not_well_formed_is_an_invalid_request(jeton: Running, path: str, body: str) -> None:
     app = jeton.add_client()
