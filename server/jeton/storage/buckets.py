@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.throttling import Bucket
+from jeton.storage.forgetting import forget_past
 from jeton.storage.tables import throttle_buckets as buckets
 
 _VALUES: Final = (buckets.c.due, buckets.c.failures, buckets.c.expires_at)
@@ -56,5 +57,4 @@ def store_buckets(connection: Connection, changed: Mapping[bytes, Bucket], now: 
 
 def forget_buckets(connection: Connection, now: int, most: int) -> int:
     """Deletes those that hold nothing any more."""
-    past = select(buckets.c.key).where(buckets.c.expires_at <= now).limit(most)
-    return connection.execute(delete(buckets).where(buckets.c.key.in_(past.with_for_update(skip_locked=True)))).rowcount
+    return forget_past(connection, buckets.c.key, buckets.c.expires_at, now, most)

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.model import EndedToken
+from jeton.storage.forgetting import forget_past
 from jeton.storage.tables import ended_tokens
 
 _LOAD = select(ended_tokens.c.jti).where(ended_tokens.c.jti.in_(bindparam("jtis", expanding=True)))
@@ -27,7 +28,4 @@ def load_ended_tokens(connection: Connection, jtis: Collection[str]) -> set[str]
 
 def forget_ended_tokens(connection: Connection, now: int, most: int) -> int:
     """Deletes those whose token has expired by itself."""
-    past = select(ended_tokens.c.jti).where(ended_tokens.c.expires_at <= now).limit(most)
-    return connection.execute(
-        delete(ended_tokens).where(ended_tokens.c.jti.in_(past.with_for_update(skip_locked=True)))
-    ).rowcount
+    return forget_past(connection, ended_tokens.c.jti, ended_tokens.c.expires_at, now, most)

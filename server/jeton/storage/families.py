@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import fields
 from typing import Final
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Select, bindparam, delete, func, insert, select, true, update
+from sqlalchemy import ARRAY, ColumnElement, Connection, Select, bindparam, func, insert, select, true, update
 
 from jeton.oauth.key_life import CLOCK_SKEW_SECONDS
 from jeton.oauth.model import Family
 from jeton.oauth.status_list import status_of_ended
+from jeton.storage.forgetting import forget_past
 from jeton.storage.invalid_statuses import add_invalid_statuses, add_selected_statuses, remove_invalid_statuses
 from jeton.storage.tables import families
 
@@ -162,10 +163,7 @@ def _status_of_living_tokens(now: int) -> Select[tuple[int | None, int]]:
 
 def forget_families(connection: Connection, now: int, most: int) -> int:
     """Deletes families past their absolute end: none of their tokens could be accepted, nor tell a replay."""
-    past = select(families.c.sid).where(families.c.absolute_expires_at <= now).limit(most)
-    return connection.execute(
-        delete(families).where(families.c.sid.in_(past.with_for_update(skip_locked=True)))
-    ).rowcount
+    return forget_past(connection, families.c.sid, families.c.absolute_expires_at, now, most)
 
 
 def count_live_families(connection: Connection, now: int, sub: str) -> int:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.status_list import InvalidStatus
+from jeton.storage.forgetting import forget_past
 from jeton.storage.tables import invalid_statuses
 
 _LOAD = select(invalid_statuses.c.status_index).where(invalid_statuses.c.expires_at > bindparam("now"))
@@ -40,10 +41,7 @@ def remove_invalid_statuses(connection: Connection, chosen: Select[tuple[int | N
 
 def forget_invalid_statuses(connection: Connection, now: int, most: int) -> int:
     """Deletes those that say nothing any more."""
-    past = select(invalid_statuses.c.status_index).where(invalid_statuses.c.expires_at <= now).limit(most)
-    return connection.execute(
-        delete(invalid_statuses).where(invalid_statuses.c.status_index.in_(past.with_for_update(skip_locked=True)))
-    ).rowcount
+    return forget_past(connection, invalid_statuses.c.status_index, invalid_statuses.c.expires_at, now, most)
 
 
 def _insert(connection: Connection) -> postgresql.Insert | sqlite.Insert:
