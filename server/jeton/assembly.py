@@ -148,20 +148,20 @@ def limits(settings: Settings) -> Limits:
     """What `limits.*` say, as laws; 0 is none."""
     wanted = settings.limits
 
-    def hourly(count: int) -> Rate | None:
-        return Rate(count, HOUR) if count else None
+    def rate(count: int, seconds: int = HOUR) -> Rate | None:
+        return Rate(count, seconds) if count else None
 
     free = wanted.login_failures_per_account
     return Limits(
-        login_per_address=hourly(wanted.login_failures_per_address),
-        login_per_client=hourly(wanted.login_failures_per_client),
+        login_per_address=rate(wanted.login_failures_per_address),
+        login_per_client=rate(wanted.login_failures_per_client),
         login_per_account=Patience(free, 30, HOUR, most=MOST_FAILURES) if free else None,
         login_from_known_source=Patience(free, 30, 300) if free else None,
         known_seconds=wanted.known_source_seconds,
-        secret_per_address=hourly(wanted.secret_failures_per_address),
-        secret_per_client=hourly(wanted.secret_failures_per_client),
-        token_per_address=hourly(wanted.token_failures_per_address),
-        requests_per_client=Rate(wanted.token_requests_per_client, 60) if wanted.token_requests_per_client else None,
+        secret_per_address=rate(wanted.secret_failures_per_address),
+        secret_per_client=rate(wanted.secret_failures_per_client),
+        token_per_address=rate(wanted.token_failures_per_address),
+        requests_per_client=rate(wanted.token_requests_per_client, 60),
     )
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from jeton.oauth.registration import is_audience
 from jeton.oauth.transport import is_loopback
 
 PREFIX: Final = "JETON_"
@@ -201,7 +202,7 @@ def _completed(settings: Settings) -> Settings:
         raise ConfigError("tokens.refresh_idle_seconds must not exceed tokens.refresh_absolute_seconds")
     _check_pkcs11(settings.keys, settings.pkcs11)
     _check_trusted_proxies(server.trusted_proxies)
-    if tokens.default_audience != "".join(tokens.default_audience.split()):
+    if tokens.default_audience and not is_audience(tokens.default_audience):
         raise ConfigError("tokens.default_audience must hold no white space")
     return msgspec.structs.replace(
         settings,

@@ -10,7 +10,8 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from jeton.crypto.passwords import HashingBusyError, Verified
+from hashing import count_hashes
+from jeton.crypto.passwords import HashingBusyError
 from jeton.storage.database import StorageUnavailableError
 from places import seen_from
 from running import PASSWORD, App, Running
@@ -131,20 +132,6 @@ async def test_the_new_password_is_normalised_as_at_a_login(jeton: Running, app:
 # Guessing: a stolen access token is no way around the limits.
 
 
-def count_checks(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The passwords that were checked."""
-    runs: list[str] = []
-    passwords = jeton.server.services.passwords
-    verify = passwords.verify
-
-    def counted(password_hash: str | None, password: str) -> Verified:
-        runs.append(password)
-        return verify(password_hash, password)
-
-    monkeypatch.setattr(passwords, "verify", counted)
-    return runs
-
-
 @pytest.mark.requirement("A24", "A52", "N10")
 async def test_guesses_at_the_current_password_and_at_the_login_are_counted_together(
     start: StartServer, monkeypatch: pytest.MonkeyPatch
@@ -153,7 +140,7 @@ async def test_guesses_at_the_current_password_and_at_the_login_are_counted_toge
     jeton.add_user()
     app = jeton.add_client(scope=frozenset({"account"}))
     tokens = await jeton.log_in(app)
-    checks = count_checks(jeton, monkeypatch)
+    checks = count_hashes(jeton, monkeypatch)
     abroad = seen_from(jeton, "198.51.100.7")
     for _ in range(2):
         await can_log_in(abroad, app, WRONG)
@@ -195,7 +182,7 @@ async def test_a_right_password_counts_nowhere(start: StartServer) -> None:
 async def test_a_password_that_the_rules_refuse_costs_no_attempt(
     jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tokens, checks = await jeton.log_in(app), count_checks(jeton, monkeypatch)
+    tokens, checks = await jeton.log_in(app), count_hashes(jeton, monkeypatch)
 
     for _ in range(30):
         assert (await change(jeton, tokens, WRONG, "short")).json()["error"] == "invalid_request"

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from jeton.crypto.passwords import HashingBusyError, Verified
+from hashing import count_hashes
+from jeton.crypto.passwords import HashingBusyError
 from jeton.grants.turns import AT_ONCE, MOST_WAITING, Turns
 from places import seen_from
 from running import PASSWORD, App, Running
@@ -35,19 +36,6 @@ async def jeton(start: StartServer) -> Running:
 def hashes(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The passwords that were hashed."""
     return count_hashes(jeton, monkeypatch)
-
-
-def count_hashes(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    runs: list[str] = []
-    passwords = jeton.server.services.passwords
-    verify = passwords.verify
-
-    def counted(password_hash: str | None, password: str) -> Verified:
-        runs.append(password)
-        return verify(password_hash, password)
-
-    monkeypatch.setattr(passwords, "verify", counted)
-    return runs
 
 
 async def attempt(jeton: Running, app: App, username: str = "alice", password: str = WRONG) -> httpx2.Response:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from jeton.crypto.calibration import LEAST, MOST_ITERATIONS, Costs, calibrated, measured
+from jeton.crypto.calibration import LEAST, Costs, calibrated, measured
+from jeton.crypto.passwords import MOST_ITERATIONS
 
 MIB = 1024
 

@@ -6,9 +6,7 @@ from statistics import median
 from typing import Final
 
 from jeton.crypto.credentials import generate_password
-from jeton.crypto.passwords import Passwords
-
-MOST_ITERATIONS: Final = 16
+from jeton.crypto.passwords import MOST_ITERATIONS, Passwords
 
 _MIB: Final = 1024
 _ROUNDS: Final = 5

@@ -20,7 +20,7 @@ from jeton.oauth.password_choice import MOST_CODE_POINTS
 
 _WAITING_PER_THREAD: Final = 4
 _MOST_MEMORY_KIB: Final = 1024 * 1024
-_MOST_ITERATIONS: Final = 16
+MOST_ITERATIONS: Final = 16
 _MOST_LANES: Final = 16
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def _is_affordable(password_hash: str) -> bool:
     return (
         password_hash.isascii()
         and parameters.memory_cost <= _MOST_MEMORY_KIB
-        and parameters.time_cost <= _MOST_ITERATIONS
+        and parameters.time_cost <= MOST_ITERATIONS
         and parameters.parallelism <= _MOST_LANES
     )
 

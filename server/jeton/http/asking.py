@@ -13,7 +13,7 @@ from jeton.crypto.private_key import KeyStoreError
 from jeton.endpoints.exchange import Answer, FormRequest
 from jeton.grants.services import Services
 from jeton.http.answers import Rendered, render_content, render_error
-from jeton.http.reading import RefusedUnreadError
+from jeton.http.reading import RefusedUnreadError, address_of
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.model import Client
 from jeton.storage.database import StorageUnavailableError
@@ -56,7 +56,6 @@ async def ask(
 def _refuse(scope: Scope, error: OAuthError, client: Client | None = None) -> Rendered:
     """The refusal, and one line in the log that says why."""
     client_id = client.client_id if client else None
-    ip = scope["client"][0] if scope.get("client") else None
-    about = {"path": scope["path"], "error": error.code, "client_id": client_id, "ip": ip, **error.about}
+    about = {"path": scope["path"], "error": error.code, "client_id": client_id, "ip": address_of(scope), **error.about}
     log.warning("request_refused", reason=error.reason, **about)
     return render_error(error)

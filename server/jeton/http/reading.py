@@ -55,9 +55,14 @@ def check_single(headers: Mapping[bytes, str]) -> None:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "A header field that must be single is sent more than once.")
 
 
+def address_of(scope: Scope) -> str | None:
+    """The other end of the connection, or whom a trusted proxy names."""
+    return scope["client"][0] if scope.get("client") else None
+
+
 def source_of(scope: Scope, headers: Mapping[bytes, str]) -> Source:
     user_agent = headers.get(b"user-agent")
-    return Source(scope["client"][0] if scope.get("client") else None, user_agent and user_agent[:_MOST_USER_AGENT])
+    return Source(address_of(scope), user_agent and user_agent[:_MOST_USER_AGENT])
 
 
 async def _body(headers: Mapping[bytes, str], receive: Receive) -> bytes:

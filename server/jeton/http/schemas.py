@@ -49,7 +49,7 @@ SCHEMAS: Final[Mapping[str, Any]] = {
     "TokenToRead": _object(("token",), **_TOKEN, **_CLIENT),
     "Introspection": _object(
         ("active",),
-        active={"type": "boolean"},
+        active=_BOOLEAN,
         token_type={"const": "Bearer"},
         iss=_STRING,
         sub=_STRING,

@@ -61,7 +61,7 @@ def check_client(it: Client) -> None:
             )
     if not it.default_scope <= it.scope:
         raise RegistrationError("each --default-scope must be one of the client's --scope")
-    if any(not audience or audience != "".join(audience.split()) for audience in it.audience):
+    if not all(is_audience(audience) for audience in it.audience):
         raise RegistrationError("an audience must not be empty or hold white space")
     _check_size("the scopes of a client", it.scope, MOST_SCOPE_BYTES)
     _check_size("the audiences of a client", it.audience, MOST_AUDIENCE_BYTES)
@@ -75,6 +75,11 @@ def _check_size(what: str, words: Iterable[str], most: int) -> None:
         raise RegistrationError(
             f"{what} are too long together ({size} bytes, at most {most}): they go into every token"
         )
+
+
+def is_audience(text: str) -> bool:
+    """One word, as the `aud` of a token and the name that a service goes by."""
+    return text != "" and text == "".join(text.split())
 
 
 def _check_origin(origin: str) -> None:
