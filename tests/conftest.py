@@ -12,8 +12,6 @@ from sqlalchemy import create_engine, text
 
 from jeton.assembly import key_kind, key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
-from jeton.crypto.sealed_keys import LocalKey, SealedKeys
-from jeton.oauth.key_life import StoredKey
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
@@ -25,23 +23,6 @@ from shared_database import SharedDatabase
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _opened_keys() -> Iterator[None]:
-    """Opening a private key checks its primes, and takes longer than most tests: each is opened once per process."""
-    opened: dict[object, LocalKey] = {}
-    open_anew = SealedKeys.open
-
-    def open_once(sealed_keys: SealedKeys, stored: StoredKey) -> LocalKey:
-        known = (stored.kid, stored.private_part, *sealed_keys._master_keys)
-        if known not in opened:
-            opened[known] = open_anew(sealed_keys, stored)
-        return opened[known]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SealedKeys, "open", open_once)
-        yield
 
 
 @pytest.fixture(scope="session")

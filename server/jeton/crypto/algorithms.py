@@ -4,10 +4,13 @@
 """
 
 import json
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from joserfc.jws import JWSRegistry
+from joserfc.util import base64_to_int
 
 ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 
@@ -22,6 +25,25 @@ def generate_key(algorithm: str, rsa_bits: int | None) -> Key:
         case "EdDSA", None:
             return OKPKey.generate_key("Ed25519")
     raise ValueError(f"there is no key for {algorithm} with {rsa_bits} bits")
+
+
+def private_key(jwk: dict[str, Any]) -> Key:
+    """The key of a private JWK that was made here and sealed since. JoseError or ValueError where it is none.
+
+    Whether the factors of an RSA key are prime is not asked again: that takes as long as a hundred signatures, at every
+    start.
+    """
+    if jwk.get("kty") != "RSA":
+        return import_key(jwk)
+    return RSAKey(_rsa_numbers(jwk).private_key(unsafe_skip_rsa_key_validation=True), jwk)
+
+
+def _rsa_numbers(jwk: Mapping[str, Any]) -> RSAPrivateNumbers:
+    """The members of a private key (RFC 7518 section 6.3.2)."""
+    n, e, d, p, q, dp, dq, qi = (
+        base64_to_int(jwk.get(name, "")) for name in ("n", "e", "d", "p", "q", "dp", "dq", "qi")
+    )
+    return RSAPrivateNumbers(p, q, d, dp, dq, qi, RSAPublicNumbers(e, n))
 
 
 def public_jwk(key: Key, algorithm: str) -> str:

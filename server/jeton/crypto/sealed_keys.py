@@ -6,9 +6,9 @@ from typing import ClassVar, Final
 
 from joserfc import jwe
 from joserfc.errors import JoseError
-from joserfc.jwk import Key, OctKey, import_key
+from joserfc.jwk import Key, OctKey
 
-from jeton.crypto.algorithms import generate_key, public_jwk, sign
+from jeton.crypto.algorithms import generate_key, private_key, public_jwk, sign
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
 from jeton.oauth.key_life import StoredKey
 
@@ -44,9 +44,9 @@ class SealedKeys:
         return StoredKey(key.thumbprint(), algorithm, public_jwk(key, algorithm), self.name, sealed)
 
     def open(self, stored: StoredKey) -> LocalKey:
-        """The key, imported: that checks the primes, and costs fifty signatures. MasterKeyError where none opens it."""
+        """The key; MasterKeyError where no master key opens it."""
         try:
-            key = import_key(json.loads(self._unsealed(stored)))
+            key = private_key(json.loads(self._unsealed(stored)))
         except (JoseError, ValueError):
             key = None
         if key is None or key.thumbprint() != stored.kid:
