@@ -27,7 +27,9 @@ async def command(*words: str, **arguments: Any) -> None:
     found: click.Command = jeton
     for word in words:
         assert isinstance(found, click.Group)
-        found = found.commands[word]
+        next_one = found.get_command(click.Context(found), word)
+        assert next_one is not None, words
+        found = next_one
     assert found.callback is not None
     await asyncio.to_thread(found.callback, config_file=None, as_json=True, **arguments)
 

@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
-from jeton.assembly import key_kind, key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
+from jeton.signing import key_kind, key_rotation, key_stores
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate

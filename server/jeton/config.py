@@ -20,6 +20,8 @@ FILE_VARIABLE: Final = "JETON_CONFIG"
 DEFAULT_FILE: Final = Path("config/jeton.toml")
 _URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
+LONGEST_ACCESS_SECONDS: Final = 86400
+
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -55,7 +57,7 @@ class Secrets(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tokens(Struct, frozen=True, forbid_unknown_fields=True):
-    access_seconds: Annotated[int, Meta(ge=1, le=86400)] = 600
+    access_seconds: Annotated[int, Meta(ge=1, le=LONGEST_ACCESS_SECONDS)] = 600
     refresh_idle_seconds: PositiveSeconds = 1209600
     refresh_absolute_seconds: PositiveSeconds = 7776000
     default_audience: str = ""

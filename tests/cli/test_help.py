@@ -1,5 +1,7 @@
 """jeton --help: every command explains itself, and what prints data can print JSON."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 
@@ -8,6 +10,8 @@ import pytest
 
 from command_line import CommandLine
 from jeton.cli import jeton
+from jeton.cli.client import GRANT_TYPES
+from jeton.grants import GRANTS
 
 COMMANDS = {
     *("serve", "migrate"),
@@ -22,7 +26,10 @@ WITHOUT_JSON = {"serve", "config example"}
 
 
 def _commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from _commands(command, *path, name)
         else:
@@ -30,6 +37,20 @@ def _commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Comma
 
 
 ALL = dict(_commands(jeton))
+
+
+@pytest.mark.parametrize("command", ["client", "user", "session"])
+def test_a_command_for_every_day_loads_neither_the_server_nor_what_migrates(command: str) -> None:
+    """They take longer to load than all the rest."""
+    code = f"import sys, jeton.cli.{command}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+
+    heavy = {"alembic", "authlib", "joserfc", "starlette", "structlog", "uvicorn"}
+    assert heavy & set(done.stdout.split()) == set()
+
+
+def test_every_grant_can_be_registered() -> None:
+    assert set(GRANT_TYPES) == GRANTS.keys()
 
 
 def test_every_promised_command_is_there() -> None:

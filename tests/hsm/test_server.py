@@ -13,12 +13,13 @@ import pkcs11
 import pytest
 
 from command_line import CommandLine
-from jeton.assembly import assemble, key_stores
+from jeton.assembly import assemble
 from jeton.config import ConfigError
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.pkcs11_keys import Pkcs11Key
 from jeton.crypto.private_key import KeyStoreError
 from jeton.oauth.key_life import SETTLE_SECONDS, KeyState, SigningKey
+from jeton.signing import key_stores
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import load_signing_keys
 from processes import ServerProcess, run_jeton, server_process, wait_until

@@ -28,11 +28,12 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import event
 
-from jeton.assembly import Server, assemble, key_rotation, key_stores
+from jeton.assembly import Server, assemble
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.signed_jwt import Signer
 from jeton.keys.rotation import Rotation
 from jeton.oauth.key_life import STALE_SECONDS, KeyChangeRefusedError, KeyState, SigningKey
+from jeton.signing import key_rotation, key_stores
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.signing_keys import load_signing_keys
 from running import MASTER_KEY, START, ManualClock, settings_for

@@ -8,7 +8,7 @@ import jwt
 import pytest
 from sqlalchemy import select
 
-from jeton.assembly import assemble, key_rotation, key_stores
+from jeton.assembly import assemble
 from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
 from jeton.keys.rotation import Rotation
 from jeton.oauth.key_life import (
@@ -19,6 +19,7 @@ from jeton.oauth.key_life import (
     SigningKey,
     active_and_next,
 )
+from jeton.signing import key_rotation, key_stores
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import metadata

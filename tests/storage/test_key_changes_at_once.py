@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
-from jeton.assembly import key_kind, key_rotation
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.private_key import KeyStores
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.keys.rotation import Rotation
 from jeton.oauth.key_life import KeyChangeRefusedError, KeyState, SigningKey, active_and_next
 from jeton.oauth.model import Client
+from jeton.signing import key_kind, key_rotation
 from jeton.storage.clients import add_client, update_client
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import add_signing_keys, load_signing_keys

@@ -65,6 +65,11 @@ def upgrade_to(database: Database, revision: str) -> None:
         command.upgrade(configured, revision)
 
 
+def test_each_migration_s_file_is_named_by_its_revision_and_they_stand_in_order() -> None:
+    """So that what is newest is known without loading any."""
+    assert list(migrate_module._known_revisions()) == revisions()
+
+
 def test_an_empty_database_gets_all_tables(empty: Database) -> None:
     assert migrate(empty) == revisions()[-1]
     assert set(inspect(empty.engine).get_table_names()) == {*metadata.tables, "alembic_version"}
@@ -227,19 +232,17 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
     """Turns this process into the next version of Jeton, with one migration more."""
     folder = tmp_path / "migrations"
     shutil.copytree(migrations(), folder)
-    (folder / "versions" / "next.py").write_text(
+    (folder / "versions" / "9999_next.py").write_text(
         "import sqlalchemy as sa\n"
         "from alembic import op\n"
-        f"revision, down_revision, branch_labels, depends_on = 'next', {revisions()[-1]!r}, None, None\n"
+        f"revision, down_revision, branch_labels, depends_on = '9999', {revisions()[-1]!r}, None, None\n"
         "def upgrade() -> None:\n"
         "    op.add_column('users', sa.Column('later', sa.Text()))\n"
     )
 
     def become() -> None:
         monkeypatch.setattr("jeton.storage.migrate.migrations", lambda: folder)
-        for remembered in ("_newest_revision", "_known_revisions"):
-            function = getattr(migrate_module, remembered)
-            monkeypatch.setattr(migrate_module, remembered, getattr(function, "__wrapped__", function))
+        monkeypatch.setattr(migrate_module, "_known_revisions", migrate_module._known_revisions.__wrapped__)
 
     return become
 
@@ -251,10 +254,10 @@ def test_postgresql_of_an_older_version_is_refused_until_it_is_migrated(
     migrate(empty_postgresql)
     next_version()
 
-    with pytest.raises(SchemaError, match=r"is at revision .*, this version needs next: run `jeton migrate`"):
+    with pytest.raises(SchemaError, match=r"is at revision .*, this version needs 9999: run `jeton migrate`"):
         bring_up_to_date(empty_postgresql)
 
-    assert migrate(empty_postgresql) == "next"
+    assert migrate(empty_postgresql) == "9999"
     bring_up_to_date(empty_postgresql)
 
 

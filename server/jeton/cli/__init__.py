@@ -2,21 +2,12 @@
 
 import sys
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Final
 
 import click
 
-from jeton.cli.client import client
-from jeton.cli.config import config
-from jeton.cli.keys import keys
-from jeton.cli.passwords import passwords
 from jeton.cli.refusal import Refusal
-from jeton.cli.secrets import secrets
-from jeton.cli.serve import migrate, serve
-from jeton.cli.session import session
-from jeton.cli.token import token
-from jeton.cli.user import user
-from jeton.cli.user_import import import_
 from jeton.config import ConfigError
 from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.master_key import MasterKeyError
@@ -33,7 +24,24 @@ REFUSALS: Final = (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+_COMMANDS: Final = ("client", "config", "keys", "migrate", "passwords", "secrets", "serve", "session", "token", "user")
+
+
+class Commands(click.Group):
+    """Loads the file of a command when that command is asked for: hardly one needs the whole server."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"jeton.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="jeton")
 def jeton() -> None:
     """An OAuth 2 authorization server.
@@ -50,11 +58,6 @@ def jeton() -> None:
     Every command reads config/jeton.toml, --config or JETON_CONFIG, then JETON_<SECTION>__<KEY>.
     Exit status: 0 done, 1 refused (one line says why), 2 wrong usage.
     """
-
-
-user.add_command(import_)
-for command in (serve, migrate, user, client, passwords, keys, secrets, session, token, config):
-    jeton.add_command(command)
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import click
 import msgspec
 
-from jeton.assembly import check_master_key, password_rules
 from jeton.cli.options import configured, json_option
 from jeton.config import Secret, Settings
+from jeton.opening import check_master_key, password_rules
 from jeton.storage.database import masked_url
 
 

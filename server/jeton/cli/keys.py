@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from jeton.assembly import key_kind, key_rotation, key_stores, key_times, open_master_keys
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, opened, print_results, transaction
 from jeton.config import Settings
 from jeton.keys.rotation import Rotation
 from jeton.oauth.key_life import KeyTimes, SigningKey, becomes
+from jeton.opening import open_master_keys
+from jeton.signing import key_kind, key_rotation, key_stores, key_times
 from jeton.storage.signing_keys import load_signing_keys
 
 _COLUMNS = ("kid", "algorithm", "state", "becomes", "becomes_at", "created_at", "activated_at", "store")

@@ -11,8 +11,8 @@ import click
 import msgspec
 from sqlalchemy import Connection
 
-from jeton.assembly import open_database
 from jeton.config import Settings, load_settings
+from jeton.opening import open_database
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 

@@ -1,4 +1,4 @@
-"""jeton serve, jeton migrate."""
+"""jeton serve."""
 
 import asyncio
 import os
@@ -11,14 +11,11 @@ import uvicorn
 
 from jeton.assembly import assemble
 from jeton.cli.demo import create_demo_accounts
-from jeton.cli.options import configured, json_option, print_result
 from jeton.cli.refusal import Refusal
 from jeton.config import FILE_VARIABLE, Settings, load_settings
 from jeton.http.head_limit import BoundedHeads
 from jeton.logs import UVICORN_LOGGING
 from jeton.oauth.transport import is_loopback
-from jeton.storage.database import Database, masked_url
-from jeton.storage.migrate import migrate as migrate_database
 
 
 @click.command()
@@ -94,16 +91,3 @@ async def _check_address(host: str, port: int) -> None:
 def _warn(settings: Settings) -> None:
     if not is_loopback(settings.server.host) and settings.server.issuer.startswith("http://"):
         click.echo("jeton: server.issuer is plain http: set it to the https address that clients use", err=True)
-
-
-@click.command()
-@json_option
-@configured
-def migrate(as_json: bool, settings: Settings) -> None:
-    """Bring the database's schema up to date. May be run by several at once; whoever comes second finds it done."""
-    database = Database(settings.database.url)
-    try:
-        revision = migrate_database(database)
-    finally:
-        database.close()
-    print_result({"database": masked_url(settings.database.url), "revision": revision}, as_json=as_json)

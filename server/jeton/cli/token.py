@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from jeton.assembly import configured_master_keys
 from jeton.cli.options import configured, json_option, print_result, transaction
 from jeton.config import Settings
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens, parse_refresh_token
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, Verifier, unverified_parts
 from jeton.oauth.introspection import TokenFacts, introspect_access_token, introspect_refresh_token
+from jeton.opening import configured_master_keys
 from jeton.storage.records import TokenSubject, read_token_facts
 from jeton.storage.signing_keys import load_signing_keys
 

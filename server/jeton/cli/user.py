@@ -6,15 +6,16 @@ from typing import Any, Final
 import click
 from sqlalchemy import Connection
 
-from jeton.assembly import password_rules
 from jeton.cli.options import configured, json_option, print_result, print_results, transaction
 from jeton.cli.refusal import Refusal
+from jeton.cli.user_import import import_
 from jeton.config import Settings
 from jeton.crypto.credentials import generate_password, generate_sub
 from jeton.crypto.passwords import Passwords
 from jeton.oauth.model import User
 from jeton.oauth.names import keys_of_user, login_key
 from jeton.oauth.registration import check_roles
+from jeton.opening import password_rules
 from jeton.storage import users
 from jeton.storage.families import count_live_families, end_families
 
@@ -27,6 +28,9 @@ generate = click.option("--generate-password", is_flag=True, help="Make a random
 @click.group()
 def user() -> None:
     """People who log in."""
+
+
+user.add_command(import_)
 
 
 @user.command()

@@ -5,12 +5,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
-from alembic import command
 from jeton.storage.database import Database
 
 # Any number will do, as long as nothing else of ours locks the same.
@@ -35,8 +31,8 @@ def migrate(database: Database) -> str:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
         if _revision(connection) not in (None, *_known_revisions()):
             raise _too_new()
-        command.upgrade(_config(connection), "head")
-    return _newest_revision()
+        _upgrade(connection)
+    return _known_revisions()[-1]
 
 
 def bring_up_to_date(database: Database) -> None:
@@ -44,14 +40,15 @@ def bring_up_to_date(database: Database) -> None:
     with database.read() as connection:
         _check_encoding(connection)
         revision = _revision(connection)
-    if revision == _newest_revision():
+    known = _known_revisions()
+    if revision == known[-1]:
         return
     if database.on_sqlite:
         migrate(database)
-    elif revision in (None, *_known_revisions()):
+    elif revision in (None, *known):
         found = "is empty" if revision is None else f"is at revision {revision}"
         raise SchemaError(
-            f"the database {found}, this version needs {_newest_revision()}: run `jeton migrate`, then start again"
+            f"the database {found}, this version needs {known[-1]}: run `jeton migrate`, then start again"
         )
     else:
         raise _too_new()
@@ -72,28 +69,27 @@ def _too_new() -> SchemaError:
     return SchemaError("the database was migrated by a newer version of Jeton: install that version or a later one")
 
 
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def _upgrade(connection: Connection) -> None:
+    # Late: to load Alembic takes longer than a whole command on a database that is up to date.
+    from alembic.config import Config
 
+    from alembic import command
 
-def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
     config.attributes["connection"] = connection
-    return config
+    command.upgrade(config, "head")
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-@cache
-def _newest_revision() -> str:
-    head = _scripts().get_current_head()
-    assert head is not None
-    return head
+def _revision(connection: Connection) -> str | None:
+    """Where Alembic keeps it; None in a database without any."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 @cache
 def _known_revisions() -> tuple[str, ...]:
-    return tuple(script.revision for script in _scripts().walk_revisions())
+    """The history is one line, and each file in it is named by its revision: the newest comes last."""
+    return tuple(sorted(file.stem.partition("_")[0] for file in (migrations() / "versions").glob("*.py")))

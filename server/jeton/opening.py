@@ -1,0 +1,65 @@
+"""What the settings name, opened: for a command by itself, or as parts of a server."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jeton.config import ConfigError, Settings
+from jeton.crypto.breached_passwords import BreachedPasswords
+from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
+from jeton.crypto.password_rules import PasswordRules
+from jeton.storage.database import Database
+from jeton.storage.migrate import bring_up_to_date
+from jeton.storage.signing_keys import has_signing_keys
+
+
+def open_database(settings: Settings, *, serving: bool = False) -> Database:
+    """The database, its schema up to date: SQLite migrates itself, PostgreSQL must have been migrated."""
+    database = Database(settings.database.url, serving=serving)
+    try:
+        bring_up_to_date(database)
+    except Exception:
+        database.close()
+        raise
+    return database
+
+
+def open_master_keys(settings: Settings, database: Database) -> MasterKeys:
+    """From the setting; else, on SQLite, from the file beside the database, made when nothing depends on it yet."""
+    check_master_key(settings)
+    if settings.secrets.master_key:
+        return parse_master_keys(settings.secrets.master_key)
+    assert database.file is not None
+    with database.read() as connection:
+        in_use = has_signing_keys(connection)
+    return read_or_create_master_key(master_key_file(database.file), may_create=not in_use)
+
+
+def check_master_key(settings: Settings) -> None:
+    """ConfigError where it is missing and no file can stand in for it; MasterKeyError where it is malformed."""
+    if settings.secrets.master_key:
+        parse_master_keys(settings.secrets.master_key)
+    elif not settings.database.url.startswith("sqlite:"):
+        raise ConfigError(
+            "secrets.master_key is required for PostgreSQL: set JETON_SECRETS__MASTER_KEY or "
+            "JETON_SECRETS__MASTER_KEY_FILE to 32 random bytes in base64url, the same for every server"
+        )
+
+
+def configured_master_keys(settings: Settings) -> MasterKeys:
+    """The master keys, for a command."""
+    database = open_database(settings)
+    try:
+        return open_master_keys(settings, database)
+    finally:
+        database.close()
+
+
+def master_key_file(database_file: Path) -> Path:
+    return database_file.with_name(database_file.name + ".master-key")
+
+
+def password_rules(settings: Settings) -> PasswordRules:
+    """Which passwords may be set; BreachedPasswordsError where the list of leaked ones cannot be used."""
+    passwords = settings.passwords
+    breached = BreachedPasswords(Path(passwords.breached_file)) if passwords.breached_file else None
+    return PasswordRules(passwords.min_length, ("jeton", urlsplit(settings.server.issuer).hostname or ""), breached)
