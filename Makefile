@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 TYPESCRIPT := clients/typescript
 NPM := $(shell command -v npm)
 
+# Where the environment forbids it, every process of the suite would compile its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help serve demo test test-typescript check check-slow bench flood rotation format lock clean
 
