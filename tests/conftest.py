@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
+from engines import AlikeEngines
 from jeton.crypto.master_key import parse_master_keys
 from jeton.signing import key_kind, key_rotation, key_stores
 from jeton.storage.clock import Clock
@@ -23,6 +24,13 @@ from shared_database import SharedDatabase
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _alike_engines() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jeton.storage.database.create_engine", AlikeEngines())
+        yield
 
 
 @pytest.fixture(scope="session")

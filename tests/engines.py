@@ -1,0 +1,27 @@
+"""Engines of which each has a database of its own, and all share what SQLAlchemy made of statements and types.
+
+Every test starts servers, and each of them would compile the very same statements anew: longer than the test itself.
+"""
+
+from typing import Any
+
+from sqlalchemy import Engine, create_engine
+
+
+class AlikeEngines:
+    """Makes engines as `create_engine` does."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, Engine] = {}
+        self._compiled: dict[str, dict[Any, Any]] = {}
+
+    def __call__(self, url: Any, **options: Any) -> Engine:
+        engine = create_engine(url, **options)
+        first = self._first.setdefault(engine.name, engine)
+        # What a dialect knows of its server, it knows as soon as it has been connected.
+        if first.dialect.server_version_info is None:
+            self._first[engine.name] = engine
+        else:
+            engine.dialect = first.dialect
+        engine.update_execution_options(compiled_cache=self._compiled.setdefault(engine.name, {}))
+        return engine
