@@ -6,12 +6,14 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from jeton.oauth.model import Client
+from jeton.storage.prepared import Prepared
 from jeton.storage.signing_keys import promise_lifetime
 from jeton.storage.tables import clients
 
-_LOAD = select(clients).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
+_THESE = select(clients).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
+_LOAD = Prepared(_THESE)
 # The weakest lock, which the new session's reference to its client takes anyway; it only keeps `lock_client` waiting.
-_HOLD = _LOAD.order_by(clients.c.client_id).with_for_update(read=True, key_share=True)
+_HOLD = Prepared(_THESE.order_by(clients.c.client_id).with_for_update(read=True, key_share=True))
 _LOCK = select(clients).where(clients.c.client_id == bindparam("client_id")).with_for_update()
 
 
@@ -19,14 +21,14 @@ def load_clients(connection: Connection, client_ids: Collection[str]) -> dict[st
     """Those clients, by client_id."""
     if not client_ids:
         return {}
-    return {row[0]: Client(*row) for row in connection.execute(_LOAD, {"client_ids": list(client_ids)})}
+    return {row[0]: Client(*row) for row in _LOAD.rows(connection, client_ids=client_ids)}
 
 
 def hold_clients(connection: Connection, client_ids: Collection[str]) -> dict[str, Client]:
     """Those clients, not to be locked by anybody until the transaction ends; always before any family is locked."""
     if not client_ids:
         return {}
-    return {row[0]: Client(*row) for row in connection.execute(_HOLD, {"client_ids": list(client_ids)})}
+    return {row[0]: Client(*row) for row in _HOLD.rows(connection, client_ids=client_ids)}
 
 
 def lock_client(connection: Connection, client_id: str) -> Client | None:

@@ -12,6 +12,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from jeton.storage.prepared import drive
+
 # The timeout first: two servers that start at once may both want to switch to WAL.
 _SQLITE_PRAGMAS: Final = ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 # Statements prepared while a table is nearly empty keep scanning it when it has grown: index plans only. Where there is
@@ -158,4 +160,4 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
         write = connection.get_execution_options().get("write", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        drive(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN"))

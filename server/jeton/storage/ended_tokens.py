@@ -7,9 +7,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.model import EndedToken
 from jeton.storage.forgetting import forget_past
+from jeton.storage.prepared import Prepared
 from jeton.storage.tables import ended_tokens
 
-_LOAD = select(ended_tokens.c.jti).where(ended_tokens.c.jti.in_(bindparam("jtis", expanding=True)))
+_LOAD = Prepared(select(ended_tokens.c.jti).where(ended_tokens.c.jti.in_(bindparam("jtis", expanding=True))))
 
 
 def add_ended_tokens(connection: Connection, ended: Iterable[EndedToken]) -> None:
@@ -23,7 +24,7 @@ def add_ended_tokens(connection: Connection, ended: Iterable[EndedToken]) -> Non
 
 def load_ended_tokens(connection: Connection, jtis: Collection[str]) -> set[str]:
     """Those of these that were ended."""
-    return set(connection.scalars(_LOAD, {"jtis": list(jtis)})) if jtis else set()
+    return {jti for (jti,) in _LOAD.rows(connection, jtis=jtis)} if jtis else set()
 
 
 def forget_ended_tokens(connection: Connection, now: int, most: int) -> int:

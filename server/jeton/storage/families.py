@@ -1,16 +1,33 @@
 """Statements over families: one row per session, whatever happens to it."""
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import fields
 from typing import Final
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Select, bindparam, func, insert, select, true, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from jeton.oauth.key_life import CLOCK_SKEW_SECONDS
 from jeton.oauth.model import Family
+from jeton.oauth.scope import Scope, format_scope
 from jeton.oauth.status_list import status_of_ended
 from jeton.storage.forgetting import forget_past
 from jeton.storage.invalid_statuses import add_invalid_statuses, add_selected_statuses, remove_invalid_statuses
+from jeton.storage.prepared import Prepared
 from jeton.storage.tables import families
 
 _MUTABLE: Final = (
@@ -20,27 +37,28 @@ _MUTABLE: Final = (
 )
 _FIELDS: Final = tuple(field.name for field in fields(Family))
 
-_LOAD = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))
-_LOCK = _LOAD.order_by(families.c.sid).with_for_update()
+_THESE = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))
+_LOAD = Prepared(_THESE)
+_LOCK = Prepared(_THESE.order_by(families.c.sid).with_for_update())
 _UNENDED_OF = families.c.sub.in_(bindparam("subs", expanding=True)) & families.c.revoked_at.is_(None)
-_LOCK_WITH_ALL_OF = (
+_LOCK_WITH_ALL_OF = Prepared(
     select(families)
     .where(families.c.sid.in_(bindparam("sids", expanding=True)) | _UNENDED_OF)
     .order_by(families.c.sid)
     .with_for_update()
 )
-_UPDATE = (
+_UPDATE = Prepared(
     update(families)
     .where(families.c.sid == bindparam("at_sid"))
     .values({name: bindparam(f"new_{name}") for name in _MUTABLE})
 )
+# On PostgreSQL one statement for a whole group, with one parameter: what its driver does for each costs more than rows.
 _CHANGED = (
-    func.unnest(*(bindparam(f"new_{name}", type_=ARRAY(families.c[name].type)) for name in ("sid", *_MUTABLE)))
-    .table_valued("sid", *_MUTABLE, name="changed")
-    .render_derived()
+    func.json_to_recordset(cast(bindparam("changed", type_=Text), JSON))
+    .table_valued(*(column(name, families.c[name].type) for name in ("sid", *_MUTABLE)), name="changed")
+    .render_derived(with_types=True)
 )
-# On PostgreSQL one statement, with an array per column, for a whole group: half the work of one statement per row.
-_UPDATE_ALL = (
+_UPDATE_ALL = Prepared(
     update(families).where(families.c.sid == _CHANGED.c.sid).values({name: _CHANGED.c[name] for name in _MUTABLE})
 )
 _OPEN = select(families.c.sub, families.c.sid).where(
@@ -56,7 +74,7 @@ def load_families(connection: Connection, sids: Collection[str]) -> dict[str, Fa
     """Those families, by sid."""
     if not sids:
         return {}
-    return {row[0]: Family(*row) for row in connection.execute(_LOAD, {"sids": list(sids)})}
+    return {row[0]: Family(*row) for row in _LOAD.rows(connection, sids=sids)}
 
 
 def lock_families(connection: Connection, sids: Collection[str], subs: Collection[str] = ()) -> dict[str, Family]:
@@ -66,9 +84,9 @@ def lock_families(connection: Connection, sids: Collection[str], subs: Collectio
     A statement of its own, with no join: joined rows would be those of before the wait for the lock.
     """
     if subs:
-        rows = connection.execute(_LOCK_WITH_ALL_OF, {"sids": list(sids), "subs": list(subs)})
+        rows = _LOCK_WITH_ALL_OF.rows(connection, sids=sids, subs=subs)
     elif sids:
-        rows = connection.execute(_LOCK, {"sids": list(sids)})
+        rows = _LOCK.rows(connection, sids=sids)
     else:
         return {}
     return {row[0]: Family(*row) for row in rows}
@@ -97,12 +115,17 @@ def update_families(connection: Connection, changed: Iterable[Family]) -> None:
     if not changed:
         return
     if connection.dialect.name == "postgresql":
-        columns = {f"new_{name}": [getattr(it, name) for it in changed] for name in ("sid", *_MUTABLE)}
-        connection.execute(_UPDATE_ALL, columns)
+        rows = [{name: getattr(it, name) for name in ("sid", *_MUTABLE)} for it in changed]
+        _UPDATE_ALL.run(connection, [{"changed": json.dumps(rows, default=_as_postgresql_reads_it)}])
     else:
         rows = [{"at_sid": it.sid} | {f"new_{name}": getattr(it, name) for name in _MUTABLE} for it in changed]
-        connection.execute(_UPDATE, rows)
+        _UPDATE.run(connection, rows)
     add_invalid_statuses(connection, [status_of_ended(it) for it in changed if it.revoked_at is not None])
+
+
+def _as_postgresql_reads_it(value: bytes | Scope) -> str:
+    """What JSON has no form for: `bytea` in hexadecimal, a scope as its column holds it."""
+    return "\\x" + value.hex() if isinstance(value, bytes) else format_scope(value)
 
 
 def list_families(

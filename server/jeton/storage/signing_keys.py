@@ -6,16 +6,19 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from jeton.oauth.key_life import KeyState, SigningKey
+from jeton.storage.prepared import Prepared
 from jeton.storage.tables import clients, signing_keys
 
 # Any number will do, as long as nothing else of ours locks the same.
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(7461001)")
 # Whoever stalls within a change is undone, so that what it says of time is true when others see it.
 _HURRY: Final = text("SET LOCAL idle_in_transaction_session_timeout = 2000")
-_PUBLISHED: Final = select(signing_keys.c.kid).where(
-    signing_keys.c.kid.in_(bindparam("kids", expanding=True)),
-    signing_keys.c.state != KeyState.REVOKED,
-    signing_keys.c.gone_at.is_(None) | (signing_keys.c.gone_at > bindparam("now")),
+_PUBLISHED: Final = Prepared(
+    select(signing_keys.c.kid).where(
+        signing_keys.c.kid.in_(bindparam("kids", expanding=True)),
+        signing_keys.c.state != KeyState.REVOKED,
+        signing_keys.c.gone_at.is_(None) | (signing_keys.c.gone_at > bindparam("now")),
+    )
 )
 _LONGEST: Final = select(func.max(clients.c.lifetimes["access_seconds"].as_integer()))
 _PROMISE: Final = (
@@ -40,7 +43,7 @@ def load_signing_keys(connection: Connection) -> list[SigningKey]:
 
 def load_published_kids(connection: Connection, kids: Collection[str], now: int) -> set[str]:
     """Those of these that are in the key set at this moment."""
-    return set(connection.scalars(_PUBLISHED, {"kids": list(kids), "now": now})) if kids else set()
+    return {kid for (kid,) in _PUBLISHED.rows(connection, kids=kids, now=now)} if kids else set()
 
 
 def longest_client_seconds(connection: Connection) -> int:

@@ -7,28 +7,30 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 
 from jeton.oauth.model import User
 from jeton.oauth.names import keys_of_user
+from jeton.storage.prepared import Prepared
 from jeton.storage.tables import users
 
 _KEYS = (users.c.username_key, users.c.email_key)
 _COLUMNS = [column for column in users.c if column not in set(_KEYS)]
-_LOAD = select(*_COLUMNS).where(users.c.sub.in_(bindparam("subs", expanding=True)))
-_LOCK = _LOAD.order_by(users.c.sub).with_for_update(key_share=True)
-_FIND = select(*_KEYS, *_COLUMNS).where(or_(*(key.in_(bindparam("keys", expanding=True)) for key in _KEYS)))
+_THESE = select(*_COLUMNS).where(users.c.sub.in_(bindparam("subs", expanding=True)))
+_LOAD = Prepared(_THESE)
+_LOCK = Prepared(_THESE.order_by(users.c.sub).with_for_update(key_share=True))
+_FIND = Prepared(select(*_KEYS, *_COLUMNS).where(or_(*(key.in_(bindparam("keys", expanding=True)) for key in _KEYS))))
 
 
 def load_users(connection: Connection, subs: Collection[str]) -> dict[str, User]:
     """Those users, by sub."""
-    return {row[0]: User(*row) for row in connection.execute(_LOAD, {"subs": list(subs)})} if subs else {}
+    return {row[0]: User(*row) for row in _LOAD.rows(connection, subs=subs)} if subs else {}
 
 
 def lock_users(connection: Connection, subs: Collection[str]) -> dict[str, User]:
     """Those users, locked in the order of their subs; always before any family is locked."""
-    return {row[0]: User(*row) for row in connection.execute(_LOCK, {"subs": list(subs)})} if subs else {}
+    return {row[0]: User(*row) for row in _LOCK.rows(connection, subs=subs)} if subs else {}
 
 
 def find_users(connection: Connection, keys: Collection[str]) -> dict[str, User]:
     """Those users, by each canonical form of theirs that was asked for."""
-    rows = connection.execute(_FIND, {"keys": list(keys)}).all() if keys else ()
+    rows = _FIND.rows(connection, keys=keys) if keys else ()
     return {key: User(*row[2:]) for row in rows for key in row[:2] if key in keys}
 
 
