@@ -7,7 +7,7 @@
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from jeton.oauth.decision import Deny, Issue
 from jeton.oauth.errors import ErrorCode
@@ -89,17 +89,15 @@ def _issued(
     now: int,
 ) -> Issue:
     """What becomes of a request that nothing speaks against."""
-    if retry:
-        after, reason = replace(family, retries=family.retries + 1), "retried"
-    else:
-        after, reason = _rotated(family, request, lifetimes, now)
+    changes, reason = _repeated(family) if retry else _rotated(family, request, lifetimes, now)
     if moved:
         source = request.source
-        after = replace(after, moves=family.moves + 1, last_ip=source.ip, last_user_agent=source.user_agent)
+        changes |= {"moves": family.moves + 1, "last_ip": source.ip, "last_user_agent": source.user_agent}
+    issued_at = family.rotated_at if retry else now
     # Lifetimes may have changed: an earlier token may live longer than this one.
-    access_end = after.access_end(after.rotated_at, lifetimes.access_seconds)
-    after = replace(after, access_expires_at=max(after.access_expires_at, access_end))
-    return Issue(client, scope, family.audience, after.rotated_at, reason, user, after, moved=moved)
+    access_end = max(family.access_expires_at, family.access_end(issued_at, lifetimes.access_seconds))
+    after = replace(family, **changes, access_expires_at=access_end)
+    return Issue(client, scope, family.audience, issued_at, reason, user, after, moved=moved)
 
 
 def _is_permitted_retry(family: Family, request: Refresh, lifetimes: Lifetimes, now: int) -> bool:
@@ -122,22 +120,26 @@ def _has_moved(family: Family, source: Source) -> bool:
     return elsewhere or source.user_agent != family.last_user_agent
 
 
-def _rotated(family: Family, request: Refresh, lifetimes: Lifetimes, now: int) -> tuple[Family, str]:
-    """The family one generation on.
+def _repeated(family: Family) -> tuple[dict[str, Any], str]:
+    """What changes when the newest generation is answered once more."""
+    return {"retries": family.retries + 1}, "retried"
+
+
+def _rotated(family: Family, request: Refresh, lifetimes: Lifetimes, now: int) -> tuple[dict[str, Any], str]:
+    """What changes when the family goes one generation on.
 
     A genuine generation ahead of the row proves that the database lost commits (an asynchronous fail-over): what was
     presented is then what the client holds, and everything up to it counts as spent.
     """
     reason = "rotated" if request.generation == family.generation else "fast_forwarded"
-    after = replace(
-        family,
-        generation=request.generation + 1,
-        rotated_at=now,
-        idle_expires_at=min(now + lifetimes.refresh_idle_seconds, family.absolute_expires_at),
-        idempotency_digest=request.idempotency_digest,
-        asked_scope=request.scope,
-        retries=0,
-        last_ip=request.source.ip,
-        last_user_agent=request.source.user_agent,
-    )
-    return after, reason
+    changes = {
+        "generation": request.generation + 1,
+        "rotated_at": now,
+        "idle_expires_at": min(now + lifetimes.refresh_idle_seconds, family.absolute_expires_at),
+        "idempotency_digest": request.idempotency_digest,
+        "asked_scope": request.scope,
+        "retries": 0,
+        "last_ip": request.source.ip,
+        "last_user_agent": request.source.user_agent,
+    }
+    return changes, reason
