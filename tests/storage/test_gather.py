@@ -56,6 +56,27 @@ async def test_an_item_alone_is_done_alone(work: Work, gather: Gather[int, int])
     assert work.groups == [[1]]
 
 
+async def test_whoever_comes_while_others_go_on_with_their_result_is_of_the_next_group(
+    work: Work, gather: Gather[int, int]
+) -> None:
+    first = await under_way(work, gather, 1)
+
+    async def go_on() -> int:
+        await first
+        return await gather(2)
+
+    async def come_later() -> int:
+        await first
+        await asyncio.sleep(0)
+        return await gather(3)
+
+    going = asyncio.gather(go_on(), come_later())
+    work.open.set()
+    await going
+
+    assert work.groups == [[1], [2, 3]]
+
+
 async def test_what_is_ready_in_one_turn_of_the_loop_is_one_group(work: Work, gather: Gather[int, int]) -> None:
     assert await asyncio.gather(*(gather(number) for number in (1, 2, 3))) == [2, 4, 6]
     assert work.groups == [[1, 2, 3]]

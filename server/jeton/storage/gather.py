@@ -64,6 +64,13 @@ class Gather(Generic[Item, Result]):
         if group:
             self._groups.put((loop, group))
 
+    def _start_after(self, turns: int, loop: asyncio.AbstractEventLoop) -> None:
+        """When the loop has come round so many times; it rests at none of them."""
+        if turns == 0:
+            loop.call_soon(self._start, loop)
+        else:
+            loop.call_soon(self._start_after, turns - 1, loop)
+
     def _run(self) -> None:
         """The thread: one group after the other, until it is told to end."""
         while (given := self._groups.get()) is not None:
@@ -89,8 +96,9 @@ class Gather(Generic[Item, Result]):
                 future.set_exception(result)
             else:
                 future.set_result(result)
-        # After those who have their result now: they go on undisturbed by the thread, and the next group is larger.
-        loop.call_soon(self._start, loop)
+        # First those who have their result go on, undisturbed by the thread; then whoever has come meanwhile is read
+        # and heard: the next group is larger, and costs each of them less.
+        self._start_after(2, loop)
 
     def close(self) -> None:
         """Finishes what is under way, but waits no longer than a moment for it."""
