@@ -13,7 +13,7 @@ from jeton.assembly import assemble
 from jeton.cli.demo import create_demo_accounts
 from jeton.cli.refusal import Refusal
 from jeton.config import FILE_VARIABLE, Settings, load_settings
-from jeton.http.head_limit import BoundedHeads
+from jeton.http.connection import Connection
 from jeton.logs import UVICORN_LOGGING
 from jeton.oauth.transport import is_loopback
 
@@ -55,7 +55,7 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
         forwarded_allow_ips=list(settings.server.trusted_proxies),
         access_log=False,
         server_header=False,
-        http=BoundedHeads,
+        http=Connection,
         ws="none",
         timeout_keep_alive=75,
         timeout_worker_healthcheck=30,

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -62,13 +61,16 @@ def create_app(services: Services, upkeep: Upkeep) -> Starlette:
     app = Starlette(
         routes=_routes(services, upkeep, forms, path),
         lifespan=lifespan,
-        middleware=[
-            Middleware(Entrance, forms=forms | {path + at: form for at, form in forms.items()}, headers=headers)
-        ],
         exception_handlers={HTTPException: _render_http_exception},
     )
     # A path is right or wrong: credentials are never sent on to another one.
     app.router.redirect_slashes = False
+    # Before all other layers, which would cost a form request as much as its own protocol does.
+    app.middleware_stack = Entrance(
+        app.build_middleware_stack(),
+        forms=forms | {path + at: form for at, form in forms.items()},
+        headers=headers,
+    )
     return app
 
 

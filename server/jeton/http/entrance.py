@@ -27,10 +27,7 @@ def security_headers(issuer: str) -> tuple[Header, ...]:
 
 
 class Entrance:
-    """Leads form requests straight to their endpoint, and all others through the router.
-
-    Routing and its layers of middleware cost a token request as much as its own protocol does.
-    """
+    """Leads form requests straight to their endpoint, and all others on into the application."""
 
     def __init__(self, app: ASGIApp, *, forms: Mapping[str, FormEndpoint], headers: Sequence[Header]) -> None:
         self._app = app

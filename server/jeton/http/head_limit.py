@@ -26,7 +26,6 @@ class BoundedHeads(HttpToolsProtocol):
     _is_in_head = True
     _begun = 0
     _received = 0
-    _kept = 0
 
     def data_received(self, data: bytes) -> None:
         begun = self._begun
@@ -40,16 +39,12 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._begun += 1
-        self._is_in_head, self._received, self._kept = True, 0, 0
+        self._is_in_head, self._received = True, 0
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._kept += len(name) + len(value)
+    def on_headers_complete(self) -> None:
         if self._is_too_large():
             raise _TooLargeError
-
-    def on_headers_complete(self) -> None:
         self._is_in_head = False
         super().on_headers_complete()
 
@@ -60,8 +55,13 @@ class BoundedHeads(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def _is_too_large(self) -> bool:
-        return self._kept > MOST_BYTES or len(self.headers) > MOST_HEADERS
+        return len(self.headers) > MOST_HEADERS or sum(map(_length, self.headers)) > MOST_BYTES
 
     def _refuse(self) -> None:
         self.transport.write(_REFUSAL)
         self.transport.close()
+
+
+def _length(field: tuple[bytes, bytes]) -> int:
+    name, value = field
+    return len(name) + len(value)
