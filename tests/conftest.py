@@ -28,6 +28,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def _alike_engines() -> Iterator[None]:
+    """Each server of a test has an engine of its own; they share what SQLAlchemy compiled."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jeton.storage.database.create_engine", AlikeEngines())
         yield

@@ -33,7 +33,8 @@ def test_a_line_says_when_it_was_logged(seconds: float, expected: str) -> None:
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """What our own log wrote."""
     before, written = structlog.get_config(), io.BytesIO()
-    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(written))
+    stderr = io.TextIOWrapper(written)
+    monkeypatch.setattr("sys.stderr", stderr)
     configure_logs()
     yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
     structlog.configure(**before)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from joserfc.jws import JWSRegistry
-from joserfc.util import base64_to_int
+from joserfc.util import urlsafe_b64decode
 
 ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 
@@ -28,7 +28,7 @@ def generate_key(algorithm: str, rsa_bits: int | None) -> Key:
 
 
 def private_key(jwk: dict[str, Any]) -> Key:
-    """The key of a private JWK that was made here and sealed since. JoseError or ValueError where it is none.
+    """The key of a private JWK that was made here and sealed since. JoseError, KeyError or ValueError where it is none.
 
     Whether the factors of an RSA key are prime is not asked again: that takes as long as a hundred signatures, at every
     start.
@@ -41,7 +41,7 @@ def private_key(jwk: dict[str, Any]) -> Key:
 def _rsa_numbers(jwk: Mapping[str, Any]) -> RSAPrivateNumbers:
     """The members of a private key (RFC 7518 section 6.3.2)."""
     n, e, d, p, q, dp, dq, qi = (
-        base64_to_int(jwk.get(name, "")) for name in ("n", "e", "d", "p", "q", "dp", "dq", "qi")
+        int.from_bytes(urlsafe_b64decode(jwk[name].encode())) for name in ("n", "e", "d", "p", "q", "dp", "dq", "qi")
     )
     return RSAPrivateNumbers(p, q, d, dp, dq, qi, RSAPublicNumbers(e, n))
 

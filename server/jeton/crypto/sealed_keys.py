@@ -47,7 +47,7 @@ class SealedKeys:
         """The key; MasterKeyError where no master key opens it."""
         try:
             key = private_key(json.loads(self._unsealed(stored)))
-        except (JoseError, ValueError):
+        except (JoseError, KeyError, ValueError):
             key = None
         if key is None or key.thumbprint() != stored.kid:
             raise _does_not_open(stored)
