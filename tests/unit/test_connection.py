@@ -101,6 +101,24 @@ async def test_a_connection_is_closed_after_the_whole_answer(method: bytes, body
     assert await written_for(request, answering(b"abc")) == ([CLOSING % 3 + body], True)
 
 
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [
+        pytest.param(b"1.1", 0, b"400", id="none"),
+        pytest.param(b"1.1", 2, b"400", id="two"),
+        pytest.param(b"1.0", 0, b"200", id="none in HTTP/1.0"),
+        pytest.param(b"1.0", 2, b"400", id="two in HTTP/1.0"),
+        pytest.param(b"1.1", 1, b"200", id="one"),
+    ],
+)
+async def test_a_request_is_for_one_host(version: bytes, hosts: int, status: bytes) -> None:
+    request = b"GET / HTTP/" + version + b"\r\n" + b"Host: a\r\n" * hosts + b"\r\n"
+
+    written, _ = await written_for(request, answering(b"abc"))
+
+    assert [it[:12] for it in written] == [b"HTTP/1.1 " + status]
+
+
 async def test_a_refusal_of_what_is_no_http_is_written_before_the_end() -> None:
     written, closed = await written_for(b"\x16\x03\x01\r\n\r\n", answering(b"abc"))
 

@@ -1,4 +1,4 @@
-"""A connection of uvicorn's: request heads of bounded size, and each answer in one piece."""
+"""A connection of uvicorn's: request heads of bounded size and for one host, and each answer in one piece."""
 
 import asyncio
 from typing import Any
@@ -6,8 +6,12 @@ from typing import Any
 from jeton.http.head_limit import BoundedHeads
 
 
+class _HostError(Exception):
+    """The request does not say for which host it is, or says it twice."""
+
+
 class Connection(BoundedHeads):
-    """Sends the head of an answer together with its body.
+    """Sends the head of an answer together with its body, and wants one Host (RFC 9112 section 3.2).
 
     uvicorn writes them one after the other, and uvloop sends each write at once: two packets, and a client that is
     woken for a head that it can do nothing with.
@@ -16,6 +20,12 @@ class Connection(BoundedHeads):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._whole_answers = _WholeAnswers(transport)
         super().connection_made(self._whole_answers)
+
+    def on_headers_complete(self) -> None:
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
+            raise _HostError
+        super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         # An answer to HEAD has no body to take its head along.
