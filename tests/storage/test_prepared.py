@@ -45,6 +45,16 @@ def test_a_query_finds_the_same_as_by_sqlalchemy(connection: Connection, sids: C
         )
 
 
+def test_no_more_lengths_are_kept_than_have_room(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jeton.storage.prepared._MOST_TEXTS", 3)
+    prepared = Prepared(THESE)
+
+    found = [len(prepared.rows(connection, sids=["a", *"xyz" * length])) for length in (0, 1, 2, 3, 4, 0)]
+
+    assert found == [1] * 6
+    assert len(prepared._form(connection.dialect)._texts) == 3
+
+
 def test_single_values_and_constants_stand_beside_lists(connection: Connection) -> None:
     begin = family("a").created_at
     prepared = Prepared(OF_MEANWHILE)

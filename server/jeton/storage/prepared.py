@@ -6,11 +6,14 @@ is left out: it costs several times what the driver's own does (docs/performance
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Dialect, Select, Update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
+
+# Of a statement with two lists there may be as many as the product of their lengths.
+_MOST_TEXTS: Final = 256
 
 _Convert: TypeAlias = Callable[[Any], Any]
 
@@ -69,9 +72,7 @@ class _Form:
     def filled(self, values: Mapping[str, Any]) -> tuple[str, Any]:
         """SQL and parameters, as the driver takes them."""
         lengths = tuple([len(values[name]) for name in self._lists])
-        text = self._texts.get(lengths)
-        if text is None:
-            text = self._texts[lengths] = self._spelled_out(values)
+        text = self._texts.get(lengths) or self._spelled_out(lengths, values)
         parameters = {**text.constants, **values}
         for name, bind in self._binders:
             parameters[name] = bind(parameters[name])
@@ -86,12 +87,15 @@ class _Form:
                 row[place] = read(row[place])
         return found
 
-    def _spelled_out(self, values: Mapping[str, Any]) -> _Text:
+    def _spelled_out(self, lengths: tuple[int, ...], values: Mapping[str, Any]) -> _Text:
+        if len(self._texts) >= _MOST_TEXTS:
+            self._texts.clear()
         state = self._compiled.construct_expanded_state(values, escape_names=False)
         elements = state.parameter_expansion
         given = {*values, *(element for names in elements.values() for element in names)}
         constants = {name: value for name, value in state.parameters.items() if name not in given}
-        return _Text(state.statement, state.positiontup, elements, constants)
+        text = self._texts[lengths] = _Text(state.statement, state.positiontup, elements, constants)
+        return text
 
 
 def _binder(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
