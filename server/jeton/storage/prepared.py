@@ -19,7 +19,7 @@ _Convert: TypeAlias = Callable[[Any], Any]
 
 
 class Prepared:
-    """A statement, compiled once for each dialect, with its lists spelled out once for each length."""
+    """A statement, compiled once for each dialect, with its lists of strings spelled out once for each length."""
 
     def __init__(self, statement: Select[Any] | Update) -> None:
         self._statement = statement
