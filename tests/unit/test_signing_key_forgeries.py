@@ -36,7 +36,7 @@ def encoded(value: bytes) -> str:
 
 def compact(header: object, payload: bytes, sign: Callable[[bytes], bytes]) -> str:
     """A JWS made by hand, so that the header may be anything."""
-    signed = encoded(json.dumps(header).encode()) + "." + encoded(payload)
+    signed = encoded(json.dumps(header, separators=(",", ":")).encode()) + "." + encoded(payload)
     return signed + "." + encoded(sign(signed.encode()))
 
 
@@ -61,6 +61,17 @@ MODULUS = OURS.public_key().public_numbers().n.to_bytes(256)
 
 def test_a_token_that_we_signed_is_accepted() -> None:
     assert VERIFIER.verify(TOKEN) == VerifiedToken("ours", CLAIMS)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [json.dumps(HEADER).encode(), json.dumps(HEADER, separators=(",", ":"), sort_keys=True).encode()],
+    ids=["spaces", "another order"],
+)
+def test_a_header_that_is_not_spelled_as_ours_is_not_ours(header: bytes) -> None:
+    signed = f"{encoded(header)}.{BODY}"
+
+    assert VERIFIER.verify(f"{signed}.{encoded(rs256()(signed.encode()))}") is None
 
 
 @pytest.mark.requirement("F05", "O05")
