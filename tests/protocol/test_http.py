@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import httpx2
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from jeton.endpoints import upkeep
@@ -14,6 +14,7 @@ from jeton.http.entrance import ANSWERS_PER_CLOSED_CONNECTION
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.migrate import migrate
 from running import Running, running, settings_for
+from statements import before_each_statement
 
 StartServer = Callable[..., Awaitable[Running]]
 
@@ -196,14 +197,12 @@ def _let_pass(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
 async def test_a_look_that_fails_does_not_count_and_the_next_good_one_does(
     jeton: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = jeton.server.services.database.engine
     _let_pass(monkeypatch, 9)
 
-    event.listen(engine, "before_cursor_execute", _fail)
-    with pytest.raises(StorageUnavailableError):
-        jeton.server.upkeep.look()
-    away = await jeton.http.get("/readyz")
-    event.remove(engine, "before_cursor_execute", _fail)
+    with before_each_statement(jeton, _fail):
+        with pytest.raises(StorageUnavailableError):
+            jeton.server.upkeep.look()
+        away = await jeton.http.get("/readyz")
     jeton.server.upkeep.look()
 
     assert (away.status_code, (await jeton.http.get("/readyz")).status_code) == (503, 200)
@@ -216,11 +215,10 @@ def _fail(*_: object) -> None:
 @pytest.mark.requirement("O19", "O20")
 @pytest.mark.parametrize("path", FORMS)
 async def test_without_its_database_the_server_says_when_to_come_again(jeton: Running, path: str) -> None:
-    app, engine = jeton.add_client(), jeton.server.services.database.engine
+    app = jeton.add_client()
 
-    event.listen(engine, "before_cursor_execute", _fail)
-    response = await jeton.post(path, app, grant_type="client_credentials", token="garbage")
-    event.remove(engine, "before_cursor_execute", _fail)
+    with before_each_statement(jeton, _fail):
+        response = await jeton.post(path, app, grant_type="client_credentials", token="garbage")
 
     assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
     assert int(response.headers["retry-after"]) > 0
@@ -230,11 +228,8 @@ async def test_without_its_database_the_server_says_when_to_come_again(jeton: Ru
 @pytest.mark.requirement("O19")
 @pytest.mark.parametrize("path", DOCUMENTS)
 async def test_without_its_database_the_server_still_publishes_its_documents(jeton: Running, path: str) -> None:
-    engine = jeton.server.services.database.engine
-
-    event.listen(engine, "before_cursor_execute", _fail)
-    response = await jeton.http.get(path)
-    event.remove(engine, "before_cursor_execute", _fail)
+    with before_each_statement(jeton, _fail):
+        response = await jeton.http.get(path)
 
     assert response.status_code == 200
 

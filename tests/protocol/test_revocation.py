@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event, func, select
@@ -10,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from jeton.storage.tables import ended_tokens
 from running import App, Running
+from statements import statements_of
 
 
 async def _is_spendable(jeton: Running, app: App, refresh_token: str) -> bool:
@@ -256,22 +256,8 @@ def _failing_commits(engine: Engine) -> Iterator[None]:
 async def test_garbage_under_a_bad_hint_costs_no_look_into_the_database(jeton: Running, hint: str) -> None:
     app = jeton.add_client()
 
-    with _recorded_statements(jeton.server.services.database.engine) as statements:
+    with statements_of(jeton) as statements:
         await jeton.revoke(app, "garbage", token_type_hint=hint)
 
     assert any("FROM clients" in statement for statement in statements)
     assert not [it for it in statements if "families" in it or "ended_tokens" in it]
-
-
-@contextmanager
-def _recorded_statements(engine: Engine) -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", record)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", record)

@@ -4,12 +4,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import event
 from structlog.testing import capture_logs
 
 from jeton.storage.families import list_families
 from places import seen_from
 from running import App, Running
+from statements import statements_of
 
 HOME, ABROAD = "192.0.2.1", "198.51.100.7"
 
@@ -91,11 +91,8 @@ async def test_a_setting_that_is_changed_holds_for_sessions_that_are_open(jeton:
 @pytest.mark.parametrize("binding", ["off", "notice", "strict"])
 async def test_noticing_costs_a_refresh_no_statement(jeton: Running, binding: str) -> None:
     app, tokens = await log_in_at_home(jeton, binding)
-    statements: list[str] = []
-    engine = jeton.server.services.database.engine
-    event.listen(engine, "before_cursor_execute", lambda _c, _cur, sql, *_: statements.append(sql.split()[0]))
 
-    assert (await refresh_from(jeton, app, tokens, HOME)).status_code == 200
+    with statements_of(jeton) as statements:
+        assert (await refresh_from(jeton, app, tokens, HOME)).status_code == 200
 
-    on_sqlite = jeton.server.services.database.on_sqlite
-    assert statements == [*(["BEGIN"] if on_sqlite else []), "SELECT", "SELECT", "SELECT", "UPDATE"]
+    assert [it.split()[0] for it in statements] == ["SELECT", "SELECT", "SELECT", "UPDATE"]

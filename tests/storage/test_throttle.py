@@ -1,21 +1,19 @@
 """The throttle over real databases: exact on two nodes, kept over a restart, bounded, and silent while it remembers."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from contention import OnPostgresql, until
 from jeton.oauth.model import Source
 from jeton.oauth.throttling import MOST_FAILURES, Attempt, Claim, Patience, Refusal, Reserved
-from jeton.storage import prepared
 from jeton.storage.tables import throttle_buckets
 from places import seen_from
 from running import Running, running, settings_for
+from statements import statements_of
 
 Nodes = tuple[Running, Running]
 ACCOUNT = Attempt((), Claim("account", b"account", Patience(10, 30, 3600, most=MOST_FAILURES)))
@@ -24,27 +22,6 @@ ACCOUNT = Attempt((), Claim("account", b"account", Patience(10, 30, 3600, most=M
 def count_buckets(jeton: Running) -> int:
     with jeton.server.services.database.read() as connection:
         return connection.scalar(select(func.count()).select_from(throttle_buckets)) or 0
-
-
-@contextmanager
-def statements(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Every statement that this server sends: those that SQLAlchemy runs, and those that the driver runs for it."""
-    sent: list[str] = []
-    filled = prepared._Form.filled
-
-    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        sent.append(statement)
-
-    def note_filled(form: prepared._Form, values: Mapping[str, Any]) -> tuple[str, Any]:
-        sql, parameters = filled(form, values)
-        sent.append(sql)
-        return sql, parameters
-
-    engine = jeton.server.services.database.engine
-    event.listen(engine, "before_cursor_execute", note)
-    monkeypatch.setattr(prepared._Form, "filled", note_filled)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.requirement("A24", "K07")
@@ -112,29 +89,25 @@ async def test_a_known_source_is_known_after_a_restart_and_on_the_other_node(dat
         assert await after.log_in(app)
 
 
-async def test_what_is_remembered_as_shut_is_refused_without_asking_the_database(
-    jeton: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_remembered_as_shut_is_refused_without_asking_the_database(jeton: Running) -> None:
     app = jeton.add_client()
     login = {"grant_type": "password", "username": "alice", "password": "a wrong password"}
     jeton.add_user()
     await asyncio.gather(*(jeton.token(app, None, **login) for _ in range(12)))
 
-    with statements(jeton, monkeypatch) as sent:
+    with statements_of(jeton) as sent:
         for _ in range(5):
             assert (await jeton.token(app, None, **login)).status_code == 400
 
     assert not [it for it in sent if "users" in it or "throttle" in it]
 
 
-async def test_an_honest_refresh_sends_no_statement_of_the_throttle(
-    jeton: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_honest_refresh_sends_no_statement_of_the_throttle(jeton: Running) -> None:
     app = jeton.add_client()
     jeton.add_user()
     token = (await jeton.log_in(app))["refresh_token"]
 
-    with statements(jeton, monkeypatch) as sent:
+    with statements_of(jeton) as sent:
         await jeton.refreshed(app, token)
 
     assert any("families" in it for it in sent)
