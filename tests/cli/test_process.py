@@ -158,7 +158,8 @@ def _serving(
     try:
         for line in process.stdout:
             printed.append(line)
-            if "Uvicorn running" in line:
+            # The first is said early where there are several workers: by the second, signals are minded.
+            if all(said in "".join(printed) for said in ("Uvicorn running", "Application startup complete")):
                 break
         else:
             pytest.fail("the server did not start: " + "".join(printed))
