@@ -186,7 +186,8 @@ def _signed(jeton: Running, header: str, app: App) -> str:
 
 
 def _header(jeton: Running, **members: Any) -> str:
-    return json.dumps({"typ": "at+jwt", "alg": "RS256", "kid": jeton.server.services.keyring.signer.kid} | members)
+    header = {"typ": "at+jwt", "alg": "RS256", "kid": jeton.server.services.keyring.signer.kid} | members
+    return json.dumps(header, separators=(",", ":"))
 
 
 async def test_a_token_put_together_by_hand_is_active_when_nothing_is_wrong_with_it(jeton: Running) -> None:
@@ -224,13 +225,11 @@ async def test_a_header_that_is_not_exactly_ours_makes_a_token_inactive(
 
 @pytest.mark.requirement("E08")
 @pytest.mark.parametrize("last", ["at+jwt", "JWT"])
-async def test_of_a_header_member_sent_twice_the_last_counts(jeton: Running, last: str) -> None:
+async def test_a_header_member_sent_twice_makes_a_token_inactive(jeton: Running, last: str) -> None:
     app, first = jeton.add_client(), "JWT" if last == "at+jwt" else "at+jwt"
-    header = _header(jeton)[:-1].replace('"at+jwt"', f'"{first}"') + f', "typ": "{last}"}}'
+    header = _header(jeton)[:-1].replace('"at+jwt"', f'"{first}"') + f',"typ":"{last}"}}'
 
-    told = await jeton.introspect(app, _signed(jeton, header, app))
-
-    assert told["active"] is (last == "at+jwt")
+    assert await jeton.introspect(app, _signed(jeton, header, app)) == {"active": False}
 
 
 @pytest.mark.requirement("E08")
