@@ -9,10 +9,9 @@ from typing import Any, Final
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import import_key
 from joserfc.util import urlsafe_b64decode
 
-from jeton.crypto.algorithms import is_signature
+from jeton.crypto.algorithms import is_signature, public_key
 from jeton.crypto.private_key import PrivateKey
 
 ACCESS_TOKEN: Final = "at+jwt"
@@ -57,7 +56,7 @@ class Verifier:
 
     def __init__(self, public_jwks: Iterable[dict[str, Any]]) -> None:
         self._keys = {
-            _header(ACCESS_TOKEN, jwk["alg"], jwk["kid"]): (jwk["kid"], jwk["alg"], import_key(jwk))
+            _header(ACCESS_TOKEN, jwk["alg"], jwk["kid"]): (jwk["kid"], jwk["alg"], public_key(jwk))
             for jwk in public_jwks
         }
 
