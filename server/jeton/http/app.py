@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from importlib.metadata import version
 from typing import Final
 from urllib.parse import urlsplit
@@ -85,7 +86,6 @@ def _forms(services: Services, upkeep: Upkeep, headers: Sequence[Header]) -> dic
 
 def _routes(services: Services, upkeep: Upkeep, forms: Mapping[str, FormEndpoint], path: str) -> list[BaseRoute]:
     """The public paths; for an issuer with a path, below it too: no proxy has to rewrite them."""
-    openapi = as_document(openapi_document(services.issuer, version("jeton")), _DOCUMENT_SECONDS)
     metadata = _metadata_endpoint(services, upkeep)
     routes: list[BaseRoute] = [
         *(Route(at, form, methods=form.methods) for at, form in forms.items()),
@@ -93,7 +93,7 @@ def _routes(services: Services, upkeep: Upkeep, forms: Mapping[str, FormEndpoint
         *_status_list_routes(upkeep),
         Route(JWKS_PATH, _key_set_endpoint(services), methods=["GET"]),
         Route(METADATA_PATH, metadata, methods=["GET"]),
-        Route("/openapi.json", DocumentEndpoint(lambda: openapi), methods=["GET"]),
+        Route("/openapi.json", _openapi_endpoint(services), methods=["GET"]),
         Route("/livez", answer_livez, methods=["GET"]),
         Route("/readyz", answer_readyz(upkeep), methods=["GET"]),
     ]
@@ -114,6 +114,13 @@ def _metadata(services: Services, upkeep: Upkeep) -> dict[str, object]:
 
 def _metadata_endpoint(services: Services, upkeep: Upkeep) -> DocumentEndpoint:
     return DocumentEndpoint(lambda: as_document(_metadata(services, upkeep), _DOCUMENT_SECONDS))
+
+
+def _openapi_endpoint(services: Services) -> DocumentEndpoint:
+    """Made when it is first asked for: most servers never are."""
+    return DocumentEndpoint(
+        cache(lambda: as_document(openapi_document(services.issuer, version("jeton")), _DOCUMENT_SECONDS))
+    )
 
 
 def _key_set_endpoint(services: Services) -> DocumentEndpoint:
