@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from checkout import ROOT
+from command_line import CommandLine
 from interop.live_server import AUDIENCE, Installation
 from jeton_client import BearerAuth, Client, TokenSession
 from processes import free_port, wait_until
@@ -42,10 +43,12 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    installation = Installation(tmp_path_factory.mktemp("world"), free_port())
-    user = installation.run("user", "add", "bea", "--role", "clerk", "--generate-password")
+    folder = tmp_path_factory.mktemp("world")
+    installation = Installation(folder, free_port(), {"JETON_DATABASE__URL": f"sqlite:///{folder}/jeton.db"})
+    run = CommandLine(installation.environment).json
+    user = run("user", "add", "bea", "--role", "clerk", "--generate-password")
     grants = ("--grant", "password", "--grant", "refresh_token", "--scope", "orders", "--scope", "other")
-    installation.run("client", "add", "orders-app", "--public", *grants, "--audience", AUDIENCE)
+    run("client", "add", "orders-app", "--public", *grants, "--audience", AUDIENCE)
     with installation.serving():
         yield World(installation, user["password"])
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from command_line import CommandLine
 from interop.live_server import AUDIENCE, Installation, Live
 from processes import free_port
 
@@ -14,8 +15,9 @@ _SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", "--scope"
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """The clients `web-basic` and `web-post` (each by its own authentication method), `spa` and `orders-api`."""
-    installation = Installation(tmp_path_factory.mktemp("live"), free_port())
-    run = installation.run
+    folder = tmp_path_factory.mktemp("live")
+    installation = Installation(folder, free_port(), {"JETON_DATABASE__URL": f"sqlite:///{folder}/jeton.db"})
+    run = CommandLine(installation.environment).json
     user = run("user", "add", "alice", "--role", "clerk", "--generate-password")
     own = ("--grant", "client_credentials", "--audience", AUDIENCE)
     added = [
