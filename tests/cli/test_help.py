@@ -10,7 +10,7 @@ import pytest
 
 from command_line import CommandLine
 from jeton.cli import jeton
-from jeton.cli.client import GRANT_TYPES
+from jeton.cli.client_registration import GRANT_TYPES
 from jeton.grants import GRANTS
 
 COMMANDS = {

@@ -1,75 +1,24 @@
 """jeton client: applications and services that are known to the server."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import click
 from sqlalchemy import Connection
 
+from jeton.cli.client_registration import CLEARABLE, LIFETIMES, changed_by, described, registration_options, without
 from jeton.cli.options import configured, json_option, print_result, print_results, transaction
 from jeton.cli.refusal import Refusal
 from jeton.config import LONGEST_ACCESS_SECONDS, Settings
 from jeton.crypto.credentials import digest_of, generate_client_secret
 from jeton.oauth.metadata import SECRET_METHODS
-from jeton.oauth.model import SESSION_BINDINGS, Client
-from jeton.oauth.registration import check_client, check_client_id
+from jeton.oauth.model import Client
+from jeton.oauth.registration import check_client_id
 from jeton.oauth.status_list import status_of_client
 from jeton.storage import clients
 from jeton.storage.families import end_families, list_resting_families, unlist_resting_families
 from jeton.storage.invalid_statuses import add_invalid_statuses, remove_invalid_statuses
 from jeton.storage.status_indexes import take_status_indexes
 from jeton.storage.users import load_users
-
-# Those of `jeton.grants.GRANTS`, named here because they load all that it takes to redeem one; a test compares.
-GRANT_TYPES: Final = ("client_credentials", "password", "refresh_token")
-_LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
-_SINGLE: Final = ("introspect", "session_binding")
-_CLEARABLE: Final = {
-    "grant": "grant_types",
-    "scope": "scope",
-    "default-scope": "default_scope",
-    "audience": "audience",
-    "claim": "claims",
-    "origin": "origins",
-    "lifetimes": "lifetimes",
-}
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _registration(command: Command) -> Command:
-    """The options that describe a client. Each one given replaces what was there."""
-    year = click.IntRange(1, 10 * 366 * 86400)
-    for option in reversed(
-        [
-            click.option("--public", is_flag=True, help="It cannot keep a secret: a browser or mobile app."),
-            click.option("--grant", "grant_types", multiple=True, type=click.Choice(GRANT_TYPES), help="May use."),
-            click.option("--scope", multiple=True, metavar="S", help="May ask for this scope."),
-            click.option("--default-scope", multiple=True, metavar="S", help="Gets this where it asks for none."),
-            click.option(
-                "--audience", multiple=True, metavar="A", help="`aud` of its tokens; what it introspects for."
-            ),
-            click.option("--auth-method", "auth_methods", multiple=True, type=click.Choice(SECRET_METHODS)),
-            click.option("--introspect/--no-introspect", default=None, help="May introspect tokens for its audience."),
-            click.option(
-                "--retry-grace-seconds", type=click.IntRange(0, 300), help="The last refresh may be repeated."
-            ),
-            click.option("--access-token-seconds", "access_seconds", type=click.IntRange(1, 86400)),
-            click.option("--refresh-idle-seconds", type=year, help="A session not refreshed for so long ends."),
-            click.option(
-                "--refresh-absolute-seconds", type=year, help="A session ends after so long, whatever happens."
-            ),
-            click.option(
-                "--session-binding",
-                type=click.Choice(SESSION_BINDINGS),
-                help="A session refreshed from another network or device: let pass, noticed, or ended.",
-            ),
-            click.option("--claim", "claims", multiple=True, type=click.Choice(["preferred_username", "email"])),
-            click.option("--origin", "origins", multiple=True, metavar="O", help="A browser origin let in by CORS."),
-        ]
-    ):
-        command = option(command)
-    return command
 
 
 @click.group()
@@ -79,7 +28,7 @@ def client() -> None:
 
 @client.command()
 @click.argument("client_id")
-@_registration
+@registration_options
 @json_option
 @configured
 def add(client_id: str, as_json: bool, settings: Settings, **registration: Any) -> None:
@@ -105,17 +54,15 @@ def add(client_id: str, as_json: bool, settings: Settings, **registration: Any) 
         index = take_status_indexes(connection, 1)[0]
         methods = _default_methods(public)
         blank = Client(client_id, public, now, auth_methods=methods, secret_digest=digest, status_index=index)
-        new = _changed(blank, registration)
+        new = changed_by(blank, registration)
         clients.add_client(connection, new)
-    print_result(_described(new) | ({"client_secret": secret} if secret else {}), as_json=as_json)
+    print_result(described(new) | ({"client_secret": secret} if secret else {}), as_json=as_json)
 
 
 @client.command(name="set")
 @click.argument("client_id")
-@_registration
-@click.option(
-    "--clear", "cleared", multiple=True, type=click.Choice(sorted(_CLEARABLE)), help="Take all of these away."
-)
+@registration_options
+@click.option("--clear", "cleared", multiple=True, type=click.Choice(sorted(CLEARABLE)), help="Take all of these away.")
 @json_option
 @configured
 def set_(client_id: str, cleared: tuple[str, ...], as_json: bool, settings: Settings, **registration: Any) -> None:
@@ -125,13 +72,13 @@ def set_(client_id: str, cleared: tuple[str, ...], as_json: bool, settings: Sett
     """
     public = registration.pop("public")
     with transaction(settings) as (connection, _):
-        found = _without(find_client(connection, client_id), cleared)
+        found = without(find_client(connection, client_id), cleared)
         if public and not found.public:
             raise Refusal(f"{client_id} has a secret: delete it and add it again with --public")
-        changed = _changed(found, registration)
-        columns = (*(name for name in registration if name not in _LIFETIMES), "lifetimes")
+        changed = changed_by(found, registration)
+        columns = (*(name for name in registration if name not in LIFETIMES), "lifetimes")
         clients.update_client(connection, client_id, **{name: getattr(changed, name) for name in columns})
-    print_result(_described(changed), as_json=as_json)
+    print_result(described(changed), as_json=as_json)
 
 
 @client.command()
@@ -209,7 +156,7 @@ def show(client_id: str, as_json: bool, settings: Settings) -> None:
     """Show a client. A secret cannot be shown: it is not stored."""
     with transaction(settings) as (connection, _):
         found = find_client(connection, client_id)
-    print_result(_described(found), as_json=as_json)
+    print_result(described(found), as_json=as_json)
 
 
 @client.command(name="list")
@@ -218,7 +165,7 @@ def show(client_id: str, as_json: bool, settings: Settings) -> None:
 def list_(as_json: bool, settings: Settings) -> None:
     """List all clients."""
     with transaction(settings) as (connection, _):
-        found = [_described(it) for it in clients.list_clients(connection)]
+        found = [described(it) for it in clients.list_clients(connection)]
     columns = ("client_id", "public", "grant_types", "scope", "audience", "introspect", "disabled")
     print_results(found, as_json=as_json, columns=columns)
 
@@ -243,44 +190,5 @@ def _locked(connection: Connection, client_id: str) -> Client:
     return found
 
 
-def _without(it: Client, cleared: tuple[str, ...]) -> Client:
-    """The client with these as a client has them that was given nothing."""
-    blank = Client(it.client_id, it.public, it.created_at)
-    return replace(it, **{_CLEARABLE[name]: getattr(blank, _CLEARABLE[name]) for name in cleared})
-
-
 def _default_methods(public: bool) -> frozenset[str]:
     return frozenset() if public else frozenset(SECRET_METHODS)
-
-
-def _changed(before: Client, registration: dict[str, Any]) -> Client:
-    """The client with the options that were given, checked as a whole."""
-    lifetimes = {name: registration[name] for name in _LIFETIMES if registration[name] is not None}
-    given: dict[str, Any] = {
-        name: value if name == "audience" else frozenset(value)
-        for name, value in registration.items()
-        if name not in (*_LIFETIMES, *_SINGLE) and value
-    }
-    given |= {name: registration[name] for name in _SINGLE if registration[name] is not None}
-    after = replace(before, **given, lifetimes={**before.lifetimes, **lifetimes})
-    check_client(after)
-    return after
-
-
-def _described(it: Client) -> dict[str, Any]:
-    return {
-        "client_id": it.client_id,
-        "public": it.public,
-        "grant_types": sorted(it.grant_types),
-        "scope": sorted(it.scope),
-        "default_scope": sorted(it.default_scope),
-        "audience": list(it.audience),
-        "auth_methods": sorted(it.auth_methods),
-        "introspect": it.introspect,
-        "claims": sorted(it.claims),
-        "origins": sorted(it.origins),
-        **{name: it.lifetimes.get(name) for name in _LIFETIMES},
-        "session_binding": it.session_binding,
-        "disabled": it.disabled,
-        "created_at": it.created_at,
-    }
