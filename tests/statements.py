@@ -1,4 +1,7 @@
-"""What a server says to its database: the statements that SQLAlchemy runs, and those that the driver runs for it."""
+"""What servers say to their databases: the statements that SQLAlchemy runs for one, and those that a driver runs.
+
+BEGIN and COMMIT are not among them; an update of several rows counts once for each.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -87,5 +87,12 @@ def test_what_is_not_there_is_wrong_usage(cli: CommandLine, words: tuple[str, ..
     cli.misused(*words)
 
 
+@pytest.mark.parametrize(("typed", "meant"), [(("use",), "user"), (("user", "ad"), "add")], ids=["group", "command"])
+def test_a_slip_of_the_pen_is_answered_with_what_was_meant(
+    cli: CommandLine, typed: tuple[str, ...], meant: str
+) -> None:
+    assert f"'{meant}'" in cli.misused(*typed)
+
+
 def test_the_statuses_are_explained(cli: CommandLine) -> None:
     assert "0 done, 1 refused (one line says why), 2 wrong usage" in " ".join(cli.text("--help").split())

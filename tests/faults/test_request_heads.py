@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,54 @@ def test_an_endless_head_ends_the_connection(server: ServerProcess) -> None:
     answer = answer_to(server, START_OF_REQUEST + b"X: ", *[b"a" * 65536] * 500)
 
     assert answer == b"reset" or answer.startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_head_of_many_fields_is_refused_before_its_end(server: ServerProcess) -> None:
+    assert answer_to(server, START_OF_REQUEST + b"X: a\r\n" * (MOST_HEADERS + 1)).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_long_request_line_is_refused(server: ServerProcess) -> None:
+    line = b"GET /livez?" + b"a" * MOST_BYTES + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    assert answer_to(server, line).startswith(b"HTTP/1.1 431 ")
+
+
+CHUNKED = b"POST /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        pytest.param(b"0\r\n", b"X: " + b"a" * 1024 + b"\r\n", id="trailers of many fields"),
+        pytest.param(b"0\r\nX: ", b"a" * 1024, id="a trailer"),
+        pytest.param(b"1;", b"a" * 1024, id="an extension of a chunk"),
+    ],
+)
+def test_what_never_ends_after_a_head_ends_the_connection(server: ServerProcess, begin: bytes, more: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection, suppress(ConnectionError):
+        connection.sendall(CHUNKED + begin)
+        for _ in range(20_000):
+            connection.sendall(more)
+        pytest.fail("the server took it all")
+
+
+def test_a_trailer_is_no_header(server: ServerProcess) -> None:
+    form = b"POST /oauth/token HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    trailer = b"Content-Type: application/x-www-form-urlencoded\r\n"
+
+    answer = answer_to(server, form + b"3\r\na=b\r\n0\r\n" + trailer + b"\r\n")
+
+    assert b"application/x-www-form-urlencoded in UTF-8" in answer
+
+
+def test_a_large_body_in_small_pieces_is_no_trailer(server: ServerProcess) -> None:
+    pieces = (b"400\r\n" + b"a" * 1024 + b"\r\n") * 200
+
+    last = START_OF_REQUEST + b"Connection: close\r\n\r\n"
+
+    answers = answer_to(server, CHUNKED, *[pieces] * 5, b"0\r\n\r\n" + last)
+
+    assert [answers.count(b"HTTP/1.1 %d " % status) for status in (405, 200)] == [1, 1]
 
 
 def test_what_is_large_but_no_head_is_let_through(server: ServerProcess) -> None:

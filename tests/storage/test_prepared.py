@@ -101,7 +101,7 @@ def test_whatever_a_family_holds_is_written_as_it_is(connection: Connection) -> 
     assert found == {it.sid: replace(it, scope=found["a"].scope, amr=("pwd",)) for it in changed}
 
 
-def test_errors_are_those_of_sqlalchemy_and_hold_no_values(connection: Connection) -> None:
+def test_errors_are_those_of_sqlalchemy_and_show_no_statement(connection: Connection) -> None:
     with connection.begin_nested() as savepoint:
         with pytest.raises(IntegrityError) as raised:
             Prepared(update(families).values(client_id=bindparam("new"))).run(connection, [{"new": "a secret"}])
@@ -124,7 +124,7 @@ def test_a_lost_connection_takes_the_whole_pool_with_it(postgresql_url: str) -> 
             stranger.execute(END_THE_SERVERS).all()
             load_families(connection, ["a"])
 
-    with pytest.raises(StorageUnavailableError):
+    with pytest.raises(StorageUnavailableError, match="terminating connection"):
         ask_and_be_cut_off()
 
     with database.read() as connection:

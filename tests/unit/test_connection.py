@@ -109,6 +109,7 @@ async def test_a_connection_is_closed_after_the_whole_answer(method: bytes, body
         pytest.param(b"1.0", 0, b"200", id="none in HTTP/1.0"),
         pytest.param(b"1.0", 2, b"400", id="two in HTTP/1.0"),
         pytest.param(b"1.1", 1, b"200", id="one"),
+        pytest.param(b"2.0", 0, b"400", id="none in a version to come"),
     ],
 )
 async def test_a_request_is_for_one_host(version: bytes, hosts: int, status: bytes) -> None:
@@ -117,6 +118,25 @@ async def test_a_request_is_for_one_host(version: bytes, hosts: int, status: byt
     written, _ = await written_for(request, answering(b"abc"))
 
     assert [it[:12] for it in written] == [b"HTTP/1.1 " + status]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *((host, b"200") for host in (b"", b"a.example:8000", b"[2001:db8::1]:80", b"127.0.0.1")),
+        *((host, b"400") for host in (b"a b", b"a/b", b"user@a", b"a?b", b"a,\xe9")),
+    ],
+)
+async def test_a_host_is_a_name_or_an_address_and_a_port(host: bytes, status: bytes) -> None:
+    written, _ = await written_for(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", answering(b"abc"))
+
+    assert [it[:12] for it in written] == [b"HTTP/1.1 " + status]
+
+
+async def test_a_later_piece_of_a_body_waits_for_nothing() -> None:
+    written, _ = await written_for(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", answering(b"ab", b"HTTP/1.1 200", b"c"))
+
+    assert written == [HEAD % 15 + b"ab", b"HTTP/1.1 200", b"c"]
 
 
 async def test_a_refusal_of_what_is_no_http_is_written_before_the_end() -> None:

@@ -63,6 +63,10 @@ def test_a_token_that_we_signed_is_accepted() -> None:
     assert VERIFIER.verify(TOKEN) == VerifiedToken("ours", CLAIMS)
 
 
+def test_what_is_no_text_is_not_ours() -> None:
+    assert VERIFIER.verify("\udcff" + TOKEN) is None
+
+
 @pytest.mark.parametrize(
     "header",
     [json.dumps(HEADER).encode(), json.dumps(HEADER, separators=(",", ":"), sort_keys=True).encode()],

@@ -64,9 +64,9 @@ class Verifier:
         """An access token that we signed, expired or not; None for anything else."""
         if len(unverified_token) > MOST_CHARACTERS:
             return None
-        signing_input, _, signature = unverified_token.encode().rpartition(b".")
-        header, _, payload = signing_input.partition(b".")
         try:
+            signing_input, _, signature = unverified_token.encode().rpartition(b".")
+            header, _, payload = signing_input.partition(b".")
             kid, algorithm, key = self._keys[header]
             if not is_signature(algorithm, signing_input, urlsafe_b64decode(signature), key):
                 return None

@@ -1,13 +1,17 @@
 """A connection of uvicorn's: request heads of bounded size and for one host, and each answer in one piece."""
 
 import asyncio
-from typing import Any
+import re
+from typing import Any, Final
 
 from jeton.http.head_limit import BoundedHeads
 
+# uri-host [":" port] (RFC 3986 section 3.2.2); empty where the target has no authority.
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+
 
 class _HostError(Exception):
-    """The request does not say for which host it is, or says it twice."""
+    """The request does not say for which one host it is."""
 
 
 class Connection(BoundedHeads):
@@ -22,8 +26,10 @@ class Connection(BoundedHeads):
         super().connection_made(self._whole_answers)
 
     def on_headers_complete(self) -> None:
-        hosts = [name for name, _ in self.headers].count(b"host")
-        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) > 1 or not all(map(_HOST.fullmatch, hosts)):
+            raise _HostError
+        if not hosts and self.parser.get_http_version() != "1.0":
             raise _HostError
         super().on_headers_complete()
 
@@ -39,11 +45,12 @@ class _WholeAnswers(asyncio.Transport):
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
         self._transport = transport
+        self._is_answering = False
         self._head = b""
 
     def write(self, data: Any) -> None:
-        if data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100 ") and not self._head:
-            self._head = data
+        if not self._is_answering and not data.startswith(b"HTTP/1.1 100 "):
+            self._is_answering, self._head = True, data
         else:
             self._transport.write(self._head + data)
             self._head = b""
@@ -51,10 +58,14 @@ class _WholeAnswers(asyncio.Transport):
     def send_rest(self) -> None:
         if self._head:
             self.write(b"")
+        self._is_answering = False
 
     def close(self) -> None:
         self.send_rest()
         self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()

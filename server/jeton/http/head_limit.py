@@ -21,26 +21,35 @@ class _TooLargeError(Exception):
 
 
 class BoundedHeads(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are too large, before they are all there."""
+    """Closes a connection whose request line, headers or trailers are too large, before they are all there."""
 
+    _is_open = True
     _is_in_head = True
-    _begun = 0
+    _progress = 0
     _received = 0
 
     def data_received(self, data: bytes) -> None:
-        begun = self._begun
+        progress = self._progress
         super().data_received(data)
-        # A head that does not end counts by what was received, since a single field may be endless; but for the read in
-        # which it began, which may hold much else.
-        if self._is_in_head and self._begun == begun:
+        # Whatever is neither head nor body counts by what was received, since a single field may be endless; but for
+        # the read in which a head or a piece of body came, which may hold much else.
+        if self._is_open and self._progress == progress:
             self._received += len(data)
             if self._received > MOST_BYTES and not self.transport.is_closing():
                 self._refuse()
 
     def on_message_begin(self) -> None:
-        self._begun += 1
-        self._is_in_head, self._received = True, 0
+        self._progressed()
+        self._is_open = self._is_in_head = True
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._is_in_head:
+            # A trailer is no header (RFC 9110 section 6.5.1).
+            return
+        super().on_header(name, value)
+        if len(self.headers) > MOST_HEADERS:
+            raise _TooLargeError
 
     def on_headers_complete(self) -> None:
         if self._is_too_large():
@@ -48,20 +57,30 @@ class BoundedHeads(HttpToolsProtocol):
         self._is_in_head = False
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._progressed()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._is_open = False
+        super().on_message_complete()
+
     def send_400_response(self, msg: str) -> None:
-        if self._begun and self._is_in_head and self._is_too_large():
+        if self._progress and self._is_in_head and self._is_too_large():
             self._refuse()
         else:
             super().send_400_response(msg)
 
+    def _progressed(self) -> None:
+        self._progress += 1
+        self._received = 0
+
     def _is_too_large(self) -> bool:
-        return len(self.headers) > MOST_HEADERS or sum(map(_length, self.headers)) > MOST_BYTES
+        fields = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.headers) > MOST_HEADERS or len(self.url) + fields > MOST_BYTES
 
     def _refuse(self) -> None:
-        self.transport.write(_REFUSAL)
+        # After the head, there may be an answer already.
+        if self._is_in_head:
+            self.transport.write(_REFUSAL)
         self.transport.close()
-
-
-def _length(field: tuple[bytes, bytes]) -> int:
-    name, value = field
-    return len(name) + len(value)

@@ -40,8 +40,9 @@ class Gather(Generic[Item, Result]):
         self._waiting: list[_Waiting[Item, Result]] = []
         self._running = False
         self._groups: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Waiting[Item, Result]]] | None] = SimpleQueue()
-        # Begun with the first group. A daemon: a database that hangs must not keep the process from ending.
+        # A daemon: a database that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
 
     async def __call__(self, item: Item) -> Result:
         """The result for one item; raises what `work` raised or gave for it."""
@@ -62,8 +63,6 @@ class Gather(Generic[Item, Result]):
         self._running = bool(group)
         if group:
             self._groups.put((loop, group))
-            if self._thread.ident is None:
-                self._thread.start()
 
     def _start_after(self, turns: int, loop: asyncio.AbstractEventLoop) -> None:
         """When the loop has come round so many times; it rests at none of them."""
@@ -104,5 +103,4 @@ class Gather(Generic[Item, Result]):
     def close(self) -> None:
         """Finishes what is under way, but waits no longer than a moment for it."""
         self._groups.put(None)
-        if self._thread.ident is not None:
-            self._thread.join(_CLOSING_SECONDS)
+        self._thread.join(_CLOSING_SECONDS)

@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from jeton.oauth.scope import format_scope
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -53,7 +55,7 @@ class WordSet(Words):
     cache_ok = True
 
     def process_bind_param(self, value: Iterable[str] | None, dialect: Any) -> str | None:
-        return None if value is None else " ".join(sorted(value))
+        return None if value is None else format_scope(value)
 
     def process_result_value(self, value: str | None, dialect: Any) -> Any:
         return None if value is None else frozenset(value.split())
