@@ -20,7 +20,6 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     scope = request.granted_scope()
     username, password = require(request.parameters, "username"), require(request.parameters, "password")
     key = login_key(username)
-    key = login_key(username)
     async with authenticate_user(username, key, password, request.client, request.source, services) as authenticated:
         if isinstance(authenticated, Deny):
             return authenticated
