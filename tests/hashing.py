@@ -1,4 +1,4 @@
-"""Which passwords a server hashes, to check them."""
+"""How often a server hashes a password, to check it."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from jeton.crypto.passwords import Verified
 from running import Running
 
 
-def count_hashes(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The passwords that are checked from now on, as they are."""
-    runs: list[str] = []
+def count_hashes(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The stored hash of each run of Argon2 from now on; None where there is no such user."""
+    runs: list[str | None] = []
     passwords = jeton.server.services.passwords
     verify = passwords.verify
 
     def counted(password_hash: str | None, password: str) -> Verified:
-        runs.append(password)
+        runs.append(password_hash)
         return verify(password_hash, password)
 
     monkeypatch.setattr(passwords, "verify", counted)

@@ -33,8 +33,8 @@ async def jeton(start: StartServer) -> Running:
 
 
 @pytest.fixture
-def hashes(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The passwords that were hashed."""
+def hashes(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The stored hashes that a password was checked against."""
     return count_hashes(jeton, monkeypatch)
 
 
@@ -50,7 +50,7 @@ async def attempts(jeton: Running, app: App, count: int, username: str = "alice"
 
 @pytest.mark.requirement("A24", "A52", "N10")
 async def test_two_hundred_wrong_passwords_at_once_cost_as_many_hashes_as_are_free(
-    jeton: Running, hashes: list[str]
+    jeton: Running, hashes: list[str | None]
 ) -> None:
     app = jeton.add_client()
 
@@ -60,7 +60,7 @@ async def test_two_hundred_wrong_passwords_at_once_cost_as_many_hashes_as_are_fr
     assert answers == {(400, "invalid_grant"): 200}
 
 
-async def test_names_that_nobody_bears_are_held_back_alike(jeton: Running, hashes: list[str]) -> None:
+async def test_names_that_nobody_bears_are_held_back_alike(jeton: Running, hashes: list[str | None]) -> None:
     app = jeton.add_client()
 
     answers = await attempts(jeton, app, 50, "nobody")
@@ -80,7 +80,7 @@ async def test_who_is_held_back_by_the_account_sees_what_a_wrong_password_gets(j
     assert (held_back.status_code, held_back.headers, held_back.content) == (400, wrong.headers, wrong.content)
 
 
-async def test_all_names_of_an_account_lead_to_one_bucket(jeton: Running, hashes: list[str]) -> None:
+async def test_all_names_of_an_account_lead_to_one_bucket(jeton: Running, hashes: list[str | None]) -> None:
     app = jeton.add_client()
     for name in ("alice", "ALICE", "Alice", "aLICE", "\uff41lice", "alice"):
         await attempt(jeton, app, name)
@@ -88,7 +88,7 @@ async def test_all_names_of_an_account_lead_to_one_bucket(jeton: Running, hashes
     assert len(hashes) == FREE
 
 
-async def test_time_opens_the_account_again_for_one_guess(jeton: Running, hashes: list[str]) -> None:
+async def test_time_opens_the_account_again_for_one_guess(jeton: Running, hashes: list[str | None]) -> None:
     app = jeton.add_client()
     await attempts(jeton, app, FREE + 1)
 
@@ -102,7 +102,7 @@ async def test_time_opens_the_account_again_for_one_guess(jeton: Running, hashes
 
 @pytest.mark.requirement("N14")
 async def test_the_owner_gets_in_from_where_they_were_before_while_everybody_else_is_held_back(
-    jeton: Running, hashes: list[str]
+    jeton: Running, hashes: list[str | None]
 ) -> None:
     app = jeton.add_client()
     home, abroad = seen_from(jeton, OWNER), seen_from(jeton, STRANGER)
@@ -128,7 +128,7 @@ async def test_a_source_is_forgotten_thirty_days_after_its_last_success(jeton: R
     assert (await attempt(home, app, password=PASSWORD)).status_code == 400
 
 
-async def test_a_known_source_has_a_limit_of_its_own(jeton: Running, hashes: list[str]) -> None:
+async def test_a_known_source_has_a_limit_of_its_own(jeton: Running, hashes: list[str | None]) -> None:
     app = jeton.add_client()
     home = seen_from(jeton, OWNER)
     await home.log_in(app)
@@ -140,7 +140,7 @@ async def test_a_known_source_has_a_limit_of_its_own(jeton: Running, hashes: lis
 
 
 @pytest.mark.requirement("N10")
-async def test_a_success_opens_the_account_to_all(jeton: Running, hashes: list[str]) -> None:
+async def test_a_success_opens_the_account_to_all(jeton: Running, hashes: list[str | None]) -> None:
     app = jeton.add_client()
     home, abroad = seen_from(jeton, OWNER), seen_from(jeton, STRANGER)
     await home.log_in(app)
@@ -166,7 +166,7 @@ async def test_a_new_password_opens_the_account(jeton: Running) -> None:
 
 
 async def test_an_attempt_for_which_the_gate_has_no_room_does_not_count(
-    jeton: Running, hashes: list[str], monkeypatch: pytest.MonkeyPatch
+    jeton: Running, hashes: list[str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = jeton.add_client()
 
@@ -282,7 +282,9 @@ async def test_zero_switches_the_limits_off(start: StartServer, monkeypatch: pyt
     assert len(hashes) == 30
 
 
-async def test_many_right_passwords_at_once_do_not_take_each_other_s_places(jeton: Running, hashes: list[str]) -> None:
+async def test_many_right_passwords_at_once_do_not_take_each_other_s_places(
+    jeton: Running, hashes: list[str | None]
+) -> None:
     app = jeton.add_client()
 
     answers = await asyncio.gather(*(attempt(jeton, app, password=PASSWORD) for _ in range(3 * FREE)))

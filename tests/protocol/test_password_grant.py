@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from hashing import count_hashes
 from jeton.crypto.passwords import HashingBusyError, Verified
 from jeton.storage.tables import clients, users
 from jeton.storage.users import delete_user, find_users
@@ -23,20 +24,6 @@ def outcome(response: httpx2.Response) -> tuple[int, str | None]:
 def everything(response: httpx2.Response) -> tuple[int, list[tuple[str, str]], bytes]:
     """All that a caller can see of an answer."""
     return response.status_code, sorted(response.headers.multi_items()), response.content
-
-
-def count_hashes(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    """The stored hash of each run of Argon2 from now on; None where there is no such user."""
-    runs: list[str | None] = []
-    passwords = jeton.server.services.passwords
-    verify = passwords.verify
-
-    def counted(password_hash: str | None, password: str) -> Verified:
-        runs.append(password_hash)
-        return verify(password_hash, password)
-
-    monkeypatch.setattr(passwords, "verify", counted)
-    return runs
 
 
 @pytest.mark.requirement("A16", "A23", "A32")
