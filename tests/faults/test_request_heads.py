@@ -98,7 +98,6 @@ def test_a_trailer_is_no_header(server: ServerProcess) -> None:
 
 def test_a_large_body_in_small_pieces_is_no_trailer(server: ServerProcess) -> None:
     pieces = (b"400\r\n" + b"a" * 1024 + b"\r\n") * 200
-
     last = START_OF_REQUEST + b"Connection: close\r\n\r\n"
 
     answers = answer_to(server, CHUNKED, *[pieces] * 5, b"0\r\n\r\n" + last)

@@ -15,10 +15,10 @@ class _HostError(Exception):
 
 
 class Connection(BoundedHeads):
-    """Sends the head of an answer together with its body, and wants one Host (RFC 9112 section 3.2).
+    """Wants one Host (RFC 9112 section 3.2), and sends the head of an answer together with its body.
 
-    uvicorn writes them one after the other, and uvloop sends each write at once: two packets, and a client that is
-    woken for a head that it can do nothing with.
+    uvicorn writes head and body one after the other, and uvloop sends each write at once: two packets, and a client
+    that is woken for a head that it can do nothing with.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
