@@ -9,7 +9,7 @@ NPM := $(shell command -v npm)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test test-typescript check check-slow bench flood rotation format lock clean
+.PHONY: help serve demo test test-typescript check check-slow bench flood rotation mutants format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ flood: $(VENV)/dev.stamp ## attack a server, and print what it cost and who got 
 
 rotation: $(VENV)/dev.stamp ## change keys under load, and count whether any verification fails
 	PYTHONPATH=tests $(BIN)/python benchmarks/rotation.py
+
+mutants: $(VENV)/dev.stamp ## break the rules on purpose, and count how often the suite notices
+	$(BIN)/python benchmarks/mutants.py
 
 format: $(VENV)/dev.stamp ## format, and mend what can be mended
 	$(BIN)/ruff format .

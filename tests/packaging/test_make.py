@@ -29,6 +29,7 @@ TARGETS: Final = {
     "bench": ["benchmarks/bench.py", "benchmarks/verification.py", "benchmarks/status_list.py"],
     "flood": ["benchmarks/flood.py"],
     "rotation": ["benchmarks/rotation.py"],
+    "mutants": ["benchmarks/mutants.py"],
     "format": ["ruff format", "ruff check --fix"],
     "lock": ["-o requirements.txt", "-o requirements-dev.txt"],
     "clean": ["rm -rf .venv"],
