@@ -8,6 +8,7 @@ from jeton.crypto.breached_passwords import BreachedPasswords
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
 from jeton.crypto.password_rules import PasswordRules
 from jeton.storage.database import Database
+from jeton.storage.database_url import is_sqlite
 from jeton.storage.migrate import bring_up_to_date
 from jeton.storage.signing_keys import has_signing_keys
 
@@ -38,7 +39,7 @@ def check_master_key(settings: Settings) -> None:
     """ConfigError where it is missing and no file can stand in for it; MasterKeyError where it is malformed."""
     if settings.secrets.master_key:
         parse_master_keys(settings.secrets.master_key)
-    elif not settings.database.url.startswith("sqlite:"):
+    elif not is_sqlite(settings.database.url):
         raise ConfigError(
             "secrets.master_key is required for PostgreSQL: set JETON_SECRETS__MASTER_KEY or "
             "JETON_SECRETS__MASTER_KEY_FILE to 32 random bytes in base64url, the same for every server"

@@ -11,7 +11,8 @@ from jeton.oauth.key_life import KeyState, SigningKey
 from jeton.oauth.model import Client, Family, User
 from jeton.storage import database as database_module
 from jeton.storage.clients import add_client, load_clients
-from jeton.storage.database import Database, DatabaseUrlError, StorageUnavailableError
+from jeton.storage.database import Database, StorageUnavailableError
+from jeton.storage.database_url import DatabaseUrlError
 from jeton.storage.families import add_families, load_families, update_families
 from jeton.storage.signing_keys import add_signing_keys, load_signing_keys
 from jeton.storage.users import add_user, load_users

@@ -15,7 +15,8 @@ from jeton.crypto.private_key import KeyStoreError
 from jeton.oauth.key_life import KeyChangeRefusedError
 from jeton.oauth.names import NameRefusedError
 from jeton.oauth.registration import RegistrationError
-from jeton.storage.database import DatabaseUrlError, StorageUnavailableError
+from jeton.storage.database import StorageUnavailableError
+from jeton.storage.database_url import DatabaseUrlError
 from jeton.storage.migrate import SchemaError
 
 REFUSALS: Final = (

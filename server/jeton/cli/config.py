@@ -10,7 +10,7 @@ import msgspec
 from jeton.cli.options import configured, json_option
 from jeton.config import Secret, Settings
 from jeton.opening import check_master_key, password_rules
-from jeton.storage.database import masked_url
+from jeton.storage.database_url import mask_database_url
 
 
 @click.group()
@@ -27,7 +27,7 @@ def check(as_json: bool, settings: Settings) -> None:
     Each one can be set in the file as key in its [section], or as JETON_<SECTION>__<KEY>; JETON_<SECTION>__<KEY>_FILE
     reads the value from a file. `jeton config example` prints a file with every setting explained.
     """
-    url = masked_url(settings.database.url)
+    url = mask_database_url(settings.database.url)
     check_master_key(settings)
     password_rules(settings)
     shown: dict[str, dict[str, Any]] = msgspec.to_builtins(settings, enc_hook=str)

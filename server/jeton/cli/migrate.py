@@ -4,7 +4,8 @@ import click
 
 from jeton.cli.options import configured, json_option, print_result
 from jeton.config import Settings
-from jeton.storage.database import Database, masked_url
+from jeton.storage.database import Database
+from jeton.storage.database_url import mask_database_url
 from jeton.storage.migrate import migrate as migrate_database
 
 
@@ -18,4 +19,4 @@ def migrate(as_json: bool, settings: Settings) -> None:
         revision = migrate_database(database)
     finally:
         database.close()
-    print_result({"database": masked_url(settings.database.url), "revision": revision}, as_json=as_json)
+    print_result({"database": mask_database_url(settings.database.url), "revision": revision}, as_json=as_json)

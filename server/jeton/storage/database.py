@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from jeton.storage.database_url import DatabaseUrlError, parse_database_url
 from jeton.storage.prepared import drive
 
 # The timeout first: two servers that start at once may both want to switch to WAL.
@@ -35,10 +35,6 @@ _READ_ONLY: Final = "25006"
 _READ_ONLY_NOW: Final = text("SHOW transaction_read_only")
 
 
-class DatabaseUrlError(Exception):
-    """`database.url` is not one that Jeton can use. The text says why, and what would do."""
-
-
 class StorageUnavailableError(Exception):
     """The database is away, hung, locked or damaged.
 
@@ -50,7 +46,7 @@ class Database:
     """One database, opened for a serving process or for a command."""
 
     def __init__(self, url: str, *, serving: bool = False) -> None:
-        self.url = _parsed(url)
+        self.url = parse_database_url(url)
         self.on_sqlite = self.url.get_backend_name() == "sqlite"
         arguments: dict[str, Any] = {} if self.on_sqlite else dict(_POSTGRESQL_ARGUMENTS)
         if serving and not self.on_sqlite:
@@ -111,13 +107,6 @@ class Database:
         self.engine.dispose()
 
 
-def masked_url(text: str) -> str:
-    """The URL with every password in it masked, also one among its parameters."""
-    url = _parsed(text)
-    masked = {name: "***" for name in url.query if "password" in name}
-    return url.update_query_dict(masked).render_as_string(hide_password=True)
-
-
 def was_rolled_back(error: BaseException) -> bool:
     """Whether the database itself undid the whole transaction (a deadlock, a serialisation failure)."""
     return _sqlstate(error) in _ROLLED_BACK
@@ -125,18 +114,6 @@ def was_rolled_back(error: BaseException) -> bool:
 
 def _sqlstate(error: BaseException) -> str | None:
     return getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
-
-
-def _parsed(text: str) -> URL:
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise DatabaseUrlError("database.url is not a URL: use sqlite:///FILE or postgresql://USER@HOST/NAME") from None
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise DatabaseUrlError("database.url must begin with sqlite:/// or postgresql://")
-    if url.get_backend_name() == "sqlite" and (not url.database or url.database == ":memory:"):
-        raise DatabaseUrlError("database.url must name a file: an SQLite database in memory is gone at the next start")
-    return url
 
 
 def _prepare_sqlite(engine: Engine) -> None:
