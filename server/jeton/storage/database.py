@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from jeton.storage.database_errors import describe_database_error, is_denied, sqlstate
 from jeton.storage.database_url import DatabaseUrlError, parse_database_url
 from jeton.storage.prepared import drive
 
@@ -36,7 +37,7 @@ _READ_ONLY_NOW: Final = text("SHOW transaction_read_only")
 
 
 class StorageUnavailableError(Exception):
-    """The database is away, hung, locked or damaged.
+    """The database is away, hung, locked or damaged, or does not allow this.
 
     Whether anything was written is not known here: do not repeat blindly.
     """
@@ -92,13 +93,15 @@ class Database:
             with self.engine.connect().execution_options(write=write) as connection:
                 yield connection
         except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
-            if was_rolled_back(error) or _sqlstate(error) == _LOCK_TIMEOUT:
+            if was_rolled_back(error) or sqlstate(error) == _LOCK_TIMEOUT:
                 raise
-            if isinstance(error, InternalError) and _sqlstate(error) != _READ_ONLY:
+            if isinstance(error, InternalError) and sqlstate(error) != _READ_ONLY:
                 raise
-            raise StorageUnavailableError(str(getattr(error, "orig", None) or error).strip()) from error
+            raise StorageUnavailableError(describe_database_error(error, self.url)) from error
         except DatabaseError as error:
             # What SQLite says of a file that is damaged, or no database at all, has no class of its own.
+            if is_denied(error):
+                raise StorageUnavailableError(describe_database_error(error, self.url)) from error
             if type(error.orig) is not sqlite3.DatabaseError:
                 raise
             raise StorageUnavailableError(f"{self.file}: {error.orig}") from error
@@ -109,11 +112,7 @@ class Database:
 
 def was_rolled_back(error: BaseException) -> bool:
     """Whether the database itself undid the whole transaction (a deadlock, a serialisation failure)."""
-    return _sqlstate(error) in _ROLLED_BACK
-
-
-def _sqlstate(error: BaseException) -> str | None:
-    return getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+    return sqlstate(error) in _ROLLED_BACK
 
 
 def _prepare_sqlite(engine: Engine) -> None:

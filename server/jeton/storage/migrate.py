@@ -26,7 +26,7 @@ def migrations() -> Path:
 def migrate(database: Database) -> str:
     """Brings the schema up to date; whoever comes second waits, and finds it done. Gives the revision reached."""
     with database.write() as connection:
-        _check_encoding(connection)
+        _check_database(connection)
         if not database.on_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
         if _revision(connection) not in (None, *_known_revisions()):
@@ -38,7 +38,7 @@ def migrate(database: Database) -> str:
 def bring_up_to_date(database: Database) -> None:
     """SQLite migrates itself. PostgreSQL is only looked at: an operator decides when a shared schema changes."""
     with database.read() as connection:
-        _check_encoding(connection)
+        _check_database(connection)
         revision = _revision(connection)
     known = _known_revisions()
     if revision == known[-1]:
@@ -54,14 +54,19 @@ def bring_up_to_date(database: Database) -> None:
         raise _too_new()
 
 
-def _check_encoding(connection: Connection) -> None:
-    """SQLite holds any text. PostgreSQL does in UTF8 only: elsewhere a name fails at the login of whoever has it."""
+def _check_database(connection: Connection) -> None:
+    """Raise SchemaError if PostgreSQL holds less than any text, or if Jeton's role may use no schema."""
     if connection.dialect.name == "sqlite":
         return
     encoding = connection.scalar(text("SHOW server_encoding"))
     if encoding != "UTF8":
         raise SchemaError(
             f"the database's encoding is {encoding}: create it with ENCODING 'UTF8' (createdb -E UTF8 -T template0)"
+        )
+    if connection.scalar(text("SELECT current_schema()")) is None:
+        raise SchemaError(
+            "Jeton's role may use no schema of its search_path: "
+            "the database's owner must GRANT USAGE ON SCHEMA public to it (and CREATE, to migrate)"
         )
 
 
