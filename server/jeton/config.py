@@ -2,22 +2,19 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
+from jeton.config_sources import ConfigError, foreign_variables, read_settings_file, read_variables
 from jeton.oauth.registration import is_audience
 from jeton.oauth.transport import is_loopback
 
-PREFIX: Final = "JETON_"
-FILE_VARIABLE: Final = "JETON_CONFIG"
-DEFAULT_FILE: Final = Path("config/jeton.toml")
 _URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 LONGEST_ACCESS_SECONDS: Final = 86400
@@ -25,10 +22,6 @@ LONGEST_ACCESS_SECONDS: Final = 86400
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
-
-
-class ConfigError(Exception):
-    """A setting is unknown, malformed or missing. The text names it and says what is wanted."""
 
 
 class Secret(str):
@@ -118,14 +111,21 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
 
 
+_SECTIONS: Final = {
+    field.name: tuple(key.name for key in msgspec.structs.fields(field.type))
+    for field in msgspec.structs.fields(Settings)
+}
+
+
 def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """The effective settings, validated as a whole; ConfigError says which one is wrong and why."""
     environment = os.environ if environment is None else environment
-    values = _from_file(_chosen_file(file, environment))
-    for section, overrides in _from_environment(environment).items():
+    values = read_settings_file(file, environment)
+    for section, overrides in read_variables(environment, _SECTIONS).items():
         if not isinstance(values.setdefault(section, {}), dict):
             raise ConfigError(f"the configuration is not valid: {section} must be a section: [{section}]")
-        values[section].update(overrides)
+        for key, value in overrides.items():
+            values[section][key] = _words(value) if (section, key) == ("server", "trusted_proxies") else value
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_to_secret)
     except msgspec.ValidationError as error:
@@ -135,54 +135,9 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     return _completed(settings)
 
 
-def _chosen_file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
-    if file is None and FILE_VARIABLE in environment:
-        file = Path(environment[FILE_VARIABLE])
-    if file is not None and not file.is_file():
-        raise ConfigError(f"there is no configuration file {file}")
-    return file or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
-
-
-def _from_file(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from None
-
-
-def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """What JETON_<SECTION>__<KEY> and JETON_<SECTION>__<KEY>_FILE say, as {section: {key: value}}."""
-    sections = {field.name: {key.name for key in msgspec.structs.fields(field.type)} for field in _fields(Settings)}
-    found: dict[str, dict[str, Any]] = {}
-    for name in sorted(environment):
-        if not name.startswith(PREFIX) or name == FILE_VARIABLE:
-            continue
-        section, _, key = name.removeprefix(PREFIX).lower().partition("__")
-        value = environment[name]
-        if key.endswith("_file") and key.removesuffix("_file") in sections.get(section, ()):
-            key, value = key.removesuffix("_file"), _content_of(name, value)
-        if key not in sections.get(section, ()):
-            raise ConfigError(f"{name} is not a setting: see `jeton config check --help` for those there are")
-        if key in found.setdefault(section, {}):
-            raise ConfigError(f"{name.removesuffix('_FILE')} is set twice: directly and by _FILE")
-        # Bytes that are no text come as lone surrogates, which no database and no token can hold.
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise ConfigError(f"{name} is not valid UTF-8")
-        found[section][key] = _words(value) if (section, key) == ("server", "trusted_proxies") else value
-    return found
-
-
-def _fields(struct: type[Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    return msgspec.structs.fields(struct)
-
-
-def _content_of(name: str, path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name} names a file that cannot be read: {error}") from None
+def warning_about_variables() -> str | None:
+    """Return a sentence about variables that look like settings and are none, or None."""
+    return foreign_variables(os.environ, _SECTIONS)
 
 
 def _words(value: str) -> list[str]:
@@ -198,6 +153,7 @@ def _to_secret(kind: type, value: object) -> object:
 def _completed(settings: Settings) -> Settings:
     """With the defaults that depend on other settings, and the checks that no single field can make."""
     server, tokens = settings.server, settings.tokens
+    _check_nul(settings)
     issuer = server.issuer or f"http://127.0.0.1:{server.port}"
     _check_issuer(issuer)
     if tokens.refresh_idle_seconds > tokens.refresh_absolute_seconds:
@@ -211,6 +167,15 @@ def _completed(settings: Settings) -> Settings:
         server=msgspec.structs.replace(server, issuer=issuer),
         tokens=msgspec.structs.replace(tokens, default_audience=tokens.default_audience or issuer),
     )
+
+
+def _check_nul(settings: Settings) -> None:
+    """No system call takes a NUL character, in a path or a host name."""
+    for section, keys in _SECTIONS.items():
+        for key in keys:
+            value = getattr(getattr(settings, section), key)
+            if isinstance(value, str) and "\0" in value:
+                raise ConfigError(f"{section}.{key} must not hold a NUL character")
 
 
 def _check_pkcs11(keys: Keys, pkcs11: Pkcs11) -> None:

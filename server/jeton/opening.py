@@ -3,7 +3,8 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jeton.config import ConfigError, Settings
+from jeton.config import Settings
+from jeton.config_sources import ConfigError
 from jeton.crypto.breached_passwords import BreachedPasswords
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
 from jeton.crypto.password_rules import PasswordRules

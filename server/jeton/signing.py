@@ -1,6 +1,7 @@
 """Where the settings want signing keys to live, and how they want them to change."""
 
-from jeton.config import ConfigError, Settings
+from jeton.config import Settings
+from jeton.config_sources import ConfigError
 from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.private_key import KeyStores
 from jeton.crypto.sealed_keys import SealedKeys

@@ -116,6 +116,17 @@ def test_the_example_explains_every_setting_and_holds_its_default(cli: CommandLi
     assert [key for section in defaults.values() for key in section if key not in example] == []
 
 
+@pytest.mark.parametrize("words", [("config", "check"), ("user", "list", "--json")], ids=" ".join)
+def test_a_variable_that_is_no_setting_is_warned_about_in_one_line(cli: CommandLine, words: tuple[str, ...]) -> None:
+    result = cli.with_variables(PORT="tcp://10.0.0.1:80", SERVER_PORT="9000").run(*words)
+
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "jeton: ignored, because they are no settings: "
+        "JETON_PORT, JETON_SERVER_PORT (did you mean JETON_SERVER__PORT?)\n"
+    )
+
+
 # What is refused.
 
 
@@ -123,7 +134,7 @@ def test_the_example_explains_every_setting_and_holds_its_default(cli: CommandLi
     ("variables", "words"),
     [
         ({"TOKENS__ACCES_SECONDS": "60"}, "JETON_TOKENS__ACCES_SECONDS is not a setting"),
-        ({"NONSENSE": "1"}, "JETON_NONSENSE is not a setting"),
+        ({"NONSENSE__KEY": "1"}, "JETON_NONSENSE__KEY is not a setting"),
         ({"SERVER__PORT": "http"}, "$.server.port"),
         ({"SERVER__PORT": "0"}, "$.server.port"),
         ({"SERVER__PORT": "65536"}, "$.server.port"),

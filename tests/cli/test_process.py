@@ -60,7 +60,7 @@ def test_wrong_usage_is_explained_and_the_status_is_2(environment: dict[str, str
     ("words", "variables", "sentence"),
     [
         (("user", "show", "nobody"), {}, "there is no user nobody: see `jeton user list`"),
-        (("user", "list"), {"JETON_NONSENSE": "1"}, "JETON_NONSENSE is not a setting"),
+        (("user", "list"), {"JETON_NONSENSE__KEY": "1"}, "JETON_NONSENSE__KEY is not a setting"),
         (("user", "list"), {"JETON_DATABASE__URL": "nonsense"}, "database.url is not a URL"),
         (("keys", "revoke", "unknown"), {}, "there is no key unknown"),
         (
@@ -108,6 +108,65 @@ def test_output_that_cannot_be_written_is_said_in_one_line(
         )
 
     assert (done.returncode, done.stderr) == (1, b"jeton: the system refused: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "expected"),
+    [
+        (">&-", "user list", (1, "jeton: the system refused: Bad file descriptor\n")),
+        (">&- 2>&-", "user list", (1, "")),
+        ("<&-", "user add alice --password-stdin", (1, "jeton: the password must have at least 15 characters\n")),
+        ("2>&-", "user show nobody", (1, "")),
+        ("| true", "config example", (0, "")),
+    ],
+)
+def test_a_standard_stream_that_is_closed_ends_in_no_traceback(
+    environment: dict[str, str], tmp_path: Path, closed: str, words: str, expected: tuple[int, str]
+) -> None:
+    shell = ["sh", "-c", f"{JETON} {words} {closed}"]
+    done = subprocess.run(shell, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == expected
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
+def test_a_terminal_that_lacks_characters_gets_them_escaped(
+    environment: dict[str, str], tmp_path: Path, encoding: str
+) -> None:
+    in_this = environment | {"PYTHONIOENCODING": encoding}
+    _run(in_this, tmp_path, "user", "add", "\u0142\u00fc", "--generate-password")
+
+    done = _run(in_this, tmp_path, "user", "list")
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "\u0142\u00fc ".encode(encoding if encoding == "latin-1" else "utf-8", "backslashreplace") in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("\u009b31m",),
+        ("--\u009b31m",),
+        ("user", "show", "\u009b31m\n\u202e"),
+        ("user", "list", "\u009b31m"),
+        ("serve", "--port", "\u009b31m"),
+        ("serve", "--config", "\u009b31m\x7f"),
+        ("session", "revoke", "\u009b31m\u2028"),
+        ("client", "add", "a", "--grant", "\u009b31m"),
+        ("client", "add", "a", "--origin", "\u009b31m"),
+        ("user", "import", "\u009b31m"),
+    ],
+    ids=" ".join,
+)
+def test_an_argument_is_quoted_so_that_no_terminal_obeys_it(
+    environment: dict[str, str], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    done = _run(environment, tmp_path, *words)
+
+    assert done.returncode in (1, 2)
+    said = done.stderr.decode()
+    assert "\\x9b31m" in said
+    assert all(line.isprintable() for line in said.split("\n"))
 
 
 @pytest.mark.parametrize("options", [("--demo",), ("--workers", "2")], ids=["demo", "two workers"])

@@ -14,7 +14,7 @@ import pytest
 
 from command_line import CommandLine
 from jeton.assembly import assemble
-from jeton.config import ConfigError
+from jeton.config_sources import ConfigError
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.pkcs11_keys import Pkcs11Key
 from jeton.crypto.private_key import KeyStoreError

@@ -1,5 +1,6 @@
 """Settings: the documented defaults, where values come from, and that whatever is unknown or wrong is an error."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from jeton.config import ConfigError, Secret, Settings, load_settings
+from jeton.config import Secret, Settings, load_settings
+from jeton.config_sources import ConfigError, foreign_variables
 
 DOCUMENTED = {
     "server.issuer": "http://127.0.0.1:8000",
@@ -154,16 +156,13 @@ def test_of_several_files_one_is_read(write: Callable[..., Path]) -> None:
     [
         ("SERVER__PORTS", "1"),
         ("SERVER__PORT__FILE", "1"),
-        ("SERVER_PORT", "1"),
         ("SERVERS__PORT", "1"),
-        ("SERVER", "1"),
         ("SERVER__", "1"),
-        ("__PORT", "1"),
         ("TOKNS__ACCESS_SECONDS", "60"),
         ("SERVER__FILE", "/dev/null"),
         ("SERVER__PORTS_FILE", "/dev/null"),
-        ("CONFIG_FILE", "/dev/null"),
-        ("CONFIGURATION", "x"),
+        ("SERVER__PROXY_PORT", "8000"),
+        ("SERVER__SERVICE_PORT", "http"),
     ],
 )
 def test_an_unknown_variable_is_an_error_that_names_it(name: str, value: str) -> None:
@@ -171,8 +170,54 @@ def test_an_unknown_variable_is_an_error_that_names_it(name: str, value: str) ->
         load(**{name: value})
 
 
+# A Service called `jeton`, others with two hyphens, and a Docker link to a container that has settings itself.
+INJECTED = {
+    "JETON_SERVICE_HOST": "10.0.0.1",
+    "JETON_SERVICE_PORT": "8000",
+    "JETON_SERVICE_PORT_HTTP": "8000",
+    "JETON_PORT": "tcp://10.0.0.1:8000",
+    "JETON_PORT_8000_TCP": "tcp://10.0.0.1:8000",
+    "JETON_PORT_8000_TCP_PROTO": "tcp",
+    "JETON_PORT_8000_TCP_PORT": "8000",
+    "JETON_PORT_8000_TCP_ADDR": "10.0.0.1",
+    "JETON__DB_PORT": "tcp://10.0.0.1:5432",
+    "JETON_DB__MAIN_SERVICE_HOST": "10.0.0.1",
+    "JETON_SERVER__MAIN_PORT_5432_TCP_ADDR": "10.0.0.1",
+    "JETON_SERVER__MAIN_PORT": "udp://10.0.0.1:53",
+    "JETON_NAME": "/app/jeton",
+    "JETON_ENV_JETON_SERVER__PORT": "9000",
+    "JETON_ENV_A__B": "a\nb",
+}
+
+
+@pytest.mark.parametrize("name", INJECTED)
+def test_variables_that_orchestrators_inject_never_stop_the_start(name: str) -> None:
+    assert load_settings(environment={name: INJECTED[name]}) == load()
+    assert f"no settings: {name}" in str(foreign_variables({name: INJECTED[name]}, {"server": ("port",)}))
+
+
 def test_variables_of_other_programs_are_none_of_our_business() -> None:
-    assert load_settings(environment={"PATH": "/bin", "JET_X": "1", "jeton_x": "1"}) == load()
+    others = {"PATH": "/bin", "JET_X": "1", "jeton_x": "1", "JETON_CONFIG": "", "JETON_SERVER__PORT": "1"}
+
+    assert load_settings(environment=others) == load(SERVER__PORT="1")
+    assert foreign_variables(others, {"server": ("port",)}) is None
+
+
+def test_the_warning_is_one_short_line_that_names_what_was_meant() -> None:
+    environment = {f"JETON_X{number}": "secret" for number in range(20)} | {"JETON_SERVER_PORT": "9000"}
+
+    warning = foreign_variables(environment, {"server": ("port",)})
+
+    assert warning is not None
+    assert "JETON_SERVER_PORT (did you mean JETON_SERVER__PORT?)" in warning
+    assert "and 13 more" in warning
+    assert "secret" not in warning
+
+
+@pytest.mark.parametrize("name", ["jeton_server__port", "JETON_server__port", "Jeton_Server__Port"])
+def test_a_setting_in_another_case_is_an_error_that_says_how_to_write_it(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is not read: write JETON_SERVER__PORT"):
+        load_settings(environment={name: "1"})
 
 
 @pytest.mark.parametrize(
@@ -187,6 +232,9 @@ def test_variables_of_other_programs_are_none_of_our_business() -> None:
         pytest.param("[secrets]\nmaster_key = 1", id="a number for a secret"),
         pytest.param("[server", id="malformed"),
         pytest.param("[server]\nport = 1\nport = 2", id="twice"),
+        pytest.param("a = " + "[" * 5000, id="deep"),
+        pytest.param("[server]\nport = " + "9" * 5000, id="long number"),
+        pytest.param("#" * 1_100_000, id="long"),
     ],
 )
 @pytest.mark.parametrize("variables", [{}, {"SERVER__HOST": "::1"}], ids=["file alone", "file and variable"])
@@ -197,25 +245,58 @@ def test_what_is_wrong_in_the_file_is_an_error(
         load(write(text), **variables)
 
 
-def test_a_file_that_is_no_text_is_an_error(folder: Path) -> None:
-    (folder / "binary.toml").write_bytes(b"\xff\xfe")
-
-    with pytest.raises(ConfigError, match=r"binary\.toml cannot be read"):
-        load(folder / "binary.toml")
+def test_no_text_may_hold_a_nul_which_no_system_call_takes(write: Callable[[str], Path]) -> None:
+    with pytest.raises(ConfigError, match=r"server\.host must not hold a NUL"):
+        load(write('[server]\nhost = "a\\u0000b"'))
 
 
-@pytest.mark.parametrize("name", ["nowhere.toml", "."], ids=["missing", "a folder"])
-def test_a_named_file_that_is_not_there_is_an_error(name: str) -> None:
-    with pytest.raises(ConfigError, match="there is no configuration file"):
-        load(Path(name))
-    with pytest.raises(ConfigError, match="there is no configuration file"):
-        load(CONFIG=name)
+SAVED = "[server]\r\nport = 9000\r\n"
 
 
-@pytest.mark.parametrize("path", ["nowhere", ".", ""], ids=["missing", "a folder", "empty"])
-def test_a_value_s_file_that_cannot_be_read_is_an_error_that_names_the_variable(path: str) -> None:
-    with pytest.raises(ConfigError, match="JETON_SECRETS__MASTER_KEY_FILE"):
+def test_a_byte_order_mark_is_no_part_of_the_text(folder: Path) -> None:
+    (folder / "saved").write_bytes(SAVED.encode("utf-8-sig"))
+    (folder / "value").write_bytes("9001\r\n".encode("utf-8-sig"))
+
+    assert load(folder / "saved").server.port == 9000
+    assert load(SERVER__PORT_FILE="value").server.port == 9001
+
+
+@pytest.mark.parametrize(
+    ("encoding", "reason"), [("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"), ("cp037", "UTF-8")]
+)
+def test_a_file_in_another_encoding_is_an_error_that_says_so(folder: Path, encoding: str, reason: str) -> None:
+    (folder / "saved").write_bytes((SAVED + "# \u00fc").encode(encoding))
+
+    with pytest.raises(ConfigError, match=f"saved is not valid: it is .*{reason}"):
+        load(folder / "saved")
+    with pytest.raises(ConfigError, match=f"JETON_SERVER__PORT_FILE names a file that cannot be read: .*{reason}"):
+        load(SERVER__PORT_FILE="saved")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nowhere.toml", "there is no configuration file"),
+        ("file/nowhere.toml", "there is no configuration file"),
+        (".", "is a folder"),
+        ("pipe", "is a pipe"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+def test_a_named_file_that_cannot_be_read_is_an_error(folder: Path, name: str, reason: str) -> None:
+    (folder / "file").touch()
+    os.mkfifo(folder / "pipe")
+    for arguments in ((Path(name), {}), (None, {"CONFIG": name})):
+        with pytest.raises(ConfigError, match=reason):
+            load(arguments[0], **arguments[1])
+
+
+@pytest.mark.parametrize("path", ["the-secret-itself", "/proc", "", "/dev/zero", "the-secret\0"])
+def test_a_value_s_file_that_cannot_be_read_is_an_error_that_names_the_variable_only(path: str) -> None:
+    with pytest.raises(ConfigError, match="JETON_SECRETS__MASTER_KEY_FILE") as refusal:
         load(SECRETS__MASTER_KEY_FILE=path)
+
+    assert "the-secret" not in str(refusal.value)
 
 
 def test_a_value_given_directly_and_by_file_is_an_error(write: Callable[[str], Path]) -> None:

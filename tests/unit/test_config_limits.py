@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jeton.config import ConfigError, Settings, load_settings
+from jeton.config import Settings, load_settings
+from jeton.config_sources import ConfigError
 from jeton.oauth.transport import is_loopback
 
 

@@ -1,17 +1,21 @@
 """The command `jeton`. One file per group of commands; `main` is the entry point."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from jeton.cli.refusal import Refusal
-from jeton.config import ConfigError
+from jeton.cli.standard_streams import prepare_standard_streams
+from jeton.config_sources import ConfigError
 from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.private_key import KeyStoreError
+from jeton.escaping import escape
 from jeton.oauth.key_life import KeyChangeRefusedError
 from jeton.oauth.names import NameRefusedError
 from jeton.oauth.registration import RegistrationError
@@ -28,6 +32,16 @@ REFUSALS: Final = (
 _COMMANDS: Final = ("client", "config", "keys", "migrate", "passwords", "secrets", "serve", "session", "token", "user")
 
 
+@contextmanager
+def _escaped_errors() -> Iterator[None]:
+    """Click quotes the arguments as they are, and a script may have them from somebody else."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = "\n".join(map(escape, error.message.split("\n")))  # type: ignore[misc]
+        raise
+
+
 class Commands(click.Group):
     """Loads the file of a command when that command is asked for: hardly one needs the whole server."""
 
@@ -40,6 +54,16 @@ class Commands(click.Group):
         command = getattr(import_module(f"jeton.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with _escaped_errors():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _escaped_errors():
+            return super().invoke(ctx)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -59,6 +83,7 @@ def jeton() -> None:
     \b
     To begin:
       jeton serve --demo                      a server with demo accounts, and curl lines to paste
+
     \b
     To run your own:
       jeton client add my-app --public --grant password --grant refresh_token --scope read
@@ -71,7 +96,8 @@ def jeton() -> None:
 
 
 def main() -> None:
-    """Runs the command; a refusal is one line on standard error and status 1."""
+    """Run the command; a refusal is one line on standard error and status 1."""
+    prepare_standard_streams()
     try:
         _check_encoding(sys.argv[1:])
         jeton(prog_name="jeton")
@@ -79,6 +105,8 @@ def main() -> None:
         _refuse(str(refusal))
     except StorageUnavailableError as error:
         _refuse(f"the database cannot be used: {error}")
+    except DBAPIError as error:
+        _refuse(f"the database refused: {str(error.orig).partition(chr(10))[0]}: try again")
     except OSError as error:
         _refuse(f"the system refused: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
 
@@ -93,5 +121,5 @@ def _check_encoding(words: Iterable[str]) -> None:
 
 
 def _refuse(sentence: str) -> None:
-    click.echo(f"jeton: {' '.join(sentence.split())}", err=True)
+    click.echo(f"jeton: {escape(' '.join(sentence.split()))}", err=True)
     sys.exit(1)

@@ -9,6 +9,7 @@ import msgspec
 
 from jeton.cli.options import configured, json_option
 from jeton.config import Secret, Settings
+from jeton.escaping import encode_json
 from jeton.opening import check_master_key, password_rules
 from jeton.storage.database_url import mask_database_url
 
@@ -37,11 +38,11 @@ def check(as_json: bool, settings: Settings) -> None:
                 values[key] = "***"
     shown["database"]["url"] = url
     if as_json:
-        click.echo(msgspec.json.encode(shown))
+        click.echo(encode_json(shown))
         return
     for section, values in shown.items():
         for key, value in values.items():
-            click.echo(f"{section}.{key} = {msgspec.json.encode(value).decode()}")
+            click.echo(f"{section}.{key} = {encode_json(value)}")
 
 
 @config.command()

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
-import msgspec
 from sqlalchemy import Connection
 
-from jeton.config import Settings, load_settings
+from jeton.config import Settings, load_settings, warning_about_variables
+from jeton.escaping import encode_json, escape
 from jeton.opening import open_database
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
@@ -25,9 +25,17 @@ def configured(command: Command) -> Command:
     @click.option("--config", "config_file", type=click.Path(path_type=Path), help="The TOML file with the settings.")
     @functools.wraps(command)
     def with_settings(*args: Any, config_file: Path | None, **options: Any) -> Any:
-        return command(*args, settings=load_settings(config_file), **options)
+        return command(*args, settings=effective_settings(config_file), **options)
 
     return with_settings  # type: ignore[return-value]
+
+
+def effective_settings(config_file: Path | None = None) -> Settings:
+    """Return the settings, and warn on standard error about variables that look like some and are none."""
+    settings = load_settings(config_file)
+    if warning := warning_about_variables():
+        click.echo(f"jeton: {escape(warning)}", err=True)
+    return settings
 
 
 # Random identifiers may begin with a hyphen; Click would take those for options.
@@ -57,7 +65,7 @@ def transaction(settings: Settings) -> Iterator[tuple[Connection, int]]:
 def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
     """One thing: a line per member, or a JSON object."""
     if as_json:
-        click.echo(msgspec.json.encode(result))
+        click.echo(encode_json(result))
         return
     width = max(len(name) for name in result)
     for name, value in result.items():
@@ -67,7 +75,7 @@ def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
 def print_results(results: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str]) -> None:
     """Several things: a table of these columns, or a JSON array of everything."""
     if as_json:
-        click.echo(msgspec.json.encode(results))
+        click.echo(encode_json(results))
         return
     rows = [list(columns), *([_shown(name, result.get(name)) for name in columns] for result in results)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
@@ -79,9 +87,17 @@ def _shown(name: str, value: Any) -> str:
     if value is None or value in ([], ""):
         return "-"
     if isinstance(value, list):
-        return " ".join(str(item) for item in value)
+        return " ".join(escape(str(item)) for item in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name.endswith(("_at", "_until")) and isinstance(value, int):
-        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    return str(value)
+        return format_time(value)
+    return escape(str(value))
+
+
+def format_time(seconds: int) -> str:
+    """Return the time as people read it; the bare number after the year 9999, which Python cannot write."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)

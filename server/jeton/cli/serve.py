@@ -11,8 +11,10 @@ import uvicorn
 
 from jeton.assembly import assemble
 from jeton.cli.demo import create_demo_accounts
+from jeton.cli.options import effective_settings
 from jeton.cli.refusal import Refusal
-from jeton.config import FILE_VARIABLE, Settings, load_settings
+from jeton.config import Settings
+from jeton.config_sources import FILE_VARIABLE
 from jeton.http.connection import Connection
 from jeton.logs import UVICORN_LOGGING
 from jeton.oauth.transport import is_loopback
@@ -30,7 +32,7 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     With --workers 2 or more, SIGHUP leaves no moment unserved. Without --demo no account ever exists by itself.
     """
     _set_environment(config_file, host, port, workers)
-    settings = load_settings()
+    settings = effective_settings()
     # Whatever keeps the server from starting is said here, once and in a sentence, before any worker starts.
     if demo:
         _check_demo(settings)

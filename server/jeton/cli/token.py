@@ -11,6 +11,7 @@ from jeton.cli.options import configured, json_option, print_result, transaction
 from jeton.config import Settings
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens, parse_refresh_token
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, Verifier, unverified_parts
+from jeton.escaping import encode_json, escape
 from jeton.oauth.introspection import TokenFacts, introspect_access_token, introspect_refresh_token
 from jeton.opening import configured_master_keys
 from jeton.storage.records import TokenSubject, read_token_facts
@@ -29,7 +30,7 @@ def token() -> None:
 def inspect(presented: str, as_json: bool, settings: Settings) -> None:
     """Decode and verify a token, and explain what is wrong with it. `-` reads it from standard input."""
     if presented == "-":
-        presented = sys.stdin.read(16 * 1024).strip()
+        presented = sys.stdin.buffer.read(16 * 1024).decode("utf-8", "replace").strip()
     refresh_token = parse_refresh_token(presented)
     if refresh_token is not None:
         result = _inspect_refresh_token(refresh_token, settings)
@@ -40,10 +41,10 @@ def inspect(presented: str, as_json: bool, settings: Settings) -> None:
         return
     click.echo(f"{result['kind']}: {'active' if result['active'] else 'not active'}")
     for problem in result["problems"]:
-        click.echo(f"  - {problem}")
+        click.echo(f"  - {escape(problem)}")
     for part in ("header", "claims"):
         if result.get(part):
-            click.echo(f"{part}: {json.dumps(result[part], indent=2)}")
+            click.echo(f"{part}: {encode_json(result[part], indent=2)}")
 
 
 def _inspect_access_token(presented: str, settings: Settings) -> dict[str, Any]:
