@@ -149,3 +149,18 @@ async def test_no_secret_shows_in_a_repr_of_what_the_server_holds(
     assert family is not None
     assert found_in(repr(jeton.server) + repr(app) + repr(app.client), secrets) == set()
     assert repr(family["secret"]) not in repr(jeton.server)
+
+
+@pytest.mark.requirement("A50", "O18")
+async def test_a_path_is_logged_as_its_route_and_nothing_of_what_stands_in_it(
+    jeton: Running, logged: io.BytesIO
+) -> None:
+    odd = "canary-token%1b%5d0;%c2%9b31m%e2%80%ae" + "x" * 20_000
+    for path in (f"/account/sessions/{odd}", f"/oauth/status/{odd}", f"/oauth/token/{odd}", f"/{odd}", f"//{odd}"):
+        for method in ("DELETE", "POST", "GET"):
+            answer = await jeton.http.request(method, path, headers={"Authorization": f"Bearer {odd}"})
+            assert answer.status_code in (400, 401, 404, 405)
+
+    lines = logged.getvalue().decode("ascii").splitlines()
+    assert any('"path":"/account/sessions/{sid}"' in line for line in lines)
+    assert all(line.isprintable() and len(line) < 1000 and "canary" not in line for line in lines)

@@ -5,12 +5,15 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
+import psycopg
 import pytest
 import structlog
+from sqlalchemy.exc import DataError, IntegrityError
 
-from jeton.logs import JsonFormatter, configure_logs
+from jeton.logs import MAX_EXCEPTION, MAX_TEXT, JsonFormatter, configure_logs
 
 
 @pytest.mark.parametrize(
@@ -30,14 +33,19 @@ def test_a_line_says_when_it_was_logged(seconds: float, expected: str) -> None:
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """What our own log wrote."""
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
+    """What our own log wrote, byte for byte."""
     before, written = structlog.get_config(), io.BytesIO()
     stderr = io.TextIOWrapper(written)
     monkeypatch.setattr("sys.stderr", stderr)
     configure_logs()
-    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    yield written
     structlog.configure(**before)
+
+
+@pytest.fixture
+def lines(written: io.BytesIO) -> Callable[[], list[dict[str, Any]]]:
+    return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
 
 
 def test_our_own_line_has_its_fields_its_level_and_the_time(lines: Callable[[], list[dict[str, Any]]]) -> None:
@@ -66,3 +74,86 @@ def test_what_is_of_no_importance_is_not_written(lines: Callable[[], list[dict[s
     structlog.get_logger("jeton.test").debug("looked")
 
     assert lines() == []
+
+
+HOSTILE = "\x1b]0;\x07\x7f\x9b31m\u202e\u2028\ud800"
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "x" * 20_000, "\u00fc" * 20_000, HOSTILE * 2000], ids=["odd", *"abc"])
+def test_text_from_outside_is_cut_and_escaped(lines: Callable[[], list[dict[str, Any]]], text: str) -> None:
+    structlog.get_logger("jeton.test").warning("request_refused", ip=text, status=404)
+    record = logging.makeLogRecord({"name": "uvicorn", "msg": "met %s", "args": (text,), "created": 0.0})
+
+    (line,) = lines()
+    assert (line["event"], line["status"], len(line["ip"])) == ("request_refused", 404, min(len(text), MAX_TEXT + 3))
+    rendered = JsonFormatter().format(record)
+    assert rendered.isascii()
+    assert rendered.isprintable()
+    assert len(rendered) < 12 * MAX_TEXT
+
+
+def test_lines_are_printable_ascii_as_they_are_written(written: io.BytesIO) -> None:
+    structlog.get_logger("jeton.test").warning("request_refused", user_agent=HOSTILE, other=object)
+
+    assert written.getvalue().decode("ascii").removesuffix("\n").isprintable()
+
+
+def raise_from_database() -> None:
+    try:
+        raise KeyError("secret")
+    except KeyError:
+        error = psycopg.errors.UniqueViolation("duplicate key\nDETAIL:  Key (name)=(secret)")
+        raise IntegrityError("INSERT", {}, error) from None
+
+
+def raise_with_cause() -> None:
+    try:
+        int("secret")
+    except ValueError as error:
+        raise LookupError("secret") from error
+
+
+def raise_group() -> None:
+    raise ExceptionGroup("both", [OSError("disk"), DataError("SELECT", {}, psycopg.DataError('invalid: "secret"'))])
+
+
+@pytest.mark.parametrize(
+    ("raising", "expected"),
+    [
+        (raise_from_database, ["IntegrityError: duplicate key"]),
+        (raise_with_cause, ["ValueError\nwhich led to:", "\nLookupError"]),
+        (raise_group, ["both", "OSError: disk", "\nDataError"]),
+        (b"\xff".decode, ["UnicodeDecodeError"]),
+        (lambda: msgspec.json.decode(b'"secret"', type=Literal["x"]), ["ValidationError"]),
+    ],
+)
+def test_an_error_does_not_tell_the_values_that_it_quotes(
+    lines: Callable[[], list[dict[str, Any]]], raising: Callable[[], object], expected: list[str]
+) -> None:
+    try:
+        raising()
+    except Exception as error:
+        structlog.get_logger("jeton.test").exception("server_error")
+        record = logging.makeLogRecord({"created": 0.0, "exc_info": (type(error), error, error.__traceback__)})
+
+    (line,) = lines()
+    assert json.loads(JsonFormatter().format(record))["exception"] == line["exception"]
+    said = [it for it in line["exception"].splitlines() if not it.startswith("    ")]
+    assert "secret" not in "".join(said)
+    assert [it for it in expected if it not in line["exception"]] == []
+
+
+def test_an_endless_error_is_cut_and_keeps_its_end() -> None:
+    deepest = OSError("the end")
+    for _ in range(100):
+        try:
+            raise deepest
+        except OSError as error:
+            deepest = OSError("the end")
+            deepest.__cause__ = error
+
+    record = logging.makeLogRecord({"created": 0.0, "exc_info": (OSError, deepest, None)})
+    line = json.loads(JsonFormatter().format(record))
+
+    assert len(line["exception"]) == MAX_EXCEPTION
+    assert line["exception"].endswith("OSError: the end")

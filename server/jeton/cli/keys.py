@@ -9,6 +9,7 @@ import click
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, opened, print_results, transaction
 from jeton.config import Settings
 from jeton.keys.rotation import Rotation
+from jeton.logs import configure_logs_once
 from jeton.oauth.key_life import KeyTimes, SigningKey, becomes
 from jeton.opening import open_master_keys
 from jeton.signing import key_kind, key_rotation, key_stores, key_times
@@ -66,6 +67,7 @@ def revoke(kid: str, as_json: bool, settings: Settings) -> None:
 
 @contextmanager
 def _rotation(settings: Settings) -> Iterator[Rotation]:
+    configure_logs_once()
     with opened(settings) as (database, clock):
         stores = key_stores(settings, open_master_keys(settings, database))
         rotation = key_rotation(settings, database, clock, stores)

@@ -42,10 +42,10 @@ async def ask(
     except OAuthError as error:
         return _refuse(scope, error), None
     except _AWAY as error:
-        log.error("temporarily_unavailable", path=scope["path"], reason=type(error).__name__, detail=str(error))
+        log.error("temporarily_unavailable", path=route_of(scope), reason=type(error).__name__, detail=str(error))
         return render_error(OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, type(error).__name__)), None
     except Exception:
-        log.exception("server_error", path=scope["path"])
+        log.exception("server_error", path=route_of(scope))
         return render_error(OAuthError(ErrorCode.SERVER_ERROR, "unexpected")), None
     origins = None if answer.client is None else answer.client.origins
     if isinstance(answer.content, OAuthError):
@@ -53,9 +53,18 @@ async def ask(
     return render_content(answer.content), origins
 
 
+def route_of(scope: Scope) -> str:
+    """Return the template of the path, as `/account/sessions/{sid}`: whoever asks may write a token into the path.
+
+    Form endpoints are found by their whole path, and have no other.
+    """
+    route = scope.get("route")
+    return str(getattr(route, "path_format", "")) if route is not None else str(scope["path"])
+
+
 def _refuse(scope: Scope, error: OAuthError, client: Client | None = None) -> Rendered:
     """The refusal, and one line in the log that says why."""
     client_id = client.client_id if client else None
-    about = {"path": scope["path"], "error": error.code, "client_id": client_id, "ip": address_of(scope), **error.about}
-    log.warning("request_refused", reason=error.reason, **about)
+    about = {"error": error.code, "client_id": client_id, "ip": address_of(scope), **error.about}
+    log.warning("request_refused", reason=error.reason, path=route_of(scope), **about)
     return render_error(error)
