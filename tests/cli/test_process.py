@@ -73,11 +73,10 @@ def test_wrong_usage_is_explained_and_the_status_is_2(environment: dict[str, str
         (("serve",), {"JETON_SECRETS__MASTER_KEY": "short"}, "32 random bytes in base64url"),
         (("serve",), {"JETON_SECRETS__MASTER_KEY": generate_master_key()}, "is needed but not configured"),
         (("serve",), {"JETON_SECRETS__MASTER_KEY": ""}, "restore the file"),
-        (("serve", "--demo", "--host", "0.0.0.0"), {}, "SQLite and a loopback address only"),
     ],
     ids=[
         *("no such user", "unknown variable", "no database", "no such key", "database away", "no place", "no text"),
-        *("malformed master key", "wrong master key", "lost master key", "demo for everybody"),
+        *("malformed master key", "wrong master key", "lost master key"),
     ],
 )
 def test_a_refusal_is_one_line_on_standard_error_and_the_status_is_1(

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
+from jeton.config import Settings
 from jeton.crypto.credentials import digest_of, generate_client_secret, generate_password, generate_sub
 from jeton.grants.services import Services
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.model import Client, User
-from jeton.storage.clients import add_client, load_clients
-from jeton.storage.users import add_user, find_users
+from jeton.oauth.transport import is_loopback
+from jeton.storage.clients import add_client, has_clients, load_clients
+from jeton.storage.database_url import is_sqlite
+from jeton.storage.users import add_user, find_users, has_users
 
 USERNAME: Final = "demo"
 APP: Final = "demo-app"
@@ -19,20 +23,43 @@ _SCOPE: Final = frozenset({"read", "write"})
 _SESSIONS: Final = frozenset({"password", "refresh_token"})
 
 
-def create_demo_accounts(services: Services, issuer: str) -> Iterator[str]:
-    """Creates them where there are none yet; gives the lines to print. Secrets are in these lines and nowhere else."""
+def create_demo_accounts(services: Services, settings: Settings) -> Iterator[str]:
+    """Create them where nobody else can reach them and no account exists yet. Yield the lines to print.
+
+    Secrets are in these lines and nowhere else.
+    """
+    if obstacle := _obstacle(settings):
+        yield f"--demo created no accounts: {obstacle}. `jeton user add` and `jeton client add` create your own."
+        return
     password, app_secret, api_secret = generate_password(), generate_client_secret(), generate_client_secret()
-    password_hash = services.passwords.hash(password)
     with services.database.write() as connection:
         if load_clients(connection, [APP]) or find_users(connection, [USERNAME]):
             yield "The demo accounts exist since the first start; their secrets were shown then, and are not stored."
             yield "To begin again: stop, delete the folder of the database (var/), and start."
             return
+        if has_users(connection) or has_clients(connection):
+            yield "--demo created no accounts: the database holds others already."
+            return
+        password_hash = services.passwords.hash(password)
         now, methods = services.clock.now(), frozenset(SECRET_METHODS)
         add_user(connection, User(generate_sub(), USERNAME, None, ("user",), False, now, 1, password_hash))
         for client in _clients(now, methods, app_secret, api_secret):
             add_client(connection, client)
-    yield from _guide(issuer, password, app_secret, api_secret)
+    yield from _guide(settings.server.issuer, password, app_secret, api_secret)
+
+
+def _obstacle(settings: Settings) -> str | None:
+    """Return why somebody else might use accounts that were made here, or None."""
+    server = settings.server
+    if not is_sqlite(settings.database.url):
+        return "the database is not SQLite, and other servers may use it"
+    if not is_loopback(server.host):
+        return "server.host is not a loopback address"
+    if not is_loopback(urlsplit(server.issuer).hostname or ""):
+        return "server.issuer is not on a loopback address"
+    if server.trusted_proxies:
+        return "server.trusted_proxies names a proxy, which lets others in"
+    return None
 
 
 def _clients(now: int, methods: frozenset[str], app_secret: str, api_secret: str) -> Iterator[Client]:

@@ -16,7 +16,7 @@ from jeton.cli.refusal import Refusal
 from jeton.config import Settings
 from jeton.config_sources import FILE_VARIABLE
 from jeton.http.connection import Connection
-from jeton.logs import UVICORN_LOGGING
+from jeton.logs import UVICORN_LOGGING, configure_logs_once
 from jeton.oauth.transport import is_loopback
 
 
@@ -25,7 +25,11 @@ from jeton.oauth.transport import is_loopback
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.")
 @click.option("--workers", type=click.IntRange(1, 64), help="How many processes answer; about one per core.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="The TOML file with the settings.")
-@click.option("--demo", is_flag=True, help="Create demo accounts at the first start, and print how to use them.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Create demo accounts at the first start, on this machine only, and print how to use them.",
+)
 def serve(host: str | None, port: int | None, workers: int | None, config_file: Path | None, demo: bool) -> None:
     """Serve HTTP until SIGINT or SIGTERM, then end with status 0; SIGHUP replaces the workers one by one.
 
@@ -33,14 +37,13 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     """
     _set_environment(config_file, host, port, workers)
     settings = effective_settings()
+    configure_logs_once()
     # Whatever keeps the server from starting is said here, once and in a sentence, before any worker starts.
-    if demo:
-        _check_demo(settings)
     server = assemble(settings)
     try:
         asyncio.run(_check_address(settings.server.host, settings.server.port))
         if demo:
-            for line in create_demo_accounts(server.services, settings.server.issuer):
+            for line in create_demo_accounts(server.services, settings):
                 click.echo(line)
     finally:
         server.close()
@@ -73,11 +76,6 @@ def _set_environment(config_file: Path | None, host: str | None, port: int | Non
     for key, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
         if value is not None:
             os.environ[f"JETON_SERVER__{key}"] = str(value)
-
-
-def _check_demo(settings: Settings) -> None:
-    if not settings.database.url.startswith("sqlite:") or not is_loopback(settings.server.host):
-        raise Refusal("--demo makes accounts that nobody asked for: it works on SQLite and a loopback address only")
 
 
 async def _check_address(host: str, port: int) -> None:

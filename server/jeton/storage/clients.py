@@ -37,6 +37,11 @@ def lock_client(connection: Connection, client_id: str) -> Client | None:
     return None if row is None else Client(*row)
 
 
+def has_clients(connection: Connection) -> bool:
+    """Return whether there is any client."""
+    return connection.scalar(select(clients.c.client_id).limit(1)) is not None
+
+
 def list_clients(connection: Connection) -> list[Client]:
     return [Client(*row) for row in connection.execute(select(clients).order_by(clients.c.client_id))]
 

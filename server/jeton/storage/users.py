@@ -34,6 +34,11 @@ def find_users(connection: Connection, keys: Collection[str]) -> dict[str, User]
     return {key: User(*row[2:]) for row in rows for key in row[:2] if key in keys}
 
 
+def has_users(connection: Connection) -> bool:
+    """Return whether there is any user."""
+    return connection.scalar(select(users.c.sub).limit(1)) is not None
+
+
 def list_users(connection: Connection) -> list[User]:
     return [User(*row) for row in connection.execute(select(*_COLUMNS).order_by(users.c.username_key))]
 

@@ -1,0 +1,99 @@
+"""`jeton serve --demo`: accounts are created only where nobody else can reach them; elsewhere the server says so."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jeton.assembly import assemble
+from jeton.cli.demo import create_demo_accounts
+from jeton.config import Settings
+from jeton.oauth.model import Client
+from jeton.storage.clients import add_client, list_clients
+from jeton.storage.users import list_users
+from processes import server_process
+from running import settings_for
+
+
+def printed(settings: Settings) -> str:
+    """What --demo says at the start of a server with these settings."""
+    server = assemble(settings)
+    try:
+        return "\n".join(create_demo_accounts(server.services, settings))
+    finally:
+        server.close()
+
+
+def names(settings: Settings) -> set[str]:
+    server = assemble(settings)
+    with server.services.database.read() as connection:
+        found = {it.client_id for it in list_clients(connection)} | {it.username for it in list_users(connection)}
+    server.close()
+    return found
+
+
+DEMO = {"demo", "demo-app", "demo-spa", "demo-api"}
+
+
+@pytest.mark.requirement("N16")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.2"])
+@pytest.mark.parametrize("issuer", ["", "http://localhost:9000/id", "http://[::1]:8000"])
+def test_on_this_machine_they_are_created_once(sqlite_url: str, host: str, issuer: str) -> None:
+    settings = settings_for(sqlite_url, SERVER__HOST=host, SERVER__ISSUER=issuer or "http://127.0.0.1:8000")
+
+    assert "shown this once" in printed(settings)
+    assert names(settings) == DEMO
+    assert "exist since the first start" in printed(settings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"SERVER__HOST": "0.0.0.0"}, "server.host"),
+        ({"SERVER__HOST": "::"}, "server.host"),
+        ({"SERVER__HOST": ""}, "server.host"),
+        ({"SERVER__ISSUER": "https://id.example"}, "server.issuer"),
+        ({"SERVER__ISSUER": "https://127.0.0.1.example"}, "server.issuer"),
+        ({"SERVER__ISSUER": "https://localhost.example"}, "server.issuer"),
+        ({"SERVER__TRUSTED_PROXIES": "127.0.0.1"}, "server.trusted_proxies"),
+    ],
+)
+def test_where_others_may_come_in_nothing_is_created(sqlite_url: str, variables: dict[str, str], reason: str) -> None:
+    settings = settings_for(sqlite_url, **variables)
+
+    assert f"created no accounts: {reason}" in printed(settings)
+    assert names(settings) == set()
+
+
+def test_on_postgresql_nothing_is_created(postgresql_url: str) -> None:
+    settings = settings_for(postgresql_url)
+
+    assert "created no accounts: the database is not SQLite" in printed(settings)
+    assert names(settings) == set()
+
+
+@pytest.fixture
+def with_a_client(sqlite_url: str) -> Iterator[Settings]:
+    settings = settings_for(sqlite_url)
+    server = assemble(settings)
+    with server.services.database.write() as connection:
+        add_client(connection, Client("shop", public=True, created_at=1))
+    yield settings
+    server.close()
+
+
+def test_beside_other_accounts_nothing_is_created(with_a_client: Settings) -> None:
+    assert "holds others already" in printed(with_a_client)
+    assert names(with_a_client) == {"shop"}
+
+
+@pytest.mark.parametrize("variables", [{"SERVER__WORKERS": "2"}, {"SERVER__ISSUER": "https://id.example"}])
+def test_the_server_starts_whatever_became_of_the_accounts(
+    sqlite_template_of_today: Path, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    database = tmp_path / "jeton.db"
+    database.write_bytes(sqlite_template_of_today.read_bytes())
+
+    with server_process(tmp_path, f"sqlite:///{database}", "--demo", **variables) as server:
+        assert server.log.count("shown this once") == (0 if "SERVER__ISSUER" in variables else 1)
+        assert server.log.count("--demo created no accounts") == (1 if "SERVER__ISSUER" in variables else 0)
