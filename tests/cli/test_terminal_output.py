@@ -1,0 +1,86 @@
+"""What outsiders chose is printed so that no terminal obeys it, in tables and in JSON."""
+
+import json
+import unicodedata
+
+import pytest
+
+from command_line import CommandLine
+from jeton.cli.options import print_result, print_results
+from jeton.escaping import encode_json, escape
+from running import PASSWORD, Running
+
+_CODES = (*range(32), *range(0x7F, 0xA0), 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
+ODD = "".join(map(chr, _CODES))
+
+
+def is_harmless(text: str) -> bool:
+    return all(line.isprintable() for line in text.split("\n"))
+
+
+def test_every_control_is_escaped_and_every_letter_is_kept() -> None:
+    assert escape("\u0142\u00fc \u4e2d \U0001f600 \u0627\u0644") == "\u0142\u00fc \u4e2d \U0001f600 \u0627\u0644"
+    assert escape("\x1b[31m\x9b\u202e\ud800\n\t") == r"\x1b[31m\x9b\u202e\ud800\n\t"
+    dangerous = [chr(it) for it in range(0x110000) if unicodedata.category(chr(it)) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+    assert set(ODD) <= set(dangerous)
+    assert [it for it in dangerous if not (escape(it) + encode_json(it)).isprintable()] == []
+
+
+def test_json_is_ascii_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"odd": ODD + "\ud800\U0001f600", "number": 2**80, "none": None, "list": ["a", True]}
+
+    print_result(value, as_json=True)
+    print_results([value], as_json=True, columns=())
+
+    printed = capsys.readouterr().out
+    assert [json.loads(line) for line in printed.splitlines()] == [value, [value]]
+    assert printed.isascii()
+    assert is_harmless(printed)
+
+
+def test_a_table_has_a_line_for_each_thing_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    print_results([{"name": ODD, "roles": [ODD], "ends_at": 10**15, "made_at": -(10**15)}] * 2, as_json=False,
+                  columns=("name", "roles", "ends_at", "made_at"))  # fmt: skip
+    print_result({"name": ODD}, as_json=False)
+
+    printed = capsys.readouterr().out
+    assert is_harmless(printed)
+    assert len(printed.splitlines()) == 4
+    assert "1000000000000000" in printed
+
+
+async def test_sessions_of_an_odd_user_agent_are_listed(cli: CommandLine, jeton: Running) -> None:
+    app, _ = jeton.add_client(), jeton.add_user()
+    tokens = await jeton.http.post(
+        "/oauth/token",
+        data={"grant_type": "password", "username": "alice", "password": PASSWORD},
+        auth=app.auth or ("", ""),
+        headers={"User-Agent": "curl\x9b31m\x7f".encode("latin-1")},
+    )
+    assert tokens.status_code == 200, tokens.text
+
+    for words in (("session", "list"), ("session", "list", "--json")):
+        printed = cli.text(*words)
+        assert is_harmless(printed)
+    assert json.loads(printed)[0]["created_user_agent"].startswith("curl\x9b31m")
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_a_report_of_refused_lines_is_harmless(cli: CommandLine, form: tuple[str, ...]) -> None:
+    lines = [{"username": f"a {ODD}"}, {"username": "a", ODD: 1}, {"username": "a", "password_hash": ODD}, ODD]
+
+    result = cli.run("user", "import", "-", *form, stdin="\n".join(map(json.dumps, lines)))
+
+    assert result.exit_code == 1
+    assert is_harmless(result.stdout)
+    assert "4" in result.stdout
+
+
+def test_a_token_s_parts_are_shown_harmless(cli: CommandLine) -> None:
+    header = "eyJhbGciOiJSUzI1NiIsImtpZCI6Ilx1MDA5YjMxbSJ9"  # {"alg":"RS256","kid":"\u009b31m"}
+    claims = "eyJhIjoiXHVkODAwXHUwMDdmIiwiYiI6MTAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMH0"  # lone surrogate, DEL, 10**27
+    for form in ((), ("--json",)):
+        printed = cli.text("token", "inspect", f"{header}.{claims}.AAAA", *form)
+        assert is_harmless(printed)
+        assert printed.isascii()
+        assert "not active" in printed or '"active":false' in printed
