@@ -94,6 +94,6 @@ def test_the_server_starts_whatever_became_of_the_accounts(
     database = tmp_path / "jeton.db"
     database.write_bytes(sqlite_template_of_today.read_bytes())
 
-    with server_process(tmp_path, f"sqlite:///{database}", "--demo", **variables) as server:
+    with server_process(tmp_path, f"sqlite:///{database}", "--demo", begin_only=False, **variables) as server:
         assert server.log.count("shown this once") == (0 if "SERVER__ISSUER" in variables else 1)
         assert server.log.count("--demo created no accounts") == (1 if "SERVER__ISSUER" in variables else 0)

@@ -55,7 +55,7 @@ async def test_sessions_of_an_odd_user_agent_are_listed(cli: CommandLine, jeton:
         "/oauth/token",
         data={"grant_type": "password", "username": "alice", "password": PASSWORD},
         auth=app.auth or ("", ""),
-        headers={"User-Agent": "curl\x9b31m\x7f".encode("latin-1")},
+        headers={b"User-Agent": "curl\x9b31m\x7f".encode("latin-1")},
     )
     assert tokens.status_code == 200, tokens.text
 

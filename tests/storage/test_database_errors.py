@@ -14,6 +14,7 @@ from jeton.storage.database_errors import describe_database_error
 from jeton.storage.database_url import parse_database_url
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate
 from processes import wait_until
+from running import running, settings_for
 
 AT = 'connection failed: connection to server at "192.0.2.1", port 5432 failed: '
 
@@ -100,7 +101,7 @@ def test_a_role_that_may_not_create_tables_is_told_the_grant_and_it_helps(
     database.close()
 
 
-def test_a_role_that_only_serves_needs_rights_on_the_tables_and_none_to_create(
+async def test_a_role_that_only_serves_needs_rights_on_the_tables_and_none_to_create(
     empty_postgresql_url: str, role: str
 ) -> None:
     owner = Database(empty_postgresql_url)
@@ -113,8 +114,13 @@ def test_a_role_that_only_serves_needs_rights_on_the_tables_and_none_to_create(
     (grant,) = re.findall(r"GRANT .*", str(unavailable.value))
     with psycopg.connect(empty_postgresql_url) as connection:
         connection.execute(grant)
-    bring_up_to_date(database)
     database.close()
+    async with running(settings_for(empty_postgresql_url.replace("//jeton@", f"//{role}@"))) as server:
+        app, _ = server.add_client(), server.add_user()
+        tokens = await server.log_in(app)
+        tokens = await server.refreshed(app, tokens["refresh_token"])
+        assert (await server.revoke(app, tokens["refresh_token"])).status_code == 200
+        assert (await server.http.get("/readyz")).status_code == 200
 
 
 def test_a_role_that_may_not_even_look_into_the_schema_is_told_so(empty_postgresql_url: str, role: str) -> None:

@@ -12,7 +12,8 @@ from jeton.storage.database_url import DatabaseUrlError, mask_database_url, pars
 
 def connect_arguments(url: str) -> dict[str, Any]:
     """What the driver is called with."""
-    return dict(PGDialect_psycopg().create_connect_args(parse_database_url(url))[1])
+    dialect: Any = PGDialect_psycopg
+    return dict(dialect().create_connect_args(parse_database_url(url))[1])
 
 
 SEVERAL = {"host": "a,b", "port": "5433,5432", "dbname": "jeton", "target_session_attrs": "read-write"}

@@ -27,4 +27,4 @@ def prepare_standard_streams() -> None:
 
 def _unbuffered(number: int) -> io.TextIOWrapper:
     """Nothing is kept that would fail a second time when the process ends."""
-    return io.TextIOWrapper(io.FileIO(number, "w", closefd=False), write_through=True)  # type: ignore[type-var]
+    return io.TextIOWrapper(io.FileIO(number, "w", closefd=False), write_through=True)
