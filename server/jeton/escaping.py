@@ -17,4 +17,4 @@ def escape(text: str) -> str:
 def encode_json(value: Any, indent: int | None = None) -> str:
     """Return JSON in printable ASCII; whatever JSON has no form for, as text."""
     separators = (",", ":") if indent is None else None
-    return json.dumps(value, indent=indent, separators=separators, default=str).replace("\x7f", "\\u007f")
+    return json.dumps(value, indent=indent, separators=separators, default=str)

@@ -3,9 +3,12 @@
 import json
 import unicodedata
 
+import psycopg
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from command_line import CommandLine
+from jeton.cli import main
 from jeton.cli.options import print_result, print_results
 from jeton.escaping import encode_json, escape
 from running import PASSWORD, Running
@@ -84,3 +87,20 @@ def test_a_token_s_parts_are_shown_harmless(cli: CommandLine) -> None:
         assert is_harmless(printed)
         assert printed.isascii()
         assert "not active" in printed or '"active":false' in printed
+
+
+def test_an_error_of_the_database_is_one_line_without_values(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        said = "duplicate key value violates unique constraint\nDETAIL:  Key (email_key)=(secret) already exists."
+        raise IntegrityError("INSERT", {}, psycopg.errors.UniqueViolation(said))
+
+    monkeypatch.setattr("jeton.cli.jeton", fail)
+    monkeypatch.setattr("sys.argv", ["jeton"])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+
+    assert capsys.readouterr().err == (
+        "jeton: the database refused: duplicate key value violates unique constraint: try again\n"
+    )

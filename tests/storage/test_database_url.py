@@ -39,6 +39,7 @@ SEVERAL = {"host": "a,b", "port": "5433,5432", "dbname": "jeton", "target_sessio
         ("postgresql://u:p%40%2F%25:@db", {"host": "db", "user": "u", "password": "p@/%:"}),
         ("postgresql://db/?sslmode=verify-full&sslrootcert=/etc/ca.pem",
          {"host": "db", "sslmode": "verify-full", "sslrootcert": "/etc/ca.pem"}),
+        ("postgresql://db/?ssl=true", {"host": "db", "sslmode": "require"}),
         ("postgresql://db?user=u&password=p", {"host": "db", "user": "u", "password": "p"}),
     ],
 )  # fmt: skip
@@ -92,6 +93,15 @@ def test_whatever_may_be_a_secret_is_masked() -> None:
 
     assert "secret" not in mask_database_url(url).replace("client_secret", "")
     assert "sslmode=require" in mask_database_url(url)
+
+
+def test_what_the_url_says_wins_over_what_the_server_would_say_but_the_encoding(postgresql_url: str) -> None:
+    database = Database(postgresql_url + "&application_name=other&client_encoding=latin1")
+
+    with database.read() as connection:
+        names = ("application_name", "client_encoding")
+        assert [connection.scalar(text(f"SHOW {name}")) for name in names] == ["other", "UTF8"]
+    database.close()
 
 
 @pytest.mark.parametrize("spelling", ["host=/nowhere,{}", "host=/nowhere&host={}"], ids=["libpq", "SQLAlchemy"])

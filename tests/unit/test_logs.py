@@ -79,7 +79,7 @@ def test_what_is_of_no_importance_is_not_written(lines: Callable[[], list[dict[s
 HOSTILE = "\x1b]0;\x07\x7f\x9b31m\u202e\u2028\ud800"
 
 
-@pytest.mark.parametrize("text", [HOSTILE, "x" * 20_000, "\u00fc" * 20_000, HOSTILE * 2000], ids=["odd", *"abc"])
+@pytest.mark.parametrize("text", [HOSTILE, "\x9b31m", "\x7f", "x" * 20_000, "\u00fc" * 20_000], ids=range(5))
 def test_text_from_outside_is_cut_and_escaped(lines: Callable[[], list[dict[str, Any]]], text: str) -> None:
     structlog.get_logger("jeton.test").warning("request_refused", ip=text, status=404)
     record = logging.makeLogRecord({"name": "uvicorn", "msg": "met %s", "args": (text,), "created": 0.0})
@@ -92,8 +92,9 @@ def test_text_from_outside_is_cut_and_escaped(lines: Callable[[], list[dict[str,
     assert len(rendered) < 12 * MAX_TEXT
 
 
-def test_lines_are_printable_ascii_as_they_are_written(written: io.BytesIO) -> None:
-    structlog.get_logger("jeton.test").warning("request_refused", user_agent=HOSTILE, other=object)
+@pytest.mark.parametrize("text", [HOSTILE, "\x9b31m", "\x7f"], ids=range(3))
+def test_lines_are_printable_ascii_as_they_are_written(written: io.BytesIO, text: str) -> None:
+    structlog.get_logger("jeton.test").warning("request_refused", user_agent=text, other=object)
 
     assert written.getvalue().decode("ascii").removesuffix("\n").isprintable()
 

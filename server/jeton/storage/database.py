@@ -28,8 +28,8 @@ _POSTGRESQL_ARGUMENTS: Final = {
     "connect_timeout": 3,
     "tcp_user_timeout": 5000,
     "application_name": "jeton",
-    "client_encoding": "utf8",
 }
+_ENCODING: Final = {"client_encoding": "utf8"}
 _ROLLED_BACK: Final = frozenset({"40001", "40P01"})
 _LOCK_TIMEOUT: Final = "55P03"
 _READ_ONLY: Final = "25006"
@@ -49,7 +49,10 @@ class Database:
     def __init__(self, url: str, *, serving: bool = False) -> None:
         self.url = parse_database_url(url)
         self.on_sqlite = self.url.get_backend_name() == "sqlite"
-        arguments: dict[str, Any] = {} if self.on_sqlite else dict(_POSTGRESQL_ARGUMENTS)
+        given = self.url.query
+        arguments: dict[str, Any] = {}
+        if not self.on_sqlite:
+            arguments = {name: it for name, it in _POSTGRESQL_ARGUMENTS.items() if name not in given} | _ENCODING
         if serving and not self.on_sqlite:
             arguments["options"] = _SERVING_OPTIONS
         self.engine = create_engine(

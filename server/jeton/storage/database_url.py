@@ -133,7 +133,8 @@ def _parse_parameters(query: str) -> dict[str, list[str]]:
     """Return what stands after the ?, by name. Only `host` and `port` may be given several times, or as lists."""
     found: dict[str, list[str]] = {}
     for number, pair in enumerate(filter(None, query.split("&")), 1):
-        name, _, value = pair.partition("=")
+        # `ssl=true` is JDBC's word, and libpq takes it in URLs as well.
+        name, _, value = ("sslmode=require" if pair == "ssl=true" else pair).partition("=")
         if name not in _PARAMETERS:
             likely = get_close_matches(name, _PARAMETERS, 1)
             hint = f"did you mean {likely[0]}?" if likely else "see PostgreSQL's manual, Parameter Key Words"
