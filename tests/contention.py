@@ -24,9 +24,11 @@ _DEADLOCKS: Final = text("SELECT deadlocks FROM pg_stat_database WHERE datname =
 _MIGRATING: Final = text("SELECT pg_advisory_xact_lock(7461000)")
 _ALL_SIGNING_KEYS: Final = text("LOCK TABLE signing_keys IN ACCESS EXCLUSIVE MODE")
 _ALL_ENDED_TOKENS: Final = text("LOCK TABLE ended_tokens IN SHARE MODE")
+_ADDED_ACCOUNTS: Final = text("LOCK TABLE clients, users IN SHARE MODE")
 _ALL_BUCKETS: Final = text("LOCK TABLE throttle_buckets IN SHARE MODE")
 _ROWS: Final = {
     "family": text("SELECT 1 FROM families WHERE sid = :key FOR UPDATE"),
+    "client": text("SELECT 1 FROM clients WHERE client_id = :key FOR UPDATE"),
     "user": text("SELECT 1 FROM users WHERE sub = :key FOR UPDATE"),
 }
 
@@ -93,6 +95,10 @@ class OnPostgresql:
     def holding_throttle_buckets(self) -> AbstractContextManager[None]:
         """Holds the whole table, against writers."""
         return self._holding(_ALL_BUCKETS)
+
+    def holding_added_accounts(self) -> AbstractContextManager[None]:
+        """Lets nobody add a client or a user."""
+        return self._holding(_ADDED_ACCOUNTS)
 
     @contextmanager
     def _holding(self, lock: TextClause) -> Iterator[None]:

@@ -15,6 +15,7 @@ from jeton.crypto.throttle_keys import ThrottleKeys
 from jeton.endpoints.status_list import StatusLists
 from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.guard import Guard, Limits
+from jeton.grants.missing_master_keys import MissingMasterKeys
 from jeton.grants.pace import Pace
 from jeton.grants.services import Services
 from jeton.grants.turns import Turns
@@ -115,6 +116,8 @@ def _assemble(settings: Settings, database: Database, clock: Clock, rules: Passw
         status_lists=tokens.status_list,
         keyring=keyring,
         refresh_tokens=RefreshTokens(master_keys),
+        missing_master_keys=MissingMasterKeys(),
+        reload_keys=upkeep.reload_keys,
         passwords=passwords,
         password_rules=rules,
         hashing=HashingGate(os.cpu_count() or 1),

@@ -1,11 +1,13 @@
 """jeton client: applications and services that are known to the server."""
 
+from dataclasses import fields
 from typing import Any
 
 import click
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
-from jeton.cli.client_registration import CLEARABLE, LIFETIMES, changed_by, described, registration_options, without
+from jeton.cli.client_registration import CLEARABLE, changed_by, described, registration_options, without
 from jeton.cli.options import configured, json_option, print_result, print_results, transaction
 from jeton.cli.refusal import Refusal
 from jeton.config import LONGEST_ACCESS_SECONDS, Settings
@@ -44,18 +46,22 @@ def add(client_id: str, as_json: bool, settings: Settings, **registration: Any) 
     public = registration.pop("public")
     secret = None if public else generate_client_secret()
     digest = None if secret is None else digest_of(secret)
-    with transaction(settings) as (connection, now):
-        if clients.load_clients(connection, [client_id]):
-            raise Refusal(f"there is a client {client_id} already: change it with `jeton client set`")
-        if load_users(connection, [client_id]):
-            raise Refusal(
-                f"there is a user whose sub is {client_id}: their tokens would be the client's (RFC 9700 4.15)"
-            )
-        index = take_status_indexes(connection, 1)[0]
-        methods = _default_methods(public)
-        blank = Client(client_id, public, now, auth_methods=methods, secret_digest=digest, status_index=index)
-        new = changed_by(blank, registration)
-        clients.add_client(connection, new)
+    try:
+        with transaction(settings) as (connection, now):
+            if clients.load_clients(connection, [client_id]):
+                raise _exists(client_id)
+            if load_users(connection, [client_id]):
+                raise Refusal(
+                    f"there is a user whose sub is {client_id}: their tokens would be the client's (RFC 9700 4.15)"
+                )
+            index = take_status_indexes(connection, 1)[0]
+            methods = _default_methods(public)
+            blank = Client(client_id, public, now, auth_methods=methods, secret_digest=digest, status_index=index)
+            new = changed_by(blank, registration)
+            clients.add_client(connection, new)
+    except IntegrityError:
+        # Somebody else added it between our look and our write.
+        raise _exists(client_id) from None
     print_result(described(new) | ({"client_secret": secret} if secret else {}), as_json=as_json)
 
 
@@ -72,12 +78,13 @@ def set_(client_id: str, cleared: tuple[str, ...], as_json: bool, settings: Sett
     """
     public = registration.pop("public")
     with transaction(settings) as (connection, _):
-        found = without(find_client(connection, client_id), cleared)
+        before = _locked(connection, client_id)
+        found = without(before, cleared)
         if public and not found.public:
             raise Refusal(f"{client_id} has a secret: delete it and add it again with --public")
         changed = changed_by(found, registration)
-        columns = (*(name for name in registration if name not in LIFETIMES), "lifetimes")
-        clients.update_client(connection, client_id, **{name: getattr(changed, name) for name in columns})
+        if changes := _differences(before, changed):
+            clients.update_client(connection, client_id, **changes)
     print_result(described(changed), as_json=as_json)
 
 
@@ -89,12 +96,16 @@ def set_(client_id: str, cleared: tuple[str, ...], as_json: bool, settings: Sett
 @json_option
 @configured
 def rotate_secret(client_id: str, overlap_seconds: int, as_json: bool, settings: Settings) -> None:
-    """Give a client a new secret, and print it this once."""
+    """Give a client a new secret, and print it this once.
+
+    Two secrets are valid at most: an older one that is still in its overlap ends now, and the answer says so.
+    """
     secret = generate_client_secret()
     with transaction(settings) as (connection, now):
-        found = find_client(connection, client_id)
+        found = _locked(connection, client_id)
         if found.public:
             raise Refusal(f"{client_id} is a public client: it has no secret")
+        cut_short = len(found.secret_digests(now)) > 1
         until = now + overlap_seconds if overlap_seconds else None
         clients.update_client(
             connection,
@@ -103,7 +114,8 @@ def rotate_secret(client_id: str, overlap_seconds: int, as_json: bool, settings:
             previous_secret_digest=found.secret_digest if until else None,
             previous_secret_expires_at=until,
         )
-    print_result({"client_id": client_id, "client_secret": secret, "old_secret_until": until}, as_json=as_json)
+    result = {"client_id": client_id, "client_secret": secret, "old_secret_until": until}
+    print_result(result | ({"older_secret_ended": True} if cut_short else {}), as_json=as_json)
 
 
 @client.command()
@@ -178,8 +190,18 @@ def find_client(connection: Connection, client_id: str) -> Client:
     return found[client_id]
 
 
+def _differences(before: Client, after: Client) -> dict[str, Any]:
+    """Return the columns to write: only what was changed."""
+    names = (it.name for it in fields(Client))
+    return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
+
+
 def _unknown(client_id: str) -> Refusal:
     return Refusal(f"there is no client {client_id}: see `jeton client list`")
+
+
+def _exists(client_id: str) -> Refusal:
+    return Refusal(f"there is a client {client_id} already: change it with `jeton client set`")
 
 
 def _locked(connection: Connection, client_id: str) -> Client:

@@ -113,7 +113,11 @@ def _inspect_refresh_token(presented: PresentedRefreshToken, settings: Settings)
     with transaction(settings) as (connection, now):
         facts = read_token_facts(connection, [TokenSubject(sid=presented.sid)], now)[0]
     family, tokens = facts.family, RefreshTokens(configured_master_keys(settings))
-    if family is None or not tokens.is_genuine(presented, family.master_key_id, family.secret):
+    genuine = None if family is None else tokens.is_genuine(presented, family.master_key_id, family.secret)
+    if family is not None and genuine is None:
+        problem = f"its session needs the master key {family.master_key_id}, which is not in secrets.master_key"
+        return _result("refresh token", [problem])
+    if family is None or not genuine:
         return _result("refresh token", ["no session has it: another server's, forged, or its session is long past"])
     problems = list(_surrounding_problems(facts, has_session=True))
     if presented.generation < family.generation:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import click
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from jeton.cli.options import configured, json_option, print_result, print_results, transaction
 from jeton.cli.refusal import Refusal
@@ -62,11 +63,16 @@ def add(
     if password_stdin:
         _check_choice(password, username, email, settings)
     password_hash = _hash(password, settings)
-    with transaction(settings) as (connection, now):
-        if users.find_users(connection, [key for key in keys if key]):
-            raise Refusal(f"there is a user {username} already, or one with this e-mail address (case does not count)")
-        new = User(generate_sub(), username, email, roles, False, now, 1, password_hash)
-        users.add_user(connection, new)
+    taken = Refusal(f"there is a user {username} already, or one with this e-mail address (case does not count)")
+    try:
+        with transaction(settings) as (connection, now):
+            if users.find_users(connection, [key for key in keys if key]):
+                raise taken
+            new = User(generate_sub(), username, email, roles, False, now, 1, password_hash)
+            users.add_user(connection, new)
+    except IntegrityError:
+        # Somebody else added them between our look and our write.
+        raise taken from None
     print_result(_described(new) | ({"password": password} if generate_password else {}), as_json=as_json)
 
 
@@ -160,14 +166,21 @@ def find_sub(connection: Connection, username: str) -> str:
     key = login_key(username)
     found = users.find_users(connection, [key] if key else [])
     if not found:
-        raise Refusal(f"there is no user {username}: see `jeton user list`")
+        raise _unknown(username)
     return next(iter(found.values())).sub
 
 
 def _locked(connection: Connection, username: str) -> User:
     """The user as it is under its lock, which comes before the locks of sessions."""
     sub = find_sub(connection, username)
-    return users.lock_users(connection, [sub])[sub]
+    found = users.lock_users(connection, [sub])
+    if not found:
+        raise _unknown(username)
+    return found[sub]
+
+
+def _unknown(username: str) -> Refusal:
+    return Refusal(f"there is no user {username}: see `jeton user list`")
 
 
 def _chosen_password(from_stdin: bool, generated: bool) -> str:

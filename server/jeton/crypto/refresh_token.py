@@ -72,10 +72,15 @@ class RefreshTokens:
         tag = hmac.digest(self._family_key(master_key_id, secret), signed, "sha256")
         return PREFIX + base64.urlsafe_b64encode(signed + tag).decode()
 
-    def is_genuine(self, presented: PresentedRefreshToken, master_key_id: str, secret: bytes) -> bool:
-        """Whether the tag is the one this family's token of that generation has."""
-        if presented.master_key_id != master_key_id or master_key_id not in self._keys:
+    def is_genuine(self, presented: PresentedRefreshToken, master_key_id: str, secret: bytes) -> bool | None:
+        """Return whether the tag is that of the family's token of this generation.
+
+        None if that cannot be told: the token and the family name the same master key, and it is not configured here.
+        """
+        if presented.master_key_id != master_key_id:
             return False
+        if master_key_id not in self._keys:
+            return None
         tag = hmac.digest(self._family_key(master_key_id, secret), presented.signed, "sha256")
         return hmac.compare_digest(tag, presented.tag)
 

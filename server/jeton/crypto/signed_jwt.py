@@ -75,6 +75,18 @@ class Verifier:
             return None
         return VerifiedToken(kid, claims) if isinstance(claims, dict) else None
 
+    def lacks_key_of(self, unverified_token: str) -> bool:
+        """Return whether the token has a header like ours that names a key which is not among these."""
+        segment, _, rest = unverified_token.partition(".")
+        if not rest or len(unverified_token) > MOST_CHARACTERS:
+            return False
+        try:
+            given = msgspec.json.decode(urlsafe_b64decode(segment.encode()))
+            expected = _header(ACCESS_TOKEN, given["alg"], given["kid"])
+        except (KeyError, TypeError, ValueError, RecursionError):
+            return False
+        return segment.encode() == expected and expected not in self._keys
+
 
 def unverified_parts(unverified_token: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Header and claims of whatever looks like a JWT, for people to read: nothing of it is verified."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jeton.endpoints.exchange import Answer, FormRequest
+from jeton.endpoints.presented_token import verified_access_token
 from jeton.grants.services import Services
 from jeton.oauth.account import ACCOUNT_SCOPE
 from jeton.oauth.errors import AccessTokenError, ErrorCode, OAuthError
@@ -41,8 +42,8 @@ def for_bearer(operation: Operation) -> Callable[[FormRequest, Services], Awaita
 
 async def _authenticate(request: FormRequest, services: Services) -> Bearer:
     """Ours by its signature; for this server; active as introspection would tell its own client; scope enough."""
-    token = services.keyring.verifier.verify(_presented(request))
-    if token is None or token.claims["iss"] != services.issuer:
+    token = await verified_access_token(_presented(request), services)
+    if token is None:
         raise AccessTokenError(ErrorCode.INVALID_TOKEN, "access_token_unknown")
     claims = token.claims
     # A service that is shown tokens of its own users must not be able to use them here.

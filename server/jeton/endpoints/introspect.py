@@ -9,6 +9,7 @@ from jeton.endpoints.client_authentication import authenticate_client
 from jeton.endpoints.exchange import Answer, FormRequest
 from jeton.endpoints.presented_token import recognise
 from jeton.grants.services import Services
+from jeton.oauth.decision import MASTER_KEY_MISSING
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.introspection import INACTIVE, introspect_access_token, introspect_refresh_token
 from jeton.oauth.model import Client, Source
@@ -31,7 +32,7 @@ async def answer_introspection_request(request: FormRequest, services: Services)
 
 
 async def _introspect(request: FormRequest, caller: Client, services: Services) -> Mapping[str, Any]:
-    token = recognise(require(request.parameters, "token"), services)
+    token = await recognise(require(request.parameters, "token"), services)
     if token is None:
         return INACTIVE
     if isinstance(token, VerifiedToken):
@@ -51,7 +52,11 @@ async def _introspect_refresh_token(
 ) -> Mapping[str, Any]:
     facts = await services.records.token_facts(TokenSubject(sid=token.sid))
     family = facts.family
-    if family is None or not services.refresh_tokens.is_genuine(token, family.master_key_id, family.secret):
+    genuine = None if family is None else services.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
+    if family is not None and genuine is None:
+        services.missing_master_keys.report(token.master_key_id)
+        raise OAuthError(MASTER_KEY_MISSING.code, MASTER_KEY_MISSING.reason)
+    if family is None or not genuine:
         await services.guard.count_unknown_token(source)
         return INACTIVE
     return introspect_refresh_token(family, token.generation, facts, caller, services.issuer, services.clock.now())

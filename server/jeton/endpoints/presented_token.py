@@ -5,11 +5,22 @@ from jeton.crypto.signed_jwt import VerifiedToken
 from jeton.grants.services import Services
 
 
-def recognise(presented: str, services: Services) -> PresentedRefreshToken | VerifiedToken | None:
-    """What it is; None for what this server never issued. A refresh token is not known to be genuine yet; an access
-    token is ours, but expired or ended perhaps."""
-    refresh_token = parse_refresh_token(presented)
-    if refresh_token is not None:
-        return refresh_token
-    access_token = services.keyring.verifier.verify(presented)
-    return access_token if access_token is not None and access_token.claims["iss"] == services.issuer else None
+async def recognise(presented: str, services: Services) -> PresentedRefreshToken | VerifiedToken | None:
+    """Return what the token is, or None if this server never issued it.
+
+    A refresh token is not known to be genuine yet; an access token is ours, but may have expired or ended.
+    """
+    return parse_refresh_token(presented) or await verified_access_token(presented, services)
+
+
+async def verified_access_token(presented: str, services: Services) -> VerifiedToken | None:
+    """Return the claims of an access token of this issuer, or None for anything else.
+
+    A key that is not known here may be one that another server has just begun to use: the stored keys are read again
+    before the token is called unknown. Raises StorageUnavailableError if they cannot be read.
+    """
+    token = services.keyring.verifier.verify(presented)
+    if token is None and services.keyring.verifier.lacks_key_of(presented):
+        await services.reload_keys()
+        token = services.keyring.verifier.verify(presented)
+    return token if token is not None and token.claims["iss"] == services.issuer else None

@@ -7,7 +7,7 @@ from jeton.endpoints.client_authentication import authenticate_client
 from jeton.endpoints.exchange import Answer, FormRequest
 from jeton.endpoints.presented_token import recognise
 from jeton.grants.services import Services
-from jeton.oauth.decision import Deny, End
+from jeton.oauth.decision import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.model import Client
 from jeton.oauth.parameters import require
@@ -35,7 +35,7 @@ async def answer_revocation_request(request: FormRequest, services: Services) ->
 
 
 async def _end(request: FormRequest, client: Client, services: Services) -> End | Deny:
-    token = recognise(require(request.parameters, "token"), services)
+    token = await recognise(require(request.parameters, "token"), services)
     if token is None:
         return End(TOKEN_UNKNOWN)
     if isinstance(token, VerifiedToken):
@@ -44,10 +44,14 @@ async def _end(request: FormRequest, client: Client, services: Services) -> End 
 
     def decide(facts: Facts) -> End | Deny:
         family = facts.family
-        genuine = family is not None and services.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
+        genuine = (
+            None if family is None else services.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
+        )
         return end_family(family, client, genuine=genuine, now=facts.now)
 
     decision = await services.ledger.enter(Entry(decide, sid=token.sid))
+    if decision == MASTER_KEY_MISSING:
+        services.missing_master_keys.report(token.master_key_id)
     if decision.reason == TOKEN_UNKNOWN:
         await services.guard.count_unknown_token(request.source)
     return decision

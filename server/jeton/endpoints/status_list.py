@@ -86,7 +86,9 @@ class StatusLists:
     async def _signed_list(self, look: _Look, number: int) -> SignedList:
         lst, signer = look.packed.get(number, self._empty), self._keyring.signer
         known = self._signed.get(number)
-        if known and known.lst == lst and known.kid == signer.kid and look.at < known.issued_at + LIST_SECONDS // 2:
+        # Also signed again if it is of a time to come: the clock was ahead, and has been put back.
+        is_recent = known is not None and 0 <= look.at - known.issued_at < LIST_SECONDS // 2
+        if known and is_recent and known.lst == lst and known.kid == signer.kid:
             return known
         # As of the look: a server that cannot hear its database must not make an old list look fresh.
         claims = status_list_claims(self._issuer, number, lst, issued_at=look.at, ttl_seconds=self.ttl_seconds)

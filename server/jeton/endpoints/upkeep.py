@@ -12,7 +12,7 @@ from jeton.crypto.private_key import KeyStoreError
 from jeton.endpoints.status_list import StatusLists
 from jeton.keys.keyring import Keyring
 from jeton.keys.rotation import Rotation
-from jeton.oauth.key_life import STALE_SECONDS
+from jeton.oauth.key_life import STALE_SECONDS, SigningKey
 from jeton.storage.announced import Announced, load_announced
 from jeton.storage.buckets import forget_buckets
 from jeton.storage.clock import Clock
@@ -24,8 +24,11 @@ from jeton.storage.invalid_statuses import forget_invalid_statuses, load_invalid
 from jeton.storage.records import Records
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.status_indexes import load_next_status_index
+from jeton.storage.write_probe import accepts_writes
 
 _LOOK_SECONDS: Final = 2
+_PROBE_SECONDS: Final = 5
+_RECENT_SECONDS: Final = 0.1
 _FORGET_SECONDS: Final = 60
 _FORGET_AT_MOST: Final = 1000
 
@@ -52,42 +55,82 @@ class Upkeep:
         self.status_lists = status_lists
         self._looked_at: float | None = None
         self._can_write = True
+        self._probed_at = float("-inf")
         self._forgot_at = time.monotonic()
         self._gather = Gather[Callable[[], object], object]("upkeep", lambda tasks: [task() for task in tasks])
         self.announced = Announced()
 
     @property
-    def is_ready(self) -> bool:
-        """Whether the database answered lately and can be written, and there is a key to sign with."""
-        looked = self._looked_at is not None and time.monotonic() - self._looked_at < STALE_SECONDS
-        return looked and self._can_write and self._keyring.can_sign
+    def unready_reason(self) -> str | None:
+        """Return why no tokens can be issued now, in a fixed word; None if they can."""
+        if self._looked_at is None or time.monotonic() - self._looked_at >= STALE_SECONDS:
+            return "database_unavailable"
+        if not self._can_write:
+            return "database_not_writable"
+        return None if self._keyring.can_sign else "no_signing_key"
+
+    async def reload_keys(self) -> None:
+        """Read the signing keys now unless that was done a moment ago; callers at the same time share one reading.
+
+        Raises StorageUnavailableError if they cannot be read, or do not open here.
+        """
+        try:
+            await self._gather(self._reload_keys)
+        except (MasterKeyError, KeyStoreError) as error:
+            raise StorageUnavailableError(str(error)) from error
+
+    def _reload_keys(self) -> None:
+        if self._keyring.unseen_seconds > _RECENT_SECONDS:
+            read_at = time.monotonic()
+            with self._database.read() as connection:
+                keys = load_signing_keys(connection)
+            self._follow_keys(keys, read_at)
 
     def look(self) -> None:
-        """One look: the time, the signing keys and their rotation, what is announced, what has ended, and clients to be
-        read anew."""
-        looked_at = time.monotonic()
+        """Read the time, the signing keys, what is announced and what has ended; rotate keys that are due.
+
+        Forgets remembered clients. Raises MasterKeyError or KeyStoreError, after all else is done, if the key that
+        signs does not open here.
+        """
+        looked_at, was_steady = time.monotonic(), self._clock.is_steady
         with self._database.read() as connection:
             self._clock.follow(connection)
-            self._can_write = self._database.can_write(connection)
+            can_write = self._database.can_write(connection)
             keys = load_signing_keys(connection)
             self.announced = load_announced(connection)
             if self.status_lists is not None:
                 now = self._clock.now()
                 self.status_lists.follow(load_invalid_indexes(connection, now), load_next_status_index(connection), now)
-        if not self._can_write:
+        if was_steady and not self._clock.is_steady:
+            log.error("clock_jumped_ahead", detail="nothing is deleted and no key rotated by itself for an hour")
+        if not can_write:
             self._database.reconnect()
-        keys = self.rotation.promise(keys)
-        self._keyring.follow(keys, looked_at)
-        self._keyring.probe()
         self._records.forget_clients()
         self._looked_at = looked_at
-        # Last: all else is done although a rotation fails, which is then tried again.
-        if self.rotation.is_due(keys):
+        self._can_write = can_write and self._accepts_writes()
+        # Last: all else is done although this fails, which is then tried again.
+        self._follow_keys(keys, looked_at)
+
+    def _accepts_writes(self) -> bool:
+        """Whether a write succeeded within the last seconds."""
+        if self._can_write and time.monotonic() - self._probed_at < _PROBE_SECONDS:
+            return True
+        self._probed_at = time.monotonic()
+        return accepts_writes(self._database)
+
+    def _follow_keys(self, keys: list[SigningKey], looked_at: float) -> None:
+        keys = self.rotation.correct(self.rotation.promise(keys))
+        self._keyring.follow(keys, looked_at)
+        self._keyring.probe()
+        if self._clock.is_steady and self.rotation.is_due(keys):
             self._keyring.follow(self.rotation.rotate_when_due(), looked_at)
             log.info("signing_keys_rotated", kid=self._keyring.signer.kid)
 
     def forget(self) -> int:
         """Deletes what nothing can refer to any more, a bounded number of rows at a time; says how many."""
+        if not self._clock.is_steady:
+            # What a wrong clock deletes is gone for good.
+            return 0
         now = self._clock.now()
         with self._database.write() as connection:
             forgotten = forget_ended_tokens(connection, now, _FORGET_AT_MOST)

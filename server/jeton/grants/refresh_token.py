@@ -4,7 +4,7 @@ from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
 from jeton.oauth import rotation
-from jeton.oauth.decision import Deny, Issue
+from jeton.oauth.decision import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
 from jeton.storage.ledger import Entry, Facts
@@ -27,7 +27,7 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
 
     def decide(facts: Facts) -> Issue | Deny:
         family, client = facts.family, request.client
-        genuine = family is not None and tokens.is_genuine(presented, family.master_key_id, family.secret)
+        genuine = None if family is None else tokens.is_genuine(presented, family.master_key_id, family.secret)
         if facts.client is not None and facts.client.client_id == client.client_id:
             # The same client, as it is at this moment: what was taken from it is gone.
             client = facts.client
@@ -36,6 +36,8 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
         )
 
     decision = await services.ledger.enter(Entry(decide, sid=presented.sid))
+    if decision == MASTER_KEY_MISSING:
+        services.missing_master_keys.report(presented.master_key_id)
     if isinstance(decision, Deny) and decision.reason == rotation.TOKEN_UNKNOWN:
         await services.guard.count_unknown_token(request.source)
     return decision

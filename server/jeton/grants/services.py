@@ -1,5 +1,6 @@
 """What grants and endpoints work with, put together once at the start."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -7,6 +8,7 @@ from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import HashingGate, Passwords
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.grants.guard import Guard
+from jeton.grants.missing_master_keys import MissingMasterKeys
 from jeton.grants.pace import Pace
 from jeton.grants.turns import Turns
 from jeton.keys.keyring import Keyring
@@ -26,7 +28,11 @@ class Now(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One of each, for one server process. `status_lists` says whether access tokens name their status list."""
+    """One of each, for one server process.
+
+    `status_lists` says whether access tokens name their status list. `reload_keys` reads the signing keys from the
+    database unless that was done a moment ago.
+    """
 
     issuer: str
     default_audience: str
@@ -40,6 +46,8 @@ class Services:
     status_lists: bool
     keyring: Keyring
     refresh_tokens: RefreshTokens
+    missing_master_keys: MissingMasterKeys
+    reload_keys: Callable[[], Awaitable[None]]
     passwords: Passwords
     password_rules: PasswordRules
     hashing: HashingGate

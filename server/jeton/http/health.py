@@ -16,13 +16,12 @@ async def answer_livez(_: Request) -> Response:
 
 
 def answer_readyz(upkeep: Upkeep) -> Callable[[Request], Awaitable[Response]]:
-    """503 while the database has not answered lately, or is read-only. Overload is not unreadiness."""
+    """Answer 503, with the reason in a fixed word, while no tokens can be issued. Overload is not unreadiness."""
 
     async def answer(_: Request) -> Response:
-        if upkeep.is_ready:
+        reason = upkeep.unready_reason
+        if reason is None:
             return JSONResponse({"status": "ready"}, headers=_NO_STORE)
-        return JSONResponse(
-            {"status": "not ready: the database does not answer, or cannot be written"}, 503, headers=_NO_STORE
-        )
+        return JSONResponse({"status": "not ready", "reason": reason}, 503, headers=_NO_STORE)
 
     return answer

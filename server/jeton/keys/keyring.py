@@ -13,7 +13,7 @@ import structlog
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.private_key import KeyStoreError, KeyStores
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, Signer, Verifier
-from jeton.oauth.key_life import STALE_SECONDS, KeyTimes, SigningKey, active_and_next, max_age
+from jeton.oauth.key_life import STALE_SECONDS, KeyTimes, SigningKey, active_and_next, is_settled, max_age
 from jeton.storage.clock import Clock
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.gather import Gather
@@ -54,14 +54,17 @@ class Keyring:
         """
         if self._away is not None:
             raise self._away
-        if self._unseen_seconds > STALE_SECONDS or self._clock.now() < self._signs_from:
+        if self.unseen_seconds > STALE_SECONDS or not self._clock.is_certain or not self._is_settled():
             raise StorageUnavailableError("there is no key to sign with at the moment")
         return self._signer
 
     @property
     def can_sign(self) -> bool:
-        """Whether the key is within reach."""
-        return self._away is None
+        """Whether there is a key, within reach, that may sign now."""
+        try:
+            return self.signer is not None
+        except (KeyStoreError, StorageUnavailableError):
+            return False
 
     async def sign(self, signer: Signer, claims: Mapping[str, Any], typ: str = ACCESS_TOKEN) -> str:
         """The JWT. A key that is kept elsewhere signs in a thread; KeyStoreError where it is away."""
@@ -88,11 +91,12 @@ class Keyring:
         keys = tuple(key for key in stored if key.is_published(now))
         if keys != self._keys:
             self._take_over(keys)
+        self._is_settled()
         self._seen_at = seen_at
 
     def max_age(self, now: int) -> int:
         """Seconds for which the key set may be cached."""
-        return max_age(self._keys, now, self._times, int(self._unseen_seconds))
+        return max_age(self._keys, now, self._times, int(self.unseen_seconds))
 
     def _sign_elsewhere(self, signer: Signer, claims: Mapping[str, Any], typ: str) -> str:
         try:
@@ -105,8 +109,15 @@ class Keyring:
         self._away = None
         return signed
 
+    def _is_settled(self) -> bool:
+        """Whether every server publishes the key that signs. It stays so when the clock steps back."""
+        if is_settled(self._signs_from, self._clock.now()):
+            self._signs_from = 0
+        return self._signs_from == 0
+
     @property
-    def _unseen_seconds(self) -> float:
+    def unseen_seconds(self) -> float:
+        """The time since the stored keys were last read."""
         return time.monotonic() - self._seen_at
 
     def _take_over(self, keys: tuple[SigningKey, ...]) -> None:

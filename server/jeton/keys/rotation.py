@@ -16,6 +16,7 @@ from jeton.oauth.key_life import (
     active_and_next,
     announced,
     ask_for_rotation,
+    corrected,
     first_keys,
     prefer,
     revoke,
@@ -84,6 +85,17 @@ class Rotation:
         with self._changing() as (connection, _):
             promise_lifetime(connection, self._longest_seconds)
             return load_signing_keys(connection)
+
+    def correct(self, keys: list[SigningKey]) -> list[SigningKey]:
+        """Put stamps right that a clock made which was ahead and is not any more."""
+
+        def decide(keys: list[SigningKey], now: int, _: int) -> list[SigningKey]:
+            return corrected(keys, now)
+
+        if not decide(keys, self._clock.now(), 0):
+            return keys
+        log.warning("signing_keys_stamped_in_the_future", until=max(key.created_at for key in keys))
+        return self._change(decide)
 
     def is_due(self, keys: list[SigningKey]) -> bool:
         return self._clock.now() >= rotation_at(keys, self._times)

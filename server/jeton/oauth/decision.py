@@ -1,6 +1,7 @@
 """What a decision may be. A decision is a value: it is applied, and committed, in one place, and then answered."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Client, EndedToken, Family, User
@@ -58,5 +59,9 @@ class EndSessions:
     families: tuple[Family, ...]
     user: User | None = None
 
+
+# Whether a refresh token is genuine cannot be told without the master key of its family. Nothing is changed: saying
+# invalid_grant would make the app drop a good session, and 200 to a revocation would leave one alive.
+MASTER_KEY_MISSING: Final = Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "master_key_missing")
 
 Decision = Issue | Deny | End | EndSessions

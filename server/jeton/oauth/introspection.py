@@ -57,8 +57,9 @@ def introspect_access_token(
 def _surroundings_are_live(claims: Mapping[str, Any], facts: TokenFacts, now: int) -> bool:
     """Client, user and session as they are now, not as they were at issue."""
     client, user, family = facts.client, facts.user, facts.family
-    # A client deleted and registered again under its old name does not inherit tokens.
-    if client is None or client.disabled or claims["iat"] < client.created_at:
+    # A client deleted and registered again under its old name does not inherit tokens. A registration that is still to
+    # come was stamped by a clock that was ahead, and says nothing of the order.
+    if client is None or client.disabled or claims["iat"] < client.created_at <= now:
         return False
     if "sid" not in claims:
         return "client_credentials" in client.grant_types

@@ -115,6 +115,14 @@ class SigningKey(StoredKey):
         return now + SETTLE_SECONDS + self.longest_seconds + times.jwks_max_age_seconds + CLOCK_SKEW_SECONDS
 
 
+def is_settled(signs_from: int, now: int) -> bool:
+    """Return whether a key that signs from then on may sign now.
+
+    No key waits longer than SETTLE_SECONDS: a time further ahead was set by a clock that has been put back since.
+    """
+    return not 0 < signs_from - now <= SETTLE_SECONDS
+
+
 class KeyChangeRefusedError(Exception):
     """That change of signing keys cannot be made. The text says why, and what to do."""
 
@@ -131,6 +139,32 @@ def announced(key: StoredKey, now: int, times: KeyTimes) -> SigningKey:
 
 def _new(key: StoredKey, now: int, ready_at: int) -> SigningKey:
     return SigningKey(key.kid, key.algorithm, key.public_jwk, key.store, key.private_part, KeyState.NEXT, now, ready_at)
+
+
+def corrected(keys: Iterable[SigningKey], now: int) -> list[SigningKey]:
+    """Return the changed keys: none if nothing is stamped with a time to come.
+
+    Such a stamp is of a clock that was ahead. Left alone, the key would wait for that time to sign or to rotate. When
+    it leaves is not touched: too late does no harm, and it is this clock that may be wrong.
+    """
+    keys = list(keys)
+    stamps = (it for key in keys for it in (key.created_at, key.activated_at, key.rotation_asked_at))
+    if max(it for it in stamps if it is not None) <= now + CLOCK_SKEW_SECONDS:
+        return []
+    return [after for key in keys if (after := _corrected(key, now)) != key]
+
+
+def _corrected(key: SigningKey, now: int) -> SigningKey:
+    def past(at: int | None) -> int | None:
+        return None if at is None else min(at, now)
+
+    return replace(
+        key,
+        created_at=min(key.created_at, now),
+        ready_at=key.ready_at - max(0, key.created_at - now),
+        activated_at=past(key.activated_at),
+        rotation_asked_at=past(key.rotation_asked_at),
+    )
 
 
 def active_and_next(keys: Iterable[SigningKey]) -> tuple[SigningKey, SigningKey]:

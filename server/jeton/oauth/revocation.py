@@ -2,17 +2,17 @@
 
 from typing import Final
 
-from jeton.oauth.decision import Deny, End
+from jeton.oauth.decision import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Client, EndedToken, Family
 
 TOKEN_UNKNOWN: Final = "token_unknown"
 
 
-def end_family(family: Family | None, client: Client, *, genuine: bool, now: int) -> End | Deny:
-    """A refresh token of any generation ends its family; only the owner may."""
+def end_family(family: Family | None, client: Client, *, genuine: bool | None, now: int) -> End | Deny:
+    """A refresh token of any generation ends its family; only the owner may. `genuine` None: it cannot be told."""
     if family is None or not genuine:
-        return End(TOKEN_UNKNOWN)
+        return MASTER_KEY_MISSING if family is not None and genuine is None else End(TOKEN_UNKNOWN)
     if family.client_id != client.client_id:
         return Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
     return End("family_revoked", family=family.revoked("revoked_by_client", now))

@@ -9,7 +9,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from jeton.oauth.decision import Deny, Issue
+from jeton.oauth.decision import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Client, Family, Lifetimes, Source, User
 from jeton.oauth.network import network_prefix
@@ -36,16 +36,18 @@ def decide(
     client: Client,
     request: Refresh,
     *,
-    genuine: bool,
+    genuine: bool | None,
     lifetimes: Lifetimes,
     now: int,
 ) -> Issue | Deny:
     """What becomes of one refresh token that an authenticated client presents.
 
-    `family`, `user` and `client` are as read under the family's lock; `genuine` says that the token's tag is ours.
+    `family`, `user` and `client` are as read under the family's lock; `genuine` says that the token's tag is ours. It
+    is None if that cannot be told.
     """
     if family is None or not genuine:
-        return Deny(ErrorCode.INVALID_GRANT, TOKEN_UNKNOWN)
+        undecidable = family is not None and genuine is None
+        return MASTER_KEY_MISSING if undecidable else Deny(ErrorCode.INVALID_GRANT, TOKEN_UNKNOWN)
     if family.client_id != client.client_id:
         return Deny(ErrorCode.INVALID_GRANT, "refresh_token_of_other_client")
     if family.revoked_at is not None:
@@ -71,7 +73,8 @@ def decide(
     if not scope <= allowed or (family.scope and not scope):
         return Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_grant")
     too_soon_by = family.rotated_at + lifetimes.refresh_spacing_seconds - now
-    if not retry and too_soon_by > 0:
+    # Further ahead than the spacing itself, the last refresh was stamped by a clock that has been put back since.
+    if not retry and 0 < too_soon_by <= lifetimes.refresh_spacing_seconds:
         return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "refreshed_too_soon", retry_after=too_soon_by)
     return _issued(family, user, client, request, scope, retry=retry, moved=moved, lifetimes=lifetimes, now=now)
 
@@ -111,7 +114,8 @@ def _is_permitted_retry(family: Family, request: Refresh, lifetimes: Lifetimes, 
     # A thief who holds the token has not the key.
     if request.idempotency_digest is not None and request.idempotency_digest == family.idempotency_digest:
         return age <= IDEMPOTENCY_SECONDS
-    return age < lifetimes.retry_grace_seconds and family.retries < MOST_GRACE_RETRIES
+    # Of either sign: a clock that was put back must not open the grace for as long as it was ahead.
+    return abs(age) < lifetimes.retry_grace_seconds and family.retries < MOST_GRACE_RETRIES
 
 
 def _has_moved(family: Family, source: Source) -> bool:

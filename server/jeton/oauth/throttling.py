@@ -60,11 +60,15 @@ class Rate:
         return -(-self.seconds * _MICROSECONDS // self.count)
 
     def reserve(self, bucket: Bucket, now: int) -> Bucket | Shut:
-        due = max(bucket.due, now * _MICROSECONDS) + self._spacing
+        due = max(self._possible(bucket.due, now), now * _MICROSECONDS) + self._spacing
         early = due - self.count * self._spacing
         if early > now * _MICROSECONDS:
             return Shut(_seconds(early))
         return Bucket(due, expires_at=_seconds(due))
+
+    def _possible(self, due: int, now: int) -> int:
+        """Return the due time, or 0 if it is one that was set by a clock which has been put back since."""
+        return due if due <= now * _MICROSECONDS + self.count * self._spacing else 0
 
     def give_back(self, bucket: Bucket, now: int) -> Bucket:
         due = max(0, bucket.due - self._spacing)
@@ -86,7 +90,9 @@ class Patience:
     def reserve(self, bucket: Bucket, now: int) -> Bucket | Shut:
         if self.most is not None and bucket.failures >= self.most:
             return Shut(bucket.expires_at)
-        if bucket.failures >= self.free and now * _MICROSECONDS < bucket.due:
+        # No wait is longer than the longest: a later time was set by a clock that has been put back since.
+        latest = (now + self.longest_wait) * _MICROSECONDS
+        if bucket.failures >= self.free and now * _MICROSECONDS < bucket.due <= latest:
             return Shut(_seconds(bucket.due))
         failures = bucket.failures + 1
         due = (now + self._wait_after(failures)) * _MICROSECONDS

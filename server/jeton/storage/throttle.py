@@ -67,7 +67,8 @@ class Throttle:
         """A refusal for one of these that still holds, without asking the database."""
         for key in keys:
             refusal, until = self._remembered.get(key, (None, 0))
-            if until > self._clock.now():
+            # At most that far ahead: later, if the clock has been put back since.
+            if 0 < until - self._clock.now() <= _REMEMBERED_SECONDS:
                 return refusal
         return None
 

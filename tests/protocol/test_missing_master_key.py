@@ -1,0 +1,88 @@
+"""A node without the master key of a session says that it cannot tell, changes nothing, and raises the alarm."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from jeton.crypto.master_key import generate_master_key, parse_master_keys
+from jeton.crypto.refresh_token import parse_refresh_token
+from jeton.crypto.sealed_keys import SealedKeys
+from jeton.grants.missing_master_keys import MissingMasterKeys
+from jeton.keys.rewrap import rewrap_signing_keys
+from running import MASTER_KEY, App, Running, running, settings_for
+
+NEW = generate_master_key()
+ENDPOINTS = ["refresh", "revoke", "introspect"]
+
+
+@pytest.fixture
+def app(jeton: Running) -> App:
+    jeton.add_user()
+    return jeton.add_client()
+
+
+@pytest.fixture
+async def without_key(jeton: Running, app: App, database_url: str) -> AsyncIterator[Running]:
+    """Another node, which has the newest master key only; signing keys are sealed under that one."""
+    with jeton.server.services.database.write() as connection:
+        rewrap_signing_keys(connection, SealedKeys(parse_master_keys(f"{NEW},{MASTER_KEY}")))
+    async with running(settings_for(database_url, SECRETS__MASTER_KEY=NEW)) as node:
+        yield node
+
+
+async def present(node: Running, endpoint: str, app: App, token: str) -> Any:
+    if endpoint == "refresh":
+        return await node.refresh(app, token)
+    return await node.post(f"/oauth/{endpoint}", app, token=token)
+
+
+@pytest.mark.requirement("C08", "O19")
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+async def test_a_session_of_a_master_key_that_is_missing_here_is_not_called_invalid(
+    jeton: Running, without_key: Running, app: App, endpoint: str
+) -> None:
+    token = (await jeton.log_in(app))["refresh_token"]
+
+    with capture_logs() as logs:
+        responses = [await present(without_key, endpoint, app, token) for _ in range(3)]
+
+    assert [(it.status_code, it.json()["error"]) for it in responses] == [(503, "temporarily_unavailable")] * 3
+    assert all(int(it.headers["retry-after"]) >= 1 for it in responses)
+    errors = [it for it in logs if it["log_level"] == "error"]
+    assert [it["event"] for it in errors] == ["master_key_missing"]
+    assert errors[0]["master_key_id"] == parse_master_keys(MASTER_KEY).newest
+    assert await jeton.refreshed(app, token)
+
+
+@pytest.mark.requirement("C08")
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("named", ["unknown session", "other master key"])
+async def test_whoever_makes_up_a_token_learns_and_logs_nothing(
+    jeton: Running, without_key: Running, app: App, endpoint: str, named: str
+) -> None:
+    """Only a session's own row can name the missing key."""
+    session = parse_refresh_token((await jeton.log_in(app))["refresh_token"])
+    assert session is not None
+    sid = session.sid if named == "other master key" else "A" * 22
+    master_keys = parse_master_keys(NEW if named == "other master key" else MASTER_KEY)
+    tokens = (jeton if named == "unknown session" else without_key).server.services.refresh_tokens
+    made_up = tokens.derive(sid, 0, master_keys.newest, b"guessed")
+
+    with capture_logs() as logs:
+        response = await present(without_key, endpoint, app, made_up)
+
+    assert response.status_code == (400 if endpoint == "refresh" else 200)
+    assert "master_key_missing" not in str(logs)
+
+
+def test_each_missing_key_is_logged_once_a_minute() -> None:
+    now = 0.0
+    missing = MissingMasterKeys(lambda: now)
+    with capture_logs() as logs:
+        for now in (0.0, 59.0, 60.0):  # noqa: B007 - the clock of `missing`
+            missing.report("one")
+            missing.report("two")
+
+    assert [it["master_key_id"] for it in logs] == ["one", "two", "one", "two"]
