@@ -17,7 +17,9 @@ from jeton.oauth.key_life import (
     announced,
     ask_for_rotation,
     becomes,
+    corrected,
     first_keys,
+    is_settled,
     max_age,
     prefer,
     revoke,
@@ -266,3 +268,25 @@ def test_who_has_not_seen_the_database_promises_less(unseen: int, expected: int)
 def test_the_private_part_never_shows_in_a_repr() -> None:
     assert "sealed" not in repr(ACTIVE)
     assert "sealed" not in repr(stored("it"))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "settled"), [(-1, True), (0, True), (1, False), (SETTLE_SECONDS, False), (SETTLE_SECONDS + 1, True)]
+)
+def test_no_key_waits_for_longer_than_servers_need_to_hear_of_it(ahead: int, settled: bool) -> None:
+    assert is_settled(NOW + ahead, NOW) is settled
+
+
+def test_what_was_stamped_a_while_ago_is_left_as_it_is() -> None:
+    assert corrected(KEYS, NOW) == []
+
+
+def test_stamps_of_a_time_to_come_become_those_of_now() -> None:
+    year = 365 * DAY
+    made = replace(NEXT, created_at=NOW + year, ready_at=NOW + year + DAY)
+    signing = replace(ACTIVE, activated_at=NOW + year, rotation_asked_at=NOW + year)
+
+    assert corrected([RETIRING, signing, made], NOW) == [
+        replace(ACTIVE, activated_at=NOW, rotation_asked_at=NOW),
+        replace(NEXT, created_at=NOW, ready_at=NOW + DAY),
+    ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.decision import Deny, End
+from jeton.oauth.decision import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Client, EndedToken, Family
 from jeton.oauth.revocation import end_access_token, end_family
@@ -52,6 +52,13 @@ def test_an_unknown_or_forged_token_ends_nothing_and_is_no_error(
     family: Family | None, genuine: bool, client: Client
 ) -> None:
     assert end_family(family, client, genuine=genuine, now=NOW) == End("token_unknown")
+
+
+@pytest.mark.parametrize(("family", "expected"), [(FAMILY, MASTER_KEY_MISSING), (None, End("token_unknown"))])
+def test_what_cannot_be_told_without_a_master_key_is_not_called_unknown(
+    family: Family | None, expected: End | Deny
+) -> None:
+    assert end_family(family, OWNER, genuine=None, now=NOW) == expected
 
 
 @pytest.mark.requirement("C08")

@@ -59,6 +59,7 @@ STRICT, ELSEWHERE = {"session_binding": "strict"}, Source("192.0.2.1", "another 
 FAULTS = [
     Fault("no family", 0, GRANT, "refresh_token_unknown", more={"family": None}),
     Fault("forged", 0, GRANT, "refresh_token_unknown", more={"genuine": False}),
+    Fault("master key missing", 0, ErrorCode.TEMPORARILY_UNAVAILABLE, "master_key_missing", more={"genuine": None}),
     Fault("other client", 1, GRANT, "refresh_token_of_other_client", client={"client_id": "other"}),
     Fault("revoked", 2, GRANT, "family_revoked", family={"revoked_at": NOW - 10, "revoke_reason": "earlier"}),
     Fault("parent replayed", 3, GRANT, "refresh_token_reused", revokes=True, request=BACK),

@@ -226,3 +226,9 @@ def test_the_next_rotation_has_its_own_few_repetitions() -> None:
 )
 def test_grace_is_for_the_direct_parent_and_the_same_request_only(request_: Refresh) -> None:
     assert is_replay(ask(ROTATED_PLAIN, request_, GRACE, after=1))
+
+
+@pytest.mark.parametrize("ahead", [29, 30, 86400])
+def test_a_clock_that_is_put_back_opens_no_grace_for_as_long_as_it_was_ahead(ahead: int) -> None:
+    assert is_replay(ask(ROTATED_PLAIN, PLAIN, GRACE, after=-ahead)) is (ahead >= GRACE.retry_grace_seconds)
+    assert isinstance(ask(ROTATED_KEYED, KEYED, STRICT, after=-ahead), Issue)

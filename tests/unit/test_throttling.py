@@ -161,3 +161,12 @@ def test_what_is_given_back_leaves_every_bucket_as_it_was() -> None:
 
     assert {key: buckets[key].due for key in before} == before
     assert buckets[b"account"].failures == 0
+
+
+@pytest.mark.parametrize("law", [Rate(3, HOUR), Patience(3, 30, HOUR)])
+@pytest.mark.parametrize("ahead", [HOUR, 400 * 86400])
+def test_a_bucket_that_was_filled_by_a_clock_ahead_shuts_nobody_out_when_that_is_put_back(law: Law, ahead: int) -> None:
+    full = let_in(law, 3, now=NOW + ahead)
+    assert wait_of(law, full, NOW + ahead)
+
+    assert wait_of(law, full) is None

@@ -138,6 +138,10 @@ def _status_list_cache() -> list[dict[str, Any]]:
             [_given(0, status=1), _given(2, iat=NOW - 5), _asked(3.9, "no", 1), _asked(4, "first", 1)],
         ),
         (
+            "a list of a time to come does not keep out those of now",
+            [_given(0, iat=NOW + 3600), _given(2, status=1), _asked(3.9, "no", 1)],
+        ),
+        (
             "304 makes it fresh again, for its ttl",
             [_given(0), told(2, answer(304, "", cache_control=_MINUTE)), _asked(3.9, "no", 0), _asked(4, "first", 0)],
         ),

@@ -110,7 +110,9 @@ class CachedList:
         except InvalidToken:
             return replace(self, freshness=self.freshness.asked(now))
         freshness = self._fresh(published.ttl, answer, now)
-        if self.status_list is not None and published.issued_at < self.issued_at:
+        # A list at hand of a time to come was signed by a clock that was ahead: any other one is newer.
+        is_ahead = self.issued_at > time_of_day + rules.skew_seconds
+        if self.status_list is not None and published.issued_at < self.issued_at and not is_ahead:
             # It is no news, but the server is there; it may be one look behind another one.
             return replace(self, freshness=replace(freshness, etag=None))
         ends_at = now + published.good_for
