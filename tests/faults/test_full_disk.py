@@ -1,0 +1,27 @@
+"""A disk that is full, or a file that may not grow: /readyz says so, and that it is over."""
+
+import resource
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from processes import server_process, wait_until
+
+
+@pytest.mark.requirement("O19")
+def test_a_server_that_cannot_write_is_not_ready_until_it_can(tmp_path: Path) -> None:
+    # Its log goes to a file, too: nothing of it is read while nothing can be written.
+    with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db") as server:
+        limit = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (0, limit[1]))
+        wait_until(lambda: not server.answers("/readyz"), "not ready", 15)
+        with pytest.raises(HTTPError) as refused:
+            urlopen(server.url + "/readyz", timeout=5)
+        assert (refused.value.code, b"database_not_writable" in refused.value.read()) == (503, True)
+        refused.value.close()
+        assert server.answers("/livez")
+
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, limit)
+        wait_until(lambda: server.answers("/readyz"), "ready again", 15)

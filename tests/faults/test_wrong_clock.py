@@ -1,0 +1,98 @@
+"""This machine's clock jumps ahead, or stands still while the machine sleeps: nothing good is lost (ADR 0021)."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+
+from jeton.assembly import assemble
+from jeton.crypto.refresh_token import parse_refresh_token
+from jeton.storage import clock as clock_module
+from jeton.storage.clock import Clock
+from jeton.storage.families import load_families
+from running import ISSUER, App, ManualClock, Running, settings_for
+
+YEAR = 366 * 86400
+
+
+@dataclass
+class WrongClocks:
+    """The machine's clocks, some of which are ahead of the others."""
+
+    ahead: float = 0
+
+    def time(self) -> float:
+        return time.time() + self.ahead
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def clock_gettime(self, clock: int) -> float:
+        return time.clock_gettime(clock)
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> WrongClocks:
+    clocks = WrongClocks()
+    monkeypatch.setattr(clock_module, "time", clocks)
+    return clocks
+
+
+@pytest.fixture
+async def jeton(sqlite_url: str, clocks: WrongClocks) -> AsyncIterator[Running]:
+    """A server that goes by the true time, and looks at it only when it is told to."""
+    server = assemble(settings_for(sqlite_url), Clock())
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(server.app), base_url=ISSUER) as http:
+        yield Running(server, ManualClock(), http)
+    server.close()
+
+
+@pytest.fixture
+def app(jeton: Running) -> App:
+    jeton.add_user()
+    return jeton.add_client()
+
+
+def is_stored(jeton: Running, refresh_token: str) -> bool:
+    presented = parse_refresh_token(refresh_token)
+    assert presented is not None
+    with jeton.server.services.database.read() as connection:
+        return bool(load_families(connection, [presented.sid]))
+
+
+async def test_while_the_clock_is_a_year_ahead_no_session_and_no_revocation_is_deleted(
+    jeton: Running, app: App, clocks: WrongClocks
+) -> None:
+    session = await jeton.log_in(app)
+    revoked = (await jeton.log_in(app))["access_token"]
+    await jeton.revoke(app, revoked)
+    published = jeton.server.services.keyring.key_set
+
+    clocks.ahead = YEAR
+    jeton.server.upkeep.look()
+    assert jeton.server.upkeep.forget() == 0
+    assert is_stored(jeton, session["refresh_token"])
+    clocks.ahead = 0
+    jeton.server.upkeep.look()
+
+    assert jeton.server.services.keyring.key_set == published
+    assert await jeton.introspect(app, revoked) == {"active": False}
+    assert (await jeton.introspect(app, session["access_token"]))["active"] is True
+    await jeton.refreshed(app, session["refresh_token"])
+
+
+async def test_after_a_sleep_no_token_is_born_expired(jeton: Running, app: App, clocks: WrongClocks) -> None:
+    token = (await jeton.log_in(app))["refresh_token"]
+    clocks.ahead = 8 * 3600
+
+    unsure, unready = await jeton.refresh(app, token), await jeton.http.get("/readyz")
+    jeton.server.upkeep.look()
+    tokens = await jeton.refreshed(app, token)
+
+    assert (unsure.status_code, unsure.json()["error"]) == (503, "temporarily_unavailable")
+    assert (unready.status_code, unready.json()["reason"]) == (503, "no_signing_key")
+    claims = jeton.server.services.keyring.verifier.verify(tokens["access_token"])
+    assert claims is not None
+    assert claims.claims["exp"] > clocks.time()
