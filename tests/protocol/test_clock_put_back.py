@@ -74,7 +74,6 @@ async def test_stamps_of_signing_keys_are_put_right(jeton: Running) -> None:
 
 @STEPS
 @pytest.mark.parametrize("spacing", ["0", "5"])
-@pytest.mark.requirement("B01")
 async def test_a_session_refreshed_by_a_clock_that_was_ahead_goes_on(
     start: StartServer, ahead: int, spacing: str
 ) -> None:
@@ -111,7 +110,6 @@ async def test_tokens_of_a_client_that_was_registered_ahead_of_time_are_active(
 
 
 @STEPS
-@pytest.mark.requirement("O11")
 async def test_a_full_bucket_of_a_time_to_come_is_none(start: StartServer, ahead: int) -> None:
     jeton = await start(LIMITS__SECRET_FAILURES_PER_ADDRESS="1", LIMITS__TOKEN_REQUESTS_PER_CLIENT="1")
     app, wrong = jeton.add_client(), jeton.add_client("other")

@@ -38,7 +38,7 @@ async def present(node: Running, endpoint: str, app: App, token: str) -> Any:
     return await node.post(f"/oauth/{endpoint}", app, token=token)
 
 
-@pytest.mark.requirement("C08", "O19")
+@pytest.mark.requirement("C10", "O19")
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 async def test_a_session_of_a_master_key_that_is_missing_here_is_not_called_invalid(
     jeton: Running, without_key: Running, app: App, endpoint: str

@@ -135,5 +135,5 @@ SCHEMAS: Final[Mapping[str, Any]] = {
     ),
     "StatusLists": _object(("status_lists",), status_lists=_STRINGS),
     "OpenApi": _object(("openapi",), openapi={"const": "3.1.0"}),
-    "Health": _object(("status",), status=_STRING),
+    "Health": _object(("status",), status=_STRING, reason=_STRING),
 }
