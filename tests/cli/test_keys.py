@@ -197,3 +197,9 @@ def test_a_command_with_other_settings_changes_no_kind_of_key(cli: CommandLine) 
 
 def test_a_kid_that_begins_with_a_hyphen_is_no_option(cli: CommandLine) -> None:
     assert cli.refused("keys", "revoke", "-Dnz7WXknlLc") == "there is no key -Dnz7WXknlLc: see `jeton keys list`"
+
+
+@pytest.mark.parametrize("identifier", ["-hat", "-j", "--hat", "-6h"])
+def test_an_identifier_that_looks_like_options_is_none(cli: CommandLine, identifier: str) -> None:
+    for words in (["keys", "revoke"], ["session", "revoke"]):
+        assert identifier in cli.refused(*words, identifier)

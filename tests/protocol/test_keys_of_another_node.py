@@ -5,7 +5,9 @@ from typing import Final
 
 import pytest
 
+from jeton.crypto.master_key import MasterKeyError
 from jeton.oauth.key_life import SETTLE_SECONDS
+from jeton.storage.clients import update_client
 from jeton.storage.database import StorageUnavailableError
 from running import App, Running
 from statements import before_each_statement, statements_of
@@ -86,3 +88,23 @@ async def test_whoever_makes_up_keys_makes_nobody_read_them_again_and_again(
             assert await nodes[1].introspect(app, token) == {"active": False}
 
     assert not [sql for sql in sent if "signing_keys" in sql]
+
+
+async def test_a_key_that_does_not_open_here_keeps_nothing_else_from_being_read(
+    nodes: Nodes, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that was disabled elsewhere is refused here, and not remembered for ever."""
+    services = nodes[1].server.services
+    own = await nodes[1].token(app, grant_type="client_credentials")
+    with services.database.write() as connection:
+        update_client(connection, app.client_id, disabled=True)
+
+    def does_not_open(*_: object) -> None:
+        raise MasterKeyError
+
+    monkeypatch.setattr(services.keyring, "follow", does_not_open)
+    with pytest.raises(MasterKeyError):
+        nodes[1].server.upkeep.look()
+
+    refused = await nodes[1].token(app, grant_type="client_credentials")
+    assert (own.status_code, refused.status_code) == (200, 401)

@@ -67,7 +67,7 @@ async def test_neither_change_undoes_the_other(
     await run_at_once(database_url, "client set web --scope other --access-token-seconds 60", line)
 
     after = stored(jeton)
-    assert (after.scope, after.lifetimes["access_seconds"]) == ({"other"}, 60)
+    assert (after.scope, after.lifetimes["access_seconds"]) == (frozenset({"other"}), 60)
     assert getattr(after, field) == value
     assert (after.secret_digest == app.client.secret_digest) is ("rotate-secret" not in line)
 

@@ -34,7 +34,7 @@ def parsed(token: str) -> PresentedRefreshToken:
 def opens(token: str) -> bool:
     """Whether this would be taken for a token of the family, whatever else it says."""
     presented = parse_refresh_token(token)
-    return presented is not None and TOKENS.is_genuine(presented, KEY_ID, SECRET)
+    return presented is not None and TOKENS.is_genuine(presented, KEY_ID, SECRET) is True
 
 
 def spelled(raw: bytes) -> str:

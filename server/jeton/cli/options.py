@@ -38,8 +38,8 @@ def effective_settings(config_file: Path | None = None) -> Settings:
     return settings
 
 
-# Random identifiers may begin with a hyphen; Click would take those for options.
-TAKES_IDENTIFIER: Final = {"ignore_unknown_options": True}
+# Random identifiers may begin with a hyphen; Click would take those for options, or for several with one letter each.
+TAKES_IDENTIFIER: Final = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

@@ -107,9 +107,11 @@ class Upkeep:
             self._database.reconnect()
         self._records.forget_clients()
         self._looked_at = looked_at
-        self._can_write = can_write and self._accepts_writes()
-        # Last: all else is done although this fails, which is then tried again.
-        self._follow_keys(keys, looked_at)
+        # All else is done although this fails, which is then tried again.
+        try:
+            self._follow_keys(keys, looked_at)
+        finally:
+            self._can_write = can_write and self._accepts_writes()
 
     def _accepts_writes(self) -> bool:
         """Whether a write succeeded within the last seconds."""
