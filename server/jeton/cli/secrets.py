@@ -22,7 +22,8 @@ def rewrap(as_json: bool, settings: Settings) -> None:
     """Seal every stored private key under the newest master key, the first in secrets.master_key.
 
     Sessions stay with the master key they were opened under: while it is configured they go on, and without it
-    their refresh tokens are answered 503. The answer says how many still need an older one, and until when at the latest.
+    their refresh tokens are answered 503. The answer says how many still need an older one, and until when at the
+    latest.
     """
     with opened(settings) as (database, clock):
         master_keys = open_master_keys(settings, database)
