@@ -47,6 +47,8 @@ async def test_the_owner_is_told_of_its_refresh_token(jeton: Running) -> None:
     del told["sid"]
     assert told == {
         "active": True,
+        "token_type": "N_A",
+        "issued_token_type": "urn:ietf:params:oauth:token-type:refresh_token",
         "iss": ISSUER,
         "sub": user.sub,
         "client_id": app.client_id,

@@ -181,6 +181,8 @@ def refresh(
 def test_a_live_refresh_token_is_active_for_its_owner(generation: int) -> None:
     assert refresh(generation=generation) == {
         "active": True,
+        "token_type": "N_A",
+        "issued_token_type": "urn:ietf:params:oauth:token-type:refresh_token",
         "iss": "https://as.example",
         "sub": "u_1",
         "client_id": "web",

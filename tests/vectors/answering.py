@@ -73,6 +73,16 @@ def _token_answers() -> list[dict[str, Any]]:
             answer(200, _GOOD.replace("Bearer", "DPoP")),
             {"refused": {"error": "unsupported_token_type"}},
         ),
+        (
+            "a token that is no access token (RFC 8693 section 2.2.1)",
+            answer(200, _GOOD.replace("Bearer", "N_A")),
+            {"refused": {"error": "unsupported_token_type"}},
+        ),
+        (
+            "a type that is a list",
+            answer(200, _GOOD.replace('"Bearer"', '["Bearer"]')),
+            {"refused": {"error": "unsupported_token_type"}},
+        ),
         ("no type", answer(200, '{"access_token":"a1"}'), {"refused": {"error": "unsupported_token_type"}}),
         ("cut on the way", answer(200, _GOOD[:-9]), _NEVER),
         ("a page in between", answer(200, "<html>Sign in to Wi-Fi</html>"), _NEVER),

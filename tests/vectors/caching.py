@@ -20,7 +20,14 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
 
 
 def _strict_json() -> list[dict[str, Any]]:
-    good = ["{}", ' {"a": 1} ', '{"a": {"b": [1, "2", null, true, 0.5]}}', '{"a": 1, "A": 2}', '{"__proto__": 1}']
+    good = [
+        "{}",
+        ' {"a": 1} ',
+        '{"a": {"b": [1, "2", null, true, 0.5]}}',
+        '{"a": 1, "A": 2}',
+        '{"__proto__": 1}',
+        nested(64),
+    ]
     bad = [
         "",
         "[]",
@@ -35,12 +42,19 @@ def _strict_json() -> list[dict[str, Any]]:
         '{"a": 1, "\\u0061": 2}',
         '{"a": NaN}',
         '{"a": -Infinity}',
+        "\ufeff{}",
+        nested(65),
         "{'a': 1}",
         '{"a": 1,}',
     ]
     return [{"name": it, "given": {"text": it}, "expect": {"object": json.loads(it)}} for it in good] + [
         {"name": it or "empty", "given": {"text": it}, "expect": {"error": True}} for it in bad
     ]
+
+
+def nested(depth: int) -> str:
+    """An object with so many brackets open at once."""
+    return '{"a":' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
 
 
 def _fresh_seconds() -> list[dict[str, Any]]:
@@ -93,9 +107,36 @@ def _usable_keys() -> list[dict[str, Any]]:
         ("a secret", {"kty": "oct", "k": "c2VjcmV0", "kid": "oct"}, []),
         ("P-256 of another curve", {**ec, "crv": "P-384"}, []),
         ("X25519", {**ed, "crv": "X25519"}, []),
-        ("an unknown kind", {"kty": "AKP", "kid": "new"}, []),
+        *[(name, jwk, []) for name, jwk in odd_keys().items()],
     ]
     return [{"name": name, "given": {"jwk": jwk}, "expect": {"algorithms": it}} for name, jwk, it in rows]
+
+
+def odd_keys() -> dict[str, dict[str, Any]]:
+    """Keys that can verify nothing, by what is odd about them."""
+    rsa = {**keys()["one"].as_dict(private=False), "kid": "odd", "alg": "RS256"}
+    ec = {**keys()["ec"].as_dict(private=False), "kid": "odd"}
+    ed = {**keys()["ed"].as_dict(private=False), "kid": "odd"}
+    return {
+        "no member at all": {},
+        "an unknown kind": {"kty": "AKP", "kid": "odd"},
+        **{
+            f"the kind {kty!r}": {**rsa, "kty": kty}
+            for kty in ("__proto__", "constructor", "toString", ["RSA"], {}, None, 1)
+        },
+        **{f"the algorithm {alg!r}": {**rsa, "alg": alg} for alg in ("__proto__", ["RS256"], {}, None, 1)},
+        **{f"the operations {ops!r}": {**rsa, "key_ops": ops} for ops in ("verify", {}, None, [["verify"]])},
+        **{f"the modulus {n!r}": {**rsa, "n": n} for n in (1, None, [], "", "A", "é", "AQAB")},
+        "a modulus with padding": {**rsa, "n": rsa["n"] + "=="},
+        "a modulus in another spelling": {**rsa, "n": rsa["n"][:-1] + chr(ord(rsa["n"][-1]) + 1)},
+        "a modulus of 16392 bits": {**rsa, "n": "_" * 2732},
+        **{f"the exponent {e!r}": {**rsa, "e": e} for e in (1, None, "", "AQ", "Ag", "A" * 22, "AQAAAAAAAAAB")},
+        **{f"the curve {crv!r}": {**ec, "crv": crv} for crv in ("P-384", "__proto__", ["P-256"], None)},
+        "a point on no curve": {**ec, "y": ec["x"]},
+        "a point that is too short": {**ec, "x": ec["x"][:-4]},
+        "a point without y": {name: value for name, value in ec.items() if name != "y"},
+        **{f"the Ed25519 key {x!r}": {**ed, "x": x} for x in (1, "", "AAAA", ed["x"] + "=")},
+    }
 
 
 _SHORT: Final = "v" * 170 + "w"
@@ -163,14 +204,40 @@ def _key_set() -> list[dict[str, Any]]:
             ],
         ),
         (
-            "keys are kept while the server is away",
+            "keys are kept while the server is away, for an hour",
             [
                 good,
                 told(60, None),
                 _asked(61, "one", "no", known=True),
                 _asked(70, "one", "aside", known=True),
-                told(70, answer(503, "")),
-                _asked(86400, "one", "aside", known=True),
+                told(3655, answer(503, "")),
+                _asked(3659.9, "one", "no", known=True),
+                _asked(3660, "one", "first", known=False),
+                told(3660, None),
+                _asked(3660.9, "one", "no", known=False),
+                _asked(3661, "one", "first", known=False),
+                told(3661, answer(304, "", cache_control=_MINUTE)),
+                _asked(3662, "one", "no", known=True),
+            ],
+        ),
+        (
+            "odd keys do not spoil the others",
+            [
+                told(
+                    0,
+                    answer(
+                        200, json.dumps({"keys": [*odd_keys().values(), None, 1, "key", [], *public_keys()["keys"]]})
+                    ),
+                ),
+                *[_asked(1, kid, "no", known=True) for kid in ("one", "ps", "ec", "ed")],
+                _asked(1, "odd", "no", known=False),
+            ],
+        ),
+        (
+            "nor does one with a name that comes twice",
+            [
+                told(0, answer(200, _KEYS.replace('{"keys": [', '{"keys": [{"kty": "RSA", "kty": "RSA"}, ', 1))),
+                _asked(1, "one", "no", known=True),
             ],
         ),
         (

@@ -1,9 +1,11 @@
 """Access tokens, good and hostile (RFC 9068, RFC 8725, RFC 7515), and answers about them (RFC 7662)."""
 
+import json
 from base64 import urlsafe_b64decode
 from typing import Any, Final
 
 from vectors.asking import answer
+from vectors.caching import nested
 from vectors.signing import base64url, jwt, jwt_by_secret, keys, public_pem, segment
 
 ISSUER: Final = "https://as.example/tenant"
@@ -86,11 +88,20 @@ def _good_tokens() -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
+def respelled(token: str) -> str:
+    """The same token to who overlooks the bits that the last character has too many (RFC 4648 section 3.5)."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
+
+
 def _bad_headers() -> list[tuple[str, str, dict[str, Any]]]:
     def because(reason: str) -> dict[str, Any]:
         return {"reason": reason}
 
     header, claims, signature = _token().split(".")
+    by_ec, by_ed = (
+        jwt({**_HEADER, "alg": alg, "kid": kid}, _CLAIMS, kid, alg) for kid, alg in (("ec", "ES256"), ("ed", "EdDSA"))
+    )
     twice = '{"alg":"RS256","typ":"at+jwt","kid":"one","kid":"one"}'
     return [
         ("empty", "", because("malformed")),
@@ -98,12 +109,24 @@ def _bad_headers() -> list[tuple[str, str, dict[str, Any]]]:
         ("opaque", "jrt_abc", because("malformed")),
         ("an encrypted one", f"{header}.e.i.c.t", because("malformed")),
         ("padded", f"{header}.{claims}.{signature}==", because("malformed")),
+        ("a signature of RS256 in another spelling", respelled(_token()), because("malformed")),
+        ("a signature of ES256 in another spelling", respelled(by_ec), because("malformed")),
+        ("a signature of EdDSA in another spelling", respelled(by_ed), because("malformed")),
         ("a line break at its end", f"{_token()}\n", because("malformed")),
         ("ordinary base64", f"{header}.{claims}.{signature[:-1]}+", because("malformed")),
         ("a length that base64 does not have", f"{header}.{claims}.AAAAA", because("malformed")),
         ("no signature", f"{header}.{claims}.", because("malformed")),
         ("too long", jwt(_HEADER, {**_CLAIMS, "padding": "x" * 8192}), because("malformed")),
         ("a header that is no object", f"{segment('[]')}.{claims}.{signature}", because("malformed")),
+        ("a header that is too deep", jwt(nested(65), _CLAIMS), because("malformed")),
+        ("claims that are too deep", jwt(_HEADER, nested(65)), because("malformed")),
+        ("a prototype in the header", jwt({"__proto__": _HEADER}, _CLAIMS), because("typ")),
+        ("a prototype in the claims", jwt(_HEADER, {"__proto__": _CLAIMS}), because("iss")),
+        (
+            "claims with a name that comes twice",
+            jwt(_HEADER, json.dumps(_CLAIMS)[:-1] + ',"exp":1}'),
+            because("malformed"),
+        ),
         ("a header of many brackets", f"{base64url(b'[' * 6000)}.{claims}.{signature}", because("malformed")),
         ("a header that is not UTF-8", f"{base64url(bytes([0xFF]))}.{claims}.{signature}", because("malformed")),
         ("a header with a name that comes twice", jwt(twice, _CLAIMS), because("malformed")),
@@ -225,25 +248,66 @@ _WRONG: Final[list[tuple[str, Any, str]]] = [
 
 
 def _introspection_answers() -> list[dict[str, Any]]:
-    active = f'{{"active":true,"sub":"u_1","client_id":"web","scope":"read write","exp":{NOW + 590}}}'
-    more = active[:-1] + ","
+    members = {
+        "active": True,
+        "token_type": "Bearer",
+        "aud": AUDIENCE,
+        "sub": "u_1",
+        "client_id": "web",
+        "scope": "read write",
+        "exp": NOW + 590,
+    }
+    active = json.dumps(members)
+
+    def told(**more: Any) -> dict[str, Any]:
+        return answer(200, json.dumps({**members, **more}))
+
+    def untold(*names: str) -> dict[str, Any]:
+        return answer(200, json.dumps(without(members, *names)))
+
+    refresh_token = {"token_type": "N_A", "issued_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}
     rows: list[tuple[str, dict[str, Any] | None, dict[str, Any]]] = [
-        ("active", answer(200, active), {}),
-        ("issuer and audience", answer(200, f'{more}"iss":"{ISSUER}","aud":["{AUDIENCE}"]}}'), {}),
-        ("roles", answer(200, more + '"roles":["editor"]}'), {"roles": ["editor"]}),
-        ("no subject", answer(200, active.replace('"sub":"u_1",', "")), {"subject": "web"}),
-        ("no expiry", answer(200, '{"active":true,"sub":"u_1"}'), {"client_id": "", "scope": [], "expires_at": None}),
+        ("active", told(), {}),
+        ("issuer and one audience of several", told(iss=ISSUER, aud=["https://other.example", AUDIENCE]), {}),
+        ("a type in small letters", told(token_type="bearer"), {}),
+        ("a token that is bound to a key", told(token_type="DPoP", cnf={"jkt": "x"}), {}),
+        ("roles", told(roles=["editor"]), {"roles": ["editor"]}),
+        ("no subject", untold("sub"), {"subject": "web"}),
+        ("no client and no scope", untold("client_id", "scope"), {"client_id": "", "scope": []}),
+        ("no expiry", untold("exp"), {"expires_at": None}),
+        ("issued by a clock that is ahead", told(iat=NOW + 60), {}),
         ("inactive", answer(200, '{"active":false}'), {"reason": "inactive"}),
-        ("inactive, with more", answer(200, more.replace("true", "false") + '"x":1}'), {"reason": "inactive"}),
-        ("another issuer", answer(200, more + '"iss":"https://evil.example"}'), {"reason": "iss"}),
-        ("another audience", answer(200, more + '"aud":"https://other.example"}'), {"reason": "aud"}),
-        ("expired", answer(200, active.replace(str(NOW + 590), str(NOW))), {"reason": "exp"}),
-        ("an expiry as text", answer(200, active.replace(str(NOW + 590), '"never"')), {"reason": "exp"}),
-        ("not yet", answer(200, f'{more}"nbf":{NOW + 6}}}'), {"reason": "nbf"}),
-        ("nobody", answer(200, '{"active":true}'), {"reason": "claims"}),
-        ("a scope that is a list", answer(200, active.replace('"read write"', '["read"]')), {"reason": "claims"}),
-        ("active, as text", answer(200, active.replace("true", '"true"')), {"unverifiable": True}),
-        ("active comes twice", answer(200, more + '"active":true}'), {"unverifiable": True}),
+        ("inactive, with more", told(active=False), {"reason": "inactive"}),
+        ("a refresh token", answer(200, json.dumps(without(members, "aud") | refresh_token)), {"reason": "token_type"}),
+        ("a refresh token for this audience", told(**refresh_token), {"reason": "token_type"}),
+        ("a refresh token by its name", told(token_type="refresh_token"), {"reason": "token_type"}),
+        ("a refresh token of a server that does not say so", untold("aud", "token_type"), {"reason": "token_type"}),
+        ("no type", untold("token_type"), {"reason": "token_type"}),
+        ("a type that is null", told(token_type=None), {"reason": "token_type"}),
+        ("a type that is a list", told(token_type=["Bearer"]), {"reason": "token_type"}),
+        ("another type", told(token_type="mac"), {"reason": "token_type"}),
+        ("another issuer", told(iss="https://evil.example"), {"reason": "iss"}),
+        ("an issuer that is null", told(iss=None), {"reason": "iss"}),
+        ("another audience", told(aud="https://other.example"), {"reason": "aud"}),
+        ("a part of the audience", told(aud=f"{AUDIENCE}/orders"), {"reason": "aud"}),
+        ("no audience", untold("aud"), {"reason": "aud"}),
+        ("an audience that is null", told(aud=None), {"reason": "aud"}),
+        ("an empty list of audiences", told(aud=[]), {"reason": "aud"}),
+        ("audiences in an object", told(aud={AUDIENCE: True}), {"reason": "aud"}),
+        ("expired", told(exp=NOW), {"reason": "exp"}),
+        ("an expiry as text", told(exp="never"), {"reason": "exp"}),
+        ("an expiry that is null", told(exp=None), {"reason": "exp"}),
+        ("not yet", told(nbf=NOW + 6), {"reason": "nbf"}),
+        ("a beginning as text", told(nbf=str(NOW)), {"reason": "nbf"}),
+        ("nobody", untold("sub", "client_id"), {"reason": "claims"}),
+        ("a subject that is a number", told(sub=7), {"reason": "claims"}),
+        ("a client that is a list", told(client_id=["web"]), {"reason": "claims"}),
+        ("a scope that is a list", told(scope=["read"]), {"reason": "claims"}),
+        ("an issue as text", told(iat=str(NOW)), {"reason": "claims"}),
+        ("members of a prototype", answer(200, f'{{"__proto__":{active}}}'), {"unverifiable": True}),
+        ("active, as text", told(active="true"), {"unverifiable": True}),
+        ("active, as a number", told(active=1), {"unverifiable": True}),
+        ("active comes twice", answer(200, active[:-1] + ',"active":true}'), {"unverifiable": True}),
         ("not JSON", answer(200, "<html>"), {"unverifiable": True}),
         ("we are refused", answer(401, '{"error":"invalid_client"}'), {"unverifiable": True}),
         ("503", answer(503, ""), {"unverifiable": True}),

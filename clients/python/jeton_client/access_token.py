@@ -49,6 +49,9 @@ class Rules:
     algorithms: Collection[str] = frozenset(ALGORITHMS)
     skew_seconds: float = DEFAULT_SKEW_SECONDS
 
+    def __post_init__(self) -> None:
+        require_audience(self.audience)
+
     def read(self, token: str) -> UnverifiedJwt:
         """See `read_jwt`."""
         return read_jwt(token, TYPE, self.algorithms, MOST_CHARACTERS)
@@ -58,7 +61,7 @@ class Rules:
         claims = verified_claims(unverified, keys)
         if claims.get("iss") != self.issuer:
             raise InvalidToken("iss")
-        if self.audience not in _audience(claims.get("aud")):
+        if self.audience not in audiences(claims.get("aud")):
             raise InvalidToken("aud")
         check_times(claims, now, self.skew_seconds)
         return access_token_of(claims)
@@ -89,12 +92,19 @@ def scope_and_roles(claims: Mapping[str, Any]) -> tuple[frozenset[str], tuple[st
     return frozenset(scope.split(" ")) - {""}, tuple(roles)
 
 
+def require_audience(audience: object) -> None:
+    """Raise ValueError unless it names somebody: `None` would match every token that names nobody."""
+    if not is_name(audience):
+        raise ValueError("audience is required: the name of this service, as it stands in `aud`")
+
+
+def audiences(aud: object) -> list[object]:
+    """Return the members of an `aud` claim, which is one name or a list of names (RFC 7519 section 4.1.3)."""
+    return aud if isinstance(aud, list) else [aud]
+
+
 def is_name(value: object) -> bool:
     return isinstance(value, str) and value != ""
-
-
-def _audience(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
 
 
 def _status(value: object) -> StatusReference | None:

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 import httpx2
 
-from jeton_client.access_token import DEFAULT_SKEW_SECONDS, MOST_CHARACTERS, AccessToken
+from jeton_client.access_token import DEFAULT_SKEW_SECONDS, MOST_CHARACTERS, AccessToken, require_audience
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.client_authentication import Client
 from jeton_client.discovery import required
@@ -65,6 +65,7 @@ class IntrospectorPlans:
         clock: Callable[[], float],
         ticks: Callable[[], float],
     ) -> None:
+        require_audience(audience)
         self._server = AuthorizationServer(issuer)
         self._client = client
         self._audience = audience

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from jeton_client import base64url
@@ -12,7 +11,9 @@ from jeton_client.cached_document import COOL_DOWN_SECONDS, RETRY_SECONDS, Ask, 
 from jeton_client.messages import Answer, Request
 
 ALGORITHMS: Final[Mapping[str, str]] = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP", "Ed25519": "OKP"}
-LEAST_RSA_BITS: Final = 2048
+MIN_RSA_BITS: Final = 2048
+MAX_RSA_BITS: Final = 16384  # OpenSSL verifies with none that is longer
+MAX_STALE_SECONDS: Final = 3600.0
 MOST_KEYS: Final = 100
 _MEMBERS: Final = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y"), "OKP": ("kty", "crv", "x")}
 _CURVES: Final = {"EC": "P-256", "OKP": "Ed25519"}
@@ -44,17 +45,25 @@ def parse_key_set(members: Mapping[str, Any]) -> KeySet:
 
 @dataclass(frozen=True, slots=True)
 class CachedKeys:
-    """The keys of one issuer, as they were last fetched; they stay good while the server is away."""
+    """The keys of one issuer, as they were last fetched. Not being fresh, they count for `max_stale_seconds` more.
+
+    That is for a server that is away. A key that was withdrawn meanwhile is not trusted for ever.
+    """
 
     keys: KeySet | None = field(default=None, repr=False)
     freshness: Freshness = Freshness()
+    max_stale_seconds: float = MAX_STALE_SECONDS
+
+    def usable(self, now: float) -> KeySet | None:
+        """Return the keys that may be trusted now, or None if there are none."""
+        return self.keys if now < self.freshness.fresh_until + self.max_stale_seconds else None
 
     def ask_for(self, kid: str, now: float) -> Ask:
         """Whether to fetch the set, for a token that names this key. Anybody can write any `kid`: so not too often."""
-        cool_down = COOL_DOWN_SECONDS if self.keys is not None else RETRY_SECONDS
-        if not self.freshness.may_ask(now, cool_down):
+        keys = self.usable(now)
+        if not self.freshness.may_ask(now, RETRY_SECONDS if keys is None else COOL_DOWN_SECONDS):
             return Ask.NO
-        if self.keys is None or kid not in self.keys:
+        if keys is None or kid not in keys:
             return Ask.FIRST
         return Ask.ASIDE if now >= self.freshness.fresh_until else Ask.NO
 
@@ -66,7 +75,7 @@ class CachedKeys:
         if answer is not None and answer.status == 304 and self.keys is not None:
             etag = answer.headers.get("etag", self.freshness.etag)
             return replace(self, freshness=self.freshness.fetched(now, fresh_seconds(answer.headers), etag))
-        members = None if answer is None or answer.status != 200 else answer.json_object()
+        members = None if answer is None or answer.status != 200 else answer.json_object(unique_names=False)
         if answer is None or members is None:
             return replace(self, freshness=self.freshness.asked(now))
         try:
@@ -74,12 +83,18 @@ class CachedKeys:
         except ValueError:
             return replace(self, freshness=self.freshness.asked(now))
         freshness = self.freshness.fetched(now, fresh_seconds(answer.headers), answer.headers.get("etag"))
-        return CachedKeys(self.keys if _are_same(keys, self.keys) else keys, freshness)
+        return replace(self, keys=self.keys if _are_same(keys, self.keys) else keys, freshness=freshness)
 
 
 def _usable(jwk: Mapping[str, Any]) -> VerificationKey | None:
     kty, kid, operations = jwk.get("kty"), jwk.get("kid"), jwk.get("key_ops", ["verify"])
-    if not isinstance(kid, str) or not kid or kty not in _MEMBERS or jwk.get("use", "sig") != "sig":
+    if (
+        not isinstance(kid, str)
+        or not kid
+        or not isinstance(kty, str)
+        or kty not in _MEMBERS
+        or jwk.get("use", "sig") != "sig"
+    ):
         return None
     if not isinstance(operations, list) or "verify" not in operations:
         return None
@@ -92,15 +107,24 @@ def _usable(jwk: Mapping[str, Any]) -> VerificationKey | None:
 
 
 def _imported(public: dict[str, Any]) -> RSAKey | ECKey | OKPKey | None:
+    """Return the key, or None if it is malformed or weak: whatever an odd key raises, the others must not suffer."""
     try:
+        numbers = {name: base64url.decode(public[name]) for name in ("n", "e", "x", "y") if name in public}
         if public["kty"] == "RSA":
-            modulus = int.from_bytes(base64url.decode(public["n"]))
-            return RSAKey.import_key(public) if modulus.bit_length() >= LEAST_RSA_BITS else None
+            bits = int.from_bytes(numbers["n"]).bit_length()
+            is_good = MIN_RSA_BITS <= bits <= MAX_RSA_BITS and _is_exponent(numbers["e"])
+            return RSAKey.import_key(public) if is_good else None
         if public["crv"] != _CURVES[public["kty"]]:
             return None
         return ECKey.import_key(public) if public["kty"] == "EC" else OKPKey.import_key(public)
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+    except Exception:  # noqa: BLE001 - see above
         return None
+
+
+def _is_exponent(octets: bytes) -> bool:
+    """Return whether it is odd, three at least, and of eight octets at most. With 1, anybody could sign."""
+    exponent = int.from_bytes(octets)
+    return len(octets) <= 8 and exponent >= 3 and exponent % 2 == 1
 
 
 def _are_same(keys: KeySet, others: KeySet | None) -> bool:

@@ -30,10 +30,10 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
-    def json_object(self) -> dict[str, Any] | None:
-        """The object in the body; None where there is none."""
+    def json_object(self, *, unique_names: bool = True) -> dict[str, Any] | None:
+        """Return the object in the body, or None if there is none (see `parse_object`); a byte-order mark is skipped."""
         try:
-            return parse_object(self.body)
+            return parse_object(self.body.removeprefix(b"\xef\xbb\xbf"), unique_names=unique_names)
         except ValueError:
             return None
 

@@ -9,11 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
 from jeton_client import base64url
 from jeton_client.errors import InvalidToken
-from jeton_client.key_set import KeySet
+from jeton_client.key_set import KeySet, VerificationKey
 from jeton_client.strict_json import parse_object
 
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -60,13 +61,21 @@ def verified_claims(unverified: UnverifiedJwt, keys: KeySet) -> dict[str, Any]:
         raise InvalidToken("unknown_key")
     if unverified.algorithm not in key.algorithms:
         raise InvalidToken("alg")
-    algorithm = JWSRegistry.algorithms[unverified.algorithm]
-    if not algorithm.verify(unverified.signing_input, unverified.signature, key.key):
+    if not _is_signature(unverified, key):
         raise InvalidToken("signature")
     try:
         return parse_object(unverified.payload)
     except ValueError:
         raise InvalidToken("malformed") from None
+
+
+def _is_signature(unverified: UnverifiedJwt, key: VerificationKey) -> bool:
+    """Return whether the key made it. A key that cannot be used after all has made none."""
+    try:
+        algorithm = JWSRegistry.algorithms[unverified.algorithm]
+        return algorithm.verify(unverified.signing_input, unverified.signature, key.key)
+    except (ValueError, TypeError, JoseError):
+        return False
 
 
 def _is_type(value: object, typ: str) -> bool:

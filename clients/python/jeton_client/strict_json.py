@@ -1,15 +1,23 @@
 """JSON objects, read so that no two readers can disagree about them (RFC 8259 section 4, RFC 8725 section 2.4)."""
 
 import json
+import re
 from typing import Any, Final
 
 MOST_EXACT: Final = 2**53 - 1
+MAX_DEPTH: Final = 64
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 
 
-def parse_object(text: bytes) -> dict[str, Any]:
-    """The object; ValueError for anything else, for a name that comes twice, at any depth, and for NaN and Infinity."""
+def parse_object(text: bytes, *, unique_names: bool = True) -> dict[str, Any]:
+    """Return the object. Raise ValueError for anything else, for NaN and Infinity, and below 64 levels.
+
+    Raise it also for a name that comes twice, at any depth; without `unique_names` the last one counts.
+    """
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH:  # hardly any text needs a closer look
+        _check_depth(text)
     try:
-        parsed = json.loads(text.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        parsed = json.loads(text.decode(), object_pairs_hook=_unique if unique_names else None, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(parsed, dict):
@@ -20,6 +28,14 @@ def parse_object(text: bytes) -> dict[str, Any]:
 def is_number(value: object) -> bool:
     """A number that every language reads alike: finite, and no further from zero than 2^53 - 1."""
     return isinstance(value, int | float) and not isinstance(value, bool) and -MOST_EXACT <= value <= MOST_EXACT
+
+
+def _check_depth(text: bytes) -> None:
+    depth = 0
+    for token in _TOKENS.findall(text):
+        depth += {b"{": 1, b"[": 1, b"}": -1, b"]": -1}.get(token, 0)
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import httpx2
 
 from jeton_client.access_token import DEFAULT_SKEW_SECONDS, AccessToken, Rules
 from jeton_client.drivers import AsyncDriver, Driver
-from jeton_client.key_set import ALGORITHMS
+from jeton_client.key_set import ALGORITHMS, MAX_STALE_SECONDS
 from jeton_client.verified_tokens import MOST_TOKENS
 from jeton_client.verifier_plans import FOLLOW_STATUS, FollowStatus, VerifierPlans
 
@@ -17,7 +17,8 @@ class Verifier:
     """Verifies the access tokens of one issuer that are meant for `audience`; threads may share it.
 
     `status` says how ended sessions are noticed, None that they are not; `most_cached` is how many verified tokens are
-    remembered, each until its `exp` at most, 0 for none.
+    remembered, each until its `exp` at most, 0 for none. Keys that cannot be fetched again count for
+    `key_max_stale_seconds` beyond their `max-age`.
     """
 
     def __init__(
@@ -29,12 +30,13 @@ class Verifier:
         algorithms: Collection[str] = frozenset(ALGORITHMS),
         skew_seconds: float = DEFAULT_SKEW_SECONDS,
         most_cached: int = MOST_TOKENS,
+        key_max_stale_seconds: float = MAX_STALE_SECONDS,
         http: httpx2.Client | None = None,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         rules = Rules(issuer, audience, frozenset(algorithms), skew_seconds)
-        self._plans = VerifierPlans(rules, status, most_cached, clock, ticks)
+        self._plans = VerifierPlans(rules, status, most_cached, clock, ticks, key_max_stale_seconds)
         self._driver = Driver(http)
 
     def verify(self, token: str) -> AccessToken:
@@ -64,12 +66,13 @@ class AsyncVerifier:
         algorithms: Collection[str] = frozenset(ALGORITHMS),
         skew_seconds: float = DEFAULT_SKEW_SECONDS,
         most_cached: int = MOST_TOKENS,
+        key_max_stale_seconds: float = MAX_STALE_SECONDS,
         http: httpx2.AsyncClient | None = None,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         rules = Rules(issuer, audience, frozenset(algorithms), skew_seconds)
-        self._plans = VerifierPlans(rules, status, most_cached, clock, ticks)
+        self._plans = VerifierPlans(rules, status, most_cached, clock, ticks, key_max_stale_seconds)
         self._driver = AsyncDriver(http)
 
     async def verify(self, token: str) -> AccessToken:

@@ -10,8 +10,8 @@ from jeton_client.access_token import AccessToken, Rules, StatusReference
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.cached_document import Ask
 from jeton_client.discovery import required
-from jeton_client.errors import InvalidToken, ServerAway, Unverifiable
-from jeton_client.key_set import ALGORITHMS, CachedKeys, KeySet
+from jeton_client.errors import ClientError, InvalidToken, ServerAway, Unverifiable
+from jeton_client.key_set import ALGORITHMS, MAX_STALE_SECONDS, CachedKeys, KeySet
 from jeton_client.messages import Answer
 from jeton_client.plans import Plan, Shared
 from jeton_client.status_list import (
@@ -50,6 +50,7 @@ class VerifierPlans:
         most_cached: int,
         clock: Callable[[], float],
         ticks: Callable[[], float],
+        key_max_stale_seconds: float = MAX_STALE_SECONDS,
     ) -> None:
         if not rules.algorithms or not ALGORITHMS.keys() >= set(rules.algorithms):
             raise ValueError(f"algorithms are some of {', '.join(ALGORITHMS)}")
@@ -58,7 +59,7 @@ class VerifierPlans:
         self._clock = clock
         self._ticks = ticks
         self._server = AuthorizationServer(rules.issuer)
-        self._keys = CachedKeys()
+        self._keys = CachedKeys(max_stale_seconds=key_max_stale_seconds)
         self._lists: dict[str, CachedList] = {}
         self._verified = VerifiedTokens(most_cached)
 
@@ -91,9 +92,10 @@ class VerifierPlans:
         ask = self._keys.ask_for(kid, self._ticks())
         if ask is not Ask.NO:
             yield Shared("keys", self._fetch_keys, aside=ask is Ask.ASIDE)
-        if self._keys.keys is None or (kid not in self._keys.keys and self._keys.freshness.is_away):
+        keys = self._keys.usable(self._ticks())
+        if keys is None or (kid not in keys and self._keys.freshness.is_away):
             raise Unverifiable(f"the keys of {self._rules.issuer} cannot be had")
-        return self._keys.keys
+        return keys
 
     def _fetch_keys(self) -> Plan[None]:
         now = self._ticks()
@@ -130,9 +132,9 @@ class VerifierPlans:
         now = self._ticks()
         self._lists[known.uri] = replace(known, freshness=known.freshness.asked(now))
         answer: Answer | None = yield known.request()
-        keys = self._keys.keys or {}
+        keys: KeySet = {}
         if answer is not None and answer.status == 200:
-            with suppress(InvalidToken):  # it is judged as a whole, below
+            with suppress(ClientError):  # it is judged as a whole, below
                 keys = yield from self._keys_for(read_status_list_token(answer, self._rules).kid)
         self._lists[known.uri] = known.answered(answer, self._rules, keys, now, self._clock())
 

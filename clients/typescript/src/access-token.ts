@@ -75,8 +75,7 @@ export async function judgeAccessToken(
 ): Promise<AccessToken> {
   const claims = await verifiedClaims(unverified, keys)
   if (claims.iss !== rules.issuer) throw new InvalidToken('iss')
-  const audience = Array.isArray(claims.aud) ? claims.aud : [claims.aud]
-  if (!audience.includes(rules.audience)) throw new InvalidToken('aud')
+  if (!audiences(claims.aud).includes(rules.audience)) throw new InvalidToken('aud')
   return tokenOf(claims, checkTimes(claims, now, rules.skewSeconds))
 }
 
@@ -107,6 +106,16 @@ function statusIn(value: unknown): StatusReference | null {
   if (reference === undefined || reference === null) return null
   if (!isObject(reference) || !isName(reference.uri) || !isIndex(reference.idx)) throw new InvalidToken('claims')
   return { uri: reference.uri, idx: reference.idx }
+}
+
+/** Throws TypeError unless it names somebody: `undefined` would match every token that names nobody. */
+export function requireAudience(audience: unknown): void {
+  if (!isName(audience)) throw new TypeError('audience is required: the name of this service, as it stands in `aud`')
+}
+
+/** The members of an `aud` claim, which is one name or a list of names (RFC 7519 section 4.1.3). */
+export function audiences(aud: unknown): readonly unknown[] {
+  return Array.isArray(aud) ? aud : [aud]
 }
 
 export function isName(value: unknown): value is string {

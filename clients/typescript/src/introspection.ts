@@ -1,15 +1,18 @@
 /** What an introspection answer means (RFC 7662 section 2.2). */
 
-import { AccessToken, checkTimes, isName, scopeAndRoles } from './access-token.js'
+import { AccessToken, audiences, checkTimes, isName, scopeAndRoles } from './access-token.js'
 import { InvalidToken, Unverifiable } from './errors.js'
 import { type Answer, jsonObjectIn } from './messages.js'
-import type { JsonObject } from './strict-json.js'
+import { isNumber, type JsonObject } from './strict-json.js'
 import { refusalOf, retryAfter } from './token-answers.js'
+
+const ACCESS_TOKEN_TYPES: readonly string[] = ['bearer', 'dpop']
 
 /** The token. Throws InvalidToken where it is not active here, Unverifiable where the answer is none.
  *
- * The server need not tell issuer, audience and times; what it tells must be right. The subject is `sub`, or the
- * `client_id` of a client that acts for itself.
+ * RFC 7662 lets a server leave out `token_type` and `aud`. They are demanded all the same: they alone tell an access token
+ * for this service from a refresh token, or from a token for another service. Issuer and times need not be told; what is
+ * told must be right. The subject is `sub`, or the `client_id` of a client that acts for itself.
  */
 export function judgeIntrospectionAnswer(
   answer: Answer | null,
@@ -29,13 +32,14 @@ export function judgeIntrospectionAnswer(
 }
 
 function judged(members: JsonObject, issuer: string, audience: string, now: number, skewSeconds: number): AccessToken {
-  const { iss = issuer, aud = audience, client_id: clientId = '', sub } = members
+  const { token_type: type, iss = issuer, aud, client_id: clientId = '', sub, iat = now } = members
+  if (typeof type !== 'string' || !ACCESS_TOKEN_TYPES.includes(type.toLowerCase())) throw new InvalidToken('token_type')
   if (iss !== issuer) throw new InvalidToken('iss')
-  if (!(Array.isArray(aud) ? aud : [aud]).includes(audience)) throw new InvalidToken('aud')
+  if (!audiences(aud).includes(audience)) throw new InvalidToken('aud')
   const isUnsaid = members.exp === undefined
   const end = checkTimes(isUnsaid ? { ...members, exp: now + 1 } : members, now, skewSeconds)
   const expiresAt = isUnsaid ? Number.POSITIVE_INFINITY : end
   const subject = sub || clientId
-  if (!isName(subject) || typeof clientId !== 'string') throw new InvalidToken('claims')
+  if (!isName(subject) || typeof clientId !== 'string' || !isNumber(iat)) throw new InvalidToken('claims')
   return new AccessToken({ subject, clientId, expiresAt, ...scopeAndRoles(members), claims: members, status: null })
 }

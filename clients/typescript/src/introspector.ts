@@ -1,6 +1,6 @@
 /** For services that ask the server: the same `verify(token)` as a verifier has, by introspection (RFC 7662). */
 
-import { type AccessToken, DEFAULT_SKEW_SECONDS, MOST_CHARACTERS } from './access-token.js'
+import { type AccessToken, DEFAULT_SKEW_SECONDS, MOST_CHARACTERS, requireAudience } from './access-token.js'
 import { AuthorizationServer } from './authorization-server.js'
 import type { Client } from './client-authentication.js'
 import { required } from './discovery.js'
@@ -25,6 +25,7 @@ export interface IntrospectorOptions {
   readonly issuer: string
   /** The service's own registration; it must be let introspect. */
   readonly client: Client
+  /** This service's name, as it stands in `aud`. */
   readonly audience: string
   readonly remember?: Partial<Remember>
   readonly fetch?: typeof globalThis.fetch
@@ -49,6 +50,7 @@ export class Introspector {
   readonly #bad = new Answers<InvalidToken>()
 
   constructor({ issuer, client, audience, remember, fetch, clock, ticks }: IntrospectorOptions) {
+    requireAudience(audience)
     this.#send = sendBy(fetch)
     this.#server = new AuthorizationServer(issuer, this.#send)
     this.#client = client

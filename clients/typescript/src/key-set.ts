@@ -15,6 +15,7 @@ import {
   RETRY_SECONDS,
 } from './cached-document.js'
 import { type Answer, jsonObjectIn, type Request } from './messages.js'
+import { decodeBase64url } from './signed-jwt.js'
 import { isObject, type JsonObject } from './strict-json.js'
 
 export const ALGORITHMS: Readonly<Record<string, string>> = {
@@ -24,13 +25,21 @@ export const ALGORITHMS: Readonly<Record<string, string>> = {
   EdDSA: 'OKP',
   Ed25519: 'OKP',
 }
-const LEAST_RSA_BITS = 2048
+const MIN_RSA_BITS = 2048
+/** OpenSSL verifies with none that is longer. */
+const MAX_RSA_BITS = 16_384
+export const MAX_STALE_SECONDS = 3600
 const MOST_KEYS = 100
-const MEMBERS: Readonly<Record<string, readonly string[]>> = {
-  RSA: ['kty', 'n', 'e'],
-  EC: ['kty', 'crv', 'x', 'y'],
-  OKP: ['kty', 'crv', 'x'],
-}
+const CURVES = new Map<unknown, string>([
+  ['EC', 'P-256'],
+  ['OKP', 'Ed25519'],
+])
+/** The members of a public key that are base64url, by its kind. */
+const NUMBERS = new Map<unknown, readonly string[]>([
+  ['RSA', ['n', 'e']],
+  ['EC', ['x', 'y']],
+  ['OKP', ['x']],
+])
 
 /** A key, as it is used with each algorithm that it may be used with. `facts` are equal where keys are. */
 export interface VerificationKey {
@@ -40,13 +49,22 @@ export interface VerificationKey {
 
 export type KeySet = ReadonlyMap<string, VerificationKey>
 
-/** The keys of one issuer, as they were last fetched; they stay good while the server is away. */
+/** The keys of one issuer, as they were last fetched. Not being fresh, they count for `maxStaleSeconds` more.
+ *
+ * That is for a server that is away. A key that was withdrawn meanwhile is not trusted for ever.
+ */
 export interface CachedKeys {
   readonly keys: KeySet | null
   readonly freshness: Freshness
+  readonly maxStaleSeconds: number
 }
 
-export const NO_KEYS: CachedKeys = { keys: null, freshness: NEVER_FETCHED }
+export const NO_KEYS: CachedKeys = { keys: null, freshness: NEVER_FETCHED, maxStaleSeconds: MAX_STALE_SECONDS }
+
+/** The keys that may be trusted now; `null` where there are none. */
+export function usableKeys({ keys, freshness, maxStaleSeconds }: CachedKeys, now: number): KeySet | null {
+  return now < freshness.freshUntil + maxStaleSeconds ? keys : null
+}
 
 /** The keys that can verify a signature; the rest is left out. Rejects with TypeError where this is no key set at all. */
 export async function parseKeySet(members: JsonObject): Promise<KeySet> {
@@ -61,7 +79,9 @@ export async function parseKeySet(members: JsonObject): Promise<KeySet> {
 }
 
 /** Whether to fetch the set, for a token that names this key. Anybody can write any `kid`: so not too often. */
-export function askForKey({ keys, freshness }: CachedKeys, kid: string, now: number): Ask {
+export function askForKey(cached: CachedKeys, kid: string, now: number): Ask {
+  const { freshness } = cached
+  const keys = usableKeys(cached, now)
   if (!mayAsk(freshness, now, keys === null ? RETRY_SECONDS : COOL_DOWN_SECONDS)) return 'no'
   if (!keys?.has(kid)) return 'first'
   return now >= freshness.freshUntil ? 'aside' : 'no'
@@ -79,21 +99,24 @@ export async function keysAnswered(cached: CachedKeys, answer: Answer | null, no
   if (answer.status === 304 && cached.keys !== null) {
     return { ...cached, freshness: fetched(now, freshSeconds(answer.headers), etag ?? cached.freshness.etag) }
   }
-  const members = answer.status === 200 ? jsonObjectIn(answer) : null
+  const members = answer.status === 200 ? jsonObjectIn(answer, { uniqueNames: false }) : null
   const keys = members && (await parseKeySet(members).catch(() => null))
   if (keys === null) return lost
   // The very same set where nothing changed, so that what was verified by it stays verified.
   const unchanged = cached.keys !== null && areSame(keys, cached.keys)
-  return { keys: unchanged ? cached.keys : keys, freshness: fetched(now, freshSeconds(answer.headers), etag) }
+  const freshness = fetched(now, freshSeconds(answer.headers), etag)
+  return { ...cached, keys: unchanged ? cached.keys : keys, freshness }
 }
 
 async function usableKey(jwk: JsonObject): Promise<VerificationKey | null> {
   const { kty, kid, alg, use = 'sig', key_ops: operations = ['verify'] } = jwk
-  const members = typeof kty === 'string' ? MEMBERS[kty] : undefined
-  if (typeof kid !== 'string' || kid === '' || members === undefined || use !== 'sig') return null
+  const numbers = NUMBERS.get(kty)
+  if (typeof kid !== 'string' || kid === '' || numbers === undefined || use !== 'sig') return null
   if (!Array.isArray(operations) || !operations.includes('verify')) return null
   // Nothing private, nothing unknown.
-  const key = Object.fromEntries(members.map((name) => [name, jwk[name]]))
+  const key = Object.fromEntries(['kty', 'crv', ...numbers].map((name) => [name, jwk[name]]))
+  if (!numbers.every((name) => isBase64url(jwk[name])) || (kty !== 'RSA' && jwk.crv !== CURVES.get(kty))) return null
+  if (kty === 'RSA' && !isExponent(String(jwk.e))) return null
   const byAlgorithm = new Map<string, VerifySignature>()
   for (const [algorithm, forKty] of Object.entries(ALGORITHMS)) {
     if (forKty !== kty || (alg !== undefined && alg !== algorithm)) continue
@@ -104,12 +127,29 @@ async function usableKey(jwk: JsonObject): Promise<VerificationKey | null> {
   return byAlgorithm.size === 0 ? null : { byAlgorithm, facts }
 }
 
+/** Odd, three at least, and of eight octets at most. With 1, anybody could sign. */
+function isExponent(text: string): boolean {
+  const octets = decodeBase64url(text)
+  const isAboveOne = octets.some((octet, place) => octet > (place === octets.length - 1 ? 1 : 0))
+  return octets.length <= 8 && isAboveOne && (octets.at(-1) ?? 0) % 2 === 1
+}
+
+function isBase64url(value: unknown): boolean {
+  try {
+    return typeof value === 'string' && decodeBase64url(value).length > 0
+  } catch {
+    return false
+  }
+}
+
+/** The key, or `null` if it is malformed or weak: whatever an odd key throws, the others must not suffer. */
 async function importedKey(jwk: Record<string, unknown>, algorithm: string): Promise<VerifySignature | null> {
   try {
     const key = await importJWK(jwk, algorithm)
     if (key instanceof Uint8Array) return null
-    const { modulusLength = LEAST_RSA_BITS } = key.algorithm as { modulusLength?: number }
-    return modulusLength >= LEAST_RSA_BITS ? verifySignatureBy(key, algorithm) : null
+    const { modulusLength = MIN_RSA_BITS } = key.algorithm as { modulusLength?: number }
+    const isStrong = modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS
+    return isStrong ? verifySignatureBy(key, algorithm) : null
   } catch {
     return null
   }

@@ -17,10 +17,10 @@ export interface Answer {
   readonly body: string
 }
 
-/** The object in the body; `null` where there is none. */
-export function jsonObjectIn(answer: Answer): JsonObject | null {
+/** The object in the body; `null` where there is none (see `parseObject`). */
+export function jsonObjectIn(answer: Answer, options?: { uniqueNames: boolean }): JsonObject | null {
   try {
-    return parseObject(answer.body)
+    return parseObject(answer.body, options)
   } catch {
     return null
   }

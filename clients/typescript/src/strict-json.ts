@@ -2,13 +2,17 @@
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
+const MAX_DEPTH = 64
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g
 
-/** The object. Throws SyntaxError for anything else, and for a name that comes twice, at any depth. */
-export function parseObject(text: string): JsonObject {
+/** The object. Throws SyntaxError for anything else, and below 64 levels.
+ *
+ * It throws also for a name that comes twice, at any depth; without `uniqueNames` the last one counts.
+ */
+export function parseObject(text: string, { uniqueNames = true } = {}): JsonObject {
   const value: unknown = JSON.parse(text)
   if (!isObject(value)) throw new SyntaxError('not an object')
-  if (hasNameTwice(text)) throw new SyntaxError('a name comes twice')
+  checkNesting(text, uniqueNames)
   return value
 }
 
@@ -21,20 +25,20 @@ export function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER
 }
 
-/** Whether an object in this valid JSON text has one name twice, however it is escaped. */
-function hasNameTwice(text: string): boolean {
+/** Of valid JSON: throws where it is too deep, or where an object has one name twice, however that is escaped. */
+function checkNesting(text: string, uniqueNames: boolean): void {
   const open: Set<string>[] = []
   let previous = ''
   for (const token of text.match(TOKENS) ?? []) {
+    if (open.length > MAX_DEPTH) throw new SyntaxError('nested too deeply')
     if (token === '{' || token === '[') open.push(new Set())
     else if (token === '}' || token === ']') open.pop()
-    else if (token === ':') {
+    else if (token === ':' && uniqueNames) {
       const name: string = previous.includes('\\') ? JSON.parse(previous) : previous.slice(1, -1)
       const names = open.at(-1)
-      if (names?.has(name)) return true
+      if (names?.has(name)) throw new SyntaxError('a name comes twice')
       names?.add(name)
     }
     previous = token
   }
-  return false
 }

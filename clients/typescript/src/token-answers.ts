@@ -33,7 +33,8 @@ export function judgeTokenAnswer(answer: Answer | null, askedAt: number): Tokens
   if (refusal !== null || answer === null) return refusal ?? new TryAgain()
   const members = answer.status === 200 ? jsonObjectIn(answer) : null
   if (members === null || !isText(members.access_token)) return new TryAgain()
-  if (String(members.token_type).toLowerCase() !== 'bearer') {
+  const { token_type: type } = members
+  if (typeof type !== 'string' || type.toLowerCase() !== 'bearer') {
     return new Refused('unsupported_token_type', 'the server issued a token that is no Bearer token')
   }
   return tokensIn(members, members.access_token, askedAt)

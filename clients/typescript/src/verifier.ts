@@ -6,13 +6,14 @@ import {
   judgeAccessToken,
   type Rules,
   readAccessToken,
+  requireAudience,
   type StatusReference,
 } from './access-token.js'
 import { AuthorizationServer } from './authorization-server.js'
 import { isAway } from './cached-document.js'
 import { required } from './discovery.js'
 import { ClientError, InvalidToken, ServerAway, Unverifiable } from './errors.js'
-import { ALGORITHMS, askForKey, type CachedKeys, type KeySet, keySetRequest, keysAnswered, NO_KEYS } from './key-set.js'
+import { ALGORITHMS, askForKey, type CachedKeys, type KeySet, keySetRequest, keysAnswered, NO_KEYS, usableKeys } from './key-set.js'
 import type { Answer } from './messages.js'
 import { type Send, sendBy } from './sending.js'
 import { SingleFlight } from './single-flight.js'
@@ -57,6 +58,8 @@ export interface VerifierOptions {
   readonly skewSeconds?: number
   /** How many verified tokens are remembered, each until its `exp` at most; 0 for none. */
   readonly mostCached?: number
+  /** For how long keys count beyond their `max-age` while they cannot be fetched again; an hour unless set. */
+  readonly keyMaxStaleSeconds?: number
   readonly fetch?: typeof globalThis.fetch
   /** Seconds since 1970. */
   readonly clock?: () => number
@@ -75,7 +78,7 @@ export class Verifier {
   readonly #verified: VerifiedTokens
   readonly #lists = new Map<string, CachedList>()
   readonly #flights = new SingleFlight<void>()
-  #keys: CachedKeys = NO_KEYS
+  #keys: CachedKeys
 
   constructor(options: VerifierOptions) {
     const {
@@ -88,7 +91,9 @@ export class Verifier {
     if (algorithms.length === 0 || !algorithms.every((algorithm) => Object.hasOwn(ALGORITHMS, algorithm))) {
       throw new TypeError(`algorithms are some of ${Object.keys(ALGORITHMS).join(', ')}`)
     }
+    requireAudience(audience)
     this.#rules = { issuer, audience, algorithms, skewSeconds }
+    this.#keys = { ...NO_KEYS, maxStaleSeconds: options.keyMaxStaleSeconds ?? NO_KEYS.maxStaleSeconds }
     this.#follow = status === null ? null : { ...FOLLOW_STATUS, ...status }
     this.#clock = options.clock ?? (() => Date.now() / 1000)
     this.#ticks = options.ticks ?? (() => performance.now() / 1000)
@@ -130,8 +135,8 @@ export class Verifier {
     if (ask === 'first' || (ask === 'aside' && !this.#flights.isUnderWay(KEYS))) {
       await this.#flights.join(KEYS, () => this.#fetchKeys())
     }
-    const { keys, freshness } = this.#keys
-    if (keys === null || (!keys.has(kid) && isAway(freshness))) {
+    const keys = usableKeys(this.#keys, this.#ticks())
+    if (keys === null || (!keys.has(kid) && isAway(this.#keys.freshness))) {
       throw new Unverifiable(`the keys of ${this.#rules.issuer} cannot be had`)
     }
     return keys

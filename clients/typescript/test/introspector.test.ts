@@ -2,15 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
-import { Introspector, InvalidToken, Unverifiable } from '@jeton/client'
+import { Introspector, InvalidToken, Unverifiable, Verifier } from '@jeton/client'
 import { AUDIENCE, ISSUER, Server } from './server.js'
+
+const ACTIVE = { active: true, token_type: 'Bearer', aud: AUDIENCE, sub: 'u_1', client_id: 'app' }
 
 let server: Server
 let introspector: Introspector
 
 beforeEach(() => {
   server = new Server()
-  server.introspected = { active: true, sub: 'u_1', client_id: 'app', aud: AUDIENCE, exp: server.now + 600 }
+  server.introspected = { ...ACTIVE, exp: server.now + 600 }
   const clocks = { clock: () => server.now, ticks: () => server.now }
   const client = { clientId: 'api', secret: 's' }
   introspector = new Introspector({ issuer: ISSUER, client, audience: AUDIENCE, fetch: server.fetch, ...clocks })
@@ -33,13 +35,20 @@ test('a good answer counts for five seconds', async () => {
 })
 
 test('a good answer never counts past the end of the token', async () => {
-  server.introspected = { active: true, sub: 'u_1', client_id: 'app', exp: server.now + 2 }
+  server.introspected = { ...ACTIVE, exp: server.now + 2 }
   await introspector.verify('token')
   server.now += 2
 
   await assert.rejects(introspector.verify('token'), InvalidToken)
   assert.equal(server.times('/introspect'), 2)
 })
+
+for (const audience of [undefined, null, '', []] as unknown as string[]) {
+  test(`the audience ${JSON.stringify(audience)} would match what names nobody, and is refused`, () => {
+    assert.throws(() => new Introspector({ issuer: ISSUER, client: { clientId: 'api' }, audience }), TypeError)
+    assert.throws(() => new Verifier({ issuer: ISSUER, audience }), TypeError)
+  })
+}
 
 test('a bad answer is remembered too', async () => {
   server.introspected = { active: false }

@@ -20,8 +20,8 @@ const verifier = {
   async verify(token: string): Promise<AccessToken> {
     if (token === 'away') throw new Unverifiable('away', 3)
     if (token === 'broken') throw new RangeError('a mistake of ours')
-    if (token !== 'good') throw new InvalidToken('signature')
-    const facts = { subject: 'u_1', clientId: 'app', expiresAt: 2e9, roles: [], claims: {}, status: null }
+    if (token !== 'good' && token !== 'bound') throw new InvalidToken('signature')
+    const facts = { subject: 'u_1', clientId: 'app', expiresAt: 2e9, roles: [], claims: token === 'bound' ? { cnf: {} } : {}, status: null }
     return new AccessToken({ ...facts, scope: new Set(['read']) })
   },
 }
@@ -66,6 +66,7 @@ const TABLE = [
   ['no token', '/read', null, 401, 'Bearer realm="api"'],
   ['another scheme', '/read', 'Basic dTpw', 401, 'Bearer realm="api"'],
   ['a bad token', '/read', 'Bearer bad', 401, 'error="invalid_token"'],
+  ['a token that is bound to a key', '/read', 'Bearer bound', 401, 'error="invalid_token"'],
   ['half a header', '/read', 'Bearer', 400, 'error="invalid_request"'],
   ['too little scope', '/write', 'Bearer good', 403, 'error="insufficient_scope", .*scope="read write"'],
   ['keys that cannot be had', '/read', 'Bearer away', 503, null],

@@ -69,12 +69,17 @@ test('keys that nobody published are asked for once per cool-down', async () => 
   assert.equal(server.times('/jwks'), 2)
 })
 
-test('keys are kept while the server is away', async () => {
+test('keys are kept while the server is away, for an hour beyond their max-age of five minutes', async () => {
   await verifier.verify(await server.accessToken())
   const later = await server.accessToken({ exp: server.now + 90_000 })
   server.isAway = true
-  server.now += 80_000
+  server.now += 3_899
+  assert.equal((await verifier.verify(later)).subject, 'u_1')
+  server.now += 1
 
+  await assert.rejects(verifier.verify(later), Unverifiable)
+  server.isAway = false
+  server.now += 1
   assert.equal((await verifier.verify(later)).subject, 'u_1')
 })
 

@@ -50,7 +50,8 @@ SCHEMAS: Final[Mapping[str, Any]] = {
     "Introspection": _object(
         ("active",),
         active=_BOOLEAN,
-        token_type={"const": "Bearer"},
+        token_type={"enum": ["Bearer", "N_A"]},
+        issued_token_type=_STRING,
         iss=_STRING,
         sub=_STRING,
         aud=_AUDIENCE,

@@ -15,6 +15,13 @@ _MEMBERS: Final = (
     *("sid", "auth_time", "amr", "roles", "preferred_username", "email"),
 )
 
+# How RFC 8693 section 2.2.1 describes a token that is no access token. A service that looks for a Bearer token with its own
+# `aud`, as it must, does not mistake this one for it.
+_NO_ACCESS_TOKEN: Final = {
+    "token_type": "N_A",
+    "issued_token_type": "urn:ietf:params:oauth:token-type:refresh_token",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
@@ -81,6 +88,7 @@ def introspect_refresh_token(
         return INACTIVE
     active: dict[str, Any] = {
         "active": True,
+        **_NO_ACCESS_TOKEN,
         "iss": issuer,
         "sub": family.sub,
         "client_id": family.client_id,

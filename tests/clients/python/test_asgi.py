@@ -26,6 +26,8 @@ class Verifier:
         match token:
             case "good":
                 return AccessToken("u_1", "web", 0, frozenset({"read"}))
+            case "bound":
+                return AccessToken("u_1", "web", 0, frozenset({"read"}), claims={"cnf": {"jkt": "x"}})
             case "away":
                 raise Unverifiable("no keys", 2)
             case _:
@@ -80,11 +82,12 @@ def test_a_good_token_is_let_in(make: Any) -> None:
         ([], 401, REALM),
         ([("Authorization", "Basic dTpw")], 401, REALM),
         ([("Authorization", "Bearer bad")], 401, INVALID),
+        ([("Authorization", "Bearer bound")], 401, INVALID),
         ([("Authorization", "Bearer")], 400, None),
         ([("Authorization", "Bearer good"), ("Authorization", "Bearer good")], 400, None),
         ([("Authorization", "Bearer away")], 503, None),
     ],
-    ids=["no token", "Basic", "a bad token", "malformed", "two", "away"],
+    ids=["no token", "Basic", "a bad token", "bound to a key", "malformed", "two", "away"],
 )
 def test_others_are_answered(make: Any, headers: list[tuple[str, str]], status: int, challenge: str | None) -> None:
     with TestClient(make()) as client:

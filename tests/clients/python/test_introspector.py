@@ -7,8 +7,9 @@ import pytest
 from clients.python.world import AUDIENCE, ISSUER, NOW, World, as_json, refused
 from jeton_client.client_authentication import Client
 from jeton_client.errors import InvalidToken, Unverifiable
-from jeton_client.introspector import IntrospectorPlans, Remember
+from jeton_client.introspector import Introspector, IntrospectorPlans, Remember
 from jeton_client.messages import Answer, Request
+from jeton_client.verifier import Verifier
 
 
 class Server:
@@ -24,7 +25,9 @@ class Server:
             return self.answer
         token = dict(request.form or {})["token"]
         known = (
-            {"active": True, "sub": "u_1", "client_id": "web", **self.active[token]} if token in self.active else None
+            {"active": True, "token_type": "Bearer", "aud": AUDIENCE, "sub": "u_1", **self.active[token]}
+            if token in self.active
+            else None
         )
         return as_json(known or {"active": False})
 
@@ -123,3 +126,13 @@ def test_what_can_be_no_token_is_asked_of_nobody(service: IntrospectorPlans, wor
         world.follow(service.verify(token))
 
     assert world.asked == []
+
+
+@pytest.mark.parametrize("audience", [None, "", []], ids=repr)
+def test_an_audience_that_would_match_what_names_nobody_is_refused(audience: Any) -> None:
+    for make in (
+        lambda: Introspector(ISSUER, Client("api", "s"), audience),
+        lambda: Verifier(ISSUER, audience),
+    ):
+        with pytest.raises(ValueError, match="audience is required"):
+            make()

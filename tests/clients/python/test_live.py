@@ -168,6 +168,21 @@ async def test_an_introspecting_service_refuses_it_as_soon_as_it_asks(
     assert asked["/oauth/introspect"] == 2
 
 
+@pytest.mark.requirement("D03", "D05")
+async def test_a_refresh_token_is_no_access_token_to_the_client_that_logs_in_and_introspects(
+    jeton: Running, user: User
+) -> None:
+    app = jeton.add_client("both", introspect=True, audience=(AUDIENCE,))
+    tokens = await jeton.log_in(app)
+    clock = jeton.clock.now
+    client = Client(app.client_id, app.secret)
+    introspector = AsyncIntrospector(ISSUER, client, AUDIENCE, http=jeton.http, clock=clock, ticks=clock)
+
+    assert (await introspector.verify(tokens["access_token"])).subject == user.sub
+    with pytest.raises(InvalidToken, match="token_type"):
+        await introspector.verify(tokens["refresh_token"])
+
+
 async def test_a_protected_service_answers_whoever_has_a_session(
     session: AsyncTokenSession, verifier: AsyncVerifier
 ) -> None:

@@ -181,6 +181,37 @@ def test_without_any_keys_nobody_can_say(service: Service, issuer: Issuer) -> No
         service.verify(token())
 
 
+def test_keys_are_not_trusted_for_ever_while_the_server_is_away(service: Service, issuer: Issuer, world: World) -> None:
+    text = token(exp=NOW + 90_000)
+    service.verify(text)
+    issuer.away = True
+    world.now += 60 + 3599
+    assert service.verify(text).subject == "u_1"
+
+    world.now += 1
+
+    with pytest.raises(Unverifiable):
+        service.verify(text)
+    issuer.away = False
+    world.now += 1
+    assert service.verify(text).subject == "u_1"
+
+
+def test_a_list_by_a_key_that_nobody_can_fetch_leaves_the_last_one_in_force(
+    service: Service, issuer: Issuer, world: World
+) -> None:
+    text = listed()
+    service.verify(text)
+    world.answers[LIST] = lambda _: Answer(
+        200, {}, jwt({"alg": "RS256", "typ": "statuslist+jwt", "kid": "new"}, {}).encode()
+    )
+    world.answers[KEYS_URL] = lambda _: None
+
+    world.now += 61
+
+    assert service.verify(text).subject == "u_1"
+
+
 def test_a_token_of_a_new_key_is_not_called_bad_because_the_server_is_away(
     service: Service, issuer: Issuer, world: World
 ) -> None:
