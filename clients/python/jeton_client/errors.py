@@ -31,7 +31,7 @@ class UntrustedServer(ClientError):
 
 
 class StorageUnusable(ClientError):
-    """What is stored cannot be read, or others may read it; the message says what to do."""
+    """The storage cannot be read, written or locked, or others may read it; the message says what to do."""
 
 
 class InvalidToken(ClientError):

@@ -31,7 +31,7 @@ class Answer:
     body: bytes = field(repr=False)
 
     def json_object(self, *, unique_names: bool = True) -> dict[str, Any] | None:
-        """Return the object in the body, or None if there is none (see `parse_object`); a byte-order mark is skipped."""
+        """Return the object in the body, or None if there is none (see `parse_object`). Skip a byte-order mark."""
         try:
             return parse_object(self.body.removeprefix(b"\xef\xbb\xbf"), unique_names=unique_names)
         except ValueError:

@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from jeton_client.errors import LoginRequired, Refused, ServerAway
-from jeton_client.strict_json import parse_object
+from jeton_client.strict_json import is_number, parse_object
 from jeton_client.token_answers import Tokens, TryAgain
 
 MOST_ATTEMPTS: Final = 6
@@ -49,9 +49,12 @@ class Session:
         try:
             pending = members.pop("pending")
             tokens = Tokens(**members.pop("tokens"))
-            return cls(tokens, pending=pending and PendingRefresh(**pending), **members)
+            session = cls(tokens, pending=pending and PendingRefresh(**pending), **members)
         except (TypeError, KeyError):
             raise ValueError("not a stored session") from None
+        if not _is_well_formed(session):
+            raise ValueError("not a stored session")
+        return session
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,20 @@ def pause(attempt: int, after: float | None, jitter: float) -> float:
     """Seconds before the next attempt: doubled each time, half of it dice, never less than the server asks for."""
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** (attempt - 1)))
     return max(after or 0.0, longest * (1 + jitter) / 2)
+
+
+def _is_well_formed(session: Session) -> bool:
+    """Return whether every member has its type: what is stored may have been written by anybody."""
+    tokens, pending = session.tokens, session.pending
+    texts = (tokens.refresh_token, tokens.scope, session.scope)
+    return (
+        session.grant in get_args(Grant)
+        and isinstance(tokens.access_token, str)
+        and is_number(tokens.received_at)
+        and (tokens.expires_at is None or is_number(tokens.expires_at))
+        and all(text is None or isinstance(text, str) for text in texts)
+        and (pending is None or (isinstance(pending.idempotency_key, str) and is_number(pending.begun_at)))
+    )
 
 
 def _lifetime(tokens: Tokens) -> float:

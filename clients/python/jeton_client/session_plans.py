@@ -11,7 +11,7 @@ from jeton_client import token_requests
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.client_authentication import Client
 from jeton_client.discovery import ServerMetadata, required
-from jeton_client.errors import LoginRequired, Refused, ServerAway
+from jeton_client.errors import ClientError, LoginRequired, Refused, ServerAway, StorageUnusable
 from jeton_client.messages import Request
 from jeton_client.plans import Do, Plan, Shared, Wait
 from jeton_client.session import (
@@ -19,6 +19,7 @@ from jeton_client.session import (
     MOST_ATTEMPTS,
     Grant,
     Pause,
+    PendingRefresh,
     Session,
     after_attempt,
     asked_at,
@@ -27,7 +28,7 @@ from jeton_client.session import (
     pause,
     renew_at,
 )
-from jeton_client.storage import MemoryStorage, Storage
+from jeton_client.storage import CheckedStorage, MemoryStorage, Storage
 from jeton_client.token_answers import Tokens, TryAgain, judge_revocation_answer, judge_token_answer
 
 _HOLD_OFF_SECONDS: Final = 5.0
@@ -42,10 +43,11 @@ class SessionPlans:
     def __init__(self, issuer: str, client: Client, storage: Storage | None, clock: Callable[[], float]) -> None:
         self._server = AuthorizationServer(issuer)
         self._client = client
-        self._storage = storage or MemoryStorage()
+        self._storage = CheckedStorage(storage or MemoryStorage())
         self._clock = clock
         self._session: Session | None = None
         self._renew_at = 0.0
+        self._unstored: tuple[PendingRefresh, Session] | None = None  # a refresh, and what it led to
 
     def good_token(self) -> str | None:
         """The access token that is known here, unless it has ended."""
@@ -78,7 +80,9 @@ class SessionPlans:
         try:
             early: str | None = yield Shared("early renewal", partial(self._renew, None, EARLY_ATTEMPTS), aside=True)
             return early or token
-        except (ServerAway, Refused) as failed:
+        except LoginRequired:
+            raise
+        except ClientError as failed:
             asked_for = failed.retry_after if isinstance(failed, ServerAway) else 0.0
             self._renew_at = self._clock() + max(asked_for, _HOLD_OFF_SECONDS)
             return token
@@ -92,26 +96,27 @@ class SessionPlans:
         try:
             session: Session | None = yield Do(self._storage.load)
             if session is not None:
-                # Forgotten in any case: whoever logs out must not stay logged in because the server is away.
-                yield Do(partial(self._storage.save, None))
-                self._keep(None)
+                # Forgotten in any case: whoever logs out must not stay logged in because the server is away. Revoked in
+                # any case: nor because the storage does not forget.
+                failed = yield from self._forget()
                 yield from self._revoke(session.tokens)
+                if failed is not None:
+                    raise failed
         finally:
             self._storage.unlock()
 
     def _begin(self, request: Request, grant: Grant, scope: str | None) -> Plan[None]:
-        """Asks once: a login that was lost is for the user to repeat."""
-        now = self._clock()
-        judged = judge_token_answer((yield request), now)
-        if isinstance(judged, Refused):
-            raise judged
-        if isinstance(judged, TryAgain):
-            raise ServerAway("no usable answer to the login", judged.after or 1.0)
-        session = Session(judged, grant, scope)
+        """Asks once: a login that was lost is for the user to repeat. No password is sent that leads to nothing."""
         yield from self._locked()
         try:
-            yield Do(partial(self._storage.save, session))
-            self._keep(session)
+            yield Do(self._storage.check)
+            now = self._clock()
+            judged = judge_token_answer((yield request), now)
+            if isinstance(judged, Refused):
+                raise judged
+            if isinstance(judged, TryAgain):
+                raise ServerAway("no usable answer to the login", judged.after or 1.0)
+            yield from self._store(Session(judged, grant, scope))
         finally:
             self._storage.unlock()
 
@@ -122,6 +127,9 @@ class SessionPlans:
             if session is None:
                 self._keep(None)
                 raise LoginRequired("no session is kept: log in")
+            if self._unstored is not None and self._unstored[0] == session.pending:
+                session = self._unstored[1]
+                yield from self._store(session)
             known = self._session and self._session.tokens.access_token
             if session.tokens.access_token != known:
                 self._keep(session)  # somebody else has renewed it
@@ -136,18 +144,17 @@ class SessionPlans:
         metadata = yield from self._discovered(most_attempts)
         endpoint = required(metadata.token_endpoint, "token_endpoint")
         session = begin_renewal(session, secrets.token_urlsafe(32), self._clock())
-        yield Do(partial(self._storage.save, session))
-        self._keep(session)
+        yield from self._store(session)
         for attempt in range(1, most_attempts + 1):
             judged = judge_token_answer((yield self._renewal(endpoint, session)), asked_at(session, self._clock()))
             outcome = after_attempt(session, judged, attempt, most_attempts, _dice.random())
             if isinstance(outcome, Session):
-                yield Do(partial(self._storage.save, outcome))
-                self._keep(outcome)
+                # Remembered until it is stored: the server repeats its answer for a while only.
+                self._unstored = session.pending and (session.pending, outcome)
+                yield from self._store(outcome)
                 return outcome
             if isinstance(outcome, LoginRequired):
-                yield Do(partial(self._storage.save, None))
-                self._keep(None)
+                yield from self._forget()
             if not isinstance(outcome, Pause):
                 raise outcome
             yield Wait(outcome.seconds)
@@ -194,6 +201,22 @@ class SessionPlans:
                 raise ServerAway("somebody else has been renewing the session for too long")
             yield Wait(_LOCK_PAUSE)
             waited += _LOCK_PAUSE
+
+    def _store(self, session: Session) -> Plan[None]:
+        """Stored before it is used."""
+        yield Do(partial(self._storage.save, session))
+        self._unstored = None
+        self._keep(session)
+
+    def _forget(self) -> Plan[StorageUnusable | None]:
+        """Return the error of a storage that does not forget; here it is forgotten all the same."""
+        self._keep(None)
+        self._unstored = None
+        try:
+            yield Do(partial(self._storage.save, None))
+        except StorageUnusable as error:
+            return error
+        return None
 
     def _keep(self, session: Session | None) -> None:
         """A refresh that is under way is due at once: a server repeats its answer for a while only."""

@@ -1,18 +1,24 @@
 """Where a session is kept. Whoever shares a storage shares the session: threads, tasks and, with a file, processes."""
 
-import fcntl
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
-from typing import Protocol
+from typing import Final, Protocol
 
+from jeton_client import file_lock
 from jeton_client.errors import StorageUnusable
 from jeton_client.session import Session
+from jeton_client.token_answers import Tokens
 
 
 class Storage(Protocol):
-    """What a storage does. It is only written under its lock, and before what is written is used."""
+    """What a storage does. It is only written under its lock, and before what is written is used.
+
+    Raise StorageUnusable, or anything else, where it cannot: the session makes StorageUnusable of it.
+    """
 
     def load(self) -> Session | None: ...
 
@@ -46,13 +52,11 @@ class MemoryStorage:
 
 
 class FileStorage:
-    """A file that only its owner may read, replaced as a whole; beside it lies `NAME.lock`, which processes lock.
-
-    The lock of a process that dies is free at once. POSIX only.
-    """
+    """A file that only its owner may read, replaced as a whole; beside it lies `NAME.lock`, which processes lock."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
+        self._lock_path = Path(f"{self._path}.lock")
         self._locked: int | None = None
         self._threads = threading.Lock()
 
@@ -65,7 +69,7 @@ class FileStorage:
             return None
         except (OSError, ValueError) as error:
             raise StorageUnusable(f"{self._path} cannot be read: {error}") from None
-        if mode & 0o077:
+        if os.name == "posix" and mode & 0o077:  # elsewhere the folder says who may read
             raise StorageUnusable(f"{self._path} may be read by others: chmod 600 it, or delete it and log in again")
         try:
             return Session.from_json(text)
@@ -73,14 +77,20 @@ class FileStorage:
             raise StorageUnusable(f"{self._path} holds no session: delete it and log in again") from None
 
     def save(self, session: Session | None) -> None:
-        if session is None:
-            self._path.unlink(missing_ok=True)
-            return
+        try:
+            if session is None:
+                self._path.unlink(missing_ok=True)
+            else:
+                self._replace(session.to_json())
+        except OSError as error:
+            raise StorageUnusable(f"{self._path} cannot be written: {error}") from None
+
+    def _replace(self, text: str) -> None:
         # mkstemp makes the file with mode 0600; nothing is ever half written under the final name.
         descriptor, temporary = mkstemp(dir=self._path.parent, prefix=f"{self._path.name}.")
         try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(session.to_json())
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(self._path)
@@ -92,21 +102,77 @@ class FileStorage:
         if not self._threads.acquire(blocking=False):
             return False
         try:
-            descriptor = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except BaseException:
-            self._threads.release()
-            raise
+            self._locked = self._lock_file()
+        except OSError as error:
+            raise StorageUnusable(f"{self._lock_path} cannot be locked: {error}") from None
+        finally:
+            if self._locked is None:
+                self._threads.release()
+        return self._locked is not None
+
+    def _lock_file(self) -> int | None:
+        """Return the descriptor of the locked file, or None if another process has it."""
+        descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            # Somebody may have deleted the file meanwhile: then another one is what others lock.
+            if file_lock.try_lock(descriptor) and os.path.samestat(os.fstat(descriptor), self._lock_path.stat()):
+                return descriptor
+        except FileNotFoundError:
+            pass
+        except BaseException:
             os.close(descriptor)
-            self._threads.release()
-            return False
-        self._locked = descriptor
-        return True
+            raise
+        os.close(descriptor)
+        return None
 
     def unlock(self) -> None:
         assert self._locked is not None, "unlock comes after try_lock"
         descriptor, self._locked = self._locked, None
-        os.close(descriptor)
         self._threads.release()
+        file_lock.unlock(descriptor)
+
+
+class CheckedStorage:
+    """Any storage, whoever wrote it: what it raises comes as StorageUnusable."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def load(self) -> Session | None:
+        with _told("loaded from"):
+            session = self._storage.load()
+        if session is not None and not isinstance(session, Session):
+            raise StorageUnusable("the storage holds something that is no session")
+        return session
+
+    def save(self, session: Session | None) -> None:
+        with _told("saved to"):
+            self._storage.save(session)
+
+    def try_lock(self) -> bool:
+        with _told("locked in"):
+            return self._storage.try_lock()
+
+    def unlock(self) -> None:
+        with suppress(Exception):  # what was done is done; a lock that stays is told to whoever wants it next
+            self._storage.unlock()
+
+    def check(self) -> None:
+        """Raise StorageUnusable unless a session can be kept, before a password is sent. The lock must be held."""
+        kept = self.load()
+        self.save(kept or _ENDED)
+        if kept is None:
+            self.save(None)
+
+
+_ENDED: Final = Session(Tokens("", 0.0, 0.0), "password")  # should it be left there, it asks for a login
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except StorageUnusable:
+        raise
+    except Exception as error:
+        raise StorageUnusable(f"the session cannot be {what} the storage: {type(error).__name__}") from error

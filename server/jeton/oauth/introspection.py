@@ -15,8 +15,8 @@ _MEMBERS: Final = (
     *("sid", "auth_time", "amr", "roles", "preferred_username", "email"),
 )
 
-# How RFC 8693 section 2.2.1 describes a token that is no access token. A service that looks for a Bearer token with its own
-# `aud`, as it must, does not mistake this one for it.
+# How RFC 8693 section 2.2.1 describes a token that is no access token. A service that looks for a Bearer token with its
+# own `aud`, as it must, does not mistake this one for it.
 _NO_ACCESS_TOKEN: Final = {
     "token_type": "N_A",
     "issued_token_type": "urn:ietf:params:oauth:token-type:refresh_token",

@@ -3,7 +3,7 @@
 import pytest
 
 from clients.python.world import APP, ISSUER, METADATA_URL, NOW, TokenEndpoint, World, as_json, refused
-from jeton_client.errors import LoginRequired, Refused, ServerAway, UntrustedServer
+from jeton_client.errors import LoginRequired, Refused, ServerAway, StorageUnusable, UntrustedServer
 from jeton_client.messages import Answer
 from jeton_client.session import Session
 from jeton_client.session_plans import SessionPlans
@@ -346,3 +346,126 @@ def test_a_server_that_speaks_for_another_issuer_is_told_no_secret(world: World)
         world.follow(plans.log_in("alice", "pw", None))
 
     assert len(world.asked) == 1
+
+
+class FailingStorage(MemoryStorage):
+    """Raises what is put into `errors` under the name of a method; other people's storages raise anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: dict[str, Exception] = {}
+
+    def _fail(self, method: str) -> None:
+        if method in self.errors:
+            raise self.errors[method]
+
+    def load(self) -> Session | None:
+        self._fail("load")
+        return super().load()
+
+    def save(self, session: Session | None) -> None:
+        self._fail("save")
+        super().save(session)
+
+    def try_lock(self) -> bool:
+        self._fail("try_lock")
+        return super().try_lock()
+
+    def unlock(self) -> None:
+        super().unlock()
+        self._fail("unlock")
+
+
+@pytest.fixture
+def failing() -> FailingStorage:
+    return FailingStorage()
+
+
+@pytest.fixture
+def kept(world: World, failing: FailingStorage) -> SessionPlans:
+    plans = SessionPlans(ISSUER, APP, failing, world.clock)
+    world.follow(plans.log_in("alice", "pw", "read"))
+    return plans
+
+
+@pytest.mark.parametrize("method", ["load", "save", "try_lock"])
+@pytest.mark.parametrize("error", [OSError(28, "full"), KeyError("x"), StorageUnusable("x")], ids=repr)
+def test_a_storage_that_fails_is_found_out_before_the_password_is_sent(
+    world: World, failing: FailingStorage, method: str, error: Exception
+) -> None:
+    failing.errors[method] = error
+
+    with pytest.raises(StorageUnusable):
+        world.follow(SessionPlans(ISSUER, APP, failing, world.clock).log_in("alice", "pw", None))
+
+    assert world.asked_of("/token") == []
+    failing.errors.clear()
+    assert failing.try_lock(), "the lock was given back"
+
+
+def test_a_storage_that_gives_something_else_is_unusable(world: World, failing: FailingStorage) -> None:
+    failing._session = {"access_token": "a1"}  # type: ignore[assignment]
+
+    with pytest.raises(StorageUnusable):
+        world.follow(SessionPlans(ISSUER, APP, failing, world.clock).access_token())
+
+
+def test_a_lock_that_cannot_be_given_back_loses_nothing(world: World, failing: FailingStorage) -> None:
+    failing.errors["unlock"] = OSError("gone")
+    plans = SessionPlans(ISSUER, APP, failing, world.clock)
+
+    world.follow(plans.log_in("alice", "pw", None))
+
+    assert plans.good_token() == "a1"
+
+
+@pytest.mark.parametrize("method", ["load", "save", "try_lock"])
+def test_a_good_token_is_handed_out_although_the_storage_fails(
+    world: World, kept: SessionPlans, failing: FailingStorage, method: str
+) -> None:
+    failing.errors[method] = OSError("full")
+    world.now = NOW + 590
+
+    assert world.follow(kept.access_token()) == "a1"
+    assert not kept.is_due()
+
+
+def test_an_answer_that_could_not_be_stored_is_stored_later_and_not_asked_for_again(
+    world: World, kept: SessionPlans, failing: FailingStorage, endpoint: TokenEndpoint
+) -> None:
+    endpoint.first = [lambda: failing.errors.update(save=OSError("full"))]
+    world.now = NOW + 600
+    with pytest.raises(StorageUnusable):
+        world.follow(kept.access_token())
+    failing.errors.clear()
+    endpoint.answered.clear()  # the server repeats its answer for a while only
+
+    assert world.follow(kept.access_token()) == "a2"
+    assert stored(failing).tokens.refresh_token == "r2"
+    assert endpoint.reuse == 0
+
+
+def test_the_end_of_a_session_is_told_although_the_storage_does_not_forget(
+    world: World, kept: SessionPlans, failing: FailingStorage, endpoint: TokenEndpoint
+) -> None:
+    def break_down() -> None:
+        failing.errors["save"] = OSError("full")
+        endpoint.generation, endpoint.answered = 9, {}
+
+    endpoint.first = [break_down]
+    world.now = NOW + 600
+
+    with pytest.raises(LoginRequired):
+        world.follow(kept.access_token())
+
+
+def test_logging_out_revokes_although_the_storage_does_not_forget(
+    world: World, kept: SessionPlans, failing: FailingStorage
+) -> None:
+    failing.errors["save"] = OSError("full")
+
+    with pytest.raises(StorageUnusable):
+        world.follow(kept.log_out())
+
+    assert world.asked_of("/revoke") == [{"token": "r1", "token_type_hint": "refresh_token"}]
+    assert kept.good_token() is None
