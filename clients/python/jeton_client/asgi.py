@@ -47,6 +47,8 @@ class BearerMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        # A list, since it is read here and again by the application.
+        scope = {**scope, "headers": list(scope.get("headers") or ())}
         admitted = await admit(self._verifier, authorization_of(scope), self._scope, self._realm, self._report)
         if isinstance(admitted, AccessToken):
             await self._app({**scope, "access_token": admitted}, receive, send)
@@ -81,8 +83,12 @@ async def admit(
 
 
 def authorization_of(scope: Message) -> list[str]:
-    """The Authorization headers of a request."""
-    return [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"]
+    """Return the Authorization headers of a request, in whatever letters and types an adapter gives them."""
+    return [_text(value) for name, value in scope["headers"] if _text(name).lower() == "authorization"]
+
+
+def _text(part: str | bytes | bytearray | memoryview) -> str:
+    return part if isinstance(part, str) else bytes(part).decode("latin-1")
 
 
 async def _send_refusal(refused: Refusal, send: Send) -> None:

@@ -76,7 +76,7 @@ class IntrospectorPlans:
         self._bad = _Answers()  # apart, so that a flood of bad tokens does not drive out the good ones
 
     def verify(self, token: str) -> Plan[AccessToken]:
-        if not token or len(token) > MOST_CHARACTERS:
+        if not token or len(token) > MOST_CHARACTERS or not (token.isascii() and token.isprintable()):
             raise InvalidToken("malformed")
         name = sha256(token.encode()).hexdigest()
         answer = self._good.get(name, self._ticks()) or self._bad.get(name, self._ticks())

@@ -2,8 +2,8 @@
 
 /** What all errors of this package have in common. */
 export class ClientError extends Error {
-  constructor(message: string) {
-    super(message)
+  constructor(message: string, options?: { cause: unknown }) {
+    super(message, options)
     this.name = new.target.name
   }
 }
@@ -36,7 +36,7 @@ export class Refused extends ClientError {
 /** An address that is neither https nor loopback, or metadata that speaks of another issuer. */
 export class UntrustedServer extends ClientError {}
 
-/** What is stored cannot be read; the message says what to do. */
+/** The storage cannot be read, written or locked; `cause` is what it threw. */
 export class StorageUnusable extends ClientError {}
 
 /** The token is not good here. `reason` is for the log; the caller is told `invalid_token`, and nothing more. */

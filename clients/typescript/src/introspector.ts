@@ -11,6 +11,7 @@ import { SingleFlight } from './single-flight.js'
 import { introspect } from './token-requests.js'
 
 const MOST_ANSWERS = 4096
+const PRINTABLE = /^[\x20-\x7E]+$/
 
 /** For how many seconds an answer counts; one that a token is good never past its `exp`. */
 export interface Remember {
@@ -62,7 +63,7 @@ export class Introspector {
 
   /** Rejects with InvalidToken where it is not good, with Unverifiable where the server does not say. */
   async verify(token: string): Promise<AccessToken> {
-    if (token === '' || token.length > MOST_CHARACTERS) throw new InvalidToken('malformed')
+    if (token.length > MOST_CHARACTERS || !PRINTABLE.test(token)) throw new InvalidToken('malformed')
     const answer = this.#remembered(token) ?? (await this.#flights.join(token, () => this.#ask(token)))
     if (answer instanceof InvalidToken) throw new InvalidToken(answer.reason)
     return answer

@@ -30,11 +30,11 @@ export function accessTokenOf(request: object): AccessToken {
 /** The token of a request with these Authorization headers, if it is good and has the scope; else the answer. */
 export async function admit(
   verifier: TokenVerifier,
-  authorization: readonly string[],
+  authorization: string | readonly string[] | null | undefined,
   { scope = [], realm = 'api', report }: BearerOptions = {},
 ): Promise<AccessToken | Refusal> {
   try {
-    const token = bearerToken(authorization)
+    const token = bearerToken([authorization ?? []].flat())
     if (token === null) return refusal(realm, null)
     const verified = await verifier.verify(token)
     // RFC 9449 section 7.2, RFC 8705 section 3: no proof of its key is checked here.
@@ -48,9 +48,10 @@ export async function admit(
   }
 }
 
-/** What is used here of a request and a response of node:http, and so of Express. */
+/** What is used here of a request and a response of node:http, and so of Express, and of those who imitate them. */
 interface NodeRequest {
-  readonly headersDistinct: { readonly authorization?: string[] }
+  readonly headersDistinct?: unknown
+  readonly headers?: unknown
 }
 interface NodeResponse {
   writeHead(status: number, headers: Record<string, string>): { end(body: string): unknown }
@@ -61,7 +62,11 @@ export function bearer(verifier: TokenVerifier, options: BearerOptions = {}) {
   return async (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void): Promise<void> => {
     let outcome: AccessToken | Refusal
     try {
-      outcome = await admit(verifier, request.headersDistinct.authorization ?? [], options)
+      outcome = await admit(
+        verifier,
+        authorizationOf(request.headersDistinct) ?? authorizationOf(request.headers),
+        options,
+      )
     } catch (error) {
       next(error)
       return
@@ -83,14 +88,28 @@ interface HonoContext {
 /** For Hono and its like. The handler finds the token by `accessTokenOf(context.req.raw)`. */
 export function honoBearer(verifier: TokenVerifier, options: BearerOptions = {}) {
   return async ({ req: { raw } }: HonoContext, next: () => Promise<void>): Promise<Response | undefined> => {
-    const authorization = raw.headers.get('authorization')
-    const outcome = await admit(verifier, authorization === null ? [] : [authorization], options)
+    const outcome = await admit(verifier, authorizationOf(raw.headers), options)
     if (isRefusal(outcome))
       return new Response(bodyOf(outcome), { status: outcome.status, headers: headersOf(outcome) })
     admitted.set(raw, outcome)
     await next()
     return undefined
   }
+}
+
+/** The Authorization headers, in whatever shape an adapter gives headers; `undefined` where there is none. */
+function authorizationOf(headers: unknown): string[] | undefined {
+  if (typeof headers !== 'object' || headers === null) return undefined
+  const entries = isIterable(headers) ? [...headers] : Object.entries(headers)
+  const found = entries
+    .filter((entry) => String(entry[0]).toLowerCase() === 'authorization')
+    .flatMap(([, value]) => value)
+  const given = found.filter((value) => value !== undefined && value !== null)
+  return given.length === 0 ? undefined : given.map(String)
+}
+
+function isIterable(headers: object): headers is Iterable<readonly [unknown, unknown]> {
+  return Symbol.iterator in headers
 }
 
 function isRefusal(outcome: AccessToken | Refusal): outcome is Refusal {

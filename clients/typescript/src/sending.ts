@@ -30,6 +30,11 @@ export function sendBy(fetch: typeof globalThis.fetch = globalThis.fetch): Send 
 
 /** The body as text; `null` where it is too long to be an answer. */
 async function textOf(response: Response): Promise<string | null> {
+  // Not every `fetch` has streams of the web for bodies (React Native, node-fetch, whatwg-fetch).
+  if (typeof response.body?.getReader !== 'function') {
+    const text = await response.text()
+    return text.length > MOST_BYTES ? null : text
+  }
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let [text, length] = ['', 0]
   for await (const chunk of chunksOf(response)) {

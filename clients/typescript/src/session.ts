@@ -1,6 +1,7 @@
 /** A session as it is kept, when it is renewed, and what an attempt at that leads to. Pure: told the time and the dice. */
 
 import { LoginRequired, Refused, ServerAway } from './errors.js'
+import { isNumber, isObject } from './strict-json.js'
 import { type Tokens, TryAgain } from './token-answers.js'
 
 export const MOST_ATTEMPTS = 6
@@ -29,6 +30,20 @@ export interface Session {
   readonly grant: Grant
   readonly scope: string | null
   readonly pending: PendingRefresh | null
+}
+
+/** Whether every member has its type: what is stored may have been written by anybody. */
+export function isSession(value: unknown): value is Session {
+  if (!isObject(value) || !isObject(value.tokens)) return false
+  const { tokens, grant, scope, pending } = value
+  return (
+    (grant === 'password' || grant === 'client_credentials') &&
+    typeof tokens.accessToken === 'string' &&
+    isNumber(tokens.receivedAt) &&
+    (tokens.expiresAt === null || isNumber(tokens.expiresAt)) &&
+    [tokens.refreshToken, tokens.scope, scope].every((text) => text === null || typeof text === 'string') &&
+    (pending === null || (isObject(pending) && typeof pending.idempotencyKey === 'string' && isNumber(pending.begunAt)))
+  )
 }
 
 /** Wait so many seconds, then send the same request again. */

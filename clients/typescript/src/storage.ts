@@ -1,8 +1,12 @@
 /** Where a session is kept. Whoever shares a storage shares the session. */
 
-import type { Session } from './session.js'
+import { ClientError, StorageUnusable } from './errors.js'
+import { isSession, type Session } from './session.js'
 
-/** What a storage does. It is only written under its lock, and before what is written is used. */
+/** What a storage does. It is only written under its lock, and before what is written is used.
+ *
+ * Where it cannot it throws StorageUnusable, or anything else: the session makes StorageUnusable of it.
+ */
 export interface Storage {
   load(): Promise<Session | null>
 
@@ -30,5 +34,71 @@ export function memoryStorage(): Storage {
       last = mine.catch(() => undefined)
       return mine
     },
+  }
+}
+
+/** Any storage, whoever wrote it: what it throws comes as StorageUnusable. */
+export class CheckedStorage {
+  readonly #storage: Storage
+
+  constructor(storage: Storage) {
+    this.#storage = storage
+  }
+
+  async load(): Promise<Session | null> {
+    const session: unknown = await told('loaded from', () => this.#storage.load())
+    if (session === null || session === undefined) return null
+    if (!isSession(session)) throw new StorageUnusable('the storage holds something that is no session')
+    return session
+  }
+
+  save(session: Session | null): Promise<void> {
+    return told('saved to', () => this.#storage.save(session))
+  }
+
+  /** What the work returns or throws. A lock that cannot be given back afterwards is told to whoever wants it next. */
+  async locked<Value>(work: () => Promise<Value>): Promise<Value> {
+    let begun: Promise<Value> | null = null
+    const begin = () => {
+      begun = work()
+      return begun.then(ignore, ignore)
+    }
+    const lock = told('locked in', () => this.#storage.locked(begin))
+    await lock.catch((error: unknown) => {
+      if (begun === null) throw error
+    })
+    if (begun === null) throw new StorageUnusable('the storage did not run what was to be done under its lock')
+    return begun
+  }
+
+  /** Throws StorageUnusable unless a session can be kept, before a password is sent. The lock must be held. */
+  async check(): Promise<void> {
+    const kept = await this.load()
+    await this.save(kept ?? ENDED)
+    if (kept === null) await this.save(null)
+  }
+
+  follow(listener: (session: Session | null) => void): void {
+    this.#storage.follow?.(listener)
+  }
+}
+
+/** Should it be left there, it asks for a login. */
+const ENDED: Session = {
+  tokens: { accessToken: '', receivedAt: 0, expiresAt: 0, refreshToken: null, scope: null },
+  grant: 'password',
+  scope: null,
+  pending: null,
+}
+
+function ignore(): void {}
+
+async function told<Value>(what: string, work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof ClientError) throw error
+    const name = error instanceof Error ? error.name : typeof error
+    throw new StorageUnusable(`the session cannot be ${what} the storage: ${name}`, { cause: error })
   }
 }

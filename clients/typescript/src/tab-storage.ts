@@ -6,8 +6,9 @@
  */
 
 import { ServerAway, StorageUnusable } from './errors.js'
-import type { Session } from './session.js'
+import { isSession, type Session } from './session.js'
 import type { Storage } from './storage.js'
+import { isNumber, isObject } from './strict-json.js'
 import type { Tokens } from './token-answers.js'
 
 const LOCK_MILLISECONDS = 120_000
@@ -28,12 +29,15 @@ interface Message {
 
 /** The storage that all pages and workers of this origin share which give the same `name`. Needs https, or localhost. */
 export function tabStorage(name = 'jeton'): Storage {
-  if (globalThis.navigator?.locks === undefined || globalThis.indexedDB === undefined) {
-    throw new StorageUnusable(
-      'tabs share a session by Web Locks and IndexedDB: serve the page by https, or from localhost',
-    )
+  try {
+    if (globalThis.navigator?.locks && globalThis.indexedDB) return new TabStorage(`jeton:${name}`)
+  } catch (cause) {
+    // Where cookies are blocked, and in sandboxed frames, already looking at one of them throws SecurityError.
+    throw new StorageUnusable('the browser lets this page keep nothing', { cause })
   }
-  return new TabStorage(`jeton:${name}`)
+  throw new StorageUnusable(
+    'tabs share a session by Web Locks and IndexedDB: serve the page by https, or from localhost',
+  )
 }
 
 class TabStorage implements Storage {
@@ -46,7 +50,9 @@ class TabStorage implements Storage {
   constructor(name: string) {
     this.#name = name
     this.#channel = new BroadcastChannel(name)
-    this.#channel.addEventListener('message', (event: MessageEvent<Message>) => this.#hear(event.data))
+    this.#channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
+      if (isMessage(data)) this.#hear(data)
+    })
   }
 
   async load(): Promise<Session | null> {
@@ -65,7 +71,16 @@ class TabStorage implements Storage {
     await this.#write({ issue: isNew ? issue + 1 : issue, session: stored })
     if (token === '') return // nobody has this token: there is nothing to tell
     this.#known = { issue: isNew ? issue + 1 : issue, session }
-    this.#channel.postMessage(this.#known)
+    this.#tell(this.#known)
+  }
+
+  /** What is kept is kept: that other tabs cannot be told of it costs them a question, and nobody a token. */
+  #tell(message: Message): void {
+    try {
+      this.#channel.postMessage(message)
+    } catch {
+      // The channel is closed.
+    }
   }
 
   async locked<Value>(work: () => Promise<Value>): Promise<Value> {
@@ -89,7 +104,7 @@ class TabStorage implements Storage {
 
   #hear({ issue, session }: Message): void {
     if (session === undefined) {
-      if (issue === this.#known.issue) this.#channel.postMessage(this.#known)
+      if (issue === this.#known.issue) this.#tell(this.#known)
     } else if (issue > this.#known.issue || (issue === this.#known.issue && session?.pending)) {
       this.#known = { issue, session }
       for (const listener of this.#listeners) listener(session)
@@ -109,24 +124,37 @@ class TabStorage implements Storage {
       }
       const timer = setTimeout(done, ANSWER_MILLISECONDS)
       this.#channel.addEventListener('message', look)
-      this.#channel.postMessage({ issue } satisfies Message)
+      this.#tell({ issue })
     })
   }
 
   async #read(): Promise<Kept> {
-    const database = await this.#opened()
-    const kept = await settled(database.transaction(STORE).objectStore(STORE).get(this.#name))
-    return kept ?? { issue: 0, session: null }
+    const transaction = await this.#transaction('readonly')
+    const kept: unknown = await settled(transaction.objectStore(STORE).get(this.#name))
+    // What another version has left there is no session of ours.
+    return isKept(kept) ? kept : { issue: 0, session: null }
   }
 
   async #write(kept: Kept): Promise<void> {
-    const database = await this.#opened()
-    const transaction = database.transaction(STORE, 'readwrite', { durability: 'strict' })
+    const transaction = await this.#transaction('readwrite')
     transaction.objectStore(STORE).put(kept, this.#name)
     await new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve()
       transaction.onabort = () => reject(new StorageUnusable(`the session cannot be kept: ${transaction.error?.name}`))
     })
+  }
+
+  /** Browsers close databases as they like: when data is cleared, a disk is full, a page sleeps. Then it is opened again. */
+  async #transaction(mode: IDBTransactionMode): Promise<IDBTransaction> {
+    const begin = (database: IDBDatabase) => database.transaction(STORE, mode, { durability: 'strict' })
+    const database = await this.#opened()
+    try {
+      return begin(database)
+    } catch {
+      this.#database = null
+      database.close()
+      return begin(await this.#opened())
+    }
   }
 
   #opened(): Promise<IDBDatabase> {
@@ -138,6 +166,14 @@ class TabStorage implements Storage {
   }
 }
 
+function isKept(value: unknown): value is Kept {
+  return isObject(value) && isNumber(value.issue) && (value.session === null || isSession(value.session))
+}
+
+function isMessage(value: unknown): value is Message {
+  return isObject(value) && isNumber(value.issue) && (value.session === undefined || isKept(value))
+}
+
 /** What is not written down; of no session, a token that has ended. */
 function accessTokenOf(session: Session | null): Pick<Tokens, 'accessToken' | 'receivedAt' | 'expiresAt'> {
   if (session === null) return { accessToken: '', receivedAt: 0, expiresAt: 0 }
@@ -145,10 +181,13 @@ function accessTokenOf(session: Session | null): Pick<Tokens, 'accessToken' | 'r
   return { accessToken, receivedAt, expiresAt }
 }
 
-function opened(): Promise<IDBDatabase> {
+async function opened(): Promise<IDBDatabase> {
   const request = indexedDB.open('jeton', 1)
   request.onupgradeneeded = () => request.result.createObjectStore(STORE)
-  return settled(request)
+  const database = await settled(request)
+  // Whoever wants to delete the database need not wait for this page; the next transaction opens it again.
+  database.onversionchange = () => database.close()
+  return database
 }
 
 function settled<Value>(request: IDBRequest<Value>): Promise<Value> {

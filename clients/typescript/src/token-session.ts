@@ -3,7 +3,7 @@
 import { AuthorizationServer } from './authorization-server.js'
 import type { Client } from './client-authentication.js'
 import { required, type ServerMetadata } from './discovery.js'
-import { LoginRequired, Refused, ServerAway } from './errors.js'
+import { ClientError, LoginRequired, Refused, ServerAway } from './errors.js'
 import type { Request } from './messages.js'
 import { type Send, sendBy } from './sending.js'
 import {
@@ -15,12 +15,13 @@ import {
   hasEnded,
   MOST_ATTEMPTS,
   Pause,
+  type PendingRefresh,
   pause,
   renewAt,
   type Session,
 } from './session.js'
 import { SingleFlight } from './single-flight.js'
-import { memoryStorage, type Storage } from './storage.js'
+import { CheckedStorage, memoryStorage, type Storage } from './storage.js'
 import { judgeRevocationAnswer, judgeTokenAnswer, type Tokens, TryAgain } from './token-answers.js'
 import * as tokenRequests from './token-requests.js'
 
@@ -40,20 +41,22 @@ const HOLD_OFF_SECONDS = 5
 export class TokenSession {
   readonly #server: AuthorizationServer
   readonly #client: Client
-  readonly #storage: Storage
+  readonly #storage: CheckedStorage
   readonly #send: Send
   readonly #clock: () => number
   readonly #renewals = new SingleFlight<string>()
   #session: Session | null = null
   #renewAt = 0
+  /** A refresh, and what it led to: remembered until it is stored. */
+  #unstored: { readonly pending: PendingRefresh; readonly outcome: Session } | null = null
 
   constructor({ issuer, client, storage, fetch, clock }: TokenSessionOptions) {
     this.#send = sendBy(fetch)
     this.#server = new AuthorizationServer(issuer, this.#send)
     this.#client = client
-    this.#storage = storage ?? memoryStorage()
+    this.#storage = new CheckedStorage(storage ?? memoryStorage())
     this.#clock = clock ?? (() => Date.now() / 1000)
-    this.#storage.follow?.((session) => this.#keep(session))
+    this.#storage.follow((session) => this.#keep(session))
   }
 
   /** Password grant. Throws Refused where the password is wrong. It asks once: a login that was lost is for the user to repeat. */
@@ -80,7 +83,7 @@ export class TokenSession {
     try {
       return await this.#renewals.join('early renewal', () => this.#renew(null, EARLY_ATTEMPTS))
     } catch (error) {
-      if (!(error instanceof ServerAway || error instanceof Refused)) throw error
+      if (!(error instanceof ClientError) || error instanceof LoginRequired) throw error
       const askedFor = error instanceof ServerAway ? error.retryAfter : 0
       this.#renewAt = this.#clock() + Math.max(askedFor, HOLD_OFF_SECONDS)
       return token
@@ -92,29 +95,35 @@ export class TokenSession {
     return this.#renewals.join(`replacement of ${rejected}`, () => this.#renew(rejected, MOST_ATTEMPTS))
   }
 
-  /** Forgets the session, then revokes it. Throws ServerAway where the server could not be told. */
+  /** Forgets the session, then revokes it. Throws ServerAway where the server could not be told.
+   *
+   * Forgotten in any case: whoever logs out must not stay logged in because the server is away. Revoked in any case: nor
+   * because the storage does not forget.
+   */
   async logOut(): Promise<void> {
-    const session = await this.#storage.locked(async () => {
-      const kept = await this.#storage.load()
-      // Forgotten in any case: whoever logs out must not stay logged in because the server is away.
-      await this.#storage.save(null)
-      this.#keep(null)
-      return kept
+    const { session, failed } = await this.#storage.locked(async () => {
+      const session = await this.#storage.load()
+      return { session, failed: await this.#forget() }
     })
     if (session !== null) await this.#revoke(session.tokens)
+    if (failed !== null) throw failed
   }
 
-  async #begin(request: Request, grant: Grant, scope: string | null): Promise<void> {
-    const now = this.#clock()
-    const judged = judgeTokenAnswer(await this.#send(request), now)
-    if (judged instanceof Refused) throw judged
-    if (judged instanceof TryAgain) throw new ServerAway('no usable answer to the login', judged.after ?? 1)
-    await this.#storage.locked(() => this.#store({ tokens: judged, grant, scope, pending: null }))
+  /** No password is sent that leads to nothing: a session that cannot be kept is found out before. */
+  #begin(request: Request, grant: Grant, scope: string | null): Promise<void> {
+    return this.#storage.locked(async () => {
+      await this.#storage.check()
+      const now = this.#clock()
+      const judged = judgeTokenAnswer(await this.#send(request), now)
+      if (judged instanceof Refused) throw judged
+      if (judged instanceof TryAgain) throw new ServerAway('no usable answer to the login', judged.after ?? 1)
+      await this.#store({ tokens: judged, grant, scope, pending: null })
+    })
   }
 
   #renew(rejected: string | null, mostAttempts: number): Promise<string> {
     return this.#storage.locked(async () => {
-      const session = await this.#storage.load()
+      const session = await this.#loaded()
       if (session === null) {
         this.#keep(null)
         throw new LoginRequired('no session is kept: log in')
@@ -127,6 +136,14 @@ export class TokenSession {
     })
   }
 
+  /** What is stored; or what a refresh that is stored as under way has led to, where that could not be stored yet. */
+  async #loaded(): Promise<Session | null> {
+    const session = await this.#storage.load()
+    const { pending, outcome } = this.#unstored ?? {}
+    const isFinished = outcome !== undefined && pending?.idempotencyKey === session?.pending?.idempotencyKey
+    return isFinished ? this.#store(outcome) : session
+  }
+
   /** Asks until an answer is judged; a lost one soon again, since a server repeats it for a while only. */
   async #renewed(kept: Session, mostAttempts: number): Promise<Session> {
     const endpoint = await this.#tokenEndpoint(mostAttempts)
@@ -137,13 +154,15 @@ export class TokenSession {
       const since = askedAt(session, this.#clock())
       const judged = judgeTokenAnswer(await this.#send(request), since)
       const outcome = afterAttempt(session, judged, attempt, mostAttempts, Math.random())
-      if (outcome instanceof LoginRequired) {
-        await this.#storage.save(null)
-        this.#keep(null)
-      }
+      if (outcome instanceof LoginRequired) await this.#forget()
       if (outcome instanceof Error) throw outcome
-      if (!(outcome instanceof Pause)) return await this.#store(outcome)
-      await waited(outcome.seconds)
+      if (outcome instanceof Pause) {
+        await waited(outcome.seconds)
+        continue
+      }
+      // Remembered until it is stored: the server repeats its answer for a while only.
+      this.#unstored = session.pending && { pending: session.pending, outcome }
+      return await this.#store(outcome)
     }
   }
 
@@ -195,8 +214,19 @@ export class TokenSession {
   /** Stored before it is used. */
   async #store(session: Session): Promise<Session> {
     await this.#storage.save(session)
+    this.#unstored = null
     this.#keep(session)
     return session
+  }
+
+  /** The error of a storage that does not forget; here it is forgotten all the same. */
+  async #forget(): Promise<unknown> {
+    this.#unstored = null
+    this.#keep(null)
+    return this.#storage.save(null).then(
+      () => null,
+      (error: unknown) => error,
+    )
   }
 
   /** A refresh that is under way is due at once: a server repeats its answer for a while only. */

@@ -13,7 +13,16 @@ import { AuthorizationServer } from './authorization-server.js'
 import { isAway } from './cached-document.js'
 import { required } from './discovery.js'
 import { ClientError, InvalidToken, ServerAway, Unverifiable } from './errors.js'
-import { ALGORITHMS, askForKey, type CachedKeys, type KeySet, keySetRequest, keysAnswered, NO_KEYS, usableKeys } from './key-set.js'
+import {
+  ALGORITHMS,
+  askForKey,
+  type CachedKeys,
+  type KeySet,
+  keySetRequest,
+  keysAnswered,
+  NO_KEYS,
+  usableKeys,
+} from './key-set.js'
 import type { Answer } from './messages.js'
 import { type Send, sendBy } from './sending.js'
 import { SingleFlight } from './single-flight.js'

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test'
 import {
   AccessToken,
   accessTokenOf,
+  admit,
   bearer,
   type ClientError,
   honoBearer,
@@ -21,7 +22,14 @@ const verifier = {
     if (token === 'away') throw new Unverifiable('away', 3)
     if (token === 'broken') throw new RangeError('a mistake of ours')
     if (token !== 'good' && token !== 'bound') throw new InvalidToken('signature')
-    const facts = { subject: 'u_1', clientId: 'app', expiresAt: 2e9, roles: [], claims: token === 'bound' ? { cnf: {} } : {}, status: null }
+    const facts = {
+      subject: 'u_1',
+      clientId: 'app',
+      expiresAt: 2e9,
+      roles: [],
+      claims: token === 'bound' ? { cnf: {} } : {},
+      status: null,
+    }
     return new AccessToken({ ...facts, scope: new Set(['read']) })
   },
 }
@@ -97,6 +105,44 @@ for (const framework of ['Express', 'Hono']) {
     assert.equal((await frameworks.get(framework)?.('/read', twice))?.status, 400)
   })
 }
+
+for (const [what, headers, status] of [
+  ['of a mixed case', { Authorization: 'Bearer good' }, 200],
+  ['as a list', { authorization: ['Bearer good'] }, 200],
+  ['twice, in lists', { authorization: ['Bearer good', 'Bearer good'] }, 400],
+  ['twice, in other letters', { authorization: 'Bearer good', Authorization: 'Bearer good' }, 400],
+  ['as Headers', new Headers({ authorization: 'Bearer good' }), 200],
+  ['as a Map', new Map([['Authorization', 'Bearer good']]), 200],
+  ['as pairs', [['Authorization', 'Bearer good']], 200],
+  ['as octets', { authorization: Buffer.from('Bearer good') }, 200],
+  ['as a number', { authorization: 7 }, 401],
+  ['null', { authorization: null }, 401],
+  ['nowhere', undefined, 401],
+  ['on a prototype', Object.create({ authorization: 'Bearer good' }), 401],
+] as const) {
+  test(`headers ${what} are answered ${status}`, async () => {
+    const request = { headers }
+    let answered = 0
+    const end = { end: () => undefined }
+    const response = {
+      writeHead: (code: number) => {
+        answered = code
+        return end
+      },
+    }
+
+    await bearer(verifier)(request, response, (error) => {
+      answered = error === undefined ? 200 : 500
+    })
+
+    assert.equal(answered, status)
+  })
+}
+
+test('admit takes a header, several, or none', async () => {
+  for (const none of [undefined, null, []]) assert.equal('status' in (await admit(verifier, none)), true)
+  for (const one of ['Bearer good', ['Bearer good']]) assert.equal('subject' in (await admit(verifier, one)), true)
+})
 
 test('why a token was refused is told to the log, and not to the caller', async () => {
   reported.length = 0

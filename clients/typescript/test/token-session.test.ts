@@ -8,6 +8,8 @@ import {
   Refused,
   ServerAway,
   type Session,
+  type Storage,
+  StorageUnusable,
   TokenSession,
   UntrustedServer,
 } from '@jeton/client'
@@ -157,9 +159,101 @@ test('new tokens are stored before the access token is handed out', async () => 
   server.now += 600
   const failing = { ...storage, save: () => Promise.reject(new Error('the disk is full')) }
 
-  await assert.rejects(newSession(failing).accessToken(), /the disk is full/)
+  await assert.rejects(newSession(failing).accessToken(), StorageUnusable)
   assert.equal(server.idempotencyKeys.length, 0)
   assert.equal(await session.accessToken(), 'access-1-2')
+})
+
+/** Keeps what a memory keeps, but for what it is told to throw: other people's storages throw anything. */
+function failingStorage() {
+  const memory = memoryStorage()
+  const errors: { load?: unknown; save?: unknown; lock?: unknown; unlock?: unknown } = {}
+  const fail = (what: keyof typeof errors) => (what in errors ? Promise.reject(errors[what]) : Promise.resolve())
+  const storage: Storage = {
+    load: () => fail('load').then(memory.load),
+    save: (session) => fail('save').then(() => memory.save(session)),
+    locked: async (work) => {
+      await fail('lock')
+      const done = await memory.locked(work)
+      await fail('unlock')
+      return done
+    },
+  }
+  return { storage, errors, memory }
+}
+
+for (const what of ['load', 'save', 'lock'] as const) {
+  for (const error of [
+    new DOMException('', 'SecurityError'),
+    new DOMException('', 'QuotaExceededError'),
+    'text',
+    null,
+  ]) {
+    test(`a storage whose ${what} throws ${error} is found out before the password is sent`, async () => {
+      const { storage, errors } = failingStorage()
+      errors[what] = error
+
+      await assert.rejects(newSession(storage).logIn('alice', 'correct'), { name: 'StorageUnusable', cause: error })
+      assert.equal(server.times('/token'), 0)
+    })
+  }
+
+  test(`a good token is handed out although ${what} fails`, async () => {
+    const { storage, errors } = failingStorage()
+    const session = await loggedIn(storage)
+    errors[what] = new DOMException('', 'InvalidStateError')
+    server.now += 599 - 60
+
+    assert.equal(await session.accessToken(), 'access-1-1')
+  })
+}
+
+for (const kept of [{}, 'text', 7, { tokens: {}, grant: 'password', scope: null, pending: null }]) {
+  test(`a storage that holds ${JSON.stringify(kept)} is unusable`, async () => {
+    const storage = { ...memoryStorage(), load: async () => kept as Session }
+
+    await assert.rejects(newSession(storage).accessToken(), StorageUnusable)
+  })
+}
+
+test('a lock that cannot be given back loses nothing', async () => {
+  const { storage, errors } = failingStorage()
+  errors.unlock = new DOMException('', 'AbortError')
+
+  assert.equal(await (await loggedIn(storage)).accessToken(), 'access-1-1')
+})
+
+test('a lock that runs nothing is told', async () => {
+  const storage = { ...memoryStorage(), locked: async () => undefined as never }
+
+  await assert.rejects(newSession(storage).logIn('alice', 'correct'), StorageUnusable)
+})
+
+test('an answer that could not be stored is stored later, and not asked for again', async () => {
+  const { storage, errors, memory } = failingStorage()
+  const session = newSession(storage, async (input, init) => {
+    const answer = await server.fetch(input, init)
+    if (server.idempotencyKeys.length > 0) errors.save = new DOMException('', 'QuotaExceededError')
+    return answer
+  })
+  await session.logIn('alice', 'correct')
+  server.now += 600
+  await assert.rejects(session.accessToken(), StorageUnusable)
+  delete errors.save
+  server.now += 200 // the server repeats its answer for a while only
+
+  assert.equal(await session.accessToken(), 'access-1-2')
+  assert.equal((await memory.load())?.tokens.refreshToken, 'refresh-1-2')
+  assert.equal(server.idempotencyKeys.length, 1)
+})
+
+test('logging out revokes although the storage does not forget', async () => {
+  const { storage, errors } = failingStorage()
+  const session = await loggedIn(storage)
+  errors.save = new DOMException('', 'QuotaExceededError')
+
+  await assert.rejects(session.logOut(), StorageUnusable)
+  assert.equal(server.times('/revoke'), 1)
 })
 
 test('only invalid_grant ends the session', async () => {

@@ -178,7 +178,12 @@ cases('key_set', async ({ steps }) => {
   let cached = NO_KEYS
   for (const { at, kid, ask, known, answer } of steps) {
     if (kid === undefined) cached = await keysAnswered(cached, answer, at)
-    else assert.deepEqual([askForKey(cached, kid, at), usableKeys(cached, at)?.has(kid) ?? false], [ask, known], `at ${at}`)
+    else
+      assert.deepEqual(
+        [askForKey(cached, kid, at), usableKeys(cached, at)?.has(kid) ?? false],
+        [ask, known],
+        `at ${at}`,
+      )
   }
 })
 

@@ -155,3 +155,39 @@ def test_openapi_says_that_a_token_is_needed() -> None:
         "Bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
     assert document["paths"]["/read"]["get"]["security"] == [{"Bearer": []}]
+
+
+GOOD = b"Bearer good"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([(b"authorization", GOOD)], 200),
+        ([[b"Authorization", GOOD]], 200),
+        ([("AUTHORIZATION", "Bearer good")], 200),
+        ([(bytearray(b"authorization"), memoryview(GOOD))], 200),
+        (iter([(b"authorization", GOOD)]), 200),
+        ((), 401),
+        (None, 401),
+        ([(b"authorization", GOOD), ("Authorization", "Bearer good")], 400),
+        ([(b"authorization", b"Bearer \xff")], 400),
+        ([("authorization", "Bearer \ud800")], 400),
+    ],
+    ids=["ASGI", "lists, capitals", "text", "buffers", "an iterator", "none", "null", "two", "bytes", "no text"],
+)
+async def test_headers_are_found_in_whatever_shape_an_adapter_gives_them(headers: Any, status: int) -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, _: Any, send: Any) -> None:
+        seen.extend(scope["headers"])
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message: Any) -> None:
+        seen.append(message.get("status"))
+
+    scope = {"type": "http"} if headers is None else {"type": "http", "headers": headers}
+    await BearerMiddleware(app, Verifier())(scope, None, send)  # type: ignore[arg-type]
+
+    assert status in seen
+    assert (len(seen) == 2) or status != 200, "the application sees the header as well"

@@ -1,9 +1,12 @@
 """How steps are taken: requests sent once and to one place, answers bounded, nothing half done by who is cancelled."""
 
 import asyncio
+import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
+import anyio
 import httpx2
 import pytest
 
@@ -63,12 +66,90 @@ def test_no_redirect_is_followed(run: Run) -> None:
 
 
 @both
-@pytest.mark.parametrize("error", [httpx2.ConnectError, httpx2.ReadTimeout, httpx2.RemoteProtocolError])
-def test_an_answer_that_does_not_come_is_none(run: Run, error: type[httpx2.TransportError]) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx2.ConnectError("lost"),
+        httpx2.ReadTimeout("lost"),
+        httpx2.RemoteProtocolError("GOAWAY"),
+        httpx2.TooManyRedirects("lost"),
+        httpx2.StreamClosed(),
+        httpx2.InvalidURL("lost"),
+        anyio.ClosedResourceError(),
+        ssl.SSLError("lost"),
+        ConnectionResetError("lost"),
+        RuntimeError("Cannot send a request, as the client has been closed."),
+        ExceptionGroup("lost", [anyio.BrokenResourceError()]),
+    ],
+    ids=repr,
+)
+def test_an_answer_that_does_not_come_is_none(run: Run, error: Exception) -> None:
     def handle(_: httpx2.Request) -> httpx2.Response:
-        raise error("lost")
+        raise error
 
     assert run(handle) is None
+
+
+def respond_with(text: bytes) -> Callable[[socket.socket], None]:
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(text)
+
+    return serve
+
+
+@both
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}",
+        b"SSH-2.0-OpenSSH\r\n",
+    ],
+    ids=["closed", "cut short", "a chunk cut short", "no gzip", "no length", "no HTTP"],
+)
+def test_an_answer_that_is_broken_on_its_way_is_none(run: Run, text: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=respond_with(text), args=[listener])
+        server.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        answer = run_for_real(run, Request("POST", url, {}, {"a": "b"}))
+        server.join()
+
+    assert answer is None
+
+
+def run_for_real(run: Run, request: Request) -> Answer | None:
+    """By sockets instead of a handler."""
+
+    def asking() -> Plan[Answer | None]:
+        answer: Answer | None = yield request
+        return answer
+
+    async def by_tasks() -> Answer | None:
+        driver = AsyncDriver()
+        answer = await driver.run(asking())
+        await driver.close()
+        return answer
+
+    if run is by_task:
+        return asyncio.run(by_tasks())
+    driver = Driver()
+    answer = driver.run(asking())
+    driver.close()
+    return answer
+
+
+def test_a_client_that_was_closed_gets_no_answer() -> None:
+    driver = Driver()
+    driver.close()
+
+    assert driver.run(plan()) is None
 
 
 class Parts(httpx2.SyncByteStream, httpx2.AsyncByteStream):

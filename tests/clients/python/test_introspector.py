@@ -120,7 +120,9 @@ def test_a_flood_of_bad_tokens_drives_out_no_good_one(
     assert len(service._bad._answers) == 10
 
 
-@pytest.mark.parametrize("token", ["", "x" * 8193], ids=["empty", "too long"])
+@pytest.mark.parametrize(
+    "token", ["", "x" * 8193, "é", "\ud800", "a\n"], ids=["empty", "too long", "not ASCII", "no text", "a line feed"]
+)
 def test_what_can_be_no_token_is_asked_of_nobody(service: IntrospectorPlans, world: World, token: str) -> None:
     with pytest.raises(InvalidToken, match="malformed"):
         world.follow(service.verify(token))

@@ -1,0 +1,164 @@
+/** Tabs, in a browser that closes databases, fills disks and forbids things as browsers do. */
+
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, test } from 'node:test'
+import { memoryStorage, type Session, StorageUnusable, tabStorage } from '@jeton/client'
+
+const SESSION: Session = {
+  tokens: { accessToken: 'a1', receivedAt: 1, expiresAt: 601, refreshToken: 'r1', scope: null },
+  grant: 'password',
+  scope: null,
+  pending: null,
+}
+
+/** As much of IndexedDB as is used. */
+class FakeIndexedDb {
+  readonly kept = new Map<string, unknown>()
+  readonly databases: { isOpen: boolean; onversionchange?: () => void }[] = []
+  openError: unknown = null
+  writeError: DOMException | null = null
+
+  open() {
+    if (this.openError !== null) throw this.openError
+    const database = {
+      isOpen: true,
+      close: () => {
+        database.isOpen = false
+      },
+      transaction: () => {
+        if (!database.isOpen) throw new DOMException('', 'InvalidStateError')
+        const transaction = {
+          error: this.writeError,
+          oncomplete: () => {},
+          onabort: () => {},
+          objectStore: () => store,
+        }
+        const store = {
+          get: (key: string) => succeeding(this.kept.get(key)),
+          put: (value: unknown, key: string) => {
+            if (this.writeError === null) this.kept.set(key, structuredClone(value))
+            setImmediate(() => (this.writeError === null ? transaction.oncomplete() : transaction.onabort()))
+          },
+        }
+        return transaction
+      },
+    }
+    this.databases.push(database)
+    return succeeding(database)
+  }
+}
+
+function succeeding(result: unknown) {
+  const request = { result, onsuccess: () => {} }
+  setImmediate(() => request.onsuccess())
+  return request
+}
+
+const names = ['navigator', 'indexedDB', 'BroadcastChannel'] as const
+const real = names.map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const)
+const memory = memoryStorage()
+let browser: FakeIndexedDb
+let channels: BroadcastChannel[]
+
+function provide(name: (typeof names)[number], get: () => unknown): void {
+  Object.defineProperty(globalThis, name, { configurable: true, get })
+}
+
+beforeEach(() => {
+  browser = new FakeIndexedDb()
+  channels = []
+  const Channel = globalThis.BroadcastChannel
+  provide('navigator', () => ({
+    locks: { request: (_: string, __: unknown, work: () => Promise<unknown>) => memory.locked(work) },
+  }))
+  provide('indexedDB', () => browser)
+  provide(
+    'BroadcastChannel',
+    () =>
+      class extends Channel {
+        constructor(name: string) {
+          super(name)
+          channels.push(this)
+        }
+      },
+  )
+})
+
+afterEach(() => {
+  for (const channel of channels) channel.close()
+  for (const [name, descriptor] of real) {
+    if (descriptor === undefined) Reflect.deleteProperty(globalThis, name)
+    else Object.defineProperty(globalThis, name, descriptor)
+  }
+})
+
+test('a database that was closed under way is opened again', async () => {
+  const storage = tabStorage()
+  await storage.save(SESSION)
+  for (const database of browser.databases) database.isOpen = false
+
+  assert.deepEqual(await storage.load(), SESSION)
+  browser.databases.at(-1)?.onversionchange?.()
+  await storage.save({ ...SESSION, scope: 'read' })
+  assert.equal((await storage.load())?.scope, 'read')
+  assert.equal(browser.databases.length, 3)
+})
+
+test('a full disk is told, and leaves what was', async () => {
+  const storage = tabStorage()
+  await storage.save(SESSION)
+  browser.writeError = new DOMException('', 'QuotaExceededError')
+
+  await assert.rejects(storage.save({ ...SESSION, scope: 'read' }), StorageUnusable)
+  assert.deepEqual(await storage.load(), SESSION)
+})
+
+test('a channel that is closed loses no session', async () => {
+  const storage = tabStorage()
+  for (const channel of channels) channel.close()
+
+  await storage.save(SESSION)
+
+  assert.deepEqual(await storage.load(), SESSION)
+})
+
+for (const left of ['text', 7, {}, { issue: 1 }, { issue: 1, session: { tokens: {} } }]) {
+  test(`what another version left, ${JSON.stringify(left)}, is no session`, async () => {
+    browser.kept.set('jeton:jeton', left)
+    const storage = tabStorage()
+
+    assert.equal(await storage.load(), null)
+    await storage.save(SESSION)
+    assert.deepEqual(await storage.load(), SESSION)
+  })
+}
+
+test('messages that are none of ours are not heard', async () => {
+  const storage = tabStorage()
+  const heard: unknown[] = []
+  storage.follow?.((session) => heard.push(session))
+  const [channel] = channels
+  for (const data of [null, 'text', {}, { issue: '9', session: null }, { issue: 9, session: {} }]) {
+    channel?.dispatchEvent(new MessageEvent('message', { data }))
+  }
+  assert.deepEqual(heard, [])
+
+  channel?.dispatchEvent(new MessageEvent('message', { data: { issue: 9, session: SESSION } }))
+
+  assert.deepEqual(heard, [SESSION])
+})
+
+for (const name of names) {
+  test(`a page that may not use ${name} is told so at once`, () => {
+    provide(name, () => {
+      throw new DOMException('', 'SecurityError')
+    })
+    assert.throws(() => tabStorage(), StorageUnusable)
+  })
+}
+
+test('without Web Locks there are no tabs', () => {
+  provide('navigator', () => ({}))
+
+  assert.throws(() => tabStorage(), StorageUnusable)
+})
