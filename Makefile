@@ -82,7 +82,7 @@ $(VENV)/dev.stamp: requirements-dev.txt clients/python/pyproject.toml $(VENV)/ru
 	touch $@
 
 $(TYPESCRIPT)/node_modules/.package-lock.json: $(TYPESCRIPT)/package-lock.json
-	cd $(TYPESCRIPT) && npm install --no-save --no-audit --no-fund
+	cd $(TYPESCRIPT) && npm ci --no-audit --no-fund
 	touch $@
 
 $(VENV)/bin/python:
