@@ -92,7 +92,7 @@ def main() -> None:
         contestants: dict[str, Verify] = {
             "PyJWT, PyJWKClient": by_pyjwt(url, cache_keys=False),
             "PyJWT, PyJWKClient(cache_keys=True)": by_pyjwt(url, cache_keys=True),
-            "jeton_client, every token verified anew": Verifier(url, AUDIENCE, most_cached=0).verify,
+            "jeton_client, every token verified anew": Verifier(url, AUDIENCE, max_cache_entries=0).verify,
             "jeton_client, verified tokens remembered": Verifier(url, AUDIENCE).verify,
         }
         measured = {name: microseconds(verify, given) for name, verify in contestants.items()}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 
-from jeton_client import BearerAuth, Client, ClientError, FileStorage, LoginRequired, Refused, TokenSession
+from jeton_client import BearerAuth, Client, ClientError, FileStorage, LoginRequiredError, RefusedError, TokenSession
 
 
 def run(words: argparse.Namespace, session: TokenSession) -> None:
@@ -49,9 +49,9 @@ def main() -> None:
     try:
         with TokenSession(os.environ["ISSUER"], Client(os.environ["CLIENT_ID"]), storage=storage) as session:
             run(parser.parse_args(), session)
-    except LoginRequired:
+    except LoginRequiredError:
         raise SystemExit("You are not logged in: python orders.py login NAME") from None
-    except Refused as refused:
+    except RefusedError as refused:
         raise SystemExit(f"The server refused: {refused}") from None
     except ClientError as error:
         raise SystemExit(f"Not just now: {error}") from None

@@ -1,6 +1,13 @@
 // A page that logs in, calls a service, and stays logged in: through reloads, and together with its other tabs.
 
-import { authorizedFetch, LoginRequired, Refused, ServerAway, TokenSession, tabStorage } from '/client/app.js'
+import {
+  authorizedFetch,
+  LoginRequiredError,
+  RefusedError,
+  ServerUnavailableError,
+  TokenSession,
+  tabStorage,
+} from '/client/app.js'
 
 const { issuer, api } = await (await fetch('/config.json')).json()
 
@@ -31,14 +38,15 @@ async function attempt(work) {
   try {
     await work()
   } catch (error) {
-    if (error instanceof LoginRequired) show(login)
+    if (error instanceof LoginRequiredError) show(login)
     else message.textContent = explained(error)
   }
 }
 
 function explained(error) {
-  if (error instanceof Refused && error.error === 'invalid_grant') return 'Name or password is wrong.'
-  if (error instanceof ServerAway) return 'The server does not answer. You are still logged in: try again in a moment.'
+  if (error instanceof RefusedError && error.error === 'invalid_grant') return 'Name or password is wrong.'
+  if (error instanceof ServerUnavailableError)
+    return 'The server does not answer. You are still logged in: try again in a moment.'
   return error.message
 }
 

@@ -157,11 +157,11 @@ def _key_set() -> list[dict[str, Any]]:
         (
             "fetched once, and kept for as long as its headers say",
             [
-                _asked(0, "one", "first", known=False),
+                _asked(0, "one", "blocking", known=False),
                 good,
                 _asked(1, "one", "no", known=True),
                 _asked(59, "ec", "no", known=True),
-                _asked(60, "one", "aside", known=True),
+                _asked(60, "one", "background", known=True),
             ],
         ),
         (
@@ -169,28 +169,28 @@ def _key_set() -> list[dict[str, Any]]:
             [
                 good,
                 _asked(9, "new", "no", known=False),
-                _asked(10, "new", "first", known=False),
+                _asked(10, "new", "blocking", known=False),
                 told(10, answer(200, _KEYS)),
                 _asked(19, "new", "no", known=False),
                 _asked(19, "other", "no", known=False),
-                _asked(20, "new", "first", known=False),
+                _asked(20, "new", "blocking", known=False),
             ],
         ),
         (
             "the cool-down counts from the request, also for one without an answer",
             [
                 good,
-                _asked(10, "new", "first", known=False),
+                _asked(10, "new", "blocking", known=False),
                 told(10, None),
                 _asked(19, "new", "no", known=False),
-                _asked(20, "new", "first", known=False),
+                _asked(20, "new", "blocking", known=False),
             ],
         ),
         (
             "a new key is found",
             [
                 told(0, answer(200, '{"keys": []}')),
-                _asked(10, "one", "first", known=False),
+                _asked(10, "one", "blocking", known=False),
                 told(10, answer(200, _KEYS)),
                 _asked(10, "one", "no", known=True),
             ],
@@ -209,13 +209,13 @@ def _key_set() -> list[dict[str, Any]]:
                 good,
                 told(60, None),
                 _asked(61, "one", "no", known=True),
-                _asked(70, "one", "aside", known=True),
+                _asked(70, "one", "background", known=True),
                 told(3655, answer(503, "")),
                 _asked(3659.9, "one", "no", known=True),
-                _asked(3660, "one", "first", known=False),
+                _asked(3660, "one", "blocking", known=False),
                 told(3660, None),
                 _asked(3660.9, "one", "no", known=False),
-                _asked(3661, "one", "first", known=False),
+                _asked(3661, "one", "blocking", known=False),
                 told(3661, answer(304, "", cache_control=_MINUTE)),
                 _asked(3662, "one", "no", known=True),
             ],
@@ -258,14 +258,14 @@ def _key_set() -> list[dict[str, Any]]:
                 good,
                 told(60, answer(304, "", cache_control=_MINUTE)),
                 _asked(119, "one", "no", known=True),
-                _asked(120, "one", "aside", known=True),
+                _asked(120, "one", "background", known=True),
             ],
         ),
         (
             "304 to who has nothing is no answer",
             [
                 told(0, answer(304, "", cache_control=_MINUTE)),
-                _asked(1, "one", "first", known=False),
+                _asked(1, "one", "blocking", known=False),
             ],
         ),
         (
@@ -273,7 +273,7 @@ def _key_set() -> list[dict[str, Any]]:
             [
                 told(0, None),
                 _asked(0.5, "one", "no", known=False),
-                _asked(1, "one", "first", known=False),
+                _asked(1, "one", "blocking", known=False),
             ],
         ),
         (
@@ -281,7 +281,7 @@ def _key_set() -> list[dict[str, Any]]:
             [
                 told(0, answer(200, _KEYS)),
                 _asked(299, "one", "no", known=True),
-                _asked(300, "one", "aside", known=True),
+                _asked(300, "one", "background", known=True),
             ],
         ),
     ]

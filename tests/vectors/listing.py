@@ -118,24 +118,24 @@ def _status_list_tokens() -> list[dict[str, Any]]:
 def _status_list_cache() -> list[dict[str, Any]]:
     """Lists are judged at the time of day `wall` plus `at`; `at` is of a clock that never runs backwards."""
     rows: list[tuple[str, list[dict[str, Any]]]] = [
-        ("fresh for its ttl", [_asked(0, "first", None), _given(0), _asked(1.9, "no", 0), _asked(2, "first", 0)]),
+        ("fresh for its ttl", [_asked(0, "blocking", None), _given(0), _asked(1.9, "no", 0), _asked(2, "blocking", 0)]),
         (
             "an end is seen at the next answer",
-            [_given(0), _asked(2, "first", 0), _given(2, status=1), _asked(2, "no", 1)],
+            [_given(0), _asked(2, "blocking", 0), _given(2, status=1), _asked(2, "no", 1)],
         ),
-        ("time in caches counts", [_given(0, ttl=10, age="7"), _asked(2.9, "no", 0), _asked(3, "first", 0)]),
-        ("without a ttl, the headers count", [_given(0, ttl=None), _asked(59, "no", 0), _asked(60, "first", 0)]),
-        ("never past its end", [_given(0, iat=NOW - 290), _asked(9.9, "first", 0), _asked(10, "first", None)]),
+        ("time in caches counts", [_given(0, ttl=10, age="7"), _asked(2.9, "no", 0), _asked(3, "blocking", 0)]),
+        ("without a ttl, the headers count", [_given(0, ttl=None), _asked(59, "no", 0), _asked(60, "blocking", 0)]),
+        ("never past its end", [_given(0, iat=NOW - 290), _asked(9.9, "blocking", 0), _asked(10, "blocking", None)]),
         (
             "while the server is away it is believed for so long, and one asks now and then",
             [
-                *(_given(0), _asked(2, "first", 0), told(2, None), _asked(2.5, "no", 0), _asked(3, "aside", 0)),
-                *(told(3, answer(503, "")), _asked(61.9, "aside", 0), _asked(62, "aside", None)),
+                *(_given(0), _asked(2, "blocking", 0), told(2, None), _asked(2.5, "no", 0), _asked(3, "background", 0)),
+                *(told(3, answer(503, "")), _asked(61.9, "background", 0), _asked(62, "background", None)),
             ],
         ),
         (
             "an older list does not replace a newer one, but is an answer",
-            [_given(0, status=1), _given(2, iat=NOW - 5), _asked(3.9, "no", 1), _asked(4, "first", 1)],
+            [_given(0, status=1), _given(2, iat=NOW - 5), _asked(3.9, "no", 1), _asked(4, "blocking", 1)],
         ),
         (
             "a list of a time to come does not keep out those of now",
@@ -143,15 +143,20 @@ def _status_list_cache() -> list[dict[str, Any]]:
         ),
         (
             "304 makes it fresh again, for its ttl",
-            [_given(0), told(2, answer(304, "", cache_control=_MINUTE)), _asked(3.9, "no", 0), _asked(4, "first", 0)],
+            [
+                _given(0),
+                told(2, answer(304, "", cache_control=_MINUTE)),
+                _asked(3.9, "no", 0),
+                _asked(4, "blocking", 0),
+            ],
         ),
         (
             "what is no list is no answer",
-            [_given(0), told(2, answer(200, "<html>")), _asked(2.5, "no", 0), _asked(3, "aside", 0)],
+            [_given(0), told(2, answer(200, "<html>")), _asked(2.5, "no", 0), _asked(3, "background", 0)],
         ),
-        ("a list that nobody ever gave", [told(0, None), _asked(0.5, "no", None), _asked(1, "first", None)]),
+        ("a list that nobody ever gave", [told(0, None), _asked(0.5, "no", None), _asked(1, "blocking", None)]),
     ]
-    given = {"uri": LIST, "wall": NOW, "most_away_seconds": 60, "idx": 0}
+    given = {"uri": LIST, "wall": NOW, "max_stale_seconds": 60, "idx": 0}
     return [{"name": name, "given": {**given, "steps": steps}} for name, steps in rows]
 
 

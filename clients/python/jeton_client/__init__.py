@@ -5,22 +5,22 @@ from jeton_client.asgi import BearerMiddleware
 from jeton_client.client_authentication import Client
 from jeton_client.errors import (
     ClientError,
-    InsufficientScope,
-    InvalidToken,
-    LoginRequired,
-    MalformedRequest,
-    Refused,
-    ServerAway,
-    StorageUnusable,
-    UntrustedServer,
-    Unverifiable,
+    InsufficientScopeError,
+    InvalidTokenError,
+    LoginRequiredError,
+    MalformedRequestError,
+    RefusedError,
+    ServerUnavailableError,
+    StorageUnusableError,
+    UntrustedServerError,
+    VerificationUnavailableError,
 )
 from jeton_client.http_auth import BearerAuth
-from jeton_client.introspector import AsyncIntrospector, Introspector, Remember
+from jeton_client.introspector import AsyncIntrospector, CacheLimits, Introspector
 from jeton_client.storage import FileStorage, MemoryStorage, Storage
 from jeton_client.token_session import AsyncTokenSession, TokenSession
 from jeton_client.verifier import AsyncVerifier, Verifier
-from jeton_client.verifier_plans import FollowStatus
+from jeton_client.verifier_operations import StatusPolling
 
 __all__ = [
     "AccessToken",
@@ -29,23 +29,23 @@ __all__ = [
     "AsyncVerifier",
     "BearerAuth",
     "BearerMiddleware",
+    "CacheLimits",
     "Client",
     "ClientError",
     "FileStorage",
-    "FollowStatus",
-    "InsufficientScope",
+    "InsufficientScopeError",
     "Introspector",
-    "InvalidToken",
-    "LoginRequired",
-    "MalformedRequest",
+    "InvalidTokenError",
+    "LoginRequiredError",
+    "MalformedRequestError",
     "MemoryStorage",
-    "Refused",
-    "Remember",
-    "ServerAway",
+    "RefusedError",
+    "ServerUnavailableError",
+    "StatusPolling",
     "Storage",
-    "StorageUnusable",
+    "StorageUnusableError",
     "TokenSession",
-    "UntrustedServer",
-    "Unverifiable",
+    "UntrustedServerError",
+    "VerificationUnavailableError",
     "Verifier",
 ]

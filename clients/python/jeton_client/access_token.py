@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jeton_client.errors import InsufficientScope, InvalidToken
+from jeton_client.errors import InsufficientScopeError, InvalidTokenError
 from jeton_client.key_set import ALGORITHMS, KeySet
 from jeton_client.signed_jwt import UnverifiedJwt, read_jwt, verified_claims
 from jeton_client.strict_json import is_number
 
 TYPE: Final = "at+jwt"
-MOST_CHARACTERS: Final = 8192
+MAX_CHARACTERS: Final = 8192
 DEFAULT_SKEW_SECONDS: Final = 5.0
 
 
@@ -35,9 +35,9 @@ class AccessToken:
     status: StatusReference | None = field(default=None, repr=False)
 
     def require_scope(self, *scope: str) -> None:
-        """InsufficientScope where one of these is missing."""
+        """InsufficientScopeError where one of these is missing."""
         if not self.scope.issuperset(scope):
-            raise InsufficientScope(" ".join(scope))
+            raise InsufficientScopeError(" ".join(scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +54,47 @@ class Rules:
 
     def read(self, token: str) -> UnverifiedJwt:
         """See `read_jwt`."""
-        return read_jwt(token, TYPE, self.algorithms, MOST_CHARACTERS)
+        return read_jwt(token, TYPE, self.algorithms, MAX_CHARACTERS)
 
     def judge(self, unverified: UnverifiedJwt, keys: KeySet, now: float) -> AccessToken:
-        """The token; InvalidToken with a reason of `verified_claims`, `iss`, `aud`, `exp`, `nbf` or `claims`."""
+        """The token; InvalidTokenError with a reason of `verified_claims`, `iss`, `aud`, `exp`, `nbf` or `claims`."""
         claims = verified_claims(unverified, keys)
         if claims.get("iss") != self.issuer:
-            raise InvalidToken("iss")
+            raise InvalidTokenError("iss")
         if self.audience not in audiences(claims.get("aud")):
-            raise InvalidToken("aud")
+            raise InvalidTokenError("aud")
         check_times(claims, now, self.skew_seconds)
         return access_token_of(claims)
 
 
 def check_times(claims: Mapping[str, Any], now: float, skew_seconds: float) -> None:
-    """InvalidToken where it has ended or not begun. Skew excuses a beginning that lies ahead, never an end."""
+    """InvalidTokenError where it has ended or not begun. Skew excuses a beginning that lies ahead, never an end."""
     if not is_number(claims.get("exp")) or now >= claims["exp"]:
-        raise InvalidToken("exp")
+        raise InvalidTokenError("exp")
     if "nbf" in claims and (not is_number(claims["nbf"]) or now + skew_seconds < claims["nbf"]):
-        raise InvalidToken("nbf")
+        raise InvalidTokenError("nbf")
 
 
 def access_token_of(claims: Mapping[str, Any]) -> AccessToken:
-    """From claims whose signature, issuer, audience and times are good; InvalidToken(`claims`) where one is missing."""
+    """Return the token with these claims, whose signature, issuer, audience and times are good.
+
+    Raise InvalidTokenError(`claims`) if one is missing.
+    """
     if not all(is_name(claims.get(name)) for name in ("sub", "client_id", "jti")) or not is_number(claims.get("iat")):
-        raise InvalidToken("claims")
+        raise InvalidTokenError("claims")
     scope, roles = scope_and_roles(claims)
     status = _status(claims.get("status"))
     return AccessToken(claims["sub"], claims["client_id"], claims["exp"], scope, roles, claims, status)
 
 
 def scope_and_roles(claims: Mapping[str, Any]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """RFC 9068 sections 2.2.3 and 2.2.3.1; none where the claims are missing, InvalidToken where they are malformed."""
+    """Return what RFC 9068 sections 2.2.3 and 2.2.3.1 define; empty where the claims are missing.
+
+    Raise InvalidTokenError if they are malformed.
+    """
     scope, roles = claims.get("scope", ""), claims.get("roles", [])
     if not isinstance(scope, str) or not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
-        raise InvalidToken("claims")
+        raise InvalidTokenError("claims")
     return frozenset(scope.split(" ")) - {""}, tuple(roles)
 
 
@@ -115,7 +121,7 @@ def _status(value: object) -> StatusReference | None:
     if reference is None:
         return None
     if not isinstance(reference, dict) or not is_name(reference.get("uri")) or not _is_index(reference.get("idx")):
-        raise InvalidToken("claims")
+        raise InvalidTokenError("claims")
     return StatusReference(reference["uri"], reference["idx"])
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 from jeton_client.access_token import AccessToken
 from jeton_client.challenges import Refusal, bearer_token, refusal
-from jeton_client.errors import ClientError, InvalidToken
+from jeton_client.errors import ClientError, InvalidTokenError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -73,7 +73,7 @@ async def admit(
             return refusal(realm, None)
         verified = await verifier.verify(token)
         if "cnf" in verified.claims:  # RFC 9449 section 7.2, RFC 8705 section 3: no proof of its key is checked here
-            raise InvalidToken("cnf")
+            raise InvalidTokenError("cnf")
         verified.require_scope(*scope)
     except ClientError as why:
         if report is not None:

@@ -9,16 +9,16 @@ from typing import Final
 COOL_DOWN_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 1.0
 DEFAULT_SECONDS: Final = 300.0
-LEAST_SECONDS: Final = 1.0
-MOST_SECONDS: Final = 86400.0
+MIN_SECONDS: Final = 1.0
+MAX_SECONDS: Final = 86400.0
 
 
 class Ask(Enum):
     """Whether to ask for the document before going on."""
 
     NO = "no"
-    ASIDE = "aside"  # one asks; the others go on with what there is
-    FIRST = "first"  # nobody goes on without the answer
+    BACKGROUND = "background"  # one asks; the others go on with what there is
+    BLOCKING = "blocking"  # nobody goes on without the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ def fresh_seconds(headers: Mapping[str, str], default: float = DEFAULT_SECONDS) 
     """`max-age` less `Age`, between a second and a day; `default` where the headers say nothing."""
     directives = headers.get("cache-control", "").lower()
     if re.search(r"\bno-(store|cache)\b", directives):
-        return LEAST_SECONDS
+        return MIN_SECONDS
     found = re.search(r'\bmax-age="?([0-9]{1,9})\b', directives)
     seconds = default if found is None else float(found[1])
-    return min(max(seconds - age_seconds(headers), LEAST_SECONDS), MOST_SECONDS)
+    return min(max(seconds - age_seconds(headers), MIN_SECONDS), MAX_SECONDS)
 
 
 def age_seconds(headers: Mapping[str, str]) -> float:

@@ -6,26 +6,32 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
-from jeton_client.errors import ClientError, InsufficientScope, InvalidToken, MalformedRequest, Unverifiable
+from jeton_client.errors import (
+    ClientError,
+    InsufficientScopeError,
+    InvalidTokenError,
+    MalformedRequestError,
+    VerificationUnavailableError,
+)
 
 _B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 
 
 def bearer_token(authorization: Sequence[str]) -> str | None:
-    """The token of a request with these Authorization headers; None where there is no Bearer token.
+    """Return the token of a request with these Authorization headers, or None if there is no Bearer token.
 
-    Tokens in the URL or the body are not looked for. MalformedRequest where the header is no header of this scheme.
+    Tokens in the URL or the body are not looked for. Raise MalformedRequestError if it is no header of this scheme.
     """
     if not authorization:
         return None
     scheme, _, token = authorization[0].partition(" ")
     if len(authorization) > 1:
-        raise MalformedRequest("more than one Authorization header")
+        raise MalformedRequestError("more than one Authorization header")
     if scheme.lower() != "bearer":
         return None
     token = token.strip(" ")
     if not _B64TOKEN.fullmatch(token):
-        raise MalformedRequest("no token after the scheme Bearer")
+        raise MalformedRequestError("no token after the scheme Bearer")
     return token
 
 
@@ -43,13 +49,13 @@ def refusal(realm: str, why: ClientError | None) -> Refusal:
     match why:
         case None:
             return _challenge(401, realm, "unauthorized")
-        case InvalidToken():
+        case InvalidTokenError():
             return _challenge(401, realm, "invalid_token", "The access token is not valid here.")
-        case InsufficientScope(scope=scope):
+        case InsufficientScopeError(scope=scope):
             return _challenge(403, realm, "insufficient_scope", "The access token does not reach as far.", scope)
-        case MalformedRequest():
+        case MalformedRequestError():
             return _challenge(400, realm, "invalid_request", "The Authorization header is malformed.")
-        case Unverifiable(retry_after=seconds):
+        case VerificationUnavailableError(retry_after=seconds):
             return Refusal(503, "temporarily_unavailable", {"retry-after": str(max(1, ceil(seconds)))})
         case _:
             return Refusal(503, "temporarily_unavailable", {"retry-after": "1"})

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jeton_client.addresses import require_secure
-from jeton_client.errors import ServerAway, UntrustedServer
+from jeton_client.errors import ServerUnavailableError, UntrustedServerError
 from jeton_client.messages import Answer, Request
 
 
@@ -23,18 +23,21 @@ def metadata_request(issuer: str) -> Request:
     """RFC 8414 section 3.1: the well-known path goes between host and path of the issuer, not after it."""
     parts = require_secure(issuer)
     if parts.query or "?" in issuer:
-        raise UntrustedServer(f"an issuer has no query: {issuer!r}")
+        raise UntrustedServerError(f"an issuer has no query: {issuer!r}")
     path = f"/.well-known/oauth-authorization-server{parts.path.rstrip('/')}"
     return Request("GET", parts._replace(path=path).geturl(), {"accept": "application/json"})
 
 
 def judge_metadata(issuer: str, answer: Answer | None) -> ServerMetadata:
-    """The metadata; ServerAway where there is no usable answer, UntrustedServer where it speaks of another issuer."""
+    """Return the metadata.
+
+    Raise ServerUnavailableError if there is no usable answer, UntrustedServerError if it speaks of another issuer.
+    """
     members = None if answer is None or answer.status != 200 else answer.json_object()
     if members is None:
-        raise ServerAway(f"no metadata came from {issuer}")
+        raise ServerUnavailableError(f"no metadata came from {issuer}")
     if members.get("issuer") != issuer:  # section 3.3: identical, or it must not be used
-        raise UntrustedServer(f"the metadata found for {issuer} speaks of another issuer")
+        raise UntrustedServerError(f"the metadata found for {issuer} speaks of another issuer")
     return ServerMetadata(
         issuer,
         _endpoint(members, "token_endpoint"),
@@ -45,9 +48,9 @@ def judge_metadata(issuer: str, answer: Answer | None) -> ServerMetadata:
 
 
 def required(endpoint: str | None, name: str) -> str:
-    """The endpoint; UntrustedServer where the server does not have it."""
+    """The endpoint; UntrustedServerError where the server does not have it."""
     if endpoint is None:
-        raise UntrustedServer(f"the server announces no {name}")
+        raise UntrustedServerError(f"the server announces no {name}")
     return endpoint
 
 
@@ -56,6 +59,6 @@ def _endpoint(members: dict[str, Any], name: str) -> str | None:
     if url is None:
         return None
     if not isinstance(url, str):
-        raise UntrustedServer(f"{name} is not an address")
+        raise UntrustedServerError(f"{name} is not an address")
     require_secure(url)
     return url

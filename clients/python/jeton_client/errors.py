@@ -5,11 +5,11 @@ class ClientError(Exception):
     """What all errors of this package have in common."""
 
 
-class LoginRequired(ClientError):
+class LoginRequiredError(ClientError):
     """The session is over, or there is none: log in (again). Nothing else means that."""
 
 
-class ServerAway(ClientError):
+class ServerUnavailableError(ClientError):
     """No usable answer came, however often it was asked for; what was kept is kept. `retry_after` is in seconds."""
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
@@ -17,7 +17,7 @@ class ServerAway(ClientError):
         self.retry_after = retry_after
 
 
-class Refused(ClientError):
+class RefusedError(ClientError):
     """The server said no (RFC 6749 section 5.2); `error` is its code, or `http_404` and the like where it gave none."""
 
     def __init__(self, error: str, description: str = "") -> None:
@@ -26,15 +26,15 @@ class Refused(ClientError):
         self.description = description
 
 
-class UntrustedServer(ClientError):
+class UntrustedServerError(ClientError):
     """An address that is neither https nor loopback, or metadata that speaks of another issuer."""
 
 
-class StorageUnusable(ClientError):
+class StorageUnusableError(ClientError):
     """The storage cannot be read, written or locked, or others may read it; the message says what to do."""
 
 
-class InvalidToken(ClientError):
+class InvalidTokenError(ClientError):
     """The token is not good here. `reason` is for the log; the caller is told `invalid_token`, and nothing more."""
 
     def __init__(self, reason: str) -> None:
@@ -42,7 +42,7 @@ class InvalidToken(ClientError):
         self.reason = reason
 
 
-class InsufficientScope(ClientError):
+class InsufficientScopeError(ClientError):
     """The token is good, and may not do this; `scope` is what the request needs, parted by spaces."""
 
     def __init__(self, scope: str) -> None:
@@ -50,11 +50,11 @@ class InsufficientScope(ClientError):
         self.scope = scope
 
 
-class MalformedRequest(ClientError):
+class MalformedRequestError(ClientError):
     """The Authorization header is no header of RFC 6750 section 2.1."""
 
 
-class Unverifiable(ClientError):
+class VerificationUnavailableError(ClientError):
     """Nobody can say just now whether the token is good. `retry_after` is in seconds."""
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jeton_client.access_token import AccessToken, audiences, check_times, is_name, scope_and_roles
-from jeton_client.errors import InvalidToken, Unverifiable
+from jeton_client.errors import InvalidTokenError, VerificationUnavailableError
 from jeton_client.messages import Answer
 from jeton_client.strict_json import is_number
 from jeton_client.token_answers import refusal_of, retry_after
@@ -15,37 +15,39 @@ ACCESS_TOKEN_TYPES: Final = frozenset({"bearer", "dpop"})
 def judge_introspection_answer(
     answer: Answer | None, issuer: str, audience: str, now: float, skew_seconds: float
 ) -> AccessToken:
-    """The token; InvalidToken where it is not active here, Unverifiable where the answer is none.
+    """The token; InvalidTokenError where it is not active here, VerificationUnavailableError where the answer is none.
 
     RFC 7662 lets a server leave out `token_type` and `aud`. They are demanded all the same: they alone tell an access
     token for this service from a refresh token, or from a token for another service. Issuer and times need not be
     told; what is told must be right. The subject is `sub`, or the `client_id` of a client that acts for itself.
     """
     if answer is None or answer.status >= 500:
-        raise Unverifiable("no answer to the introspection", 1.0 if answer is None else retry_after(answer) or 1.0)
+        raise VerificationUnavailableError(
+            "no answer to the introspection", 1.0 if answer is None else retry_after(answer) or 1.0
+        )
     if answer.status != 200:
-        raise Unverifiable(f"the introspection was refused: {refusal_of(answer).error}")
+        raise VerificationUnavailableError(f"the introspection was refused: {refusal_of(answer).error}")
     members = answer.json_object()
     if members is None or not isinstance(members.get("active"), bool):
-        raise Unverifiable("the introspection was answered with something else")
+        raise VerificationUnavailableError("the introspection was answered with something else")
     if not members["active"]:
-        raise InvalidToken("inactive")
+        raise InvalidTokenError("inactive")
     return _judged(members, issuer, audience, now, skew_seconds)
 
 
 def _judged(members: Mapping[str, Any], issuer: str, audience: str, now: float, skew_seconds: float) -> AccessToken:
     if str(members.get("token_type")).lower() not in ACCESS_TOKEN_TYPES:
-        raise InvalidToken("token_type")
+        raise InvalidTokenError("token_type")
     if members.get("iss", issuer) != issuer:
-        raise InvalidToken("iss")
+        raise InvalidTokenError("iss")
     if audience not in audiences(members.get("aud")):
-        raise InvalidToken("aud")
+        raise InvalidTokenError("aud")
     expires_at = members.get("exp", float("inf"))
     if "exp" in members and not is_number(expires_at):
-        raise InvalidToken("exp")
+        raise InvalidTokenError("exp")
     check_times({"exp": now + 1, **members}, now, skew_seconds)
     client_id = members.get("client_id", "")
     subject = members.get("sub") or client_id
     if not is_name(subject) or not isinstance(client_id, str) or not is_number(members.get("iat", now)):
-        raise InvalidToken("claims")
+        raise InvalidTokenError("claims")
     return AccessToken(subject, client_id, expires_at, *scope_and_roles(members), members)

@@ -10,50 +10,50 @@ from typing import Final, Self
 
 import httpx2
 
-from jeton_client.access_token import DEFAULT_SKEW_SECONDS, MOST_CHARACTERS, AccessToken, require_audience
+from jeton_client.access_token import DEFAULT_SKEW_SECONDS, MAX_CHARACTERS, AccessToken, require_audience
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.client_authentication import Client
 from jeton_client.discovery import required
-from jeton_client.drivers import AsyncDriver, Driver
-from jeton_client.errors import InvalidToken, ServerAway, Unverifiable
+from jeton_client.errors import InvalidTokenError, ServerUnavailableError, VerificationUnavailableError
+from jeton_client.executors import AsyncExecutor, Executor
 from jeton_client.introspection import judge_introspection_answer
-from jeton_client.plans import Plan, Shared
+from jeton_client.operations import Operation, Shared
 from jeton_client.token_requests import introspect
 
-MOST_ANSWERS: Final = 4096
+MAX_ANSWERS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Remember:
+class CacheLimits:
     """For how many seconds an answer counts; one that a token is good never past its `exp`."""
 
     good_seconds: float = 5.0
     bad_seconds: float = 30.0
 
 
-REMEMBER: Final = Remember()
+DEFAULT_CACHE_LIMITS: Final = CacheLimits()
 
 
 @dataclass(slots=True)
 class _Answers:
     """Answers by digest of the token, each with its end; the oldest makes room."""
 
-    _answers: dict[str, tuple[float, AccessToken | InvalidToken]] = field(default_factory=dict, repr=False)
+    _answers: dict[str, tuple[float, AccessToken | InvalidTokenError]] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock)
 
-    def get(self, name: str, ticks: float) -> AccessToken | InvalidToken | None:
+    def get(self, name: str, monotonic: float) -> AccessToken | InvalidTokenError | None:
         until, answer = self._answers.get(name, (0.0, None))
-        return answer if ticks < until else None
+        return answer if monotonic < until else None
 
-    def add(self, name: str, answer: AccessToken | InvalidToken, until: float) -> None:
+    def add(self, name: str, answer: AccessToken | InvalidTokenError, until: float) -> None:
         with self._lock:
             self._answers.pop(name, None)
-            while len(self._answers) >= MOST_ANSWERS:
+            while len(self._answers) >= MAX_ANSWERS:
                 del self._answers[next(iter(self._answers))]
             self._answers[name] = (until, answer)
 
 
-class IntrospectorPlans:
+class IntrospectorOperations:
     """What asking takes; answers are remembered by the digest of their token."""
 
     def __init__(
@@ -61,48 +61,48 @@ class IntrospectorPlans:
         issuer: str,
         client: Client,
         audience: str,
-        remember: Remember,
+        cache_limits: CacheLimits,
         clock: Callable[[], float],
-        ticks: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         require_audience(audience)
         self._server = AuthorizationServer(issuer)
         self._client = client
         self._audience = audience
-        self._remember = remember
+        self._cache_limits = cache_limits
         self._clock = clock
-        self._ticks = ticks
+        self._monotonic = monotonic
         self._good = _Answers()
         self._bad = _Answers()  # apart, so that a flood of bad tokens does not drive out the good ones
 
-    def verify(self, token: str) -> Plan[AccessToken]:
-        if not token or len(token) > MOST_CHARACTERS or not (token.isascii() and token.isprintable()):
-            raise InvalidToken("malformed")
+    def verify(self, token: str) -> Operation[AccessToken]:
+        if not token or len(token) > MAX_CHARACTERS or not (token.isascii() and token.isprintable()):
+            raise InvalidTokenError("malformed")
         name = sha256(token.encode()).hexdigest()
-        answer = self._good.get(name, self._ticks()) or self._bad.get(name, self._ticks())
+        answer = self._good.get(name, self._monotonic()) or self._bad.get(name, self._monotonic())
         if answer is None or (isinstance(answer, AccessToken) and self._clock() >= answer.expires_at):
             answer = yield Shared(name, partial(self._ask, name, token))
-        if isinstance(answer, InvalidToken):
-            raise InvalidToken(answer.reason)
-        assert answer is not None, "a shared plan that is waited for has a result"
+        if isinstance(answer, InvalidTokenError):
+            raise InvalidTokenError(answer.reason)
+        assert answer is not None, "a shared operation that is waited for has a result"
         return answer
 
-    def _ask(self, name: str, token: str) -> Plan[AccessToken | InvalidToken]:
-        asked_at = self._ticks()
+    def _ask(self, name: str, token: str) -> Operation[AccessToken | InvalidTokenError]:
+        asked_at = self._monotonic()
         try:
             metadata = yield from self._server.metadata()
-        except ServerAway as away:
-            raise Unverifiable(str(away)) from None
+        except ServerUnavailableError as away:
+            raise VerificationUnavailableError(str(away)) from None
         endpoint = required(metadata.introspection_endpoint, "introspection_endpoint")
         answer = yield introspect(endpoint, self._client, token)
         try:
             good = judge_introspection_answer(
                 answer, self._server.issuer, self._audience, self._clock(), DEFAULT_SKEW_SECONDS
             )
-        except InvalidToken as bad:
-            self._bad.add(name, bad, asked_at + self._remember.bad_seconds)
+        except InvalidTokenError as bad:
+            self._bad.add(name, bad, asked_at + self._cache_limits.bad_seconds)
             return bad
-        self._good.add(name, good, asked_at + self._remember.good_seconds)
+        self._good.add(name, good, asked_at + self._cache_limits.good_seconds)
         return good
 
 
@@ -115,20 +115,20 @@ class Introspector:
         client: Client,
         audience: str,
         *,
-        remember: Remember = REMEMBER,
+        cache_limits: CacheLimits = DEFAULT_CACHE_LIMITS,
         http: httpx2.Client | None = None,
         clock: Callable[[], float] = time.time,
-        ticks: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._plans = IntrospectorPlans(issuer, client, audience, remember, clock, ticks)
-        self._driver = Driver(http)
+        self._operations = IntrospectorOperations(issuer, client, audience, cache_limits, clock, monotonic)
+        self._executor = Executor(http)
 
     def verify(self, token: str) -> AccessToken:
-        """InvalidToken where it is not good; Unverifiable where the server does not say."""
-        return self._driver.run(self._plans.verify(token))
+        """InvalidTokenError where it is not good; VerificationUnavailableError where the server does not say."""
+        return self._executor.run(self._operations.verify(token))
 
     def close(self) -> None:
-        self._driver.close()
+        self._executor.close()
 
     def __enter__(self) -> Self:
         return self
@@ -146,20 +146,20 @@ class AsyncIntrospector:
         client: Client,
         audience: str,
         *,
-        remember: Remember = REMEMBER,
+        cache_limits: CacheLimits = DEFAULT_CACHE_LIMITS,
         http: httpx2.AsyncClient | None = None,
         clock: Callable[[], float] = time.time,
-        ticks: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._plans = IntrospectorPlans(issuer, client, audience, remember, clock, ticks)
-        self._driver = AsyncDriver(http)
+        self._operations = IntrospectorOperations(issuer, client, audience, cache_limits, clock, monotonic)
+        self._executor = AsyncExecutor(http)
 
     async def verify(self, token: str) -> AccessToken:
         """As `Introspector.verify`."""
-        return await self._driver.run(self._plans.verify(token))
+        return await self._executor.run(self._operations.verify(token))
 
     async def close(self) -> None:
-        await self._driver.close()
+        await self._executor.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -14,7 +14,7 @@ ALGORITHMS: Final[Mapping[str, str]] = {"RS256": "RSA", "PS256": "RSA", "ES256":
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 16384  # OpenSSL verifies with none that is longer
 MAX_STALE_SECONDS: Final = 3600.0
-MOST_KEYS: Final = 100
+MAX_KEYS: Final = 100
 _MEMBERS: Final = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y"), "OKP": ("kty", "crv", "x")}
 _CURVES: Final = {"EC": "P-256", "OKP": "Ed25519"}
 
@@ -33,8 +33,8 @@ KeySet = Mapping[str, VerificationKey]
 def parse_key_set(members: Mapping[str, Any]) -> KeySet:
     """The keys that can verify a signature; the rest is left out. ValueError where this is no key set at all."""
     keys = members.get("keys")
-    if not isinstance(keys, list) or len(keys) > MOST_KEYS:
-        raise ValueError(f"not a key set of at most {MOST_KEYS} keys")
+    if not isinstance(keys, list) or len(keys) > MAX_KEYS:
+        raise ValueError(f"not a key set of at most {MAX_KEYS} keys")
     found: dict[str, VerificationKey] = {}
     for jwk in keys:
         usable = _usable(jwk) if isinstance(jwk, dict) else None
@@ -64,8 +64,8 @@ class CachedKeys:
         if not self.freshness.may_ask(now, RETRY_SECONDS if keys is None else COOL_DOWN_SECONDS):
             return Ask.NO
         if keys is None or kid not in keys:
-            return Ask.FIRST
-        return Ask.ASIDE if now >= self.freshness.fresh_until else Ask.NO
+            return Ask.BLOCKING
+        return Ask.BACKGROUND if now >= self.freshness.fresh_until else Ask.NO
 
     def request(self, jwks_uri: str) -> Request:
         return Request("GET", jwks_uri, {"accept": "application/json", **conditional(self.freshness.etag)})

@@ -1,14 +1,14 @@
-"""A session as it is kept, when it is renewed, and what an attempt at that leads to; told the time and the dice."""
+"""A session as it is kept, when it is renewed, and what an attempt at that leads to; told the time and the jitter."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
-from jeton_client.errors import LoginRequired, Refused, ServerAway
+from jeton_client.errors import LoginRequiredError, RefusedError, ServerUnavailableError
 from jeton_client.strict_json import is_number, parse_object
 from jeton_client.token_answers import Tokens, TryAgain
 
-MOST_ATTEMPTS: Final = 6
+MAX_ATTEMPTS: Final = 6
 EARLY_ATTEMPTS: Final = 3  # while the access token is still good
 REPEATABLE_SECONDS: Final = 120.0  # for so long a server may answer a repetition with its first answer
 _LEAD_SECONDS: Final = 60.0
@@ -82,7 +82,7 @@ def renew_at(tokens: Tokens, jitter: float) -> float:
 def begin_renewal(session: Session, idempotency_key: str, now: float) -> Session:
     """The session to store before the request is sent. A refresh that is under way goes on with its own key."""
     if session.tokens.refresh_token is None and session.grant == "password":
-        raise LoginRequired("the session has ended, and the server gave no refresh token")
+        raise LoginRequiredError("the session has ended, and the server gave no refresh token")
     if session.pending is not None or session.grant == "client_credentials":
         return session
     return replace(session, pending=PendingRefresh(idempotency_key, now))
@@ -94,8 +94,8 @@ def asked_at(session: Session, now: float) -> float:
 
 
 def after_attempt(
-    session: Session, judged: Tokens | TryAgain | Refused, attempt: int, most: int, jitter: float
-) -> Session | Pause | LoginRequired | Refused | ServerAway:
+    session: Session, judged: Tokens | TryAgain | RefusedError, attempt: int, most: int, jitter: float
+) -> Session | Pause | LoginRequiredError | RefusedError | ServerUnavailableError:
     """What this attempt, of at most so many, leads to. Where it failed, the pending refresh keeps its key."""
     match judged:
         case Tokens():
@@ -105,20 +105,20 @@ def after_attempt(
             return Pause(pause(attempt, after, jitter))
         case TryAgain(after):
             seconds = pause(attempt, after, jitter)
-            return ServerAway(f"no usable answer after {attempt} attempts; the session is kept", seconds)
-        case Refused(error="invalid_grant") if session.grant == "password":
-            return LoginRequired("the session is over")
+            return ServerUnavailableError(f"no usable answer after {attempt} attempts; the session is kept", seconds)
+        case RefusedError(error="invalid_grant") if session.grant == "password":
+            return LoginRequiredError("the session is over")
         case _:
             return judged
 
 
 def pause(attempt: int, after: float | None, jitter: float) -> float:
-    """Seconds before the next attempt: doubled each time, half of it dice, never less than the server asks for."""
+    """Return the seconds before the next attempt: doubled each time, half by `jitter`, as many as the server wants."""
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** (attempt - 1)))
     return max(after or 0.0, longest * (1 + jitter) / 2)
 
 
-def _is_well_formed(session: Session) -> bool:
+def _is_well_formed(session: Any) -> bool:
     """Return whether every member has its type: what is stored may have been written by anybody."""
     tokens, pending = session.tokens, session.pending
     texts = (tokens.refresh_token, tokens.scope, session.scope)

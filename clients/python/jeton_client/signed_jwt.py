@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
 from jeton_client import base64url
-from jeton_client.errors import InvalidToken
+from jeton_client.errors import InvalidTokenError
 from jeton_client.key_set import KeySet, VerificationKey
 from jeton_client.strict_json import parse_object
 
@@ -31,42 +31,42 @@ class UnverifiedJwt:
     signature: bytes = field(repr=False)
 
 
-def read_jwt(text: str, typ: str, algorithms: Collection[str], most_characters: int) -> UnverifiedJwt:
-    """InvalidToken with the reason `malformed`, `typ`, `alg`, `crit` or `kid`, looked for in this order."""
-    if len(text) > most_characters or not _COMPACT.fullmatch(text):
-        raise InvalidToken("malformed")
+def read_jwt(text: str, typ: str, algorithms: Collection[str], max_characters: int) -> UnverifiedJwt:
+    """InvalidTokenError with the reason `malformed`, `typ`, `alg`, `crit` or `kid`, looked for in this order."""
+    if len(text) > max_characters or not _COMPACT.fullmatch(text):
+        raise InvalidTokenError("malformed")
     signing_input, _, signature = text.rpartition(".")
     header, _, payload = signing_input.partition(".")
     try:
         members = parse_object(base64url.decode(header))
         octets = base64url.decode(payload), base64url.decode(signature)
     except ValueError:
-        raise InvalidToken("malformed") from None
+        raise InvalidTokenError("malformed") from None
     if not _is_type(members.get("typ"), typ):
-        raise InvalidToken("typ")
+        raise InvalidTokenError("typ")
     algorithm, kid = members.get("alg"), members.get("kid")
     if not isinstance(algorithm, str) or algorithm not in algorithms:
-        raise InvalidToken("alg")
+        raise InvalidTokenError("alg")
     if "crit" in members:  # RFC 7515 section 4.1.11: what is critical and not understood makes the token invalid
-        raise InvalidToken("crit")
+        raise InvalidTokenError("crit")
     if not isinstance(kid, str) or not kid:
-        raise InvalidToken("kid")
+        raise InvalidTokenError("kid")
     return UnverifiedJwt(algorithm, kid, signing_input.encode(), *octets)
 
 
 def verified_claims(unverified: UnverifiedJwt, keys: KeySet) -> dict[str, Any]:
-    """InvalidToken with the reason `unknown_key`, `alg`, `signature` or `malformed`."""
+    """InvalidTokenError with the reason `unknown_key`, `alg`, `signature` or `malformed`."""
     key = keys.get(unverified.kid)
     if key is None:
-        raise InvalidToken("unknown_key")
+        raise InvalidTokenError("unknown_key")
     if unverified.algorithm not in key.algorithms:
-        raise InvalidToken("alg")
+        raise InvalidTokenError("alg")
     if not _is_signature(unverified, key):
-        raise InvalidToken("signature")
+        raise InvalidTokenError("signature")
     try:
         return parse_object(unverified.payload)
     except ValueError:
-        raise InvalidToken("malformed") from None
+        raise InvalidTokenError("malformed") from None
 
 
 def _is_signature(unverified: UnverifiedJwt, key: VerificationKey) -> bool:

@@ -9,7 +9,7 @@ from jeton_client import base64url
 from jeton_client.access_token import Rules, StatusReference
 from jeton_client.addresses import origin_of
 from jeton_client.cached_document import (
-    MOST_SECONDS,
+    MAX_SECONDS,
     RETRY_SECONDS,
     Ask,
     Freshness,
@@ -17,7 +17,7 @@ from jeton_client.cached_document import (
     conditional,
     fresh_seconds,
 )
-from jeton_client.errors import InvalidToken, UntrustedServer
+from jeton_client.errors import InvalidTokenError, UntrustedServerError
 from jeton_client.key_set import KeySet
 from jeton_client.messages import Answer, Request
 from jeton_client.signed_jwt import UnverifiedJwt, read_jwt, verified_claims
@@ -25,8 +25,8 @@ from jeton_client.strict_json import is_number
 
 TYPE: Final = "statuslist+jwt"
 VALID: Final = 0
-MOST_CHARACTERS: Final = 8 * 1024 * 1024
-MOST_BYTES: Final = 16 * 1024 * 1024
+MAX_CHARACTERS: Final = 8 * 1024 * 1024
+MAX_BYTES: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def decode_status_list(members: object) -> StatusList:
         raise ValueError("not a status list")
     inflate = zlib.decompressobj()
     try:
-        statuses = inflate.decompress(base64url.decode(lst), MOST_BYTES)
+        statuses = inflate.decompress(base64url.decode(lst), MAX_BYTES)
     except zlib.error as error:
         raise ValueError(f"not a ZLIB stream: {error}") from None
     if not inflate.eof or inflate.unused_data:
@@ -87,11 +87,11 @@ class CachedList:
         """
         if now < self.freshness.fresh_until or not self.freshness.may_ask(now, RETRY_SECONDS):
             return Ask.NO
-        return Ask.ASIDE if self.freshness.is_away and self.status_list is not None else Ask.FIRST
+        return Ask.BACKGROUND if self.freshness.is_away and self.status_list is not None else Ask.BLOCKING
 
-    def is_usable(self, now: float, most_away_seconds: float) -> bool:
+    def is_usable(self, now: float, max_stale_seconds: float) -> bool:
         """Whether it may still be believed: fresh, or the server has been away for not too long."""
-        return self.status_list is not None and now < min(self.freshness.fresh_until + most_away_seconds, self.ends_at)
+        return self.status_list is not None and now < min(self.freshness.fresh_until + max_stale_seconds, self.ends_at)
 
     def request(self) -> Request:
         return Request("GET", self.uri, {"accept": "application/statuslist+jwt", **conditional(self.freshness.etag)})
@@ -107,7 +107,7 @@ class CachedList:
         try:
             unverified = read_status_list_token(answer, rules)
             published = judge_status_list_token(unverified, self.uri, rules, keys, time_of_day)
-        except InvalidToken:
+        except InvalidTokenError:
             return replace(self, freshness=self.freshness.asked(now))
         freshness = self._fresh(published.ttl, answer, now)
         # A list at hand of a time to come was signed by a clock that was ahead: any other one is newer.
@@ -122,7 +122,7 @@ class CachedList:
         """`ttl` counts from the server on (section 5.1), so time spent in caches counts too."""
         seconds = fresh_seconds(answer.headers)
         if ttl is not None:
-            seconds = max(min(ttl, MOST_SECONDS) - age_seconds(answer.headers), RETRY_SECONDS)
+            seconds = max(min(ttl, MAX_SECONDS) - age_seconds(answer.headers), RETRY_SECONDS)
         return self.freshness.fetched(now, seconds, answer.headers.get("etag", self.freshness.etag))
 
 
@@ -130,32 +130,32 @@ def may_follow(reference: StatusReference, issuer: str) -> bool:
     """Whether to fetch from there: no token leads us anywhere but to its own issuer's host."""
     try:
         return origin_of(reference.uri) == origin_of(issuer)
-    except UntrustedServer:
+    except UntrustedServerError:
         return False
 
 
 def read_status_list_token(answer: Answer, rules: Rules) -> UnverifiedJwt:
-    """InvalidToken where it is not even well formed (see `read_jwt`)."""
+    """InvalidTokenError where it is not even well formed (see `read_jwt`)."""
     text = answer.body.decode("ascii", "replace").strip()
-    return read_jwt(text, TYPE, rules.algorithms, MOST_CHARACTERS)
+    return read_jwt(text, TYPE, rules.algorithms, MAX_CHARACTERS)
 
 
 def judge_status_list_token(
     unverified: UnverifiedJwt, uri: str, rules: Rules, keys: KeySet, now: float
 ) -> PublishedList:
-    """The list of a good Status List Token (section 8.3); InvalidToken for any other."""
+    """The list of a good Status List Token (section 8.3); InvalidTokenError for any other."""
     claims = verified_claims(unverified, keys)
     if claims.get("iss", rules.issuer) != rules.issuer:
-        raise InvalidToken("iss")
+        raise InvalidTokenError("iss")
     if claims.get("sub") != uri:
-        raise InvalidToken("sub")
+        raise InvalidTokenError("sub")
     ttl = claims.get("ttl")
     if not is_number(claims.get("iat")) or not (ttl is None or (is_number(ttl) and ttl > 0)):
-        raise InvalidToken("claims")
+        raise InvalidTokenError("claims")
     if "exp" in claims and not (is_number(claims["exp"]) and now < claims["exp"]):
-        raise InvalidToken("exp")
+        raise InvalidTokenError("exp")
     try:
         status_list = decode_status_list(claims.get("status_list"))
     except ValueError:
-        raise InvalidToken("claims") from None
+        raise InvalidTokenError("claims") from None
     return PublishedList(status_list, claims["iat"], ttl, claims.get("exp", float("inf")) - now)

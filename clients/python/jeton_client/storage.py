@@ -9,7 +9,7 @@ from tempfile import mkstemp
 from typing import Final, Protocol
 
 from jeton_client import file_lock
-from jeton_client.errors import StorageUnusable
+from jeton_client.errors import StorageUnusableError
 from jeton_client.session import Session
 from jeton_client.token_answers import Tokens
 
@@ -17,7 +17,7 @@ from jeton_client.token_answers import Tokens
 class Storage(Protocol):
     """What a storage does. It is only written under its lock, and before what is written is used.
 
-    Raise StorageUnusable, or anything else, where it cannot: the session makes StorageUnusable of it.
+    Raise StorageUnusableError, or anything else, where it cannot: the session makes StorageUnusableError of it.
     """
 
     def load(self) -> Session | None: ...
@@ -68,13 +68,15 @@ class FileStorage:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise StorageUnusable(f"{self._path} cannot be read: {error}") from None
+            raise StorageUnusableError(f"{self._path} cannot be read: {error}") from None
         if os.name == "posix" and mode & 0o077:  # elsewhere the folder says who may read
-            raise StorageUnusable(f"{self._path} may be read by others: chmod 600 it, or delete it and log in again")
+            raise StorageUnusableError(
+                f"{self._path} may be read by others: chmod 600 it, or delete it and log in again"
+            )
         try:
             return Session.from_json(text)
         except ValueError:
-            raise StorageUnusable(f"{self._path} holds no session: delete it and log in again") from None
+            raise StorageUnusableError(f"{self._path} holds no session: delete it and log in again") from None
 
     def save(self, session: Session | None) -> None:
         try:
@@ -83,7 +85,7 @@ class FileStorage:
             else:
                 self._replace(session.to_json())
         except OSError as error:
-            raise StorageUnusable(f"{self._path} cannot be written: {error}") from None
+            raise StorageUnusableError(f"{self._path} cannot be written: {error}") from None
 
     def _replace(self, text: str) -> None:
         # mkstemp makes the file with mode 0600; nothing is ever half written under the final name.
@@ -104,7 +106,7 @@ class FileStorage:
         try:
             self._locked = self._lock_file()
         except OSError as error:
-            raise StorageUnusable(f"{self._lock_path} cannot be locked: {error}") from None
+            raise StorageUnusableError(f"{self._lock_path} cannot be locked: {error}") from None
         finally:
             if self._locked is None:
                 self._threads.release()
@@ -133,7 +135,7 @@ class FileStorage:
 
 
 class CheckedStorage:
-    """Any storage, whoever wrote it: what it raises comes as StorageUnusable."""
+    """Any storage, whoever wrote it: what it raises comes as StorageUnusableError."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -142,7 +144,7 @@ class CheckedStorage:
         with _told("loaded from"):
             session = self._storage.load()
         if session is not None and not isinstance(session, Session):
-            raise StorageUnusable("the storage holds something that is no session")
+            raise StorageUnusableError("the storage holds something that is no session")
         return session
 
     def save(self, session: Session | None) -> None:
@@ -158,7 +160,7 @@ class CheckedStorage:
             self._storage.unlock()
 
     def check(self) -> None:
-        """Raise StorageUnusable unless a session can be kept, before a password is sent. The lock must be held."""
+        """Raise StorageUnusableError unless a session can be kept, before a password is sent. The lock must be held."""
         kept = self.load()
         self.save(kept or _ENDED)
         if kept is None:
@@ -172,7 +174,7 @@ _ENDED: Final = Session(Tokens("", 0.0, 0.0), "password")  # should it be left t
 def _told(what: str) -> Iterator[None]:
     try:
         yield
-    except StorageUnusable:
+    except StorageUnusableError:
         raise
     except Exception as error:
-        raise StorageUnusable(f"the session cannot be {what} the storage: {type(error).__name__}") from error
+        raise StorageUnusableError(f"the session cannot be {what} the storage: {type(error).__name__}") from error

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, Final
 
-MOST_EXACT: Final = 2**53 - 1
+MAX_EXACT: Final = 2**53 - 1
 MAX_DEPTH: Final = 64
 _TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 
@@ -27,7 +27,7 @@ def parse_object(text: bytes, *, unique_names: bool = True) -> dict[str, Any]:
 
 def is_number(value: object) -> bool:
     """A number that every language reads alike: finite, and no further from zero than 2^53 - 1."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -MOST_EXACT <= value <= MOST_EXACT
+    return isinstance(value, int | float) and not isinstance(value, bool) and -MAX_EXACT <= value <= MAX_EXACT
 
 
 def _check_depth(text: bytes) -> None:

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jeton_client.errors import Refused
+from jeton_client.errors import RefusedError
 from jeton_client.messages import Answer
 from jeton_client.strict_json import is_number
 
-MOST_RETRY_AFTER: Final = 60.0
-_MOST_DESCRIPTION: Final = 200
+MAX_RETRY_AFTER: Final = 60.0
+_MAX_DESCRIPTION: Final = 200
 _PASSING: Final = frozenset({408, 425, 429})
 _PASSING_ERRORS: Final = frozenset({"server_error", "temporarily_unavailable"})
 
@@ -32,7 +32,7 @@ class TryAgain:
     after: float | None = None
 
 
-def judge_token_answer(answer: Answer | None, asked_at: float) -> Tokens | TryAgain | Refused:
+def judge_token_answer(answer: Answer | None, asked_at: float) -> Tokens | TryAgain | RefusedError:
     """What a token endpoint's answer to a request sent at `asked_at` means."""
     refusal = _refusal(answer)
     if refusal is not None or answer is None:
@@ -41,11 +41,11 @@ def judge_token_answer(answer: Answer | None, asked_at: float) -> Tokens | TryAg
     if answer.status != 200 or members is None or not _is_text(members.get("access_token")):
         return TryAgain()
     if str(members.get("token_type")).lower() != "bearer":
-        return Refused("unsupported_token_type", "the server issued a token that is no Bearer token")
+        return RefusedError("unsupported_token_type", "the server issued a token that is no Bearer token")
     return _tokens(members, asked_at)
 
 
-def judge_revocation_answer(answer: Answer | None) -> TryAgain | Refused | None:
+def judge_revocation_answer(answer: Answer | None) -> TryAgain | RefusedError | None:
     """None where the token is revoked, or was no token any more."""
     refusal = _refusal(answer)
     if refusal is not None or answer is None:
@@ -53,11 +53,11 @@ def judge_revocation_answer(answer: Answer | None) -> TryAgain | Refused | None:
     return None if answer.status == 200 else TryAgain()
 
 
-def refusal_of(answer: Answer) -> Refused:
+def refusal_of(answer: Answer) -> RefusedError:
     """What an answer with an error says; its text is cut and cleaned, since it may be shown."""
     members = answer.json_object() or {}
     error, description = members.get("error"), members.get("error_description")
-    return Refused(
+    return RefusedError(
         _printable(error) if _is_text(error) else f"http_{answer.status}",
         _printable(description) if _is_text(description) else "",
     )
@@ -66,10 +66,10 @@ def refusal_of(answer: Answer) -> Refused:
 def retry_after(answer: Answer) -> float | None:
     """Retry-After in seconds (RFC 9110 section 10.2.3), a minute at most; a date is not looked at."""
     text = answer.headers.get("retry-after", "").strip()
-    return min(float(text), MOST_RETRY_AFTER) if re.fullmatch(r"[0-9]{1,9}", text) else None
+    return min(float(text), MAX_RETRY_AFTER) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
-def _refusal(answer: Answer | None) -> Refused | TryAgain | None:
+def _refusal(answer: Answer | None) -> RefusedError | TryAgain | None:
     """None for a success, whatever is in it."""
     if answer is None or answer.status >= 500 or answer.status in _PASSING:
         return TryAgain(None if answer is None else retry_after(answer))
@@ -101,4 +101,4 @@ def _is_text(value: object) -> bool:
 
 
 def _printable(value: object) -> str:
-    return re.sub(r"[^\x20-\x7E]", "?", str(value))[:_MOST_DESCRIPTION]
+    return re.sub(r"[^\x20-\x7E]", "?", str(value))[:_MAX_DESCRIPTION]

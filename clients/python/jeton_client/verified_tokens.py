@@ -6,13 +6,13 @@ from typing import Final
 from jeton_client.access_token import AccessToken
 from jeton_client.key_set import KeySet
 
-MOST_TOKENS: Final = 4096
+MAX_TOKENS: Final = 4096
 
 
 class VerifiedTokens:
     """What was verified by the keys of one set. The oldest makes room."""
 
-    def __init__(self, most: int = MOST_TOKENS) -> None:
+    def __init__(self, most: int = MAX_TOKENS) -> None:
         self._most = most
         self._tokens: dict[str, AccessToken] = {}
         self._keys: KeySet | None = None

@@ -44,7 +44,7 @@ const rules = {
   typ: 'at+jwt',
   requiredClaims: ['exp', 'iat', 'sub', 'jti', 'client_id'],
 }
-const uncached = new Verifier({ issuer, audience: AUDIENCE, mostCached: 0 })
+const uncached = new Verifier({ issuer, audience: AUDIENCE, maxCacheEntries: 0 })
 const cached = new Verifier({ issuer, audience: AUDIENCE })
 const contestants: Record<string, (token: string) => Promise<unknown>> = {
   'jose, remote key set': (token) => jwtVerify(token, keys, rules),

@@ -1,12 +1,12 @@
 /** Access tokens: what must be in one (RFC 9068 sections 2.2 and 4, RFC 8725), and what a service sees of it. */
 
-import { InsufficientScope, InvalidToken } from './errors.js'
+import { InsufficientScopeError, InvalidTokenError } from './errors.js'
 import type { KeySet } from './key-set.js'
 import { readJwt, type UnverifiedJwt, verifiedClaims } from './signed-jwt.js'
 import { isNumber, isObject, type JsonObject } from './strict-json.js'
 
 const TYPE = 'at+jwt'
-export const MOST_CHARACTERS = 8192
+export const MAX_CHARACTERS = 8192
 export const DEFAULT_SKEW_SECONDS = 5
 
 /** Where a token's status stands: the bit `idx` of the list at `uri`. */
@@ -47,9 +47,9 @@ export class AccessToken implements Facts {
     this.status = facts.status
   }
 
-  /** Throws InsufficientScope where one of these is missing. */
+  /** Throws InsufficientScopeError where one of these is missing. */
   requireScope(...scope: string[]): void {
-    if (!scope.every((word) => this.scope.has(word))) throw new InsufficientScope(scope.join(' '))
+    if (!scope.every((word) => this.scope.has(word))) throw new InsufficientScopeError(scope.join(' '))
   }
 }
 
@@ -63,10 +63,10 @@ export interface Rules {
 
 /** See `readJwt`. */
 export function readAccessToken(token: string, rules: Rules): UnverifiedJwt {
-  return readJwt(token, TYPE, rules.algorithms, MOST_CHARACTERS)
+  return readJwt(token, TYPE, rules.algorithms, MAX_CHARACTERS)
 }
 
-/** The token. Throws InvalidToken with a reason of `verifiedClaims`, `iss`, `aud`, `exp`, `nbf` or `claims`. */
+/** The token. Throws InvalidTokenError with a reason of `verifiedClaims`, `iss`, `aud`, `exp`, `nbf` or `claims`. */
 export async function judgeAccessToken(
   unverified: UnverifiedJwt,
   rules: Rules,
@@ -74,28 +74,28 @@ export async function judgeAccessToken(
   now: number,
 ): Promise<AccessToken> {
   const claims = await verifiedClaims(unverified, keys)
-  if (claims.iss !== rules.issuer) throw new InvalidToken('iss')
-  if (!audiences(claims.aud).includes(rules.audience)) throw new InvalidToken('aud')
+  if (claims.iss !== rules.issuer) throw new InvalidTokenError('iss')
+  if (!audiences(claims.aud).includes(rules.audience)) throw new InvalidTokenError('aud')
   return tokenOf(claims, checkTimes(claims, now, rules.skewSeconds))
 }
 
-/** The end. Throws InvalidToken where it is over, or nothing has begun: skew excuses a beginning that lies ahead, never an end. */
+/** The end. Throws InvalidTokenError where it is over, or nothing has begun: skew excuses a beginning that lies ahead, never an end. */
 export function checkTimes({ exp, nbf }: JsonObject, now: number, skewSeconds: number): number {
-  if (!isNumber(exp) || now >= exp) throw new InvalidToken('exp')
-  if (nbf !== undefined && (!isNumber(nbf) || now + skewSeconds < nbf)) throw new InvalidToken('nbf')
+  if (!isNumber(exp) || now >= exp) throw new InvalidTokenError('exp')
+  if (nbf !== undefined && (!isNumber(nbf) || now + skewSeconds < nbf)) throw new InvalidTokenError('nbf')
   return exp
 }
 
-/** RFC 9068 sections 2.2.3 and 2.2.3.1; none where the claims are missing. Throws InvalidToken where they are malformed. */
+/** RFC 9068 sections 2.2.3 and 2.2.3.1; none where the claims are missing. Throws InvalidTokenError where they are malformed. */
 export function scopeAndRoles({ scope = '', roles = [] }: JsonObject): Pick<Facts, 'scope' | 'roles'> {
-  if (typeof scope !== 'string' || !areStrings(roles)) throw new InvalidToken('claims')
+  if (typeof scope !== 'string' || !areStrings(roles)) throw new InvalidTokenError('claims')
   return { scope: new Set(scope.split(' ').filter((word) => word !== '')), roles }
 }
 
-/** From claims whose signature, issuer, audience and times are good. Throws InvalidToken(`claims`) where one is missing. */
+/** From claims whose signature, issuer, audience and times are good. Throws InvalidTokenError(`claims`) where one is missing. */
 function tokenOf(claims: JsonObject, expiresAt: number): AccessToken {
   const { sub: subject, client_id: clientId, jti, iat } = claims
-  if (!isName(subject) || !isName(clientId) || !isName(jti) || !isNumber(iat)) throw new InvalidToken('claims')
+  if (!isName(subject) || !isName(clientId) || !isName(jti) || !isNumber(iat)) throw new InvalidTokenError('claims')
   const status = statusIn(claims.status)
   return new AccessToken({ subject, clientId, expiresAt, ...scopeAndRoles(claims), claims, status })
 }
@@ -104,7 +104,7 @@ function tokenOf(claims: JsonObject, expiresAt: number): AccessToken {
 function statusIn(value: unknown): StatusReference | null {
   const reference = isObject(value) ? value.status_list : value
   if (reference === undefined || reference === null) return null
-  if (!isObject(reference) || !isName(reference.uri) || !isIndex(reference.idx)) throw new InvalidToken('claims')
+  if (!isObject(reference) || !isName(reference.uri) || !isIndex(reference.idx)) throw new InvalidTokenError('claims')
   return { uri: reference.uri, idx: reference.idx }
 }
 

@@ -10,14 +10,14 @@ export class AuthorizationServer {
   readonly #send: Send
   #metadata: ServerMetadata | null = null
 
-  /** Throws UntrustedServer at once where the issuer is neither https nor loopback. */
+  /** Throws UntrustedServerError at once where the issuer is neither https nor loopback. */
   constructor(issuer: string, send: Send) {
     this.issuer = issuer
     this.#request = metadataRequest(issuer)
     this.#send = send
   }
 
-  /** Rejects with ServerAway where no usable answer comes: then the next one asks again. */
+  /** Rejects with ServerUnavailableError where no usable answer comes: then the next one asks again. */
   async metadata(): Promise<ServerMetadata> {
     this.#metadata ??= judgeMetadata(this.issuer, await this.#send(this.#request))
     return this.#metadata

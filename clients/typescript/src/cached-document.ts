@@ -5,11 +5,11 @@ type Headers = Readonly<Record<string, string>>
 export const COOL_DOWN_SECONDS = 10
 export const RETRY_SECONDS = 1
 const DEFAULT_SECONDS = 300
-const LEAST_SECONDS = 1
-export const MOST_SECONDS = 86_400
+const MIN_SECONDS = 1
+export const MAX_SECONDS = 86_400
 
 /** Whether to ask before going on: not at all; one asks while the others go on; or nobody goes on without the answer. */
-export type Ask = 'no' | 'aside' | 'first'
+export type Ask = 'no' | 'background' | 'blocking'
 
 /** What is known of a document's age. All times are of one clock, in seconds. */
 export interface Freshness {
@@ -44,10 +44,10 @@ export function mayAsk(freshness: Freshness, now: number, coolDown: number): boo
 /** `max-age` less `Age`, between a second and a day; `unsaid` where the headers say nothing. */
 export function freshSeconds(headers: Headers, unsaid = DEFAULT_SECONDS): number {
   const directives = (headers['cache-control'] ?? '').toLowerCase()
-  if (/\bno-(store|cache)\b/.test(directives)) return LEAST_SECONDS
+  if (/\bno-(store|cache)\b/.test(directives)) return MIN_SECONDS
   const maxAge = /\bmax-age="?([0-9]{1,9})\b/.exec(directives)?.[1]
   const seconds = maxAge === undefined ? unsaid : Number(maxAge)
-  return Math.min(Math.max(seconds - ageSeconds(headers), LEAST_SECONDS), MOST_SECONDS)
+  return Math.min(Math.max(seconds - ageSeconds(headers), MIN_SECONDS), MAX_SECONDS)
 }
 
 /** How long the answer lay in caches on the way (RFC 9111 section 5.1). */

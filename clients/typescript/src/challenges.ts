@@ -1,21 +1,27 @@
 /** Bearer tokens in requests, and the answers to those that are not let in (RFC 6750, RFC 9110 section 11). */
 
-import { type ClientError, InsufficientScope, InvalidToken, MalformedRequest, Unverifiable } from './errors.js'
+import {
+  type ClientError,
+  InsufficientScopeError,
+  InvalidTokenError,
+  MalformedRequestError,
+  VerificationUnavailableError,
+} from './errors.js'
 
 const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 
 /** The token of a request with this Authorization header; `null` where there is no Bearer token.
  *
- * Tokens in the URL or the body are not looked for. Throws MalformedRequest where it is no header of this scheme.
+ * Tokens in the URL or the body are not looked for. Throws MalformedRequestError where it is no header of this scheme.
  */
 export function bearerToken(authorization: readonly string[]): string | null {
   const [only, ...more] = authorization
   if (only === undefined) return null
-  if (more.length > 0) throw new MalformedRequest('more than one Authorization header')
+  if (more.length > 0) throw new MalformedRequestError('more than one Authorization header')
   const [scheme = '', ...rest] = only.split(' ')
   if (scheme.toLowerCase() !== 'bearer') return null
   const token = rest.join(' ').replace(/^ +| +$/g, '')
-  if (!B64TOKEN.test(token)) throw new MalformedRequest('no token after the scheme Bearer')
+  if (!B64TOKEN.test(token)) throw new MalformedRequestError('no token after the scheme Bearer')
   return token
 }
 
@@ -29,18 +35,18 @@ export interface Refusal {
 /** For what was thrown, or `null` where the request had no token. One sentence for all that is wrong with a token. */
 export function refusal(realm: string, why: ClientError | null): Refusal {
   if (why === null) return challenge(401, 'unauthorized', { realm })
-  if (why instanceof InvalidToken) {
+  if (why instanceof InvalidTokenError) {
     return challenge(401, 'invalid_token', described(realm, 'invalid_token', 'The access token is not valid here.'))
   }
-  if (why instanceof InsufficientScope) {
+  if (why instanceof InsufficientScopeError) {
     const parameters = described(realm, 'insufficient_scope', 'The access token does not reach as far.')
     return challenge(403, 'insufficient_scope', why.scope === '' ? parameters : { ...parameters, scope: why.scope })
   }
-  if (why instanceof MalformedRequest) {
+  if (why instanceof MalformedRequestError) {
     const parameters = described(realm, 'invalid_request', 'The Authorization header is malformed.')
     return challenge(400, 'invalid_request', parameters)
   }
-  const seconds = why instanceof Unverifiable ? Math.max(1, Math.ceil(why.retryAfter)) : 1
+  const seconds = why instanceof VerificationUnavailableError ? Math.max(1, Math.ceil(why.retryAfter)) : 1
   return { status: 503, error: 'temporarily_unavailable', headers: { 'retry-after': String(seconds) } }
 }
 

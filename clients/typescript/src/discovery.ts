@@ -1,7 +1,7 @@
 /** From an issuer to what its server offers (RFC 8414). */
 
 import { requireSecure } from './addresses.js'
-import { ServerAway, UntrustedServer } from './errors.js'
+import { ServerUnavailableError, UntrustedServerError } from './errors.js'
 import { type Answer, jsonObjectIn, type Request } from './messages.js'
 import type { JsonObject } from './strict-json.js'
 
@@ -17,17 +17,18 @@ export interface ServerMetadata {
 /** RFC 8414 section 3.1: the well-known path goes between host and path of the issuer, not after it. */
 export function metadataRequest(issuer: string): Request {
   const { origin, pathname } = requireSecure(issuer)
-  if (issuer.includes('?')) throw new UntrustedServer(`an issuer has no query: ${JSON.stringify(issuer)}`)
+  if (issuer.includes('?')) throw new UntrustedServerError(`an issuer has no query: ${JSON.stringify(issuer)}`)
   const path = `/.well-known/oauth-authorization-server${pathname.replace(/\/+$/, '')}`
   return { method: 'GET', url: origin + path, headers: { accept: 'application/json' } }
 }
 
-/** The metadata. Throws ServerAway where there is no usable answer, UntrustedServer where it speaks of another issuer. */
+/** The metadata. Throws ServerUnavailableError where there is no usable answer, UntrustedServerError where it speaks of another issuer. */
 export function judgeMetadata(issuer: string, answer: Answer | null): ServerMetadata {
   const members = answer?.status === 200 ? jsonObjectIn(answer) : null
-  if (members === null) throw new ServerAway(`no metadata came from ${issuer}`)
+  if (members === null) throw new ServerUnavailableError(`no metadata came from ${issuer}`)
   // Section 3.3: identical, or it must not be used.
-  if (members.issuer !== issuer) throw new UntrustedServer(`the metadata found for ${issuer} speaks of another issuer`)
+  if (members.issuer !== issuer)
+    throw new UntrustedServerError(`the metadata found for ${issuer} speaks of another issuer`)
   return {
     issuer,
     tokenEndpoint: endpoint(members, 'token_endpoint'),
@@ -37,16 +38,16 @@ export function judgeMetadata(issuer: string, answer: Answer | null): ServerMeta
   }
 }
 
-/** The endpoint. Throws UntrustedServer where the server does not have it. */
+/** The endpoint. Throws UntrustedServerError where the server does not have it. */
 export function required(endpoint: string | null, name: string): string {
-  if (endpoint === null) throw new UntrustedServer(`the server announces no ${name}`)
+  if (endpoint === null) throw new UntrustedServerError(`the server announces no ${name}`)
   return endpoint
 }
 
 function endpoint(members: JsonObject, name: string): string | null {
   const url = members[name]
   if (url === undefined || url === null) return null
-  if (typeof url !== 'string') throw new UntrustedServer(`${name} is not an address`)
+  if (typeof url !== 'string') throw new UntrustedServerError(`${name} is not an address`)
   requireSecure(url)
   return url
 }

@@ -9,10 +9,10 @@ export class ClientError extends Error {
 }
 
 /** The session is over, or there is none: log in (again). Nothing else means that. */
-export class LoginRequired extends ClientError {}
+export class LoginRequiredError extends ClientError {}
 
 /** No usable answer came, however often it was asked for; what was kept is kept. `retryAfter` is in seconds. */
-export class ServerAway extends ClientError {
+export class ServerUnavailableError extends ClientError {
   readonly retryAfter: number
 
   constructor(message: string, retryAfter = 1) {
@@ -22,7 +22,7 @@ export class ServerAway extends ClientError {
 }
 
 /** The server said no (RFC 6749 section 5.2); `error` is its code, or `http_404` and the like where it gave none. */
-export class Refused extends ClientError {
+export class RefusedError extends ClientError {
   readonly error: string
   readonly description: string
 
@@ -34,13 +34,13 @@ export class Refused extends ClientError {
 }
 
 /** An address that is neither https nor loopback, or metadata that speaks of another issuer. */
-export class UntrustedServer extends ClientError {}
+export class UntrustedServerError extends ClientError {}
 
 /** The storage cannot be read, written or locked; `cause` is what it threw. */
-export class StorageUnusable extends ClientError {}
+export class StorageUnusableError extends ClientError {}
 
 /** The token is not good here. `reason` is for the log; the caller is told `invalid_token`, and nothing more. */
-export class InvalidToken extends ClientError {
+export class InvalidTokenError extends ClientError {
   readonly reason: string
 
   constructor(reason: string) {
@@ -50,7 +50,7 @@ export class InvalidToken extends ClientError {
 }
 
 /** The token is good, and may not do this; `scope` is what the request needs, parted by spaces. */
-export class InsufficientScope extends ClientError {
+export class InsufficientScopeError extends ClientError {
   readonly scope: string
 
   constructor(scope: string) {
@@ -60,10 +60,10 @@ export class InsufficientScope extends ClientError {
 }
 
 /** The Authorization header is no header of RFC 6750 section 2.1. */
-export class MalformedRequest extends ClientError {}
+export class MalformedRequestError extends ClientError {}
 
 /** Nobody can say just now whether the token is good. `retryAfter` is in seconds. */
-export class Unverifiable extends ClientError {
+export class VerificationUnavailableError extends ClientError {
   readonly retryAfter: number
 
   constructor(message: string, retryAfter = 1) {

@@ -2,6 +2,6 @@
 
 export { AccessToken } from './access-token.js'
 export * from './app.js'
-export { Introspector, type IntrospectorOptions, type Remember } from './introspector.js'
+export { type CacheLimits, Introspector, type IntrospectorOptions } from './introspector.js'
 export { accessTokenOf, admit, type BearerOptions, bearer, honoBearer, type TokenVerifier } from './middleware.js'
-export { type FollowStatus, Verifier, type VerifierOptions } from './verifier.js'
+export { type StatusPolling, Verifier, type VerifierOptions } from './verifier.js'

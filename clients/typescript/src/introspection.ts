@@ -1,14 +1,14 @@
 /** What an introspection answer means (RFC 7662 section 2.2). */
 
 import { AccessToken, audiences, checkTimes, isName, scopeAndRoles } from './access-token.js'
-import { InvalidToken, Unverifiable } from './errors.js'
+import { InvalidTokenError, VerificationUnavailableError } from './errors.js'
 import { type Answer, jsonObjectIn } from './messages.js'
 import { isNumber, type JsonObject } from './strict-json.js'
 import { refusalOf, retryAfter } from './token-answers.js'
 
 const ACCESS_TOKEN_TYPES: readonly string[] = ['bearer', 'dpop']
 
-/** The token. Throws InvalidToken where it is not active here, Unverifiable where the answer is none.
+/** The token. Throws InvalidTokenError where it is not active here, VerificationUnavailableError where the answer is none.
  *
  * RFC 7662 lets a server leave out `token_type` and `aud`. They are demanded all the same: they alone tell an access token
  * for this service from a refresh token, or from a token for another service. Issuer and times need not be told; what is
@@ -22,24 +22,27 @@ export function judgeIntrospectionAnswer(
   skewSeconds: number,
 ): AccessToken {
   if (answer === null || answer.status >= 500) {
-    throw new Unverifiable('no answer to the introspection', (answer && retryAfter(answer)) || 1)
+    throw new VerificationUnavailableError('no answer to the introspection', (answer && retryAfter(answer)) || 1)
   }
-  if (answer.status !== 200) throw new Unverifiable(`the introspection was refused: ${refusalOf(answer).error}`)
+  if (answer.status !== 200)
+    throw new VerificationUnavailableError(`the introspection was refused: ${refusalOf(answer).error}`)
   const members = jsonObjectIn(answer)
-  if (typeof members?.active !== 'boolean') throw new Unverifiable('the introspection was answered with something else')
-  if (!members.active) throw new InvalidToken('inactive')
+  if (typeof members?.active !== 'boolean')
+    throw new VerificationUnavailableError('the introspection was answered with something else')
+  if (!members.active) throw new InvalidTokenError('inactive')
   return judged(members, issuer, audience, now, skewSeconds)
 }
 
 function judged(members: JsonObject, issuer: string, audience: string, now: number, skewSeconds: number): AccessToken {
   const { token_type: type, iss = issuer, aud, client_id: clientId = '', sub, iat = now } = members
-  if (typeof type !== 'string' || !ACCESS_TOKEN_TYPES.includes(type.toLowerCase())) throw new InvalidToken('token_type')
-  if (iss !== issuer) throw new InvalidToken('iss')
-  if (!audiences(aud).includes(audience)) throw new InvalidToken('aud')
+  if (typeof type !== 'string' || !ACCESS_TOKEN_TYPES.includes(type.toLowerCase()))
+    throw new InvalidTokenError('token_type')
+  if (iss !== issuer) throw new InvalidTokenError('iss')
+  if (!audiences(aud).includes(audience)) throw new InvalidTokenError('aud')
   const isUnsaid = members.exp === undefined
   const end = checkTimes(isUnsaid ? { ...members, exp: now + 1 } : members, now, skewSeconds)
   const expiresAt = isUnsaid ? Number.POSITIVE_INFINITY : end
   const subject = sub || clientId
-  if (!isName(subject) || typeof clientId !== 'string' || !isNumber(iat)) throw new InvalidToken('claims')
+  if (!isName(subject) || typeof clientId !== 'string' || !isNumber(iat)) throw new InvalidTokenError('claims')
   return new AccessToken({ subject, clientId, expiresAt, ...scopeAndRoles(members), claims: members, status: null })
 }

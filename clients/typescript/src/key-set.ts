@@ -29,7 +29,7 @@ const MIN_RSA_BITS = 2048
 /** OpenSSL verifies with none that is longer. */
 const MAX_RSA_BITS = 16_384
 export const MAX_STALE_SECONDS = 3600
-const MOST_KEYS = 100
+const MAX_KEYS = 100
 const CURVES = new Map<unknown, string>([
   ['EC', 'P-256'],
   ['OKP', 'Ed25519'],
@@ -69,7 +69,7 @@ export function usableKeys({ keys, freshness, maxStaleSeconds }: CachedKeys, now
 /** The keys that can verify a signature; the rest is left out. Rejects with TypeError where this is no key set at all. */
 export async function parseKeySet(members: JsonObject): Promise<KeySet> {
   const { keys } = members
-  if (!Array.isArray(keys) || keys.length > MOST_KEYS) throw new TypeError(`not a key set of at most ${MOST_KEYS} keys`)
+  if (!Array.isArray(keys) || keys.length > MAX_KEYS) throw new TypeError(`not a key set of at most ${MAX_KEYS} keys`)
   const found = new Map<string, VerificationKey>()
   for (const jwk of keys) {
     const usable = isObject(jwk) ? await usableKey(jwk) : null
@@ -83,8 +83,8 @@ export function askForKey(cached: CachedKeys, kid: string, now: number): Ask {
   const { freshness } = cached
   const keys = usableKeys(cached, now)
   if (!mayAsk(freshness, now, keys === null ? RETRY_SECONDS : COOL_DOWN_SECONDS)) return 'no'
-  if (!keys?.has(kid)) return 'first'
-  return now >= freshness.freshUntil ? 'aside' : 'no'
+  if (!keys?.has(kid)) return 'blocking'
+  return now >= freshness.freshUntil ? 'background' : 'no'
 }
 
 export function keySetRequest({ freshness }: CachedKeys, jwksUri: string): Request {

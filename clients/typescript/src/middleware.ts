@@ -2,7 +2,7 @@
 
 import type { AccessToken } from './access-token.js'
 import { bearerToken, type Refusal, refusal } from './challenges.js'
-import { ClientError, InvalidToken } from './errors.js'
+import { ClientError, InvalidTokenError } from './errors.js'
 
 /** A Verifier, or an Introspector. */
 export interface TokenVerifier {
@@ -38,7 +38,7 @@ export async function admit(
     if (token === null) return refusal(realm, null)
     const verified = await verifier.verify(token)
     // RFC 9449 section 7.2, RFC 8705 section 3: no proof of its key is checked here.
-    if (Object.hasOwn(verified.claims, 'cnf')) throw new InvalidToken('cnf')
+    if (Object.hasOwn(verified.claims, 'cnf')) throw new InvalidTokenError('cnf')
     verified.requireScope(...scope)
     return verified
   } catch (why) {

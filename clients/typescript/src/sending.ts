@@ -2,7 +2,7 @@
 
 import { type Answer, formEncoded, type Request } from './messages.js'
 
-const MOST_BYTES = 8 * 1024 * 1024
+const MAX_BYTES = 8 * 1024 * 1024
 const TIMEOUT_MILLISECONDS = 5_000
 
 /** Resolves with the answer, or with `null` where none came whole and in time. Never rejects. */
@@ -33,13 +33,13 @@ async function textOf(response: Response): Promise<string | null> {
   // Not every `fetch` has streams of the web for bodies (React Native, node-fetch, whatwg-fetch).
   if (typeof response.body?.getReader !== 'function') {
     const text = await response.text()
-    return text.length > MOST_BYTES ? null : text
+    return text.length > MAX_BYTES ? null : text
   }
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let [text, length] = ['', 0]
   for await (const chunk of chunksOf(response)) {
     length += chunk.length
-    if (length > MOST_BYTES) return null
+    if (length > MAX_BYTES) return null
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()

@@ -1,10 +1,10 @@
-/** A session as it is kept, when it is renewed, and what an attempt at that leads to. Pure: told the time and the dice. */
+/** A session as it is kept, when it is renewed, and what an attempt at that leads to. Pure: told the time and the jitter. */
 
-import { LoginRequired, Refused, ServerAway } from './errors.js'
+import { LoginRequiredError, RefusedError, ServerUnavailableError } from './errors.js'
 import { isNumber, isObject } from './strict-json.js'
 import { type Tokens, TryAgain } from './token-answers.js'
 
-export const MOST_ATTEMPTS = 6
+export const MAX_ATTEMPTS = 6
 /** While the access token is still good. */
 export const EARLY_ATTEMPTS = 3
 /** For so long a server may answer a repetition with its first answer. */
@@ -70,7 +70,7 @@ export function renewAt(tokens: Tokens, jitter: number): number {
 /** The session to store before the request is sent. A refresh that is under way goes on with its own key. */
 export function beginRenewal(session: Session, idempotencyKey: string, now: number): Session {
   if (session.tokens.refreshToken === null && session.grant === 'password') {
-    throw new LoginRequired('the session has ended, and the server gave no refresh token')
+    throw new LoginRequiredError('the session has ended, and the server gave no refresh token')
   }
   if (session.pending !== null || session.grant === 'client_credentials') return session
   return { ...session, pending: { idempotencyKey, begunAt: now } }
@@ -84,19 +84,19 @@ export function askedAt(session: Session, now: number): number {
 /** What this attempt, of at most so many, leads to. Where it failed, the pending refresh keeps its key. */
 export function afterAttempt(
   session: Session,
-  judged: Tokens | TryAgain | Refused,
+  judged: Tokens | TryAgain | RefusedError,
   attempt: number,
   most: number,
   jitter: number,
-): Session | Pause | LoginRequired | Refused | ServerAway {
+): Session | Pause | LoginRequiredError | RefusedError | ServerUnavailableError {
   if (judged instanceof TryAgain) {
     const seconds = pause(attempt, judged.after, jitter)
     if (attempt < most) return new Pause(seconds)
-    return new ServerAway(`no usable answer after ${attempt} attempts; the session is kept`, seconds)
+    return new ServerUnavailableError(`no usable answer after ${attempt} attempts; the session is kept`, seconds)
   }
-  if (judged instanceof Refused) {
+  if (judged instanceof RefusedError) {
     const isOver = judged.error === 'invalid_grant' && session.grant === 'password'
-    return isOver ? new LoginRequired('the session is over') : judged
+    return isOver ? new LoginRequiredError('the session is over') : judged
   }
   // RFC 6749 section 6: without a new refresh token the old one stays.
   const refreshToken = judged.refreshToken ?? session.tokens.refreshToken

@@ -5,7 +5,7 @@
  */
 
 import { base64url } from 'jose'
-import { InvalidToken } from './errors.js'
+import { InvalidTokenError } from './errors.js'
 import type { KeySet } from './key-set.js'
 import { type JsonObject, parseObject } from './strict-json.js'
 
@@ -23,37 +23,37 @@ export interface UnverifiedJwt {
   readonly signature: Uint8Array<ArrayBuffer>
 }
 
-/** Throws InvalidToken with the reason `malformed`, `typ`, `alg`, `crit` or `kid`, looked for in this order. */
+/** Throws InvalidTokenError with the reason `malformed`, `typ`, `alg`, `crit` or `kid`, looked for in this order. */
 export function readJwt(
   text: string,
   typ: string,
   algorithms: readonly string[],
-  mostCharacters: number,
+  maxCharacters: number,
 ): UnverifiedJwt {
-  const parts = text.length > mostCharacters ? null : COMPACT.exec(text)
+  const parts = text.length > maxCharacters ? null : COMPACT.exec(text)
   const [, signingInput = '', header = '', claims = '', mark = ''] = parts ?? []
   const [members, payload, signature] = wellFormed(() => [
     objectIn(header),
     decodeBase64url(claims),
     decodeBase64url(mark),
   ])
-  if (!isType(members.typ, typ)) throw new InvalidToken('typ')
+  if (!isType(members.typ, typ)) throw new InvalidTokenError('typ')
   const { alg: algorithm, kid } = members
-  if (typeof algorithm !== 'string' || !algorithms.includes(algorithm)) throw new InvalidToken('alg')
+  if (typeof algorithm !== 'string' || !algorithms.includes(algorithm)) throw new InvalidTokenError('alg')
   // RFC 7515 section 4.1.11: what is critical and not understood makes the token invalid.
-  if (Object.hasOwn(members, 'crit')) throw new InvalidToken('crit')
-  if (typeof kid !== 'string' || kid === '') throw new InvalidToken('kid')
+  if (Object.hasOwn(members, 'crit')) throw new InvalidTokenError('crit')
+  if (typeof kid !== 'string' || kid === '') throw new InvalidTokenError('kid')
   return { algorithm, kid, signingInput, payload, signature }
 }
 
-/** Throws InvalidToken with the reason `unknown_key`, `alg`, `signature` or `malformed`. */
+/** Throws InvalidTokenError with the reason `unknown_key`, `alg`, `signature` or `malformed`. */
 export async function verifiedClaims(unverified: UnverifiedJwt, keys: KeySet): Promise<JsonObject> {
   const { algorithm, kid, signingInput, payload, signature } = unverified
   const found = keys.get(kid)
-  if (found === undefined) throw new InvalidToken('unknown_key')
+  if (found === undefined) throw new InvalidTokenError('unknown_key')
   const verifySignature = found.byAlgorithm.get(algorithm)
-  if (verifySignature === undefined) throw new InvalidToken('alg')
-  if (!(await verifySignature(ASCII.encode(signingInput), signature))) throw new InvalidToken('signature')
+  if (verifySignature === undefined) throw new InvalidTokenError('alg')
+  if (!(await verifySignature(ASCII.encode(signingInput), signature))) throw new InvalidTokenError('signature')
   return wellFormed(() => parseObject(UTF8.decode(payload)))
 }
 
@@ -76,7 +76,7 @@ function wellFormed<Value>(read: () => Value): Value {
   try {
     return read()
   } catch {
-    throw new InvalidToken('malformed')
+    throw new InvalidTokenError('malformed')
   }
 }
 

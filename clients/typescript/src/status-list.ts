@@ -11,12 +11,12 @@ import {
   fetched,
   freshSeconds,
   isAway,
-  MOST_SECONDS,
+  MAX_SECONDS,
   mayAsk,
   NEVER_FETCHED,
   RETRY_SECONDS,
 } from './cached-document.js'
-import { InvalidToken, UntrustedServer } from './errors.js'
+import { InvalidTokenError, UntrustedServerError } from './errors.js'
 import type { KeySet } from './key-set.js'
 import type { Answer, Request } from './messages.js'
 import { decodeBase64url, readJwt, type UnverifiedJwt, verifiedClaims } from './signed-jwt.js'
@@ -24,8 +24,8 @@ import { isNumber, isObject, type JsonObject } from './strict-json.js'
 
 const TYPE = 'statuslist+jwt'
 export const VALID = 0
-const MOST_CHARACTERS = 8 * 1024 * 1024
-const MOST_BYTES = 16 * 1024 * 1024
+const MAX_CHARACTERS = 8 * 1024 * 1024
+const MAX_BYTES = 16 * 1024 * 1024
 
 /** Statuses of `bits` bits each, packed; index 0 in the least significant bits of the first byte (section 4.1). */
 export interface StatusList {
@@ -77,12 +77,12 @@ export function noList(uri: string): CachedList {
  */
 export function askForList({ statusList, freshness }: CachedList, now: number): Ask {
   if (now < freshness.freshUntil || !mayAsk(freshness, now, RETRY_SECONDS)) return 'no'
-  return isAway(freshness) && statusList !== null ? 'aside' : 'first'
+  return isAway(freshness) && statusList !== null ? 'background' : 'blocking'
 }
 
 /** Whether it may still be believed: fresh, or the server has been away for not too long. */
-export function isUsable({ statusList, endsAt, freshness }: CachedList, now: number, mostAwaySeconds: number): boolean {
-  return statusList !== null && now < Math.min(freshness.freshUntil + mostAwaySeconds, endsAt)
+export function isUsable({ statusList, endsAt, freshness }: CachedList, now: number, maxStaleSeconds: number): boolean {
+  return statusList !== null && now < Math.min(freshness.freshUntil + maxStaleSeconds, endsAt)
 }
 
 export function statusListRequest({ uri, freshness }: CachedList): Request {
@@ -119,17 +119,17 @@ export function mayFollow({ uri }: StatusReference, issuer: string): boolean {
   try {
     return originOf(uri) === originOf(issuer)
   } catch (error) {
-    if (error instanceof UntrustedServer) return false
+    if (error instanceof UntrustedServerError) return false
     throw error
   }
 }
 
-/** Throws InvalidToken where it is not even well formed (see `readJwt`). */
+/** Throws InvalidTokenError where it is not even well formed (see `readJwt`). */
 export function readStatusListToken(answer: Answer, rules: Rules): UnverifiedJwt {
-  return readJwt(answer.body.trim(), TYPE, rules.algorithms, MOST_CHARACTERS)
+  return readJwt(answer.body.trim(), TYPE, rules.algorithms, MAX_CHARACTERS)
 }
 
-/** The list of a good Status List Token (section 8.3). Rejects with InvalidToken for any other. */
+/** The list of a good Status List Token (section 8.3). Rejects with InvalidTokenError for any other. */
 export async function judgeStatusListToken(
   unverified: UnverifiedJwt,
   uri: string,
@@ -139,10 +139,10 @@ export async function judgeStatusListToken(
 ): Promise<PublishedList> {
   const claims = await verifiedClaims(unverified, keys)
   const { iss = rules.issuer, sub, iat, exp = Number.POSITIVE_INFINITY, ttl = null } = claims
-  if (iss !== rules.issuer) throw new InvalidToken('iss')
-  if (sub !== uri) throw new InvalidToken('sub')
-  if (!isNumber(iat) || !(ttl === null || (isNumber(ttl) && ttl > 0))) throw new InvalidToken('claims')
-  if (typeof exp !== 'number' || now >= exp) throw new InvalidToken('exp')
+  if (iss !== rules.issuer) throw new InvalidTokenError('iss')
+  if (sub !== uri) throw new InvalidTokenError('sub')
+  if (!isNumber(iat) || !(ttl === null || (isNumber(ttl) && ttl > 0))) throw new InvalidTokenError('claims')
+  if (typeof exp !== 'number' || now >= exp) throw new InvalidTokenError('exp')
   return { statusList: await listIn(claims), issuedAt: iat, ttl, goodFor: exp - now }
 }
 
@@ -151,7 +151,7 @@ async function publishedIn(answer: Answer, uri: string, rules: Rules, keys: KeyS
   try {
     return await judgeStatusListToken(readStatusListToken(answer, rules), uri, rules, keys, timeOfDay)
   } catch (error) {
-    if (error instanceof InvalidToken) return null
+    if (error instanceof InvalidTokenError) return null
     throw error
   }
 }
@@ -160,14 +160,14 @@ async function listIn(claims: JsonObject): Promise<StatusList> {
   try {
     return await decodeStatusList(claims.status_list)
   } catch {
-    throw new InvalidToken('claims')
+    throw new InvalidTokenError('claims')
   }
 }
 
 /** `ttl` counts from the server on (section 5.1), so time spent in caches counts too. */
 function freshnessAfter({ freshness }: CachedList, ttl: number | null, answer: Answer, now: number): Freshness {
   const { headers } = answer
-  const remaining = ttl === null ? freshSeconds(headers) : Math.min(ttl, MOST_SECONDS) - ageSeconds(headers)
+  const remaining = ttl === null ? freshSeconds(headers) : Math.min(ttl, MAX_SECONDS) - ageSeconds(headers)
   return fetched(now, Math.max(remaining, RETRY_SECONDS), headers.etag ?? freshness.etag)
 }
 
@@ -187,7 +187,7 @@ async function joined(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<
   for (let read = await reader.read(); !read.done; read = await reader.read()) {
     chunks.push(read.value)
     length += read.value.length
-    if (length > MOST_BYTES) {
+    if (length > MAX_BYTES) {
       await reader.cancel()
       throw new TypeError('too long')
     }

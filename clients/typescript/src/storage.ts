@@ -1,11 +1,11 @@
 /** Where a session is kept. Whoever shares a storage shares the session. */
 
-import { ClientError, StorageUnusable } from './errors.js'
+import { ClientError, StorageUnusableError } from './errors.js'
 import { isSession, type Session } from './session.js'
 
 /** What a storage does. It is only written under its lock, and before what is written is used.
  *
- * Where it cannot it throws StorageUnusable, or anything else: the session makes StorageUnusable of it.
+ * Where it cannot it throws StorageUnusableError, or anything else: the session makes StorageUnusableError of it.
  */
 export interface Storage {
   load(): Promise<Session | null>
@@ -37,7 +37,7 @@ export function memoryStorage(): Storage {
   }
 }
 
-/** Any storage, whoever wrote it: what it throws comes as StorageUnusable. */
+/** Any storage, whoever wrote it: what it throws comes as StorageUnusableError. */
 export class CheckedStorage {
   readonly #storage: Storage
 
@@ -48,7 +48,7 @@ export class CheckedStorage {
   async load(): Promise<Session | null> {
     const session: unknown = await told('loaded from', () => this.#storage.load())
     if (session === null || session === undefined) return null
-    if (!isSession(session)) throw new StorageUnusable('the storage holds something that is no session')
+    if (!isSession(session)) throw new StorageUnusableError('the storage holds something that is no session')
     return session
   }
 
@@ -67,11 +67,11 @@ export class CheckedStorage {
     await lock.catch((error: unknown) => {
       if (begun === null) throw error
     })
-    if (begun === null) throw new StorageUnusable('the storage did not run what was to be done under its lock')
+    if (begun === null) throw new StorageUnusableError('the storage did not run what was to be done under its lock')
     return begun
   }
 
-  /** Throws StorageUnusable unless a session can be kept, before a password is sent. The lock must be held. */
+  /** Throws StorageUnusableError unless a session can be kept, before a password is sent. The lock must be held. */
   async check(): Promise<void> {
     const kept = await this.load()
     await this.save(kept ?? ENDED)
@@ -99,6 +99,6 @@ async function told<Value>(what: string, work: () => Promise<Value>): Promise<Va
   } catch (error) {
     if (error instanceof ClientError) throw error
     const name = error instanceof Error ? error.name : typeof error
-    throw new StorageUnusable(`the session cannot be ${what} the storage: ${name}`, { cause: error })
+    throw new StorageUnusableError(`the session cannot be ${what} the storage: ${name}`, { cause: error })
   }
 }

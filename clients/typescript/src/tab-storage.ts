@@ -5,7 +5,7 @@
  * at once when its tab dies. Access tokens go from tab to tab by BroadcastChannel.
  */
 
-import { ServerAway, StorageUnusable } from './errors.js'
+import { ServerUnavailableError, StorageUnusableError } from './errors.js'
 import { isSession, type Session } from './session.js'
 import type { Storage } from './storage.js'
 import { isNumber, isObject } from './strict-json.js'
@@ -33,9 +33,9 @@ export function tabStorage(name = 'jeton'): Storage {
     if (globalThis.navigator?.locks && globalThis.indexedDB) return new TabStorage(`jeton:${name}`)
   } catch (cause) {
     // Where cookies are blocked, and in sandboxed frames, already looking at one of them throws SecurityError.
-    throw new StorageUnusable('the browser lets this page keep nothing', { cause })
+    throw new StorageUnusableError('the browser lets this page keep nothing', { cause })
   }
-  throw new StorageUnusable(
+  throw new StorageUnusableError(
     'tabs share a session by Web Locks and IndexedDB: serve the page by https, or from localhost',
   )
 }
@@ -94,7 +94,7 @@ class TabStorage implements Storage {
       return await navigator.locks.request(this.#name, { signal: waiting.signal }, begin)
     } catch (error) {
       if (!waiting.signal.aborted) throw error
-      throw new ServerAway('somebody else has been renewing the session for too long')
+      throw new ServerUnavailableError('somebody else has been renewing the session for too long')
     }
   }
 
@@ -140,7 +140,8 @@ class TabStorage implements Storage {
     transaction.objectStore(STORE).put(kept, this.#name)
     await new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve()
-      transaction.onabort = () => reject(new StorageUnusable(`the session cannot be kept: ${transaction.error?.name}`))
+      transaction.onabort = () =>
+        reject(new StorageUnusableError(`the session cannot be kept: ${transaction.error?.name}`))
     })
   }
 
@@ -193,6 +194,6 @@ async function opened(): Promise<IDBDatabase> {
 function settled<Value>(request: IDBRequest<Value>): Promise<Value> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(new StorageUnusable(`the browser keeps nothing: ${request.error?.name}`))
+    request.onerror = () => reject(new StorageUnusableError(`the browser keeps nothing: ${request.error?.name}`))
   })
 }

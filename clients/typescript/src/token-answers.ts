@@ -1,11 +1,11 @@
 /** What an answer of an authorization server means (RFC 6749 sections 5.1 and 5.2, RFC 7009 section 2.2). */
 
-import { Refused } from './errors.js'
+import { RefusedError } from './errors.js'
 import { type Answer, jsonObjectIn } from './messages.js'
 import { isNumber, type JsonObject } from './strict-json.js'
 
-const MOST_RETRY_AFTER = 60
-const MOST_DESCRIPTION = 200
+const MAX_RETRY_AFTER = 60
+const MAX_DESCRIPTION = 200
 const PASSING: readonly number[] = [408, 425, 429]
 const PASSING_ERRORS: readonly string[] = ['server_error', 'temporarily_unavailable']
 
@@ -28,29 +28,29 @@ export class TryAgain {
 }
 
 /** What a token endpoint's answer to a request sent at `askedAt` means. */
-export function judgeTokenAnswer(answer: Answer | null, askedAt: number): Tokens | TryAgain | Refused {
+export function judgeTokenAnswer(answer: Answer | null, askedAt: number): Tokens | TryAgain | RefusedError {
   const refusal = refusalIn(answer)
   if (refusal !== null || answer === null) return refusal ?? new TryAgain()
   const members = answer.status === 200 ? jsonObjectIn(answer) : null
   if (members === null || !isText(members.access_token)) return new TryAgain()
   const { token_type: type } = members
   if (typeof type !== 'string' || type.toLowerCase() !== 'bearer') {
-    return new Refused('unsupported_token_type', 'the server issued a token that is no Bearer token')
+    return new RefusedError('unsupported_token_type', 'the server issued a token that is no Bearer token')
   }
   return tokensIn(members, members.access_token, askedAt)
 }
 
 /** `null` where the token is revoked, or was no token any more. */
-export function judgeRevocationAnswer(answer: Answer | null): TryAgain | Refused | null {
+export function judgeRevocationAnswer(answer: Answer | null): TryAgain | RefusedError | null {
   const refusal = refusalIn(answer)
   if (refusal !== null || answer === null) return refusal ?? new TryAgain()
   return answer.status === 200 ? null : new TryAgain()
 }
 
 /** What an answer with an error says; its text is cut and cleaned, since it may be shown. */
-export function refusalOf(answer: Answer): Refused {
+export function refusalOf(answer: Answer): RefusedError {
   const { error, error_description: description } = jsonObjectIn(answer) ?? {}
-  return new Refused(
+  return new RefusedError(
     isText(error) ? printable(error) : `http_${answer.status}`,
     isText(description) ? printable(description) : '',
   )
@@ -59,11 +59,11 @@ export function refusalOf(answer: Answer): Refused {
 /** Retry-After in seconds (RFC 9110 section 10.2.3), a minute at most; a date is not looked at. */
 export function retryAfter(answer: Answer): number | null {
   const text = (answer.headers['retry-after'] ?? '').trim()
-  return /^[0-9]{1,9}$/.test(text) ? Math.min(Number(text), MOST_RETRY_AFTER) : null
+  return /^[0-9]{1,9}$/.test(text) ? Math.min(Number(text), MAX_RETRY_AFTER) : null
 }
 
 /** `null` for a success, whatever is in it. */
-function refusalIn(answer: Answer | null): Refused | TryAgain | null {
+function refusalIn(answer: Answer | null): RefusedError | TryAgain | null {
   if (answer === null) return new TryAgain()
   if (answer.status >= 500 || PASSING.includes(answer.status)) return new TryAgain(retryAfter(answer))
   if (answer.status >= 200 && answer.status < 300) return null
@@ -87,5 +87,5 @@ function isText(value: unknown): value is string {
 }
 
 function printable(text: string): string {
-  return text.replace(/[^\x20-\x7E]/gu, '?').slice(0, MOST_DESCRIPTION)
+  return text.replace(/[^\x20-\x7E]/gu, '?').slice(0, MAX_DESCRIPTION)
 }

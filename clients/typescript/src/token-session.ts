@@ -3,7 +3,7 @@
 import { AuthorizationServer } from './authorization-server.js'
 import type { Client } from './client-authentication.js'
 import { required, type ServerMetadata } from './discovery.js'
-import { ClientError, LoginRequired, Refused, ServerAway } from './errors.js'
+import { ClientError, LoginRequiredError, RefusedError, ServerUnavailableError } from './errors.js'
 import type { Request } from './messages.js'
 import { type Send, sendBy } from './sending.js'
 import {
@@ -13,7 +13,7 @@ import {
   EARLY_ATTEMPTS,
   type Grant,
   hasEnded,
-  MOST_ATTEMPTS,
+  MAX_ATTEMPTS,
   Pause,
   type PendingRefresh,
   pause,
@@ -59,7 +59,7 @@ export class TokenSession {
     this.#storage.follow((session) => this.#keep(session))
   }
 
-  /** Password grant. Throws Refused where the password is wrong. It asks once: a login that was lost is for the user to repeat. */
+  /** Password grant. Throws RefusedError where the password is wrong. It asks once: a login that was lost is for the user to repeat. */
   async logIn(username: string, password: string, { scope = null }: { scope?: string | null } = {}): Promise<void> {
     const endpoint = await this.#tokenEndpoint()
     const request = tokenRequests.logIn(endpoint, this.#client, username, password, scope)
@@ -73,18 +73,18 @@ export class TokenSession {
     await this.#begin(request, 'client_credentials', scope)
   }
 
-  /** An access token that is good now, renewed ahead of its end. Throws LoginRequired where the session is over. */
+  /** An access token that is good now, renewed ahead of its end. Throws LoginRequiredError where the session is over. */
   async accessToken(): Promise<string> {
     const token = this.#goodToken()
-    if (token === null) return this.#renewals.join('renewal', () => this.#renew(null, MOST_ATTEMPTS))
+    if (token === null) return this.#renewals.join('renewal', () => this.#renew(null, MAX_ATTEMPTS))
     // While it is good, one caller renews it, and the others go on with it.
     const isDue = this.#clock() >= this.#renewAt
     if (!isDue || this.#renewals.isUnderWay('early renewal')) return token
     try {
       return await this.#renewals.join('early renewal', () => this.#renew(null, EARLY_ATTEMPTS))
     } catch (error) {
-      if (!(error instanceof ClientError) || error instanceof LoginRequired) throw error
-      const askedFor = error instanceof ServerAway ? error.retryAfter : 0
+      if (!(error instanceof ClientError) || error instanceof LoginRequiredError) throw error
+      const askedFor = error instanceof ServerUnavailableError ? error.retryAfter : 0
       this.#renewAt = this.#clock() + Math.max(askedFor, HOLD_OFF_SECONDS)
       return token
     }
@@ -92,10 +92,10 @@ export class TokenSession {
 
   /** Another token than this one, which a service would not take. */
   renew(rejected: string): Promise<string> {
-    return this.#renewals.join(`replacement of ${rejected}`, () => this.#renew(rejected, MOST_ATTEMPTS))
+    return this.#renewals.join(`replacement of ${rejected}`, () => this.#renew(rejected, MAX_ATTEMPTS))
   }
 
-  /** Forgets the session, then revokes it. Throws ServerAway where the server could not be told.
+  /** Forgets the session, then revokes it. Throws ServerUnavailableError where the server could not be told.
    *
    * Forgotten in any case: whoever logs out must not stay logged in because the server is away. Revoked in any case: nor
    * because the storage does not forget.
@@ -115,24 +115,25 @@ export class TokenSession {
       await this.#storage.check()
       const now = this.#clock()
       const judged = judgeTokenAnswer(await this.#send(request), now)
-      if (judged instanceof Refused) throw judged
-      if (judged instanceof TryAgain) throw new ServerAway('no usable answer to the login', judged.after ?? 1)
+      if (judged instanceof RefusedError) throw judged
+      if (judged instanceof TryAgain)
+        throw new ServerUnavailableError('no usable answer to the login', judged.after ?? 1)
       await this.#store({ tokens: judged, grant, scope, pending: null })
     })
   }
 
-  #renew(rejected: string | null, mostAttempts: number): Promise<string> {
+  #renew(rejected: string | null, maxAttempts: number): Promise<string> {
     return this.#storage.locked(async () => {
       const session = await this.#loaded()
       if (session === null) {
         this.#keep(null)
-        throw new LoginRequired('no session is kept: log in')
+        throw new LoginRequiredError('no session is kept: log in')
       }
       // Somebody else has renewed it.
       if (session.tokens.accessToken !== this.#session?.tokens.accessToken) this.#keep(session)
       const isDue = this.#goodToken() === null || this.#clock() >= this.#renewAt
       if (!isDue && session.tokens.accessToken !== rejected) return session.tokens.accessToken
-      return (await this.#renewed(session, mostAttempts)).tokens.accessToken
+      return (await this.#renewed(session, maxAttempts)).tokens.accessToken
     })
   }
 
@@ -145,16 +146,16 @@ export class TokenSession {
   }
 
   /** Asks until an answer is judged; a lost one soon again, since a server repeats it for a while only. */
-  async #renewed(kept: Session, mostAttempts: number): Promise<Session> {
-    const endpoint = await this.#tokenEndpoint(mostAttempts)
+  async #renewed(kept: Session, maxAttempts: number): Promise<Session> {
+    const endpoint = await this.#tokenEndpoint(maxAttempts)
     const session = beginRenewal(kept, randomKey(), this.#clock())
     await this.#store(session)
     const request = this.#renewalRequest(endpoint, session)
     for (let attempt = 1; ; attempt += 1) {
       const since = askedAt(session, this.#clock())
       const judged = judgeTokenAnswer(await this.#send(request), since)
-      const outcome = afterAttempt(session, judged, attempt, mostAttempts, Math.random())
-      if (outcome instanceof LoginRequired) await this.#forget()
+      const outcome = afterAttempt(session, judged, attempt, maxAttempts, Math.random())
+      if (outcome instanceof LoginRequiredError) await this.#forget()
       if (outcome instanceof Error) throw outcome
       if (outcome instanceof Pause) {
         await waited(outcome.seconds)
@@ -184,22 +185,22 @@ export class TokenSession {
     for (let attempt = 1; ; attempt += 1) {
       const judged = judgeRevocationAnswer(await this.#send(request))
       if (judged === null) return
-      if (judged instanceof Refused) throw judged
-      if (attempt === MOST_ATTEMPTS) throw new ServerAway('logged out here; the server could not be told')
+      if (judged instanceof RefusedError) throw judged
+      if (attempt === MAX_ATTEMPTS) throw new ServerUnavailableError('logged out here; the server could not be told')
       await waited(pause(attempt, judged.after, Math.random()))
     }
   }
 
-  async #tokenEndpoint(mostAttempts = MOST_ATTEMPTS): Promise<string> {
-    return required((await this.#discovered(mostAttempts)).tokenEndpoint, 'token_endpoint')
+  async #tokenEndpoint(maxAttempts = MAX_ATTEMPTS): Promise<string> {
+    return required((await this.#discovered(maxAttempts)).tokenEndpoint, 'token_endpoint')
   }
 
-  async #discovered(mostAttempts = MOST_ATTEMPTS): Promise<ServerMetadata> {
+  async #discovered(maxAttempts = MAX_ATTEMPTS): Promise<ServerMetadata> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#server.metadata()
       } catch (error) {
-        if (!(error instanceof ServerAway) || attempt >= mostAttempts) throw error
+        if (!(error instanceof ServerUnavailableError) || attempt >= maxAttempts) throw error
         await waited(pause(attempt, null, Math.random()))
       }
     }

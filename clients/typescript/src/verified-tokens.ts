@@ -3,7 +3,7 @@
 import type { AccessToken } from './access-token.js'
 import type { KeySet } from './key-set.js'
 
-export const MOST_TOKENS = 4096
+export const MAX_TOKENS = 4096
 
 /** What was verified by the keys of one set. The oldest makes room. */
 export class VerifiedTokens {
@@ -11,7 +11,7 @@ export class VerifiedTokens {
   readonly #tokens = new Map<string, AccessToken>()
   #keys: KeySet | null = null
 
-  constructor(most = MOST_TOKENS) {
+  constructor(most = MAX_TOKENS) {
     this.#most = most
   }
 

@@ -12,7 +12,7 @@ import {
 import { AuthorizationServer } from './authorization-server.js'
 import { isAway } from './cached-document.js'
 import { required } from './discovery.js'
-import { ClientError, InvalidToken, ServerAway, Unverifiable } from './errors.js'
+import { ClientError, InvalidTokenError, ServerUnavailableError, VerificationUnavailableError } from './errors.js'
 import {
   ALGORITHMS,
   askForKey,
@@ -38,23 +38,23 @@ import {
   statusListRequest,
   VALID,
 } from './status-list.js'
-import { MOST_TOKENS, VerifiedTokens } from './verified-tokens.js'
+import { MAX_TOKENS, VerifiedTokens } from './verified-tokens.js'
 
-const MOST_LISTS = 64
+const MAX_LISTS = 64
 const KEYS = 'keys'
 const NO_KEY: KeySet = new Map()
 
 /** How ended sessions are noticed: by the list that a token names, fetched anew whenever its `ttl` is over.
  *
- * When it cannot be fetched, the last one counts for `mostAwaySeconds` more (never past its `exp`); after that, tokens
- * that name it are refused (Unverifiable), or accepted until they expire.
+ * When it cannot be fetched, the last one counts for `maxStaleSeconds` more (never past its `exp`); after that, tokens
+ * that name it are refused (VerificationUnavailableError), or accepted until they expire.
  */
-export interface FollowStatus {
-  readonly mostAwaySeconds: number
-  readonly whenAway: 'refuse' | 'accept'
+export interface StatusPolling {
+  readonly maxStaleSeconds: number
+  readonly onUnavailable: 'refuse' | 'accept'
 }
 
-const FOLLOW_STATUS: FollowStatus = { mostAwaySeconds: 60, whenAway: 'refuse' }
+const DEFAULT_STATUS_POLLING: StatusPolling = { maxStaleSeconds: 60, onUnavailable: 'refuse' }
 
 export interface VerifierOptions {
   /** Exactly as the server calls itself. */
@@ -62,26 +62,26 @@ export interface VerifierOptions {
   /** This service's name, as it stands in `aud`. */
   readonly audience: string
   /** `null`: ended sessions are not noticed before their tokens expire. */
-  readonly status?: Partial<FollowStatus> | null
+  readonly status?: Partial<StatusPolling> | null
   readonly algorithms?: readonly string[]
   readonly skewSeconds?: number
   /** How many verified tokens are remembered, each until its `exp` at most; 0 for none. */
-  readonly mostCached?: number
+  readonly maxCacheEntries?: number
   /** For how long keys count beyond their `max-age` while they cannot be fetched again; an hour unless set. */
   readonly keyMaxStaleSeconds?: number
   readonly fetch?: typeof globalThis.fetch
   /** Seconds since 1970. */
   readonly clock?: () => number
   /** Seconds of a clock that never runs backwards. */
-  readonly ticks?: () => number
+  readonly monotonic?: () => number
 }
 
 /** Verifies the access tokens of one issuer that are meant for one audience. */
 export class Verifier {
   readonly #rules: Rules
-  readonly #follow: FollowStatus | null
+  readonly #polling: StatusPolling | null
   readonly #clock: () => number
-  readonly #ticks: () => number
+  readonly #monotonic: () => number
   readonly #send: Send
   readonly #server: AuthorizationServer
   readonly #verified: VerifiedTokens
@@ -103,26 +103,26 @@ export class Verifier {
     requireAudience(audience)
     this.#rules = { issuer, audience, algorithms, skewSeconds }
     this.#keys = { ...NO_KEYS, maxStaleSeconds: options.keyMaxStaleSeconds ?? NO_KEYS.maxStaleSeconds }
-    this.#follow = status === null ? null : { ...FOLLOW_STATUS, ...status }
+    this.#polling = status === null ? null : { ...DEFAULT_STATUS_POLLING, ...status }
     this.#clock = options.clock ?? (() => Date.now() / 1000)
-    this.#ticks = options.ticks ?? (() => performance.now() / 1000)
+    this.#monotonic = options.monotonic ?? (() => performance.now() / 1000)
     this.#send = sendBy(options.fetch)
     this.#server = new AuthorizationServer(issuer, this.#send)
-    this.#verified = new VerifiedTokens(options.mostCached ?? MOST_TOKENS)
+    this.#verified = new VerifiedTokens(options.maxCacheEntries ?? MAX_TOKENS)
   }
 
-  /** Rejects with InvalidToken where it is not good, with Unverifiable where nobody can say. */
+  /** Rejects with InvalidTokenError where it is not good, with VerificationUnavailableError where nobody can say. */
   async verify(token: string): Promise<AccessToken> {
-    return this.#atHand(token) ?? (await this.#verify(token))
+    return this.#cached(token) ?? (await this.#verify(token))
   }
 
   /** The token, where it was verified before and all this rests on is fresh; `null` where there is work to do. */
-  #atHand(token: string): AccessToken | null {
+  #cached(token: string): AccessToken | null {
     const found = this.#verified.get(token, this.#keys.keys, this.#clock())
-    if (found === null || this.#ticks() >= this.#keys.freshness.freshUntil) return null
-    if (found.status === null || this.#follow === null) return found
+    if (found === null || this.#monotonic() >= this.#keys.freshness.freshUntil) return null
+    if (found.status === null || this.#polling === null) return found
     const known = this.#lists.get(found.status.uri)
-    if (known === undefined || this.#ticks() >= known.freshness.freshUntil) return null
+    if (known === undefined || this.#monotonic() >= known.freshness.freshUntil) return null
     return statusIn(known, found.status) === VALID ? found : null
   }
 
@@ -135,58 +135,58 @@ export class Verifier {
       verified = await judgeAccessToken(unverified, this.#rules, keys, now)
       this.#verified.add(token, verified, keys)
     }
-    if (verified.status !== null && this.#follow !== null) await this.#checkStatus(verified.status, this.#follow)
+    if (verified.status !== null && this.#polling !== null) await this.#checkStatus(verified.status, this.#polling)
     return verified
   }
 
   async #keysFor(kid: string): Promise<KeySet> {
-    const ask = askForKey(this.#keys, kid, this.#ticks())
-    if (ask === 'first' || (ask === 'aside' && !this.#flights.isUnderWay(KEYS))) {
+    const ask = askForKey(this.#keys, kid, this.#monotonic())
+    if (ask === 'blocking' || (ask === 'background' && !this.#flights.isUnderWay(KEYS))) {
       await this.#flights.join(KEYS, () => this.#fetchKeys())
     }
-    const keys = usableKeys(this.#keys, this.#ticks())
+    const keys = usableKeys(this.#keys, this.#monotonic())
     if (keys === null || (!keys.has(kid) && isAway(this.#keys.freshness))) {
-      throw new Unverifiable(`the keys of ${this.#rules.issuer} cannot be had`)
+      throw new VerificationUnavailableError(`the keys of ${this.#rules.issuer} cannot be had`)
     }
     return keys
   }
 
   async #fetchKeys(): Promise<void> {
-    const now = this.#ticks()
+    const now = this.#monotonic()
     let answer: Answer | null = null
     try {
       const { jwksUri } = await this.#server.metadata()
       answer = await this.#send(keySetRequest(this.#keys, required(jwksUri, 'jwks_uri')))
     } catch (error) {
-      if (!(error instanceof ServerAway)) throw error
+      if (!(error instanceof ServerUnavailableError)) throw error
     } finally {
       // Also after an error: it must not make all others ask at once.
       this.#keys = await keysAnswered(this.#keys, answer, now)
     }
   }
 
-  async #checkStatus(reference: StatusReference, follow: FollowStatus): Promise<void> {
+  async #checkStatus(reference: StatusReference, polling: StatusPolling): Promise<void> {
     const { uri } = reference
     let known = this.#listAt(reference)
-    const ask = askForList(known, this.#ticks())
-    if (ask === 'first' || (ask === 'aside' && !this.#flights.isUnderWay(uri))) {
+    const ask = askForList(known, this.#monotonic())
+    if (ask === 'blocking' || (ask === 'background' && !this.#flights.isUnderWay(uri))) {
       await this.#flights.join(uri, () => this.#fetchList(known))
       known = this.#lists.get(uri) ?? known
     }
-    if (!isUsable(known, this.#ticks(), follow.mostAwaySeconds)) {
-      if (follow.whenAway === 'accept') return
-      throw new Unverifiable(`the list of ended sessions at ${uri} cannot be had`)
+    if (!isUsable(known, this.#monotonic(), polling.maxStaleSeconds)) {
+      if (polling.onUnavailable === 'accept') return
+      throw new VerificationUnavailableError(`the list of ended sessions at ${uri} cannot be had`)
     }
     const status = statusIn(known, reference)
-    if (status !== VALID) throw new InvalidToken(status === null ? 'status' : 'ended')
+    if (status !== VALID) throw new InvalidTokenError(status === null ? 'status' : 'ended')
   }
 
   #listAt(reference: StatusReference): CachedList {
     const known = this.#lists.get(reference.uri)
     if (known !== undefined) return known
-    if (!mayFollow(reference, this.#rules.issuer)) throw new InvalidToken('status')
+    if (!mayFollow(reference, this.#rules.issuer)) throw new InvalidTokenError('status')
     for (const oldest of this.#lists.keys()) {
-      if (this.#lists.size < MOST_LISTS) break
+      if (this.#lists.size < MAX_LISTS) break
       this.#lists.delete(oldest)
     }
     const list = noList(reference.uri)
@@ -195,7 +195,7 @@ export class Verifier {
   }
 
   async #fetchList(known: CachedList): Promise<void> {
-    const now = this.#ticks()
+    const now = this.#monotonic()
     const answer = await this.#send(statusListRequest(known))
     const keys = await this.#keysThatSigned(answer)
     this.#lists.set(known.uri, await listAnswered(known, answer, this.#rules, keys, now, this.#clock()))

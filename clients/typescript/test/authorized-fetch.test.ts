@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
-import { authorizedFetch, LoginRequired, UntrustedServer } from '@jeton/client'
+import { authorizedFetch, LoginRequiredError, UntrustedServerError } from '@jeton/client'
 
 const API = 'https://api.example'
 let seen: { authorization: string | null; body: string }[]
@@ -88,11 +88,11 @@ for (const url of [
 }
 
 test('who must log in again hears so', async () => {
-  const over = { ...session, accessToken: () => Promise.reject(new LoginRequired('over')) }
+  const over = { ...session, accessToken: () => Promise.reject(new LoginRequiredError('over')) }
 
-  await assert.rejects(authorizedFetch(over, { origins: [API], fetch: api })(`${API}/`), LoginRequired)
+  await assert.rejects(authorizedFetch(over, { origins: [API], fetch: api })(`${API}/`), LoginRequiredError)
 })
 
 test('an origin that is not secure cannot be named', () => {
-  assert.throws(() => authorizedFetch(session, { origins: ['http://api.example'] }), UntrustedServer)
+  assert.throws(() => authorizedFetch(session, { origins: ['http://api.example'] }), UntrustedServerError)
 })

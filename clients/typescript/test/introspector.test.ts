@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
-import { Introspector, InvalidToken, Unverifiable, Verifier } from '@jeton/client'
+import { Introspector, InvalidTokenError, VerificationUnavailableError, Verifier } from '@jeton/client'
 import { AUDIENCE, ISSUER, Server } from './server.js'
 
 const ACTIVE = { active: true, token_type: 'Bearer', aud: AUDIENCE, sub: 'u_1', client_id: 'app' }
@@ -13,7 +13,7 @@ let introspector: Introspector
 beforeEach(() => {
   server = new Server()
   server.introspected = { ...ACTIVE, exp: server.now + 600 }
-  const clocks = { clock: () => server.now, ticks: () => server.now }
+  const clocks = { clock: () => server.now, monotonic: () => server.now }
   const client = { clientId: 'api', secret: 's' }
   introspector = new Introspector({ issuer: ISSUER, client, audience: AUDIENCE, fetch: server.fetch, ...clocks })
 })
@@ -31,7 +31,7 @@ test('a good answer counts for five seconds', async () => {
   await introspector.verify('token')
   server.now += 1
 
-  await assert.rejects(introspector.verify('token'), InvalidToken)
+  await assert.rejects(introspector.verify('token'), InvalidTokenError)
 })
 
 test('a good answer never counts past the end of the token', async () => {
@@ -39,7 +39,7 @@ test('a good answer never counts past the end of the token', async () => {
   await introspector.verify('token')
   server.now += 2
 
-  await assert.rejects(introspector.verify('token'), InvalidToken)
+  await assert.rejects(introspector.verify('token'), InvalidTokenError)
   assert.equal(server.times('/introspect'), 2)
 })
 
@@ -52,9 +52,9 @@ for (const audience of [undefined, null, '', []] as unknown as string[]) {
 
 test('a bad answer is remembered too', async () => {
   server.introspected = { active: false }
-  await assert.rejects(introspector.verify('token'), InvalidToken)
+  await assert.rejects(introspector.verify('token'), InvalidTokenError)
   server.now += 29
-  await assert.rejects(introspector.verify('token'), InvalidToken)
+  await assert.rejects(introspector.verify('token'), InvalidTokenError)
 
   assert.equal(server.times('/introspect'), 1)
 })
@@ -72,7 +72,7 @@ test('ten thousand bad tokens do not drive out a good one', async () => {
 
 test('where the server is away nobody can say, and that is not remembered', async () => {
   server.isAway = true
-  await assert.rejects(introspector.verify('token'), Unverifiable)
+  await assert.rejects(introspector.verify('token'), VerificationUnavailableError)
   server.isAway = false
 
   assert.equal((await introspector.verify('token')).subject, 'u_1')

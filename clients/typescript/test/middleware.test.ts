@@ -10,8 +10,8 @@ import {
   bearer,
   type ClientError,
   honoBearer,
-  InvalidToken,
-  Unverifiable,
+  InvalidTokenError,
+  VerificationUnavailableError,
 } from '@jeton/client'
 import express from 'express'
 import { Hono } from 'hono'
@@ -19,9 +19,9 @@ import { Hono } from 'hono'
 /** Knows the token `good`, has trouble with `away`, and is broken by `broken`. */
 const verifier = {
   async verify(token: string): Promise<AccessToken> {
-    if (token === 'away') throw new Unverifiable('away', 3)
+    if (token === 'away') throw new VerificationUnavailableError('away', 3)
     if (token === 'broken') throw new RangeError('a mistake of ours')
-    if (token !== 'good' && token !== 'bound') throw new InvalidToken('signature')
+    if (token !== 'good' && token !== 'bound') throw new InvalidTokenError('signature')
     const facts = {
       subject: 'u_1',
       clientId: 'app',

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
-import { memoryStorage, type Session, StorageUnusable, tabStorage } from '@jeton/client'
+import { memoryStorage, type Session, StorageUnusableError, tabStorage } from '@jeton/client'
 
 const SESSION: Session = {
   tokens: { accessToken: 'a1', receivedAt: 1, expiresAt: 601, refreshToken: 'r1', scope: null },
@@ -109,7 +109,7 @@ test('a full disk is told, and leaves what was', async () => {
   await storage.save(SESSION)
   browser.writeError = new DOMException('', 'QuotaExceededError')
 
-  await assert.rejects(storage.save({ ...SESSION, scope: 'read' }), StorageUnusable)
+  await assert.rejects(storage.save({ ...SESSION, scope: 'read' }), StorageUnusableError)
   assert.deepEqual(await storage.load(), SESSION)
 })
 
@@ -153,12 +153,12 @@ for (const name of names) {
     provide(name, () => {
       throw new DOMException('', 'SecurityError')
     })
-    assert.throws(() => tabStorage(), StorageUnusable)
+    assert.throws(() => tabStorage(), StorageUnusableError)
   })
 }
 
 test('without Web Locks there are no tabs', () => {
   provide('navigator', () => ({}))
 
-  assert.throws(() => tabStorage(), StorageUnusable)
+  assert.throws(() => tabStorage(), StorageUnusableError)
 })

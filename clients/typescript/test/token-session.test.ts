@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import {
-  LoginRequired,
+  LoginRequiredError,
   memoryStorage,
-  Refused,
-  ServerAway,
+  RefusedError,
+  ServerUnavailableError,
   type Session,
   type Storage,
-  StorageUnusable,
+  StorageUnusableError,
   TokenSession,
-  UntrustedServer,
+  UntrustedServerError,
 } from '@jeton/client'
 import { ISSUER, Server } from './server.js'
 import { hurried } from './time.js'
@@ -117,7 +117,7 @@ test('whoever takes over repeats with the stored key', async () => {
   server.faults.set('/token', Array(6).fill('answer lost'))
   await assert.rejects(
     hurried(() => session.accessToken()),
-    ServerAway,
+    ServerUnavailableError,
   )
 
   assert.equal(await newSession(storage).accessToken(), 'access-1-2')
@@ -130,7 +130,7 @@ test('the lifetime of a repeated answer counts from its first request', async ()
   server.faults.set('/token', Array(6).fill('answer lost'))
   await assert.rejects(
     hurried(() => session.accessToken()),
-    ServerAway,
+    ServerUnavailableError,
   )
   server.now += 100
   await session.accessToken()
@@ -145,7 +145,7 @@ test('a refresh that was begun is finished at once, however good the token is', 
   server.faults.set('/token', Array(6).fill('answer lost'))
   await assert.rejects(
     hurried(() => session.renew('access-1-1')),
-    ServerAway,
+    ServerUnavailableError,
   )
 
   assert.equal(await newSession(storage).accessToken(), 'access-1-2')
@@ -159,7 +159,7 @@ test('new tokens are stored before the access token is handed out', async () => 
   server.now += 600
   const failing = { ...storage, save: () => Promise.reject(new Error('the disk is full')) }
 
-  await assert.rejects(newSession(failing).accessToken(), StorageUnusable)
+  await assert.rejects(newSession(failing).accessToken(), StorageUnusableError)
   assert.equal(server.idempotencyKeys.length, 0)
   assert.equal(await session.accessToken(), 'access-1-2')
 })
@@ -193,7 +193,10 @@ for (const what of ['load', 'save', 'lock'] as const) {
       const { storage, errors } = failingStorage()
       errors[what] = error
 
-      await assert.rejects(newSession(storage).logIn('alice', 'correct'), { name: 'StorageUnusable', cause: error })
+      await assert.rejects(newSession(storage).logIn('alice', 'correct'), {
+        name: 'StorageUnusableError',
+        cause: error,
+      })
       assert.equal(server.times('/token'), 0)
     })
   }
@@ -212,7 +215,7 @@ for (const kept of [{}, 'text', 7, { tokens: {}, grant: 'password', scope: null,
   test(`a storage that holds ${JSON.stringify(kept)} is unusable`, async () => {
     const storage = { ...memoryStorage(), load: async () => kept as Session }
 
-    await assert.rejects(newSession(storage).accessToken(), StorageUnusable)
+    await assert.rejects(newSession(storage).accessToken(), StorageUnusableError)
   })
 }
 
@@ -226,7 +229,7 @@ test('a lock that cannot be given back loses nothing', async () => {
 test('a lock that runs nothing is told', async () => {
   const storage = { ...memoryStorage(), locked: async () => undefined as never }
 
-  await assert.rejects(newSession(storage).logIn('alice', 'correct'), StorageUnusable)
+  await assert.rejects(newSession(storage).logIn('alice', 'correct'), StorageUnusableError)
 })
 
 test('an answer that could not be stored is stored later, and not asked for again', async () => {
@@ -238,7 +241,7 @@ test('an answer that could not be stored is stored later, and not asked for agai
   })
   await session.logIn('alice', 'correct')
   server.now += 600
-  await assert.rejects(session.accessToken(), StorageUnusable)
+  await assert.rejects(session.accessToken(), StorageUnusableError)
   delete errors.save
   server.now += 200 // the server repeats its answer for a while only
 
@@ -252,7 +255,7 @@ test('logging out revokes although the storage does not forget', async () => {
   const session = await loggedIn(storage)
   errors.save = new DOMException('', 'QuotaExceededError')
 
-  await assert.rejects(session.logOut(), StorageUnusable)
+  await assert.rejects(session.logOut(), StorageUnusableError)
   assert.equal(server.times('/revoke'), 1)
 })
 
@@ -262,14 +265,14 @@ test('only invalid_grant ends the session', async () => {
   server.now += 600
   server.end()
 
-  await assert.rejects(session.accessToken(), LoginRequired)
+  await assert.rejects(session.accessToken(), LoginRequiredError)
   assert.equal(await storage.load(), null)
 })
 
 for (const [what, fault, error] of [
-  ['invalid_client', () => Response.json({ error: 'invalid_client' }, { status: 401 }), Refused],
-  ['a 404', () => new Response('', { status: 404 }), Refused],
-  ['six 503', () => new Response('', { status: 503 }), ServerAway],
+  ['invalid_client', () => Response.json({ error: 'invalid_client' }, { status: 401 }), RefusedError],
+  ['a 404', () => new Response('', { status: 404 }), RefusedError],
+  ['six 503', () => new Response('', { status: 503 }), ServerUnavailableError],
 ] as const) {
   test(`${what} does not end the session`, async () => {
     const session = await loggedIn()
@@ -297,11 +300,11 @@ test('while the server is away a good token goes on being handed out, and is not
 })
 
 test('a wrong password is refused, and is no end of a session', async () => {
-  await assert.rejects(newSession().logIn('alice', 'wrong'), { name: 'Refused', error: 'invalid_grant' })
+  await assert.rejects(newSession().logIn('alice', 'wrong'), { name: 'RefusedError', error: 'invalid_grant' })
 })
 
 test('without a login, a login is required', async () => {
-  await assert.rejects(newSession().accessToken(), LoginRequired)
+  await assert.rejects(newSession().accessToken(), LoginRequiredError)
 })
 
 test('a client logs in again by itself', async () => {
@@ -323,9 +326,9 @@ test('who logs out is logged out also where the server is away', async () => {
 
   await assert.rejects(
     hurried(() => session.logOut()),
-    ServerAway,
+    ServerUnavailableError,
   )
-  await assert.rejects(session.accessToken(), LoginRequired)
+  await assert.rejects(session.accessToken(), LoginRequiredError)
 })
 
 test('logging out revokes the session', async () => {
@@ -337,7 +340,7 @@ test('logging out revokes the session', async () => {
 })
 
 test('an issuer whose answers could be changed on the way is refused at once', () => {
-  assert.throws(() => new TokenSession({ issuer: 'http://as.example', client }), UntrustedServer)
+  assert.throws(() => new TokenSession({ issuer: 'http://as.example', client }), UntrustedServerError)
 })
 
 test('no secret shows where a session is printed', async () => {

@@ -54,7 +54,7 @@ function cases(file: string, check: (given: Json, expect: Json) => void | Promis
 }
 
 cases('addresses', ({ url }, expect) => {
-  if (expect.error) assert.throws(() => originOf(url), errors.UntrustedServer)
+  if (expect.error) assert.throws(() => originOf(url), errors.UntrustedServerError)
   else assert.equal(originOf(url), expect.origin)
 })
 
@@ -85,10 +85,10 @@ cases('token_requests', ({ call, endpoint, client, ...given }, expect) => {
 
 cases('discovery', ({ issuer, answer }, expect) => {
   if (expect.request_url) assert.equal(metadataRequest(issuer).url, expect.request_url)
-  else assert.throws(() => metadataRequest(issuer), errors.UntrustedServer)
+  else assert.throws(() => metadataRequest(issuer), errors.UntrustedServerError)
   if (answer === undefined) return
   if (expect.error) {
-    const thrown: Json = { untrusted_server: errors.UntrustedServer, server_away: errors.ServerAway }
+    const thrown: Json = { untrusted_server: errors.UntrustedServerError, server_away: errors.ServerUnavailableError }
     assert.throws(() => judgeMetadata(issuer, answer), thrown[expect.error])
     return
   }
@@ -108,10 +108,10 @@ cases('revocation_answers', ({ answer }, expect) => {
   assert.deepEqual(told(judgeRevocationAnswer(answer)), expect)
 })
 
-function told(judged: Tokens | TryAgain | errors.Refused | null): Json {
+function told(judged: Tokens | TryAgain | errors.RefusedError | null): Json {
   if (judged === null) return { revoked: true }
   if (judged instanceof TryAgain) return { try_again: { after: judged.after } }
-  if (judged instanceof errors.Refused) {
+  if (judged instanceof errors.RefusedError) {
     const { error, description } = judged
     return { refused: error === 'unsupported_token_type' ? { error } : { error, description } }
   }
@@ -142,10 +142,10 @@ cases('renewals', ({ session, judged, attempt, most, jitter }, expect) => {
   const outcome = afterAttempt(sessionOf(session), judgedOf(judged), attempt, most, jitter)
 
   if (outcome instanceof Pause) assert.deepEqual({ pause: outcome.seconds }, expect)
-  else if (outcome instanceof errors.ServerAway) {
+  else if (outcome instanceof errors.ServerUnavailableError) {
     assert.deepEqual({ server_away: { retry_after: outcome.retryAfter } }, expect)
-  } else if (outcome instanceof errors.LoginRequired) assert.deepEqual({ login_required: true }, expect)
-  else if (outcome instanceof errors.Refused) assert.deepEqual(told(outcome), expect)
+  } else if (outcome instanceof errors.LoginRequiredError) assert.deepEqual({ login_required: true }, expect)
+  else if (outcome instanceof errors.RefusedError) assert.deepEqual(told(outcome), expect)
   else assert.deepEqual(outcome, sessionOf(expect.session))
 })
 
@@ -154,9 +154,9 @@ function sessionOf({ tokens, grant, scope, pending }: Json): Session {
   return { tokens: tokensOf(tokens), grant, scope, pending: under }
 }
 
-function judgedOf({ tokens, try_again: tryAgain, refused }: Json): Tokens | TryAgain | errors.Refused {
+function judgedOf({ tokens, try_again: tryAgain, refused }: Json): Tokens | TryAgain | errors.RefusedError {
   if (tokens) return tokensOf(tokens)
-  return tryAgain ? new TryAgain(tryAgain.after) : new errors.Refused(refused.error, refused.description)
+  return tryAgain ? new TryAgain(tryAgain.after) : new errors.RefusedError(refused.error, refused.description)
 }
 
 cases('strict_json', ({ text }, expect) => {
@@ -196,8 +196,8 @@ cases('introspection_answers', ({ answer, now }, expect) =>
 )
 
 async function checkToken(expect: Json, judge: () => Promise<AccessToken>): Promise<void> {
-  if (expect.unverifiable) return assert.rejects(judge, errors.Unverifiable)
-  if (expect.reason) return assert.rejects(judge, { name: 'InvalidToken', reason: expect.reason })
+  if (expect.unverifiable) return assert.rejects(judge, errors.VerificationUnavailableError)
+  if (expect.reason) return assert.rejects(judge, { name: 'InvalidTokenError', reason: expect.reason })
   const { subject, clientId: client_id, scope, roles, expiresAt, status } = await judge()
   const expires_at = expiresAt === Number.POSITIVE_INFINITY ? null : expiresAt
   assert.deepEqual({ subject, client_id, scope: [...scope].sort(), roles, expires_at, status }, expect)
@@ -212,27 +212,27 @@ cases('status_lists', async (given, expect) => {
 cases('status_list_tokens', async ({ token, uri, now }, expect) => {
   const answer: Answer = { status: 200, headers: {}, body: token }
   const judge = async () => judgeStatusListToken(readStatusListToken(answer, RULES), uri, RULES, KEYS, now)
-  if (expect.reason) return assert.rejects(judge, { name: 'InvalidToken', reason: expect.reason })
+  if (expect.reason) return assert.rejects(judge, { name: 'InvalidTokenError', reason: expect.reason })
   const { statusList, issuedAt, ttl } = await judge()
 
   assert.deepEqual([issuedAt, ttl], [expect.issued_at, expect.ttl])
   for (const [idx, status] of expect.statuses) assert.equal(statusAt(statusList, idx), status, `index ${idx}`)
 })
 
-cases('status_list_cache', async ({ uri, wall, most_away_seconds: mostAway, idx, steps }) => {
+cases('status_list_cache', async ({ uri, wall, max_stale_seconds: maxStale, idx, steps }) => {
   let cached = noList(uri)
   for (const { at, ask, status, answer } of steps) {
     if (ask === undefined) {
       cached = await listAnswered(cached, answer, RULES, KEYS, at, wall + at)
       continue
     }
-    const seen = cached.statusList && isUsable(cached, at, mostAway) ? statusAt(cached.statusList, idx) : null
+    const seen = cached.statusList && isUsable(cached, at, maxStale) ? statusAt(cached.statusList, idx) : null
     assert.deepEqual([askForList(cached, at), seen], [ask, status], `at ${at}`)
   }
 })
 
 cases('bearer_tokens', ({ authorization }, expect) => {
-  if (expect.error) assert.throws(() => bearerToken(authorization), errors.MalformedRequest)
+  if (expect.error) assert.throws(() => bearerToken(authorization), errors.MalformedRequestError)
   else assert.equal(bearerToken(authorization), expect.token)
 })
 
@@ -241,9 +241,9 @@ cases('challenges', ({ realm, why }, expect) => {
 })
 
 function thrown(why: Json): errors.ClientError {
-  if (why.error === 'invalid_token') return new errors.InvalidToken(why.reason)
-  if (why.error === 'insufficient_scope') return new errors.InsufficientScope(why.scope)
-  if (why.error === 'malformed_request') return new errors.MalformedRequest('malformed')
-  if (why.error === 'unverifiable') return new errors.Unverifiable('away', why.retry_after)
-  return new errors.UntrustedServer('http')
+  if (why.error === 'invalid_token') return new errors.InvalidTokenError(why.reason)
+  if (why.error === 'insufficient_scope') return new errors.InsufficientScopeError(why.scope)
+  if (why.error === 'malformed_request') return new errors.MalformedRequestError('malformed')
+  if (why.error === 'unverifiable') return new errors.VerificationUnavailableError('away', why.retry_after)
+  return new errors.UntrustedServerError('http')
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { before, beforeEach, test } from 'node:test'
-import { InvalidToken, Unverifiable, Verifier, type VerifierOptions } from '@jeton/client'
+import { InvalidTokenError, VerificationUnavailableError, Verifier, type VerifierOptions } from '@jeton/client'
 import { AUDIENCE, ISSUER, Server, statusClaim } from './server.js'
 
 const keys: Server['keys'] = []
@@ -23,12 +23,12 @@ beforeEach(() => {
 })
 
 function newVerifier(options: Partial<VerifierOptions> = {}): Verifier {
-  const clocks = { clock: () => server.now, ticks: () => server.now }
+  const clocks = { clock: () => server.now, monotonic: () => server.now }
   return new Verifier({ issuer: ISSUER, audience: AUDIENCE, fetch: server.fetch, ...clocks, ...options })
 }
 
 function rejected(reason: string): (error: unknown) => boolean {
-  return (error) => error instanceof InvalidToken && error.reason === reason
+  return (error) => error instanceof InvalidTokenError && error.reason === reason
 }
 
 test('a good token says who may do what', async () => {
@@ -77,7 +77,7 @@ test('keys are kept while the server is away, for an hour beyond their max-age o
   assert.equal((await verifier.verify(later)).subject, 'u_1')
   server.now += 1
 
-  await assert.rejects(verifier.verify(later), Unverifiable)
+  await assert.rejects(verifier.verify(later), VerificationUnavailableError)
   server.isAway = false
   server.now += 1
   assert.equal((await verifier.verify(later)).subject, 'u_1')
@@ -89,13 +89,13 @@ test('a key that nobody could be asked for is no fault of the token', async () =
   server.now += 10
   server.keys = keys.slice(1)
 
-  await assert.rejects(verifier.verify(await server.accessToken()), Unverifiable)
+  await assert.rejects(verifier.verify(await server.accessToken()), VerificationUnavailableError)
 })
 
 test('without keys nobody can say', async () => {
   server.isAway = true
 
-  await assert.rejects(verifier.verify(await server.accessToken()), Unverifiable)
+  await assert.rejects(verifier.verify(await server.accessToken()), VerificationUnavailableError)
 })
 
 test('a key that is no longer published ends what it signed, also what was verified before', async () => {
@@ -108,9 +108,9 @@ test('a key that is no longer published ends what it signed, also what was verif
   await assert.rejects(verifier.verify(token), rejected('unknown_key'))
 })
 
-for (const mostCached of [0, 10]) {
-  test(`a token is refused from its end on, with ${mostCached} remembered`, async () => {
-    verifier = newVerifier({ mostCached })
+for (const maxCacheEntries of [0, 10]) {
+  test(`a token is refused from its end on, with ${maxCacheEntries} remembered`, async () => {
+    verifier = newVerifier({ maxCacheEntries })
     const token = await server.accessToken()
     server.now += 599
     await verifier.verify(token)
@@ -120,9 +120,9 @@ for (const mostCached of [0, 10]) {
   })
 }
 
-for (const mostCached of [0, 10]) {
-  test(`an ended session is noticed within the list's ttl, with ${mostCached} remembered`, async () => {
-    verifier = newVerifier({ mostCached })
+for (const maxCacheEntries of [0, 10]) {
+  test(`an ended session is noticed within the list's ttl, with ${maxCacheEntries} remembered`, async () => {
+    verifier = newVerifier({ maxCacheEntries })
     const [ended, other] = [await server.accessToken(statusClaim(7)), await server.accessToken(statusClaim(8))]
     await verifier.verify(ended)
     server.ended.add(7)
@@ -143,9 +143,9 @@ test('a list is fetched once per ttl, however many requests there are', async ()
   assert.equal(server.times('/status/0'), 5)
 })
 
-for (const whenAway of ['refuse', 'accept'] as const) {
-  test(`while the list is away the last one counts for a while; then: ${whenAway}`, async () => {
-    verifier = newVerifier({ status: { mostAwaySeconds: 30, whenAway } })
+for (const onUnavailable of ['refuse', 'accept'] as const) {
+  test(`while the list is away the last one counts for a while; then: ${onUnavailable}`, async () => {
+    verifier = newVerifier({ status: { maxStaleSeconds: 30, onUnavailable } })
     const token = await server.accessToken(statusClaim(7))
     await verifier.verify(token)
     server.isAway = true
@@ -155,7 +155,7 @@ for (const whenAway of ['refuse', 'accept'] as const) {
 
     const late = verifier.verify(token)
 
-    await (whenAway === 'accept' ? late : assert.rejects(late, Unverifiable))
+    await (onUnavailable === 'accept' ? late : assert.rejects(late, VerificationUnavailableError))
   })
 }
 

@@ -12,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from jeton_client import AccessToken, BearerMiddleware, ClientError, InvalidToken, Unverifiable
+from jeton_client import AccessToken, BearerMiddleware, ClientError, InvalidTokenError, VerificationUnavailableError
 from jeton_client.fastapi import Bearer
 
 REALM = 'Bearer realm="orders"'
@@ -29,9 +29,9 @@ class Verifier:
             case "bound":
                 return AccessToken("u_1", "web", 0, frozenset({"read"}), claims={"cnf": {"jkt": "x"}})
             case "away":
-                raise Unverifiable("no keys", 2)
+                raise VerificationUnavailableError("no keys", 2)
             case _:
-                raise InvalidToken("signature")
+                raise InvalidTokenError("signature")
 
 
 async def show(request: Request) -> JSONResponse:

@@ -6,8 +6,8 @@ import pytest
 
 from clients.python.world import AUDIENCE, ISSUER, NOW, World, as_json, refused
 from jeton_client.client_authentication import Client
-from jeton_client.errors import InvalidToken, Unverifiable
-from jeton_client.introspector import Introspector, IntrospectorPlans, Remember
+from jeton_client.errors import InvalidTokenError, VerificationUnavailableError
+from jeton_client.introspector import CacheLimits, Introspector, IntrospectorOperations
 from jeton_client.messages import Answer, Request
 from jeton_client.verifier import Verifier
 
@@ -45,15 +45,17 @@ def world(server: Server) -> World:
 
 
 @pytest.fixture
-def service(world: World) -> IntrospectorPlans:
-    return IntrospectorPlans(ISSUER, Client("api", "s"), AUDIENCE, Remember(5, 30), world.clock, world.clock)
+def service(world: World) -> IntrospectorOperations:
+    return IntrospectorOperations(ISSUER, Client("api", "s"), AUDIENCE, CacheLimits(5, 30), world.clock, world.clock)
 
 
 def asked(world: World) -> int:
     return len(world.asked_of("/introspect"))
 
 
-def test_a_good_answer_counts_for_so_many_seconds(service: IntrospectorPlans, server: Server, world: World) -> None:
+def test_a_good_answer_counts_for_so_many_seconds(
+    service: IntrospectorOperations, server: Server, world: World
+) -> None:
     assert world.follow(service.verify("good")).scope == {"read"}
     server.active.clear()
     world.now += 4.9
@@ -62,25 +64,25 @@ def test_a_good_answer_counts_for_so_many_seconds(service: IntrospectorPlans, se
 
     world.now += 0.1
 
-    with pytest.raises(InvalidToken, match="inactive"):
+    with pytest.raises(InvalidTokenError, match="inactive"):
         world.follow(service.verify("good"))
 
 
 def test_a_good_answer_never_counts_past_the_end_of_the_token(
-    service: IntrospectorPlans, server: Server, world: World
+    service: IntrospectorOperations, server: Server, world: World
 ) -> None:
     server.active["short"] = {"exp": NOW + 2}
     world.follow(service.verify("short"))
 
     world.now += 2
 
-    with pytest.raises(InvalidToken, match="exp"):
+    with pytest.raises(InvalidTokenError, match="exp"):
         world.follow(service.verify("short"))
 
 
-def test_a_bad_answer_counts_too(service: IntrospectorPlans, server: Server, world: World) -> None:
+def test_a_bad_answer_counts_too(service: IntrospectorOperations, server: Server, world: World) -> None:
     for _ in range(3):
-        with pytest.raises(InvalidToken, match="inactive"):
+        with pytest.raises(InvalidTokenError, match="inactive"):
             world.follow(service.verify("bad"))
     assert asked(world) == 1
     server.active["bad"] = {}
@@ -94,10 +96,10 @@ def test_a_bad_answer_counts_too(service: IntrospectorPlans, server: Server, wor
     "answer", [None, Answer(503, {}, b""), refused("invalid_client", 401)], ids=["lost", "503", "401"]
 )
 def test_no_answer_counts_for_nobody(
-    service: IntrospectorPlans, server: Server, world: World, answer: Answer | None
+    service: IntrospectorOperations, server: Server, world: World, answer: Answer | None
 ) -> None:
     server.away, server.answer = True, answer
-    with pytest.raises(Unverifiable):
+    with pytest.raises(VerificationUnavailableError):
         world.follow(service.verify("good"))
 
     server.away, server.answer = False, None
@@ -106,13 +108,13 @@ def test_no_answer_counts_for_nobody(
 
 
 def test_a_flood_of_bad_tokens_drives_out_no_good_one(
-    service: IntrospectorPlans, world: World, monkeypatch: pytest.MonkeyPatch
+    service: IntrospectorOperations, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton_client.introspector.MOST_ANSWERS", 10)
+    monkeypatch.setattr("jeton_client.introspector.MAX_ANSWERS", 10)
     world.follow(service.verify("good"))
 
     for number in range(11):
-        with pytest.raises(InvalidToken):
+        with pytest.raises(InvalidTokenError):
             world.follow(service.verify(f"bad {number}"))
 
     world.follow(service.verify("good"))
@@ -123,8 +125,8 @@ def test_a_flood_of_bad_tokens_drives_out_no_good_one(
 @pytest.mark.parametrize(
     "token", ["", "x" * 8193, "é", "\ud800", "a\n"], ids=["empty", "too long", "not ASCII", "no text", "a line feed"]
 )
-def test_what_can_be_no_token_is_asked_of_nobody(service: IntrospectorPlans, world: World, token: str) -> None:
-    with pytest.raises(InvalidToken, match="malformed"):
+def test_what_can_be_no_token_is_asked_of_nobody(service: IntrospectorOperations, world: World, token: str) -> None:
+    with pytest.raises(InvalidTokenError, match="malformed"):
         world.follow(service.verify(token))
 
     assert world.asked == []

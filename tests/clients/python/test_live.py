@@ -23,11 +23,11 @@ from jeton_client import (
     BearerMiddleware,
     Client,
     FileStorage,
-    InvalidToken,
-    LoginRequired,
-    Refused,
-    ServerAway,
-    Unverifiable,
+    InvalidTokenError,
+    LoginRequiredError,
+    RefusedError,
+    ServerUnavailableError,
+    VerificationUnavailableError,
 )
 from load import CLIENT_ID, USERNAME, Session, add_accounts, stored
 from losing_proxy import losing_proxy
@@ -71,7 +71,7 @@ async def asked(jeton: Running) -> AsyncIterator[Counter[str]]:
 
 @pytest.fixture
 def verifier(jeton: Running) -> AsyncVerifier:
-    return AsyncVerifier(ISSUER, AUDIENCE, http=jeton.http, clock=jeton.clock.now, ticks=jeton.clock.now)
+    return AsyncVerifier(ISSUER, AUDIENCE, http=jeton.http, clock=jeton.clock.now, monotonic=jeton.clock.now)
 
 
 async def test_a_session_lives_renews_and_ends(jeton: Running, session: AsyncTokenSession) -> None:
@@ -82,12 +82,12 @@ async def test_a_session_lives_renews_and_ends(jeton: Running, session: AsyncTok
 
     assert second != first
     await session.log_out()
-    with pytest.raises(LoginRequired):
+    with pytest.raises(LoginRequiredError):
         await session.access_token()
 
 
 async def test_a_wrong_password_is_refused(session: AsyncTokenSession) -> None:
-    with pytest.raises(Refused, match="invalid_grant"):
+    with pytest.raises(RefusedError, match="invalid_grant"):
         await session.log_in("alice", "wrong")
 
 
@@ -97,7 +97,7 @@ async def test_a_session_that_the_server_ended_asks_for_a_login(
     jeton.set_user(user.sub, disabled=True)
     jeton.clock.advance(600)
 
-    with pytest.raises(LoginRequired):
+    with pytest.raises(LoginRequiredError):
         await session.access_token()
 
 
@@ -139,7 +139,7 @@ async def test_a_session_that_ends_is_refused_within_five_seconds_without_a_call
 async def _is_good(verifier: AsyncVerifier, token: str) -> bool:
     try:
         await verifier.verify(token)
-    except InvalidToken as why:
+    except InvalidTokenError as why:
         return why.reason != "ended"
     return True
 
@@ -154,7 +154,7 @@ async def test_an_introspecting_service_refuses_it_as_soon_as_it_asks(
         AUDIENCE,
         http=jeton.http,
         clock=jeton.clock.now,
-        ticks=jeton.clock.now,
+        monotonic=jeton.clock.now,
     )
     token = await session.access_token()
     for _ in range(50):
@@ -162,7 +162,7 @@ async def test_an_introspecting_service_refuses_it_as_soon_as_it_asks(
     await session.log_out()
     jeton.clock.advance(5)
 
-    with pytest.raises(InvalidToken, match="inactive"):
+    with pytest.raises(InvalidTokenError, match="inactive"):
         await introspector.verify(token)
 
     assert asked["/oauth/introspect"] == 2
@@ -176,10 +176,10 @@ async def test_a_refresh_token_is_no_access_token_to_the_client_that_logs_in_and
     tokens = await jeton.log_in(app)
     clock = jeton.clock.now
     client = Client(app.client_id, app.secret)
-    introspector = AsyncIntrospector(ISSUER, client, AUDIENCE, http=jeton.http, clock=clock, ticks=clock)
+    introspector = AsyncIntrospector(ISSUER, client, AUDIENCE, http=jeton.http, clock=clock, monotonic=clock)
 
     assert (await introspector.verify(tokens["access_token"])).subject == user.sub
-    with pytest.raises(InvalidToken, match="token_type"):
+    with pytest.raises(InvalidTokenError, match="token_type"):
         await introspector.verify(tokens["refresh_token"])
 
 
@@ -286,6 +286,6 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
     for _ in range(60):
         try:
             return await ask()
-        except (ServerAway, Unverifiable) as away:
+        except (ServerUnavailableError, VerificationUnavailableError) as away:
             await asyncio.sleep(min(away.retry_after, 0.5))
     raise AssertionError("the server did not come back")

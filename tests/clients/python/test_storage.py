@@ -13,9 +13,9 @@ import pytest
 
 from checkout import ROOT
 from clients.python.world import APP, ISSUER, TokenEndpoint, World, refused
-from jeton_client.errors import Refused, StorageUnusable
+from jeton_client.errors import RefusedError, StorageUnusableError
 from jeton_client.session import PendingRefresh, Session
-from jeton_client.session_plans import SessionPlans
+from jeton_client.session_operations import SessionOperations
 from jeton_client.storage import FileStorage, MemoryStorage, Storage
 from jeton_client.token_answers import Tokens
 
@@ -102,7 +102,7 @@ def test_a_file_that_others_may_read_is_refused(file: Path) -> None:
     FileStorage(file).save(SESSION)
     file.chmod(0o640)
 
-    with pytest.raises(StorageUnusable, match="chmod 600"):
+    with pytest.raises(StorageUnusableError, match="chmod 600"):
         FileStorage(file).load()
 
 
@@ -128,7 +128,7 @@ def test_a_file_that_holds_something_else_is_told_and_left_alone(file: Path, tex
     file.write_bytes(text)
     file.chmod(0o600)
 
-    with pytest.raises(StorageUnusable):
+    with pytest.raises(StorageUnusableError):
         FileStorage(file).load()
 
     assert file.read_bytes() == text
@@ -182,8 +182,8 @@ def test_a_file_that_keeps_nothing_is_unusable_before_a_password_is_sent(
     spoil(file, monkeypatch)
     world = World({"https://as.example/token": TokenEndpoint()})
 
-    with pytest.raises(StorageUnusable):
-        world.follow(SessionPlans(ISSUER, APP, FileStorage(file), world.clock).log_in("alice", "pw", None))
+    with pytest.raises(StorageUnusableError):
+        world.follow(SessionOperations(ISSUER, APP, FileStorage(file), world.clock).log_in("alice", "pw", None))
 
     assert world.asked_of("/token") == []
 
@@ -192,8 +192,8 @@ def test_a_login_that_fails_leaves_the_session_that_there_was(file: Path) -> Non
     FileStorage(file).save(SESSION)
     world = World({"https://as.example/token": lambda _: refused("invalid_grant")})
 
-    with pytest.raises(Refused):
-        world.follow(SessionPlans(ISSUER, APP, FileStorage(file), world.clock).log_in("alice", "wrong", None))
+    with pytest.raises(RefusedError):
+        world.follow(SessionOperations(ISSUER, APP, FileStorage(file), world.clock).log_in("alice", "wrong", None))
 
     assert FileStorage(file).load() == SESSION
 
@@ -227,13 +227,13 @@ def locking(descriptor, mode, count):
         held.add(inode)
 if sys.argv[2] == "Windows":
     sys.modules["msvcrt"] = types.SimpleNamespace(locking=locking, LK_NBLCK=2, LK_UNLCK=0)
-from jeton_client import FileStorage, StorageUnusable
+from jeton_client import FileStorage, StorageUnusableError
 one, other = FileStorage(sys.argv[1]), FileStorage(sys.argv[1])
 try:
     print(one.try_lock(), other.try_lock())
     one.unlock()
     print(other.try_lock())
-except StorageUnusable as error:
+except StorageUnusableError as error:
     print("unusable" if "locks no files" in str(error) else error)
 """
 
@@ -254,7 +254,7 @@ def test_a_write_that_fails_leaves_what_was(file: Path, monkeypatch: pytest.Monk
         raise OSError("no space left on device")
 
     monkeypatch.setattr("jeton_client.storage.os.fsync", full)
-    with pytest.raises(StorageUnusable, match="no space"):
+    with pytest.raises(StorageUnusableError, match="no space"):
         storage.save(Session(Tokens("new", 1.0), "password"))
 
     assert storage.load() == SESSION

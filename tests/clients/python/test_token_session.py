@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from clients.python.world import APP, ISSUER, METADATA, METADATA_URL
-from jeton_client import AsyncTokenSession, BearerAuth, FileStorage, LoginRequired, TokenSession
+from jeton_client import AsyncTokenSession, BearerAuth, FileStorage, LoginRequiredError, TokenSession
 
 API = "https://api.example"
 
@@ -140,7 +140,7 @@ async def test_all_who_wait_are_told_that_the_session_is_over(internet: Internet
 
         told = await asyncio.gather(*[session.access_token() for _ in range(5)], return_exceptions=True)
 
-    assert [type(it) for it in told] == [LoginRequired] * 5
+    assert [type(it) for it in told] == [LoginRequiredError] * 5
     assert internet.refreshes == 1
 
 
@@ -269,6 +269,6 @@ def test_nothing_that_is_printed_holds_a_secret(http: httpx2.Client, caplog: pyt
     auth = BearerAuth(session, [API])
     http.get(API, auth=auth)
 
-    printed = repr([session, auth, APP, session._plans, session._plans._session]) + caplog.text
+    printed = repr([session, auth, APP, session._operations, session._operations._session]) + caplog.text
 
     assert not any(secret in printed for secret in ("t1", "the-password", "the-secret"))

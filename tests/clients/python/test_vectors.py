@@ -50,7 +50,7 @@ def test_the_files_are_what_the_tables_give() -> None:
 @cases("addresses")
 def test_addresses(case: Any) -> None:
     if "error" in case["expect"]:
-        with pytest.raises(errors.UntrustedServer):
+        with pytest.raises(errors.UntrustedServerError):
             origin_of(case["given"]["url"])
     else:
         assert origin_of(case["given"]["url"]) == case["expect"]["origin"]
@@ -83,13 +83,15 @@ def test_discovery(case: Any) -> None:
     if "request_url" in expect:
         assert metadata_request(issuer).url == expect["request_url"]
     else:
-        with pytest.raises(errors.UntrustedServer):
+        with pytest.raises(errors.UntrustedServerError):
             metadata_request(issuer)
     if "answer" not in case["given"]:
         return
     answer = answer_of(case["given"]["answer"])
     if "error" in expect:
-        thrown = {"untrusted_server": errors.UntrustedServer, "server_away": errors.ServerAway}[expect["error"]]
+        thrown = {"untrusted_server": errors.UntrustedServerError, "server_away": errors.ServerUnavailableError}[
+            expect["error"]
+        ]
         with pytest.raises(thrown):
             judge_metadata(issuer, answer)
     else:
@@ -104,9 +106,9 @@ def told(judged: object) -> dict[str, Any]:
             return {"tokens": {name: getattr(judged, name) for name in names}}
         case TryAgain(after):
             return {"try_again": {"after": after}}
-        case errors.Refused(error="unsupported_token_type"):
+        case errors.RefusedError(error="unsupported_token_type"):
             return {"refused": {"error": judged.error}}
-        case errors.Refused(error=error, description=description):
+        case errors.RefusedError(error=error, description=description):
             return {"refused": {"error": error, "description": description}}
         case _:
             return {"revoked": judged is None}
@@ -142,10 +144,10 @@ def session_of(members: Mapping[str, Any]) -> Session:
     return Session(Tokens(**members["tokens"]), members["grant"], members["scope"], pending)
 
 
-def judged_of(members: Mapping[str, Any]) -> Tokens | TryAgain | errors.Refused:
+def judged_of(members: Mapping[str, Any]) -> Tokens | TryAgain | errors.RefusedError:
     if "tokens" in members:
         return Tokens(**members["tokens"])
-    return TryAgain(**members["try_again"]) if "try_again" in members else errors.Refused(**members["refused"])
+    return TryAgain(**members["try_again"]) if "try_again" in members else errors.RefusedError(**members["refused"])
 
 
 @cases("renewals")
@@ -161,9 +163,9 @@ def test_renewals(case: Any) -> None:
             assert outcome == session_of(expect["session"])
         case Pause(seconds):
             assert {"pause": seconds} == expect
-        case errors.ServerAway(retry_after=seconds):
+        case errors.ServerUnavailableError(retry_after=seconds):
             assert {"server_away": {"retry_after": seconds}} == expect
-        case errors.LoginRequired():
+        case errors.LoginRequiredError():
             assert expect == {"login_required": True}
         case _:
             assert told(outcome) == expect
@@ -216,10 +218,10 @@ def facts_of(token: AccessToken) -> dict[str, Any]:
 
 def check(expect: Mapping[str, Any], judge: Callable[[], AccessToken]) -> None:
     if "unverifiable" in expect:
-        with pytest.raises(errors.Unverifiable):
+        with pytest.raises(errors.VerificationUnavailableError):
             judge()
     elif "reason" in expect:
-        with pytest.raises(errors.InvalidToken) as refused:
+        with pytest.raises(errors.InvalidTokenError) as refused:
             judge()
         assert refused.value.reason == expect["reason"]
     else:
@@ -268,7 +270,7 @@ def test_status_list_tokens(case: Any) -> None:
     unverified_answer = Answer(200, {}, given["token"].encode())
 
     if "reason" in expect:
-        with pytest.raises(errors.InvalidToken) as refused:
+        with pytest.raises(errors.InvalidTokenError) as refused:
             judge_status_list_token(
                 read_status_list_token(unverified_answer, RULES), given["uri"], RULES, KEYS, given["now"]
             )
@@ -293,25 +295,25 @@ def test_status_list_cache(case: Any) -> None:
             cached = cached.answered(answer_of(step["answer"]), RULES, KEYS, step["at"], given["wall"] + step["at"])
             continue
         status = cached.status_list.status(given["idx"]) if cached.status_list else None
-        usable = cached.is_usable(step["at"], given["most_away_seconds"])
+        usable = cached.is_usable(step["at"], given["max_stale_seconds"])
         assert (cached.ask(step["at"]).value, status if usable else None) == (step["ask"], step["status"]), step
 
 
 @cases("bearer_tokens")
 def test_bearer_tokens(case: Any) -> None:
     if "error" in case["expect"]:
-        with pytest.raises(errors.MalformedRequest):
+        with pytest.raises(errors.MalformedRequestError):
             bearer_token(case["given"]["authorization"])
     else:
         assert bearer_token(case["given"]["authorization"]) == case["expect"]["token"]
 
 
 WHY: Final[Mapping[str, Callable[[Mapping[str, Any]], errors.ClientError]]] = {
-    "invalid_token": lambda why: errors.InvalidToken(why["reason"]),
-    "insufficient_scope": lambda why: errors.InsufficientScope(why["scope"]),
-    "malformed_request": lambda _: errors.MalformedRequest("malformed"),
-    "unverifiable": lambda why: errors.Unverifiable("away", why["retry_after"]),
-    "untrusted_server": lambda _: errors.UntrustedServer("http"),
+    "invalid_token": lambda why: errors.InvalidTokenError(why["reason"]),
+    "insufficient_scope": lambda why: errors.InsufficientScopeError(why["scope"]),
+    "malformed_request": lambda _: errors.MalformedRequestError("malformed"),
+    "unverifiable": lambda why: errors.VerificationUnavailableError("away", why["retry_after"]),
+    "untrusted_server": lambda _: errors.UntrustedServerError("http"),
 }
 
 

@@ -1,4 +1,4 @@
-"""A world without network and without waiting: plans are followed here, against an imaginary authorization server."""
+"""A world without network and waiting: operations are followed here, against an imaginary authorization server."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from jeton_client.client_authentication import Client
 from jeton_client.messages import Answer, Request
-from jeton_client.plans import Do, Plan, Shared, Step, T, Wait
+from jeton_client.operations import Do, Operation, Shared, Step, T, Wait
 
 ISSUER: Final = "https://as.example/tenant"
 AUDIENCE: Final = "https://api.example"
@@ -49,18 +49,18 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def follow(self, plan: Plan[T]) -> T:
-        """The plan to its end; waiting moves the clock."""
-        advance: Callable[[], Step] = partial(plan.send, None)
+    def follow(self, operation: Operation[T]) -> T:
+        """The operation to its end; waiting moves the clock."""
+        advance: Callable[[], Step] = partial(operation.send, None)
         while True:
             try:
                 step = advance()
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # StopIteration's value has no type
             try:
-                advance = partial(plan.send, self.take(step))
+                advance = partial(operation.send, self.take(step))
             except Exception as error:
-                advance = partial(plan.throw, error)
+                advance = partial(operation.throw, error)
 
     def take(self, step: Step) -> Any:
         match step:
@@ -72,8 +72,8 @@ class World:
                 return None
             case Do(call):
                 return call()
-            case Shared(plan=plan):
-                return self.follow(plan())
+            case Shared(operation=operation):
+                return self.follow(operation())
 
     def send(self, request: Request) -> Answer | None:
         self.asked.append(request)

@@ -2,7 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { Introspector, InvalidToken, LoginRequired, Refused, TokenSession, Verifier } from '@jeton/client'
+import {
+  Introspector,
+  InvalidTokenError,
+  LoginRequiredError,
+  RefusedError,
+  TokenSession,
+  Verifier,
+} from '@jeton/client'
 import { Jeton } from './jeton.js'
 
 const AUDIENCE = 'https://orders.example'
@@ -50,7 +57,7 @@ test('a token for another service is refused', async () => {
   const session = await loggedIn()
   const verifier = new Verifier({ issuer: jeton.issuer, audience: 'https://payroll.example' })
 
-  await assert.rejects(verifier.verify(await session.accessToken()), { name: 'InvalidToken', reason: 'aud' })
+  await assert.rejects(verifier.verify(await session.accessToken()), { name: 'InvalidTokenError', reason: 'aud' })
 })
 
 test('a client logs in for itself', async () => {
@@ -63,7 +70,7 @@ test('a client logs in for itself', async () => {
 })
 
 test('a wrong password is refused', async () => {
-  await assert.rejects(newSession().logIn('alice', 'wrong'), (error) => error instanceof Refused)
+  await assert.rejects(newSession().logIn('alice', 'wrong'), (error) => error instanceof RefusedError)
 })
 
 test('fifty tasks whose token was rejected get one new token', async () => {
@@ -83,8 +90,8 @@ test('introspection says the same as verification, until the session is logged o
 
   assert.deepEqual([...(await new Introspector(options).verify(token)).scope], ['read'])
   await session.logOut()
-  await assert.rejects(new Introspector(options).verify(token), InvalidToken)
-  await assert.rejects(session.accessToken(), LoginRequired)
+  await assert.rejects(new Introspector(options).verify(token), InvalidTokenError)
+  await assert.rejects(session.accessToken(), LoginRequiredError)
 })
 
 test('a session that the operator ended asks for a login', async () => {
@@ -92,7 +99,7 @@ test('a session that the operator ended asks for a login', async () => {
   const token = await session.accessToken()
   await jeton.run('session', 'revoke', '--user', 'alice')
 
-  await assert.rejects(session.renew(token), LoginRequired)
+  await assert.rejects(session.renew(token), LoginRequiredError)
 })
 
 test('an ended session is refused within five seconds, without a request to the server for each request', async (t) => {
@@ -119,7 +126,7 @@ test('an ended session is refused within five seconds, without a request to the 
   const seconds = (Date.now() - begun) / 1000
   t.diagnostic(JSON.stringify({ seconds, handled, fetched }))
 
-  assert.ok(refused instanceof InvalidToken && refused.reason === 'ended')
+  assert.ok(refused instanceof InvalidTokenError && refused.reason === 'ended')
   assert.ok(seconds < 5)
   assert.ok(fetched < 10 && handled > 50)
 })

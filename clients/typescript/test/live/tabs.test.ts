@@ -67,7 +67,7 @@ describe('tabs', { skip: noBrowser }, () => {
         try {
           return await session.renew(token)
         } catch (error) {
-          if (!(error instanceof Error && error.name === 'ServerAway')) throw error
+          if (!(error instanceof Error && error.name === 'ServerUnavailableError')) throw error
           await new Promise((resolve) => setTimeout(resolve, 500))
         }
       }
@@ -162,7 +162,7 @@ describe('tabs', { skip: noBrowser }, () => {
 
     await tab.evaluate('session.logOut()')
 
-    await assert.rejects(accessTokenIn(other), /LoginRequired/)
+    await assert.rejects(accessTokenIn(other), /LoginRequiredError/)
     await context.close()
   })
 

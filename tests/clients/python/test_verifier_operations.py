@@ -6,9 +6,9 @@ import pytest
 
 from clients.python.world import AUDIENCE, ISSUER, METADATA, METADATA_URL, NOW, World, as_json
 from jeton_client.access_token import AccessToken, Rules
-from jeton_client.errors import InvalidToken, UntrustedServer, Unverifiable
+from jeton_client.errors import InvalidTokenError, UntrustedServerError, VerificationUnavailableError
 from jeton_client.messages import Answer, Request
-from jeton_client.verifier_plans import FOLLOW_STATUS, FollowStatus, VerifierPlans
+from jeton_client.verifier_operations import DEFAULT_STATUS_POLLING, StatusPolling, VerifierOperations
 from vectors.listing import deflated
 from vectors.signing import jwt, public_keys
 
@@ -71,12 +71,16 @@ def issuer(world: World) -> Issuer:
 class Service:
     """Verifies in this world, as the shells do."""
 
-    def __init__(self, world: World, follow: FollowStatus | None = FOLLOW_STATUS, most_cached: int = 100) -> None:
+    def __init__(
+        self, world: World, follow: StatusPolling | None = DEFAULT_STATUS_POLLING, max_cache_entries: int = 100
+    ) -> None:
         self.world = world
-        self.plans = VerifierPlans(Rules(ISSUER, AUDIENCE), follow, most_cached, world.clock, world.clock)
+        self.operations = VerifierOperations(
+            Rules(ISSUER, AUDIENCE), follow, max_cache_entries, world.clock, world.clock
+        )
 
     def verify(self, text: str) -> AccessToken:
-        return self.plans.at_hand(text) or self.world.follow(self.plans.verify(text))
+        return self.operations.cached(text) or self.world.follow(self.operations.verify(text))
 
 
 @pytest.fixture
@@ -97,23 +101,23 @@ def test_a_verified_token_is_remembered_until_its_end_and_no_longer(service: Ser
     service.verify(good)
     world.now = NOW + 599.9
     service.verify(token(jti="keeps the keys fresh", exp=NOW + 900))
-    assert service.plans.at_hand(good) is not None
+    assert service.operations.cached(good) is not None
 
     world.now = NOW + 600
 
-    assert service.plans.at_hand(good) is None
-    with pytest.raises(InvalidToken, match="exp"):
+    assert service.operations.cached(good) is None
+    with pytest.raises(InvalidTokenError, match="exp"):
         service.verify(good)
 
 
 def test_no_more_tokens_are_remembered_than_may_be(world: World, issuer: Issuer) -> None:
-    service = Service(world, most_cached=2)
+    service = Service(world, max_cache_entries=2)
     tokens = [token(jti=str(number)) for number in range(3)]
 
     for text in tokens:
         service.verify(text)
 
-    assert [service.plans.at_hand(text) is not None for text in tokens] == [False, True, True]
+    assert [service.operations.cached(text) is not None for text in tokens] == [False, True, True]
 
 
 def test_a_key_that_is_withdrawn_ends_also_the_tokens_that_are_remembered(
@@ -124,7 +128,7 @@ def test_a_key_that_is_withdrawn_ends_also_the_tokens_that_are_remembered(
 
     world.now += 60
 
-    with pytest.raises(InvalidToken, match="unknown_key"):
+    with pytest.raises(InvalidTokenError, match="unknown_key"):
         service.verify(token())
 
 
@@ -137,7 +141,7 @@ def test_keys_that_are_fetched_again_and_are_the_same_forget_no_token(
     service.verify(token(jti="another"))
 
     assert issuer.asked() == 2
-    assert service.plans.at_hand(token()) is not None
+    assert service.operations.cached(token()) is not None
 
 
 def test_a_rotation_is_noticed_at_the_first_token_of_the_new_key(
@@ -145,7 +149,7 @@ def test_a_rotation_is_noticed_at_the_first_token_of_the_new_key(
 ) -> None:
     everything = issuer.published
     issuer.published = {"keys": everything["keys"][1:]}
-    with pytest.raises(InvalidToken, match="unknown_key"):
+    with pytest.raises(InvalidTokenError, match="unknown_key"):
         service.verify(token())
     issuer.published = everything
 
@@ -157,7 +161,7 @@ def test_a_rotation_is_noticed_at_the_first_token_of_the_new_key(
 
 def test_tokens_of_unknown_keys_do_not_make_it_ask_each_time(service: Service, issuer: Issuer) -> None:
     for _ in range(20):
-        with pytest.raises(InvalidToken, match="unknown_key"):
+        with pytest.raises(InvalidTokenError, match="unknown_key"):
             service.verify(token("other"))
 
     assert issuer.asked() == 1
@@ -177,7 +181,7 @@ def test_while_the_server_is_away_keys_and_tokens_stay_good(service: Service, is
 def test_without_any_keys_nobody_can_say(service: Service, issuer: Issuer) -> None:
     issuer.away = True
 
-    with pytest.raises(Unverifiable, match="keys"):
+    with pytest.raises(VerificationUnavailableError, match="keys"):
         service.verify(token())
 
 
@@ -190,7 +194,7 @@ def test_keys_are_not_trusted_for_ever_while_the_server_is_away(service: Service
 
     world.now += 1
 
-    with pytest.raises(Unverifiable):
+    with pytest.raises(VerificationUnavailableError):
         service.verify(text)
     issuer.away = False
     world.now += 1
@@ -219,9 +223,9 @@ def test_a_token_of_a_new_key_is_not_called_bad_because_the_server_is_away(
     issuer.away = True
     world.now += 10
 
-    with pytest.raises(Unverifiable, match="keys"):
+    with pytest.raises(VerificationUnavailableError, match="keys"):
         service.verify(token("other"))
-    with pytest.raises(Unverifiable, match="keys"):
+    with pytest.raises(VerificationUnavailableError, match="keys"):
         service.verify(token("other"))
 
     assert issuer.asked() == 2
@@ -230,14 +234,14 @@ def test_a_token_of_a_new_key_is_not_called_bad_because_the_server_is_away(
 def test_metadata_of_another_issuer_is_not_believed(service: Service, issuer: Issuer, world: World) -> None:
     world.answers[METADATA_URL] = lambda _: as_json({**METADATA, "issuer": "https://evil.example"})
 
-    with pytest.raises(UntrustedServer):
+    with pytest.raises(UntrustedServerError):
         service.verify(token())
 
     assert issuer.asked() == 0
 
 
 def test_what_is_no_token_of_ours_is_refused_without_asking_anybody(service: Service, world: World) -> None:
-    with pytest.raises(InvalidToken, match="malformed"):
+    with pytest.raises(InvalidTokenError, match="malformed"):
         service.verify("opaque")
 
     assert world.asked == []
@@ -246,7 +250,7 @@ def test_what_is_no_token_of_ours_is_refused_without_asking_anybody(service: Ser
 @pytest.mark.parametrize("algorithms", [[], ["none"], ["RS256", "HS256"]], ids=str)
 def test_only_algorithms_with_public_keys_may_be_allowed(world: World, algorithms: list[str]) -> None:
     with pytest.raises(ValueError, match="algorithms are some of"):
-        VerifierPlans(Rules(ISSUER, AUDIENCE, algorithms), None, 1, world.clock, world.clock)
+        VerifierOperations(Rules(ISSUER, AUDIENCE, algorithms), None, 1, world.clock, world.clock)
 
 
 def test_an_ended_session_is_refused_at_the_next_list(service: Service, issuer: Issuer, world: World) -> None:
@@ -257,9 +261,9 @@ def test_an_ended_session_is_refused_at_the_next_list(service: Service, issuer: 
 
     world.now += 0.1
 
-    with pytest.raises(InvalidToken, match="ended"):
+    with pytest.raises(InvalidTokenError, match="ended"):
         service.verify(listed())
-    with pytest.raises(InvalidToken, match="ended"):
+    with pytest.raises(InvalidTokenError, match="ended"):
         service.verify(listed())
     assert service.verify(listed(4)).subject == "u_1"
 
@@ -299,14 +303,14 @@ def test_lists_are_not_followed_where_it_is_so_set(world: World, issuer: Issuer)
     ],
 )
 def test_no_token_leads_anywhere_but_to_its_issuer(service: Service, world: World, uri: str) -> None:
-    with pytest.raises(InvalidToken, match="status"):
+    with pytest.raises(InvalidTokenError, match="status"):
         service.verify(listed(uri=uri))
 
     assert [request.url for request in world.asked] == [METADATA_URL, KEYS_URL]
 
 
 def test_an_index_beyond_the_list_is_refused(service: Service) -> None:
-    with pytest.raises(InvalidToken, match="status"):
+    with pytest.raises(InvalidTokenError, match="status"):
         service.verify(listed(16))
 
 
@@ -321,7 +325,7 @@ def test_the_last_list_counts_while_the_server_is_away(
     world.now += seconds
 
     assert service.verify(listed(4)).subject == "u_1"
-    with pytest.raises(InvalidToken, match="ended"):
+    with pytest.raises(InvalidTokenError, match="ended"):
         service.verify(listed())
 
 
@@ -330,7 +334,7 @@ def test_after_that_time_tokens_are_refused(service: Service, issuer: Issuer, wo
     issuer.away = True
     world.now += 2 + 60
 
-    with pytest.raises(Unverifiable, match="list of ended sessions"):
+    with pytest.raises(VerificationUnavailableError, match="list of ended sessions"):
         service.verify(listed())
     assert service.verify(token()).subject == "u_1"
 
@@ -340,14 +344,14 @@ def test_after_that_time_tokens_are_refused(service: Service, issuer: Issuer, wo
 
 
 def test_or_accepted_until_they_expire_where_it_is_so_set(world: World, issuer: Issuer) -> None:
-    service = Service(world, FollowStatus(when_away="accept"))
+    service = Service(world, StatusPolling(on_unavailable="accept"))
     service.verify(listed())
     issuer.away = True
     world.now += 2 + 60
 
     assert service.verify(listed()).subject == "u_1"
     world.now = NOW + 600
-    with pytest.raises(InvalidToken, match="exp"):
+    with pytest.raises(InvalidTokenError, match="exp"):
         service.verify(listed())
 
 
@@ -360,7 +364,7 @@ def test_a_list_by_a_new_key_makes_the_keys_be_fetched(service: Service, issuer:
         "ed",
         "EdDSA",
     )
-    with pytest.raises(Unverifiable):
+    with pytest.raises(VerificationUnavailableError):
         service.verify(good)
     issuer.published = everything
 

@@ -1,4 +1,4 @@
-"""What a session for apps does, as plans: log in, renew, log out (RFC 6749, RFC 7009)."""
+"""What a session for apps does, as operations: log in, renew, log out (RFC 6749, RFC 7009)."""
 
 import random
 import secrets
@@ -11,12 +11,18 @@ from jeton_client import token_requests
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.client_authentication import Client
 from jeton_client.discovery import ServerMetadata, required
-from jeton_client.errors import ClientError, LoginRequired, Refused, ServerAway, StorageUnusable
+from jeton_client.errors import (
+    ClientError,
+    LoginRequiredError,
+    RefusedError,
+    ServerUnavailableError,
+    StorageUnusableError,
+)
 from jeton_client.messages import Request
-from jeton_client.plans import Do, Plan, Shared, Wait
+from jeton_client.operations import Do, Operation, Shared, Wait
 from jeton_client.session import (
     EARLY_ATTEMPTS,
-    MOST_ATTEMPTS,
+    MAX_ATTEMPTS,
     Grant,
     Pause,
     PendingRefresh,
@@ -32,13 +38,13 @@ from jeton_client.storage import CheckedStorage, MemoryStorage, Storage
 from jeton_client.token_answers import Tokens, TryAgain, judge_revocation_answer, judge_token_answer
 
 _HOLD_OFF_SECONDS: Final = 5.0
-_dice: Final = random.SystemRandom()
+_random: Final = random.SystemRandom()
 _LOCK_PAUSE: Final = 0.05
 _LOCK_SECONDS: Final = 120.0
 
 
-class SessionPlans:
-    """The session as it is known here, and the plans that change it."""
+class SessionOperations:
+    """The session as it is known here, and the operations that change it."""
 
     def __init__(self, issuer: str, client: Client, storage: Storage | None, clock: Callable[[], float]) -> None:
         self._server = AuthorizationServer(issuer)
@@ -58,40 +64,42 @@ class SessionPlans:
     def is_due(self) -> bool:
         return self._session is None or self._clock() >= self._renew_at
 
-    def log_in(self, username: str, password: str, scope: str | None) -> Plan[None]:
+    def log_in(self, username: str, password: str, scope: str | None) -> Operation[None]:
         metadata = yield from self._discovered()
         endpoint = required(metadata.token_endpoint, "token_endpoint")
         request = token_requests.log_in(endpoint, self._client, username, password, scope)
         yield from self._begin(request, "password", scope)
 
-    def log_in_as_client(self, scope: str | None) -> Plan[None]:
+    def log_in_as_client(self, scope: str | None) -> Operation[None]:
         metadata = yield from self._discovered()
         endpoint = required(metadata.token_endpoint, "token_endpoint")
         yield from self._begin(
             token_requests.log_in_as_client(endpoint, self._client, scope), "client_credentials", scope
         )
 
-    def access_token(self) -> Plan[str]:
+    def access_token(self) -> Operation[str]:
         """For a token that is due. While it is good, one caller renews it, and the others go on with it."""
         token = self.good_token()
         if token is None:
-            renewed: str = yield Shared("renewal", partial(self._renew, None, MOST_ATTEMPTS))
+            renewed: str = yield Shared("renewal", partial(self._renew, None, MAX_ATTEMPTS))
             return renewed
         try:
-            early: str | None = yield Shared("early renewal", partial(self._renew, None, EARLY_ATTEMPTS), aside=True)
+            early: str | None = yield Shared(
+                "early renewal", partial(self._renew, None, EARLY_ATTEMPTS), background=True
+            )
             return early or token
-        except LoginRequired:
+        except LoginRequiredError:
             raise
         except ClientError as failed:
-            asked_for = failed.retry_after if isinstance(failed, ServerAway) else 0.0
+            asked_for = failed.retry_after if isinstance(failed, ServerUnavailableError) else 0.0
             self._renew_at = self._clock() + max(asked_for, _HOLD_OFF_SECONDS)
             return token
 
-    def renew(self, rejected: str) -> Plan[str]:
-        renewed: str = yield Shared("replacement", partial(self._renew, rejected, MOST_ATTEMPTS))
+    def renew(self, rejected: str) -> Operation[str]:
+        renewed: str = yield Shared("replacement", partial(self._renew, rejected, MAX_ATTEMPTS))
         return renewed
 
-    def log_out(self) -> Plan[None]:
+    def log_out(self) -> Operation[None]:
         yield from self._locked()
         try:
             session: Session | None = yield Do(self._storage.load)
@@ -105,28 +113,28 @@ class SessionPlans:
         finally:
             self._storage.unlock()
 
-    def _begin(self, request: Request, grant: Grant, scope: str | None) -> Plan[None]:
+    def _begin(self, request: Request, grant: Grant, scope: str | None) -> Operation[None]:
         """Asks once: a login that was lost is for the user to repeat. No password is sent that leads to nothing."""
         yield from self._locked()
         try:
             yield Do(self._storage.check)
             now = self._clock()
             judged = judge_token_answer((yield request), now)
-            if isinstance(judged, Refused):
+            if isinstance(judged, RefusedError):
                 raise judged
             if isinstance(judged, TryAgain):
-                raise ServerAway("no usable answer to the login", judged.after or 1.0)
+                raise ServerUnavailableError("no usable answer to the login", judged.after or 1.0)
             yield from self._store(Session(judged, grant, scope))
         finally:
             self._storage.unlock()
 
-    def _renew(self, rejected: str | None, most_attempts: int) -> Plan[str]:
+    def _renew(self, rejected: str | None, max_attempts: int) -> Operation[str]:
         yield from self._locked()
         try:
             session: Session | None = yield Do(self._storage.load)
             if session is None:
                 self._keep(None)
-                raise LoginRequired("no session is kept: log in")
+                raise LoginRequiredError("no session is kept: log in")
             if self._unstored is not None and self._unstored[0] == session.pending:
                 session = self._unstored[1]
                 yield from self._store(session)
@@ -134,26 +142,26 @@ class SessionPlans:
             if session.tokens.access_token != known:
                 self._keep(session)  # somebody else has renewed it
             if self.good_token() is None or self.is_due() or session.tokens.access_token == rejected:
-                session = yield from self._renewed(session, most_attempts)
+                session = yield from self._renewed(session, max_attempts)
             return session.tokens.access_token
         finally:
             self._storage.unlock()
 
-    def _renewed(self, session: Session, most_attempts: int) -> Plan[Session]:
+    def _renewed(self, session: Session, max_attempts: int) -> Operation[Session]:
         """Asks until an answer is judged; a lost one soon again, since a server repeats it for a while only."""
-        metadata = yield from self._discovered(most_attempts)
+        metadata = yield from self._discovered(max_attempts)
         endpoint = required(metadata.token_endpoint, "token_endpoint")
         session = begin_renewal(session, secrets.token_urlsafe(32), self._clock())
         yield from self._store(session)
-        for attempt in range(1, most_attempts + 1):
+        for attempt in range(1, max_attempts + 1):
             judged = judge_token_answer((yield self._renewal(endpoint, session)), asked_at(session, self._clock()))
-            outcome = after_attempt(session, judged, attempt, most_attempts, _dice.random())
+            outcome = after_attempt(session, judged, attempt, max_attempts, _random.random())
             if isinstance(outcome, Session):
                 # Remembered until it is stored: the server repeats its answer for a while only.
                 self._unstored = session.pending and (session.pending, outcome)
                 yield from self._store(outcome)
                 return outcome
-            if isinstance(outcome, LoginRequired):
+            if isinstance(outcome, LoginRequiredError):
                 yield from self._forget()
             if not isinstance(outcome, Pause):
                 raise outcome
@@ -167,7 +175,7 @@ class SessionPlans:
         key = session.pending.idempotency_key
         return token_requests.refresh(endpoint, self._client, session.tokens.refresh_token, key)
 
-    def _revoke(self, tokens: Tokens) -> Plan[None]:
+    def _revoke(self, tokens: Tokens) -> Operation[None]:
         """Without a revocation endpoint there is nobody to tell."""
         metadata = yield from self._discovered()
         if metadata.revocation_endpoint is None:
@@ -176,45 +184,45 @@ class SessionPlans:
         if tokens.refresh_token is not None:
             token, hint = tokens.refresh_token, "refresh_token"
         request = token_requests.revoke(metadata.revocation_endpoint, self._client, token, hint)
-        for attempt in range(1, MOST_ATTEMPTS + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             judged = judge_revocation_answer((yield request))
             if judged is None:
                 return
-            if isinstance(judged, Refused):
+            if isinstance(judged, RefusedError):
                 raise judged
-            if attempt < MOST_ATTEMPTS:
-                yield Wait(pause(attempt, judged.after, _dice.random()))
-        raise ServerAway("logged out here; the server could not be told")
+            if attempt < MAX_ATTEMPTS:
+                yield Wait(pause(attempt, judged.after, _random.random()))
+        raise ServerUnavailableError("logged out here; the server could not be told")
 
-    def _discovered(self, most_attempts: int = MOST_ATTEMPTS) -> Plan[ServerMetadata]:
-        for attempt in range(1, most_attempts):
-            with suppress(ServerAway):
+    def _discovered(self, max_attempts: int = MAX_ATTEMPTS) -> Operation[ServerMetadata]:
+        for attempt in range(1, max_attempts):
+            with suppress(ServerUnavailableError):
                 return (yield from self._server.metadata())
-            yield Wait(pause(attempt, None, _dice.random()))
+            yield Wait(pause(attempt, None, _random.random()))
         return (yield from self._server.metadata())
 
-    def _locked(self) -> Plan[None]:
+    def _locked(self) -> Operation[None]:
         """Returns with the storage's lock. Whoever has it is talking to the server, for as long as that may take."""
         waited = 0.0
         while not self._storage.try_lock():
             if waited > _LOCK_SECONDS:
-                raise ServerAway("somebody else has been renewing the session for too long")
+                raise ServerUnavailableError("somebody else has been renewing the session for too long")
             yield Wait(_LOCK_PAUSE)
             waited += _LOCK_PAUSE
 
-    def _store(self, session: Session) -> Plan[None]:
+    def _store(self, session: Session) -> Operation[None]:
         """Stored before it is used."""
         yield Do(partial(self._storage.save, session))
         self._unstored = None
         self._keep(session)
 
-    def _forget(self) -> Plan[StorageUnusable | None]:
+    def _forget(self) -> Operation[StorageUnusableError | None]:
         """Return the error of a storage that does not forget; here it is forgotten all the same."""
         self._keep(None)
         self._unstored = None
         try:
             yield Do(partial(self._storage.save, None))
-        except StorageUnusable as error:
+        except StorageUnusableError as error:
             return error
         return None
 
@@ -223,4 +231,4 @@ class SessionPlans:
         self._session = session
         self._renew_at = 0.0
         if session is not None and session.pending is None:
-            self._renew_at = renew_at(session.tokens, _dice.random())
+            self._renew_at = renew_at(session.tokens, _random.random())

@@ -3,10 +3,16 @@
 import pytest
 
 from clients.python.world import APP, ISSUER, METADATA_URL, NOW, TokenEndpoint, World, as_json, refused
-from jeton_client.errors import LoginRequired, Refused, ServerAway, StorageUnusable, UntrustedServer
+from jeton_client.errors import (
+    LoginRequiredError,
+    RefusedError,
+    ServerUnavailableError,
+    StorageUnusableError,
+    UntrustedServerError,
+)
 from jeton_client.messages import Answer
 from jeton_client.session import Session
-from jeton_client.session_plans import SessionPlans
+from jeton_client.session_operations import SessionOperations
 from jeton_client.storage import MemoryStorage
 
 
@@ -26,11 +32,11 @@ def storage() -> MemoryStorage:
 
 
 @pytest.fixture
-def session(world: World, storage: MemoryStorage) -> SessionPlans:
+def session(world: World, storage: MemoryStorage) -> SessionOperations:
     """Logged in: it has a1 and r1 for ten minutes."""
-    plans = SessionPlans(ISSUER, APP, storage, world.clock)
-    world.follow(plans.log_in("alice", "pw", "read"))
-    return plans
+    operations = SessionOperations(ISSUER, APP, storage, world.clock)
+    world.follow(operations.log_in("alice", "pw", "read"))
+    return operations
 
 
 def stored(storage: MemoryStorage) -> Session:
@@ -40,7 +46,7 @@ def stored(storage: MemoryStorage) -> Session:
 
 
 def test_a_login_is_stored_and_its_token_handed_out(
-    world: World, session: SessionPlans, storage: MemoryStorage
+    world: World, session: SessionOperations, storage: MemoryStorage
 ) -> None:
     assert session.good_token() == "a1"
     assert not session.is_due()
@@ -51,7 +57,7 @@ def test_a_login_is_stored_and_its_token_handed_out(
 
 
 def test_a_refresh_is_stored_with_its_key_before_it_is_sent(
-    world: World, session: SessionPlans, storage: MemoryStorage, endpoint: TokenEndpoint
+    world: World, session: SessionOperations, storage: MemoryStorage, endpoint: TokenEndpoint
 ) -> None:
     seen: list[Session] = []
     endpoint.first = [lambda: seen.append(stored(storage))]
@@ -70,10 +76,10 @@ def test_a_refresh_is_stored_with_its_key_before_it_is_sent(
 
 
 @pytest.mark.parametrize("seconds", [485, 594], ids=["in the widest lead", "just before its end"])
-def test_it_renews_ahead_of_the_end(world: World, session: SessionPlans, seconds: int) -> None:
+def test_it_renews_ahead_of_the_end(world: World, session: SessionOperations, seconds: int) -> None:
     dues = 0
     for _ in range(500):
-        session._keep(session._session)  # another throw of the dice
+        session._keep(session._session)  # another jitter
         world.now = NOW + seconds
         dues += session.is_due()
         assert session.good_token() == "a1"
@@ -87,7 +93,7 @@ def test_it_renews_ahead_of_the_end(world: World, session: SessionPlans, seconds
     ids=["no answer", "500", "502", "cut", "server_error"],
 )
 def test_a_lost_answer_is_asked_for_again_with_the_same_key(
-    world: World, session: SessionPlans, endpoint: TokenEndpoint, lost: Answer | None
+    world: World, session: SessionOperations, endpoint: TokenEndpoint, lost: Answer | None
 ) -> None:
     endpoint.first = [lost, lost]
     world.now = NOW + 600
@@ -101,7 +107,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(
 
 
 def test_a_rotation_whose_answer_was_lost_is_not_a_replay(
-    world: World, session: SessionPlans, endpoint: TokenEndpoint
+    world: World, session: SessionOperations, endpoint: TokenEndpoint
 ) -> None:
     endpoint.lose = 3
     world.now = NOW + 600
@@ -111,7 +117,9 @@ def test_a_rotation_whose_answer_was_lost_is_not_a_replay(
     assert (endpoint.generation, endpoint.reuse) == (2, 0)
 
 
-def test_a_repeated_answer_is_as_old_as_the_first(world: World, session: SessionPlans, endpoint: TokenEndpoint) -> None:
+def test_a_repeated_answer_is_as_old_as_the_first(
+    world: World, session: SessionOperations, endpoint: TokenEndpoint
+) -> None:
     endpoint.lose = 5
     world.now = NOW + 600
     world.follow(session.access_token())
@@ -121,46 +129,46 @@ def test_a_repeated_answer_is_as_old_as_the_first(world: World, session: Session
 
 
 def test_the_next_process_goes_on_with_the_key_of_one_that_died(
-    world: World, session: SessionPlans, storage: MemoryStorage, endpoint: TokenEndpoint
+    world: World, session: SessionOperations, storage: MemoryStorage, endpoint: TokenEndpoint
 ) -> None:
     endpoint.lose = 6
     world.now = NOW + 600
-    with pytest.raises(ServerAway):
+    with pytest.raises(ServerUnavailableError):
         world.follow(session.access_token())
 
-    another = SessionPlans(ISSUER, APP, storage, world.clock)
+    another = SessionOperations(ISSUER, APP, storage, world.clock)
 
     assert world.follow(another.access_token()) == "a2"
     assert endpoint.reuse == 0
 
 
 def test_a_refresh_that_was_begun_is_finished_at_once_however_good_the_token_is(
-    world: World, session: SessionPlans, storage: MemoryStorage, endpoint: TokenEndpoint
+    world: World, session: SessionOperations, storage: MemoryStorage, endpoint: TokenEndpoint
 ) -> None:
     endpoint.lose = 6
-    with pytest.raises(ServerAway):
+    with pytest.raises(ServerUnavailableError):
         world.follow(session.renew("a1"))
 
-    another = SessionPlans(ISSUER, APP, storage, world.clock)
-    for plans in (another, session):
-        assert plans.is_due()
-        assert world.follow(plans.access_token()) == "a2"
-        assert not plans.is_due()
+    another = SessionOperations(ISSUER, APP, storage, world.clock)
+    for operations in (another, session):
+        assert operations.is_due()
+        assert world.follow(operations.access_token()) == "a2"
+        assert not operations.is_due()
 
     assert (endpoint.generation, endpoint.reuse) == (2, 0)
 
 
 def test_only_invalid_grant_ends_the_session(
-    world: World, session: SessionPlans, storage: MemoryStorage, endpoint: TokenEndpoint
+    world: World, session: SessionOperations, storage: MemoryStorage, endpoint: TokenEndpoint
 ) -> None:
     endpoint.first = [refused("invalid_grant")]
     world.now = NOW + 600
 
-    with pytest.raises(LoginRequired):
+    with pytest.raises(LoginRequiredError):
         world.follow(session.access_token())
 
     assert storage.load() is None
-    with pytest.raises(LoginRequired, match="no session is kept"):
+    with pytest.raises(LoginRequiredError, match="no session is kept"):
         world.follow(session.access_token())
 
 
@@ -170,12 +178,12 @@ def test_only_invalid_grant_ends_the_session(
     ids=["invalid_client", "invalid_scope", "403", "404"],
 )
 def test_any_other_refusal_is_told_and_the_session_kept(
-    world: World, session: SessionPlans, storage: MemoryStorage, endpoint: TokenEndpoint, answer: Answer
+    world: World, session: SessionOperations, storage: MemoryStorage, endpoint: TokenEndpoint, answer: Answer
 ) -> None:
     endpoint.first = [answer]
     world.now = NOW + 600
 
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         world.follow(session.access_token())
 
     assert stored(storage).tokens.refresh_token == "r1"
@@ -183,12 +191,12 @@ def test_any_other_refusal_is_told_and_the_session_kept(
 
 
 def test_a_server_that_stays_away_is_told_after_six_attempts_and_the_session_kept(
-    world: World, session: SessionPlans, storage: MemoryStorage, endpoint: TokenEndpoint
+    world: World, session: SessionOperations, storage: MemoryStorage, endpoint: TokenEndpoint
 ) -> None:
     endpoint.first = [None] * 6
     world.now = NOW + 600
 
-    with pytest.raises(ServerAway):
+    with pytest.raises(ServerUnavailableError):
         world.follow(session.access_token())
 
     assert len(world.asked_of("/token")) == 1 + 6
@@ -196,7 +204,7 @@ def test_a_server_that_stays_away_is_told_after_six_attempts_and_the_session_kep
 
 
 def test_while_the_token_is_good_a_server_that_is_away_stops_nobody(
-    world: World, session: SessionPlans, endpoint: TokenEndpoint
+    world: World, session: SessionOperations, endpoint: TokenEndpoint
 ) -> None:
     endpoint.first = [None] * 3
     world.now = NOW + 550
@@ -212,9 +220,9 @@ def test_while_the_token_is_good_a_server_that_is_away_stops_nobody(
 
 
 def test_a_session_that_another_process_has_renewed_is_taken_over(
-    world: World, session: SessionPlans, storage: MemoryStorage
+    world: World, session: SessionOperations, storage: MemoryStorage
 ) -> None:
-    another = SessionPlans(ISSUER, APP, storage, world.clock)
+    another = SessionOperations(ISSUER, APP, storage, world.clock)
     world.now = NOW + 600
     world.follow(another.access_token())
 
@@ -224,7 +232,7 @@ def test_a_session_that_another_process_has_renewed_is_taken_over(
 
 
 def test_the_storage_is_locked_for_as_long_as_the_server_is_asked(
-    world: World, session: SessionPlans, storage: MemoryStorage, endpoint: TokenEndpoint
+    world: World, session: SessionOperations, storage: MemoryStorage, endpoint: TokenEndpoint
 ) -> None:
     taken: list[bool] = []
     endpoint.first = [lambda: taken.append(storage.try_lock())]
@@ -237,18 +245,18 @@ def test_the_storage_is_locked_for_as_long_as_the_server_is_asked(
 
 
 def test_a_lock_that_is_never_given_back_is_told_in_the_end(
-    world: World, session: SessionPlans, storage: MemoryStorage
+    world: World, session: SessionOperations, storage: MemoryStorage
 ) -> None:
     storage.try_lock()
     world.now = NOW + 600
 
-    with pytest.raises(ServerAway, match="somebody else"):
+    with pytest.raises(ServerUnavailableError, match="somebody else"):
         world.follow(session.access_token())
 
     assert world.now <= NOW + 600 + 121
 
 
-def test_a_rejected_token_is_renewed_and_another_one_is_not(world: World, session: SessionPlans) -> None:
+def test_a_rejected_token_is_renewed_and_another_one_is_not(world: World, session: SessionOperations) -> None:
     assert world.follow(session.renew("a1")) == "a2"
     assert world.follow(session.renew("a1")) == "a2"
 
@@ -256,36 +264,40 @@ def test_a_rejected_token_is_renewed_and_another_one_is_not(world: World, sessio
 
 
 def test_a_session_without_a_refresh_token_ends_with_its_access_token(
-    world: World, session: SessionPlans, endpoint: TokenEndpoint
+    world: World, session: SessionOperations, endpoint: TokenEndpoint
 ) -> None:
     endpoint.first = [as_json({"access_token": "only", "token_type": "Bearer", "expires_in": 60})]
     world.follow(session.log_in("alice", "pw", None))
     assert session.good_token() == "only"
     world.now += 60
 
-    with pytest.raises(LoginRequired, match="no refresh token"):
+    with pytest.raises(LoginRequiredError, match="no refresh token"):
         world.follow(session.access_token())
 
 
 def test_a_client_of_its_own_logs_in_again_by_itself(world: World, storage: MemoryStorage) -> None:
-    plans = SessionPlans(ISSUER, APP, storage, world.clock)
+    operations = SessionOperations(ISSUER, APP, storage, world.clock)
     answer = {"access_token": "m", "token_type": "Bearer", "expires_in": 60}
     world.answers["https://as.example/token"] = lambda _: as_json(answer)
-    world.follow(plans.log_in_as_client("report"))
+    world.follow(operations.log_in_as_client("report"))
     world.now += 60
 
-    assert world.follow(plans.access_token()) == "m"
+    assert world.follow(operations.access_token()) == "m"
 
     assert world.asked_of("/token") == [{"grant_type": "client_credentials", "scope": "report"}] * 2
 
 
 @pytest.mark.parametrize(
     ("answer", "thrown"),
-    [(None, ServerAway), (Answer(503, {}, b""), ServerAway), (refused("invalid_grant"), Refused)],
+    [
+        (None, ServerUnavailableError),
+        (Answer(503, {}, b""), ServerUnavailableError),
+        (refused("invalid_grant"), RefusedError),
+    ],
     ids=["lost", "503", "a wrong password"],
 )
 def test_a_login_is_asked_once(
-    world: World, session: SessionPlans, endpoint: TokenEndpoint, answer: Answer | None, thrown: type[Exception]
+    world: World, session: SessionOperations, endpoint: TokenEndpoint, answer: Answer | None, thrown: type[Exception]
 ) -> None:
     endpoint.first = [answer]
 
@@ -296,7 +308,7 @@ def test_a_login_is_asked_once(
     assert session.good_token() == "a1"
 
 
-def test_logging_out_forgets_and_revokes(world: World, session: SessionPlans, storage: MemoryStorage) -> None:
+def test_logging_out_forgets_and_revokes(world: World, session: SessionOperations, storage: MemoryStorage) -> None:
     world.follow(session.log_out())
 
     assert storage.load() is None
@@ -307,11 +319,11 @@ def test_logging_out_forgets_and_revokes(world: World, session: SessionPlans, st
 
 
 def test_whoever_logs_out_is_logged_out_here_though_the_server_is_away(
-    world: World, session: SessionPlans, storage: MemoryStorage
+    world: World, session: SessionOperations, storage: MemoryStorage
 ) -> None:
     world.answers["https://as.example/revoke"] = lambda _: None
 
-    with pytest.raises(ServerAway, match="could not be told"):
+    with pytest.raises(ServerUnavailableError, match="could not be told"):
         world.follow(session.log_out())
 
     assert storage.load() is None
@@ -320,18 +332,18 @@ def test_whoever_logs_out_is_logged_out_here_though_the_server_is_away(
 
 @pytest.mark.parametrize("issuer", ["http://as.example", "as.example", "https://as.example?x"])
 def test_an_issuer_that_cannot_be_trusted_is_refused_at_once(issuer: str) -> None:
-    with pytest.raises(UntrustedServer):
-        SessionPlans(issuer, APP, None, lambda: 0)
+    with pytest.raises(UntrustedServerError):
+        SessionOperations(issuer, APP, None, lambda: 0)
 
 
-def test_metadata_is_asked_for_again_until_it_comes_and_then_never(world: World, session: SessionPlans) -> None:
-    plans = SessionPlans(ISSUER, APP, None, world.clock)
+def test_metadata_is_asked_for_again_until_it_comes_and_then_never(world: World, session: SessionOperations) -> None:
+    operations = SessionOperations(ISSUER, APP, None, world.clock)
     good = world.answers[METADATA_URL]
     answers = iter([None, Answer(503, {}, b"")])
     world.answers[METADATA_URL] = lambda request: next(answers, good(request))
 
-    world.follow(plans.log_in("alice", "pw", None))
-    world.follow(plans.renew("a2"))
+    world.follow(operations.log_in("alice", "pw", None))
+    world.follow(operations.renew("a2"))
 
     assert [request.url for request in world.asked].count(METADATA_URL) == 1 + 3
 
@@ -340,10 +352,10 @@ def test_a_server_that_speaks_for_another_issuer_is_told_no_secret(world: World)
     world.answers[METADATA_URL] = lambda _: as_json(
         {"issuer": "https://evil.example", "token_endpoint": "https://e.example"}
     )
-    plans = SessionPlans(ISSUER, APP, None, world.clock)
+    operations = SessionOperations(ISSUER, APP, None, world.clock)
 
-    with pytest.raises(UntrustedServer):
-        world.follow(plans.log_in("alice", "pw", None))
+    with pytest.raises(UntrustedServerError):
+        world.follow(operations.log_in("alice", "pw", None))
 
     assert len(world.asked) == 1
 
@@ -382,21 +394,21 @@ def failing() -> FailingStorage:
 
 
 @pytest.fixture
-def kept(world: World, failing: FailingStorage) -> SessionPlans:
-    plans = SessionPlans(ISSUER, APP, failing, world.clock)
-    world.follow(plans.log_in("alice", "pw", "read"))
-    return plans
+def kept(world: World, failing: FailingStorage) -> SessionOperations:
+    operations = SessionOperations(ISSUER, APP, failing, world.clock)
+    world.follow(operations.log_in("alice", "pw", "read"))
+    return operations
 
 
 @pytest.mark.parametrize("method", ["load", "save", "try_lock"])
-@pytest.mark.parametrize("error", [OSError(28, "full"), KeyError("x"), StorageUnusable("x")], ids=repr)
+@pytest.mark.parametrize("error", [OSError(28, "full"), KeyError("x"), StorageUnusableError("x")], ids=repr)
 def test_a_storage_that_fails_is_found_out_before_the_password_is_sent(
     world: World, failing: FailingStorage, method: str, error: Exception
 ) -> None:
     failing.errors[method] = error
 
-    with pytest.raises(StorageUnusable):
-        world.follow(SessionPlans(ISSUER, APP, failing, world.clock).log_in("alice", "pw", None))
+    with pytest.raises(StorageUnusableError):
+        world.follow(SessionOperations(ISSUER, APP, failing, world.clock).log_in("alice", "pw", None))
 
     assert world.asked_of("/token") == []
     failing.errors.clear()
@@ -406,22 +418,22 @@ def test_a_storage_that_fails_is_found_out_before_the_password_is_sent(
 def test_a_storage_that_gives_something_else_is_unusable(world: World, failing: FailingStorage) -> None:
     failing._session = {"access_token": "a1"}  # type: ignore[assignment]
 
-    with pytest.raises(StorageUnusable):
-        world.follow(SessionPlans(ISSUER, APP, failing, world.clock).access_token())
+    with pytest.raises(StorageUnusableError):
+        world.follow(SessionOperations(ISSUER, APP, failing, world.clock).access_token())
 
 
 def test_a_lock_that_cannot_be_given_back_loses_nothing(world: World, failing: FailingStorage) -> None:
     failing.errors["unlock"] = OSError("gone")
-    plans = SessionPlans(ISSUER, APP, failing, world.clock)
+    operations = SessionOperations(ISSUER, APP, failing, world.clock)
 
-    world.follow(plans.log_in("alice", "pw", None))
+    world.follow(operations.log_in("alice", "pw", None))
 
-    assert plans.good_token() == "a1"
+    assert operations.good_token() == "a1"
 
 
 @pytest.mark.parametrize("method", ["load", "save", "try_lock"])
 def test_a_good_token_is_handed_out_although_the_storage_fails(
-    world: World, kept: SessionPlans, failing: FailingStorage, method: str
+    world: World, kept: SessionOperations, failing: FailingStorage, method: str
 ) -> None:
     failing.errors[method] = OSError("full")
     world.now = NOW + 590
@@ -431,11 +443,11 @@ def test_a_good_token_is_handed_out_although_the_storage_fails(
 
 
 def test_an_answer_that_could_not_be_stored_is_stored_later_and_not_asked_for_again(
-    world: World, kept: SessionPlans, failing: FailingStorage, endpoint: TokenEndpoint
+    world: World, kept: SessionOperations, failing: FailingStorage, endpoint: TokenEndpoint
 ) -> None:
     endpoint.first = [lambda: failing.errors.update(save=OSError("full"))]
     world.now = NOW + 600
-    with pytest.raises(StorageUnusable):
+    with pytest.raises(StorageUnusableError):
         world.follow(kept.access_token())
     failing.errors.clear()
     endpoint.answered.clear()  # the server repeats its answer for a while only
@@ -446,7 +458,7 @@ def test_an_answer_that_could_not_be_stored_is_stored_later_and_not_asked_for_ag
 
 
 def test_the_end_of_a_session_is_told_although_the_storage_does_not_forget(
-    world: World, kept: SessionPlans, failing: FailingStorage, endpoint: TokenEndpoint
+    world: World, kept: SessionOperations, failing: FailingStorage, endpoint: TokenEndpoint
 ) -> None:
     def break_down() -> None:
         failing.errors["save"] = OSError("full")
@@ -455,16 +467,16 @@ def test_the_end_of_a_session_is_told_although_the_storage_does_not_forget(
     endpoint.first = [break_down]
     world.now = NOW + 600
 
-    with pytest.raises(LoginRequired):
+    with pytest.raises(LoginRequiredError):
         world.follow(kept.access_token())
 
 
 def test_logging_out_revokes_although_the_storage_does_not_forget(
-    world: World, kept: SessionPlans, failing: FailingStorage
+    world: World, kept: SessionOperations, failing: FailingStorage
 ) -> None:
     failing.errors["save"] = OSError("full")
 
-    with pytest.raises(StorageUnusable):
+    with pytest.raises(StorageUnusableError):
         world.follow(kept.log_out())
 
     assert world.asked_of("/revoke") == [{"token": "r1", "token_type_hint": "refresh_token"}]

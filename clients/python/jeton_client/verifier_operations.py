@@ -10,73 +10,73 @@ from jeton_client.access_token import AccessToken, Rules, StatusReference
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.cached_document import Ask
 from jeton_client.discovery import required
-from jeton_client.errors import ClientError, InvalidToken, ServerAway, Unverifiable
+from jeton_client.errors import ClientError, InvalidTokenError, ServerUnavailableError, VerificationUnavailableError
 from jeton_client.key_set import ALGORITHMS, MAX_STALE_SECONDS, CachedKeys, KeySet
 from jeton_client.messages import Answer
-from jeton_client.plans import Plan, Shared
+from jeton_client.operations import Operation, Shared
 from jeton_client.status_list import (
     VALID,
     CachedList,
-    may_follow,
+    may_polling,
     read_status_list_token,
 )
 from jeton_client.verified_tokens import VerifiedTokens
 
-_MOST_LISTS: Final = 64
+_MAX_LISTS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class FollowStatus:
+class StatusPolling:
     """How ended sessions are noticed: by the list that a token names, fetched anew whenever its `ttl` is over.
 
-    When it cannot be fetched, the last one counts for `most_away_seconds` more (never past its `exp`); after that,
-    tokens that name it are refused (Unverifiable), or accepted until they expire.
+    When it cannot be fetched, the last one counts for `max_stale_seconds` more (never past its `exp`); after that,
+    tokens that name it are refused (VerificationUnavailableError), or accepted until they expire.
     """
 
-    most_away_seconds: float = 60.0
-    when_away: Literal["refuse", "accept"] = "refuse"
+    max_stale_seconds: float = 60.0
+    on_unavailable: Literal["refuse", "accept"] = "refuse"
 
 
-FOLLOW_STATUS: Final = FollowStatus()
+DEFAULT_STATUS_POLLING: Final = StatusPolling()
 
 
-class VerifierPlans:
-    """What is known of an issuer's keys, lists and tokens. `clock` is the time of day, `ticks` never runs backwards."""
+class VerifierOperations:
+    """What is known of an issuer's keys, lists and tokens. `clock` is the time of day; `monotonic` never steps back."""
 
     def __init__(
         self,
         rules: Rules,
-        follow: FollowStatus | None,
-        most_cached: int,
+        polling: StatusPolling | None,
+        max_cache_entries: int,
         clock: Callable[[], float],
-        ticks: Callable[[], float],
+        monotonic: Callable[[], float],
         key_max_stale_seconds: float = MAX_STALE_SECONDS,
     ) -> None:
         if not rules.algorithms or not ALGORITHMS.keys() >= set(rules.algorithms):
             raise ValueError(f"algorithms are some of {', '.join(ALGORITHMS)}")
         self._rules = rules
-        self._follow = follow
+        self._polling = polling
         self._clock = clock
-        self._ticks = ticks
+        self._monotonic = monotonic
         self._server = AuthorizationServer(rules.issuer)
         self._keys = CachedKeys(max_stale_seconds=key_max_stale_seconds)
         self._lists: dict[str, CachedList] = {}
-        self._verified = VerifiedTokens(most_cached)
+        self._verified = VerifiedTokens(max_cache_entries)
 
-    def at_hand(self, token: str) -> AccessToken | None:
+    def cached(self, token: str) -> AccessToken | None:
         """The token, where it was verified before and all this rests on is fresh; None where there is work to do."""
         found = self._verified.get(token, self._keys.keys, self._clock())
-        if found is None or self._ticks() >= self._keys.freshness.fresh_until:
+        if found is None or self._monotonic() >= self._keys.freshness.fresh_until:
             return None
-        if found.status is None or self._follow is None:
+        if found.status is None or self._polling is None:
             return found
         known = self._lists.get(found.status.uri)
-        if known is None or self._ticks() >= known.freshness.fresh_until:
+        if known is None or self._monotonic() >= known.freshness.fresh_until:
             return None
         return found if _status(known, found.status) == VALID else None
 
-    def verify(self, token: str) -> Plan[AccessToken]:
-        """InvalidToken where it is not good; Unverifiable where keys or status cannot be had."""
+    def verify(self, token: str) -> Operation[AccessToken]:
+        """InvalidTokenError where it is not good; VerificationUnavailableError where keys or status cannot be had."""
         unverified = self._rules.read(token)
         keys = yield from self._keys_for(unverified.kid)
         now = self._clock()
@@ -84,52 +84,52 @@ class VerifierPlans:
         if verified is None:
             verified = self._rules.judge(unverified, keys, now)
             self._verified.add(token, verified, keys)
-        if verified.status is not None and self._follow is not None:
-            yield from self._check_status(verified.status, self._follow)
+        if verified.status is not None and self._polling is not None:
+            yield from self._check_status(verified.status, self._polling)
         return verified
 
-    def _keys_for(self, kid: str) -> Plan[KeySet]:
-        ask = self._keys.ask_for(kid, self._ticks())
+    def _keys_for(self, kid: str) -> Operation[KeySet]:
+        ask = self._keys.ask_for(kid, self._monotonic())
         if ask is not Ask.NO:
-            yield Shared("keys", self._fetch_keys, aside=ask is Ask.ASIDE)
-        keys = self._keys.usable(self._ticks())
+            yield Shared("keys", self._fetch_keys, background=ask is Ask.BACKGROUND)
+        keys = self._keys.usable(self._monotonic())
         if keys is None or (kid not in keys and self._keys.freshness.is_away):
-            raise Unverifiable(f"the keys of {self._rules.issuer} cannot be had")
+            raise VerificationUnavailableError(f"the keys of {self._rules.issuer} cannot be had")
         return keys
 
-    def _fetch_keys(self) -> Plan[None]:
-        now = self._ticks()
+    def _fetch_keys(self) -> Operation[None]:
+        now = self._monotonic()
         self._keys = self._keys.answered(None, now)  # first of all: an error on the way must not make all others ask
         try:
             metadata = yield from self._server.metadata()
-        except ServerAway:
+        except ServerUnavailableError:
             return
         jwks_uri = required(metadata.jwks_uri, "jwks_uri")
         self._keys = self._keys.answered((yield self._keys.request(jwks_uri)), now)
 
-    def _check_status(self, reference: StatusReference, follow: FollowStatus) -> Plan[None]:
+    def _check_status(self, reference: StatusReference, polling: StatusPolling) -> Operation[None]:
         known = self._lists.get(reference.uri) or self._new_list(reference)
-        ask = known.ask(self._ticks())
+        ask = known.ask(self._monotonic())
         if ask is not Ask.NO:
-            yield Shared(f"list {known.uri}", partial(self._fetch_list, known), aside=ask is Ask.ASIDE)
+            yield Shared(f"list {known.uri}", partial(self._fetch_list, known), background=ask is Ask.BACKGROUND)
             known = self._lists.get(reference.uri, known)
-        if not known.is_usable(self._ticks(), follow.most_away_seconds):
-            if follow.when_away == "accept":
+        if not known.is_usable(self._monotonic(), polling.max_stale_seconds):
+            if polling.on_unavailable == "accept":
                 return
-            raise Unverifiable(f"the list of ended sessions at {known.uri} cannot be had")
+            raise VerificationUnavailableError(f"the list of ended sessions at {known.uri} cannot be had")
         status = _status(known, reference)
         if status != VALID:
-            raise InvalidToken("status" if status is None else "ended")
+            raise InvalidTokenError("status" if status is None else "ended")
 
     def _new_list(self, reference: StatusReference) -> CachedList:
-        if not may_follow(reference, self._rules.issuer):
-            raise InvalidToken("status")
-        while len(self._lists) >= _MOST_LISTS:
+        if not may_polling(reference, self._rules.issuer):
+            raise InvalidTokenError("status")
+        while len(self._lists) >= _MAX_LISTS:
             self._lists.pop(next(iter(self._lists)), None)
         return self._lists.setdefault(reference.uri, CachedList(reference.uri))
 
-    def _fetch_list(self, known: CachedList) -> Plan[None]:
-        now = self._ticks()
+    def _fetch_list(self, known: CachedList) -> Operation[None]:
+        now = self._monotonic()
         self._lists[known.uri] = replace(known, freshness=known.freshness.asked(now))
         answer: Answer | None = yield known.request()
         keys: KeySet = {}

@@ -10,29 +10,29 @@ import anyio
 import httpx2
 import pytest
 
-from jeton_client.drivers import AsyncDriver, Driver
+from jeton_client.executors import AsyncExecutor, Executor
 from jeton_client.messages import Answer, Request
-from jeton_client.plans import Do, Plan
+from jeton_client.operations import Do, Operation
 
 ASK = Request("POST", "https://as.example/token", {"authorization": "Basic x"}, {"a": "b"})
 
 Run = Callable[[Callable[[httpx2.Request], httpx2.Response]], Answer | None]
 
 
-def plan() -> Plan[Answer | None]:
+def operation() -> Operation[Answer | None]:
     answer: Answer | None = yield ASK
     return answer
 
 
 def by_thread(handle: Callable[[httpx2.Request], httpx2.Response]) -> Answer | None:
     with httpx2.Client(transport=httpx2.MockTransport(handle)) as http:
-        return Driver(http).run(plan())
+        return Executor(http).run(operation())
 
 
 def by_task(handle: Callable[[httpx2.Request], httpx2.Response]) -> Answer | None:
     async def run() -> Answer | None:
         async with httpx2.AsyncClient(transport=httpx2.MockTransport(handle)) as http:
-            return await AsyncDriver(http).run(plan())
+            return await AsyncExecutor(http).run(operation())
 
     return asyncio.run(run())
 
@@ -127,29 +127,29 @@ def test_an_answer_that_is_broken_on_its_way_is_none(run: Run, text: bytes) -> N
 def run_for_real(run: Run, request: Request) -> Answer | None:
     """By sockets instead of a handler."""
 
-    def asking() -> Plan[Answer | None]:
+    def asking() -> Operation[Answer | None]:
         answer: Answer | None = yield request
         return answer
 
     async def by_tasks() -> Answer | None:
-        driver = AsyncDriver()
-        answer = await driver.run(asking())
-        await driver.close()
+        executor = AsyncExecutor()
+        answer = await executor.run(asking())
+        await executor.close()
         return answer
 
     if run is by_task:
         return asyncio.run(by_tasks())
-    driver = Driver()
-    answer = driver.run(asking())
-    driver.close()
+    executor = Executor()
+    answer = executor.run(asking())
+    executor.close()
     return answer
 
 
 def test_a_client_that_was_closed_gets_no_answer() -> None:
-    driver = Driver()
-    driver.close()
+    executor = Executor()
+    executor.close()
 
-    assert driver.run(plan()) is None
+    assert executor.run(operation()) is None
 
 
 class Parts(httpx2.SyncByteStream, httpx2.AsyncByteStream):
@@ -164,12 +164,12 @@ class Parts(httpx2.SyncByteStream, httpx2.AsyncByteStream):
 
 
 @both
-@pytest.mark.parametrize(("limit", "is_lost"), [("MOST_BYTES", True), ("MOST_SECONDS", True), (None, False)])
+@pytest.mark.parametrize(("limit", "is_lost"), [("MAX_BYTES", True), ("MAX_SECONDS", True), (None, False)])
 def test_an_answer_that_has_no_end_is_none(
     run: Run, limit: str | None, is_lost: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if limit is not None:
-        monkeypatch.setattr(f"jeton_client.drivers.{limit}", {"MOST_BYTES": 9, "MOST_SECONDS": -1}[limit])
+        monkeypatch.setattr(f"jeton_client.executors.{limit}", {"MAX_BYTES": 9, "MAX_SECONDS": -1}[limit])
 
     assert (run(lambda _: httpx2.Response(200, stream=Parts())) is None) == is_lost
 
@@ -182,11 +182,11 @@ async def test_what_a_thread_does_is_done_before_who_is_cancelled_goes_on() -> N
         finish.wait(5)
         done.set()
 
-    def saving() -> Plan[None]:
+    def saving() -> Operation[None]:
         yield Do(save)
 
-    driver = AsyncDriver()
-    task = asyncio.ensure_future(driver.run(saving()))
+    executor = AsyncExecutor()
+    task = asyncio.ensure_future(executor.run(saving()))
     await asyncio.to_thread(begun.wait, 5)
     task.cancel()
     for _ in range(5):
@@ -197,4 +197,4 @@ async def test_what_a_thread_does_is_done_before_who_is_cancelled_goes_on() -> N
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done.is_set()
-    await driver.close()
+    await executor.close()

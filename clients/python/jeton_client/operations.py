@@ -1,6 +1,6 @@
-"""What a flow does, step by step, without doing it: a plan yields steps, and a driver takes them (see `drivers`).
+"""What a flow does, step by step, without doing it: an operation yields steps, and an executor takes them.
 
-So one plan serves threads and tasks alike.
+So one operation serves threads and tasks alike (see `executors`).
 """
 
 from collections.abc import Callable, Generator
@@ -28,16 +28,16 @@ class Do:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Follow this plan, unless somebody follows one of the same name: then get what they get.
+    """Follow this operation, unless somebody follows one of the same name: then get what they get.
 
-    Where the step is `aside`, nobody waits for somebody else: None comes back.
+    Where the step is `background`, nobody waits for somebody else: None comes back.
     """
 
     name: str
-    plan: Callable[[], Generator[Any, Any, Any]]
-    aside: bool = False
+    operation: Callable[[], Generator[Any, Any, Any]]
+    background: bool = False
 
 
 # A `Request` is a step as well: it is sent, and an `Answer` comes back, or None where none came.
 Step = Request | Wait | Do | Shared
-Plan = Generator[Step, Any, T]
+Operation = Generator[Step, Any, T]

@@ -1,4 +1,4 @@
-"""Take the steps of plans: send requests by httpx2, wait, call, share. One driver for threads, one for tasks."""
+"""Take the steps of operations: send requests by httpx2, wait, call, share. One executor for threads, one for tasks."""
 
 import asyncio
 import time
@@ -9,15 +9,15 @@ from typing import Any, Final
 import httpx2
 
 from jeton_client.messages import Answer, Request
-from jeton_client.plans import Do, Plan, Shared, Step, T, Wait
+from jeton_client.operations import Do, Operation, Shared, Step, T, Wait
 from jeton_client.single_flight import AsyncSingleFlight, SingleFlight
 
-MOST_BYTES: Final = 8 * 1024 * 1024
+MAX_BYTES: Final = 8 * 1024 * 1024
 TIMEOUT_SECONDS: Final = 5.0  # without a byte
-MOST_SECONDS: Final = 15.0  # for all of them
+MAX_SECONDS: Final = 15.0  # for all of them
 
 
-class Driver:
+class Executor:
     """For threads. It closes `http` only where it made it."""
 
     def __init__(self, http: httpx2.Client | None = None) -> None:
@@ -25,18 +25,18 @@ class Driver:
         self._http = http or httpx2.Client(timeout=TIMEOUT_SECONDS)
         self.flights = SingleFlight()
 
-    def run(self, plan: Plan[T]) -> T:
-        """What the plan returns or raises."""
-        advance: Callable[[], Step] = partial(plan.send, None)
+    def run(self, operation: Operation[T]) -> T:
+        """What the operation returns or raises."""
+        advance: Callable[[], Step] = partial(operation.send, None)
         while True:
             try:
                 step = advance()
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # a generator's value has its type, StopIteration's none
             try:
-                advance = partial(plan.send, self._take(step))
-            except BaseException as error:  # noqa: BLE001 - the plan knows what to do, or lets it pass
-                advance = partial(plan.throw, error)
+                advance = partial(operation.send, self._take(step))
+            except BaseException as error:  # noqa: BLE001 - the operation knows what to do, or lets it pass
+                advance = partial(operation.throw, error)
 
     def close(self) -> None:
         if self._owned:
@@ -50,26 +50,26 @@ class Driver:
                 return time.sleep(seconds)
             case Do(call):
                 return call()
-            case Shared(name, plan, aside):
-                if aside and self.flights.under_way(name):
+            case Shared(name, operation, background):
+                if background and self.flights.under_way(name):
                     return None
-                return self.flights.join(name, lambda: self.run(plan()))
+                return self.flights.join(name, lambda: self.run(operation()))
 
     def _send(self, request: Request) -> Answer | None:
-        until = time.monotonic() + MOST_SECONDS
+        until = time.monotonic() + MAX_SECONDS
         try:
             with self._http.stream(request.method, request.url, **_arguments(request)) as response:
                 body = bytearray()
                 for part in response.iter_bytes():
                     body += part
-                    if len(body) > MOST_BYTES or time.monotonic() > until:
+                    if len(body) > MAX_BYTES or time.monotonic() > until:
                         return None
                 return _answer(response, body)
         except Exception:  # noqa: BLE001 - transports raise more than they say: whatever it was, no answer came
             return None
 
 
-class AsyncDriver:
+class AsyncExecutor:
     """For the tasks of one event loop of asyncio. It closes `http` only where it made it."""
 
     def __init__(self, http: httpx2.AsyncClient | None = None) -> None:
@@ -77,18 +77,18 @@ class AsyncDriver:
         self._http = http or httpx2.AsyncClient(timeout=TIMEOUT_SECONDS)
         self.flights = AsyncSingleFlight()
 
-    async def run(self, plan: Plan[T]) -> T:
-        """What the plan returns or raises."""
-        advance: Callable[[], Step] = partial(plan.send, None)
+    async def run(self, operation: Operation[T]) -> T:
+        """What the operation returns or raises."""
+        advance: Callable[[], Step] = partial(operation.send, None)
         while True:
             try:
                 step = advance()
             except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # see Driver.run
+                return end.value  # type: ignore[no-any-return]  # see Executor.run
             try:
-                advance = partial(plan.send, await self._take(step))
-            except BaseException as error:  # noqa: BLE001 - the plan knows what to do, or lets it pass
-                advance = partial(plan.throw, error)
+                advance = partial(operation.send, await self._take(step))
+            except BaseException as error:  # noqa: BLE001 - the operation knows what to do, or lets it pass
+                advance = partial(operation.throw, error)
 
     async def close(self) -> None:
         if self._owned:
@@ -102,19 +102,19 @@ class AsyncDriver:
                 return await asyncio.sleep(seconds)
             case Do(call):
                 return await _finished(asyncio.ensure_future(asyncio.to_thread(call)))
-            case Shared(name, plan, aside):
-                if aside and self.flights.under_way(name):
+            case Shared(name, operation, background):
+                if background and self.flights.under_way(name):
                     return None
-                return await self.flights.join(name, lambda: self.run(plan()))
+                return await self.flights.join(name, lambda: self.run(operation()))
 
     async def _send(self, request: Request) -> Answer | None:
-        until = time.monotonic() + MOST_SECONDS
+        until = time.monotonic() + MAX_SECONDS
         try:
             async with self._http.stream(request.method, request.url, **_arguments(request)) as response:
                 body = bytearray()
                 async for part in response.aiter_bytes():
                     body += part
-                    if len(body) > MOST_BYTES or time.monotonic() > until:
+                    if len(body) > MAX_BYTES or time.monotonic() > until:
                         return None
                 return _answer(response, body)
         except Exception:  # noqa: BLE001 - transports raise more than they say: whatever it was, no answer came
