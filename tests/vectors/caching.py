@@ -114,28 +114,29 @@ def _usable_keys() -> list[dict[str, Any]]:
 
 def odd_keys() -> dict[str, dict[str, Any]]:
     """Keys that can verify nothing, by what is odd about them."""
-    rsa = {**keys()["one"].as_dict(private=False), "kid": "odd", "alg": "RS256"}
-    ec = {**keys()["ec"].as_dict(private=False), "kid": "odd"}
-    ed = {**keys()["ed"].as_dict(private=False), "kid": "odd"}
+    rsa: dict[str, Any] = {**keys()["one"].as_dict(private=False), "kid": "odd", "alg": "RS256"}
+    ec: dict[str, Any] = {**keys()["ec"].as_dict(private=False), "kid": "odd"}
+    ed: dict[str, Any] = {**keys()["ed"].as_dict(private=False), "kid": "odd"}
+
+    def each(jwk: dict[str, Any], member: str, *values: object) -> dict[str, dict[str, Any]]:
+        return {f"{jwk['kty']} whose {member} is {value!r}": {**jwk, member: value} for value in values}
+
     return {
         "no member at all": {},
         "an unknown kind": {"kty": "AKP", "kid": "odd"},
-        **{
-            f"the kind {kty!r}": {**rsa, "kty": kty}
-            for kty in ("__proto__", "constructor", "toString", ["RSA"], {}, None, 1)
-        },
-        **{f"the algorithm {alg!r}": {**rsa, "alg": alg} for alg in ("__proto__", ["RS256"], {}, None, 1)},
-        **{f"the operations {ops!r}": {**rsa, "key_ops": ops} for ops in ("verify", {}, None, [["verify"]])},
-        **{f"the modulus {n!r}": {**rsa, "n": n} for n in (1, None, [], "", "A", "é", "AQAB")},
+        **each(rsa, "kty", "__proto__", "constructor", "toString", ["RSA"], {}, None, 1),
+        **each(rsa, "alg", "__proto__", ["RS256"], {}, None, 1),
+        **each(rsa, "key_ops", "verify", {}, None, [["verify"]]),
+        **each(rsa, "n", 1, None, [], "", "A", "é", "AQAB"),
         "a modulus with padding": {**rsa, "n": rsa["n"] + "=="},
         "a modulus in another spelling": {**rsa, "n": rsa["n"][:-1] + chr(ord(rsa["n"][-1]) + 1)},
         "a modulus of 16392 bits": {**rsa, "n": "_" * 2732},
-        **{f"the exponent {e!r}": {**rsa, "e": e} for e in (1, None, "", "AQ", "Ag", "A" * 22, "AQAAAAAAAAAB")},
-        **{f"the curve {crv!r}": {**ec, "crv": crv} for crv in ("P-384", "__proto__", ["P-256"], None)},
+        **each(rsa, "e", 1, None, "", "AQ", "Ag", "A" * 22, "AQAAAAAAAAAB"),
+        **each(ec, "crv", "P-384", "__proto__", ["P-256"], None),
         "a point on no curve": {**ec, "y": ec["x"]},
         "a point that is too short": {**ec, "x": ec["x"][:-4]},
         "a point without y": {name: value for name, value in ec.items() if name != "y"},
-        **{f"the Ed25519 key {x!r}": {**ed, "x": x} for x in (1, "", "AAAA", ed["x"] + "=")},
+        **each(ed, "x", 1, "", "AAAA", ed["x"] + "="),
     }
 
 

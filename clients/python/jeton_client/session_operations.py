@@ -158,7 +158,7 @@ class SessionOperations:
             outcome = after_attempt(session, judged, attempt, max_attempts, _random.random())
             if isinstance(outcome, Session):
                 # Remembered until it is stored: the server repeats its answer for a while only.
-                self._unstored = session.pending and (session.pending, outcome)
+                self._unstored = None if session.pending is None else (session.pending, outcome)
                 yield from self._store(outcome)
                 return outcome
             if isinstance(outcome, LoginRequiredError):

@@ -17,7 +17,7 @@ from jeton_client.operations import Operation, Shared
 from jeton_client.status_list import (
     VALID,
     CachedList,
-    may_polling,
+    may_follow,
     read_status_list_token,
 )
 from jeton_client.verified_tokens import VerifiedTokens
@@ -122,7 +122,7 @@ class VerifierOperations:
             raise InvalidTokenError("status" if status is None else "ended")
 
     def _new_list(self, reference: StatusReference) -> CachedList:
-        if not may_polling(reference, self._rules.issuer):
+        if not may_follow(reference, self._rules.issuer):
             raise InvalidTokenError("status")
         while len(self._lists) >= _MAX_LISTS:
             self._lists.pop(next(iter(self._lists)), None)
