@@ -1,9 +1,13 @@
 """Which passwords may be chosen (NIST SP 800-63B-4 section 3.1.1.2): length, names, what everybody tries first."""
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from jeton.crypto.password_rules import PasswordRules, common_passwords
-from jeton.oauth.password_choice import MOST_CODE_POINTS
+from jeton.oauth import password_choice
+from jeton.oauth.password_choice import MAX_TYPED_CODE_POINTS, MOST_CODE_POINTS
 
 RULES = PasswordRules(15, ("jeton", "id.example.com"), None)
 
@@ -125,3 +129,62 @@ def test_the_list_of_common_passwords_is_there_and_holds_no_comments() -> None:
     assert len(common) > 25_000
     assert {"password", "123456789", "1qaz2wsx3edc4rfv"} <= common
     assert not any(not word or word.startswith("#") or word != word.casefold() or " " in word for word in common)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The processor time of the fastest of several runs."""
+    times = []
+    for _ in range(5):
+        began = time.thread_time()
+        work()
+        times.append(time.thread_time() - began)
+    return min(times)
+
+
+@pytest.mark.requirement("O16")
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        lambda n: password_choice._bare("a" + "1" * n + "a"),
+        lambda n: password_choice._bare("1" * n),
+        lambda n: password_choice._repeated("a" * (n // 2) + "b" + "a" * (n // 2)),
+        lambda n: password_choice._repeated("ab" * (n // 2) + "b"),
+        lambda n: password_choice._is_walk("1234567890" * (n // 10)),
+        lambda n: password_choice._without("a" * n, ["a" * size + "b" for size in range(3, 20)]),
+        lambda n: password_choice._without(("a" * 254 + "b") * (n // 255), ["a" * 255, "b" + "a" * 253 + "b"]),
+    ],
+    ids=["digits between letters", "digits", "one odd letter", "nearly repeated", "walk", "words", "long words"],
+)
+def test_each_rule_takes_time_in_proportion_to_the_length(crafted: Callable[[int], object]) -> None:
+    """Sixteen times the length: a rule that goes by the square would take 256 times as long."""
+    small, large = seconds(lambda: crafted(8_000)), seconds(lambda: crafted(128_000))
+
+    assert large < 64 * max(small, 50e-6)
+
+
+@pytest.mark.requirement("N02", "O16")
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("a" + "\u0301\u0316" * (MAX_TYPED_CODE_POINTS // 2), "at most 1024 characters"),
+        ("\ufdfa" * MOST_CODE_POINTS, "stand for several others"),
+        ("".join("aeiouy"[n * n // 7 % 6] + "\u0308" for n in range(MOST_CODE_POINTS)), None),
+    ],
+    ids=["before normalisation", "after folding", "1024 characters, decomposed"],
+)
+def test_length_is_bounded_before_normalisation_and_after_folding(
+    password: str, reason: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    normalize = password_choice.unicodedata.normalize
+
+    def measured(form: str, text: str) -> str:
+        sizes.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr("unicodedata.normalize", measured)
+
+    said = refusal(password)
+
+    assert (said is None) if reason is None else (reason in str(said))
+    assert all(size <= MAX_TYPED_CODE_POINTS for size in sizes)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jeton.crypto.breached_passwords import BreachedPasswords
 from jeton.crypto.passwords import normalised
-from jeton.oauth.password_choice import context_words, why_refused
+from jeton.oauth.password_choice import MAX_TYPED_CODE_POINTS, TOO_LONG, context_words, why_refused
 
 
 class PasswordRules:
@@ -21,6 +21,8 @@ class PasswordRules:
 
         Reads from the disk: to be called in a thread. BreachedPasswordsError where the list has become unusable.
         """
+        if len(password) > MAX_TYPED_CODE_POINTS:
+            return TOO_LONG
         chosen = normalised(password)
         context = context_words((*self._service_names, username, email))
         refusal = why_refused(chosen, self._min_length, context, common_passwords())

@@ -16,7 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from jeton.crypto.credentials import generate_password
 from jeton.crypto.imported_hashes import Check, PasswordHashRefusedError, check_of
-from jeton.oauth.password_choice import MOST_CODE_POINTS
+from jeton.oauth.password_choice import MAX_TYPED_CODE_POINTS, MOST_CODE_POINTS
 
 _WAITING_PER_THREAD: Final = 4
 _MOST_MEMORY_KIB: Final = 1024 * 1024
@@ -43,6 +43,11 @@ def normalised(password: str) -> str:
     return unicodedata.normalize("NFC", password)
 
 
+def is_too_long(password: str) -> bool:
+    """Return whether nobody can have this password. Only text of bounded length is ever normalised."""
+    return len(password) > MAX_TYPED_CODE_POINTS or len(normalised(password)) > MOST_CODE_POINTS
+
+
 class Passwords:
     """Hashes and checks passwords with these Argon2id parameters."""
 
@@ -56,7 +61,7 @@ class Passwords:
 
     def verify(self, password_hash: str | None, password: str) -> Verified:
         """Whether the password is right. Without a hash (no such user) it works as long, and says no."""
-        if len(password) > MOST_CODE_POINTS:
+        if is_too_long(password):
             return Verified(ok=False)
         if (imported := _check_of_imported(password_hash)) is not None:
             return self._verify_imported(imported, password)

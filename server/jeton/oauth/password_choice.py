@@ -10,6 +10,11 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 MOST_CODE_POINTS: Final = 1024
+# Before normalisation, which takes time by the square of a run of combining marks. Decomposed text may be twice as long.
+MAX_TYPED_CODE_POINTS: Final = 2 * MOST_CODE_POINTS
+# After NFKC and case folding, which make up to 18 code points of one.
+_MAX_FOLDED_CODE_POINTS: Final = 4 * MOST_CODE_POINTS
+TOO_LONG: Final = f"the password must have at most {MOST_CODE_POINTS} characters, and no NUL"
 # How many letters and digits there must be beside the names; and how long what is repeated must be.
 LEAST_OF_ITS_OWN: Final = 8
 
@@ -33,17 +38,20 @@ def context_words(names: Iterable[str | None]) -> frozenset[str]:
 
 
 def why_refused(password: str, min_length: int, context: Collection[str], common: Collection[str]) -> str | None:
-    """Why nobody may choose this password, as a sentence; None where they may.
+    """Return why nobody may choose this password, as a sentence, or None if it is allowed.
 
     `password` is in NFC and counted in code points; `context` comes from `context_words`, `common` is in lower case.
+    Takes time in proportion to the length, whatever the text: the rules run before any limit on attempts.
     """
     if len(password) < min_length:
         return f"the password must have at least {min_length} characters"
     if len(password) > MOST_CODE_POINTS or "\0" in password:
-        return f"the password must have at most {MOST_CODE_POINTS} characters, and no NUL"
+        return TOO_LONG
     whole = _folded(password)
+    if len(whole) > _MAX_FOLDED_CODE_POINTS:
+        return "the password has too many characters that stand for several others: choose a shorter one"
     own = _without(whole, context)
-    if own != whole and len(re.sub(r"[\W_]", "", own)) < LEAST_OF_ITS_OWN:
+    if own != whole and sum(map(str.isalnum, own)) < LEAST_OF_ITS_OWN:
         return "the password is hardly more than the name of the user or of the service: choose another"
     forms = {form for text in (whole, own) for form in (text, _repeated(text), _repeated(_bare(text)))}
     if any(form in common for form in forms):
@@ -58,14 +66,16 @@ def _folded(text: str) -> str:
 
 
 def _without(text: str, words: Collection[str]) -> str:
-    """The text with the words taken out, the longer ones first."""
-    longest_first = sorted(words, key=len, reverse=True)
-    return re.sub("|".join(map(re.escape, longest_first)), "", text) if words else text
+    """Return the text with the words taken out, the longer ones first."""
+    for word in sorted(words, key=len, reverse=True):
+        text = text.replace(word, "")
+    return text
 
 
 def _bare(text: str) -> str:
-    """The text without the digits and punctuation around it."""
-    return re.sub(r"^[\W\d_]+|[\W\d_]+$", "", text)
+    """Return the text from its first letter to its last."""
+    letters = [place for place, character in enumerate(text) if character.isalpha()]
+    return text[letters[0] : letters[-1] + 1] if letters else ""
 
 
 def _repeated(text: str) -> str:
