@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,51 @@ def test_a_file_may_be_written_as_systems_write_them(cli: CommandLine, file: Pat
     assert cli.json("user", "import", str(file))["imported"] == 2
 
 
+def test_an_empty_text_is_none_as_exports_write_it(cli: CommandLine) -> None:
+    lines = [line("alice", email="", password_hash=""), line("bob", email="")]
+
+    assert cli.json("user", "import", "-", stdin="\n".join(lines))["imported"] == 2
+    assert cli.json("user", "show", "alice")["email"] is None
+
+
+PRETTY = json.dumps({"username": "alice", "roles": []}, indent=2)
+OTHER_FORMS = {
+    "JSON array": ("[" + line() + "]", "one JSON array.*jq -c '.\\[\\]' FILE"),
+    "JSON array, pretty": (json.dumps([{"username": "alice"}], indent=2), "one JSON array.*jq -c '.\\[\\]' FILE"),
+    "object, pretty": (PRETTY, "several lines.*jq -c . FILE"),
+    "object in an object": ('{"users": [' + line() + "]}", "users in `users`.*jq -c '.users\\[\\]' FILE"),
+    "CSV": ('username,email,password_hash\nalice,,"$2y$04$"', "CSV.*python3 -c 'import csv, json"),
+    "CSV with quotes": ('"user_login";"user_pass"\n"alice";"x"', "CSV"),
+    "LDIF": ("dn: uid=alice,dc=example,dc=com\nuid: alice", "LDIF"),
+    "XML": ("<?xml version='1.0'?>", "XML"),
+    "SQL": ("INSERT INTO users VALUES ('alice')", "SQL"),
+    "htpasswd": ("alice:$apr1$abc$def", "password file"),
+    "UTF-16": (("\ufeff" + line()).encode("utf-16-le"), "UTF-16: write it as UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), OTHER_FORMS.values(), ids=OTHER_FORMS)
+def test_a_file_of_another_form_is_called_by_its_name_with_what_to_do(
+    cli: CommandLine, text: str | bytes, said: str
+) -> None:
+    # A byte order mark comes first; all else may follow empty lines.
+    whole = "\n" + text if isinstance(text, str) else text
+
+    assert re.search(said, cli.refused("user", "import", "-", stdin=whole))
+    assert cli.json("user", "list") == []
+
+
+def test_the_command_for_csv_does_what_is_said(cli: CommandLine, file: Path) -> None:
+    said = cli.refused("user", "import", "-", stdin="username,email,password_hash\n")
+    command = said.partition("as this prints them: ")[2]
+    file.write_text(f"username,email,password_hash\nalice,,{BCRYPT}\n", encoding="utf-8")
+    converted = subprocess.run(
+        command.replace("FILE", shlex.quote(str(file))), shell=True, check=True, capture_output=True
+    ).stdout
+
+    assert cli.json("user", "import", "-", stdin=converted)["imported"] == 1
+
+
 def test_standard_input_is_a_file_too(cli: CommandLine) -> None:
     assert cli.json("user", "import", "-", stdin=line())["imported"] == 1
 
@@ -193,13 +240,23 @@ REFUSED = {
     "born before time": (line(created_at=-1), "created_at"),
     "born at a fraction": (line(created_at=1.5), "created_at"),
     "a date in words": (line(created_at="2020-01-01"), "created_at"),
-    "an unknown hash": (line(password_hash="md5$salt$" + "a" * 32), "none of: bcrypt"),
-    "an empty hash": (line(password_hash=""), "none of: bcrypt"),
-    "a costly hash": (line(password_hash=BCRYPT.replace("$04$", "$31$")), "cost must be 4 to 14"),
+    "a weak hash": (line(password_hash="md5$salt$" + "a" * 32), "salted digest (Django, Werkzeug, ASP)"),
+    "an unknown hash": (line(password_hash="rot13"), "none of those that are taken: bcrypt"),
+    "a costly hash": (line(password_hash=BCRYPT.replace("$04$", "$31$")), "bcrypt, cost 31"),
     "a hungry hash": (
         line(password_hash="$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHRzYWx0$" + "A" * 43),
-        "262,144 KiB",
+        "at most 1,000 ms",
     ),
+    "other names": (
+        '{"UserName": "a", "password": "$2y$", "_id": 1}',
+        (
+            "`UserName` is called `username` here; `password` is called `password_hash` here (the whole hash as it is"
+            " written there, never a password in clear); `_id` is called `sub` here"
+        ),
+    ),
+    "members of Keycloak": (line(credentials=[], enabled=True), "Keycloak's: docs/operations/users.md says how"),
+    "members of Firebase": (line(localId="x", passwordHash="x", salt="x"), "Firebase's hashes cannot be taken"),
+    "a comma after it": (line() + ",", "comma after the object must go"),
     "endless": (line(email="x" * 70_000), "longer than 65,536 bytes"),
 }
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog
 
 from jeton.storage.users import load_users
 from running import PASSWORD, App, Running
@@ -70,6 +71,26 @@ async def test_a_wrong_password_and_a_hash_that_costs_too_much_are_answered_as_n
     assert [it.status_code for it in answers] == [400, 400]
     assert answers[0].content == answers[1].content
     assert stored_hash(jeton, user.sub) == password_hash
+
+
+@pytest.mark.requirement("O16")
+@pytest.mark.parametrize(
+    "password_hash",
+    [*HOSTILE.values(), "$argon2id$v=19$m=1048576,t=16,p=1$c2FsdHNhbHRzYWx0$" + "A" * 43],
+    ids=[*HOSTILE, "of our own form"],
+)
+async def test_a_stored_hash_that_cannot_be_checked_is_logged_with_its_user(
+    jeton: Running, app: App, password_hash: str
+) -> None:
+    user = jeton.add_user(password_hash=password_hash)
+
+    with structlog.testing.capture_logs() as logged:
+        answer = await jeton.token(app, grant_type="password", username="alice", password=PASSWORD)
+
+    assert answer.status_code == 400
+    (entry,) = [it for it in logged if it["event"] == "stored_password_hash_unusable"]
+    assert (entry["sub"], entry["log_level"]) == (user.sub, "error")
+    assert password_hash not in str(logged)
 
 
 async def test_a_login_that_comes_to_nothing_replaces_nothing(jeton: Running, app: App) -> None:

@@ -10,8 +10,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from jeton.cli.options import configured, json_option, opened, print_result, print_results
 from jeton.cli.refusal import Refusal
-from jeton.cli.user_records import ReadUser, RecordRefusedError, numbered_lines, read_user
+from jeton.cli.user_file import numbered_lines
+from jeton.cli.user_records import ReadUser, RecordRefusedError, read_user
 from jeton.config import Settings
+from jeton.crypto.hash_trial import HashTrial
 from jeton.storage.clients import load_clients
 from jeton.storage.database import Database, was_rolled_back
 from jeton.storage.users import add_user, find_users, load_users
@@ -37,7 +39,7 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool, settings: Settings) ->
     {"username": "alice", "password_hash": "$2y$12$...", "email": "alice@example.com", "roles": ["editor"]}
 
     All but `username` may be left out; `sub`, `created_at` (seconds since 1970) and `disabled` may be given as well.
-    Hashes of bcrypt, PBKDF2, scrypt and Argon2 are taken, as PHP, Django and passlib write them; a login replaces them.
+    Hashes of bcrypt, PBKDF2, scrypt and Argon2 are taken in the forms of many systems; a login replaces them.
 
     Each line is either added, whole, or refused; the status is 1 where any was refused. Mend those lines, and give the
     file again: what has been added is refused as such, and stays as it is.
@@ -46,9 +48,9 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool, settings: Settings) ->
     with opened(settings) as (database, clock):
         with database.read() as connection:
             clock.follow(connection)
-        known: Taken = {}
+        known, trial = Taken(), HashTrial()
         for batch in _batches(numbered_lines(file)):
-            found = _found(batch, clock.now(), refused)
+            found = _found(batch, clock.now(), trial, refused)
             reasons = _settled(found, database, known, dry_run=dry_run)
             imported += len(found) - len(reasons)
             refused += [_refused(it.line, it.user.username, reasons[it.line]) for it in found if it.line in reasons]
@@ -57,12 +59,14 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool, settings: Settings) ->
         raise Refusal(f"{len(refused)} of {imported + len(refused)} lines were refused: mend them and try again")
 
 
-def _found(lines: Iterable[tuple[int, bytes]], now: int, refused: list[dict[str, Any]]) -> list[ReadUser]:
+def _found(
+    lines: Iterable[tuple[int, bytes]], now: int, trial: HashTrial, refused: list[dict[str, Any]]
+) -> list[ReadUser]:
     """The users of these lines; lines that stand for nobody are added to the refused ones."""
     found = []
     for number, line in lines:
         try:
-            found.append(read_user(number, line, now))
+            found.append(read_user(number, line, now, trial))
         except RecordRefusedError as refusal:
             refused.append(_refused(number, None, str(refusal)))
     return found

@@ -1,15 +1,16 @@
 """The lines of a file of users, one JSON object each: what they may say, and whom they stand for."""
 
-import codecs
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from jeton.cli.foreign_members import advice_on
 from jeton.crypto.credentials import generate_sub
-from jeton.crypto.imported_hashes import PasswordHashRefusedError, imported_hash
+from jeton.crypto.foreign_hash import PasswordHashRefusedError
+from jeton.crypto.hash_trial import HashTrial
+from jeton.crypto.imported_hashes import read_foreign_hash, stored_form
 from jeton.oauth.model import User
 from jeton.oauth.names import NameRefusedError, keys_of_user
 from jeton.oauth.registration import RegistrationError, check_roles, check_sub
@@ -42,32 +43,34 @@ class ReadUser:
     keys: tuple[str, ...]
 
 
-def numbered_lines(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The lines that hold anything, with their numbers; some systems begin a file with a byte order mark."""
-    for number, line in enumerate(file, 1):
-        text = (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).strip()
-        if text:
-            yield number, text
-
-
-def read_user(number: int, line: bytes, now: int) -> ReadUser:
-    """The user of this line; RecordRefusedError where it is none that could be stored."""
+def read_user(number: int, line: bytes, now: int, trial: HashTrial) -> ReadUser:
+    """Return the user of this line, or raise RecordRefusedError if there is none that could be stored."""
     if len(line) > _MOST_LINE_BYTES:
         raise RecordRefusedError(f"the line is longer than {_MOST_LINE_BYTES:,} bytes")
     try:
         record = msgspec.json.decode(line, type=Record)
     except ValueError as error:
         # It may quote the name of a member, and a terminal would obey what that holds.
-        said = "".join(sign if sign.isprintable() else "?" for sign in str(error))
+        said = "".join(sign if sign.isprintable() else "?" for sign in f"{error}{_advice_on(line)}")
         raise RecordRefusedError(f"the line is no record of a user: {said}") from None
     try:
-        return _checked(number, record, now)
+        return _checked(number, record, now, trial)
     except (NameRefusedError, RegistrationError, PasswordHashRefusedError) as refusal:
         raise RecordRefusedError(str(refusal)) from None
 
 
-def _checked(number: int, record: Record, now: int) -> ReadUser:
-    keys = keys_of_user(record.username, record.email)
+def _advice_on(line: bytes) -> str:
+    try:
+        members = msgspec.json.decode(line, type=dict[str, object])
+    except ValueError:
+        return "; a comma after the object must go" if line.endswith(b"},") else ""
+    return advice_on(members, frozenset(Record.__struct_fields__))
+
+
+def _checked(number: int, record: Record, now: int, trial: HashTrial) -> ReadUser:
+    # Exports write an empty text where there is none.
+    email = record.email or None
+    keys = keys_of_user(record.username, email)
     check_roles(record.roles)
     if record.sub is not None:
         check_sub(record.sub)
@@ -77,11 +80,16 @@ def _checked(number: int, record: Record, now: int) -> ReadUser:
     user = User(
         sub=generate_sub() if record.sub is None else record.sub,
         username=record.username,
-        email=record.email,
+        email=email,
         roles=record.roles,
         disabled=record.disabled,
         created_at=created_at,
         password_version=1,
-        password_hash=None if record.password_hash is None else imported_hash(record.password_hash),
+        password_hash=_tried(record.password_hash, trial) if record.password_hash else None,
     )
     return ReadUser(number, user, tuple(key for key in keys if key is not None))
+
+
+def _tried(password_hash: str, trial: HashTrial) -> str:
+    trial.run(read_foreign_hash(password_hash))
+    return stored_form(password_hash)

@@ -8,14 +8,16 @@ import asyncio
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from jeton.crypto.credentials import generate_password
-from jeton.crypto.imported_hashes import Check, PasswordHashRefusedError, check_of
+from jeton.crypto.foreign_hash import ForeignHash, PasswordHashRefusedError
+from jeton.crypto.hash_costs import MAX_MILLISECONDS, argon2_milliseconds
+from jeton.crypto.imported_hashes import read_foreign_hash
 from jeton.oauth.password_choice import MAX_TYPED_CODE_POINTS, MOST_CODE_POINTS
 
 _WAITING_PER_THREAD: Final = 4
@@ -32,10 +34,14 @@ class HashingBusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The outcome of one check. `rehashed` is the hash to store instead of one that costs too little or is imported."""
+    """The outcome of one check. `rehashed` is the hash to store instead of one that costs too little or is imported.
+
+    `unusable` says why the stored hash could not be checked at all.
+    """
 
     ok: bool
     rehashed: str | None = None
+    unusable: str | None = field(default=None, compare=False)
 
 
 def normalised(password: str) -> str:
@@ -53,6 +59,7 @@ class Passwords:
 
     def __init__(self, memory_kib: int, iterations: int, lanes: int) -> None:
         self._hasher = PasswordHasher(time_cost=iterations, memory_cost=memory_kib, parallelism=lanes)
+        self._max_milliseconds = max(MAX_MILLISECONDS, argon2_milliseconds(memory_kib, iterations, lanes))
         self._nobody = self._hasher.hash(generate_password())
 
     def hash(self, password: str) -> str:
@@ -60,59 +67,72 @@ class Passwords:
         return self._hasher.hash(normalised(password))
 
     def verify(self, password_hash: str | None, password: str) -> Verified:
-        """Whether the password is right. Without a hash (no such user) it works as long, and says no."""
+        """Whether the password is right. Without a hash (no such user) it works as long, and says no.
+
+        So it does where the stored hash is none, costs more than the budget, or fails: nobody is let in by that.
+        """
         if is_too_long(password):
             return Verified(ok=False)
-        if (imported := _check_of_imported(password_hash)) is not None:
-            return self._verify_imported(imported, password)
-        usable = password_hash is not None and _is_affordable(password_hash)
-        candidate = normalised(password)
+        if password_hash is None:
+            return self._verify_nobody(password)
         try:
-            self._hasher.verify(password_hash if usable and password_hash else self._nobody, candidate)
-        except (VerificationError, InvalidHashError):
-            return Verified(ok=False)
-        if not usable or password_hash is None:
-            return Verified(ok=False)
-        return Verified(ok=True, rehashed=self._hasher.hash(candidate) if self._is_weaker(password_hash) else None)
+            if password_hash.startswith("$argon2"):
+                return self._verify_ours(password_hash, password)
+            return self._verify_foreign(read_foreign_hash(password_hash), password)
+        except (PasswordHashRefusedError, ValueError, ArithmeticError, MemoryError) as error:
+            reason = str(error) if isinstance(error, PasswordHashRefusedError) else type(error).__name__
+            return self._verify_nobody(password, unusable=reason)
 
-    def _verify_imported(self, check: Check, password: str) -> Verified:
+    def _verify_nobody(self, password: str, unusable: str | None = None) -> Verified:
+        """Spend the time of a normal check."""
+        self._is_right(self._nobody, password)
+        return Verified(ok=False, unusable=unusable)
+
+    def _verify_ours(self, password_hash: str, password: str) -> Verified:
+        self._check_affordable(password_hash)
+        if not self._is_right(password_hash, password):
+            return Verified(ok=False)
+        return Verified(ok=True, rehashed=self.hash(password) if self._is_weaker(password_hash) else None)
+
+    def _is_right(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, normalised(password))
+        except VerificationError:
+            return False
+
+    def _verify_foreign(self, foreign: ForeignHash, password: str) -> Verified:
         """Other systems normalise nothing, so that what was typed comes first; what replaces the hash is NFC.
 
         To some of these kinds a NUL at the end, or what follows one, is nothing: no password that holds one is right.
         """
-        right = any(check(form.encode()) for form in dict.fromkeys((password, normalised(password))))
+        right = any(foreign.check(form.encode()) for form in dict.fromkeys((password, normalised(password))))
         right = right and "\0" not in password
         return Verified(ok=right, rehashed=self.hash(password) if right else None)
+
+    def _check_affordable(self, password_hash: str) -> None:
+        """Raise PasswordHashRefusedError if a stored hash of our own form has parameters that were not ours."""
+        try:
+            stored = extract_parameters(password_hash)
+        except InvalidHashError:
+            raise PasswordHashRefusedError("the stored hash is malformed") from None
+        milliseconds = argon2_milliseconds(stored.memory_cost, stored.time_cost, stored.parallelism)
+        within = (
+            8 * stored.parallelism <= stored.memory_cost <= _MOST_MEMORY_KIB
+            and stored.time_cost >= 1
+            and 1 <= stored.parallelism <= _MOST_LANES
+            and milliseconds <= self._max_milliseconds
+        )
+        if not within or not password_hash.isascii():
+            raise PasswordHashRefusedError(
+                f"one check of the stored hash would take about {milliseconds:,.0f} ms and"
+                f" {stored.memory_cost:,} KiB: at most {self._max_milliseconds:,.0f} ms"
+            )
 
     def _is_weaker(self, password_hash: str) -> bool:
         """Whether a stored hash costs less than today's parameters ask; one that costs more is kept."""
         stored = extract_parameters(password_hash)
         as_costly = stored.memory_cost >= self._hasher.memory_cost and stored.time_cost >= self._hasher.time_cost
         return self._hasher.check_needs_rehash(password_hash) and not (as_costly and stored.type is self._hasher.type)
-
-
-def _is_affordable(password_hash: str) -> bool:
-    """Refuses a stored hash whose parameters would eat the machine."""
-    try:
-        parameters = extract_parameters(password_hash)
-    except InvalidHashError:
-        return False
-    return (
-        password_hash.isascii()
-        and parameters.memory_cost <= _MOST_MEMORY_KIB
-        and parameters.time_cost <= MOST_ITERATIONS
-        and parameters.parallelism <= _MOST_LANES
-    )
-
-
-def _check_of_imported(password_hash: str | None) -> Check | None:
-    """How to check the hash, if another system made it and it can be checked at a bounded cost."""
-    if password_hash is None or password_hash.startswith("$argon2"):
-        return None
-    try:
-        return check_of(password_hash)
-    except PasswordHashRefusedError:
-        return None
 
 
 class HashingGate:

@@ -73,6 +73,8 @@ async def _refused(refusal: Refusal, user: User | None, began: float, services: 
 def _judged(user: User | None, verified: Verified, reserved: Reserved) -> Authenticated | Deny:
     if user is None:
         return Deny(ErrorCode.INVALID_GRANT, "user_unknown")
+    if verified.unusable:
+        log.error("stored_password_hash_unusable", sub=user.sub, reason=verified.unusable)
     if not verified.ok:
         return Deny(ErrorCode.INVALID_GRANT, "password_wrong", sub=user.sub)
     if user.disabled:

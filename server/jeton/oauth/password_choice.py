@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 MOST_CODE_POINTS: Final = 1024
-# Before normalisation, which takes time by the square of a run of combining marks. Decomposed text may be twice as long.
+# Before normalisation, whose time grows by the square of a run of combining marks. Decomposed text is twice as long.
 MAX_TYPED_CODE_POINTS: Final = 2 * MOST_CODE_POINTS
 # After NFKC and case folding, which make up to 18 code points of one.
 _MAX_FOLDED_CODE_POINTS: Final = 4 * MOST_CODE_POINTS

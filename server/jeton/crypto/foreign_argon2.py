@@ -1,0 +1,49 @@
+"""Argon2 (RFC 9106) of other systems, in the PHC string format with or without a prefix."""
+
+import re
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+
+from jeton.crypto.foreign_hash import NUMBER, ForeignHash, decode_base64, require, require_lengths, within_budget
+from jeton.crypto.hash_costs import argon2_milliseconds
+
+MAX_LANES: Final = 16
+# As Django writes it. It tells other systems' hashes from ours when they are stored.
+FOREIGN_PREFIX: Final = "argon2"
+
+
+def read_argon2(match: re.Match[str]) -> ForeignHash:
+    """`$argon2id$v=19$m=65536,t=3,p=4$salt$digest`; with a prefix as Django, Spring and LDAP servers write."""
+    stored, memory_kib, iterations, lanes = match["hash"], int(match["m"]), int(match["t"]), int(match["p"])
+    salt, digest = decode_base64(match["salt"]), decode_base64(match["digest"])
+    require(lanes <= MAX_LANES, f"Argon2 may use {MAX_LANES} lanes")
+    require(memory_kib >= 8 * lanes, "Argon2 uses at least 8 KiB a lane")
+    require_lengths(salt, digest)
+
+    def check(password: bytes) -> bool:
+        try:
+            return PasswordHasher().verify(stored, password)
+        except VerificationError:
+            return False
+
+    return within_budget(
+        f"{match['kind']}, m={memory_kib:,}, t={iterations:,}, p={lanes}, {len(salt)} and {len(digest)} bytes",
+        argon2_milliseconds(memory_kib, iterations, lanes),
+        memory_kib,
+        check,
+    )
+
+
+FORMS: Final = (
+    (
+        re.compile(
+            r"(argon2|\{(?i:argon2(id|i|d)?)(@SpringSecurity_v[0-9_]+)?\})?"
+            r"(?P<hash>\$(?P<kind>argon2(id|i|d)(\$v=(16|19))?)"
+            rf"\$m=(?P<m>{NUMBER}),t=(?P<t>{NUMBER}),p=(?P<p>{NUMBER})"
+            r"\$(?P<salt>[A-Za-z0-9+/]+)\$(?P<digest>[A-Za-z0-9+/]+))"
+        ),
+        read_argon2,
+    ),
+)

@@ -1,0 +1,87 @@
+"""bcrypt, plain and over a digest of the password."""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from typing import Final
+
+import bcrypt
+
+from jeton.crypto.foreign_hash import ForeignHash, require, within_budget
+from jeton.crypto.hash_costs import bcrypt_milliseconds
+
+_MAX_BYTES: Final = 72
+# bcrypt's own base64, whose last digits carry fewer bits.
+_SALT: Final = r"[./A-Za-z0-9]{21}[.Oeu]"
+_DIGEST: Final = r"[./A-Za-z0-9]{30}[.CGKOSWaeimquy26]"
+_PHP_WHITE_SPACE: Final = b" \t\n\r\0\x0b"
+
+
+def _plain(password: bytes) -> bytes:
+    """bcrypt knows 72 bytes, and all systems cut the rest off: so must we, or its owner is locked out.
+
+    The hash of ours that replaces this one counts every character again.
+    """
+    return password[:_MAX_BYTES]
+
+
+def _django(password: bytes) -> bytes:
+    return hashlib.sha256(password).hexdigest().encode()
+
+
+def _wordpress(password: bytes) -> bytes:
+    digest = hmac.digest(b"wp-sha384", password.strip(_PHP_WHITE_SPACE), "sha384")
+    return base64.b64encode(digest)
+
+
+_PREPARED: Final[dict[str, Callable[[bytes], bytes]]] = {"bcrypt_sha256$": _django, "$wp": _wordpress}
+
+
+def read_bcrypt(match: re.Match[str]) -> ForeignHash:
+    """`$2b$12$...`, also as Django, WordPress 6.8, Spring, Dovecot and LDAP servers write it."""
+    prefix = match["prefix"] or ""
+    return _foreign(prefix, int(match["cost"]), match["hash"], _PREPARED.get(prefix, _plain))
+
+
+def read_passlib_bcrypt(match: re.Match[str]) -> ForeignHash:
+    """passlib's `bcrypt_sha256`: over an HMAC keyed by the salt; its first version over a mere SHA-256."""
+    cost, salt = int(match["new_cost"] or match["old_cost"]), match["salt"].encode()
+    stored = f"$2b${cost:02}${match['salt']}{match['digest']}"
+
+    def keyed(password: bytes) -> bytes:
+        return base64.b64encode(hmac.digest(salt, password, "sha256"))
+
+    def plain(password: bytes) -> bytes:
+        return base64.b64encode(hashlib.sha256(password).digest())
+
+    return _foreign("bcrypt-sha256 ", cost, stored, keyed if match["new_cost"] else plain)
+
+
+def _foreign(form: str, cost: int, stored: str, prepared: Callable[[bytes], bytes]) -> ForeignHash:
+    require(4 <= cost <= 31, "bcrypt's cost must be 4 to 31")
+    return within_budget(
+        f"{form}bcrypt, cost {cost}",
+        bcrypt_milliseconds(cost),
+        0,
+        lambda password: bcrypt.checkpw(prepared(password), stored.encode()),
+    )
+
+
+FORMS: Final = (
+    (
+        re.compile(
+            r"(?P<prefix>bcrypt\$|bcrypt_sha256\$|\$wp|\{(?i:bcrypt|crypt|blf-crypt)\})?"
+            rf"(?P<hash>\$2[aby]\$(?P<cost>[0-9]{{2}})\${_SALT}{_DIGEST})"
+        ),
+        read_bcrypt,
+    ),
+    (
+        re.compile(
+            r"\$bcrypt-sha256\$(v=2,t=2[aby],r=(?P<new_cost>[0-9]{1,2})|2[aby],(?P<old_cost>[0-9]{1,2}))"
+            rf"\$(?P<salt>{_SALT})\$(?P<digest>{_DIGEST})"
+        ),
+        read_passlib_bcrypt,
+    ),
+)

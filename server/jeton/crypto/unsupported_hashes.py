@@ -1,0 +1,46 @@
+"""Password hashes of other systems that are recognised but not taken, so that the refusal can name them."""
+
+import re
+from typing import Final
+
+_WEAK: Final = "too weak to be kept"
+_UNKNOWN: Final = "cannot be checked here"
+
+_KINDS: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), name, why)
+    for pattern, name, why in (
+        (r"\$[PH]\$.+", "phpass (WordPress before 6.8, phpBB)", _WEAK),
+        (r"\$2x\$.+", "bcrypt of a version with a defect", _WEAK),
+        (r"\$2[aby]?\$.*", "bcrypt, but cut or malformed", _UNKNOWN),
+        (r"(\{crypt\})?\$(1|apr1)\$.+", "MD5 crypt of Unix or Apache", _WEAK),
+        (r"(\{crypt\})?\$[56]\$.+", "SHA-2 crypt of Unix", _UNKNOWN),
+        (r"(\{crypt\})?\$(y|gy|7)\$.+", "yescrypt or scrypt of Unix", _UNKNOWN),
+        (r"\{crypt\}.*", "crypt of Unix", _WEAK),
+        (r"(U?\$S\$).+", "Drupal before 10", _UNKNOWN),
+        (r"\{(S?(SHA|MD5)(256|384|512)?|sha-?(1|256|512)?|MD4)\}.+", "a salted or plain digest (LDAP, Spring)", _WEAK),
+        (r"\{(noop|cleartext|plain)\}.*", "a password in clear text", "no hash: give none in a file"),
+        (r"(md5|sha1|sha256|sha512|unsalted_md5)\$.*\$?.+", "a salted digest (Django, Werkzeug, ASP)", _WEAK),
+        (r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128}", "a plain digest", _WEAK),
+        (r"\{\s*\"(secretData|credentialData|value)\".*", "Keycloak's credential as JSON", "written in another way"),
+        (
+            r"(\$(firescrypt|firebase-scrypt)\$.+|[A-Za-z0-9+/_-]{86}={0,2})",
+            "Firebase's scrypt, which is none of RFC 7914",
+            _UNKNOWN,
+        ),
+        (r"![A-Za-z0-9]{40}|[!*].*", "the mark of an account without a password (Django, Unix)", "no hash"),
+        (r"\$?(argon2|pbkdf2|s?crypt|bcrypt).*", "a known kind of hash, but cut or malformed", _UNKNOWN),
+        (r"\{[A-Za-z0-9_@.-]+\}.*", "a hash with a prefix of LDAP or Spring", _UNKNOWN),
+    )
+)
+TAKEN: Final = "bcrypt, PBKDF2, scrypt and Argon2 in the forms of docs/operations/users.md"
+
+
+def why_unsupported(text: str) -> str:
+    """Return the reason for refusing this hash, with the system it is recognised to be of; never the hash itself."""
+    for pattern, name, why in _KINDS:
+        if pattern.fullmatch(text):
+            return (
+                f"the password hash is recognised as {name}: {why}."
+                " Leave password_hash out and give the user a new password"
+            )
+    return f"the password hash is none of those that are taken: {TAKEN}"
