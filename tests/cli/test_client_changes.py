@@ -1,6 +1,7 @@
 """jeton client set, rotate-secret, disable, enable, delete: what a running server makes of it."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -17,14 +18,14 @@ BEFORE = (
 )
 
 
-def _app(cli: CommandLine, *options: str) -> App:
+def _app(cli: CommandLine, *options: str, client_id: str = "web") -> App:
     """A client that may log users in, and refresh."""
     words = ("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write")
-    return _as_app(cli.json("client", "add", "web", *words, *options))
+    return _as_app(cli.json("client", "add", client_id, *words, *options))
 
 
 def _as_app(printed: dict[str, Any]) -> App:
-    return App(Client(printed["client_id"], False, START), printed["client_secret"])
+    return App(Client(quote(printed["client_id"], safe=""), False, START), printed["client_secret"])
 
 
 def _change(cli: CommandLine, jeton: Running, *words: str) -> Any:
@@ -93,7 +94,7 @@ def test_what_would_not_fit_together_changes_nothing(cli: CommandLine) -> None:
 def test_a_client_with_a_secret_does_not_become_public(cli: CommandLine) -> None:
     cli.text("client", "add", "web")
 
-    assert "delete it and add it again" in cli.refused("client", "set", "web", "--public")
+    assert "another client_id" in cli.refused("client", "set", "web", "--public")
     assert cli.json("client", "show", "web")["public"] is False
 
 
@@ -255,13 +256,15 @@ async def test_a_deleted_client_is_gone_with_the_sessions_of_its_users(cli: Comm
 
 
 async def test_whoever_gets_the_id_of_a_deleted_client_inherits_no_session(cli: CommandLine, jeton: Running) -> None:
-    app = _app(cli)
+    """Only the URL of a metadata document can be used again."""
+    url = "https://app.example/client.json"
+    app = _app(cli, client_id=url)
     jeton.add_user()
     tokens = await jeton.log_in(app)
-    _change(cli, jeton, "delete", "web")
+    _change(cli, jeton, "delete", url)
     jeton.clock.advance(1)
 
-    heir = _app(cli)
+    heir = _app(cli, client_id=url)
 
     assert await jeton.introspect(heir, tokens["access_token"]) == {"active": False}
     assert (await jeton.refresh(heir, tokens["refresh_token"])).json()["error"] == "invalid_grant"

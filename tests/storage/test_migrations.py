@@ -23,6 +23,7 @@ from jeton.oauth.model import Client, EndedToken, Family, User
 from jeton.oauth.status_list import InvalidStatus
 from jeton.storage import migrate as migrate_module
 from jeton.storage.database import Database
+from jeton.storage.identifiers import used_identifiers
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate, migrations
 from jeton.storage.tables import clients, ended_tokens, families, invalid_statuses, metadata, signing_keys, users
 from jeton.storage.users import add_user, find_users, load_users
@@ -123,6 +124,30 @@ def test_users_of_before_are_found_by_e_mail_address_where_nobody_else_could_be_
     with empty.read() as connection:
         found = {key: user.sub for key, user in find_users(connection, typed).items()}
     assert found == dict(zip(typed, ["u_1", "u_1", "u_2", "u_3", "u_4", "u_5", "u_6"], strict=True))
+
+
+@pytest.mark.requirement("G03")
+def test_identifiers_of_before_are_given_out_already(empty: Database) -> None:
+    upgrade_to(empty, "0007")
+    with empty.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO users (sub, username, roles, disabled, created_at, password_version, username_key)"
+                " VALUES ('u_1', 'alice', '', FALSE, 1, 1, 'alice')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO clients (client_id, public, created_at, disabled, introspect, auth_methods, grant_types,"
+                " scope, default_scope, audience, claims, origins, lifetimes)"
+                " VALUES ('web', TRUE, 1, FALSE, FALSE, '', '', '', '', '', '', '', '{}')"
+            )
+        )
+
+    migrate(empty)
+
+    with empty.read() as connection:
+        assert used_identifiers(connection, ["u_1", "web", "other"]) == {"u_1", "web"}
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])

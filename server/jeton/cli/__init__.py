@@ -21,11 +21,12 @@ from jeton.oauth.names import NameRefusedError
 from jeton.oauth.registration import RegistrationError
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.database_url import DatabaseUrlError
+from jeton.storage.identifiers import IdentifierUsedError
 from jeton.storage.migrate import SchemaError
 
 REFUSALS: Final = (
     *(Refusal, RegistrationError, NameRefusedError, ConfigError, DatabaseUrlError),
-    *(BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
+    *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 
 

@@ -81,7 +81,7 @@ def set_(client_id: str, cleared: tuple[str, ...], as_json: bool, settings: Sett
         before = _locked(connection, client_id)
         found = without(before, cleared)
         if public and not found.public:
-            raise Refusal(f"{client_id} has a secret: delete it and add it again with --public")
+            raise Refusal(f"{client_id} has a secret: add a public client with another client_id")
         changed = changed_by(found, registration)
         if changes := _differences(before, changed):
             clients.update_client(connection, client_id, **changes)
@@ -151,7 +151,7 @@ def enable(client_id: str, as_json: bool, settings: Settings) -> None:
 @json_option
 @configured
 def delete(client_id: str, as_json: bool, settings: Settings) -> None:
-    """Delete a client, and the sessions its users have with it."""
+    """Delete a client, and the sessions its users have with it. Its client_id is never used again."""
     with transaction(settings) as (connection, now):
         found = _locked(connection, client_id)
         end_families(connection, now, "client_deleted", client_id=client_id)

@@ -10,8 +10,9 @@ from jeton.grants.services import Services
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.model import Client, User
 from jeton.oauth.transport import is_loopback
-from jeton.storage.clients import add_client, has_clients, load_clients
+from jeton.storage.clients import add_client, has_clients
 from jeton.storage.database_url import is_sqlite
+from jeton.storage.identifiers import used_identifiers
 from jeton.storage.users import add_user, find_users, has_users
 
 USERNAME: Final = "demo"
@@ -33,8 +34,8 @@ def create_demo_accounts(services: Services, settings: Settings) -> Iterator[str
         return
     password, app_secret, api_secret = generate_password(), generate_client_secret(), generate_client_secret()
     with services.database.write() as connection:
-        if load_clients(connection, [APP]) or find_users(connection, [USERNAME]):
-            yield "The demo accounts exist since the first start; their secrets were shown then, and are not stored."
+        if used_identifiers(connection, [APP, PUBLIC_APP, RESOURCE_SERVER]) or find_users(connection, [USERNAME]):
+            yield "The demo accounts were created at the first start; their secrets were shown then, and are not stored."
             yield "To begin again: stop, delete the folder of the database (var/), and start."
             return
         if has_users(connection) or has_clients(connection):

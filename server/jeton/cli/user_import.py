@@ -16,6 +16,7 @@ from jeton.config import Settings
 from jeton.crypto.hash_trial import HashTrial
 from jeton.storage.clients import load_clients
 from jeton.storage.database import Database, was_rolled_back
+from jeton.storage.identifiers import IdentifierUsedError, used_identifiers
 from jeton.storage.users import add_user, find_users, load_users
 
 # Few enough that a running server waits for no transaction of ours.
@@ -89,6 +90,9 @@ def _settled(found: list[ReadUser], database: Database, known: Taken, *, dry_run
                 for it in found:
                     if it.line not in reasons and not dry_run:
                         add_user(connection, it.user)
+        except IdentifierUsedError:
+            # Somebody else has just taken one of these: the next look finds it.
+            continue
         except DBAPIError as error:
             # Somebody else has just added one of them: the next look finds that user.
             if not isinstance(error, IntegrityError) and not was_rolled_back(error):
@@ -128,6 +132,7 @@ def _taken(connection: Connection, found: Iterable[ReadUser]) -> Taken:
     names = {("user name or e-mail address", key) for key in find_users(connection, keys)}
     return {
         **{claim: there_is.format(claim[0]) for claim in names},
+        **{("sub", sub): "this sub was a user's or a client's before" for sub in used_identifiers(connection, subs)},
         **{("sub", sub): "there is a user with this sub already" for sub in load_users(connection, subs)},
         **{("sub", sub): "this sub is the client_id of a client" for sub in load_clients(connection, subs)},
     }

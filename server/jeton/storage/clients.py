@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from jeton.oauth.model import Client
+from jeton.storage.identifiers import claim_identifier, release_client_id
 from jeton.storage.prepared import Prepared
 from jeton.storage.signing_keys import promise_lifetime
 from jeton.storage.tables import clients
@@ -47,6 +48,8 @@ def list_clients(connection: Connection) -> list[Client]:
 
 
 def add_client(connection: Connection, client: Client) -> None:
+    """Add the client; raise IdentifierUsedError if the `client_id` is not new."""
+    claim_identifier(connection, client.client_id)
     _keep_keys_for(connection, client.lifetimes)
     connection.execute(insert(clients).values({column.name: getattr(client, column.name) for column in clients.c}))
 
@@ -63,5 +66,6 @@ def _keep_keys_for(connection: Connection, lifetimes: Mapping[str, int]) -> None
 
 
 def delete_client(connection: Connection, client_id: str) -> None:
-    """Deletes the client, and the sessions of its users with it."""
+    """Delete the client, and the sessions of its users with it."""
     connection.execute(delete(clients).where(clients.c.client_id == client_id))
+    release_client_id(connection, client_id)

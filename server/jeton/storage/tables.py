@@ -142,6 +142,9 @@ families = Table(
     postgresql_with={"fillfactor": 70},
 )
 
+# Digests of every `sub` and `client_id` that was ever given out (identifiers.py). Rows are never deleted with time.
+issued_identifiers = Table("issued_identifiers", metadata, Column("digest", LargeBinary, primary_key=True))
+
 ended_tokens = Table(
     "ended_tokens",
     metadata,

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 
 from jeton.oauth.model import User
 from jeton.oauth.names import keys_of_user
+from jeton.storage.identifiers import claim_identifier
 from jeton.storage.prepared import Prepared
 from jeton.storage.tables import users
 
@@ -44,7 +45,11 @@ def list_users(connection: Connection) -> list[User]:
 
 
 def add_user(connection: Connection, user: User) -> None:
-    """Adds the user; NameRefusedError where nobody can have that name or e-mail address."""
+    """Add the user.
+
+    Raise NameRefusedError if nobody can have that name or e-mail address, IdentifierUsedError if the `sub` is not new.
+    """
+    claim_identifier(connection, user.sub)
     values = {column.name: getattr(user, column.name) for column in _COLUMNS}
     username_key, email_key = keys_of_user(user.username, user.email)
     connection.execute(insert(users).values(**values, username_key=username_key, email_key=email_key))
@@ -67,5 +72,5 @@ def store_new_passwords(connection: Connection, changed: Iterable[User]) -> None
 
 
 def delete_user(connection: Connection, sub: str) -> None:
-    """Deletes the user, and the sessions with it."""
+    """Delete the user, and the sessions with it. The `sub` stays given out."""
     connection.execute(delete(users).where(users.c.sub == sub))

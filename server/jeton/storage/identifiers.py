@@ -1,0 +1,48 @@
+"""Identifiers that stand in tokens as `sub` or `client_id`, each given out once (OpenID Connect Core 2, RFC 9700 4.15).
+
+Users and clients share one table of digests, whose rows outlive them: services go on knowing people by an identifier
+long after this server has forgotten it. The primary key decides between two commands that run at once.
+"""
+
+import hashlib
+from collections.abc import Collection
+from typing import Final
+
+from sqlalchemy import Connection, delete, select, text
+
+from jeton.storage.tables import issued_identifiers
+
+_CLAIM: Final = text("INSERT INTO issued_identifiers (digest) VALUES (:digest) ON CONFLICT DO NOTHING")
+# The URL of a client's metadata document names whoever controls it, and nobody else can come to have it by a mistake.
+_METADATA_DOCUMENT: Final = "https://"
+
+
+class IdentifierUsedError(Exception):
+    """A user or a client has this identifier, or had it once. The text says so."""
+
+
+def identifier_digest(identifier: str) -> bytes:
+    return hashlib.sha256(identifier.encode()).digest()
+
+
+def claim_identifier(connection: Connection, identifier: str) -> None:
+    """Give the identifier out; raise IdentifierUsedError if that happened before, to a user or to a client."""
+    if connection.execute(_CLAIM, {"digest": identifier_digest(identifier)}).rowcount == 0:
+        raise IdentifierUsedError(
+            f"the identifier {identifier} belongs to a user or client, or did once: it is never given out again,"
+            " because services may still know the earlier one by it"
+        )
+
+
+def used_identifiers(connection: Connection, identifiers: Collection[str]) -> set[str]:
+    """Return those of these that were given out at any time."""
+    by_digest = {identifier_digest(it): it for it in identifiers}
+    found = connection.scalars(select(issued_identifiers.c.digest).where(issued_identifiers.c.digest.in_(by_digest)))
+    return {by_digest[bytes(digest)] for digest in found}
+
+
+def release_client_id(connection: Connection, client_id: str) -> None:
+    """Let the identifier of a deleted client be used again if it is the URL of a metadata document; keep all others."""
+    if client_id.startswith(_METADATA_DOCUMENT):
+        digest = identifier_digest(client_id)
+        connection.execute(delete(issued_identifiers).where(issued_identifiers.c.digest == digest))
