@@ -1,13 +1,13 @@
 """The one place where everything is put together, from the settings."""
 
 import gc
-import os
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
 
 from jeton.config import Settings, load_settings
 from jeton.crypto.credentials import shuffled
+from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
 from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import HashingGate, Passwords
 from jeton.crypto.refresh_token import RefreshTokens
@@ -120,7 +120,7 @@ def _assemble(settings: Settings, database: Database, clock: Clock, rules: Passw
         reload_keys=upkeep.reload_keys,
         passwords=passwords,
         password_rules=rules,
-        hashing=HashingGate(os.cpu_count() or 1),
+        hashing=HashingGate(_hashes_at_once(settings)),
         throttle=throttle,
         guard=Guard(throttle, ThrottleKeys(master_keys), limits(settings), clock),
         pace=Pace(lambda: passwords.verify(None, "")),
@@ -128,6 +128,13 @@ def _assemble(settings: Settings, database: Database, clock: Clock, rules: Passw
         database=database,
     )
     return Server(services, upkeep, create_app(services, upkeep))
+
+
+def _hashes_at_once(settings: Settings) -> int:
+    costs = settings.passwords
+    return hashing_concurrency(
+        costs.concurrency, process_resources(), settings.server.workers, costs.memory_kib, costs.lanes
+    )
 
 
 def create() -> Starlette:

@@ -80,6 +80,7 @@ class Passwords(Struct, frozen=True, forbid_unknown_fields=True):
     memory_kib: Annotated[int, Meta(ge=8, le=1048576)] = 47104
     iterations: Annotated[int, Meta(ge=1, le=16)] = 1
     lanes: Annotated[int, Meta(ge=1, le=16)] = 1
+    concurrency: Annotated[int, Meta(ge=0, le=1024)] = 0
 
 
 class Grants(Struct, frozen=True, forbid_unknown_fields=True):

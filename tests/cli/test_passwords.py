@@ -8,6 +8,7 @@ import pytest
 
 from command_line import CommandLine
 from jeton.crypto import calibration
+from jeton.crypto.hashing_concurrency import Resources
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,9 @@ def _steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
             now += self._seconds
 
     monkeypatch.setattr(calibration, "Passwords", Instant)
+    monkeypatch.setattr(
+        sys.modules["jeton.cli.passwords"], "process_resources", lambda: Resources(cores=2, memory_bytes=2**30)
+    )
     # Not by its name: in the package, `passwords` is the group of commands.
     monkeypatch.setattr(sys.modules["jeton.cli.passwords"], "perf_counter", lambda: now)
 
@@ -32,7 +36,16 @@ def test_costs_are_proposed_beside_those_in_effect(cli: CommandLine) -> None:
     assert cli.json("passwords", "calibrate", "--target-ms", "200") == {
         "proposed": {"memory_kib": 92 * 1024, "iterations": 1, "lanes": 1, "milliseconds": 200.0},
         "in_effect": {"memory_kib": 8, "iterations": 1, "lanes": 1, "milliseconds": 0.0},
+        "hashes_at_once": 2,
     }
+
+
+def test_how_many_hashes_run_at_once_is_said_with_what_it_was_derived_from(cli: CommandLine) -> None:
+    assert "makes 2 at once: server.workers = 1, 2 cores and 1,024 MiB" in cli.text("passwords", "calibrate")
+    assert "makes 1 at once: server.workers = 2" in cli.with_variables(SERVER__WORKERS="2").text(
+        "passwords", "calibrate"
+    )
+    assert cli.with_variables(PASSWORDS__CONCURRENCY="7").json("passwords", "calibrate")["hashes_at_once"] == 7
 
 
 def test_a_hash_takes_about_a_tenth_of_a_second_unless_something_else_is_asked_for(cli: CommandLine) -> None:

@@ -40,6 +40,7 @@ DOCUMENTED = {
     "passwords.memory_kib": 47104,
     "passwords.iterations": 1,
     "passwords.lanes": 1,
+    "passwords.concurrency": 0,
     "grants.password": True,
     "limits.login_failures_per_address": 100,
     "limits.login_failures_per_client": 10_000,

@@ -8,6 +8,7 @@ import click
 from jeton.cli.options import configured, json_option, print_result
 from jeton.config import Settings
 from jeton.crypto.calibration import LEAST, Costs, Measured, calibrated, measured
+from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
 
 _MIB: Final = 1024
 
@@ -24,7 +25,7 @@ def passwords() -> None:
     type=click.IntRange(LEAST.memory_kib // _MIB, 1024),
     default=128,
     show_default=True,
-    help="Memory that one hash may take. As many hashes as there are cores run at once.",
+    help="Memory that one hash may take. Several run at once: see passwords.concurrency.",
 )
 @json_option
 @configured
@@ -34,14 +35,23 @@ def calibrate(target_ms: int, max_memory_mib: int, as_json: bool, settings: Sett
     Never less than OWASP's minimum is proposed, whatever it takes. Run it where the server runs, while it has little to
     do. Greater costs come into effect for each user at the next login.
     """
-    in_effect = settings.passwords
+    in_effect, resources = settings.passwords, process_resources()
     now = measured(Costs(in_effect.memory_kib, in_effect.iterations, in_effect.lanes), perf_counter)
     found = calibrated(target_ms / 1000, max_memory_mib * _MIB, perf_counter)
+    at_once = hashing_concurrency(
+        in_effect.concurrency, resources, settings.server.workers, found.costs.memory_kib, found.costs.lanes
+    )
     if as_json:
-        print_result({"proposed": _described(found), "in_effect": _described(now)}, as_json=True)
+        print_result(
+            {"proposed": _described(found), "in_effect": _described(now), "hashes_at_once": at_once}, as_json=True
+        )
         return
     click.echo(
         f"# A hash takes {_milliseconds(found)} ms by these settings, and {_milliseconds(now)} ms by those in effect."
+    )
+    click.echo(
+        f"# A process makes {at_once} at once: server.workers = {settings.server.workers}, {resources.cores:g} cores and"
+        f" {resources.memory_bytes // 2**20:,} MiB may be used."
     )
     if found.costs == LEAST and _milliseconds(found) > target_ms:
         click.echo(f"# They are the least that is safe: {target_ms} ms would be too little on this machine.")

@@ -1,0 +1,118 @@
+"""How many passwords are hashed at once: by affinity, control groups of both versions, workers, and the setting."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jeton.crypto.hashing_concurrency import Resources, hashing_concurrency, process_resources
+
+GIB = 1024**3
+OURS = 47104
+VERSION_2 = "0::/app.slice/jeton.service\n"
+VERSION_1 = "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n1:name=systemd:/docker/abc\n0::/docker/abc\n"
+
+
+@pytest.fixture(autouse=True)
+def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight cores, 64 GiB."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 64 * GIB // 4096}.__getitem__)
+
+
+def found(root: Path, groups: str | None, files: dict[str, str]) -> tuple[float, float]:
+    """The cores and the GiB of a process in these control groups."""
+    texts = {f"sys/fs/cgroup/{name}": text for name, text in files.items()}
+    if groups is not None:
+        texts["proc/self/cgroup"] = groups
+    for name, text in texts.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text + "\n")
+    resources = process_resources(root)
+    return resources.cores, resources.memory_bytes / GIB
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "expected"),
+    [
+        pytest.param(None, {}, (8, 64), id="no control groups"),
+        pytest.param("0::/\n", {}, (8, 64), id="no limits"),
+        pytest.param(
+            "0::/\n", {"cpu.max": "150000 100000", "memory.max": str(GIB)}, (1.5, 1), id="version 2, container"
+        ),
+        pytest.param("0::/\n", {"cpu.max": "max 100000", "memory.max": "max"}, (8, 64), id="version 2, no limit"),
+        pytest.param(VERSION_2, {"app.slice/jeton.service/cpu.max": "400000 100000"}, (4, 64), id="version 2, service"),
+        pytest.param(
+            VERSION_2,
+            {
+                "app.slice/cpu.max": "200000 100000",
+                "app.slice/jeton.service/cpu.max": "400000 100000",
+                "app.slice/memory.max": str(2 * GIB),
+                "app.slice/jeton.service/memory.max": "max",
+            },
+            (2, 2),
+            id="version 2, the slice around it is smaller",
+        ),
+        pytest.param(
+            "0::/../../kubepods/pod1\n", {"cpu.max": "50000 100000"}, (0.5, 64), id="version 2, a path out of the mount"
+        ),
+        pytest.param(
+            VERSION_1,
+            {
+                "cpu/cpu.cfs_quota_us": "300000",
+                "cpu/cpu.cfs_period_us": "100000",
+                "memory/memory.limit_in_bytes": str(GIB),
+            },
+            (3, 1),
+            id="version 1, the path of the host",
+        ),
+        pytest.param(
+            VERSION_1,
+            {
+                "cpu/docker/abc/cpu.cfs_quota_us": "-1",
+                "cpu/docker/abc/cpu.cfs_period_us": "100000",
+                "memory/docker/abc/memory.limit_in_bytes": "9223372036854771712",
+            },
+            (8, 64),
+            id="version 1, no limit",
+        ),
+        pytest.param("garbage\n::\n", {"cpu.max": "1 2"}, (8, 64), id="garbage"),
+        pytest.param("0::/\n", {"cpu.max": "many", "memory.max": "0"}, (8, 64), id="garbage in limits"),
+    ],
+)
+def test_the_smallest_limit_counts(
+    tmp_path: Path, groups: str | None, files: dict[str, str], expected: tuple[float, float]
+) -> None:
+    assert found(tmp_path, groups, files) == expected
+
+
+def test_affinity_counts_and_not_the_cores_of_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+
+    assert found(tmp_path, "0::/\n", {"cpu.max": "400000 100000"}) == (1, 64)
+
+
+@pytest.mark.requirement("O16")
+@pytest.mark.parametrize(
+    ("cores", "gib", "workers", "memory_kib", "lanes", "expected"),
+    [
+        pytest.param(8, 64, 1, OURS, 1, 8, id="a core each"),
+        pytest.param(8, 64, 3, OURS, 1, 2, id="divided by workers, rounded down"),
+        pytest.param(0.5, 64, 1, OURS, 1, 1, id="never none"),
+        pytest.param(2, 64, 4, OURS, 1, 1, id="more workers than cores"),
+        pytest.param(8, 64, 1, OURS, 4, 2, id="a core for each lane"),
+        pytest.param(8, 0.5, 1, OURS, 1, 2, id="half of the memory, 128 MiB for an imported hash"),
+        pytest.param(8, 4, 1, GIB // 1024, 1, 2, id="half of the memory, 1 GiB for ours"),
+        pytest.param(8, 4, 2, GIB // 1024, 1, 1, id="memory is divided by workers"),
+        pytest.param(8, 0.1, 1, OURS, 1, 1, id="hardly any memory"),
+    ],
+)
+def test_a_worker_hashes_as_many_at_once_as_its_share_allows(
+    cores: float, gib: float, workers: int, memory_kib: int, lanes: int, expected: int
+) -> None:
+    assert hashing_concurrency(0, Resources(cores, int(gib * GIB)), workers, memory_kib, lanes) == expected
+
+
+def test_the_setting_overrides_everything() -> None:
+    assert hashing_concurrency(3, Resources(1, GIB), 4, OURS, 1) == 3
