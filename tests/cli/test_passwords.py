@@ -1,7 +1,7 @@
 """jeton passwords calibrate: costs to write into the settings, measured by a timer that the test moves."""
 
-import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -26,10 +26,10 @@ def _steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(calibration, "Passwords", Instant)
     monkeypatch.setattr(
-        sys.modules["jeton.cli.passwords"], "process_resources", lambda: Resources(cores=2, memory_bytes=2**30)
+        import_module("jeton.cli.passwords"), "process_resources", lambda: Resources(cores=2, memory_bytes=2**30)
     )
     # Not by its name: in the package, `passwords` is the group of commands.
-    monkeypatch.setattr(sys.modules["jeton.cli.passwords"], "perf_counter", lambda: now)
+    monkeypatch.setattr(import_module("jeton.cli.passwords"), "perf_counter", lambda: now)
 
 
 def test_costs_are_proposed_beside_those_in_effect(cli: CommandLine) -> None:

@@ -50,8 +50,8 @@ def calibrate(target_ms: int, max_memory_mib: int, as_json: bool, settings: Sett
         f"# A hash takes {_milliseconds(found)} ms by these settings, and {_milliseconds(now)} ms by those in effect."
     )
     click.echo(
-        f"# A process makes {at_once} at once: server.workers = {settings.server.workers}, {resources.cores:g} cores and"
-        f" {resources.memory_bytes // 2**20:,} MiB may be used."
+        f"# A process makes {at_once} at once: server.workers = {settings.server.workers},"
+        f" {resources.cores:g} cores and {resources.memory_bytes // 2**20:,} MiB may be used."
     )
     if found.costs == LEAST and _milliseconds(found) > target_ms:
         click.echo(f"# They are the least that is safe: {target_ms} ms would be too little on this machine.")
