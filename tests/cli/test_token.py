@@ -12,6 +12,7 @@ from command_line import CommandLine
 from jeton.storage.clients import delete_client
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
+from jeton.storage.tables import issued_identifiers
 from running import ISSUER, App, Running, running, settings_for
 
 KINDS = {"access_token": "access token", "refresh_token": "refresh token"}
@@ -248,6 +249,8 @@ def _take_the_refresh_grant_away(login: Login) -> None:
 def _register_the_client_again(login: Login) -> None:
     with login.jeton.server.services.database.write() as connection:
         delete_client(connection, "web")
+        # As if it were the URL of a metadata document: no other client_id comes back.
+        connection.execute(issued_identifiers.delete())
     login.jeton.clock.advance(1)
     login.jeton.add_client("web")
 
