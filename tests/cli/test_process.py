@@ -289,7 +289,7 @@ def test_demo_accounts_are_printed_at_the_first_start_only_and_work(
 
     assert tokens.get("token_type") == "Bearer", tokens
     assert f"http://127.0.0.1:{port}/oauth/token" in first
-    assert "created at the first start" in second
+    assert "exist since the first start" in second
     assert line[2] not in second
 
 

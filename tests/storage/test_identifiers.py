@@ -141,7 +141,7 @@ async def test_demo_accounts_that_were_deleted_do_not_come_back_and_stop_no_star
         for user in list_users(connection):
             delete_user(connection, user.sub)
 
-    assert "created at the first start" in "".join(create_demo_accounts(services, settings))
+    assert "exist since the first start" in "".join(create_demo_accounts(services, settings))
     with services.database.read() as connection:
         assert (list_clients(connection), list_users(connection)) == ([], [])
 

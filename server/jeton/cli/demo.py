@@ -35,7 +35,7 @@ def create_demo_accounts(services: Services, settings: Settings) -> Iterator[str
     password, app_secret, api_secret = generate_password(), generate_client_secret(), generate_client_secret()
     with services.database.write() as connection:
         if used_identifiers(connection, [APP, PUBLIC_APP, RESOURCE_SERVER]) or find_users(connection, [USERNAME]):
-            yield "The demo accounts were created at the first start; their secrets were shown then and are not stored."
+            yield "The demo accounts exist since the first start; their secrets were shown then and are not stored."
             yield "To begin again: stop, delete the folder of the database (var/), and start."
             return
         if has_users(connection) or has_clients(connection):
