@@ -21,6 +21,7 @@ import httpx2
 from sqlalchemy import func, select
 
 from jeton.config import load_settings
+from jeton.login.rate_limits import LoginSource
 from jeton.oauth.model import Source
 from jeton.storage.tables import throttle_buckets
 from load import CLIENT_ID, USERNAME, add_accounts
@@ -141,18 +142,20 @@ async def remember_memory(attacked: Attacked) -> None:
 
 
 async def make_up_names(folder: Path) -> None:
-    """100,000 names from 100,000 addresses, straight at the guard: over HTTP this would measure HTTP."""
+    """100,000 names from 100,000 addresses, straight at the limits: over HTTP this would measure HTTP."""
     async with running(settings_for(f"sqlite:///{folder}/names.db")) as jeton:
-        client, guard, began = jeton.add_client().client, jeton.server.services.guard, time.monotonic()
+        client, began = jeton.add_client().client, time.monotonic()
+        limits = jeton.server.services.login.limits
         for begin in range(0, NAMES, 1000):
             await gather(
-                guard.reserve_login(None, f"user{it}", client, Source(f"2001:db8:{it % 65536:x}:{it // 65536}::1"))
+                limits.reserve(LoginSource(f"user{it}", client, Source(address)), None, may_wait=False)
                 for it in range(begin, begin + 1000)
+                for address in [f"2001:db8:{it % 65536:x}:{it // 65536}::1"]
             )
         seconds = time.monotonic() - began
         with jeton.server.services.database.read() as connection:
             rows = connection.scalar(select(func.count()).select_from(throttle_buckets))
-    print(f"{NAMES:,} made-up names from as many addresses: {rows:,} rows (at most 266,241) in {seconds:.0f} s")
+    print(f"{NAMES:,} made-up names from as many addresses: {rows:,} rows (at most 397,313) in {seconds:.0f} s")
 
 
 async def main() -> None:

@@ -8,22 +8,25 @@ from starlette.applications import Starlette
 from jeton.config import Settings, load_settings
 from jeton.crypto.credentials import shuffled
 from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
+from jeton.crypto.hashing_gate import HashingGate
 from jeton.crypto.password_rules import PasswordRules
-from jeton.crypto.passwords import HashingGate, Passwords
+from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.throttle_keys import ThrottleKeys
 from jeton.endpoints.status_list import StatusLists
 from jeton.endpoints.upkeep import Upkeep
-from jeton.grants.guard import Guard, Limits
 from jeton.grants.missing_master_keys import MissingMasterKeys
-from jeton.grants.pace import Pace
+from jeton.grants.request_limits import Limits, RequestLimits
 from jeton.grants.services import Services
-from jeton.grants.turns import Turns
 from jeton.http.app import create_app
+from jeton.http.client_address import ClientAddress
 from jeton.keys.keyring import Keyring
+from jeton.login.password_login import PasswordLogin
+from jeton.login.rate_limits import LoginLimits, LoginRateLimits
+from jeton.login.uniform_timing import UniformTiming
 from jeton.logs import configure_logs
 from jeton.oauth.model import Lifetimes
-from jeton.oauth.throttling import HOUR, MOST_FAILURES, Patience, Rate
+from jeton.oauth.rate_limits import HOUR, MAX_FAILURES, BackoffPolicy, Rate
 from jeton.opening import open_database, open_master_keys, password_rules
 from jeton.signing import key_kind, key_rotation, key_stores, key_times
 from jeton.storage.clock import Clock
@@ -48,24 +51,33 @@ class Server:
         self.services.close()
 
 
-def limits(settings: Settings) -> Limits:
-    """What `limits.*` say, as laws; 0 is none."""
+def _rate(count: int, seconds: int = HOUR) -> Rate | None:
+    """Return a setting as a rate; 0 is no limit."""
+    return Rate(count, seconds) if count else None
+
+
+def login_limits(settings: Settings) -> LoginLimits:
+    """Return what `limits.*` say of logins."""
     wanted = settings.limits
-
-    def rate(count: int, seconds: int = HOUR) -> Rate | None:
-        return Rate(count, seconds) if count else None
-
     free = wanted.login_failures_per_account
-    return Limits(
-        login_per_address=rate(wanted.login_failures_per_address),
-        login_per_client=rate(wanted.login_failures_per_client),
-        login_per_account=Patience(free, 30, HOUR, most=MOST_FAILURES) if free else None,
-        login_from_known_source=Patience(free, 30, 300) if free else None,
+    return LoginLimits(
+        per_address=_rate(wanted.login_failures_per_address),
+        per_client=_rate(wanted.login_failures_per_client),
+        per_account=BackoffPolicy(free, 30, HOUR, limit=MAX_FAILURES) if free else None,
+        per_known_source=BackoffPolicy(free, 30, 300) if free else None,
+        successes_per_account=_rate(wanted.logins_per_account),
         known_seconds=wanted.known_source_seconds,
-        secret_per_address=rate(wanted.secret_failures_per_address),
-        secret_per_client=rate(wanted.secret_failures_per_client),
-        token_per_address=rate(wanted.token_failures_per_address),
-        requests_per_client=rate(wanted.token_requests_per_client, 60),
+    )
+
+
+def request_limits(settings: Settings) -> Limits:
+    """Return what `limits.*` say of wrong secrets, unknown tokens and requests."""
+    wanted = settings.limits
+    return Limits(
+        secret_per_address=_rate(wanted.secret_failures_per_address),
+        secret_per_client=_rate(wanted.secret_failures_per_client),
+        token_per_address=_rate(wanted.token_failures_per_address),
+        requests_per_client=_rate(wanted.token_requests_per_client, 60),
     )
 
 
@@ -94,6 +106,8 @@ def _assemble(settings: Settings, database: Database, clock: Clock, rules: Passw
     throttle = Throttle(database, clock)
     tokens, costs = settings.tokens, settings.passwords
     passwords = Passwords(costs.memory_kib, costs.iterations, costs.lanes)
+    hashing = HashingGate(_hashes_at_once(settings))
+    throttle_keys = ThrottleKeys(master_keys)
     status_lists = StatusLists(settings.server.issuer, tokens.status_ttl_seconds, keyring)
     upkeep = Upkeep(database, clock, keyring, records, rotation, status_lists if tokens.status_list else None)
     upkeep.look()
@@ -120,14 +134,23 @@ def _assemble(settings: Settings, database: Database, clock: Clock, rules: Passw
         reload_keys=upkeep.reload_keys,
         passwords=passwords,
         password_rules=rules,
-        hashing=HashingGate(_hashes_at_once(settings)),
+        hashing=hashing,
         throttle=throttle,
-        guard=Guard(throttle, ThrottleKeys(master_keys), limits(settings), clock),
-        pace=Pace(lambda: passwords.verify(None, "")),
-        turns=Turns(),
+        request_limits=RequestLimits(throttle, throttle_keys, request_limits(settings), clock),
+        login=PasswordLogin(
+            records,
+            LoginRateLimits(throttle, throttle_keys, login_limits(settings)),
+            passwords,
+            hashing,
+            UniformTiming(lambda: passwords.verify(None, "")),
+            clock,
+        ),
         database=database,
     )
-    return Server(services, upkeep, create_app(services, upkeep))
+    app = create_app(services, upkeep)
+    if settings.server.trusted_proxies and app.middleware_stack is not None:
+        app.middleware_stack = ClientAddress(app.middleware_stack, settings.server.trusted_proxies)
+    return Server(services, upkeep, app)
 
 
 def _hashes_at_once(settings: Settings) -> int:

@@ -92,6 +92,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     login_failures_per_client: Count = 10_000
     login_failures_per_account: Annotated[int, Meta(ge=0, le=100)] = 10
     known_source_seconds: Seconds = 30 * 86400
+    logins_per_account: Count = 600
     secret_failures_per_address: Count = 100
     secret_failures_per_client: Count = 1000
     token_failures_per_address: Count = 1000

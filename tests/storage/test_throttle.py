@@ -2,21 +2,22 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
 
 from contention import OnPostgresql, until
+from jeton.login.rate_limits import LoginSource
+from jeton.oauth.attempts import Attempt, Limit, RateLimited, Reservation
 from jeton.oauth.model import Source
-from jeton.oauth.throttling import MOST_FAILURES, Attempt, Claim, Patience, Refusal, Reserved
+from jeton.oauth.rate_limits import MAX_FAILURES, BackoffPolicy
 from jeton.storage.tables import throttle_buckets
 from places import seen_from
 from running import Running, running, settings_for
 from statements import statements_of
 
 Nodes = tuple[Running, Running]
-ACCOUNT = Attempt((), Claim("account", b"account", Patience(10, 30, 3600, most=MOST_FAILURES)))
+ACCOUNT = Attempt((Limit("account", b"account", BackoffPolicy(10, 30, 3600, limit=MAX_FAILURES)),))
 
 
 def count_buckets(jeton: Running) -> int:
@@ -30,7 +31,7 @@ async def test_two_nodes_let_in_together_what_one_would(nodes: Nodes) -> None:
 
     outcomes = await asyncio.gather(*(throttles[number % 2].reserve(ACCOUNT) for number in range(200)))
 
-    assert [isinstance(it, Reserved) for it in outcomes].count(True) == 10
+    assert [isinstance(it, Reservation) for it in outcomes].count(True) == 10
 
 
 @pytest.mark.postgresql
@@ -44,25 +45,25 @@ async def test_two_nodes_that_wait_for_one_bucket_at_the_same_moment_let_in_what
         nodes = [await stack.enter_async_context(running(settings_for(postgresql_url))) for _ in range(2)]
         throttles = [it.server.services.throttle for it in nodes]
         for number in range(10):
-            attempt = replace(ACCOUNT, account=Claim("account", b"account %d" % number, Patience(10, 30, 3600)))
+            attempt = Attempt((Limit("account", b"account %d" % number, BackoffPolicy(10, 30, 3600)),))
             with third.holding_throttle_buckets():
                 waiting = [asyncio.ensure_future(throttles[it % 2].reserve(attempt)) for it in range(50)]
                 await until(lambda: third.waiting() >= 2, "two nodes waiting for the buckets")
 
             outcomes = await asyncio.gather(*waiting)
-            assert [isinstance(it, Reserved) for it in outcomes].count(True) == 10
+            assert [isinstance(it, Reservation) for it in outcomes].count(True) == 10
 
 
 async def test_buckets_taken_in_any_order_on_two_nodes_make_nobody_wait_for_ever(nodes: Nodes) -> None:
-    law = Patience(100, 30, 3600)
-    claims = [Claim("account", bytes([number]), law) for number in range(8)]
-    attempts = [Attempt(tuple(claims[it % 8 :] + claims[: it % 8])) for it in range(64)]
+    policy = BackoffPolicy(100, 30, 3600)
+    limits = [Limit("account", bytes([number]), policy) for number in range(8)]
+    attempts = [Attempt(tuple(limits[it % 8 :] + limits[: it % 8])) for it in range(64)]
 
     outcomes = await asyncio.gather(
         *(nodes[number % 2].server.services.throttle.reserve(it) for number, it in enumerate(attempts))
     )
 
-    assert all(isinstance(it, Reserved) for it in outcomes)
+    assert all(isinstance(it, Reservation) for it in outcomes)
 
 
 async def test_a_restart_forgets_nothing(database_url: str) -> None:
@@ -72,7 +73,7 @@ async def test_a_restart_forgets_nothing(database_url: str) -> None:
     async with running(settings_for(database_url)) as after:
         outcome = await after.server.services.throttle.reserve(ACCOUNT)
 
-    assert isinstance(outcome, Refusal)
+    assert isinstance(outcome, RateLimited)
 
 
 async def test_a_known_source_is_known_after_a_restart_and_on_the_other_node(database_url: str) -> None:
@@ -117,18 +118,14 @@ async def test_an_honest_refresh_sends_no_statement_of_the_throttle(jeton: Runni
 async def test_made_up_names_leave_no_more_rows_than_there_are_buckets_for_them(
     jeton: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.grants.guard._UNKNOWN_NAME_BUCKETS", 16)
-    monkeypatch.setattr("jeton.grants.guard._ADDRESS_BUCKETS", 32)
-    client, guard = jeton.add_client().client, jeton.server.services.guard
+    monkeypatch.setattr("jeton.login.rate_limits._UNKNOWN_NAME_BUCKETS", 16)
+    monkeypatch.setattr("jeton.login.address_limits._BUCKETS", (32, 16, 8))
+    client, limits = jeton.add_client().client, jeton.server.services.login.limits
 
-    await asyncio.gather(
-        *(
-            guard.reserve_login(None, f"user{number}", client, Source(f"198.51.{number % 100}.{number % 200}"))
-            for number in range(2000)
-        )
-    )
+    logins = [LoginSource(f"user{it}", client, Source(f"2001:db8:{it % 50}:{it // 50:x}00::")) for it in range(2000)]
+    await asyncio.gather(*(limits.reserve(login, None, may_wait=False) for login in logins))
 
-    assert count_buckets(jeton) == 16 + 32 + 1
+    assert count_buckets(jeton) == 16 + 32 + 16 + 8 + 1
 
 
 async def test_buckets_that_hold_nothing_any_more_are_deleted(jeton: Running) -> None:

@@ -46,6 +46,7 @@ DOCUMENTED = {
     "limits.login_failures_per_client": 10_000,
     "limits.login_failures_per_account": 10,
     "limits.known_source_seconds": 30 * 86400,
+    "limits.logins_per_account": 600,
     "limits.secret_failures_per_address": 100,
     "limits.secret_failures_per_client": 1000,
     "limits.token_failures_per_address": 1000,

@@ -2,13 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
-from jeton.crypto.passwords import HashingBusyError, HashingGate
+from jeton.crypto.hashing_gate import HashingBusyError, HashingGate
 
-PLACES = 5  # of one thread: one runs, four wait
+PLACES = 17  # of one thread: one runs, sixteen wait
+HOME = "192.0.2.1"
 
 
 @pytest.fixture
@@ -27,11 +29,11 @@ def release() -> Iterator[threading.Event]:
 
 
 def filled(gate: HashingGate, release: threading.Event) -> list[asyncio.Task[bool]]:
-    return [asyncio.create_task(gate.run(release.wait)) for _ in range(PLACES)]
+    return [asyncio.create_task(gate.run(release.wait, "alice", HOME)) for _ in range(PLACES)]
 
 
 async def test_work_runs_in_another_thread_and_gives_its_outcome(gate: HashingGate) -> None:
-    assert await gate.run(threading.get_ident) != threading.get_ident()
+    assert await gate.run(threading.get_ident, "alice", HOME) != threading.get_ident()
 
 
 @pytest.mark.requirement("O16")
@@ -40,7 +42,7 @@ async def test_who_finds_no_place_is_refused_at_once(gate: HashingGate, release:
     await asyncio.sleep(0)
 
     with pytest.raises(HashingBusyError):
-        await asyncio.wait_for(gate.run(lambda: True), 5)
+        await asyncio.wait_for(gate.run(lambda: True, "alice", HOME), 5)
 
     assert not any(task.done() for task in waiting)
 
@@ -58,35 +60,89 @@ async def test_everybody_with_a_place_is_served_and_the_places_are_free_again(
 
 
 @pytest.mark.requirement("O16")
-async def test_a_caller_who_goes_away_does_not_free_the_place(gate: HashingGate, release: threading.Event) -> None:
-    waiting = filled(gate, release)
+async def test_a_caller_who_goes_away_frees_its_place_in_the_queue_but_not_the_thread(
+    gate: HashingGate, release: threading.Event
+) -> None:
+    runs = threading.Semaphore(0)
+    first, *waiting = filled(gate, release)
     await asyncio.sleep(0)
-    for task in waiting:
+    for task in (first, *waiting):
         task.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.gather(first, *waiting, return_exceptions=True)
 
-    assert all(task.cancelled() for task in waiting)
-    with pytest.raises(HashingBusyError):
-        await asyncio.wait_for(gate.run(lambda: True), 5)
+    following = [asyncio.create_task(gate.run(runs.release, "alice", HOME)) for _ in range(PLACES - 1)]
+    await asyncio.sleep(0)
+    assert not runs.acquire(blocking=False)
+    release.set()
+    await asyncio.gather(*following)
+    assert [runs.acquire(blocking=False) for _ in range(PLACES)] == [True] * (PLACES - 1) + [False]
 
 
 @pytest.mark.requirement("O16")
-async def test_the_place_is_free_when_the_abandoned_work_is_done(gate: HashingGate, release: threading.Event) -> None:
-    *gone, last = filled(gate, release)
-    await asyncio.sleep(0)
-    for task in gone:
-        task.cancel()
-    release.set()
-    assert await last
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        pytest.param([("alice", f"198.51.100.{it}") for it in range(50)], id="one account from many networks"),
+        pytest.param([(f"user{it}", "198.51.100.7") for it in range(50)], id="many accounts from one network"),
+        pytest.param([(f"user{it % 7}", f"198.51.100.{it % 7}") for it in range(50)], id="seven of each"),
+    ],
+)
+async def test_no_account_and_no_network_keeps_others_out(
+    gate: HashingGate, release: threading.Event, crowd: list[tuple[str, str]]
+) -> None:
+    order: list[str] = []
 
-    assert await asyncio.gather(*filled(gate, release)) == [True] * PLACES
+    def work(name: str) -> Callable[[], None]:
+        def wait() -> None:
+            release.wait()
+            order.append(name)
+
+        return wait
+
+    tasks = [asyncio.create_task(gate.run(work("crowd"), *it)) for it in crowd]
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(gate.run(work(name), name, f"203.0.113.{name}")) for name in "12345"]
+    await asyncio.sleep(0)
+    release.set()
+    await asyncio.gather(*others)
+    refused = [it for it in await asyncio.gather(*tasks, return_exceptions=True) if it is not None]
+
+    assert {type(it) for it in refused} == {HashingBusyError}
+    assert len(order) == PLACES
+    assert set(order[: 1 + 7 + 5]) == {"crowd", *"12345"}
+
+
+async def test_accounts_take_turns_whatever_came_first(gate: HashingGate, release: threading.Event) -> None:
+    order: list[str] = []
+    first = asyncio.create_task(gate.run(release.wait, "alice", HOME))
+    tasks = [
+        asyncio.create_task(gate.run(partial(order.append, name), name, f"192.0.2.{name}"))
+        for name in ("alice", "alice", "alice", "bob", "bob", "carol")
+    ]
+    await asyncio.sleep(0)
+    release.set()
+    await asyncio.gather(first, *tasks)
+
+    assert order == ["bob", "carol", "alice", "bob", "alice", "alice"]
+
+
+async def test_closing_answers_whoever_still_waits(gate: HashingGate, release: threading.Event) -> None:
+    first, *waiting = filled(gate, release)
+    await asyncio.sleep(0)
+    closing = asyncio.get_running_loop().run_in_executor(None, gate.close)
+    await asyncio.sleep(0)
+    release.set()
+    await closing
+
+    assert await first
+    assert {type(it) for it in await asyncio.gather(*waiting, return_exceptions=True)} == {HashingBusyError}
 
 
 @pytest.mark.requirement("O16")
 async def test_work_that_fails_frees_its_place(gate: HashingGate) -> None:
     for _ in range(PLACES + 1):
         with pytest.raises(ZeroDivisionError):
-            await gate.run(lambda: 1 // 0)
+            await gate.run(lambda: 1 // 0, "alice", HOME)
 
 
 @pytest.mark.requirement("O16")
@@ -106,7 +162,7 @@ async def test_never_more_run_at_once_than_there_are_threads(release: threading.
         with lock:
             running -= 1
 
-    await asyncio.gather(*(gate.run(work) for _ in range(2 * PLACES)))
+    await asyncio.gather(*(gate.run(work, "alice", HOME) for _ in range(2 * PLACES)))
     gate.close()
 
     assert most == 2

@@ -56,8 +56,8 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
         host=settings.server.host,
         port=settings.server.port,
         workers=settings.server.workers,
-        proxy_headers=bool(settings.server.trusted_proxies),
-        forwarded_allow_ips=list(settings.server.trusted_proxies),
+        # `http/client_address.py` reads them: uvicorn would take whatever stands there for an address.
+        proxy_headers=False,
         access_log=False,
         server_header=False,
         http=Connection,

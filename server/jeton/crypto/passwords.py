@@ -1,15 +1,12 @@
-"""Passwords: Argon2id (RFC 9106) by argon2-cffi, in a bounded pool of threads.
+"""Passwords: Argon2id (RFC 9106) by argon2-cffi.
 
 Normalised to NFC (NIST SP 800-63B-4 section 3.1.1.2), never truncated, trimmed or folded. Hashes that other systems
 made (imported_hashes.py) are good for one login, which replaces them.
 """
 
-import asyncio
 import unicodedata
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -20,28 +17,23 @@ from jeton.crypto.hash_costs import MAX_MILLISECONDS, argon2_milliseconds
 from jeton.crypto.imported_hashes import read_foreign_hash
 from jeton.oauth.password_choice import MAX_TYPED_CODE_POINTS, MOST_CODE_POINTS
 
-_WAITING_PER_THREAD: Final = 4
 _MOST_MEMORY_KIB: Final = 1024 * 1024
 MOST_ITERATIONS: Final = 16
 _MOST_LANES: Final = 16
-
-T = TypeVar("T")
-
-
-class HashingBusyError(Exception):
-    """As many passwords are being checked, and waiting, as the server has room for: try again in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """The outcome of one check. `rehashed` is the hash to store instead of one that costs too little or is imported.
 
-    `unusable` says why the stored hash could not be checked at all.
+    `unusable` says why the stored hash could not be checked. `ordinary`: the check took as long as one of a hash with
+    today's parameters, as for a name without a user.
     """
 
     ok: bool
     rehashed: str | None = None
     unusable: str | None = field(default=None, compare=False)
+    ordinary: bool = field(default=False, compare=False)
 
 
 def normalised(password: str) -> str:
@@ -86,12 +78,12 @@ class Passwords:
     def _verify_nobody(self, password: str, unusable: str | None = None) -> Verified:
         """Spend the time of a normal check."""
         self._is_right(self._nobody, password)
-        return Verified(ok=False, unusable=unusable)
+        return Verified(ok=False, unusable=unusable, ordinary=unusable is None)
 
     def _verify_ours(self, password_hash: str, password: str) -> Verified:
         self._check_affordable(password_hash)
         if not self._is_right(password_hash, password):
-            return Verified(ok=False)
+            return Verified(ok=False, ordinary=not self._hasher.check_needs_rehash(password_hash))
         return Verified(ok=True, rehashed=self.hash(password) if self._is_weaker(password_hash) else None)
 
     def _is_right(self, password_hash: str, password: str) -> bool:
@@ -135,36 +127,3 @@ class Passwords:
         return self._hasher.check_needs_rehash(password_hash) and not (as_costly and stored.type is self._hasher.type)
 
 
-class HashingGate:
-    """Lets so many checks run at once and so many wait; refuses more.
-
-    A place belongs to the thread that hashes, not to the request: a caller who went away does not free it.
-    """
-
-    def __init__(self, threads: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hashing")
-        self._room = threads * (1 + _WAITING_PER_THREAD)
-
-    def check_room(self) -> None:
-        """HashingBusyError where no place is left just now."""
-        if self._room == 0:
-            raise HashingBusyError
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """The outcome of `work`, run in a thread; HashingBusyError where no place is left."""
-        self.check_room()
-        self._room -= 1
-        loop = asyncio.get_running_loop()
-        future = self._threads.submit(work)
-        future.add_done_callback(lambda _: self._leave(loop))
-        # Shielded: a cancelled wait must not cancel the thread's work out of the count.
-        return await asyncio.shield(asyncio.wrap_future(future))
-
-    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.call_soon_threadsafe(self._free)
-
-    def _free(self) -> None:
-        self._room += 1
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=True, cancel_futures=True)

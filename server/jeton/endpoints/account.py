@@ -1,20 +1,22 @@
 """GET /account and POST /account/password: what users see of their account, and how they change their password."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import structlog
 
 from jeton.endpoints.bearer import Bearer
 from jeton.endpoints.exchange import FormRequest
-from jeton.grants.authentication import Authenticated, authenticate_user, succeeded
 from jeton.grants.services import Services
+from jeton.login.password_login import Authenticated
 from jeton.oauth import account
 from jeton.oauth.decision import Deny, EndSessions
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.names import login_key
+from jeton.oauth.network import network_prefix
 from jeton.oauth.parameters import flag, require
 from jeton.storage.ledger import Entry, Facts
+
+T = TypeVar("T")
 
 log = structlog.get_logger("jeton.account")
 
@@ -34,23 +36,23 @@ async def show_account(_: FormRequest, bearer: Bearer, __: Services) -> Mapping[
 async def change_password(request: FormRequest, bearer: Bearer, services: Services) -> Mapping[str, Any]:
     """The new password by the rules; the current one as at a login; then the change and the end of sessions, at once.
 
-    The rules come first: who is told to choose another has not spent an attempt. The current password is held back and
-    refused like a login: a stolen access token is no way around the limits.
+    The rules come first: who is told to choose another has not spent an attempt. Guesses at the current password have
+    limits of their own, like those of a known source: a stolen access token is no way around a hundred, and failed
+    logins do not keep the owner of a session from a new password (ADR 0018).
     """
     parameters = request.parameters
     current, new = require(parameters, "current_password"), require(parameters, "new_password")
     keep = bearer.sid if flag(parameters, "keep_current") else None
-    await _check_choice(new, bearer, services)
-    name = bearer.user.username
-    async with authenticate_user(
-        name, login_key(name), current, bearer.client, request.source, services
-    ) as authenticated:
-        if isinstance(authenticated, Deny):
-            raise OAuthError(authenticated.code, authenticated.reason, sub=bearer.user.sub)
-        decision = await _change(authenticated, new, keep, bearer, services)
-        if isinstance(decision, Deny):
-            raise OAuthError(decision.code, decision.reason, sub=bearer.user.sub)
-        await succeeded(authenticated, services)
+    await _check_choice(new, request, bearer, services)
+    authenticated = await services.login.authenticate(
+        bearer.user.username, current, bearer.client, request.source, session=True
+    )
+    if isinstance(authenticated, Deny):
+        raise OAuthError(authenticated.code, authenticated.reason, sub=bearer.user.sub)
+    new_hash = await _hashed(lambda: services.passwords.hash(new), request, bearer, services)
+    decision = await _change(authenticated, new_hash, keep, bearer, services)
+    if isinstance(decision, Deny):
+        raise OAuthError(decision.code, decision.reason, sub=bearer.user.sub)
     log.info(
         decision.reason,
         sub=bearer.user.sub,
@@ -62,21 +64,25 @@ async def change_password(request: FormRequest, bearer: Bearer, services: Servic
     return {"sessions_ended": len(decision.families)}
 
 
-async def _check_choice(password: str, bearer: Bearer, services: Services) -> None:
+async def _check_choice(password: str, request: FormRequest, bearer: Bearer, services: Services) -> None:
     user, rules = bearer.user, services.password_rules
-    refusal = await services.hashing.run(lambda: rules.why_refused(password, user.username, user.email))
+    refusal = await _hashed(lambda: rules.why_refused(password, user.username, user.email), request, bearer, services)
     if refusal is not None:
         raise OAuthError(ErrorCode.INVALID_REQUEST, f"{refusal[0].upper()}{refusal[1:]}.")
 
 
+async def _hashed(work: Callable[[], T], request: FormRequest, bearer: Bearer, services: Services) -> T:
+    """Return the result of what costs as much as a hash."""
+    return await services.hashing.run(work, bearer.user.username, network_prefix(request.source.ip))
+
+
 async def _change(
-    authenticated: Authenticated, password: str, keep: str | None, bearer: Bearer, services: Services
+    authenticated: Authenticated, password_hash: str, keep: str | None, bearer: Bearer, services: Services
 ) -> EndSessions | Deny:
     """The change, and the end of sessions with it."""
     sub = bearer.user.sub
     if authenticated.user.sub != sub:
         return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=sub)
-    password_hash = await services.hashing.run(lambda: services.passwords.hash(password))
 
     def decide(facts: Facts) -> EndSessions | Deny:
         return account.change_password(

@@ -18,8 +18,6 @@ POST: Final = "client_secret_post"
 NONE: Final = "none"
 
 _UNKNOWN: Final = "client_unknown"
-_SECRET_WRONG: Final = "client_secret_wrong"
-_GUESSED: Final = frozenset({_UNKNOWN, _SECRET_WRONG})
 _MOST_CHARACTERS: Final = 1024
 _CLIENT_ID: Final = re.compile(r"[\x20-\x7E]{1,128}")
 
@@ -34,19 +32,21 @@ class _Credentials:
 async def authenticate_client(request: FormRequest, services: Services) -> Client:
     """The client that proved itself; OAuthError invalid_client for every way of not doing so, all alike.
 
-    A client that is remembered and does not fit is read anew: its secret may have been changed a moment ago.
+    Only a client that fits is taken from memory: its secret may have been changed a moment ago. Every refusal costs one
+    look-up and, if a secret was shown, one count: nobody learns from its time which clients exist.
     """
     credentials = _presented_credentials(request)
     if not _CLIENT_ID.fullmatch(credentials.client_id):
         raise OAuthError(ErrorCode.INVALID_CLIENT, "client_id_malformed")
-    client, reason = None, None
-    for fresh in (False, True):
-        client = await services.records.client(credentials.client_id, fresh=fresh)
-        reason = _refusal(client, credentials, services.clock.now())
-        if client is not None and reason is None:
-            return client
-    if reason in _GUESSED and credentials.method != NONE:
-        await services.guard.count_wrong_secret(client, request.source)
+    client = services.records.known_client(credentials.client_id)
+    if client is not None and _refusal(client, credentials, services.clock.now()) is None:
+        return client
+    client = await services.records.client(credentials.client_id, fresh=True)
+    reason = _refusal(client, credentials, services.clock.now())
+    if client is not None and reason is None:
+        return client
+    if credentials.method != NONE:
+        await services.request_limits.count_wrong_secret(credentials.client_id, request.source)
     raise OAuthError(ErrorCode.INVALID_CLIENT, reason or _UNKNOWN)
 
 
@@ -60,7 +60,7 @@ def _refusal(client: Client | None, credentials: _Credentials, now: int) -> str 
     if credentials.method not in ({NONE} if client.public else client.auth_methods):
         return "client_auth_method_not_allowed"
     if not client.public and not secret_is_right:
-        return _SECRET_WRONG
+        return "client_secret_wrong"
     return None
 
 

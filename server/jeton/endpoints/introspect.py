@@ -57,6 +57,6 @@ async def _introspect_refresh_token(
         services.missing_master_keys.report(token.master_key_id)
         raise OAuthError(MASTER_KEY_MISSING.code, MASTER_KEY_MISSING.reason)
     if family is None or not genuine:
-        await services.guard.count_unknown_token(source)
+        await services.request_limits.count_unknown_token(source)
         return INACTIVE
     return introspect_refresh_token(family, token.generation, facts, caller, services.issuer, services.clock.now())

@@ -53,5 +53,5 @@ async def _end(request: FormRequest, client: Client, services: Services) -> End 
     if decision == MASTER_KEY_MISSING:
         services.missing_master_keys.report(token.master_key_id)
     if decision.reason == TOKEN_UNKNOWN:
-        await services.guard.count_unknown_token(request.source)
+        await services.request_limits.count_unknown_token(request.source)
     return decision

@@ -28,7 +28,7 @@ async def answer_token_request(request: FormRequest, services: Services) -> Answ
     """
     client = await authenticate_client(request, services)
     try:
-        services.guard.count_request(client, request.source)
+        services.request_limits.count_request(client, request.source)
         return Answer(await _redeem(request, client, services), client)
     except OAuthError as error:
         return Answer(error, client)

@@ -1,13 +1,12 @@
 """grant_type=password (RFC 6749 section 4.3), for an operator's own apps only; see docs/divergences.md."""
 
 from jeton.crypto.refresh_token import generate_family_secret, generate_sid
-from jeton.grants.authentication import Authenticated, authenticate_user, succeeded
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
+from jeton.login.password_login import Authenticated
 from jeton.oauth.decision import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Family, User
-from jeton.oauth.names import login_key
 from jeton.oauth.parameters import require
 from jeton.oauth.scope import Scope
 from jeton.storage.ledger import Entry, Facts
@@ -19,14 +18,10 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     """A new family, where the password is right and still is when the family is written."""
     scope = request.granted_scope()
     username, password = require(request.parameters, "username"), require(request.parameters, "password")
-    key = login_key(username)
-    async with authenticate_user(username, key, password, request.client, request.source, services) as authenticated:
-        if isinstance(authenticated, Deny):
-            return authenticated
-        decision = await _open_session(request, services, authenticated, scope)
-        if isinstance(decision, Issue):
-            await succeeded(authenticated, services)
-        return decision
+    authenticated = await services.login.authenticate(username, password, request.client, request.source)
+    if isinstance(authenticated, Deny):
+        return authenticated
+    return await _open_session(request, services, authenticated, scope)
 
 
 async def _open_session(

@@ -39,5 +39,5 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     if decision == MASTER_KEY_MISSING:
         services.missing_master_keys.report(presented.master_key_id)
     if isinstance(decision, Deny) and decision.reason == rotation.TOKEN_UNKNOWN:
-        await services.guard.count_unknown_token(request.source)
+        await services.request_limits.count_unknown_token(request.source)
     return decision

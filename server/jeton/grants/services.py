@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from jeton.crypto.hashing_gate import HashingGate
 from jeton.crypto.password_rules import PasswordRules
-from jeton.crypto.passwords import HashingGate, Passwords
+from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import RefreshTokens
-from jeton.grants.guard import Guard
 from jeton.grants.missing_master_keys import MissingMasterKeys
-from jeton.grants.pace import Pace
-from jeton.grants.turns import Turns
+from jeton.grants.request_limits import RequestLimits
 from jeton.keys.keyring import Keyring
+from jeton.login.password_login import PasswordLogin
 from jeton.oauth.model import Client, Lifetimes
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
@@ -52,9 +52,8 @@ class Services:
     password_rules: PasswordRules
     hashing: HashingGate
     throttle: Throttle
-    guard: Guard
-    pace: Pace
-    turns: Turns
+    request_limits: RequestLimits
+    login: PasswordLogin
     database: Database
 
     def audience_of(self, client: Client) -> tuple[str, ...]:

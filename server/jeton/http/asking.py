@@ -8,7 +8,7 @@ import structlog
 from starlette.types import Scope
 
 from jeton.crypto.breached_passwords import BreachedPasswordsError
-from jeton.crypto.passwords import HashingBusyError
+from jeton.crypto.hashing_gate import HashingBusyError
 from jeton.crypto.private_key import KeyStoreError
 from jeton.endpoints.exchange import Answer, FormRequest
 from jeton.grants.services import Services

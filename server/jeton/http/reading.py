@@ -56,8 +56,8 @@ def check_single(headers: Mapping[bytes, str]) -> None:
 
 
 def address_of(scope: Scope) -> str | None:
-    """The other end of the connection, or whom a trusted proxy names."""
-    return scope["client"][0] if scope.get("client") else None
+    """Return the client's address, or None on a Unix socket. An IPv4 peer of an IPv6 socket has its IPv4 address."""
+    return scope["client"][0].removeprefix("::ffff:") if scope.get("client") else None
 
 
 def source_of(scope: Scope, headers: Mapping[bytes, str]) -> Source:

@@ -6,12 +6,18 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from jeton.oauth.throttling import Bucket
+from jeton.oauth.rate_limits import Bucket
 from jeton.storage.forgetting import forget_past
 from jeton.storage.tables import throttle_buckets as buckets
 
-_VALUES: Final = (buckets.c.due, buckets.c.failures, buckets.c.expires_at)
-_LIVING = select(buckets.c.key).where(
+_VALUES: Final = (
+    buckets.c.due,
+    buckets.c.failures,
+    buckets.c.expires_at,
+    buckets.c.pending,
+    buckets.c.pending_until,
+)
+_LIVING = select(buckets.c.key, *_VALUES).where(
     buckets.c.key.in_(bindparam("keys", expanding=True)), buckets.c.expires_at > bindparam("now")
 )
 _DELETE = delete(buckets).where(buckets.c.key.in_(bindparam("keys", expanding=True)))
@@ -22,30 +28,32 @@ _STORE = (
 )
 
 
-def load_living_keys(connection: Connection, keys: Collection[bytes], now: int) -> set[bytes]:
-    """Those of these that hold something, unlocked."""
-    return set(connection.scalars(_LIVING, {"keys": list(keys), "now": now})) if keys else set()
+def load_buckets(connection: Connection, keys: Collection[bytes], now: int) -> dict[bytes, Bucket]:
+    """Return the buckets that have not expired. Takes no lock."""
+    rows = connection.execute(_LIVING, {"keys": list(keys), "now": now}) if keys else ()
+    return {key: Bucket(*values).at(now) for key, *values in rows}
 
 
 def lock_buckets(connection: Connection, keys: Collection[bytes], now: int) -> dict[bytes, Bucket]:
-    """Those buckets, made where they are missing and locked in the order of their keys until the transaction ends.
+    """Return the buckets, locked in the order of their keys until the transaction ends. Missing ones are inserted.
 
-    One statement that locks and looks: what it gives is what is in the row once the lock is held.
+    One statement locks and reads: it returns what is in the row once the lock is held.
     """
     if not keys:
         return {}
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     insert = dialect.insert(buckets)
     lock = insert.on_conflict_do_update(index_elements=[buckets.c.key], set_={"due": buckets.c.due})
-    rows = [{"key": key, "due": 0, "failures": 0, "expires_at": now} for key in sorted(keys)]
+    empty = {"due": 0, "failures": 0, "expires_at": now, "pending": 0, "pending_until": 0}
+    rows = [{"key": key, **empty} for key in sorted(keys)]
     found = connection.execute(lock.returning(buckets.c.key, *_VALUES), rows)
-    return {key: Bucket(*values) if values[-1] > now else Bucket() for key, *values in found}
+    return {key: Bucket(*values).at(now) for key, *values in found}
 
 
 def store_buckets(connection: Connection, changed: Mapping[bytes, Bucket], now: int) -> None:
-    """Writes locked ones; those that hold nothing are deleted."""
+    """Update locked buckets. Delete those that have expired."""
     rows = [
-        {"at_key": key, "new_due": it.due, "new_failures": it.failures, "new_expires_at": it.expires_at}
+        {"at_key": key, **{f"new_{column.name}": getattr(it, column.name) for column in _VALUES}}
         for key, it in changed.items()
         if it.expires_at > now
     ]

@@ -58,6 +58,10 @@ class Records:
                 self._known_clients[client_id] = known
         return known
 
+    def known_client(self, client_id: str) -> Client | None:
+        """Return the client if it was read since the last `forget_clients`."""
+        return self._known_clients.get(client_id)
+
     def forget_clients(self) -> None:
         """From now on, clients are read anew."""
         self._known_clients = {}

@@ -175,6 +175,9 @@ throttle_buckets = Table(
     Column("due", BigInteger, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
+    # Attempts among them whose outcome is not known yet, and until when to wait for it (ADR 0018).
+    Column("pending", Integer, nullable=False, server_default="0"),
+    Column("pending_until", BigInteger, nullable=False, server_default="0"),
 )
 
 signing_keys = Table(

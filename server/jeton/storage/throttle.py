@@ -1,34 +1,45 @@
-"""The throttle: attempts are counted together, in one transaction for all that wait, and exactly, on all nodes.
+"""The rate limiter: attempts are counted together, in one transaction for all that wait, and exactly, on all nodes.
 
-As in the ledger: lock, then look, then decide each by the law, write, commit; nothing slow under a lock.
+As in the ledger: lock, read, decide each by `oauth.attempts`, write, commit; nothing slow under a lock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from sqlalchemy.exc import DBAPIError
 
-from jeton.oauth import throttling
-from jeton.oauth.throttling import Attempt, Buckets, Refusal, Reserved
-from jeton.storage.buckets import load_living_keys, lock_buckets, store_buckets
+from jeton.oauth import attempts
+from jeton.oauth.attempts import Attempt, Buckets, RateLimited, Reservation
+from jeton.oauth.rate_limits import Bucket
+from jeton.storage.buckets import load_buckets, lock_buckets, store_buckets
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.gather import Gather
 
 _REMEMBERED_SECONDS: Final = 2
-_MOST_REMEMBERED: Final = 65_536
+_MAX_REMEMBERED: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """An attempt that asks for its places."""
+
+    attempt: Attempt
+    may_wait: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Settlement:
-    """How an attempt ended: `settle` is the law for it."""
+    """How an attempt ended: `settle` changes the buckets of these keys."""
 
-    reserved: Reserved
-    settle: Callable[[Buckets, Reserved, int], None]
+    reservation: Reservation
+    settle: Callable[[Buckets, Reservation, int], RateLimited | None]
+    keys: set[bytes]
 
 
-_Asked: TypeAlias = Attempt | _Settlement
+_Request: TypeAlias = _Start | _Settlement
+_Outcome: TypeAlias = Reservation | RateLimited | None
 
 
 class Throttle:
@@ -37,77 +48,98 @@ class Throttle:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._remembered: dict[bytes, tuple[Refusal, int]] = {}
-        self._gather = Gather[_Asked, Reserved | Refusal | None]("throttle", self._count)
+        self._remembered: dict[bytes, tuple[RateLimited, int]] = {}
+        self._gather = Gather[_Request, _Outcome]("throttle", self._count)
 
-    async def reserve(self, attempt: Attempt) -> Reserved | Refusal:
-        """A place for the attempt, durable before it is made; or who refuses it."""
-        outcome = await self._gather(attempt)
+    async def reserve(self, attempt: Attempt, *, may_wait: bool = False) -> Reservation | RateLimited:
+        """Return the places of the attempt, durable before it is made, or the limit that refuses it."""
+        outcome = await self._gather(_Start(attempt, may_wait))
         assert outcome is not None
-        if isinstance(outcome, Refusal):
+        if isinstance(outcome, RateLimited) and not outcome.pending:
             self.remember(outcome.key, outcome)
         return outcome
 
-    async def give_back(self, reserved: Reserved) -> None:
-        """The attempt was never made."""
-        await self._gather(_Settlement(reserved, throttling.give_back))
+    async def release(self, reservation: Reservation) -> None:
+        """Settle an attempt that was never made."""
+        await self._gather(_Settlement(reservation, attempts.release, attempts.settled_keys(reservation)))
 
-    async def succeed(self, reserved: Reserved) -> None:
-        """The attempt was right."""
-        await self._gather(_Settlement(reserved, throttling.succeed))
+    async def fail(self, reservation: Reservation) -> None:
+        """Settle an attempt that was wrong."""
+        await self._gather(_Settlement(reservation, attempts.fail, attempts.settled_keys(reservation)))
 
-    def remember(self, key: bytes, refusal: Refusal) -> None:
-        """For two seconds, or until it opens: whatever else opens a bucket is noticed as soon as other changes are."""
-        if len(self._remembered) >= _MOST_REMEMBERED:
+    async def succeed(self, reservation: Reservation) -> RateLimited | None:
+        """Settle an attempt that was right. Return a refusal if there were too many of them.
+
+        What was remembered of the buckets that it resets ends at once, on this node.
+        """
+        outcome = await self._gather(_Settlement(reservation, attempts.succeed, attempts.succeeded_keys(reservation)))
+        assert not isinstance(outcome, Reservation)
+        for key in reservation.attempt.reset:
+            self._remembered.pop(key, None)
+        return outcome
+
+    def remember(self, key: bytes, refusal: RateLimited) -> None:
+        """Keep a refusal for two seconds, or until it ends: other nodes may open the bucket earlier."""
+        if len(self._remembered) >= _MAX_REMEMBERED:
             self._remembered.clear()
         until = min(refusal.opens_at, self._clock.now() + _REMEMBERED_SECONDS)
         self._remembered[key] = (refusal, until)
 
-    def remembered(self, *keys: bytes) -> Refusal | None:
-        """A refusal for one of these that still holds, without asking the database."""
+    def remembered(self, *keys: bytes) -> RateLimited | None:
+        """Return a refusal by one of these that still holds, as its bucket does. Asks no database."""
         for key in keys:
             refusal, until = self._remembered.get(key, (None, 0))
             # At most that far ahead: later, if the clock has been put back since.
-            if 0 < until - self._clock.now() <= _REMEMBERED_SECONDS:
+            holds = 0 < until - self._clock.now() <= _REMEMBERED_SECONDS
+            if refusal is not None and holds and refusal.key in self._remembered:
                 return refusal
         return None
 
     def close(self) -> None:
         self._gather.close()
 
-    def _count(self, group: Sequence[_Asked]) -> list[Reserved | Refusal | None]:
+    def _count(self, group: Sequence[_Request]) -> list[_Outcome]:
         try:
             return self._transaction(group)
         except DBAPIError as error:
             raise StorageUnavailableError(str(error.orig)) from error
 
-    def _transaction(self, group: Sequence[_Asked]) -> list[Reserved | Refusal | None]:
+    def _transaction(self, group: Sequence[_Request]) -> list[_Outcome]:
         with self._database.write() as connection:
             now = self._clock.now()
-            known = load_living_keys(
-                connection, {it.known.key for it in group if isinstance(it, Attempt) and it.known}, now
-            )
-            before = lock_buckets(connection, {key for it in group for key in _keys(it, known)}, now)
+            looked_at = {key for it in group if isinstance(it, _Start) for key in it.attempt.looked_at}
+            seen = load_buckets(connection, looked_at, now)
+            refused = [self._refused_from_memory(it, seen) for it in group]
+            keys = [key for it, refusal in zip(group, refused, strict=True) if not refusal for key in _keys(it, seen)]
+            before = lock_buckets(connection, set(keys), now)
             after = dict(before)
-            outcomes = [_decide(it, after, known, now) for it in group]
+            outcomes = [refusal or _decide(it, after, seen, now) for it, refusal in zip(group, refused, strict=True)]
             # What was made only to be locked, and what became empty, goes at once.
             changed = {key: it for key, it in after.items() if it is not before[key] or it.expires_at <= now}
             store_buckets(connection, changed, now)
         return outcomes
 
-
-def _keys(asked: _Asked, known: set[bytes]) -> tuple[bytes, ...]:
-    if isinstance(asked, _Settlement):
-        return throttling.touched(asked.reserved)
-    return tuple(claim.key for claim in asked.claims(known=_is_known(asked, known)))
-
-
-def _decide(asked: _Asked, buckets: Buckets, known: set[bytes], now: int) -> Reserved | Refusal | None:
-    if isinstance(asked, _Settlement):
-        asked.settle(buckets, asked.reserved, now)
-        return None
-    return throttling.reserve(buckets, asked, now, known=_is_known(asked, known))
+    def _refused_from_memory(self, request: _Request, seen: Mapping[bytes, Bucket]) -> RateLimited | None:
+        """Return the refusal that another attempt met a moment ago, if the source is not known: no row is written."""
+        if not isinstance(request, _Start) or _is_known(request.attempt, seen):
+            return None
+        return self.remembered(*(limit.key for limit in request.attempt.limits))
 
 
-def _is_known(attempt: Attempt, known: set[bytes]) -> bool:
-    return attempt.known is not None and attempt.known.key in known
+def _keys(request: _Request, seen: Mapping[bytes, Bucket]) -> set[bytes]:
+    if isinstance(request, _Settlement):
+        return request.keys
+    limits = request.attempt.limits_if(known=_is_known(request.attempt, seen))
+    return {limit.key for limit in limits if limit.counted}
+
+
+def _decide(request: _Request, buckets: Buckets, seen: Mapping[bytes, Bucket], now: int) -> _Outcome:
+    if isinstance(request, _Settlement):
+        return request.settle(buckets, request.reservation, now)
+    attempt = request.attempt
+    known = _is_known(attempt, seen)
+    return attempts.reserve(buckets, attempt, now, known=known, seen=seen, may_wait=request.may_wait)
+
+
+def _is_known(attempt: Attempt, seen: Mapping[bytes, Bucket]) -> bool:
+    return attempt.source is not None and attempt.source in seen

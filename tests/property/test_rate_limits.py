@@ -1,9 +1,10 @@
-"""No order of attempts, waits and successes lets more failures through than the law of throttling says."""
+"""No order of attempts, waits and successes lets more failures through than the policy of throttling says."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jeton.oauth.throttling import Attempt, Bucket, Claim, Patience, Rate, Reserved, give_back, reserve, succeed
+from jeton.oauth.attempts import Attempt, Limit, Reservation, fail, release, reserve, succeed
+from jeton.oauth.rate_limits import BackoffPolicy, Bucket, Rate
 
 NOW = 1_800_000_000
 STEPS = st.lists(
@@ -18,10 +19,10 @@ STEPS = st.lists(
 def test_in_any_stretch_of_time_a_rate_lets_no_more_in_than_its_count_and_what_has_run_out(
     count: int, seconds: int, waits: list[int]
 ) -> None:
-    law, bucket, now, let_in = Rate(count, seconds), Bucket(), NOW, list[int]()
+    policy, bucket, now, let_in = Rate(count, seconds), Bucket(), NOW, list[int]()
     for wait in waits:
         now += wait
-        after = law.reserve(bucket, now)
+        after = policy.reserve(bucket, now)
         if isinstance(after, Bucket):
             bucket = after
             let_in.append(now)
@@ -35,19 +36,19 @@ def test_in_any_stretch_of_time_a_rate_lets_no_more_in_than_its_count_and_what_h
 def test_between_two_successes_no_more_than_a_hundred_checks_are_made_and_few_at_once(
     free: int, steps: list[str | tuple[str, int]]
 ) -> None:
-    attempt = Attempt((), Claim("account", b"account", Patience(free, 30, 3600, most=100)))
+    attempt = Attempt((Limit("account", b"account", BackoffPolicy(free, 30, 3600, limit=100)),), reset=(b"account",))
     buckets: dict[bytes, Bucket] = {}
-    now, under_way, made = NOW, list[Reserved](), list[int]()
+    now, under_way, made = NOW, list[Reservation](), list[int]()
     for step in steps:
         if step == "try":
-            outcome = reserve(buckets, attempt, now, known=False)
-            if isinstance(outcome, Reserved):
+            outcome = reserve(buckets, attempt, now, known=False, seen={})
+            if isinstance(outcome, Reservation):
                 under_way.append(outcome)
                 made.append(now)
         elif step[0] == "wait":
             now += int(step[1])
         elif under_way:
-            give_back(buckets, under_way.pop(), now)
+            release(buckets, under_way.pop(), now)
             made.pop()
         assert len(made) <= 100
         # After the first ones, thirty seconds lie between two at least.
@@ -56,11 +57,14 @@ def test_between_two_successes_no_more_than_a_hundred_checks_are_made_and_few_at
 
 @given(st.integers(1, 20), st.integers(1, 300))
 def test_a_burst_of_any_size_takes_the_free_places_and_success_gives_all_of_them_again(free: int, burst: int) -> None:
-    attempt = Attempt((), Claim("account", b"account", Patience(free, 30, 3600, most=100)))
+    attempt = Attempt((Limit("account", b"account", BackoffPolicy(free, 30, 3600, limit=100)),), reset=(b"account",))
     buckets: dict[bytes, Bucket] = {}
     for _ in range(2):
-        outcomes = [reserve(buckets, attempt, NOW, known=False) for _ in range(burst)]
-        let_in = [it for it in outcomes if isinstance(it, Reserved)]
+        outcomes = [reserve(buckets, attempt, NOW, known=False, seen={}) for _ in range(burst)]
+        let_in = [it for it in outcomes if isinstance(it, Reservation)]
 
         assert len(let_in) == min(free, burst)
-        succeed(buckets, let_in[-1], NOW)
+        *wrong, right = let_in
+        for reservation in wrong:
+            fail(buckets, reservation, NOW)
+        succeed(buckets, right, NOW)

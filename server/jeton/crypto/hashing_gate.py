@@ -1,0 +1,128 @@
+"""A bounded pool of threads for password hashes, and a fair queue before it.
+
+Whose account and network were served longest ago is next, and whoever waits most often gives way when the queue is
+full: no account and no network keeps the others out.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+_WAITING_PER_THREAD: Final = 16
+_MAX_REMEMBERED: Final = 4096
+
+T = TypeVar("T")
+
+
+class HashingBusyError(Exception):
+    """As many passwords are being checked, and waiting, as the server has room for: try again in a moment."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """Work for an account, asked for from a network."""
+
+    work: Callable[[], Any]
+    account: str
+    network: str | None
+    result: asyncio.Future[Any]
+
+    @property
+    def queues(self) -> tuple[Hashable, Hashable]:
+        return _queues(self.account, self.network)
+
+
+def _queues(account: str, network: str | None) -> tuple[Hashable, Hashable]:
+    return ("account", account), ("network", network)
+
+
+class HashingGate:
+    """Runs as many hashes at once as there are threads.
+
+    A thread belongs to the work, not to the caller: a caller that goes away does not free it.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hashing")
+        self._idle = threads
+        self._max_waiting = threads * _WAITING_PER_THREAD
+        self._waiting: list[_Job] = []
+        self._served: dict[Hashable, int] = {}
+        self._count = 0
+        self._closed = False
+
+    def check_room(self, account: str, network: str | None) -> None:
+        """Raise HashingBusyError if `run` would, for this account and network."""
+        self._drop_abandoned()
+        if len(self._waiting) >= self._max_waiting:
+            self._find_displaceable(account, network)
+
+    async def run(self, work: Callable[[], T], account: str, network: str | None) -> T:
+        """Return the result of `work`, run in a thread. Raise HashingBusyError if there is no room."""
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        job = _Job(work, account, network, result)
+        if self._idle:
+            self._start(job)
+        else:
+            self._enqueue(job)
+        return await result
+
+    def _drop_abandoned(self) -> None:
+        """Forget waiting jobs whose callers have gone away."""
+        self._waiting = [job for job in self._waiting if not job.result.done()]
+
+    def _enqueue(self, job: _Job) -> None:
+        self._drop_abandoned()
+        if len(self._waiting) >= self._max_waiting:
+            displaced = self._find_displaceable(job.account, job.network)
+            self._waiting.remove(displaced)
+            displaced.result.set_exception(HashingBusyError())
+        self._waiting.append(job)
+
+    def _find_displaceable(self, account: str, network: str | None) -> _Job:
+        """Return the newest job of whoever waits most often; HashingBusyError if that is who asks."""
+        lengths = Counter(queue for job in self._waiting for queue in job.queues)
+        asking = 1 + max(lengths[queue] for queue in _queues(account, network))
+        longest = max(reversed(self._waiting), key=lambda job: max(lengths[queue] for queue in job.queues))
+        if max(lengths[queue] for queue in longest.queues) <= asking:
+            raise HashingBusyError
+        return longest
+
+    def _start(self, job: _Job) -> None:
+        self._idle -= 1
+        self._count += 1
+        if len(self._served) >= _MAX_REMEMBERED:
+            self._served.clear()
+        self._served.update(dict.fromkeys(job.queues, self._count))
+        loop = asyncio.get_running_loop()
+        future = self._threads.submit(job.work)
+        future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._finish, job, done))
+
+    def _finish(self, job: _Job, done: Future[Any]) -> None:
+        self._idle += 1
+        self._drop_abandoned()
+        if self._closed:
+            for waiting in self._waiting:
+                waiting.result.set_exception(HashingBusyError())
+            self._waiting.clear()
+        elif self._waiting:
+            following = min(self._waiting, key=self._last_served)
+            self._waiting.remove(following)
+            self._start(following)
+        error = done.exception()
+        if job.result.done():
+            return
+        if error is None:
+            job.result.set_result(done.result())
+        else:
+            job.result.set_exception(error)
+
+    def _last_served(self, job: _Job) -> int:
+        return max(self._served.get(queue, 0) for queue in job.queues)
+
+    def close(self) -> None:
+        self._closed = True
+        self._threads.shutdown(wait=True)

@@ -1,0 +1,91 @@
+"""Limits for wrong client secrets, unknown refresh tokens and requests of one client (ADR 0010, ADR 0018)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from jeton.crypto.throttle_keys import ThrottleKeys
+from jeton.login.address_limits import address_limits
+from jeton.oauth.attempts import Attempt, Limit, RateLimited
+from jeton.oauth.errors import ThrottledError
+from jeton.oauth.model import Client, Source
+from jeton.oauth.network import network_prefix
+from jeton.oauth.rate_limits import Blocked, Bucket, Rate
+from jeton.storage.clock import Clock
+from jeton.storage.throttle import Throttle
+
+CLIENT: Final = "client"
+
+_CLIENT_ID_BUCKETS: Final = 4096
+_MAX_COUNTED_CLIENTS: Final = 65_536
+
+log = structlog.get_logger("jeton.request_limits")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is allowed of each kind; None is no limit."""
+
+    secret_per_address: Rate | None = None
+    secret_per_client: Rate | None = None
+    token_per_address: Rate | None = None
+    requests_per_client: Rate | None = None
+
+
+class RequestLimits:
+    """Counts failures and requests by where they come from and which client they name."""
+
+    def __init__(self, throttle: Throttle, keys: ThrottleKeys, limits: Limits, clock: Clock) -> None:
+        self._throttle = throttle
+        self._keys = keys
+        self._limits = limits
+        self._clock = clock
+        self._requests: dict[tuple[str, str | None], Bucket] = {}
+
+    async def count_wrong_secret(self, client_id: str, source: Source) -> None:
+        """Count one wrong client secret. Raise ThrottledError if there were too many.
+
+        Clients that exist and others are counted alike, in a bounded number of buckets: the right secret is not held
+        back by this, so it does no harm that some share one.
+        """
+        limits = address_limits(self._keys, "secret", self._limits.secret_per_address, source.ip)
+        rate = self._limits.secret_per_client
+        if rate is not None:
+            key = self._keys.shared_key("secret client", client_id, of=_CLIENT_ID_BUCKETS)
+            limits = (*limits, Limit(CLIENT, key, rate))
+        await self._count("client_secret_throttled", limits, source)
+
+    async def count_unknown_token(self, source: Source) -> None:
+        """Count one refresh token of our form that was never issued. Raise ThrottledError if there were too many."""
+        limits = address_limits(self._keys, "token", self._limits.token_per_address, source.ip)
+        await self._count("unknown_token_throttled", limits, source)
+
+    def count_request(self, client: Client, source: Source) -> None:
+        """Count one request of the client to the token endpoint. Raise ThrottledError if there were too many.
+
+        Anybody may use a public client's id: its requests count by where they come from as well.
+        """
+        rate = self._limits.requests_per_client
+        if rate is None:
+            return
+        key = (client.client_id, network_prefix(source.ip) if client.public else None)
+        now = self._clock.now()
+        after = rate.reserve(self._requests.get(key, Bucket()), now)
+        if isinstance(after, Blocked):
+            raise ThrottledError("requests_throttled_by_client", after.opens_at - now)
+        if len(self._requests) >= _MAX_COUNTED_CLIENTS:
+            self._requests = {key: bucket for key, bucket in self._requests.items() if bucket.expires_at > now}
+        self._requests[key] = after
+
+    async def _count(self, event: str, limits: tuple[Limit, ...], source: Source) -> None:
+        if not limits:
+            return
+        refusal = self._throttle.remembered(*(limit.key for limit in limits))
+        if refusal is None:
+            outcome = await self._throttle.reserve(Attempt(limits, checked=False))
+            if not isinstance(outcome, RateLimited):
+                return
+            refusal = outcome
+            log.warning(event, by=refusal.limit, ip=source.ip)
+        raise ThrottledError(f"{event}_by_{refusal.limit}", refusal.opens_at - self._clock.now())

@@ -1,0 +1,68 @@
+"""The client's address behind trusted proxies, from `X-Forwarded-For`.
+
+Each proxy appends the address of its own peer: only what trusted proxies wrote is believed, from the right. Whatever is
+no address there is no client: the proxy that wrote it is taken for the client, so that every limit still holds.
+"""
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from jeton.oauth.network import Address, parse_address
+
+_MAX_HOPS: Final = 16
+# IPv4, or IPv6 in brackets, with a port; or either without one.
+_WITH_PORT: Final = re.compile(r"(?:\[([^\[\]]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
+_MAPPED_BITS: Final = 96
+
+
+class ClientAddress:
+    """ASGI middleware that puts the client's address into the scope."""
+
+    def __init__(self, app: ASGIApp, trusted_proxies: Iterable[str]) -> None:
+        self._app = app
+        self._trusted = tuple(_network(proxy) for proxy in trusted_proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        peer = scope.get("client")
+        if scope["type"] == "http" and peer is not None:
+            values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            if values:
+                scope["client"] = (self.find(peer[0], ",".join(values)), 0)
+        await self._app(scope, receive, send)
+
+    def find(self, peer: str, forwarded_for: str) -> str:
+        """Return the last address that a trusted proxy vouches for; the peer itself if it is no trusted proxy."""
+        client = parse_address(peer)
+        if client is None:
+            return peer
+        for hop in reversed(forwarded_for.rsplit(",", _MAX_HOPS)[-_MAX_HOPS:]):
+            if not self._is_trusted(client):
+                break
+            named = _parse_hop(hop)
+            if named is None:
+                break
+            client = named
+        return str(client)
+
+    def _is_trusted(self, address: Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def _parse_hop(text: str) -> Address | None:
+    """Return the address of one element, with or without a port; None if it is none ("unknown", RFC 7239)."""
+    text = text.strip(" \t")
+    found = _WITH_PORT.fullmatch(text)
+    return parse_address((found[1] or found[2]) if found else text)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    """Return the network; one of IPv4 addresses written as IPv6 is that of the IPv4 addresses."""
+    network = ip_network(text)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))

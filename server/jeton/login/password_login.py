@@ -1,0 +1,149 @@
+"""Password login: rate limits, hash, outcome. All refusals are alike in answer, in time and in statements."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from jeton.crypto.hashing_gate import HashingBusyError, HashingGate
+from jeton.crypto.passwords import Passwords, Verified
+from jeton.login.address_limits import ADDRESS
+from jeton.login.concurrency import LoginConcurrency
+from jeton.login.rate_limits import LoginRateLimits, LoginSource
+from jeton.login.uniform_timing import UniformTiming
+from jeton.oauth.attempts import RateLimited, Reservation
+from jeton.oauth.decision import Deny
+from jeton.oauth.errors import ErrorCode, ThrottledError
+from jeton.oauth.model import Client, Source, User
+from jeton.oauth.names import login_key
+from jeton.storage.clock import Clock
+from jeton.storage.records import Records
+
+# Attempts without an outcome may be in the way of a right one: it asks again for so long, and so often.
+_WAIT_SECONDS: Final = 2
+_RETRY_SECONDS: Final = 0.1
+_MAX_WAITING: Final = 128
+# No user has this canonical name: looking it up costs what looking up any other one costs.
+_NO_NAME: Final = ""
+
+log = structlog.get_logger("jeton.login")
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A user whose password was right a moment ago."""
+
+    user: User
+    verified: Verified
+
+
+class PasswordLogin:
+    """Checks passwords of users."""
+
+    def __init__(
+        self,
+        records: Records,
+        limits: LoginRateLimits,
+        passwords: Passwords,
+        hashing: HashingGate,
+        timing: UniformTiming,
+        clock: Clock,
+    ) -> None:
+        self._records = records
+        self.limits = limits
+        self._passwords = passwords
+        self._hashing = hashing
+        self._clock = clock
+        self._concurrency = LoginConcurrency()
+        self._sleep = asyncio.sleep
+        self._waiting = 0
+        self.timing = timing
+
+    async def authenticate(
+        self, name: str, password: str, client: Client, source: Source, *, session: bool = False
+    ) -> Authenticated | Deny:
+        """Check the password of the user of that name or e-mail address; `session`: for a live session of the user.
+
+        Raise ThrottledError if the address has no place left, or there were too many logins of the user;
+        HashingBusyError if too many passwords are being checked, whoever is asked for.
+        """
+        key = login_key(name)
+        login = LoginSource(key or name, client, source, session)
+        self._hashing.check_room(login.name, login.network)
+        async with self._concurrency.acquire((login.name, login.network)):
+            began, user = time.monotonic(), None
+            outcome: Reservation | RateLimited | None = self.limits.remembered(login)
+            if outcome is None:
+                user = await self._records.user(key or _NO_NAME)
+                outcome = await self._reserve(login, user)
+            if outcome.delay:
+                await self._sleep(outcome.delay)
+                began += outcome.delay
+            if isinstance(outcome, RateLimited):
+                await self.timing.delay(began)
+                return self._refuse(outcome, user)
+            return await self._check(login, user, password, outcome, began)
+
+    async def _reserve(self, login: LoginSource, user: User | None) -> Reservation | RateLimited:
+        """Return the places of the attempt. While others that have no outcome yet are in its way, wait for them."""
+        until = time.monotonic() + _WAIT_SECONDS
+        self._waiting += 1
+        try:
+            while True:
+                may_wait = self._waiting <= _MAX_WAITING and time.monotonic() < until
+                outcome = await self.limits.reserve(login, user, may_wait=may_wait)
+                if isinstance(outcome, Reservation) or not (outcome.pending and may_wait):
+                    return outcome
+                await asyncio.sleep(_RETRY_SECONDS)
+        finally:
+            self._waiting -= 1
+
+    async def _check(
+        self, login: LoginSource, user: User | None, password: str, reservation: Reservation, began: float
+    ) -> Authenticated | Deny:
+        verified = await self._verify(login, user, password, reservation)
+        if user is not None and verified.unusable:
+            log.error("stored_password_hash_unusable", sub=user.sub, reason=verified.unusable)
+        if user is not None and verified.ok:
+            if (refusal := await self.limits.succeed(reservation)) is not None:
+                raise self._throttled(refusal)
+            return Authenticated(user, verified)
+        await self.limits.fail(reservation)
+        if verified.ordinary:
+            self.timing.record(began)
+        else:
+            await self.timing.delay(began)
+        if reservation.if_wrong is not None:
+            raise self._throttled(reservation.if_wrong)
+        return _denied(user)
+
+    async def _verify(self, login: LoginSource, user: User | None, password: str, reservation: Reservation) -> Verified:
+        """Check the password. Without a user, and for a disabled one, the same hash is computed for nothing."""
+        password_hash = None if user is None or user.disabled else user.password_hash
+        try:
+            return await self._hashing.run(
+                lambda: self._passwords.verify(password_hash, password), login.name, login.network
+            )
+        except HashingBusyError:
+            await self.limits.release(reservation)
+            raise
+
+    def _refuse(self, refusal: RateLimited, user: User | None) -> Deny:
+        """Refuse as a wrong password is refused: what says more tells which accounts exist."""
+        told = refusal if refusal.limit == ADDRESS else refusal.if_wrong
+        if told is not None:
+            raise self._throttled(told)
+        return Deny(ErrorCode.INVALID_GRANT, f"login_throttled_by_{refusal.limit}", sub=user.sub if user else None)
+
+    def _throttled(self, refusal: RateLimited) -> ThrottledError:
+        return ThrottledError(f"login_throttled_by_{refusal.limit}", refusal.opens_at - self._clock.now())
+
+
+def _denied(user: User | None) -> Deny:
+    if user is None:
+        return Deny(ErrorCode.INVALID_GRANT, "user_unknown")
+    return Deny(
+        ErrorCode.INVALID_GRANT, "user_disabled_or_changed" if user.disabled else "password_wrong", sub=user.sub
+    )

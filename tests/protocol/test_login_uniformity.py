@@ -1,0 +1,170 @@
+"""Refused logins and refused clients cost the same statements, whether or not the name exists (ASVS 6.3.8)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from places import seen_from
+from running import PASSWORD, App, Running
+from statements import statements_of
+
+StartServer = Callable[..., Awaitable[Running]]
+WRONG = "a wrong password, and long"
+# bcrypt of PASSWORD at cost 4, as another system may have made it.
+IMPORTED = "$2b$04$abcdefghijklmnopqrstuuFA8VCXmSMyd0uyAtKUWfYYbXaLqs8e2"
+USERS: dict[str, dict[str, Any]] = {
+    "alice": {},
+    "disabled": {"disabled": True},
+    "imported": {"password_hash": IMPORTED},
+    "without": {"password_hash": None},
+}
+NAMES = (*USERS, "nobody", "not a name", "x" * 300, "\u200bno name")
+
+
+async def refused(jeton: Running, app: App, name: str, password: str = WRONG) -> tuple[int, list[str]]:
+    """The status, and the statements that the login cost."""
+    await jeton.server.services.records.client(app.client_id)
+    with statements_of(jeton) as sent:
+        answer = await jeton.token(app, None, grant_type="password", username=name, password=password)
+    return answer.status_code, sent
+
+
+@pytest.mark.requirement("N15")
+@pytest.mark.parametrize("limit", ["none", "address", "address, remembered", "account"])
+@pytest.mark.parametrize("password", [WRONG, "x" * 2000], ids=["wrong", "over-long"])
+async def test_a_refused_login_costs_the_same_statements_for_every_name(
+    start: StartServer, limit: str, password: str
+) -> None:
+    per_address, per_account = ("50", "2") if limit == "account" else ("2" if "address" in limit else "50", "10")
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS=per_address, LIMITS__LOGIN_FAILURES_PER_ACCOUNT=per_account)
+    app = jeton.add_client()
+    for name, fields in USERS.items():
+        jeton.add_user(name, **fields)
+    for name in NAMES if limit == "account" else ("first", "second"):
+        for _ in range(2 if limit == "account" else 1):
+            await refused(jeton, app, name)
+    costs = {}
+    for name in NAMES:
+        jeton.clock.advance(2)
+        if limit == "address, remembered":
+            await refused(jeton, app, "third")
+        costs[name] = await refused(jeton, app, name, password)
+
+    assert {status for status, _ in costs.values()} == {429 if "address" in limit else 400}
+    assert costs == dict.fromkeys(NAMES, costs["nobody"])
+
+
+@pytest.mark.requirement("N15")
+async def test_no_status_tells_a_known_source_from_another_one_behind_a_shut_address(start: StartServer) -> None:
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="5")
+    app = jeton.add_client()
+    jeton.add_user()
+    await jeton.log_in(app)
+    for number in range(5):
+        await refused(jeton, app, f"user{number}")
+
+    wrong = [
+        await jeton.token(app, None, grant_type="password", username=name, password=WRONG)
+        for name in ("alice", "nobody")
+    ]
+
+    assert [(it.status_code, it.headers["retry-after"], it.content) for it in wrong] == [
+        (429, "720", wrong[0].content)
+    ] * 2
+    await jeton.log_in(app)
+
+
+async def test_guesses_from_a_known_source_shut_its_address_like_all_others(start: StartServer) -> None:
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="5")
+    app = jeton.add_client()
+    for name in ("alice", "bob"):
+        jeton.add_user(name)
+    await jeton.log_in(app)
+    for _ in range(5):
+        await refused(jeton, app, "alice")
+
+    assert (await refused(jeton, app, "bob", PASSWORD))[0] == 429
+
+
+@pytest.mark.requirement("N15")
+@pytest.mark.parametrize("password", ["x" * 2000, WRONG], ids=["over-long", "wrong for an imported hash"])
+async def test_only_checks_at_todays_cost_set_the_time_of_refusals(
+    start: StartServer, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    jeton = await start()
+    app = jeton.add_client()
+    jeton.add_user(password_hash=IMPORTED)
+    recorded: list[float] = []
+    monkeypatch.setattr(jeton.server.services.login.timing, "record", recorded.append)
+
+    await refused(jeton, app, "alice", password)
+    assert recorded == []
+    await refused(jeton, app, "nobody")
+    assert len(recorded) == 1
+
+
+async def test_a_refusal_keeps_its_turn_while_it_waits(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="1")
+    app, login = jeton.add_client(), jeton.server.services.login
+    await refused(jeton, app, "nobody")
+    waiting, most, go_on = 0, 0, asyncio.Event()
+
+    async def delay(_: float) -> None:
+        nonlocal waiting, most
+        waiting += 1
+        most = max(most, waiting)
+        await go_on.wait()
+        waiting -= 1
+
+    monkeypatch.setattr(login.timing, "delay", delay)
+    refusals = [asyncio.create_task(refused(jeton, app, "nobody")) for _ in range(6)]
+    while waiting < 2:
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(*refusals)
+
+    assert most == 2
+
+
+@pytest.mark.requirement("A09", "K06")
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/introspect"])
+async def test_a_refused_client_costs_the_same_statements_for_every_client_id(start: StartServer, path: str) -> None:
+    jeton = await start(LIMITS__SECRET_FAILURES_PER_CLIENT="2")
+    app = jeton.add_client()
+    jeton.add_client("disabled", disabled=True)
+    jeton.add_client("post", auth_methods=frozenset({"client_secret_post"}))
+    jeton.add_client("public", public=True)
+    form = {"grant_type": "client_credentials", "token": "any"}
+    guesses = {
+        it: replace(app, client=replace(app.client, client_id=it), secret="wrong")
+        for it in ("web", "disabled", "post", "public", "nobody")
+    }
+
+    for expected in (401, 401, 429, 429):
+        costs = {}
+        for client_id, guess in guesses.items():
+            jeton.server.services.records.forget_clients()
+            await jeton.server.services.records.client("web")
+            with statements_of(jeton) as sent:
+                answer = await seen_from(jeton, f"192.0.2.{len(client_id)}").post(path, guess, None, **form)
+            costs[client_id] = (answer.status_code, sent)
+        assert costs == dict.fromkeys(guesses, (expected, costs["nobody"][1]))
+
+
+@pytest.mark.parametrize("client_id", ["web", "nobody"])
+async def test_a_client_that_shows_no_secret_costs_one_statement(start: StartServer, client_id: str) -> None:
+    jeton = await start()
+    app = jeton.add_client()
+    with statements_of(jeton) as sent:
+        await jeton.token(
+            replace(app, client=replace(app.client, client_id=client_id), secret=None),
+            None,
+            grant_type="client_credentials",
+        )
+
+    assert len(sent) == 1

@@ -1,0 +1,75 @@
+"""The client's address behind proxies: what no trusted proxy wrote is not believed, and no limit goes off by it."""
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from jeton.http.client_address import ClientAddress
+
+PEER = "10.0.0.1"
+
+
+async def nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """The application behind it."""
+
+
+BEHIND = ClientAddress(nothing, ["10.0.0.0/8", "2001:db8:ff::1", "::ffff:172.16.0.0/108"])
+
+
+@pytest.mark.parametrize(
+    ("forwarded_for", "client"),
+    [
+        pytest.param("192.0.2.1", "192.0.2.1", id="IPv4"),
+        pytest.param("192.0.2.1:443", "192.0.2.1", id="IPv4 with a port"),
+        pytest.param("2001:DB8:0001::00a1", "2001:db8:1::a1", id="IPv6 in another spelling"),
+        pytest.param("[2001:db8::1]", "2001:db8::1", id="IPv6 in brackets"),
+        pytest.param("[2001:db8::1]:65535", "2001:db8::1", id="IPv6 in brackets with a port"),
+        pytest.param("[fe80::1%eth0]:443", "fe80::1", id="with a zone and a port"),
+        pytest.param("::ffff:192.0.2.1", "192.0.2.1", id="IPv4 as IPv6 writes it"),
+        pytest.param("[::FFFF:c000:201]:1", "192.0.2.1", id="the same in hexadecimal"),
+        pytest.param("64:ff9b::192.0.2.1", "192.0.2.1", id="NAT64"),
+        pytest.param(" 203.0.113.9 ,\t192.0.2.1 ", "192.0.2.1", id="what the client itself claims is not believed"),
+        pytest.param("192.0.2.1, 10.9.9.9", "192.0.2.1", id="two proxies"),
+        pytest.param("203.0.113.9, 192.0.2.1, 2001:db8:ff::1, 172.17.0.1", "192.0.2.1", id="proxies in every spelling"),
+        pytest.param("192.0.2.1, [::ffff:10.2.2.2]:80", "192.0.2.1", id="a proxy with a port"),
+        pytest.param("10.3.3.3", "10.3.3.3", id="only proxies"),
+        pytest.param("192.0.2.1, unknown, 10.2.2.2", "10.2.2.2", id="what the second proxy wrote is no address"),
+        pytest.param(", ".join(["10.2.2.2"] * 5000), "10.2.2.2", id="more proxies than there are"),
+    ],
+)
+def test_the_last_address_that_a_trusted_proxy_names_is_the_client(forwarded_for: str, client: str) -> None:
+    assert BEHIND.find(PEER, forwarded_for) == client
+
+
+NO_ADDRESSES = """
+unknown UNKNOWN _hidden _SEVKISEK - localhost example.com unix: unix:/run/x null "192.0.2.1" for=192.0.2.1 % %eth0 : []
+192.0.2 192.0.2.256 192.0.2.01 0300.0.2.1 0xc0.0.2.1 3221225985 192.0.2.1: 192.0.2.1:x 192.0.2.1:123456 192.0.2.1:_port
+192.0.2.1%eth0 192.0.2.1/32 192.0.2.1; \u0661.2.3.4 [192.0.2.1 192.0.2.1] [unknown]:80 [2001:db8::1 [2001:db8::1]x []:80
+[2001:db8::1]: [2001:db8::1]:-1 [[2001:db8::1]] 2001:db8::1]:80 :::1 2001:db8::1::2 2001:db8::12345
+"""
+
+
+@pytest.mark.parametrize("no_address", ["", " ", "192.0.2.1 192.0.2.2", "x" * 9000, *NO_ADDRESSES.split()])
+def test_what_is_no_address_leaves_the_proxy_that_wrote_it(no_address: str) -> None:
+    for forwarded_for in (no_address, f"192.0.2.1, {no_address}"):
+        client = BEHIND.find(PEER, forwarded_for)
+
+        assert client == PEER
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.7", "2001:db8::7"])
+def test_a_peer_that_is_no_trusted_proxy_is_the_client(peer: str) -> None:
+    assert BEHIND.find(peer, "203.0.113.9") == peer
+
+
+@pytest.mark.parametrize("peer", ["::ffff:10.0.0.1", "::FFFF:0a00:1", "10.0.0.1"])
+def test_a_trusted_proxy_is_known_in_every_spelling(peer: str) -> None:
+    assert BEHIND.find(peer, "192.0.2.1") == "192.0.2.1"
+
+
+async def test_all_fields_of_a_request_are_one_list() -> None:
+    fields = [(b"x-forwarded-for", b"203.0.113.9, 192.0.2.1"), (b"x-forwarded-for", b"10.2.2.2")]
+    scope: Scope = {"type": "http", "client": (PEER, 1), "headers": fields}
+
+    await BEHIND(scope, None, None)  # type: ignore[arg-type]
+
+    assert scope["client"][0] == "192.0.2.1"

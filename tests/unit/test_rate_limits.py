@@ -1,0 +1,229 @@
+"""Rate limit policies and what attempts do to them (NIST SP 800-63B-4 section 3.2.2, OWASP ASVS 6.1.1)."""
+
+from dataclasses import replace
+
+import pytest
+
+from jeton.oauth.attempts import Attempt, Limit, RateLimited, Reservation, WhenFull, fail, release, reserve, succeed
+from jeton.oauth.rate_limits import HOUR, PENDING_SECONDS, BackoffPolicy, Blocked, Bucket, BucketPolicy, Rate
+
+NOW = 1_800_000_000
+ACCOUNT = Limit("account", b"account", BackoffPolicy(3, 30, HOUR, limit=100))
+ADDRESS = Limit("address", b"address", Rate(100, HOUR))
+CLIENT = Limit("client", b"client", Rate(1000, HOUR))
+KNOWN = Limit("known", b"known", BackoffPolicy(3, 30, 300))
+SUCCESSES = Limit("successes", b"successes", Rate(2, HOUR))
+LOGIN = Attempt((ADDRESS, CLIENT, ACCOUNT), (KNOWN,), b"source", 1000, (b"account", b"known"), SUCCESSES)
+
+
+def let_in(policy: BucketPolicy, times: int, *, bucket: Bucket | None = None, now: int = NOW) -> Bucket:
+    """The bucket after so many attempts, all of which had a place."""
+    bucket = bucket or Bucket()
+    for _ in range(times):
+        after = policy.reserve(bucket, now)
+        assert isinstance(after, Bucket)
+        bucket = after
+    return bucket
+
+
+def wait_of(policy: BucketPolicy, bucket: Bucket, now: int = NOW) -> int | None:
+    """For how many seconds the bucket is shut."""
+    after = policy.reserve(bucket, now)
+    return after.opens_at - now if isinstance(after, Blocked) else None
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(1, 1), (1, HOUR), (7, HOUR), (100, HOUR), (10_000, HOUR), (600, 60)])
+def test_a_rate_lets_exactly_so_many_in_at_once(count: int, seconds: int) -> None:
+    policy = Rate(count, seconds)
+
+    assert wait_of(policy, let_in(policy, count)) == -(-seconds // count)
+
+
+def test_a_rate_then_lets_one_in_for_each_part_of_the_time() -> None:
+    policy = Rate(100, HOUR)
+    full = let_in(policy, 100)
+
+    assert wait_of(policy, full, NOW + 35) == 1
+    one_more = let_in(policy, 1, bucket=full, now=NOW + 36)
+    assert wait_of(policy, one_more, NOW + 36) == 36
+    assert wait_of(policy, let_in(policy, 2, bucket=one_more, now=NOW + 108), NOW + 108) == 36
+
+
+def test_a_full_rate_is_forgotten_when_it_is_empty_again() -> None:
+    policy = Rate(100, HOUR)
+    full = let_in(policy, 100)
+
+    assert full.expires_at == NOW + HOUR
+    assert let_in(policy, 100, bucket=full, now=NOW + HOUR) == let_in(policy, 100, now=NOW + HOUR)
+
+
+def test_what_is_given_back_to_a_rate_may_be_taken_again() -> None:
+    policy = Rate(2, HOUR)
+    full = let_in(policy, 2)
+
+    assert wait_of(policy, let_in(policy, 1, bucket=policy.release(full, NOW))) is not None
+
+
+@pytest.mark.requirement("N10")
+def test_waits_grow_until_the_longest_one_and_a_hundred_failures_are_the_end() -> None:
+    policy = BackoffPolicy(10, 30, HOUR, limit=100)
+    bucket, now, waits = Bucket(), NOW, []
+    for _ in range(100):
+        wait = wait_of(policy, bucket, now) or 0
+        waits.append(wait)
+        now += wait
+        bucket = let_in(policy, 1, bucket=bucket, now=now)
+
+    assert waits[:19] == [0] * 10 + [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert set(waits[17:]) == {3600}
+    assert wait_of(policy, bucket, now + 300 * 86400) is not None
+
+
+def test_without_an_end_the_longest_wait_goes_on() -> None:
+    policy = BackoffPolicy(10, 30, 300)
+
+    assert wait_of(policy, Bucket(due=NOW * 10**6, failures=10**6), NOW) is None
+
+
+def test_failures_are_kept_for_a_year_and_for_good_once_they_are_too_many() -> None:
+    policy = BackoffPolicy(10, 0, 0, limit=10)
+
+    assert let_in(policy, 9).expires_at == NOW + 366 * 86400
+    assert wait_of(policy, let_in(policy, 10).at(NOW + 100 * 366 * 86400), NOW) is not None
+    assert policy.release(let_in(policy, 10), NOW).expires_at == NOW + 366 * 86400
+
+
+def test_an_attempt_that_was_not_made_lets_another_one_try_in_its_stead() -> None:
+    policy = BackoffPolicy(3, 30, HOUR)
+    after = policy.release(let_in(policy, 3), NOW)
+
+    assert after.failures == 2
+    assert wait_of(policy, let_in(policy, 1, bucket=after)) == 30
+
+
+def test_an_attempt_needs_a_place_under_each_limit() -> None:
+    buckets: dict[bytes, Bucket] = {}
+
+    outcomes = [reserve(buckets, LOGIN, NOW, known=False, seen={}) for _ in range(4)]
+
+    assert [type(it) for it in outcomes] == [Reservation, Reservation, Reservation, RateLimited]
+    assert buckets.keys() == {b"address", b"client", b"account"}
+
+
+def test_a_refused_attempt_counts_under_the_limits_before_and_not_after() -> None:
+    buckets = {b"client": let_in(CLIENT.policy, 1000)}
+
+    refused = reserve(buckets, LOGIN, NOW, known=False, seen={})
+
+    assert isinstance(refused, RateLimited)
+    assert (refused.limit, refused.opens_at) == ("client", NOW + 4)
+    assert buckets.keys() == {b"address", b"client"}
+
+
+def test_a_limit_that_delays_or_refuses_if_wrong_lets_the_attempt_be_made_and_takes_no_place() -> None:
+    full = let_in(ADDRESS.policy, 100)
+    limits = (replace(ADDRESS, when_full=WhenFull.REFUSE_IF_WRONG), replace(ADDRESS, when_full=WhenFull.DELAY), ACCOUNT)
+    buckets = {b"address": full}
+
+    made = reserve(buckets, Attempt(limits), NOW, known=False, seen={})
+
+    assert isinstance(made, Reservation)
+    assert (made.limits, made.delay, made.if_wrong and made.if_wrong.limit) == ((ACCOUNT,), 1, "address")
+    assert buckets[b"address"] == full
+
+
+@pytest.mark.requirement("N14")
+def test_a_known_source_has_limits_of_its_own() -> None:
+    full = {it.key: let_in(it.policy, 3) for it in (ACCOUNT,)} | {b"address": let_in(ADDRESS.policy, 100)}
+    buckets = dict(full)
+
+    outcomes = [reserve(buckets, LOGIN, NOW, known=True, seen={}) for _ in range(4)]
+
+    assert [type(it) for it in outcomes] == [Reservation, Reservation, Reservation, RateLimited]
+    assert buckets.keys() - full.keys() == {b"known"}
+
+
+@pytest.mark.requirement("N10")
+@pytest.mark.parametrize("known", [False, True])
+def test_success_begins_anew_counts_nowhere_and_makes_the_source_known(known: bool) -> None:
+    buckets = {b"account": let_in(ACCOUNT.policy, 2), b"address": let_in(ADDRESS.policy, 5)}
+    reservation = reserve(buckets, LOGIN, NOW, known=known, seen={})
+    assert isinstance(reservation, Reservation)
+
+    assert succeed(buckets, reservation, NOW) is None
+
+    assert (buckets[b"account"].failures, buckets[b"known"].failures) == (0, 0)
+    assert buckets[b"address"].due == let_in(ADDRESS.policy, 5).due
+    assert buckets[b"source"] == Bucket(expires_at=NOW + 1000)
+
+
+def test_a_success_leaves_attempts_without_an_outcome_counted() -> None:
+    buckets: dict[bytes, Bucket] = {}
+    first, *_ = [reserve(buckets, LOGIN, NOW, known=False, seen={}) for _ in range(3)]
+    assert isinstance(first, Reservation)
+
+    succeed(buckets, first, NOW)
+
+    assert (buckets[b"account"].failures, buckets[b"account"].pending) == (2, 2)
+
+
+def test_too_many_successes_are_refused_and_reset_nothing() -> None:
+    buckets = {b"account": let_in(ACCOUNT.policy, 1), b"successes": let_in(SUCCESSES.policy, 2)}
+    reservation = reserve(buckets, LOGIN, NOW, known=False, seen={})
+    assert isinstance(reservation, Reservation)
+
+    refused = succeed(buckets, reservation, NOW)
+
+    assert refused is not None
+    assert (refused.limit, refused.opens_at, buckets[b"account"].failures) == ("successes", NOW + HOUR // 2, 1)
+
+
+def test_released_places_leave_every_bucket_as_it_was() -> None:
+    buckets = {it.key: let_in(it.policy, 2) for it in (ADDRESS, CLIENT)}
+    before = dict(buckets)
+    reservation = reserve(buckets, LOGIN, NOW, known=False, seen={})
+    assert isinstance(reservation, Reservation)
+
+    release(buckets, reservation, NOW)
+
+    assert {key: replace(buckets[key], pending_until=0) for key in before} == before
+    assert buckets[b"account"].failures == 0
+
+
+def test_an_attempt_that_may_wait_for_pending_ones_takes_no_place() -> None:
+    buckets: dict[bytes, Bucket] = {}
+    pending = [reserve(buckets, LOGIN, NOW, known=False, seen={}) for _ in range(3)]
+    before = dict(buckets)
+
+    waiting = reserve(buckets, LOGIN, NOW, known=False, seen={}, may_wait=True)
+
+    assert isinstance(waiting, RateLimited)
+    assert waiting.pending
+    assert buckets == before
+    for reservation in pending:
+        assert isinstance(reservation, Reservation)
+        fail(buckets, reservation, NOW)
+    refused = reserve(buckets, LOGIN, NOW, known=False, seen={}, may_wait=True)
+    assert isinstance(refused, RateLimited)
+    assert not refused.pending
+
+
+def test_an_attempt_whose_server_died_is_a_failure_after_a_while() -> None:
+    buckets: dict[bytes, Bucket] = {}
+    reserve(buckets, LOGIN, NOW, known=False, seen={})
+    left = buckets[b"account"]
+
+    assert left.at(NOW + PENDING_SECONDS - 1).pending == 1
+    assert (left.at(NOW + PENDING_SECONDS).pending, left.at(NOW + PENDING_SECONDS).failures) == (0, 1)
+    assert left.at(NOW - PENDING_SECONDS).pending == 0
+
+
+@pytest.mark.parametrize("policy", [Rate(3, HOUR), BackoffPolicy(3, 30, HOUR)])
+@pytest.mark.parametrize("ahead", [HOUR, 400 * 86400])
+def test_a_bucket_that_was_filled_by_a_clock_ahead_shuts_nobody_out_when_that_is_put_back(
+    policy: BucketPolicy, ahead: int
+) -> None:
+    full = let_in(policy, 3, now=NOW + ahead)
+    assert wait_of(policy, full, NOW + ahead)
+
+    assert wait_of(policy, full) is None
