@@ -57,7 +57,10 @@ def check_single(headers: Mapping[bytes, str]) -> None:
 
 def address_of(scope: Scope) -> str | None:
     """Return the client's address, or None on a Unix socket. An IPv4 peer of an IPv6 socket has its IPv4 address."""
-    return scope["client"][0].removeprefix("::ffff:") if scope.get("client") else None
+    if not scope.get("client"):
+        return None
+    host: str = scope["client"][0]
+    return host.removeprefix("::ffff:") if "." in host else host
 
 
 def source_of(scope: Scope, headers: Mapping[bytes, str]) -> Source:

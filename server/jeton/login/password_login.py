@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +25,8 @@ from jeton.storage.records import Records
 # Attempts without an outcome may be in the way of a right one: it asks again for so long, and so often.
 _WAIT_SECONDS: Final = 2
 _RETRY_SECONDS: Final = 0.1
-_MAX_WAITING: Final = 128
+_MAX_WAITING: Final = 256
+_MAX_WAITING_PER_NETWORK: Final = 16
 # No user has this canonical name: looking it up costs what looking up any other one costs.
 _NO_NAME: Final = ""
 
@@ -58,7 +60,7 @@ class PasswordLogin:
         self._clock = clock
         self._concurrency = LoginConcurrency()
         self._sleep = asyncio.sleep
-        self._waiting = 0
+        self._waiting: Counter[str | None] = Counter()
         self.timing = timing
 
     async def authenticate(
@@ -89,16 +91,21 @@ class PasswordLogin:
     async def _reserve(self, login: LoginSource, user: User | None) -> Reservation | RateLimited:
         """Return the places of the attempt. While others that have no outcome yet are in its way, wait for them."""
         until = time.monotonic() + _WAIT_SECONDS
-        self._waiting += 1
-        try:
-            while True:
-                may_wait = self._waiting <= _MAX_WAITING and time.monotonic() < until
-                outcome = await self.limits.reserve(login, user, may_wait=may_wait)
-                if isinstance(outcome, Reservation) or not (outcome.pending and may_wait):
-                    return outcome
+        while True:
+            may_wait = self._has_room_to_wait(login.network) and time.monotonic() < until
+            outcome = await self.limits.reserve(login, user, may_wait=may_wait)
+            if isinstance(outcome, Reservation) or not (outcome.pending and may_wait):
+                return outcome
+            self._waiting[login.network] += 1
+            try:
                 await asyncio.sleep(_RETRY_SECONDS)
-        finally:
-            self._waiting -= 1
+            finally:
+                self._waiting.subtract([login.network])
+                if self._waiting[login.network] == 0:
+                    del self._waiting[login.network]
+
+    def _has_room_to_wait(self, network: str | None) -> bool:
+        return self._waiting[network] < _MAX_WAITING_PER_NETWORK and self._waiting.total() < _MAX_WAITING
 
     async def _check(
         self, login: LoginSource, user: User | None, password: str, reservation: Reservation, began: float

@@ -160,18 +160,19 @@ class LoginRateLimits:
         """
         network = login.network or ""
         if user is None:
-            owner, password = f"unknown {login.name}", ""
+            # No kind of bucket of a user's begins so: a name is never taken for a `sub`.
+            kind, owner, password = "unknown ", login.name, ""
             account = self._keys.shared_key("unknown name", login.name, of=_UNKNOWN_NAME_BUCKETS)
         else:
-            owner, password = user.sub, str(user.password_version)
+            kind, owner, password = "", user.sub, str(user.password_version)
             account = self._keys.key("account", owner, password)
         return _AccountKeys(
             account,
-            known_source=self._keys.key("known source", owner, password, network),
-            all_known=self._keys.key("known sources", owner, password),
-            session=self._keys.key("session", owner, password),
-            successes=self._keys.key("successes", owner),
-            source=self._keys.key("source", owner, network),
+            known_source=self._keys.key(f"{kind}known source", owner, password, network),
+            all_known=self._keys.key(f"{kind}known sources", owner, password),
+            session=self._keys.key(f"{kind}session", owner, password),
+            successes=self._keys.key(f"{kind}successes", owner),
+            source=self._keys.key(f"{kind}source", owner, network),
         )
 
     def _memory_key(self, login: LoginSource) -> bytes:
