@@ -95,6 +95,7 @@ async def test_a_session_is_listed_until_the_last_of_its_tokens_and_clock_skew_a
 ) -> None:
     first = await jeton.log_in(app)
     jeton.clock.advance(300)
+    jeton.server.upkeep.forget()
     last = await jeton.refreshed(app, first["refresh_token"])
     await jeton.revoke(app, last["refresh_token"])
 

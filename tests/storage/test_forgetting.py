@@ -26,6 +26,7 @@ async def node(start: Start) -> Running:
         TOKENS__REFRESH_IDLE_SECONDS=str(IDLE),
         TOKENS__REFRESH_ABSOLUTE_SECONDS=str(ABSOLUTE),
         TOKENS__ACCESS_SECONDS=str(ACCESS),
+        LIMITS__LOGINS_PER_ACCOUNT="0",
     )
 
 
@@ -172,7 +173,7 @@ async def test_a_signing_key_is_forgotten_once_it_has_left_the_key_set(node: Run
 @pytest.mark.postgresql
 async def test_a_row_that_is_in_use_is_left_for_the_next_time(postgresql_url: str) -> None:
     third = OnPostgresql(postgresql_url)
-    async with running(settings_for(postgresql_url)) as node:
+    async with running(settings_for(postgresql_url, LIMITS__LOGINS_PER_ACCOUNT="0")) as node:
         app = node.add_client(lifetimes={"refresh_absolute_seconds": ABSOLUTE})
         node.add_user()
         tokens = [(await node.log_in(app))["refresh_token"] for _ in range(2)]
