@@ -148,7 +148,7 @@ async def make_up_names(folder: Path) -> None:
         limits = jeton.server.services.login.limits
         for begin in range(0, NAMES, 1000):
             await gather(
-                limits.reserve(LoginSource(f"user{it}", client, Source(address)), None, may_wait=False)
+                limits.reserve(LoginSource(f"user{it}", client, Source(address)), None)
                 for it in range(begin, begin + 1000)
                 for address in [f"2001:db8:{it % 65536:x}:{it // 65536}::1"]
             )

@@ -1,4 +1,4 @@
-"""No order of attempts, waits and successes lets more failures through than the policy of throttling says."""
+"""No order of attempts, waits and successes lets more failures through than the rate limit policies say."""
 
 from hypothesis import given
 from hypothesis import strategies as st

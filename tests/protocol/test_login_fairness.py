@@ -7,6 +7,9 @@ import httpx2
 import pytest
 
 from hashing import count_hashes
+from jeton.login.rate_limits import LoginSource
+from jeton.oauth.attempts import Reservation
+from jeton.oauth.model import Source
 from places import seen_from
 from running import PASSWORD, App, Running
 
@@ -182,3 +185,53 @@ async def test_successes_of_one_account_have_a_generous_limit(start: StartServer
     await places[0].log_in(app, "bob")
     jeton.clock.advance(1200)
     await places[0].log_in(app)
+
+
+@pytest.mark.requirement("N14", "O16")
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+async def test_who_waits_too_long_for_others_is_told_to_come_back_and_counts_nowhere(
+    start: StartServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="1", LIMITS__LOGIN_FAILURES_PER_ADDRESS="1")
+    app, login = jeton.add_client(), jeton.server.services.login
+    jeton.add_user()
+    monkeypatch.setattr("jeton.login.password_login._WAIT_SECONDS", 0)
+    source = LoginSource(name, app.client, Source("192.0.2.1"))
+    user = (await jeton.server.services.records.user(name)) or None
+    pending = await login.limits.reserve(source, user)
+    assert isinstance(pending, Reservation)
+
+    answer = await attempt(seen_from(jeton, "192.0.2.2"), app, name, PASSWORD)
+
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    await login.limits.release(pending)
+    assert (await attempt(seen_from(jeton, "192.0.2.2"), app, name)).status_code == 400
+
+
+@pytest.mark.requirement("N14", "K07")
+@pytest.mark.parametrize("no_address", ["", "unknown", "_hidden", "[::1", "192.0.2.1:x", "192.0.2.01", "a.example"])
+async def test_what_is_no_address_in_a_forwarding_header_switches_no_limit_off(
+    start: StartServer, no_address: str
+) -> None:
+    jeton = await start(SERVER__TRUSTED_PROXIES="10.0.0.0/8", LIMITS__LOGIN_FAILURES_PER_ADDRESS="2")
+    app = jeton.add_client()
+    proxies = [seen_from(jeton, "10.0.0.1"), seen_from(jeton, "::ffff:10.0.0.2")]
+
+    async def status(proxy: Running, forwarded_for: str, name: str) -> int:
+        form = {"grant_type": "password", "username": name, "password": WRONG}
+        return (await proxy.token(app, {"X-Forwarded-For": forwarded_for}, **form)).status_code
+
+    guesses = [await status(proxies[0], f"192.0.2.{it}, {no_address}", f"user{it}") for it in range(3)]
+    assert guesses == [400, 400, 429]
+    assert await status(proxies[1], no_address, "user4") == 400
+    assert await status(proxies[0], "192.0.2.7", "user5") == 400
+
+
+@pytest.mark.requirement("K07")
+async def test_peers_without_an_address_are_counted_as_one(start: StartServer) -> None:
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="2")
+    app = jeton.add_client()
+
+    answers = [await attempt(seen_from(jeton, "testclient"), app, f"user{it}") for it in range(3)]
+
+    assert [it.status_code for it in answers] == [400, 400, 429]

@@ -190,12 +190,12 @@ def test_released_places_leave_every_bucket_as_it_was() -> None:
     assert buckets[b"account"].failures == 0
 
 
-def test_an_attempt_that_may_wait_for_pending_ones_takes_no_place() -> None:
+def test_an_attempt_that_finds_pending_ones_in_its_way_takes_no_place() -> None:
     buckets: dict[bytes, Bucket] = {}
     pending = [reserve(buckets, LOGIN, NOW, known=False, seen={}) for _ in range(3)]
     before = dict(buckets)
 
-    waiting = reserve(buckets, LOGIN, NOW, known=False, seen={}, may_wait=True)
+    waiting = reserve(buckets, LOGIN, NOW, known=False, seen={})
 
     assert isinstance(waiting, RateLimited)
     assert waiting.pending
@@ -203,7 +203,7 @@ def test_an_attempt_that_may_wait_for_pending_ones_takes_no_place() -> None:
     for reservation in pending:
         assert isinstance(reservation, Reservation)
         fail(buckets, reservation, NOW)
-    refused = reserve(buckets, LOGIN, NOW, known=False, seen={}, may_wait=True)
+    refused = reserve(buckets, LOGIN, NOW, known=False, seen={})
     assert isinstance(refused, RateLimited)
     assert not refused.pending
 

@@ -23,7 +23,7 @@ from jeton.storage.clock import Clock
 from jeton.storage.records import Records
 
 # Attempts without an outcome may be in the way of a right one: it asks again for so long, and so often.
-_WAIT_SECONDS: Final = 2
+_WAIT_SECONDS: Final = 3
 _RETRY_SECONDS: Final = 0.1
 _MAX_WAITING: Final = 256
 _MAX_WAITING_PER_NETWORK: Final = 16
@@ -89,13 +89,17 @@ class PasswordLogin:
             return await self._check(login, user, password, outcome, began)
 
     async def _reserve(self, login: LoginSource, user: User | None) -> Reservation | RateLimited:
-        """Return the places of the attempt. While others that have no outcome yet are in its way, wait for them."""
+        """Return the places of the attempt. While others that have no outcome yet are in its way, wait for them.
+
+        Raise HashingBusyError if that takes too long: nothing is known to be wrong with the attempt.
+        """
         until = time.monotonic() + _WAIT_SECONDS
         while True:
-            may_wait = self._has_room_to_wait(login.network) and time.monotonic() < until
-            outcome = await self.limits.reserve(login, user, may_wait=may_wait)
-            if isinstance(outcome, Reservation) or not (outcome.pending and may_wait):
+            outcome = await self.limits.reserve(login, user)
+            if isinstance(outcome, Reservation) or not outcome.pending:
                 return outcome
+            if time.monotonic() >= until or not self._has_room_to_wait(login.network):
+                raise HashingBusyError
             self._waiting[login.network] += 1
             try:
                 await asyncio.sleep(_RETRY_SECONDS)

@@ -85,12 +85,12 @@ class LoginRateLimits:
         """Return the refusal that the same login met a moment ago, if any. Asks no database."""
         return self._throttle.remembered(self._memory_key(login))
 
-    async def reserve(self, login: LoginSource, user: User | None, *, may_wait: bool) -> Reservation | RateLimited:
+    async def reserve(self, login: LoginSource, user: User | None) -> Reservation | RateLimited:
         """Return the places of one check of the user's password, or the limit that refuses it.
 
         For a name without a user the same buckets are asked for, so that both cost the same.
         """
-        outcome = await self._throttle.reserve(self._attempt(login, user), may_wait=may_wait)
+        outcome = await self._throttle.reserve(self._attempt(login, user))
         if isinstance(outcome, RateLimited) and not outcome.pending:
             self._throttle.remember(self._memory_key(login), outcome)
             log.warning(

@@ -92,11 +92,11 @@ class Reservation:
 
 
 def reserve(
-    buckets: Buckets, attempt: Attempt, now: int, *, known: bool, seen: Mapping[bytes, Bucket], may_wait: bool = False
+    buckets: Buckets, attempt: Attempt, now: int, *, known: bool, seen: Mapping[bytes, Bucket]
 ) -> Reservation | RateLimited:
     """Take a place under each limit, up to the first that refuses. `seen` are the buckets that are only looked at.
 
-    An attempt that may wait for pending ones takes nothing: it comes again.
+    An attempt that is refused while others are pending takes nothing: it may come again.
     """
     taken: dict[bytes, Bucket] = {}
     reservation = Reservation(attempt, ())
@@ -110,7 +110,7 @@ def reserve(
             continue
         refusal = RateLimited(limit.name, limit.key, after.opens_at, before.pending > 0, reservation.delay)
         if limit.when_full is WhenFull.REFUSE:
-            if not (refusal.pending and may_wait):
+            if not refusal.pending:
                 buckets.update(taken)
             return replace(refusal, if_wrong=reservation.if_wrong)
         if limit.when_full is WhenFull.DELAY:

@@ -22,14 +22,6 @@ _MAX_REMEMBERED: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class _Start:
-    """An attempt that asks for its places."""
-
-    attempt: Attempt
-    may_wait: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Settlement:
     """How an attempt ended: `settle` changes the buckets of these keys."""
 
@@ -38,7 +30,7 @@ class _Settlement:
     keys: set[bytes]
 
 
-_Request: TypeAlias = _Start | _Settlement
+_Request: TypeAlias = Attempt | _Settlement
 _Outcome: TypeAlias = Reservation | RateLimited | None
 
 
@@ -51,9 +43,9 @@ class Throttle:
         self._remembered: dict[bytes, tuple[RateLimited, int]] = {}
         self._gather = Gather[_Request, _Outcome]("throttle", self._count)
 
-    async def reserve(self, attempt: Attempt, *, may_wait: bool = False) -> Reservation | RateLimited:
+    async def reserve(self, attempt: Attempt) -> Reservation | RateLimited:
         """Return the places of the attempt, durable before it is made, or the limit that refuses it."""
-        outcome = await self._gather(_Start(attempt, may_wait))
+        outcome = await self._gather(attempt)
         assert outcome is not None
         if isinstance(outcome, RateLimited) and not outcome.pending:
             self.remember(outcome.key, outcome)
@@ -107,7 +99,7 @@ class Throttle:
     def _transaction(self, group: Sequence[_Request]) -> list[_Outcome]:
         with self._database.write() as connection:
             now = self._clock.now()
-            looked_at = {key for it in group if isinstance(it, _Start) for key in it.attempt.looked_at}
+            looked_at = {key for it in group if isinstance(it, Attempt) for key in it.looked_at}
             seen = load_buckets(connection, looked_at, now)
             refused = [self._refused_from_memory(it, seen) for it in group]
             keys = [key for it, refusal in zip(group, refused, strict=True) if not refusal for key in _keys(it, seen)]
@@ -121,24 +113,22 @@ class Throttle:
 
     def _refused_from_memory(self, request: _Request, seen: Mapping[bytes, Bucket]) -> RateLimited | None:
         """Return the refusal that another attempt met a moment ago, if the source is not known: no row is written."""
-        if not isinstance(request, _Start) or _is_known(request.attempt, seen):
+        if not isinstance(request, Attempt) or _is_known(request, seen):
             return None
-        return self.remembered(*(limit.key for limit in request.attempt.limits))
+        return self.remembered(*(limit.key for limit in request.limits))
 
 
 def _keys(request: _Request, seen: Mapping[bytes, Bucket]) -> set[bytes]:
     if isinstance(request, _Settlement):
         return request.keys
-    limits = request.attempt.limits_if(known=_is_known(request.attempt, seen))
+    limits = request.limits_if(known=_is_known(request, seen))
     return {limit.key for limit in limits if limit.counted}
 
 
 def _decide(request: _Request, buckets: Buckets, seen: Mapping[bytes, Bucket], now: int) -> _Outcome:
     if isinstance(request, _Settlement):
         return request.settle(buckets, request.reservation, now)
-    attempt = request.attempt
-    known = _is_known(attempt, seen)
-    return attempts.reserve(buckets, attempt, now, known=known, seen=seen, may_wait=request.may_wait)
+    return attempts.reserve(buckets, request, now, known=_is_known(request, seen), seen=seen)
 
 
 def _is_known(attempt: Attempt, seen: Mapping[bytes, Bucket]) -> bool:
