@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from jeton.oauth.attempts import RateLimited
 from jeton.oauth.key_life import SETTLE_SECONDS, active_and_next
-from jeton.oauth.throttling import Refusal
 from jeton.storage.signing_keys import load_signing_keys
 from running import START, App, Running
 from status_lists import reference, status_list
@@ -124,7 +124,7 @@ async def test_a_full_bucket_of_a_time_to_come_is_none(start: StartServer, ahead
 
 async def test_a_refusal_is_not_remembered_for_as_long_as_the_clock_was_ahead(jeton: Running) -> None:
     throttle = jeton.server.services.throttle
-    throttle.remember(b"key", Refusal("address", b"key", START + HOUR))
+    throttle.remember(b"key", RateLimited("address", b"key", START + HOUR))
     assert throttle.remembered(b"key") is not None
 
     jeton.clock.advance(-HOUR)
