@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from contention import Contention, OnPostgresql, OnSqlite
-from jeton.storage import database
+from jeton.storage import database, row_lock_batches
 from ledger_bench import Bench, bench_over
 from running import Running, running, settings_for
 
@@ -16,9 +16,11 @@ Nodes = tuple[Running, Running]
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for locks are cut short at 20 seconds only: a test may take longer to bring about what it looks at."""
-    patient, count = re.subn(r"(lock|statement)_timeout=\d+", r"\1_timeout=20000", database._SERVING_OPTIONS)
-    assert count == 2
-    monkeypatch.setattr(database, "_SERVING_OPTIONS", patient)
+    patient, count = re.subn(r"statement_timeout = \d+", "statement_timeout = 20000", database._SERVING_SETTINGS)
+    assert count == 1
+    monkeypatch.setattr(database, "_SERVING_SETTINGS", patient)
+    monkeypatch.setattr(database, "_LOCK_TIMEOUT_MS", 20_000)
+    monkeypatch.setattr(row_lock_batches, "MAX_WAIT_SECONDS", 20)
 
 
 @pytest.fixture

@@ -29,10 +29,10 @@ def sid_of(refresh_token: str) -> str:
 
 
 async def sessions_not_in_the_order_of_their_sids(node: Running, app: App) -> list[str]:
-    """Refresh tokens of several sessions; the one with the smallest sid is not the one that was written first."""
+    """Refresh tokens of eight sessions; the one with the smallest sid is not the one that was written first."""
     tokens: list[str] = []
     while len(tokens) < 8 or min(tokens, key=sid_of) == tokens[0]:
-        tokens.append((await node.log_in(app))["refresh_token"])
+        tokens = [*tokens[-7:], (await node.log_in(app))["refresh_token"]]
     return tokens
 
 

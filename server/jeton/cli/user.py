@@ -173,7 +173,7 @@ def find_sub(connection: Connection, username: str) -> str:
 def _locked(connection: Connection, username: str) -> User:
     """The user as it is under its lock, which comes before the locks of sessions."""
     sub = find_sub(connection, username)
-    found = users.lock_users(connection, [sub])
+    found = users.lock_users(connection, [sub]).rows
     if not found:
         raise _unknown(username)
     return found[sub]

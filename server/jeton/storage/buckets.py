@@ -1,13 +1,14 @@
 """Statements over the buckets of failures. Keys are digests, of constant length: no row names anybody."""
 
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.rate_limits import Bucket
 from jeton.storage.forgetting import forget_past
+from jeton.storage.row_locks import LockedRows
 from jeton.storage.tables import throttle_buckets as buckets
 
 _VALUES: Final = (
@@ -19,6 +20,12 @@ _VALUES: Final = (
 )
 _LIVING = select(buckets.c.key, *_VALUES).where(
     buckets.c.key.in_(bindparam("keys", expanding=True)), buckets.c.expires_at > bindparam("now")
+)
+_LOCK_FREE = (
+    select(buckets.c.key, *_VALUES)
+    .where(buckets.c.key.in_(bindparam("keys", expanding=True)))
+    .order_by(buckets.c.key)
+    .with_for_update(skip_locked=True)
 )
 _DELETE = delete(buckets).where(buckets.c.key.in_(bindparam("keys", expanding=True)))
 _STORE = (
@@ -34,20 +41,40 @@ def load_buckets(connection: Connection, keys: Collection[bytes], now: int) -> d
     return {key: Bucket(*values).at(now) for key, *values in rows}
 
 
-def lock_buckets(connection: Connection, keys: Collection[bytes], now: int) -> dict[bytes, Bucket]:
-    """Return the buckets, locked in the order of their keys until the transaction ends. Missing ones are inserted.
-
-    One statement locks and reads: it returns what is in the row once the lock is held.
-    """
+def lock_buckets(
+    connection: Connection, keys: Collection[bytes], now: int, *, wait: bool = True
+) -> LockedRows[bytes, Bucket]:
+    """Return the buckets, locked in the order of their keys until the transaction ends. Missing ones are inserted."""
     if not keys:
-        return {}
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    insert = dialect.insert(buckets)
-    lock = insert.on_conflict_do_update(index_elements=[buckets.c.key], set_={"due": buckets.c.due})
+        return LockedRows({})
+    rows = list((_lock_or_insert_all if wait else _lock_or_insert_free)(connection, keys, now))
+    found = {key: Bucket(*values).at(now) for key, *values in rows}
+    return LockedRows(found, frozenset(keys) - found.keys())
+
+
+def _lock_or_insert_all(connection: Connection, keys: Collection[bytes], now: int) -> Iterable[Sequence[Any]]:
+    """Lock and read in one statement: it returns what is in the row once the lock is held."""
+    lock = _insert(connection).on_conflict_do_update(index_elements=[buckets.c.key], set_={"due": buckets.c.due})
+    return connection.execute(lock.returning(buckets.c.key, *_VALUES), _empty(keys, now))
+
+
+def _lock_or_insert_free(connection: Connection, keys: Collection[bytes], now: int) -> Iterable[Sequence[Any]]:
+    """Skip buckets that another transaction has locked or is inserting."""
+    found = connection.execute(_LOCK_FREE, {"keys": list(keys)}).all()
+    missing = set(keys) - {row[0] for row in found}
+    if not missing:
+        return found
+    make = _insert(connection).on_conflict_do_nothing(index_elements=[buckets.c.key])
+    return [*found, *connection.execute(make.returning(buckets.c.key, *_VALUES), _empty(missing, now))]
+
+
+def _empty(keys: Collection[bytes], now: int) -> list[dict[str, Any]]:
     empty = {"due": 0, "failures": 0, "expires_at": now, "pending": 0, "pending_until": 0}
-    rows = [{"key": key, **empty} for key in sorted(keys)]
-    found = connection.execute(lock.returning(buckets.c.key, *_VALUES), rows)
-    return {key: Bucket(*values).at(now) for key, *values in found}
+    return [{"key": key, **empty} for key in sorted(keys)]
+
+
+def _insert(connection: Connection) -> postgresql.Insert | sqlite.Insert:
+    return sqlite.insert(buckets) if connection.dialect.name == "sqlite" else postgresql.insert(buckets)
 
 
 def store_buckets(connection: Connection, changed: Mapping[bytes, Bucket], now: int) -> None:

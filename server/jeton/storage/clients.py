@@ -8,13 +8,14 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from jeton.oauth.model import Client
 from jeton.storage.identifiers import claim_identifier, release_client_id
 from jeton.storage.prepared import Prepared
+from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.signing_keys import promise_lifetime
 from jeton.storage.tables import clients
 
 _THESE = select(clients).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
 _LOAD = Prepared(_THESE)
 # The weakest lock, which the new session's reference to its client takes anyway; it only keeps `lock_client` waiting.
-_HOLD = Prepared(_THESE.order_by(clients.c.client_id).with_for_update(read=True, key_share=True))
+_HOLD = LockingQuery(_THESE.order_by(clients.c.client_id), _LOAD, read=True, key_share=True)
 _LOCK = select(clients).where(clients.c.client_id == bindparam("client_id")).with_for_update()
 
 
@@ -25,11 +26,9 @@ def load_clients(connection: Connection, client_ids: Collection[str]) -> dict[st
     return {row[0]: Client(*row) for row in _LOAD.rows(connection, client_ids=client_ids)}
 
 
-def hold_clients(connection: Connection, client_ids: Collection[str]) -> dict[str, Client]:
+def hold_clients(connection: Connection, client_ids: Collection[str], *, wait: bool = True) -> LockedRows[str, Client]:
     """Those clients, not to be locked by anybody until the transaction ends; always before any family is locked."""
-    if not client_ids:
-        return {}
-    return {row[0]: Client(*row) for row in _HOLD.rows(connection, client_ids=client_ids)}
+    return _HOLD.lock(connection, Client, wait=wait, client_ids=client_ids)
 
 
 def lock_client(connection: Connection, client_id: str) -> Client | None:

@@ -17,19 +17,30 @@ from jeton.storage.prepared import drive
 
 # The timeout first: two servers that start at once may both want to switch to WAL.
 _SQLITE_PRAGMAS: Final = ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-# Statements prepared while a table is nearly empty keep scanning it when it has grown: index plans only. Where there is
-# no index, that makes a scan look so dear that PostgreSQL would compile it: 200 ms for reading three keys.
-_SERVING_OPTIONS: Final = (
-    # A wait for a lock outlasts PostgreSQL's search for deadlocks (1 s), so that those are found and tried again.
-    "-c statement_timeout=3000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000 "
-    "-c enable_seqscan=off -c jit=off"
+# Said with each BEGIN, and true until the transaction ends: a session setting is lost behind a pooler that gives each
+# transaction another connection.
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+# A command that is stopped within a transaction lets go of its locks after so long.
+_COMMAND_SETTINGS: Final = "SET LOCAL idle_in_transaction_session_timeout = 60000"
+# Index look-ups only: statistics of a small table outlive its growth, and would have it scanned. Where there is no
+# index, that makes a scan look so dear that PostgreSQL would compile it: 200 ms for reading three keys.
+_SERVING_SETTINGS: Final = (
+    "SET LOCAL statement_timeout = 3000; SET LOCAL idle_in_transaction_session_timeout = 5000; "
+    "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
 )
+# Outlasts PostgreSQL's search for deadlocks (1 s), so that those are found and tried again.
+_LOCK_TIMEOUT_MS: Final = 2000
 _POSTGRESQL_ARGUMENTS: Final = {
     "connect_timeout": 3,
     "tcp_user_timeout": 5000,
     "application_name": "jeton",
 }
-_ENCODING: Final = {"client_encoding": "utf8"}
+_OUR_ARGUMENTS: Final = {
+    "client_encoding": "utf8",
+    # A statement prepared on one connection does not exist on the next one behind a pooler, and its plan is that of the
+    # table as it once was.
+    "prepare_threshold": None,
+}
 _ROLLED_BACK: Final = frozenset({"40001", "40P01"})
 _LOCK_TIMEOUT: Final = "55P03"
 _READ_ONLY: Final = "25006"
@@ -43,27 +54,25 @@ class StorageUnavailableError(Exception):
     """
 
 
+class LockTimeoutError(StorageUnavailableError):
+    """Somebody else kept a lock for too long. Nothing was written."""
+
+
 class Database:
     """One database, opened for a serving process or for a command."""
 
     def __init__(self, url: str, *, serving: bool = False) -> None:
         self.url = parse_database_url(url)
         self.on_sqlite = self.url.get_backend_name() == "sqlite"
-        given = self.url.query
         arguments: dict[str, Any] = {}
         if not self.on_sqlite:
-            arguments = {name: it for name, it in _POSTGRESQL_ARGUMENTS.items() if name not in given} | _ENCODING
-        if serving and not self.on_sqlite:
-            arguments["options"] = _SERVING_OPTIONS
-        self.engine = create_engine(
-            self.url,
-            connect_args=arguments,
-            hide_parameters=True,
-            pool_timeout=2,
-            **({} if self.on_sqlite else {"isolation_level": "READ COMMITTED"}),
-        )
+            given = self.url.query
+            arguments = {name: it for name, it in _POSTGRESQL_ARGUMENTS.items() if name not in given} | _OUR_ARGUMENTS
+        self.engine = create_engine(self.url, connect_args=arguments, hide_parameters=True, pool_timeout=2)
         if self.on_sqlite:
             _prepare_sqlite(self.engine)
+        else:
+            _prepare_postgresql(self.engine, serving=serving)
 
     @property
     def file(self) -> Path | None:
@@ -71,9 +80,12 @@ class Database:
         return Path(self.url.database) if self.on_sqlite and self.url.database else None
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that may write; committed at the end, rolled back on any exception."""
-        with self._connection(write=True) as connection, connection.begin():
+    def write(self, *, lock_timeout_ms: int | None = None) -> Iterator[Connection]:
+        """A transaction that may write; committed at the end, rolled back on any exception.
+
+        A server on PostgreSQL waits so long for each lock, a command for as long as it takes.
+        """
+        with self._connection(write=True, lock_timeout_ms=lock_timeout_ms) as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -91,13 +103,15 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def _connection(self, *, write: bool) -> Iterator[Connection]:
+    def _connection(self, **options: Any) -> Iterator[Connection]:
         try:
-            with self.engine.connect().execution_options(write=write) as connection:
+            with self.engine.connect().execution_options(**options) as connection:
                 yield connection
         except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
-            if was_rolled_back(error) or sqlstate(error) == _LOCK_TIMEOUT:
+            if was_rolled_back(error):
                 raise
+            if sqlstate(error) == _LOCK_TIMEOUT:
+                raise LockTimeoutError("somebody else keeps a lock for too long") from error
             if isinstance(error, InternalError) and sqlstate(error) != _READ_ONLY:
                 raise
             raise StorageUnavailableError(describe_database_error(error, self.url)) from error
@@ -140,3 +154,21 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _(connection: Connection) -> None:
         write = connection.get_execution_options().get("write", True)
         drive(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN"))
+
+
+def _prepare_postgresql(engine: Engine, *, serving: bool) -> None:
+    """The settings of a transaction come in one message with its BEGIN."""
+    settings = _SERVING_SETTINGS if serving else _COMMAND_SETTINGS
+
+    @event.listens_for(engine, "connect")
+    def _(dbapi_connection: Any, _record: Any) -> None:
+        # The driver begins no transaction by itself.
+        dbapi_connection.autocommit = True
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        begin = f"{_BEGIN}; {settings}"
+        if serving:
+            lock_timeout_ms = connection.get_execution_options().get("lock_timeout_ms") or _LOCK_TIMEOUT_MS
+            begin += f"; SET LOCAL lock_timeout = {lock_timeout_ms}"
+        drive(connection, lambda cursor: cursor.execute(begin))

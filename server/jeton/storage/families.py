@@ -16,10 +16,12 @@ from sqlalchemy import (
     column,
     func,
     insert,
+    literal_column,
     select,
     true,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from jeton.oauth.key_life import CLOCK_SKEW_SECONDS
 from jeton.oauth.model import Family
@@ -28,6 +30,7 @@ from jeton.oauth.status_list import status_of_ended
 from jeton.storage.forgetting import forget_past
 from jeton.storage.invalid_statuses import add_invalid_statuses, add_selected_statuses, remove_invalid_statuses
 from jeton.storage.prepared import Prepared
+from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.tables import families
 
 _MUTABLE: Final = (
@@ -39,27 +42,34 @@ _FIELDS: Final = tuple(field.name for field in fields(Family))
 
 _THESE = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))
 _LOAD = Prepared(_THESE)
-_LOCK = Prepared(_THESE.order_by(families.c.sid).with_for_update())
+_LOCK = LockingQuery(_THESE.order_by(families.c.sid), _LOAD)
 _UNENDED_OF = families.c.sub.in_(bindparam("subs", expanding=True)) & families.c.revoked_at.is_(None)
-_LOCK_WITH_ALL_OF = Prepared(
-    select(families)
-    .where(families.c.sid.in_(bindparam("sids", expanding=True)) | _UNENDED_OF)
-    .order_by(families.c.sid)
-    .with_for_update()
-)
+_LOAD_UNENDED = Prepared(select(families.c.sub, families.c.sid).where(_UNENDED_OF))
 _UPDATE = Prepared(
     update(families)
     .where(families.c.sid == bindparam("at_sid"))
     .values({name: bindparam(f"new_{name}") for name in _MUTABLE})
 )
 # On PostgreSQL one statement for a whole group, with one parameter: what its driver does for each costs more than rows.
+# The rows are there and locked: each is found as a conflict, by the index of its sid, whatever PostgreSQL believes of
+# the table's size (a join reads all of it where that looks cheaper). Could one be missing, it would not come back:
+# nothing is inserted with the client '0'.
 _CHANGED = (
     func.json_to_recordset(cast(bindparam("changed", type_=Text), JSON))
     .table_valued(*(column(name, families.c[name].type) for name in ("sid", *_MUTABLE)), name="changed")
     .render_derived(with_types=True)
 )
+_UNCHANGED: Final = tuple(
+    it.name for it in families.c if it.name != "sid" and it.name not in _MUTABLE and not it.nullable
+)
+_REWRITE = postgresql.insert(families).from_select(
+    ["sid", *_MUTABLE, *_UNCHANGED],
+    select(*(_CHANGED.c[name] for name in ("sid", *_MUTABLE)), *(literal_column("'0'") for _ in _UNCHANGED)),
+)
 _UPDATE_ALL = Prepared(
-    update(families).where(families.c.sid == _CHANGED.c.sid).values({name: _CHANGED.c[name] for name in _MUTABLE})
+    _REWRITE.on_conflict_do_update(
+        index_elements=[families.c.sid], set_={name: _REWRITE.excluded[name] for name in _MUTABLE}
+    )
 )
 _OPEN = select(families.c.sub, families.c.sid).where(
     _UNENDED_OF,
@@ -77,19 +87,21 @@ def load_families(connection: Connection, sids: Collection[str]) -> dict[str, Fa
     return {row[0]: Family(*row) for row in _LOAD.rows(connection, sids=sids)}
 
 
-def lock_families(connection: Connection, sids: Collection[str], subs: Collection[str] = ()) -> dict[str, Family]:
-    """Those families, locked in the order of their sids until the transaction ends; and all of these users' that have
-    not ended: the users' own locks keep it at that.
+def lock_families(connection: Connection, sids: Collection[str], *, wait: bool = True) -> LockedRows[str, Family]:
+    """Those families, locked in the order of their sids until the transaction ends.
 
-    A statement of its own, with no join: joined rows would be those of before the wait for the lock.
+    A statement of its own, with no join: joined rows would be those of before the wait for the lock. Only by their
+    sids: whatever else they were chosen by, PostgreSQL may read more rows than that.
     """
-    if subs:
-        rows = _LOCK_WITH_ALL_OF.rows(connection, sids=sids, subs=subs)
-    elif sids:
-        rows = _LOCK.rows(connection, sids=sids)
-    else:
-        return {}
-    return {row[0]: Family(*row) for row in rows}
+    return _LOCK.lock(connection, Family, wait=wait, sids=sids)
+
+
+def load_unended_sids(connection: Connection, subs: Collection[str]) -> dict[str, set[str]]:
+    """The sessions of each of these users that have not been ended, unlocked: the users' own locks keep it at that."""
+    found: dict[str, set[str]] = {}
+    for sub, sid in _LOAD_UNENDED.rows(connection, subs=subs) if subs else ():
+        found.setdefault(sub, set()).add(sid)
+    return found
 
 
 def load_open_sids(connection: Connection, now: int, subs: Collection[str]) -> dict[str, list[str]]:

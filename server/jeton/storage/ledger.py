@@ -1,34 +1,30 @@
 """The ledger: the one door for everything that a request changes.
 
 1. One transaction for all that is waiting: lock, then look, then decide each, write all, commit; answer only then.
-2. Locks in one order: users by sub, then clients, then families by sid.
+2. Locks in one order: users by sub, then clients, then families by sid. A row that somebody else has locked is skipped,
+   and the entries that need it wait aside (row_lock_batches.py).
 3. Nothing slow under a lock: hashing and signing happen outside.
 4. A group is run again only where the database has undone it; after a commit of unknown outcome nothing is repeated,
    because a second look at a rotated family would take the honest client for a thief.
 """
 
-import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from jeton.oauth.decision import Decision, End, EndSessions, Issue
 from jeton.oauth.model import Client, Family, User
 from jeton.storage.clients import hold_clients, load_clients
 from jeton.storage.clock import Clock
-from jeton.storage.database import Database, StorageUnavailableError, was_rolled_back
+from jeton.storage.database import Database
 from jeton.storage.ended_tokens import add_ended_tokens
-from jeton.storage.families import add_families, lock_families, update_families
-from jeton.storage.gather import Gather
+from jeton.storage.families import add_families, load_unended_sids, lock_families, update_families
+from jeton.storage.row_lock_batches import LOCK_TIMEOUT_MS, CallerGoneError, Pending, RowLockBatches, RowLockedError
+from jeton.storage.row_locks import LockedRows
 from jeton.storage.session_room import SessionRoom
 from jeton.storage.users import load_users, lock_users, store_new_passwords, store_rehashed_passwords
-
-_ATTEMPTS: Final = 3
-_GIVE_WAY_SECONDS: Final = 0.05
 
 D = TypeVar("D", bound=Decision)
 
@@ -67,16 +63,28 @@ class Entry(Generic[D]):
         return self.client_id is not None
 
 
-@dataclass(slots=True, eq=False)
-class _Asked:
-    """An entry, and whether its caller has gone: who was told to try again later must not find it done."""
+@dataclass(frozen=True, slots=True)
+class _Locks:
+    """What a batch has locked, and what it looked up on the way."""
 
-    entry: Entry[Any]
-    given_up: bool = False
+    users: LockedRows[str, User]
+    clients: LockedRows[str, Client]
+    families: LockedRows[str, Family]
+    unended: dict[str, set[str]]
+    room: SessionRoom
 
+    def are_missing_for(self, entry: Entry[Any]) -> bool:
+        """Whether somebody else holds a row that this entry needs."""
+        return (
+            entry.sub in self.users.held_elsewhere
+            or entry.client_id in self.clients.held_elsewhere
+            or not self.families.held_elsewhere.isdisjoint(self._sids_of(entry))
+        )
 
-class _GivenUpError(Exception):
-    """Nobody waits for the outcome any more."""
+    def _sids_of(self, entry: Entry[Any]) -> set[str]:
+        if entry.sub is None:
+            return set() if entry.sid is None else {entry.sid}
+        return self.unended.get(entry.sub, set()) if entry.all_sessions else self.room.crowded_of(entry.sub)
 
 
 class Ledger:
@@ -87,88 +95,79 @@ class Ledger:
         self._sessions_per_user = sessions_per_user
         self._database = database
         self._clock = clock
-        self._gather = Gather[_Asked, Any]("ledger", self._settle)
+        self._batches = RowLockBatches[Entry[Any], Decision]("ledger", self._transaction, _rows_of)
 
     async def enter(self, entry: Entry[D]) -> D:
         """The decision, once it is durable; StorageUnavailableError where that is not known."""
-        asked = _Asked(entry)
-        try:
-            decision: D = await self._gather(asked)
-        except asyncio.CancelledError:
-            asked.given_up = True
-            raise
-        return decision
+        decision: Any = await self._batches(entry)
+        return decision  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        self._gather.close()
+        self._batches.close()
 
-    def _settle(self, group: Sequence[_Asked]) -> Sequence[Decision | Exception]:
-        """All together; where one of them is at fault, one by one."""
-        try:
-            return self._transaction_with_retries(group)
-        except StorageUnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001 - it is handed to the request it belongs to
-            if len(group) > 1:
-                return [self._settle_alone(asked) for asked in group]
-            # A row that somebody keeps locked, or a user or client deleted just now: the next try will tell.
-            return [StorageUnavailableError(str(error)) if isinstance(error, DBAPIError) else error]
-
-    def _settle_alone(self, asked: _Asked) -> Decision | Exception:
-        try:
-            return self._settle([asked])[0]
-        except StorageUnavailableError as error:
-            return error
-
-    def _transaction_with_retries(self, group: Sequence[_Asked]) -> list[Decision | Exception]:
-        for _ in range(_ATTEMPTS):
-            try:
-                return self._transaction(group)
-            except _GivenUpError:
-                continue
-            except DBAPIError as error:
-                if not was_rolled_back(error):
-                    raise
-            # Whoever was let through instead must get its locks before we ask for them again.
-            time.sleep(_GIVE_WAY_SECONDS)
-        raise StorageUnavailableError(f"the database undid the transaction {_ATTEMPTS} times")
-
-    def _transaction(self, group: Sequence[_Asked]) -> list[Decision | Exception]:
-        entries = [asked.entry for asked in group]
-        with self._database.write() as connection:
-            users = lock_users(connection, {entry.sub for entry in entries if entry.sub is not None})
-            clients = hold_clients(connection, {entry.client_id for entry in entries if entry.client_id is not None})
-            logins = [entry.sub for entry in entries if entry.sub is not None and entry.is_login]
-            room = SessionRoom(connection, self._clock.now(), logins, self._sessions_per_user)
-            before = _lock_families(connection, entries, room)
-            users |= load_users(connection, {family.sub for family in before.values()} - users.keys())
-            clients |= load_clients(connection, {family.client_id for family in before.values()})
+    def _transaction(self, batch: Sequence[Pending[Entry[Any]]], *, wait: bool) -> list[Decision | Exception]:
+        with self._database.write(lock_timeout_ms=LOCK_TIMEOUT_MS) as connection:
+            locks = self._lock(connection, [pending.item for pending in batch], wait=wait)
+            before = locks.families.rows
+            subs = {family.sub for family in before.values()} - locks.users.rows.keys()
+            users = locks.users.rows | load_users(connection, subs)
+            clients = locks.clients.rows | load_clients(connection, {family.client_id for family in before.values()})
             now = self._clock.now()
             after = dict(before)
-            results: list[Decision | Exception] = [
-                _GivenUpError() if asked.given_up else _decide(asked.entry, after, users, clients, room, now)
-                for asked in group
-            ]
+            results = [_result(pending, locks, after, users, clients, now) for pending in batch]
             decisions = [it for it in results if not isinstance(it, Exception)]
-            add_families(connection, [family for sid, family in after.items() if sid not in before])
-            update_families(
-                connection, [family for sid, family in after.items() if before.get(sid, family) is not family]
-            )
-            add_ended_tokens(connection, [it.token for it in decisions if isinstance(it, End) and it.token])
-            # The old password's hash first: a login may have upgraded it just before it was changed.
-            store_rehashed_passwords(connection, _rehashed_passwords(decisions))
-            store_new_passwords(connection, [it.user for it in decisions if isinstance(it, EndSessions) and it.user])
+            _write(connection, before, after, decisions)
             # The last look before the commit: whoever left meanwhile has been told to try again, so it is done anew.
-            if any(asked.given_up and not isinstance(it, Exception) for asked, it in zip(group, results, strict=True)):
-                raise _GivenUpError
+            if any(
+                it.given_up and not isinstance(result, Exception) for it, result in zip(batch, results, strict=True)
+            ):
+                raise CallerGoneError
         return results
 
+    def _lock(self, connection: Connection, entries: Sequence[Entry[Any]], *, wait: bool) -> _Locks:
+        """All that may be changed; families in one statement, because two would lock in two orders."""
+        users = lock_users(connection, {it.sub for it in entries if it.sub is not None}, wait=wait)
+        client_ids = {it.client_id for it in entries if it.client_id is not None}
+        clients = hold_clients(connection, client_ids, wait=wait)
+        logins = [it.sub for it in entries if it.sub is not None and it.is_login]
+        room = SessionRoom(connection, self._clock.now(), logins, self._sessions_per_user)
+        subs = {it.sub for it in entries if it.sub is not None and it.all_sessions}
+        unended = load_unended_sids(connection, subs)
+        sids = {it.sid for it in entries if it.sid is not None}
+        families = lock_families(connection, sids.union(room.crowded, *unended.values()), wait=wait)
+        return _Locks(users, clients, families, unended, room)
 
-def _lock_families(connection: Connection, entries: Sequence[Entry[Any]], room: SessionRoom) -> dict[str, Family]:
-    """All that may be changed: in one statement, because two would lock in two orders."""
-    sids = {entry.sid for entry in entries if entry.sid is not None}
-    subs = {entry.sub for entry in entries if entry.sub is not None and entry.all_sessions}
-    return lock_families(connection, sids | room.crowded, subs)
+
+def _rows_of(entry: Entry[Any]) -> tuple[str, ...]:
+    """What two entries may be about; those of them are decided in the order they came in."""
+    return tuple(it for it in (entry.sid, entry.sub) if it is not None)
+
+
+def _result(
+    pending: Pending[Entry[Any]],
+    locks: _Locks,
+    families: dict[str, Family],
+    users: dict[str, User],
+    clients: dict[str, Client],
+    now: int,
+) -> Decision | Exception:
+    if pending.given_up:
+        return CallerGoneError()
+    if locks.are_missing_for(pending.item):
+        return RowLockedError()
+    return _decide(pending.item, families, users, clients, locks.room, now)
+
+
+def _write(
+    connection: Connection, before: dict[str, Family], after: dict[str, Family], decisions: Sequence[Decision]
+) -> None:
+    """Write all that was decided."""
+    add_families(connection, [family for sid, family in after.items() if sid not in before])
+    update_families(connection, [family for sid, family in after.items() if before.get(sid, family) is not family])
+    add_ended_tokens(connection, [it.token for it in decisions if isinstance(it, End) and it.token])
+    # The old password's hash first: a login may have upgraded it just before it was changed.
+    store_rehashed_passwords(connection, _rehashed_passwords(decisions))
+    store_new_passwords(connection, [it.user for it in decisions if isinstance(it, EndSessions) and it.user])
 
 
 def _decide(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, Dialect, Select, Update
+from sqlalchemy import Connection, Dialect, Insert, Select, Update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -21,7 +21,7 @@ _Convert: TypeAlias = Callable[[Any], Any]
 class Prepared:
     """A statement, compiled once for each dialect, with its lists of strings spelled out once for each length."""
 
-    def __init__(self, statement: Select[Any] | Update) -> None:
+    def __init__(self, statement: Select[Any] | Insert | Update) -> None:
         self._statement = statement
         self._forms: dict[str, _Form] = {}
 
@@ -60,7 +60,7 @@ class _Text:
 class _Form:
     """What one dialect makes of a statement."""
 
-    def __init__(self, statement: Select[Any] | Update, dialect: Dialect) -> None:
+    def __init__(self, statement: Select[Any] | Insert | Update, dialect: Dialect) -> None:
         self._compiled: Any = statement.compile(dialect=dialect)
         binds = self._compiled.binds
         self._lists = [name for name, bind in binds.items() if bind.expanding]

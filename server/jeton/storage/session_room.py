@@ -19,9 +19,12 @@ class SessionRoom:
         logins = Counter(subs if most else ())
         self._most = most
         self._open = load_open_sids(connection, now, logins.keys())
-        self.crowded = {
-            sid for sub, sids in self._open.items() for sid in sids[: max(0, len(sids) + logins[sub] - most)]
-        }
+        self._crowded = {sub: set(sids[: max(0, len(sids) + logins[sub] - most)]) for sub, sids in self._open.items()}
+        self.crowded = frozenset[str]().union(*self._crowded.values())
+
+    def crowded_of(self, sub: str) -> set[str]:
+        """The sessions of this user that may have to end."""
+        return self._crowded.get(sub, set())
 
     def surplus(self, sub: str, families: Mapping[str, Family]) -> tuple[Family, ...]:
         """The sessions that have to end for one more; `families` are those `crowded`, locked, and new ones."""

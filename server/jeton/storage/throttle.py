@@ -1,21 +1,20 @@
 """The rate limiter: attempts are counted together, in one transaction for all that wait, and exactly, on all nodes.
 
-As in the ledger: lock, read, decide each by `oauth.attempts`, write, commit; nothing slow under a lock.
+As in the ledger: lock, read, decide each by `oauth.attempts`, write, commit; nothing slow under a lock. A bucket that
+another transaction has locked delays only the attempts that need it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from sqlalchemy.exc import DBAPIError
-
 from jeton.oauth import attempts
 from jeton.oauth.attempts import Attempt, Buckets, RateLimited, Reservation
 from jeton.oauth.rate_limits import Bucket
 from jeton.storage.buckets import load_buckets, lock_buckets, store_buckets
 from jeton.storage.clock import Clock
-from jeton.storage.database import Database, StorageUnavailableError
-from jeton.storage.gather import Gather
+from jeton.storage.database import Database
+from jeton.storage.row_lock_batches import LOCK_TIMEOUT_MS, Pending, RowLockBatches, RowLockedError
 
 _REMEMBERED_SECONDS: Final = 2
 _MAX_REMEMBERED: Final = 65_536
@@ -41,11 +40,12 @@ class Throttle:
         self._database = database
         self._clock = clock
         self._remembered: dict[bytes, tuple[RateLimited, int]] = {}
-        self._gather = Gather[_Request, _Outcome]("throttle", self._count)
+        # Attempts are counted in any order: none has to wait for an earlier one that waits for a lock.
+        self._batches = RowLockBatches[_Request, _Outcome]("throttle", self._transaction, lambda _: ())
 
     async def reserve(self, attempt: Attempt) -> Reservation | RateLimited:
         """Return the places of the attempt, durable before it is made, or the limit that refuses it."""
-        outcome = await self._gather(attempt)
+        outcome = await self._batches(attempt)
         assert outcome is not None
         if isinstance(outcome, RateLimited) and not outcome.pending:
             self.remember(outcome.key, outcome)
@@ -53,18 +53,18 @@ class Throttle:
 
     async def release(self, reservation: Reservation) -> None:
         """Settle an attempt that was never made."""
-        await self._gather(_Settlement(reservation, attempts.release, attempts.settled_keys(reservation)))
+        await self._batches(_Settlement(reservation, attempts.release, attempts.settled_keys(reservation)))
 
     async def fail(self, reservation: Reservation) -> None:
         """Settle an attempt that was wrong."""
-        await self._gather(_Settlement(reservation, attempts.fail, attempts.settled_keys(reservation)))
+        await self._batches(_Settlement(reservation, attempts.fail, attempts.settled_keys(reservation)))
 
     async def succeed(self, reservation: Reservation) -> RateLimited | None:
         """Settle an attempt that was right. Return a refusal if there were too many of them.
 
         What was remembered of the buckets that it resets ends at once, on this node.
         """
-        outcome = await self._gather(_Settlement(reservation, attempts.succeed, attempts.succeeded_keys(reservation)))
+        outcome = await self._batches(_Settlement(reservation, attempts.succeed, attempts.succeeded_keys(reservation)))
         assert not isinstance(outcome, Reservation)
         for key in reservation.attempt.reset:
             self._remembered.pop(key, None)
@@ -88,26 +88,26 @@ class Throttle:
         return None
 
     def close(self) -> None:
-        self._gather.close()
+        self._batches.close()
 
-    def _count(self, group: Sequence[_Request]) -> list[_Outcome]:
-        try:
-            return self._transaction(group)
-        except DBAPIError as error:
-            raise StorageUnavailableError(str(error.orig)) from error
-
-    def _transaction(self, group: Sequence[_Request]) -> list[_Outcome]:
-        with self._database.write() as connection:
+    def _transaction(self, batch: Sequence[Pending[_Request]], *, wait: bool) -> list[_Outcome | Exception]:
+        requests = [pending.item for pending in batch]
+        with self._database.write(lock_timeout_ms=LOCK_TIMEOUT_MS) as connection:
             now = self._clock.now()
-            looked_at = {key for it in group if isinstance(it, Attempt) for key in it.looked_at}
+            looked_at = {key for it in requests if isinstance(it, Attempt) for key in it.looked_at}
             seen = load_buckets(connection, looked_at, now)
-            refused = [self._refused_from_memory(it, seen) for it in group]
-            keys = [key for it, refusal in zip(group, refused, strict=True) if not refusal for key in _keys(it, seen)]
-            before = lock_buckets(connection, set(keys), now)
-            after = dict(before)
-            outcomes = [refusal or _decide(it, after, seen, now) for it, refusal in zip(group, refused, strict=True)]
+            refused = [self._refused_from_memory(it, seen) for it in requests]
+            needed = [
+                set[bytes]() if refusal else _keys(it, seen) for it, refusal in zip(requests, refused, strict=True)
+            ]
+            locked = lock_buckets(connection, set[bytes]().union(*needed), now, wait=wait)
+            after = dict(locked.rows)
+            outcomes: list[_Outcome | Exception] = [
+                refusal or _decide(it, after, seen, now) if locked.held_elsewhere.isdisjoint(keys) else RowLockedError()
+                for it, refusal, keys in zip(requests, refused, needed, strict=True)
+            ]
             # What was made only to be locked, and what became empty, goes at once.
-            changed = {key: it for key, it in after.items() if it is not before[key] or it.expires_at <= now}
+            changed = {key: it for key, it in after.items() if it is not locked.rows[key] or it.expires_at <= now}
             store_buckets(connection, changed, now)
         return outcomes
 

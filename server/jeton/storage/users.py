@@ -9,13 +9,14 @@ from jeton.oauth.model import User
 from jeton.oauth.names import keys_of_user
 from jeton.storage.identifiers import claim_identifier
 from jeton.storage.prepared import Prepared
+from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.tables import users
 
 _KEYS = (users.c.username_key, users.c.email_key)
 _COLUMNS = [column for column in users.c if column not in set(_KEYS)]
 _THESE = select(*_COLUMNS).where(users.c.sub.in_(bindparam("subs", expanding=True)))
 _LOAD = Prepared(_THESE)
-_LOCK = Prepared(_THESE.order_by(users.c.sub).with_for_update(key_share=True))
+_LOCK = LockingQuery(_THESE.order_by(users.c.sub), _LOAD, key_share=True)
 _FIND = Prepared(select(*_KEYS, *_COLUMNS).where(or_(*(key.in_(bindparam("keys", expanding=True)) for key in _KEYS))))
 
 
@@ -24,9 +25,9 @@ def load_users(connection: Connection, subs: Collection[str]) -> dict[str, User]
     return {row[0]: User(*row) for row in _LOAD.rows(connection, subs=subs)} if subs else {}
 
 
-def lock_users(connection: Connection, subs: Collection[str]) -> dict[str, User]:
+def lock_users(connection: Connection, subs: Collection[str], *, wait: bool = True) -> LockedRows[str, User]:
     """Those users, locked in the order of their subs; always before any family is locked."""
-    return {row[0]: User(*row) for row in _LOCK.rows(connection, subs=subs)} if subs else {}
+    return _LOCK.lock(connection, User, wait=wait, subs=subs)
 
 
 def find_users(connection: Connection, keys: Collection[str]) -> dict[str, User]:

@@ -1,0 +1,43 @@
+"""Queries that lock rows, by their keys: waiting for whoever holds one, or skipping it."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, Select
+
+from jeton.storage.prepared import Prepared
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class LockedRows(Generic[Key, Value]):
+    """Rows that are locked now, by key, and the keys of those that somebody else has locked."""
+
+    rows: dict[Key, Value]
+    held_elsewhere: frozenset[Key] = field(default_factory=frozenset)
+
+
+class LockingQuery:
+    """A query for rows by a list of keys, which are their first column. `load` is the same without locks."""
+
+    def __init__(self, query: Select[Any], load: Prepared, **strength: Any) -> None:
+        self._load = load
+        self._waiting = Prepared(query.with_for_update(**strength))
+        self._skipping = Prepared(query.with_for_update(skip_locked=True, **strength))
+
+    def lock(
+        self, connection: Connection, make: Callable[..., Value], *, wait: bool, **keys: Collection[str]
+    ) -> LockedRows[str, Value]:
+        """Lock and read the rows with these keys; SQLite has one lock for all, and nothing to skip."""
+        ((name, wanted),) = keys.items()
+        if not wanted:
+            return LockedRows({})
+        query = self._waiting if wait else self._skipping
+        found = {row[0]: make(*row) for row in query.rows(connection, **keys)}
+        missing = [] if wait else [key for key in wanted if key not in found]
+        # Locked by somebody, or not there at all: the latter is not found without a lock either.
+        skipped = self._load.rows(connection, **{name: missing}) if missing else ()
+        return LockedRows(found, frozenset(row[0] for row in skipped))
