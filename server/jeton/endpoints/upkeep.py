@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -18,7 +18,7 @@ from jeton.storage.buckets import forget_buckets
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.ended_tokens import forget_ended_tokens
-from jeton.storage.families import forget_families
+from jeton.storage.families import forget_ended_families, forget_families
 from jeton.storage.gather import Gather
 from jeton.storage.invalid_statuses import forget_invalid_statuses, load_invalid_indexes
 from jeton.storage.records import Records
@@ -30,7 +30,13 @@ _LOOK_SECONDS: Final = 2
 _PROBE_SECONDS: Final = 5
 _RECENT_SECONDS: Final = 0.1
 _FORGET_SECONDS: Final = 60
-_FORGET_AT_MOST: Final = 1000
+# Rows of one table in one transaction: few enough that nobody notices the wait for it.
+_FORGET_AT_MOST: Final = 500
+
+_FORGETTING: Final = (
+    *(forget_ended_tokens, forget_families, forget_ended_families),
+    *(forget_invalid_statuses, forget_buckets),
+)
 
 log = structlog.get_logger("jeton.upkeep")
 
@@ -56,7 +62,6 @@ class Upkeep:
         self._looked_at: float | None = None
         self._can_write = True
         self._probed_at = float("-inf")
-        self._forgot_at = time.monotonic()
         self._gather = Gather[Callable[[], object], object]("upkeep", lambda tasks: [task() for task in tasks])
         self.announced = Announced()
 
@@ -129,31 +134,54 @@ class Upkeep:
             log.info("signing_keys_rotated", kid=self._keyring.signer.kid)
 
     def forget(self) -> int:
-        """Deletes what nothing can refer to any more, a bounded number of rows at a time; says how many."""
+        """Delete all that nothing can refer to any more; return how many rows."""
+        deleted = self.forget_keys()
+        while batch := self.forget_batch():
+            deleted += batch
+        return deleted
+
+    def forget_keys(self) -> int:
+        """Delete signing keys that are gone; return how many. None while the clock may be wrong."""
+        return self.rotation.forget() if self._clock.is_steady else 0
+
+    def forget_batch(self) -> int:
+        """Delete a bounded number of other rows, each table's in a transaction of its own; return how many."""
         if not self._clock.is_steady:
             # What a wrong clock deletes is gone for good.
             return 0
-        now = self._clock.now()
-        with self._database.write() as connection:
-            forgotten = forget_ended_tokens(connection, now, _FORGET_AT_MOST)
-            forgotten += forget_families(connection, now, _FORGET_AT_MOST)
-            forgotten += forget_invalid_statuses(connection, now, _FORGET_AT_MOST)
-            forgotten += forget_buckets(connection, now, _FORGET_AT_MOST)
-        return forgotten + self.rotation.forget()
+        now, deleted = self._clock.now(), 0
+        for forget in _FORGETTING:
+            with self._database.write() as connection:
+                deleted += forget(connection, now, _FORGET_AT_MOST)
+        return deleted
 
     def close(self) -> None:
         self._gather.close()
 
     async def run(self) -> None:
-        """Until it is cancelled. What fails is logged, and tried again at the next look."""
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._repeat(_LOOK_SECONDS, self._look))
+            tasks.create_task(self._repeat(_FORGET_SECONDS, self._forget))
+
+    async def _repeat(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        """Log what fails, and try again at the next time."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(seconds)
             try:
-                await self._gather(self.look)
-                if time.monotonic() - self._forgot_at >= _FORGET_SECONDS:
-                    self._forgot_at = time.monotonic()
-                    await self._gather(self.forget)
+                await work()
             except (StorageUnavailableError, MasterKeyError, KeyStoreError) as error:
                 log.error("upkeep_failed", reason=type(error).__name__, detail=str(error))
             except Exception:
                 log.exception("upkeep_failed")
+
+    async def _look(self) -> None:
+        await self._gather(self.look)
+
+    async def _forget(self) -> None:
+        """Until nothing is left. After each batch, requests and looks have as long for themselves as it took."""
+        await self._gather(self.forget_keys)
+        began = time.monotonic()
+        while await self._gather(self.forget_batch):
+            await asyncio.sleep(time.monotonic() - began)
+            began = time.monotonic()

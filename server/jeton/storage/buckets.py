@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.rate_limits import Bucket
-from jeton.storage.forgetting import forget_past
+from jeton.storage.retention import delete_oldest
 from jeton.storage.row_locks import LockedRows
 from jeton.storage.tables import throttle_buckets as buckets
 
@@ -18,9 +18,8 @@ _VALUES: Final = (
     buckets.c.pending,
     buckets.c.pending_until,
 )
-_LIVING = select(buckets.c.key, *_VALUES).where(
-    buckets.c.key.in_(bindparam("keys", expanding=True)), buckets.c.expires_at > bindparam("now")
-)
+# By their keys alone: PostgreSQL may take the index of `expires_at` instead, and read all that has not expired.
+_LOAD = select(buckets.c.key, *_VALUES).where(buckets.c.key.in_(bindparam("keys", expanding=True)))
 _LOCK_FREE = (
     select(buckets.c.key, *_VALUES)
     .where(buckets.c.key.in_(bindparam("keys", expanding=True)))
@@ -37,8 +36,9 @@ _STORE = (
 
 def load_buckets(connection: Connection, keys: Collection[bytes], now: int) -> dict[bytes, Bucket]:
     """Return the buckets that have not expired. Takes no lock."""
-    rows = connection.execute(_LIVING, {"keys": list(keys), "now": now}) if keys else ()
-    return {key: Bucket(*values).at(now) for key, *values in rows}
+    rows = connection.execute(_LOAD, {"keys": list(keys)}) if keys else ()
+    found = {key: Bucket(*values) for key, *values in rows}
+    return {key: bucket.at(now) for key, bucket in found.items() if bucket.expires_at > now}
 
 
 def lock_buckets(
@@ -90,6 +90,6 @@ def store_buckets(connection: Connection, changed: Mapping[bytes, Bucket], now: 
         connection.execute(_DELETE, {"keys": empty})
 
 
-def forget_buckets(connection: Connection, now: int, most: int) -> int:
+def forget_buckets(connection: Connection, now: int, limit: int) -> int:
     """Deletes those that hold nothing any more."""
-    return forget_past(connection, buckets.c.key, buckets.c.expires_at, now, most)
+    return delete_oldest(connection, buckets.c.key, buckets.c.expires_at, buckets.c.expires_at <= now, limit)

@@ -21,6 +21,8 @@ _ADVICE: Final = tuple(
         ("starting up|shutting down|not yet accepting", "try again in a moment"),
         ("read-only|not read-write|hot standby|recovery", "name the primary, or every host, in database.url"),
         ("too many clients|too many connections|connection slots", "raise max_connections, or use fewer workers"),
+        # What PgBouncer says to BEGIN.
+        ("transaction blocks not allowed", "set pool_mode = transaction (or session) in the connection pooler"),
         ("SSL|certificate", "set sslmode and sslrootcert in database.url"),
         ("could not translate host name|resolve", "set the host in database.url"),
         (

@@ -6,8 +6,8 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.model import EndedToken
-from jeton.storage.forgetting import forget_past
 from jeton.storage.prepared import Prepared
+from jeton.storage.retention import delete_oldest
 from jeton.storage.tables import ended_tokens
 
 _LOAD = Prepared(select(ended_tokens.c.jti).where(ended_tokens.c.jti.in_(bindparam("jtis", expanding=True))))
@@ -27,6 +27,8 @@ def load_ended_tokens(connection: Connection, jtis: Collection[str]) -> set[str]
     return {jti for (jti,) in _LOAD.rows(connection, jtis=jtis)} if jtis else set()
 
 
-def forget_ended_tokens(connection: Connection, now: int, most: int) -> int:
+def forget_ended_tokens(connection: Connection, now: int, limit: int) -> int:
     """Deletes those whose token has expired by itself."""
-    return forget_past(connection, ended_tokens.c.jti, ended_tokens.c.expires_at, now, most)
+    return delete_oldest(
+        connection, ended_tokens.c.jti, ended_tokens.c.expires_at, ended_tokens.c.expires_at <= now, limit
+    )

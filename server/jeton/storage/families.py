@@ -27,9 +27,9 @@ from jeton.oauth.key_life import CLOCK_SKEW_SECONDS
 from jeton.oauth.model import Family
 from jeton.oauth.scope import Scope, format_scope
 from jeton.oauth.status_list import status_of_ended
-from jeton.storage.forgetting import forget_past
 from jeton.storage.invalid_statuses import add_invalid_statuses, add_selected_statuses, remove_invalid_statuses
 from jeton.storage.prepared import Prepared
+from jeton.storage.retention import delete_oldest
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.tables import families
 
@@ -196,9 +196,22 @@ def _status_of_living_tokens(now: int) -> Select[tuple[int | None, int]]:
     return select(families.c.status_index, until).where(families.c.status_index.is_not(None), until > now)
 
 
-def forget_families(connection: Connection, now: int, most: int) -> int:
-    """Deletes families past their absolute end: none of their tokens could be accepted, nor tell a replay."""
-    return forget_past(connection, families.c.sid, families.c.absolute_expires_at, now, most)
+def forget_families(connection: Connection, now: int, limit: int) -> int:
+    """Delete families past their absolute end: none of their tokens could be accepted, nor tell a replay."""
+    return delete_oldest(
+        connection, families.c.sid, families.c.absolute_expires_at, families.c.absolute_expires_at <= now, limit
+    )
+
+
+def forget_ended_families(connection: Connection, now: int, limit: int) -> int:
+    """Delete families that have been ended, once no access token of theirs could be accepted anywhere.
+
+    A replay of their refresh tokens has nothing left to end, and is refused as any unknown token.
+    """
+    is_past = families.c.access_expires_at <= now - CLOCK_SKEW_SECONDS
+    return delete_oldest(
+        connection, families.c.sid, families.c.revoked_at, families.c.revoked_at.is_not(None) & is_past, limit
+    )
 
 
 def count_live_families(connection: Connection, now: int, sub: str) -> int:

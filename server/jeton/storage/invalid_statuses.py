@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.status_list import InvalidStatus
-from jeton.storage.forgetting import forget_past
+from jeton.storage.retention import delete_oldest
 from jeton.storage.tables import invalid_statuses
 
 _LOAD = select(invalid_statuses.c.status_index).where(invalid_statuses.c.expires_at > bindparam("now"))
@@ -39,9 +39,15 @@ def remove_invalid_statuses(connection: Connection, chosen: Select[tuple[int | N
     connection.execute(delete(invalid_statuses).where(invalid_statuses.c.status_index.in_(chosen)))
 
 
-def forget_invalid_statuses(connection: Connection, now: int, most: int) -> int:
+def forget_invalid_statuses(connection: Connection, now: int, limit: int) -> int:
     """Deletes those that say nothing any more."""
-    return forget_past(connection, invalid_statuses.c.status_index, invalid_statuses.c.expires_at, now, most)
+    return delete_oldest(
+        connection,
+        invalid_statuses.c.status_index,
+        invalid_statuses.c.expires_at,
+        invalid_statuses.c.expires_at <= now,
+        limit,
+    )
 
 
 def _insert(connection: Connection) -> postgresql.Insert | sqlite.Insert:

@@ -139,6 +139,7 @@ families = Table(
     Index("ix_families_sub", "sub"),
     Index("ix_families_client_id", "client_id"),
     Index("ix_families_absolute_expires_at", "absolute_expires_at"),
+    Index("ix_families_revoked_at", "revoked_at", **_where("revoked_at IS NOT NULL")),
     postgresql_with={"fillfactor": 70},
 )
 

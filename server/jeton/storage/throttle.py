@@ -98,7 +98,8 @@ class Throttle:
             seen = load_buckets(connection, looked_at, now)
             refused = [self._refused_from_memory(it, seen) for it in requests]
             needed = [
-                set[bytes]() if refusal else _keys(it, seen) for it, refusal in zip(requests, refused, strict=True)
+                set[bytes]() if refusal else _keys(request, seen)
+                for request, refusal in zip(requests, refused, strict=True)
             ]
             locked = lock_buckets(connection, set[bytes]().union(*needed), now, wait=wait)
             after = dict(locked.rows)

@@ -1,14 +1,17 @@
-"""Forgetting: what nothing can refer to any more is deleted, little by little; what a replay can be told by stays."""
+"""Retention: what nothing can refer to any more is deleted, little by little; what a replay can be told by stays."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
 from sqlalchemy import func, select
 
-from contention import OnPostgresql
+from contention import OnPostgresql, until
 from jeton.crypto.refresh_token import parse_refresh_token
-from jeton.oauth.key_life import KeyState
-from jeton.storage.ended_tokens import load_ended_tokens
+from jeton.endpoints.upkeep import Upkeep
+from jeton.oauth.key_life import CLOCK_SKEW_SECONDS, KeyState
+from jeton.oauth.model import EndedToken
+from jeton.storage.ended_tokens import add_ended_tokens, load_ended_tokens
 from jeton.storage.families import load_families
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import ended_tokens, families
@@ -92,15 +95,21 @@ async def test_a_session_in_use_is_forgotten_at_its_absolute_end_too(node: Runni
 
 
 @pytest.mark.requirement("O08")
-@pytest.mark.parametrize("idle_seconds", [0, IDLE], ids=["revoked", "revoked and idle for too long"])
-async def test_an_ended_session_is_kept_so_that_a_replay_can_be_told(
-    node: Running, app: App, idle_seconds: int
+async def test_an_ended_session_is_deleted_once_its_last_access_token_is_accepted_nowhere(
+    node: Running, app: App
 ) -> None:
-    token = (await node.log_in(app))["refresh_token"]
+    spent = (await node.log_in(app))["refresh_token"]
+    token = (await node.refreshed(app, spent))["refresh_token"]
     await node.revoke(app, token)
-    node.clock.advance(idle_seconds)
 
+    node.clock.advance(ACCESS + CLOCK_SKEW_SECONDS - 1)
     assert (node.server.upkeep.forget(), is_stored(node, token)) == (0, True)
+    node.clock.advance(1)
+    assert (node.server.upkeep.forget(), is_stored(node, token)) == (2, False)
+
+    for replayed in (spent, token):
+        assert (await node.refresh(app, replayed)).json()["error"] == "invalid_grant"
+        assert await node.introspect(app, replayed) == {"active": False}
 
 
 async def test_an_idle_session_is_kept_and_a_replay_still_kills_it(node: Running, app: App) -> None:
@@ -147,11 +156,46 @@ async def test_no_more_than_so_many_rows_are_deleted_at_once(
     node.clock.advance(1)
 
     left = []
-    while node.server.upkeep.forget():
+    while node.server.upkeep.forget_batch():
         left.append(rows(node))
 
     assert left == [(16, 15), (6, 5), (1, 0)]
     await node.refreshed(app, kept)
+
+
+@pytest.mark.requirement("O02")
+async def test_a_server_deletes_under_load_until_nothing_is_left_and_looks_meanwhile(
+    node: Running, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.endpoints.upkeep._FORGET_AT_MOST", 10)
+    monkeypatch.setattr("jeton.endpoints.upkeep._FORGET_SECONDS", 0)
+    monkeypatch.setattr("jeton.endpoints.upkeep._LOOK_SECONDS", 0)
+    upkeep, database, done = node.server.upkeep, node.server.services.database, list[str]()
+    for name in ("look", "forget_batch"):
+        monkeypatch.setattr(Upkeep, name, noted(name, getattr(Upkeep, name), done))
+    past = [EndedToken(f"jti{number}", node.clock.now()) for number in range(95)]
+    with database.write() as connection:
+        add_ended_tokens(connection, past)
+    running_upkeep = asyncio.ensure_future(upkeep.run())
+
+    await until(lambda: rows(node) == (0, 0), "all that is past deleted")
+    running_upkeep.cancel()
+    await asyncio.wait([running_upkeep])
+
+    between = done[done.index("forget_batch") : len(done) - done[::-1].index("forget_batch")]
+    assert between.count("forget_batch") >= 10
+    assert "look" in between
+    assert running_upkeep.cancelled()
+
+
+def noted(name: str, work: Callable[[Upkeep], object], done: list[str]) -> Callable[[Upkeep], object]:
+    """The same method, which notes its name first."""
+
+    def do(upkeep: Upkeep) -> object:
+        done.append(name)
+        return work(upkeep)
+
+    return do
 
 
 async def test_a_signing_key_is_forgotten_once_it_has_left_the_key_set(node: Running) -> None:

@@ -1,0 +1,77 @@
+"""PgBouncer between Jeton and PostgreSQL: it works in transaction mode, and is refused in statement mode."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from jeton.storage.database import Database, StorageUnavailableError
+from jeton.storage.migrate import migrate
+from load import add_accounts, assert_nothing_lost_or_doubled, load_on
+from pgbouncer import NoPgbouncerError, pgbouncer
+from processes import server_process
+
+pytestmark = pytest.mark.postgresql
+
+Pooled = Callable[[str], str]
+
+
+@pytest.fixture
+def pooled(empty_postgresql_url: str) -> Iterator[Pooled]:
+    """Gives the URL of an empty database through a pooler in a mode; without PgBouncer the test is skipped."""
+    with ExitStack() as stack:
+
+        def start(mode: str) -> str:
+            pooler: AbstractContextManager[str] = pgbouncer(empty_postgresql_url, mode)
+            try:
+                return stack.enter_context(pooler)
+            except NoPgbouncerError as missing:
+                if os.environ.get("CI"):
+                    raise
+                pytest.skip(f"NOT RUN: {missing}")
+
+        yield start
+
+
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+def test_a_transaction_has_its_settings_on_whichever_connection_it_is(pooled: Pooled, mode: str) -> None:
+    database = Database(pooled(mode), serving=True)
+    names = ("statement_timeout", "lock_timeout", "enable_seqscan", "transaction_isolation")
+    for _ in range(3):
+        with database.read() as first, database.read() as second:
+            for connection in (first, second):
+                found = [connection.scalar(text(f"SHOW {name}")) for name in names]
+                assert found == ["3s", "2s", "off", "read committed"]
+    database.close()
+
+
+async def test_servers_share_a_pooler_without_an_error(pooled: Pooled, tmp_path: Path) -> None:
+    """More connections than the pooler has of its own, and everything that a session does."""
+    url = pooled("transaction")
+    database = Database(url)
+    migrate(database)
+    database.close()
+    secret = add_accounts(url)
+    with server_process(tmp_path, url) as one, server_process(tmp_path, url) as two:
+        async with load_on([one.url, two.url], secret) as load:
+            sessions = await load.log_in(16)
+            async with load.running():
+                await load.until_answered(40)
+                for session in sessions:
+                    assert (await load.post("/oauth/introspect", session.token)).status_code == 200
+            for session in await load.log_in(4):
+                assert (await load.post("/oauth/revoke", session.token)).status_code == 200
+
+    assert load.statuses.keys() == {200}
+    assert_nothing_lost_or_doubled(url, sessions)
+
+
+def test_a_pooler_without_transactions_is_refused_in_a_sentence(pooled: Pooled) -> None:
+    database = Database(pooled("statement"))
+
+    with pytest.raises(StorageUnavailableError, match=r"pool_mode = transaction"):
+        migrate(database)
+    database.close()

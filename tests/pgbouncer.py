@@ -1,0 +1,64 @@
+"""A real PgBouncer in front of a PostgreSQL database, for tests."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import make_url
+
+_START_SECONDS: Final = 10
+
+
+class NoPgbouncerError(Exception):
+    """There is no PgBouncer on this machine."""
+
+
+@contextmanager
+def pgbouncer(url: str, mode: str) -> Iterator[str]:
+    """The URL of the same database through a pooler in this mode, with two connections to share."""
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        raise NoPgbouncerError("no pgbouncer found: install it (Debian: apt-get install pgbouncer)")
+    database = make_url(url)
+    folder = Path(tempfile.mkdtemp(prefix="jeton-pgbouncer-", dir="/tmp"))
+    (folder / "users").write_text('"jeton" ""\n')
+    (folder / "ini").write_text(
+        f"[databases]\n* = host={database.query['host']}\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n"
+        f"unix_socket_dir = {folder}\nauth_type = trust\nauth_file = {folder}/users\npool_mode = {mode}\n"
+        f"default_pool_size = 2\nmax_client_conn = 100\nlogfile = {folder}/log\n"
+    )
+    process = subprocess.Popen([program, "-q", folder / "ini"], **_unprivileged(folder))
+    try:
+        _wait_for(folder / ".s.PGSQL.6432")
+        yield f"postgresql://jeton@/{database.database}?host={folder}&port=6432"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unprivileged(folder: Path) -> dict[str, Any]:
+    """PgBouncer refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam("postgres")
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                return
+        assert time.monotonic() < deadline, "PgBouncer did not start"
+        time.sleep(0.02)

@@ -1,0 +1,135 @@
+"""Every statement of the request paths looks rows up by an index, whatever PostgreSQL knows of the tables' sizes."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+import psycopg
+import pytest
+
+from jeton.storage.database import Database
+from jeton.storage.migrate import migrate
+from jeton.storage.prepared import drive
+from running import PASSWORD, App, Running, running, settings_for
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O13")]
+
+GROWING: Final = ("families", "users", "ended_tokens", "invalid_statuses", "throttle_buckets")
+_FILL: Final = """
+    INSERT INTO users (sub, username, username_key, email_key, roles, disabled, created_at, password_version)
+    SELECT 'u' || n, 'user' || n, 'user' || n, 'user' || n || '@x', '', false, 0, 1 FROM generate_series(1, {0}) n;
+    INSERT INTO families (sid, client_id, sub, scope, audience, auth_time, amr, created_at, rotated_at, idle_expires_at,
+        absolute_expires_at, master_key_id, secret, generation, retries, access_expires_at, revoked_at)
+    SELECT md5(n::text), 'web', 'u' || n, 'read', 'https://api.example', 0, 'pwd', 0, 0, 9e9, 9e9, '00000000',
+        decode(repeat('ab', 32), 'hex'), 0, 0, 8e9, CASE WHEN n <= 20 THEN 5 END FROM generate_series(1, {0}) n;
+    INSERT INTO ended_tokens SELECT 'j' || n, 9e9 FROM generate_series(1, {0}) n;
+    INSERT INTO invalid_statuses SELECT n + 1000000, 0 FROM generate_series(1, {0}) n;
+    INSERT INTO throttle_buckets SELECT decode(md5(n::text), 'hex'), 0, 1, 9e9 FROM generate_series(1, {0}) n
+"""
+# More than any request here needs, and far fewer than the smallest table holds.
+_MAX_ROWS_READ: Final = 60
+
+
+@pytest.fixture
+async def node(empty_postgresql_url: str) -> AsyncIterator[Running]:
+    """A server on a database of its own, of which PostgreSQL gathers statistics only when it is told to."""
+    database = Database(empty_postgresql_url)
+    migrate(database)
+    with database.write() as connection:
+        for table in GROWING:
+            connection.exec_driver_sql(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+    database.close()
+    async with running(settings_for(empty_postgresql_url)) as server:
+        yield server
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Each statement that the driver is given, with the parameters it last had."""
+    found: dict[str, Any] = {}
+    execute, executemany = psycopg.Cursor.execute, psycopg.Cursor.executemany
+
+    def note_one(cursor: Any, query: Any, parameters: Any = None, **more: Any) -> Any:
+        found[str(query)] = parameters
+        return execute(cursor, query, parameters, **more)
+
+    def note_many(cursor: Any, query: Any, rows: Any, **more: Any) -> Any:
+        found[str(query)] = rows[0]
+        return executemany(cursor, query, rows, **more)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", note_one)
+    monkeypatch.setattr(psycopg.Cursor, "executemany", note_many)
+    return found
+
+
+async def ask_for_everything(node: Running, app: App) -> None:
+    """Each kind of request, and what the upkeep does between them."""
+    first, second, third = [await node.log_in(app) for _ in range(3)]
+    await node.token(app, grant_type="password", username="alice", password="a wrong password")
+    rotated = await node.refreshed(app, first["refresh_token"])
+    await node.refresh(app, first["refresh_token"])
+    bearer = {"Authorization": f"Bearer {second['access_token']}"}
+    await node.http.get("/account/sessions", headers=bearer)
+    own = (await node.token(app, grant_type="client_credentials")).json()["access_token"]
+    for token in (own, rotated["access_token"], second["refresh_token"]):
+        await node.introspect(app, token)
+    for token in (own, third["refresh_token"]):
+        await node.revoke(app, token)
+    form = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
+    assert (await node.http.post("/account/password", data=form, headers=bearer)).status_code == 200
+    node.server.upkeep.look()
+    node.server.upkeep.forget_batch()
+
+
+def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from plan_nodes(below)
+
+
+def rows_read(step: dict[str, Any]) -> float:
+    removed = sum(step.get(f"Rows Removed by {it}", 0) for it in ("Filter", "Index Recheck", "Join Filter"))
+    return float((step.get("Actual Rows", 0) + removed) * step.get("Actual Loops", 1))
+
+
+def faults_of(database: Database, statement: str, parameters: Any) -> list[str]:
+    """What of the statement's plan reads more than it needs. It is run as well, but for what cannot be done twice."""
+    run = "ANALYZE, " if "INTO families" not in statement or "ON CONFLICT" in statement else ""
+    explain = f"EXPLAIN ({run}FORMAT JSON) {statement}"
+    with database.write() as connection:
+        plan = drive(connection, lambda cursor: cursor.execute(explain, parameters).fetchone()[0])
+    nodes = list(plan_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
+    scans = [it for it in nodes if it.get("Relation Name") in GROWING and it["Node Type"] != "ModifyTable"]
+    return [
+        *(f"{it['Node Type']}: {statement}" for it in nodes if it["Node Type"] in ("Hash Join", "Merge Join")),
+        *(f"{it['Node Type']}: {statement}" for it in scans if it["Node Type"] == "Seq Scan"),
+        *(f"{rows_read(it)} rows: {statement}" for it in scans if rows_read(it) > _MAX_ROWS_READ),
+    ]
+
+
+@pytest.mark.parametrize("analysed", ["never", "while empty", "now"])
+@pytest.mark.parametrize(
+    "rows", [200, 3000, pytest.param(1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+)
+async def test_no_request_reads_more_of_a_growing_table_than_it_needs(
+    node: Running, sent: dict[str, Any], monkeypatch: pytest.MonkeyPatch, rows: int, analysed: str
+) -> None:
+    app = node.add_client(introspect=True, scope=frozenset({"account", "read"}))
+    node.add_user()
+    await node.log_in(app)
+    with psycopg.connect(node.server.services.database.url.render_as_string(), autocommit=True) as connection:
+        if analysed == "while empty":
+            connection.execute("ANALYZE")
+        connection.execute(_FILL.format(rows).encode())
+        if analysed == "now":
+            connection.execute("ANALYZE")
+    monkeypatch.setattr("jeton.endpoints.upkeep._FORGET_AT_MOST", 10)
+    sent.clear()
+
+    await ask_for_everything(node, app)
+
+    looked_at = {it: sent[it] for it in sent if any(f" {table}" in it for table in GROWING)}
+    assert all(any(f" {table}" in it for it in looked_at) for table in GROWING)
+    assert len(looked_at) > 20
+    database = node.server.services.database
+    assert [fault for it, parameters in looked_at.items() for fault in faults_of(database, it, parameters)] == []
