@@ -28,8 +28,9 @@ _ADDED_ACCOUNTS: Final = text("LOCK TABLE clients, users IN SHARE MODE")
 _ALL_BUCKETS: Final = text("LOCK TABLE throttle_buckets IN SHARE MODE")
 _ROWS: Final = {
     "family": text("SELECT 1 FROM families WHERE sid = :key FOR UPDATE"),
-    "client": text("SELECT 1 FROM clients WHERE client_id = :key FOR UPDATE"),
     "user": text("SELECT 1 FROM users WHERE sub = :key FOR UPDATE"),
+    "client": text("SELECT 1 FROM clients WHERE client_id = :key FOR UPDATE"),
+    "bucket": text("SELECT 1 FROM throttle_buckets WHERE key = :key FOR UPDATE"),
 }
 
 
@@ -70,13 +71,13 @@ class OnPostgresql:
         return int(self._watching.execute(_OURS).scalar_one())
 
     @asynccontextmanager
-    async def holding(self, row: str, key: str) -> AsyncIterator[Connection]:
+    async def holding(self, row: str, key: str | bytes) -> AsyncIterator[Connection]:
         """Holds that row's lock."""
         with self._engine.connect() as connection, connection.begin():
             self.hold(connection, row, key)
             yield connection
 
-    def hold(self, connection: Connection, row: str, key: str) -> None:
+    def hold(self, connection: Connection, row: str, key: str | bytes) -> None:
         """Locks that row too, waiting for it where somebody else has it."""
         assert connection.execute(_ROWS[row], {"key": key}).all(), f"there is no {row} to hold"
 
@@ -99,6 +100,10 @@ class OnPostgresql:
     def holding_added_accounts(self) -> AbstractContextManager[None]:
         """Lets nobody add a client or a user."""
         return self._holding(_ADDED_ACCOUNTS)
+
+    def holding_all_of(self, table: str) -> AbstractContextManager[None]:
+        """Hold the whole table, against readers too."""
+        return self._holding(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
 
     @contextmanager
     def _holding(self, lock: TextClause) -> Iterator[None]:
