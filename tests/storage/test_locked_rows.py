@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from contention import OnPostgresql, until
-from jeton.storage.ledger import Entry
+from jeton.oauth.decision import Issue
+from jeton.storage.ledger import Entry, Facts
 from jeton.storage.tables import families, throttle_buckets
 from ledger_bench import bench_over
 from load import place_of
@@ -138,9 +139,14 @@ async def test_what_becomes_free_is_done_while_others_still_wait_and_in_its_orde
     async with bench_over(postgresql_url) as bench:
         order: list[str] = []
 
-        def numbered(name: str) -> Entry[Any]:
+        def numbered(name: str) -> Entry[Issue]:
             turned = bench.turned("b")
-            return Entry(lambda facts: (order.append(name), turned.decide(facts))[1], sid="b")
+
+            def decide(facts: Facts) -> Issue:
+                order.append(name)
+                return turned.decide(facts)
+
+            return Entry(decide, sid="b")
 
         async with third.holding("family", "a"):
             stuck = asyncio.ensure_future(bench.ledger.enter(bench.turned("a")))
