@@ -162,3 +162,15 @@ async def test_what_becomes_free_is_done_while_others_still_wait_and_in_its_orde
 
         assert order == ["first", "second"]
         assert [bench.generation(sid) for sid in "abc"] == [1, 2, 2]
+
+
+async def test_whoever_is_free_waits_for_no_lock_at_all(
+    postgresql_url: str, third: OnPostgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.storage.ledger.LOCK_TIMEOUT_MS", 4000)
+    async with bench_over(postgresql_url) as bench:
+        async with third.holding("family", "a"):
+            stuck = asyncio.ensure_future(bench.ledger.enter(bench.turned("a")))
+            async with asyncio.timeout(2):
+                await asyncio.gather(*(bench.ledger.enter(bench.turned(sid)) for sid in "bc"))
+        await stuck
