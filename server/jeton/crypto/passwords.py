@@ -125,5 +125,3 @@ class Passwords:
         stored = extract_parameters(password_hash)
         as_costly = stored.memory_cost >= self._hasher.memory_cost and stored.time_cost >= self._hasher.time_cost
         return self._hasher.check_needs_rehash(password_hash) and not (as_costly and stored.type is self._hasher.type)
-
-

@@ -59,13 +59,12 @@ def _lock_or_insert_all(connection: Connection, keys: Collection[bytes], now: in
 
 
 def _lock_or_insert_free(connection: Connection, keys: Collection[bytes], now: int) -> Iterable[Sequence[Any]]:
-    """Skip buckets that another transaction has locked or is inserting."""
-    found = connection.execute(_LOCK_FREE, {"keys": list(keys)}).all()
-    missing = set(keys) - {row[0] for row in found}
-    if not missing:
-        return found
-    make = _insert(connection).on_conflict_do_nothing(index_elements=[buckets.c.key])
-    return [*found, *connection.execute(make.returning(buckets.c.key, *_VALUES), _empty(missing, now))]
+    """Skip buckets that another transaction has locked or is deleting.
+
+    Two statements, also if no bucket is missing: the time of an attempt must not tell whose buckets exist.
+    """
+    connection.execute(_insert(connection).on_conflict_do_nothing(index_elements=[buckets.c.key]), _empty(keys, now))
+    return connection.execute(_LOCK_FREE, {"keys": list(keys)})
 
 
 def _empty(keys: Collection[bytes], now: int) -> list[dict[str, Any]]:
