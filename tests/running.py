@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 import httpx2
 from sqlalchemy import Connection
@@ -64,7 +65,8 @@ class App:
 
     @property
     def auth(self) -> tuple[str, str] | None:
-        return None if self.secret is None else (self.client_id, self.secret)
+        """Form-encoded, as RFC 6749 section 2.3.1 has it."""
+        return None if self.secret is None else (quote_plus(self.client_id), quote_plus(self.secret))
 
 
 @dataclass(frozen=True, slots=True)

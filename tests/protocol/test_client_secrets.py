@@ -143,12 +143,13 @@ async def test_a_disabled_client_is_refused_until_it_is_enabled_again(jeton: Run
 
 @pytest.mark.requirement("A16", "A37")
 async def test_a_deleted_client_that_is_registered_again_has_a_new_secret(jeton: Running) -> None:
-    before = jeton.add_client()
+    # Only an id that is a URL can be registered again.
+    before = jeton.add_client("https://app.example/client.json")
     jeton.add_user()
     tokens = await jeton.log_in(before)
     with jeton.server.services.database.write() as connection:
         delete_client(connection, before.client_id)
-    after = jeton.add_client()
+    after = jeton.add_client(before.client_id)
 
     assert (await jeton.token(before, grant_type="client_credentials")).status_code == 401
     assert (await jeton.refresh(after, tokens["refresh_token"])).json()["error"] == "invalid_grant"

@@ -14,6 +14,8 @@ from running import App, Running
 
 INACTIVE = {"active": False}
 KINDS = ["access_token", "refresh_token"]
+# The one kind of client_id that may be registered again.
+METADATA_DOCUMENT = "https://app.example/client.json"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Session:
 
 @pytest.fixture
 async def session(jeton: Running) -> Session:
-    app = jeton.add_client(lifetimes={"access_seconds": 300, "refresh_idle_seconds": 1000})
+    app = jeton.add_client(METADATA_DOCUMENT, lifetimes={"access_seconds": 300, "refresh_idle_seconds": 1000})
     user = jeton.add_user()
     return Session(jeton, app, user, await jeton.log_in(app))
 
@@ -77,7 +79,7 @@ async def test_a_token_is_active_until_the_second_it_expires(session: Session, k
 
 @pytest.mark.requirement("D05", "D08")
 async def test_no_access_token_outlives_the_absolute_end_of_its_session(jeton: Running) -> None:
-    app = jeton.add_client(lifetimes={"refresh_idle_seconds": 100, "refresh_absolute_seconds": 100})
+    app = jeton.add_client(METADATA_DOCUMENT, lifetimes={"refresh_idle_seconds": 100, "refresh_absolute_seconds": 100})
     jeton.add_user()
     tokens = await jeton.log_in(app)
     jeton.clock.advance(100)
@@ -115,7 +117,7 @@ async def test_a_client_registered_again_under_an_old_name_inherits_no_tokens(se
 
 @pytest.mark.requirement("D05")
 async def test_a_client_s_own_token_dies_with_its_registration(jeton: Running) -> None:
-    app = jeton.add_client()
+    app = jeton.add_client(METADATA_DOCUMENT)
     token = (await jeton.token(app, grant_type="client_credentials")).json()["access_token"]
     with jeton.server.services.database.write() as connection:
         delete_client(connection, app.client_id)
