@@ -188,9 +188,10 @@ def test_an_audience_is_one_word(cli: CommandLine, audience: str) -> None:
         "http://localhost:5173",
         "http://127.0.0.1",
         "http://[::1]:8080",
+        "capacitor://localhost",
     ],
 )
-def test_an_origin_is_https_or_this_machine(cli: CommandLine, origin: str) -> None:
+def test_an_origin_is_https_or_this_machine_or_a_packaged_app(cli: CommandLine, origin: str) -> None:
     assert cli.json("client", "add", "spa", "--public", "--origin", origin)["origins"] == [origin]
 
 

@@ -224,13 +224,57 @@ async def test_another_client_s_secret_is_a_wrong_one(jeton: Running) -> None:
 
 
 @pytest.mark.requirement("A37")
-@pytest.mark.parametrize("secret", ["x", ""])
-async def test_a_public_client_that_proves_something_is_refused(jeton: Running, secret: str) -> None:
+async def test_a_public_client_that_proves_something_is_refused(jeton: Running) -> None:
     app = jeton.add_client("spa", public=True)
     jeton.add_user()
     login = {"grant_type": "password", "username": "alice", "password": "x"}
 
-    assert outcome(await ask(jeton, basic(app.client_id, secret), **login)) == (401, "invalid_client")
-    if secret:
-        posted = await jeton.http.post("/oauth/token", data=login | {"client_id": "spa", "client_secret": secret})
-        assert outcome(posted) == (401, "invalid_client")
+    assert outcome(await ask(jeton, basic(app.client_id, "x"), **login)) == (401, "invalid_client")
+    posted = await jeton.http.post("/oauth/token", data=login | {"client_id": "spa", "client_secret": "x"})
+    assert outcome(posted) == (401, "invalid_client")
+
+
+@pytest.mark.requirement("A03", "A05")
+@pytest.mark.parametrize("more", [{}, {"client_id": "my spa"}, {"client_secret": ""}], ids=["alone", "id too", "both"])
+@pytest.mark.parametrize("header", [basic("my spa", ""), basic("my spa", "").replace("Basic", "basic")])
+async def test_basic_with_an_empty_secret_names_a_public_client(
+    sqlite_server: Running, header: str, more: dict[str, str]
+) -> None:
+    app = sqlite_server.add_client("my spa", public=True)
+    sqlite_server.add_user()
+    tokens = await sqlite_server.log_in(app)
+    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+
+    assert (await ask(sqlite_server, header, **refresh | more)).status_code == 200
+
+
+@pytest.mark.requirement("A37")
+async def test_basic_with_an_empty_secret_authenticates_no_confidential_client_and_is_no_guess(jeton: Running) -> None:
+    app = jeton.add_client()
+
+    outcomes = [outcome(await ask(jeton, basic(it, ""))) for it in [app.client_id, "unknown"] * 60]
+
+    assert outcomes == [(401, "invalid_client")] * 120
+
+
+@pytest.mark.requirement("A37")
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/introspect"])
+@pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "DPoP {}", "Token {}", "{}", ""])
+async def test_a_header_that_is_not_basic_is_told_what_belongs_there(
+    sqlite_server: Running, path: str, header: str
+) -> None:
+    app = sqlite_server.add_client("spa", public=True)
+    sqlite_server.add_user()
+    tokens = await sqlite_server.log_in(app)
+    headers = {"Authorization": header.format(tokens["access_token"])}
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "token": tokens["refresh_token"]}
+
+    response = await sqlite_server.post(path, app, headers, **form)
+
+    assert outcome(response) == (401, "invalid_client")
+    assert response.headers["www-authenticate"].startswith("Basic ")
+    assert response.json()["error_description"] == (
+        "The Authorization header authenticates the client here, by Basic: leave it out, or send client_id and "
+        "client_secret in it. Tokens belong in the form."
+    )
+    assert (await sqlite_server.refresh(app, tokens["refresh_token"])).status_code == 200

@@ -3,6 +3,8 @@
 import httpx2
 import pytest
 
+from jeton.http.form import REPEATABLE, parse_form
+from jeton.oauth.errors import OAuthError
 from running import App, Running
 
 FORM = "application/x-www-form-urlencoded"
@@ -141,9 +143,23 @@ async def test_a_semicolon_separates_nothing(jeton: Running, app: App) -> None:
         FORM + '; charset="UTF-8"',
         FORM + "; Charset=Utf-8",
         FORM + ";",
+        FORM + "; charset=utf8",
+        FORM + ";charset=UTF8",
+        FORM + '; charset="utf8"',
+        FORM + "; charset='utf-8'",
+        FORM + "; charset = utf-8 ",
+        FORM + "; charset=",
+        FORM + "; charset",
+        FORM + "; charset=iso-8859-1",
+        FORM + "; charset=ISO-8859-15",
+        FORM + "; charset=us-ascii",
+        FORM + "; charset=windows-1252",
+        FORM + "; charset=Shift_JIS",
+        FORM + "; boundary=x",
+        FORM + '; odata.metadata=minimal; q="1"; charset=utf-8',
     ],
 )
-async def test_forms_in_utf_8_are_read(jeton: Running, app: App, content_type: str) -> None:
+async def test_forms_in_charsets_that_spell_ascii_alike_are_read(jeton: Running, app: App, content_type: str) -> None:
     assert (await send(jeton, app, GRANT, content_type)).status_code == 200
 
 
@@ -160,8 +176,9 @@ async def test_forms_in_utf_8_are_read(jeton: Running, app: App, content_type: s
         FORM + "-x",
         "x" + FORM,
         FORM + ", application/json",
-        FORM + "; charset=iso-8859-1",
         FORM + "; charset=utf-16",
+        FORM + "; charset=utf-16le",
+        FORM + "; charset=ibm037",
         FORM + "; charset=utf-8; charset=utf-7",
         "text/plain; " + FORM,
     ],
@@ -170,12 +187,50 @@ async def test_any_other_content_type_is_refused(jeton: Running, app: App, conte
     assert outcome(await send(jeton, app, GRANT, content_type)) == (400, "invalid_request")
 
 
+@pytest.mark.requirement("A36", "A55")
+@pytest.mark.parametrize("body", [GRANT + "&a=%E9", GRANT.encode() + b"&a=\xe9"], ids=["escaped", "as it is"])
+async def test_another_charset_does_not_change_what_letters_beyond_ascii_are(
+    jeton: Running, app: App, body: str | bytes
+) -> None:
+    assert outcome(await send(jeton, app, body, FORM + "; charset=iso-8859-1")) == (400, "invalid_request")
+
+
+@pytest.mark.requirement("A15")
+@pytest.mark.parametrize("name", REPEATABLE)
+@pytest.mark.parametrize("values", ["a", "a&{}=b", "a&{}=a", "&{}=b", "&{}="])
+async def test_resource_and_audience_may_be_repeated(jeton: Running, app: App, name: str, values: str) -> None:
+    response = await send(jeton, app, f"{GRANT}&{name}={values.format(name)}")
+
+    assert (response.status_code, response.json().get("scope")) == (200, "read")
+
+
+def test_what_may_be_repeated_is_a_list_and_everything_else_is_not() -> None:
+    form = parse_form(b"a=1&resource=https%3A%2F%2Fx&audience=&resource=&b=&resource=y")
+
+    assert form == ({"a": "1"}, {"resource": ("https://x", "y")})
+
+
+@pytest.mark.requirement("A15")
+@pytest.mark.parametrize("body", ["resource=a&scope=x&resource=b&scope=y", "Resource=a&Resource=b"])
+def test_beside_them_every_other_parameter_is_sent_once(body: str) -> None:
+    with pytest.raises(OAuthError, match="more than once"):
+        parse_form(body.encode())
+
+
 @pytest.mark.requirement("A36", "A54")
-async def test_a_json_request_is_refused(jeton: Running, app: App) -> None:
+async def test_a_json_request_is_told_what_is_wanted(jeton: Running, app: App) -> None:
     assert app.auth is not None
     response = await jeton.http.post("/oauth/token", json={"grant_type": "client_credentials"}, auth=app.auth)
 
     assert outcome(response) == (400, "invalid_request")
+    assert response.json()["error_description"] == f"Send the parameters as {FORM}, in UTF-8."
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*", "application/json;q=0", "x"])
+async def test_the_answer_is_json_whatever_is_accepted(jeton: Running, app: App, accept: str) -> None:
+    response = await jeton.http.post("/oauth/token", data={}, headers={"Accept": accept}, auth=app.auth)
+
+    assert (outcome(response), response.headers["content-type"]) == ((400, "invalid_request"), "application/json")
 
 
 @pytest.mark.requirement("A36", "A54")

@@ -18,19 +18,28 @@ from statements import before_each_statement
 
 StartServer = Callable[..., Awaitable[Running]]
 
-DOCUMENTS = ["/.well-known/jwks.json", "/.well-known/oauth-authorization-server", "/openapi.json"]
+DOCUMENTS = [
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/openapi.json",
+]
 HEALTH = ["/livez", "/readyz"]
 FORMS = ["/oauth/token", "/oauth/revoke", "/oauth/introspect"]
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
-ALLOWED = {path: {"GET", "HEAD"} for path in [*DOCUMENTS, *HEALTH]} | {
-    "/oauth/token": {"POST", "OPTIONS"},
-    "/oauth/revoke": {"POST", "OPTIONS"},
-    "/oauth/introspect": {"POST"},
-    "/account": {"GET", "HEAD", "OPTIONS"},
-    "/account/password": {"POST", "OPTIONS"},
-    "/account/sessions": {"GET", "HEAD", "DELETE", "OPTIONS"},
-    "/account/sessions/AAAAAAAAAAAAAAAAAAAAAA": {"DELETE", "OPTIONS"},
-}
+ALLOWED = (
+    {path: {"GET", "HEAD", "OPTIONS"} for path in DOCUMENTS}
+    | {path: {"GET", "HEAD"} for path in HEALTH}
+    | {
+        "/oauth/token": {"POST", "OPTIONS"},
+        "/oauth/revoke": {"POST", "OPTIONS"},
+        "/oauth/introspect": {"POST"},
+        "/account": {"GET", "HEAD", "OPTIONS"},
+        "/account/password": {"POST", "OPTIONS"},
+        "/account/sessions": {"GET", "HEAD", "DELETE", "OPTIONS"},
+        "/account/sessions/AAAAAAAAAAAAAAAAAAAAAA": {"DELETE", "OPTIONS"},
+    }
+)
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ async def test_any_other_method_is_refused_with_those_there_are(jeton: Running, 
 @pytest.mark.parametrize(
     "path",
     ["/", "/nowhere", "/oauth", "/oauth/", "/oauth/token/x", "/docs", "/metrics", "/admin", "/.git/config",
-     "/.well-known/openid-configuration"],
+     "/.well-known/openid-federation"],
 )  # fmt: skip
 async def test_there_is_nothing_else(jeton: Running, path: str) -> None:
     response = await jeton.http.get(path)

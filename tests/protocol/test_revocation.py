@@ -158,7 +158,9 @@ async def test_an_unknown_token_is_no_error(jeton: Running, token: str) -> None:
 
     response = await jeton.revoke(app, token)
 
-    assert (response.status_code, response.content) == (200, b"")
+    assert (response.status_code, response.content) == (200, b"{}")
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.requirement("C08")

@@ -54,7 +54,13 @@ def registration_options(command: Command) -> Command:
                 help="A session refreshed from another network or device: let pass, noticed, or ended.",
             ),
             click.option("--claim", "claims", multiple=True, type=click.Choice(["preferred_username", "email"])),
-            click.option("--origin", "origins", multiple=True, metavar="O", help="A browser origin let in by CORS."),
+            click.option(
+                "--origin",
+                "origins",
+                multiple=True,
+                metavar="O",
+                help="Origin whose pages may use the server, by CORS (repeatable).",
+            ),
         ]
     ):
         command = option(command)

@@ -10,13 +10,20 @@ from urllib.parse import unquote_plus
 from jeton.crypto.credentials import matches
 from jeton.endpoints.exchange import FormRequest
 from jeton.grants.services import Services
-from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.errors import CredentialsFormError, ErrorCode, OAuthError
 from jeton.oauth.model import Client
 
 BASIC: Final = "client_secret_basic"
 POST: Final = "client_secret_post"
 NONE: Final = "none"
 
+_EXPECTED_BASIC: Final = (
+    "The Authorization header authenticates the client here, by Basic: leave it out, or send client_id and "
+    "client_secret in it. Tokens belong in the form."
+)
+_MALFORMED_BASIC: Final = (
+    "The Authorization header must be Basic and the base64 of client_id:client_secret, each form-encoded."
+)
 _UNKNOWN: Final = "client_unknown"
 _MOST_CHARACTERS: Final = 1024
 _CLIENT_ID: Final = re.compile(r"[\x20-\x7E]{1,128}")
@@ -85,12 +92,16 @@ def _presented_credentials(request: FormRequest) -> _Credentials:
 def _basic_credentials(authorization: str) -> _Credentials:
     """Id and secret, each form-encoded before they were joined by a colon (section 2.3.1, appendix B)."""
     scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        raise CredentialsFormError(_EXPECTED_BASIC)
     try:
-        if scheme.lower() != "basic" or len(encoded) > _MOST_CHARACTERS:
+        if len(encoded) > _MOST_CHARACTERS:
             raise ValueError
         client_id, colon, secret = base64.b64decode(encoded.strip(" "), validate=True).decode("utf-8").partition(":")
         if not colon:
             raise ValueError
-        return _Credentials(BASIC, unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict"))
+        client_id, secret = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
     except (binascii.Error, ValueError):
-        raise OAuthError(ErrorCode.INVALID_CLIENT, "authorization_header_malformed") from None
+        raise CredentialsFormError(_MALFORMED_BASIC) from None
+    # An empty secret proves nothing: many libraries send one for a public client (section 2.3.1 allows to omit it).
+    return _Credentials(BASIC, client_id, secret) if secret else _Credentials(NONE, client_id)

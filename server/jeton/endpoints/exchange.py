@@ -1,6 +1,6 @@
 """What every form endpoint is given, and what it gives back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,17 +10,22 @@ from jeton.oauth.model import Client, Source
 
 @dataclass(frozen=True, slots=True)
 class FormRequest:
-    """A well-formed form request: each parameter once, none empty. Nothing in it is believed yet."""
+    """A well-formed form request. Nothing in it is believed yet.
+
+    `parameters` holds each parameter that may be sent once, `lists` the values of those that may be repeated; none is
+    empty.
+    """
 
     parameters: Mapping[str, str] = field(repr=False)
     authorization: str | None = field(default=None, repr=False)
     idempotency_key: str | None = field(default=None, repr=False)
     source: Source = Source()
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A refusal, or the members of the JSON object to send (None: no body); and which client asked, once known."""
+    """A refusal, or the members of the JSON object to send; and which client asked, once known."""
 
-    content: Mapping[str, Any] | OAuthError | None = field(repr=False)
+    content: Mapping[str, Any] | OAuthError = field(repr=False)
     client: Client | None = None

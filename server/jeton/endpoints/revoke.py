@@ -20,7 +20,8 @@ log = structlog.get_logger("jeton.revoke")
 async def answer_revocation_request(request: FormRequest, services: Services) -> Answer:
     """Authenticate the client; recognise the token; end it; answer once that is durable.
 
-    200 for whatever is not a live token of ours: the client's aim is reached (section 2.2).
+    200 for whatever is not a live token of ours: the client's aim is reached (section 2.2). The body is an empty JSON
+    object, because HTTP clients fail on an empty body where they expect JSON.
     """
     client = await authenticate_client(request, services)
     try:
@@ -29,7 +30,7 @@ async def answer_revocation_request(request: FormRequest, services: Services) ->
             raise OAuthError(decision.code, decision.reason)
         sid = decision.family.sid if decision.family else None
         log.info("token_revoked", reason=decision.reason, client_id=client.client_id, ip=request.source.ip, sid=sid)
-        return Answer(None, client)
+        return Answer({}, client)
     except OAuthError as error:
         return Answer(error, client)
 

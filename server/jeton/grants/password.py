@@ -18,6 +18,8 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     """A new family, where the password is right and still is when the family is written."""
     scope = request.granted_scope()
     username, password = require(request.parameters, "username"), require(request.parameters, "password")
+    # Keyboards and copied text add white space at the ends, and no name has any. A password is taken as it is.
+    username = username.strip()
     authenticated = await services.login.authenticate(username, password, request.client, request.source)
     if isinstance(authenticated, Deny):
         return authenticated

@@ -12,8 +12,9 @@ from jeton.endpoints.bearer import Operation, for_bearer
 from jeton.endpoints.exchange import FormRequest
 from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
+from jeton.http.answers import render_method_not_allowed
 from jeton.http.asking import ask
-from jeton.http.cors import allow_origin, answer_preflight
+from jeton.http.cors import allow_registered_origin, answer_options, parse_preflight
 from jeton.http.form import parse_form
 from jeton.http.reading import check_single, header_fields, read_form_request, source_of
 from jeton.oauth.errors import AccessTokenError, ErrorCode, OAuthError
@@ -42,18 +43,22 @@ class AccountEndpoint:
 
     @property
     def methods(self) -> list[str]:
-        return [*self.operations, "OPTIONS"]
+        head = ("HEAD",) if "GET" in self.operations else ()
+        return [*self.operations, *head, "OPTIONS"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = header_fields(scope)
         origin, announced = headers.get(b"origin"), self.upkeep.announced.origins
         if scope["method"] == "OPTIONS":
-            await answer_preflight(origin, announced, self.methods).send(send)
+            await answer_options(parse_preflight(scope), self.methods, announced).send(send)
             return
-        operation = self.operations["GET" if scope["method"] == "HEAD" else scope["method"]]
+        operation = self.operations.get("GET" if scope["method"] == "HEAD" else scope["method"])
+        if operation is None:
+            await render_method_not_allowed(self.methods).send(send, *allow_registered_origin(origin, announced))
+            return
         reading = _read(operation, scope, headers, receive)
         rendered, origins = await ask(for_bearer(operation), reading, scope, self.services)
-        await rendered.send(send, *allow_origin(origin, announced if origins is None else origins))
+        await rendered.send(send, *allow_registered_origin(origin, announced if origins is None else origins))
 
 
 async def _read(operation: Operation, scope: Scope, headers: Mapping[bytes, str], receive: Receive) -> FormRequest:
@@ -71,7 +76,7 @@ def _in_the_uri(query: bytes, permitted: Collection[str]) -> Mapping[str, str]:
     if not query:
         return {}
     try:
-        given = parse_form(query)
+        given = parse_form(query).parameters
     except OAuthError:
         given = {}
     if len(given) != query.count(b"&") + 1 or not given.keys() <= set(permitted):

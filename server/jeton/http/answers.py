@@ -1,7 +1,7 @@
 """Rendering: one table from error code to status, one place for headers (RFC 6749 section 5, RFC 6750 section 3)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -32,6 +32,9 @@ class Rendered:
     headers: Sequence[Header]
     body: bytes = b""
 
+    def with_headers(self, *headers: Header) -> "Rendered":
+        return replace(self, headers=(*self.headers, *headers))
+
     async def send(self, send: Send, *more: Header) -> None:
         headers = [*self.headers, *more]
         if self.status not in (204, 304):
@@ -40,10 +43,8 @@ class Rendered:
         await send({"type": "http.response.body", "body": self.body})
 
 
-def render_content(content: Mapping[str, Any] | None) -> Rendered:
-    """A successful answer of a form endpoint; without content, an empty one."""
-    if content is None:
-        return Rendered(200, NO_STORE)
+def render_content(content: Mapping[str, Any]) -> Rendered:
+    """Return the successful response of a form endpoint."""
     return Rendered(200, (JSON, *NO_STORE), msgspec.json.encode(content))
 
 
@@ -60,6 +61,12 @@ def render_error(error: OAuthError, status: int | None = None) -> Rendered:
         told = told if error.sent else {}
         extra = (_bearer_challenge(told, error.scope),)
     return Rendered(status, (JSON, *NO_STORE, *extra), msgspec.json.encode(told))
+
+
+def render_method_not_allowed(methods: Iterable[str]) -> Rendered:
+    """Return the 405 of a path that offers these methods only (RFC 9110 section 15.5.6)."""
+    rendered = render_error(OAuthError(ErrorCode.INVALID_REQUEST, "This path does not offer that method."), 405)
+    return rendered.with_headers((b"allow", ", ".join(methods).encode()))
 
 
 def _bearer_challenge(told: Mapping[str, str], scope: str | None) -> Header:

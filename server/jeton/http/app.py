@@ -21,7 +21,9 @@ from jeton.endpoints.token import answer_token_request
 from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
 from jeton.http.account_endpoint import OPERATIONS, AccountEndpoint
-from jeton.http.answers import Header, render_error
+from jeton.http.answers import Header, Rendered, render_error
+from jeton.http.asking import UNAVAILABLE, render_unavailable
+from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
 from jeton.http.documents import Document, DocumentEndpoint, NumberedDocumentEndpoint, as_document
 from jeton.http.entrance import Entrance, security_headers
 from jeton.http.form_endpoint import FormEndpoint
@@ -31,7 +33,7 @@ from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
     JWKS_PATH,
-    METADATA_PATH,
+    METADATA_PATHS,
     REVOCATION_PATH,
     STATUS_LISTS_PATH,
     TOKEN_PATH,
@@ -60,9 +62,13 @@ def create_app(services: Services, upkeep: Upkeep) -> Starlette:
     forms = _forms(services, upkeep, headers)
     path = urlsplit(services.issuer).path.rstrip("/")
     app = Starlette(
-        routes=_routes(services, upkeep, forms, path),
+        routes=_routes(services, upkeep, forms),
         lifespan=lifespan,
-        exception_handlers={HTTPException: _render_http_exception},
+        exception_handlers={
+            HTTPException: _render_http_exception,
+            Exception: _render_failure,
+            **dict.fromkeys(UNAVAILABLE, _render_unavailable),
+        },
     )
     # A path is right or wrong: credentials are never sent on to another one.
     app.router.redirect_slashes = False
@@ -84,24 +90,29 @@ def _forms(services: Services, upkeep: Upkeep, headers: Sequence[Header]) -> dic
     }
 
 
-def _routes(services: Services, upkeep: Upkeep, forms: Mapping[str, FormEndpoint], path: str) -> list[BaseRoute]:
-    """The public paths; for an issuer with a path, below it too: no proxy has to rewrite them."""
+def _routes(services: Services, upkeep: Upkeep, forms: Mapping[str, FormEndpoint]) -> list[BaseRoute]:
+    """Return the public paths; for an issuer with a path, below it too, so that no proxy has to rewrite them.
+
+    Most endpoints answer 405 themselves, because they know which pages may read it.
+    """
     metadata = _metadata_endpoint(services, upkeep)
     routes: list[BaseRoute] = [
-        *(Route(at, form, methods=form.methods) for at, form in forms.items()),
+        *(Route(at, form) for at, form in forms.items()),
         *_account_routes(services, upkeep),
         *_status_list_routes(upkeep),
-        Route(JWKS_PATH, _key_set_endpoint(services), methods=["GET"]),
-        Route(METADATA_PATH, metadata, methods=["GET"]),
-        Route("/openapi.json", _openapi_endpoint(services), methods=["GET"]),
+        Route(JWKS_PATH, _key_set_endpoint(services)),
+        *(Route(at, metadata) for at in METADATA_PATHS),
+        Route("/openapi.json", _openapi_endpoint(services)),
         Route("/livez", answer_livez, methods=["GET"]),
         Route("/readyz", answer_readyz(upkeep), methods=["GET"]),
     ]
-    return (
-        [Route(METADATA_PATH + path, metadata, methods=["GET"]), *routes, Mount(path, routes=routes)]
-        if path
-        else routes
-    )
+    issuer_path = urlsplit(services.issuer).path
+    if not issuer_path:
+        return routes
+    # RFC 8414 section 3.1: between host and path, without a trailing slash, which some clients leave.
+    path = issuer_path.rstrip("/")
+    inserted = [Route(at + below, metadata) for at in METADATA_PATHS for below in (path, issuer_path)]
+    return [*inserted, *routes, *([Mount(path, routes=routes)] if path else [])]
 
 
 def _metadata(services: Services, upkeep: Upkeep) -> dict[str, object]:
@@ -134,7 +145,7 @@ def _key_set_endpoint(services: Services) -> DocumentEndpoint:
 
 def _account_routes(services: Services, upkeep: Upkeep) -> list[BaseRoute]:
     endpoints = {at: AccountEndpoint(operations, services, upkeep) for at, operations in OPERATIONS.items()}
-    return [Route(at, endpoint, methods=endpoint.methods) for at, endpoint in endpoints.items()]
+    return [Route(at, endpoint) for at, endpoint in endpoints.items()]
 
 
 def _status_list_routes(upkeep: Upkeep) -> list[BaseRoute]:
@@ -151,15 +162,37 @@ def _status_list_routes(upkeep: Upkeep) -> list[BaseRoute]:
 
     aggregation = DocumentEndpoint(lambda: as_document(lists.aggregation(), _DOCUMENT_SECONDS))
     return [
-        Route(STATUS_LISTS_PATH, aggregation, methods=["GET"]),
-        Route(STATUS_LISTS_PATH + "/{number}", NumberedDocumentEndpoint(find), methods=["GET"]),
+        Route(STATUS_LISTS_PATH, aggregation),
+        Route(STATUS_LISTS_PATH + "/{number}", NumberedDocumentEndpoint(find)),
     ]
 
 
-async def _render_http_exception(_: Request, error: Exception) -> Response:
-    """404 and 405 as JSON like everything else."""
+async def _render_http_exception(request: Request, error: Exception) -> Response:
+    """Return 404 and 405 as JSON like all other errors, and let every page read them.
+
+    Pages look for metadata at several paths, and some of their requests are preceded by a preflight: it succeeds, so
+    that the page learns that nothing is there.
+    """
     assert isinstance(error, HTTPException)
+    preflight = parse_preflight(request.scope)
+    if preflight is not None and error.status_code == 404:
+        return _response(answer_options(preflight, ("GET", "HEAD", "OPTIONS"), None))
     sentence = "This path does not offer that method." if error.status_code == 405 else "There is nothing at this path."
     rendered = render_error(OAuthError(ErrorCode.INVALID_REQUEST, sentence), error.status_code)
-    headers: Sequence[tuple[str, str]] = [(name.decode(), value.decode()) for name, value in rendered.headers]
-    return Response(rendered.body, rendered.status, {**dict(headers), **(error.headers or {})})
+    return _response(rendered.with_headers(*ANY_ORIGIN), error.headers)
+
+
+async def _render_failure(_: Request, __: Exception) -> Response:
+    """Return 500 for what nobody foresaw; Starlette raises the error again, so that it is logged."""
+    rendered = render_error(OAuthError(ErrorCode.SERVER_ERROR, "unexpected"))
+    return _response(rendered.with_headers(*ANY_ORIGIN))
+
+
+async def _render_unavailable(request: Request, error: Exception) -> Response:
+    """Return 503 where a public document cannot be made just now."""
+    return _response(render_unavailable(request.scope, error).with_headers(*ANY_ORIGIN))
+
+
+def _response(rendered: Rendered, more: Mapping[str, str] | None = None) -> Response:
+    headers = {name.decode(): value.decode() for name, value in rendered.headers}
+    return Response(rendered.body, rendered.status, {**headers, **(more or {})})

@@ -20,7 +20,7 @@ from jeton.storage.database import StorageUnavailableError
 from jeton.storage.gather import GatheringBusyError
 
 DEADLINE_SECONDS: Final = 5
-_AWAY: Final = (
+UNAVAILABLE: Final = (
     *(StorageUnavailableError, KeyStoreError, BreachedPasswordsError),
     *(GatheringBusyError, HashingBusyError, TimeoutError),
 )
@@ -41,9 +41,8 @@ async def ask(
         return render_error(refused.error, refused.status), None
     except OAuthError as error:
         return _refuse(scope, error), None
-    except _AWAY as error:
-        log.error("temporarily_unavailable", path=route_of(scope), reason=type(error).__name__, detail=str(error))
-        return render_error(OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, type(error).__name__)), None
+    except UNAVAILABLE as error:
+        return render_unavailable(scope, error), None
     except Exception:
         log.exception("server_error", path=route_of(scope))
         return render_error(OAuthError(ErrorCode.SERVER_ERROR, "unexpected")), None
@@ -60,6 +59,12 @@ def route_of(scope: Scope) -> str:
     """
     route = scope.get("route")
     return str(getattr(route, "path_format", "")) if route is not None else str(scope["path"])
+
+
+def render_unavailable(scope: Scope, error: Exception) -> Rendered:
+    """Return 503, and log what is away."""
+    log.error("temporarily_unavailable", path=route_of(scope), reason=type(error).__name__, detail=str(error))
+    return render_error(OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, type(error).__name__))
 
 
 def _refuse(scope: Scope, error: OAuthError, client: Client | None = None) -> Rendered:

@@ -1,28 +1,81 @@
-"""Cross-origin requests (Fetch standard): browser apps may use most endpoints, without cookies."""
+"""Cross-origin requests (Fetch standard): which pages may send requests, and read the responses. Never with cookies."""
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Final
+
+from starlette.types import Scope
 
 from jeton.http.answers import Header, Rendered
 
-VARY: Final[Header] = (b"vary", b"Origin")
-_EXPOSED: Final[Header] = (b"access-control-expose-headers", b"Retry-After, WWW-Authenticate")
-_PREFLIGHT: Final = (
-    (b"access-control-allow-headers", b"Authorization, Content-Type, Idempotency-Key"),
-    (b"access-control-max-age", b"600"),
+MAX_REQUESTED_HEADERS_BYTES: Final = 2048
+# Of a header's name the token characters of RFC 9110 section 5.6.2; of the list the commas and spaces of 5.6.1.
+_HEADER_NAMES: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+([ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
+_VARY_ORIGIN: Final[Header] = (b"vary", b"Origin")
+_VARY_PREFLIGHT: Final[Header] = (
+    b"vary",
+    b"Origin, Access-Control-Request-Headers, Access-Control-Request-Private-Network",
 )
+_EXPOSED: Final[Header] = (b"access-control-expose-headers", b"Age, Allow, Date, ETag, Retry-After, WWW-Authenticate")
+# The longest that Chromium keeps a preflight's answer.
+_MAX_AGE: Final[Header] = (b"access-control-max-age", b"7200")
+
+# For responses that hold nothing secret and depend on nobody: any page may read them.
+ANY_ORIGIN: Final[tuple[Header, ...]] = ((b"access-control-allow-origin", b"*"), _EXPOSED)
 
 
-def allow_origin(origin: str | None, registered: Collection[str]) -> tuple[Header, ...]:
-    """The headers that let a page of a registered origin read the answer; none for any other."""
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What a browser asks before it sends a page's request."""
+
+    origin: bytes
+    headers: bytes
+    private_network: bool
+
+
+def parse_preflight(scope: Scope) -> Preflight | None:
+    """Return the preflight that this request is, or None if it is another request."""
+    if scope["method"] != "OPTIONS":
+        return None
+    fields = dict(scope["headers"])
+    if b"origin" not in fields or b"access-control-request-method" not in fields:
+        return None
+    requested = b",".join(value for name, value in scope["headers"] if name == b"access-control-request-headers")
+    return Preflight(
+        fields[b"origin"], requested.strip(b" \t"), fields.get(b"access-control-request-private-network") == b"true"
+    )
+
+
+def allow_registered_origin(origin: str | None, registered: Collection[str]) -> tuple[Header, ...]:
+    """Return the headers that let a page of a registered origin read the response; a page of another origin cannot."""
     if origin is None or origin not in registered:
-        return (VARY,)
-    return (VARY, (b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSED)
+        return (_VARY_ORIGIN,)
+    return (_VARY_ORIGIN, (b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSED)
 
 
-def answer_preflight(origin: str | None, registered: Collection[str], methods: Sequence[str]) -> Rendered:
-    """204 either way: without the headers the browser refuses by itself. `methods` are those of the path."""
-    allowed = allow_origin(origin, registered)
-    words = ", ".join(method for method in methods if method != "OPTIONS").encode()
-    permitted = ((b"access-control-allow-methods", words), *_PREFLIGHT) if len(allowed) > 1 else ()
-    return Rendered(204, (*allowed, *permitted, (b"allow", ", ".join(methods).encode())))
+def answer_options(preflight: Preflight | None, methods: Iterable[str], registered: Collection[str] | None) -> Rendered:
+    """Return the response to OPTIONS; with `registered` None, pages of any origin may send the request.
+
+    The status is 204 for every origin: without the headers, the browser refuses by itself. Requested headers are all
+    allowed, because none of them gives a page more than any other program has, and pages are instrumented by libraries
+    that add their own (`traceparent`, `sentry-trace`). They are listed, as `*` would not cover `Authorization`.
+    """
+    allow = (b"allow", ", ".join(methods).encode())
+    if preflight is None:
+        return Rendered(204, (_VARY_PREFLIGHT, allow))
+    if registered is not None and preflight.origin.decode("latin-1") not in registered:
+        return Rendered(204, (_VARY_PREFLIGHT, allow))
+    sent = ", ".join(method for method in methods if method != "OPTIONS").encode()
+    headers: list[Header] = [
+        _VARY_PREFLIGHT,
+        (b"access-control-allow-origin", b"*" if registered is None else preflight.origin),
+        (b"access-control-allow-methods", sent),
+        _MAX_AGE,
+        allow,
+    ]
+    if len(preflight.headers) <= MAX_REQUESTED_HEADERS_BYTES and _HEADER_NAMES.fullmatch(preflight.headers):
+        headers.append((b"access-control-allow-headers", preflight.headers))
+    if preflight.private_network:
+        headers.append((b"access-control-allow-private-network", b"true"))
+    return Rendered(204, headers)

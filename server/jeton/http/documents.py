@@ -10,9 +10,10 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from jeton.http.answers import Header, Rendered
+from jeton.http.answers import Header, Rendered, render_method_not_allowed
+from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
 
-_ANY_ORIGIN: Final[Header] = (b"access-control-allow-origin", b"*")
+_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class DocumentEndpoint:
     current: Callable[[], Document]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _send(self.current(), scope, send)
+        response = _answer_other_method(scope) or _render(self.current(), scope)
+        await response.send(send)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +49,35 @@ class NumberedDocumentEndpoint:
     find: Callable[[str], Awaitable[Document | None]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        document = await self.find(scope["path_params"]["number"])
-        if document is None:
-            raise HTTPException(404)
-        await _send(document, scope, send)
+        response = _answer_other_method(scope)
+        if response is None:
+            document = await self.find(scope["path_params"]["number"])
+            if document is None:
+                raise HTTPException(404)
+            response = _render(document, scope)
+        await response.send(send)
 
 
-async def _send(document: Document, scope: Scope, send: Send) -> None:
-    """The document; 304 to who has it already (RFC 9110 section 13.1.2)."""
+def _answer_other_method(scope: Scope) -> Rendered | None:
+    """Return the response to other methods than GET and HEAD, or None for these."""
+    if scope["method"] == "OPTIONS":
+        return answer_options(parse_preflight(scope), _METHODS, None)
+    if scope["method"] not in _METHODS:
+        return render_method_not_allowed(_METHODS).with_headers(*ANY_ORIGIN)
+    return None
+
+
+def _render(document: Document, scope: Scope) -> Rendered:
+    """Return the document, or 304 if the caller has it already (RFC 9110 section 13.1.2)."""
     headers: list[Header] = [
         (b"cache-control", b"public, max-age=%d" % document.max_age),
         (b"etag", document.etag.encode()),
-        _ANY_ORIGIN,
+        *ANY_ORIGIN,
     ]
     if _matches(scope, document.etag):
-        await Rendered(304, headers).send(send)
-        return
+        return Rendered(304, headers)
     headers.append((b"content-type", document.media_type.encode()))
-    await Rendered(200, headers, document.body).send(send)
+    return Rendered(200, headers, document.body)
 
 
 def _matches(scope: Scope, etag: str) -> bool:

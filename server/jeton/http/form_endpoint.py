@@ -7,9 +7,9 @@ from starlette.types import Receive, Scope, Send
 
 from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
-from jeton.http.answers import Header
+from jeton.http.answers import Header, Rendered, render_method_not_allowed
 from jeton.http.asking import Endpoint, ask
-from jeton.http.cors import allow_origin, answer_preflight
+from jeton.http.cors import allow_registered_origin, answer_options, parse_preflight
 from jeton.http.reading import header_fields, read_form_request
 
 
@@ -30,10 +30,17 @@ class FormEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = header_fields(scope)
         origin, announced = headers.get(b"origin"), self.upkeep.announced.origins
-        if scope["method"] == "OPTIONS":
-            await answer_preflight(origin, announced, self.methods).send(send)
+        if scope["method"] != "POST":
+            await self._answer_other_method(scope, origin, announced).send(send)
             return
         reading = read_form_request(scope, headers, receive)
         rendered, origins = await ask(self.endpoint, reading, scope, self.services)
-        cross_origin = allow_origin(origin, announced if origins is None else origins) if self.cross_origin else ()
-        await rendered.send(send, *self.headers, *cross_origin)
+        await rendered.send(send, *self.headers, *self._cors(origin, announced if origins is None else origins))
+
+    def _answer_other_method(self, scope: Scope, origin: str | None, registered: frozenset[str]) -> Rendered:
+        if scope["method"] == "OPTIONS" and self.cross_origin:
+            return answer_options(parse_preflight(scope), self.methods, registered)
+        return render_method_not_allowed(self.methods).with_headers(*self._cors(origin, registered))
+
+    def _cors(self, origin: str | None, registered: frozenset[str]) -> tuple[Header, ...]:
+        return allow_registered_origin(origin, registered) if self.cross_origin else ()

@@ -38,7 +38,7 @@ def header_fields(scope: Scope) -> dict[bytes, str]:
 async def read_form_request(scope: Scope, headers: Mapping[bytes, str], receive: Receive) -> FormRequest:
     """A form request: nothing in the URI, everything in the body."""
     if scope["query_string"]:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "Parameters belong into the body, never into the URI.")
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "Send parameters in the request body, not in the URI.")
     check_single(headers)
     check_media_type(headers.get(b"content-type"))
     if headers.get(b"content-encoding", "identity").lower() != "identity":
@@ -46,8 +46,9 @@ async def read_form_request(scope: Scope, headers: Mapping[bytes, str], receive:
     idempotency_key = headers.get(b"idempotency-key")
     if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "Idempotency-Key must be 1 to 255 printable ASCII characters.")
-    parameters = parse_form(await _body(headers, receive))
-    return FormRequest(parameters, headers.get(b"authorization"), idempotency_key, source_of(scope, headers))
+    form = parse_form(await _body(headers, receive))
+    source = source_of(scope, headers)
+    return FormRequest(form.parameters, headers.get(b"authorization"), idempotency_key, source, form.lists)
 
 
 def check_single(headers: Mapping[bytes, str]) -> None:

@@ -51,6 +51,20 @@ class OAuthError(Exception):
         return _DESCRIPTION.get(self.code, self.reason)
 
 
+class CredentialsFormError(OAuthError):
+    """The Authorization header is not one that authenticates clients. `sentence` says what is expected instead.
+
+    It speaks of the header's form only, so it tells nothing of which clients there are.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(ErrorCode.INVALID_CLIENT, sentence)
+
+    @property
+    def description(self) -> str:
+        return self.reason
+
+
 class ThrottledError(OAuthError):
     """A refusal of one attempt too many: 429, to be tried again after so many seconds (RFC 6585 section 4).
 

@@ -9,6 +9,8 @@ INTROSPECTION_PATH: Final = "/oauth/introspect"
 STATUS_LISTS_PATH: Final = "/oauth/status"
 JWKS_PATH: Final = "/.well-known/jwks.json"
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
+# RFC 8414 section 5: clients that know OpenID Connect Discovery only look at the second place.
+METADATA_PATHS: Final = (METADATA_PATH, "/.well-known/openid-configuration")
 
 SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
 

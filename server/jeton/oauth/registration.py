@@ -8,15 +8,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from jeton.oauth.model import Client
+from jeton.oauth.origins import reason_against_origin
 from jeton.oauth.scope import is_scope_token
-from jeton.oauth.transport import is_loopback
 
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]([\x20-\x7E]{0,126}[\x21-\x7E])?")
 _LOOKS_LIKE_A_SUB: Final = re.compile(r"u_[0-9a-f]{32}")
 _SUB: Final = re.compile(r"[\x21-\x7E]{1,64}")
-_ORIGIN: Final = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
-)
 
 # So that the longest access token is one that may be presented (crypto/signed_jwt.py), whatever else is in it.
 MOST_SCOPE_BYTES: Final = 1200
@@ -65,8 +62,10 @@ def check_client(it: Client) -> None:
         raise RegistrationError("an audience must not be empty or hold white space")
     _check_size("the scopes of a client", it.scope, MOST_SCOPE_BYTES)
     _check_size("the audiences of a client", it.audience, MOST_AUDIENCE_BYTES)
-    for origin in it.origins:
-        _check_origin(origin)
+    for origin in sorted(it.origins):
+        reason = reason_against_origin(origin)
+        if reason is not None:
+            raise RegistrationError(reason)
 
 
 def _check_size(what: str, words: Iterable[str], most: int) -> None:
@@ -80,13 +79,3 @@ def _check_size(what: str, words: Iterable[str], most: int) -> None:
 def is_audience(text: str) -> bool:
     """One word, as the `aud` of a token and the name that a service goes by."""
     return text != "" and text == "".join(text.split())
-
-
-def _check_origin(origin: str) -> None:
-    """scheme://host[:port], as browsers send it (RFC 6454 section 6.2); plain http from this machine only."""
-    match = _ORIGIN.fullmatch(origin)
-    port = int(match["port"] or 0) if match else 0
-    if match is None or port > 65535 or (match["scheme"], port) in (("https", 443), ("http", 80)):
-        raise RegistrationError(f"{origin} is no origin: write it as browsers do, https://app.example, with no path")
-    if match["scheme"] == "http" and not is_loopback(match["host"].strip("[]")):
-        raise RegistrationError(f"{origin} must be https, except on loopback")

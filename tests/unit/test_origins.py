@@ -1,0 +1,62 @@
+"""Origins that can be registered, and what is said of those that cannot (RFC 6454, URL standard)."""
+
+import pytest
+
+from jeton.oauth.origins import reason_against_origin
+
+EXTENSION = "abcdefghijklmnopabcdefghijklmnop"
+UUID = "1f3b6c1e-8f0e-4c9a-9d6b-0a1b2c3d4e5f"
+
+
+@pytest.mark.requirement("O12")
+@pytest.mark.parametrize(
+    "origin",
+    ["https://app.example", "https://app.example:8443", "https://my_app.example", "https://xn--bcher-kva.example",
+     "https://192.0.2.1", "https://[2001:db8::1]", "http://localhost:5173", "http://127.0.0.1", "http://[::1]:8080",
+     "https://localhost", "http://tauri.localhost", "https://tauri.localhost", "tauri://localhost",
+     "capacitor://localhost", "ionic://localhost", "wails://wails.localhost:34115", "app://obsidian.md", "app://.",
+     f"chrome-extension://{EXTENSION}", f"moz-extension://{UUID}", f"safari-web-extension://{UUID.upper()}",
+     f"vscode-webview://{UUID}", "com.example.app://home"],
+)  # fmt: skip
+def test_origins_of_pages_and_of_packaged_apps_can_be_registered(origin: str) -> None:
+    assert reason_against_origin(origin) is None
+
+
+@pytest.mark.requirement("O12")
+@pytest.mark.parametrize(
+    ("origin", "spelling"),
+    [
+        ("https://app.example/", "https://app.example"),
+        ("https://app.example:443", "https://app.example"),
+        ("https://app.example:08443", "https://app.example:8443"),
+        ("http://localhost:80", "http://localhost"),
+        ("HTTPS://APP.example", "https://app.example"),
+        ("https://b\u00fccher.example", "https://xn--bcher-kva.example"),
+        ("https://B\u00dcCHER.example:443/", "https://xn--bcher-kva.example"),
+        ("https://[2001:DB8:0:0::1]", "https://[2001:db8::1]"),
+        ("capacitor://localhost/", "capacitor://localhost"),
+        ("Chrome-Extension://" + EXTENSION, "chrome-extension://" + EXTENSION),
+    ],
+)
+def test_another_spelling_is_told_the_right_one(origin: str, spelling: str) -> None:
+    assert reason_against_origin(origin) == f"{origin} is not how browsers spell this origin: write {spelling}"
+    assert reason_against_origin(spelling) is None
+
+
+@pytest.mark.requirement("O12")
+@pytest.mark.parametrize(
+    "origin",
+    ["", "*", "null", "app.example", "//app.example", "https://", "https:app.example", "https://app.example/path",
+     "https://app.example?x", "https://app.example#x", "https://user@app.example", "https://*.example",
+     "https://app.example evil", "https://app.example\n", "https://app.example:", "https://app.example:x",
+     "https://app.example:0", "https://app.example:99999", "https://1.2.3", "https://256.1.1.1", "https://[::1",
+     "https://[::g]", "https://.example", "https://app.example.", "https://\u2603\ufe0f.example", "http://app.example",
+     "http://localhost.example", "http://192.0.2.1", "file://", "file:///", "file://localhost", "data://x",
+     "blob://app.example", "content://app", "ftp://app.example", "wss://app.example", "capacitor://", "app://a b",
+     "app://caf\u00e9", f"chrome-extension://{EXTENSION}/page.html"],
+)  # fmt: skip
+def test_what_is_no_origin_of_one_app_is_refused(origin: str) -> None:
+    reason = reason_against_origin(origin)
+
+    assert reason is not None
+    assert reason.startswith(f"{origin} ")
