@@ -14,6 +14,7 @@ from running import ISSUER, App, Running
 StartServer = Callable[..., Awaitable[Running]]
 
 METADATA = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
 PATH = "/realms/main"
 ISSUER_WITH_PATH = ISSUER + PATH
 
@@ -100,19 +101,43 @@ def _claims(token: str) -> dict[str, Any]:
     return dict(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
 
 
-@pytest.mark.requirement("H01")
-@pytest.mark.parametrize("place", [METADATA + PATH, PATH + METADATA], ids=["between host and path", "below the path"])
-async def test_an_issuer_with_a_path_has_its_metadata_at_both_places(start: StartServer, place: str) -> None:
-    jeton = await start(SERVER__ISSUER=ISSUER_WITH_PATH)
-
-    assert (await _metadata(jeton, place))["issuer"] == ISSUER_WITH_PATH
+well_known = pytest.mark.parametrize("well_known", [METADATA, OPENID])
 
 
 @pytest.mark.requirement("H01")
-async def test_a_path_that_is_not_the_issuer_s_has_no_metadata(start: StartServer) -> None:
+@well_known
+@pytest.mark.parametrize(
+    ("issuer", "place"),
+    [
+        (ISSUER, "{0}"),
+        (ISSUER + "/", "{0}"),
+        (ISSUER + "/", "{0}/"),
+        (ISSUER_WITH_PATH, "{0}" + PATH),
+        (ISSUER_WITH_PATH, PATH + "{0}"),
+        (ISSUER_WITH_PATH, "{0}"),  # behind a proxy that removes the path
+        (ISSUER_WITH_PATH + "/", "{0}" + PATH),
+        (ISSUER_WITH_PATH + "/", "{0}" + PATH + "/"),
+        (ISSUER_WITH_PATH + "/", PATH + "{0}"),
+    ],
+)
+async def test_the_same_metadata_are_wherever_clients_look(
+    start: StartServer, issuer: str, place: str, well_known: str
+) -> None:
+    jeton = await start(SERVER__ISSUER=issuer)
+
+    found = await _metadata(jeton, place.format(well_known))
+
+    assert found == await _metadata(jeton)
+    assert found["issuer"] == issuer
+
+
+@pytest.mark.requirement("H01")
+@well_known
+@pytest.mark.parametrize("place", ["{0}/realms/other", "{0}/realms", "{0}/realms/main/x", "/realms/other{0}"])
+async def test_a_path_that_is_not_the_issuer_s_has_no_metadata(start: StartServer, place: str, well_known: str) -> None:
     jeton = await start(SERVER__ISSUER=ISSUER_WITH_PATH)
 
-    assert (await jeton.http.get(METADATA + "/realms/other")).status_code == 404
+    assert (await jeton.http.get(place.format(well_known))).status_code == 404
 
 
 @pytest.mark.requirement("H02", "H03")

@@ -39,6 +39,25 @@ async def test_the_right_password_opens_a_session(jeton: Running, public: bool) 
     assert await jeton.refreshed(app, tokens["refresh_token"])
 
 
+@pytest.mark.parametrize(
+    "ends", [" {}", "{} ", "  {}   ", "{}\t", "\n{}\r\n", "\u00a0{}", "{}\u3000", "\u2003{}\u2028"]
+)
+@pytest.mark.parametrize("name", ["alice", "Alice@Example.org"])
+async def test_white_space_at_the_ends_of_a_user_name_does_not_count(jeton: Running, name: str, ends: str) -> None:
+    jeton.add_user(email="alice@example.org")
+
+    assert await jeton.log_in(jeton.add_client(), ends.format(name))
+
+
+@pytest.mark.parametrize("name", ["al ice", "alice\u200b", "\ufeffalice", "\u00a0", " ", "a lice"])
+async def test_white_space_within_a_user_name_and_invisible_letters_do(jeton: Running, name: str) -> None:
+    jeton.add_user()
+
+    response = await jeton.token(jeton.add_client(), None, **LOGIN | {"username": name})
+
+    assert outcome(response) == (400, "invalid_grant")
+
+
 @pytest.mark.requirement("A38", "N15", "O19")
 async def test_a_wrong_password_and_a_user_who_is_not_there_look_the_same(jeton: Running) -> None:
     app = jeton.add_client()
@@ -54,6 +73,7 @@ async def test_a_wrong_password_and_a_user_who_is_not_there_look_the_same(jeton:
         for username, password in [
             ("alice", "wrong"),
             ("alice", PASSWORD + " "),
+            ("alice", " " + PASSWORD),
             ("alice", "x" * 1025),
             ("nobody", PASSWORD),
             ("carol", PASSWORD),

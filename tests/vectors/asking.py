@@ -143,47 +143,85 @@ def _token_requests() -> list[dict[str, Any]]:
 
 
 def _discovery() -> list[dict[str, Any]]:
-    url = "https://as.example/.well-known/oauth-authorization-server/tenant"
+    """`request_urls` are those that are asked, in this order."""
+    return _places() + _metadata()
+
+
+def _places() -> list[dict[str, Any]]:
+    oauth, openid = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
+    root = [f"https://as.example{oauth}", f"https://as.example{openid}"]
+    below = [f"https://as.example{oauth}/tenant", f"{ISSUER}{oauth}", f"{ISSUER}{openid}"]
+    rows: list[tuple[str, list[str]]] = [
+        (ISSUER, below),
+        (f"{ISSUER}/", below),
+        ("https://as.example", root),
+        ("https://as.example/", root),
+        ("http://127.0.0.1:8000", [f"http://127.0.0.1:8000{oauth}", f"http://127.0.0.1:8000{openid}"]),
+    ]
+    untrusted = ["http://as.example", "https://as.example?tenant=1", "https://as.example/?"]
+    return [
+        {
+            "name": f"places: {issuer}",
+            "given": {"issuer": issuer, "answers": [answer(404, "")] * len(urls)},
+            "expect": {"request_urls": urls, "error": "server_away"},
+        }
+        for issuer, urls in rows
+    ] + [
+        {"name": f"address: {it}", "given": {"issuer": it, "answers": []}, "expect": {"error": "untrusted_server"}}
+        for it in untrusted
+    ]
+
+
+def _metadata() -> list[dict[str, Any]]:
     good = f'{{"issuer": "{ISSUER}", "token_endpoint": "https://as.example/t", "jwks_uri": "https://as.example/k?v=1"}}'
     found = {
-        "token_endpoint": "https://as.example/t",
-        "revocation_endpoint": None,
-        "introspection_endpoint": None,
-        "jwks_uri": "https://as.example/k?v=1",
+        "endpoints": {
+            "token_endpoint": "https://as.example/t",
+            "revocation_endpoint": None,
+            "introspection_endpoint": None,
+            "jwks_uri": "https://as.example/k?v=1",
+        }
     }
-    urls: list[tuple[str, dict[str, Any]]] = [
-        (ISSUER, {"request_url": url}),
-        ("https://as.example", {"request_url": "https://as.example/.well-known/oauth-authorization-server"}),
-        ("https://as.example/", {"request_url": "https://as.example/.well-known/oauth-authorization-server"}),
-        ("http://127.0.0.1:8000", {"request_url": "http://127.0.0.1:8000/.well-known/oauth-authorization-server"}),
-        ("http://as.example", {"error": "untrusted_server"}),
-        ("https://as.example?tenant=1", {"error": "untrusted_server"}),
-        ("https://as.example/?", {"error": "untrusted_server"}),
-    ]
-    answers: list[tuple[str, dict[str, Any] | None, dict[str, Any]]] = [
-        ("good", answer(200, good), {"endpoints": found}),
-        ("another issuer", answer(200, good.replace("/tenant", "")), {"error": "untrusted_server"}),
-        ("a slash more", answer(200, good.replace("/tenant", "/tenant/")), {"error": "untrusted_server"}),
-        ("no issuer", answer(200, "{}"), {"error": "untrusted_server"}),
+    nothing, other = answer(404, "<html>"), answer(200, good.replace("/tenant", ""))
+    untrusted, away = {"error": "untrusted_server"}, {"error": "server_away"}
+    rows: list[tuple[str, list[dict[str, Any] | None], dict[str, Any]]] = [
+        ("good", [answer(200, good)], found),
+        ("below the path", [nothing, answer(200, good)], found),
+        ("at the place of OpenID Connect", [nothing, answer(403, ""), answer(200, good)], found),
+        ("behind a page that stands for all that is not there", [answer(200, "<html>"), answer(200, good)], found),
+        ("beside another issuer's", [other, answer(200, good)], found),
+        ("another issuer", [other, nothing, nothing], untrusted),
+        ("a slash more", [answer(200, good.replace("/tenant", "/tenant/")), nothing, nothing], untrusted),
+        ("no issuer", [answer(200, "{}"), nothing, nothing], untrusted),
         (
             "an endpoint that is not https",
-            answer(200, good.replace('https://as.example/t"', 'http://as.example/t"')),
-            {"error": "untrusted_server"},
+            [answer(200, good.replace('https://as.example/t"', 'http://as.example/t"')), nothing, nothing],
+            untrusted,
         ),
         (
             "an endpoint that is a number",
-            answer(200, good.replace('"https://as.example/t"', "7")),
-            {"error": "untrusted_server"},
+            [answer(200, good.replace('"https://as.example/t"', "7")), nothing, nothing],
+            untrusted,
         ),
-        ("an issuer that comes twice", answer(200, good[:-1] + f', "issuer": "{ISSUER}"}}'), {"error": "server_away"}),
-        ("not JSON", answer(200, "<html>"), {"error": "server_away"}),
-        ("not found", answer(404, good), {"error": "server_away"}),
-        ("lost", None, {"error": "server_away"}),
+        (
+            "an issuer that comes twice",
+            [answer(200, good[:-1] + f', "issuer": "{ISSUER}"}}'), nothing, nothing],
+            away,
+        ),
+        ("not JSON", [answer(200, "<html>"), nothing, nothing], away),
+        ("not found", [answer(404, good), nothing, nothing], away),
+        ("lost: asked at no other place", [None], away),
+        ("503: asked at no other place", [answer(503, good)], away),
+        ("lost at the second place", [nothing, None], away),
     ]
-    cases = [{"name": f"address: {issuer}", "given": {"issuer": issuer}, "expect": expect} for issuer, expect in urls]
-    return cases + [
-        {"name": name, "given": {"issuer": ISSUER, "answer": given}, "expect": {"request_url": url, **expect}}
-        for name, given, expect in answers
+    urls = _places()[0]["expect"]["request_urls"]
+    return [
+        {
+            "name": name,
+            "given": {"issuer": ISSUER, "answers": answers},
+            "expect": {"request_urls": urls[: len(answers)], **expect},
+        }
+        for name, answers, expect in rows
     ]
 
 

@@ -1,6 +1,7 @@
 """An issuer's server, as it announces itself: asked once, when it is needed first, and remembered."""
 
-from jeton_client.discovery import ServerMetadata, judge_metadata, metadata_request
+from jeton_client.discovery import ServerMetadata, judge_metadata, may_be_elsewhere, metadata_requests
+from jeton_client.errors import ServerUnavailableError, UntrustedServerError
 from jeton_client.operations import Operation
 
 
@@ -9,11 +10,24 @@ class AuthorizationServer:
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
-        self._request = metadata_request(issuer)
+        self._requests = metadata_requests(issuer)
         self._metadata: ServerMetadata | None = None
 
     def metadata(self) -> Operation[ServerMetadata]:
         """ServerUnavailableError where no usable answer comes: then the next one asks again."""
         if self._metadata is None:
-            self._metadata = judge_metadata(self.issuer, (yield self._request))
+            self._metadata = yield from self._discover()
         return self._metadata
+
+    def _discover(self) -> Operation[ServerMetadata]:
+        """Ask at each place until one has the metadata. Raise what was wrong at the first place if none has."""
+        failures: list[ServerUnavailableError | UntrustedServerError] = []
+        for request in self._requests:
+            answer = yield request
+            try:
+                return judge_metadata(self.issuer, answer)
+            except (ServerUnavailableError, UntrustedServerError) as error:
+                failures.append(error)
+            if not may_be_elsewhere(answer):
+                break
+        raise failures[0]

@@ -1,11 +1,14 @@
 """From an issuer to what its server offers (RFC 8414)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from jeton_client.addresses import require_secure
 from jeton_client.errors import ServerUnavailableError, UntrustedServerError
 from jeton_client.messages import Answer, Request
+
+_OAUTH: Final = "/.well-known/oauth-authorization-server"
+_OPENID: Final = "/.well-known/openid-configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +22,24 @@ class ServerMetadata:
     jwks_uri: str | None
 
 
-def metadata_request(issuer: str) -> Request:
-    """RFC 8414 section 3.1: the well-known path goes between host and path of the issuer, not after it."""
+def metadata_requests(issuer: str) -> tuple[Request, ...]:
+    """Return the requests for the metadata, in the order in which to try them.
+
+    RFC 8414 section 3.1 puts the well-known path between host and path of the issuer. A proxy that forwards only the
+    issuer's path to the server does not let that through: then it is below that path. The last is the place of OpenID
+    Connect Discovery (RFC 8414 section 5). Raise UntrustedServerError unless the issuer is https or loopback.
+    """
     parts = require_secure(issuer)
     if parts.query or "?" in issuer:
         raise UntrustedServerError(f"an issuer has no query: {issuer!r}")
-    path = f"/.well-known/oauth-authorization-server{parts.path.rstrip('/')}"
-    return Request("GET", parts._replace(path=path).geturl(), {"accept": "application/json"})
+    below = parts.path.rstrip("/")
+    paths = dict.fromkeys((_OAUTH + below, below + _OAUTH, below + _OPENID))
+    return tuple(Request("GET", parts._replace(path=it).geturl(), {"accept": "application/json"}) for it in paths)
+
+
+def may_be_elsewhere(answer: Answer | None) -> bool:
+    """Return whether the server works, so that metadata it did not have here may be at another place."""
+    return answer is not None and answer.status < 500
 
 
 def judge_metadata(issuer: str, answer: Answer | None) -> ServerMetadata:

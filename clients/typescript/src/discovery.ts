@@ -5,6 +5,9 @@ import { ServerUnavailableError, UntrustedServerError } from './errors.js'
 import { type Answer, jsonObjectIn, type Request } from './messages.js'
 import type { JsonObject } from './strict-json.js'
 
+const OAUTH = '/.well-known/oauth-authorization-server'
+const OPENID = '/.well-known/openid-configuration'
+
 /** The members that are used here; `null` for what the server does not offer. */
 export interface ServerMetadata {
   readonly issuer: string
@@ -14,12 +17,23 @@ export interface ServerMetadata {
   readonly jwksUri: string | null
 }
 
-/** RFC 8414 section 3.1: the well-known path goes between host and path of the issuer, not after it. */
-export function metadataRequest(issuer: string): Request {
+/**
+ * The requests for the metadata, in the order in which to try them. RFC 8414 section 3.1 puts the well-known path between
+ * host and path of the issuer. A proxy that forwards only the issuer's path to the server does not let that through: then
+ * it is below that path. The last is the place of OpenID Connect Discovery (RFC 8414 section 5). Throws UntrustedServerError
+ * unless the issuer is https or loopback.
+ */
+export function metadataRequests(issuer: string): Request[] {
   const { origin, pathname } = requireSecure(issuer)
   if (issuer.includes('?')) throw new UntrustedServerError(`an issuer has no query: ${JSON.stringify(issuer)}`)
-  const path = `/.well-known/oauth-authorization-server${pathname.replace(/\/+$/, '')}`
-  return { method: 'GET', url: origin + path, headers: { accept: 'application/json' } }
+  const below = pathname.replace(/\/+$/, '')
+  const paths = new Set([OAUTH + below, below + OAUTH, below + OPENID])
+  return [...paths].map((path) => ({ method: 'GET', url: origin + path, headers: { accept: 'application/json' } }))
+}
+
+/** Whether the server works, so that metadata it did not have here may be at another place. */
+export function mayBeElsewhere(answer: Answer | null): boolean {
+  return answer !== null && answer.status < 500
 }
 
 /** The metadata. Throws ServerUnavailableError where there is no usable answer, UntrustedServerError where it speaks of another issuer. */

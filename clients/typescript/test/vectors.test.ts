@@ -6,10 +6,10 @@ import { test } from 'node:test'
 import type { AccessToken, Client, Session } from '@jeton/client'
 import { judgeAccessToken, type Rules, readAccessToken } from '@jeton/client/access-token'
 import { originOf } from '@jeton/client/addresses'
+import { AuthorizationServer } from '@jeton/client/authorization-server'
 import { freshSeconds } from '@jeton/client/cached-document'
 import { bearerToken, refusal } from '@jeton/client/challenges'
 import { credentials } from '@jeton/client/client-authentication'
-import { judgeMetadata, metadataRequest } from '@jeton/client/discovery'
 import * as errors from '@jeton/client/errors'
 import { judgeIntrospectionAnswer } from '@jeton/client/introspection'
 import { ALGORITHMS, askForKey, keysAnswered, NO_KEYS, parseKeySet, usableKeys } from '@jeton/client/key-set'
@@ -83,17 +83,20 @@ cases('token_requests', ({ call, endpoint, client, ...given }, expect) => {
   assert.deepEqual({ method, url, headers, body: formEncoded(form) }, expect)
 })
 
-cases('discovery', ({ issuer, answer }, expect) => {
-  if (expect.request_url) assert.equal(metadataRequest(issuer).url, expect.request_url)
-  else assert.throws(() => metadataRequest(issuer), errors.UntrustedServerError)
-  if (answer === undefined) return
+cases('discovery', async ({ issuer, answers }, expect) => {
+  const asked: string[] = []
+  const discover = async () => {
+    const send = async ({ url }: { url: string }) => answers[asked.push(url) - 1]
+    return new AuthorizationServer(issuer, send).metadata()
+  }
   if (expect.error) {
     const thrown: Json = { untrusted_server: errors.UntrustedServerError, server_away: errors.ServerUnavailableError }
-    assert.throws(() => judgeMetadata(issuer, answer), thrown[expect.error])
-    return
+    await assert.rejects(discover, thrown[expect.error])
+  } else {
+    const metadata: Json = await discover()
+    for (const [name, url] of Object.entries(expect.endpoints)) assert.equal(metadata[camelCase(name)], url)
   }
-  const metadata: Json = judgeMetadata(issuer, answer)
-  for (const [name, url] of Object.entries(expect.endpoints)) assert.equal(metadata[camelCase(name)], url)
+  assert.deepEqual(asked, expect.request_urls ?? [])
 })
 
 function camelCase(name: string): string {

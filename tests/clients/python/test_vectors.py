@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -10,13 +10,14 @@ from checkout import ROOT
 from jeton_client import errors, token_requests
 from jeton_client.access_token import AccessToken, Rules
 from jeton_client.addresses import origin_of
+from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.cached_document import fresh_seconds
 from jeton_client.challenges import bearer_token, refusal
 from jeton_client.client_authentication import Client, credentials
-from jeton_client.discovery import judge_metadata, metadata_request
+from jeton_client.discovery import ServerMetadata
 from jeton_client.introspection import judge_introspection_answer
 from jeton_client.key_set import CachedKeys, parse_key_set
-from jeton_client.messages import Answer
+from jeton_client.messages import Answer, Request
 from jeton_client.session import Pause, PendingRefresh, Session, after_attempt, has_ended, renew_at
 from jeton_client.status_list import (
     CachedList,
@@ -79,24 +80,31 @@ def test_token_requests(case: Any) -> None:
 
 @cases("discovery")
 def test_discovery(case: Any) -> None:
-    issuer, expect = case["given"]["issuer"], case["expect"]
-    if "request_url" in expect:
-        assert metadata_request(issuer).url == expect["request_url"]
-    else:
-        with pytest.raises(errors.UntrustedServerError):
-            metadata_request(issuer)
-    if "answer" not in case["given"]:
-        return
-    answer = answer_of(case["given"]["answer"])
+    given, expect, asked = case["given"], case["expect"], []
+    answers = iter(given["answers"])
+
+    def discover() -> ServerMetadata:
+        operation, answer = AuthorizationServer(given["issuer"]).metadata(), None
+        try:
+            while True:
+                step = operation.send(answer)
+                assert isinstance(step, Request)
+                asked.append(step.url)
+                told = next(answers)
+                answer = told and answer_of(told)
+        except StopIteration as done:
+            return cast(ServerMetadata, done.value)
+
     if "error" in expect:
         thrown = {"untrusted_server": errors.UntrustedServerError, "server_away": errors.ServerUnavailableError}[
             expect["error"]
         ]
         with pytest.raises(thrown):
-            judge_metadata(issuer, answer)
+            discover()
     else:
-        metadata = judge_metadata(issuer, answer)
+        metadata = discover()
         assert {name: getattr(metadata, name) for name in expect["endpoints"]} == expect["endpoints"]
+    assert asked == expect.get("request_urls", [])
 
 
 def told(judged: object) -> dict[str, Any]:

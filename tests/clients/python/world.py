@@ -77,6 +77,8 @@ class World:
 
     def send(self, request: Request) -> Answer | None:
         self.asked.append(request)
+        if request.url not in self.answers and "/.well-known/" in request.url:
+            return Answer(404, {}, b"")
         return self.answers[request.url](request)
 
     def asked_of(self, path: str) -> list[dict[str, str]]:
