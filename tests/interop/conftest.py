@@ -14,7 +14,7 @@ _SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", "--scope"
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """The clients `web-basic` and `web-post` (each by its own authentication method), `spa` and `orders-api`."""
+    """Clients: `web-basic` and `web-post` (each by its own authentication method), `spa`, `docs` and `orders-api`."""
     folder = tmp_path_factory.mktemp("live")
     installation = Installation(folder, free_port(), {"JETON_DATABASE__URL": f"sqlite:///{folder}/jeton.db"})
     run = CommandLine(installation.environment).json
@@ -26,6 +26,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         run("client", "add", "orders-api", "--introspect", "--audience", AUDIENCE),
     ]
     run("client", "add", "spa", "--public", *_SESSIONS, "--audience", AUDIENCE)
+    origin = f"http://127.0.0.1:{free_port()}"
+    run("client", "add", "docs", "--public", "--grant", "password", "--scope", "account", "--origin", origin)
     secrets = {client["client_id"]: client["client_secret"] for client in added}
     with installation.serving():
-        yield Live(installation.issuer, "alice", user["sub"], user["password"], secrets, installation)
+        yield Live(installation.issuer, "alice", user["sub"], user["password"], secrets, installation, origin)

@@ -79,7 +79,10 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Where the server is, and who may ask it: two confidential apps, a public one, and a service."""
+    """Where the server is, and who may ask it: two confidential apps, two public ones, and a service.
+
+    `origin` is that of the pages of the public client `docs`.
+    """
 
     issuer: str
     username: str
@@ -87,6 +90,7 @@ class Live:
     password: str = field(repr=False)
     secrets: dict[str, str] = field(repr=False)
     installation: Installation
+    origin: str
 
     @property
     def token_endpoint(self) -> str:

@@ -15,6 +15,8 @@ import pytest
 from interop.live_server import AUDIENCE, Live
 from node_packages import INTEROP, NoNodeError, installed_packages, node_and_npm
 
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+
 
 @pytest.fixture(scope="session")
 def node_modules(pytestconfig: pytest.Config) -> Path:
@@ -61,20 +63,33 @@ def claims_of(script: str) -> int:
 def test_all_claims_of_a_library_hold(
     live: Live, tmp_path: Path, node_modules: Path, script: str, package: str
 ) -> None:
-    facts = {
+    passed, output = run_script(
+        tmp_path, node_modules, script, {"JETON_LIVE": json.dumps(facts_of(live)), "JOSE_PACKAGE": package}
+    )
+
+    assert passed >= claims_of(script), output
+
+
+def facts_of(live: Live) -> dict[str, object]:
+    """What the scripts are told of the server."""
+    return {
         "issuer": live.issuer,
         "audience": AUDIENCE,
         "username": live.username,
         "password": live.password,
         "sub": live.sub,
         "secrets": live.secrets,
+        "origin": live.origin,
+        "chromium": str(CHROMIUM),
     }
 
-    passed, output = run_script(
-        tmp_path, node_modules, script, {"JETON_LIVE": json.dumps(facts), "JOSE_PACKAGE": package}
-    )
 
-    assert passed >= claims_of(script), output
+@pytest.mark.skipif(not CHROMIUM.exists() and not os.environ.get("CI"), reason=f"PAGES NOT RUN: there is no {CHROMIUM}")
+@pytest.mark.requirement("C11", "O12")
+def test_pages_of_other_people_s_libraries_work_in_a_browser(live: Live, tmp_path: Path, node_modules: Path) -> None:
+    passed, output = run_script(tmp_path, node_modules, "browser.mjs", {"JETON_LIVE": json.dumps(facts_of(live))})
+
+    assert passed >= claims_of("browser.mjs"), output
 
 
 @pytest.mark.parametrize(

@@ -357,7 +357,7 @@ def test_a_server_that_speaks_for_another_issuer_is_told_no_secret(world: World)
     with pytest.raises(UntrustedServerError):
         world.follow(operations.log_in("alice", "pw", None))
 
-    assert len(world.asked) == 1
+    assert {(request.method, request.body) for request in world.asked} == {("GET", None)}
 
 
 class FailingStorage(MemoryStorage):
