@@ -63,6 +63,14 @@ def test_a_public_app_logs_in_by_its_name(live: Live) -> None:
     assert introspected(live, token["access_token"])["client_id"] == PUBLIC
 
 
+def test_a_public_app_logs_in_by_basic_with_an_empty_secret(live: Live) -> None:
+    """As the library does by itself where it is given a client_id and no more."""
+    with OAuth2Session(client=LegacyApplicationClient(PUBLIC, scope=["read"])) as session:
+        token = log_in(session, live, client_id=PUBLIC)
+
+    assert introspected(live, token["access_token"])["client_id"] == PUBLIC
+
+
 def test_a_service_gets_a_token_in_its_own_name(live: Live) -> None:
     with OAuth2Session(client=BackendApplicationClient(CONFIDENTIAL, scope=["write"])) as session:
         token = dict(session.fetch_token(live.token_endpoint, auth=basic(live)))

@@ -9,6 +9,8 @@ import httpx2
 import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
+from jeton_client.authorization_server import AuthorizationServer
+from jeton_client.messages import Answer, Request
 from running import ISSUER, App, Running
 
 StartServer = Callable[..., Awaitable[Running]]
@@ -129,6 +131,22 @@ async def test_the_same_metadata_are_wherever_clients_look(
 
     assert found == await _metadata(jeton)
     assert found["issuer"] == issuer
+
+
+@pytest.mark.requirement("H01")
+async def test_our_client_finds_them_behind_a_proxy_that_forwards_only_the_issuer_s_path(start: StartServer) -> None:
+    jeton = await start(SERVER__ISSUER=ISSUER_WITH_PATH)
+    plan = AuthorizationServer(ISSUER_WITH_PATH).metadata()
+    next(plan)
+
+    second = plan.send(Answer(404, {}, b"the proxy's page"))
+    assert isinstance(second, Request)
+    assert second.url.startswith(ISSUER_WITH_PATH + "/")
+    answer = await jeton.http.get(second.url)
+    with pytest.raises(StopIteration) as found:
+        plan.send(Answer(answer.status_code, {}, answer.content))
+
+    assert found.value.value.token_endpoint == f"{ISSUER_WITH_PATH}/oauth/token"
 
 
 @pytest.mark.requirement("H01")

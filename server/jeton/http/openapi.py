@@ -10,7 +10,7 @@ from jeton.oauth.account import ACCOUNT_SCOPE
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
     JWKS_PATH,
-    METADATA_PATH,
+    METADATA_PATHS,
     REVOCATION_PATH,
     STATUS_LISTS_PATH,
     TOKEN_PATH,
@@ -55,13 +55,16 @@ def _paths() -> dict[str, Any]:
     retry = {"Idempotency-Key": {"type": "string", "pattern": "^[ -~]{1,255}$"}}
     return {
         TOKEN_PATH: {"post": _form("token", "Redeem a grant (RFC 6749)", "TokenRequest", "TokenResponse", retry)},
-        REVOCATION_PATH: {"post": _form("revoke", "End a token (RFC 7009)", "TokenToEnd", None)},
+        REVOCATION_PATH: {"post": _form("revoke", "End a token (RFC 7009)", "TokenToEnd", "Empty")},
         INTROSPECTION_PATH: {"post": _form("introspect", "What a token is (RFC 7662)", "TokenToRead", "Introspection")},
         **_account_paths(),
         STATUS_LISTS_PATH: {"get": _document("statusLists", "All status lists, by address", "StatusLists")},
         STATUS_LISTS_PATH + "/{number}": {"get": _status_list()},
         JWKS_PATH: {"get": _document("keySet", "Keys that verify access tokens (RFC 7517)", "KeySet")},
-        METADATA_PATH: {"get": _document("metadata", "What this server offers (RFC 8414)", "Metadata")},
+        **{
+            path: {"get": _document(operation, "What this server offers (RFC 8414)", "Metadata")}
+            for path, operation in zip(METADATA_PATHS, ("metadata", "openidConfiguration"), strict=True)
+        },
         "/openapi.json": {"get": _document("openapi", "This document", "OpenApi")},
         "/livez": {"get": _health("livez", "The process answers")},
         "/readyz": {"get": _health("readyz", "The server is able to serve", unready=True)},
@@ -69,10 +72,9 @@ def _paths() -> dict[str, Any]:
 
 
 def _form(
-    operation: str, summary: str, request: str, response: str | None, headers: Mapping[str, Any] | None = None
+    operation: str, summary: str, request: str, response: str, headers: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """A form endpoint. A client names itself by Basic, or by client_id (and client_secret) in the form."""
-    content = {"content": _json(response)} if response else {}
     return {
         "operationId": operation,
         "summary": summary,
@@ -80,7 +82,7 @@ def _form(
         "parameters": [{"name": name, "in": "header", "schema": schema} for name, schema in (headers or {}).items()],
         "requestBody": {"required": True, "content": {_FORM: {"schema": _reference(request)}}},
         "responses": {
-            "200": {"description": "Done", **content},
+            "200": {"description": "Done", "content": _json(response)},
             "400": _refused("Refused"),
             "401": _refused("The client did not authenticate", "WWW-Authenticate"),
             "413": _refused(f"The body has more than {MOST_BYTES} bytes"),

@@ -45,6 +45,7 @@ SCHEMAS: Final[Mapping[str, Any]] = {
         refresh_token=_STRING,
         scope=_STRING,
     ),
+    "Empty": _object(()),
     "TokenToEnd": _object(("token",), **_TOKEN, **_CLIENT),
     "TokenToRead": _object(("token",), **_TOKEN, **_CLIENT),
     "Introspection": _object(

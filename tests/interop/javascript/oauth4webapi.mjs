@@ -36,6 +36,12 @@ function validate(token, audience = live.audience) {
   return oauth.validateJwtAccessToken(server, request, audience, plainHttp)
 }
 
+test('discovery by OpenID Connect, its default, finds the same', async () => {
+  const response = await oauth.discoveryRequest(issuer, plainHttp)
+
+  assert.deepEqual(await oauth.processDiscoveryResponse(issuer, response), server)
+})
+
 test('a user logs in, and the access token is one of RFC 9068', async () => {
   const token = await logIn({ scope: 'read write' })
   const claims = await validate(token.access_token)

@@ -39,6 +39,16 @@ test('discovery finds the endpoints and what they accept', async () => {
   assert.deepEqual(server.token_endpoint_auth_methods_supported, ['client_secret_basic', 'client_secret_post', 'none'])
 })
 
+test('discovery by OpenID Connect, its default, finds the same', async () => {
+  const options = { execute: [client.allowInsecureRequests] }
+  const [clientId, authentication] = METHODS[0]
+  const config = await client.discovery(new URL(live.issuer), clientId, undefined, authentication, options)
+
+  const { supportsPKCE: _, ...found } = config.serverMetadata()
+  const { supportsPKCE: __, ...expected } = (await discovered(...METHODS[0])).serverMetadata()
+  assert.deepEqual(found, expected)
+})
+
 for (const [clientId, authentication] of METHODS) {
   test(`${clientId} logs a user in`, async () => {
     const config = await discovered(clientId, authentication)
