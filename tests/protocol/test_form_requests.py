@@ -228,7 +228,7 @@ async def test_a_json_request_is_told_what_is_wanted(jeton: Running, app: App) -
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*", "application/json;q=0", "x"])
 async def test_the_answer_is_json_whatever_is_accepted(jeton: Running, app: App, accept: str) -> None:
-    response = await jeton.http.post("/oauth/token", data={}, headers={"Accept": accept}, auth=app.auth)
+    response = await jeton.token(app, {"Accept": accept})
 
     assert (outcome(response), response.headers["content-type"]) == ((400, "invalid_request"), "application/json")
 

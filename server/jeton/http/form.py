@@ -9,7 +9,7 @@ from jeton.oauth.errors import ErrorCode, OAuthError
 
 MOST_BYTES: Final = 32 * 1024
 # RFC 8707 section 2, RFC 8693 section 2.1. Every other parameter is sent once (RFC 6749 section 3.2).
-REPEATABLE: Final = ("resource", "audience")
+REPEATABLE: Final[tuple[str, ...]] = ("resource", "audience")
 _MOST_PARAMETERS: Final = 32
 _MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 # Charsets that spell ASCII as UTF-8 does. A body is ASCII, whatever its charset: all else in it is escaped.
