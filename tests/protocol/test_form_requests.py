@@ -223,7 +223,7 @@ async def test_a_json_request_is_told_what_is_wanted(jeton: Running, app: App) -
     response = await jeton.http.post("/oauth/token", json={"grant_type": "client_credentials"}, auth=app.auth)
 
     assert outcome(response) == (400, "invalid_request")
-    assert response.json()["error_description"] == f"Send the parameters as {FORM}, in UTF-8."
+    assert response.json()["error_description"] == f"Send the parameters as {FORM} in UTF-8."
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*", "application/json;q=0", "x"])

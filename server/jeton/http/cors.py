@@ -39,7 +39,7 @@ def parse_preflight(scope: Scope) -> Preflight | None:
     if scope["method"] != "OPTIONS":
         return None
     fields = dict(scope["headers"])
-    if b"origin" not in fields or b"access-control-request-method" not in fields:
+    if b"origin" not in fields:
         return None
     requested = b",".join(value for name, value in scope["headers"] if name == b"access-control-request-headers")
     return Preflight(

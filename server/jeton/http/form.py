@@ -37,7 +37,7 @@ def check_media_type(content_type: str | None) -> None:
         return
     media_type, *attributes = (content_type or "").split(";")
     if media_type.strip().lower() != _MEDIA_TYPE:
-        raise _malformed(f"Send the parameters as {_MEDIA_TYPE}, in UTF-8.")
+        raise _malformed(f"Send the parameters as {_MEDIA_TYPE} in UTF-8.")
     for attribute in attributes:
         name, _, value = attribute.partition("=")
         charset = value.strip().strip("\"'")

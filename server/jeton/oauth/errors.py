@@ -58,11 +58,12 @@ class CredentialsFormError(OAuthError):
     """
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(ErrorCode.INVALID_CLIENT, sentence)
+        super().__init__(ErrorCode.INVALID_CLIENT, "authorization_header_malformed")
+        self._sentence = sentence
 
     @property
     def description(self) -> str:
-        return self.reason
+        return self._sentence
 
 
 class ThrottledError(OAuthError):
