@@ -20,6 +20,7 @@ from jeton.grants.request_limits import Limits, RequestLimits
 from jeton.grants.services import Services
 from jeton.http.app import create_app
 from jeton.http.client_address import ClientAddress
+from jeton.http.draining import Draining
 from jeton.keys.keyring import Keyring
 from jeton.login.password_login import PasswordLogin
 from jeton.login.rate_limits import LoginLimits, LoginRateLimits
@@ -147,7 +148,7 @@ def _assemble(settings: Settings, database: Database, clock: Clock, rules: Passw
         ),
         database=database,
     )
-    app = create_app(services, upkeep)
+    app = create_app(services, upkeep, Draining(settings.server.drain_seconds))
     if settings.server.trusted_proxies and app.middleware_stack is not None:
         app.middleware_stack = ClientAddress(app.middleware_stack, settings.server.trusted_proxies)
     return Server(services, upkeep, app)

@@ -39,6 +39,8 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     trusted_proxies: tuple[str, ...] = ()
+    max_connections: Count = 0
+    drain_seconds: Annotated[int, Meta(ge=0, le=300)] = 2
 
 
 class Database(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,23 +1,32 @@
 """jeton serve."""
 
 import asyncio
+import logging
 import os
 import signal
+import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Final, cast
 
 import click
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from jeton.assembly import assemble
 from jeton.cli.demo import create_demo_accounts
+from jeton.cli.listening import bind_sockets, connection_limit
 from jeton.cli.options import effective_settings
-from jeton.cli.refusal import Refusal
-from jeton.config import Settings
+from jeton.config import Server, Settings
 from jeton.config_sources import FILE_VARIABLE
-from jeton.http.connection import Connection
+from jeton.http.connection import ConnectionFactory
 from jeton.logs import UVICORN_LOGGING, configure_logs_once
 from jeton.oauth.transport import is_loopback
+
+# A request may take 20 seconds to arrive; after that nobody waits for its answer.
+GRACEFUL_SECONDS: Final = 20
+STARTUP_FAILURE: Final = 3
 
 
 @click.command()
@@ -41,32 +50,45 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     # Whatever keeps the server from starting is said here, once and in a sentence, before any worker starts.
     server = assemble(settings)
     try:
-        asyncio.run(_check_address(settings.server.host, settings.server.port))
+        sockets = bind_sockets(settings.server.host, settings.server.port)
         if demo:
             for line in create_demo_accounts(server.services, settings):
                 click.echo(line)
     finally:
         server.close()
     _warn(settings)
-    # uvicorn raises SIGTERM again when it has shut down; with several workers it does not.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
+    _run(settings.server, sockets)
+
+
+def _run(settings: Server, sockets: list[socket.socket]) -> None:
+    """Serve until a signal ends it, as uvicorn.run does, on sockets that are bound."""
+    config = uvicorn.Config(
         "jeton.assembly:create",
         factory=True,
-        host=settings.server.host,
-        port=settings.server.port,
-        workers=settings.server.workers,
+        workers=settings.workers,
         # `http/client_address.py` reads them: uvicorn would take whatever stands there for an address.
         proxy_headers=False,
         access_log=False,
         server_header=False,
-        http=Connection,
+        # It is called like the class of a protocol, and is none.
+        http=cast("type[asyncio.Protocol]", ConnectionFactory(connection_limit(settings.max_connections))),
         ws="none",
-        timeout_keep_alive=75,
         timeout_worker_healthcheck=30,
-        timeout_graceful_shutdown=20,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
         log_config=UVICORN_LOGGING,
     )
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    logging.getLogger("uvicorn.error").info("Jeton running on http://%s:%d", host, settings.port)
+    # uvicorn raises SIGTERM again when it has shut down; with several workers it does not.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if settings.workers > 1:
+        Multiprocess(config, sockets).run()
+        return
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run(sockets)
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
 def _set_environment(config_file: Path | None, host: str | None, port: int | None, workers: int | None) -> None:
@@ -76,16 +98,6 @@ def _set_environment(config_file: Path | None, host: str | None, port: int | Non
     for key, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
         if value is not None:
             os.environ[f"JETON_SERVER__{key}"] = str(value)
-
-
-async def _check_address(host: str, port: int) -> None:
-    """Binds as uvicorn is going to, and lets go."""
-    try:
-        listener = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise Refusal(f"cannot listen on {host} port {port}: {why}: see server.host and server.port") from None
-    listener.close()
 
 
 def _warn(settings: Settings) -> None:

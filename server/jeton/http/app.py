@@ -25,6 +25,7 @@ from jeton.http.answers import Header, Rendered, render_error
 from jeton.http.asking import UNAVAILABLE, render_unavailable
 from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
 from jeton.http.documents import Document, DocumentEndpoint, NumberedDocumentEndpoint, as_document
+from jeton.http.draining import Draining
 from jeton.http.entrance import Entrance, security_headers
 from jeton.http.form_endpoint import FormEndpoint
 from jeton.http.health import answer_livez, answer_readyz
@@ -43,14 +44,15 @@ from jeton.oauth.metadata import (
 _DOCUMENT_SECONDS: Final = 300
 
 
-def create_app(services: Services, upkeep: Upkeep) -> Starlette:
+def create_app(services: Services, upkeep: Upkeep, draining: Draining) -> Starlette:
     """The application over these services. It starts the upkeep with its first request, and stops it at the end."""
     AuthorizationServerMetadata(_metadata(services, upkeep)).validate()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         upkeeping = asyncio.create_task(upkeep.run())
-        yield
+        with draining.on_sigterm():
+            yield
         upkeeping.cancel()
         with suppress(asyncio.CancelledError):
             await upkeeping
@@ -62,7 +64,7 @@ def create_app(services: Services, upkeep: Upkeep) -> Starlette:
     forms = _forms(services, upkeep, headers)
     path = urlsplit(services.issuer).path.rstrip("/")
     app = Starlette(
-        routes=_routes(services, upkeep, forms),
+        routes=_routes(services, upkeep, draining, forms),
         lifespan=lifespan,
         exception_handlers={
             HTTPException: _render_http_exception,
@@ -77,6 +79,7 @@ def create_app(services: Services, upkeep: Upkeep) -> Starlette:
         app.build_middleware_stack(),
         forms=forms | {path + at: form for at, form in forms.items()},
         headers=headers,
+        draining=draining,
     )
     return app
 
@@ -90,7 +93,9 @@ def _forms(services: Services, upkeep: Upkeep, headers: Sequence[Header]) -> dic
     }
 
 
-def _routes(services: Services, upkeep: Upkeep, forms: Mapping[str, FormEndpoint]) -> list[BaseRoute]:
+def _routes(
+    services: Services, upkeep: Upkeep, draining: Draining, forms: Mapping[str, FormEndpoint]
+) -> list[BaseRoute]:
     """Return the public paths; for an issuer with a path, below it too, so that no proxy has to rewrite them.
 
     Most endpoints answer 405 themselves, because they know which pages may read it.
@@ -104,7 +109,7 @@ def _routes(services: Services, upkeep: Upkeep, forms: Mapping[str, FormEndpoint
         *(Route(at, metadata) for at in METADATA_PATHS),
         Route("/openapi.json", _openapi_endpoint(services)),
         Route("/livez", answer_livez, methods=["GET"]),
-        Route("/readyz", answer_readyz(upkeep), methods=["GET"]),
+        Route("/readyz", answer_readyz(upkeep, draining), methods=["GET"]),
     ]
     issuer_path = urlsplit(services.issuer).path
     if not issuer_path:

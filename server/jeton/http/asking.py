@@ -35,8 +35,9 @@ async def ask(
 ) -> tuple[Rendered, frozenset[str] | None]:
     """The response, and the origins whose pages may read it: the client's; None where it is not known."""
     try:
+        request = await reading  # within the connection's own time for bodies
         async with asyncio.timeout(DEADLINE_SECONDS):
-            answer = await endpoint(await reading, services)
+            answer = await endpoint(request, services)
     except RefusedUnreadError as refused:
         return render_error(refused.error, refused.status), None
     except OAuthError as error:

@@ -6,6 +6,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jeton.http.answers import Header
+from jeton.http.draining import Draining
 from jeton.http.form_endpoint import FormEndpoint
 
 # For every answer, whatever else it is: nothing here is a page, and nothing is to be guessed.
@@ -29,8 +30,11 @@ def security_headers(issuer: str) -> tuple[Header, ...]:
 class Entrance:
     """Leads form requests straight to their endpoint, and all others on into the application."""
 
-    def __init__(self, app: ASGIApp, *, forms: Mapping[str, FormEndpoint], headers: Sequence[Header]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, forms: Mapping[str, FormEndpoint], headers: Sequence[Header], draining: Draining
+    ) -> None:
         self._app = app
+        self._draining = draining
         self._forms = forms
         self._headers = headers
         self._forms_answered = 0
@@ -39,11 +43,12 @@ class Entrance:
         form = self._forms.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if form is not None:
             self._forms_answered += 1
-            closing = self._forms_answered % ANSWERS_PER_CLOSED_CONNECTION == 0
+            closing = self._draining.has_begun or self._forms_answered % ANSWERS_PER_CLOSED_CONNECTION == 0
             await form(scope, receive, _with_headers(send, _CLOSE) if closing else send)
             return
 
-        await self._app(scope, receive, _with_headers(send, self._headers))
+        headers = (*self._headers, *_CLOSE) if self._draining.has_begun else self._headers
+        await self._app(scope, receive, _with_headers(send, headers))
 
 
 def _with_headers(send: Send, headers: Sequence[Header]) -> Send:

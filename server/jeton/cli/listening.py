@@ -1,0 +1,61 @@
+"""The sockets that a server listens on, and how many connections they may bring."""
+
+import resource
+import socket
+from contextlib import suppress
+from typing import Final
+
+from jeton.cli.refusal import Refusal
+
+# Sockets of the database, files and pipes of one process.
+_OTHER_FILES: Final = 128
+_MAX_CONNECTIONS: Final = 10_000
+
+
+def bind_sockets(host: str, port: int) -> list[socket.socket]:
+    """Return a bound socket for each address of the host. `::` also takes IPv4, however many workers share it.
+
+    Raise Refusal if one cannot be bound.
+    """
+    bound: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in _addresses(host, port):
+            bound.append(_bind(family, address, also_ipv4=host == "::"))
+    except (OSError, UnicodeError) as error:
+        for sock in bound:
+            sock.close()
+        why = getattr(error, "strerror", None) or error
+        raise Refusal(f"cannot listen on {host} port {port}: {why}: see server.host and server.port") from None
+    return bound
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys(found))  # /etc/hosts may name an address twice
+
+
+def _bind(family: int, address: tuple[object, ...], *, also_ipv4: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not also_ipv4))
+        sock.bind(address)
+    except BaseException:
+        sock.close()
+        raise
+    sock.set_inheritable(True)
+    return sock
+
+
+def connection_limit(wanted: int) -> int:
+    """Return how many connections one process may hold: those wanted, or all that its open files allow.
+
+    Raises the limit of open files as far as this process may.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    possible = max(soft - _OTHER_FILES, soft // 2) if soft != resource.RLIM_INFINITY else _MAX_CONNECTIONS
+    return min(wanted or _MAX_CONNECTIONS, possible)
