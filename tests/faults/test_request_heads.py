@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-
 from jeton.http.head_limit import MOST_BYTES, MOST_HEADERS
+
 from processes import ServerProcess, server_process
 
 START_OF_REQUEST = b"GET /livez HTTP/1.1\r\nHost: a\r\n"

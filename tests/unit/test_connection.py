@@ -1,146 +1,422 @@
-"""Answers leave in one piece: a head waits for its body, and for nothing else."""
+"""A connection: one request at a time, whole answers, and a budget of bytes and seconds."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from starlette.types import Receive, Scope, Send
-from uvicorn.config import Config
-from uvicorn.server import ServerState
+from starlette.types import Message, Receive, Scope, Send
 
-from jeton.http.connection import Connection
+from jeton.http.connection import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    IDLE_SECONDS,
+    LINGER_SECONDS,
+    MAX_DROPPED_BYTES,
+    READ_BYTES,
+    WRITE_SECONDS,
+)
+from wire import echo, respond, serving
 
-
-class Wire(asyncio.Transport):
-    """A transport that keeps what is written, write by write."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
-        self.written: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        assert not self.closed
-        self.written.append(bytes(data))
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+MEBIBYTE = b"x" * 2**20
 
 
-def answering(*bodies: bytes) -> Any:
-    """An application that reads the request and answers in so many messages."""
+def answering(*messages: Message) -> Any:
+    """An application that reads nothing and sends these."""
 
-    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
-        length = b"%d" % sum(map(len, bodies))
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
-        for number, body in enumerate(bodies, start=1):
-            await send({"type": "http.response.body", "body": body, "more_body": number < len(bodies)})
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        for message in messages:
+            await send(message)
 
     return app
 
 
-async def written_for(request: bytes, app: Any) -> tuple[Sequence[bytes], bool]:
-    """What is written, write by write, and whether the connection is closed."""
-    config = Config(app, server_header=False, date_header=False, access_log=False)
-    config.load()
-    state, wire = ServerState(), Wire()
-    connection = Connection(config=config, server_state=state, app_state={})
-    connection.connection_made(wire)
-    connection.data_received(request)
-    await asyncio.gather(*state.tasks)
-    closed = wire.closed
-    connection.shutdown()
-    connection.connection_lost(None)
-    return wire.written, closed
+def start(status: int = 200, **headers: str) -> Message:
+    fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return {"type": "http.response.start", "status": status, "headers": fields}
 
 
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
-CLOSING = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+def body(data: bytes, *, more: bool = False) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": more}
+
+
+HEAD = b"HTTP/1.1 %d %b\r\ncontent-length: %d\r\n\r\n"
+OK = HEAD % (200, b"OK", 3)
+UNSIZED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("request_line", "fields", "bodies", "written"),
+    ("method", "messages", "written"),
     [
-        pytest.param(b"GET /", b"", [b"abc"], [HEAD % 3 + b"abc"], id="head and body together"),
-        pytest.param(b"GET /", b"", [b"ab", b"c"], [HEAD % 3 + b"ab", b"c"], id="the rest of a body at once"),
-        pytest.param(b"GET /", b"", [b""], [HEAD % 0], id="an empty body"),
-        pytest.param(b"HEAD /", b"", [b"abc"], [HEAD % 3], id="HEAD has no body to wait for"),
-        pytest.param(b"GET /", b"", [b"HTTP/1.1 x"], [HEAD % 10 + b"HTTP/1.1 x"], id="a body that looks like a head"),
+        pytest.param(b"GET", [start(content_length="3"), body(b"abc")], [OK + b"abc"], id="in one piece"),
         pytest.param(
-            b"POST /",
-            b"Content-Length: 0\r\nExpect: 100-continue\r\n",
-            [b"abc"],
-            [b"HTTP/1.1 100 Continue\r\n\r\n", HEAD % 3 + b"abc"],
-            id="whoever is to go on is told so at once",
+            b"GET",
+            [start(content_length="3"), body(b"ab", more=True), body(b"c")],
+            [OK + b"ab", b"c"],
+            id="the rest at once",
+        ),
+        pytest.param(b"HEAD", [start(content_length="3"), body(b"abc")], [OK], id="HEAD has no body"),
+        pytest.param(b"HEAD", [start(), body(b"abc")], [b"HTTP/1.1 200 OK\r\n\r\n"], id="HEAD of no known length"),
+        pytest.param(
+            b"GET",
+            [start(204, content_length="0"), body(b"")],
+            [b"HTTP/1.1 204 No Content\r\n\r\n"],
+            id="204 has neither body nor length",
+        ),
+        pytest.param(b"GET", [start(304), body(b"abc")], [b"HTTP/1.1 304 Not Modified\r\n\r\n"], id="304 has no body"),
+        pytest.param(b"GET", [start(), body(b"abc")], [UNSIZED + b"3\r\nabc\r\n0\r\n\r\n"], id="of unknown length"),
+        pytest.param(
+            b"GET",
+            [start(transfer_encoding="chunked"), body(b"a", more=True), body(b"", more=True), body(b"")],
+            [UNSIZED + b"1\r\na\r\n", b"", b"0\r\n\r\n"],
+            id="no empty chunk before the end",
         ),
     ],
 )
-async def test_an_answer_is_written_in_one_piece(
-    request_line: bytes, fields: bytes, bodies: Sequence[bytes], written: Sequence[bytes]
+async def test_an_answer_leaves_as_its_status_and_method_allow(
+    method: bytes, messages: Sequence[Message], written: Sequence[bytes]
 ) -> None:
-    request = request_line + b" HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n"
+    async with serving(answering(*messages)) as server:
+        peer = server.connect()
 
-    assert await written_for(request, answering(*bodies)) == (written, False)
+        await peer.send(method + b" / HTTP/1.1\r\nHost: a\r\n\r\n")
 
-
-@pytest.mark.parametrize(("method", "body"), [(b"GET", b"abc"), (b"HEAD", b"")], ids=["with its body", "without one"])
-async def test_a_connection_is_closed_after_the_whole_answer(method: bytes, body: bytes) -> None:
-    request = method + b" / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-
-    assert await written_for(request, answering(b"abc")) == ([CLOSING % 3 + body], True)
+        assert peer.wire.written == written
+        assert not peer.is_ended
 
 
 @pytest.mark.parametrize(
-    ("version", "hosts", "status"),
+    "messages",
     [
-        pytest.param(b"1.1", 0, b"400", id="none"),
-        pytest.param(b"1.1", 2, b"400", id="two"),
-        pytest.param(b"1.0", 0, b"200", id="none in HTTP/1.0"),
-        pytest.param(b"1.0", 2, b"400", id="two in HTTP/1.0"),
-        pytest.param(b"1.1", 1, b"200", id="one"),
-        pytest.param(b"2.0", 0, b"400", id="none in a version to come"),
+        pytest.param([start(content_length="3", x="a\r\nSet-Cookie: b"), body(b"abc")], id="a field with a line break"),
+        pytest.param([start(content_length="3", **{"x\n": "a"}), body(b"abc")], id="a name with a line break"),
+        pytest.param([start(content_length="3"), body(b"abcd")], id="more than its length"),
+        pytest.param([start(100), body(b"")], id="an interim status"),
+        pytest.param([body(b"abc")], id="no start"),
+        pytest.param([start(content_length="3")], id="no body"),
+        pytest.param([], id="nothing"),
     ],
 )
-async def test_a_request_is_for_one_host(version: bytes, hosts: int, status: bytes) -> None:
-    request = b"GET / HTTP/" + version + b"\r\n" + b"Host: a\r\n" * hosts + b"\r\n"
+async def test_an_answer_that_is_none_becomes_500(messages: Sequence[Message]) -> None:
+    async with serving(answering(*messages)) as server:
+        peer = server.connect()
 
-    written, _ = await written_for(request, answering(b"abc"))
+        await peer.send(GET + GET)
 
-    assert [it[:12] for it in written] == [b"HTTP/1.1 " + status]
+        assert peer.is_ended
+        assert (peer.statuses, peer.wire.aborted) in [([500], False), ([], True)]
+
+
+@pytest.mark.parametrize("rest", [[body(b"ab")], [body(b"ab", more=True)]], ids=["short", "unfinished"])
+async def test_an_answer_that_cannot_be_completed_is_cut_off(rest: Sequence[Message]) -> None:
+    async with serving(answering(start(content_length="4"), body(b"a", more=True), *rest)) as server:
+        peer = server.connect()
+
+        await peer.send(GET + GET)
+
+        assert peer.wire.aborted
+        assert len(peer.statuses) == 1
 
 
 @pytest.mark.parametrize(
-    ("host", "status"),
+    ("request_bytes", "written"),
     [
-        *((host, b"200") for host in (b"", b"a.example:8000", b"[2001:db8::1]:80", b"127.0.0.1")),
-        *((host, b"400") for host in (b"a b", b"a/b", b"user@a", b"a?b", b"a,\xe9")),
+        pytest.param(GET[:-2] + b"Connection: x, Close\r\n\r\n", b"content-length: 6", id="on request"),
+        pytest.param(b"GET / HTTP/1.0\r\n\r\n", b"content-length: 6", id="HTTP/1.0"),
     ],
 )
-async def test_a_host_is_a_name_or_an_address_and_a_port(host: bytes, status: bytes) -> None:
-    written, _ = await written_for(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", answering(b"abc"))
+async def test_a_connection_is_closed_after_the_whole_answer(request_bytes: bytes, written: bytes) -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
 
-    assert [it[:12] for it in written] == [b"HTTP/1.1 " + status]
+        await peer.send(request_bytes + GET)
 
-
-async def test_a_later_piece_of_a_body_waits_for_nothing() -> None:
-    written, _ = await written_for(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", answering(b"ab", b"HTTP/1.1 200", b"c"))
-
-    assert written == [HEAD % 15 + b"ab", b"HTTP/1.1 200", b"c"]
+        assert peer.wire.written == [b"HTTP/1.1 200 OK\r\n" + written + b"\r\nconnection: close\r\n\r\nGET / "]
+        assert peer.is_ended
 
 
-async def test_a_refusal_of_what_is_no_http_is_written_before_the_end() -> None:
-    written, closed = await written_for(b"\x16\x03\x01\r\n\r\n", answering(b"abc"))
+async def test_a_body_of_unknown_length_ends_with_an_old_clients_connection() -> None:
+    async with serving(answering(start(), body(b"abc"))) as server:
+        peer = server.connect()
 
-    assert closed
-    assert [it[:25] for it in written] == [b"HTTP/1.1 400 Bad Request\r"]
+        await peer.send(b"GET / HTTP/1.0\r\n\r\n")
+
+        assert (peer.answer, peer.wire.closed) == (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc", True)
+
+
+async def test_who_waits_for_it_is_told_to_go_on() -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+        await peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        assert peer.answer == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+        await peer.send(b"abc")
+
+        assert peer.answer.endswith(b"\r\n\r\nPOST / abc")
+
+
+async def test_one_request_is_in_work_and_few_bytes_of_what_follows_are_kept() -> None:
+    going_on, running = asyncio.Event(), 0
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        nonlocal running
+        running += 1
+        assert running == 1
+        await going_on.wait()
+        running -= 1
+        await respond(send, b"")
+
+    async with serving(app) as server:
+        peer = server.connect()
+        await peer.send(GET * 10_000)
+        assert len(server.state.tasks) == 1
+        assert not peer.wire.is_read_from
+        assert len(GET * 10_000) - len(peer.unsent) <= 2 * READ_BYTES
+
+        going_on.set()
+        while len(peer.statuses) < 10_000:
+            await peer.settle()
+
+        assert not peer.unsent
+
+
+async def test_who_does_not_read_gets_no_second_answer_until_the_first_has_left() -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+        peer.wire.stuck = True
+        await peer.send(GET, GET)
+        assert len(peer.statuses) == 1
+
+        peer.wire.stuck = False
+        peer.connection.resume_writing()
+        await peer.settle()
+
+        assert peer.statuses == [200, 200]
+
+
+EARLY = {
+    "sized": POST % 2**30 + MEBIBYTE,
+    "chunked": CHUNKED + b"100000\r\n" + MEBIBYTE,
+    "not sent yet": POST % 5,
+}
+
+
+@pytest.mark.parametrize("request_bytes", EARLY.values(), ids=EARLY)
+async def test_after_an_answer_without_the_body_little_of_it_is_read_and_the_connection_ends(
+    request_bytes: bytes,
+) -> None:
+    async with serving(answering(start(413, content_length="1"), body(b"a"))) as server:
+        peer = server.connect()
+
+        await peer.send(request_bytes, MEBIBYTE)
+
+        assert (peer.statuses, peer.wire.ended, peer.wire.closed) == ([413], True, False)
+        assert b"connection: close\r\n" in peer.answer
+        assert len(request_bytes) + len(MEBIBYTE) - len(peer.unsent) <= MAX_DROPPED_BYTES + 2 * READ_BYTES
+        assert server.state.tasks == set()
+        later(server, LINGER_SECONDS)
+        assert peer.wire.closed
+
+
+async def test_an_unread_body_that_has_arrived_costs_nobody_the_connection() -> None:
+    async with serving(answering(start(content_length="0"), body(b""))) as server:
+        peer = server.connect()
+
+        await peer.send(POST % 3 + b"abc" + GET)
+
+        assert (peer.statuses, peer.is_ended) == ([200, 200], False)
+
+
+def later(server: Any, seconds: float) -> None:
+    """Look at all connections as the table does after so many seconds, and a little more."""
+    now = asyncio.get_running_loop().time()
+    for connection in [*server.state.connections]:
+        if connection.deadline < now + seconds + 0.1:
+            connection.expire()
+
+
+BUDGETS: dict[str, tuple[Sequence[bytes], float, Sequence[int]]] = {
+    "silent": ([], HEAD_SECONDS, []),
+    "a head that does not end": ([GET[:-2]], HEAD_SECONDS, [408]),
+    "a head that drips": ([GET[:1], GET[1:2]], HEAD_SECONDS, [408]),
+    "the head of a later request": ([GET + GET[:-2]], HEAD_SECONDS, [200, 408]),
+    "a body that does not end": ([POST % 3 + b"ab"], BODY_SECONDS, [408]),
+    "chunks that do not end": ([CHUNKED + b"1\r\na\r\n"], BODY_SECONDS, [408]),
+    "between requests": ([GET], IDLE_SECONDS, [200]),
+}
+
+
+@pytest.mark.parametrize(("segments", "seconds", "statuses"), BUDGETS.values(), ids=BUDGETS)
+async def test_a_connection_ends_when_its_time_is_up(
+    segments: Sequence[bytes], seconds: float, statuses: Sequence[int]
+) -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+        await peer.send(*segments)
+        later(server, seconds - 1)
+        assert not peer.is_ended
+
+        later(server, seconds)
+        await peer.settle()
+
+        assert (peer.statuses, peer.is_ended) == (statuses, True)
+
+
+async def test_dripping_does_not_prolong_the_time_for_a_head_or_a_body() -> None:
+    async with serving(echo) as server:
+        for begun, more in [(GET[:5], GET[5:6]), (POST % 9, b"x")]:
+            peer = server.connect()
+            await peer.send(begun)
+            deadline = peer.connection.deadline
+
+            await peer.send(more)
+
+            assert peer.connection.deadline == deadline
+
+
+async def test_who_does_not_read_is_cut_off_in_time() -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+        peer.wire.stuck = True
+        await peer.send(GET)
+        later(server, WRITE_SECONDS - 1)
+        assert not peer.wire.closed
+
+        later(server, WRITE_SECONDS)
+
+        assert peer.wire.aborted
+
+
+async def test_the_sweep_ends_what_is_overdue_and_rests_with_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jeton.http.connection_table.SWEEP_SECONDS", 0)
+    monkeypatch.setattr("jeton.http.connection.HEAD_SECONDS", -1)
+    async with serving(echo) as server:
+        peer = server.connect()
+
+        while not peer.wire.closed:
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("begun", [b"", GET, GET[:5]], ids=["silent", "idle", "in a head"])
+async def test_above_the_limit_the_one_that_waits_longest_makes_room(begun: bytes) -> None:
+    async with serving(echo, max_connections=2) as server:
+        oldest, other = server.connect(), server.connect()
+        await oldest.send(begun)
+        await other.send(GET)
+        newcomer = server.connect()
+
+        await newcomer.send(GET)
+
+        assert [oldest.wire.aborted, other.is_ended, newcomer.statuses] == [True, False, [200]]
+
+
+async def test_above_the_limit_a_request_in_work_is_never_cut_off() -> None:
+    async with serving(echo, max_connections=1) as server:
+        busy = server.connect()
+        await busy.send(POST % 3)
+
+        turned_away = server.connect()
+
+        assert (turned_away.statuses, turned_away.wire.closed) == ([503], True)
+        await busy.send(b"abc")
+        assert busy.statuses == [200]
+
+
+async def test_the_limit_is_logged_once_a_minute(caplog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr("jeton.http.connection_table.log.warning", lambda event, **_: lines.append(event))
+    async with serving(echo, max_connections=1) as server:
+        for _ in range(5):
+            server.connect()
+
+    assert lines == ["connection_limit_reached"]
+
+
+async def test_who_ends_its_side_still_gets_its_answers() -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+        peer.arrive(GET + GET)
+
+        assert peer.connection.eof_received()
+        await peer.settle()
+
+        assert (peer.statuses, peer.wire.closed) == ([200, 200], True)
+
+
+async def test_a_body_cut_short_is_answered() -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+        await peer.send(POST % 3 + b"ab")
+
+        peer.connection.eof_received()
+        await peer.settle()
+
+        assert (peer.statuses, peer.wire.closed) == ([400], True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "statuses"),
+    [
+        pytest.param([GET], [], [200], id="idle: closed"),
+        pytest.param([POST % 3], [b"abc"], [200], id="a request in work: answered"),
+        pytest.param([GET[:5]], [GET[5:]], [200], id="a head begun: answered"),
+        pytest.param([], [GET], [200], id="arrived, but not read: answered"),
+    ],
+)
+async def test_at_a_shutdown_what_has_arrived_is_answered_and_then_closed(
+    before: Sequence[bytes], after: Sequence[bytes], statuses: Sequence[int]
+) -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+        await peer.send(*before)
+
+        peer.connection.shutdown()
+        await peer.send(*after)
+        while not peer.is_ended:
+            await asyncio.sleep(0.01)
+
+        assert peer.statuses == statuses
+        assert (b"connection: close" in peer.answer) == bool(after)
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        (("192.0.2.1", 5), ("192.0.2.1", 5)),
+        (("::ffff:192.0.2.1", 5, 0, 0), ("192.0.2.1", 5)),
+        (("2001:db8::1", 5, 0, 0), ("2001:db8::1", 5)),
+    ],
+)
+async def test_a_client_has_one_address_on_either_kind_of_socket(peer: Any, client: Any) -> None:
+    seen = []
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        seen.append(scope["client"])
+        await respond(send, b"")
+
+    async with serving(app) as server:
+        await server.connect(peer).send(GET)
+
+    assert seen == [client]
+
+
+def test_uvicorn_still_calls_what_it_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an upgrade of uvicorn must keep: who calls a connection, with what, and what of its state we use."""
+    import inspect
+
+    from uvicorn import Config, Server
+    from uvicorn.server import ServerState
+
+    source = inspect.getsource(Server)
+    assert "config.http_protocol_class(" in source
+    for call in ("config=config", "server_state=self.server_state", "app_state=self.lifespan.state", "_loop=_loop"):
+        assert call in source
+    assert "connection.shutdown()" in source
+    assert vars(ServerState()) == {"total_requests": 0, "connections": set(), "tasks": set(), "default_headers": []}
+    made: list[Callable[..., Any]] = []
+    config = Config(echo, http=made.append, log_config=None)  # type: ignore[arg-type]
+    config.load()
+    assert config.http_protocol_class == made.append

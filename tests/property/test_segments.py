@@ -1,0 +1,50 @@
+"""What a stream of requests is answered does not depend on how it was cut into segments."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from request_heads import NEXT, READ, REJECTED
+from wire import Peer, echo, serving
+
+STREAMS = [request for request, _ in [*READ.values(), *REJECTED.values()]]
+BYTES = st.sampled_from([b"\r\n", b"\n", b"\r", b"\0", b" ", b":", b"0", b"chunked", b"\r\n\r\n", b"x"])
+streams = st.lists(st.sampled_from([it for it in STREAMS if len(it) < 2000]), min_size=1, max_size=3).map(b"".join)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A stream of requests with a few bytes replaced anywhere."""
+    stream = draw(streams)
+    for _ in range(draw(st.integers(0, 2))):
+        at, length = draw(st.integers(0, len(stream))), draw(st.integers(0, 3))
+        stream = stream[:at] + draw(BYTES) + stream[at + length :]
+    return stream
+
+
+async def answered(*segments: bytes) -> tuple[bytes, bool]:
+    """All that is written, and whether the connection has ended."""
+    async with serving(echo) as server:
+        peer: Peer = server.connect()
+        await peer.send(*segments)
+        return peer.answer, peer.is_ended
+
+
+@settings(max_examples=300, deadline=None)
+@given(damaged(), st.lists(st.integers(0, 2000), max_size=8))
+def test_segments_change_nothing(stream: bytes, cuts: list[int]) -> None:
+    at = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
+    segments = [stream[begin:end] for begin, end in pairwise(at)]
+
+    assert asyncio.run(answered(*segments)) == asyncio.run(answered(stream))
+
+
+@pytest.mark.parametrize("stream", STREAMS, ids=[*READ, *REJECTED])
+def test_single_bytes_change_nothing(stream: bytes) -> None:
+    start, rest = stream[:600], stream[600:]
+    segments = [start[it : it + 1] for it in range(len(start))]
+
+    assert asyncio.run(answered(*segments, rest + NEXT)) == asyncio.run(answered(stream + NEXT))

@@ -1,0 +1,32 @@
+"""Which requests are read, and how; all others end the connection (RFC 9112)."""
+
+import pytest
+
+from request_heads import NEXT, READ, REJECTED
+from wire import echo, serving
+
+
+@pytest.mark.parametrize(("request_bytes", "answer"), READ.values(), ids=READ)
+async def test_a_request_is_read_as_it_is_framed(request_bytes: bytes, answer: bytes) -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+
+        await peer.send(request_bytes + NEXT)
+
+        assert peer.statuses[-1] == 200
+        assert [part.partition(b"\r\n\r\n")[2] for part in peer.wire.written] == [answer, b"GET /next "]
+        assert not peer.is_ended
+
+
+@pytest.mark.requirement("O20")
+@pytest.mark.parametrize(("request_bytes", "status"), REJECTED.values(), ids=REJECTED)
+async def test_what_is_no_request_or_not_served_is_rejected_and_nothing_after_it_is_read(
+    request_bytes: bytes, status: int
+) -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+
+        await peer.send(request_bytes, NEXT)
+
+        assert (peer.statuses, peer.is_ended) == ([status], True)
+        assert b"connection: close\r\n" in peer.answer
