@@ -1,0 +1,158 @@
+"""Callers who misuse connections: they cost others nothing, and are held to a budget."""
+
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from jeton.http.request_head import MAX_BYTES
+from processes import ServerProcess, server_process, wait_until
+
+GET: Final = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+POST: Final = b"POST /oauth/token HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("connections")
+    with server_process(folder, f"sqlite:///{folder}/jeton.db") as process:
+        yield process
+
+
+def connect(server: ServerProcess, host: str = "127.0.0.1") -> socket.socket:
+    return socket.create_connection((host, server.port), timeout=10)
+
+
+def answer_to(server: ServerProcess, *parts: bytes, host: str = "127.0.0.1") -> bytes:
+    """All that comes back, until the server closes the connection."""
+    with connect(server, host) as connection:
+        with suppress(ConnectionError):  # closed while we were still sending
+            for part in parts:
+                connection.sendall(part)
+        try:
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+        except ConnectionResetError:
+            return b"reset"
+
+
+def memory_of(server: ServerProcess) -> int:
+    """Resident bytes."""
+    return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_a_body_that_spells_a_request_is_a_body(server: ServerProcess) -> None:
+    smuggled = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
+    head = b"POST /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n"
+
+    for parts in ([head % len(smuggled) + smuggled], [head % len(smuggled), smuggled]):
+        answer = answer_to(server, *parts, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert answer.startswith(b"HTTP/1.1 405 ")
+        assert b"ready" not in answer
+
+
+@pytest.mark.parametrize("endless", [b"X: " + b"a" * 65536, b"X: a\r\n" * 1000], ids=["field", "fields"])
+def test_an_endless_head_ends_the_connection(server: ServerProcess, endless: bytes) -> None:
+    answer = answer_to(server, GET[:-2], *[endless] * 500)
+
+    assert answer == b"reset" or answer.startswith(b"HTTP/1.1 431 ")
+
+
+def test_what_is_large_but_no_head_is_let_through(server: ServerProcess) -> None:
+    fields = b"X: " + b"a" * (MAX_BYTES - 2048) + b"\r\nConnection: close\r\n\r\n"
+    form = POST + b"Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
+
+    assert answer_to(server, GET[:-2] + fields).startswith(b"HTTP/1.1 200 ")
+    assert answer_to(server, form + b"Content-Length: 65536\r\n\r\n" + b"a=" * 32768).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        pytest.param(GET[:-2] + b"Content-Length: 99999999999\r\n\r\n", b"200", id="GET with a body"),
+        pytest.param(POST + b"Content-Length: 99999999999\r\n\r\n", b"400", id="a wrong type"),
+        pytest.param(POST.replace(b"oauth", b"x") + b"Content-Length: 99999999999\r\n\r\n", b"404", id="a wrong path"),
+        pytest.param(b"PUT /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n", b"405", id="a method"),
+        pytest.param(b"GET / HTTP/0.9\r\n\r\n", b"400", id="a head"),
+    ],
+)
+def test_after_its_answer_a_client_cannot_go_on_sending(server: ServerProcess, head: bytes, status: bytes) -> None:
+    sent, began = 0, time.monotonic()
+    with connect(server) as connection:
+        connection.sendall(head)
+        with suppress(ConnectionError):
+            while time.monotonic() < began + 8:
+                sent += connection.send(b"x" * 2**20)
+
+    assert time.monotonic() < began + 8
+    assert sent < 32 * 2**20  # what the sockets of both sides hold
+    assert answer_to(server, head).startswith(b"HTTP/1.1 " + status)
+
+
+@contextmanager
+def flooding(server: ServerProcess, count: int) -> Iterator[None]:
+    """So many connections send 256 KiB of requests each, and read nothing."""
+    with ExitStack() as stack:
+        for _ in range(count):
+            connection = stack.enter_context(connect(server))
+            connection.setblocking(False)
+            with suppress(BlockingIOError):
+                connection.send(GET * (2**18 // len(GET)))
+        yield
+
+
+def test_who_pipelines_without_reading_holds_up_nobody_and_costs_little_memory(server: ServerProcess) -> None:
+    before = memory_of(server)
+    with flooding(server, 60):
+        slowest = 0.0
+        for _ in range(20):
+            began = time.monotonic()
+            assert server.answers("/livez")
+            slowest = max(slowest, time.monotonic() - began)
+
+        assert slowest < 2
+        assert memory_of(server) - before < 64 * 2**20
+
+
+def test_silent_connections_shut_nobody_out(sqlite_template_of_today: Path, tmp_path: Path) -> None:
+    with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db", SERVER__MAX_CONNECTIONS="100") as server:
+        with ExitStack() as stack:
+            for _ in range(300):
+                stack.enter_context(connect(server))
+            assert server.answers("/livez")
+        assert server.log.count("connection_limit_reached") == 1
+
+
+def test_as_many_files_may_be_open_as_the_system_allows(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db") as server:
+            limits = Path(f"/proc/{server.pid}/limits").read_text().partition("Max open files")[2].split()
+            assert limits[0] == limits[1]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_an_answer_is_read_although_the_client_still_sends(server: ServerProcess) -> None:
+    request = POST + b"Content-Length: 262144\r\n\r\n" + b"x" * 2**18
+    with connect(server) as connection:
+        connection.sendall(request)
+
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_all_addresses_are_both_of_ipv6_and_of_ipv4(tmp_path: Path, workers: str) -> None:
+    arguments = ["--host", "::", "--workers", workers]
+    with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db", *arguments, begin_only=True) as server:
+        wait_until(lambda: server.answers("/readyz"), "answers over IPv4", 20)
+
+        closing = GET[:-2] + b"Connection: close\r\n\r\n"
+        assert answer_to(server, closing, host="::1").startswith(b"HTTP/1.1 200 ")
+        answer_to(server, POST + b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+        wait_until(lambda: '"ip":"127.0.0.1"' in server.log, "an IPv4 address written as such", 5)

@@ -1,0 +1,149 @@
+"""Request smuggling (RFC 9112 section 11.2): through real proxies, a body is never answered as a request."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from processes import ServerProcess, free_port, server_process, wait_until
+
+NGINX: Final = """
+daemon off; master_process off; error_log stderr; pid {folder}/nginx.pid;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+    upstream jeton {{ server 127.0.0.1:{upstream}; keepalive 1; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://jeton;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_request_buffering {buffering};
+        }}
+    }}
+}}
+"""
+HAPROXY: Final = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+    http-reuse always
+listen jeton
+    bind 127.0.0.1:{port}
+    server one 127.0.0.1:{upstream}
+"""
+PROXIES: Final = {
+    "nginx": ("nginx", NGINX, "on"),
+    "nginx without buffering": ("nginx", NGINX, "off"),
+    "haproxy": ("haproxy", HAPROXY, ""),
+}
+# The server logs what comes to this path, and nothing else asks for it.
+SMUGGLED: Final = b"POST /oauth/revoke HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+UPGRADE: Final = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+WEBSOCKET: Final = (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
+)
+SIZED: Final = b"Content-Length: %d\r\n\r\n" % len(SMUGGLED)
+CHUNKED: Final = b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNKS: Final = b"%x\r\n%b\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED)
+# Whether a proxy passes head and body on in one segment or in two is a matter of its timing.
+ATTEMPTS: Final = 25
+ATTACKS: Final = {
+    "h2c": (UPGRADE + SIZED, SMUGGLED),
+    "h2c, chunked": (UPGRADE + CHUNKED, CHUNKS),
+    "websocket": (WEBSOCKET + SIZED, SMUGGLED),
+    "both lengths": (b"Content-Length: 4\r\n" + CHUNKED, CHUNKS),
+    "both lengths, the other way": (b"Transfer-Encoding: chunked\r\n" + SIZED, b"0\r\n\r\n" + SMUGGLED),
+    "another coding": (b"Transfer-Encoding: xchunked\r\n" + SIZED, SMUGGLED),
+    "a folded coding": (b"Transfer-Encoding:\r\n chunked\r\n" + SIZED, b"0\r\n\r\n" + SMUGGLED),
+    "a bare LF in an extension": (CHUNKED, b"2;\nxx\r\n%x\r\n0\r\n\r\n%b" % (len(SMUGGLED) + 5, SMUGGLED)),
+    "GET with a body": (SIZED, SMUGGLED),
+    "nothing but a body to come": (b"Expect: 100-continue\r\n" + SIZED, SMUGGLED),
+}
+
+
+@contextmanager
+def proxy(kind: str, folder: Path, server: ServerProcess) -> Iterator[int]:
+    """The port of a proxy in front of the server."""
+    program, configuration, buffering = PROXIES[kind]
+    path = shutil.which(program, path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    assert path, f"{program} is not installed"
+    port, file = free_port(), folder / "proxy.conf"
+    file.write_text(configuration.format(folder=folder, port=port, upstream=server.port, buffering=buffering))
+    options = {"nginx": ["-p", str(folder), "-c"], "haproxy": ["-f"]}[program]
+    with (folder / "proxy.log").open("wb") as log, subprocess.Popen([path, *options, str(file)], stderr=log) as process:
+        try:
+            wait_until(lambda: listens(port), f"{program} listening", 10)
+            yield port
+        finally:
+            process.kill()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def server(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("behind_proxies")
+    with server_process(folder, f"sqlite:///{folder}/jeton.db") as process:
+        yield process
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def port(
+    request: pytest.FixtureRequest, server: ServerProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[int]:
+    with proxy(request.param, tmp_path_factory.mktemp("proxy"), server) as number:
+        yield number
+
+
+def attack(port: int, *parts: bytes) -> None:
+    """Each part in a segment of its own; what comes back is not read to the end."""
+    with socket.create_connection(("127.0.0.1", port), timeout=0.1) as connection, suppress(OSError):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in parts:
+            connection.sendall(part)
+        connection.recv(65536)
+
+
+@pytest.mark.parametrize("method", [b"POST", b"GET"])
+@pytest.mark.parametrize(("fields", "body"), ATTACKS.values(), ids=ATTACKS)
+def test_nobody_is_answered_for_what_stands_in_anothers_body(
+    server: ServerProcess, port: int, fields: bytes, body: bytes, method: bytes
+) -> None:
+    for _ in range(ATTEMPTS):
+        attack(port, method + b" /livez HTTP/1.1\r\nHost: x\r\n" + fields, body)
+
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as victim:
+        victim.sendall(b"GET /.well-known/jwks.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: victim.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'"keys"' in answer
+    assert "/oauth/revoke" not in server.log
+
+
+@pytest.mark.parametrize("upgrade", [b"", UPGRADE], ids=["plain", "with an upgrade"])
+def test_a_form_arrives_whole(server: ServerProcess, port: int, upgrade: bytes) -> None:
+    """Of clients that offer HTTP/2 in clear text with their POST."""
+    form = b"grant_type=password"
+    head = b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n" + upgrade
+    for to in (server.port, port):
+        with socket.create_connection(("127.0.0.1", to), timeout=10) as client:
+            client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(form))
+            client.sendall(form)
+            assert client.recv(65536).startswith(b"HTTP/1.1 401 ")
