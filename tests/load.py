@@ -157,9 +157,9 @@ class Load:
 
 
 @asynccontextmanager
-async def load_on(urls: list[str], secret: str) -> AsyncIterator[Load]:
-    """No connection is used twice: one that a server closes just then is not what these tests are about."""
-    limits = httpx2.Limits(max_keepalive_connections=0)
+async def load_on(urls: list[str], secret: str, *, keeps_alive: bool = False) -> AsyncIterator[Load]:
+    """Clients of these servers. Where they do not keep connections, none is lost that a server closes just then."""
+    limits = httpx2.Limits(max_keepalive_connections=100 if keeps_alive else 0)
     async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), limits=limits, timeout=PATIENCE, trust_env=False) as http:
         yield Load(http, urls)
 

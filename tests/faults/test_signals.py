@@ -2,12 +2,15 @@
 
 import asyncio
 import signal
+import socket
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from cluster import Cluster, children_of
 from contention import OnPostgresql, until
-from load import add_accounts, assert_nothing_lost_or_doubled, load_on, place_of
+from load import add_accounts, assert_nothing_lost_or_doubled, load_on, place_of, stored
 from processes import ServerProcess, server_process
 
 
@@ -52,7 +55,7 @@ async def test_a_server_told_to_stop_finishes_what_is_under_way_and_takes_nothin
     own_postgresql_url: str, tmp_path: Path
 ) -> None:
     secret, third = add_accounts(own_postgresql_url), OnPostgresql(own_postgresql_url)
-    with server_process(tmp_path, own_postgresql_url) as server:
+    with server_process(tmp_path, own_postgresql_url, SERVER__DRAIN_SECONDS="0") as server:
         async with load_on([server.url], secret) as load:
             sessions = await load.log_in(5)
             sids = [place_of(it.token)[0] for it in sessions]
@@ -69,6 +72,46 @@ async def test_a_server_told_to_stop_finishes_what_is_under_way_and_takes_nothin
             assert "Traceback" not in server.log
             assert_nothing_lost_or_doubled(own_postgresql_url, sessions)
     third.close()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_server_that_stops_under_load_answers_what_it_reads(
+    own_postgresql_url: str, tmp_path: Path, workers: str
+) -> None:
+    secret = add_accounts(own_postgresql_url)
+    with server_process(tmp_path, own_postgresql_url, "--workers", workers) as server:
+        async with load_on([server.url], secret, keeps_alive=True) as load:
+            sessions = await load.log_in(12)
+            async with load.running():
+                await load.until_answered(3)
+                server.signal(signal.SIGTERM)
+                await load.until(lambda: not server.answers("/readyz"), "not ready any more")
+                assert server.answers("/livez")
+                await load.until_answered(3)
+                await load.until(lambda: server.process and server.process.poll() is not None, "the server's end")
+
+            assert server.wait() == 0
+            assert set(load.statuses) == {200}
+            # A connection that nobody has accepted when the socket is closed is reset; its request was never read.
+            generations = [place_of(it.token)[1] for it in sessions]
+            assert [it.generation for it in stored(own_postgresql_url, sessions)] == generations
+
+
+async def test_an_idle_connection_is_closed_and_a_begun_request_answered(
+    sqlite_template_of_today: Path, tmp_path: Path
+) -> None:
+    with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db", SERVER__DRAIN_SECONDS="0") as server:
+        idle, begun = (socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(2))
+        with idle, begun:
+            begun.sendall(b"GET /livez HTTP/1.1\r\n")
+            server.signal(signal.SIGTERM)
+            assert idle.recv(1) == b""
+            begun.sendall(b"Host: a\r\n\r\n")
+            answer = b"".join(iter(lambda: begun.recv(65536), b""))
+
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close\r\n" in answer
+        assert server.wait() == 0
 
 
 async def test_a_server_stops_in_time_although_its_database_hangs(

@@ -17,6 +17,8 @@ DOCUMENTED = {
     "server.port": 8000,
     "server.workers": 1,
     "server.trusted_proxies": (),
+    "server.max_connections": 0,
+    "server.drain_seconds": 2,
     "database.url": "sqlite:///var/jeton.db",
     "secrets.master_key": "",
     "tokens.access_seconds": 600,
