@@ -110,10 +110,12 @@ class Server:
     config: Config
     state: ServerState
     table: ConnectionTable
+    connections: list[Connection] = field(default_factory=list)
 
     def connect(self, peer: tuple[Any, ...] = ("127.0.0.1", 1)) -> Peer:
         wire = Wire(peer)
         wire.protocol = Connection(self.config, self.state, {}, self.table)
+        self.connections.append(wire.protocol)
         wire.protocol.connection_made(wire)
         return Peer(wire.protocol, wire)
 
@@ -125,8 +127,7 @@ async def serving(app: ASGIApp, max_connections: int = 100) -> AsyncIterator[Ser
     config.load()
     server = Server(config, ServerState(), ConnectionTable(max_connections, asyncio.get_running_loop()))
     yield server
-    for connection in [*server.state.connections]:
-        assert isinstance(connection, Connection)
+    for connection in server.connections:
         connection.connection_lost(None)
     await asyncio.gather(*server.state.tasks)
 

@@ -24,7 +24,7 @@ def bind_sockets(host: str, port: int) -> list[socket.socket]:
     except (OSError, UnicodeError) as error:
         for sock in bound:
             sock.close()
-        why = getattr(error, "strerror", None) or error
+        why = str(getattr(error, "strerror", None) or error).lower()
         raise Refusal(f"cannot listen on {host} port {port}: {why}: see server.host and server.port") from None
     return bound
 

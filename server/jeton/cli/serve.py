@@ -78,7 +78,9 @@ def _run(settings: Server, sockets: list[socket.socket]) -> None:
         log_config=UVICORN_LOGGING,
     )
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    logging.getLogger("uvicorn.error").info("Uvicorn running on http://%s:%d (Press CTRL+C to quit)", host, settings.port)
+    logging.getLogger("uvicorn.error").info(
+        "Uvicorn running on http://%s:%d (Press CTRL+C to quit)", host, settings.port
+    )
     # uvicorn raises SIGTERM again when it has shut down; with several workers it does not.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if settings.workers > 1:
