@@ -77,6 +77,9 @@ def _run(settings: Server, sockets: list[socket.socket]) -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         log_config=UVICORN_LOGGING,
     )
+    for sock in sockets:
+        # From here on nobody is refused: who comes before the workers are there waits for them.
+        sock.listen(config.backlog)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     logging.getLogger("uvicorn.error").info(
         "Uvicorn running on http://%s:%d (Press CTRL+C to quit)", host, settings.port
