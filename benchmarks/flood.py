@@ -24,9 +24,9 @@ from jeton.config import load_settings
 from jeton.login.rate_limits import LoginSource
 from jeton.oauth.model import Source
 from jeton.storage.tables import throttle_buckets
-from load import CLIENT_ID, USERNAME, add_accounts
-from processes import ServerProcess, server_process
-from running import PASSWORD, running, settings_for
+from support.in_process_server import PASSWORD, running, settings_for
+from support.refresh_load import CLIENT_ID, USERNAME, add_accounts
+from support.server_processes import ServerProcess, server_process
 
 WRONG: Final = "a wrong password, and long"
 HOME: Final = "192.0.2.1"

@@ -20,12 +20,13 @@ from typing import Final
 SEED: Final = 20261128
 MUTATED: Final = (
     "oauth/*.py",
+    "rules/*.py",
     "crypto/refresh_token.py",
     "crypto/signed_jwt.py",
     "endpoints/client_authentication.py",
-    "endpoints/introspect.py",
-    "endpoints/presented_token.py",
-    "endpoints/revoke.py",
+    "endpoints/introspection.py",
+    "endpoints/token_parsing.py",
+    "endpoints/revocation.py",
     "storage/ledger.py",
 )
 TESTS: Final = ("tests/unit", "tests/protocol", "tests/storage")

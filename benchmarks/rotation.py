@@ -19,12 +19,12 @@ from typing import Any, Final
 import httpx2
 import jwt as pyjwt
 
-from checkout import ROOT
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
-from load import CLIENT_ID, PATIENCE, Load, Session, add_accounts
-from postgresql import postgresql_cluster
-from processes import ServerProcess, server_process
+from support.checkout import ROOT
+from support.postgresql import postgresql_cluster
+from support.refresh_load import CLIENT_ID, PATIENCE, Load, Session, add_accounts
+from support.server_processes import ServerProcess, server_process
 from verifiers import Count, Facts, Verifiers, all_verifiers
 
 ISSUER: Final = "http://127.0.0.1:8000"

@@ -18,8 +18,8 @@ from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from jeton.crypto.refresh_token import RefreshTokens, generate_sid
 from jeton.oauth.model import Family
 from jeton.storage.database import Database
-from jeton.storage.families import add_families
-from postgresql import postgresql_cluster
+from jeton.storage.families import insert_families
+from support.postgresql import postgresql_cluster
 
 WORKERS = 2
 _BATCH = 10_000
@@ -46,7 +46,7 @@ class Measured:
         for begin in range(0, count, _BATCH):
             families = [self._session() for _ in range(min(_BATCH, count - begin))]
             with database.write() as connection:
-                add_families(connection, families)
+                insert_families(connection, families)
             tokens += [self.refresh_tokens.derive(it.sid, 0, it.master_key_id, it.secret) for it in families][
                 : max(0, 4096 - len(tokens))
             ]

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from jeton.oauth.status_list import InvalidStatus
-from jeton.storage.invalid_statuses import add_invalid_statuses
-from jeton.storage.status_indexes import take_status_indexes
+from jeton.oauth.status_list import RevokedStatus
+from jeton.storage.revoked_statuses import insert_revoked_statuses
+from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton_client.status_list import decode_status_list
-from running import START, Running, running, settings_for
-from status_lists import status_list
+from support.in_process_server import START, Running, running, settings_for
+from support.status_lists import status_list
 
 SESSIONS: Final = 1_000_000
 ROUNDS: Final = 15
@@ -46,14 +46,14 @@ class Ending:
         """So many more, for longer than this takes."""
         chosen = self._order[self.ended : self.ended + sessions]
         with self._database.write() as connection:
-            add_invalid_statuses(connection, [InvalidStatus(it, START + 86400) for it in chosen])
+            insert_revoked_statuses(connection, [RevokedStatus(it, START + 86400) for it in chosen])
         self.ended += sessions
 
 
 async def measure(jeton: Running, ending: Ending, ended: int) -> None:
     """One row of the table."""
     ending.end(ended - ending.ended)
-    look = jeton.server.upkeep.look
+    look = jeton.server.maintenance.look
     look()
     size = len((await jeton.http.get("/oauth/status/0")).content)
     members = (await status_list(jeton, f"{jeton.server.services.issuer}/oauth/status/0"))["status_list"]
@@ -67,7 +67,7 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with running(settings_for(f"sqlite:///{folder}/jeton.db")) as jeton:
             with jeton.server.services.database.write() as connection:
-                take_status_indexes(connection, SESSIONS)
+                allocate_status_indexes(connection, SESSIONS)
             ending = Ending(jeton)
             print(f"{SESSIONS:,} live sessions in one list\n")
             print("| ended | bytes | a look, ms | one that finds a change | a service reads it, ms | asks it, us |")

@@ -25,7 +25,7 @@ import jwt as pyjwt
 from joserfc import jwt as joserfc
 from joserfc.jwk import KeySet
 
-from node_packages import installed_packages, node_and_npm
+from support.node_packages import installed_packages, node_and_npm
 
 KEEPING: Final = ("honours", "fixed", "unknown")
 ALGORITHMS: Final = ["RS256", "ES256", "EdDSA", "Ed25519"]

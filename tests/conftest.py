@@ -11,15 +11,15 @@ import pytest
 import structlog
 from sqlalchemy import create_engine, text
 
-from engines import AlikeEngines
+from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
-from jeton.signing import key_kind, key_rotation, key_stores
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
-from postgresql import NoPostgresqlError, postgresql_cluster
-from running import MASTER_KEY, ManualClock, Running, running, settings_for
-from shared_database import SharedDatabase
+from support.in_process_server import MASTER_KEY, ManualClock, Running, running, settings_for
+from support.postgresql import NoPostgresqlError, postgresql_cluster
+from support.shared_database import SharedDatabase
+from support.shared_engines import AlikeEngines
 
 
 @pytest.fixture

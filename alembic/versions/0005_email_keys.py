@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from alembic import op
-from jeton.oauth.names import email_key
+from jeton.rules.login_identifiers import email_key
 
 revision = "0005"
 down_revision = "0004"

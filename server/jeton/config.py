@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from jeton.config_sources import ConfigError, foreign_variables, read_settings_file, read_variables
-from jeton.oauth.registration import is_audience
-from jeton.oauth.transport import is_loopback
+from jeton.oauth.client_registration import is_audience
+from jeton.rules.loopback import is_loopback
 
 _URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from command_line import CommandLine
-from running import MASTER_KEY, ManualClock, Running, running, settings_for
+from support.cli_runner import CommandLine
+from support.in_process_server import MASTER_KEY, ManualClock, Running, running, settings_for
 
 
 @pytest.fixture

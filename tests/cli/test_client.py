@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from command_line import CommandLine
 from jeton.oauth.model import Client
-from running import START, App, Running
+from support.cli_runner import CommandLine
+from support.in_process_server import START, App, Running
 
 MEMBERS = {
     *("client_id", "public", "grant_types", "scope", "default_scope", "audience", "auth_methods", "introspect"),

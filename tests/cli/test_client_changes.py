@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from command_line import CommandLine
 from jeton.oauth.model import Client
-from running import START, App, Running
+from support.cli_runner import CommandLine
+from support.in_process_server import START, App, Running
 
 BEFORE = (
     *("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write"),
@@ -30,7 +30,7 @@ def _as_app(printed: dict[str, Any]) -> App:
 def _change(cli: CommandLine, jeton: Running, *words: str) -> Any:
     """Changes a client; the server then takes its look at the database, as it does within five seconds."""
     printed = cli.json("client", *words)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
     return printed
 
 

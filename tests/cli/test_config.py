@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from command_line import CommandLine
 from jeton.config import load_settings
-from running import MASTER_KEY
+from support.cli_runner import CommandLine
+from support.in_process_server import MASTER_KEY
 
 POSTGRESQL = "postgresql://jeton:hunter2@db.example/jeton"
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from jeton.assembly import assemble
+from jeton.bootstrap.server import assemble
 from jeton.cli.demo import create_demo_accounts
 from jeton.config import Settings
 from jeton.oauth.model import Client
-from jeton.storage.clients import add_client, list_clients
+from jeton.storage.clients import insert_client, list_clients
 from jeton.storage.users import list_users
-from processes import server_process
-from running import settings_for
+from support.in_process_server import settings_for
+from support.server_processes import server_process
 
 
 def printed(settings: Settings) -> str:
@@ -77,7 +77,7 @@ def with_a_client(sqlite_url: str) -> Iterator[Settings]:
     settings = settings_for(sqlite_url)
     server = assemble(settings)
     with server.services.database.write() as connection:
-        add_client(connection, Client("shop", public=True, created_at=1))
+        insert_client(connection, Client("shop", public=True, created_at=1))
     yield settings
     server.close()
 

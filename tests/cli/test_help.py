@@ -8,10 +8,10 @@ from importlib.metadata import version
 import click
 import pytest
 
-from command_line import CommandLine
 from jeton.cli import jeton
 from jeton.cli.client_registration import GRANT_TYPES
 from jeton.grants import GRANTS
+from support.cli_runner import CommandLine
 
 COMMANDS = {
     *("serve", "migrate"),

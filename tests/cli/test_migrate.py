@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from command_line import CommandLine
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrations
+from support.cli_runner import CommandLine
 
 
 def _newest() -> str:

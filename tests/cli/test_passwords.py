@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from command_line import CommandLine
 from jeton.crypto import calibration
 from jeton.crypto.hashing_concurrency import Resources
+from support.cli_runner import CommandLine
 
 
 @pytest.fixture(autouse=True)

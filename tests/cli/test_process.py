@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from jeton.crypto.master_key import generate_master_key
-from running import MASTER_KEY
+from support.in_process_server import MASTER_KEY
 
 JETON = Path(sys.executable).with_name("jeton")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from command_line import CommandLine
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
-from running import MASTER_KEY, Running, running, settings_for
+from support.cli_runner import CommandLine
+from support.in_process_server import MASTER_KEY, Running, running, settings_for
 
 NEW = generate_master_key()
 BOTH = f"{NEW},{MASTER_KEY}"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from command_line import CommandLine
-from running import START, App, Running
+from support.cli_runner import CommandLine
+from support.in_process_server import START, App, Running
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from command_line import CommandLine
 from jeton.cli import main
 from jeton.cli.options import print_result, print_results
-from jeton.escaping import encode_json, escape
-from running import PASSWORD, Running
+from jeton.observability.escaping import encode_json, escape
+from support.cli_runner import CommandLine
+from support.in_process_server import PASSWORD, Running
 
 _CODES = (*range(32), *range(0x7F, 0xA0), 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
 ODD = "".join(map(chr, _CODES))

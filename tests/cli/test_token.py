@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from command_line import CommandLine
 from jeton.storage.clients import delete_client
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from jeton.storage.tables import issued_identifiers
-from running import ISSUER, App, Running, running, settings_for
+from support.cli_runner import CommandLine
+from support.in_process_server import ISSUER, App, Running, running, settings_for
 
 KINDS = {"access_token": "access token", "refresh_token": "refresh token"}
 

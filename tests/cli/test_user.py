@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from command_line import CommandLine
-from running import PASSWORD, START, App, Running
+from support.cli_runner import CommandLine
+from support.in_process_server import PASSWORD, START, App, Running
 
 MEMBERS = {"username", "sub", "email", "roles", "disabled", "created_at"}
 OTHER_PASSWORD = "another correct battery"

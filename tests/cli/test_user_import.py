@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from command_line import CommandLine
 from jeton.cli import user_import
 from jeton.oauth.model import User
-from jeton.storage.users import add_user
-from running import PASSWORD, START, App, Running
+from jeton.storage.users import insert_user
+from support.cli_runner import CommandLine
+from support.in_process_server import PASSWORD, START, App, Running
 
 # Of "correct horse battery staple", at small costs.
 BCRYPT = "$2y$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG"
@@ -418,7 +418,7 @@ def test_an_import_that_is_interrupted_leaves_no_half_and_can_be_done_again(
     def add_and_be_killed(connection: Connection, user: User) -> None:
         if user.username == "user3":
             raise KeyboardInterrupt
-        add_user(connection, user)
+        insert_user(connection, user)
 
     with monkeypatch.context() as patch:
         patch.setattr(user_import, "add_user", add_and_be_killed)

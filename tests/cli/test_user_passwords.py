@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from command_line import CommandLine
-from running import PASSWORD, Running
+from support.cli_runner import CommandLine
+from support.in_process_server import PASSWORD, Running
 
 LONG = "".join(f"{n} times {n} is {n * n}; " for n in range(2, 3000))
 BEYOND_ASCII = "\u00fc\u00e9\u00f1\u00f8\u00e5\u00e7\u0142\u0159\u017e\u0161\u0111\u0103\u0119\u0171\u0151"

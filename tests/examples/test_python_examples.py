@@ -13,11 +13,11 @@ from typing import Final
 import httpx2
 import pytest
 
-from checkout import ROOT
-from command_line import CommandLine
 from interop.live_server import AUDIENCE, Installation
 from jeton_client import BearerAuth, Client, TokenSession
-from processes import free_port, wait_until
+from support.checkout import ROOT
+from support.cli_runner import CommandLine
+from support.server_processes import free_port, wait_until
 
 EXAMPLES: Final = ROOT / "examples"
 _NGINX: Final = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")

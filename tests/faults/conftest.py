@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster import Cluster, cluster
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
-from postgresql import NoPostgresqlError
+from support.crashable_postgresql import Cluster, cluster
+from support.postgresql import NoPostgresqlError
 
 
 def migrated(url: str) -> str:

@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from jeton.http.request_head import MAX_BYTES
-from processes import ServerProcess, server_process, wait_until
+from jeton.http1.request_head import MAX_BYTES
+from support.server_processes import ServerProcess, server_process, wait_until
 
 GET: Final = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
 POST: Final = b"POST /oauth/token HTTP/1.1\r\nHost: a\r\n"

@@ -9,11 +9,11 @@ from typing import Final
 import httpx2
 import pytest
 
-from cluster import Cluster
-from contention import OnPostgresql, until
-from jeton.http.asking import DEADLINE_SECONDS
-from load import Load, Session, add_accounts, assert_nothing_lost_or_doubled, load_on, place_of, stored
-from processes import server_process
+from jeton.http.dispatch import DEADLINE_SECONDS
+from support.crashable_postgresql import Cluster
+from support.lock_contention import OnPostgresql, until
+from support.refresh_load import Load, Session, add_accounts, assert_nothing_lost_or_doubled, load_on, place_of, stored
+from support.server_processes import server_process
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("C10", "O19")]
 

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from processes import server_process, wait_until
+from support.server_processes import server_process, wait_until
 
 
 @pytest.mark.requirement("O19")

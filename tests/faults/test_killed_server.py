@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from load import add_accounts, assert_nothing_lost_or_doubled, load_on, stored
-from processes import server_process
+from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on, stored
+from support.server_processes import server_process
 
 
 @pytest.mark.requirement("I08", "O16")

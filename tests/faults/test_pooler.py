@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.migrate import migrate
-from load import add_accounts, assert_nothing_lost_or_doubled, load_on
-from pgbouncer import NoPgbouncerError, pgbouncer
-from processes import server_process
+from support.pgbouncer import NoPgbouncerError, pgbouncer
+from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on
+from support.server_processes import server_process
 
 pytestmark = pytest.mark.postgresql
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from processes import ServerProcess, free_port, server_process, wait_until
+from support.server_processes import ServerProcess, free_port, server_process, wait_until
 
 NGINX: Final = """
 daemon off; master_process off; error_log stderr; pid {folder}/nginx.pid;

@@ -15,10 +15,10 @@ import jwt
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from cluster import Cluster
-from load import AWAY, CLIENT_ID, PATIENCE, add_accounts
-from processes import ServerProcess, server_process
-from running import PASSWORD
+from support.crashable_postgresql import Cluster
+from support.in_process_server import PASSWORD
+from support.refresh_load import AWAY, CLIENT_ID, PATIENCE, add_accounts
+from support.server_processes import ServerProcess, server_process
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 

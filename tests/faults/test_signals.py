@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster import Cluster, children_of
-from contention import OnPostgresql, until
-from load import add_accounts, assert_nothing_lost_or_doubled, load_on, place_of, stored
-from processes import ServerProcess, server_process
+from support.crashable_postgresql import Cluster, children_of
+from support.lock_contention import OnPostgresql, until
+from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on, place_of, stored
+from support.server_processes import ServerProcess, server_process
 
 
 def workers_of(server: ServerProcess) -> set[int]:

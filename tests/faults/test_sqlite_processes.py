@@ -12,8 +12,8 @@ from sqlalchemy import select
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from jeton.storage.tables import signing_keys
-from load import USERNAME, add_accounts, assert_nothing_lost_or_doubled, load_on, stored
-from processes import ServerProcess, run_jeton, server_process
+from support.refresh_load import USERNAME, add_accounts, assert_nothing_lost_or_doubled, load_on, stored
+from support.server_processes import ServerProcess, run_jeton, server_process
 
 
 def kids_at(server: ServerProcess) -> set[str]:

@@ -21,10 +21,10 @@ from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import generate_sid
 from jeton.oauth.model import User
 from jeton.storage.database import Database
-from jeton.storage.users import add_user
-from load import CLIENT_ID, add_accounts
-from processes import ServerProcess, server_process
-from running import PASSWORD, START
+from jeton.storage.users import insert_user
+from support.in_process_server import PASSWORD, START
+from support.refresh_load import CLIENT_ID, add_accounts
+from support.server_processes import ServerProcess, server_process
 
 pytestmark = [pytest.mark.slow]
 
@@ -51,7 +51,7 @@ def add_users(database_url: str, names: list[str], *, disabled: bool) -> None:
     password_hash = Passwords(settings.memory_kib, settings.iterations, settings.lanes).hash(PASSWORD)
     with database.write() as connection:
         for name in names:
-            add_user(connection, User(f"u_{generate_sid()}", name, None, (), disabled, START, 1, password_hash))
+            insert_user(connection, User(f"u_{generate_sid()}", name, None, (), disabled, START, 1, password_hash))
     database.close()
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 
-from jeton.assembly import assemble
+from jeton.bootstrap.server import assemble
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.storage import clock as clock_module
 from jeton.storage.clock import Clock
 from jeton.storage.families import load_families
-from running import ISSUER, App, ManualClock, Running, settings_for
+from support.in_process_server import ISSUER, App, ManualClock, Running, settings_for
 
 YEAR = 366 * 86400
 
@@ -71,11 +71,11 @@ async def test_while_the_clock_is_a_year_ahead_no_session_and_no_revocation_is_d
     published = jeton.server.services.keyring.key_set
 
     clocks.ahead = YEAR
-    jeton.server.upkeep.look()
-    assert jeton.server.upkeep.forget() == 0
+    jeton.server.maintenance.look()
+    assert jeton.server.maintenance.forget() == 0
     assert is_stored(jeton, session["refresh_token"])
     clocks.ahead = 0
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
 
     assert jeton.server.services.keyring.key_set == published
     assert await jeton.introspect(app, revoked) == {"active": False}
@@ -88,7 +88,7 @@ async def test_after_a_sleep_no_token_is_born_expired(jeton: Running, app: App, 
     clocks.ahead = 8 * 3600
 
     unsure, unready = await jeton.refresh(app, token), await jeton.http.get("/readyz")
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
     tokens = await jeton.refreshed(app, token)
 
     assert (unsure.status_code, unsure.json()["error"]) == (503, "temporarily_unavailable")

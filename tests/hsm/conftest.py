@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from softhsm import NoSoftHsmError, SoftHsm, soft_hsm
+from support.softhsm import NoSoftHsmError, SoftHsm, soft_hsm
 
 
 @pytest.fixture

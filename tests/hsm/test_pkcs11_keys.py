@@ -14,7 +14,7 @@ from jeton.crypto.pkcs11_keys import Pkcs11Keys
 from jeton.crypto.pkcs11_token import LoggedIn, Pkcs11Token
 from jeton.crypto.private_key import KeyStoreError
 from jeton.crypto.signed_jwt import Signer
-from softhsm import LABEL, PIN, SoftHsm
+from support.softhsm import LABEL, PIN, SoftHsm
 
 each_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
 SECRET_PARTS = (

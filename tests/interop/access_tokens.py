@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 from interop.live_server import Live
-from processes import wait_until
+from support.server_processes import wait_until
 
 
 def token_response(live: Live, **parameters: str) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import Final
 
 import pytest
 
-from command_line import CommandLine
 from interop.live_server import AUDIENCE, Installation, Live
-from processes import free_port
+from support.cli_runner import CommandLine
+from support.server_processes import free_port
 
 _SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write")
 

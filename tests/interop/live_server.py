@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from processes import JETON, wait_until
+from support.server_processes import JETON, wait_until
 
 AUDIENCE: Final = "https://orders.example"
 _SECONDS: Final = 60

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from interop.live_server import AUDIENCE, Live
-from node_packages import INTEROP, NoNodeError, installed_packages, node_and_npm
+from support.node_packages import INTEROP, NoNodeError, installed_packages, node_and_npm
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 

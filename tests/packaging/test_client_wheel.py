@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from checkout import ROOT, copy_tracked_files
+from support.checkout import ROOT, copy_tracked_files
 
 CLIENT: Final = Path("clients/python")
 

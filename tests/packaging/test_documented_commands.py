@@ -27,8 +27,8 @@ from typing import Final
 
 import pytest
 
-from checkout import ROOT, tracked_files
-from processes import JETON, free_port
+from support.checkout import ROOT, tracked_files
+from support.server_processes import JETON, free_port
 
 _FENCE: Final = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _FOR_A_CHECKOUT: Final = re.compile(r"^(make|git|pip|\.venv/bin/\w+|python3? -m (venv|pip))\b", re.MULTILINE)

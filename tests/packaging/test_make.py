@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import pytest
 
-from checkout import ROOT, copy_tracked_files, tracked_files
 from interop.live_server import wait_until_ready
-from processes import free_port
+from support.checkout import ROOT, copy_tracked_files, tracked_files
+from support.server_processes import free_port
 
 TARGETS: Final = {
     "serve": ["jeton serve --demo"],

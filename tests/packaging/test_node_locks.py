@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import ROOT
+from support.checkout import ROOT
 
 
 @pytest.mark.parametrize("folder", ["clients/typescript", "tests/interop/javascript"])

@@ -17,9 +17,9 @@ from zipfile import ZipFile
 
 import pytest
 
-from checkout import ROOT, copy_tracked_files, tracked_files
 from interop.live_server import Installation
-from processes import JETON, free_port
+from support.checkout import ROOT, copy_tracked_files, tracked_files
+from support.server_processes import JETON, free_port
 
 PACKAGED: Final = {"server/jeton": "jeton", "alembic": "jeton/migrations", "config": "jeton/reference"}
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jeton.oauth.attempts import Attempt, Limit, Reservation, fail, release, reserve, succeed
-from jeton.oauth.rate_limits import BackoffPolicy, Bucket, Rate
+from jeton.rules.attempts import Attempt, Limit, Reservation, fail, release, reserve, succeed
+from jeton.rules.rate_limits import BackoffPolicy, Bucket, Rate
 
 NOW = 1_800_000_000
 STEPS = st.lists(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from request_heads import NEXT, READ, REJECTED
-from wire import Peer, echo, serving
+from support.fake_transport import Peer, echo, serving
+from support.request_heads import NEXT, READ, REJECTED
 
 STREAMS = [request for request, _ in [*READ.values(), *REJECTED.values()]]
 BYTES = st.sampled_from([b"\r\n", b"\n", b"\r", b"\0", b" ", b":", b"0", b"chunked", b"\r\n\r\n", b"x"])

@@ -24,10 +24,10 @@ from hypothesis.stateful import (
 )
 
 from jeton.oauth.scope import Scope
-from sessions import ABSOLUTE, GRANTED, IDLE, Answer, LawSession, ServerSession, Session, differences
+from support.session_model import ABSOLUTE, GRANTED, IDLE, Answer, LawSession, ServerSession, Session, differences
 
 IDEMPOTENCY: Final = 120
-MOST_REPEATS: Final = 5
+MAX_REPEATS: Final = 5
 READ: Final = frozenset({"read"})
 # Repetition is weight: most sessions should go on for a while.
 SCOPES: Final = st.sampled_from([None, None, None, None, READ, READ, GRANTED, GRANTED, frozenset({"admin"})])
@@ -78,7 +78,7 @@ class Model:
         age = self.now - self.rotated_at
         if key is not None and key == self.asked[0]:
             return age <= IDEMPOTENCY
-        return age < self.grace and self.repeats < MOST_REPEATS
+        return age < self.grace and self.repeats < MAX_REPEATS
 
 
 class SessionMachine(RuleBasedStateMachine):

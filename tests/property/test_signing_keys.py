@@ -28,15 +28,15 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import event
 
-from jeton.assembly import Server, assemble
+from jeton.bootstrap.server import Server, assemble
+from jeton.bootstrap.signing_keys import key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.signed_jwt import Signer
-from jeton.keys.rotation import Rotation
-from jeton.oauth.key_life import STALE_SECONDS, KeyChangeRefusedError, KeyState, SigningKey
-from jeton.signing import key_rotation, key_stores
+from jeton.keys.key_rotation import Rotation
+from jeton.rules.key_lifecycle import STALE_SECONDS, KeyChangeRefusedError, KeyState, SigningKey
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.signing_keys import load_signing_keys
-from running import MASTER_KEY, START, ManualClock, settings_for
+from support.in_process_server import MASTER_KEY, START, ManualClock, settings_for
 
 ACCESS: Final = 30
 MAX_AGE: Final = 20
@@ -193,7 +193,7 @@ class KeysMachine(RuleBasedStateMachine):
     def look(self, node: Node) -> None:
         before = node.server.services.keyring.key_set
         try:
-            node.server.upkeep.look()
+            node.server.maintenance.look()
         except Crashed:
             self.reached["died while changing keys"] += 1
             self.a_node_dies(self.nodes.index(node))
@@ -291,7 +291,7 @@ def machine(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         time.monotonic = monotonic
 
     monkeypatch.setattr("jeton.keys.keyring.time", time)
-    monkeypatch.setattr("jeton.endpoints.upkeep.time", time)
+    monkeypatch.setattr("jeton.background.maintenance.time", time)
     KeysMachine.template, KeysMachine.folder = sqlite_template, tmp_path
     KeysMachine.set_monotonic = staticmethod(set_monotonic)
     KeysMachine.reached = Counter()

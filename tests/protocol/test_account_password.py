@@ -10,11 +10,11 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from hashing import count_hashes
 from jeton.crypto.hashing_gate import HashingBusyError
 from jeton.storage.database import StorageUnavailableError
-from places import seen_from
-from running import PASSWORD, App, Running
+from support.client_addresses import seen_from
+from support.hash_counter import count_hashes
+from support.in_process_server import PASSWORD, App, Running
 
 StartServer = Callable[..., Awaitable[Running]]
 NEW = "a sentence nobody else has ever typed"

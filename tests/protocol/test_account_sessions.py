@@ -5,8 +5,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from places import seen_from
-from running import START, App, Running
+from support.client_addresses import seen_from
+from support.in_process_server import START, App, Running
 
 PATH = "/account/sessions"
 NOT_A_SID = ["AAAAAAAAAAAAAAAAAAAAAA", "x", "%00", "%C3%A9"]

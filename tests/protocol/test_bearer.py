@@ -9,7 +9,7 @@ from sqlalchemy import delete
 
 from jeton.storage.families import end_families
 from jeton.storage.tables import families
-from running import ISSUER, App, Running
+from support.in_process_server import ISSUER, App, Running
 
 StartServer = Callable[..., Awaitable[Running]]
 ACCOUNT = frozenset({"account", "read"})

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from jeton.crypto.credentials import digest_of
-from running import App, Running, running, settings_for
+from support.in_process_server import App, Running, running, settings_for
 
 GRANT = {"grant_type": "client_credentials"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from jeton.crypto.credentials import digest_of
 from jeton.storage.clients import update_client
-from running import App, Running
+from support.in_process_server import App, Running
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ async def test_an_overlap_ends_at_its_second_for_a_remembered_client_too(jeton: 
 async def test_everything_else_is_over_at_the_next_look(jeton: Running, app: App) -> None:
     await jeton.log_in(app)
     change_unannounced(jeton, app, disabled=True)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
 
     refused = await jeton.token(app, grant_type="client_credentials")
 

@@ -3,7 +3,7 @@
 import jwt
 import pytest
 
-from running import SESSIONS, App, Running
+from support.in_process_server import SESSIONS, App, Running
 
 
 async def claims_of(jeton: Running, app: App, **more: str) -> dict[str, object]:

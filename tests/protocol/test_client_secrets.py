@@ -8,7 +8,7 @@ import pytest
 
 from jeton.crypto.credentials import digest_of
 from jeton.storage.clients import delete_client
-from running import START, App, Running
+from support.in_process_server import START, App, Running
 
 BASIC, POST = "client_secret_basic", "client_secret_post"
 GRANT = {"grant_type": "client_credentials"}

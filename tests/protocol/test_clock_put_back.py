@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.attempts import RateLimited
-from jeton.oauth.key_life import SETTLE_SECONDS, active_and_next
+from jeton.rules.attempts import RateLimited
+from jeton.rules.key_lifecycle import SETTLE_SECONDS, active_and_next
 from jeton.storage.signing_keys import load_signing_keys
-from running import START, App, Running
-from status_lists import reference, status_list
+from support.in_process_server import START, App, Running
+from support.status_lists import reference, status_list
 
 StartServer = Callable[..., Awaitable[Running]]
 HOUR = 3600
@@ -27,7 +27,7 @@ def app(jeton: Running) -> App:
 
 def put_back(jeton: Running, seconds: int) -> None:
     jeton.clock.advance(-seconds)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
 
 
 @STEPS
@@ -134,7 +134,7 @@ async def test_a_refusal_is_not_remembered_for_as_long_as_the_clock_was_ahead(je
 
 async def test_a_status_list_of_a_time_to_come_is_signed_again(jeton: Running, app: App) -> None:
     uri = reference((await jeton.log_in(app))["access_token"])["uri"]
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
     assert (await status_list(jeton, uri))["iat"] == START
     put_back(jeton, HOUR)
 

@@ -4,9 +4,9 @@ import httpx2
 import pytest
 
 from jeton.crypto.private_key import KeyStoreError
-from jeton.endpoints.status_list import StatusLists
+from jeton.endpoints.status_lists import StatusLists
 from jeton.http.cors import MAX_REQUESTED_HEADERS_BYTES
-from running import ISSUER, App, Running
+from support.in_process_server import ISSUER, App, Running
 
 ORIGIN = "https://app.example"
 OTHER = "https://evil.example"

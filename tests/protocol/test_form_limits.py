@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from jeton.http.form import MOST_BYTES
-from running import App, Running
+from jeton.http.form_parsing import MAX_BYTES
+from support.in_process_server import App, Running
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 GRANT = b"grant_type=client_credentials"
-FULL = GRANT + b"&pad=" + b"x" * (MOST_BYTES - len(GRANT) - 5)
+FULL = GRANT + b"&pad=" + b"x" * (MAX_BYTES - len(GRANT) - 5)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def test_a_body_of_the_greatest_length_is_read(jeton: Running, app: App) -
 
 
 @pytest.mark.requirement("A54")
-@pytest.mark.parametrize("size", [1, 7, 1000, MOST_BYTES])
+@pytest.mark.parametrize("size", [1, 7, 1000, MAX_BYTES])
 async def test_a_body_may_come_in_pieces(jeton: Running, app: App, size: int) -> None:
     assert (await send(jeton, app, in_pieces(GRANT + b"&scope=read", size))).json()["scope"] == "read"
 
@@ -68,18 +68,18 @@ async def test_a_longer_body_without_content_length_is_413_and_not_read_to_its_e
 
     async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
-        while sent < 1000 * MOST_BYTES:
+        while sent < 1000 * MAX_BYTES:
             sent += 1024
             yield b"x" * 1024
 
     response = await send(jeton, app, endless())
 
     assert (response.status_code, response.json()["error"]) == (413, "invalid_request")
-    assert sent <= MOST_BYTES + 2 * 1024
+    assert sent <= MAX_BYTES + 2 * 1024
 
 
 @pytest.mark.requirement("A54", "O16", "O20")
-@pytest.mark.parametrize("length", [str(MOST_BYTES + 1), "9" * 40, "-1", "x", "0x10", "\u00b2"])
+@pytest.mark.parametrize("length", [str(MAX_BYTES + 1), "9" * 40, "-1", "x", "0x10", "\u00b2"])
 async def test_a_declared_length_that_is_too_great_or_none_is_413(jeton: Running, app: App, length: str) -> None:
     request = jeton.http.build_request("POST", "/oauth/token", content=in_pieces(GRANT), headers=FORM)
     request.headers.update([(b"Content-Length", length.encode("latin-1"))])

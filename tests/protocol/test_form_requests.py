@@ -3,9 +3,9 @@
 import httpx2
 import pytest
 
-from jeton.http.form import REPEATABLE, parse_form
+from jeton.http.form_parsing import REPEATABLE, parse_form
 from jeton.oauth.errors import OAuthError
-from running import App, Running
+from support.in_process_server import App, Running
 
 FORM = "application/x-www-form-urlencoded"
 GRANT = "grant_type=client_credentials"

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from jeton.endpoints import upkeep
-from jeton.http.entrance import ANSWERS_PER_CLOSED_CONNECTION
+from jeton.background import maintenance
+from jeton.http.middleware import ANSWERS_PER_CLOSED_CONNECTION
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.migrate import migrate
-from running import Running, running, settings_for
-from statements import before_each_statement
+from support.in_process_server import Running, running, settings_for
+from support.statement_recorder import before_each_statement
 
 StartServer = Callable[..., Awaitable[Running]]
 
@@ -199,7 +199,7 @@ async def test_a_server_that_has_not_seen_its_database_for_a_while_is_alive_but_
 
 def _let_pass(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     """The upkeep's own clock, and nobody else's, goes on by so much."""
-    monkeypatch.setattr(upkeep, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + seconds))
+    monkeypatch.setattr(maintenance, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + seconds))
 
 
 @pytest.mark.requirement("O19")
@@ -210,9 +210,9 @@ async def test_a_look_that_fails_does_not_count_and_the_next_good_one_does(
 
     with before_each_statement(jeton, _fail):
         with pytest.raises(StorageUnavailableError):
-            jeton.server.upkeep.look()
+            jeton.server.maintenance.look()
         away = await jeton.http.get("/readyz")
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
 
     assert (away.status_code, (await jeton.http.get("/readyz")).status_code) == (503, 200)
 
@@ -280,12 +280,12 @@ async def test_a_server_whose_database_became_read_only_is_not_ready_until_it_ca
         with database.engine.begin() as connection:
             connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
         jeton.server.services.database.engine.dispose()
-        jeton.server.upkeep.look()
+        jeton.server.maintenance.look()
         read_only = await jeton.http.get("/readyz")
         with database.engine.begin() as connection:
             connection.execute(text(f"ALTER DATABASE {name} RESET default_transaction_read_only"))
-        jeton.server.upkeep.look()
-        jeton.server.upkeep.look()
+        jeton.server.maintenance.look()
+        jeton.server.maintenance.look()
 
         assert (read_only.status_code, (await jeton.http.get("/readyz")).status_code) == (503, 200)
     database.close()

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from jeton.storage.users import load_users
-from running import PASSWORD, App, Running
+from support.in_process_server import PASSWORD, App, Running
 
 HASHES = {
     "bcrypt": "$2y$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from running import ISSUER, START, App, Running
+from support.in_process_server import ISSUER, START, App, Running
 
 INACTIVE = {"active": False}
 API = "https://orders.example"

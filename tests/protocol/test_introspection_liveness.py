@@ -10,7 +10,7 @@ from jeton.oauth.model import User
 from jeton.storage.clients import delete_client
 from jeton.storage.families import end_families
 from jeton.storage.users import delete_user
-from running import App, Running
+from support.in_process_server import App, Running
 
 INACTIVE = {"active": False}
 KINDS = ["access_token", "refresh_token"]

@@ -6,11 +6,11 @@ from typing import Final
 import pytest
 
 from jeton.crypto.master_key import MasterKeyError
-from jeton.oauth.key_life import SETTLE_SECONDS
+from jeton.rules.key_lifecycle import SETTLE_SECONDS
 from jeton.storage.clients import update_client
 from jeton.storage.database import StorageUnavailableError
-from running import App, Running
-from statements import before_each_statement, statements_of
+from support.in_process_server import App, Running
+from support.statement_recorder import before_each_statement, statements_of
 
 StartServer = Callable[..., Awaitable[Running]]
 Nodes = tuple[Running, Running]
@@ -20,8 +20,8 @@ UNKNOWN_KEY: Final = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJSUzI1NiIsImtpZCI6Im5vbmUifQ
 @pytest.fixture
 async def nodes(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> Nodes:
     """Two servers that look at the database only when they are told to."""
-    monkeypatch.setattr("jeton.endpoints.upkeep._LOOK_SECONDS", 3600)
-    monkeypatch.setattr("jeton.endpoints.upkeep._RECENT_SECONDS", -1)
+    monkeypatch.setattr("jeton.background.maintenance._LOOK_SECONDS", 3600)
+    monkeypatch.setattr("jeton.background.maintenance._RECENT_SECONDS", -1)
     return await start(), await start()
 
 
@@ -31,10 +31,10 @@ async def app(nodes: Nodes) -> App:
     app = nodes[0].add_client(scope=frozenset({"account"}))
     nodes[0].add_user()
     for _ in range(2):
-        nodes[0].server.upkeep.rotation.rotate_now()
+        nodes[0].server.maintenance.rotation.rotate_now()
         for node in nodes:
             node.clock.advance(SETTLE_SECONDS)
-        nodes[0].server.upkeep.look()
+        nodes[0].server.maintenance.look()
     assert nodes[0].server.services.keyring.signer.kid.encode() not in nodes[1].server.services.keyring.key_set.document
     return app
 
@@ -82,7 +82,7 @@ async def test_while_the_keys_cannot_be_read_nothing_is_said_of_it(nodes: Nodes,
 async def test_whoever_makes_up_keys_makes_nobody_read_them_again_and_again(
     nodes: Nodes, app: App, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.endpoints.upkeep._RECENT_SECONDS", 60)
+    monkeypatch.setattr("jeton.background.maintenance._RECENT_SECONDS", 60)
     with statements_of(nodes[1]) as sent:
         for _ in range(3):
             assert await nodes[1].introspect(app, token) == {"active": False}
@@ -104,7 +104,7 @@ async def test_a_key_that_does_not_open_here_keeps_nothing_else_from_being_read(
 
     monkeypatch.setattr(services.keyring, "follow", does_not_open)
     with pytest.raises(MasterKeyError):
-        nodes[1].server.upkeep.look()
+        nodes[1].server.maintenance.look()
 
     refused = await nodes[1].token(app, grant_type="client_credentials")
     assert (own.status_code, refused.status_code) == (200, 401)

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 import httpx2
 import pytest
 
-from hashing import count_hashes
 from jeton.login.rate_limits import LoginSource
-from jeton.oauth.attempts import Reservation
 from jeton.oauth.model import Source
-from places import seen_from
-from running import PASSWORD, App, Running
+from jeton.rules.attempts import Reservation
+from support.client_addresses import seen_from
+from support.hash_counter import count_hashes
+from support.in_process_server import PASSWORD, App, Running
 
 StartServer = Callable[..., Awaitable[Running]]
 WRONG = "a wrong password, and long"

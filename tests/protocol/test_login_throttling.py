@@ -8,11 +8,11 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from hashing import count_hashes
 from jeton.crypto.hashing_gate import HashingBusyError
 from jeton.login.concurrency import MAX_CONCURRENT, MAX_WAITING, LoginConcurrency
-from places import seen_from
-from running import PASSWORD, App, Running
+from support.client_addresses import seen_from
+from support.hash_counter import count_hashes
+from support.in_process_server import PASSWORD, App, Running
 
 StartServer = Callable[..., Awaitable[Running]]
 WRONG = "a wrong password, and long"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from places import seen_from
-from running import PASSWORD, App, Running
-from statements import statements_of
+from support.client_addresses import seen_from
+from support.in_process_server import PASSWORD, App, Running
+from support.statement_recorder import statements_of
 
 StartServer = Callable[..., Awaitable[Running]]
 WRONG = "a wrong password, and long"
@@ -148,7 +148,7 @@ async def test_a_refused_client_costs_the_same_statements_for_every_client_id(st
     for expected in (401, 401, 429, 429):
         costs = {}
         for client_id, guess in guesses.items():
-            jeton.server.services.records.forget_clients()
+            jeton.server.services.records.clear_client_cache()
             await jeton.server.services.records.client("web")
             with statements_of(jeton) as sent:
                 answer = await seen_from(jeton, f"192.0.2.{len(client_id)}").post(path, guess, None, **form)

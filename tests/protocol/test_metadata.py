@@ -11,7 +11,7 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.messages import Answer, Request
-from running import ISSUER, App, Running
+from support.in_process_server import ISSUER, App, Running
 
 StartServer = Callable[..., Awaitable[Running]]
 

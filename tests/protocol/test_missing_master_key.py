@@ -9,9 +9,9 @@ from structlog.testing import capture_logs
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.crypto.sealed_keys import SealedKeys
-from jeton.grants.missing_master_keys import MissingMasterKeys
 from jeton.keys.rewrap import rewrap_signing_keys
-from running import MASTER_KEY, App, Running, running, settings_for
+from jeton.observability.missing_master_keys import MissingMasterKeys
+from support.in_process_server import MASTER_KEY, App, Running, running, settings_for
 
 NEW = generate_master_key()
 ENDPOINTS = ["refresh", "revoke", "introspect"]

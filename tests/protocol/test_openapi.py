@@ -15,14 +15,14 @@ import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, settings
 
-from jeton.assembly import assemble
+from jeton.bootstrap.server import assemble
 from jeton.crypto.credentials import digest_of, generate_sub
 from jeton.http.openapi import openapi_document
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.model import Client, User
-from jeton.storage.clients import add_client
-from jeton.storage.users import add_user
-from running import ISSUER, PASSWORD, SESSIONS, Running, settings_for
+from jeton.storage.clients import insert_client
+from jeton.storage.users import insert_user
+from support.in_process_server import ISSUER, PASSWORD, SESSIONS, Running, settings_for
 
 SECRET = "jcs_for_the_generator_only"
 
@@ -47,8 +47,8 @@ def _registered(url: str) -> Any:
     )
     user = User(generate_sub(), "alice", None, (), False, 0, 1, services.passwords.hash(PASSWORD))
     with services.database.write() as connection:
-        add_client(connection, client)
-        add_user(connection, user)
+        insert_client(connection, client)
+        insert_user(connection, user)
     return server.app
 
 

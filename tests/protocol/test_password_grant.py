@@ -7,12 +7,12 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from hashing import count_hashes
 from jeton.crypto.hashing_gate import HashingBusyError
 from jeton.crypto.passwords import Verified
 from jeton.storage.tables import clients, users
 from jeton.storage.users import delete_user, find_users
-from running import PASSWORD, Running
+from support.hash_counter import count_hashes
+from support.in_process_server import PASSWORD, Running
 
 StartServer = Callable[..., Awaitable[Running]]
 LOGIN = {"grant_type": "password", "username": "alice", "password": PASSWORD}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from running import PASSWORD, App, Running
+from support.in_process_server import PASSWORD, App, Running
 
 
 @pytest.fixture

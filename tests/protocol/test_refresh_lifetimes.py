@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from running import App, Running
+from support.in_process_server import App, Running
 
 StartServer = Callable[..., Awaitable[Running]]
 DAY = 86400

@@ -8,7 +8,7 @@ import pytest
 
 from jeton.storage.families import end_families
 from jeton.storage.users import delete_user
-from running import App, Running
+from support.in_process_server import App, Running
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from running import App, Running
+from support.in_process_server import App, Running
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import asyncio
 import httpx2
 import pytest
 
-from running import App, Running
+from support.in_process_server import App, Running
 
 
 async def is_dead(jeton: Running, app: App, refresh_token: str) -> bool:

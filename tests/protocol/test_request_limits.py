@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from places import seen_from
-from running import Running
+from support.client_addresses import seen_from
+from support.in_process_server import Running
 
 StartServer = Callable[..., Awaitable[Running]]
 

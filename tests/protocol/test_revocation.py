@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.exc import OperationalError
 
 from jeton.storage.tables import ended_tokens
-from running import App, Running
-from statements import statements_of
+from support.in_process_server import App, Running
+from support.statement_recorder import statements_of
 
 
 async def _is_spendable(jeton: Running, app: App, refresh_token: str) -> bool:
@@ -108,10 +108,10 @@ async def test_a_revoked_access_token_is_remembered_until_it_expires_and_not_lon
     await jeton.revoke(app, tokens["access_token"])
 
     jeton.clock.advance(tokens["expires_in"] - 1)
-    jeton.server.upkeep.forget()
+    jeton.server.maintenance.forget()
     remembered = _count_ended(jeton)
     jeton.clock.advance(1)
-    jeton.server.upkeep.forget()
+    jeton.server.maintenance.forget()
 
     assert (remembered, _count_ended(jeton)) == (1, 0)
     assert await jeton.introspect(app, tokens["access_token"]) == {"active": False}

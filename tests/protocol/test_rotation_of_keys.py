@@ -8,10 +8,11 @@ import jwt
 import pytest
 from sqlalchemy import select
 
-from jeton.assembly import assemble
+from jeton.bootstrap.server import assemble
+from jeton.bootstrap.signing_keys import key_rotation, key_stores
 from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
-from jeton.keys.rotation import Rotation
-from jeton.oauth.key_life import (
+from jeton.keys.key_rotation import Rotation
+from jeton.rules.key_lifecycle import (
     CLOCK_SKEW_SECONDS,
     SETTLE_SECONDS,
     KeyChangeRefusedError,
@@ -19,11 +20,10 @@ from jeton.oauth.key_life import (
     SigningKey,
     active_and_next,
 )
-from jeton.signing import key_rotation, key_stores
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import metadata
-from running import MASTER_KEY, App, Running, settings_for
+from support.in_process_server import MASTER_KEY, App, Running, settings_for
 
 StartServer = Callable[..., Awaitable[Running]]
 
@@ -34,15 +34,15 @@ ACCESS = 600
 
 def _rotate(jeton: Running, *, force: bool = False) -> list[SigningKey]:
     """As an operator's command does it; the server then takes its look at the database."""
-    rotation = jeton.server.upkeep.rotation
+    rotation = jeton.server.maintenance.rotation
     found = rotation.rotate_now() if force else rotation.rotate_soon()
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
     return found
 
 
 def _revoke(jeton: Running, kid: str) -> list[SigningKey]:
-    found = jeton.server.upkeep.rotation.revoke(kid)
-    jeton.server.upkeep.look()
+    found = jeton.server.maintenance.rotation.revoke(kid)
+    jeton.server.maintenance.look()
     return found
 
 
@@ -100,10 +100,10 @@ async def test_a_successor_that_caches_may_not_know_signs_as_soon_as_they_do_and
     assert _kid(asked, KeyState.ACTIVE) == _kid(first, KeyState.ACTIVE)
 
     jeton.clock.advance(AHEAD - 1)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
     assert jeton.server.services.keyring.signer.kid == _kid(first, KeyState.ACTIVE)
     jeton.clock.advance(1)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
 
     assert jeton.server.services.keyring.signer.kid == _kid(first, KeyState.NEXT)
 
@@ -113,9 +113,9 @@ async def test_what_was_asked_for_is_done_once(start: StartServer) -> None:
     _rotate(jeton)
     asked = _rotate(jeton)
     jeton.clock.advance(1000)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
     jeton.clock.advance(1000)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
 
     assert jeton.server.services.keyring.signer.kid == _kid(asked, KeyState.NEXT)
 
@@ -160,12 +160,12 @@ async def test_a_retiring_key_stays_as_long_as_a_token_of_it_may_live_and_then_g
     retiring = _kid(_rotate(jeton), KeyState.RETIRING)
 
     jeton.clock.advance(SETTLE_SECONDS + longest + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
     assert retiring in await _published(jeton)
 
     jeton.clock.advance(1)
-    jeton.server.upkeep.look()
-    jeton.server.upkeep.forget()
+    jeton.server.maintenance.look()
+    jeton.server.maintenance.forget()
     assert retiring not in await _published(jeton)
     assert retiring not in {key.kid for key in _stored(jeton)}
 
@@ -177,8 +177,8 @@ async def test_a_lifetime_that_was_longer_for_a_while_is_not_forgotten(jeton: Ru
     _rotate(jeton)
 
     jeton.clock.advance(7199)
-    jeton.server.upkeep.look()
-    jeton.server.upkeep.forget()
+    jeton.server.maintenance.look()
+    jeton.server.maintenance.forget()
 
     assert (await jeton.introspect(app, token))["active"] is True
 
@@ -190,8 +190,8 @@ async def test_of_two_servers_the_one_with_the_longer_lifetime_counts(jeton: Run
     _rotate(jeton)
     for node in (jeton, longer):
         node.clock.advance(3599)
-        node.server.upkeep.look()
-    jeton.server.upkeep.forget()
+        node.server.maintenance.look()
+    jeton.server.maintenance.forget()
 
     assert (await jeton.introspect(app, token))["active"] is True
 
@@ -290,9 +290,9 @@ async def test_a_revoked_key_is_known_until_its_tokens_would_have_expired(jeton:
     assert _kid(revoked, KeyState.REVOKED) == active
 
     jeton.clock.advance(SETTLE_SECONDS + ACCESS + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
-    assert jeton.server.upkeep.forget() == 0
+    assert jeton.server.maintenance.forget() == 0
     jeton.clock.advance(1)
-    assert jeton.server.upkeep.forget() == 1
+    assert jeton.server.maintenance.forget() == 1
 
 
 async def test_revoking_a_revoked_key_changes_nothing(jeton: Running) -> None:
@@ -363,7 +363,7 @@ async def test_another_algorithm_is_announced_at_once_signs_when_every_cache_kno
     assert {key.kid: key.algorithm for key in announced}[_kid(announced, KeyState.NEXT)] == "ES256"
     for node in (jeton, switched):
         node.clock.advance(AHEAD)
-        node.server.upkeep.look()
+        node.server.maintenance.look()
 
     new = await _own_token(jeton, app)
     assert jwt.get_unverified_header(new)["alg"] == "ES256"
@@ -402,10 +402,10 @@ async def test_servers_with_different_settings_do_not_undo_each_other_s_changes(
     await start(KEYS__ALGORITHM="ES256")
     announced = _stored(jeton)
 
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
     _rotate(jeton)
     jeton.clock.advance(AHEAD)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
 
     assert _kid(_stored(jeton), KeyState.ACTIVE) == _kid(announced, KeyState.NEXT)
     assert active_and_next(_stored(jeton))[1].algorithm == "ES256"
@@ -418,7 +418,7 @@ async def test_a_setting_that_is_taken_back_before_it_took_effect_changes_no_sig
     back = await start()
     for node in (jeton, back):
         node.clock.advance(2 * AHEAD)
-        node.server.upkeep.look()
+        node.server.maintenance.look()
 
     assert _kid(_stored(jeton), KeyState.ACTIVE) == jeton.server.services.keyring.signer.kid
     assert {key.algorithm for key in _stored(jeton)} == {"RS256"}
@@ -500,15 +500,15 @@ async def test_a_running_server_rotates_by_itself_when_it_is_due_and_not_before(
     keyring = jeton.server.services.keyring
     first = keyring.signer.kid
     jeton.clock.advance(999)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
     assert keyring.signer.kid == first
 
     jeton.clock.advance(1)
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
 
     second = keyring.signer.kid
     assert second != first
-    jeton.server.upkeep.look()
+    jeton.server.maintenance.look()
     assert keyring.signer.kid == second
     published = (await jeton.http.get("/.well-known/jwks.json")).json()["keys"]
     assert {first, second} < {key["kid"] for key in published}
@@ -520,7 +520,7 @@ async def test_of_two_servers_that_find_a_rotation_due_one_does_it_and_the_other
     for jeton in (one, other):
         jeton.clock.advance(1000)
 
-    one.server.upkeep.look()
-    other.server.upkeep.look()
+    one.server.maintenance.look()
+    other.server.maintenance.look()
 
     assert one.server.services.keyring.signer.kid == other.server.services.keyring.signer.kid

@@ -9,9 +9,9 @@ import pytest
 import structlog
 from sqlalchemy import select
 
-from jeton.logs import configure_logs
+from jeton.observability.logs import configure_logs
 from jeton.storage.tables import metadata
-from running import App, Running
+from support.in_process_server import App, Running
 
 PASSWORD, WRONG = "canary-password-right", "canary-password-wrong"
 KEY = "canary-idempotency-key"

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from jeton.crypto.credentials import generate_client_secret
 from jeton.crypto.refresh_token import RefreshTokens, generate_sid
-from places import seen_from
-from running import App, Running
+from support.client_addresses import seen_from
+from support.in_process_server import App, Running
 
 StartServer = Callable[..., Awaitable[Running]]
 ENDPOINTS = {

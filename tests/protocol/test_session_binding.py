@@ -7,9 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from jeton.storage.families import list_families
-from places import seen_from
-from running import App, Running
-from statements import statements_of
+from support.client_addresses import seen_from
+from support.in_process_server import App, Running
+from support.statement_recorder import statements_of
 
 HOME, ABROAD = "192.0.2.1", "198.51.100.7"
 

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from jeton.storage.families import list_families
-from running import PASSWORD, Running
+from support.in_process_server import PASSWORD, Running
 
 StartServer = Callable[..., Awaitable[Running]]
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from jeton.storage.database import StorageUnavailableError
-from running import PASSWORD, SESSIONS, App, Running
+from support.in_process_server import PASSWORD, SESSIONS, App, Running
 
 MARK = "m4rk<>'&\"\\é\u2028"
 LOGIN = {"grant_type": "password", "username": "alice", "password": PASSWORD}

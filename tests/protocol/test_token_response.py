@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from running import PASSWORD, Running
+from support.in_process_server import PASSWORD, Running
 
 
 @pytest.fixture

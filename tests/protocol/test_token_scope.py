@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from running import PASSWORD, App, Running
+from support.in_process_server import PASSWORD, App, Running
 
 BOTH = "read write"
 GRANTS = ["password", "client_credentials"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from commands import (
+from support.cli_functions import (
     command,
     configured_for,
     delete_client,
@@ -15,8 +15,8 @@ from commands import (
     revoke_all_sessions,
     set_password,
 )
-from running import PASSWORD, App, Running, running, settings_for
-from status_lists import is_listed
+from support.in_process_server import PASSWORD, App, Running, running, settings_for
+from support.status_lists import is_listed
 
 INACTIVE = {"active": False}
 NEW = "a sentence nobody else has ever typed"
@@ -53,7 +53,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
         api = node.add_client("api", introspect=True)
         node.add_user()
         # What the other server remembers of clients is of before.
-        other.server.upkeep.look()
+        other.server.maintenance.look()
         here, there = await node.log_in(app), await other.log_in(app)
         with configured_for(database_url):
             yield World(node, other, app, api, here, there)
@@ -125,7 +125,7 @@ async def test_a_session_is_over_on_every_node_as_soon_as(world: World, end: Cal
 @pytest.mark.parametrize("path", ["/account/sessions?keep_current=true", "/account/sessions/{sid}"])
 async def test_what_users_end_themselves_is_in_the_status_lists_of_every_node(world: World, path: str) -> None:
     await world.ask("DELETE", path.format(sid=world.sid(world.there)))
-    world.other.server.upkeep.look()
+    world.other.server.maintenance.look()
 
     assert await is_listed(world.other, world.there["access_token"])
     assert not await is_listed(world.other, world.here["access_token"])

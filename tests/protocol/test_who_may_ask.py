@@ -4,8 +4,8 @@ from base64 import b64encode
 
 import pytest
 
-from jeton.http.form import MOST_BYTES
-from running import App, Running
+from jeton.http.form_parsing import MAX_BYTES
+from support.in_process_server import App, Running
 
 REVOKE = "/oauth/revoke"
 INTROSPECT = "/oauth/introspect"
@@ -151,7 +151,7 @@ async def test_a_token_in_the_address_is_refused(jeton: Running, path: str) -> N
 @both
 @pytest.mark.requirement("C12", "O20")
 async def test_a_body_beyond_the_limit_is_refused_by_its_size(jeton: Running, path: str) -> None:
-    body = "token=" + "x" * MOST_BYTES
+    body = "token=" + "x" * MAX_BYTES
 
     response = await jeton.http.post(path, content=body, headers=FORM | _basic(jeton.add_client()))
 

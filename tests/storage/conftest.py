@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from contention import Contention, OnPostgresql, OnSqlite
 from jeton.storage import database, row_lock_batches
-from ledger_bench import Bench, bench_over
-from running import Running, running, settings_for
+from support.in_process_server import Running, running, settings_for
+from support.ledger_fixtures import Bench, bench_over
+from support.lock_contention import Contention, OnPostgresql, OnSqlite
 
 Nodes = tuple[Running, Running]
 

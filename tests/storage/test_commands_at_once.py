@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from commands import configured_for
-from contention import OnPostgresql, until
 from jeton.cli import REFUSALS
 from jeton.cli import jeton as commands
-from jeton.cli.refusal import Refusal
+from jeton.cli.errors import CommandError
 from jeton.oauth.model import Client
 from jeton.storage.clients import load_clients
-from running import App, Running, running, settings_for
+from support.cli_functions import configured_for
+from support.in_process_server import App, Running, running, settings_for
+from support.lock_contention import OnPostgresql, until
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +132,6 @@ async def test_a_user_deleted_meanwhile_is_unknown(postgresql_url: str, line: st
             other = asyncio.ensure_future(run(line))
             await until(lambda: third.waiting() == 2, "the other command")
         await deleting
-        with pytest.raises(Refusal, match="there is no user alice"):
+        with pytest.raises(CommandError, match="there is no user alice"):
             await other
     third.close()

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from jeton.oauth.key_life import KeyState, SigningKey
 from jeton.oauth.model import Client, Family, User
+from jeton.rules.key_lifecycle import KeyState, SigningKey
 from jeton.storage import database as database_module
-from jeton.storage.clients import add_client, load_clients
+from jeton.storage.clients import insert_client, load_clients
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.database_url import DatabaseUrlError
-from jeton.storage.families import add_families, load_families, update_families
-from jeton.storage.signing_keys import add_signing_keys, load_signing_keys
-from jeton.storage.users import add_user, load_users
-from ledger_bench import bench_over
+from jeton.storage.families import insert_families, load_families, update_families
+from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys
+from jeton.storage.users import insert_user, load_users
+from support.ledger_fixtures import bench_over
 
 USER = User("u_1", "Ælfrida", "a@example.com", ("admin", "editor"), True, 1, 2, "a hash")
 CLIENT = Client(
@@ -85,10 +85,10 @@ def test_no_field_of_the_examples_is_left_at_its_default() -> None:
 
 def test_what_is_written_is_what_is_read(database: Database) -> None:
     with database.write() as connection:
-        add_user(connection, USER)
-        add_client(connection, CLIENT)
-        add_families(connection, [FAMILY])
-        add_signing_keys(connection, [KEY])
+        insert_user(connection, USER)
+        insert_client(connection, CLIENT)
+        insert_families(connection, [FAMILY])
+        insert_signing_keys(connection, [KEY])
 
     with database.read() as connection:
         assert load_users(connection, ["u_1"]) == {"u_1": USER}
@@ -103,9 +103,9 @@ def test_a_request_without_scope_is_not_one_for_an_empty_scope(
 ) -> None:
     family = replace(FAMILY, asked_scope=asked)
     with database.write() as connection:
-        add_user(connection, USER)
-        add_client(connection, CLIENT)
-        add_families(connection, [family])
+        insert_user(connection, USER)
+        insert_client(connection, CLIENT)
+        insert_families(connection, [family])
 
     with database.read() as connection:
         assert load_families(connection, ["sid"])["sid"].asked_scope == asked
@@ -128,9 +128,9 @@ def test_all_that_may_change_of_a_family_is_written(database: Database) -> None:
         moves=0,
     )
     with database.write() as connection:
-        add_user(connection, USER)
-        add_client(connection, CLIENT)
-        add_families(connection, [before, replace(before, sid="other")])
+        insert_user(connection, USER)
+        insert_client(connection, CLIENT)
+        insert_families(connection, [before, replace(before, sid="other")])
         update_families(connection, [FAMILY])
 
     with database.read() as connection:
@@ -140,7 +140,7 @@ def test_all_that_may_change_of_a_family_is_written(database: Database) -> None:
 def test_a_transaction_that_fails_leaves_nothing_behind(database: Database) -> None:
     def write_and_fail() -> None:
         with database.write() as connection:
-            add_user(connection, USER)
+            insert_user(connection, USER)
             raise LookupError
 
     with pytest.raises(LookupError):

@@ -13,8 +13,8 @@ from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.database_errors import describe_database_error
 from jeton.storage.database_url import parse_database_url
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate
-from processes import wait_until
-from running import running, settings_for
+from support.in_process_server import running, settings_for
+from support.server_processes import wait_until
 
 AT = 'connection failed: connection to server at "192.0.2.1", port 5432 failed: '
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from jeton.storage.gather import Gather, GatheringBusyError
+from jeton.storage.batching import Batcher, BatcherBusyError
 
 
 class Work:
@@ -34,14 +34,14 @@ def work() -> Work:
 
 
 @pytest.fixture
-async def gather(work: Work) -> AsyncIterator[Gather[int, int]]:
-    gathering = Gather[int, int]("test", work, most=4, room=10)
+async def gather(work: Work) -> AsyncIterator[Batcher[int, int]]:
+    gathering = Batcher[int, int]("test", work, most=4, room=10)
     yield gathering
     work.open.set()
     gathering.close()
 
 
-async def under_way(work: Work, gather: Gather[int, int], item: int) -> asyncio.Task[int]:
+async def under_way(work: Work, gather: Batcher[int, int], item: int) -> asyncio.Task[int]:
     """A first item whose work has begun and is held at the gate."""
     work.open.clear()
     first = asyncio.ensure_future(gather(item))
@@ -51,13 +51,13 @@ async def under_way(work: Work, gather: Gather[int, int], item: int) -> asyncio.
     return first
 
 
-async def test_an_item_alone_is_done_alone(work: Work, gather: Gather[int, int]) -> None:
+async def test_an_item_alone_is_done_alone(work: Work, gather: Batcher[int, int]) -> None:
     assert await gather(1) == 2
     assert work.groups == [[1]]
 
 
 async def test_whoever_comes_while_others_go_on_with_their_result_is_of_the_next_group(
-    work: Work, gather: Gather[int, int]
+    work: Work, gather: Batcher[int, int]
 ) -> None:
     first = await under_way(work, gather, 1)
 
@@ -77,12 +77,12 @@ async def test_whoever_comes_while_others_go_on_with_their_result_is_of_the_next
     assert work.groups == [[1], [2, 3]]
 
 
-async def test_what_is_ready_in_one_turn_of_the_loop_is_one_group(work: Work, gather: Gather[int, int]) -> None:
+async def test_what_is_ready_in_one_turn_of_the_loop_is_one_group(work: Work, gather: Batcher[int, int]) -> None:
     assert await asyncio.gather(*(gather(number) for number in (1, 2, 3))) == [2, 4, 6]
     assert work.groups == [[1, 2, 3]]
 
 
-async def test_what_comes_while_work_runs_is_the_next_group(work: Work, gather: Gather[int, int]) -> None:
+async def test_what_comes_while_work_runs_is_the_next_group(work: Work, gather: Batcher[int, int]) -> None:
     first = await under_way(work, gather, 1)
     later = [asyncio.ensure_future(gather(number)) for number in (2, 3)]
     await asyncio.sleep(0)
@@ -92,7 +92,7 @@ async def test_what_comes_while_work_runs_is_the_next_group(work: Work, gather: 
     assert work.groups == [[1], [2, 3]]
 
 
-async def test_no_group_is_larger_than_the_most_and_order_is_kept(work: Work, gather: Gather[int, int]) -> None:
+async def test_no_group_is_larger_than_the_most_and_order_is_kept(work: Work, gather: Batcher[int, int]) -> None:
     results = await asyncio.gather(*(gather(number) for number in range(10)))
 
     assert results == [2 * number for number in range(10)]
@@ -100,13 +100,13 @@ async def test_no_group_is_larger_than_the_most_and_order_is_kept(work: Work, ga
 
 
 async def test_beyond_the_room_callers_are_refused_at_once_and_the_others_served(
-    work: Work, gather: Gather[int, int]
+    work: Work, gather: Batcher[int, int]
 ) -> None:
     first = await under_way(work, gather, 0)
     waiting = [asyncio.ensure_future(gather(number)) for number in range(1, 11)]
     await asyncio.sleep(0)
 
-    with pytest.raises(GatheringBusyError):
+    with pytest.raises(BatcherBusyError):
         await gather(11)
 
     work.open.set()
@@ -114,7 +114,7 @@ async def test_beyond_the_room_callers_are_refused_at_once_and_the_others_served
     assert await gather(12) == 24
 
 
-async def test_a_caller_who_gave_up_before_his_turn_is_left_out(work: Work, gather: Gather[int, int]) -> None:
+async def test_a_caller_who_gave_up_before_his_turn_is_left_out(work: Work, gather: Batcher[int, int]) -> None:
     first = await under_way(work, gather, 1)
     staying, leaving = (asyncio.ensure_future(gather(number)) for number in (2, 3))
     await asyncio.sleep(0)
@@ -126,7 +126,7 @@ async def test_a_caller_who_gave_up_before_his_turn_is_left_out(work: Work, gath
     assert work.groups == [[1], [2]]
 
 
-async def test_a_caller_who_gave_up_meanwhile_disturbs_nobody(work: Work, gather: Gather[int, int]) -> None:
+async def test_a_caller_who_gave_up_meanwhile_disturbs_nobody(work: Work, gather: Batcher[int, int]) -> None:
     leaving = await under_way(work, gather, 1)
     staying = asyncio.ensure_future(gather(2))
     leaving.cancel()
@@ -138,7 +138,7 @@ async def test_a_caller_who_gave_up_meanwhile_disturbs_nobody(work: Work, gather
 
 
 async def test_where_all_gave_up_nothing_is_done_and_the_next_one_is_served(
-    work: Work, gather: Gather[int, int]
+    work: Work, gather: Batcher[int, int]
 ) -> None:
     leaving = asyncio.ensure_future(gather(1))
     await asyncio.sleep(0)
@@ -149,14 +149,14 @@ async def test_where_all_gave_up_nothing_is_done_and_the_next_one_is_served(
     assert work.groups == [[2]]
 
 
-async def test_an_exception_for_one_item_is_its_callers_only(gather: Gather[int, int]) -> None:
+async def test_an_exception_for_one_item_is_its_callers_only(gather: Batcher[int, int]) -> None:
     results = await asyncio.gather(gather(1), gather(-1), gather(2), return_exceptions=True)
 
     assert (results[0], results[2]) == (2, 4)
     assert isinstance(results[1], ValueError)
 
 
-async def test_work_that_fails_fails_its_whole_group_and_not_the_next(work: Work, gather: Gather[int, int]) -> None:
+async def test_work_that_fails_fails_its_whole_group_and_not_the_next(work: Work, gather: Batcher[int, int]) -> None:
     work.bad = OSError("gone")
     results = await asyncio.gather(gather(1), gather(2), return_exceptions=True)
     work.bad = None
@@ -178,7 +178,7 @@ async def test_work_runs_one_call_at_a_time_in_a_thread_of_its_own() -> None:
         running -= 1
         return list(items)
 
-    gather = Gather[int, int]("test", work, most=1)
+    gather = Batcher[int, int]("test", work, most=1)
     await asyncio.gather(*(gather(number) for number in range(20)))
     gather.close()
 

@@ -8,17 +8,17 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, func, select
 
-from command_line import CommandLine
-from contention import OnPostgresql
 from jeton.cli.demo import create_demo_accounts
 from jeton.oauth.model import Client, User
-from jeton.storage.clients import add_client, delete_client, list_clients
+from jeton.storage.clients import delete_client, insert_client, list_clients
 from jeton.storage.database import Database
 from jeton.storage.identifiers import IdentifierUsedError
 from jeton.storage.tables import issued_identifiers
-from jeton.storage.users import add_user, delete_user, list_users
-from processes import wait_until
-from running import MASTER_KEY, Running, settings_for
+from jeton.storage.users import delete_user, insert_user, list_users
+from support.cli_runner import CommandLine
+from support.in_process_server import MASTER_KEY, Running, settings_for
+from support.lock_contention import OnPostgresql
+from support.server_processes import wait_until
 
 Add = Callable[[Connection, str], None]
 Delete = Callable[[Connection, str], None]
@@ -26,11 +26,11 @@ Delete = Callable[[Connection, str], None]
 
 def add_a_user(connection: Connection, sub: str) -> None:
     number = connection.scalar(select(func.count()).select_from(issued_identifiers))
-    add_user(connection, User(sub, f"user{number}", None, (), False, 1, 1))
+    insert_user(connection, User(sub, f"user{number}", None, (), False, 1, 1))
 
 
 def add_a_client(connection: Connection, client_id: str) -> None:
-    add_client(connection, Client(client_id, True, 1))
+    insert_client(connection, Client(client_id, True, 1))
 
 
 each_first = pytest.mark.parametrize(
@@ -123,10 +123,10 @@ async def test_retention_keeps_what_was_given_out(jeton: Running) -> None:
         delete_user(connection, user.sub)
     jeton.clock.advance(10 * 366 * 86400)
 
-    jeton.server.upkeep.forget()
+    jeton.server.maintenance.forget()
 
     with pytest.raises(IdentifierUsedError), database.write() as connection:
-        add_user(connection, replace(user, username="bob"))
+        insert_user(connection, replace(user, username="bob"))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

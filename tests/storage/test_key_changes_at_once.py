@@ -12,18 +12,18 @@ import pytest
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
+from jeton.bootstrap.signing_keys import key_kind, key_rotation
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.private_key import KeyStores
 from jeton.crypto.sealed_keys import SealedKeys
-from jeton.keys.rotation import Rotation
-from jeton.oauth.key_life import KeyChangeRefusedError, KeyState, SigningKey, active_and_next
+from jeton.keys.key_rotation import Rotation
 from jeton.oauth.model import Client
-from jeton.signing import key_kind, key_rotation
-from jeton.storage.clients import add_client, update_client
+from jeton.rules.key_lifecycle import KeyChangeRefusedError, KeyState, SigningKey, active_and_next
+from jeton.storage.clients import insert_client, update_client
 from jeton.storage.database import Database
-from jeton.storage.signing_keys import add_signing_keys, load_signing_keys
+from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys
 from jeton.storage.tables import signing_keys
-from running import MASTER_KEY, START, ManualClock, settings_for
+from support.in_process_server import MASTER_KEY, START, ManualClock, settings_for
 
 PROCESSES = 4
 ONE_OF_EACH = {KeyState.ACTIVE: 1, KeyState.NEXT: 1}
@@ -70,7 +70,7 @@ def test_the_database_holds_no_second_key_in_that_state(database: Database, stat
     second = replace(next(key for key in before if key.state is state), kid="a second one")
 
     with pytest.raises(IntegrityError), database.write() as connection:
-        add_signing_keys(connection, [second])
+        insert_signing_keys(connection, [second])
 
     assert stored(database) == before
 
@@ -143,7 +143,7 @@ def test_a_client_s_lifetime_and_what_the_key_is_kept_for_are_written_together(
     database: Database, seconds: int, expected: int
 ) -> None:
     with database.write() as connection:
-        add_client(connection, Client("web", True, START))
+        insert_client(connection, Client("web", True, START))
         update_client(connection, "web", lifetimes={"access_seconds": seconds})
 
     assert active_and_next(stored(database))[0].longest_seconds == expected
@@ -151,7 +151,7 @@ def test_a_client_s_lifetime_and_what_the_key_is_kept_for_are_written_together(
 
 def test_so_are_those_of_a_new_client(database: Database) -> None:
     with database.write() as connection:
-        add_client(connection, Client("web", True, START, lifetimes={"access_seconds": 7200}))
+        insert_client(connection, Client("web", True, START, lifetimes={"access_seconds": 7200}))
 
     assert active_and_next(stored(database))[0].longest_seconds == 7200
 
@@ -159,7 +159,7 @@ def test_so_are_those_of_a_new_client(database: Database) -> None:
 def test_the_next_key_is_kept_for_the_longest_lifetime_of_all_clients(database: Database, database_url: str) -> None:
     with database.write() as connection:
         for number, seconds in enumerate((60, 7200, 900)):
-            add_client(connection, Client(f"web{number}", True, START, lifetimes={"access_seconds": seconds}))
+            insert_client(connection, Client(f"web{number}", True, START, lifetimes={"access_seconds": seconds}))
     with process(database_url) as rotation:
         after = rotation.rotate_now()
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from jeton.oauth.decision import End, Issue
-from jeton.oauth.model import EndedToken
+from jeton.oauth.decisions import End, Issue
+from jeton.oauth.model import RevokedAccessToken
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.families import load_families
 from jeton.storage.ledger import Entry, Facts
 from jeton.storage.users import load_users
-from ledger_bench import CLIENT, USER, Bench, bench_over, family, opened
+from support.ledger_fixtures import CLIENT, USER, Bench, bench_over, family, opened
 
 
 async def test_what_comes_together_is_one_transaction(bench: Bench) -> None:
@@ -116,7 +116,7 @@ async def test_a_caller_who_gave_up_before_his_turn_changes_nothing(bench: Bench
 
 
 async def test_an_access_token_ended_twice_stays_ended(bench: Bench) -> None:
-    ended = Entry(lambda facts: End("ended", token=EndedToken("jti", facts.now + 60)))
+    ended = Entry(lambda facts: End("ended", token=RevokedAccessToken("jti", facts.now + 60)))
 
     await asyncio.gather(bench.ledger.enter(ended), bench.ledger.enter(ended))
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from jeton.oauth.account import change_password, end_own_sessions
-from jeton.oauth.decision import Deny, EndSessions, Issue
+from jeton.oauth.decisions import Deny, EndSessions, Issue
+from jeton.oauth.self_service import change_password, end_own_sessions
 from jeton.storage.families import list_families, load_families
-from jeton.storage.invalid_statuses import load_invalid_indexes
 from jeton.storage.ledger import Entry, Ledger
+from jeton.storage.revoked_statuses import load_revoked_indexes
 from jeton.storage.users import load_users
-from ledger_bench import CLIENT, USER, Bench, family, opened
-from running import START, ManualClock
+from support.in_process_server import START, ManualClock
+from support.ledger_fixtures import CLIENT, USER, Bench, family, opened
 
 CHANGE: Entry[EndSessions | Deny] = Entry(
     lambda facts: change_password(USER, facts.user, facts.sessions, "new hash", facts.now, keep=None),
@@ -71,7 +71,7 @@ async def test_a_session_opened_just_before_all_end_has_ended_and_is_listed(benc
     with bench.database.read() as connection:
         assert [it.sid for it in list_families(connection, START)] == ["b"]
         assert load_families(connection, ["new"])["new"].revoke_reason == "ended_by_user"
-        assert load_invalid_indexes(connection, START) == [len("new")]
+        assert load_revoked_indexes(connection, START) == [len("new")]
 
 
 @pytest.mark.requirement("O16")

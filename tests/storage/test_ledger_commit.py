@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from contention import OnPostgresql, until
-from jeton.oauth.decision import End
-from jeton.oauth.model import EndedToken
+from jeton.oauth.decisions import End
+from jeton.oauth.model import RevokedAccessToken
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.ledger import Entry
-from ledger_bench import Bench, bench_over, family, opened
+from support.ledger_fixtures import Bench, bench_over, family, opened
+from support.lock_contention import OnPostgresql, until
 
 
 class FailingCommits:
@@ -143,7 +143,7 @@ async def test_a_caller_who_gave_up_between_the_decision_and_the_commit_changes_
     postgresql_url: str, third: OnPostgresql
 ) -> None:
     async with bench_over(postgresql_url) as bench:
-        ended = Entry(lambda facts: End("ended", token=EndedToken("jti", facts.now + 60)))
+        ended = Entry(lambda facts: End("ended", token=RevokedAccessToken("jti", facts.now + 60)))
         with third.holding_ended_tokens():
             leaving, staying = (asyncio.ensure_future(bench.ledger.enter(bench.turned(sid))) for sid in "ab")
             last = asyncio.ensure_future(bench.ledger.enter(ended))

@@ -7,10 +7,17 @@ from typing import Any
 import httpx2
 import pytest
 
-from commands import configured_for, delete_client, delete_user, disable_user, revoke_all_sessions, set_password
-from contention import OnPostgresql, until
 from jeton.crypto.refresh_token import parse_refresh_token
-from running import App, Running, running, settings_for
+from support.cli_functions import (
+    configured_for,
+    delete_client,
+    delete_user,
+    disable_user,
+    revoke_all_sessions,
+    set_password,
+)
+from support.in_process_server import App, Running, running, settings_for
+from support.lock_contention import OnPostgresql, until
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O16"), pytest.mark.usefixtures("patience")]
 

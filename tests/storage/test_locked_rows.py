@@ -9,13 +9,13 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from contention import OnPostgresql, until
-from jeton.oauth.decision import Issue
+from jeton.oauth.decisions import Issue
 from jeton.storage.ledger import Entry, Facts
 from jeton.storage.tables import families, throttle_buckets
-from ledger_bench import bench_over
-from load import place_of
-from running import PASSWORD, App, Running, running, settings_for
+from support.in_process_server import PASSWORD, App, Running, running, settings_for
+from support.ledger_fixtures import bench_over
+from support.lock_contention import OnPostgresql, until
+from support.refresh_load import place_of
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O16", "O19")]
 

@@ -17,17 +17,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Table, create_engine, func, inspect, select, text
 
 from alembic import command
-from contention import OnPostgresql
-from jeton.oauth.key_life import SigningKey
-from jeton.oauth.model import Client, EndedToken, Family, User
-from jeton.oauth.status_list import InvalidStatus
+from jeton.oauth.model import Client, Family, RevokedAccessToken, User
+from jeton.oauth.status_list import RevokedStatus
+from jeton.rules.key_lifecycle import SigningKey
 from jeton.storage import migrate as migrate_module
 from jeton.storage.database import Database
 from jeton.storage.identifiers import used_identifiers
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate, migrations
 from jeton.storage.tables import clients, ended_tokens, families, invalid_statuses, metadata, signing_keys, users
-from jeton.storage.users import add_user, find_users, load_users
-from processes import run_jeton, wait_until
+from jeton.storage.users import find_users, insert_user, load_users
+from support.lock_contention import OnPostgresql
+from support.server_processes import run_jeton, wait_until
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -209,8 +209,8 @@ def test_the_table_of_sessions_keeps_room_in_its_pages(empty_postgresql: Databas
         (clients, Client, ()),
         (users, User, ("username_key", "email_key")),
         (signing_keys, SigningKey, ()),
-        (ended_tokens, EndedToken, ()),
-        (invalid_statuses, InvalidStatus, ()),
+        (ended_tokens, RevokedAccessToken, ()),
+        (invalid_statuses, RevokedStatus, ()),
     ],
     ids=["families", "clients", "users", "signing keys", "ended tokens", "invalid statuses"],
 )
@@ -292,7 +292,7 @@ def test_sqlite_of_an_older_version_migrates_itself_and_keeps_what_it_holds(
     database = Database(f"sqlite:///{tmp_path}/older.db")
     bring_up_to_date(database)
     with database.write() as connection:
-        add_user(connection, User("u_1", "alice", None, (), False, 1, 1))
+        insert_user(connection, User("u_1", "alice", None, (), False, 1, 1))
     next_version()
 
     bring_up_to_date(database)

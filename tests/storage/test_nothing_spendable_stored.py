@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from command_line import CommandLine
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from jeton.crypto.refresh_token import RefreshTokens, parse_refresh_token
 from jeton.storage.database import Database
 from jeton.storage.families import load_families
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import metadata
-from processes import environment, run_jeton
-from running import MASTER_KEY, PASSWORD, Running, running, settings_for
+from support.cli_runner import CommandLine
+from support.in_process_server import MASTER_KEY, PASSWORD, Running, running, settings_for
+from support.server_processes import environment, run_jeton
 
 PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi")
 

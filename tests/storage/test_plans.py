@@ -9,8 +9,8 @@ import pytest
 
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
-from jeton.storage.prepared import drive
-from running import PASSWORD, App, Running, running, settings_for
+from jeton.storage.raw_statement import execute_raw
+from support.in_process_server import PASSWORD, App, Running, running, settings_for
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O13")]
 
@@ -77,8 +77,8 @@ async def ask_for_everything(node: Running, app: App) -> None:
         await node.revoke(app, token)
     form = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
     assert (await node.http.post("/account/password", data=form, headers=bearer)).status_code == 200
-    node.server.upkeep.look()
-    node.server.upkeep.forget_batch()
+    node.server.maintenance.look()
+    node.server.maintenance.forget_batch()
 
 
 def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -97,7 +97,7 @@ def faults_of(database: Database, statement: str, parameters: Any) -> list[str]:
     run = "ANALYZE, " if "INTO families" not in statement or "ON CONFLICT" in statement else ""
     explain = f"EXPLAIN ({run}FORMAT JSON) {statement}"
     with database.write() as connection:
-        plan = drive(connection, lambda cursor: cursor.execute(explain, parameters).fetchone()[0])
+        plan = execute_raw(connection, lambda cursor: cursor.execute(explain, parameters).fetchone()[0])
     nodes = list(plan_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
     scans = [it for it in nodes if it.get("Relation Name") in GROWING and it["Node Type"] != "ModifyTable"]
     return [
@@ -123,7 +123,7 @@ async def test_no_request_reads_more_of_a_growing_table_than_it_needs(
         connection.execute(_FILL.format(rows).encode())
         if analysed == "now":
             connection.execute("ANALYZE")
-    monkeypatch.setattr("jeton.endpoints.upkeep._FORGET_AT_MOST", 10)
+    monkeypatch.setattr("jeton.background.maintenance._FORGET_AT_MOST", 10)
     sent.clear()
 
     await ask_for_everything(node, app)

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import Connection, Select, Update, bindparam, create_engine, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from jeton.storage.clients import add_client
+from jeton.storage.clients import insert_client
 from jeton.storage.database import Database, StorageUnavailableError
-from jeton.storage.families import add_families, load_families, update_families
-from jeton.storage.prepared import Prepared
+from jeton.storage.families import insert_families, load_families, update_families
+from jeton.storage.raw_statement import RawStatement
 from jeton.storage.tables import clients, families
-from jeton.storage.users import add_user
-from ledger_bench import CLIENT, USER, family
+from jeton.storage.users import insert_user
+from support.ledger_fixtures import CLIENT, USER, family
 
 THESE = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))
 OF_MEANWHILE = THESE.where(families.c.created_at >= bindparam("begin"), families.c.retries != 7)
@@ -24,9 +24,9 @@ OF_MEANWHILE = THESE.where(families.c.created_at >= bindparam("begin"), families
 def connection(database_url: str) -> Any:
     database = Database(database_url, serving=True)
     with database.write() as connection:
-        add_client(connection, CLIENT)
-        add_user(connection, USER)
-        add_families(connection, [family(sid, scope=frozenset({"b", "a"}), amr=("pwd",)) for sid in "abc"])
+        insert_client(connection, CLIENT)
+        insert_user(connection, USER)
+        insert_families(connection, [family(sid, scope=frozenset({"b", "a"}), amr=("pwd",)) for sid in "abc"])
         yield connection
     database.close()
 
@@ -37,7 +37,7 @@ def by_sqlalchemy(connection: Connection, query: Select[Any], **values: Any) -> 
 
 @pytest.mark.parametrize("sids", [["a"], ["a", "b", "c"], ["b", "nobody"], [], ["a", "c"]], ids=str)
 def test_a_query_finds_the_same_as_by_sqlalchemy(connection: Connection, sids: Collection[str]) -> None:
-    prepared = Prepared(THESE.order_by(families.c.sid))
+    prepared = RawStatement(THESE.order_by(families.c.sid))
 
     for _ in range(2):
         assert prepared.rows(connection, sids=sids) == by_sqlalchemy(
@@ -46,8 +46,8 @@ def test_a_query_finds_the_same_as_by_sqlalchemy(connection: Connection, sids: C
 
 
 def test_no_more_lengths_are_kept_than_have_room(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jeton.storage.prepared._MOST_TEXTS", 3)
-    prepared = Prepared(THESE)
+    monkeypatch.setattr("jeton.storage.raw_statement._MAX_TEXTS", 3)
+    prepared = RawStatement(THESE)
 
     found = [len(prepared.rows(connection, sids=["a", *"xyz" * length])) for length in (0, 1, 2, 3, 4, 0)]
 
@@ -57,7 +57,7 @@ def test_no_more_lengths_are_kept_than_have_room(connection: Connection, monkeyp
 
 def test_single_values_and_constants_stand_beside_lists(connection: Connection) -> None:
     begin = family("a").created_at
-    prepared = Prepared(OF_MEANWHILE)
+    prepared = RawStatement(OF_MEANWHILE)
 
     found = [len(prepared.rows(connection, sids={"a", "b"}, begin=begin + later)) for later in (0, 1, 0)]
 
@@ -65,7 +65,7 @@ def test_single_values_and_constants_stand_beside_lists(connection: Connection) 
 
 
 def test_columns_are_read_as_their_types_say(connection: Connection) -> None:
-    (row,) = Prepared(select(clients).where(clients.c.client_id.in_(bindparam("ids", expanding=True)))).rows(
+    (row,) = RawStatement(select(clients).where(clients.c.client_id.in_(bindparam("ids", expanding=True)))).rows(
         connection, ids=["web"]
     )
 
@@ -79,7 +79,7 @@ def test_an_update_writes_as_its_types_say(connection: Connection, count: int) -
     )
     rows = [{"at": sid, "new_scope": frozenset({"z", sid})} for sid in "abc"[:count]]
 
-    Prepared(changing).run(connection, rows)
+    RawStatement(changing).run(connection, rows)
 
     scopes = {sid: it.asked_scope for sid, it in load_families(connection, list("abc")).items()}
     assert scopes == {sid: frozenset({"z", sid}) if sid in "abc"[:count] else None for sid in "abc"}
@@ -104,7 +104,7 @@ def test_whatever_a_family_holds_is_written_as_it_is(connection: Connection) -> 
 def test_errors_are_those_of_sqlalchemy_and_show_no_statement(connection: Connection) -> None:
     with connection.begin_nested() as savepoint:
         with pytest.raises(IntegrityError) as raised:
-            Prepared(update(families).values(client_id=bindparam("new"))).run(connection, [{"new": "a secret"}])
+            RawStatement(update(families).values(client_id=bindparam("new"))).run(connection, [{"new": "a secret"}])
         savepoint.rollback()
 
     assert "UPDATE" not in str(raised.value)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import httpx2
 import pytest
 
-from contention import Contention
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.oauth.model import Family
 from jeton.storage.families import load_families
-from running import App, Running
+from support.in_process_server import App, Running
+from support.lock_contention import Contention
 
 Nodes = tuple[Running, Running]
 

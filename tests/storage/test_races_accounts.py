@@ -7,10 +7,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from commands import command, configured_for, disable_user, set_password
-from contention import Contention
 from jeton.storage.families import count_live_families
-from running import Running
+from support.cli_functions import command, configured_for, disable_user, set_password
+from support.in_process_server import Running
+from support.lock_contention import Contention
 
 Nodes = tuple[Running, Running]
 Command = Callable[[str], Awaitable[None]]

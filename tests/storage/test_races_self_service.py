@@ -8,10 +8,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from contention import Contention, OnPostgresql, until
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.storage.families import count_live_families
-from running import PASSWORD, App, Running, running, settings_for
+from support.in_process_server import PASSWORD, App, Running, running, settings_for
+from support.lock_contention import Contention, OnPostgresql, until
 
 Nodes = tuple[Running, Running]
 NEW = "a sentence nobody else has ever typed"

@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import signing_keys
-from shared_database import SharedDatabase
+from support.shared_database import SharedDatabase
 
 
 def test_rows_settings_and_connections_of_another_test_are_gone(

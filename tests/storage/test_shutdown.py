@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from contention import OnPostgresql, until
 from jeton.storage.families import load_families
-from ledger_bench import bench_over
-from running import running, settings_for
+from support.in_process_server import running, settings_for
+from support.ledger_fixtures import bench_over
+from support.lock_contention import OnPostgresql, until
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("patience")]
 
@@ -23,7 +23,7 @@ def third(postgresql_url: str) -> Iterator[OnPostgresql]:
 async def test_a_look_at_the_database_that_is_under_way_leaves_no_connection_behind(
     postgresql_url: str, third: OnPostgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.endpoints.upkeep._LOOK_SECONDS", 0)
+    monkeypatch.setattr("jeton.background.maintenance._LOOK_SECONDS", 0)
     server = running(settings_for(postgresql_url))
     await server.__aenter__()
     with third.holding_signing_keys():

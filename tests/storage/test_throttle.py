@@ -6,15 +6,15 @@ from contextlib import AsyncExitStack
 import pytest
 from sqlalchemy import func, select
 
-from contention import OnPostgresql, until
 from jeton.login.rate_limits import LoginSource
-from jeton.oauth.attempts import Attempt, Limit, RateLimited, Reservation
 from jeton.oauth.model import Source
-from jeton.oauth.rate_limits import MAX_FAILURES, BackoffPolicy
+from jeton.rules.attempts import Attempt, Limit, RateLimited, Reservation
+from jeton.rules.rate_limits import MAX_FAILURES, BackoffPolicy
 from jeton.storage.tables import throttle_buckets
-from places import seen_from
-from running import Running, running, settings_for
-from statements import statements_of
+from support.client_addresses import seen_from
+from support.in_process_server import Running, running, settings_for
+from support.lock_contention import OnPostgresql, until
+from support.statement_recorder import statements_of
 
 Nodes = tuple[Running, Running]
 ACCOUNT = Attempt((Limit("account", b"account", BackoffPolicy(10, 30, 3600, limit=MAX_FAILURES)),))
@@ -135,10 +135,10 @@ async def test_buckets_that_hold_nothing_any_more_are_deleted(jeton: Running) ->
     assert count_buckets(jeton) == 3
 
     jeton.clock.advance(3600)
-    jeton.server.upkeep.forget()
+    jeton.server.maintenance.forget()
     assert count_buckets(jeton) == 1
     jeton.clock.advance(366 * 86400)
-    jeton.server.upkeep.forget()
+    jeton.server.maintenance.forget()
 
     assert count_buckets(jeton) == 0
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from jeton.crypto.calibration import LEAST, Costs, calibrated, measured
-from jeton.crypto.passwords import MOST_ITERATIONS
+from jeton.crypto.passwords import MAX_ITERATIONS
 
 MIB = 1024
 
@@ -52,7 +52,7 @@ def test_a_measure_is_the_median_so_that_one_slow_hash_does_not_count() -> None:
         pytest.param(2000, 100, Costs(128 * MIB, 1), id="not yet a second iteration"),
         pytest.param(2600, 100, Costs(128 * MIB, 2), id="a second iteration"),
         pytest.param(2600, 500, Costs(128 * MIB, 10), id="iterations"),
-        pytest.param(100_000, 10_000, Costs(128 * MIB, MOST_ITERATIONS), id="as many as there may be"),
+        pytest.param(100_000, 10_000, Costs(128 * MIB, MAX_ITERATIONS), id="as many as there may be"),
         pytest.param(460, 100, LEAST, id="exactly the least"),
         pytest.param(200, 100, LEAST, id="a slow machine"),
         pytest.param(1000, 1, LEAST, id="a hasty operator"),
@@ -72,7 +72,7 @@ def test_no_more_memory_is_taken_than_is_allowed(most_mib: int) -> None:
 
     assert all(it.memory_kib <= most_mib * MIB for it in machine.hashed)
     assert costs.memory_kib == most_mib * MIB
-    assert costs.iterations == min(2000 // most_mib, MOST_ITERATIONS)
+    assert costs.iterations == min(2000 // most_mib, MAX_ITERATIONS)
 
 
 def test_what_a_hash_takes_whatever_it_costs_is_found_out_by_a_second_measure() -> None:

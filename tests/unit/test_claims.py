@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from jeton.oauth.claims import access_token_claims, token_response
-from jeton.oauth.decision import Issue
+from jeton.oauth.decisions import Issue
 from jeton.oauth.model import Client, Family, User
 
 NOW = 1_000_000

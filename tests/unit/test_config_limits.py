@@ -6,7 +6,7 @@ import pytest
 
 from jeton.config import Settings, load_settings
 from jeton.config_sources import ConfigError
-from jeton.oauth.transport import is_loopback
+from jeton.rules.loopback import is_loopback
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn import Config, Server
 from uvicorn.server import ServerState
 
-import wire
-from jeton.http.connection import (
+from jeton.http1.connection import (
     BODY_SECONDS,
     HEAD_SECONDS,
     IDLE_SECONDS,
@@ -21,7 +20,8 @@ from jeton.http.connection import (
     WRITE_SECONDS,
     ConnectionFactory,
 )
-from wire import echo, respond, serving
+from support import fake_transport as wire
+from support.fake_transport import echo, respond, serving
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
@@ -296,8 +296,8 @@ async def test_who_does_not_read_is_cut_off_in_time() -> None:
 
 
 async def test_the_sweep_ends_what_is_overdue_and_rests_with_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jeton.http.connection_table.SWEEP_SECONDS", 0)
-    monkeypatch.setattr("jeton.http.connection.HEAD_SECONDS", -1)
+    monkeypatch.setattr("jeton.http1.connection_table.SWEEP_SECONDS", 0)
+    monkeypatch.setattr("jeton.http1.connection.HEAD_SECONDS", -1)
     async with serving(echo) as server:
         peer = server.connect()
 
@@ -332,7 +332,7 @@ async def test_above_the_limit_a_request_in_work_is_never_cut_off() -> None:
 
 async def test_the_limit_is_logged_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
-    monkeypatch.setattr("jeton.http.connection_table.log.warning", lambda event, **_: lines.append(event))
+    monkeypatch.setattr("jeton.http1.connection_table.log.warning", lambda event, **_: lines.append(event))
     async with serving(echo, max_connections=1) as server:
         for _ in range(5):
             server.connect()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.introspection import INACTIVE, TokenFacts, introspect_access_token, introspect_refresh_token
+from jeton.oauth.introspection import INACTIVE, TokenContext, introspect_access_token, introspect_refresh_token
 from jeton.oauth.model import Client, Family, User
 
 NOW = 1_000_000
@@ -45,12 +45,12 @@ CLAIMS: dict[str, Any] = {
     "roles": ["admin"],
 }
 ALONE = {name: CLAIMS[name] for name in ("iss", "aud", "exp", "iat", "jti", "client_id", "scope")} | {"sub": "web"}
-FACTS = TokenFacts(CLIENT, USER, FAMILY, token_is_ended=False)
+FACTS = TokenContext(CLIENT, USER, FAMILY, token_is_ended=False)
 
 
 def access(
     claims: dict[str, Any] = CLAIMS,
-    facts: TokenFacts = FACTS,
+    facts: TokenContext = FACTS,
     caller: Client = SERVER,
     audience: tuple[str, ...] = (API,),
 ) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def test_a_live_access_token_is_active_and_tells_what_it_holds(caller: Client) -
 
 @pytest.mark.requirement("D05")
 def test_a_client_s_own_token_is_active_without_user_and_session() -> None:
-    facts = TokenFacts(CLIENT, None, None, token_is_ended=False)
+    facts = TokenContext(CLIENT, None, None, token_is_ended=False)
 
     assert access(ALONE, facts) == {"active": True, "token_type": "Bearer"} | ALONE
 
@@ -94,15 +94,15 @@ def test_only_the_owner_and_the_audience_may_know(
     assert known or answer == {"active": False}
 
 
-def with_user(**changes: Any) -> TokenFacts:
+def with_user(**changes: Any) -> TokenContext:
     return replace(FACTS, user=replace(USER, **changes))
 
 
-def with_client(**changes: Any) -> TokenFacts:
+def with_client(**changes: Any) -> TokenContext:
     return replace(FACTS, client=replace(CLIENT, **changes))
 
 
-def with_family(**changes: Any) -> TokenFacts:
+def with_family(**changes: Any) -> TokenContext:
     return replace(FACTS, family=replace(FAMILY, **changes))
 
 
@@ -126,14 +126,14 @@ DEAD = [
 @pytest.mark.parametrize("caller", [CLIENT, SERVER], ids=["owner", "resource server"])
 @pytest.mark.parametrize(("claims", "facts"), DEAD)
 def test_a_token_is_inactive_as_soon_as_anything_around_it_is(
-    claims: dict[str, Any], facts: TokenFacts, caller: Client
+    claims: dict[str, Any], facts: TokenContext, caller: Client
 ) -> None:
     assert access(CLAIMS | claims, facts, caller) == {"active": False}
 
 
 @pytest.mark.requirement("D05")
 def test_a_client_s_own_token_ends_with_its_grant() -> None:
-    facts = TokenFacts(replace(CLIENT, grant_types=frozenset({"password"})), None, None, token_is_ended=False)
+    facts = TokenContext(replace(CLIENT, grant_types=frozenset({"password"})), None, None, token_is_ended=False)
 
     assert access(ALONE, facts) == {"active": False}
 
@@ -148,7 +148,7 @@ def test_a_client_s_own_token_ends_with_its_grant() -> None:
         pytest.param({}, with_family(generation=9), id="refreshed since"),
     ],
 )
-def test_a_token_stays_active_while_all_around_it_is(claims: dict[str, Any], facts: TokenFacts) -> None:
+def test_a_token_stays_active_while_all_around_it_is(claims: dict[str, Any], facts: TokenContext) -> None:
     assert access(CLAIMS | claims, facts)["active"] is True
 
 
@@ -171,7 +171,7 @@ def test_members_that_are_not_known_are_not_passed_on() -> None:
 
 
 def refresh(
-    family: Family = FAMILY, generation: int = 5, facts: TokenFacts = FACTS, caller: Client = CLIENT
+    family: Family = FAMILY, generation: int = 5, facts: TokenContext = FACTS, caller: Client = CLIENT
 ) -> dict[str, Any]:
     return dict(introspect_refresh_token(family, generation, facts, caller, "https://as.example", NOW))
 
@@ -215,7 +215,9 @@ def test_a_refresh_token_is_nobody_else_s_business() -> None:
         pytest.param(FAMILY, 5, with_user(disabled=True), id="user disabled"),
     ],
 )
-def test_a_refresh_token_that_would_be_refused_is_inactive(family: Family, generation: int, facts: TokenFacts) -> None:
+def test_a_refresh_token_that_would_be_refused_is_inactive(
+    family: Family, generation: int, facts: TokenContext
+) -> None:
     assert refresh(family, generation, facts) == {"active": False}
 
 

@@ -4,19 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from jeton.oauth.key_life import (
+from jeton.rules.key_lifecycle import (
     CLOCK_SKEW_SECONDS,
     SETTLE_SECONDS,
     STALE_SECONDS,
     KeyChangeRefusedError,
-    KeyKind,
     KeyState,
-    KeyTimes,
+    KeyTimings,
+    KeyType,
     SigningKey,
     StoredKey,
     announced,
     ask_for_rotation,
-    becomes,
     corrected,
     first_keys,
     is_settled,
@@ -25,13 +24,14 @@ from jeton.oauth.key_life import (
     revoke,
     rotate,
     rotation_at,
+    transition,
 )
 
 NOW = 1_000_000
 DAY = 86400
 LONGEST = 3600
-TIMES = KeyTimes(publish_ahead_seconds=DAY, jwks_max_age_seconds=300, rotate_seconds=90 * DAY)
-ES256 = KeyKind("ES256", None, "database")
+TIMES = KeyTimings(publish_ahead_seconds=DAY, jwks_max_age_seconds=300, rotate_seconds=90 * DAY)
+ES256 = KeyType("ES256", None, "database")
 LEAVES = NOW + SETTLE_SECONDS + LONGEST + 300 + CLOCK_SKEW_SECONDS
 
 
@@ -88,7 +88,7 @@ def test_a_key_that_never_signs_again_has_no_private_part() -> None:
     ],
 )
 def test_a_new_key_is_published_long_enough(publish_ahead: int, jwks_max_age: int, expected: int) -> None:
-    new = announced(stored("new"), NOW, KeyTimes(publish_ahead, jwks_max_age, 90 * DAY))
+    new = announced(stored("new"), NOW, KeyTimings(publish_ahead, jwks_max_age, 90 * DAY))
 
     assert (new.state, new.created_at, new.ready_at) == (KeyState.NEXT, NOW, NOW + expected)
 
@@ -130,8 +130,8 @@ def test_the_next_rotation_comes_when_it_is_wanted_and_safe(
     keys = [active, following]
 
     assert rotation_at(keys, TIMES) == expected
-    assert becomes(active, keys, TIMES) == (KeyState.RETIRING, expected)
-    assert becomes(following, keys, TIMES) == (KeyState.ACTIVE, expected)
+    assert transition(active, keys, TIMES) == (KeyState.RETIRING, expected)
+    assert transition(following, keys, TIMES) == (KeyState.ACTIVE, expected)
 
 
 def test_a_rotation_is_asked_for_once() -> None:
@@ -143,7 +143,7 @@ def test_a_rotation_is_asked_for_once() -> None:
 
 @pytest.mark.parametrize("it", [RETIRING, REVOKED], ids=["retiring", "revoked"])
 def test_what_signs_no_more_is_gone_in_the_end(it: SigningKey) -> None:
-    assert becomes(it, KEYS, TIMES) == (KeyState.GONE, it.gone_at)
+    assert transition(it, KEYS, TIMES) == (KeyState.GONE, it.gone_at)
 
 
 # Another kind.
@@ -154,9 +154,9 @@ def test_a_next_key_of_the_kind_that_is_set_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [KeyKind("RS256", 2048, "database"), KeyKind("EdDSA", None, "database"), KeyKind("ES256", None, "hsm")]
+    "kind", [KeyType("RS256", 2048, "database"), KeyType("EdDSA", None, "database"), KeyType("ES256", None, "hsm")]
 )
-def test_a_next_key_of_another_kind_makes_way(kind: KeyKind) -> None:
+def test_a_next_key_of_another_kind_makes_way(kind: KeyType) -> None:
     assert prefer(KEYS, kind) == [replace(NEXT, state=KeyState.GONE)]
 
 
@@ -164,7 +164,7 @@ def test_a_next_key_of_another_kind_makes_way(kind: KeyKind) -> None:
 def test_the_size_of_an_rsa_key_is_part_of_its_kind(characters: int, bits: int) -> None:
     rsa = StoredKey("kid", "RS256", f'{{"n": "{"A" * characters}"}}', "database", "sealed")
 
-    assert rsa.kind == KeyKind("RS256", bits, "database")
+    assert rsa.kind == KeyType("RS256", bits, "database")
 
 
 # What is published.

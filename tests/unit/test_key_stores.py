@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 
 from jeton.crypto.private_key import KeyStoreError, KeyStores, PrivateKey
-from jeton.oauth.key_life import StoredKey
+from jeton.rules.key_lifecycle import StoredKey
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from sqlalchemy.exc import DataError, IntegrityError
 
-from jeton.logs import MAX_EXCEPTION, MAX_TEXT, JsonFormatter, configure_logs
+from jeton.observability.logs import MAX_EXCEPTION, MAX_TEXT, JsonFormatter, configure_logs
 
 
 @pytest.mark.parametrize(

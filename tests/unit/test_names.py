@@ -2,7 +2,7 @@
 
 import pytest
 
-from jeton.oauth.names import NameRefusedError, email_key, keys_of_user, login_key, username_key
+from jeton.rules.login_identifiers import NameRefusedError, email_key, keys_of_user, login_key, username_key
 
 
 @pytest.mark.requirement("N13")

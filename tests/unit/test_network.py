@@ -2,7 +2,7 @@
 
 import pytest
 
-from jeton.oauth.network import network_prefix, network_prefixes
+from jeton.rules.network_prefix import network_prefix, network_prefixes
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ from typing import Literal
 import pytest
 
 from jeton.crypto.password_rules import PasswordRules, common_passwords
-from jeton.oauth import password_choice
-from jeton.oauth.password_choice import MAX_TYPED_CODE_POINTS, MOST_CODE_POINTS
+from jeton.rules import password_policy
+from jeton.rules.password_policy import MAX_CODE_POINTS, MAX_TYPED_CODE_POINTS
 
 RULES = PasswordRules(15, ("jeton", "id.example.com"), None)
 
 
 def refusal(password: str, username: str = "alice.smith", email: str | None = "al@corp.test") -> str | None:
-    return RULES.why_refused(password, username, email)
+    return RULES.rejection_reason(password, username, email)
 
 
 @pytest.mark.requirement("N03", "N04", "N06")
@@ -108,8 +108,8 @@ def test_repetition_and_counting_are_refused(password: str) -> None:
         ("fourteen chars", "at least 15 characters"),
         ("e\u0301" * 7 + "fourteen", None),
         ("e\u0301" * 14, "at least 15 characters"),
-        ("".join(map(chr, range(0x4E00, 0x4E00 + MOST_CODE_POINTS))), None),
-        ("".join(map(chr, range(0x4E00, 0x4E01 + MOST_CODE_POINTS))), "at most 1024 characters"),
+        ("".join(map(chr, range(0x4E00, 0x4E00 + MAX_CODE_POINTS))), None),
+        ("".join(map(chr, range(0x4E00, 0x4E01 + MAX_CODE_POINTS))), "at most 1024 characters"),
         ("a password with a \0 in it", "NUL"),
     ],
     ids=["14", "15 of NFC", "14 of NFC, 28 of NFD", "1024", "1025", "NUL"],
@@ -147,13 +147,13 @@ def seconds(work: Callable[[], object]) -> float:
 @pytest.mark.parametrize(
     "crafted",
     [
-        lambda n: password_choice._bare("a" + "1" * n + "a"),
-        lambda n: password_choice._bare("1" * n),
-        lambda n: password_choice._repeated("a" * (n // 2) + "b" + "a" * (n // 2)),
-        lambda n: password_choice._repeated("ab" * (n // 2) + "b"),
-        lambda n: password_choice._is_walk("1234567890" * (n // 10)),
-        lambda n: password_choice._without("a" * n, ["a" * size + "b" for size in range(3, 20)]),
-        lambda n: password_choice._without(("a" * 254 + "b") * (n // 255), ["a" * 255, "b" + "a" * 253 + "b"]),
+        lambda n: password_policy._bare("a" + "1" * n + "a"),
+        lambda n: password_policy._bare("1" * n),
+        lambda n: password_policy._repeated("a" * (n // 2) + "b" + "a" * (n // 2)),
+        lambda n: password_policy._repeated("ab" * (n // 2) + "b"),
+        lambda n: password_policy._is_walk("1234567890" * (n // 10)),
+        lambda n: password_policy._without("a" * n, ["a" * size + "b" for size in range(3, 20)]),
+        lambda n: password_policy._without(("a" * 254 + "b") * (n // 255), ["a" * 255, "b" + "a" * 253 + "b"]),
     ],
     ids=["digits between letters", "digits", "one odd letter", "nearly repeated", "walk", "words", "long words"],
 )
@@ -169,8 +169,8 @@ def test_each_rule_takes_time_in_proportion_to_the_length(crafted: Callable[[int
     ("password", "reason"),
     [
         ("a" + "\u0301\u0316" * (MAX_TYPED_CODE_POINTS // 2), "at most 1024 characters"),
-        ("\ufdfa" * MOST_CODE_POINTS, "stand for several others"),
-        ("".join("aeiouy"[n * n // 7 % 6] + "\u0308" for n in range(MOST_CODE_POINTS)), None),
+        ("\ufdfa" * MAX_CODE_POINTS, "stand for several others"),
+        ("".join("aeiouy"[n * n // 7 % 6] + "\u0308" for n in range(MAX_CODE_POINTS)), None),
     ],
     ids=["before normalisation", "after folding", "1024 characters, decomposed"],
 )

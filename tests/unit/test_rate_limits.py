@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from jeton.oauth.attempts import Attempt, Limit, RateLimited, Reservation, WhenFull, fail, release, reserve, succeed
-from jeton.oauth.rate_limits import HOUR, PENDING_SECONDS, BackoffPolicy, Blocked, Bucket, BucketPolicy, Rate
+from jeton.rules.attempts import Attempt, Limit, RateLimited, Reservation, WhenFull, fail, release, reserve, succeed
+from jeton.rules.rate_limits import HOUR, PENDING_SECONDS, BackoffPolicy, Blocked, Bucket, BucketPolicy, Rate
 
 NOW = 1_800_000_000
 ACCOUNT = Limit("account", b"account", BackoffPolicy(3, 30, HOUR, limit=100))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from request_heads import NEXT, READ, REJECTED
-from wire import echo, serving
+from support.fake_transport import echo, serving
+from support.request_heads import NEXT, READ, REJECTED
 
 
 @pytest.mark.parametrize(("request_bytes", "answer"), READ.values(), ids=READ)

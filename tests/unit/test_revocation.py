@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.decision import MASTER_KEY_MISSING, Deny, End
+from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Client, EndedToken, Family
-from jeton.oauth.revocation import end_access_token, end_family
+from jeton.oauth.model import Client, Family, RevokedAccessToken
+from jeton.oauth.revocation import revoke_access_token, revoke_family
 
 NOW = 1_000_000
 OWNER, OTHER = Client("web", False, 0), Client("other", False, 0)
@@ -32,7 +32,7 @@ OF_ANOTHER = Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
 
 @pytest.mark.requirement("C01", "C04")
 def test_the_owner_ends_the_family() -> None:
-    end = end_family(FAMILY, OWNER, genuine=True, now=NOW)
+    end = revoke_family(FAMILY, OWNER, genuine=True, now=NOW)
 
     assert end == End("family_revoked", family=FAMILY.revoked("revoked_by_client", NOW))
     assert isinstance(end, End)
@@ -42,7 +42,7 @@ def test_the_owner_ends_the_family() -> None:
 
 @pytest.mark.requirement("C03")
 def test_another_client_ends_nothing_and_is_told() -> None:
-    assert end_family(FAMILY, OTHER, genuine=True, now=NOW) == OF_ANOTHER
+    assert revoke_family(FAMILY, OTHER, genuine=True, now=NOW) == OF_ANOTHER
 
 
 @pytest.mark.requirement("C08")
@@ -51,21 +51,21 @@ def test_another_client_ends_nothing_and_is_told() -> None:
 def test_an_unknown_or_forged_token_ends_nothing_and_is_no_error(
     family: Family | None, genuine: bool, client: Client
 ) -> None:
-    assert end_family(family, client, genuine=genuine, now=NOW) == End("token_unknown")
+    assert revoke_family(family, client, genuine=genuine, now=NOW) == End("token_unknown")
 
 
 @pytest.mark.parametrize(("family", "expected"), [(FAMILY, MASTER_KEY_MISSING), (None, End("token_unknown"))])
 def test_what_cannot_be_told_without_a_master_key_is_not_called_unknown(
     family: Family | None, expected: End | Deny
 ) -> None:
-    assert end_family(family, OWNER, genuine=None, now=NOW) == expected
+    assert revoke_family(family, OWNER, genuine=None, now=NOW) == expected
 
 
 @pytest.mark.requirement("C08")
 def test_ending_twice_keeps_the_first_time_and_reason() -> None:
     dead = FAMILY.revoked("refresh_token_reused", NOW - 100)
 
-    assert end_family(dead, OWNER, genuine=True, now=NOW) == End("family_revoked", family=dead)
+    assert revoke_family(dead, OWNER, genuine=True, now=NOW) == End("family_revoked", family=dead)
 
 
 def claims(**changes: Any) -> dict[str, object]:
@@ -74,21 +74,21 @@ def claims(**changes: Any) -> dict[str, object]:
 
 @pytest.mark.requirement("C01", "C06")
 def test_an_access_token_ends_by_its_jti_until_it_would_have_expired() -> None:
-    end = end_access_token(claims(), OWNER, NOW)
+    end = revoke_access_token(claims(), OWNER, NOW)
 
-    assert end == End("access_token_revoked", token=EndedToken("id", NOW + 60))
+    assert end == End("access_token_revoked", token=RevokedAccessToken("id", NOW + 60))
 
 
 @pytest.mark.requirement("C03")
 @pytest.mark.parametrize("expires_at", [NOW + 60, NOW - 60], ids=["live", "expired"])
 def test_another_client_s_access_token_is_not_ended(expires_at: int) -> None:
-    assert end_access_token(claims(exp=expires_at), OTHER, NOW) == OF_ANOTHER
+    assert revoke_access_token(claims(exp=expires_at), OTHER, NOW) == OF_ANOTHER
 
 
 @pytest.mark.requirement("C08")
 @pytest.mark.parametrize(("expires_at", "written"), [(NOW + 1, True), (NOW, False), (NOW - 1, False)])
 def test_an_expired_access_token_needs_no_record(expires_at: int, written: bool) -> None:
-    end = end_access_token(claims(exp=expires_at), OWNER, NOW)
+    end = revoke_access_token(claims(exp=expires_at), OWNER, NOW)
 
     assert isinstance(end, End)
     assert (end.token is not None) is written

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.decision import Deny, Issue
+from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Client, Family, Lifetimes, Source, User
-from jeton.oauth.rotation import Refresh, decide
+from jeton.oauth.refresh_rotation import RefreshRequest, decide
 
 NOW = 1_000_000
 GENERATION = 5
@@ -90,7 +90,7 @@ def refuse(*faults: Fault) -> Deny:
     presented = more.pop("family", replace(FAMILY, **family))
     user = more.pop("user")
     decision = decide(
-        presented, user, replace(CLIENT, **client), Refresh(**request), lifetimes=LIFETIMES, now=NOW, **more
+        presented, user, replace(CLIENT, **client), RefreshRequest(**request), lifetimes=LIFETIMES, now=NOW, **more
     )
     assert isinstance(decision, Deny)
     return decision
@@ -148,7 +148,7 @@ def test_every_generation_ever_spent_is_a_replay(generation: int) -> None:
 def test_a_replay_in_a_dead_family_changes_nothing_more() -> None:
     dead = refuse(Fault("replay", 3, GRANT, "", request=BACK)).family
 
-    again = decide(dead, USER, CLIENT, Refresh(**BACK), genuine=True, lifetimes=LIFETIMES, now=NOW + 60)
+    again = decide(dead, USER, CLIENT, RefreshRequest(**BACK), genuine=True, lifetimes=LIFETIMES, now=NOW + 60)
 
     assert again == Deny(GRANT, "family_revoked")
 
@@ -156,7 +156,7 @@ def test_a_replay_in_a_dead_family_changes_nothing_more() -> None:
 @pytest.mark.requirement("A46", "I08")
 @pytest.mark.parametrize("generation", [0, GENERATION - 1, GENERATION, GENERATION + 1, 2**32 - 1])
 def test_a_forged_generation_changes_nothing(generation: int) -> None:
-    decision = decide(FAMILY, USER, CLIENT, Refresh(generation), genuine=False, lifetimes=GRACE, now=NOW)
+    decision = decide(FAMILY, USER, CLIENT, RefreshRequest(generation), genuine=False, lifetimes=GRACE, now=NOW)
 
     assert decision == Deny(GRANT, "refresh_token_unknown")
 
@@ -175,13 +175,13 @@ def test_a_forged_generation_changes_nothing(generation: int) -> None:
 def test_a_session_ends_at_the_exact_second(idle: int, absolute: int, granted: bool) -> None:
     family = replace(FAMILY, idle_expires_at=idle, absolute_expires_at=absolute)
 
-    decision = decide(family, USER, CLIENT, Refresh(GENERATION), genuine=True, lifetimes=LIFETIMES, now=NOW)
+    decision = decide(family, USER, CLIENT, RefreshRequest(GENERATION), genuine=True, lifetimes=LIFETIMES, now=NOW)
 
     assert isinstance(decision, Issue) is granted
 
 
 def test_a_request_without_faults_is_granted() -> None:
-    decision = decide(FAMILY, USER, CLIENT, Refresh(GENERATION), genuine=True, lifetimes=LIFETIMES, now=NOW)
+    decision = decide(FAMILY, USER, CLIENT, RefreshRequest(GENERATION), genuine=True, lifetimes=LIFETIMES, now=NOW)
 
     assert isinstance(decision, Issue)
     assert decision.reason == "rotated"

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from jeton.oauth.decision import Deny, Issue
+from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Client, Family, Lifetimes, Source, User
-from jeton.oauth.rotation import Refresh, decide
+from jeton.oauth.refresh_rotation import RefreshRequest, decide
 
 NOW = 1_000_000
 READ, WRITE, BOTH = frozenset({"read"}), frozenset({"write"}), frozenset({"read", "write"})
@@ -42,15 +42,18 @@ LIFETIMES = Lifetimes(
 
 
 def grant(
-    family: Family = FAMILY, client: Client = CLIENT, request: Refresh | None = None, lifetimes: Lifetimes = LIFETIMES
+    family: Family = FAMILY,
+    client: Client = CLIENT,
+    request: RefreshRequest | None = None,
+    lifetimes: Lifetimes = LIFETIMES,
 ) -> Issue:
-    request = Refresh(family.generation) if request is None else request
+    request = RefreshRequest(family.generation) if request is None else request
     decision = decide(family, USER, client, request, genuine=True, lifetimes=lifetimes, now=NOW)
     assert isinstance(decision, Issue), decision
     return decision
 
 
-def rotated(family: Family = FAMILY, request: Refresh | None = None, lifetimes: Lifetimes = LIFETIMES) -> Family:
+def rotated(family: Family = FAMILY, request: RefreshRequest | None = None, lifetimes: Lifetimes = LIFETIMES) -> Family:
     after = grant(family, request=request, lifetimes=lifetimes).family
     assert after is not None
     return after
@@ -60,7 +63,7 @@ def rotated(family: Family = FAMILY, request: Refresh | None = None, lifetimes: 
 def test_rotation_goes_one_generation_on_and_forgets_the_earlier_request() -> None:
     source = Source("198.51.100.7", "second")
 
-    after = rotated(request=Refresh(5, None, b"key", source))
+    after = rotated(request=RefreshRequest(5, None, b"key", source))
 
     assert after == replace(
         FAMILY,
@@ -116,7 +119,7 @@ def test_the_absolute_end_never_moves() -> None:
 @pytest.mark.requirement("A42", "A43")
 @pytest.mark.parametrize("asked", [None, READ, WRITE, BOTH], ids=["none", "read", "write", "both"])
 def test_the_family_s_scope_is_never_narrowed(asked: frozenset[str] | None) -> None:
-    after = rotated(request=Refresh(5, asked))
+    after = rotated(request=RefreshRequest(5, asked))
 
     assert after.scope == BOTH
 
@@ -138,7 +141,7 @@ SCOPES = [
 def test_scope_is_what_was_granted_and_is_still_registered(
     granted: frozenset[str], registered: frozenset[str], asked: frozenset[str] | None, expected: frozenset[str]
 ) -> None:
-    issue = grant(replace(FAMILY, scope=granted), replace(CLIENT, scope=registered), Refresh(5, asked))
+    issue = grant(replace(FAMILY, scope=granted), replace(CLIENT, scope=registered), RefreshRequest(5, asked))
 
     assert issue.scope == expected
 
@@ -160,7 +163,7 @@ def test_any_other_scope_is_refused_and_consumes_nothing(
 ) -> None:
     family, client = replace(FAMILY, scope=granted), replace(CLIENT, scope=registered)
 
-    decision = decide(family, USER, client, Refresh(5, asked), genuine=True, lifetimes=LIFETIMES, now=NOW)
+    decision = decide(family, USER, client, RefreshRequest(5, asked), genuine=True, lifetimes=LIFETIMES, now=NOW)
 
     assert decision == Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_grant")
 
@@ -168,7 +171,7 @@ def test_any_other_scope_is_refused_and_consumes_nothing(
 @pytest.mark.requirement("I08")
 @pytest.mark.parametrize("ahead", [1, 2, 1000])
 def test_a_genuine_generation_ahead_of_the_row_is_accepted(ahead: int) -> None:
-    issue = grant(request=Refresh(5 + ahead))
+    issue = grant(request=RefreshRequest(5 + ahead))
 
     assert issue.reason == "fast_forwarded"
     assert issue.family is not None
@@ -178,9 +181,9 @@ def test_a_genuine_generation_ahead_of_the_row_is_accepted(ahead: int) -> None:
 @pytest.mark.requirement("I08")
 @pytest.mark.parametrize("generation", [5, 6, 7])
 def test_after_going_forward_everything_up_to_what_was_presented_is_spent(generation: int) -> None:
-    family = rotated(request=Refresh(7))
+    family = rotated(request=RefreshRequest(7))
 
-    decision = decide(family, USER, CLIENT, Refresh(generation), genuine=True, lifetimes=LIFETIMES, now=NOW)
+    decision = decide(family, USER, CLIENT, RefreshRequest(generation), genuine=True, lifetimes=LIFETIMES, now=NOW)
 
     assert decision == Deny(
         ErrorCode.INVALID_GRANT, "refresh_token_reused", family.revoked("refresh_token_reused", NOW)
@@ -197,6 +200,6 @@ def test_after_going_forward_everything_up_to_what_was_presented_is_spent(genera
     ],
 )
 def test_a_generation_ahead_is_no_way_round_the_other_checks(family: Family, user: User, reason: str) -> None:
-    decision = decide(family, user, CLIENT, Refresh(9), genuine=True, lifetimes=LIFETIMES, now=NOW)
+    decision = decide(family, user, CLIENT, RefreshRequest(9), genuine=True, lifetimes=LIFETIMES, now=NOW)
 
     assert decision == Deny(ErrorCode.INVALID_GRANT, reason)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from jeton.oauth.decision import Deny, Issue
+from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Client, Family, Lifetimes, Source, User
-from jeton.oauth.rotation import IDEMPOTENCY_SECONDS, MOST_GRACE_RETRIES, Refresh, decide
+from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS, MAX_GRACE_RETRIES, RefreshRequest, decide
 
 LOGIN = 1_000_000
 ROTATION = LOGIN + 1000
@@ -33,19 +33,19 @@ BEFORE = Family(
     secret=b"secret",
     generation=5,
 )
-KEYED = Refresh(5, None, b"key")
-PLAIN = Refresh(5)
+KEYED = RefreshRequest(5, None, b"key")
+PLAIN = RefreshRequest(5)
 
 
 def ask(
-    family: Family, request: Refresh, lifetimes: Lifetimes = STRICT, *, after: int = 0, client: Client = CLIENT
+    family: Family, request: RefreshRequest, lifetimes: Lifetimes = STRICT, *, after: int = 0, client: Client = CLIENT
 ) -> Issue | Deny:
     """What becomes of a request so many seconds after the rotation."""
     now = ROTATION + after
     return decide(family, USER, client, request, genuine=True, lifetimes=lifetimes, now=now)
 
 
-def grant(family: Family, request: Refresh, lifetimes: Lifetimes = STRICT, *, after: int = 0) -> Family:
+def grant(family: Family, request: RefreshRequest, lifetimes: Lifetimes = STRICT, *, after: int = 0) -> Family:
     decision = ask(family, request, lifetimes, after=after)
     assert isinstance(decision, Issue), decision
     assert decision.family is not None
@@ -117,7 +117,7 @@ def test_repeating_by_key_does_not_prolong_the_session() -> None:
         pytest.param(replace(KEYED, generation=0), id="the first generation"),
     ],
 )
-def test_any_other_request_than_the_keyed_one_is_a_replay(request_: Refresh) -> None:
+def test_any_other_request_than_the_keyed_one_is_a_replay(request_: RefreshRequest) -> None:
     assert is_replay(ask(ROTATED_KEYED, request_))
 
 
@@ -139,7 +139,7 @@ def test_a_narrowed_request_is_repeated_with_its_own_scope() -> None:
 @pytest.mark.parametrize(
     ("request_", "lifetimes"), [pytest.param(KEYED, STRICT, id="key"), pytest.param(PLAIN, GRACE, id="grace")]
 )
-def test_never_once_the_successor_was_presented(request_: Refresh, lifetimes: Lifetimes) -> None:
+def test_never_once_the_successor_was_presented(request_: RefreshRequest, lifetimes: Lifetimes) -> None:
     family = grant(grant(BEFORE, request_), replace(request_, generation=6), after=1)
 
     assert is_replay(ask(family, request_, lifetimes, after=2))
@@ -148,7 +148,7 @@ def test_never_once_the_successor_was_presented(request_: Refresh, lifetimes: Li
 @pytest.mark.parametrize(
     ("request_", "lifetimes"), [pytest.param(KEYED, STRICT, id="key"), pytest.param(PLAIN, GRACE, id="grace")]
 )
-def test_never_after_revocation(request_: Refresh, lifetimes: Lifetimes) -> None:
+def test_never_after_revocation(request_: RefreshRequest, lifetimes: Lifetimes) -> None:
     family = grant(BEFORE, request_).revoked("revoked_by_client", ROTATION + 1)
 
     assert ask(family, request_, lifetimes, after=2) == Deny(ErrorCode.INVALID_GRANT, "family_revoked")
@@ -158,7 +158,7 @@ def test_never_after_revocation(request_: Refresh, lifetimes: Lifetimes) -> None
     ("request_", "lifetimes"), [pytest.param(KEYED, STRICT, id="key"), pytest.param(PLAIN, GRACE, id="grace")]
 )
 @pytest.mark.requirement("A46")
-def test_never_for_another_client(request_: Refresh, lifetimes: Lifetimes) -> None:
+def test_never_for_another_client(request_: RefreshRequest, lifetimes: Lifetimes) -> None:
     other = replace(CLIENT, client_id="other")
 
     decision = ask(grant(BEFORE, request_), request_, lifetimes, client=other)
@@ -171,7 +171,7 @@ def test_never_for_another_client(request_: Refresh, lifetimes: Lifetimes) -> No
 )
 @pytest.mark.requirement("O02")
 def test_a_permitted_repetition_of_an_expired_session_is_refused_and_kills_nothing(
-    request_: Refresh, lifetimes: Lifetimes
+    request_: RefreshRequest, lifetimes: Lifetimes
 ) -> None:
     family = replace(grant(BEFORE, request_), absolute_expires_at=ROTATION + 10)
 
@@ -200,20 +200,20 @@ def test_repeating_in_grace_does_not_extend_it() -> None:
 
 def test_grace_ends_after_a_few_repetitions() -> None:
     family = ROTATED_PLAIN
-    for _ in range(MOST_GRACE_RETRIES):
+    for _ in range(MAX_GRACE_RETRIES):
         family = grant(family, PLAIN, GRACE, after=1)
 
-    assert MOST_GRACE_RETRIES <= 5
+    assert MAX_GRACE_RETRIES <= 5
     assert is_replay(ask(family, PLAIN, GRACE, after=1))
 
 
 def test_the_next_rotation_has_its_own_few_repetitions() -> None:
-    family = replace(ROTATED_PLAIN, retries=MOST_GRACE_RETRIES)
+    family = replace(ROTATED_PLAIN, retries=MAX_GRACE_RETRIES)
 
-    after = grant(family, Refresh(6), GRACE)
+    after = grant(family, RefreshRequest(6), GRACE)
 
     assert after.retries == 0
-    assert grant(after, Refresh(6), GRACE, after=1).generation == 7
+    assert grant(after, RefreshRequest(6), GRACE, after=1).generation == 7
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_the_next_rotation_has_its_own_few_repetitions() -> None:
         pytest.param(replace(PLAIN, generation=0), id="the first generation"),
     ],
 )
-def test_grace_is_for_the_direct_parent_and_the_same_request_only(request_: Refresh) -> None:
+def test_grace_is_for_the_direct_parent_and_the_same_request_only(request_: RefreshRequest) -> None:
     assert is_replay(ask(ROTATED_PLAIN, request_, GRACE, after=1))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.scope import MOST_CHARACTERS, format_scope, is_scope_token, parse_scope
+from jeton.oauth.scope import MAX_CHARACTERS, format_scope, is_scope_token, parse_scope
 
 ALLOWED = {0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)}
 
@@ -64,13 +64,13 @@ def test_a_malformed_scope_is_refused(text: str) -> None:
 
 @pytest.mark.requirement("A54")
 def test_the_longest_scope_is_accepted() -> None:
-    assert parse_scope("a" * MOST_CHARACTERS) == {"a" * MOST_CHARACTERS}
+    assert parse_scope("a" * MAX_CHARACTERS) == {"a" * MAX_CHARACTERS}
 
 
 @pytest.mark.requirement("A54")
 def test_a_longer_scope_is_refused() -> None:
     with pytest.raises(OAuthError, match="scope_malformed"):
-        parse_scope("a" * (MOST_CHARACTERS + 1))
+        parse_scope("a" * (MAX_CHARACTERS + 1))
 
 
 @pytest.mark.requirement("A17")

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from jeton.oauth.decision import Deny, Issue
+from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import SESSION_BINDINGS, Client, Family, Lifetimes, Source, User
-from jeton.oauth.rotation import Refresh, decide
+from jeton.oauth.refresh_rotation import RefreshRequest, decide
 
 NOW = 1000
 HOME = Source("192.0.2.1", "Orders/1.0")
@@ -50,7 +50,7 @@ FROM = {
 def refresh(binding: str, before: Source, now_from: Source, generation: int = 3) -> Issue | Deny:
     family = replace(FAMILY, last_ip=before.ip, last_user_agent=before.user_agent)
     client = replace(CLIENT, session_binding=binding)
-    request = Refresh(generation, None, b"key", now_from)
+    request = RefreshRequest(generation, None, b"key", now_from)
     return decide(family, USER, client, request, genuine=True, lifetimes=LIFETIMES, now=NOW)
 
 

@@ -12,7 +12,7 @@ import pytest
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.crypto.signed_jwt import Signer, VerifiedToken, Verifier, unverified_parts
-from jeton.oauth.key_life import StoredKey
+from jeton.rules.key_lifecycle import StoredKey
 
 MASTER_KEYS = MasterKeys([b"m" * 32])
 SEALED_KEYS = SealedKeys(MASTER_KEYS)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
-from jeton.crypto.signed_jwt import MOST_CHARACTERS, VerifiedToken, Verifier
+from jeton.crypto.signed_jwt import MAX_CHARACTERS, VerifiedToken, Verifier
 
 OURS = rsa.generate_private_key(65537, 2048)
 THEIRS = rsa.generate_private_key(65537, 2048)
@@ -236,7 +236,7 @@ def test_a_payload_that_is_no_claims_set_is_refused(payload: bytes) -> None:
 
 @pytest.mark.requirement("A54")
 def test_an_oversized_token_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    token = signed_by_us(HEADER, CLAIMS | {"pad": "x" * MOST_CHARACTERS})
+    token = signed_by_us(HEADER, CLAIMS | {"pad": "x" * MAX_CHARACTERS})
     monkeypatch.setattr("joserfc.jws.extract_compact", lambda *_, **__: pytest.fail("it was parsed"))
 
     assert VERIFIER.verify(token) is None

@@ -9,7 +9,7 @@ import pytest
 from jeton.oauth.model import Client, Family
 from jeton.oauth.status_list import (
     STATUSES_PER_LIST,
-    InvalidStatus,
+    RevokedStatus,
     pack,
     status_claim,
     status_list_claims,
@@ -93,14 +93,14 @@ def test_a_list_says_whose_it_is_and_until_when_it_may_be_believed() -> None:
 @pytest.mark.parametrize(
     ("family", "expected"),
     [
-        (ENDED, InvalidStatus(7, NOW + 660)),
-        (replace(ENDED, access_expires_at=NOW - 59), InvalidStatus(7, NOW + 1)),
+        (ENDED, RevokedStatus(7, NOW + 660)),
+        (replace(ENDED, access_expires_at=NOW - 59), RevokedStatus(7, NOW + 1)),
         (replace(ENDED, access_expires_at=NOW - 60), None),
         (replace(ENDED, status_index=None), None),
     ],
     ids=["until its last token and clock skew are over", "still within clock skew", "past", "has no place"],
 )
-def test_what_is_listed_of_a_session_that_ended(family: Family, expected: InvalidStatus | None) -> None:
+def test_what_is_listed_of_a_session_that_ended(family: Family, expected: RevokedStatus | None) -> None:
     assert status_of_ended(family) == expected
 
 
@@ -108,5 +108,5 @@ def test_what_is_listed_of_a_session_that_ended(family: Family, expected: Invali
 def test_a_refused_client_is_listed_as_long_as_any_token_can_live() -> None:
     client = Client("nightly", public=False, created_at=0, status_index=3)
 
-    assert status_of_client(client, NOW, 86400) == InvalidStatus(3, NOW + 86460)
+    assert status_of_client(client, NOW, 86400) == RevokedStatus(3, NOW + 86460)
     assert status_of_client(replace(client, status_index=None), NOW, 86400) is None

@@ -9,23 +9,23 @@ from typing import Any, Final
 import click
 from sqlalchemy.exc import DBAPIError
 
-from jeton.cli.refusal import Refusal
+from jeton.cli.errors import CommandError
 from jeton.cli.standard_streams import prepare_standard_streams
 from jeton.config_sources import ConfigError
 from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.private_key import KeyStoreError
-from jeton.escaping import escape
-from jeton.oauth.key_life import KeyChangeRefusedError
-from jeton.oauth.names import NameRefusedError
-from jeton.oauth.registration import RegistrationError
+from jeton.oauth.client_registration import RegistrationError
+from jeton.observability.escaping import escape
+from jeton.rules.key_lifecycle import KeyChangeRefusedError
+from jeton.rules.login_identifiers import NameRefusedError
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.database_url import DatabaseUrlError
 from jeton.storage.identifiers import IdentifierUsedError
 from jeton.storage.migrate import SchemaError
 
 REFUSALS: Final = (
-    *(Refusal, RegistrationError, NameRefusedError, ConfigError, DatabaseUrlError),
+    *(CommandError, RegistrationError, NameRefusedError, ConfigError, DatabaseUrlError),
     *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 
@@ -118,7 +118,7 @@ def _check_encoding(words: Iterable[str]) -> None:
         try:
             word.encode()
         except UnicodeEncodeError:
-            raise Refusal(f"the argument {word!r} is not valid UTF-8") from None
+            raise CommandError(f"the argument {word!r} is not valid UTF-8") from None
 
 
 def _refuse(sentence: str) -> None:

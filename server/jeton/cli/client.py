@@ -8,18 +8,18 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from jeton.cli.client_registration import CLEARABLE, changed_by, described, registration_options, without
+from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, print_result, print_results, transaction
-from jeton.cli.refusal import Refusal
 from jeton.config import LONGEST_ACCESS_SECONDS, Settings
 from jeton.crypto.credentials import digest_of, generate_client_secret
+from jeton.oauth.client_registration import check_client_id
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.model import Client
-from jeton.oauth.registration import check_client_id
 from jeton.oauth.status_list import status_of_client
 from jeton.storage import clients
 from jeton.storage.families import end_families, list_resting_families, unlist_resting_families
-from jeton.storage.invalid_statuses import add_invalid_statuses, remove_invalid_statuses
-from jeton.storage.status_indexes import take_status_indexes
+from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses
+from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton.storage.users import load_users
 
 
@@ -51,14 +51,14 @@ def add(client_id: str, as_json: bool, settings: Settings, **registration: Any) 
             if clients.load_clients(connection, [client_id]):
                 raise _exists(client_id)
             if load_users(connection, [client_id]):
-                raise Refusal(
+                raise CommandError(
                     f"there is a user whose sub is {client_id}: their tokens would be the client's (RFC 9700 4.15)"
                 )
-            index = take_status_indexes(connection, 1)[0]
+            index = allocate_status_indexes(connection, 1)[0]
             methods = _default_methods(public)
             blank = Client(client_id, public, now, auth_methods=methods, secret_digest=digest, status_index=index)
             new = changed_by(blank, registration)
-            clients.add_client(connection, new)
+            clients.insert_client(connection, new)
     except IntegrityError:
         # Somebody else added it between our look and our write.
         raise _exists(client_id) from None
@@ -81,7 +81,7 @@ def set_(client_id: str, cleared: tuple[str, ...], as_json: bool, settings: Sett
         before = _locked(connection, client_id)
         found = without(before, cleared)
         if public and not found.public:
-            raise Refusal(f"{client_id} has a secret: add a public client with another client_id")
+            raise CommandError(f"{client_id} has a secret: add a public client with another client_id")
         changed = changed_by(found, registration)
         if changes := _differences(before, changed):
             clients.update_client(connection, client_id, **changes)
@@ -104,7 +104,7 @@ def rotate_secret(client_id: str, overlap_seconds: int, as_json: bool, settings:
     with transaction(settings) as (connection, now):
         found = _locked(connection, client_id)
         if found.public:
-            raise Refusal(f"{client_id} is a public client: it has no secret")
+            raise CommandError(f"{client_id} is a public client: it has no secret")
         cut_short = len(found.secret_digests(now)) > 1
         until = now + overlap_seconds if overlap_seconds else None
         clients.update_client(
@@ -128,7 +128,7 @@ def disable(client_id: str, as_json: bool, settings: Settings) -> None:
         found = _locked(connection, client_id)
         clients.update_client(connection, client_id, disabled=True)
         list_resting_families(connection, now, client_id)
-        add_invalid_statuses(connection, [status_of_client(found, now, LONGEST_ACCESS_SECONDS)])
+        insert_revoked_statuses(connection, [status_of_client(found, now, LONGEST_ACCESS_SECONDS)])
     print_result({"client_id": client_id, "disabled": True}, as_json=as_json)
 
 
@@ -142,7 +142,7 @@ def enable(client_id: str, as_json: bool, settings: Settings) -> None:
         found = _locked(connection, client_id)
         clients.update_client(connection, client_id, disabled=False)
         unlist_resting_families(connection, client_id)
-        remove_invalid_statuses(connection, [found.status_index])
+        delete_revoked_statuses(connection, [found.status_index])
     print_result({"client_id": client_id, "disabled": False}, as_json=as_json)
 
 
@@ -155,7 +155,7 @@ def delete(client_id: str, as_json: bool, settings: Settings) -> None:
     with transaction(settings) as (connection, now):
         found = _locked(connection, client_id)
         end_families(connection, now, "client_deleted", client_id=client_id)
-        add_invalid_statuses(connection, [status_of_client(found, now, LONGEST_ACCESS_SECONDS)])
+        insert_revoked_statuses(connection, [status_of_client(found, now, LONGEST_ACCESS_SECONDS)])
         clients.delete_client(connection, client_id)
     print_result({"client_id": client_id, "deleted": True}, as_json=as_json)
 
@@ -196,12 +196,12 @@ def _differences(before: Client, after: Client) -> dict[str, Any]:
     return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
 
 
-def _unknown(client_id: str) -> Refusal:
-    return Refusal(f"there is no client {client_id}: see `jeton client list`")
+def _unknown(client_id: str) -> CommandError:
+    return CommandError(f"there is no client {client_id}: see `jeton client list`")
 
 
-def _exists(client_id: str) -> Refusal:
-    return Refusal(f"there is a client {client_id} already: change it with `jeton client set`")
+def _exists(client_id: str) -> CommandError:
+    return CommandError(f"there is a client {client_id} already: change it with `jeton client set`")
 
 
 def _locked(connection: Connection, client_id: str) -> Client:

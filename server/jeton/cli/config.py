@@ -7,10 +7,10 @@ from typing import Any
 import click
 import msgspec
 
+from jeton.bootstrap.opening import check_master_key, password_rules
 from jeton.cli.options import configured, json_option
 from jeton.config import Secret, Settings
-from jeton.escaping import encode_json
-from jeton.opening import check_master_key, password_rules
+from jeton.observability.escaping import encode_json
 from jeton.storage.database_url import mask_database_url
 
 

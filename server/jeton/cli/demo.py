@@ -9,11 +9,11 @@ from jeton.crypto.credentials import digest_of, generate_client_secret, generate
 from jeton.grants.services import Services
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.model import Client, User
-from jeton.oauth.transport import is_loopback
-from jeton.storage.clients import add_client, has_clients
+from jeton.rules.loopback import is_loopback
+from jeton.storage.clients import has_clients, insert_client
 from jeton.storage.database_url import is_sqlite
 from jeton.storage.identifiers import used_identifiers
-from jeton.storage.users import add_user, find_users, has_users
+from jeton.storage.users import find_users, has_users, insert_user
 
 USERNAME: Final = "demo"
 APP: Final = "demo-app"
@@ -43,9 +43,9 @@ def create_demo_accounts(services: Services, settings: Settings) -> Iterator[str
             return
         password_hash = services.passwords.hash(password)
         now, methods = services.clock.now(), frozenset(SECRET_METHODS)
-        add_user(connection, User(generate_sub(), USERNAME, None, ("user",), False, now, 1, password_hash))
+        insert_user(connection, User(generate_sub(), USERNAME, None, ("user",), False, now, 1, password_hash))
         for client in _clients(now, methods, app_secret, api_secret):
-            add_client(connection, client)
+            insert_client(connection, client)
     yield from _guide(settings.server.issuer, password, app_secret, api_secret)
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
+from jeton.bootstrap.opening import open_master_keys
+from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores, key_times
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, opened, print_results, transaction
 from jeton.config import Settings
-from jeton.keys.rotation import Rotation
-from jeton.logs import configure_logs_once
-from jeton.oauth.key_life import KeyTimes, SigningKey, becomes
-from jeton.opening import open_master_keys
-from jeton.signing import key_kind, key_rotation, key_stores, key_times
+from jeton.keys.key_rotation import Rotation
+from jeton.observability.logs import configure_logs_once
+from jeton.rules.key_lifecycle import KeyTimings, SigningKey, transition
 from jeton.storage.signing_keys import load_signing_keys
 
 _COLUMNS = ("kid", "algorithm", "state", "becomes", "becomes_at", "created_at", "activated_at", "store")
@@ -75,12 +75,12 @@ def _rotation(settings: Settings) -> Iterator[Rotation]:
         yield rotation
 
 
-def _print(found: Sequence[SigningKey], times: KeyTimes, as_json: bool) -> None:
+def _print(found: Sequence[SigningKey], times: KeyTimings, as_json: bool) -> None:
     print_results([_described(key, found, times) for key in found], as_json=as_json, columns=_COLUMNS)
 
 
-def _described(key: SigningKey, found: Sequence[SigningKey], times: KeyTimes) -> dict[str, Any]:
-    state, at = becomes(key, found, times)
+def _described(key: SigningKey, found: Sequence[SigningKey], times: KeyTimings) -> dict[str, Any]:
+    state, at = transition(key, found, times)
     return {
         "kid": key.kid,
         "algorithm": key.algorithm,

@@ -5,7 +5,7 @@ import socket
 from contextlib import suppress
 from typing import Final
 
-from jeton.cli.refusal import Refusal
+from jeton.cli.errors import CommandError
 
 # Sockets of the database, files and pipes of one process.
 _OTHER_FILES: Final = 128
@@ -25,7 +25,7 @@ def bind_sockets(host: str, port: int) -> list[socket.socket]:
         for sock in bound:
             sock.close()
         why = str(getattr(error, "strerror", None) or error).lower()
-        raise Refusal(f"cannot listen on {host} port {port}: {why}: see server.host and server.port") from None
+        raise CommandError(f"cannot listen on {host} port {port}: {why}: see server.host and server.port") from None
     return bound
 
 

@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 import click
 from sqlalchemy import Connection
 
+from jeton.bootstrap.opening import open_database
 from jeton.config import Settings, load_settings, warning_about_variables
-from jeton.escaping import encode_json, escape
-from jeton.opening import open_database
+from jeton.observability.escaping import encode_json, escape
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 

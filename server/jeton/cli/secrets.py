@@ -2,11 +2,11 @@
 
 import click
 
+from jeton.bootstrap.opening import open_master_keys
 from jeton.cli.options import configured, json_option, opened, print_result
 from jeton.config import Settings
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.keys.rewrap import rewrap_signing_keys
-from jeton.opening import open_master_keys
 from jeton.storage.families import sessions_of_older_master_keys
 
 

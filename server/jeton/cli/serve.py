@@ -14,15 +14,15 @@ import click
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from jeton.assembly import assemble
+from jeton.bootstrap.server import assemble
 from jeton.cli.demo import create_demo_accounts
 from jeton.cli.listening import bind_sockets, connection_limit
 from jeton.cli.options import effective_settings
 from jeton.config import Server, Settings
 from jeton.config_sources import FILE_VARIABLE
-from jeton.http.connection import ConnectionFactory
-from jeton.logs import UVICORN_LOGGING, configure_logs_once
-from jeton.oauth.transport import is_loopback
+from jeton.http1.connection import ConnectionFactory
+from jeton.observability.logs import UVICORN_LOGGING, configure_logs_once
+from jeton.rules.loopback import is_loopback
 
 # A request may take 20 seconds to arrive; after that nobody waits for its answer.
 GRACEFUL_SECONDS: Final = 20
@@ -63,7 +63,7 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
 def _run(settings: Server, sockets: list[socket.socket]) -> None:
     """Serve until a signal ends it, as uvicorn.run does, on sockets that are bound."""
     config = uvicorn.Config(
-        "jeton.assembly:create",
+        "jeton.bootstrap.server:create",
         factory=True,
         workers=settings.workers,
         # `http/client_address.py` reads them: uvicorn would take whatever stands there for an address.

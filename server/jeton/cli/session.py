@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from jeton.cli.client import find_client
+from jeton.cli.errors import CommandError
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, print_result, print_results, transaction
-from jeton.cli.refusal import Refusal
 from jeton.cli.user import find_sub
 from jeton.config import Settings
 from jeton.oauth.model import Family
@@ -56,7 +56,7 @@ def revoke(
         if client_id is not None:
             find_client(connection, client_id)
         if sid is not None and not load_families(connection, [sid]):
-            raise Refusal(f"there is no session {sid}: see `jeton session list`")
+            raise CommandError(f"there is no session {sid}: see `jeton session list`")
         ended = end_families(connection, now, "revoked_by_operator", sid=sid, sub=sub, client_id=client_id)
     print_result({"sessions_ended": ended}, as_json=as_json)
 

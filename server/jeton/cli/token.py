@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
+from jeton.bootstrap.opening import configured_master_keys
 from jeton.cli.options import configured, json_option, print_result, transaction
 from jeton.config import Settings
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens, parse_refresh_token
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, Verifier, unverified_parts
-from jeton.escaping import encode_json, escape
-from jeton.oauth.introspection import TokenFacts, introspect_access_token, introspect_refresh_token
-from jeton.opening import configured_master_keys
-from jeton.storage.records import TokenSubject, read_token_facts
+from jeton.oauth.introspection import TokenContext, introspect_access_token, introspect_refresh_token
+from jeton.observability.escaping import encode_json, escape
+from jeton.storage.lookups import TokenSubject, load_token_contexts
 from jeton.storage.signing_keys import load_signing_keys
 
 
@@ -58,7 +58,7 @@ def _inspect_access_token(presented: str, settings: Settings) -> dict[str, Any]:
             it.kid: json.loads(it.public_jwk) for it in load_signing_keys(connection) if it.is_published(now)
         }
         subject = TokenSubject(*(_text(claims, name) for name in ("client_id", "sub", "sid", "jti")))
-        facts = read_token_facts(connection, [subject], now)[0]
+        facts = load_token_contexts(connection, [subject], now)[0]
     problems = list(_signature_problems(presented, header, public_jwks))
     if not problems:
         problems += _claim_problems(claims, facts, settings.server.issuer, now)
@@ -68,7 +68,7 @@ def _inspect_access_token(presented: str, settings: Settings) -> dict[str, Any]:
     return _result("access token", problems, header=header, claims=claims)
 
 
-def _is_active(claims: dict[str, Any], facts: TokenFacts, now: int) -> bool:
+def _is_active(claims: dict[str, Any], facts: TokenContext, now: int) -> bool:
     """What its own client would hear at introspection."""
     return facts.client is not None and bool(introspect_access_token(claims, facts, facts.client, (), now)["active"])
 
@@ -87,7 +87,7 @@ def _signature_problems(presented: str, header: dict[str, Any], public_jwks: dic
         yield "its signature is wrong: it was changed, or not made by this server"
 
 
-def _claim_problems(claims: dict[str, Any], facts: TokenFacts, issuer: str, now: int) -> Iterator[str]:
+def _claim_problems(claims: dict[str, Any], facts: TokenContext, issuer: str, now: int) -> Iterator[str]:
     if claims["iss"] != issuer:
         yield f"its iss is not this server's issuer {issuer}"
     if now >= claims["exp"]:
@@ -96,7 +96,7 @@ def _claim_problems(claims: dict[str, Any], facts: TokenFacts, issuer: str, now:
         yield "it was revoked"
 
 
-def _surrounding_problems(facts: TokenFacts, has_session: bool) -> Iterator[str]:
+def _surrounding_problems(facts: TokenContext, has_session: bool) -> Iterator[str]:
     if facts.client is None or facts.client.disabled:
         yield "its client is disabled or gone"
     if not has_session:
@@ -111,7 +111,7 @@ def _surrounding_problems(facts: TokenFacts, has_session: bool) -> Iterator[str]
 
 def _inspect_refresh_token(presented: PresentedRefreshToken, settings: Settings) -> dict[str, Any]:
     with transaction(settings) as (connection, now):
-        facts = read_token_facts(connection, [TokenSubject(sid=presented.sid)], now)[0]
+        facts = load_token_contexts(connection, [TokenSubject(sid=presented.sid)], now)[0]
     family, tokens = facts.family, RefreshTokens(configured_master_keys(settings))
     genuine = None if family is None else tokens.is_genuine(presented, family.master_key_id, family.secret)
     if family is not None and genuine is None:

@@ -7,20 +7,20 @@ import click
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from jeton.bootstrap.opening import password_rules
+from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, print_result, print_results, transaction
-from jeton.cli.refusal import Refusal
 from jeton.cli.user_import import import_
 from jeton.config import Settings
 from jeton.crypto.credentials import generate_password, generate_sub
 from jeton.crypto.passwords import Passwords
+from jeton.oauth.client_registration import check_roles
 from jeton.oauth.model import User
-from jeton.oauth.names import keys_of_user, login_key
-from jeton.oauth.registration import check_roles
-from jeton.opening import password_rules
+from jeton.rules.login_identifiers import keys_of_user, login_key
 from jeton.storage import users
 from jeton.storage.families import count_live_families, end_families
 
-_MOST_BYTES: Final = 64 * 1024
+_MAX_BYTES: Final = 64 * 1024
 
 password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 generate = click.option("--generate-password", is_flag=True, help="Make a random password, and print it this once.")
@@ -63,13 +63,13 @@ def add(
     if password_stdin:
         _check_choice(password, username, email, settings)
     password_hash = _hash(password, settings)
-    taken = Refusal(f"there is a user {username} already, or one with this e-mail address (case does not count)")
+    taken = CommandError(f"there is a user {username} already, or one with this e-mail address (case does not count)")
     try:
         with transaction(settings) as (connection, now):
             if users.find_users(connection, [key for key in keys if key]):
                 raise taken
             new = User(generate_sub(), username, email, roles, False, now, 1, password_hash)
-            users.add_user(connection, new)
+            users.insert_user(connection, new)
     except IntegrityError:
         # Somebody else added them between our look and our write.
         raise taken from None
@@ -179,8 +179,8 @@ def _locked(connection: Connection, username: str) -> User:
     return found[sub]
 
 
-def _unknown(username: str) -> Refusal:
-    return Refusal(f"there is no user {username}: see `jeton user list`")
+def _unknown(username: str) -> CommandError:
+    return CommandError(f"there is no user {username}: see `jeton user list`")
 
 
 def _chosen_password(from_stdin: bool, generated: bool) -> str:
@@ -189,15 +189,15 @@ def _chosen_password(from_stdin: bool, generated: bool) -> str:
     if generated:
         return generate_password()
     try:
-        typed = sys.stdin.buffer.read(_MOST_BYTES).decode("utf-8")
+        typed = sys.stdin.buffer.read(_MAX_BYTES).decode("utf-8")
     except UnicodeDecodeError:
-        raise Refusal("the password is not valid UTF-8") from None
+        raise CommandError("the password is not valid UTF-8") from None
     return typed.removesuffix("\n").removesuffix("\r")
 
 
 def _check_choice(password: str, username: str, email: str | None, settings: Settings) -> None:
-    if refusal := password_rules(settings).why_refused(password, username, email):
-        raise Refusal(refusal)
+    if refusal := password_rules(settings).rejection_reason(password, username, email):
+        raise CommandError(refusal)
 
 
 def _hash(password: str, settings: Settings) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from jeton.cli.refusal import Refusal
+from jeton.cli.errors import CommandError
 
 _WANTED: Final = "give one JSON object on each line (JSON Lines)"
 _CSV_TO_JSON: Final = (
@@ -36,7 +36,7 @@ def numbered_lines(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     first = True
     for number, line in enumerate(file, 1):
         if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise Refusal("the file is UTF-16: write it as UTF-8, as `iconv -f UTF-16 -t UTF-8 FILE` does")
+            raise CommandError("the file is UTF-16: write it as UTF-8, as `iconv -f UTF-16 -t UTF-8 FILE` does")
         text = (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).strip()
         if not text:
             continue
@@ -63,6 +63,6 @@ def _holds_objects(value: object) -> bool:
     return isinstance(value, list) and value != [] and all(isinstance(it, dict) for it in value)
 
 
-def _wrong_form(what: str, mend: str | None) -> Refusal:
+def _wrong_form(what: str, mend: str | None) -> CommandError:
     how = f", as this prints them: {mend}" if mend else ": see docs/operations/users.md"
-    return Refusal(f"the file is {what}: {_WANTED}{how}")
+    return CommandError(f"the file is {what}: {_WANTED}{how}")

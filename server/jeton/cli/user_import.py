@@ -8,8 +8,8 @@ import click
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, opened, print_result, print_results
-from jeton.cli.refusal import Refusal
 from jeton.cli.user_file import numbered_lines
 from jeton.cli.user_records import ReadUser, RecordRefusedError, read_user
 from jeton.config import Settings
@@ -17,7 +17,7 @@ from jeton.crypto.hash_trial import HashTrial
 from jeton.storage.clients import load_clients
 from jeton.storage.database import Database, was_rolled_back
 from jeton.storage.identifiers import IdentifierUsedError, used_identifiers
-from jeton.storage.users import add_user, find_users, load_users
+from jeton.storage.users import find_users, insert_user, load_users
 
 # Few enough that a running server waits for no transaction of ours.
 _AT_ONCE: Final = 200
@@ -57,7 +57,7 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool, settings: Settings) ->
             refused += [_refused(it.line, it.user.username, reasons[it.line]) for it in found if it.line in reasons]
     _report(imported, refused, dry_run=dry_run, as_json=as_json)
     if refused:
-        raise Refusal(f"{len(refused)} of {imported + len(refused)} lines were refused: mend them and try again")
+        raise CommandError(f"{len(refused)} of {imported + len(refused)} lines were refused: mend them and try again")
 
 
 def _found(
@@ -89,7 +89,7 @@ def _settled(found: list[ReadUser], database: Database, known: Taken, *, dry_run
                 reasons, fresh = _decided(found, _taken(connection, found) | _within(known, found))
                 for it in found:
                     if it.line not in reasons and not dry_run:
-                        add_user(connection, it.user)
+                        insert_user(connection, it.user)
         except IdentifierUsedError:
             # Somebody else has just taken one of these: the next look finds it.
             continue
@@ -100,7 +100,7 @@ def _settled(found: list[ReadUser], database: Database, known: Taken, *, dry_run
         else:
             known |= fresh
             return reasons
-    raise Refusal("somebody else is adding the same users: try again")
+    raise CommandError("somebody else is adding the same users: try again")
 
 
 def _decided(found: Iterable[ReadUser], taken: Taken) -> tuple[dict[int, str], Taken]:

@@ -11,11 +11,11 @@ from jeton.crypto.credentials import generate_sub
 from jeton.crypto.foreign_hash import PasswordHashRefusedError
 from jeton.crypto.hash_trial import HashTrial
 from jeton.crypto.imported_hashes import read_foreign_hash, stored_form
+from jeton.oauth.client_registration import RegistrationError, check_roles, check_sub
 from jeton.oauth.model import User
-from jeton.oauth.names import NameRefusedError, keys_of_user
-from jeton.oauth.registration import RegistrationError, check_roles, check_sub
+from jeton.rules.login_identifiers import NameRefusedError, keys_of_user
 
-_MOST_LINE_BYTES: Final = 64 * 1024
+_MAX_LINE_BYTES: Final = 64 * 1024
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,8 +45,8 @@ class ReadUser:
 
 def read_user(number: int, line: bytes, now: int, trial: HashTrial) -> ReadUser:
     """Return the user of this line, or raise RecordRefusedError if there is none that could be stored."""
-    if len(line) > _MOST_LINE_BYTES:
-        raise RecordRefusedError(f"the line is longer than {_MOST_LINE_BYTES:,} bytes")
+    if len(line) > _MAX_LINE_BYTES:
+        raise RecordRefusedError(f"the line is longer than {_MAX_LINE_BYTES:,} bytes")
     try:
         record = msgspec.json.decode(line, type=Record)
     except ValueError as error:

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 _LINE: Final = re.compile(rb"[0-9A-Fa-f]{40}(:\d{1,20})?\r?\n?")
 _DIGITS: Final = 40
-_MOST_LINE_BYTES: Final = 64
+_MAX_LINE_BYTES: Final = 64
 _SAMPLES: Final = 64
 
 
@@ -54,8 +54,8 @@ class BreachedPasswords:
         """The first line that begins there or later: where, and its digest; beyond the last, the end of the file."""
         lines.seek(max(offset - 1, 0))
         if offset > 0:
-            lines.readline(_MOST_LINE_BYTES)
-        start, line = lines.tell(), lines.readline(_MOST_LINE_BYTES)
+            lines.readline(_MAX_LINE_BYTES)
+        start, line = lines.tell(), lines.readline(_MAX_LINE_BYTES)
         if line and not _LINE.fullmatch(line):
             raise self._unusable(f"at byte {start} there is no line SHA1:count")
         return start, line[:_DIGITS].upper()

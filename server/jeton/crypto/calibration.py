@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 
 from jeton.crypto.credentials import generate_password
-from jeton.crypto.passwords import MOST_ITERATIONS, Passwords
+from jeton.crypto.passwords import MAX_ITERATIONS, Passwords
 
 _MIB: Final = 1024
 _ROUNDS: Final = 5
@@ -73,4 +73,4 @@ def calibrated(target_seconds: float, most_memory_kib: int, timer: Timer, hasher
 def _costs_of(work: float, most_memory_kib: int) -> Costs:
     """Work is KiB times iterations, which is what time goes by."""
     memory_kib = max(LEAST.memory_kib, int(min(work, most_memory_kib)) // _MIB * _MIB)
-    return Costs(memory_kib, max(LEAST.iterations, min(int(work // memory_kib), MOST_ITERATIONS)))
+    return Costs(memory_kib, max(LEAST.iterations, min(int(work // memory_kib), MAX_ITERATIONS)))

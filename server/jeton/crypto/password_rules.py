@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jeton.crypto.breached_passwords import BreachedPasswords
 from jeton.crypto.passwords import normalised
-from jeton.oauth.password_choice import MAX_TYPED_CODE_POINTS, TOO_LONG, context_words, why_refused
+from jeton.rules.password_policy import MAX_TYPED_CODE_POINTS, TOO_LONG, context_words, rejection_reason
 
 
 class PasswordRules:
@@ -16,7 +16,7 @@ class PasswordRules:
         self._service_names = service_names
         self._breached = breached
 
-    def why_refused(self, password: str, username: str, email: str | None) -> str | None:
+    def rejection_reason(self, password: str, username: str, email: str | None) -> str | None:
         """Why this user may not have this password, as a sentence to show; None where they may.
 
         Reads from the disk: to be called in a thread. BreachedPasswordsError where the list has become unusable.
@@ -25,7 +25,7 @@ class PasswordRules:
             return TOO_LONG
         chosen = normalised(password)
         context = context_words((*self._service_names, username, email))
-        refusal = why_refused(chosen, self._min_length, context, common_passwords())
+        refusal = rejection_reason(chosen, self._min_length, context, common_passwords())
         if refusal is None and self._breached is not None and chosen in self._breached:
             return "the password has been found in a leak, so attackers know it: choose another"
         return refusal

@@ -15,11 +15,11 @@ from jeton.crypto.credentials import generate_password
 from jeton.crypto.foreign_hash import ForeignHash, PasswordHashRefusedError
 from jeton.crypto.hash_costs import MAX_MILLISECONDS, argon2_milliseconds
 from jeton.crypto.imported_hashes import read_foreign_hash
-from jeton.oauth.password_choice import MAX_TYPED_CODE_POINTS, MOST_CODE_POINTS
+from jeton.rules.password_policy import MAX_CODE_POINTS, MAX_TYPED_CODE_POINTS
 
-_MOST_MEMORY_KIB: Final = 1024 * 1024
-MOST_ITERATIONS: Final = 16
-_MOST_LANES: Final = 16
+_MAX_MEMORY_KIB: Final = 1024 * 1024
+MAX_ITERATIONS: Final = 16
+_MAX_LANES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def normalised(password: str) -> str:
 
 def is_too_long(password: str) -> bool:
     """Return whether nobody can have this password. Only text of bounded length is ever normalised."""
-    return len(password) > MAX_TYPED_CODE_POINTS or len(normalised(password)) > MOST_CODE_POINTS
+    return len(password) > MAX_TYPED_CODE_POINTS or len(normalised(password)) > MAX_CODE_POINTS
 
 
 class Passwords:
@@ -52,7 +52,7 @@ class Passwords:
     def __init__(self, memory_kib: int, iterations: int, lanes: int) -> None:
         self._hasher = PasswordHasher(time_cost=iterations, memory_cost=memory_kib, parallelism=lanes)
         self._max_milliseconds = max(MAX_MILLISECONDS, argon2_milliseconds(memory_kib, iterations, lanes))
-        self._nobody = self._hasher.hash(generate_password())
+        self._dummy_hash = self._hasher.hash(generate_password())
 
     def hash(self, password: str) -> str:
         """A new hash in the PHC string format, with a salt of 128 random bits."""
@@ -77,7 +77,7 @@ class Passwords:
 
     def _verify_nobody(self, password: str, unusable: str | None = None) -> Verified:
         """Spend the time of a normal check."""
-        self._is_right(self._nobody, password)
+        self._is_right(self._dummy_hash, password)
         return Verified(ok=False, unusable=unusable, ordinary=unusable is None)
 
     def _verify_ours(self, password_hash: str, password: str) -> Verified:
@@ -109,9 +109,9 @@ class Passwords:
             raise PasswordHashRefusedError("the stored hash is malformed") from None
         milliseconds = argon2_milliseconds(stored.memory_cost, stored.time_cost, stored.parallelism)
         within = (
-            8 * stored.parallelism <= stored.memory_cost <= _MOST_MEMORY_KIB
+            8 * stored.parallelism <= stored.memory_cost <= _MAX_MEMORY_KIB
             and stored.time_cost >= 1
-            and 1 <= stored.parallelism <= _MOST_LANES
+            and 1 <= stored.parallelism <= _MAX_LANES
             and milliseconds <= self._max_milliseconds
         )
         if not within or not password_hash.isascii():

@@ -14,7 +14,7 @@ from pkcs11.util.ec import encode_named_curve_parameters
 from jeton.crypto.algorithms import is_signature, public_jwk
 from jeton.crypto.pkcs11_token import LoggedIn, Pkcs11Token
 from jeton.crypto.private_key import KeyStoreError
-from jeton.oauth.key_life import StoredKey
+from jeton.rules.key_lifecycle import StoredKey
 
 _PRIVATE: Final = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
 # The public key is stored with the others': the token keeps no object of it.

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from jeton.oauth.key_life import StoredKey
+from jeton.rules.key_lifecycle import StoredKey
 
 
 class KeyStoreError(Exception):

@@ -10,7 +10,7 @@ from joserfc.jwk import Key, OctKey
 
 from jeton.crypto.algorithms import generate_key, private_key, public_jwk, sign
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
-from jeton.oauth.key_life import StoredKey
+from jeton.rules.key_lifecycle import StoredKey
 
 _WRAP: Final = ["A256GCMKW", "A256GCM"]
 _PURPOSE: Final = b"signing key wrapping v1"

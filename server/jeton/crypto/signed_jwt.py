@@ -15,7 +15,7 @@ from jeton.crypto.algorithms import is_signature, public_key
 from jeton.crypto.private_key import PrivateKey
 
 ACCESS_TOKEN: Final = "at+jwt"
-MOST_CHARACTERS: Final = 8192
+MAX_CHARACTERS: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Verifier:
 
     def verify(self, unverified_token: str) -> VerifiedToken | None:
         """An access token that we signed, expired or not; None for anything else."""
-        if len(unverified_token) > MOST_CHARACTERS:
+        if len(unverified_token) > MAX_CHARACTERS:
             return None
         try:
             signing_input, _, signature = unverified_token.encode().rpartition(b".")
@@ -78,7 +78,7 @@ class Verifier:
     def lacks_key_of(self, unverified_token: str) -> bool:
         """Return whether the token has a header like ours that names a key which is not among these."""
         segment, _, rest = unverified_token.partition(".")
-        if not rest or len(unverified_token) > MOST_CHARACTERS:
+        if not rest or len(unverified_token) > MAX_CHARACTERS:
             return False
         try:
             given = msgspec.json.decode(urlsafe_b64decode(segment.encode()))

@@ -5,15 +5,15 @@ from typing import Any, TypeVar
 
 import structlog
 
-from jeton.endpoints.bearer import Bearer
-from jeton.endpoints.exchange import FormRequest
+from jeton.endpoints.bearer_authentication import Bearer
+from jeton.endpoints.messages import FormRequest
 from jeton.grants.services import Services
 from jeton.login.password_login import Authenticated
-from jeton.oauth import account
-from jeton.oauth.decision import Deny, EndSessions
+from jeton.oauth import self_service
+from jeton.oauth.decisions import Deny, EndSessions
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.network import network_prefix
 from jeton.oauth.parameters import flag, require
+from jeton.rules.network_prefix import network_prefix
 from jeton.storage.ledger import Entry, Facts
 
 T = TypeVar("T")
@@ -66,7 +66,9 @@ async def change_password(request: FormRequest, bearer: Bearer, services: Servic
 
 async def _check_choice(password: str, request: FormRequest, bearer: Bearer, services: Services) -> None:
     user, rules = bearer.user, services.password_rules
-    refusal = await _hashed(lambda: rules.why_refused(password, user.username, user.email), request, bearer, services)
+    refusal = await _hashed(
+        lambda: rules.rejection_reason(password, user.username, user.email), request, bearer, services
+    )
     if refusal is not None:
         raise OAuthError(ErrorCode.INVALID_REQUEST, f"{refusal[0].upper()}{refusal[1:]}.")
 
@@ -85,7 +87,7 @@ async def _change(
         return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=sub)
 
     def decide(facts: Facts) -> EndSessions | Deny:
-        return account.change_password(
+        return self_service.change_password(
             authenticated.user, facts.user, facts.sessions, password_hash, facts.now, keep=keep
         )
 

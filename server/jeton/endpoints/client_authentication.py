@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from jeton.crypto.credentials import matches
-from jeton.endpoints.exchange import FormRequest
+from jeton.endpoints.messages import FormRequest
 from jeton.grants.services import Services
 from jeton.oauth.errors import CredentialsFormError, ErrorCode, OAuthError
 from jeton.oauth.model import Client
@@ -25,7 +25,7 @@ _MALFORMED_BASIC: Final = (
     "The Authorization header must be Basic and the base64 of client_id:client_secret, each form-encoded."
 )
 _UNKNOWN: Final = "client_unknown"
-_MOST_CHARACTERS: Final = 1024
+_MAX_CHARACTERS: Final = 1024
 _CLIENT_ID: Final = re.compile(r"[\x20-\x7E]{1,128}")
 
 
@@ -95,7 +95,7 @@ def _basic_credentials(authorization: str) -> _Credentials:
     if scheme.lower() != "basic":
         raise CredentialsFormError(_EXPECTED_BASIC)
     try:
-        if len(encoded) > _MOST_CHARACTERS:
+        if len(encoded) > _MAX_CHARACTERS:
             raise ValueError
         client_id, colon, secret = base64.b64decode(encoded.strip(" "), validate=True).decode("utf-8").partition(":")
         if not colon:

@@ -7,13 +7,13 @@ import structlog
 from jeton.crypto.credentials import generate_jti
 from jeton.crypto.signed_jwt import Signer
 from jeton.endpoints.client_authentication import authenticate_client
-from jeton.endpoints.exchange import Answer, FormRequest
+from jeton.endpoints.messages import Answer, FormRequest
 from jeton.grants import GRANTS
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
 from jeton.oauth.claims import access_token_claims, token_response
-from jeton.oauth.decision import Deny, Issue
-from jeton.oauth.errors import ErrorCode, OAuthError, ThrottledError
+from jeton.oauth.decisions import Deny, Issue
+from jeton.oauth.errors import ErrorCode, OAuthError, RateLimitedError
 from jeton.oauth.model import Client
 from jeton.oauth.parameters import require
 from jeton.oauth.scope import parse_scope
@@ -52,7 +52,7 @@ async def _redeem(request: FormRequest, client: Client, services: Services) -> d
     decision = await GRANTS[grant_type](token_request, services)
     if isinstance(decision, Deny):
         if decision.retry_after is not None:
-            raise ThrottledError(decision.reason, decision.retry_after, **_about(decision))
+            raise RateLimitedError(decision.reason, decision.retry_after, **_about(decision))
         raise OAuthError(decision.code, decision.reason, **_about(decision))
     _log_side_effects(decision, request)
     log.info(

@@ -10,7 +10,7 @@ from typing import Final
 from jeton.grants import client_credentials, password, refresh_token
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
-from jeton.oauth.decision import Deny, Issue
+from jeton.oauth.decisions import Deny, Issue
 
 Redeem = Callable[[TokenRequest, Services], Awaitable[Issue | Deny]]
 

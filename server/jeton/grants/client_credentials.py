@@ -2,7 +2,7 @@
 
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
-from jeton.oauth.decision import Deny, Issue
+from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 
 GRANT_TYPE = "client_credentials"

@@ -4,7 +4,7 @@ from jeton.crypto.refresh_token import generate_family_secret, generate_sid
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
 from jeton.login.password_login import Authenticated
-from jeton.oauth.decision import Deny, Issue
+from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.model import Family, User
 from jeton.oauth.parameters import require

@@ -3,8 +3,8 @@
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
-from jeton.oauth import rotation
-from jeton.oauth.decision import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth import refresh_rotation
+from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
 from jeton.storage.ledger import Entry, Facts
@@ -18,7 +18,7 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
     if presented is None:
         return Deny(ErrorCode.INVALID_GRANT, "refresh_token_malformed")
     tokens, key = services.refresh_tokens, request.idempotency_key
-    refresh = rotation.Refresh(
+    refresh = refresh_rotation.RefreshRequest(
         presented.generation,
         request.scope,
         None if key is None else tokens.idempotency_digest(key),
@@ -31,13 +31,13 @@ async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
         if facts.client is not None and facts.client.client_id == client.client_id:
             # The same client, as it is at this moment: what was taken from it is gone.
             client = facts.client
-        return rotation.decide(
+        return refresh_rotation.decide(
             family, facts.user, client, refresh, genuine=genuine, lifetimes=request.lifetimes, now=facts.now
         )
 
     decision = await services.ledger.enter(Entry(decide, sid=presented.sid))
     if decision == MASTER_KEY_MISSING:
         services.missing_master_keys.report(presented.master_key_id)
-    if isinstance(decision, Deny) and decision.reason == rotation.TOKEN_UNKNOWN:
+    if isinstance(decision, Deny) and decision.reason == refresh_rotation.TOKEN_UNKNOWN:
         await services.request_limits.count_unknown_token(request.source)
     return decision

@@ -5,15 +5,15 @@ from typing import Final
 
 import structlog
 
-from jeton.crypto.throttle_keys import ThrottleKeys
+from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.login.address_limits import address_limits
-from jeton.oauth.attempts import Attempt, Limit, RateLimited
-from jeton.oauth.errors import ThrottledError
+from jeton.oauth.errors import RateLimitedError
 from jeton.oauth.model import Client, Source
-from jeton.oauth.network import network_prefix
-from jeton.oauth.rate_limits import Blocked, Bucket, Rate
+from jeton.rules.attempts import Attempt, Limit, RateLimited
+from jeton.rules.network_prefix import network_prefix
+from jeton.rules.rate_limits import Blocked, Bucket, Rate
 from jeton.storage.clock import Clock
-from jeton.storage.throttle import Throttle
+from jeton.storage.rate_limiter import RateLimiter
 
 CLIENT: Final = "client"
 
@@ -36,7 +36,7 @@ class Limits:
 class RequestLimits:
     """Counts failures and requests by where they come from and which client they name."""
 
-    def __init__(self, throttle: Throttle, keys: ThrottleKeys, limits: Limits, clock: Clock) -> None:
+    def __init__(self, throttle: RateLimiter, keys: RateLimitKeys, limits: Limits, clock: Clock) -> None:
         self._throttle = throttle
         self._keys = keys
         self._limits = limits
@@ -73,7 +73,7 @@ class RequestLimits:
         now = self._clock.now()
         after = rate.reserve(self._requests.get(key, Bucket()), now)
         if isinstance(after, Blocked):
-            raise ThrottledError("requests_throttled_by_client", after.opens_at - now)
+            raise RateLimitedError("requests_throttled_by_client", after.opens_at - now)
         if len(self._requests) >= _MAX_COUNTED_CLIENTS:
             self._requests = {key: bucket for key, bucket in self._requests.items() if bucket.expires_at > now}
         self._requests[key] = after
@@ -88,4 +88,4 @@ class RequestLimits:
                 return
             refusal = outcome
             log.warning(event, by=refusal.limit, ip=source.ip)
-        raise ThrottledError(f"{event}_by_{refusal.limit}", refusal.opens_at - self._clock.now())
+        raise RateLimitedError(f"{event}_by_{refusal.limit}", refusal.opens_at - self._clock.now())

@@ -8,16 +8,16 @@ from jeton.crypto.hashing_gate import HashingGate
 from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import RefreshTokens
-from jeton.grants.missing_master_keys import MissingMasterKeys
 from jeton.grants.request_limits import RequestLimits
 from jeton.keys.keyring import Keyring
 from jeton.login.password_login import PasswordLogin
 from jeton.oauth.model import Client, Lifetimes
+from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
-from jeton.storage.records import Records
-from jeton.storage.status_indexes import StatusIndexes
-from jeton.storage.throttle import Throttle
+from jeton.storage.lookups import Lookups
+from jeton.storage.rate_limiter import RateLimiter
+from jeton.storage.status_index_allocator import StatusIndexAllocator
 
 
 class Now(Protocol):
@@ -41,8 +41,8 @@ class Services:
     master_key_id: str
     clock: Now
     ledger: Ledger
-    records: Records
-    status_indexes: StatusIndexes
+    records: Lookups
+    status_indexes: StatusIndexAllocator
     status_lists: bool
     keyring: Keyring
     refresh_tokens: RefreshTokens
@@ -51,7 +51,7 @@ class Services:
     passwords: Passwords
     password_rules: PasswordRules
     hashing: HashingGate
-    throttle: Throttle
+    throttle: RateLimiter
     request_limits: RequestLimits
     login: PasswordLogin
     database: Database

@@ -15,21 +15,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from jeton.endpoints.introspect import answer_introspection_request
-from jeton.endpoints.revoke import answer_revocation_request
+from jeton.background.maintenance import Maintenance
+from jeton.endpoints.introspection import answer_introspection_request
+from jeton.endpoints.revocation import answer_revocation_request
 from jeton.endpoints.token import answer_token_request
-from jeton.endpoints.upkeep import Upkeep
 from jeton.grants.services import Services
-from jeton.http.account_endpoint import OPERATIONS, AccountEndpoint
-from jeton.http.answers import Header, Rendered, render_error
-from jeton.http.asking import UNAVAILABLE, render_unavailable
+from jeton.http.account_routes import OPERATIONS, AccountEndpoint
+from jeton.http.cacheable_documents import Document, DocumentEndpoint, NumberedDocumentEndpoint, as_document
 from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
-from jeton.http.documents import Document, DocumentEndpoint, NumberedDocumentEndpoint, as_document
+from jeton.http.dispatch import UNAVAILABLE, render_unavailable
 from jeton.http.draining import Draining
-from jeton.http.entrance import Entrance, security_headers
 from jeton.http.form_endpoint import FormEndpoint
 from jeton.http.health import answer_livez, answer_readyz
+from jeton.http.middleware import Entrance, security_headers
 from jeton.http.openapi import openapi_document
+from jeton.http.responses import Header, Rendered, render_error
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
@@ -44,27 +44,27 @@ from jeton.oauth.metadata import (
 _DOCUMENT_SECONDS: Final = 300
 
 
-def create_app(services: Services, upkeep: Upkeep, draining: Draining) -> Starlette:
+def create_app(services: Services, maintenance: Maintenance, draining: Draining) -> Starlette:
     """The application over these services. It starts the upkeep with its first request, and stops it at the end."""
-    AuthorizationServerMetadata(_metadata(services, upkeep)).validate()
+    AuthorizationServerMetadata(_metadata(services, maintenance)).validate()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        upkeeping = asyncio.create_task(upkeep.run())
+        upkeeping = asyncio.create_task(maintenance.run())
         with draining.on_sigterm():
             yield
         upkeeping.cancel()
         with suppress(asyncio.CancelledError):
             await upkeeping
         # In a thread: what is still under way may need the loop to end.
-        await asyncio.to_thread(upkeep.close)
+        await asyncio.to_thread(maintenance.close)
         await asyncio.to_thread(services.close)
 
     headers = security_headers(services.issuer)
-    forms = _forms(services, upkeep, headers)
+    forms = _forms(services, maintenance, headers)
     path = urlsplit(services.issuer).path.rstrip("/")
     app = Starlette(
-        routes=_routes(services, upkeep, draining, forms),
+        routes=_routes(services, maintenance, draining, forms),
         lifespan=lifespan,
         exception_handlers={
             HTTPException: _render_http_exception,
@@ -84,32 +84,32 @@ def create_app(services: Services, upkeep: Upkeep, draining: Draining) -> Starle
     return app
 
 
-def _forms(services: Services, upkeep: Upkeep, headers: Sequence[Header]) -> dict[str, FormEndpoint]:
+def _forms(services: Services, maintenance: Maintenance, headers: Sequence[Header]) -> dict[str, FormEndpoint]:
     """The form endpoints, by path."""
     return {
-        TOKEN_PATH: FormEndpoint(answer_token_request, services, upkeep, headers, cross_origin=True),
-        REVOCATION_PATH: FormEndpoint(answer_revocation_request, services, upkeep, headers, cross_origin=True),
-        INTROSPECTION_PATH: FormEndpoint(answer_introspection_request, services, upkeep, headers),
+        TOKEN_PATH: FormEndpoint(answer_token_request, services, maintenance, headers, cross_origin=True),
+        REVOCATION_PATH: FormEndpoint(answer_revocation_request, services, maintenance, headers, cross_origin=True),
+        INTROSPECTION_PATH: FormEndpoint(answer_introspection_request, services, maintenance, headers),
     }
 
 
 def _routes(
-    services: Services, upkeep: Upkeep, draining: Draining, forms: Mapping[str, FormEndpoint]
+    services: Services, maintenance: Maintenance, draining: Draining, forms: Mapping[str, FormEndpoint]
 ) -> list[BaseRoute]:
     """Return the public paths; for an issuer with a path, below it too, so that no proxy has to rewrite them.
 
     Most endpoints answer 405 themselves, because they know which pages may read it.
     """
-    metadata = _metadata_endpoint(services, upkeep)
+    metadata = _metadata_endpoint(services, maintenance)
     routes: list[BaseRoute] = [
         *(Route(at, form) for at, form in forms.items()),
-        *_account_routes(services, upkeep),
-        *_status_list_routes(upkeep),
+        *_account_routes(services, maintenance),
+        *_status_list_routes(maintenance),
         Route(JWKS_PATH, _key_set_endpoint(services)),
         *(Route(at, metadata) for at in METADATA_PATHS),
         Route("/openapi.json", _openapi_endpoint(services)),
         Route("/livez", answer_livez, methods=["GET"]),
-        Route("/readyz", answer_readyz(upkeep, draining), methods=["GET"]),
+        Route("/readyz", answer_readyz(maintenance, draining), methods=["GET"]),
     ]
     issuer_path = urlsplit(services.issuer).path
     if not issuer_path:
@@ -120,16 +120,16 @@ def _routes(
     return [*inserted, *routes, *([Mount(path, routes=routes)] if path else [])]
 
 
-def _metadata(services: Services, upkeep: Upkeep) -> dict[str, object]:
+def _metadata(services: Services, maintenance: Maintenance) -> dict[str, object]:
     """The password grant is announced only where some client may use it (RFC 9700 section 2.4)."""
     grant_types = {"client_credentials", "refresh_token"}
-    if services.password_grant and "password" in upkeep.announced.grant_types:
+    if services.password_grant and "password" in maintenance.announced.grant_types:
         grant_types.add("password")
     return server_metadata(services.issuer, grant_types, status_lists=services.status_lists)
 
 
-def _metadata_endpoint(services: Services, upkeep: Upkeep) -> DocumentEndpoint:
-    return DocumentEndpoint(lambda: as_document(_metadata(services, upkeep), _DOCUMENT_SECONDS))
+def _metadata_endpoint(services: Services, maintenance: Maintenance) -> DocumentEndpoint:
+    return DocumentEndpoint(lambda: as_document(_metadata(services, maintenance), _DOCUMENT_SECONDS))
 
 
 def _openapi_endpoint(services: Services) -> DocumentEndpoint:
@@ -148,14 +148,14 @@ def _key_set_endpoint(services: Services) -> DocumentEndpoint:
     return DocumentEndpoint(current)
 
 
-def _account_routes(services: Services, upkeep: Upkeep) -> list[BaseRoute]:
-    endpoints = {at: AccountEndpoint(operations, services, upkeep) for at, operations in OPERATIONS.items()}
+def _account_routes(services: Services, maintenance: Maintenance) -> list[BaseRoute]:
+    endpoints = {at: AccountEndpoint(operations, services, maintenance) for at, operations in OPERATIONS.items()}
     return [Route(at, endpoint) for at, endpoint in endpoints.items()]
 
 
-def _status_list_routes(upkeep: Upkeep) -> list[BaseRoute]:
+def _status_list_routes(maintenance: Maintenance) -> list[BaseRoute]:
     """The status lists and the list of them; nothing where they are switched off."""
-    lists = upkeep.status_lists
+    lists = maintenance.status_lists
     if lists is None:
         return []
 

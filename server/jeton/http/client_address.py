@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from jeton.oauth.network import Address, parse_address
+from jeton.rules.network_prefix import Address, parse_address
 
 _MAX_HOPS: Final = 16
 # IPv4, or IPv6 in brackets, with a port; or either without one.

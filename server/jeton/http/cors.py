@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from jeton.http.answers import Header, Rendered
+from jeton.http.responses import Header, Rendered
 
 MAX_REQUESTED_HEADERS_BYTES: Final = 2048
 # Of a header's name the token characters of RFC 9110 section 5.6.2; of the list the commas and spaces of 5.6.1.

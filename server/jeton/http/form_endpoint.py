@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from starlette.types import Receive, Scope, Send
 
-from jeton.endpoints.upkeep import Upkeep
+from jeton.background.maintenance import Maintenance
 from jeton.grants.services import Services
-from jeton.http.answers import Header, Rendered, render_method_not_allowed
-from jeton.http.asking import Endpoint, ask
 from jeton.http.cors import allow_registered_origin, answer_options, parse_preflight
-from jeton.http.reading import header_fields, read_form_request
+from jeton.http.dispatch import Endpoint, ask
+from jeton.http.request_parsing import header_fields, read_form_request
+from jeton.http.responses import Header, Rendered, render_method_not_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class FormEndpoint:
 
     endpoint: Endpoint
     services: Services
-    upkeep: Upkeep
+    maintenance: Maintenance
     headers: Sequence[Header] = field(repr=False)
     cross_origin: bool = field(default=False, kw_only=True)
 
@@ -29,7 +29,7 @@ class FormEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = header_fields(scope)
-        origin, announced = headers.get(b"origin"), self.upkeep.announced.origins
+        origin, announced = headers.get(b"origin"), self.maintenance.announced.origins
         if scope["method"] != "POST":
             await self._answer_other_method(scope, origin, announced).send(send)
             return

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jeton.http.account_endpoint import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
-from jeton.http.form import MOST_BYTES
+from jeton.http.account_routes import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
+from jeton.http.form_parsing import MAX_BYTES
 from jeton.http.schemas import SCHEMAS
-from jeton.oauth.account import ACCOUNT_SCOPE
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
     JWKS_PATH,
@@ -15,6 +14,7 @@ from jeton.oauth.metadata import (
     STATUS_LISTS_PATH,
     TOKEN_PATH,
 )
+from jeton.oauth.self_service import ACCOUNT_SCOPE
 
 _STRING: Final = {"type": "string"}
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -85,7 +85,7 @@ def _form(
             "200": {"description": "Done", "content": _json(response)},
             "400": _refused("Refused"),
             "401": _refused("The client did not authenticate", "WWW-Authenticate"),
-            "413": _refused(f"The body has more than {MOST_BYTES} bytes"),
+            "413": _refused(f"The body has more than {MAX_BYTES} bytes"),
             "415": _refused("The body is compressed"),
             "429": _refused("Held back: come again later", "Retry-After"),
             "500": _refused("The server failed"),
@@ -106,7 +106,7 @@ def _account_paths() -> dict[str, Any]:
     change = _for_user("changePassword", "Change the password, and end sessions", "SessionsEnded")
     change["requestBody"] = {"required": True, "content": {_FORM: {"schema": _reference("PasswordChange")}}}
     change["responses"] |= {
-        "413": _refused(f"The body has more than {MOST_BYTES} bytes"),
+        "413": _refused(f"The body has more than {MAX_BYTES} bytes"),
         "415": _refused("The body is compressed"),
         "429": _refused("Held back: come again later", "Retry-After"),
     }

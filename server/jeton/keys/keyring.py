@@ -13,10 +13,10 @@ import structlog
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.private_key import KeyStoreError, KeyStores
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, Signer, Verifier
-from jeton.oauth.key_life import STALE_SECONDS, KeyTimes, SigningKey, active_and_next, is_settled, max_age
+from jeton.rules.key_lifecycle import STALE_SECONDS, KeyTimings, SigningKey, active_and_next, is_settled, max_age
+from jeton.storage.batching import Batcher
 from jeton.storage.clock import Clock
 from jeton.storage.database import StorageUnavailableError
-from jeton.storage.gather import Gather
 
 log = structlog.get_logger("jeton.keyring")
 
@@ -32,7 +32,7 @@ class KeySet:
 class Keyring:
     """Signs, verifies and publishes."""
 
-    def __init__(self, stores: KeyStores, times: KeyTimes, clock: Clock) -> None:
+    def __init__(self, stores: KeyStores, times: KeyTimings, clock: Clock) -> None:
         self._stores = stores
         self._times = times
         self._clock = clock
@@ -41,7 +41,7 @@ class Keyring:
         self._signer: Signer
         self._signs_from = 0
         self._away: KeyStoreError | None = None
-        self._elsewhere = Gather[Callable[[], str], str]("signing", lambda tasks: [task() for task in tasks], most=1)
+        self._elsewhere = Batcher[Callable[[], str], str]("signing", lambda tasks: [task() for task in tasks], most=1)
         self.verifier: Verifier
         self.key_set: KeySet
 

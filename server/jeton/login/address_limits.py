@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Final
 
-from jeton.crypto.throttle_keys import ThrottleKeys
-from jeton.oauth.attempts import Limit
-from jeton.oauth.network import network_prefixes
-from jeton.oauth.rate_limits import Rate
+from jeton.crypto.rate_limit_keys import RateLimitKeys
+from jeton.rules.attempts import Limit
+from jeton.rules.network_prefix import network_prefixes
+from jeton.rules.rate_limits import Rate
 
 ADDRESS: Final = "address"
 
@@ -17,7 +17,7 @@ _FACTORS: Final = (1, 4, 16)
 _BUCKETS: Final = (2**18, 2**16, 2**16)
 
 
-def address_limits(keys: ThrottleKeys, kind: str, rate: Rate | None, ip: str | None) -> tuple[Limit, ...]:
+def address_limits(keys: RateLimitKeys, kind: str, rate: Rate | None, ip: str | None) -> tuple[Limit, ...]:
     """Return the limits of this kind for attempts from the address. Their buckets are bounded in number."""
     if rate is None:
         return ()

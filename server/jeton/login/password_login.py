@@ -14,13 +14,13 @@ from jeton.login.address_limits import ADDRESS
 from jeton.login.concurrency import LoginConcurrency
 from jeton.login.rate_limits import LoginRateLimits, LoginSource
 from jeton.login.uniform_timing import UniformTiming
-from jeton.oauth.attempts import RateLimited, Reservation
-from jeton.oauth.decision import Deny
-from jeton.oauth.errors import ErrorCode, ThrottledError
+from jeton.oauth.decisions import Deny
+from jeton.oauth.errors import ErrorCode, RateLimitedError
 from jeton.oauth.model import Client, Source, User
-from jeton.oauth.names import login_key
+from jeton.rules.attempts import RateLimited, Reservation
+from jeton.rules.login_identifiers import login_key
 from jeton.storage.clock import Clock
-from jeton.storage.records import Records
+from jeton.storage.lookups import Lookups
 
 # Attempts without an outcome may be in the way of a right one: it asks again for so long, and so often.
 _WAIT_SECONDS: Final = 3
@@ -46,7 +46,7 @@ class PasswordLogin:
 
     def __init__(
         self,
-        records: Records,
+        records: Lookups,
         limits: LoginRateLimits,
         passwords: Passwords,
         hashing: HashingGate,
@@ -148,8 +148,8 @@ class PasswordLogin:
             raise self._throttled(told)
         return Deny(ErrorCode.INVALID_GRANT, f"login_throttled_by_{refusal.limit}", sub=user.sub if user else None)
 
-    def _throttled(self, refusal: RateLimited) -> ThrottledError:
-        return ThrottledError(f"login_throttled_by_{refusal.limit}", refusal.opens_at - self._clock.now())
+    def _throttled(self, refusal: RateLimited) -> RateLimitedError:
+        return RateLimitedError(f"login_throttled_by_{refusal.limit}", refusal.opens_at - self._clock.now())
 
 
 def _denied(user: User | None) -> Deny:

@@ -5,13 +5,13 @@ from typing import Final
 
 import structlog
 
-from jeton.crypto.throttle_keys import ThrottleKeys
+from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.login.address_limits import address_limits
-from jeton.oauth.attempts import Attempt, Limit, RateLimited, Reservation, WhenFull
 from jeton.oauth.model import Client, Source, User
-from jeton.oauth.network import network_prefix
-from jeton.oauth.rate_limits import MAX_FAILURES, BackoffPolicy, Rate
-from jeton.storage.throttle import Throttle
+from jeton.rules.attempts import Attempt, Limit, RateLimited, Reservation, WhenFull
+from jeton.rules.network_prefix import network_prefix
+from jeton.rules.rate_limits import MAX_FAILURES, BackoffPolicy, Rate
+from jeton.storage.rate_limiter import RateLimiter
 
 CLIENT: Final = "client"
 ACCOUNT: Final = "account"
@@ -76,7 +76,7 @@ class _AccountKeys:
 class LoginRateLimits:
     """Counts password checks by network, client and account."""
 
-    def __init__(self, throttle: Throttle, keys: ThrottleKeys, limits: LoginLimits) -> None:
+    def __init__(self, throttle: RateLimiter, keys: RateLimitKeys, limits: LoginLimits) -> None:
         self._throttle = throttle
         self._keys = keys
         self._limits = limits

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jeton.oauth.decision import Issue
+from jeton.oauth.decisions import Issue
 from jeton.oauth.scope import format_scope
 from jeton.oauth.status_list import status_claim
 

@@ -66,7 +66,7 @@ class CredentialsFormError(OAuthError):
         return self._sentence
 
 
-class ThrottledError(OAuthError):
+class RateLimitedError(OAuthError):
     """A refusal of one attempt too many: 429, to be tried again after so many seconds (RFC 6585 section 4).
 
     RFC 6749 has no code for it: clients know this one as "later", and the status says why.

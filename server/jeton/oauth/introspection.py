@@ -24,7 +24,7 @@ _NO_ACCESS_TOKEN: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class TokenFacts:
+class TokenContext:
     """What is known, now, of a token's surroundings."""
 
     client: Client | None
@@ -35,7 +35,7 @@ class TokenFacts:
 
 
 def introspect_access_token(
-    claims: Mapping[str, Any], facts: TokenFacts, caller: Client, caller_audience: tuple[str, ...], now: int
+    claims: Mapping[str, Any], facts: TokenContext, caller: Client, caller_audience: tuple[str, ...], now: int
 ) -> Mapping[str, Any]:
     """The answer for an access token whose signature is ours."""
     owner = claims["client_id"] == caller.client_id
@@ -61,7 +61,7 @@ def introspect_access_token(
     return active
 
 
-def _surroundings_are_live(claims: Mapping[str, Any], facts: TokenFacts, now: int) -> bool:
+def _surroundings_are_live(claims: Mapping[str, Any], facts: TokenContext, now: int) -> bool:
     """Client, user and session as they are now, not as they were at issue."""
     client, user, family = facts.client, facts.user, facts.family
     # A client deleted and registered again under its old name does not inherit tokens. A registration that is still to
@@ -76,7 +76,7 @@ def _surroundings_are_live(claims: Mapping[str, Any], facts: TokenFacts, now: in
 
 
 def introspect_refresh_token(
-    family: Family, generation: int, facts: TokenFacts, caller: Client, issuer: str, now: int
+    family: Family, generation: int, facts: TokenContext, caller: Client, issuer: str, now: int
 ) -> Mapping[str, Any]:
     """The answer for a genuine refresh token. Nobody but its owner may learn of it; a spent one is not active."""
     client = facts.client

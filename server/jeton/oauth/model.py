@@ -141,7 +141,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class EndedToken:
+class RevokedAccessToken:
     """An access token ended before its time: its `jti`, and the `exp` after which it may be forgotten."""
 
     jti: str

@@ -6,7 +6,7 @@ from typing import Final
 
 import idna
 
-from jeton.oauth.transport import is_loopback
+from jeton.rules.loopback import is_loopback
 
 _URL: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>\[[0-9A-Fa-f:.]*\]|[^:/?#@\s]+)(:(?P<port>\d+))?/?"

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from jeton.oauth.decision import MASTER_KEY_MISSING, Deny, End
+from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Client, EndedToken, Family
+from jeton.oauth.model import Client, Family, RevokedAccessToken
 
 TOKEN_UNKNOWN: Final = "token_unknown"
 
 
-def end_family(family: Family | None, client: Client, *, genuine: bool | None, now: int) -> End | Deny:
+def revoke_family(family: Family | None, client: Client, *, genuine: bool | None, now: int) -> End | Deny:
     """A refresh token of any generation ends its family; only the owner may. `genuine` None: it cannot be told."""
     if family is None or not genuine:
         return MASTER_KEY_MISSING if family is not None and genuine is None else End(TOKEN_UNKNOWN)
@@ -18,11 +18,11 @@ def end_family(family: Family | None, client: Client, *, genuine: bool | None, n
     return End("family_revoked", family=family.revoked("revoked_by_client", now))
 
 
-def end_access_token(claims: dict[str, object], client: Client, now: int) -> End | Deny:
+def revoke_access_token(claims: dict[str, object], client: Client, now: int) -> End | Deny:
     """A genuine access token ends by its `jti`, and not its family: the refresh token is the way to end that."""
     if claims["client_id"] != client.client_id:
         return Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
     jti, expires_at = str(claims["jti"]), int(str(claims["exp"]))
     if expires_at <= now:
         return End("token_expired")
-    return End("access_token_revoked", token=EndedToken(jti, expires_at))
+    return End("access_token_revoked", token=RevokedAccessToken(jti, expires_at))

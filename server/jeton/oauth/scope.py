@@ -8,7 +8,7 @@ from jeton.oauth.errors import ErrorCode, OAuthError
 
 Scope = frozenset[str]
 
-MOST_CHARACTERS: Final = 2048
+MAX_CHARACTERS: Final = 2048
 _TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
@@ -20,7 +20,7 @@ def is_scope_token(text: str) -> bool:
 def parse_scope(text: str) -> Scope:
     """The set a `scope` parameter names; OAuthError invalid_scope where it is malformed."""
     tokens = text.split(" ")
-    if len(text) > MOST_CHARACTERS or not all(is_scope_token(token) for token in tokens):
+    if len(text) > MAX_CHARACTERS or not all(is_scope_token(token) for token in tokens):
         raise OAuthError(ErrorCode.INVALID_SCOPE, "scope_malformed")
     return frozenset(tokens)
 

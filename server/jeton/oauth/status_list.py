@@ -9,36 +9,36 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jeton.oauth.key_life import CLOCK_SKEW_SECONDS
 from jeton.oauth.metadata import STATUS_LISTS_PATH
 from jeton.oauth.model import Client, Family
+from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
 
 STATUSES_PER_LIST: Final = 2**20
 LIST_SECONDS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
-class InvalidStatus:
+class RevokedStatus:
     """A status index that is INVALID, until no token that has it can be accepted anywhere."""
 
     status_index: int
     expires_at: int
 
 
-def status_of_ended(family: Family) -> InvalidStatus | None:
+def status_of_ended(family: Family) -> RevokedStatus | None:
     """What is to be listed of a revoked family; None where no token of it could still be accepted."""
     assert family.revoked_at is not None
     until = family.access_expires_at + CLOCK_SKEW_SECONDS
     if family.status_index is None or until <= family.revoked_at:
         return None
-    return InvalidStatus(family.status_index, until)
+    return RevokedStatus(family.status_index, until)
 
 
-def status_of_client(client: Client, now: int, longest_access_seconds: int) -> InvalidStatus | None:
+def status_of_client(client: Client, now: int, longest_access_seconds: int) -> RevokedStatus | None:
     """What is to be listed of a client that is refused from now on: the tokens in its own name."""
     if client.status_index is None:
         return None
-    return InvalidStatus(client.status_index, now + longest_access_seconds + CLOCK_SKEW_SECONDS)
+    return RevokedStatus(client.status_index, now + longest_access_seconds + CLOCK_SKEW_SECONDS)
 
 
 def status_claim(issuer: str, status_index: int) -> dict[str, Any]:

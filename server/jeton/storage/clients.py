@@ -7,13 +7,13 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from jeton.oauth.model import Client
 from jeton.storage.identifiers import claim_identifier, release_client_id
-from jeton.storage.prepared import Prepared
+from jeton.storage.raw_statement import RawStatement
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.signing_keys import promise_lifetime
 from jeton.storage.tables import clients
 
 _THESE = select(clients).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
-_LOAD = Prepared(_THESE)
+_LOAD = RawStatement(_THESE)
 # The weakest lock, which the new session's reference to its client takes anyway; it only keeps `lock_client` waiting.
 _HOLD = LockingQuery(_THESE.order_by(clients.c.client_id), _LOAD, read=True, key_share=True)
 _LOCK = select(clients).where(clients.c.client_id == bindparam("client_id")).with_for_update()
@@ -46,7 +46,7 @@ def list_clients(connection: Connection) -> list[Client]:
     return [Client(*row) for row in connection.execute(select(clients).order_by(clients.c.client_id))]
 
 
-def add_client(connection: Connection, client: Client) -> None:
+def insert_client(connection: Connection, client: Client) -> None:
     """Add the client; raise IdentifierUsedError if the `client_id` is not new."""
     claim_identifier(connection, client.client_id)
     _keep_keys_for(connection, client.lifetimes)

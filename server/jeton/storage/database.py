@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jeton.storage.database_errors import describe_database_error, is_denied, sqlstate
 from jeton.storage.database_url import DatabaseUrlError, parse_database_url
-from jeton.storage.prepared import drive
+from jeton.storage.raw_statement import execute_raw
 
 # The timeout first: two servers that start at once may both want to switch to WAL.
 _SQLITE_PRAGMAS: Final = ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
@@ -153,7 +153,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
         write = connection.get_execution_options().get("write", True)
-        drive(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN"))
+        execute_raw(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN"))
 
 
 def _prepare_postgresql(engine: Engine, *, serving: bool) -> None:
@@ -171,4 +171,4 @@ def _prepare_postgresql(engine: Engine, *, serving: bool) -> None:
         if serving:
             lock_timeout_ms = connection.get_execution_options().get("lock_timeout_ms") or _LOCK_TIMEOUT_MS
             begin += f"; SET LOCAL lock_timeout = {lock_timeout_ms}"
-        drive(connection, lambda cursor: cursor.execute(begin))
+        execute_raw(connection, lambda cursor: cursor.execute(begin))

@@ -23,13 +23,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
-from jeton.oauth.key_life import CLOCK_SKEW_SECONDS
 from jeton.oauth.model import Family
 from jeton.oauth.scope import Scope, format_scope
 from jeton.oauth.status_list import status_of_ended
-from jeton.storage.invalid_statuses import add_invalid_statuses, add_selected_statuses, remove_invalid_statuses
-from jeton.storage.prepared import Prepared
+from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
+from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
+from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses, insert_selected_statuses
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.tables import families
 
@@ -41,11 +41,11 @@ _MUTABLE: Final = (
 _FIELDS: Final = tuple(field.name for field in fields(Family))
 
 _THESE = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))
-_LOAD = Prepared(_THESE)
+_LOAD = RawStatement(_THESE)
 _LOCK = LockingQuery(_THESE.order_by(families.c.sid), _LOAD)
 _UNENDED_OF = families.c.sub.in_(bindparam("subs", expanding=True)) & families.c.revoked_at.is_(None)
-_LOAD_UNENDED = Prepared(select(families.c.sub, families.c.sid).where(_UNENDED_OF))
-_UPDATE = Prepared(
+_LOAD_UNENDED = RawStatement(select(families.c.sub, families.c.sid).where(_UNENDED_OF))
+_UPDATE = RawStatement(
     update(families)
     .where(families.c.sid == bindparam("at_sid"))
     .values({name: bindparam(f"new_{name}") for name in _MUTABLE})
@@ -66,7 +66,7 @@ _REWRITE = postgresql.insert(families).from_select(
     ["sid", *_MUTABLE, *_UNCHANGED],
     select(*(_CHANGED.c[name] for name in ("sid", *_MUTABLE)), *(literal_column("'0'") for _ in _UNCHANGED)),
 )
-_UPDATE_ALL = Prepared(
+_UPDATE_ALL = RawStatement(
     _REWRITE.on_conflict_do_update(
         index_elements=[families.c.sid], set_={name: _REWRITE.excluded[name] for name in _MUTABLE}
     )
@@ -113,12 +113,12 @@ def load_open_sids(connection: Connection, now: int, subs: Collection[str]) -> d
     return found
 
 
-def add_families(connection: Connection, new: Iterable[Family]) -> None:
+def insert_families(connection: Connection, new: Iterable[Family]) -> None:
     """Writes new families; one that ended with its first moment is listed as INVALID."""
     new = list(new)
     if new:
         connection.execute(insert(families), [{name: getattr(it, name) for name in _FIELDS} for it in new])
-    add_invalid_statuses(connection, [status_of_ended(it) for it in new if it.revoked_at is not None])
+    insert_revoked_statuses(connection, [status_of_ended(it) for it in new if it.revoked_at is not None])
 
 
 def update_families(connection: Connection, changed: Iterable[Family]) -> None:
@@ -132,7 +132,7 @@ def update_families(connection: Connection, changed: Iterable[Family]) -> None:
     else:
         rows = [{"at_sid": it.sid} | {f"new_{name}": getattr(it, name) for name in _MUTABLE} for it in changed]
         _UPDATE.run(connection, rows)
-    add_invalid_statuses(connection, [status_of_ended(it) for it in changed if it.revoked_at is not None])
+    insert_revoked_statuses(connection, [status_of_ended(it) for it in changed if it.revoked_at is not None])
 
 
 def _as_postgresql_reads_it(value: bytes | Scope) -> str:
@@ -172,7 +172,7 @@ def end_families(
         connection.execute(
             update(families).where(families.c.sid.in_(sids)).values(revoked_at=now, revoke_reason=reason)
         )
-        add_selected_statuses(connection, _status_of_living_tokens(now).where(families.c.sid.in_(sids)))
+        insert_selected_statuses(connection, _status_of_living_tokens(now).where(families.c.sid.in_(sids)))
         ended += len(sids)
 
 
@@ -181,13 +181,13 @@ def list_resting_families(connection: Connection, now: int, client_id: str) -> N
     resting = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
     # Whoever refreshes one of them at this moment comes first: its newest token is in the row then.
     connection.execute(select(families.c.sid).where(resting).order_by(families.c.sid).with_for_update()).all()
-    add_selected_statuses(connection, _status_of_living_tokens(now).where(resting))
+    insert_selected_statuses(connection, _status_of_living_tokens(now).where(resting))
 
 
 def unlist_resting_families(connection: Connection, client_id: str) -> None:
     """The families of a client that is enabled again go on, except for those that ended meanwhile."""
     resting = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
-    remove_invalid_statuses(connection, select(families.c.status_index).where(resting))
+    delete_revoked_statuses(connection, select(families.c.status_index).where(resting))
 
 
 def _status_of_living_tokens(now: int) -> Select[tuple[int | None, int]]:
@@ -196,7 +196,7 @@ def _status_of_living_tokens(now: int) -> Select[tuple[int | None, int]]:
     return select(families.c.status_index, until).where(families.c.status_index.is_not(None), until > now)
 
 
-def forget_families(connection: Connection, now: int, limit: int) -> int:
+def delete_expired_families(connection: Connection, now: int, limit: int) -> int:
     """Delete families past their absolute end: none of their tokens could be accepted, nor tell a replay."""
     return delete_oldest(
         connection, families.c.sid, families.c.absolute_expires_at, families.c.absolute_expires_at <= now, limit

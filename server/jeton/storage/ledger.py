@@ -14,16 +14,16 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from jeton.oauth.decision import Decision, End, EndSessions, Issue
+from jeton.oauth.decisions import Decision, End, EndSessions, Issue
 from jeton.oauth.model import Client, Family, User
 from jeton.storage.clients import hold_clients, load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
-from jeton.storage.ended_tokens import add_ended_tokens
-from jeton.storage.families import add_families, load_unended_sids, lock_families, update_families
+from jeton.storage.families import insert_families, load_unended_sids, lock_families, update_families
+from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
 from jeton.storage.row_lock_batches import LOCK_TIMEOUT_MS, CallerGoneError, Pending, RowLockBatches, RowLockedError
 from jeton.storage.row_locks import LockedRows
-from jeton.storage.session_room import SessionRoom
+from jeton.storage.session_limit import SessionLimit
 from jeton.storage.users import load_users, lock_users, store_new_passwords, store_rehashed_passwords
 
 D = TypeVar("D", bound=Decision)
@@ -71,7 +71,7 @@ class _Locks:
     clients: LockedRows[str, Client]
     families: LockedRows[str, Family]
     unended: dict[str, set[str]]
-    room: SessionRoom
+    room: SessionLimit
 
     def are_missing_for(self, entry: Entry[Any]) -> bool:
         """Whether somebody else holds a row that this entry needs."""
@@ -130,11 +130,11 @@ class Ledger:
         client_ids = {it.client_id for it in entries if it.client_id is not None}
         clients = hold_clients(connection, client_ids, wait=wait)
         logins = [it.sub for it in entries if it.sub is not None and it.is_login]
-        room = SessionRoom(connection, self._clock.now(), logins, self._sessions_per_user)
+        room = SessionLimit(connection, self._clock.now(), logins, self._sessions_per_user)
         subs = {it.sub for it in entries if it.sub is not None and it.all_sessions}
         unended = load_unended_sids(connection, subs)
         sids = {it.sid for it in entries if it.sid is not None}
-        families = lock_families(connection, sids.union(room.crowded, *unended.values()), wait=wait)
+        families = lock_families(connection, sids.union(room.over_limit, *unended.values()), wait=wait)
         return _Locks(users, clients, families, unended, room)
 
 
@@ -162,9 +162,9 @@ def _write(
     connection: Connection, before: dict[str, Family], after: dict[str, Family], decisions: Sequence[Decision]
 ) -> None:
     """Write all that was decided."""
-    add_families(connection, [family for sid, family in after.items() if sid not in before])
+    insert_families(connection, [family for sid, family in after.items() if sid not in before])
     update_families(connection, [family for sid, family in after.items() if before.get(sid, family) is not family])
-    add_ended_tokens(connection, [it.token for it in decisions if isinstance(it, End) and it.token])
+    insert_revoked_access_tokens(connection, [it.token for it in decisions if isinstance(it, End) and it.token])
     # The old password's hash first: a login may have upgraded it just before it was changed.
     store_rehashed_passwords(connection, _rehashed_passwords(decisions))
     store_new_passwords(connection, [it.user for it in decisions if isinstance(it, EndSessions) and it.user])
@@ -175,7 +175,7 @@ def _decide(
     families: dict[str, Family],
     users: dict[str, User],
     clients: dict[str, Client],
-    room: SessionRoom,
+    room: SessionLimit,
     now: int,
 ) -> Decision:
     """One decision; the next one over the same family sees what this one made of it."""
@@ -197,10 +197,10 @@ def _decide(
     return decision
 
 
-def _sessions_of(entry: Entry[Any], families: dict[str, Family], room: SessionRoom) -> tuple[Family, ...]:
+def _sessions_of(entry: Entry[Any], families: dict[str, Family], room: SessionLimit) -> tuple[Family, ...]:
     """Also those that others of the group have just opened."""
     if entry.sub is not None and entry.is_login:
-        return room.surplus(entry.sub, families)
+        return room.excess(entry.sub, families)
     if not entry.all_sessions:
         return ()
     return tuple(it for it in families.values() if it.sub == entry.sub and it.revoked_at is None)

@@ -13,8 +13,8 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
+from jeton.storage.batching import Batcher
 from jeton.storage.database import LockTimeoutError, StorageUnavailableError, was_rolled_back
-from jeton.storage.gather import Gather
 
 MAX_WAIT_SECONDS: Final = 2
 # Of each lock: whoever has to wait longer than that goes aside, or gives way to the others who wait there.
@@ -75,8 +75,8 @@ class RowLockBatches(Generic[Item, Result]):
         self._numbers = itertools.count()
         # Changed by three threads, by single steps only.
         self._waiting: set[Pending[Item]] = set()
-        self._main = Gather[Pending[Item], Result](name, self._run_main)
-        self._aside = Gather[Pending[Item], Result](
+        self._main = Batcher[Pending[Item], Result](name, self._run_main)
+        self._aside = Batcher[Pending[Item], Result](
             f"{name}-waiting", self._run_aside, most=_MAX_WAITING, room=_MAX_WAITING
         )
 

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Select
 
-from jeton.storage.prepared import Prepared
+from jeton.storage.raw_statement import RawStatement
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -23,10 +23,10 @@ class LockedRows(Generic[Key, Value]):
 class LockingQuery:
     """A query for rows by a list of keys, which are their first column. `load` is the same without locks."""
 
-    def __init__(self, query: Select[Any], load: Prepared, **strength: Any) -> None:
+    def __init__(self, query: Select[Any], load: RawStatement, **strength: Any) -> None:
         self._load = load
-        self._waiting = Prepared(query.with_for_update(**strength))
-        self._skipping = Prepared(query.with_for_update(skip_locked=True, **strength))
+        self._waiting = RawStatement(query.with_for_update(**strength))
+        self._skipping = RawStatement(query.with_for_update(skip_locked=True, **strength))
 
     def lock(
         self, connection: Connection, make: Callable[..., Value], *, wait: bool, **keys: Collection[str]

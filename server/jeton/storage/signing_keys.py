@@ -5,15 +5,15 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
-from jeton.oauth.key_life import KeyState, SigningKey
-from jeton.storage.prepared import Prepared
+from jeton.rules.key_lifecycle import KeyState, SigningKey
+from jeton.storage.raw_statement import RawStatement
 from jeton.storage.tables import clients, signing_keys
 
 # Any number will do, as long as nothing else of ours locks the same.
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(7461001)")
 # Whoever stalls within a change is undone, so that what it says of time is true when others see it.
 _HURRY: Final = text("SET LOCAL idle_in_transaction_session_timeout = 2000")
-_PUBLISHED: Final = Prepared(
+_PUBLISHED: Final = RawStatement(
     select(signing_keys.c.kid).where(
         signing_keys.c.kid.in_(bindparam("kids", expanding=True)),
         signing_keys.c.state != KeyState.REVOKED,
@@ -61,7 +61,7 @@ def has_signing_keys(connection: Connection) -> bool:
     return bool(connection.scalar(select(func.count()).select_from(signing_keys)))
 
 
-def add_signing_keys(connection: Connection, keys: Iterable[SigningKey]) -> None:
+def insert_signing_keys(connection: Connection, keys: Iterable[SigningKey]) -> None:
     for key in keys:
         connection.execute(insert(signing_keys).values(_values(key)))
 
@@ -75,7 +75,7 @@ def update_signing_keys(connection: Connection, keys: Iterable[SigningKey]) -> N
             connection.execute(update(signing_keys).where(signing_keys.c.kid == key.kid).values(_values(key)))
 
 
-def forget_signing_keys(connection: Connection, kids: Collection[str]) -> None:
+def delete_signing_keys(connection: Connection, kids: Collection[str]) -> None:
     """Deletes these keys."""
     connection.execute(delete(signing_keys).where(signing_keys.c.kid.in_(kids)))
 

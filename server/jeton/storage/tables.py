@@ -77,7 +77,7 @@ users = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("password_version", Integer, nullable=False),
     Column("password_hash", Text),
-    # Not part of the value: the canonical forms of name and e-mail address (oauth/names.py), by which a user is found.
+    # Not part of the value: the canonical forms (rules/login_identifiers.py) by which a user is found.
     Column("username_key", Text, nullable=False, unique=True),
     Column("email_key", Text),
     Index("uq_users_email_key", "email_key", unique=True),

@@ -1,4 +1,4 @@
-"""Statements over users. A user is found by the canonical forms of name and e-mail address (oauth/names.py)."""
+"""Statements over users, who are found by canonical name or e-mail address (rules/login_identifiers.py)."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -6,18 +6,20 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from jeton.oauth.model import User
-from jeton.oauth.names import keys_of_user
+from jeton.rules.login_identifiers import keys_of_user
 from jeton.storage.identifiers import claim_identifier
-from jeton.storage.prepared import Prepared
+from jeton.storage.raw_statement import RawStatement
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.tables import users
 
 _KEYS = (users.c.username_key, users.c.email_key)
 _COLUMNS = [column for column in users.c if column not in set(_KEYS)]
 _THESE = select(*_COLUMNS).where(users.c.sub.in_(bindparam("subs", expanding=True)))
-_LOAD = Prepared(_THESE)
+_LOAD = RawStatement(_THESE)
 _LOCK = LockingQuery(_THESE.order_by(users.c.sub), _LOAD, key_share=True)
-_FIND = Prepared(select(*_KEYS, *_COLUMNS).where(or_(*(key.in_(bindparam("keys", expanding=True)) for key in _KEYS))))
+_FIND = RawStatement(
+    select(*_KEYS, *_COLUMNS).where(or_(*(key.in_(bindparam("keys", expanding=True)) for key in _KEYS)))
+)
 
 
 def load_users(connection: Connection, subs: Collection[str]) -> dict[str, User]:
@@ -45,7 +47,7 @@ def list_users(connection: Connection) -> list[User]:
     return [User(*row) for row in connection.execute(select(*_COLUMNS).order_by(users.c.username_key))]
 
 
-def add_user(connection: Connection, user: User) -> None:
+def insert_user(connection: Connection, user: User) -> None:
     """Add the user.
 
     Raise NameRefusedError if nobody can have that name or e-mail address, IdentifierUsedError if the `sub` is not new.

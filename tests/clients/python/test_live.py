@@ -29,10 +29,10 @@ from jeton_client import (
     ServerUnavailableError,
     VerificationUnavailableError,
 )
-from load import CLIENT_ID, USERNAME, Session, add_accounts, stored
-from losing_proxy import losing_proxy
-from processes import free_port, run_jeton, server_process
-from running import ISSUER, PASSWORD, App, Running
+from support.in_process_server import ISSUER, PASSWORD, App, Running
+from support.lossy_proxy import losing_proxy
+from support.refresh_load import CLIENT_ID, USERNAME, Session, add_accounts, stored
+from support.server_processes import free_port, run_jeton, server_process
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ async def test_a_session_that_ends_is_refused_within_five_seconds_without_a_call
     async def handle_requests_for_a_second() -> list[bool]:
         """A hundred; the server looks at its database meanwhile, as it does every two seconds."""
         if jeton.clock.now() % 2 == 0:
-            jeton.server.upkeep.look()
+            jeton.server.maintenance.look()
         results = [await _is_good(verifier, token) for _ in range(100)]
         jeton.clock.advance(1)
         return results

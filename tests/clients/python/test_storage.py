@@ -11,13 +11,13 @@ from typing import Final
 
 import pytest
 
-from checkout import ROOT
 from clients.python.world import APP, ISSUER, TokenEndpoint, World, refused
 from jeton_client.errors import RefusedError, StorageUnusableError
 from jeton_client.session import PendingRefresh, Session
 from jeton_client.session_operations import SessionOperations
 from jeton_client.storage import FileStorage, MemoryStorage, Storage
 from jeton_client.token_answers import Tokens
+from support.checkout import ROOT
 
 SESSION = Session(
     Tokens("access-secret", 1.5, 601.5, "refresh-secret", "read"), "password", "read", PendingRefresh("key-secret", 2.0)

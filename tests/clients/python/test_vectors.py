@@ -6,7 +6,6 @@ from typing import Any, Final, cast
 
 import pytest
 
-from checkout import ROOT
 from jeton_client import errors, token_requests
 from jeton_client.access_token import AccessToken, Rules
 from jeton_client.addresses import origin_of
@@ -27,6 +26,7 @@ from jeton_client.status_list import (
 )
 from jeton_client.strict_json import parse_object
 from jeton_client.token_answers import Tokens, TryAgain, judge_revocation_answer, judge_token_answer
+from support.checkout import ROOT
 from vectors.generate import files
 
 VECTORS: Final = ROOT / "tests" / "vectors"

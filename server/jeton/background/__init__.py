@@ -1,0 +1,1 @@
+"""Work that no request asked for: following the database, and deleting what has expired."""

@@ -1,0 +1,1 @@
+"""Builds a server, or the parts that a command needs, from the settings."""

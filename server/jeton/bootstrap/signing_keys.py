@@ -1,0 +1,44 @@
+"""Where the settings want signing keys to live, and how they want them to change."""
+
+from jeton.config import Settings
+from jeton.config_sources import ConfigError
+from jeton.crypto.master_key import MasterKeys
+from jeton.crypto.private_key import KeyStores
+from jeton.crypto.sealed_keys import SealedKeys
+from jeton.keys.key_rotation import Rotation
+from jeton.oauth.status_list import LIST_SECONDS
+from jeton.rules.key_lifecycle import KeyTimings, KeyType
+from jeton.storage.clock import Clock
+from jeton.storage.database import Database
+
+
+def key_stores(settings: Settings, master_keys: MasterKeys) -> KeyStores:
+    """Where private keys live. Those of a store that makes no new ones sign to their end."""
+    sealed, hsm = SealedKeys(master_keys), settings.pkcs11
+    if not hsm.module:
+        return KeyStores(sealed)
+    try:
+        # An extra: who has no HSM does not need it.
+        from jeton.crypto.pkcs11_keys import Pkcs11Keys
+        from jeton.crypto.pkcs11_token import Pkcs11Token
+    except ImportError:
+        raise ConfigError("pkcs11.module is set, and python-pkcs11 is missing: pip install 'jeton[pkcs11]'") from None
+    on_token = Pkcs11Keys(Pkcs11Token(hsm.module, hsm.token_label, hsm.pin))
+    return KeyStores(on_token, sealed) if settings.keys.store == on_token.name else KeyStores(sealed, on_token)
+
+
+def key_times(settings: Settings) -> KeyTimings:
+    keys = settings.keys
+    return KeyTimings(keys.publish_ahead_seconds, keys.jwks_max_age_seconds, keys.rotate_seconds)
+
+
+def key_kind(settings: Settings, stores: KeyStores) -> KeyType:
+    """What sort of key the settings ask for."""
+    keys = settings.keys
+    return KeyType(keys.algorithm, keys.rsa_bits if keys.algorithm == "RS256" else None, stores.creates_in)
+
+
+def key_rotation(settings: Settings, database: Database, clock: Clock, stores: KeyStores) -> Rotation:
+    """What changes signing keys. No token that this process signs lives longer than it says here."""
+    longest_seconds = max(settings.tokens.access_seconds, LIST_SECONDS if settings.tokens.status_list else 0)
+    return Rotation(database, clock, stores, key_times(settings), longest_seconds=longest_seconds)

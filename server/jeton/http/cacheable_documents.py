@@ -1,0 +1,86 @@
+"""Public documents: metadata (RFC 8414), key set (RFC 7517), status lists and OpenAPI; cacheable, and readable from any
+origin."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
+from jeton.http.responses import Header, Rendered, render_method_not_allowed
+
+_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is sent now, and for how many seconds it may be kept."""
+
+    body: bytes
+    etag: str
+    max_age: int
+    media_type: str = "application/json"
+
+
+def as_document(content: dict[str, Any], max_age: int) -> Document:
+    body = msgspec.json.encode(content)
+    return Document(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', max_age)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentEndpoint:
+    """Serves what `current` gives, from memory."""
+
+    current: Callable[[], Document]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = _answer_other_method(scope) or _render(self.current(), scope)
+        await response.send(send)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedDocumentEndpoint:
+    """Serves what `find` gives for the `number` in the path, from memory; 404 where that is nothing."""
+
+    find: Callable[[str], Awaitable[Document | None]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = _answer_other_method(scope)
+        if response is None:
+            document = await self.find(scope["path_params"]["number"])
+            if document is None:
+                raise HTTPException(404)
+            response = _render(document, scope)
+        await response.send(send)
+
+
+def _answer_other_method(scope: Scope) -> Rendered | None:
+    """Return the response to other methods than GET and HEAD, or None for these."""
+    if scope["method"] == "OPTIONS":
+        return answer_options(parse_preflight(scope), _METHODS, None)
+    if scope["method"] not in _METHODS:
+        return render_method_not_allowed(_METHODS).with_headers(*ANY_ORIGIN)
+    return None
+
+
+def _render(document: Document, scope: Scope) -> Rendered:
+    """Return the document, or 304 if the caller has it already (RFC 9110 section 13.1.2)."""
+    headers: list[Header] = [
+        (b"cache-control", b"public, max-age=%d" % document.max_age),
+        (b"etag", document.etag.encode()),
+        *ANY_ORIGIN,
+    ]
+    if _matches(scope, document.etag):
+        return Rendered(304, headers)
+    headers.append((b"content-type", document.media_type.encode()))
+    return Rendered(200, headers, document.body)
+
+
+def _matches(scope: Scope, etag: str) -> bool:
+    wanted = b",".join(value for name, value in scope["headers"] if name == b"if-none-match").decode("latin-1")
+    tags = {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
+    return etag in tags or "*" in tags

@@ -1,0 +1,126 @@
+"""Logs: one JSON object a line on standard error, in ASCII. Fields are named one by one where something is logged, so
+that no request, header or secret can slip in whole; what comes from outside is cut and escaped here."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from jeton.observability.escaping import encode_json
+
+MAX_TEXT: Final = 256
+MAX_EXCEPTION: Final = 8192
+_MAX_UNCUT_LINE: Final = 2048
+_LEVEL: Final = logging.INFO
+# Exceptions of these kinds quote what they were given, and a request may hold a password or a token.
+_QUOTING: Final = frozenset({"ValueError", "LookupError", "DataError", "MsgspecError", "JoseError"})
+
+# uvicorn's own messages, and warnings of all other libraries. No access log: ours says who got what, and never a query
+# or a header.
+UVICORN_LOGGING: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "jeton.observability.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+}
+
+
+class JsonFormatter(logging.Formatter):
+    """Renders a record of the standard library as our own lines look."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "event": record.getMessage(),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception"] = format_exception(record.exc_info[1])
+        return _encode(line).decode()
+
+
+def configure_logs() -> None:
+    """For a server process, once."""
+    # Its DEBUG lines hold tokens.
+    logging.getLogger("authlib").setLevel(logging.INFO)
+    structlog.configure(
+        processors=[_as_line],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVEL),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+
+
+def configure_logs_once() -> None:
+    """For a command, whose standard output is for results only."""
+    if not structlog.is_configured():
+        configure_logs()
+
+
+def _as_line(_logger: Any, level: str, fields: MutableMapping[str, Any]) -> bytes:
+    """In one step: every token that is issued is a line."""
+    fields["level"], fields["timestamp"] = level, datetime.now(UTC)
+    if fields.pop("exc_info", None) and (error := sys.exc_info()[1]) is not None:
+        fields["exception"] = format_exception(error)
+    return _encode(fields)
+
+
+def _encode(fields: Mapping[str, Any]) -> bytes:
+    """Return the line. Nearly every one is short and printable ASCII, and then needs no second look."""
+    try:
+        line = msgspec.json.encode(fields)
+        if len(line) <= _MAX_UNCUT_LINE and line.isascii() and b"\x7f" not in line:
+            return line
+    except (TypeError, ValueError, OverflowError):
+        pass  # it holds a lone surrogate, or something that has no form in JSON
+    return encode_json({name: _cut(name, value) for name, value in fields.items()}).encode()
+
+
+def _cut(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    text = str(value)
+    if name == "exception":
+        return text[-MAX_EXCEPTION:]
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "..."
+
+
+def format_exception(error: BaseException) -> str:
+    """Return where an exception came from, and all that led to it, without what it quotes."""
+    chain: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in chain:
+        chain.append(following)
+        following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
+    return "\nwhich led to:\n".join("".join(_lines(it)) for it in reversed(chain))
+
+
+def _lines(error: BaseException) -> Iterator[str]:
+    yield from traceback.format_tb(error.__traceback__)
+    said = exception_text(error)
+    yield type(error).__qualname__ + (f": {said}" if said else "")
+    for part in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        yield "\nof which one is:\n" + format_exception(part)
+
+
+def exception_text(error: BaseException) -> str:
+    """Return the first line of what an exception says; "" if it may quote what it was given.
+
+    Databases quote values as well, from the second line on.
+    """
+    original = getattr(error, "orig", None)
+    if isinstance(original, BaseException):
+        return exception_text(original)
+    if any(kind.__name__ in _QUOTING for kind in type(error).__mro__):
+        return ""
+    return str(error).partition("\n")[0]

@@ -1,0 +1,22 @@
+"""What clients' registrations, taken together, make the server announce: grant types and browser origins."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from jeton.storage.tables import clients
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCapabilities:
+    grant_types: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+
+
+def load_client_capabilities(connection: Connection) -> ClientCapabilities:
+    """Over all clients that are not disabled."""
+    wanted = select(clients.c.grant_types, clients.c.origins).where(clients.c.disabled.is_(False)).distinct()
+    rows = connection.execute(wanted).all()
+    return ClientCapabilities(
+        frozenset().union(*(row[0] for row in rows)), frozenset().union(*(row[1] for row in rows))
+    )

@@ -1,0 +1,119 @@
+"""Looking things up for requests: what is waiting is read together.
+
+Users, sessions and tokens are always read fresh. A client is remembered between two looks of the upkeep, for its
+authentication only: whatever is decided about a session reads the client anew (ADR 0005).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection
+
+from jeton.oauth.introspection import TokenContext
+from jeton.oauth.model import Client, Family, User
+from jeton.storage.batching import Batcher
+from jeton.storage.clients import load_clients
+from jeton.storage.clock import Clock
+from jeton.storage.database import Database
+from jeton.storage.families import list_families, load_families
+from jeton.storage.revoked_access_tokens import load_revoked_access_tokens
+from jeton.storage.signing_keys import load_published_kids
+from jeton.storage.users import find_users, load_users
+
+_MAX_KNOWN_CLIENTS: Final = 10_000
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSubject:
+    """What a token says it belongs to, as far as it says so."""
+
+    client_id: str | None = None
+    sub: str | None = None
+    sid: str | None = None
+    jti: str | None = None
+    kid: str | None = None
+
+
+class Lookups:
+    """Clients, users and the surroundings of tokens."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._known_clients: dict[str, Client] = {}
+        self._clients = Batcher[str, Client | None]("clients", self._read_by_key(load_clients))
+        self._users = Batcher[str, User | None]("users", self._read_by_key(find_users))
+        self._facts = Batcher[TokenSubject, TokenContext]("tokens", self._read_facts)
+        self._sessions = Batcher[str, list[Family]]("sessions", self._read_sessions)
+
+    async def client(self, client_id: str, *, fresh: bool = False) -> Client | None:
+        """The client as it was read since the last `forget_clients`, or, fresh, as it is now."""
+        known = None if fresh else self._known_clients.get(client_id)
+        if known is None:
+            known = await self._clients(client_id)
+            if known is not None and len(self._known_clients) < _MAX_KNOWN_CLIENTS:
+                self._known_clients[client_id] = known
+        return known
+
+    def known_client(self, client_id: str) -> Client | None:
+        """Return the client if it was read since the last `forget_clients`."""
+        return self._known_clients.get(client_id)
+
+    def clear_client_cache(self) -> None:
+        """From now on, clients are read anew."""
+        self._known_clients = {}
+
+    async def user(self, login_key: str) -> User | None:
+        return await self._users(login_key)
+
+    async def token_context(self, subject: TokenSubject) -> TokenContext:
+        return await self._facts(subject)
+
+    async def sessions(self, sub: str) -> list[Family]:
+        """The live sessions of a user, the last used first, 1000 at most."""
+        return await self._sessions(sub)
+
+    def close(self) -> None:
+        for gather in (self._clients, self._users, self._facts, self._sessions):
+            gather.close()
+
+    def _read_by_key(
+        self, load: Callable[[Connection, Collection[str]], Mapping[str, Value]]
+    ) -> Callable[[Sequence[str]], Sequence[Value | None]]:
+        def read(keys: Sequence[str]) -> Sequence[Value | None]:
+            with self._database.read() as connection:
+                found = load(connection, set(keys))
+            return [found.get(key) for key in keys]
+
+        return read
+
+    def _read_sessions(self, subs: Sequence[str]) -> list[list[Family]]:
+        with self._database.read() as connection:
+            now = self._clock.now()
+            return [list_families(connection, now, sub=sub) for sub in subs]
+
+    def _read_facts(self, subjects: Sequence[TokenSubject]) -> list[TokenContext]:
+        with self._database.read() as connection:
+            return load_token_contexts(connection, subjects, self._clock.now())
+
+
+def load_token_contexts(connection: Connection, subjects: Sequence[TokenSubject], now: int) -> list[TokenContext]:
+    """The surroundings of each token, as they are now."""
+    families = load_families(connection, {it.sid for it in subjects if it.sid})
+    subs = {it.sub for it in subjects if it.sub} | {family.sub for family in families.values()}
+    users = load_users(connection, subs)
+    client_ids = {it.client_id for it in subjects if it.client_id}
+    clients = load_clients(connection, client_ids | {family.client_id for family in families.values()})
+    ended = load_revoked_access_tokens(connection, {it.jti for it in subjects if it.jti})
+    published = load_published_kids(connection, {it.kid for it in subjects if it.kid}, now)
+
+    def facts(subject: TokenSubject) -> TokenContext:
+        family = families.get(subject.sid or "")
+        client = clients.get(subject.client_id or (family.client_id if family else ""))
+        user = users.get(subject.sub or (family.sub if family else ""))
+        return TokenContext(client, user, family, subject.jti in ended, subject.kid is None or subject.kid in published)
+
+    return [facts(subject) for subject in subjects]

@@ -1,0 +1,136 @@
+"""The rate limiter: attempts are counted together, in one transaction for all that wait, and exactly, on all nodes.
+
+As in the ledger: lock, read, decide each by `oauth.attempts`, write, commit; nothing slow under a lock. A bucket that
+another transaction has locked delays only the attempts that need it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from jeton.rules import attempts
+from jeton.rules.attempts import Attempt, Buckets, RateLimited, Reservation
+from jeton.rules.rate_limits import Bucket
+from jeton.storage.clock import Clock
+from jeton.storage.database import Database
+from jeton.storage.rate_limit_buckets import load_buckets, lock_buckets, store_buckets
+from jeton.storage.row_lock_batches import LOCK_TIMEOUT_MS, Pending, RowLockBatches, RowLockedError
+
+_REMEMBERED_SECONDS: Final = 2
+_MAX_REMEMBERED: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class _Settlement:
+    """How an attempt ended: `settle` changes the buckets of these keys."""
+
+    reservation: Reservation
+    settle: Callable[[Buckets, Reservation, int], RateLimited | None]
+    keys: set[bytes]
+
+
+_Request: TypeAlias = Attempt | _Settlement
+_Outcome: TypeAlias = Reservation | RateLimited | None
+
+
+class RateLimiter:
+    """Counts attempts in the database, and remembers refusals for a moment."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._remembered: dict[bytes, tuple[RateLimited, int]] = {}
+        # Attempts are counted in any order: none has to wait for an earlier one that waits for a lock.
+        self._batches = RowLockBatches[_Request, _Outcome]("throttle", self._transaction, lambda _: ())
+
+    async def reserve(self, attempt: Attempt) -> Reservation | RateLimited:
+        """Return the places of the attempt, durable before it is made, or the limit that refuses it."""
+        outcome = await self._batches(attempt)
+        assert outcome is not None
+        if isinstance(outcome, RateLimited) and not outcome.pending:
+            self.remember(outcome.key, outcome)
+        return outcome
+
+    async def release(self, reservation: Reservation) -> None:
+        """Settle an attempt that was never made."""
+        await self._batches(_Settlement(reservation, attempts.release, attempts.settled_keys(reservation)))
+
+    async def fail(self, reservation: Reservation) -> None:
+        """Settle an attempt that was wrong."""
+        await self._batches(_Settlement(reservation, attempts.fail, attempts.settled_keys(reservation)))
+
+    async def succeed(self, reservation: Reservation) -> RateLimited | None:
+        """Settle an attempt that was right. Return a refusal if there were too many of them.
+
+        What was remembered of the buckets that it resets ends at once, on this node.
+        """
+        outcome = await self._batches(_Settlement(reservation, attempts.succeed, attempts.succeeded_keys(reservation)))
+        assert not isinstance(outcome, Reservation)
+        for key in reservation.attempt.reset:
+            self._remembered.pop(key, None)
+        return outcome
+
+    def remember(self, key: bytes, refusal: RateLimited) -> None:
+        """Keep a refusal for two seconds, or until it ends: other nodes may open the bucket earlier."""
+        if len(self._remembered) >= _MAX_REMEMBERED:
+            self._remembered.clear()
+        until = min(refusal.opens_at, self._clock.now() + _REMEMBERED_SECONDS)
+        self._remembered[key] = (refusal, until)
+
+    def remembered(self, *keys: bytes) -> RateLimited | None:
+        """Return a refusal by one of these that still holds, as its bucket does. Asks no database."""
+        for key in keys:
+            refusal, until = self._remembered.get(key, (None, 0))
+            # At most that far ahead: later, if the clock has been put back since.
+            holds = 0 < until - self._clock.now() <= _REMEMBERED_SECONDS
+            if refusal is not None and holds and refusal.key in self._remembered:
+                return refusal
+        return None
+
+    def close(self) -> None:
+        self._batches.close()
+
+    def _transaction(self, batch: Sequence[Pending[_Request]], *, wait: bool) -> list[_Outcome | Exception]:
+        requests = [pending.item for pending in batch]
+        with self._database.write(lock_timeout_ms=LOCK_TIMEOUT_MS) as connection:
+            now = self._clock.now()
+            looked_at = {key for it in requests if isinstance(it, Attempt) for key in it.looked_at}
+            seen = load_buckets(connection, looked_at, now)
+            refused = [self._refused_from_memory(it, seen) for it in requests]
+            needed = [
+                set[bytes]() if refusal else _keys(request, seen)
+                for request, refusal in zip(requests, refused, strict=True)
+            ]
+            locked = lock_buckets(connection, set[bytes]().union(*needed), now, wait=wait)
+            after = dict(locked.rows)
+            outcomes: list[_Outcome | Exception] = [
+                refusal or _decide(it, after, seen, now) if locked.held_elsewhere.isdisjoint(keys) else RowLockedError()
+                for it, refusal, keys in zip(requests, refused, needed, strict=True)
+            ]
+            # What was made only to be locked, and what became empty, goes at once.
+            changed = {key: it for key, it in after.items() if it is not locked.rows[key] or it.expires_at <= now}
+            store_buckets(connection, changed, now)
+        return outcomes
+
+    def _refused_from_memory(self, request: _Request, seen: Mapping[bytes, Bucket]) -> RateLimited | None:
+        """Return the refusal that another attempt met a moment ago, if the source is not known: no row is written."""
+        if not isinstance(request, Attempt) or _is_known(request, seen):
+            return None
+        return self.remembered(*(limit.key for limit in request.limits))
+
+
+def _keys(request: _Request, seen: Mapping[bytes, Bucket]) -> set[bytes]:
+    if isinstance(request, _Settlement):
+        return request.keys
+    limits = request.limits_if(known=_is_known(request, seen))
+    return {limit.key for limit in limits if limit.counted}
+
+
+def _decide(request: _Request, buckets: Buckets, seen: Mapping[bytes, Bucket], now: int) -> _Outcome:
+    if isinstance(request, _Settlement):
+        return request.settle(buckets, request.reservation, now)
+    return attempts.reserve(buckets, request, now, known=_is_known(request, seen), seen=seen)
+
+
+def _is_known(attempt: Attempt, seen: Mapping[bytes, Bucket]) -> bool:
+    return attempt.source is not None and attempt.source in seen

@@ -1,0 +1,55 @@
+"""Statements over invalid statuses, each forgotten when no token that has it can be accepted any more."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, Select, bindparam, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from jeton.oauth.status_list import RevokedStatus
+from jeton.storage.retention import delete_oldest
+from jeton.storage.tables import invalid_statuses
+
+_LOAD = select(invalid_statuses.c.status_index).where(invalid_statuses.c.expires_at > bindparam("now"))
+
+
+def insert_revoked_statuses(connection: Connection, statuses: Iterable[RevokedStatus | None]) -> None:
+    """Notes those that there are; one that is noted already stays noted."""
+    # In one order everywhere, so that two servers that note the same ones never wait for each other in a ring.
+    ordered = sorted((it for it in statuses if it is not None), key=lambda it: it.status_index)
+    if ordered:
+        rows = [{"status_index": it.status_index, "expires_at": it.expires_at} for it in ordered]
+        connection.execute(_insert(connection).on_conflict_do_nothing(), rows)
+
+
+def insert_selected_statuses(connection: Connection, chosen: Select[tuple[int | None, int]]) -> None:
+    """Notes those that a statement finds, as (status_index, expires_at)."""
+    ordered = chosen.order_by(chosen.selected_columns[0])
+    connection.execute(
+        _insert(connection).from_select(["status_index", "expires_at"], ordered).on_conflict_do_nothing()
+    )
+
+
+def load_revoked_indexes(connection: Connection, now: int) -> list[int]:
+    """All status indexes that are INVALID at this moment."""
+    return list(connection.scalars(_LOAD, {"now": now}))
+
+
+def delete_revoked_statuses(connection: Connection, chosen: Select[tuple[int | None]] | list[int | None]) -> None:
+    """What rested goes on: those given, or found by a statement, are VALID again."""
+    connection.execute(delete(invalid_statuses).where(invalid_statuses.c.status_index.in_(chosen)))
+
+
+def delete_expired_statuses(connection: Connection, now: int, limit: int) -> int:
+    """Deletes those that say nothing any more."""
+    return delete_oldest(
+        connection,
+        invalid_statuses.c.status_index,
+        invalid_statuses.c.expires_at,
+        invalid_statuses.c.expires_at <= now,
+        limit,
+    )
+
+
+def _insert(connection: Connection) -> postgresql.Insert | sqlite.Insert:
+    on_sqlite = connection.dialect.name == "sqlite"
+    return sqlite.insert(invalid_statuses) if on_sqlite else postgresql.insert(invalid_statuses)

@@ -1,0 +1,13 @@
+"""One server, seen from several network addresses."""
+
+from dataclasses import replace
+
+import httpx2
+
+from support.in_process_server import ISSUER, Running
+
+
+def seen_from(jeton: Running, ip: str) -> Running:
+    """The same server, its requests coming from this address."""
+    transport = httpx2.ASGITransport(jeton.server.app, client=(ip, 50000))
+    return replace(jeton, http=httpx2.AsyncClient(transport=transport, base_url=ISSUER))

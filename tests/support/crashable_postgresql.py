@@ -1,0 +1,93 @@
+"""A PostgreSQL of a test's own: to be crashed, stopped, started again and made to hang under the servers' feet."""
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import create_engine, make_url, text
+
+from support.postgresql import postgresql_cluster
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster, by the URL of its first database."""
+
+    url: str
+
+    @property
+    def folder(self) -> Path:
+        return Path(str(make_url(self.url).query["host"]))
+
+    def new_database(self) -> str:
+        """The URL of an empty database whose commits are durable when they are answered."""
+        name = f"faults_{uuid4().hex}"
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
+            # The cluster's own default is to be fast: a crash would lose what was answered.
+            connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = on"))
+        engine.dispose()
+        return self.url.replace("/postgres?", f"/{name}?")
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _pg_ctl(self, *words: str | Path) -> None:
+        binary = shlex.split((self._data / "postmaster.opts").read_text())[0]
+        owner = self._data.stat()
+        account: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
+        subprocess.run(
+            [Path(binary).with_name("pg_ctl"), "-D", self._data, "-w", *words],
+            check=True,
+            capture_output=True,
+            timeout=30,
+            cwd="/tmp",
+            **account,
+        )
+
+    def stop(self, mode: str) -> None:
+        """`fast` as an operator does it; `immediate` is a crash: nothing is finished, and the start recovers."""
+        self._pg_ctl("-m", mode, "stop")
+
+    def start(self) -> None:
+        options = shlex.split((self._data / "postmaster.opts").read_text())[1:]
+        given = shlex.join(options[2:]) if options[0] == "-D" else shlex.join(options)
+        self._pg_ctl("-l", self.folder / "log", "-o", given, "start")
+
+    def hang(self) -> None:
+        """All its processes stand still: connections stay open, and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
+        # The parent first, so that no more are born.
+        os.kill(postmaster, number)
+        for child in children_of(postmaster):
+            # One may end between being listed and being told.
+            with suppress(ProcessLookupError):
+                os.kill(child, number)
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that this one started and that still run."""
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(word) for word in listed.stdout.split()]
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A cluster that runs when it is given, and again at the end."""
+    with postgresql_cluster() as url:
+        yield Cluster(url)

@@ -1,0 +1,150 @@
+"""A connection of the server over a transport that only remembers, with time that only a test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from jeton.http1.connection import READ_BYTES, Connection
+from jeton.http1.connection_table import ConnectionTable
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is written, write by write. While it is `stuck`, the peer does not read."""
+
+    def __init__(self, peer: tuple[Any, ...] = ("127.0.0.1", 1)) -> None:
+        super().__init__({"peername": peer, "sockname": ("127.0.0.1", 2)})
+        self.written: list[bytes] = []
+        self.is_read_from = True
+        self.ended = self.closed = self.aborted = False
+        self.protocol: Connection
+        self.stuck = False
+
+    def write(self, data: Any) -> None:
+        assert not self.closed
+        self.written.append(bytes(data))
+        if self.stuck:
+            self.protocol.pause_writing()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert high == 0
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        assert self.is_read_from
+        self.is_read_from = False
+
+    def resume_reading(self) -> None:
+        assert not self.is_read_from
+        self.is_read_from = True
+
+
+@dataclass
+class Peer:
+    """The other end of one connection."""
+
+    connection: Connection
+    wire: Wire
+    unsent: bytearray = field(default_factory=bytearray)
+
+    async def send(self, *segments: bytes) -> None:
+        """Send each segment as the socket would bring it, as far as the connection reads."""
+        for segment in segments:
+            self.unsent += segment
+            await self._deliver()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let tasks run until nothing more happens."""
+        for _ in range(30):
+            await asyncio.sleep(0)
+            await self._deliver()
+
+    async def _deliver(self) -> None:
+        while self.unsent and self.wire.is_read_from and not self.wire.closed:
+            piece = bytes(self.unsent[:READ_BYTES])
+            del self.unsent[: len(piece)]
+            self.arrive(piece)
+            await asyncio.sleep(0)
+
+    def arrive(self, piece: bytes) -> None:
+        """Bring one read of the socket, and let nothing else happen."""
+        self.connection.get_buffer(-1)[: len(piece)] = piece
+        self.connection.buffer_updated(len(piece))
+
+    @property
+    def answer(self) -> bytes:
+        return b"".join(self.wire.written)
+
+    @property
+    def statuses(self) -> Sequence[int]:
+        """Of all answers so far. No body of ours holds such a line."""
+        return [int(part[:3]) for part in self.answer.split(b"HTTP/1.1 ")[1:]]
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether no other request is going to be answered."""
+        return self.wire.closed or self.wire.ended
+
+
+@dataclass
+class Server:
+    """Connections to one application, as one process has them."""
+
+    config: Config
+    state: ServerState
+    table: ConnectionTable
+    connections: list[Connection] = field(default_factory=list)
+
+    def connect(self, peer: tuple[Any, ...] = ("127.0.0.1", 1)) -> Peer:
+        wire = Wire(peer)
+        wire.protocol = Connection(self.config, self.state, {}, self.table)
+        self.connections.append(wire.protocol)
+        wire.protocol.connection_made(wire)
+        return Peer(wire.protocol, wire)
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, max_connections: int = 100) -> AsyncIterator[Server]:
+    """A process that serves this application."""
+    config = Config(app, server_header=False, date_header=False, access_log=False, log_config=None)
+    config.load()
+    server = Server(config, ServerState(), ConnectionTable(max_connections, asyncio.get_running_loop()))
+    yield server
+    for connection in server.connections:
+        connection.connection_lost(None)
+    await asyncio.gather(*server.state.tasks)
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the method, the path and the body; 400 where the body does not arrive."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            await respond(send, b"body ended", 400)
+            return
+        body, more = body + message["body"], message["more_body"]
+    await respond(send, scope["method"].encode() + b" " + scope["path"].encode() + b" " + body)
+
+
+async def respond(send: Send, body: bytes, status: int = 200) -> None:
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

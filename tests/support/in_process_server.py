@@ -1,0 +1,166 @@
+"""A server in this process, for tests: over ASGI, with a clock that only tests move, and cheap password hashes."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from urllib.parse import quote_plus
+
+import httpx2
+from sqlalchemy import Connection
+
+from jeton.bootstrap.server import Server, assemble
+from jeton.config import Settings, load_settings
+from jeton.crypto.credentials import digest_of, generate_client_secret, generate_sub
+from jeton.oauth.model import Client, User
+from jeton.storage.clients import insert_client, update_client
+from jeton.storage.clock import Clock
+from jeton.storage.status_index_allocator import allocate_status_indexes
+from jeton.storage.users import insert_user, update_user
+
+ISSUER: Final = "http://127.0.0.1:8000"
+MASTER_KEY: Final = "dGVzdHMgb25seTogbm90IGEgc2VjcmV0LCAzMiBieXQ"
+PASSWORD: Final = "correct horse battery staple"
+START: Final = 1_800_000_000
+SESSIONS: Final = frozenset({"password", "refresh_token"})
+
+
+class ManualClock(Clock):
+    """Stands still until it is told to move."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = START
+
+    def now(self) -> int:
+        return self.time
+
+    def follow(self, connection: Connection) -> None:
+        """Nothing to follow."""
+
+    def advance(self, seconds: int) -> None:
+        self.time += seconds
+
+
+def settings_for(database_url: str, **variables: str) -> Settings:
+    """Settings for a test; `variables` are named as in the environment, without the prefix."""
+    environment = {
+        "JETON_DATABASE__URL": database_url,
+        "JETON_SECRETS__MASTER_KEY": MASTER_KEY,
+        "JETON_PASSWORDS__MEMORY_KIB": "8",
+    }
+    return load_settings(environment=environment | {f"JETON_{name}": value for name, value in variables.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A registered client and, unless it is public, its secret."""
+
+    client: Client
+    secret: str | None = field(default=None, repr=False)
+
+    @property
+    def client_id(self) -> str:
+        return self.client.client_id
+
+    @property
+    def auth(self) -> tuple[str, str] | None:
+        """Form-encoded, as RFC 6749 section 2.3.1 has it."""
+        return None if self.secret is None else (quote_plus(self.client_id), quote_plus(self.secret))
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server, its clock, and requests to it. Form endpoints are asked as `app`, by Basic where it has a secret."""
+
+    server: Server
+    clock: ManualClock
+    http: httpx2.AsyncClient
+
+    def add_client(self, client_id: str = "web", *, public: bool = False, **fields: Any) -> App:
+        """A client that may do what most tests need, but for what `fields` (of `oauth.model.Client`) say."""
+        secret = None if public else generate_client_secret()
+        client = Client(
+            client_id,
+            public,
+            self.clock.now(),
+            auth_methods=frozenset() if public else frozenset({"client_secret_basic", "client_secret_post"}),
+            grant_types=SESSIONS if public else SESSIONS | {"client_credentials"},
+            scope=frozenset({"read", "write"}),
+            secret_digest=None if secret is None else digest_of(secret),
+        )
+        with self.server.services.database.write() as connection:
+            client = replace(client, status_index=allocate_status_indexes(connection, 1)[0], **fields)
+            insert_client(connection, client)
+        self.server.maintenance.look()
+        return App(client, secret)
+
+    def set_client(self, client_id: str, **columns: Any) -> None:
+        with self.server.services.database.write() as connection:
+            update_client(connection, client_id, **columns)
+        self.server.maintenance.look()
+
+    def add_user(self, username: str = "alice", password: str = PASSWORD, **fields: Any) -> User:
+        password_hash = self.server.services.passwords.hash(password)
+        user = User(generate_sub(), username, None, (), False, self.clock.now(), 1, password_hash)
+        user = replace(user, **fields)
+        with self.server.services.database.write() as connection:
+            insert_user(connection, user)
+        return user
+
+    def set_user(self, sub: str, **columns: Any) -> None:
+        with self.server.services.database.write() as connection:
+            update_user(connection, sub, **columns)
+
+    async def post(
+        self, path: str, app: App | None, headers: Mapping[str, str] | None = None, **parameters: str
+    ) -> httpx2.Response:
+        """A form request as this client; a public one names itself by client_id."""
+        if app is not None and app.auth is None:
+            parameters = {"client_id": app.client_id, **parameters}
+        auth = app.auth if app and app.auth else httpx2.USE_CLIENT_DEFAULT
+        return await self.http.post(path, data=parameters, auth=auth, headers=headers)
+
+    async def token(
+        self, app: App | None, headers: Mapping[str, str] | None = None, **parameters: str
+    ) -> httpx2.Response:
+        return await self.post("/oauth/token", app, headers, **parameters)
+
+    async def log_in(self, app: App, username: str = "alice", password: str = PASSWORD, **more: str) -> dict[str, Any]:
+        """The members of a successful login."""
+        response = await self.token(app, None, grant_type="password", username=username, password=password, **more)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    async def refresh(
+        self, app: App, refresh_token: str, idempotency_key: str | None = None, **more: str
+    ) -> httpx2.Response:
+        headers = None if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        return await self.token(app, headers, grant_type="refresh_token", refresh_token=refresh_token, **more)
+
+    async def refreshed(self, app: App, refresh_token: str, **more: str) -> dict[str, Any]:
+        """The members of a successful refresh."""
+        response = await self.refresh(app, refresh_token, **more)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    async def revoke(self, app: App, token: str, **more: str) -> httpx2.Response:
+        return await self.post("/oauth/revoke", app, None, token=token, **more)
+
+    async def introspect(self, app: App, token: str, **more: str) -> dict[str, Any]:
+        """The members of a successful introspection."""
+        response = await self.post("/oauth/introspect", app, None, token=token, **more)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """A server with these settings, its lifespan begun."""
+    clock = ManualClock()
+    server = assemble(settings, clock)
+    async with (
+        server.app.router.lifespan_context(server.app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(server.app), base_url=ISSUER) as http,
+    ):
+        yield Running(server, clock, http)

@@ -1,0 +1,89 @@
+"""A ledger by itself, over a database with one user, one client and three families, and entries to put into it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import event
+
+from jeton.oauth.decisions import Issue
+from jeton.oauth.model import Client, Family, User
+from jeton.storage.clients import insert_client
+from jeton.storage.database import Database
+from jeton.storage.families import insert_families, load_families
+from jeton.storage.ledger import Entry, Facts, Ledger
+from jeton.storage.users import insert_user
+from support.in_process_server import START, ManualClock
+
+CLIENT = Client("web", public=True, created_at=START)
+USER = User("u_1", "alice", None, (), False, START, 1, "old hash")
+
+
+def family(sid: str, **fields: Any) -> Family:
+    given: dict[str, Any] = {
+        "sid": sid,
+        "client_id": "web",
+        "sub": "u_1",
+        "scope": frozenset({"read"}),
+        "audience": (),
+        "auth_time": START,
+        "amr": (),
+        "created_at": START,
+        "rotated_at": START,
+        "idle_expires_at": START + 60,
+        "absolute_expires_at": START + 60,
+        "master_key_id": "00000000",
+        "secret": b"secret",
+    }
+    return Family(**{**given, **fields})
+
+
+@dataclass
+class Bench:
+    """A ledger over a database that holds one user, one client and the families a, b and c."""
+
+    database: Database
+    ledger: Ledger
+    commits: int = 0
+    decided: list[str] = field(default_factory=list)
+
+    def turned(self, sid: str) -> Entry[Issue]:
+        """An entry that turns that family one generation on."""
+
+        def decide(facts: Facts) -> Issue:
+            self.decided.append(sid)
+            assert facts.family is not None
+            after = replace(facts.family, generation=facts.family.generation + 1)
+            return Issue(CLIENT, after.scope, (), facts.now, "turned", facts.user, after)
+
+        return Entry(decide, sid=sid)
+
+    def generation(self, sid: str) -> int:
+        with self.database.read() as connection:
+            return load_families(connection, [sid])[sid].generation
+
+
+def opened(new: Family) -> Entry[Issue]:
+    """An entry that opens that family."""
+    return Entry(lambda facts: Issue(CLIENT, new.scope, (), facts.now, "opened", facts.user, new), sub=new.sub)
+
+
+@asynccontextmanager
+async def bench_over(url: str) -> AsyncIterator[Bench]:
+    database = Database(url, serving=True)
+    with database.write() as connection:
+        insert_client(connection, CLIENT)
+        insert_user(connection, USER)
+        insert_families(connection, [family("a"), family("b"), family("c")])
+    bench = Bench(database, Ledger(database, ManualClock()))
+
+    def count(_: object) -> None:
+        bench.commits += 1
+
+    event.listen(database.engine, "commit", count)
+    try:
+        yield bench
+    finally:
+        bench.ledger.close()
+        database.close()

@@ -1,0 +1,157 @@
+"""Real waiting: a third party holds a lock until the servers under test are seen to wait for it, all at once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
+
+from jeton.storage.database import Database
+from support.in_process_server import Running
+
+T = TypeVar("T")
+
+_PATIENCE: Final = 10
+_WAITING: Final = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+_OURS: Final = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'jeton'"
+)
+_DEADLOCKS: Final = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+_MIGRATING: Final = text("SELECT pg_advisory_xact_lock(7461000)")
+_ALL_SIGNING_KEYS: Final = text("LOCK TABLE signing_keys IN ACCESS EXCLUSIVE MODE")
+_ALL_ENDED_TOKENS: Final = text("LOCK TABLE ended_tokens IN SHARE MODE")
+_ADDED_ACCOUNTS: Final = text("LOCK TABLE clients, users IN SHARE MODE")
+_ALL_BUCKETS: Final = text("LOCK TABLE throttle_buckets IN SHARE MODE")
+_ROWS: Final = {
+    "family": text("SELECT 1 FROM families WHERE sid = :key FOR UPDATE"),
+    "user": text("SELECT 1 FROM users WHERE sub = :key FOR UPDATE"),
+    "client": text("SELECT 1 FROM clients WHERE client_id = :key FOR UPDATE"),
+    "bucket": text("SELECT 1 FROM throttle_buckets WHERE key = :key FOR UPDATE"),
+}
+
+
+class Contention(Protocol):
+    """Lets awaitables loose on each other."""
+
+    async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
+        """Runs all of them; the row is free only once two parties wait for it at the same moment."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        ...
+
+
+async def until(seen: Any, what: str, seconds: float = _PATIENCE) -> None:
+    """Waits until `seen()` is true, looking at a real database again and again; fails at the deadline."""
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}"
+        await asyncio.sleep(0.002)
+
+
+class OnPostgresql:
+    """A third party from now on. Waiting is seen in pg_stat_activity."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url)
+        self._watching = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._deadlocks_before = self._counted_deadlocks()
+
+    def waiting(self) -> int:
+        """How many connections wait for a lock just now."""
+        return int(self._watching.execute(_WAITING).scalar_one())
+
+    def connected(self) -> int:
+        """How many connections servers and commands hold."""
+        return int(self._watching.execute(_OURS).scalar_one())
+
+    @asynccontextmanager
+    async def holding(self, row: str, key: str | bytes) -> AsyncIterator[Connection]:
+        """Holds that row's lock."""
+        with self._engine.connect() as connection, connection.begin():
+            self.hold(connection, row, key)
+            yield connection
+
+    def hold(self, connection: Connection, row: str, key: str | bytes) -> None:
+        """Locks that row too, waiting for it where somebody else has it."""
+        assert connection.execute(_ROWS[row], {"key": key}).all(), f"there is no {row} to hold"
+
+    def holding_migrations(self) -> AbstractContextManager[None]:
+        """Holds the lock that lets one process at a time migrate."""
+        return self._holding(_MIGRATING)
+
+    def holding_signing_keys(self) -> AbstractContextManager[None]:
+        """Holds the whole table, against readers too."""
+        return self._holding(_ALL_SIGNING_KEYS)
+
+    def holding_ended_tokens(self) -> AbstractContextManager[None]:
+        """Holds the whole table, against writers."""
+        return self._holding(_ALL_ENDED_TOKENS)
+
+    def holding_throttle_buckets(self) -> AbstractContextManager[None]:
+        """Holds the whole table, against writers."""
+        return self._holding(_ALL_BUCKETS)
+
+    def holding_added_accounts(self) -> AbstractContextManager[None]:
+        """Lets nobody add a client or a user."""
+        return self._holding(_ADDED_ACCOUNTS)
+
+    def holding_all_of(self, table: str) -> AbstractContextManager[None]:
+        """Hold the whole table, against readers too."""
+        return self._holding(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+
+    @contextmanager
+    def _holding(self, lock: TextClause) -> Iterator[None]:
+        with self._engine.connect() as connection, connection.begin():
+            connection.execute(lock)
+            yield
+
+    async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
+        async with self.holding(row, key):
+            running = [asyncio.ensure_future(runner) for runner in runners]
+            await until(lambda: self.waiting() >= 2, "two connections waiting for one lock")
+        return await asyncio.gather(*running)
+
+    async def deadlocks(self) -> int:
+        """Deadlocks since then, counted once the servers' connections have closed and told theirs."""
+        await until(lambda: self.connected() == 0, "the servers' connections closed")
+        return self._counted_deadlocks() - self._deadlocks_before
+
+    def _counted_deadlocks(self) -> int:
+        return int(self._watching.execute(_DEADLOCKS).scalar_one())
+
+    def close(self) -> None:
+        self._watching.close()
+        self._engine.dispose()
+
+
+class OnSqlite:
+    """SQLite has one lock, for all writers: whoever is about to begin a writing transaction waits for it."""
+
+    def __init__(self, url: str, nodes: Sequence[Running]) -> None:
+        self._database = Database(url)
+        self._begun: set[int] = set()
+        for number, node in enumerate(nodes):
+            self._watch(node.server.services.database.engine, number)
+
+    def _watch(self, engine: Engine, number: int) -> None:
+        def note(_: Connection, options: dict[str, Any]) -> None:
+            if options.get("write"):
+                self._begun.add(number)
+
+        event.listen(engine, "set_connection_execution_options", note)
+
+    async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
+        with self._database.write():
+            self._begun.clear()
+            running = [asyncio.ensure_future(runner) for runner in runners]
+            await until(lambda: self._begun, f"a server waiting for the {row} {key}")
+        return await asyncio.gather(*running)
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,52 @@
+"""Node and its packages: installed from a lock, once, and kept for as long as the lock stays the same."""
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from support.checkout import ROOT
+
+INTEROP: Final = ROOT / "tests" / "interop" / "javascript"
+_OLDEST_NODE: Final = 20
+
+
+class NoNodeError(Exception):
+    """There is no Node on this machine, or one that is too old. The text says what to install."""
+
+
+def node_and_npm() -> tuple[str, str]:
+    """Where they are."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        raise NoNodeError("there is no node or no npm on this machine (Debian: apt-get install npm)")
+    if _major(node) < _OLDEST_NODE:
+        raise NoNodeError(f"Node {_OLDEST_NODE} is needed, this machine has {_major(node)}")
+    return node, npm
+
+
+def _major(node: str) -> int:
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
+    return int(version.removeprefix("v").partition(".")[0])
+
+
+def installed_packages(cache: Path, source: Path = INTEROP) -> Path:
+    """The folder `node_modules` of that source's lock, below `cache`."""
+    _, npm = node_and_npm()
+    lock = (source / "package-lock.json").read_bytes()
+    installed = cache / hashlib.sha256(lock).hexdigest()[:16]
+    if not installed.is_dir():
+        # Elsewhere first: whoever runs at the same time sees all of it or nothing.
+        folder = Path(tempfile.mkdtemp(dir=cache))
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(source / name, folder)
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+        assert done.returncode == 0, f"npm ci: {done.stdout}{done.stderr}"
+        try:
+            folder.rename(installed)
+        except OSError:
+            shutil.rmtree(folder)
+    return installed / "node_modules"

@@ -1,0 +1,182 @@
+"""Load on real servers: sessions that refresh without a pause, and remember what they were answered."""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx2
+
+from jeton.crypto.credentials import digest_of, generate_client_secret, generate_sub
+from jeton.crypto.passwords import Passwords
+from jeton.crypto.refresh_token import parse_refresh_token
+from jeton.oauth.model import Client, Family, User
+from jeton.storage.clients import insert_client
+from jeton.storage.database import Database
+from jeton.storage.families import load_families
+from jeton.storage.users import insert_user
+from support.in_process_server import PASSWORD, SESSIONS
+
+CLIENT_ID: Final = "app"
+USERNAME: Final = "alice"
+PATIENCE: Final = 15
+AWAY: Final = (httpx2.ConnectError, httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
+
+
+def add_accounts(database_url: str) -> str:
+    """One user and one confidential client in a migrated database; gives the client's secret."""
+    secret, now, database = generate_client_secret(), int(time.time()), Database(database_url)
+    methods = frozenset({"client_secret_basic"})
+    client = Client(
+        CLIENT_ID,
+        public=False,
+        created_at=now,
+        auth_methods=methods,
+        grant_types=SESSIONS,
+        scope=frozenset({"read"}),
+        secret_digest=digest_of(secret),
+    )
+    password_hash = Passwords(8, 1, 1).hash(PASSWORD)
+    with database.write() as connection:
+        insert_client(connection, client)
+        insert_user(connection, User(generate_sub(), USERNAME, None, (), False, now, 1, password_hash))
+    database.close()
+    return secret
+
+
+def place_of(refresh_token: str) -> tuple[str, int]:
+    """The sid and the generation that a refresh token names."""
+    presented = parse_refresh_token(refresh_token)
+    assert presented is not None
+    return presented.sid, presented.generation
+
+
+@dataclass
+class Session:
+    """A client's side of one session: `token` is what was last delivered; `asking` while a request has no answer."""
+
+    token: str
+    sends_keys: bool = True
+    asking: bool = False
+    answered: int = 0
+    successors: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    @property
+    def key(self) -> dict[str, str]:
+        """A key for each token: the same for every repetition of one request."""
+        return {"Idempotency-Key": self.token[-20:]} if self.sends_keys else {}
+
+
+@dataclass
+class Load:
+    """Clients of servers at `urls`, one request at a time for each session."""
+
+    http: httpx2.AsyncClient
+    urls: list[str]
+    sessions: list[Session] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    unexpected: list[str] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
+
+    async def log_in(self, count: int, *, sends_keys: bool = True) -> list[Session]:
+        """So many more sessions."""
+        form = {"grant_type": "password", "username": USERNAME, "password": PASSWORD}
+        new = []
+        for number in range(count):
+            response = await self.http.post(f"{self.urls[number % len(self.urls)]}/oauth/token", data=form)
+            assert response.status_code == 200, response.text
+            new.append(Session(response.json()["refresh_token"], sends_keys))
+        self.sessions += new
+        return new
+
+    async def refresh(self, session: Session, url: str | None = None) -> httpx2.Response:
+        """One refresh; what comes back is remembered. Raises what the transport raises."""
+        form = {"grant_type": "refresh_token", "refresh_token": session.token}
+        response = await self.http.post(f"{url or self.urls[0]}/oauth/token", data=form, headers=session.key)
+        self.statuses[response.status_code] += 1
+        if response.status_code == 200:
+            successor = response.json()["refresh_token"]
+            session.successors[session.token].add(successor)
+            session.token = successor
+            session.answered += 1
+        return response
+
+    async def post(self, path: str, token: str, url: str | None = None) -> httpx2.Response:
+        """Revocation or introspection of a token."""
+        return await self.http.post(f"{url or self.urls[0]}{path}", data={"token": token})
+
+    async def _run(self, session: Session, turn: int) -> None:
+        """Refreshes for ever, each time at the next server; repeats, as clients may, what was not answered."""
+        while True:
+            turn += 1
+            session.asking = True
+            try:
+                response = await self.refresh(session, self.urls[turn % len(self.urls)])
+            except AWAY as away:
+                self.losses.append(repr(away))
+                await asyncio.sleep(0.02)
+                continue
+            if response.status_code == 503 and "retry-after" in response.headers:
+                await asyncio.sleep(0.02)
+                continue
+            if response.status_code != 200:
+                self.unexpected.append(f"{response.status_code} {response.text}")
+                return
+            session.asking = False
+
+    @asynccontextmanager
+    async def running(self, sessions: Sequence[Session] | None = None) -> AsyncIterator[None]:
+        """Under load, until the end of the block; whoever is asking then gives up."""
+        tasks = [asyncio.create_task(self._run(it, turn)) for turn, it in enumerate(sessions or self.sessions)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        assert self.unexpected == []
+
+    async def until(self, seen: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
+        """Lets the load go on until `seen()` is true; fails at the deadline, or when a session was refused."""
+        deadline = time.monotonic() + seconds
+        while not seen():
+            assert self.unexpected == []
+            assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}; so far {self.statuses}"
+            await asyncio.sleep(0.01)
+
+    async def until_answered(self, count: int) -> None:
+        """Until every session has been answered so many times more."""
+        before = [it.answered for it in self.sessions]
+        await self.until(
+            lambda: all(it.answered >= was + count for it, was in zip(self.sessions, before, strict=True)),
+            f"{count} more answers for each session",
+        )
+
+
+@asynccontextmanager
+async def load_on(urls: list[str], secret: str, *, keeps_alive: bool = False) -> AsyncIterator[Load]:
+    """Clients of these servers. Where they do not keep connections, none is lost that a server closes just then."""
+    limits = httpx2.Limits(max_keepalive_connections=100 if keeps_alive else 0)
+    async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), limits=limits, timeout=PATIENCE, trust_env=False) as http:
+        yield Load(http, urls)
+
+
+def stored(database_url: str, sessions: Sequence[Session]) -> list[Family]:
+    """Their families, as the database has them."""
+    database = Database(database_url)
+    with database.read() as connection:
+        found = load_families(connection, [place_of(it.token)[0] for it in sessions])
+    database.close()
+    return [found[place_of(it.token)[0]] for it in sessions]
+
+
+def assert_nothing_lost_or_doubled(database_url: str, sessions: Sequence[Session]) -> None:
+    """What was answered is in the database; beyond it, at most what was being asked; and nothing forked or died."""
+    for session, family in zip(sessions, stored(database_url, sessions), strict=True):
+        ahead = family.generation - place_of(session.token)[1]
+        assert 0 <= ahead <= int(session.asking), f"the database is {ahead} generations ahead of the client"
+        assert family.revoked_at is None
+        assert all(len(it) == 1 for it in session.successors.values())

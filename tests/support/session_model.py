@@ -1,0 +1,191 @@
+"""One session, to be used and misused: by the law alone, or by a server. Both take the same steps."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Protocol
+
+from jeton.crypto.refresh_token import parse_refresh_token
+from jeton.oauth.decisions import Deny, Issue
+from jeton.oauth.model import Client, Family, Lifetimes, User
+from jeton.oauth.refresh_rotation import RefreshRequest, decide
+from jeton.oauth.revocation import revoke_family
+from jeton.oauth.scope import Scope, format_scope
+from jeton.storage.families import load_families
+from support.in_process_server import START, App, Running, running, settings_for
+
+IDLE: Final = 600
+ABSOLUTE: Final = 3000
+GRANTED: Final = frozenset({"read", "write"})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the client hears: tokens (the whole body, and the refresh token in it), or an error code."""
+
+    body: bytes = b""
+    refresh_token: str | None = None
+    error: str | None = None
+
+
+class Session(Protocol):
+    """One login's session; its owner is one client, and there is another one that has nothing to do with it."""
+
+    first_token: str
+
+    def present(self, token: str, key: str | None, scope: Scope | None, *, by_other_client: bool = False) -> Answer:
+        """A refresh request."""
+        ...
+
+    def revoke(self, token: str, *, by_other_client: bool = False) -> None: ...
+
+    def set_user_enabled(self, enabled: bool) -> None: ...
+
+    def set_client_scope(self, scope: Scope) -> None: ...
+
+    def advance(self, seconds: int) -> None: ...
+
+    def stored(self) -> Family:
+        """All that is known of the session."""
+        ...
+
+    def is_active(self, token: str) -> bool | None:
+        """What introspection says; None where nobody can be asked."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class LawSession:
+    """The law by itself. A token is its generation."""
+
+    def __init__(self, retry_grace_seconds: int) -> None:
+        self._now = START
+        self._lifetimes = Lifetimes(60, IDLE, ABSOLUTE, retry_grace_seconds)
+        self._client = Client("web", public=False, created_at=START, grant_types=frozenset({"refresh_token"}))
+        self._client = replace(self._client, scope=GRANTED)
+        self._user = User("u_1", "alice", None, (), False, START, 1)
+        self._family = Family(
+            sid="sid",
+            client_id="web",
+            sub="u_1",
+            scope=GRANTED,
+            audience=(),
+            auth_time=START,
+            amr=(),
+            created_at=START,
+            rotated_at=START,
+            idle_expires_at=START + IDLE,
+            absolute_expires_at=START + ABSOLUTE,
+            master_key_id="",
+            secret=b"",
+        )
+        self.first_token = "0"
+
+    def present(self, token: str, key: str | None, scope: Scope | None, *, by_other_client: bool = False) -> Answer:
+        decision = decide(
+            self._family,
+            self._user,
+            self._asking(by_other_client),
+            RefreshRequest(int(token), scope, None if key is None else key.encode()),
+            genuine=True,
+            lifetimes=self._lifetimes,
+            now=self._now,
+        )
+        self._family = decision.family or self._family
+        if isinstance(decision, Deny):
+            return Answer(error=decision.code.value)
+        assert decision.family is not None
+        return Answer(_said(decision), str(decision.family.generation))
+
+    def revoke(self, token: str, *, by_other_client: bool = False) -> None:
+        decision = revoke_family(self._family, self._asking(by_other_client), genuine=True, now=self._now)
+        self._family = decision.family or self._family
+
+    def _asking(self, by_other_client: bool) -> Client:
+        return replace(self._client, client_id="other") if by_other_client else self._client
+
+    def set_user_enabled(self, enabled: bool) -> None:
+        self._user = replace(self._user, disabled=not enabled)
+
+    def set_client_scope(self, scope: Scope) -> None:
+        self._client = replace(self._client, scope=scope)
+
+    def advance(self, seconds: int) -> None:
+        self._now += seconds
+
+    def stored(self) -> Family:
+        return self._family
+
+    def is_active(self, token: str) -> bool | None:
+        return None
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _said(issue: Issue) -> bytes:
+    """All that goes into the tokens and may differ between two answers."""
+    assert issue.family is not None
+    return repr((issue.family.generation, format_scope(issue.scope), issue.issued_at, issue.family.rotated_at)).encode()
+
+
+class ServerSession:
+    """The application over a database, asked over ASGI."""
+
+    def __init__(self, database_url: str, retry_grace_seconds: int) -> None:
+        self._runner = asyncio.Runner()
+        self._context: AbstractAsyncContextManager[Running] = running(settings_for(database_url))
+        self._server = self._runner.run(self._context.__aenter__())
+        lifetimes = {
+            "refresh_idle_seconds": IDLE,
+            "refresh_absolute_seconds": ABSOLUTE,
+            "retry_grace_seconds": retry_grace_seconds,
+        }
+        self._app = self._server.add_client(scope=GRANTED, lifetimes=lifetimes)
+        self._other = self._server.add_client("other", scope=GRANTED)
+        self._sub = self._server.add_user().sub
+        self.first_token = self._runner.run(self._server.log_in(self._app))["refresh_token"]
+        presented = parse_refresh_token(self.first_token)
+        assert presented is not None
+        self._sid = presented.sid
+
+    def present(self, token: str, key: str | None, scope: Scope | None, *, by_other_client: bool = False) -> Answer:
+        more = {} if scope is None else {"scope": format_scope(scope)}
+        response = self._runner.run(self._server.refresh(self._asking(by_other_client), token, key, **more))
+        members = response.json()
+        assert response.status_code == (200 if "access_token" in members else 400), response.text
+        return Answer(response.content, members.get("refresh_token"), members.get("error"))
+
+    def revoke(self, token: str, *, by_other_client: bool = False) -> None:
+        response = self._runner.run(self._server.revoke(self._asking(by_other_client), token))
+        assert response.status_code == (400 if by_other_client else 200)
+
+    def _asking(self, by_other_client: bool) -> App:
+        return self._other if by_other_client else self._app
+
+    def set_user_enabled(self, enabled: bool) -> None:
+        self._server.set_user(self._sub, disabled=not enabled)
+
+    def set_client_scope(self, scope: Scope) -> None:
+        self._server.set_client(self._app.client_id, scope=scope)
+
+    def advance(self, seconds: int) -> None:
+        self._server.clock.advance(seconds)
+
+    def stored(self) -> Family:
+        with self._server.server.services.database.read() as connection:
+            return load_families(connection, [self._sid])[self._sid]
+
+    def is_active(self, token: str) -> bool | None:
+        return bool(self._runner.run(self._server.introspect(self._app, token))["active"])
+
+    def close(self) -> None:
+        self._runner.run(self._context.__aexit__(None, None, None))
+        self._runner.close()
+
+
+def differences(before: Family, after: Family) -> dict[str, Any]:
+    """The fields that are not as they were."""
+    was = asdict(before)
+    return {name: value for name, value in asdict(after).items() if value != was[name]}

@@ -1,0 +1,44 @@
+"""What servers say to their databases: the statements that SQLAlchemy runs for one, and those that a driver runs.
+
+BEGIN and COMMIT are not among them; an update of several rows counts once for each.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from jeton.storage import raw_statement
+from support.in_process_server import Running
+
+
+@contextmanager
+def before_each_statement(jeton: Running, do: Callable[[str], None]) -> Iterator[None]:
+    """Calls this with the SQL of each statement; what it raises is raised in the statement's place."""
+    engine, filled = jeton.server.services.database.engine, raw_statement._Form.filled
+
+    def by_sqlalchemy(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        do(sql)
+
+    def by_the_driver(form: raw_statement._Form, values: Mapping[str, Any]) -> tuple[str, Any]:
+        sql, parameters = filled(form, values)
+        do(sql)
+        return sql, parameters
+
+    event.listen(engine, "before_cursor_execute", by_sqlalchemy)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(raw_statement._Form, "filled", by_the_driver)
+            yield
+    finally:
+        event.remove(engine, "before_cursor_execute", by_sqlalchemy)
+
+
+@contextmanager
+def statements_of(jeton: Running) -> Iterator[list[str]]:
+    """The SQL of every statement."""
+    sent: list[str] = []
+    with before_each_statement(jeton, sent.append):
+        yield sent
