@@ -421,7 +421,7 @@ def test_an_import_that_is_interrupted_leaves_no_half_and_can_be_done_again(
         insert_user(connection, user)
 
     with monkeypatch.context() as patch:
-        patch.setattr(user_import, "add_user", add_and_be_killed)
+        patch.setattr(user_import, "insert_user", add_and_be_killed)
         assert cli.run("user", "import", str(file)).exit_code != 0
     assert [it["username"] for it in cli.json("user", "list")] == ["user0", "user1"]
 

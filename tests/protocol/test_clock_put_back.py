@@ -46,7 +46,7 @@ async def test_keys_made_by_a_clock_that_was_ahead_sign(jeton: Running, app: App
 async def test_so_they_do_after_a_restart_and_readyz_says_when(
     start: StartServer, monkeypatch: pytest.MonkeyPatch, ahead: int
 ) -> None:
-    monkeypatch.setattr("running.START", START - ahead)
+    monkeypatch.setattr("support.in_process_server.START", START - ahead)
     jeton = await start()
     app = jeton.add_client()
     statuses = []
