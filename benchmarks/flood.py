@@ -21,8 +21,8 @@ import httpx2
 from sqlalchemy import func, select
 
 from jeton.config import load_settings
-from jeton.login.rate_limits import LoginSource
-from jeton.oauth.model import Source
+from jeton.login.login_rate_limits import LoginRequest
+from jeton.oauth.sessions import Source
 from jeton.storage.tables import throttle_buckets
 from support.in_process_server import PASSWORD, running, settings_for
 from support.refresh_load import CLIENT_ID, USERNAME, add_accounts
@@ -148,7 +148,7 @@ async def make_up_names(folder: Path) -> None:
         limits = jeton.server.services.login.limits
         for begin in range(0, NAMES, 1000):
             await gather(
-                limits.reserve(LoginSource(f"user{it}", client, Source(address)), None)
+                limits.reserve(LoginRequest(f"user{it}", client, Source(address)), None)
                 for it in range(begin, begin + 1000)
                 for address in [f"2001:db8:{it % 65536:x}:{it // 65536}::1"]
             )

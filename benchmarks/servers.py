@@ -16,7 +16,7 @@ from pathlib import Path
 
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from jeton.crypto.refresh_token import RefreshTokens, generate_sid
-from jeton.oauth.model import Family
+from jeton.oauth.sessions import Family
 from jeton.storage.database import Database
 from jeton.storage.families import insert_families
 from support.postgresql import postgresql_cluster

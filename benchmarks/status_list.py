@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from jeton.oauth.status_list import RevokedStatus
+from jeton.oauth.token_status_list import RevokedStatus
 from jeton.storage.revoked_statuses import insert_revoked_statuses
 from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton_client.status_list import decode_status_list
@@ -53,7 +53,7 @@ class Ending:
 async def measure(jeton: Running, ending: Ending, ended: int) -> None:
     """One row of the table."""
     ending.end(ended - ending.ended)
-    look = jeton.server.maintenance.look
+    look = jeton.server.maintenance.refresh
     look()
     size = len((await jeton.http.get("/oauth/status/0")).content)
     members = (await status_list(jeton, f"{jeton.server.services.issuer}/oauth/status/0"))["status_list"]

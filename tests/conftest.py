@@ -59,7 +59,7 @@ def _prepare(url: str, clock: Clock) -> None:
     migrate(database)
     settings = settings_for(url)
     stores = key_stores(settings, parse_master_keys(MASTER_KEY))
-    key_rotation(settings, database, clock, stores).begin(key_kind(settings, stores))
+    key_rotation(settings, database, clock, stores).ensure_keys_exist(key_kind(settings, stores))
     database.close()
 
 

@@ -1,4 +1,4 @@
-"""Settings: a TOML file, overridden by JETON_<SECTION>__<KEY>. Whatever is not known here is an error."""
+"""Settings: a TOML file, with_overrides by JETON_<SECTION>__<KEY>. Whatever is not known here is an error."""
 
 import os
 import re
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from jeton.config_sources import ConfigError, foreign_variables, read_settings_file, read_variables
-from jeton.oauth.client_registration import is_audience
+from jeton.oauth.registration_rules import is_audience
 from jeton.rules.loopback import is_loopback
 
 _URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.model import Client
+from jeton.oauth.clients import Client
 from support.cli_runner import CommandLine
 from support.in_process_server import START, App, Running
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.model import Client
+from jeton.oauth.clients import Client
 from support.cli_runner import CommandLine
 from support.in_process_server import START, App, Running
 
@@ -30,7 +30,7 @@ def _as_app(printed: dict[str, Any]) -> App:
 def _change(cli: CommandLine, jeton: Running, *words: str) -> Any:
     """Changes a client; the server then takes its look at the database, as it does within five seconds."""
     printed = cli.json("client", *words)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
     return printed
 
 

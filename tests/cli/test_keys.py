@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from jeton.crypto.master_key import generate_master_key
-from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, SETTLE_SECONDS
+from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS
 from support.cli_runner import CommandLine
 from support.in_process_server import START, App, ManualClock, Running
 
@@ -41,7 +41,7 @@ def test_the_list_says_what_happens_next_and_when(cli: CommandLine) -> None:
     revoked = _kid(cli.json("keys", "list"), "next")
     listed = cli.json("keys", "revoke", revoked)
 
-    gone_at = START + SETTLE_SECONDS + 600 + 300 + CLOCK_SKEW_SECONDS
+    gone_at = START + PROPAGATION_SECONDS + 600 + 300 + CLOCK_SKEW_SECONDS
     assert {key["state"]: (key["becomes"], key["becomes_at"]) for key in listed} == {
         "active": ("retiring", START + 90 * DAY),
         "next": ("active", START + 90 * DAY),
@@ -69,7 +69,7 @@ async def test_after_a_rotation_a_running_server_signs_with_the_next_key(cli: Co
     app, before = jeton.add_client(), cli.json("keys", "list")
 
     after = cli.json("keys", "rotate")
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
     assert sorted(key["state"] for key in after) == ["active", "next", "retiring"]
     assert await _signer(jeton, app) == _kid(after, "active") == _kid(before, "next")
@@ -87,7 +87,7 @@ async def test_a_rotation_that_would_come_too_early_is_done_by_the_server_as_soo
     assert _kid(asked, "active") == _kid(before, "active")
     assert {key["becomes_at"] for key in asked if key["state"] in ("active", "next")} == {START + DAY}
     jeton.clock.advance(DAY)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
     assert await _signer(jeton, app) == _kid(before, "next")
 
 
@@ -106,7 +106,7 @@ def test_a_rotation_can_be_forced_once_every_server_publishes_the_next_key(
 
     assert "try again in 15 s" in cli.refused("keys", "rotate", "--now")
     assert cli.json("keys", "list") == before
-    clock.advance(SETTLE_SECONDS)
+    clock.advance(PROPAGATION_SECONDS)
     assert _kid(cli.json("keys", "rotate", "--now"), "active") == _kid(before, "next")
 
 
@@ -118,7 +118,7 @@ async def test_a_revoked_key_is_gone_and_sessions_live_on(cli: CommandLine, jeto
     before = cli.json("keys", "list")
 
     after = cli.json("keys", "revoke", _kid(before, "active"))
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
     assert _kid(after, "revoked") == _kid(before, "active")
     assert _kid(after, "active") == _kid(before, "next")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jeton.crypto import calibration
+from jeton.crypto import hash_calibration
 from jeton.crypto.hashing_concurrency import Resources
 from support.cli_runner import CommandLine
 
@@ -24,7 +24,7 @@ def _steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
             nonlocal now
             now += self._seconds
 
-    monkeypatch.setattr(calibration, "Passwords", Instant)
+    monkeypatch.setattr(hash_calibration, "Passwords", Instant)
     monkeypatch.setattr(
         import_module("jeton.cli.passwords"), "process_resources", lambda: Resources(cores=2, memory_bytes=2**30)
     )

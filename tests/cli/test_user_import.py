@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from jeton.cli import user_import
-from jeton.oauth.model import User
+from jeton.oauth.users import User
 from jeton.storage.users import insert_user
 from support.cli_runner import CommandLine
 from support.in_process_server import PASSWORD, START, App, Running

@@ -19,7 +19,7 @@ import pytest
 from jeton.config import load_settings
 from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import generate_sid
-from jeton.oauth.model import User
+from jeton.oauth.users import User
 from jeton.storage.database import Database
 from jeton.storage.users import insert_user
 from support.in_process_server import PASSWORD, START

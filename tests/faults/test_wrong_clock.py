@@ -71,11 +71,11 @@ async def test_while_the_clock_is_a_year_ahead_no_session_and_no_revocation_is_d
     published = jeton.server.services.keyring.key_set
 
     clocks.ahead = YEAR
-    jeton.server.maintenance.look()
-    assert jeton.server.maintenance.forget() == 0
+    jeton.server.maintenance.refresh()
+    assert jeton.server.maintenance.purge_expired() == 0
     assert is_stored(jeton, session["refresh_token"])
     clocks.ahead = 0
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
     assert jeton.server.services.keyring.key_set == published
     assert await jeton.introspect(app, revoked) == {"active": False}
@@ -88,7 +88,7 @@ async def test_after_a_sleep_no_token_is_born_expired(jeton: Running, app: App, 
     clocks.ahead = 8 * 3600
 
     unsure, unready = await jeton.refresh(app, token), await jeton.http.get("/readyz")
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
     tokens = await jeton.refreshed(app, token)
 
     assert (unsure.status_code, unsure.json()["error"]) == (503, "temporarily_unavailable")

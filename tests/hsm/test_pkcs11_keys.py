@@ -10,9 +10,9 @@ import pytest
 from pkcs11 import Attribute, ObjectClass
 
 from jeton.crypto.algorithms import ALGORITHMS
+from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.pkcs11_keys import Pkcs11Keys
 from jeton.crypto.pkcs11_token import LoggedIn, Pkcs11Token
-from jeton.crypto.private_key import KeyStoreError
 from jeton.crypto.signed_jwt import Signer
 from support.softhsm import LABEL, PIN, SoftHsm
 
@@ -55,7 +55,7 @@ def test_what_a_key_on_the_token_signs_another_library_verifies(keys: Pkcs11Keys
 
 @pytest.mark.parametrize("bits", [2048, 3072])
 def test_an_rsa_key_is_as_long_as_was_asked(keys: Pkcs11Keys, bits: int) -> None:
-    assert keys.create("RS256", bits).kind.rsa_bits == bits
+    assert keys.create("RS256", bits).key_type.rsa_bits == bits
 
 
 @each_algorithm

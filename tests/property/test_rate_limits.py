@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jeton.rules.attempts import Attempt, Limit, Reservation, fail, release, reserve, succeed
-from jeton.rules.rate_limits import BackoffPolicy, Bucket, Rate
+from jeton.rules.rate_limit_policies import BackoffPolicy, Bucket, Rate
 
 NOW = 1_800_000_000
 STEPS = st.lists(

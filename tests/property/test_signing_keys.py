@@ -32,7 +32,7 @@ from jeton.bootstrap.server import Server, assemble
 from jeton.bootstrap.signing_keys import key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.signed_jwt import Signer
-from jeton.keys.key_rotation import Rotation
+from jeton.keys.key_rotation import KeyRotation
 from jeton.rules.key_lifecycle import STALE_SECONDS, KeyChangeRefusedError, KeyState, SigningKey
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.signing_keys import load_signing_keys
@@ -145,7 +145,7 @@ class KeysMachine(RuleBasedStateMachine):
 
     @rule()
     def the_operator_rotates(self) -> None:
-        self.command().rotate_soon()
+        self.command().request_rotation()
 
     @rule()
     def the_operator_rotates_at_once(self) -> None:
@@ -193,7 +193,7 @@ class KeysMachine(RuleBasedStateMachine):
     def look(self, node: Node) -> None:
         before = node.server.services.keyring.key_set
         try:
-            node.server.maintenance.look()
+            node.server.maintenance.refresh()
         except Crashed:
             self.reached["died while changing keys"] += 1
             self.a_node_dies(self.nodes.index(node))
@@ -245,7 +245,7 @@ class KeysMachine(RuleBasedStateMachine):
                 assert cached.looked_at <= self.hasty.get(kid, 0), "a fresh key set lacks a key"
                 self.reached["missed in an emergency"] += 1
 
-    def command(self) -> Rotation:
+    def command(self) -> KeyRotation:
         """As `jeton keys` does it."""
         settings = self.settings_of("ES256")
         stores = key_stores(settings, parse_master_keys(MASTER_KEY))

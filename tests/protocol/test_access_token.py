@@ -10,8 +10,8 @@ import jwt
 import pytest
 
 from jeton.crypto.signed_jwt import MAX_CHARACTERS
-from jeton.oauth.client_registration import RegistrationError, check_client, check_roles
-from jeton.oauth.model import Client
+from jeton.oauth.clients import Client
+from jeton.oauth.registration_rules import RegistrationError, check_client, check_roles
 from support.in_process_server import ISSUER, START, App, Running
 
 CLIENT = Client("web", public=False, created_at=START)

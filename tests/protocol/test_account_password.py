@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from jeton.crypto.hashing_gate import HashingBusyError
+from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.storage.database import StorageUnavailableError
 from support.client_addresses import seen_from
 from support.hash_counter import count_hashes

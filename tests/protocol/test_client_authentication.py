@@ -7,7 +7,7 @@ from urllib.parse import quote_plus
 import httpx2
 import pytest
 
-from jeton.crypto.credentials import digest_of
+from jeton.crypto.credentials import digest_secret
 from support.in_process_server import App, Running, running, settings_for
 
 GRANT = {"grant_type": "client_credentials"}
@@ -59,7 +59,7 @@ def secret_of(app: App) -> str:
     ],
 )
 async def test_id_and_secret_are_form_encoded_in_basic(sqlite_server: Running, client_id: str, secret: str) -> None:
-    sqlite_server.add_client(client_id, secret_digest=digest_of(secret))
+    sqlite_server.add_client(client_id, secret_digest=digest_secret(secret))
 
     assert (await ask(sqlite_server, basic(client_id, secret))).status_code == 200
     assert outcome(await ask(sqlite_server, basic(client_id, secret + "x"))) == (401, "invalid_client")
@@ -77,7 +77,7 @@ async def test_id_and_secret_are_form_encoded_in_basic(sqlite_server: Running, c
     ],
 )
 async def test_every_spelling_of_the_same_credentials_is_understood(sqlite_server: Running, credentials: str) -> None:
-    sqlite_server.add_client("my app", secret_digest=digest_of("pä :"))
+    sqlite_server.add_client("my app", secret_digest=digest_secret("pä :"))
 
     assert (await ask(sqlite_server, "Basic " + encoded(credentials))).status_code == 200
 
@@ -92,7 +92,7 @@ async def test_the_scheme_is_not_case_sensitive(jeton: Running, scheme: str) -> 
 
 @pytest.mark.requirement("A06", "A16", "K06")
 async def test_credentials_in_the_body_authenticate_too(jeton: Running) -> None:
-    app = jeton.add_client("a:b & c", secret_digest=digest_of("pä ss+%41"))
+    app = jeton.add_client("a:b & c", secret_digest=digest_secret("pä ss+%41"))
 
     response = await ask(jeton, client_id=app.client_id, client_secret="pä ss+%41")
 
@@ -190,7 +190,7 @@ async def test_a_repeated_authorization_header_is_refused(jeton: Running) -> Non
 async def test_a_header_that_authenticates_nobody_is_401_with_a_challenge(
     sqlite_server: Running, authorization: str
 ) -> None:
-    sqlite_server.add_client("web", secret_digest=digest_of("secret"))
+    sqlite_server.add_client("web", secret_digest=digest_secret("secret"))
 
     response = await ask(sqlite_server, authorization)
 
@@ -206,7 +206,7 @@ async def test_nothing_less_than_its_credentials_authenticates_a_confidential_cl
         {"client_secret": secret_of(app)},
         {"client_id": app.client_id},
         {"client_id": app.client_id, "client_secret": ""},
-        {"client_id": app.client_id, "client_secret": digest_of(secret_of(app)).hex()},
+        {"client_id": app.client_id, "client_secret": digest_secret(secret_of(app)).hex()},
         {"client_id": app.client_id, "client_secret": secret_of(app).upper()},
         {"client_id": app.client_id, "client_secret": secret_of(app) + " "},
         {"client_id": app.client_id.upper(), "client_secret": secret_of(app)},

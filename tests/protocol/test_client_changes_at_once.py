@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jeton.crypto.credentials import digest_of
+from jeton.crypto.credentials import digest_secret
 from jeton.storage.clients import update_client
 from support.in_process_server import App, Running
 
@@ -73,7 +73,7 @@ async def test_tokens_of_a_disabled_client_are_inactive_at_once(jeton: Running, 
 @pytest.mark.requirement("O14")
 async def test_a_new_secret_works_at_once(jeton: Running, app: App) -> None:
     await jeton.log_in(app)
-    change_unannounced(jeton, app, secret_digest=digest_of("new"))
+    change_unannounced(jeton, app, secret_digest=digest_secret("new"))
 
     assert await jeton.log_in(App(app.client, "new"))
 
@@ -94,7 +94,7 @@ async def test_an_overlap_ends_at_its_second_for_a_remembered_client_too(jeton: 
     change_unannounced(
         jeton,
         app,
-        secret_digest=digest_of("new"),
+        secret_digest=digest_secret("new"),
         previous_secret_digest=app.client.secret_digest,
         previous_secret_expires_at=jeton.clock.now() + 60,
     )
@@ -108,7 +108,7 @@ async def test_an_overlap_ends_at_its_second_for_a_remembered_client_too(jeton: 
 async def test_everything_else_is_over_at_the_next_look(jeton: Running, app: App) -> None:
     await jeton.log_in(app)
     change_unannounced(jeton, app, disabled=True)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
     refused = await jeton.token(app, grant_type="client_credentials")
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import httpx2
 import pytest
 
-from jeton.crypto.credentials import digest_of
+from jeton.crypto.credentials import digest_secret
 from jeton.storage.clients import delete_client
 from support.in_process_server import START, App, Running
 
@@ -34,8 +34,8 @@ def everything(response: httpx2.Response) -> tuple[int, list[tuple[str, str]], b
 async def test_every_way_to_fail_gives_the_same_bytes(jeton: Running, ask: Ask) -> None:
     other_method = frozenset({POST if ask is by_basic else BASIC})
     jeton.add_client("known")
-    jeton.add_client("disabled", disabled=True, secret_digest=digest_of("right"))
-    jeton.add_client("restricted", auth_methods=other_method, secret_digest=digest_of("right"))
+    jeton.add_client("disabled", disabled=True, secret_digest=digest_secret("right"))
+    jeton.add_client("restricted", auth_methods=other_method, secret_digest=digest_secret("right"))
     jeton.add_client("spa", public=True)
     jeton.add_client("secretless", secret_digest=None)
 
@@ -65,7 +65,7 @@ async def test_every_way_to_fail_gives_the_same_bytes(jeton: Running, ask: Ask) 
 async def test_a_client_may_use_its_own_methods_only(
     jeton: Running, methods: set[str], basic_status: int, post_status: int
 ) -> None:
-    jeton.add_client("web", auth_methods=frozenset(methods), secret_digest=digest_of("secret"))
+    jeton.add_client("web", auth_methods=frozenset(methods), secret_digest=digest_secret("secret"))
 
     assert (await by_basic(jeton, "web", "secret")).status_code == basic_status
     assert (await by_post(jeton, "web", "secret")).status_code == post_status
@@ -73,7 +73,7 @@ async def test_a_client_may_use_its_own_methods_only(
 
 @pytest.mark.requirement("A10")
 async def test_a_method_that_is_taken_away_is_refused_from_then_on(jeton: Running) -> None:
-    jeton.add_client("web", secret_digest=digest_of("secret"))
+    jeton.add_client("web", secret_digest=digest_secret("secret"))
     jeton.set_client("web", auth_methods=frozenset({BASIC}))
 
     assert (await by_post(jeton, "web", "secret")).status_code == 401
@@ -84,8 +84,8 @@ async def test_a_method_that_is_taken_away_is_refused_from_then_on(jeton: Runnin
 async def test_the_old_secret_is_good_until_its_overlap_ends(jeton: Running, after: int, old_status: int) -> None:
     jeton.add_client(
         "web",
-        secret_digest=digest_of("new"),
-        previous_secret_digest=digest_of("old"),
+        secret_digest=digest_secret("new"),
+        previous_secret_digest=digest_secret("old"),
         previous_secret_expires_at=START + 60,
     )
     jeton.clock.advance(after)
@@ -99,7 +99,7 @@ async def test_the_old_secret_is_good_until_its_overlap_ends(jeton: Running, aft
 async def test_without_overlap_the_old_secret_ends_at_once(jeton: Running) -> None:
     app = jeton.add_client()
     assert app.secret is not None
-    jeton.set_client(app.client_id, secret_digest=digest_of("new"))
+    jeton.set_client(app.client_id, secret_digest=digest_secret("new"))
 
     assert (await by_basic(jeton, app.client_id, app.secret)).status_code == 401
     assert (await by_basic(jeton, app.client_id, "new")).status_code == 200
@@ -107,7 +107,7 @@ async def test_without_overlap_the_old_secret_ends_at_once(jeton: Running) -> No
 
 @pytest.mark.requirement("O14")
 async def test_an_old_secret_without_an_end_is_not_accepted(jeton: Running) -> None:
-    jeton.add_client("web", secret_digest=digest_of("new"), previous_secret_digest=digest_of("old"))
+    jeton.add_client("web", secret_digest=digest_secret("new"), previous_secret_digest=digest_secret("old"))
 
     assert (await by_basic(jeton, "web", "old")).status_code == 401
 
@@ -117,7 +117,7 @@ async def test_sessions_live_through_a_change_of_secret(jeton: Running) -> None:
     app = jeton.add_client()
     jeton.add_user()
     tokens = await jeton.log_in(app)
-    jeton.set_client(app.client_id, secret_digest=digest_of("new"))
+    jeton.set_client(app.client_id, secret_digest=digest_secret("new"))
 
     assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 401
     assert await jeton.refreshed(App(app.client, "new"), tokens["refresh_token"])

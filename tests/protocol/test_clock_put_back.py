@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jeton.rules.attempts import RateLimited
-from jeton.rules.key_lifecycle import SETTLE_SECONDS, active_and_next
+from jeton.rules.key_lifecycle import PROPAGATION_SECONDS, active_and_next
 from jeton.storage.signing_keys import load_signing_keys
 from support.in_process_server import START, App, Running
 from support.status_lists import reference, status_list
@@ -27,7 +27,7 @@ def app(jeton: Running) -> App:
 
 def put_back(jeton: Running, seconds: int) -> None:
     jeton.clock.advance(-seconds)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
 
 @STEPS
@@ -57,10 +57,10 @@ async def test_so_they_do_after_a_restart_and_readyz_says_when(
         assert token.status_code == ready.status_code
         assert (ready.json().get("reason") == "no_signing_key") is (ready.status_code == 503)
         statuses.append(ready.status_code)
-        jeton.clock.advance(SETTLE_SECONDS)
+        jeton.clock.advance(PROPAGATION_SECONDS)
 
     # Until other servers may not have heard of the key it waits; never longer than that.
-    assert statuses == [503 if ahead <= SETTLE_SECONDS else 200, 200]
+    assert statuses == [503 if ahead <= PROPAGATION_SECONDS else 200, 200]
 
 
 async def test_stamps_of_signing_keys_are_put_right(jeton: Running) -> None:
@@ -134,7 +134,7 @@ async def test_a_refusal_is_not_remembered_for_as_long_as_the_clock_was_ahead(je
 
 async def test_a_status_list_of_a_time_to_come_is_signed_again(jeton: Running, app: App) -> None:
     uri = reference((await jeton.log_in(app))["access_token"])["uri"]
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
     assert (await status_list(jeton, uri))["iat"] == START
     put_back(jeton, HOUR)
 

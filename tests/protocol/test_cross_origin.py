@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from jeton.crypto.private_key import KeyStoreError
+from jeton.crypto.key_stores import KeyStoreError
 from jeton.endpoints.status_lists import StatusLists
 from jeton.http.cors import MAX_REQUESTED_HEADERS_BYTES
 from support.in_process_server import ISSUER, App, Running

@@ -210,9 +210,9 @@ async def test_a_look_that_fails_does_not_count_and_the_next_good_one_does(
 
     with before_each_statement(jeton, _fail):
         with pytest.raises(StorageUnavailableError):
-            jeton.server.maintenance.look()
+            jeton.server.maintenance.refresh()
         away = await jeton.http.get("/readyz")
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
     assert (away.status_code, (await jeton.http.get("/readyz")).status_code) == (503, 200)
 
@@ -280,12 +280,12 @@ async def test_a_server_whose_database_became_read_only_is_not_ready_until_it_ca
         with database.engine.begin() as connection:
             connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
         jeton.server.services.database.engine.dispose()
-        jeton.server.maintenance.look()
+        jeton.server.maintenance.refresh()
         read_only = await jeton.http.get("/readyz")
         with database.engine.begin() as connection:
             connection.execute(text(f"ALTER DATABASE {name} RESET default_transaction_read_only"))
-        jeton.server.maintenance.look()
-        jeton.server.maintenance.look()
+        jeton.server.maintenance.refresh()
+        jeton.server.maintenance.refresh()
 
         assert (read_only.status_code, (await jeton.http.get("/readyz")).status_code) == (503, 200)
     database.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.model import User
+from jeton.oauth.users import User
 from jeton.storage.clients import delete_client
 from jeton.storage.families import end_families
 from jeton.storage.users import delete_user

@@ -8,12 +8,12 @@ from typing import Any
 import jwt
 import pytest
 
-from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, SETTLE_SECONDS
+from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS
 from support.in_process_server import ISSUER, App, Running
 
 JWKS = "/.well-known/jwks.json"
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
-PUBLISHED_AFTER = SETTLE_SECONDS + 600 + 300 + CLOCK_SKEW_SECONDS
+PUBLISHED_AFTER = PROPAGATION_SECONDS + 600 + 300 + CLOCK_SKEW_SECONDS
 
 
 async def _keys(jeton: Running) -> list[dict[str, Any]]:
@@ -24,7 +24,7 @@ async def _keys(jeton: Running) -> list[dict[str, Any]]:
 
 def _rotate(jeton: Running) -> None:
     jeton.server.maintenance.rotation.rotate_now()
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
 
 def _octets(text: str) -> bytes:
@@ -140,7 +140,7 @@ async def test_a_rotation_changes_the_etag(jeton: Running) -> None:
 async def test_the_key_set_is_never_kept_beyond_the_next_planned_change(jeton: Running) -> None:
     _rotate(jeton)
     jeton.clock.advance(PUBLISHED_AFTER - 10)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
     assert (await jeton.http.get(JWKS)).headers["cache-control"] == "public, max-age=10"
 

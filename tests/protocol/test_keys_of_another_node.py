@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from jeton.crypto.master_key import MasterKeyError
-from jeton.rules.key_lifecycle import SETTLE_SECONDS
+from jeton.rules.key_lifecycle import PROPAGATION_SECONDS
 from jeton.storage.clients import update_client
 from jeton.storage.database import StorageUnavailableError
 from support.in_process_server import App, Running
@@ -33,8 +33,8 @@ async def app(nodes: Nodes) -> App:
     for _ in range(2):
         nodes[0].server.maintenance.rotation.rotate_now()
         for node in nodes:
-            node.clock.advance(SETTLE_SECONDS)
-        nodes[0].server.maintenance.look()
+            node.clock.advance(PROPAGATION_SECONDS)
+        nodes[0].server.maintenance.refresh()
     assert nodes[0].server.services.keyring.signer.kid.encode() not in nodes[1].server.services.keyring.key_set.document
     return app
 
@@ -104,7 +104,7 @@ async def test_a_key_that_does_not_open_here_keeps_nothing_else_from_being_read(
 
     monkeypatch.setattr(services.keyring, "follow", does_not_open)
     with pytest.raises(MasterKeyError):
-        nodes[1].server.maintenance.look()
+        nodes[1].server.maintenance.refresh()
 
     refused = await nodes[1].token(app, grant_type="client_credentials")
     assert (own.status_code, refused.status_code) == (200, 401)

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import httpx2
 import pytest
 
-from jeton.login.rate_limits import LoginSource
-from jeton.oauth.model import Source
+from jeton.login.login_rate_limits import LoginRequest
+from jeton.oauth.sessions import Source
 from jeton.rules.attempts import Reservation
 from support.client_addresses import seen_from
 from support.hash_counter import count_hashes
@@ -196,7 +196,7 @@ async def test_who_waits_too_long_for_others_is_told_to_come_back_and_counts_now
     app, login = jeton.add_client(), jeton.server.services.login
     jeton.add_user()
     monkeypatch.setattr("jeton.login.password_login._WAIT_SECONDS", 0)
-    source = LoginSource(name, app.client, Source("192.0.2.1"))
+    source = LoginRequest(name, app.client, Source("192.0.2.1"))
     user = (await jeton.server.services.records.user(name)) or None
     pending = await login.limits.reserve(source, user)
     assert isinstance(pending, Reservation)

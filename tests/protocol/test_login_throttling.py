@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from jeton.crypto.hashing_gate import HashingBusyError
+from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.login.concurrency import MAX_CONCURRENT, MAX_WAITING, LoginConcurrency
 from support.client_addresses import seen_from
 from support.hash_counter import count_hashes
@@ -190,7 +190,7 @@ async def test_a_full_gate_refuses_those_who_are_held_back_as_it_does_all_others
     def full(*_: object) -> None:
         raise HashingBusyError
 
-    monkeypatch.setattr(jeton.server.services.hashing, "check_room", full)
+    monkeypatch.setattr(jeton.server.services.hashing, "check_capacity", full)
 
     assert await attempts(jeton, app, 1) == {(503, "temporarily_unavailable"): 1}
 

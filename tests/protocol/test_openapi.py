@@ -16,10 +16,11 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 
 from jeton.bootstrap.server import assemble
-from jeton.crypto.credentials import digest_of, generate_sub
+from jeton.crypto.credentials import digest_secret, generate_sub
 from jeton.http.openapi import openapi_document
+from jeton.oauth.clients import Client
 from jeton.oauth.metadata import SECRET_METHODS
-from jeton.oauth.model import Client, User
+from jeton.oauth.users import User
 from jeton.storage.clients import insert_client
 from jeton.storage.users import insert_user
 from support.in_process_server import ISSUER, PASSWORD, SESSIONS, Running, settings_for
@@ -43,7 +44,7 @@ def _registered(url: str) -> Any:
         auth_methods=frozenset(SECRET_METHODS),
         grant_types=SESSIONS | {"client_credentials"},
         scope=frozenset({"account", "read"}),
-        secret_digest=digest_of(SECRET),
+        secret_digest=digest_secret(SECRET),
     )
     user = User(generate_sub(), "alice", None, (), False, 0, 1, services.passwords.hash(PASSWORD))
     with services.database.write() as connection:

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from jeton.crypto.hashing_gate import HashingBusyError
+from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.crypto.passwords import Verified
 from jeton.storage.tables import clients, users
 from jeton.storage.users import delete_user, find_users

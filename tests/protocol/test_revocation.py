@@ -108,10 +108,10 @@ async def test_a_revoked_access_token_is_remembered_until_it_expires_and_not_lon
     await jeton.revoke(app, tokens["access_token"])
 
     jeton.clock.advance(tokens["expires_in"] - 1)
-    jeton.server.maintenance.forget()
+    jeton.server.maintenance.purge_expired()
     remembered = _count_ended(jeton)
     jeton.clock.advance(1)
-    jeton.server.maintenance.forget()
+    jeton.server.maintenance.purge_expired()
 
     assert (remembered, _count_ended(jeton)) == (1, 0)
     assert await jeton.introspect(app, tokens["access_token"]) == {"active": False}

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from jeton.bootstrap.server import assemble
 from jeton.bootstrap.signing_keys import key_rotation, key_stores
 from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
-from jeton.keys.key_rotation import Rotation
+from jeton.keys.key_rotation import KeyRotation
 from jeton.rules.key_lifecycle import (
     CLOCK_SKEW_SECONDS,
-    SETTLE_SECONDS,
+    PROPAGATION_SECONDS,
     KeyChangeRefusedError,
     KeyState,
     SigningKey,
@@ -35,14 +35,14 @@ ACCESS = 600
 def _rotate(jeton: Running, *, force: bool = False) -> list[SigningKey]:
     """As an operator's command does it; the server then takes its look at the database."""
     rotation = jeton.server.maintenance.rotation
-    found = rotation.rotate_now() if force else rotation.rotate_soon()
-    jeton.server.maintenance.look()
+    found = rotation.rotate_now() if force else rotation.request_rotation()
+    jeton.server.maintenance.refresh()
     return found
 
 
 def _revoke(jeton: Running, kid: str) -> list[SigningKey]:
     found = jeton.server.maintenance.rotation.revoke(kid)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
     return found
 
 
@@ -100,10 +100,10 @@ async def test_a_successor_that_caches_may_not_know_signs_as_soon_as_they_do_and
     assert _kid(asked, KeyState.ACTIVE) == _kid(first, KeyState.ACTIVE)
 
     jeton.clock.advance(AHEAD - 1)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
     assert jeton.server.services.keyring.signer.kid == _kid(first, KeyState.ACTIVE)
     jeton.clock.advance(1)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
     assert jeton.server.services.keyring.signer.kid == _kid(first, KeyState.NEXT)
 
@@ -113,9 +113,9 @@ async def test_what_was_asked_for_is_done_once(start: StartServer) -> None:
     _rotate(jeton)
     asked = _rotate(jeton)
     jeton.clock.advance(1000)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
     jeton.clock.advance(1000)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
     assert jeton.server.services.keyring.signer.kid == _kid(asked, KeyState.NEXT)
 
@@ -132,7 +132,7 @@ async def test_a_successor_may_sign_when_it_was_published_long_enough(jeton: Run
 async def test_a_rotation_can_be_forced_but_never_stops_the_signing(jeton: Running) -> None:
     app = jeton.add_client()
     before = _rotate(jeton)
-    jeton.clock.advance(SETTLE_SECONDS - 1)
+    jeton.clock.advance(PROPAGATION_SECONDS - 1)
 
     with pytest.raises(KeyChangeRefusedError, match="try again in 1 s"):
         _rotate(jeton, force=True)
@@ -159,13 +159,13 @@ async def test_a_retiring_key_stays_as_long_as_a_token_of_it_may_live_and_then_g
     jeton.add_client(lifetimes=lifetimes)
     retiring = _kid(_rotate(jeton), KeyState.RETIRING)
 
-    jeton.clock.advance(SETTLE_SECONDS + longest + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
-    jeton.server.maintenance.look()
+    jeton.clock.advance(PROPAGATION_SECONDS + longest + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
+    jeton.server.maintenance.refresh()
     assert retiring in await _published(jeton)
 
     jeton.clock.advance(1)
-    jeton.server.maintenance.look()
-    jeton.server.maintenance.forget()
+    jeton.server.maintenance.refresh()
+    jeton.server.maintenance.purge_expired()
     assert retiring not in await _published(jeton)
     assert retiring not in {key.kid for key in _stored(jeton)}
 
@@ -177,8 +177,8 @@ async def test_a_lifetime_that_was_longer_for_a_while_is_not_forgotten(jeton: Ru
     _rotate(jeton)
 
     jeton.clock.advance(7199)
-    jeton.server.maintenance.look()
-    jeton.server.maintenance.forget()
+    jeton.server.maintenance.refresh()
+    jeton.server.maintenance.purge_expired()
 
     assert (await jeton.introspect(app, token))["active"] is True
 
@@ -190,8 +190,8 @@ async def test_of_two_servers_the_one_with_the_longer_lifetime_counts(jeton: Run
     _rotate(jeton)
     for node in (jeton, longer):
         node.clock.advance(3599)
-        node.server.maintenance.look()
-    jeton.server.maintenance.forget()
+        node.server.maintenance.refresh()
+    jeton.server.maintenance.purge_expired()
 
     assert (await jeton.introspect(app, token))["active"] is True
 
@@ -289,10 +289,10 @@ async def test_a_revoked_key_is_known_until_its_tokens_would_have_expired(jeton:
     revoked = _revoke(jeton, active)
     assert _kid(revoked, KeyState.REVOKED) == active
 
-    jeton.clock.advance(SETTLE_SECONDS + ACCESS + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
-    assert jeton.server.maintenance.forget() == 0
+    jeton.clock.advance(PROPAGATION_SECONDS + ACCESS + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
+    assert jeton.server.maintenance.purge_expired() == 0
     jeton.clock.advance(1)
-    assert jeton.server.maintenance.forget() == 1
+    assert jeton.server.maintenance.purge_expired() == 1
 
 
 async def test_revoking_a_revoked_key_changes_nothing(jeton: Running) -> None:
@@ -316,7 +316,7 @@ async def test_nothing_is_signed_by_a_key_that_other_servers_may_not_publish_yet
         _revoke(jeton, _kid(_stored(jeton), KeyState.ACTIVE))
 
     refused = await jeton.token(app, grant_type="client_credentials")
-    jeton.clock.advance(SETTLE_SECONDS)
+    jeton.clock.advance(PROPAGATION_SECONDS)
 
     assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
     assert _signer_of(await _own_token(jeton, app)) == _kid(_stored(jeton), KeyState.ACTIVE)
@@ -330,7 +330,7 @@ async def test_a_session_survives_that_nothing_can_be_signed(jeton: Running) -> 
         _revoke(jeton, _kid(_stored(jeton), KeyState.ACTIVE))
 
     assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 503
-    jeton.clock.advance(SETTLE_SECONDS)
+    jeton.clock.advance(PROPAGATION_SECONDS)
 
     assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 200
 
@@ -340,7 +340,7 @@ async def test_a_server_cut_off_from_its_database_does_not_sign_and_publishes_wh
 ) -> None:
     app, keyring = jeton.add_client(), jeton.server.services.keyring
     published = await _published(jeton)
-    monkeypatch.setattr(keyring, "_seen_at", keyring._seen_at - MAX_AGE - SETTLE_SECONDS)
+    monkeypatch.setattr(keyring, "_read_at", keyring._read_at - MAX_AGE - PROPAGATION_SECONDS)
 
     assert (await jeton.token(app, grant_type="client_credentials")).status_code == 503
     assert await _published(jeton) == published
@@ -363,7 +363,7 @@ async def test_another_algorithm_is_announced_at_once_signs_when_every_cache_kno
     assert {key.kid: key.algorithm for key in announced}[_kid(announced, KeyState.NEXT)] == "ES256"
     for node in (jeton, switched):
         node.clock.advance(AHEAD)
-        node.server.maintenance.look()
+        node.server.maintenance.refresh()
 
     new = await _own_token(jeton, app)
     assert jwt.get_unverified_header(new)["alg"] == "ES256"
@@ -391,7 +391,7 @@ async def test_a_successor_of_another_kind_takes_the_place_of_one_that_never_sig
     after = _stored(jeton)
     assert sorted(key.state for key in after) == [KeyState.ACTIVE, KeyState.NEXT]
     assert _kid(after, KeyState.NEXT) != _kid(before, KeyState.NEXT)
-    kind = active_and_next(after)[1].kind
+    kind = active_and_next(after)[1].key_type
     assert (kind.algorithm, kind.rsa_bits) == (algorithm, rsa_bits)
     assert active_and_next(after)[1].ready_at == jeton.clock.now() + AHEAD
 
@@ -402,10 +402,10 @@ async def test_servers_with_different_settings_do_not_undo_each_other_s_changes(
     await start(KEYS__ALGORITHM="ES256")
     announced = _stored(jeton)
 
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
     _rotate(jeton)
     jeton.clock.advance(AHEAD)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
     assert _kid(_stored(jeton), KeyState.ACTIVE) == _kid(announced, KeyState.NEXT)
     assert active_and_next(_stored(jeton))[1].algorithm == "ES256"
@@ -418,7 +418,7 @@ async def test_a_setting_that_is_taken_back_before_it_took_effect_changes_no_sig
     back = await start()
     for node in (jeton, back):
         node.clock.advance(2 * AHEAD)
-        node.server.maintenance.look()
+        node.server.maintenance.refresh()
 
     assert _kid(_stored(jeton), KeyState.ACTIVE) == jeton.server.services.keyring.signer.kid
     assert {key.algorithm for key in _stored(jeton)} == {"RS256"}
@@ -439,7 +439,7 @@ def _rows(url: str) -> dict[str, list[Any]]:
     return rows
 
 
-def _under_a_wrong_master_key(jeton: Running) -> Rotation:
+def _under_a_wrong_master_key(jeton: Running) -> KeyRotation:
     database = jeton.server.services.database
     settings = settings_for(database.url.render_as_string(hide_password=False))
     return key_rotation(settings, database, jeton.clock, key_stores(settings, parse_master_keys(generate_master_key())))
@@ -500,15 +500,15 @@ async def test_a_running_server_rotates_by_itself_when_it_is_due_and_not_before(
     keyring = jeton.server.services.keyring
     first = keyring.signer.kid
     jeton.clock.advance(999)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
     assert keyring.signer.kid == first
 
     jeton.clock.advance(1)
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
 
     second = keyring.signer.kid
     assert second != first
-    jeton.server.maintenance.look()
+    jeton.server.maintenance.refresh()
     assert keyring.signer.kid == second
     published = (await jeton.http.get("/.well-known/jwks.json")).json()["keys"]
     assert {first, second} < {key["kid"] for key in published}
@@ -520,7 +520,7 @@ async def test_of_two_servers_that_find_a_rotation_due_one_does_it_and_the_other
     for jeton in (one, other):
         jeton.clock.advance(1000)
 
-    one.server.maintenance.look()
-    other.server.maintenance.look()
+    one.server.maintenance.refresh()
+    other.server.maintenance.refresh()
 
     assert one.server.services.keyring.signer.kid == other.server.services.keyring.signer.kid

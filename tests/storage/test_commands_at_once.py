@@ -9,7 +9,7 @@ import pytest
 from jeton.cli import REFUSALS
 from jeton.cli import jeton as commands
 from jeton.cli.errors import CommandError
-from jeton.oauth.model import Client
+from jeton.oauth.clients import Client
 from jeton.storage.clients import load_clients
 from support.cli_functions import configured_for
 from support.in_process_server import App, Running, running, settings_for

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from jeton.oauth.model import Client, Family, User
+from jeton.oauth.clients import Client
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 from jeton.rules.key_lifecycle import KeyState, SigningKey
 from jeton.storage import database as database_module
 from jeton.storage.clients import insert_client, load_clients

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from jeton.cli.demo import create_demo_accounts
-from jeton.oauth.model import Client, User
+from jeton.oauth.clients import Client
+from jeton.oauth.users import User
 from jeton.storage.clients import delete_client, insert_client, list_clients
 from jeton.storage.database import Database
 from jeton.storage.identifiers import IdentifierUsedError
@@ -123,7 +124,7 @@ async def test_retention_keeps_what_was_given_out(jeton: Running) -> None:
         delete_user(connection, user.sub)
     jeton.clock.advance(10 * 366 * 86400)
 
-    jeton.server.maintenance.forget()
+    jeton.server.maintenance.purge_expired()
 
     with pytest.raises(IdentifierUsedError), database.write() as connection:
         insert_user(connection, replace(user, username="bob"))

@@ -13,11 +13,11 @@ from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from jeton.bootstrap.signing_keys import key_kind, key_rotation
+from jeton.crypto.key_stores import KeyStores
 from jeton.crypto.master_key import parse_master_keys
-from jeton.crypto.private_key import KeyStores
 from jeton.crypto.sealed_keys import SealedKeys
-from jeton.keys.key_rotation import Rotation
-from jeton.oauth.model import Client
+from jeton.keys.key_rotation import KeyRotation
+from jeton.oauth.clients import Client
 from jeton.rules.key_lifecycle import KeyChangeRefusedError, KeyState, SigningKey, active_and_next
 from jeton.storage.clients import insert_client, update_client
 from jeton.storage.database import Database
@@ -42,7 +42,7 @@ def stored(database: Database) -> list[SigningKey]:
 
 
 @contextmanager
-def process(url: str) -> Iterator[Rotation]:
+def process(url: str) -> Iterator[KeyRotation]:
     """What a process of its own has of keys, a century after they were made."""
     database, clock = Database(url, serving=True), ManualClock()
     clock.advance(100 * 366 * 86400)
@@ -51,7 +51,7 @@ def process(url: str) -> Iterator[Rotation]:
     database.close()
 
 
-def all_at_once(url: str, change: Callable[[Rotation], Any]) -> None:
+def all_at_once(url: str, change: Callable[[KeyRotation], Any]) -> None:
     together = threading.Barrier(PROCESSES)
 
     def run() -> None:
@@ -81,7 +81,7 @@ def test_of_servers_that_start_together_one_makes_the_keys(database: Database, d
     settings = settings_for(database_url, KEYS__ALGORITHM="ES256")
     kind = key_kind(settings, KeyStores(SealedKeys(parse_master_keys(MASTER_KEY))))
 
-    all_at_once(database_url, lambda rotation: rotation.prefer(kind))
+    all_at_once(database_url, lambda rotation: rotation.ensure_next_key_type(kind))
 
     assert Counter(key.state for key in stored(database)) == ONE_OF_EACH
 
@@ -92,7 +92,7 @@ def test_of_servers_that_ask_for_another_algorithm_together_one_announces_a_key(
     settings = settings_for(database_url, KEYS__ALGORITHM="ES256")
     kind = key_kind(settings, KeyStores(SealedKeys(parse_master_keys(MASTER_KEY))))
 
-    all_at_once(database_url, lambda rotation: rotation.prefer(kind))
+    all_at_once(database_url, lambda rotation: rotation.ensure_next_key_type(kind))
 
     assert Counter((key.state, key.algorithm) for key in stored(database)) == {
         (KeyState.ACTIVE, "RS256"): 1,
@@ -103,7 +103,7 @@ def test_of_servers_that_ask_for_another_algorithm_together_one_announces_a_key(
 def test_of_servers_that_find_a_rotation_due_together_one_does_it(database: Database, database_url: str) -> None:
     before = stored(database)
 
-    all_at_once(database_url, Rotation.rotate_when_due)
+    all_at_once(database_url, KeyRotation.rotate_if_due)
 
     after = stored(database)
     assert Counter(key.state for key in after) == ONE_OF_EACH | {KeyState.RETIRING: 1}
@@ -113,7 +113,7 @@ def test_of_servers_that_find_a_rotation_due_together_one_does_it(database: Data
 def test_operators_who_rotate_together_leave_one_key_that_signs(database: Database, database_url: str) -> None:
     refused: list[KeyChangeRefusedError] = []
 
-    def rotate_now(rotation: Rotation) -> None:
+    def rotate_now(rotation: KeyRotation) -> None:
         try:
             rotation.rotate_now()
         except KeyChangeRefusedError as error:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jeton.oauth.decisions import End, Issue
-from jeton.oauth.model import RevokedAccessToken
+from jeton.oauth.sessions import RevokedAccessToken
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.families import load_families
 from jeton.storage.ledger import Entry, Facts

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from jeton.oauth.decisions import End
-from jeton.oauth.model import RevokedAccessToken
+from jeton.oauth.sessions import RevokedAccessToken
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.ledger import Entry
 from support.ledger_fixtures import Bench, bench_over, family, opened

@@ -17,8 +17,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Table, create_engine, func, inspect, select, text
 
 from alembic import command
-from jeton.oauth.model import Client, Family, RevokedAccessToken, User
-from jeton.oauth.status_list import RevokedStatus
+from jeton.oauth.clients import Client
+from jeton.oauth.sessions import Family, RevokedAccessToken
+from jeton.oauth.token_status_list import RevokedStatus
+from jeton.oauth.users import User
 from jeton.rules.key_lifecycle import SigningKey
 from jeton.storage import migrate as migrate_module
 from jeton.storage.database import Database

@@ -77,8 +77,8 @@ async def ask_for_everything(node: Running, app: App) -> None:
         await node.revoke(app, token)
     form = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
     assert (await node.http.post("/account/password", data=form, headers=bearer)).status_code == 200
-    node.server.maintenance.look()
-    node.server.maintenance.forget_batch()
+    node.server.maintenance.refresh()
+    node.server.maintenance.delete_expired_batch()
 
 
 def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

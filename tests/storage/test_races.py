@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from jeton.crypto.refresh_token import parse_refresh_token
-from jeton.oauth.model import Family
+from jeton.oauth.sessions import Family
 from jeton.storage.families import load_families
 from support.in_process_server import App, Running
 from support.lock_contention import Contention

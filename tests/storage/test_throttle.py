@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 import pytest
 from sqlalchemy import func, select
 
-from jeton.login.rate_limits import LoginSource
-from jeton.oauth.model import Source
+from jeton.login.login_rate_limits import LoginRequest
+from jeton.oauth.sessions import Source
 from jeton.rules.attempts import Attempt, Limit, RateLimited, Reservation
-from jeton.rules.rate_limits import MAX_FAILURES, BackoffPolicy
+from jeton.rules.rate_limit_policies import MAX_FAILURES, BackoffPolicy
 from jeton.storage.tables import throttle_buckets
 from support.client_addresses import seen_from
 from support.in_process_server import Running, running, settings_for
@@ -118,11 +118,11 @@ async def test_an_honest_refresh_sends_no_statement_of_the_throttle(jeton: Runni
 async def test_made_up_names_leave_no_more_rows_than_there_are_buckets_for_them(
     jeton: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.login.rate_limits._UNKNOWN_NAME_BUCKETS", 16)
+    monkeypatch.setattr("jeton.login.login_rate_limits._UNKNOWN_NAME_BUCKETS", 16)
     monkeypatch.setattr("jeton.login.address_limits._BUCKETS", (32, 16, 8))
     client, limits = jeton.add_client().client, jeton.server.services.login.limits
 
-    logins = [LoginSource(f"user{it}", client, Source(f"2001:db8:{it % 50}:{it // 50:x}00::")) for it in range(2000)]
+    logins = [LoginRequest(f"user{it}", client, Source(f"2001:db8:{it % 50}:{it // 50:x}00::")) for it in range(2000)]
     await asyncio.gather(*(limits.reserve(login, None) for login in logins))
 
     assert count_buckets(jeton) == 16 + 32 + 16 + 8 + 1
@@ -135,10 +135,10 @@ async def test_buckets_that_hold_nothing_any_more_are_deleted(jeton: Running) ->
     assert count_buckets(jeton) == 3
 
     jeton.clock.advance(3600)
-    jeton.server.maintenance.forget()
+    jeton.server.maintenance.purge_expired()
     assert count_buckets(jeton) == 1
     jeton.clock.advance(366 * 86400)
-    jeton.server.maintenance.forget()
+    jeton.server.maintenance.purge_expired()
 
     assert count_buckets(jeton) == 0
 

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from jeton.bootstrap.server import Server, assemble
 from jeton.config import Settings, load_settings
-from jeton.crypto.credentials import digest_of, generate_client_secret, generate_sub
-from jeton.oauth.model import Client, User
+from jeton.crypto.credentials import digest_secret, generate_client_secret, generate_sub
+from jeton.oauth.clients import Client
+from jeton.oauth.users import User
 from jeton.storage.clients import insert_client, update_client
 from jeton.storage.clock import Clock
 from jeton.storage.status_index_allocator import allocate_status_indexes
@@ -78,7 +79,7 @@ class Running:
     http: httpx2.AsyncClient
 
     def add_client(self, client_id: str = "web", *, public: bool = False, **fields: Any) -> App:
-        """A client that may do what most tests need, but for what `fields` (of `oauth.model.Client`) say."""
+        """A client that may do what most tests need, but for what `fields` (of `oauth.clients.Client`) say."""
         secret = None if public else generate_client_secret()
         client = Client(
             client_id,
@@ -87,18 +88,18 @@ class Running:
             auth_methods=frozenset() if public else frozenset({"client_secret_basic", "client_secret_post"}),
             grant_types=SESSIONS if public else SESSIONS | {"client_credentials"},
             scope=frozenset({"read", "write"}),
-            secret_digest=None if secret is None else digest_of(secret),
+            secret_digest=None if secret is None else digest_secret(secret),
         )
         with self.server.services.database.write() as connection:
             client = replace(client, status_index=allocate_status_indexes(connection, 1)[0], **fields)
             insert_client(connection, client)
-        self.server.maintenance.look()
+        self.server.maintenance.refresh()
         return App(client, secret)
 
     def set_client(self, client_id: str, **columns: Any) -> None:
         with self.server.services.database.write() as connection:
             update_client(connection, client_id, **columns)
-        self.server.maintenance.look()
+        self.server.maintenance.refresh()
 
     def add_user(self, username: str = "alice", password: str = PASSWORD, **fields: Any) -> User:
         password_hash = self.server.services.passwords.hash(password)

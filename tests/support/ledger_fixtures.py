@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import event
 
+from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue
-from jeton.oauth.model import Client, Family, User
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 from jeton.storage.clients import insert_client
 from jeton.storage.database import Database
 from jeton.storage.families import insert_families, load_families

@@ -10,10 +10,12 @@ from typing import Any, Final
 
 import httpx2
 
-from jeton.crypto.credentials import digest_of, generate_client_secret, generate_sub
+from jeton.crypto.credentials import digest_secret, generate_client_secret, generate_sub
 from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import parse_refresh_token
-from jeton.oauth.model import Client, Family, User
+from jeton.oauth.clients import Client
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 from jeton.storage.clients import insert_client
 from jeton.storage.database import Database
 from jeton.storage.families import load_families
@@ -37,7 +39,7 @@ def add_accounts(database_url: str) -> str:
         auth_methods=methods,
         grant_types=SESSIONS,
         scope=frozenset({"read"}),
-        secret_digest=digest_of(secret),
+        secret_digest=digest_secret(secret),
     )
     password_hash = Passwords(8, 1, 1).hash(PASSWORD)
     with database.write() as connection:

@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol
 
 from jeton.crypto.refresh_token import parse_refresh_token
+from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
-from jeton.oauth.model import Client, Family, Lifetimes, User
 from jeton.oauth.refresh_rotation import RefreshRequest, decide
-from jeton.oauth.revocation import revoke_family
+from jeton.oauth.revocation_rules import revoke_family
 from jeton.oauth.scope import Scope, format_scope
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 from jeton.storage.families import load_families
 from support.in_process_server import START, App, Running, running, settings_for
 

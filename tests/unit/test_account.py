@@ -6,8 +6,9 @@ import pytest
 
 from jeton.oauth.decisions import Deny, End, EndSessions
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Family, User
 from jeton.oauth.self_service import change_password, end_own_session, end_own_sessions
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 
 NOW = 1000
 ALICE = User("u_1", "alice", None, (), False, 0, 1, "old hash")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jeton.crypto.calibration import LEAST, Costs, calibrated, measured
+from jeton.crypto.hash_calibration import MIN_COSTS, Costs, calibrate_costs, measure
 from jeton.crypto.passwords import MAX_ITERATIONS
 
 MIB = 1024
@@ -33,13 +33,13 @@ class Machine:
 
 
 def proposed(machine: Machine, target_ms: int, most_mib: int = 128) -> Costs:
-    return calibrated(target_ms / 1000, most_mib * MIB, machine.timer, machine.hasher).costs
+    return calibrate_costs(target_ms / 1000, most_mib * MIB, machine.timer, machine.hasher).costs
 
 
 def test_a_measure_is_the_median_so_that_one_slow_hash_does_not_count() -> None:
     machine = Machine(460)
 
-    assert measured(LEAST, machine.timer, machine.hasher).seconds == pytest.approx(0.1)
+    assert measure(MIN_COSTS, machine.timer, machine.hasher).seconds == pytest.approx(0.1)
     assert len(machine.hashed) == 5
 
 
@@ -53,9 +53,9 @@ def test_a_measure_is_the_median_so_that_one_slow_hash_does_not_count() -> None:
         pytest.param(2600, 100, Costs(128 * MIB, 2), id="a second iteration"),
         pytest.param(2600, 500, Costs(128 * MIB, 10), id="iterations"),
         pytest.param(100_000, 10_000, Costs(128 * MIB, MAX_ITERATIONS), id="as many as there may be"),
-        pytest.param(460, 100, LEAST, id="exactly the least"),
-        pytest.param(200, 100, LEAST, id="a slow machine"),
-        pytest.param(1000, 1, LEAST, id="a hasty operator"),
+        pytest.param(460, 100, MIN_COSTS, id="exactly the least"),
+        pytest.param(200, 100, MIN_COSTS, id="a slow machine"),
+        pytest.param(1000, 1, MIN_COSTS, id="a hasty operator"),
     ],
 )
 def test_memory_grows_before_iterations_and_nothing_is_below_the_least(
@@ -78,7 +78,7 @@ def test_no_more_memory_is_taken_than_is_allowed(most_mib: int) -> None:
 def test_what_a_hash_takes_whatever_it_costs_is_found_out_by_a_second_measure() -> None:
     machine = Machine(1000, per_hash=0.02)
 
-    found = calibrated(0.1, 128 * MIB, machine.timer, machine.hasher)
+    found = calibrate_costs(0.1, 128 * MIB, machine.timer, machine.hasher)
 
     assert found.seconds == pytest.approx(0.1, rel=0.1)
     assert len(machine.hashed) <= 15

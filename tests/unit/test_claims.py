@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from jeton.oauth.claims import access_token_claims, token_response
+from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue
-from jeton.oauth.model import Client, Family, User
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 
 NOW = 1_000_000
 CLIENT = Client("web", False, 0)

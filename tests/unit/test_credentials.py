@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from jeton.crypto.credentials import (
-    digest_of,
+    digest_secret,
     generate_client_secret,
     generate_jti,
     generate_password,
@@ -68,7 +68,7 @@ def test_a_sub_is_unlike_any_client_id() -> None:
 
 @pytest.mark.requirement("A50")
 def test_a_digest_is_sha256_of_the_utf8() -> None:
-    assert digest_of("sécret") == hashlib.sha256("sécret".encode()).digest()
+    assert digest_secret("sécret") == hashlib.sha256("sécret".encode()).digest()
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_a_digest_is_sha256_of_the_utf8() -> None:
         ("first ", False),
         ("firs", False),
         ("first\0", False),
-        (digest_of("first").hex(), False),
+        (digest_secret("first").hex(), False),
     ],
 )
 def test_a_secret_matches_one_of_the_digests_exactly(presented: str, expected: bool) -> None:
-    assert matches(presented, [digest_of("first"), digest_of("second")]) is expected
+    assert matches(presented, [digest_secret("first"), digest_secret("second")]) is expected
 
 
 @pytest.mark.requirement("A16")
@@ -95,7 +95,7 @@ def test_nothing_matches_where_there_is_no_digest(presented: str) -> None:
     assert not matches(presented, [])
 
 
-@pytest.mark.parametrize("known", [[], [digest_of("right")]], ids=["no digest", "one digest"])
+@pytest.mark.parametrize("known", [[], [digest_secret("right")]], ids=["no digest", "one digest"])
 def test_digests_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch, known: list[bytes]) -> None:
     compared: list[bytes] = []
     compare = hmac.compare_digest

@@ -9,8 +9,8 @@ import bcrypt
 import pytest
 from argon2 import PasswordHasher, Type, extract_parameters
 
-from jeton.crypto.foreign_hash import PasswordHashRefusedError
-from jeton.crypto.imported_hashes import read_foreign_hash, stored_form
+from jeton.crypto.imported_hash import PasswordHashRefusedError
+from jeton.crypto.imported_hash_formats import parse_imported_hash, stored_form
 from jeton.crypto.passwords import Passwords, Verified
 
 CHEAP = Passwords(memory_kib=8, iterations=1, lanes=1)
@@ -219,7 +219,7 @@ each_hostile = pytest.mark.parametrize(("text", "reason"), HOSTILE.values(), ids
 @each_hostile
 def test_what_would_eat_the_machine_or_is_no_hash_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(PasswordHashRefusedError) as refused:
-        read_foreign_hash(text)
+        parse_imported_hash(text)
 
     assert reason in str(refused.value)
     assert text == "" or text not in str(refused.value)
@@ -250,12 +250,12 @@ def test_stored_all_the_same_it_lets_nobody_in_and_costs_what_nobody_costs(
     ids=["bcrypt", "PBKDF2", "scrypt", "scrypt of OWASP", "Argon2", "Argon2 of Django"],
 )
 def test_what_costs_the_most_that_is_allowed_can_be_read(text: str) -> None:
-    assert callable(read_foreign_hash(text).check)
+    assert callable(parse_imported_hash(text).check)
 
 
 @pytest.mark.parametrize("parameters", ["ln=16,r=8,p=1", "ln=15,r=1,p=1", "ln=1,r=1,p=1", "ln=4,r=1024,p=16"])
 def test_whatever_scrypt_is_taken_has_the_memory_that_it_needs(parameters: str) -> None:
-    assert not read_foreign_hash(PASSLIB_SCRYPT.replace("ln=4,r=8,p=1", parameters)).check(PASSWORD.encode())
+    assert not parse_imported_hash(PASSLIB_SCRYPT.replace("ln=4,r=8,p=1", parameters)).check(PASSWORD.encode())
 
 
 @pytest.mark.requirement("O16")

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.introspection import INACTIVE, TokenContext, introspect_access_token, introspect_refresh_token
-from jeton.oauth.model import Client, Family, User
+from jeton.oauth.clients import Client
+from jeton.oauth.introspection_rules import INACTIVE, TokenContext, introspect_access_token, introspect_refresh_token
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 
 NOW = 1_000_000
 API = "https://api.example"
@@ -45,7 +47,7 @@ CLAIMS: dict[str, Any] = {
     "roles": ["admin"],
 }
 ALONE = {name: CLAIMS[name] for name in ("iss", "aud", "exp", "iat", "jti", "client_id", "scope")} | {"sub": "web"}
-FACTS = TokenContext(CLIENT, USER, FAMILY, token_is_ended=False)
+FACTS = TokenContext(CLIENT, USER, FAMILY, token_is_revoked=False)
 
 
 def access(
@@ -65,7 +67,7 @@ def test_a_live_access_token_is_active_and_tells_what_it_holds(caller: Client) -
 
 @pytest.mark.requirement("D05")
 def test_a_client_s_own_token_is_active_without_user_and_session() -> None:
-    facts = TokenContext(CLIENT, None, None, token_is_ended=False)
+    facts = TokenContext(CLIENT, None, None, token_is_revoked=False)
 
     assert access(ALONE, facts) == {"active": True, "token_type": "Bearer"} | ALONE
 
@@ -109,7 +111,7 @@ def with_family(**changes: Any) -> TokenContext:
 DEAD = [
     pytest.param({"exp": NOW}, FACTS, id="expired this second"),
     pytest.param({"exp": NOW - 1}, FACTS, id="expired"),
-    pytest.param({}, replace(FACTS, token_is_ended=True), id="ended"),
+    pytest.param({}, replace(FACTS, token_is_revoked=True), id="ended"),
     pytest.param({}, replace(FACTS, client=None), id="client gone"),
     pytest.param({}, with_client(disabled=True), id="client disabled"),
     pytest.param({"iat": NOW - 50}, with_client(created_at=NOW - 49), id="client registered again since"),
@@ -133,7 +135,7 @@ def test_a_token_is_inactive_as_soon_as_anything_around_it_is(
 
 @pytest.mark.requirement("D05")
 def test_a_client_s_own_token_ends_with_its_grant() -> None:
-    facts = TokenContext(replace(CLIENT, grant_types=frozenset({"password"})), None, None, token_is_ended=False)
+    facts = TokenContext(replace(CLIENT, grant_types=frozenset({"password"})), None, None, token_is_revoked=False)
 
     assert access(ALONE, facts) == {"active": False}
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from jeton.crypto.private_key import KeyStoreError, KeyStores, PrivateKey
+from jeton.crypto.key_stores import KeyStoreError, KeyStores, PrivateKey
 from jeton.rules.key_lifecycle import StoredKey
 
 
@@ -13,7 +13,7 @@ from jeton.rules.key_lifecycle import StoredKey
 class Key:
     kid: str
     algorithm: str
-    is_elsewhere: ClassVar[bool] = False
+    is_external: ClassVar[bool] = False
 
     def sign(self, signing_input: bytes) -> bytes:
         return signing_input
@@ -43,7 +43,7 @@ class Store:
 def test_new_keys_are_made_in_the_first_store() -> None:
     stores = KeyStores(Store("one"), Store("two"))
 
-    assert stores.create("ES256", None).store == stores.creates_in == "one"
+    assert stores.create("ES256", None).store == stores.default_store == "one"
 
 
 def test_each_key_is_opened_by_its_own_store_and_once() -> None:
@@ -61,7 +61,7 @@ def test_what_is_let_go_is_opened_again_when_it_is_needed() -> None:
     for key in keys:
         stores.open(key)
 
-    stores.keep_open({"one-2"})
+    stores.close_all_except({"one-2"})
     for key in keys:
         stores.open(key)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jeton.oauth.origins import reason_against_origin
+from jeton.oauth.origins import origin_rejection_reason
 
 EXTENSION = "abcdefghijklmnopabcdefghijklmnop"
 UUID = "1f3b6c1e-8f0e-4c9a-9d6b-0a1b2c3d4e5f"
@@ -19,7 +19,7 @@ UUID = "1f3b6c1e-8f0e-4c9a-9d6b-0a1b2c3d4e5f"
      f"vscode-webview://{UUID}", "com.example.app://home"],
 )  # fmt: skip
 def test_origins_of_pages_and_of_packaged_apps_can_be_registered(origin: str) -> None:
-    assert reason_against_origin(origin) is None
+    assert origin_rejection_reason(origin) is None
 
 
 @pytest.mark.requirement("O12")
@@ -39,8 +39,8 @@ def test_origins_of_pages_and_of_packaged_apps_can_be_registered(origin: str) ->
     ],
 )
 def test_another_spelling_is_told_the_right_one(origin: str, spelling: str) -> None:
-    assert reason_against_origin(origin) == f"{origin} is not how browsers spell this origin: write {spelling}"
-    assert reason_against_origin(spelling) is None
+    assert origin_rejection_reason(origin) == f"{origin} is not how browsers spell this origin: write {spelling}"
+    assert origin_rejection_reason(spelling) is None
 
 
 @pytest.mark.requirement("O12")
@@ -56,7 +56,7 @@ def test_another_spelling_is_told_the_right_one(origin: str, spelling: str) -> N
      "app://caf\u00e9", f"chrome-extension://{EXTENSION}/page.html"],
 )  # fmt: skip
 def test_what_is_no_origin_of_one_app_is_refused(origin: str) -> None:
-    reason = reason_against_origin(origin)
+    reason = origin_rejection_reason(origin)
 
     assert reason is not None
     assert reason.startswith(f"{origin} ")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from jeton.rules.attempts import Attempt, Limit, RateLimited, Reservation, WhenFull, fail, release, reserve, succeed
-from jeton.rules.rate_limits import HOUR, PENDING_SECONDS, BackoffPolicy, Blocked, Bucket, BucketPolicy, Rate
+from jeton.rules.rate_limit_policies import HOUR, PENDING_SECONDS, BackoffPolicy, Blocked, Bucket, BucketPolicy, Rate
 
 NOW = 1_800_000_000
 ACCOUNT = Limit("account", b"account", BackoffPolicy(3, 30, HOUR, limit=100))

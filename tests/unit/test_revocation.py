@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from jeton.oauth.clients import Client
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Client, Family, RevokedAccessToken
-from jeton.oauth.revocation import revoke_access_token, revoke_family
+from jeton.oauth.revocation_rules import revoke_access_token, revoke_family
+from jeton.oauth.sessions import Family, RevokedAccessToken
 
 NOW = 1_000_000
 OWNER, OTHER = Client("web", False, 0), Client("other", False, 0)

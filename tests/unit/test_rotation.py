@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Client, Family, Lifetimes, Source, User
 from jeton.oauth.refresh_rotation import RefreshRequest, decide
+from jeton.oauth.sessions import Family, Source
+from jeton.oauth.users import User
 
 NOW = 1_000_000
 GENERATION = 5

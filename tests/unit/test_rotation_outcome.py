@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Client, Family, Lifetimes, Source, User
 from jeton.oauth.refresh_rotation import RefreshRequest, decide
+from jeton.oauth.sessions import Family, Source
+from jeton.oauth.users import User
 
 NOW = 1_000_000
 READ, WRITE, BOTH = frozenset({"read"}), frozenset({"write"}), frozenset({"read", "write"})

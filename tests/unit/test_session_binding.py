@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from jeton.oauth.clients import SESSION_BINDINGS, Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import SESSION_BINDINGS, Client, Family, Lifetimes, Source, User
 from jeton.oauth.refresh_rotation import RefreshRequest, decide
+from jeton.oauth.sessions import Family, Source
+from jeton.oauth.users import User
 
 NOW = 1000
 HOME = Source("192.0.2.1", "Orders/1.0")

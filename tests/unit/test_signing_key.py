@@ -205,10 +205,10 @@ def test_a_private_part_that_is_no_whole_key_is_refused(sealed: StoredKey, chang
     """Whether its factors are prime is not asked: nobody but us can have sealed it."""
     private = json.loads(SEALED_KEYS._unsealed(sealed)) | changed
     whole = {name: member for name, member in private.items() if member is not None}
-    resealed = replace(sealed, private_part=SEALED_KEYS._sealed(json.dumps(whole).encode()))
+    reseal = replace(sealed, private_part=SEALED_KEYS._sealed(json.dumps(whole).encode()))
 
     with pytest.raises(MasterKeyError):
-        SEALED_KEYS.open(resealed)
+        SEALED_KEYS.open(reseal)
 
 
 @pytest.mark.requirement("O14")
@@ -216,11 +216,11 @@ def test_it_is_sealed_anew_under_the_newest_master_key(stored: StoredKey) -> Non
     newer = MasterKeys([b"n" * 32])
     both = SealedKeys(MasterKeys([b"n" * 32, b"m" * 32]))
 
-    resealed = replace(stored, private_part=both.resealed(stored))
+    reseal = replace(stored, private_part=both.reseal(stored))
 
-    assert SealedKeys(newer).open(resealed).kid == stored.kid
+    assert SealedKeys(newer).open(reseal).kid == stored.kid
     with pytest.raises(MasterKeyError):
-        SEALED_KEYS.open(resealed)
+        SEALED_KEYS.open(reseal)
 
 
 @pytest.mark.requirement("O18")

@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from jeton.oauth.model import Client, Family
-from jeton.oauth.status_list import (
+from jeton.oauth.clients import Client
+from jeton.oauth.sessions import Family
+from jeton.oauth.token_status_list import (
     STATUSES_PER_LIST,
     RevokedStatus,
-    pack,
+    encode_status_list,
+    revoked_client_status,
+    revoked_session_status,
     status_claim,
     status_list_claims,
-    status_of_client,
-    status_of_ended,
 )
 
 NOW = 1_000_000
@@ -47,7 +48,7 @@ def unpacked(lst: str) -> bytes:
 @pytest.mark.requirement("Q02")
 def test_bits_lie_as_in_the_example_of_the_draft() -> None:
     """Section 4.1: the statuses 1 0 0 1 1 1 0 1, 1 1 0 0 0 1 0 1 are the octets b9 a3, which `eNrbuRgAAhcBXQ` is."""
-    bits = unpacked(pack([0, 3, 4, 5, 7, 8, 9, 13, 15]))
+    bits = unpacked(encode_status_list([0, 3, 4, 5, 7, 8, 9, 13, 15]))
 
     assert unpacked("eNrbuRgAAhcBXQ") == b"\xb9\xa3"
     assert bits[:2] == b"\xb9\xa3"
@@ -57,7 +58,7 @@ def test_bits_lie_as_in_the_example_of_the_draft() -> None:
 @pytest.mark.requirement("Q02")
 @pytest.mark.parametrize("places", [[], [0], [STATUSES_PER_LIST - 1], range(0, STATUSES_PER_LIST, 3)])
 def test_every_list_has_the_same_length_however_much_is_in_it(places: list[int]) -> None:
-    bits = unpacked(pack(places))
+    bits = unpacked(encode_status_list(places))
 
     assert len(bits) * 8 == STATUSES_PER_LIST
     assert sum(octet.bit_count() for octet in bits) == len(places)
@@ -101,12 +102,12 @@ def test_a_list_says_whose_it_is_and_until_when_it_may_be_believed() -> None:
     ids=["until its last token and clock skew are over", "still within clock skew", "past", "has no place"],
 )
 def test_what_is_listed_of_a_session_that_ended(family: Family, expected: RevokedStatus | None) -> None:
-    assert status_of_ended(family) == expected
+    assert revoked_session_status(family) == expected
 
 
 @pytest.mark.requirement("Q04")
 def test_a_refused_client_is_listed_as_long_as_any_token_can_live() -> None:
     client = Client("nightly", public=False, created_at=0, status_index=3)
 
-    assert status_of_client(client, NOW, 86400) == RevokedStatus(3, NOW + 86460)
-    assert status_of_client(replace(client, status_index=None), NOW, 86400) is None
+    assert revoked_client_status(client, NOW, 86400) == RevokedStatus(3, NOW + 86460)
+    assert revoked_client_status(replace(client, status_index=None), NOW, 86400) is None

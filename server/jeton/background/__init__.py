@@ -1,1 +1,1 @@
-"""Work that no request asked for: following the database, and deleting what has expired."""
+"""Background work: reading shared state from the database, and deleting expired rows."""

@@ -1,4 +1,4 @@
-"""What a server process does besides answering: follow the database, and forget what is past."""
+"""Background work of a server process: re-read shared state every two seconds, delete expired rows every minute."""
 
 import asyncio
 import time
@@ -7,10 +7,10 @@ from typing import Final
 
 import structlog
 
+from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import MasterKeyError
-from jeton.crypto.private_key import KeyStoreError
 from jeton.endpoints.status_lists import StatusLists
-from jeton.keys.key_rotation import Rotation
+from jeton.keys.key_rotation import KeyRotation
 from jeton.keys.keyring import Keyring
 from jeton.rules.key_lifecycle import STALE_SECONDS, SigningKey
 from jeton.storage.batching import Batcher
@@ -26,14 +26,14 @@ from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.status_index_allocator import load_next_status_index
 from jeton.storage.write_probe import accepts_writes
 
-_LOOK_SECONDS: Final = 2
+_REFRESH_SECONDS: Final = 2
 _PROBE_SECONDS: Final = 5
 _RECENT_SECONDS: Final = 0.1
-_FORGET_SECONDS: Final = 60
-# Rows of one table in one transaction: few enough that nobody notices the wait for it.
-_FORGET_AT_MOST: Final = 500
+_PURGE_SECONDS: Final = 60
+# Rows of one table in one transaction: few enough that requests do not wait noticeably for it.
+_MAX_ROWS: Final = 500
 
-_FORGETTING: Final = (
+_DELETIONS: Final = (
     *(delete_expired_access_tokens, delete_expired_families, forget_ended_families),
     *(delete_expired_statuses, delete_expired_buckets),
 )
@@ -42,7 +42,7 @@ log = structlog.get_logger("jeton.upkeep")
 
 
 class Maintenance:
-    """Looks every two seconds, so that what a command changes is in effect here within five."""
+    """Refreshes every two seconds, so that changes by the command line are in effect within five."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Maintenance:
         clock: Clock,
         keyring: Keyring,
         records: Lookups,
-        rotation: Rotation,
+        rotation: KeyRotation,
         status_lists: StatusLists | None = None,
     ) -> None:
         self._database = database
@@ -59,50 +59,50 @@ class Maintenance:
         self._records = records
         self.rotation = rotation
         self.status_lists = status_lists
-        self._looked_at: float | None = None
+        self._refreshed_at: float | None = None
         self._can_write = True
         self._probed_at = float("-inf")
-        self._gather = Batcher[Callable[[], object], object]("upkeep", lambda tasks: [task() for task in tasks])
-        self.announced = ClientCapabilities()
+        self._batcher = Batcher[Callable[[], object], object]("upkeep", lambda tasks: [task() for task in tasks])
+        self.client_capabilities = ClientCapabilities()
 
     @property
     def unready_reason(self) -> str | None:
-        """Return why no tokens can be issued now, in a fixed word; None if they can."""
-        if self._looked_at is None or time.monotonic() - self._looked_at >= STALE_SECONDS:
+        """Return why no tokens can be issued now, as a fixed word, or None if they can."""
+        if self._refreshed_at is None or time.monotonic() - self._refreshed_at >= STALE_SECONDS:
             return "database_unavailable"
         if not self._can_write:
             return "database_not_writable"
         return None if self._keyring.can_sign else "no_signing_key"
 
     async def reload_keys(self) -> None:
-        """Read the signing keys now unless that was done a moment ago; callers at the same time share one reading.
+        """Read the signing keys unless they were read a moment ago. Concurrent callers share one read.
 
-        Raises StorageUnavailableError if they cannot be read, or do not open here.
+        Raise StorageUnavailableError if the keys cannot be read or opened.
         """
         try:
-            await self._gather(self._reload_keys)
+            await self._batcher(self._reload_keys)
         except (MasterKeyError, KeyStoreError) as error:
             raise StorageUnavailableError(str(error)) from error
 
     def _reload_keys(self) -> None:
-        if self._keyring.unseen_seconds > _RECENT_SECONDS:
+        if self._keyring.seconds_since_read > _RECENT_SECONDS:
             read_at = time.monotonic()
             with self._database.read() as connection:
                 keys = load_signing_keys(connection)
-            self._follow_keys(keys, read_at)
+            self._update_keyring(keys, read_at)
 
-    def look(self) -> None:
-        """Read the time, the signing keys, what is announced and what has ended; rotate keys that are due.
+    def refresh(self) -> None:
+        """Read the time, signing keys, client capabilities and revoked statuses; rotate the keys if due.
 
-        Forgets remembered clients. Raises MasterKeyError or KeyStoreError, after all else is done, if the key that
-        signs does not open here.
+        Clear the client cache. Raise MasterKeyError or KeyStoreError, after everything else is done, if the active key
+        cannot be opened.
         """
-        looked_at, was_steady = time.monotonic(), self._clock.is_steady
+        read_at, was_steady = time.monotonic(), self._clock.is_steady
         with self._database.read() as connection:
             self._clock.follow(connection)
             can_write = self._database.can_write(connection)
             keys = load_signing_keys(connection)
-            self.announced = load_client_capabilities(connection)
+            self.client_capabilities = load_client_capabilities(connection)
             if self.status_lists is not None:
                 now = self._clock.now()
                 self.status_lists.follow(load_revoked_indexes(connection, now), load_next_status_index(connection), now)
@@ -111,61 +111,63 @@ class Maintenance:
         if not can_write:
             self._database.reconnect()
         self._records.clear_client_cache()
-        self._looked_at = looked_at
-        # All else is done although this fails, which is then tried again.
+        self._refreshed_at = read_at
+        # Last, because it may raise: it is tried again at the next refresh.
         try:
-            self._follow_keys(keys, looked_at)
+            self._update_keyring(keys, read_at)
         finally:
             self._can_write = can_write and self._accepts_writes()
 
     def _accepts_writes(self) -> bool:
-        """Whether a write succeeded within the last seconds."""
+        """Return whether a write succeeds now, or did so within the last seconds."""
         if self._can_write and time.monotonic() - self._probed_at < _PROBE_SECONDS:
             return True
         self._probed_at = time.monotonic()
         return accepts_writes(self._database)
 
-    def _follow_keys(self, keys: list[SigningKey], looked_at: float) -> None:
-        keys = self.rotation.correct(self.rotation.promise(keys))
-        self._keyring.follow(keys, looked_at)
-        self._keyring.probe()
+    def _update_keyring(self, keys: list[SigningKey], read_at: float) -> None:
+        keys = self.rotation.correct_timestamps(self.rotation.cover_token_lifetime(keys))
+        self._keyring.update(keys, read_at)
+        self._keyring.check_external_key()
         if self._clock.is_steady and self.rotation.is_due(keys):
-            self._keyring.follow(self.rotation.rotate_when_due(), looked_at)
+            self._keyring.update(self.rotation.rotate_if_due(), read_at)
             log.info("signing_keys_rotated", kid=self._keyring.signer.kid)
 
-    def forget(self) -> int:
-        """Delete all that nothing can refer to any more; return how many rows."""
-        deleted = self.forget_keys()
-        while batch := self.forget_batch():
+    def purge_expired(self) -> int:
+        """Delete expired keys and rows. Return their number."""
+        deleted = self.delete_expired_keys()
+        while batch := self.delete_expired_batch():
             deleted += batch
         return deleted
 
-    def forget_keys(self) -> int:
-        """Delete signing keys that are gone; return how many. None while the clock may be wrong."""
-        return self.rotation.forget() if self._clock.is_steady else 0
+    def delete_expired_keys(self) -> int:
+        """Delete signing keys that are gone. Return their number; 0 while the clock may be wrong."""
+        return self.rotation.delete_expired() if self._clock.is_steady else 0
 
-    def forget_batch(self) -> int:
-        """Delete a bounded number of other rows, each table's in a transaction of its own; return how many."""
+    def delete_expired_batch(self) -> int:
+        """Delete a bounded number of expired rows, one transaction per table. Return their number.
+
+        Delete nothing while the clock may be wrong: a deletion cannot be undone.
+        """
         if not self._clock.is_steady:
-            # What a wrong clock deletes is gone for good.
             return 0
         now, deleted = self._clock.now(), 0
-        for forget in _FORGETTING:
+        for delete in _DELETIONS:
             with self._database.write() as connection:
-                deleted += forget(connection, now, _FORGET_AT_MOST)
+                deleted += delete(connection, now, _MAX_ROWS)
         return deleted
 
     def close(self) -> None:
-        self._gather.close()
+        self._batcher.close()
 
     async def run(self) -> None:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._repeat(_LOOK_SECONDS, self._look))
-            tasks.create_task(self._repeat(_FORGET_SECONDS, self._forget))
+            tasks.create_task(self._repeat(_REFRESH_SECONDS, self._refresh))
+            tasks.create_task(self._repeat(_PURGE_SECONDS, self._purge))
 
     async def _repeat(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-        """Log what fails, and try again at the next time."""
+        """Run `work` at this interval. Log failures and continue."""
         while True:
             await asyncio.sleep(seconds)
             try:
@@ -175,13 +177,13 @@ class Maintenance:
             except Exception:
                 log.exception("upkeep_failed")
 
-    async def _look(self) -> None:
-        await self._gather(self.look)
+    async def _refresh(self) -> None:
+        await self._batcher(self.refresh)
 
-    async def _forget(self) -> None:
-        """Until nothing is left. After each batch, requests and looks have as long for themselves as it took."""
-        await self._gather(self.forget_keys)
+    async def _purge(self) -> None:
+        """Delete expired rows until none is left. Pause after each batch for as long as it took."""
+        await self._batcher(self.delete_expired_keys)
         began = time.monotonic()
-        while await self._gather(self.forget_batch):
+        while await self._batcher(self.delete_expired_batch):
             await asyncio.sleep(time.monotonic() - began)
             began = time.monotonic()

@@ -9,9 +9,9 @@ from jeton.background.maintenance import Maintenance
 from jeton.bootstrap.opening import open_database, open_master_keys, password_rules
 from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores, key_times
 from jeton.config import Settings, load_settings
-from jeton.crypto.credentials import shuffled
+from jeton.crypto.credentials import shuffle
 from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
-from jeton.crypto.hashing_gate import HashingGate
+from jeton.crypto.hashing_pool import HashingPool
 from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import Passwords
 from jeton.crypto.rate_limit_keys import RateLimitKeys
@@ -23,13 +23,13 @@ from jeton.http.app import create_app
 from jeton.http.client_address import ClientAddress
 from jeton.http.draining import Draining
 from jeton.keys.keyring import Keyring
+from jeton.login.login_rate_limits import LoginLimits, LoginRateLimits
 from jeton.login.password_login import PasswordLogin
-from jeton.login.rate_limits import LoginLimits, LoginRateLimits
 from jeton.login.uniform_timing import UniformTiming
-from jeton.oauth.model import Lifetimes
+from jeton.oauth.clients import Lifetimes
 from jeton.observability.logs import configure_logs
 from jeton.observability.missing_master_keys import MissingMasterKeys
-from jeton.rules.rate_limits import HOUR, MAX_FAILURES, BackoffPolicy, Rate
+from jeton.rules.rate_limit_policies import HOUR, MAX_FAILURES, BackoffPolicy, Rate
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
@@ -101,17 +101,17 @@ def _assemble(settings: Settings, database: Database, clock: Clock, rules: Passw
     master_keys = open_master_keys(settings, database)
     stores = key_stores(settings, master_keys)
     rotation = key_rotation(settings, database, clock, stores)
-    rotation.prefer(key_kind(settings, stores))
+    rotation.ensure_next_key_type(key_kind(settings, stores))
     keyring = Keyring(stores, key_times(settings), clock)
     records = Lookups(database, clock)
     throttle = RateLimiter(database, clock)
     tokens, costs = settings.tokens, settings.passwords
     passwords = Passwords(costs.memory_kib, costs.iterations, costs.lanes)
-    hashing = HashingGate(_hashes_at_once(settings))
+    hashing = HashingPool(_hashes_at_once(settings))
     throttle_keys = RateLimitKeys(master_keys)
     status_lists = StatusLists(settings.server.issuer, tokens.status_ttl_seconds, keyring)
     maintenance = Maintenance(database, clock, keyring, records, rotation, status_lists if tokens.status_list else None)
-    maintenance.look()
+    maintenance.refresh()
     services = Services(
         issuer=settings.server.issuer,
         default_audience=tokens.default_audience,
@@ -127,7 +127,7 @@ def _assemble(settings: Settings, database: Database, clock: Clock, rules: Passw
         clock=clock,
         ledger=Ledger(database, clock, sessions_per_user=settings.limits.sessions_per_user),
         records=records,
-        status_indexes=StatusIndexAllocator(database, shuffled),
+        status_indexes=StatusIndexAllocator(database, shuffle),
         status_lists=tokens.status_list,
         keyring=keyring,
         refresh_tokens=RefreshTokens(master_keys),

@@ -2,11 +2,11 @@
 
 from jeton.config import Settings
 from jeton.config_sources import ConfigError
+from jeton.crypto.key_stores import KeyStores
 from jeton.crypto.master_key import MasterKeys
-from jeton.crypto.private_key import KeyStores
 from jeton.crypto.sealed_keys import SealedKeys
-from jeton.keys.key_rotation import Rotation
-from jeton.oauth.status_list import LIST_SECONDS
+from jeton.keys.key_rotation import KeyRotation
+from jeton.oauth.token_status_list import LIST_SECONDS
 from jeton.rules.key_lifecycle import KeyTimings, KeyType
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
@@ -35,10 +35,10 @@ def key_times(settings: Settings) -> KeyTimings:
 def key_kind(settings: Settings, stores: KeyStores) -> KeyType:
     """What sort of key the settings ask for."""
     keys = settings.keys
-    return KeyType(keys.algorithm, keys.rsa_bits if keys.algorithm == "RS256" else None, stores.creates_in)
+    return KeyType(keys.algorithm, keys.rsa_bits if keys.algorithm == "RS256" else None, stores.default_store)
 
 
-def key_rotation(settings: Settings, database: Database, clock: Clock, stores: KeyStores) -> Rotation:
+def key_rotation(settings: Settings, database: Database, clock: Clock, stores: KeyStores) -> KeyRotation:
     """What changes signing keys. No token that this process signs lives longer than it says here."""
     longest_seconds = max(settings.tokens.access_seconds, LIST_SECONDS if settings.tokens.status_list else 0)
-    return Rotation(database, clock, stores, key_times(settings), longest_seconds=longest_seconds)
+    return KeyRotation(database, clock, stores, key_times(settings), longest_seconds=longest_seconds)

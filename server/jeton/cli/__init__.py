@@ -13,19 +13,19 @@ from jeton.cli.errors import CommandError
 from jeton.cli.standard_streams import prepare_standard_streams
 from jeton.config_sources import ConfigError
 from jeton.crypto.breached_passwords import BreachedPasswordsError
+from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import MasterKeyError
-from jeton.crypto.private_key import KeyStoreError
-from jeton.oauth.client_registration import RegistrationError
+from jeton.oauth.registration_rules import RegistrationError
 from jeton.observability.escaping import escape
 from jeton.rules.key_lifecycle import KeyChangeRefusedError
-from jeton.rules.login_identifiers import NameRefusedError
+from jeton.rules.login_identifiers import InvalidIdentifierError
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.database_url import DatabaseUrlError
 from jeton.storage.identifiers import IdentifierUsedError
 from jeton.storage.migrate import SchemaError
 
 REFUSALS: Final = (
-    *(CommandError, RegistrationError, NameRefusedError, ConfigError, DatabaseUrlError),
+    *(CommandError, RegistrationError, InvalidIdentifierError, ConfigError, DatabaseUrlError),
     *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 

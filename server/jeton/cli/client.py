@@ -11,11 +11,11 @@ from jeton.cli.client_registration import CLEARABLE, changed_by, described, regi
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, print_result, print_results, transaction
 from jeton.config import LONGEST_ACCESS_SECONDS, Settings
-from jeton.crypto.credentials import digest_of, generate_client_secret
-from jeton.oauth.client_registration import check_client_id
+from jeton.crypto.credentials import digest_secret, generate_client_secret
+from jeton.oauth.clients import Client
 from jeton.oauth.metadata import SECRET_METHODS
-from jeton.oauth.model import Client
-from jeton.oauth.status_list import status_of_client
+from jeton.oauth.registration_rules import check_client_id
+from jeton.oauth.token_status_list import revoked_client_status
 from jeton.storage import clients
 from jeton.storage.families import end_families, list_resting_families, unlist_resting_families
 from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses
@@ -45,7 +45,7 @@ def add(client_id: str, as_json: bool, settings: Settings, **registration: Any) 
     check_client_id(client_id)
     public = registration.pop("public")
     secret = None if public else generate_client_secret()
-    digest = None if secret is None else digest_of(secret)
+    digest = None if secret is None else digest_secret(secret)
     try:
         with transaction(settings) as (connection, now):
             if clients.load_clients(connection, [client_id]):
@@ -110,7 +110,7 @@ def rotate_secret(client_id: str, overlap_seconds: int, as_json: bool, settings:
         clients.update_client(
             connection,
             client_id,
-            secret_digest=digest_of(secret),
+            secret_digest=digest_secret(secret),
             previous_secret_digest=found.secret_digest if until else None,
             previous_secret_expires_at=until,
         )
@@ -128,7 +128,7 @@ def disable(client_id: str, as_json: bool, settings: Settings) -> None:
         found = _locked(connection, client_id)
         clients.update_client(connection, client_id, disabled=True)
         list_resting_families(connection, now, client_id)
-        insert_revoked_statuses(connection, [status_of_client(found, now, LONGEST_ACCESS_SECONDS)])
+        insert_revoked_statuses(connection, [revoked_client_status(found, now, LONGEST_ACCESS_SECONDS)])
     print_result({"client_id": client_id, "disabled": True}, as_json=as_json)
 
 
@@ -155,7 +155,7 @@ def delete(client_id: str, as_json: bool, settings: Settings) -> None:
     with transaction(settings) as (connection, now):
         found = _locked(connection, client_id)
         end_families(connection, now, "client_deleted", client_id=client_id)
-        insert_revoked_statuses(connection, [status_of_client(found, now, LONGEST_ACCESS_SECONDS)])
+        insert_revoked_statuses(connection, [revoked_client_status(found, now, LONGEST_ACCESS_SECONDS)])
         clients.delete_client(connection, client_id)
     print_result({"client_id": client_id, "deleted": True}, as_json=as_json)
 

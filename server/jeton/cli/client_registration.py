@@ -6,9 +6,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from jeton.oauth.client_registration import check_client
+from jeton.oauth.clients import SESSION_BINDINGS, Client
 from jeton.oauth.metadata import SECRET_METHODS
-from jeton.oauth.model import SESSION_BINDINGS, Client
+from jeton.oauth.registration_rules import check_client
 
 # Those of `jeton.grants.GRANTS`, named here because they load all that it takes to redeem one; a test compares.
 GRANT_TYPES: Final = ("client_credentials", "password", "refresh_token")

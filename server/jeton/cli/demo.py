@@ -5,10 +5,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from jeton.config import Settings
-from jeton.crypto.credentials import digest_of, generate_client_secret, generate_password, generate_sub
+from jeton.crypto.credentials import digest_secret, generate_client_secret, generate_password, generate_sub
 from jeton.grants.services import Services
+from jeton.oauth.clients import Client
 from jeton.oauth.metadata import SECRET_METHODS
-from jeton.oauth.model import Client, User
+from jeton.oauth.users import User
 from jeton.rules.loopback import is_loopback
 from jeton.storage.clients import has_clients, insert_client
 from jeton.storage.database_url import is_sqlite
@@ -73,7 +74,7 @@ def _clients(now: int, methods: frozenset[str], app_secret: str, api_secret: str
         grant_types=_SESSIONS | {"client_credentials"},
         scope=_SCOPE,
         audience=(AUDIENCE,),
-        secret_digest=digest_of(app_secret),
+        secret_digest=digest_secret(app_secret),
     )
     yield Client(PUBLIC_APP, public=True, created_at=now, grant_types=_SESSIONS, scope=_SCOPE, audience=(AUDIENCE,))
     yield Client(
@@ -83,7 +84,7 @@ def _clients(now: int, methods: frozenset[str], app_secret: str, api_secret: str
         introspect=True,
         auth_methods=methods,
         audience=(AUDIENCE,),
-        secret_digest=digest_of(api_secret),
+        secret_digest=digest_secret(api_secret),
     )
 
 

@@ -10,7 +10,7 @@ from jeton.bootstrap.opening import open_master_keys
 from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores, key_times
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, opened, print_results, transaction
 from jeton.config import Settings
-from jeton.keys.key_rotation import Rotation
+from jeton.keys.key_rotation import KeyRotation
 from jeton.observability.logs import configure_logs_once
 from jeton.rules.key_lifecycle import KeyTimings, SigningKey, transition
 from jeton.storage.signing_keys import load_signing_keys
@@ -50,7 +50,7 @@ def rotate(force: bool, as_json: bool, settings: Settings) -> None:
     Where caches may not have seen the next key yet, a running server does it as soon as they have: the list says when.
     """
     with _rotation(settings) as rotation:
-        found = rotation.rotate_now() if force else rotation.rotate_soon()
+        found = rotation.rotate_now() if force else rotation.request_rotation()
     _print(found, key_times(settings), as_json)
 
 
@@ -66,12 +66,12 @@ def revoke(kid: str, as_json: bool, settings: Settings) -> None:
 
 
 @contextmanager
-def _rotation(settings: Settings) -> Iterator[Rotation]:
+def _rotation(settings: Settings) -> Iterator[KeyRotation]:
     configure_logs_once()
     with opened(settings) as (database, clock):
         stores = key_stores(settings, open_master_keys(settings, database))
         rotation = key_rotation(settings, database, clock, stores)
-        rotation.begin(key_kind(settings, stores))
+        rotation.ensure_keys_exist(key_kind(settings, stores))
         yield rotation
 
 
@@ -84,7 +84,7 @@ def _described(key: SigningKey, found: Sequence[SigningKey], times: KeyTimings) 
     return {
         "kid": key.kid,
         "algorithm": key.algorithm,
-        "rsa_bits": key.kind.rsa_bits,
+        "rsa_bits": key.key_type.rsa_bits,
         "store": key.store,
         "state": key.state,
         "becomes": state,

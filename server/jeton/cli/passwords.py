@@ -7,7 +7,7 @@ import click
 
 from jeton.cli.options import configured, json_option, print_result
 from jeton.config import Settings
-from jeton.crypto.calibration import LEAST, Costs, Measured, calibrated, measured
+from jeton.crypto.hash_calibration import MIN_COSTS, Costs, Measured, calibrate_costs, measure
 from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
 
 _MIB: Final = 1024
@@ -22,7 +22,7 @@ def passwords() -> None:
 @click.option("--target-ms", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Time for a hash.")
 @click.option(
     "--max-memory-mib",
-    type=click.IntRange(LEAST.memory_kib // _MIB, 1024),
+    type=click.IntRange(MIN_COSTS.memory_kib // _MIB, 1024),
     default=128,
     show_default=True,
     help="Memory that one hash may take. Several run at once: see passwords.concurrency.",
@@ -36,8 +36,8 @@ def calibrate(target_ms: int, max_memory_mib: int, as_json: bool, settings: Sett
     do. Greater costs come into effect for each user at the next login.
     """
     in_effect, resources = settings.passwords, process_resources()
-    now = measured(Costs(in_effect.memory_kib, in_effect.iterations, in_effect.lanes), perf_counter)
-    found = calibrated(target_ms / 1000, max_memory_mib * _MIB, perf_counter)
+    now = measure(Costs(in_effect.memory_kib, in_effect.iterations, in_effect.lanes), perf_counter)
+    found = calibrate_costs(target_ms / 1000, max_memory_mib * _MIB, perf_counter)
     at_once = hashing_concurrency(
         in_effect.concurrency, resources, settings.server.workers, found.costs.memory_kib, found.costs.lanes
     )
@@ -53,7 +53,7 @@ def calibrate(target_ms: int, max_memory_mib: int, as_json: bool, settings: Sett
         f"# A process makes {at_once} at once: server.workers = {settings.server.workers},"
         f" {resources.cores:g} cores and {resources.memory_bytes // 2**20:,} MiB may be used."
     )
-    if found.costs == LEAST and _milliseconds(found) > target_ms:
+    if found.costs == MIN_COSTS and _milliseconds(found) > target_ms:
         click.echo(f"# They are the least that is safe: {target_ms} ms would be too little on this machine.")
     click.echo("[passwords]")
     for name, value in _settings(found.costs).items():

@@ -9,8 +9,8 @@ from jeton.cli.errors import CommandError
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, print_result, print_results, transaction
 from jeton.cli.user import find_sub
 from jeton.config import Settings
-from jeton.oauth.model import Family
 from jeton.oauth.scope import format_scope
+from jeton.oauth.sessions import Family
 from jeton.storage.families import end_families, list_families, load_families
 from jeton.storage.users import load_users
 

@@ -12,7 +12,7 @@ from jeton.cli.options import configured, json_option, print_result, transaction
 from jeton.config import Settings
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens, parse_refresh_token
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, Verifier, unverified_parts
-from jeton.oauth.introspection import TokenContext, introspect_access_token, introspect_refresh_token
+from jeton.oauth.introspection_rules import TokenContext, introspect_access_token, introspect_refresh_token
 from jeton.observability.escaping import encode_json, escape
 from jeton.storage.lookups import TokenSubject, load_token_contexts
 from jeton.storage.signing_keys import load_signing_keys
@@ -92,7 +92,7 @@ def _claim_problems(claims: dict[str, Any], facts: TokenContext, issuer: str, no
         yield f"its iss is not this server's issuer {issuer}"
     if now >= claims["exp"]:
         yield f"it expired {now - claims['exp']} seconds ago"
-    if facts.token_is_ended:
+    if facts.token_is_revoked:
         yield "it was revoked"
 
 

@@ -14,9 +14,9 @@ from jeton.cli.user_import import import_
 from jeton.config import Settings
 from jeton.crypto.credentials import generate_password, generate_sub
 from jeton.crypto.passwords import Passwords
-from jeton.oauth.client_registration import check_roles
-from jeton.oauth.model import User
-from jeton.rules.login_identifiers import keys_of_user, login_key
+from jeton.oauth.registration_rules import check_roles
+from jeton.oauth.users import User
+from jeton.rules.login_identifiers import identifier_keys, login_key
 from jeton.storage import users
 from jeton.storage.families import count_live_families, end_families
 
@@ -57,7 +57,7 @@ def add(
     jeton user add alice --generate-password --role admin
     printf '%s' "$PASSWORD" | jeton user add bob --email bob@example.com --password-stdin
     """
-    keys = keys_of_user(username, email)
+    keys = identifier_keys(username, email)
     check_roles(roles)
     password = _chosen_password(password_stdin, generate_password)
     if password_stdin:

@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from jeton.cli.foreign_members import advice_on
 from jeton.crypto.credentials import generate_sub
-from jeton.crypto.foreign_hash import PasswordHashRefusedError
 from jeton.crypto.hash_trial import HashTrial
-from jeton.crypto.imported_hashes import read_foreign_hash, stored_form
-from jeton.oauth.client_registration import RegistrationError, check_roles, check_sub
-from jeton.oauth.model import User
-from jeton.rules.login_identifiers import NameRefusedError, keys_of_user
+from jeton.crypto.imported_hash import PasswordHashRefusedError
+from jeton.crypto.imported_hash_formats import parse_imported_hash, stored_form
+from jeton.oauth.registration_rules import RegistrationError, check_roles, check_sub
+from jeton.oauth.users import User
+from jeton.rules.login_identifiers import InvalidIdentifierError, identifier_keys
 
 _MAX_LINE_BYTES: Final = 64 * 1024
 
@@ -55,7 +55,7 @@ def read_user(number: int, line: bytes, now: int, trial: HashTrial) -> ReadUser:
         raise RecordRefusedError(f"the line is no record of a user: {said}") from None
     try:
         return _checked(number, record, now, trial)
-    except (NameRefusedError, RegistrationError, PasswordHashRefusedError) as refusal:
+    except (InvalidIdentifierError, RegistrationError, PasswordHashRefusedError) as refusal:
         raise RecordRefusedError(str(refusal)) from None
 
 
@@ -70,7 +70,7 @@ def _advice_on(line: bytes) -> str:
 def _checked(number: int, record: Record, now: int, trial: HashTrial) -> ReadUser:
     # Exports write an empty text where there is none.
     email = record.email or None
-    keys = keys_of_user(record.username, email)
+    keys = identifier_keys(record.username, email)
     check_roles(record.roles)
     if record.sub is not None:
         check_sub(record.sub)
@@ -91,5 +91,5 @@ def _checked(number: int, record: Record, now: int, trial: HashTrial) -> ReadUse
 
 
 def _tried(password_hash: str, trial: HashTrial) -> str:
-    trial.run(read_foreign_hash(password_hash))
+    trial.run(parse_imported_hash(password_hash))
     return stored_form(password_hash)

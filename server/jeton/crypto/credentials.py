@@ -34,7 +34,7 @@ def generate_jti() -> str:
     return secrets.token_urlsafe(16)
 
 
-def shuffled(numbers: Iterable[int]) -> list[int]:
+def shuffle(numbers: Iterable[int]) -> list[int]:
     """These, in an order that nobody can foresee."""
     given = list(numbers)
     # Drawn at once: to ask the system anew for each takes several times as long. 64 bits are too many for ties.
@@ -42,14 +42,14 @@ def shuffled(numbers: Iterable[int]) -> list[int]:
     return sorted(given, key=lambda _: next(draws))
 
 
-def digest_of(secret: str) -> bytes:
+def digest_secret(secret: str) -> bytes:
     """SHA-256."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def matches(presented: str, digests: Iterable[bytes]) -> bool:
     """Whether the secret is one of those. Takes as long where there is none to compare with."""
-    digest = digest_of(presented)
+    digest = digest_secret(presented)
     found = False
     for known in [*digests, _NOBODY]:
         found |= hmac.compare_digest(digest, known)

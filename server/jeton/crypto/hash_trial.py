@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from jeton.crypto.foreign_hash import ForeignHash, PasswordHashRefusedError
+from jeton.crypto.imported_hash import ImportedHash, PasswordHashRefusedError
 
 # Three times the budget: the machine may be a slow one.
 MAX_SECONDS: Final = 3.0
@@ -18,7 +18,7 @@ class HashTrial:
         self._timer = timer
         self._refusals: dict[str, str | None] = {}
 
-    def run(self, foreign: ForeignHash) -> None:
+    def run(self, foreign: ImportedHash) -> None:
         """Raise PasswordHashRefusedError if a check of this kind of hash fails or takes too long here."""
         kind = foreign.parameters
         if kind not in self._refusals:
@@ -26,7 +26,7 @@ class HashTrial:
         if refusal := self._refusals[kind]:
             raise PasswordHashRefusedError(refusal)
 
-    def _refusal(self, foreign: ForeignHash) -> str | None:
+    def _refusal(self, foreign: ImportedHash) -> str | None:
         began = self._timer()
         try:
             foreign.check(_WRONG_PASSWORD)

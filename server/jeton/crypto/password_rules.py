@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from jeton.crypto.breached_passwords import BreachedPasswords
-from jeton.crypto.passwords import normalised
+from jeton.crypto.passwords import normalize
 from jeton.rules.password_policy import MAX_TYPED_CODE_POINTS, TOO_LONG, context_words, rejection_reason
 
 
@@ -23,7 +23,7 @@ class PasswordRules:
         """
         if len(password) > MAX_TYPED_CODE_POINTS:
             return TOO_LONG
-        chosen = normalised(password)
+        chosen = normalize(password)
         context = context_words((*self._service_names, username, email))
         refusal = rejection_reason(chosen, self._min_length, context, common_passwords())
         if refusal is None and self._breached is not None and chosen in self._breached:

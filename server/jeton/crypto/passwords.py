@@ -1,7 +1,7 @@
 """Passwords: Argon2id (RFC 9106) by argon2-cffi.
 
 Normalised to NFC (NIST SP 800-63B-4 section 3.1.1.2), never truncated, trimmed or folded. Hashes that other systems
-made (imported_hashes.py) are good for one login, which replaces them.
+made (imported_hash_formats.py) are good for one login, which replaces them.
 """
 
 import unicodedata
@@ -12,9 +12,9 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from jeton.crypto.credentials import generate_password
-from jeton.crypto.foreign_hash import ForeignHash, PasswordHashRefusedError
 from jeton.crypto.hash_costs import MAX_MILLISECONDS, argon2_milliseconds
-from jeton.crypto.imported_hashes import read_foreign_hash
+from jeton.crypto.imported_hash import ImportedHash, PasswordHashRefusedError
+from jeton.crypto.imported_hash_formats import parse_imported_hash
 from jeton.rules.password_policy import MAX_CODE_POINTS, MAX_TYPED_CODE_POINTS
 
 _MAX_MEMORY_KIB: Final = 1024 * 1024
@@ -36,14 +36,14 @@ class Verified:
     ordinary: bool = field(default=False, compare=False)
 
 
-def normalised(password: str) -> str:
+def normalize(password: str) -> str:
     """The form that is counted and hashed: NFC, and nothing else done to it."""
     return unicodedata.normalize("NFC", password)
 
 
 def is_too_long(password: str) -> bool:
     """Return whether nobody can have this password. Only text of bounded length is ever normalised."""
-    return len(password) > MAX_TYPED_CODE_POINTS or len(normalised(password)) > MAX_CODE_POINTS
+    return len(password) > MAX_TYPED_CODE_POINTS or len(normalize(password)) > MAX_CODE_POINTS
 
 
 class Passwords:
@@ -56,7 +56,7 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """A new hash in the PHC string format, with a salt of 128 random bits."""
-        return self._hasher.hash(normalised(password))
+        return self._hasher.hash(normalize(password))
 
     def verify(self, password_hash: str | None, password: str) -> Verified:
         """Whether the password is right. Without a hash (no such user) it works as long, and says no.
@@ -70,7 +70,7 @@ class Passwords:
         try:
             if password_hash.startswith("$argon2"):
                 return self._verify_ours(password_hash, password)
-            return self._verify_foreign(read_foreign_hash(password_hash), password)
+            return self._verify_foreign(parse_imported_hash(password_hash), password)
         except (PasswordHashRefusedError, ValueError, ArithmeticError, MemoryError) as error:
             reason = str(error) if isinstance(error, PasswordHashRefusedError) else type(error).__name__
             return self._verify_nobody(password, unusable=reason)
@@ -88,16 +88,16 @@ class Passwords:
 
     def _is_right(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, normalised(password))
+            return self._hasher.verify(password_hash, normalize(password))
         except VerificationError:
             return False
 
-    def _verify_foreign(self, foreign: ForeignHash, password: str) -> Verified:
+    def _verify_foreign(self, foreign: ImportedHash, password: str) -> Verified:
         """Other systems normalise nothing, so that what was typed comes first; what replaces the hash is NFC.
 
         To some of these kinds a NUL at the end, or what follows one, is nothing: no password that holds one is right.
         """
-        right = any(foreign.check(form.encode()) for form in dict.fromkeys((password, normalised(password))))
+        right = any(foreign.check(form.encode()) for form in dict.fromkeys((password, normalize(password))))
         right = right and "\0" not in password
         return Verified(ok=right, rehashed=self.hash(password) if right else None)
 

@@ -12,8 +12,8 @@ from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, PrivateKey, Pub
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from jeton.crypto.algorithms import is_signature, public_jwk
+from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.pkcs11_token import LoggedIn, Pkcs11Token
-from jeton.crypto.private_key import KeyStoreError
 from jeton.rules.key_lifecycle import StoredKey
 
 _PRIVATE: Final = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
@@ -32,7 +32,7 @@ class Pkcs11Key:
     algorithm: str
     token: Pkcs11Token
     identity: bytes
-    is_elsewhere: ClassVar[bool] = True
+    is_external: ClassVar[bool] = True
 
     def sign(self, signing_input: bytes) -> bytes:
         """Takes as long as the token takes. KeyStoreError where it is away, also after a second try."""

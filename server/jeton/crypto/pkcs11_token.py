@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import pkcs11
 from pkcs11 import Attribute, ObjectClass, PKCS11Error, Session, SignMixin
 
-from jeton.crypto.private_key import KeyStoreError
+from jeton.crypto.key_stores import KeyStoreError
 
 T = TypeVar("T")
 

@@ -23,7 +23,7 @@ class LocalKey:
     kid: str
     algorithm: str
     key: Key = field(repr=False)
-    is_elsewhere: ClassVar[bool] = False
+    is_external: ClassVar[bool] = False
 
     def sign(self, signing_input: bytes) -> bytes:
         return sign(self.algorithm, signing_input, self.key)
@@ -56,7 +56,7 @@ class SealedKeys:
     def destroy(self, stored: StoredKey) -> None:
         """Nothing: the private part is where it is stored, and forgotten there."""
 
-    def resealed(self, stored: StoredKey) -> str:
+    def reseal(self, stored: StoredKey) -> str:
         """The private part, sealed anew under the newest master key; MasterKeyError where none opens it."""
         return self._sealed(self._unsealed(stored))
 

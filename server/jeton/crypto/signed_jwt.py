@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
 from jeton.crypto.algorithms import is_signature, public_key
-from jeton.crypto.private_key import PrivateKey
+from jeton.crypto.key_stores import PrivateKey
 
 ACCESS_TOKEN: Final = "at+jwt"
 MAX_CHARACTERS: Final = 8192
@@ -33,7 +33,7 @@ class Signer:
         self._key = key
         self._headers: dict[str, bytes] = {}
         self.kid = key.kid
-        self.is_elsewhere = key.is_elsewhere
+        self.is_external = key.is_external
 
     def __repr__(self) -> str:
         return f"Signer({self.kid})"

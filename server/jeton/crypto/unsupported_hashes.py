@@ -35,7 +35,7 @@ _KINDS: Final = tuple(
 TAKEN: Final = "bcrypt, PBKDF2, scrypt and Argon2 in the forms of docs/operations/users.md"
 
 
-def why_unsupported(text: str) -> str:
+def unsupported_hash_reason(text: str) -> str:
     """Return the reason for refusing this hash, with the system it is recognised to be of; never the hash itself."""
     for pattern, name, why in _KINDS:
         if pattern.fullmatch(text):

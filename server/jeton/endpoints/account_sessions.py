@@ -10,9 +10,9 @@ from jeton.endpoints.bearer_authentication import Bearer
 from jeton.endpoints.messages import FormRequest
 from jeton.grants.services import Services
 from jeton.oauth.errors import NotFoundError
-from jeton.oauth.model import Family
 from jeton.oauth.parameters import flag
 from jeton.oauth.self_service import end_own_session, end_own_sessions
+from jeton.oauth.sessions import Family
 from jeton.storage.ledger import Entry
 
 _UNKNOWN: Final = "You have no such session, or it has ended."

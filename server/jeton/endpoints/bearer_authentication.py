@@ -7,11 +7,12 @@ from typing import Any
 from jeton.endpoints.messages import Answer, FormRequest
 from jeton.endpoints.token_parsing import verified_access_token
 from jeton.grants.services import Services
+from jeton.oauth.clients import Client
 from jeton.oauth.errors import AccessTokenError, ErrorCode, OAuthError
-from jeton.oauth.introspection import introspect_access_token
-from jeton.oauth.model import Client, User
+from jeton.oauth.introspection_rules import introspect_access_token
 from jeton.oauth.scope import parse_scope
 from jeton.oauth.self_service import ACCOUNT_SCOPE
+from jeton.oauth.users import User
 from jeton.storage.lookups import TokenSubject
 
 

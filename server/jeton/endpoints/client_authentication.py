@@ -10,8 +10,8 @@ from urllib.parse import unquote_plus
 from jeton.crypto.credentials import matches
 from jeton.endpoints.messages import FormRequest
 from jeton.grants.services import Services
+from jeton.oauth.clients import Client
 from jeton.oauth.errors import CredentialsFormError, ErrorCode, OAuthError
-from jeton.oauth.model import Client
 
 BASIC: Final = "client_secret_basic"
 POST: Final = "client_secret_post"

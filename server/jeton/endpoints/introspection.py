@@ -9,11 +9,12 @@ from jeton.endpoints.client_authentication import authenticate_client
 from jeton.endpoints.messages import Answer, FormRequest
 from jeton.endpoints.token_parsing import parse_presented_token
 from jeton.grants.services import Services
+from jeton.oauth.clients import Client
 from jeton.oauth.decisions import MASTER_KEY_MISSING
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.introspection import INACTIVE, introspect_access_token, introspect_refresh_token
-from jeton.oauth.model import Client, Source
+from jeton.oauth.introspection_rules import INACTIVE, introspect_access_token, introspect_refresh_token
 from jeton.oauth.parameters import require
+from jeton.oauth.sessions import Source
 from jeton.storage.lookups import TokenSubject
 
 

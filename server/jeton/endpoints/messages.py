@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jeton.oauth.clients import Client
 from jeton.oauth.errors import OAuthError
-from jeton.oauth.model import Client, Source
+from jeton.oauth.sessions import Source
 
 
 @dataclass(frozen=True, slots=True)

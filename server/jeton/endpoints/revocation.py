@@ -7,11 +7,11 @@ from jeton.endpoints.client_authentication import authenticate_client
 from jeton.endpoints.messages import Answer, FormRequest
 from jeton.endpoints.token_parsing import parse_presented_token
 from jeton.grants.services import Services
+from jeton.oauth.clients import Client
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.errors import OAuthError
-from jeton.oauth.model import Client
 from jeton.oauth.parameters import require
-from jeton.oauth.revocation import TOKEN_UNKNOWN, revoke_access_token, revoke_family
+from jeton.oauth.revocation_rules import TOKEN_UNKNOWN, revoke_access_token, revoke_family
 from jeton.storage.ledger import Entry, Facts
 
 log = structlog.get_logger("jeton.revoke")

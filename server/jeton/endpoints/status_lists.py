@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jeton.keys.keyring import Keyring
-from jeton.oauth.status_list import (
+from jeton.oauth.token_status_list import (
     LIST_SECONDS,
     STATUSES_PER_LIST,
-    pack,
+    encode_status_list,
     status_list_claims,
     status_list_uri,
 )
@@ -51,7 +51,7 @@ class StatusLists:
     def __init__(self, issuer: str, ttl_seconds: int, keyring: Keyring) -> None:
         self._issuer = issuer
         self._keyring = keyring
-        self._empty = pack(())
+        self._empty = encode_status_list(())
         self._look = _Look()
         self._signed: dict[int, SignedList] = {}
         self.ttl_seconds = ttl_seconds
@@ -66,7 +66,7 @@ class StatusLists:
             found[index // STATUSES_PER_LIST].add(index % STATUSES_PER_LIST)
         places = {number: frozenset(it) for number, it in found.items()}
         packed = {
-            number: before.packed[number] if it == before.places.get(number, _NOBODY) else pack(it)
+            number: before.packed[number] if it == before.places.get(number, _NOBODY) else encode_status_list(it)
             for number, it in places.items()
         }
         self._look = _Look(places, packed, next_index // STATUSES_PER_LIST + 1, now)

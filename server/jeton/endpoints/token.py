@@ -12,9 +12,9 @@ from jeton.grants import GRANTS
 from jeton.grants.request import TokenRequest
 from jeton.grants.services import Services
 from jeton.oauth.claims import access_token_claims, token_response
+from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode, OAuthError, RateLimitedError
-from jeton.oauth.model import Client
 from jeton.oauth.parameters import require
 from jeton.oauth.scope import parse_scope
 
@@ -45,7 +45,7 @@ async def _redeem(request: FormRequest, client: Client, services: Services) -> d
         request.parameters,
         scope,
         services.audience_of(client),
-        services.lifetimes.overridden(client.lifetimes),
+        services.lifetimes.with_overrides(client.lifetimes),
         request.source,
         request.idempotency_key,
     )

@@ -6,9 +6,10 @@ from jeton.grants.services import Services
 from jeton.login.password_login import Authenticated
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Family, User
 from jeton.oauth.parameters import require
 from jeton.oauth.scope import Scope
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 from jeton.storage.ledger import Entry, Facts
 
 GRANT_TYPE = "password"

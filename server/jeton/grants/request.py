@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.model import Client, Lifetimes, Source
 from jeton.oauth.scope import Scope
+from jeton.oauth.sessions import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class TokenRequest:
     def granted_scope(self) -> Scope:
         """The scope asked for, or the client's default; invalid_scope where it is more than the client may have."""
         if self.scope is None:
-            return self.client.scope_when_none_is_asked & self.client.scope
+            return self.client.scope_if_omitted & self.client.scope
         if not self.scope <= self.client.scope:
             raise OAuthError(ErrorCode.INVALID_SCOPE, "scope_exceeds_client")
         return self.scope

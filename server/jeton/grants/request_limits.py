@@ -7,11 +7,12 @@ import structlog
 
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.login.address_limits import address_limits
+from jeton.oauth.clients import Client
 from jeton.oauth.errors import RateLimitedError
-from jeton.oauth.model import Client, Source
+from jeton.oauth.sessions import Source
 from jeton.rules.attempts import Attempt, Limit, RateLimited
 from jeton.rules.network_prefix import network_prefix
-from jeton.rules.rate_limits import Blocked, Bucket, Rate
+from jeton.rules.rate_limit_policies import Blocked, Bucket, Rate
 from jeton.storage.clock import Clock
 from jeton.storage.rate_limiter import RateLimiter
 

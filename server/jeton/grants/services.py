@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from jeton.crypto.hashing_gate import HashingGate
+from jeton.crypto.hashing_pool import HashingPool
 from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.grants.request_limits import RequestLimits
 from jeton.keys.keyring import Keyring
 from jeton.login.password_login import PasswordLogin
-from jeton.oauth.model import Client, Lifetimes
+from jeton.oauth.clients import Client, Lifetimes
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
@@ -50,7 +50,7 @@ class Services:
     reload_keys: Callable[[], Awaitable[None]]
     passwords: Passwords
     password_rules: PasswordRules
-    hashing: HashingGate
+    hashing: HashingPool
     throttle: RateLimiter
     request_limits: RequestLimits
     login: PasswordLogin

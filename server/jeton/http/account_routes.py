@@ -48,7 +48,7 @@ class AccountEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = header_fields(scope)
-        origin, announced = headers.get(b"origin"), self.maintenance.announced.origins
+        origin, announced = headers.get(b"origin"), self.maintenance.client_capabilities.origins
         if scope["method"] == "OPTIONS":
             await answer_options(parse_preflight(scope), self.methods, announced).send(send)
             return

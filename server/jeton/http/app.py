@@ -123,7 +123,7 @@ def _routes(
 def _metadata(services: Services, maintenance: Maintenance) -> dict[str, object]:
     """The password grant is announced only where some client may use it (RFC 9700 section 2.4)."""
     grant_types = {"client_credentials", "refresh_token"}
-    if services.password_grant and "password" in maintenance.announced.grant_types:
+    if services.password_grant and "password" in maintenance.client_capabilities.grant_types:
         grant_types.add("password")
     return server_metadata(services.issuer, grant_types, status_lists=services.status_lists)
 

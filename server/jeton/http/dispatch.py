@@ -8,14 +8,14 @@ import structlog
 from starlette.types import Scope
 
 from jeton.crypto.breached_passwords import BreachedPasswordsError
-from jeton.crypto.hashing_gate import HashingBusyError
-from jeton.crypto.private_key import KeyStoreError
+from jeton.crypto.hashing_pool import HashingBusyError
+from jeton.crypto.key_stores import KeyStoreError
 from jeton.endpoints.messages import Answer, FormRequest
 from jeton.grants.services import Services
 from jeton.http.request_parsing import RefusedUnreadError, address_of
 from jeton.http.responses import Rendered, render_content, render_error
+from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.model import Client
 from jeton.storage.batching import BatcherBusyError
 from jeton.storage.database import StorageUnavailableError
 

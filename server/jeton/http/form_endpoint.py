@@ -29,7 +29,7 @@ class FormEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = header_fields(scope)
-        origin, announced = headers.get(b"origin"), self.maintenance.announced.origins
+        origin, announced = headers.get(b"origin"), self.maintenance.client_capabilities.origins
         if scope["method"] != "POST":
             await self._answer_other_method(scope, origin, announced).send(send)
             return

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope
 from jeton.endpoints.messages import FormRequest
 from jeton.http.form_parsing import MAX_BYTES, check_media_type, parse_form
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.model import Source
+from jeton.oauth.sessions import Source
 
 _MAX_USER_AGENT: Final = 256
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x20-\x7E]{1,255}")

@@ -1,4 +1,4 @@
-"""The life of signing keys: created, published, followed by every process.
+"""Signing keys at run time: rotation of the stored keys, and the keys that this process signs and verifies with.
 
-Owns what this process signs and verifies with. The rules of that life are in `oauth.key_life`.
+The rules are in `rules/key_lifecycle.py`.
 """

@@ -1,4 +1,4 @@
-"""Every change to the stored signing keys: decided by the law, made by one process at a time, whole or not at all."""
+"""Signing key rotation: apply the key lifecycle rules to the stored keys, one process at a time, atomically."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import structlog
 from sqlalchemy import Connection
 
-from jeton.crypto.private_key import KeyStoreError, KeyStores
+from jeton.crypto.key_stores import KeyStoreError, KeyStores
 from jeton.rules.key_lifecycle import (
     KeyState,
     KeyTimings,
@@ -14,14 +14,14 @@ from jeton.rules.key_lifecycle import (
     SigningKey,
     StoredKey,
     active_and_next,
-    announced,
-    ask_for_rotation,
-    corrected,
-    first_keys,
-    prefer,
+    correct_timestamps,
+    create_first_keys,
+    create_next_key,
+    drop_next_of_other_type,
+    request_rotation,
     revoke,
     rotate,
-    rotate_unready,
+    rotate_early,
     rotation_at,
 )
 from jeton.storage.clock import Clock
@@ -38,59 +38,67 @@ from jeton.storage.signing_keys import (
 
 log = structlog.get_logger("jeton.rotation")
 
-# Which keys are changed, given all of them, the time, and the longest life that a token may be given.
+# Returns the changed keys, given all keys, the time, and the longest lifetime of a token in seconds.
 Decide = Callable[[list[SigningKey], int, int], list[SigningKey]]
 
 
-class Rotation:
-    """Changes signing keys; every method gives all keys as they are then.
+class KeyRotation:
+    """Changes the stored signing keys.
 
-    MasterKeyError or KeyStoreError, and nothing changed, where a key that signs or will sign does not open here.
+    Methods that return keys return all of them, after the change. They raise MasterKeyError or KeyStoreError, and
+    change nothing, if the active or the next key cannot be opened here.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, stores: KeyStores, times: KeyTimings, *, longest_seconds: int
+        self, database: Database, clock: Clock, stores: KeyStores, timings: KeyTimings, *, longest_seconds: int
     ) -> None:
         self._database = database
         self._clock = clock
         self._stores = stores
-        self._times = times
+        self._timings = timings
         self._longest_seconds = longest_seconds
 
-    def begin(self, kind: KeyType) -> list[SigningKey]:
-        """On the first start of all, an active key and its successor are made."""
+    def ensure_keys_exist(self, key_type: KeyType) -> list[SigningKey]:
+        """Create an active and a next key if there are none: on the first start."""
         if not self._load():
-            active, following = (self._stores.create(kind.algorithm, kind.rsa_bits) for _ in range(2))
-            with self._changing() as (connection, now):
+            active, following = (self._stores.create(key_type.algorithm, key_type.rsa_bits) for _ in range(2))
+            with self._exclusive_transaction() as (connection, now):
                 are_first = not load_signing_keys(connection)
                 if are_first:
-                    insert_signing_keys(connection, first_keys(active, following, now, self._longest(connection)))
+                    insert_signing_keys(
+                        connection, create_first_keys(active, following, now, self._longest(connection))
+                    )
             if not are_first:
                 self._discard([active, following])
         return self._load_and_open()
 
-    def prefer(self, kind: KeyType) -> list[SigningKey]:
-        """At a server's start: where its settings ask for another kind of key, such a `next` is announced.
+    def ensure_next_key_type(self, key_type: KeyType) -> list[SigningKey]:
+        """Replace the next key if the settings ask for another type of key. Called when a server starts.
 
-        After that, every process goes by the kind of the stored `next`: servers whose settings differ for a while must
-        not undo one another's changes for ever.
+        After that, every process keeps the type of the stored next key: servers whose settings differ for a while must
+        not undo each other's changes again and again.
         """
-        keys = self.begin(kind)
-        return self._change(lambda keys, *_: prefer(keys, kind), kind) if prefer(keys, kind) else keys
+        keys = self.ensure_keys_exist(key_type)
+        if not drop_next_of_other_type(keys, key_type):
+            return keys
+        return self._change(lambda keys, *_: drop_next_of_other_type(keys, key_type), key_type)
 
-    def promise(self, keys: list[SigningKey]) -> list[SigningKey]:
-        """Before this process signs: the active key is kept for tokens as long-lived as it may sign."""
+    def cover_token_lifetime(self, keys: list[SigningKey]) -> list[SigningKey]:
+        """Record the longest token lifetime of this server in the active key, so that it is published long enough.
+
+        Called before this process signs.
+        """
         if active_and_next(keys)[0].longest_seconds >= self._longest_seconds:
             return keys
-        with self._changing() as (connection, _):
+        with self._exclusive_transaction() as (connection, _):
             promise_lifetime(connection, self._longest_seconds)
             return load_signing_keys(connection)
 
-    def correct(self, keys: list[SigningKey]) -> list[SigningKey]:
-        """Put stamps right that a clock made which was ahead and is not any more."""
+    def correct_timestamps(self, keys: list[SigningKey]) -> list[SigningKey]:
+        """Correct timestamps in the future, which were set while the clock was ahead."""
 
         def decide(keys: list[SigningKey], now: int, _: int) -> list[SigningKey]:
-            return corrected(keys, now)
+            return correct_timestamps(keys, now)
 
         if not decide(keys, self._clock.now(), 0):
             return keys
@@ -98,68 +106,69 @@ class Rotation:
         return self._change(decide)
 
     def is_due(self, keys: list[SigningKey]) -> bool:
-        return self._clock.now() >= rotation_at(keys, self._times)
+        """Return whether the next key is to become active now."""
+        return self._clock.now() >= rotation_at(keys, self._timings)
 
-    def rotate_when_due(self) -> list[SigningKey]:
-        """Whoever comes second finds that it is not due any more."""
+    def rotate_if_due(self) -> list[SigningKey]:
+        """Rotate if a rotation is still due: another process may have rotated first."""
 
         def decide(keys: list[SigningKey], now: int, longest: int) -> list[SigningKey]:
-            return rotate(keys, now, self._times, longest) if now >= rotation_at(keys, self._times) else []
+            return rotate(keys, now, self._timings, longest) if now >= rotation_at(keys, self._timings) else []
 
         return self._change(decide)
 
-    def rotate_soon(self) -> list[SigningKey]:
-        """At once where `next` is ready; else a running server does it as soon as it is."""
+    def request_rotation(self) -> list[SigningKey]:
+        """Rotate now if the next key is ready. Otherwise a running server rotates as soon as it is."""
 
         def decide(keys: list[SigningKey], now: int, longest: int) -> list[SigningKey]:
             is_ready = now >= active_and_next(keys)[1].ready_at
-            return rotate(keys, now, self._times, longest) if is_ready else ask_for_rotation(keys, now)
+            return rotate(keys, now, self._timings, longest) if is_ready else request_rotation(keys, now)
 
         return self._change(decide)
 
     def rotate_now(self) -> list[SigningKey]:
-        """Even if caches miss the next key. KeyChangeRefusedError while a server may miss it."""
-        return self._change(lambda keys, now, longest: rotate_unready(keys, now, self._times, longest))
+        """Rotate although caches may lack the next key. Raise KeyChangeRefusedError while a server may lack it."""
+        return self._change(lambda keys, now, longest: rotate_early(keys, now, self._timings, longest))
 
     def revoke(self, kid: str) -> list[SigningKey]:
-        """That key leaves the key set, and its tokens end. KeyChangeRefusedError where there is none."""
-        return self._change(lambda keys, now, longest: revoke(keys, kid, now, self._times, longest))
+        """Remove the key from the key set, which ends its tokens. Raise KeyChangeRefusedError if it does not exist."""
+        return self._change(lambda keys, now, longest: revoke(keys, kid, now, self._timings, longest))
 
-    def forget(self) -> int:
-        """Destroys and deletes keys that nothing can refer to any more; says how many."""
+    def delete_expired(self) -> int:
+        """Destroy and delete keys that no token or cache refers to any more. Return their number."""
         keys, now = self._load(), self._clock.now()
         gone = [key for key in keys if key.gone_at is not None and key.gone_at <= now]
         for key in gone:
-            # Before it is deleted: whatever happens between, it is destroyed again the next time.
+            # Before the row is deleted: if the process dies in between, the key is destroyed at the next attempt.
             self._stores.destroy(key)
         with self._database.write() as connection:
             delete_signing_keys(connection, [key.kid for key in gone])
         return len(gone)
 
-    def _change(self, decide: Decide, kind: KeyType | None = None) -> list[SigningKey]:
-        """Makes the changes; a new `next`, of this kind or of the last one's, is announced where none is left."""
+    def _change(self, decide: Decide, key_type: KeyType | None = None) -> list[SigningKey]:
+        """Apply the changes. If no next key is left, insert a new one, of this type or of the previous one's."""
         _, following = active_and_next(self._load_and_open())
-        kind = kind or following.kind
+        key_type = key_type or following.key_type
         spare: StoredKey | None = None
         while True:
-            with self._changing() as (connection, now):
+            with self._exclusive_transaction() as (connection, now):
                 keys = load_signing_keys(connection)
                 changed = decide(keys, now, self._longest(connection))
                 left = {key.kid: key.state for key in [*keys, *changed]}
                 if spare is not None or KeyState.NEXT in left.values():
                     update_signing_keys(connection, changed)
                     if spare is not None and KeyState.NEXT not in left.values():
-                        insert_signing_keys(connection, [announced(spare, now, self._times)])
+                        insert_signing_keys(connection, [create_next_key(spare, now, self._timings)])
                         spare = None
                     found = load_signing_keys(connection)
                     break
-            # Outside of the transaction: a key of 4096 bits takes seconds, and on SQLite every writer would wait.
-            spare = self._stores.create(kind.algorithm, kind.rsa_bits)
+            # Outside the transaction: creating a 4096-bit key takes seconds, and on SQLite every writer would wait.
+            spare = self._stores.create(key_type.algorithm, key_type.rsa_bits)
         self._discard([key for key in (*changed, spare) if key is not None and key.kid not in {it.kid for it in found}])
         return found
 
     def _discard(self, keys: Iterable[StoredKey]) -> None:
-        """Destroys keys that were never used; where that fails, they are left behind and sign nothing."""
+        """Destroy keys that were never used. If that fails, log it: such a key stays in its store and signs nothing."""
         for key in keys:
             try:
                 self._stores.destroy(key)
@@ -180,8 +189,8 @@ class Rotation:
         return max(self._longest_seconds, longest_client_seconds(connection))
 
     @contextmanager
-    def _changing(self) -> Iterator[tuple[Connection, int]]:
-        """A transaction that is alone in changing keys, and the time when it came to be."""
+    def _exclusive_transaction(self) -> Iterator[tuple[Connection, int]]:
+        """Open a transaction that holds the lock on the signing keys. Yield it with the time after locking."""
         with self._database.write() as connection:
             lock_signing_keys(connection)
             self._clock.follow(connection)

@@ -1,4 +1,4 @@
-"""The keys as this process holds them: opened once, replaced as a whole when the stored ones change."""
+"""The signing keys in memory: opened once, and replaced together when the stored keys change."""
 
 import hashlib
 import json
@@ -10,10 +10,10 @@ from typing import Any
 
 import structlog
 
+from jeton.crypto.key_stores import KeyStoreError, KeyStores
 from jeton.crypto.master_key import MasterKeyError
-from jeton.crypto.private_key import KeyStoreError, KeyStores
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, Signer, Verifier
-from jeton.rules.key_lifecycle import STALE_SECONDS, KeyTimings, SigningKey, active_and_next, is_settled, max_age
+from jeton.rules.key_lifecycle import STALE_SECONDS, KeyTimings, SigningKey, active_and_next, is_effective, max_age
 from jeton.storage.batching import Batcher
 from jeton.storage.clock import Clock
 from jeton.storage.database import StorageUnavailableError
@@ -23,117 +23,119 @@ log = structlog.get_logger("jeton.keyring")
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The published keys (RFC 7517 section 5), ready to send."""
+    """The published JWK Set (RFC 7517 section 5), ready to send."""
 
     document: bytes
     etag: str
 
 
 class Keyring:
-    """Signs, verifies and publishes."""
+    """The keys that this process signs and verifies with, and publishes."""
 
-    def __init__(self, stores: KeyStores, times: KeyTimings, clock: Clock) -> None:
+    def __init__(self, stores: KeyStores, timings: KeyTimings, clock: Clock) -> None:
         self._stores = stores
-        self._times = times
+        self._timings = timings
         self._clock = clock
         self._keys: tuple[SigningKey, ...] = ()
-        self._seen_at = 0.0
+        self._read_at = 0.0
         self._signer: Signer
-        self._signs_from = 0
-        self._away: KeyStoreError | None = None
-        self._elsewhere = Batcher[Callable[[], str], str]("signing", lambda tasks: [task() for task in tasks], most=1)
+        self._effective_at = 0
+        self._store_error: KeyStoreError | None = None
+        self._external_signatures = Batcher[Callable[[], str], str](
+            "signing", lambda tasks: [task() for task in tasks], most=1
+        )
         self.verifier: Verifier
         self.key_set: KeySet
 
     @property
     def signer(self) -> Signer:
-        """What to sign with, for a request that ends within seconds.
+        """Return the signer for a request that ends within seconds.
 
-        StorageUnavailableError where this process does not know whether that key may still sign, or may sign yet;
-        KeyStoreError where it is kept elsewhere, and that place was away when it was asked last.
+        Raise StorageUnavailableError if this process does not know whether the key may still sign, or may sign yet;
+        KeyStoreError if an external key store failed at its last use.
         """
-        if self._away is not None:
-            raise self._away
-        if self.unseen_seconds > STALE_SECONDS or not self._clock.is_certain or not self._is_settled():
+        if self._store_error is not None:
+            raise self._store_error
+        if self.seconds_since_read > STALE_SECONDS or not self._clock.is_certain or not self._is_effective():
             raise StorageUnavailableError("there is no key to sign with at the moment")
         return self._signer
 
     @property
     def can_sign(self) -> bool:
-        """Whether there is a key, within reach, that may sign now."""
+        """Return whether there is a key that may sign now and can be reached."""
         try:
             return self.signer is not None
         except (KeyStoreError, StorageUnavailableError):
             return False
 
     async def sign(self, signer: Signer, claims: Mapping[str, Any], typ: str = ACCESS_TOKEN) -> str:
-        """The JWT. A key that is kept elsewhere signs in a thread; KeyStoreError where it is away."""
-        if not signer.is_elsewhere:
+        """Return the signed JWT. A key in an external store signs in a thread; raise KeyStoreError if that fails."""
+        if not signer.is_external:
             return signer.sign(claims, typ)
-        return await self._elsewhere(lambda: self._sign_elsewhere(signer, claims, typ))
+        return await self._external_signatures(lambda: self._sign_externally(signer, claims, typ))
 
-    def probe(self) -> None:
-        """Asks a key that is kept elsewhere to sign: where it is away, that is noticed before anything is spent."""
-        if self._signer.is_elsewhere:
+    def check_external_key(self) -> None:
+        """Make a test signature with an external key, so that a failure is known before a token is redeemed."""
+        if self._signer.is_external:
             with suppress(KeyStoreError):
-                self._sign_elsewhere(self._signer, {}, "probe")
+                self._sign_externally(self._signer, {}, "probe")
 
     def close(self) -> None:
-        """Finishes what is being signed, but waits no longer than a moment for it."""
-        self._elsewhere.close()
+        """Finish pending signatures, with a short timeout."""
+        self._external_signatures.close()
 
-    def follow(self, stored: Sequence[SigningKey], seen_at: float) -> None:
-        """Takes over the stored keys, as the database was known to hold them at `seen_at` by the monotonic clock.
+    def update(self, stored: Sequence[SigningKey], read_at: float) -> None:
+        """Replace the keys by the stored ones, which were read at `read_at` by the monotonic clock.
 
-        MasterKeyError or KeyStoreError where the active one cannot be opened.
+        Raise MasterKeyError or KeyStoreError if the active key cannot be opened.
         """
         now = self._clock.now()
         keys = tuple(key for key in stored if key.is_published(now))
         if keys != self._keys:
-            self._take_over(keys)
-        self._is_settled()
-        self._seen_at = seen_at
+            self._replace(keys)
+        self._is_effective()
+        self._read_at = read_at
 
     def max_age(self, now: int) -> int:
-        """Seconds for which the key set may be cached."""
-        return max_age(self._keys, now, self._times, int(self.unseen_seconds))
+        """Return for how many seconds the key set may be cached."""
+        return max_age(self._keys, now, self._timings, int(self.seconds_since_read))
 
-    def _sign_elsewhere(self, signer: Signer, claims: Mapping[str, Any], typ: str) -> str:
+    def _sign_externally(self, signer: Signer, claims: Mapping[str, Any], typ: str) -> str:
         try:
             signed = signer.sign(claims, typ)
         except KeyStoreError as error:
-            if self._away is None:
+            if self._store_error is None:
                 log.error("signing_key_is_away", kid=signer.kid, detail=str(error))
-            self._away = error
+            self._store_error = error
             raise
-        self._away = None
+        self._store_error = None
         return signed
 
-    def _is_settled(self) -> bool:
-        """Whether every server publishes the key that signs. It stays so when the clock steps back."""
-        if is_settled(self._signs_from, self._clock.now()):
-            self._signs_from = 0
-        return self._signs_from == 0
+    def _is_effective(self) -> bool:
+        """Return whether every server publishes the active key. Once true, it stays true when the clock steps back."""
+        if is_effective(self._effective_at, self._clock.now()):
+            self._effective_at = 0
+        return self._effective_at == 0
 
     @property
-    def unseen_seconds(self) -> float:
-        """The time since the stored keys were last read."""
-        return time.monotonic() - self._seen_at
+    def seconds_since_read(self) -> float:
+        """Return the seconds since the stored keys were last read."""
+        return time.monotonic() - self._read_at
 
-    def _take_over(self, keys: tuple[SigningKey, ...]) -> None:
+    def _replace(self, keys: tuple[SigningKey, ...]) -> None:
         active, following = active_and_next(keys)
         signer = Signer(self._stores.open(active))
         self._open_ahead(following)
         public: list[dict[str, Any]] = [json.loads(key.public_jwk) for key in keys]
-        # Whoever is asked to verify must know a key before anybody signs with it.
+        # The verifier first: a key must be known before a token is signed with it.
         self.verifier = Verifier(public)
         self.key_set = _key_set(public)
-        self._signer, self._signs_from = signer, active.activated_at or 0
+        self._signer, self._effective_at = signer, active.activated_at or 0
         self._keys = keys
-        self._stores.keep_open({active.kid, following.kid})
+        self._stores.close_all_except({active.kid, following.kid})
 
     def _open_ahead(self, following: SigningKey) -> None:
-        """So that a switch finds the key open, and a wrong master key is noticed while there is time."""
+        """Open the next key, so that a wrong master key or a missing HSM is logged before the rotation needs it."""
         try:
             self._stores.open(following)
         except (MasterKeyError, KeyStoreError) as error:

@@ -1,4 +1,4 @@
-"""Sealing what is stored anew, when there is a newer master key."""
+"""Re-encryption of the stored signing keys under a newer master key."""
 
 from dataclasses import replace
 
@@ -9,12 +9,12 @@ from jeton.storage.signing_keys import load_signing_keys, lock_signing_keys, upd
 
 
 def rewrap_signing_keys(connection: Connection, sealed_keys: SealedKeys) -> int:
-    """Seals every stored private part under the newest master key; says how many.
+    """Encrypt every stored private key under the newest master key. Return their number.
 
-    MasterKeyError, and nothing changed, where one does not open. Only signing keys are sealed: refresh tokens are
-    derived, and stay with the master key that they were derived under.
+    Raise MasterKeyError if one cannot be decrypted; the caller rolls back. Refresh tokens are derived, not stored: they
+    stay with the master key that they were derived from.
     """
     lock_signing_keys(connection)
     sealed = [key for key in load_signing_keys(connection) if key.store == sealed_keys.name and key.private_part]
-    update_signing_keys(connection, [replace(key, private_part=sealed_keys.resealed(key)) for key in sealed])
+    update_signing_keys(connection, [replace(key, private_part=sealed_keys.reseal(key)) for key in sealed])
     return len(sealed)

@@ -6,7 +6,7 @@ from typing import Final
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.rules.attempts import Limit
 from jeton.rules.network_prefix import network_prefixes
-from jeton.rules.rate_limits import Rate
+from jeton.rules.rate_limit_policies import Rate
 
 ADDRESS: Final = "address"
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from jeton.crypto.hashing_gate import HashingBusyError
+from jeton.crypto.hashing_pool import HashingBusyError
 
 MAX_CONCURRENT: Final = 2
 MAX_WAITING: Final = 256

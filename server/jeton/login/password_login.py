@@ -8,15 +8,17 @@ from typing import Final
 
 import structlog
 
-from jeton.crypto.hashing_gate import HashingBusyError, HashingGate
+from jeton.crypto.hashing_pool import HashingBusyError, HashingPool
 from jeton.crypto.passwords import Passwords, Verified
 from jeton.login.address_limits import ADDRESS
 from jeton.login.concurrency import LoginConcurrency
-from jeton.login.rate_limits import LoginRateLimits, LoginSource
+from jeton.login.login_rate_limits import LoginRateLimits, LoginRequest
 from jeton.login.uniform_timing import UniformTiming
+from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import ErrorCode, RateLimitedError
-from jeton.oauth.model import Client, Source, User
+from jeton.oauth.sessions import Source
+from jeton.oauth.users import User
 from jeton.rules.attempts import RateLimited, Reservation
 from jeton.rules.login_identifiers import login_key
 from jeton.storage.clock import Clock
@@ -49,7 +51,7 @@ class PasswordLogin:
         records: Lookups,
         limits: LoginRateLimits,
         passwords: Passwords,
-        hashing: HashingGate,
+        hashing: HashingPool,
         timing: UniformTiming,
         clock: Clock,
     ) -> None:
@@ -72,8 +74,8 @@ class PasswordLogin:
         HashingBusyError if too many passwords are being checked, whoever is asked for.
         """
         key = login_key(name)
-        login = LoginSource(key or name, client, source, session)
-        self._hashing.check_room(login.name, login.network)
+        login = LoginRequest(key or name, client, source, session)
+        self._hashing.check_capacity(login.name, login.network)
         async with self._concurrency.acquire((login.name, login.network)):
             began, user = time.monotonic(), None
             outcome: Reservation | RateLimited | None = self.limits.remembered(login)
@@ -88,7 +90,7 @@ class PasswordLogin:
                 return self._refuse(outcome, user)
             return await self._check(login, user, password, outcome, began)
 
-    async def _reserve(self, login: LoginSource, user: User | None) -> Reservation | RateLimited:
+    async def _reserve(self, login: LoginRequest, user: User | None) -> Reservation | RateLimited:
         """Return the places of the attempt. While others that have no outcome yet are in its way, wait for them.
 
         Raise HashingBusyError if that takes too long: nothing is known to be wrong with the attempt.
@@ -112,7 +114,7 @@ class PasswordLogin:
         return self._waiting[network] < _MAX_WAITING_PER_NETWORK and self._waiting.total() < _MAX_WAITING
 
     async def _check(
-        self, login: LoginSource, user: User | None, password: str, reservation: Reservation, began: float
+        self, login: LoginRequest, user: User | None, password: str, reservation: Reservation, began: float
     ) -> Authenticated | Deny:
         verified = await self._verify(login, user, password, reservation)
         if user is not None and verified.unusable:
@@ -130,7 +132,9 @@ class PasswordLogin:
             raise self._throttled(reservation.if_wrong)
         return _denied(user)
 
-    async def _verify(self, login: LoginSource, user: User | None, password: str, reservation: Reservation) -> Verified:
+    async def _verify(
+        self, login: LoginRequest, user: User | None, password: str, reservation: Reservation
+    ) -> Verified:
         """Check the password. Without a user, and for a disabled one, the same hash is computed for nothing."""
         password_hash = None if user is None or user.disabled else user.password_hash
         try:

@@ -4,7 +4,7 @@ from typing import Any
 
 from jeton.oauth.decisions import Issue
 from jeton.oauth.scope import format_scope
-from jeton.oauth.status_list import status_claim
+from jeton.oauth.token_status_list import status_claim
 
 
 def access_token_claims(

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
+from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Client, Family, RevokedAccessToken, User
 from jeton.oauth.scope import Scope
+from jeton.oauth.sessions import Family, RevokedAccessToken
+from jeton.oauth.users import User
 
 
 @dataclass(frozen=True, slots=True)

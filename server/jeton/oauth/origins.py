@@ -20,7 +20,7 @@ _SHARED_SCHEMES: Final = frozenset(
 )
 
 
-def reason_against_origin(origin: str) -> str | None:
+def origin_rejection_reason(origin: str) -> str | None:
     """Return why this cannot be registered and what to write instead, or None if it can be.
 
     An origin is https or that of a packaged app; plain http is for pages of this machine only.

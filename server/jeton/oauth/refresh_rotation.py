@@ -9,10 +9,12 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Client, Family, Lifetimes, Source, User
 from jeton.oauth.scope import Scope
+from jeton.oauth.sessions import Family, Source
+from jeton.oauth.users import User
 from jeton.rules.network_prefix import network_prefix
 
 IDEMPOTENCY_SECONDS: Final = 120

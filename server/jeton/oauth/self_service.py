@@ -6,7 +6,8 @@ from typing import Final
 
 from jeton.oauth.decisions import Deny, End, EndSessions
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Family, User
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 
 # What a client must have been given, and a token must hold, for any of this.
 ACCOUNT_SCOPE: Final = "account"

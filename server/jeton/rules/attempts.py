@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
-from jeton.rules.rate_limits import Blocked, Bucket, BucketPolicy
+from jeton.rules.rate_limit_policies import Blocked, Bucket, BucketPolicy
 
-SLOWED_SECONDS: Final = 1
+DELAY_SECONDS: Final = 1
 
 Buckets = MutableMapping[bytes, Bucket]
 
@@ -55,7 +55,7 @@ class Attempt:
     successes: Limit | None = None
     checked: bool = True
 
-    def limits_if(self, *, known: bool) -> tuple[Limit, ...]:
+    def applicable_limits(self, *, known: bool) -> tuple[Limit, ...]:
         return self.known_limits if known else self.limits
 
     @property
@@ -100,7 +100,7 @@ def reserve(
     """
     taken: dict[bytes, Bucket] = {}
     reservation = Reservation(attempt, ())
-    for limit in attempt.limits_if(known=known):
+    for limit in attempt.applicable_limits(known=known):
         before = (buckets if limit.counted else seen).get(limit.key, Bucket())
         after = limit.policy.reserve(before, now)
         if isinstance(after, Bucket):
@@ -114,7 +114,7 @@ def reserve(
                 buckets.update(taken)
             return replace(refusal, if_wrong=reservation.if_wrong)
         if limit.when_full is WhenFull.DELAY:
-            reservation = replace(reservation, delay=SLOWED_SECONDS)
+            reservation = replace(reservation, delay=DELAY_SECONDS)
         else:
             reservation = replace(reservation, if_wrong=reservation.if_wrong or refusal)
     buckets.update(taken)

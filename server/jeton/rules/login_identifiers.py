@@ -17,7 +17,7 @@ _USERNAME: Final = get_profile("UsernameCaseMapped")
 _AT: Final = re.compile("[@\uff20]")
 
 
-class NameRefusedError(Exception):
+class InvalidIdentifierError(Exception):
     """Nobody can have this name or e-mail address. The text says why, and what would do."""
 
 
@@ -55,16 +55,16 @@ def login_key(name: str) -> str | None:
     return email_key(name) or username_key(name)
 
 
-def keys_of_user(username: str, email: str | None) -> tuple[str, str | None]:
+def identifier_keys(username: str, email: str | None) -> tuple[str, str | None]:
     """The canonical forms by which a user of this name and address is found; both must be free.
 
     A name that looks like an e-mail address would log in as whoever has that address: it must be the user's own.
     """
     name, address = login_key(username), None if email is None else email_key(email)
     if name is None:
-        raise NameRefusedError("this is no user name: letters, digits and punctuation without spaces (RFC 8265)")
+        raise InvalidIdentifierError("this is no user name: letters, digits and punctuation without spaces (RFC 8265)")
     if email is not None and address is None:
-        raise NameRefusedError("this is no e-mail address: write it as name@example.com")
+        raise InvalidIdentifierError("this is no e-mail address: write it as name@example.com")
     if "@" in name and name != address:
-        raise NameRefusedError("a user name with an @ must be the user's own e-mail address: give that as well")
+        raise InvalidIdentifierError("a user name with an @ must be the user's own e-mail address: give that as well")
     return name, address

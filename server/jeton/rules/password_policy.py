@@ -16,7 +16,7 @@ MAX_TYPED_CODE_POINTS: Final = 2 * MAX_CODE_POINTS
 _MAX_FOLDED_CODE_POINTS: Final = 4 * MAX_CODE_POINTS
 TOO_LONG: Final = f"the password must have at most {MAX_CODE_POINTS} characters, and no NUL"
 # How many letters and digits there must be beside the names; and how long what is repeated must be.
-MIN_OF_ITS_OWN: Final = 8
+MIN_OWN_CHARACTERS: Final = 8
 
 _MIN_NAME: Final = 3
 _ROWS: Final = (
@@ -51,12 +51,12 @@ def rejection_reason(password: str, min_length: int, context: Collection[str], c
     if len(whole) > _MAX_FOLDED_CODE_POINTS:
         return "the password has too many characters that stand for several others: choose a shorter one"
     own = _without(whole, context)
-    if own != whole and sum(map(str.isalnum, own)) < MIN_OF_ITS_OWN:
+    if own != whole and sum(map(str.isalnum, own)) < MIN_OWN_CHARACTERS:
         return "the password is hardly more than the name of the user or of the service: choose another"
     forms = {form for text in (whole, own) for form in (text, _repeated(text), _repeated(_bare(text)))}
     if any(form in common for form in forms):
         return "the password is one that many people use, or little more: choose another"
-    if any(_is_walk(text) or len(_repeated(text)) < MIN_OF_ITS_OWN <= len(text) for text in (whole, own)):
+    if any(_is_walk(text) or len(_repeated(text)) < MIN_OWN_CHARACTERS <= len(text) for text in (whole, own)):
         return "the password only repeats, counts or follows the keyboard: choose another"
     return None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from jeton.oauth.model import Client
+from jeton.oauth.clients import Client
 from jeton.storage.identifiers import claim_identifier, release_client_id
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.row_locks import LockedRows, LockingQuery

@@ -23,9 +23,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
-from jeton.oauth.model import Family
 from jeton.oauth.scope import Scope, format_scope
-from jeton.oauth.status_list import status_of_ended
+from jeton.oauth.sessions import Family
+from jeton.oauth.token_status_list import revoked_session_status
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
@@ -118,7 +118,7 @@ def insert_families(connection: Connection, new: Iterable[Family]) -> None:
     new = list(new)
     if new:
         connection.execute(insert(families), [{name: getattr(it, name) for name in _FIELDS} for it in new])
-    insert_revoked_statuses(connection, [status_of_ended(it) for it in new if it.revoked_at is not None])
+    insert_revoked_statuses(connection, [revoked_session_status(it) for it in new if it.revoked_at is not None])
 
 
 def update_families(connection: Connection, changed: Iterable[Family]) -> None:
@@ -132,7 +132,7 @@ def update_families(connection: Connection, changed: Iterable[Family]) -> None:
     else:
         rows = [{"at_sid": it.sid} | {f"new_{name}": getattr(it, name) for name in _MUTABLE} for it in changed]
         _UPDATE.run(connection, rows)
-    insert_revoked_statuses(connection, [status_of_ended(it) for it in changed if it.revoked_at is not None])
+    insert_revoked_statuses(connection, [revoked_session_status(it) for it in changed if it.revoked_at is not None])
 
 
 def _as_postgresql_reads_it(value: bytes | Scope) -> str:

@@ -14,8 +14,10 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Decision, End, EndSessions, Issue
-from jeton.oauth.model import Client, Family, User
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 from jeton.storage.clients import hold_clients, load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database

@@ -10,8 +10,10 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
-from jeton.oauth.introspection import TokenContext
-from jeton.oauth.model import Client, Family, User
+from jeton.oauth.clients import Client
+from jeton.oauth.introspection_rules import TokenContext
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 from jeton.storage.batching import Batcher
 from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock

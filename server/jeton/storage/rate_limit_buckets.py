@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from jeton.rules.rate_limits import Bucket
+from jeton.rules.rate_limit_policies import Bucket
 from jeton.storage.retention import delete_oldest
 from jeton.storage.row_locks import LockedRows
 from jeton.storage.tables import throttle_buckets as buckets

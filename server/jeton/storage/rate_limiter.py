@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from jeton.rules import attempts
 from jeton.rules.attempts import Attempt, Buckets, RateLimited, Reservation
-from jeton.rules.rate_limits import Bucket
+from jeton.rules.rate_limit_policies import Bucket
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.rate_limit_buckets import load_buckets, lock_buckets, store_buckets
@@ -122,7 +122,7 @@ class RateLimiter:
 def _keys(request: _Request, seen: Mapping[bytes, Bucket]) -> set[bytes]:
     if isinstance(request, _Settlement):
         return request.keys
-    limits = request.limits_if(known=_is_known(request, seen))
+    limits = request.applicable_limits(known=_is_known(request, seen))
     return {limit.key for limit in limits if limit.counted}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from jeton.oauth.model import RevokedAccessToken
+from jeton.oauth.sessions import RevokedAccessToken
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
 from jeton.storage.tables import ended_tokens

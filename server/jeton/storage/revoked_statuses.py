@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, Select, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from jeton.oauth.status_list import RevokedStatus
+from jeton.oauth.token_status_list import RevokedStatus
 from jeton.storage.retention import delete_oldest
 from jeton.storage.tables import invalid_statuses
 

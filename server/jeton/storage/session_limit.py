@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection
 
-from jeton.oauth.model import Family
+from jeton.oauth.sessions import Family
 from jeton.storage.families import load_open_sids
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
-from jeton.oauth.model import User
-from jeton.rules.login_identifiers import keys_of_user
+from jeton.oauth.users import User
+from jeton.rules.login_identifiers import identifier_keys
 from jeton.storage.identifiers import claim_identifier
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.row_locks import LockedRows, LockingQuery
@@ -50,11 +50,11 @@ def list_users(connection: Connection) -> list[User]:
 def insert_user(connection: Connection, user: User) -> None:
     """Add the user.
 
-    Raise NameRefusedError if nobody can have that name or e-mail address, IdentifierUsedError if the `sub` is not new.
+    Raise InvalidIdentifierError if the name or e-mail address is invalid, IdentifierUsedError if the `sub` is not new.
     """
     claim_identifier(connection, user.sub)
     values = {column.name: getattr(user, column.name) for column in _COLUMNS}
-    username_key, email_key = keys_of_user(user.username, user.email)
+    username_key, email_key = identifier_keys(user.username, user.email)
     connection.execute(insert(users).values(**values, username_key=username_key, email_key=email_key))
 
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from jwt import decode, get_unverified_header
 
-from jeton.oauth.model import User
+from jeton.oauth.users import User
 from jeton.storage.database import Database
 from jeton.storage.families import load_families
 from jeton.storage.migrate import migrate
@@ -119,7 +119,7 @@ async def test_a_session_that_ends_is_refused_within_five_seconds_without_a_call
     async def handle_requests_for_a_second() -> list[bool]:
         """A hundred; the server looks at its database meanwhile, as it does every two seconds."""
         if jeton.clock.now() % 2 == 0:
-            jeton.server.maintenance.look()
+            jeton.server.maintenance.refresh()
         results = [await _is_good(verifier, token) for _ in range(100)]
         jeton.clock.advance(1)
         return results

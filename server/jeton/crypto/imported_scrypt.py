@@ -4,47 +4,47 @@ import hashlib
 import re
 from typing import Final
 
-from jeton.crypto.foreign_hash import (
+from jeton.crypto.hash_costs import scrypt_milliseconds
+from jeton.crypto.imported_hash import (
     DIGEST,
     HEX_DIGEST,
     NUMBER,
     SALT,
     SALT_TEXT,
-    ForeignHash,
+    ImportedHash,
     decode_base64,
     decode_hex,
     digest_check,
     require,
     require_lengths,
-    within_budget,
+    require_within_budget,
 )
-from jeton.crypto.hash_costs import scrypt_milliseconds
 
 # A smaller number stands for its power of two.
 _MIN_N: Final = 100
 
 
-def read_text_salt(match: re.Match[str]) -> ForeignHash:
+def read_text_salt(match: re.Match[str]) -> ImportedHash:
     """Django's `scrypt$N$salt$r$p$base64`, Werkzeug's `scrypt:N:r:p$salt$hexadecimal`."""
     groups = match.groupdict()
     digest = decode_hex(groups["digest_hex"]) if groups.get("digest_hex") else decode_base64(groups["digest"])
     return _foreign(int(match["n"]), int(match["r"]), int(match["p"]), match["salt_text"].encode(), digest)
 
 
-def read_phc(match: re.Match[str]) -> ForeignHash:
+def read_phc(match: re.Match[str]) -> ImportedHash:
     """The PHC string format, `$scrypt$ln=log2(N),r=8,p=1$salt$digest`, as passlib writes it; Ory writes N as `ln`."""
     ln, salt, digest = int(match["ln"]), decode_base64(match["salt"]), decode_base64(match["digest"])
     return _foreign(2**ln if ln < _MIN_N else ln, int(match["r"]), int(match["p"]), salt, digest)
 
 
-def read_spring(match: re.Match[str]) -> ForeignHash:
+def read_spring(match: re.Match[str]) -> ImportedHash:
     """Spring Security's `{scrypt}$e0801$salt$digest`: log2(N), r and p are in one hexadecimal number."""
     parameters = int(match["parameters"], 16)
     n, r, p = 2 ** (parameters >> 16), parameters >> 8 & 0xFF, parameters & 0xFF
     return _foreign(n, r, p, decode_base64(match["salt"]), decode_base64(match["digest"]))
 
 
-def _foreign(n: int, r: int, p: int, salt: bytes, digest: bytes) -> ForeignHash:
+def _foreign(n: int, r: int, p: int, salt: bytes, digest: bytes) -> ImportedHash:
     require(n >= 2 and n & (n - 1) == 0 and r >= 1 and p >= 1, "scrypt's N must be a power of two, r and p positive")
     # RFC 7914 section 2: OpenSSL raises for these.
     require(n.bit_length() - 1 < 16 * r, "scrypt's N must be less than 2 to the power of 16 times r")
@@ -54,7 +54,7 @@ def _foreign(n: int, r: int, p: int, salt: bytes, digest: bytes) -> ForeignHash:
     def derive(password: bytes) -> bytes:
         return hashlib.scrypt(password, salt=salt, n=n, r=r, p=p, maxmem=max_bytes, dklen=len(digest))
 
-    return within_budget(
+    return require_within_budget(
         f"scrypt, N={n:,}, r={r}, p={p}, {len(digest)} bytes",
         scrypt_milliseconds(n, r, p),
         n * r // 8,

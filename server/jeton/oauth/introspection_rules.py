@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jeton.oauth.model import Client, Family, User
+from jeton.oauth.clients import Client
 from jeton.oauth.scope import format_scope, parse_scope
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 
 INACTIVE: Final[Mapping[str, Any]] = {"active": False}
 
@@ -30,7 +32,7 @@ class TokenContext:
     client: Client | None
     user: User | None
     family: Family | None
-    token_is_ended: bool = False
+    token_is_revoked: bool = False
     key_is_published: bool = True
 
 
@@ -44,7 +46,7 @@ def introspect_access_token(
         return INACTIVE
     if (
         now >= claims["exp"]
-        or facts.token_is_ended
+        or facts.token_is_revoked
         or not facts.key_is_published
         or not _surroundings_are_live(claims, facts, now)
     ):

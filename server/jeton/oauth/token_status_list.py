@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from jeton.oauth.clients import Client
 from jeton.oauth.metadata import STATUS_LISTS_PATH
-from jeton.oauth.model import Client, Family
+from jeton.oauth.sessions import Family
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
 
 STATUSES_PER_LIST: Final = 2**20
@@ -25,7 +26,7 @@ class RevokedStatus:
     expires_at: int
 
 
-def status_of_ended(family: Family) -> RevokedStatus | None:
+def revoked_session_status(family: Family) -> RevokedStatus | None:
     """What is to be listed of a revoked family; None where no token of it could still be accepted."""
     assert family.revoked_at is not None
     until = family.access_expires_at + CLOCK_SKEW_SECONDS
@@ -34,7 +35,7 @@ def status_of_ended(family: Family) -> RevokedStatus | None:
     return RevokedStatus(family.status_index, until)
 
 
-def status_of_client(client: Client, now: int, longest_access_seconds: int) -> RevokedStatus | None:
+def revoked_client_status(client: Client, now: int, longest_access_seconds: int) -> RevokedStatus | None:
     """What is to be listed of a client that is refused from now on: the tokens in its own name."""
     if client.status_index is None:
         return None
@@ -51,7 +52,7 @@ def status_list_uri(issuer: str, number: int) -> str:
     return f"{issuer.rstrip('/')}{STATUS_LISTS_PATH}/{number}"
 
 
-def pack(places: Iterable[int]) -> str:
+def encode_status_list(places: Iterable[int]) -> str:
     """`lst`: one bit for each place, those given INVALID; compressed, in base64url (sections 4.1 and 4.2)."""
     bits = bytearray(STATUSES_PER_LIST // 8)
     for place in places:

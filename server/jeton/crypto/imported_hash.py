@@ -29,14 +29,14 @@ class PasswordHashRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignHash:
+class ImportedHash:
     """A hash that can be checked within the budget. `parameters` tells kinds of checks apart; it holds no secret."""
 
     parameters: str
     check: Check
 
 
-def within_budget(parameters: str, milliseconds: float, memory_kib: float, check: Check) -> ForeignHash:
+def require_within_budget(parameters: str, milliseconds: float, memory_kib: float, check: Check) -> ImportedHash:
     """Return the hash with these predicted costs, or raise PasswordHashRefusedError if one check costs too much."""
     if milliseconds > MAX_MILLISECONDS:
         raise PasswordHashRefusedError(
@@ -48,7 +48,7 @@ def within_budget(parameters: str, milliseconds: float, memory_kib: float, check
             f"one check of this password hash ({parameters}) would take {memory_kib:,.0f} KiB of memory:"
             f" at most {MAX_MEMORY_KIB:,} KiB"
         )
-    return ForeignHash(parameters, check)
+    return ImportedHash(parameters, check)
 
 
 def digest_check(digest: bytes, derive: Callable[[bytes], bytes]) -> Check:

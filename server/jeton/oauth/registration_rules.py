@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from jeton.oauth.model import Client
-from jeton.oauth.origins import reason_against_origin
+from jeton.oauth.clients import Client
+from jeton.oauth.origins import origin_rejection_reason
 from jeton.oauth.scope import is_scope_token
 
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]([\x20-\x7E]{0,126}[\x21-\x7E])?")
@@ -63,7 +63,7 @@ def check_client(it: Client) -> None:
     _check_size("the scopes of a client", it.scope, MAX_SCOPE_BYTES)
     _check_size("the audiences of a client", it.audience, MAX_AUDIENCE_BYTES)
     for origin in sorted(it.origins):
-        reason = reason_against_origin(origin)
+        reason = origin_rejection_reason(origin)
         if reason is not None:
             raise RegistrationError(reason)
 

@@ -6,7 +6,7 @@ import pytest
 
 from jeton.rules.key_lifecycle import (
     CLOCK_SKEW_SECONDS,
-    SETTLE_SECONDS,
+    PROPAGATION_SECONDS,
     STALE_SECONDS,
     KeyChangeRefusedError,
     KeyState,
@@ -14,13 +14,13 @@ from jeton.rules.key_lifecycle import (
     KeyType,
     SigningKey,
     StoredKey,
-    announced,
-    ask_for_rotation,
-    corrected,
-    first_keys,
-    is_settled,
+    correct_timestamps,
+    create_first_keys,
+    create_next_key,
+    drop_next_of_other_type,
+    is_effective,
     max_age,
-    prefer,
+    request_rotation,
     revoke,
     rotate,
     rotation_at,
@@ -32,7 +32,7 @@ DAY = 86400
 LONGEST = 3600
 TIMES = KeyTimings(publish_ahead_seconds=DAY, jwks_max_age_seconds=300, rotate_seconds=90 * DAY)
 ES256 = KeyType("ES256", None, "database")
-LEAVES = NOW + SETTLE_SECONDS + LONGEST + 300 + CLOCK_SKEW_SECONDS
+LEAVES = NOW + PROPAGATION_SECONDS + LONGEST + 300 + CLOCK_SKEW_SECONDS
 
 
 def stored(kid: str, algorithm: str = "ES256") -> StoredKey:
@@ -84,17 +84,17 @@ def test_a_key_that_never_signs_again_has_no_private_part() -> None:
     ("publish_ahead", "jwks_max_age", "expected"),
     [
         pytest.param(DAY, 300, DAY, id="as long as is set"),
-        pytest.param(0, 300, 300 + SETTLE_SECONDS, id="never before every cache has it"),
+        pytest.param(0, 300, 300 + PROPAGATION_SECONDS, id="never before every cache has it"),
     ],
 )
 def test_a_new_key_is_published_long_enough(publish_ahead: int, jwks_max_age: int, expected: int) -> None:
-    new = announced(stored("new"), NOW, KeyTimings(publish_ahead, jwks_max_age, 90 * DAY))
+    new = create_next_key(stored("new"), NOW, KeyTimings(publish_ahead, jwks_max_age, 90 * DAY))
 
     assert (new.state, new.created_at, new.ready_at) == (KeyState.NEXT, NOW, NOW + expected)
 
 
 def test_the_first_keys_may_sign_at_once() -> None:
-    active, following = first_keys(stored("one"), stored("two"), NOW, LONGEST)
+    active, following = create_first_keys(stored("one"), stored("two"), NOW, LONGEST)
 
     assert (active.kid, active.state, active.activated_at) == ("one", KeyState.ACTIVE, NOW)
     assert (following.kid, following.state, following.ready_at) == ("two", KeyState.NEXT, NOW)
@@ -135,10 +135,10 @@ def test_the_next_rotation_comes_when_it_is_wanted_and_safe(
 
 
 def test_a_rotation_is_asked_for_once() -> None:
-    (asked,) = ask_for_rotation(KEYS, NOW)
+    (asked,) = request_rotation(KEYS, NOW)
 
     assert asked == replace(ACTIVE, rotation_asked_at=NOW)
-    assert ask_for_rotation([asked, NEXT], NOW + 5) == []
+    assert request_rotation([asked, NEXT], NOW + 5) == []
 
 
 @pytest.mark.parametrize("it", [RETIRING, REVOKED], ids=["retiring", "revoked"])
@@ -150,21 +150,21 @@ def test_what_signs_no_more_is_gone_in_the_end(it: SigningKey) -> None:
 
 
 def test_a_next_key_of_the_kind_that_is_set_stays() -> None:
-    assert prefer(KEYS, ES256) == []
+    assert drop_next_of_other_type(KEYS, ES256) == []
 
 
 @pytest.mark.parametrize(
     "kind", [KeyType("RS256", 2048, "database"), KeyType("EdDSA", None, "database"), KeyType("ES256", None, "hsm")]
 )
 def test_a_next_key_of_another_kind_makes_way(kind: KeyType) -> None:
-    assert prefer(KEYS, kind) == [replace(NEXT, state=KeyState.GONE)]
+    assert drop_next_of_other_type(KEYS, kind) == [replace(NEXT, state=KeyState.GONE)]
 
 
 @pytest.mark.parametrize(("characters", "bits"), [(342, 2048), (512, 3072), (683, 4096)])
 def test_the_size_of_an_rsa_key_is_part_of_its_kind(characters: int, bits: int) -> None:
     rsa = StoredKey("kid", "RS256", f'{{"n": "{"A" * characters}"}}', "database", "sealed")
 
-    assert rsa.kind == KeyType("RS256", bits, "database")
+    assert rsa.key_type == KeyType("RS256", bits, "database")
 
 
 # What is published.
@@ -192,9 +192,9 @@ def test_revoking_the_active_key_lets_the_next_one_sign_at_once() -> None:
 @pytest.mark.parametrize(
     ("age", "ready_in", "waits"),
     [
-        pytest.param(0, DAY, SETTLE_SECONDS, id="published this moment"),
-        pytest.param(SETTLE_SECONDS - 1, DAY, 1, id="published a moment ago"),
-        pytest.param(SETTLE_SECONDS, DAY, 0, id="published by every server"),
+        pytest.param(0, DAY, PROPAGATION_SECONDS, id="published this moment"),
+        pytest.param(PROPAGATION_SECONDS - 1, DAY, 1, id="published a moment ago"),
+        pytest.param(PROPAGATION_SECONDS, DAY, 0, id="published by every server"),
         pytest.param(0, 0, 0, id="of the first start"),
     ],
 )
@@ -271,14 +271,15 @@ def test_the_private_part_never_shows_in_a_repr() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "settled"), [(-1, True), (0, True), (1, False), (SETTLE_SECONDS, False), (SETTLE_SECONDS + 1, True)]
+    ("ahead", "effective"),
+    [(-1, True), (0, True), (1, False), (PROPAGATION_SECONDS, False), (PROPAGATION_SECONDS + 1, True)],
 )
-def test_no_key_waits_for_longer_than_servers_need_to_hear_of_it(ahead: int, settled: bool) -> None:
-    assert is_settled(NOW + ahead, NOW) is settled
+def test_no_key_waits_for_longer_than_servers_need_to_hear_of_it(ahead: int, effective: bool) -> None:
+    assert is_effective(NOW + ahead, NOW) is effective
 
 
 def test_what_was_stamped_a_while_ago_is_left_as_it_is() -> None:
-    assert corrected(KEYS, NOW) == []
+    assert correct_timestamps(KEYS, NOW) == []
 
 
 def test_stamps_of_a_time_to_come_become_those_of_now() -> None:
@@ -286,7 +287,7 @@ def test_stamps_of_a_time_to_come_become_those_of_now() -> None:
     made = replace(NEXT, created_at=NOW + year, ready_at=NOW + year + DAY)
     signing = replace(ACTIVE, activated_at=NOW + year, rotation_asked_at=NOW + year)
 
-    assert corrected([RETIRING, signing, made], NOW) == [
+    assert correct_timestamps([RETIRING, signing, made], NOW) == [
         replace(ACTIVE, activated_at=NOW, rotation_asked_at=NOW),
         replace(NEXT, created_at=NOW, ready_at=NOW + DAY),
     ]

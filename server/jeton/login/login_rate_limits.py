@@ -7,10 +7,12 @@ import structlog
 
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.login.address_limits import address_limits
-from jeton.oauth.model import Client, Source, User
+from jeton.oauth.clients import Client
+from jeton.oauth.sessions import Source
+from jeton.oauth.users import User
 from jeton.rules.attempts import Attempt, Limit, RateLimited, Reservation, WhenFull
 from jeton.rules.network_prefix import network_prefix
-from jeton.rules.rate_limits import MAX_FAILURES, BackoffPolicy, Rate
+from jeton.rules.rate_limit_policies import MAX_FAILURES, BackoffPolicy, Rate
 from jeton.storage.rate_limiter import RateLimiter
 
 CLIENT: Final = "client"
@@ -41,7 +43,7 @@ class LoginLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class LoginSource:
+class LoginRequest:
     """Who asks for a login, and by which name: canonical, if it has such a form.
 
     `session` says that the user holds a live session and confirms the password.
@@ -81,11 +83,11 @@ class LoginRateLimits:
         self._keys = keys
         self._limits = limits
 
-    def remembered(self, login: LoginSource) -> RateLimited | None:
+    def remembered(self, login: LoginRequest) -> RateLimited | None:
         """Return the refusal that the same login met a moment ago, if any. Asks no database."""
         return self._throttle.remembered(self._memory_key(login))
 
-    async def reserve(self, login: LoginSource, user: User | None) -> Reservation | RateLimited:
+    async def reserve(self, login: LoginRequest, user: User | None) -> Reservation | RateLimited:
         """Return the places of one check of the user's password, or the limit that refuses it.
 
         For a name without a user the same buckets are asked for, so that both cost the same.
@@ -113,7 +115,7 @@ class LoginRateLimits:
     async def release(self, reservation: Reservation) -> None:
         await self._throttle.release(reservation)
 
-    def _attempt(self, login: LoginSource, user: User | None) -> Attempt:
+    def _attempt(self, login: LoginRequest, user: User | None) -> Attempt:
         """Return the limits of the login, whether it comes from a live session, a known source or anywhere else."""
         limits, keys = self._limits, self._account_keys(login, user)
         addresses = address_limits(self._keys, "login", limits.per_address, login.source.ip)
@@ -147,13 +149,13 @@ class LoginRateLimits:
         key = self._keys.key("login client", client.client_id)
         return () if rate is None else (Limit(CLIENT, key, rate, WhenFull.DELAY),)
 
-    def _known_address_limits(self, login: LoginSource) -> tuple[Limit, ...]:
+    def _known_address_limits(self, login: LoginRequest) -> tuple[Limit, ...]:
         """Return the limits for guesses at all accounts that know the address: strangers behind it do not fill them."""
         rate = self._limits.per_address
         limits = address_limits(self._keys, "known login", rate and rate.times(_KNOWN_ADDRESS_FACTOR), login.source.ip)
         return tuple(replace(limit, name=KNOWN_ADDRESS) for limit in limits)
 
-    def _account_keys(self, login: LoginSource, user: User | None) -> _AccountKeys:
+    def _account_keys(self, login: LoginRequest, user: User | None) -> _AccountKeys:
         """Return the keys of the user's buckets, whatever the user is called. A new password begins with empty ones.
 
         For a name without a user the bucket of its failures is one of a bounded number. The others never have a row.
@@ -175,5 +177,5 @@ class LoginRateLimits:
             source=self._keys.key(f"{kind}source", owner, network),
         )
 
-    def _memory_key(self, login: LoginSource) -> bytes:
+    def _memory_key(self, login: LoginRequest) -> bytes:
         return self._keys.key("session name" if login.session else "name", login.name, login.network or "")

@@ -10,10 +10,10 @@ from base64 import b64encode
 import pytest
 
 from jeton.crypto import hash_costs
-from jeton.crypto.foreign_hash import PasswordHashRefusedError
 from jeton.crypto.hash_costs import MAX_MILLISECONDS
 from jeton.crypto.hash_trial import MAX_SECONDS, HashTrial
-from jeton.crypto.imported_hashes import read_foreign_hash, stored_form
+from jeton.crypto.imported_hash import PasswordHashRefusedError
+from jeton.crypto.imported_hash_formats import parse_imported_hash, stored_form
 from jeton.crypto.passwords import Passwords
 
 CHEAP = Passwords(memory_kib=8, iterations=1, lanes=1)
@@ -104,7 +104,7 @@ HASHES = {
 
 @pytest.mark.parametrize(("text", "password"), HASHES.values(), ids=HASHES)
 def test_a_hash_as_its_system_writes_it_lets_its_owner_in_and_nobody_else(text: str, password: str) -> None:
-    read_foreign_hash(text)
+    parse_imported_hash(text)
 
     assert CHEAP.verify(stored_form(text), password).rehashed is not None
     assert not CHEAP.verify(stored_form(text), password + "x").ok
@@ -124,14 +124,14 @@ def test_springs_newer_pbkdf2_takes_what_its_version_says() -> None:
     salt = bytes(range(16))
     digest = hashlib.pbkdf2_hmac("sha256", b"password", salt, 310_000)
 
-    assert read_foreign_hash("{pbkdf2@SpringSecurity_v5_8}" + (salt + digest).hex()).check(b"password")
+    assert parse_imported_hash("{pbkdf2@SpringSecurity_v5_8}" + (salt + digest).hex()).check(b"password")
 
 
 @pytest.mark.parametrize("size", [16, 17, 20, 31, 33, 63, 64, 128])
 @pytest.mark.parametrize("salt", [b"8 bytes.", b"odd bytes", b"s" * 127])
 def test_digests_and_salts_of_odd_sizes_are_taken(size: int, salt: bytes) -> None:
     digest = hashlib.pbkdf2_hmac("sha256", b"password", salt, 10, size)
-    foreign = read_foreign_hash(f"$pbkdf2-sha256$10${b64encode(salt).decode()}${b64encode(digest).decode()}")
+    foreign = parse_imported_hash(f"$pbkdf2-sha256$10${b64encode(salt).decode()}${b64encode(digest).decode()}")
 
     assert foreign.check(b"password")
     assert not foreign.check(b"other")
@@ -161,7 +161,7 @@ RECOGNISED = {
 @pytest.mark.parametrize(("text", "name"), RECOGNISED.items(), ids=RECOGNISED.values())
 def test_a_hash_that_is_not_taken_is_called_by_its_name(text: str, name: str) -> None:
     with pytest.raises(PasswordHashRefusedError, match=name) as refused:
-        read_foreign_hash(text)
+        parse_imported_hash(text)
 
     assert text not in str(refused.value)
     assert CHEAP.verify(text, "password").unusable == str(refused.value)
@@ -185,7 +185,7 @@ def test_output_longer_than_the_digest_costs_all_iterations_once_more() -> None:
 def test_each_kind_of_hash_is_tried_once_and_refused_where_it_takes_too_long() -> None:
     times = iter([0.0, 0.1, 10.0, 10.0 + MAX_SECONDS + 0.1])
     trial = HashTrial(timer=lambda: next(times))
-    cheap = [read_foreign_hash(f"$2y${cost}$abcdefghijklmnopqrstuu{'a' * 30}.") for cost in ("04", "04", "05")]
+    cheap = [parse_imported_hash(f"$2y${cost}$abcdefghijklmnopqrstuu{'a' * 30}.") for cost in ("04", "04", "05")]
 
     trial.run(cheap[0])
     trial.run(cheap[1])
@@ -202,4 +202,4 @@ def test_a_kind_of_hash_that_fails_when_it_is_tried_is_refused(monkeypatch: pyte
     monkeypatch.setattr(hashlib, "scrypt", fail)
 
     with pytest.raises(PasswordHashRefusedError, match=r"trial check .* failed: ValueError"):
-        HashTrial().run(read_foreign_hash(HASHES["Ory's scrypt"][0]))
+        HashTrial().run(parse_imported_hash(HASHES["Ory's scrypt"][0]))

@@ -6,15 +6,22 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
-from jeton.crypto.foreign_hash import NUMBER, ForeignHash, decode_base64, require, require_lengths, within_budget
 from jeton.crypto.hash_costs import argon2_milliseconds
+from jeton.crypto.imported_hash import (
+    NUMBER,
+    ImportedHash,
+    decode_base64,
+    require,
+    require_lengths,
+    require_within_budget,
+)
 
 MAX_LANES: Final = 16
 # As Django writes it. It tells other systems' hashes from ours when they are stored.
 FOREIGN_PREFIX: Final = "argon2"
 
 
-def read_argon2(match: re.Match[str]) -> ForeignHash:
+def read_argon2(match: re.Match[str]) -> ImportedHash:
     """`$argon2id$v=19$m=65536,t=3,p=4$salt$digest`; with a prefix as Django, Spring and LDAP servers write."""
     stored, memory_kib, iterations, lanes = match["hash"], int(match["m"]), int(match["t"]), int(match["p"])
     salt, digest = decode_base64(match["salt"]), decode_base64(match["digest"])
@@ -28,7 +35,7 @@ def read_argon2(match: re.Match[str]) -> ForeignHash:
         except VerificationError:
             return False
 
-    return within_budget(
+    return require_within_budget(
         f"{match['kind']}, m={memory_kib:,}, t={iterations:,}, p={lanes}, {len(salt)} and {len(digest)} bytes",
         argon2_milliseconds(memory_kib, iterations, lanes),
         memory_kib,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jeton.rules.login_identifiers import NameRefusedError, email_key, keys_of_user, login_key, username_key
+from jeton.rules.login_identifiers import InvalidIdentifierError, email_key, identifier_keys, login_key, username_key
 
 
 @pytest.mark.requirement("N13")
@@ -50,9 +50,9 @@ def test_the_canonical_form_of_a_name_is_its_own_canonical_form(name: str) -> No
 
 @pytest.mark.requirement("N13")
 def test_a_name_and_the_address_it_is_are_found_by_one_key() -> None:
-    assert keys_of_user("Alice@Example.com", "alice@EXAMPLE.com") == ("alice@example.com", "alice@example.com")
-    assert keys_of_user("Alice", "Alice@M\u00fcnchen.example") == ("alice", "alice@xn--mnchen-3ya.example")
-    assert keys_of_user("Alice", None) == ("alice", None)
+    assert identifier_keys("Alice@Example.com", "alice@EXAMPLE.com") == ("alice@example.com", "alice@example.com")
+    assert identifier_keys("Alice", "Alice@M\u00fcnchen.example") == ("alice", "alice@xn--mnchen-3ya.example")
+    assert identifier_keys("Alice", None) == ("alice", None)
 
 
 @pytest.mark.requirement("N13")
@@ -70,5 +70,5 @@ def test_a_name_and_the_address_it_is_are_found_by_one_key() -> None:
     ],
 )
 def test_who_could_be_taken_for_somebody_else_is_refused(username: str, email: str | None, reason: str) -> None:
-    with pytest.raises(NameRefusedError, match=reason):
-        keys_of_user(username, email)
+    with pytest.raises(InvalidIdentifierError, match=reason):
+        identifier_keys(username, email)

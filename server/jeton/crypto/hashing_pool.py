@@ -39,7 +39,7 @@ def _queues(account: str, network: str | None) -> tuple[Hashable, Hashable]:
     return ("account", account), ("network", network)
 
 
-class HashingGate:
+class HashingPool:
     """Runs as many hashes at once as there are threads.
 
     A thread belongs to the work, not to the caller: a caller that goes away does not free it.
@@ -54,7 +54,7 @@ class HashingGate:
         self._count = 0
         self._closed = False
 
-    def check_room(self, account: str, network: str | None) -> None:
+    def check_capacity(self, account: str, network: str | None) -> None:
         """Raise HashingBusyError if `run` would, for this account and network."""
         self._drop_abandoned()
         if len(self._waiting) >= self._max_waiting:

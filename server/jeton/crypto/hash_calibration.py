@@ -24,7 +24,7 @@ class Costs:
 
 
 # Of the equally strong minima of OWASP's Password Storage Cheat Sheet, the one with the most memory.
-LEAST: Final = Costs(memory_kib=47104, iterations=1)
+MIN_COSTS: Final = Costs(memory_kib=47104, iterations=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def argon2id(costs: Costs) -> Callable[[], object]:
     return lambda: passwords.hash(password)
 
 
-def measured(costs: Costs, timer: Timer, hasher: Hasher = argon2id) -> Measured:
+def measure(costs: Costs, timer: Timer, hasher: Hasher = argon2id) -> Measured:
     """The median of several hashes, one after the other."""
     make_hash = hasher(costs)
     times = []
@@ -58,19 +58,19 @@ def measured(costs: Costs, timer: Timer, hasher: Hasher = argon2id) -> Measured:
     return Measured(costs, median(times))
 
 
-def calibrated(target_seconds: float, most_memory_kib: int, timer: Timer, hasher: Hasher = argon2id) -> Measured:
+def calibrate_costs(target_seconds: float, most_memory_kib: int, timer: Timer, hasher: Hasher = argon2id) -> Measured:
     """The costs of a hash that takes about so long, and no more memory; never less than is safe, whatever it takes."""
-    found = measured(LEAST, timer, hasher)
+    found = measure(MIN_COSTS, timer, hasher)
     for _ in range(_STEPS):
         speed = found.costs.memory_kib * found.costs.iterations / found.seconds
         costs = _costs_of(speed * target_seconds, most_memory_kib)
         if costs == found.costs:
             break
-        found = measured(costs, timer, hasher)
+        found = measure(costs, timer, hasher)
     return found
 
 
 def _costs_of(work: float, most_memory_kib: int) -> Costs:
     """Work is KiB times iterations, which is what time goes by."""
-    memory_kib = max(LEAST.memory_kib, int(min(work, most_memory_kib)) // _MIB * _MIB)
-    return Costs(memory_kib, max(LEAST.iterations, min(int(work // memory_kib), MAX_ITERATIONS)))
+    memory_kib = max(MIN_COSTS.memory_kib, int(min(work, most_memory_kib)) // _MIB * _MIB)
+    return Costs(memory_kib, max(MIN_COSTS.iterations, min(int(work // memory_kib), MAX_ITERATIONS)))

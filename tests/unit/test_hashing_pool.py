@@ -7,15 +7,15 @@ from functools import partial
 
 import pytest
 
-from jeton.crypto.hashing_gate import HashingBusyError, HashingGate
+from jeton.crypto.hashing_pool import HashingBusyError, HashingPool
 
 PLACES = 17  # of one thread: one runs, sixteen wait
 HOME = "192.0.2.1"
 
 
 @pytest.fixture
-def gate() -> Iterator[HashingGate]:
-    gate = HashingGate(1)
+def gate() -> Iterator[HashingPool]:
+    gate = HashingPool(1)
     yield gate
     gate.close()
 
@@ -28,16 +28,16 @@ def release() -> Iterator[threading.Event]:
     event.set()
 
 
-def filled(gate: HashingGate, release: threading.Event) -> list[asyncio.Task[bool]]:
+def filled(gate: HashingPool, release: threading.Event) -> list[asyncio.Task[bool]]:
     return [asyncio.create_task(gate.run(release.wait, "alice", HOME)) for _ in range(PLACES)]
 
 
-async def test_work_runs_in_another_thread_and_gives_its_outcome(gate: HashingGate) -> None:
+async def test_work_runs_in_another_thread_and_gives_its_outcome(gate: HashingPool) -> None:
     assert await gate.run(threading.get_ident, "alice", HOME) != threading.get_ident()
 
 
 @pytest.mark.requirement("O16")
-async def test_who_finds_no_place_is_refused_at_once(gate: HashingGate, release: threading.Event) -> None:
+async def test_who_finds_no_place_is_refused_at_once(gate: HashingPool, release: threading.Event) -> None:
     waiting = filled(gate, release)
     await asyncio.sleep(0)
 
@@ -49,7 +49,7 @@ async def test_who_finds_no_place_is_refused_at_once(gate: HashingGate, release:
 
 @pytest.mark.requirement("O16")
 async def test_everybody_with_a_place_is_served_and_the_places_are_free_again(
-    gate: HashingGate, release: threading.Event
+    gate: HashingPool, release: threading.Event
 ) -> None:
     waiting = filled(gate, release)
     await asyncio.sleep(0)
@@ -61,7 +61,7 @@ async def test_everybody_with_a_place_is_served_and_the_places_are_free_again(
 
 @pytest.mark.requirement("O16")
 async def test_a_caller_who_goes_away_frees_its_place_in_the_queue_but_not_the_thread(
-    gate: HashingGate, release: threading.Event
+    gate: HashingPool, release: threading.Event
 ) -> None:
     runs = threading.Semaphore(0)
     first, *waiting = filled(gate, release)
@@ -88,7 +88,7 @@ async def test_a_caller_who_goes_away_frees_its_place_in_the_queue_but_not_the_t
     ],
 )
 async def test_no_account_and_no_network_keeps_others_out(
-    gate: HashingGate, release: threading.Event, crowd: list[tuple[str, str]]
+    gate: HashingPool, release: threading.Event, crowd: list[tuple[str, str]]
 ) -> None:
     order: list[str] = []
 
@@ -112,7 +112,7 @@ async def test_no_account_and_no_network_keeps_others_out(
     assert set(order[: 1 + 7 + 5]) == {"crowd", *"12345"}
 
 
-async def test_accounts_take_turns_whatever_came_first(gate: HashingGate, release: threading.Event) -> None:
+async def test_accounts_take_turns_whatever_came_first(gate: HashingPool, release: threading.Event) -> None:
     order: list[str] = []
     first = asyncio.create_task(gate.run(release.wait, "alice", HOME))
     tasks = [
@@ -126,7 +126,7 @@ async def test_accounts_take_turns_whatever_came_first(gate: HashingGate, releas
     assert order == ["bob", "carol", "alice", "bob", "alice", "alice"]
 
 
-async def test_closing_answers_whoever_still_waits(gate: HashingGate, release: threading.Event) -> None:
+async def test_closing_answers_whoever_still_waits(gate: HashingPool, release: threading.Event) -> None:
     first, *waiting = filled(gate, release)
     await asyncio.sleep(0)
     closing = asyncio.get_running_loop().run_in_executor(None, gate.close)
@@ -139,7 +139,7 @@ async def test_closing_answers_whoever_still_waits(gate: HashingGate, release: t
 
 
 @pytest.mark.requirement("O16")
-async def test_work_that_fails_frees_its_place(gate: HashingGate) -> None:
+async def test_work_that_fails_frees_its_place(gate: HashingPool) -> None:
     for _ in range(PLACES + 1):
         with pytest.raises(ZeroDivisionError):
             await gate.run(lambda: 1 // 0, "alice", HOME)
@@ -147,7 +147,7 @@ async def test_work_that_fails_frees_its_place(gate: HashingGate) -> None:
 
 @pytest.mark.requirement("O16")
 async def test_never_more_run_at_once_than_there_are_threads(release: threading.Event) -> None:
-    gate = HashingGate(2)
+    gate = HashingPool(2)
     running, lock, most = 0, threading.Lock(), 0
     both = threading.Event()
 

@@ -4,21 +4,21 @@ import hashlib
 import re
 from typing import Final
 
-from jeton.crypto.foreign_hash import (
+from jeton.crypto.hash_costs import PBKDF2_DIGESTS, pbkdf2_milliseconds
+from jeton.crypto.imported_hash import (
     DIGEST,
     HEX_DIGEST,
     NUMBER,
     SALT,
     SALT_TEXT,
-    ForeignHash,
+    ImportedHash,
     decode_base64,
     decode_hex,
     digest_check,
     require,
     require_lengths,
-    within_budget,
+    require_within_budget,
 )
-from jeton.crypto.hash_costs import PBKDF2_DIGESTS, pbkdf2_milliseconds
 
 _NAME: Final = f"(?P<name>{'|'.join(PBKDF2_DIGESTS)})"
 # What Spring's encoders take as a matter of course, by the version in the prefix: none of it is in the hash.
@@ -29,14 +29,14 @@ _ASP_NET_HEADER_BYTES: Final = 13
 _ASP_NET_2: Final = ("sha1", 1000, 16)
 
 
-def read_text_salt(match: re.Match[str]) -> ForeignHash:
+def read_text_salt(match: re.Match[str]) -> ImportedHash:
     """Django's `pbkdf2_sha256$iterations$salt$base64`, Werkzeug's `pbkdf2:sha256:iterations$salt$hexadecimal`."""
     groups = match.groupdict()
     digest = decode_hex(groups["digest_hex"]) if groups.get("digest_hex") else decode_base64(groups["digest"])
     return _foreign(match["name"], int(match["iterations"]), match["salt_text"].encode(), digest)
 
 
-def read_binary_salt(match: re.Match[str]) -> ForeignHash:
+def read_binary_salt(match: re.Match[str]) -> ImportedHash:
     """passlib's `$pbkdf2-sha256$iterations$salt$digest`, the PHC string format, LDAP's and Jakarta EE's forms.
 
     The length that PHC strings may hold (`l=`) counts for nothing: Ory writes another one than the digest has.
@@ -45,14 +45,14 @@ def read_binary_salt(match: re.Match[str]) -> ForeignHash:
     return _foreign(name, iterations, decode_base64(match["salt"]), decode_base64(match["digest"]))
 
 
-def read_spring(match: re.Match[str]) -> ForeignHash:
+def read_spring(match: re.Match[str]) -> ImportedHash:
     """Spring Security's `{pbkdf2}` and salt and digest together in hexadecimal, by encoders with default settings."""
     name, iterations, salt_bytes = _SPRING[match["version"] or ""]
     both = decode_hex(match["digest_hex"])
     return _foreign(name, iterations, both[:salt_bytes], both[salt_bytes:])
 
 
-def read_asp_net(match: re.Match[str]) -> ForeignHash:
+def read_asp_net(match: re.Match[str]) -> ImportedHash:
     """ASP.NET Identity, versions 2 and 3: everything in base64, after a byte that says which."""
     raw = decode_base64(match["digest"])
     if raw[0] == 0:
@@ -64,10 +64,10 @@ def read_asp_net(match: re.Match[str]) -> ForeignHash:
     return _foreign(_ASP_NET_DIGESTS[function], iterations, salt, digest)
 
 
-def _foreign(name: str, iterations: int, salt: bytes, digest: bytes) -> ForeignHash:
+def _foreign(name: str, iterations: int, salt: bytes, digest: bytes) -> ImportedHash:
     require(iterations >= 1, "PBKDF2 takes one iteration at least")
     require_lengths(salt, digest)
-    return within_budget(
+    return require_within_budget(
         f"PBKDF2 with {name}, {iterations:,} iterations, {len(digest)} bytes",
         pbkdf2_milliseconds(name, iterations, len(digest)),
         0,

@@ -9,8 +9,8 @@ from typing import Final
 
 import bcrypt
 
-from jeton.crypto.foreign_hash import ForeignHash, require, within_budget
 from jeton.crypto.hash_costs import bcrypt_milliseconds
+from jeton.crypto.imported_hash import ImportedHash, require, require_within_budget
 
 _MAX_BYTES: Final = 72
 # bcrypt's own base64, whose last digits carry fewer bits.
@@ -39,13 +39,13 @@ def _wordpress(password: bytes) -> bytes:
 _PREPARED: Final[dict[str, Callable[[bytes], bytes]]] = {"bcrypt_sha256$": _django, "$wp": _wordpress}
 
 
-def read_bcrypt(match: re.Match[str]) -> ForeignHash:
+def read_bcrypt(match: re.Match[str]) -> ImportedHash:
     """`$2b$12$...`, also as Django, WordPress 6.8, Spring, Dovecot and LDAP servers write it."""
     prefix = match["prefix"] or ""
     return _foreign(prefix, int(match["cost"]), match["hash"], _PREPARED.get(prefix, _plain))
 
 
-def read_passlib_bcrypt(match: re.Match[str]) -> ForeignHash:
+def read_passlib_bcrypt(match: re.Match[str]) -> ImportedHash:
     """passlib's `bcrypt_sha256`: over an HMAC keyed by the salt; its first version over a mere SHA-256."""
     cost, salt = int(match["new_cost"] or match["old_cost"]), match["salt"].encode()
     stored = f"$2b${cost:02}${match['salt']}{match['digest']}"
@@ -59,9 +59,9 @@ def read_passlib_bcrypt(match: re.Match[str]) -> ForeignHash:
     return _foreign("bcrypt-sha256 ", cost, stored, keyed if match["new_cost"] else plain)
 
 
-def _foreign(form: str, cost: int, stored: str, prepared: Callable[[bytes], bytes]) -> ForeignHash:
+def _foreign(form: str, cost: int, stored: str, prepared: Callable[[bytes], bytes]) -> ImportedHash:
     require(4 <= cost <= 31, "bcrypt's cost must be 4 to 31")
-    return within_budget(
+    return require_within_budget(
         f"{form}bcrypt, cost {cost}",
         bcrypt_milliseconds(cost),
         0,

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from jeton.oauth.clients import Client
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.model import Client, Family, RevokedAccessToken
+from jeton.oauth.sessions import Family, RevokedAccessToken
 
 TOKEN_UNKNOWN: Final = "token_unknown"
 

@@ -20,7 +20,7 @@ class PrivateKey(Protocol):
     def algorithm(self) -> str: ...
 
     @property
-    def is_elsewhere(self) -> bool:
+    def is_external(self) -> bool:
         """Whether a signature has to be waited for: then it must not be made in the event loop."""
         ...
 
@@ -65,7 +65,7 @@ class KeyStores:
         self._open: dict[str, PrivateKey] = {}
 
     @property
-    def creates_in(self) -> str:
+    def default_store(self) -> str:
         """The name of the store for new keys."""
         return self._creating.name
 
@@ -87,6 +87,6 @@ class KeyStores:
         if stored.store in self._stores:
             self._stores[stored.store].destroy(stored)
 
-    def keep_open(self, kids: Collection[str]) -> None:
+    def close_all_except(self, kids: Collection[str]) -> None:
         """Lets go of all keys but these."""
         self._open = {kid: key for kid, key in self._open.items() if kid in kids}

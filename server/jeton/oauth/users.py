@@ -1,0 +1,17 @@
+"""Users: the resource owners (RFC 6749 section 1.1)."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A resource owner. `sub` is the identifier in tokens; it is never used again for another user."""
+
+    sub: str
+    username: str
+    email: str | None
+    roles: tuple[str, ...]
+    disabled: bool
+    created_at: int
+    password_version: int
+    password_hash: str | None = field(default=None, repr=False)
