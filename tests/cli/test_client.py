@@ -139,7 +139,7 @@ def test_an_id_is_printable_ascii_and_never_looks_like_a_user(cli: CommandLine, 
     if taken:
         assert cli.json("client", "add", client_id)["client_id"] == client_id
     else:
-        assert "client_id is 1 to 128 printable ASCII" in cli.refused("client", "add", client_id)
+        assert "client_id must be 1 to 128 printable ASCII" in cli.refused("client", "add", client_id)
         assert cli.json("client", "list") == []
 
 
@@ -158,7 +158,7 @@ def test_a_public_client_gets_nothing_that_needs_proof(
     before = cli.json("client", "list")
     words = ("--public", *options) if command == "add" else options
 
-    assert "proves nothing" in cli.refused("client", command, "spa", *words)
+    assert "does not authenticate" in cli.refused("client", command, "spa", *words)
     assert cli.json("client", "list") == before
 
 
@@ -166,7 +166,7 @@ def test_a_public_client_gets_nothing_that_needs_proof(
 @pytest.mark.parametrize("token", ["", "two words", 'quo"te', "back\\slash", "caf\u00e9", "tab\t"])
 @pytest.mark.parametrize("option", ["--scope", "--default-scope"])
 def test_a_scope_is_one_token(cli: CommandLine, option: str, token: str) -> None:
-    assert "is no scope" in cli.refused("client", "add", "web", "--scope", "read", option, token)
+    assert "is not a scope" in cli.refused("client", "add", "web", "--scope", "read", option, token)
 
 
 @pytest.mark.requirement("A19")

@@ -115,7 +115,7 @@ def test_commands_find_a_user_by_e_mail_address(cli: CommandLine) -> None:
 
 @pytest.mark.requirement("N13")
 def test_an_address_that_is_anothers_is_no_name(cli: CommandLine) -> None:
-    assert "own e-mail" in cli.refused("user", "add", "alice@example.com", "--generate-password")
+    assert "user's e-mail" in cli.refused("user", "add", "alice@example.com", "--generate-password")
 
 
 @pytest.mark.parametrize("role", ["", "two words", "a\tb"])

@@ -110,10 +110,10 @@ async def test_one_line_end_is_no_part_of_the_password(cli: CommandLine, jeton: 
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
-        ("passwordpassword1", "many people use"),
+        ("passwordpassword1", "a common one"),
         ("alice-and-alice-1", "name of the user or of the service"),
         ("jeton 127.0.0.1 jeton", "name of the user or of the service"),
-        ("aaaaaaaaaaaaaaaaaaa", "only repeats"),
+        ("aaaaaaaaaaaaaaaaaaa", "only a repetition"),
     ],
     ids=["common", "user", "service", "repetition"],
 )

@@ -278,5 +278,5 @@ async def test_the_longest_token_that_can_be_issued_can_be_presented(jeton: Runn
     ids=["scopes", "audiences", "roles"],
 )
 def test_what_would_make_a_token_too_long_to_be_presented_is_refused(what: str, refused: Callable[[], None]) -> None:
-    with pytest.raises(RegistrationError, match=f"the {what} of a .* are too long together"):
+    with pytest.raises(RegistrationError, match=f"the {what} of a .* are too long in total"):
         refused()

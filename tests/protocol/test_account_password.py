@@ -82,10 +82,10 @@ async def test_a_change_spares_the_session_that_asks_where_the_user_wants_to_sta
         ({"new_password": ""}, "The parameter new_password is missing."),
         ({"keep_current": "yes"}, "The parameter keep_current must be true or false."),
         ({"new_password": "too short"}, "The password must have at least 15 characters."),
-        ({"new_password": "password" * 3}, "The password is one that many people use, or little more: choose another."),
+        ({"new_password": "password" * 3}, "The password is a common one, or little more than that: choose another."),
         (
             {"new_password": "alice alice alice alice"},
-            "The password is hardly more than the name of the user or of the service: choose another.",
+            "The password is little more than the name of the user or of the service: choose another.",
         ),
     ],
 )

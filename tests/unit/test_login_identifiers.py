@@ -59,14 +59,14 @@ def test_a_name_and_the_address_it_is_are_found_by_one_key() -> None:
 @pytest.mark.parametrize(
     ("username", "email", "reason"),
     [
-        pytest.param("bob@example.com", None, "own e-mail", id="an address that is not given"),
-        pytest.param("bob@example.com", "alice@example.com", "own e-mail", id="another's address"),
-        pytest.param("bob\uff20example.com", "alice@example.com", "own e-mail", id="another's, with a full-width @"),
-        pytest.param("bob@", "bob@example.com", "own e-mail", id="half an address"),
-        pytest.param("a@b@example.com", "b@example.com", "own e-mail", id="two @"),
+        pytest.param("bob@example.com", None, "user's e-mail", id="an address that is not given"),
+        pytest.param("bob@example.com", "alice@example.com", "user's e-mail", id="another's address"),
+        pytest.param("bob\uff20example.com", "alice@example.com", "user's e-mail", id="another's, with a full-width @"),
+        pytest.param("bob@", "bob@example.com", "user's e-mail", id="half an address"),
+        pytest.param("a@b@example.com", "b@example.com", "user's e-mail", id="two @"),
         pytest.param("two words", None, "RFC 8265", id="no name"),
-        pytest.param("bob", "bob", "no e-mail address", id="no address"),
-        pytest.param("bob", "", "no e-mail address", id="empty address"),
+        pytest.param("bob", "bob", "not a valid e-mail address", id="no address"),
+        pytest.param("bob", "", "not a valid e-mail address", id="empty address"),
     ],
 )
 def test_who_could_be_taken_for_somebody_else_is_refused(username: str, email: str | None, reason: str) -> None:

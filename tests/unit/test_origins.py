@@ -39,7 +39,7 @@ def test_origins_of_pages_and_of_packaged_apps_can_be_registered(origin: str) ->
     ],
 )
 def test_another_spelling_is_told_the_right_one(origin: str, spelling: str) -> None:
-    assert origin_rejection_reason(origin) == f"{origin} is not how browsers spell this origin: write {spelling}"
+    assert origin_rejection_reason(origin) == f"{origin} is not the form that browsers send: write {spelling}"
     assert origin_rejection_reason(spelling) is None
 
 

@@ -1,1 +1,1 @@
-"""Proving who a person is: the password check, its rate limits, its timing, and how many run at once."""
+"""Login: password verification, its rate limits, its timing and its concurrency."""

@@ -1,4 +1,4 @@
-"""Limits by network address: an IPv4 address, or each of the prefixes that hold an IPv6 one (ADR 0018)."""
+"""Rate limits by network address: an IPv4 address, or the three prefixes of an IPv6 one (ADR 0018)."""
 
 from dataclasses import replace
 from typing import Final
@@ -10,15 +10,15 @@ from jeton.rules.rate_limit_policies import Rate
 
 ADDRESS: Final = "address"
 
-# Peers without an address, as on a Unix socket, are counted as one.
+# Peers without an address, such as on a Unix socket, share one bucket.
 _NO_ADDRESS: Final = ("no address",)
-# A /56 may hold many /64s of one party, or many customers: each wider prefix has more.
+# By /64, /56 and /48: a wider prefix may hold many customers, so it allows more.
 _FACTORS: Final = (1, 4, 16)
 _BUCKETS: Final = (2**18, 2**16, 2**16)
 
 
 def address_limits(keys: RateLimitKeys, kind: str, rate: Rate | None, ip: str | None) -> tuple[Limit, ...]:
-    """Return the limits of this kind for attempts from the address. Their buckets are bounded in number."""
+    """Return the limits of this kind for attempts from the address. The number of buckets is bounded."""
     if rate is None:
         return ()
     limits = []

@@ -1,7 +1,7 @@
-"""Login concurrency: few logins with one name from one network run at a time, the others wait in a queue.
+"""Login concurrency: for one name and network, two logins run at a time; the others wait in a queue.
 
-An attempt counts as a failure until it has succeeded. Without the queue, many right logins at once would fill the limit
-for each other.
+An attempt counts as a failure until it has succeeded. Without the queue, many concurrent logins with the right password
+would use up the limit for each other.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class _Queue:
 
 
 class LoginConcurrency:
-    """A queue for each name and network from which somebody is logging in."""
+    """One queue for each name and network that has a login in progress."""
 
     def __init__(self) -> None:
         self._queues: dict[Hashable, _Queue] = {}

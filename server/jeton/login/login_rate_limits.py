@@ -1,4 +1,4 @@
-"""Login rate limits: which limits a check of a password falls under (ADR 0010, ADR 0018)."""
+"""Login rate limits: the limits by address, client and account that apply to a login (ADR 0010, ADR 0018)."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -22,7 +22,7 @@ KNOWN_ADDRESS: Final = "known_address"
 SESSION: Final = "session"
 SUCCESSES: Final = "successes"
 
-# All failures of an account in a row, over all known sources.
+# Consecutive failures of an account, over all known sources.
 _ALL_KNOWN: Final = BackoffPolicy(MAX_FAILURES, 0, 0, limit=MAX_FAILURES)
 _KNOWN_ADDRESS_FACTOR: Final = 10
 _UNKNOWN_NAME_BUCKETS: Final = 4096
@@ -32,7 +32,7 @@ log = structlog.get_logger("jeton.login")
 
 @dataclass(frozen=True, slots=True)
 class LoginLimits:
-    """What is allowed; None is no limit. With `known_seconds` 0 no source is ever known."""
+    """The configured limits. None means no limit; with `known_seconds` 0, no source is ever known."""
 
     per_address: Rate | None = None
     per_client: Rate | None = None
@@ -44,9 +44,9 @@ class LoginLimits:
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """Who asks for a login, and by which name: canonical, if it has such a form.
+    """A login to be rate-limited. `name` is canonical if it has a canonical form.
 
-    `session` says that the user holds a live session and confirms the password.
+    `session` says that the user has a live session and confirms the password.
     """
 
     name: str
@@ -56,12 +56,13 @@ class LoginRequest:
 
     @property
     def network(self) -> str | None:
+        """The network prefix of the source, or None if it has no address."""
         return network_prefix(self.source.ip)
 
 
 @dataclass(frozen=True, slots=True)
 class _AccountKeys:
-    """The buckets of one account. The bucket `source` exists if the network is known to the account."""
+    """Bucket keys of one account. The bucket `source` exists if the network is a known source of the account."""
 
     account: bytes
     known_source: bytes
@@ -76,30 +77,30 @@ class _AccountKeys:
 
 
 class LoginRateLimits:
-    """Counts password checks by network, client and account."""
+    """Counts logins by network, client and account."""
 
-    def __init__(self, throttle: RateLimiter, keys: RateLimitKeys, limits: LoginLimits) -> None:
-        self._throttle = throttle
+    def __init__(self, limiter: RateLimiter, keys: RateLimitKeys, limits: LoginLimits) -> None:
+        self._limiter = limiter
         self._keys = keys
         self._limits = limits
 
-    def remembered(self, login: LoginRequest) -> RateLimited | None:
-        """Return the refusal that the same login met a moment ago, if any. Asks no database."""
-        return self._throttle.remembered(self._memory_key(login))
+    def recent_refusal(self, login: LoginRequest) -> RateLimited | None:
+        """Return the refusal of the same login a moment ago, or None. Does not query the database."""
+        return self._limiter.remembered(self._cache_key(login))
 
     async def reserve(self, login: LoginRequest, user: User | None) -> Reservation | RateLimited:
-        """Return the places of one check of the user's password, or the limit that refuses it.
+        """Count one attempt of the user under its limits, or return the limit that refuses it.
 
-        For a name without a user the same buckets are asked for, so that both cost the same.
+        A name without a user needs as many buckets, so that both cost the same.
         """
-        outcome = await self._throttle.reserve(self._attempt(login, user))
+        outcome = await self._limiter.reserve(self._attempt(login, user))
         if isinstance(outcome, RateLimited) and not outcome.pending:
-            self._throttle.remember(self._memory_key(login), outcome)
+            self._limiter.remember(self._cache_key(login), outcome)
             log.warning(
                 "login_throttled",
                 by=outcome.limit,
                 until=outcome.opens_at,
-                # Never a name that is no user's.
+                # Never the name of an unknown user: it may be a mistyped password.
                 sub=user.sub if user else None,
                 client_id=login.client.client_id,
                 ip=login.source.ip,
@@ -107,16 +108,16 @@ class LoginRateLimits:
         return outcome
 
     async def succeed(self, reservation: Reservation) -> RateLimited | None:
-        return await self._throttle.succeed(reservation)
+        return await self._limiter.succeed(reservation)
 
     async def fail(self, reservation: Reservation) -> None:
-        await self._throttle.fail(reservation)
+        await self._limiter.fail(reservation)
 
     async def release(self, reservation: Reservation) -> None:
-        await self._throttle.release(reservation)
+        await self._limiter.release(reservation)
 
     def _attempt(self, login: LoginRequest, user: User | None) -> Attempt:
-        """Return the limits of the login, whether it comes from a live session, a known source or anywhere else."""
+        """Return the limits of the login: from a live session, from a known source, and from any other source."""
         limits, keys = self._limits, self._account_keys(login, user)
         addresses = address_limits(self._keys, "login", limits.per_address, login.source.ip)
         client = self._client_limits(login.client)
@@ -128,7 +129,7 @@ class LoginRateLimits:
         attempt = replace(attempt, reset=keys.of_failures)
         if login.network is not None and limits.known_seconds:
             attempt = replace(attempt, source=keys.source, known_seconds=limits.known_seconds)
-        # From a live session or a known source the right password works although the address has no place left.
+        # From a live session or a known source the right password works although the limit of the address is reached.
         full_addresses = tuple(replace(limit, when_full=WhenFull.REFUSE_IF_WRONG) for limit in addresses)
         trusted = (*full_addresses, *client, *self._known_address_limits(login))
         if login.session:
@@ -144,25 +145,25 @@ class LoginRateLimits:
         )
 
     def _client_limits(self, client: Client) -> tuple[Limit, ...]:
-        """Return the limit that slows logins through the client down: it must not shut the client for everybody."""
+        """Return the limit of the client. It delays and never refuses: a refusal would lock out all its users."""
         rate = self._limits.per_client
         key = self._keys.key("login client", client.client_id)
         return () if rate is None else (Limit(CLIENT, key, rate, WhenFull.DELAY),)
 
     def _known_address_limits(self, login: LoginRequest) -> tuple[Limit, ...]:
-        """Return the limits for guesses at all accounts that know the address: strangers behind it do not fill them."""
+        """Return the limits of the address as a known source, over all accounts. Unknown sources do not fill them."""
         rate = self._limits.per_address
         limits = address_limits(self._keys, "known login", rate and rate.times(_KNOWN_ADDRESS_FACTOR), login.source.ip)
         return tuple(replace(limit, name=KNOWN_ADDRESS) for limit in limits)
 
     def _account_keys(self, login: LoginRequest, user: User | None) -> _AccountKeys:
-        """Return the keys of the user's buckets, whatever the user is called. A new password begins with empty ones.
+        """Return the keys of the user's buckets. They do not depend on the name; a new password has new buckets.
 
-        For a name without a user the bucket of its failures is one of a bounded number. The others never have a row.
+        A name without a user shares one of a bounded number of failure buckets. Its other buckets never have a row.
         """
         network = login.network or ""
         if user is None:
-            # No kind of bucket of a user's begins so: a name is never taken for a `sub`.
+            # No bucket of a user has this prefix, so that a name is never taken for a `sub`.
             kind, owner, password = "unknown ", login.name, ""
             account = self._keys.shared_key("unknown name", login.name, of=_UNKNOWN_NAME_BUCKETS)
         else:
@@ -177,5 +178,5 @@ class LoginRateLimits:
             source=self._keys.key(f"{kind}source", owner, network),
         )
 
-    def _memory_key(self, login: LoginRequest) -> bytes:
+    def _cache_key(self, login: LoginRequest) -> bytes:
         return self._keys.key("session name" if login.session else "name", login.name, login.network or "")

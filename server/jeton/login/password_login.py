@@ -1,4 +1,4 @@
-"""Password login: rate limits, hash, outcome. All refusals are alike in answer, in time and in statements."""
+"""Password login. All refusals have the same answer, the same timing and the same number of SQL statements."""
 
 import asyncio
 import time
@@ -24,12 +24,12 @@ from jeton.rules.login_identifiers import login_key
 from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups
 
-# Attempts without an outcome may be in the way of a right one: it asks again for so long, and so often.
+# If pending attempts block this one, it is retried at this interval and given up after this time.
 _WAIT_SECONDS: Final = 3
 _RETRY_SECONDS: Final = 0.1
 _MAX_WAITING: Final = 256
 _MAX_WAITING_PER_NETWORK: Final = 16
-# No user has this canonical name: looking it up costs what looking up any other one costs.
+# No user has this canonical name. Looking it up costs the same as looking up any other.
 _NO_NAME: Final = ""
 
 log = structlog.get_logger("jeton.login")
@@ -37,14 +37,14 @@ log = structlog.get_logger("jeton.login")
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A user whose password was right a moment ago."""
+    """A user whose password has just been verified."""
 
     user: User
     verified: Verified
 
 
 class PasswordLogin:
-    """Checks passwords of users."""
+    """Authenticates users by password."""
 
     def __init__(
         self,
@@ -68,17 +68,17 @@ class PasswordLogin:
     async def authenticate(
         self, name: str, password: str, client: Client, source: Source, *, session: bool = False
     ) -> Authenticated | Deny:
-        """Check the password of the user of that name or e-mail address; `session`: for a live session of the user.
+        """Verify the password of the user with this name or e-mail address.
 
-        Raise ThrottledError if the address has no place left, or there were too many logins of the user;
-        HashingBusyError if too many passwords are being checked, whoever is asked for.
+        `session` says that the user has a live session and confirms the password. Raise RateLimitedError if a limit by
+        address or of successful logins is reached; HashingBusyError if too many passwords are being verified.
         """
         key = login_key(name)
         login = LoginRequest(key or name, client, source, session)
         self._hashing.check_capacity(login.name, login.network)
         async with self._concurrency.acquire((login.name, login.network)):
             began, user = time.monotonic(), None
-            outcome: Reservation | RateLimited | None = self.limits.remembered(login)
+            outcome: Reservation | RateLimited | None = self.limits.recent_refusal(login)
             if outcome is None:
                 user = await self._records.user(key or _NO_NAME)
                 outcome = await self._reserve(login, user)
@@ -91,16 +91,16 @@ class PasswordLogin:
             return await self._check(login, user, password, outcome, began)
 
     async def _reserve(self, login: LoginRequest, user: User | None) -> Reservation | RateLimited:
-        """Return the places of the attempt. While others that have no outcome yet are in its way, wait for them.
+        """Count the attempt under its limits. While pending attempts block it, wait for their outcome.
 
-        Raise HashingBusyError if that takes too long: nothing is known to be wrong with the attempt.
+        Raise HashingBusyError if that takes too long: the attempt itself has done nothing wrong.
         """
-        until = time.monotonic() + _WAIT_SECONDS
+        deadline = time.monotonic() + _WAIT_SECONDS
         while True:
             outcome = await self.limits.reserve(login, user)
             if isinstance(outcome, Reservation) or not outcome.pending:
                 return outcome
-            if time.monotonic() >= until or not self._has_room_to_wait(login.network):
+            if time.monotonic() >= deadline or not self._has_room_to_wait(login.network):
                 raise HashingBusyError
             self._waiting[login.network] += 1
             try:
@@ -121,7 +121,7 @@ class PasswordLogin:
             log.error("stored_password_hash_unusable", sub=user.sub, reason=verified.unusable)
         if user is not None and verified.ok:
             if (refusal := await self.limits.succeed(reservation)) is not None:
-                raise self._throttled(refusal)
+                raise self._rate_limited(refusal)
             return Authenticated(user, verified)
         await self.limits.fail(reservation)
         if verified.ordinary:
@@ -129,13 +129,13 @@ class PasswordLogin:
         else:
             await self.timing.delay(began)
         if reservation.if_wrong is not None:
-            raise self._throttled(reservation.if_wrong)
+            raise self._rate_limited(reservation.if_wrong)
         return _denied(user)
 
     async def _verify(
         self, login: LoginRequest, user: User | None, password: str, reservation: Reservation
     ) -> Verified:
-        """Check the password. Without a user, and for a disabled one, the same hash is computed for nothing."""
+        """Verify the password. If there is no user, or a disabled one, compute a hash of the same cost."""
         password_hash = None if user is None or user.disabled else user.password_hash
         try:
             return await self._hashing.run(
@@ -146,13 +146,13 @@ class PasswordLogin:
             raise
 
     def _refuse(self, refusal: RateLimited, user: User | None) -> Deny:
-        """Refuse as a wrong password is refused: what says more tells which accounts exist."""
-        told = refusal if refusal.limit == ADDRESS else refusal.if_wrong
-        if told is not None:
-            raise self._throttled(told)
+        """Refuse with the answer to a wrong password: any other would reveal which accounts exist."""
+        visible = refusal if refusal.limit == ADDRESS else refusal.if_wrong
+        if visible is not None:
+            raise self._rate_limited(visible)
         return Deny(ErrorCode.INVALID_GRANT, f"login_throttled_by_{refusal.limit}", sub=user.sub if user else None)
 
-    def _throttled(self, refusal: RateLimited) -> RateLimitedError:
+    def _rate_limited(self, refusal: RateLimited) -> RateLimitedError:
         return RateLimitedError(f"login_throttled_by_{refusal.limit}", refusal.opens_at - self._clock.now())
 
 

@@ -1,4 +1,4 @@
-"""The law: pure values and decisions.
+"""OAuth rules: domain types and decisions. Pure: no I/O, no clock, no randomness.
 
-Owns what is granted, refused and ended. Imports nothing of ours; no I/O, no clock, no randomness.
+Decides what is issued, refused and revoked. Imports only `jeton.rules`.
 """

@@ -1,4 +1,4 @@
-"""The claims of an access token (RFC 9068 section 2.2) and the answer that carries it (RFC 6749 section 5.1)."""
+"""Access token claims (RFC 9068 section 2.2) and the token response (RFC 6749 section 5.1)."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from jeton.oauth.token_status_list import status_claim
 def access_token_claims(
     issue: Issue, *, issuer: str, jti: str, access_seconds: int, status_lists: bool = False
 ) -> dict[str, Any]:
-    """The claims set. `roles` per RFC 9068 section 2.2.3.1, `status` where there are status lists to name."""
+    """Return the claims set. `roles` as in RFC 9068 section 2.2.3.1; `status` if the server has status lists."""
     family, user, client = issue.family, issue.user, issue.client
     claims: dict[str, Any] = {
         "iss": issuer,
@@ -38,7 +38,7 @@ def access_token_claims(
 
 
 def token_response(claims: dict[str, Any], access_token: str, refresh_token: str | None) -> dict[str, Any]:
-    """The successful answer. `scope` is always told, so that nobody has to guess (RFC 6749 section 3.3)."""
+    """Return the token response. It always states the granted scope (RFC 6749 section 3.3)."""
     response = {"access_token": access_token, "token_type": "Bearer", "expires_in": claims["exp"] - claims["iat"]}
     if refresh_token is not None:
         response["refresh_token"] = refresh_token

@@ -6,15 +6,16 @@ from typing import Final, Self
 
 from jeton.oauth.scope import Scope
 
-# What becomes of a session that is refreshed from another network or device than last time.
+# What happens when a session is refreshed from another network or device: nothing, a log entry, or revocation.
 SESSION_BINDINGS: Final = ("off", "notice", "strict")
 
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How long what is issued lives, and how long the direct parent may be repeated (0: strict).
+    """Lifetimes of tokens and sessions.
 
-    Between two refreshes of one session lie `refresh_spacing_seconds` at least.
+    `retry_grace_seconds` is how long the previous refresh token may be used again (0: never), and
+    `refresh_spacing_seconds` the minimum interval between two refreshes of one session.
     """
 
     access_seconds: int
@@ -24,7 +25,7 @@ class Lifetimes:
     refresh_spacing_seconds: int = 0
 
     def with_overrides(self, seconds: Mapping[str, int]) -> Self:
-        """These, with what a client has of its own."""
+        """Return the lifetimes with the client's own values, by field name."""
         return replace(self, **seconds) if seconds else self
 
 
@@ -32,7 +33,8 @@ class Lifetimes:
 class Client:
     """A registered client (RFC 6749 section 2).
 
-    `status_index` is the place of its own tokens in the status lists, `session_binding` one of SESSION_BINDINGS.
+    `status_index` is the index of its client_credentials tokens in the status lists, `session_binding` one of
+    SESSION_BINDINGS, `lifetimes` its own values of Lifetimes by field name.
     """
 
     client_id: str
@@ -55,11 +57,11 @@ class Client:
     session_binding: str = "off"
 
     def secret_digests(self, now: int) -> tuple[bytes, ...]:
-        """The digests that a presented secret may match: two while one is being replaced."""
+        """Return the digests that a presented secret may match: two while the secret is being rotated."""
         previous = self.previous_secret_digest if now < (self.previous_secret_expires_at or 0) else None
         return tuple(digest for digest in (self.secret_digest, previous) if digest is not None)
 
     @property
     def scope_if_omitted(self) -> Scope:
-        """The documented default of RFC 6749 section 3.3: the default scope, else all that is registered."""
+        """The scope if a request names none (RFC 6749 section 3.3): the default scope, else the registered scope."""
         return self.default_scope or self.scope

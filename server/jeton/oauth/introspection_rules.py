@@ -1,4 +1,4 @@
-"""The law of introspection (RFC 7662 section 2.2): every check that applies, and who may know."""
+"""Introspection rules (RFC 7662 section 2.2): whether a token is active, and which clients may know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from jeton.oauth.users import User
 
 INACTIVE: Final[Mapping[str, Any]] = {"active": False}
 
-# What the token itself says is what its reader may know; user names are there only where the client was given them.
+# Only claims of the token itself; user names are in it only if the client was allowed to have them.
 _MEMBERS: Final = (
     *("iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope"),
     *("sid", "auth_time", "amr", "roles", "preferred_username", "email"),
 )
 
-# How RFC 8693 section 2.2.1 describes a token that is no access token. A service that looks for a Bearer token with its
-# own `aud`, as it must, does not mistake this one for it.
-_NO_ACCESS_TOKEN: Final = {
+# A token that is not an access token, in the terms of RFC 8693 section 2.2.1. A resource server that checks token_type
+# and `aud`, as it must, does not accept it as a Bearer token.
+_REFRESH_TOKEN_TYPE: Final = {
     "token_type": "N_A",
     "issued_token_type": "urn:ietf:params:oauth:token-type:refresh_token",
 }
@@ -27,7 +27,7 @@ _NO_ACCESS_TOKEN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TokenContext:
-    """What is known, now, of a token's surroundings."""
+    """The present state of a token's client, user, session and signing key."""
 
     client: Client | None
     user: User | None
@@ -37,37 +37,37 @@ class TokenContext:
 
 
 def introspect_access_token(
-    claims: Mapping[str, Any], facts: TokenContext, caller: Client, caller_audience: tuple[str, ...], now: int
+    claims: Mapping[str, Any], context: TokenContext, caller: Client, caller_audience: tuple[str, ...], now: int
 ) -> Mapping[str, Any]:
-    """The answer for an access token whose signature is ours."""
+    """Return the response for an access token with a valid signature."""
     owner = claims["client_id"] == caller.client_id
     audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     if not owner and not (caller.introspect and not set(audience).isdisjoint(caller_audience)):
         return INACTIVE
     if (
         now >= claims["exp"]
-        or facts.token_is_revoked
-        or not facts.key_is_published
-        or not _surroundings_are_live(claims, facts, now)
+        or context.token_is_revoked
+        or not context.key_is_published
+        or not _is_context_live(claims, context, now)
     ):
         return INACTIVE
-    assert facts.client is not None
+    assert context.client is not None
     active = {"active": True, "token_type": "Bearer"} | {name: claims[name] for name in _MEMBERS if name in claims}
     if "preferred_username" in claims:
         active["username"] = claims["preferred_username"]
     if "scope" in claims:
-        allowed = parse_scope(claims["scope"]) & facts.client.scope
+        allowed = parse_scope(claims["scope"]) & context.client.scope
         if not allowed:
             return INACTIVE
         active["scope"] = format_scope(allowed)
     return active
 
 
-def _surroundings_are_live(claims: Mapping[str, Any], facts: TokenContext, now: int) -> bool:
-    """Client, user and session as they are now, not as they were at issue."""
-    client, user, family = facts.client, facts.user, facts.family
-    # A client deleted and registered again under its old name does not inherit tokens. A registration that is still to
-    # come was stamped by a clock that was ahead, and says nothing of the order.
+def _is_context_live(claims: Mapping[str, Any], context: TokenContext, now: int) -> bool:
+    """Return whether client, user and session still allow the token."""
+    client, user, family = context.client, context.user, context.family
+    # A client that was deleted and registered again does not inherit tokens. A registration in the future was stamped
+    # by a clock that was ahead: its order is unknown.
     if client is None or client.disabled or claims["iat"] < client.created_at <= now:
         return False
     if "sid" not in claims:
@@ -78,19 +78,19 @@ def _surroundings_are_live(claims: Mapping[str, Any], facts: TokenContext, now: 
 
 
 def introspect_refresh_token(
-    family: Family, generation: int, facts: TokenContext, caller: Client, issuer: str, now: int
+    family: Family, generation: int, context: TokenContext, caller: Client, issuer: str, now: int
 ) -> Mapping[str, Any]:
-    """The answer for a genuine refresh token. Nobody but its owner may learn of it; a spent one is not active."""
-    client = facts.client
+    """Return the response for a genuine refresh token: active only for its own client, and if it is the newest."""
+    client = context.client
     if family.client_id != caller.client_id or client is None or client.disabled:
         return INACTIVE
     if generation < family.generation or not family.is_live(now) or "refresh_token" not in client.grant_types:
         return INACTIVE
-    if facts.user is None or facts.user.disabled:
+    if context.user is None or context.user.disabled:
         return INACTIVE
     active: dict[str, Any] = {
         "active": True,
-        **_NO_ACCESS_TOKEN,
+        **_REFRESH_TOKEN_TYPE,
         "iss": issuer,
         "sub": family.sub,
         "client_id": family.client_id,

@@ -1,4 +1,4 @@
-"""The server's metadata (RFC 8414 section 2) and key set (RFC 7517 section 5)."""
+"""Authorization server metadata (RFC 8414 section 2) and the paths of the endpoints."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -9,16 +9,16 @@ INTROSPECTION_PATH: Final = "/oauth/introspect"
 STATUS_LISTS_PATH: Final = "/oauth/status"
 JWKS_PATH: Final = "/.well-known/jwks.json"
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
-# RFC 8414 section 5: clients that know OpenID Connect Discovery only look at the second place.
+# RFC 8414 section 5: clients of OpenID Connect Discovery use the second path.
 METADATA_PATHS: Final = (METADATA_PATH, "/.well-known/openid-configuration")
 
 SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
 
 
 def server_metadata(issuer: str, grant_types: Iterable[str], *, status_lists: bool = False) -> dict[str, Any]:
-    """The document for this issuer; `grant_types` are those that some client may use.
+    """Return the document for this issuer. `grant_types` are those that at least one client may use.
 
-    `response_types_supported` is required and must not be empty; there is no authorization endpoint, hence "none".
+    `response_types_supported` is required and must not be empty. It is "none": there is no authorization endpoint.
     """
     url = issuer.rstrip("/")
     metadata: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Origins of browser apps, spelled as browsers send them (RFC 6454 section 6.2; URL standard, hosts)."""
+"""Origins of browser apps, as browsers serialize them (RFC 6454 section 6.2; URL standard, hosts)."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address
@@ -14,39 +14,38 @@ _URL: Final = re.compile(
 _WEB_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 _APP_HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-# Everybody's pages and files have these, or browsers send `null` for them.
+# Not specific to one app, or sent as `null` by browsers.
 _SHARED_SCHEMES: Final = frozenset(
     {"about", "blob", "content", "data", "file", "filesystem", "ftp", "javascript", "view-source", "ws", "wss"}
 )
 
 
 def origin_rejection_reason(origin: str) -> str | None:
-    """Return why this cannot be registered and what to write instead, or None if it can be.
+    """Return why the origin is rejected and what to write instead, or None if it is allowed.
 
-    An origin is https or that of a packaged app; plain http is for pages of this machine only.
+    Allowed are https, schemes of packaged apps, and plain http on loopback.
     """
     if origin == "null":
-        return "null is no origin: every sandboxed page and local file has it"
+        return "null is not allowed as an origin: every sandboxed page and local file has it"
     match = _URL.fullmatch(origin)
     if match is None:
-        return f"{origin} is no origin: write scheme://host[:port], https://app.example, with no path"
+        return f"{origin} is not an origin: write scheme://host[:port] without a path, such as https://app.example"
     scheme, port = match["scheme"].lower(), int(match["port"] or 0)
     if scheme in _SHARED_SCHEMES:
-        return f"{origin} is no origin of one app: pages of any other may have it"
+        return f"{origin} is not an origin of one app: other apps and pages may have it"
     host = _web_host(match["host"]) if scheme in _DEFAULT_PORTS else _app_host(match["host"])
     if host is None or port > 65535 or match["port"] == "0":
-        return f"{origin} is no origin: its host or its port cannot be one"
+        return f"{origin} is not an origin: its host or port is not valid"
     spelling = f"{scheme}://{host}" + (f":{port}" if port not in (0, _DEFAULT_PORTS.get(scheme)) else "")
     if origin != spelling:
-        return f"{origin} is not how browsers spell this origin: write {spelling}"
+        return f"{origin} is not the form that browsers send: write {spelling}"
     if scheme == "http" and not (is_loopback(host.strip("[]")) or host.endswith(".localhost")):
         return f"{origin} must be https, except on loopback"
     return None
 
 
 def _web_host(host: str) -> str | None:
-    """Return the host as browsers write it: in lower case and ASCII, addresses in their one notation; None if it is
-    none."""
+    """Return the host as browsers serialize it (lower case, ASCII, canonical addresses), or None if it is not valid."""
     try:
         if host.startswith("["):
             return f"[{IPv6Address(host[1:-1]).compressed}]"
@@ -59,5 +58,5 @@ def _web_host(host: str) -> str | None:
 
 
 def _app_host(host: str) -> str | None:
-    """Return the host of a packaged app, where upper and lower case differ (safari-web-extension://…)."""
+    """Return the host of a packaged app, which is case-sensitive (safari-web-extension://…)."""
     return host if _APP_HOST.fullmatch(host) else None

@@ -1,4 +1,4 @@
-"""Request parameters (RFC 6749 section 3.2): each once, none empty."""
+"""Request parameters (RFC 6749 section 3.2)."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from jeton.oauth.errors import ErrorCode, OAuthError
 
 
 def require(parameters: Mapping[str, str], name: str) -> str:
-    """The value of a parameter that the request cannot do without; OAuthError invalid_request."""
+    """Return the value of a required parameter. Raise OAuthError (invalid_request) if it is missing."""
     try:
         return parameters[name]
     except KeyError:
@@ -14,7 +14,7 @@ def require(parameters: Mapping[str, str], name: str) -> str:
 
 
 def flag(parameters: Mapping[str, str], name: str) -> bool:
-    """Whether a parameter says `true`; not sent, it says `false`. OAuthError invalid_request for other words."""
+    """Return the value of a boolean parameter, by default False. Raise OAuthError (invalid_request) for others."""
     value = parameters.get(name, "false")
     if value not in ("true", "false"):
         raise OAuthError(ErrorCode.INVALID_REQUEST, f"The parameter {name} must be true or false.")

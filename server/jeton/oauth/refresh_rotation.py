@@ -1,9 +1,9 @@
-"""The law of rotation (RFC 6749 section 6, RFC 9700 section 4.14).
+"""Refresh token rotation rules (RFC 6749 section 6, RFC 9700 section 4.14).
 
-1. Everything that decides what a presented refresh token does is in this file, as one ordered list of checks.
-2. A refusal costs the family nothing, unless it is a replay: then the family dies. So it does where its client binds
-   sessions strictly, and this one is used from elsewhere.
-3. Order is decided by generation numbers; clocks only ever end things.
+1. Everything that decides about a presented refresh token is in this file, as one ordered list of checks.
+2. A refusal leaves the family as it is, with two exceptions that revoke it: a replay, and a use from another source if
+   the client binds sessions strictly.
+3. Generation numbers decide which token is newer. Clocks only decide when something ends.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ TOKEN_UNKNOWN: Final = "refresh_token_unknown"
 
 @dataclass(frozen=True, slots=True)
 class RefreshRequest:
-    """A refresh request. `idempotency_digest` and `scope` are None where the request has none."""
+    """A refresh request. `idempotency_digest` and `scope` are None if the request has none."""
 
     generation: int
     scope: Scope | None = None
@@ -42,10 +42,10 @@ def decide(
     lifetimes: Lifetimes,
     now: int,
 ) -> Issue | Deny:
-    """What becomes of one refresh token that an authenticated client presents.
+    """Decide about one refresh token that an authenticated client presents.
 
-    `family`, `user` and `client` are as read under the family's lock; `genuine` says that the token's tag is ours. It
-    is None if that cannot be told.
+    `family`, `user` and `client` are as read under the family's lock. `genuine` is whether the token's tag is valid, or
+    None if that cannot be determined because the master key is missing.
     """
     if family is None or not genuine:
         undecidable = family is not None and genuine is None
@@ -54,7 +54,7 @@ def decide(
         return Deny(ErrorCode.INVALID_GRANT, "refresh_token_of_other_client")
     if family.revoked_at is not None:
         return Deny(ErrorCode.INVALID_GRANT, "family_revoked")
-    # Before expiry, accounts and scope: a replay kills, however else it is wrong.
+    # Before expiry, user and scope: a replay revokes the family even if it is also wrong in other ways.
     retry = request.generation < family.generation
     if retry and not _is_permitted_retry(family, request, lifetimes, now):
         return Deny(ErrorCode.INVALID_GRANT, "refresh_token_reused", family.revoked("refresh_token_reused", now))
@@ -66,7 +66,7 @@ def decide(
         return Deny(ErrorCode.INVALID_CLIENT, "client_disabled")
     if "refresh_token" not in client.grant_types:
         return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
-    # Before whatever costs nothing to try: a thief elsewhere has one attempt.
+    # Before the checks that leave the family as it is: a thief elsewhere has one attempt.
     moved = client.session_binding != "off" and _has_moved(family, request.source)
     if moved and client.session_binding == "strict":
         return Deny(ErrorCode.INVALID_GRANT, "session_moved", family.revoked("session_moved", now))
@@ -75,7 +75,7 @@ def decide(
     if not scope <= allowed or (family.scope and not scope):
         return Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_grant")
     too_soon_by = family.rotated_at + lifetimes.refresh_spacing_seconds - now
-    # Further ahead than the spacing itself, the last refresh was stamped by a clock that has been put back since.
+    # If it is more than the spacing, the last refresh was stamped by a clock that has been put back since.
     if not retry and 0 < too_soon_by <= lifetimes.refresh_spacing_seconds:
         return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "refreshed_too_soon", retry_after=too_soon_by)
     return _issued(family, user, client, request, scope, retry=retry, moved=moved, lifetimes=lifetimes, now=now)
@@ -93,49 +93,50 @@ def _issued(
     lifetimes: Lifetimes,
     now: int,
 ) -> Issue:
-    """What becomes of a request that nothing speaks against."""
+    """Return the decision to issue tokens."""
     changes, reason = _repeated(family) if retry else _rotated(family, request, lifetimes, now)
     if moved:
         source = request.source
         changes |= {"moves": family.moves + 1, "last_ip": source.ip, "last_user_agent": source.user_agent}
     issued_at = family.rotated_at if retry else now
-    # Lifetimes may have changed: an earlier token may live longer than this one.
+    # Lifetimes may have changed: an earlier access token may expire later than this one.
     access_end = max(family.access_expires_at, family.access_end(issued_at, lifetimes.access_seconds))
     after = replace(family, **changes, access_expires_at=access_end)
     return Issue(client, scope, family.audience, issued_at, reason, user, after, moved=moved)
 
 
 def _is_permitted_retry(family: Family, request: RefreshRequest, lifetimes: Lifetimes, now: int) -> bool:
-    """Only the direct parent, with the same scope asked, for a short time counted from the rotation.
+    """Return whether this is a permitted repetition of the last refresh.
 
-    The family's newest generation was never presented: the parent would be a grandparent then.
+    Only the direct parent of the newest generation, with the same requested scope, for a short time after the rotation.
+    Once the newest generation has been presented, its parent is no longer the direct parent.
     """
     if request.generation != family.generation - 1 or request.scope != family.asked_scope:
         return False
     age = now - family.rotated_at
-    # A thief who holds the token has not the key.
+    # A thief who has the token does not have the idempotency key.
     if request.idempotency_digest is not None and request.idempotency_digest == family.idempotency_digest:
         return age <= IDEMPOTENCY_SECONDS
-    # Of either sign: a clock that was put back must not open the grace for as long as it was ahead.
+    # Absolute: a clock that was put back must not extend the grace period by as much as it was ahead.
     return abs(age) < lifetimes.retry_grace_seconds and family.retries < MAX_GRACE_RETRIES
 
 
 def _has_moved(family: Family, source: Source) -> bool:
-    """Whether this is another network, or another user agent, than it was last refreshed from."""
+    """Return whether network or user agent differ from those of the last refresh."""
     elsewhere = source.ip != family.last_ip and network_prefix(source.ip) != network_prefix(family.last_ip)
     return elsewhere or source.user_agent != family.last_user_agent
 
 
 def _repeated(family: Family) -> tuple[dict[str, Any], str]:
-    """What changes when the newest generation is answered once more."""
+    """Return the changed fields and the reason when the newest generation is returned once more."""
     return {"retries": family.retries + 1}, "retried"
 
 
 def _rotated(family: Family, request: RefreshRequest, lifetimes: Lifetimes, now: int) -> tuple[dict[str, Any], str]:
-    """What changes when the family goes one generation on.
+    """Return the changed fields and the reason when the family advances by one generation.
 
-    A genuine generation ahead of the row proves that the database lost commits (an asynchronous fail-over): what was
-    presented is then what the client holds, and everything up to it counts as spent.
+    A genuine generation ahead of the stored one proves that the database lost commits (an asynchronous fail-over). The
+    presented token is then the newest, and all generations up to it count as used.
     """
     reason = "rotated" if request.generation == family.generation else "fast_forwarded"
     changes = {

@@ -1,4 +1,4 @@
-"""The law of ending tokens (RFC 7009 section 2)."""
+"""Token revocation rules (RFC 7009 section 2)."""
 
 from typing import Final
 
@@ -11,7 +11,10 @@ TOKEN_UNKNOWN: Final = "token_unknown"
 
 
 def revoke_family(family: Family | None, client: Client, *, genuine: bool | None, now: int) -> End | Deny:
-    """A refresh token of any generation ends its family; only the owner may. `genuine` None: it cannot be told."""
+    """Decide to revoke the family of a refresh token, of any generation. Only its own client may.
+
+    `genuine` is None if that cannot be determined because the master key is missing.
+    """
     if family is None or not genuine:
         return MASTER_KEY_MISSING if family is not None and genuine is None else End(TOKEN_UNKNOWN)
     if family.client_id != client.client_id:
@@ -20,7 +23,7 @@ def revoke_family(family: Family | None, client: Client, *, genuine: bool | None
 
 
 def revoke_access_token(claims: dict[str, object], client: Client, now: int) -> End | Deny:
-    """A genuine access token ends by its `jti`, and not its family: the refresh token is the way to end that."""
+    """Decide to revoke an access token by its `jti`. Its family stays: revoking the refresh token ends that."""
     if claims["client_id"] != client.client_id:
         return Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
     jti, expires_at = str(claims["jti"]), int(str(claims["exp"]))

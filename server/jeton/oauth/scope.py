@@ -1,4 +1,4 @@
-"""Scope: a set of tokens, written with single spaces (RFC 6749 section 3.3)."""
+"""Scope: a set of scope tokens (RFC 6749 section 3.3)."""
 
 import re
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ _TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
 def is_scope_token(text: str) -> bool:
-    """Whether this is one scope-token of RFC 6749 section 3.3."""
+    """Return whether the text is one scope token."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def parse_scope(text: str) -> Scope:
-    """The set a `scope` parameter names; OAuthError invalid_scope where it is malformed."""
+    """Parse a `scope` parameter. Raise OAuthError (invalid_scope) if it is malformed."""
     tokens = text.split(" ")
     if len(text) > MAX_CHARACTERS or not all(is_scope_token(token) for token in tokens):
         raise OAuthError(ErrorCode.INVALID_SCOPE, "scope_malformed")
@@ -26,5 +26,5 @@ def parse_scope(text: str) -> Scope:
 
 
 def format_scope(scope: Iterable[str]) -> str:
-    """The one spelling of a scope: sorted, single spaces."""
+    """Return the scope as text: sorted, with single spaces."""
     return " ".join(sorted(scope))

@@ -1,4 +1,4 @@
-"""The law of self-service: what users may change of their own account and sessions (ASVS 7.4.3, 7.5.2)."""
+"""Self-service rules: how users change their own password and end their own sessions (ASVS 7.4.3, 7.5.2)."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,28 +9,28 @@ from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 
-# What a client must have been given, and a token must hold, for any of this.
+# The scope that the client and the access token need.
 ACCOUNT_SCOPE: Final = "account"
 
 
 def end_own_session(family: Family | None, sub: str, now: int) -> End:
-    """One session. Another user's, or one that has ended, is as unknown as one that never was."""
+    """Decide to end one session. A session of another user, or one that has ended, counts as unknown."""
     if family is None or family.sub != sub or family.revoked_at is not None:
         return End("session_unknown")
     return End("session_ended", family.revoked("ended_by_user", now))
 
 
 def end_own_sessions(sessions: Iterable[Family], now: int, *, keep: str | None) -> EndSessions:
-    """All of the user's sessions, but for the one to keep."""
+    """Decide to end all sessions of the user except `keep`."""
     return EndSessions("sessions_ended", _ended(sessions, "ended_by_user", now, keep))
 
 
 def change_password(
     checked: User, user: User | None, sessions: Iterable[Family], password_hash: str, now: int, *, keep: str | None
 ) -> EndSessions | Deny:
-    """A new password, and the end of all sessions but for the one to keep.
+    """Decide to change the password and to end all sessions except `keep`.
 
-    `checked` is the user whose old password was right; `user` and `sessions` are as read under the user's lock.
+    `checked` is the user whose old password was verified; `user` and `sessions` are as read under the user's lock.
     """
     if user is None or user.disabled or user.password_version != checked.password_version:
         return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=checked.sub)

@@ -1,4 +1,8 @@
-"""Sessions, where they are used from, and access tokens that are revoked one by one."""
+"""Sessions (token families), the source of a request, and revoked access tokens.
+
+A *family* is the refresh tokens and access tokens that descend from one login: one session of one user, on one device,
+for one client. Times are whole seconds since the epoch (NumericDate of RFC 7519 section 2).
+"""
 
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -8,12 +12,12 @@ from jeton.oauth.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One session. Its refresh tokens are derived from it, one per generation, and stored nowhere.
+    """One session. Its refresh tokens are derived from it, one per generation, and not stored.
 
-    `generation` is the newest one issued; `rotated_at` is when. `idempotency_digest`, `asked_scope` and `retries`
-    describe the request that made the newest generation, so that its repetition can be told from a replay.
-    `access_expires_at` is when the last of its access tokens expires, `status_index` their place in the status lists.
-    `last_ip` and `last_user_agent` are where it was last refreshed from, `moves` how often that was noticed to change.
+    `generation` is the newest one issued, at `rotated_at`. `idempotency_digest`, `asked_scope` and `retries` describe
+    the request that created it, to tell its repetition from a replay. `access_expires_at` is when the last of the
+    access tokens expires, `status_index` their index in the status lists. `last_ip` and `last_user_agent` are the
+    source of the last refresh, `moves` the number of detected changes of the source.
     """
 
     sid: str
@@ -44,20 +48,21 @@ class Family:
     moves: int = 0
 
     def revoked(self, reason: str, now: int) -> Self:
-        """This family, ended. Ending twice keeps the first time and reason."""
+        """Return the family as revoked. A second revocation keeps the first time and reason."""
         return self if self.revoked_at is not None else replace(self, revoked_at=now, revoke_reason=reason)
 
     def access_end(self, issued_at: int, access_seconds: int) -> int:
-        """When an access token issued then expires: it never outlives its session."""
+        """Return when an access token issued at `issued_at` expires: at the latest with its session."""
         return min(issued_at + access_seconds, self.absolute_expires_at)
 
     def is_live(self, now: int) -> bool:
+        """Return whether the session is neither revoked nor expired."""
         return self.revoked_at is None and now < min(self.idle_expires_at, self.absolute_expires_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a request came from, as the session list shows it; of the user agent the first 256 characters."""
+    """Where a request came from, for the list of sessions: address, and the first 256 characters of the user agent."""
 
     ip: str | None = None
     user_agent: str | None = None
@@ -65,7 +70,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class RevokedAccessToken:
-    """An access token ended before its time: its `jti`, and the `exp` after which it may be forgotten."""
+    """An access token that was revoked before it expired: its `jti`, and its `exp`, after which the row is deleted."""
 
     jti: str
     expires_at: int

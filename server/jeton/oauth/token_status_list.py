@@ -1,6 +1,6 @@
-"""The law of status lists (draft-ietf-oauth-status-list-21): which access tokens ended before their time (ADR 0009).
+"""Token Status List (draft-ietf-oauth-status-list-21): the format, and what is listed in it (ADR 0009).
 
-A *status index* counts through all lists: list `index // 2**20`, place `index % 2**20` in it.
+A *status index* is global: it stands for position `index % 2**20` of list `index // 2**20`.
 """
 
 import zlib
@@ -20,14 +20,14 @@ LIST_SECONDS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class RevokedStatus:
-    """A status index that is INVALID, until no token that has it can be accepted anywhere."""
+    """A status index that is INVALID until `expires_at`, when the last token that has it has expired."""
 
     status_index: int
     expires_at: int
 
 
 def revoked_session_status(family: Family) -> RevokedStatus | None:
-    """What is to be listed of a revoked family; None where no token of it could still be accepted."""
+    """Return the entry for a revoked family, or None if its access tokens have expired."""
     assert family.revoked_at is not None
     until = family.access_expires_at + CLOCK_SKEW_SECONDS
     if family.status_index is None or until <= family.revoked_at:
@@ -36,34 +36,34 @@ def revoked_session_status(family: Family) -> RevokedStatus | None:
 
 
 def revoked_client_status(client: Client, now: int, longest_access_seconds: int) -> RevokedStatus | None:
-    """What is to be listed of a client that is refused from now on: the tokens in its own name."""
+    """Return the entry for the client_credentials tokens of a client that is disabled now, or None if it has none."""
     if client.status_index is None:
         return None
     return RevokedStatus(client.status_index, now + longest_access_seconds + CLOCK_SKEW_SECONDS)
 
 
 def status_claim(issuer: str, status_index: int) -> dict[str, Any]:
-    """The `status` claim of an access token (section 6.2)."""
-    number, place = divmod(status_index, STATUSES_PER_LIST)
-    return {"status_list": {"idx": place, "uri": status_list_uri(issuer, number)}}
+    """Return the `status` claim of an access token (section 6.2)."""
+    number, position = divmod(status_index, STATUSES_PER_LIST)
+    return {"status_list": {"idx": position, "uri": status_list_uri(issuer, number)}}
 
 
 def status_list_uri(issuer: str, number: int) -> str:
     return f"{issuer.rstrip('/')}{STATUS_LISTS_PATH}/{number}"
 
 
-def encode_status_list(places: Iterable[int]) -> str:
-    """`lst`: one bit for each place, those given INVALID; compressed, in base64url (sections 4.1 and 4.2)."""
+def encode_status_list(positions: Iterable[int]) -> str:
+    """Return `lst`: one bit per position, the given ones INVALID; compressed, in base64url (sections 4.1 and 4.2)."""
     bits = bytearray(STATUSES_PER_LIST // 8)
-    for place in places:
-        bits[place >> 3] |= 1 << (place & 7)
-    # Not the level 9 that the draft recommends: a list that changes is packed at every look, and with 10,000 places
-    # that would cost 17 times as much processor time for a tenth of the size.
+    for position in positions:
+        bits[position >> 3] |= 1 << (position & 7)
+    # Not level 9, which the draft recommends: a list that changes is encoded every two seconds, and with 10,000 entries
+    # level 9 takes 17 times the processor time to save a tenth of the size.
     return urlsafe_b64encode(zlib.compress(bits, level=6)).rstrip(b"=").decode()
 
 
 def status_list_claims(issuer: str, number: int, lst: str, *, issued_at: int, ttl_seconds: int) -> dict[str, Any]:
-    """The claims of a status list token (section 5.1)."""
+    """Return the claims of a status list token (section 5.1)."""
     return {
         "iss": issuer,
         "sub": status_list_uri(issuer, number),

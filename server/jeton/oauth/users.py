@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A resource owner. `sub` is the identifier in tokens; it is never used again for another user."""
+    """A user. `sub` is the identifier in tokens; it is never reused. `password_version` counts password changes."""
 
     sub: str
     username: str

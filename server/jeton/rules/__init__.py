@@ -1,1 +1,1 @@
-"""Policies that are not OAuth: passwords, login identifiers, rate limits, networks, the life of keys. Pure."""
+"""Pure rules that are not OAuth: rate limits, key lifecycle, passwords, login identifiers and networks."""

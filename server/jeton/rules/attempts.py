@@ -1,8 +1,8 @@
-"""Counting attempts: which limits one falls under, and what its outcome does to them (ADR 0018).
+"""Attempts and rate limits: which limits apply to an attempt, and how its outcome changes them (ADR 0018).
 
-1. An attempt takes a place under each limit before anything is checked. Until its outcome is known it is pending.
-2. A refused attempt takes no place under the limit that refuses it, and keeps those under the limits before it.
-3. A source from which the account was entered lately has limits of its own: attempts from elsewhere do not fill them.
+1. An attempt is counted under each limit before anything is checked. Until its outcome is known it is pending.
+2. A refused attempt is not counted under the limit that refuses it, and stays counted under the limits before it.
+3. A source from which the account was logged in recently has separate limits, which other attempts do not fill.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -18,18 +18,18 @@ Buckets = MutableMapping[bytes, Bucket]
 
 
 class WhenFull(Enum):
-    """What a limit does with an attempt for which it has no place."""
+    """What a limit that is reached does with an attempt."""
 
     REFUSE = auto()
-    # Lets it be made, later.
+    # Allow the attempt after a delay.
     DELAY = auto()
-    # Lets it be made, and the answer to a wrong one is that of the limit.
+    # Allow the attempt; if it fails, answer as if the limit had refused it.
     REFUSE_IF_WRONG = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit: `name` says what it counts, `key` is its bucket. Without `counted` the bucket is only looked at."""
+    """One limit: `name` is what it counts by, `key` its bucket. If not `counted`, the bucket is only read."""
 
     name: str
     key: bytes
@@ -40,11 +40,11 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The limits of an attempt, in their order, and what its success does.
+    """The limits of an attempt, in order, and the effects of its success.
 
-    `known_limits` hold instead of `limits` if the bucket `source` exists: the source is then known. A success counts
-    under `successes`, ends the failures of the buckets `reset`, and makes the source known for `known_seconds`. An
-    attempt that is not `checked` after it is counted is never pending.
+    `known_limits` apply instead of `limits` if the bucket `source` exists, which marks a known source. A success is
+    counted under `successes`, clears the failures of the buckets `reset`, and makes the source known for
+    `known_seconds`. An attempt without an outcome (`checked` is False) is never pending.
     """
 
     limits: tuple[Limit, ...]
@@ -56,21 +56,22 @@ class Attempt:
     checked: bool = True
 
     def applicable_limits(self, *, known: bool) -> tuple[Limit, ...]:
+        """Return the limits that apply, given whether the source is known."""
         return self.known_limits if known else self.limits
 
     @property
-    def looked_at(self) -> tuple[bytes, ...]:
-        """The keys of the buckets that are read and not locked."""
+    def read_only_keys(self) -> tuple[bytes, ...]:
+        """Return the keys of the buckets that are read and not locked."""
         keys = tuple(limit.key for limit in self.limits if not limit.counted)
         return keys if self.source is None else (self.source, *keys)
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimited:
-    """The limit that had no place, and when it has one again.
+    """The limit that refused an attempt, and when it allows the next one.
 
-    With `pending`, the attempts in the way have no outcome yet: it may help to wait for them. `delay` is in seconds.
-    `if_wrong` is the refusal that the answer must not differ from.
+    If `pending`, earlier attempts have no outcome yet, and waiting for them may help. `delay` is in seconds. `if_wrong`
+    is the refusal that a failed attempt would get here; the answer must not differ from it.
     """
 
     limit: str
@@ -83,7 +84,7 @@ class RateLimited:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """The places that an attempt has taken, how much later it is made, and the refusal that answers a wrong one."""
+    """A counted attempt: its limits, the delay before it is made in seconds, and the refusal if it fails."""
 
     attempt: Attempt
     limits: tuple[Limit, ...]
@@ -94,9 +95,9 @@ class Reservation:
 def reserve(
     buckets: Buckets, attempt: Attempt, now: int, *, known: bool, seen: Mapping[bytes, Bucket]
 ) -> Reservation | RateLimited:
-    """Take a place under each limit, up to the first that refuses. `seen` are the buckets that are only looked at.
+    """Count the attempt under each limit, up to the first that refuses. `seen` are the buckets that are only read.
 
-    An attempt that is refused while others are pending takes nothing: it may come again.
+    An attempt that is refused while others are pending is not counted at all: the caller may retry it.
     """
     taken: dict[bytes, Bucket] = {}
     reservation = Reservation(attempt, ())
@@ -122,20 +123,20 @@ def reserve(
 
 
 def release(buckets: Buckets, reservation: Reservation, now: int) -> None:
-    """Give the places back: the attempt was never made."""
+    """Uncount the attempt: it was never made."""
     for limit in reservation.limits:
         bucket = buckets.get(limit.key, Bucket())
         buckets[limit.key] = limit.policy.release(bucket, now).settled()
 
 
 def fail(buckets: Buckets, reservation: Reservation, now: int) -> None:
-    """Keep the places: the attempt was wrong."""
+    """Keep the attempt counted: it failed."""
     for limit in reservation.limits:
         buckets[limit.key] = buckets.get(limit.key, Bucket()).settled()
 
 
 def succeed(buckets: Buckets, reservation: Reservation, now: int) -> RateLimited | None:
-    """Give the places back and reset the failures: the attempt was right. Return a refusal if there were too many."""
+    """Uncount the successful attempt and clear the failures. Return a refusal if there were too many successes."""
     release(buckets, reservation, now)
     attempt = reservation.attempt
     if attempt.successes is not None:

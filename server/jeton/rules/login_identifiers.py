@@ -1,6 +1,6 @@
-"""By what people are found: one canonical form of user names (RFC 8265) and of e-mail addresses.
+"""Login identifiers: the canonical form of user names (RFC 8265) and e-mail addresses.
 
-Whatever concerns an account goes by these: logging in, finding it on the command line, counting its failures.
+Users are looked up and login failures are counted by the canonical form.
 """
 
 import re
@@ -13,16 +13,16 @@ MAX_USERNAME_CHARACTERS: Final = 255
 MAX_EMAIL_CHARACTERS: Final = 254
 
 _USERNAME: Final = get_profile("UsernameCaseMapped")
-# The full-width sign becomes an ordinary one in a canonical form.
+# The canonical form of the full-width at sign is the ordinary one.
 _AT: Final = re.compile("[@\uff20]")
 
 
 class InvalidIdentifierError(Exception):
-    """Nobody can have this name or e-mail address. The text says why, and what would do."""
+    """A user name or e-mail address is not allowed. The message says why, and what to write instead."""
 
 
 def username_key(username: str) -> str | None:
-    """The canonical form of a name; None where it is no user name (RFC 8265 section 3.3)."""
+    """Return the canonical form of a user name, or None if it is not valid (RFC 8265 section 3.3)."""
     if len(username) > MAX_USERNAME_CHARACTERS:
         return None
     try:
@@ -32,10 +32,10 @@ def username_key(username: str) -> str | None:
 
 
 def email_key(address: str) -> str | None:
-    """The canonical form of an e-mail address; None where it is none.
+    """Return the canonical form of an e-mail address, or None if it is not valid.
 
-    What stands before the @ is treated as a user name, so case and width do not count, dots and +tags do; the domain
-    is written as the DNS has it (RFC 5891). No quoted local parts, no address literals.
+    The local part is treated as a user name: case and width are ignored, dots and +tags are not. The domain is written
+    in its ASCII form (RFC 5891). Quoted local parts and address literals are not supported.
     """
     parts = _AT.split(address)
     if len(address) > MAX_EMAIL_CHARACTERS or len(parts) != 2:
@@ -48,23 +48,28 @@ def email_key(address: str) -> str | None:
 
 
 def login_key(name: str) -> str | None:
-    """The canonical form of what somebody logs in with: an e-mail address where it is one, else a user name.
+    """Return the canonical form of a login name: of an e-mail address, else of a user name; None if it is neither.
 
-    No two accounts share one, but one account may have two. None where nobody can have this name.
+    No two accounts share one, but an account may have two: its user name and its e-mail address.
     """
     return email_key(name) or username_key(name)
 
 
 def identifier_keys(username: str, email: str | None) -> tuple[str, str | None]:
-    """The canonical forms by which a user of this name and address is found; both must be free.
+    """Return the canonical forms by which a user with this name and address is looked up. Both must be unused.
 
-    A name that looks like an e-mail address would log in as whoever has that address: it must be the user's own.
+    Raise InvalidIdentifierError if one is not valid, or if the name is an e-mail address other than the user's own:
+    the name would log in as the owner of that address.
     """
     name, address = login_key(username), None if email is None else email_key(email)
     if name is None:
-        raise InvalidIdentifierError("this is no user name: letters, digits and punctuation without spaces (RFC 8265)")
+        raise InvalidIdentifierError(
+            "not a valid user name: use letters, digits and punctuation without spaces (RFC 8265)"
+        )
     if email is not None and address is None:
-        raise InvalidIdentifierError("this is no e-mail address: write it as name@example.com")
+        raise InvalidIdentifierError("not a valid e-mail address: write it as name@example.com")
     if "@" in name and name != address:
-        raise InvalidIdentifierError("a user name with an @ must be the user's own e-mail address: give that as well")
+        raise InvalidIdentifierError(
+            "a user name with an @ must be the user's e-mail address: set the e-mail address to the same value"
+        )
     return name, address

@@ -1,20 +1,20 @@
-"""Network addresses: one spelling for each, and the prefixes that one party may hold."""
+"""Network prefixes: the unit by which clients are rate-limited and compared, for IPv4 and IPv6 addresses."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
-# RFC 6052: how an IPv6-only server sees IPv4 peers behind a translator. All of them would be one /64.
+# RFC 6052: an IPv6-only server sees all IPv4 peers behind a translator in this prefix.
 _NAT64: Final = IPv6Network("64:ff9b::/96")
-# What one network, one site and one organisation hold (RFC 6177).
+# Assigned to one network, one site and one organisation (RFC 6177).
 _PREFIX_BITS: Final = (64, 56, 48)
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the address, or None if the text is none.
+    """Return the address, or None if the text is not one.
 
-    An IPv6 address that stands for an IPv4 one (mapped, NAT64, 6to4, Teredo) becomes that one; a zone is dropped.
+    An IPv6 address that embeds an IPv4 one (mapped, NAT64, 6to4, Teredo) becomes that one; a zone is dropped.
     """
     try:
         address = ip_address(text.partition("%")[0] if ":" in text else text)
@@ -32,7 +32,7 @@ def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
 
 
 def network_prefixes(ip: str | None) -> tuple[str, ...]:
-    """Return an IPv4 address, or the /64, /56 and /48 of an IPv6 one; nothing without an address."""
+    """Return an IPv4 address itself, or the /64, /56 and /48 of an IPv6 one; empty if there is no address."""
     address = None if ip is None else parse_address(ip)
     if address is None:
         return ()
@@ -42,5 +42,5 @@ def network_prefixes(ip: str | None) -> tuple[str, ...]:
 
 
 def network_prefix(ip: str | None) -> str | None:
-    """Return the smallest of the prefixes, or None without an address."""
+    """Return the longest of the prefixes (IPv4: the address), or None if there is no address."""
     return next(iter(network_prefixes(ip)), None)

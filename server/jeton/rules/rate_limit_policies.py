@@ -1,4 +1,4 @@
-"""Rate limit policies: what one bucket of attempts allows (NIST SP 800-63B-4 section 3.2.2, ADR 0010, ADR 0018).
+"""Rate limit policies: when a bucket allows another attempt (NIST SP 800-63B-4 section 3.2.2, ADR 0010, ADR 0018).
 
 `Bucket.due` is in microseconds since the epoch, all other times are whole seconds.
 """
@@ -17,10 +17,10 @@ _NEVER: Final = 253_402_300_799
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The attempts that were counted: failures in a row, and when the next attempt is due, as its policy defines it.
+    """Counted attempts: `failures` in a row, and `due`, the time of the next attempt as the policy defines it.
 
-    Of the attempts counted, `pending` have no outcome yet. They are failures until they are settled: after
-    `pending_until`, an attempt whose server has died stays one. The bucket may be deleted from `expires_at` on.
+    Of the counted attempts, `pending` have no outcome yet; they count as failures until they are settled. After
+    `pending_until` they stay failures: their server has died. The bucket may be deleted from `expires_at` on.
     """
 
     due: int = 0
@@ -33,7 +33,7 @@ class Bucket:
         """Return the bucket without what has expired."""
         if self.expires_at <= now:
             return Bucket()
-        # A later time was set by a clock that has been put back since.
+        # A later `pending_until` was set by a clock that has been put back since.
         return self if now < self.pending_until <= now + PENDING_SECONDS else replace(self, pending=0)
 
     def with_pending(self, now: int) -> Self:
@@ -41,11 +41,11 @@ class Bucket:
         return replace(self, pending=self.pending + 1, pending_until=now + PENDING_SECONDS)
 
     def settled(self) -> Self:
-        """Return the bucket with one pending attempt less."""
+        """Return the bucket with one pending attempt fewer."""
         return replace(self, pending=max(0, self.pending - 1))
 
     def reset(self, now: int) -> Self:
-        """Return the bucket without failures but for the attempts that are still pending."""
+        """Return the bucket with only the pending attempts as failures."""
         expires_at = self.expires_at if self.pending else now
         return replace(self, due=now * _MICROSECONDS, failures=self.pending, expires_at=expires_at)
 
@@ -58,20 +58,20 @@ class Blocked:
 
 
 class BucketPolicy(Protocol):
-    """What a bucket allows."""
+    """When a bucket allows another attempt."""
 
     def reserve(self, bucket: Bucket, now: int) -> Bucket | Blocked:
         """Return the bucket with one more attempt, or Blocked."""
         ...
 
     def release(self, bucket: Bucket, now: int) -> Bucket:
-        """Return the bucket without one attempt that was reserved and does not count after all."""
+        """Return the bucket with one reserved attempt removed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`count` attempts at once, then one for each `seconds / count` that pass: GCRA, a leaky bucket in one number."""
+    """`count` attempts at once, then one per `seconds / count`: GCRA, a leaky bucket in one number."""
 
     count: int
     seconds: int
@@ -81,7 +81,7 @@ class Rate:
         return -(-self.seconds * _MICROSECONDS // self.count)
 
     def times(self, factor: int) -> "Rate":
-        """Return the rate that allows so many times as much."""
+        """Return the rate multiplied by the factor."""
         return Rate(self.count * factor, self.seconds)
 
     def reserve(self, bucket: Bucket, now: int) -> Bucket | Blocked:
@@ -102,10 +102,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class BackoffPolicy:
-    """`free` failures at once; then each wait is twice the one before; no more than `limit` in a row, if any.
+    """`free` failures at once; after that, each wait is twice the previous one; at most `limit` in a row, if set.
 
-    Failures are kept for a year after the last one, and for good once `limit` is reached: only a success, or another
-    password, which has another bucket, ends that.
+    Failures are kept for a year after the last one, and for ever once `limit` is reached. Only a success or a new
+    password, which has another bucket, ends the block.
     """
 
     free: int
@@ -116,7 +116,7 @@ class BackoffPolicy:
     def reserve(self, bucket: Bucket, now: int) -> Bucket | Blocked:
         if self.limit is not None and bucket.failures >= self.limit:
             return Blocked(_NEVER)
-        # No wait is longer than the longest: a later time was set by a clock that has been put back since.
+        # No wait is longer than `longest_wait`: a later time was set by a clock that has been put back since.
         latest = (now + self.longest_wait) * _MICROSECONDS
         if bucket.failures >= self.free and now * _MICROSECONDS < bucket.due <= latest:
             return Blocked(_seconds(bucket.due))
@@ -126,7 +126,7 @@ class BackoffPolicy:
         return replace(bucket, due=due, failures=failures, expires_at=expires_at)
 
     def release(self, bucket: Bucket, now: int) -> Bucket:
-        # The attempt had served its wait: another one may take its place.
+        # The attempt had waited for its turn: the next one does not wait again.
         expires_at = min(bucket.expires_at, now + _FAILURES_KEPT_SECONDS)
         failures = max(0, bucket.failures - 1)
         return replace(bucket, due=now * _MICROSECONDS, failures=failures, expires_at=expires_at)
@@ -134,7 +134,7 @@ class BackoffPolicy:
     def _wait_after(self, failures: int) -> int:
         if failures < self.free:
             return 0
-        # A wait of more doublings than the longest wait has bits is longer than that.
+        # Shifting by more bits than the longest wait has would exceed it: bound the shift.
         doublings = min(failures - self.free, self.longest_wait.bit_length())
         return min(self.first_wait << doublings, self.longest_wait)
 

@@ -94,8 +94,8 @@ class RateLimiter:
         requests = [pending.item for pending in batch]
         with self._database.write(lock_timeout_ms=LOCK_TIMEOUT_MS) as connection:
             now = self._clock.now()
-            looked_at = {key for it in requests if isinstance(it, Attempt) for key in it.looked_at}
-            seen = load_buckets(connection, looked_at, now)
+            read_only_keys = {key for it in requests if isinstance(it, Attempt) for key in it.read_only_keys}
+            seen = load_buckets(connection, read_only_keys, now)
             refused = [self._refused_from_memory(it, seen) for it in requests]
             needed = [
                 set[bytes]() if refusal else _keys(request, seen)
