@@ -241,7 +241,7 @@ REFUSED = {
     "born at a fraction": (line(created_at=1.5), "created_at"),
     "a date in words": (line(created_at="2020-01-01"), "created_at"),
     "a weak hash": (line(password_hash="md5$salt$" + "a" * 32), "salted digest (Django, Werkzeug, ASP)"),
-    "an unknown hash": (line(password_hash="rot13"), "none of those that are taken: bcrypt"),
+    "an unknown hash": (line(password_hash="rot13"), "not supported: use bcrypt"),
     "a costly hash": (line(password_hash=BCRYPT.replace("$04$", "$31$")), "bcrypt, cost 31"),
     "a hungry hash": (
         line(password_hash="$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHRzYWx0$" + "A" * 43),

@@ -134,7 +134,7 @@ def test_a_password_that_has_leaked_is_refused(cli: CommandLine, command: str, n
     file.write_text(f"{'0' * 40}:3\n{hashlib.sha1(leaked.encode()).hexdigest().upper()}:7\n{'F' * 40}:1\n")
     strict = cli.with_variables(PASSWORDS__BREACHED_FILE=str(file))
 
-    assert "found in a leak" in strict.refused("user", command, name, "--password-stdin", stdin=leaked)
+    assert "found in a data breach" in strict.refused("user", command, name, "--password-stdin", stdin=leaked)
     strict.text("user", command, name, "--password-stdin", stdin=leaked.upper())
 
 

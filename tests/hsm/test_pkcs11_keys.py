@@ -133,7 +133,7 @@ def test_a_token_that_is_away_is_an_error_and_afterwards_the_same_key_signs(
 
     with hsm.away():
         pkcs11.lib(hsm.module).reinitialize()
-        with pytest.raises(KeyStoreError, match="no PKCS#11 token is labelled 'jeton'"):
+        with pytest.raises(KeyStoreError, match="no PKCS#11 token has the label 'jeton'"):
             key.sign(b"input")
 
     assert key.sign(b"input") == before
@@ -176,7 +176,7 @@ def test_the_pin_shows_itself_nowhere(hsm: SoftHsm) -> None:
 
 @pytest.mark.parametrize(
     ("module", "label", "says"),
-    [(None, "another", "no PKCS#11 token is labelled 'another'"), ("/nowhere.so", LABEL, "module /nowhere.so")],
+    [(None, "another", "no PKCS#11 token has the label 'another'"), ("/nowhere.so", LABEL, "module /nowhere.so")],
     ids=["token", "module"],
 )
 def test_an_error_says_what_is_missing(hsm: SoftHsm, module: str | None, label: str, says: str) -> None:
@@ -191,7 +191,7 @@ def test_a_key_that_the_token_does_not_hold_is_an_error_and_others_sign_on(keys:
     gone = keys.create("ES256", None)
     keys.destroy(gone)
 
-    with pytest.raises(KeyStoreError, match="does not hold that key: restore it, or revoke the key"):
+    with pytest.raises(KeyStoreError, match="does not contain that key: restore it, or revoke the key"):
         keys.open(gone)
 
     assert len(key.sign(b"input")) == 64
@@ -208,7 +208,7 @@ def test_another_key_in_the_place_of_the_published_one_is_refused(token: Pkcs11T
 
     token.use(exchange)
 
-    with pytest.raises(KeyStoreError, match="holds another key in the place of"):
+    with pytest.raises(KeyStoreError, match="has another private key under the id"):
         keys.open(published)
 
 

@@ -18,8 +18,8 @@ from jeton.http1.connection import (
     MAX_DROPPED_BYTES,
     READ_BYTES,
     WRITE_SECONDS,
-    ConnectionFactory,
 )
+from jeton.http1.connection_factory import ConnectionFactory
 from support import fake_transport as wire
 from support.fake_transport import echo, respond, serving
 

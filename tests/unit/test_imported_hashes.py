@@ -187,7 +187,7 @@ HOSTILE = {
         "1,000 ms",
     ),
     "Argon2: 17 lanes": (ARGON2ID.replace("m=64", "m=512").replace("p=1", "p=17"), "lanes"),
-    "Argon2: less memory than lanes need": (ARGON2ID.replace("m=64", "m=7"), "8 KiB a lane"),
+    "Argon2: less memory than lanes need": (ARGON2ID.replace("m=64", "m=7"), "8 KiB per lane"),
     "Argon2: no iterations": (ARGON2ID.replace("t=2", "t=0"), "malformed"),
     "Argon2: negative memory": (ARGON2ID.replace("m=64", "m=-1"), "malformed"),
     "Argon2: another version": (ARGON2ID.replace("v=19", "v=20"), "malformed"),

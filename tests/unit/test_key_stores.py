@@ -69,7 +69,7 @@ def test_what_is_let_go_is_opened_again_when_it_is_needed() -> None:
 
 
 def test_a_key_of_a_store_that_is_not_configured_is_refused_with_both_names() -> None:
-    with pytest.raises(KeyStoreError, match="two-1 lives in the key store 'two', which is not configured"):
+    with pytest.raises(KeyStoreError, match="two-1 is in the key store 'two', which is not configured"):
         KeyStores(Store("one")).open(Store("two").create("ES256", None))
 
 

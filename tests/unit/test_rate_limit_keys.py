@@ -41,4 +41,4 @@ def test_a_name_that_no_encoding_knows_has_a_key_too() -> None:
 
 
 def test_keys_do_not_show_themselves() -> None:
-    assert repr(RateLimitKeys(MasterKeys([OLD]))) == "ThrottleKeys()"
+    assert repr(RateLimitKeys(MasterKeys([OLD]))) == "RateLimitKeys()"

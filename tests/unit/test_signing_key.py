@@ -203,9 +203,9 @@ def test_the_private_part_of_another_key_is_not_taken_for_this_one_s(sealed: Sto
 @pytest.mark.parametrize("changed", [{"kty": None}, {"d": None}, {"n": None}, {"q": "AQ"}, {"d": "*"}], ids=str)
 def test_a_private_part_that_is_no_whole_key_is_refused(sealed: StoredKey, changed: dict[str, str | None]) -> None:
     """Whether its factors are prime is not asked: nobody but us can have sealed it."""
-    private = json.loads(SEALED_KEYS._unsealed(sealed)) | changed
+    private = json.loads(SEALED_KEYS._unseal(sealed)) | changed
     whole = {name: member for name, member in private.items() if member is not None}
-    reseal = replace(sealed, private_part=SEALED_KEYS._sealed(json.dumps(whole).encode()))
+    reseal = replace(sealed, private_part=SEALED_KEYS._seal(json.dumps(whole).encode()))
 
     with pytest.raises(MasterKeyError):
         SEALED_KEYS.open(reseal)

@@ -20,7 +20,7 @@ from jeton.cli.listening import bind_sockets, connection_limit
 from jeton.cli.options import effective_settings
 from jeton.config import Server, Settings
 from jeton.config_sources import FILE_VARIABLE
-from jeton.http1.connection import ConnectionFactory
+from jeton.http1.connection_factory import ConnectionFactory
 from jeton.observability.logs import UVICORN_LOGGING, configure_logs_once
 from jeton.rules.loopback import is_loopback
 

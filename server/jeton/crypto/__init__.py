@@ -1,4 +1,4 @@
-"""Secrets: the only source of randomness, and the only importer of joserfc, argon2 and pkcs11.
+"""Cryptography: keys, digests, hashes and signatures. The only source of randomness.
 
-Owns every key, digest, tag, hash and signature. Knows no table, no request and no rule of the protocol.
+The only package that imports joserfc, argon2, bcrypt and pkcs11. It knows no tables, no requests and no OAuth rules.
 """

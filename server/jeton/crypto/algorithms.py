@@ -1,6 +1,6 @@
-"""The algorithms that tokens may be signed with (RFC 7518 section 3, RFC 8037 section 3.1), by joserfc.
+"""Signature algorithms for tokens (RFC 7518 section 3, RFC 8037 section 3.1), based on joserfc.
 
-"EdDSA" means Ed25519. RFC 9864 prefers that very name for it, which verifiers in use do not know yet (ADR 0011).
+"EdDSA" means Ed25519. RFC 9864 prefers the name "Ed25519", which deployed verifiers do not know yet (ADR 0011).
 """
 
 import json
@@ -17,7 +17,7 @@ ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 
 
 def generate_key(algorithm: str, rsa_bits: int | None) -> Key:
-    """A new private key for the algorithm; `rsa_bits` is None for all but RS256."""
+    """Generate a private key. `rsa_bits` is None for all algorithms but RS256."""
     match algorithm, rsa_bits:
         case "RS256", int(bits):
             return RSAKey.generate_key(bits)
@@ -25,22 +25,21 @@ def generate_key(algorithm: str, rsa_bits: int | None) -> Key:
             return ECKey.generate_key("P-256")
         case "EdDSA", None:
             return OKPKey.generate_key("Ed25519")
-    raise ValueError(f"there is no key for {algorithm} with {rsa_bits} bits")
+    raise ValueError(f"no key can be generated for {algorithm} with {rsa_bits} bits")
 
 
-def private_key(jwk: dict[str, Any]) -> Key:
-    """The key of a private JWK that was made here and sealed since. JoseError, KeyError or ValueError where it is none.
+def load_private_key(jwk: dict[str, Any]) -> Key:
+    """Load a private JWK that was generated here. Raise JoseError, KeyError or ValueError if it is not valid.
 
-    Whether the factors of an RSA key are prime is not asked again: that takes as long as a hundred signatures, at every
-    start.
+    The primality of RSA factors is not checked again: that would take as long as a hundred signatures at every start.
     """
     if jwk.get("kty") != "RSA":
         return _asked_once(import_key(jwk))
     return _asked_once(RSAKey(_rsa_numbers(jwk).private_key(unsafe_skip_rsa_key_validation=True), jwk))
 
 
-def public_key(jwk: dict[str, Any]) -> Key:
-    """The key of a published JWK."""
+def load_public_key(jwk: dict[str, Any]) -> Key:
+    """Load a published JWK."""
     return _asked_once(import_key(jwk))
 
 
@@ -51,7 +50,7 @@ def _asked_once(key: Key) -> Key:
 
 
 def _rsa_numbers(jwk: Mapping[str, Any]) -> RSAPrivateNumbers:
-    """The members of a private key (RFC 7518 section 6.3.2)."""
+    """Return the numbers of a private RSA key (RFC 7518 section 6.3.2)."""
     n, e, d, p, q, dp, dq, qi = (
         int.from_bytes(urlsafe_b64decode(jwk[name].encode())) for name in ("n", "e", "d", "p", "q", "dp", "dq", "qi")
     )
@@ -59,16 +58,16 @@ def _rsa_numbers(jwk: Mapping[str, Any]) -> RSAPrivateNumbers:
 
 
 def public_jwk(key: Key, algorithm: str) -> str:
-    """The public part as it is published (RFC 7517 section 4); its kid is the thumbprint (RFC 7638)."""
+    """Return the public key as published JSON (RFC 7517 section 4). Its `kid` is the thumbprint (RFC 7638)."""
     members = {"kid": key.thumbprint(), "use": "sig", "alg": algorithm}
     return json.dumps(key.as_dict(private=False) | members, sort_keys=True)
 
 
 def sign(algorithm: str, signing_input: bytes, key: Key) -> bytes:
-    """The JWS signature (RFC 7515 section 5.1)."""
+    """Return the JWS signature (RFC 7515 section 5.1)."""
     return JWSRegistry.algorithms[algorithm].sign(signing_input, key)
 
 
-def is_signature(algorithm: str, signing_input: bytes, signature: bytes, key: Key) -> bool:
-    """Whether this key made it (RFC 7515 section 5.2)."""
+def verify(algorithm: str, signing_input: bytes, signature: bytes, key: Key) -> bool:
+    """Return whether the signature is valid under this key (RFC 7515 section 5.2)."""
     return JWSRegistry.algorithms[algorithm].verify(signing_input, signature, key)

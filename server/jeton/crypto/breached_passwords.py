@@ -1,7 +1,7 @@
-"""A list of passwords that have leaked, on disk and never in memory: lines `SHA1` or `SHA1:count`, sorted by the SHA-1.
+"""Breached passwords: binary search in a file of lines `SHA1` or `SHA1:count`, sorted by SHA-1.
 
-As Have I Been Pwned distributes its list (https://haveibeenpwned.com/Passwords, "ordered by hash"). Nothing is asked of
-anybody else.
+The format of the Have I Been Pwned list (https://haveibeenpwned.com/Passwords, "ordered by hash"). The file is not
+loaded into memory, and no network service is used.
 """
 
 import hashlib
@@ -17,27 +17,27 @@ _SAMPLES: Final = 64
 
 
 class BreachedPasswordsError(Exception):
-    """The list cannot be used. The text names the file, and says what is wrong with it."""
+    """The list cannot be used. The message names the file and the fault."""
 
 
 class BreachedPasswords:
-    """The list in this file; opened for each look, so that a newer one may take its place at any time."""
+    """The list in this file. It is opened for each lookup, so that the file can be replaced at any time."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._check()
 
     def __contains__(self, password: str) -> bool:
-        """Whether exactly this password is in the list."""
+        """Return whether this password is in the list. Raise BreachedPasswordsError if the file cannot be read."""
         wanted = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper().encode()
         try:
             with self._file.open("rb") as lines:
-                return self._holds(lines, wanted)
+                return self._contains(lines, wanted)
         except OSError as error:
             raise self._unusable(str(error.strerror)) from None
 
-    def _holds(self, lines: BinaryIO, wanted: bytes) -> bool:
-        """Halves the part of the file in which the line may begin, until it is one line long."""
+    def _contains(self, lines: BinaryIO, wanted: bytes) -> bool:
+        """Search the file by bisection on byte offsets."""
         low, high = 0, lines.seek(0, os.SEEK_END)
         while low < high:
             middle = (low + high) // 2
@@ -51,17 +51,17 @@ class BreachedPasswords:
         return False
 
     def _line_from(self, lines: BinaryIO, offset: int) -> tuple[int, bytes]:
-        """The first line that begins there or later: where, and its digest; beyond the last, the end of the file."""
+        """Return offset and digest of the first line that begins at or after `offset`; at the end, an empty digest."""
         lines.seek(max(offset - 1, 0))
         if offset > 0:
             lines.readline(_MAX_LINE_BYTES)
         start, line = lines.tell(), lines.readline(_MAX_LINE_BYTES)
         if line and not _LINE.fullmatch(line):
-            raise self._unusable(f"at byte {start} there is no line SHA1:count")
+            raise self._unusable(f"the line at byte {start} is not SHA1 or SHA1:count")
         return start, line[:_DIGITS].upper()
 
     def _check(self) -> None:
-        """Whether it can be read and, at some places, holds what it should in the order in which it should be."""
+        """Check that the file can be read, and that lines at sampled offsets are valid and sorted."""
         try:
             with self._file.open("rb") as lines:
                 size = lines.seek(0, os.SEEK_END)
@@ -72,7 +72,7 @@ class BreachedPasswords:
         if not found:
             raise self._unusable("it is empty")
         if found != sorted(found):
-            raise self._unusable('its lines are not sorted: take the list that is "ordered by hash"')
+            raise self._unusable('its lines are not sorted: use the list that is "ordered by hash"')
 
     def _unusable(self, why: str) -> BreachedPasswordsError:
         return BreachedPasswordsError(f"passwords.breached_file {self._file} cannot be used: {why}")

@@ -1,7 +1,7 @@
-"""Client secrets and other values of full entropy: generated here, kept as a digest, compared in constant time.
+"""Client secrets and other random values: generated here, stored as a digest, compared in constant time.
 
-256 random bits need no slow hash: guessing one is hopeless, and a slow hash would let callers without credentials
-make the server work.
+256 random bits need no slow hash: they cannot be guessed, and a slow hash would let unauthenticated callers load the
+server.
 """
 
 import hashlib
@@ -11,46 +11,46 @@ from array import array
 from collections.abc import Iterable
 from typing import Final
 
-_NOBODY: Final = hashlib.sha256(secrets.token_bytes(32)).digest()
+_DUMMY_DIGEST: Final = hashlib.sha256(secrets.token_bytes(32)).digest()
 
 
 def generate_client_secret() -> str:
-    """256 random bits (RFC 6749 section 10.10), with a prefix that secret scanners can search for."""
+    """Generate a secret of 256 random bits (RFC 6749 section 10.10), with a prefix for secret scanners."""
     return "jcs_" + secrets.token_urlsafe(32)
 
 
 def generate_password() -> str:
-    """A password of 160 random bits."""
+    """Generate a password of 160 random bits."""
     return secrets.token_urlsafe(20)
 
 
 def generate_sub() -> str:
-    """A subject identifier: 128 random bits, never used twice, and unlike any client_id (RFC 9068 section 5)."""
+    """Generate a subject identifier of 128 random bits, which no client_id can equal (RFC 9068 section 5)."""
     return "u_" + secrets.token_hex(16)
 
 
 def generate_jti() -> str:
-    """An identifier for a token that belongs to no family: 128 random bits (RFC 7519 section 4.1.7)."""
+    """Generate a `jti` of 128 random bits for a token without a family (RFC 7519 section 4.1.7)."""
     return secrets.token_urlsafe(16)
 
 
 def shuffle(numbers: Iterable[int]) -> list[int]:
-    """These, in an order that nobody can foresee."""
-    given = list(numbers)
-    # Drawn at once: to ask the system anew for each takes several times as long. 64 bits are too many for ties.
-    draws = iter(array("Q", secrets.token_bytes(8 * len(given))))
-    return sorted(given, key=lambda _: next(draws))
+    """Return the numbers in a random order."""
+    ordered = list(numbers)
+    # One system call instead of one for each number. Ties of 64-bit keys are negligible.
+    keys = iter(array("Q", secrets.token_bytes(8 * len(ordered))))
+    return sorted(ordered, key=lambda _: next(keys))
 
 
 def digest_secret(secret: str) -> bytes:
-    """SHA-256."""
+    """Return the SHA-256 digest of a secret."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def matches(presented: str, digests: Iterable[bytes]) -> bool:
-    """Whether the secret is one of those. Takes as long where there is none to compare with."""
+    """Return whether the secret has one of the digests. Takes the same time if there are no digests."""
     digest = digest_secret(presented)
     found = False
-    for known in [*digests, _NOBODY]:
+    for known in [*digests, _DUMMY_DIGEST]:
         found |= hmac.compare_digest(digest, known)
     return found

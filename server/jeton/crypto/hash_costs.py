@@ -1,14 +1,14 @@
-"""What one check of a password hash costs, predicted from its parameters, and the budget that no check may exceed.
+"""Predicted cost of one password check by the parameters of the hash, and the limits of that cost.
 
-The figures are rounded up from a machine on which a hash by our default settings takes 48 ms. They are constants, so
-that every node takes and refuses the same hashes; `jeton user import` runs each kind once as well (hash_trial.py).
+The figures are rounded up from a machine on which a hash with the default settings takes 48 ms. They are constants, so
+that all nodes accept the same hashes; `jeton user import` also runs each kind once (hash_trial.py).
 """
 
 from typing import Final
 
-# About twenty hashes by our default settings.
+# About twenty hashes with the default settings.
 MAX_MILLISECONDS: Final = 1000
-# For hashes of other systems; ours take what the settings say.
+# For imported hashes; this server's own use what the settings say.
 MAX_MEMORY_KIB: Final = 128 * 1024
 
 _BCRYPT_ROUND: Final = 0.06
@@ -18,7 +18,7 @@ _PBKDF2_BLOCK_BYTES: Final = {"sha1": 20, "sha224": 28, "sha256": 32, "sha384": 
 PBKDF2_DIGESTS: Final = tuple(_PBKDF2_ITERATION)
 _SCRYPT_BLOCK: Final = 0.0004
 _ARGON2_KIB: Final = 0.0011
-# Argon2 starts a thread for each lane in each quarter of each pass, however little the lane has to do.
+# Argon2 starts a thread for each lane in each quarter of each pass.
 _ARGON2_THREAD: Final = 0.06
 _ARGON2_SLICES: Final = 4
 
@@ -28,7 +28,7 @@ def bcrypt_milliseconds(cost: int) -> float:
 
 
 def pbkdf2_milliseconds(digest: str, iterations: int, output_bytes: int) -> float:
-    """Return the cost of all blocks: output longer than the digest takes every iteration once more for each block."""
+    """Return the cost of all blocks: each block of output takes all iterations."""
     blocks = -(-output_bytes // _PBKDF2_BLOCK_BYTES[digest])
     return iterations * blocks * _PBKDF2_ITERATION[digest]
 

@@ -1,4 +1,4 @@
-"""How many passwords a process hashes at once: by the cores and the memory that it may use, whatever the host has."""
+"""Number of concurrent password hashes, from the cores and memory that the process may use."""
 
 import os
 from collections.abc import Iterator
@@ -8,22 +8,22 @@ from typing import Final
 
 from jeton.crypto.hash_costs import MAX_MEMORY_KIB
 
-# Of all memory, for hashes: the rest is for everything else that the process does.
+# Share of the memory for hashes; the rest is for everything else in the process.
 _MEMORY_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a process may use, together with the other processes of its control group."""
+    """Cores and memory that a process may use, shared with the other processes of its control group."""
 
     cores: float
     memory_bytes: int
 
 
 def process_resources(root: Path = Path("/")) -> Resources:
-    """Return the cores and the memory by CPU affinity, control groups (versions 1 and 2) and the machine.
+    """Return the limits by CPU affinity, control groups (versions 1 and 2) and the machine.
 
-    `root` is where /proc and /sys are looked for.
+    `root` is the directory that contains proc and sys.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -34,9 +34,9 @@ def process_resources(root: Path = Path("/")) -> Resources:
 
 
 def hashing_concurrency(configured: int, resources: Resources, workers: int, memory_kib: int, lanes: int) -> int:
-    """Return `passwords.concurrency`, or where that is 0 the share of one of so many workers, which is at least 1.
+    """Return `passwords.concurrency`, or if it is 0, one worker's share of the resources, at least 1.
 
-    A hash takes a core for each lane, and as much memory as the settings say or an imported hash may take.
+    A hash takes a core for each lane, and the larger memory of the settings and of an imported hash.
     """
     if configured:
         return configured
@@ -62,15 +62,15 @@ def _memory_limits(root: Path) -> Iterator[int]:
 
 
 def _ratio(quota: str, period: str) -> Iterator[float]:
-    """Yield how many cores a quota amounts to, unless it is -1 or `max`, which is none."""
+    """Yield the number of cores of a quota; nothing for -1 and `max`, which mean no limit."""
     if quota.isdecimal() and period.isdecimal() and int(quota) > 0 and int(period) > 0:
         yield int(quota) / int(period)
 
 
 def _control_groups(root: Path, controller: str) -> Iterator[Path]:
-    """Yield the folders of the process's group and of all that it is in: each of them may set a limit.
+    """Yield the directories of the process's control group and its parents: each may set a limit.
 
-    In a container the path may be one of the host, and only the outermost folder is there.
+    In a container the path may be one of the host, and only the mount point exists.
     """
     mounts = root / "sys/fs/cgroup"
     for line in _read(root / "proc/self/cgroup").splitlines():

@@ -1,7 +1,7 @@
-"""A bounded pool of threads for password hashes, and a fair queue before it.
+"""Bounded thread pool for password hashes, with a fair queue.
 
-Whose account and network were served longest ago is next, and whoever waits most often gives way when the queue is
-full: no account and no network keeps the others out.
+The job whose account and network were served least recently runs next. If the queue is full, the account or network
+with the most jobs loses its newest one. So no account and no network can starve the others.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 
 class HashingBusyError(Exception):
-    """As many passwords are being checked, and waiting, as the server has room for: try again in a moment."""
+    """The pool and its queue are full: try again in a moment."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """Work for an account, asked for from a network."""
+    """A hash to compute, for an account and from a network."""
 
     work: Callable[[], Any]
     account: str
@@ -42,7 +42,7 @@ def _queues(account: str, network: str | None) -> tuple[Hashable, Hashable]:
 class HashingPool:
     """Runs as many hashes at once as there are threads.
 
-    A thread belongs to the work, not to the caller: a caller that goes away does not free it.
+    A caller that is cancelled does not stop its hash: the thread stays in use until the hash is computed.
     """
 
     def __init__(self, threads: int) -> None:
@@ -55,13 +55,13 @@ class HashingPool:
         self._closed = False
 
     def check_capacity(self, account: str, network: str | None) -> None:
-        """Raise HashingBusyError if `run` would, for this account and network."""
+        """Raise HashingBusyError if `run` would raise it for this account and network."""
         self._drop_abandoned()
         if len(self._waiting) >= self._max_waiting:
             self._find_displaceable(account, network)
 
     async def run(self, work: Callable[[], T], account: str, network: str | None) -> T:
-        """Return the result of `work`, run in a thread. Raise HashingBusyError if there is no room."""
+        """Run `work` in a thread and return its result. Raise HashingBusyError if the queue has no place."""
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         job = _Job(work, account, network, result)
         if self._idle:
@@ -71,7 +71,7 @@ class HashingPool:
         return await result
 
     def _drop_abandoned(self) -> None:
-        """Forget waiting jobs whose callers have gone away."""
+        """Remove waiting jobs whose callers were cancelled."""
         self._waiting = [job for job in self._waiting if not job.result.done()]
 
     def _enqueue(self, job: _Job) -> None:
@@ -83,11 +83,14 @@ class HashingPool:
         self._waiting.append(job)
 
     def _find_displaceable(self, account: str, network: str | None) -> _Job:
-        """Return the newest job of whoever waits most often; HashingBusyError if that is who asks."""
+        """Return the newest job of the account or network with the most jobs.
+
+        Raise HashingBusyError if the caller's own account or network has the most.
+        """
         lengths = Counter(queue for job in self._waiting for queue in job.queues)
-        asking = 1 + max(lengths[queue] for queue in _queues(account, network))
+        own_length = 1 + max(lengths[queue] for queue in _queues(account, network))
         longest = max(reversed(self._waiting), key=lambda job: max(lengths[queue] for queue in job.queues))
-        if max(lengths[queue] for queue in longest.queues) <= asking:
+        if max(lengths[queue] for queue in longest.queues) <= own_length:
             raise HashingBusyError
         return longest
 
@@ -124,5 +127,6 @@ class HashingPool:
         return max(self._served.get(queue, 0) for queue in job.queues)
 
     def close(self) -> None:
+        """Finish the running hashes; waiting callers get HashingBusyError."""
         self._closed = True
         self._threads.shutdown(wait=True)

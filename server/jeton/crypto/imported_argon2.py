@@ -1,4 +1,4 @@
-"""Argon2 (RFC 9106) of other systems, in the PHC string format with or without a prefix."""
+"""Imported Argon2 hashes (RFC 9106): the PHC string format with or without a prefix."""
 
 import re
 from typing import Final
@@ -17,16 +17,16 @@ from jeton.crypto.imported_hash import (
 )
 
 MAX_LANES: Final = 16
-# As Django writes it. It tells other systems' hashes from ours when they are stored.
-FOREIGN_PREFIX: Final = "argon2"
+# As Django writes it. In the database it distinguishes imported hashes from those of this server.
+IMPORTED_PREFIX: Final = "argon2"
 
 
-def read_argon2(match: re.Match[str]) -> ImportedHash:
-    """`$argon2id$v=19$m=65536,t=3,p=4$salt$digest`; with a prefix as Django, Spring and LDAP servers write."""
+def parse_argon2(match: re.Match[str]) -> ImportedHash:
+    """Parse `$argon2id$v=19$m=65536,t=3,p=4$salt$digest`, with the prefixes of Django, Spring and LDAP servers."""
     stored, memory_kib, iterations, lanes = match["hash"], int(match["m"]), int(match["t"]), int(match["p"])
     salt, digest = decode_base64(match["salt"]), decode_base64(match["digest"])
-    require(lanes <= MAX_LANES, f"Argon2 may use {MAX_LANES} lanes")
-    require(memory_kib >= 8 * lanes, "Argon2 uses at least 8 KiB a lane")
+    require(lanes <= MAX_LANES, f"Argon2 may use at most {MAX_LANES} lanes")
+    require(memory_kib >= 8 * lanes, "Argon2 needs at least 8 KiB per lane")
     require_lengths(salt, digest)
 
     def check(password: bytes) -> bool:
@@ -51,6 +51,6 @@ FORMS: Final = (
             rf"\$m=(?P<m>{NUMBER}),t=(?P<t>{NUMBER}),p=(?P<p>{NUMBER})"
             r"\$(?P<salt>[A-Za-z0-9+/]+)\$(?P<digest>[A-Za-z0-9+/]+))"
         ),
-        read_argon2,
+        parse_argon2,
     ),
 )

@@ -1,4 +1,4 @@
-"""A password hash that another system made: what is common to all of its forms."""
+"""Imported password hash: the type, its cost limits and parsing functions shared by all formats."""
 
 import base64
 import binascii
@@ -10,13 +10,13 @@ from typing import Final
 from jeton.crypto.hash_costs import MAX_MEMORY_KIB, MAX_MILLISECONDS
 
 SALT_BYTES: Final = range(8, 129)
-# A shorter digest would be the digest of many passwords.
+# Shorter digests have too many collisions.
 DIGEST_BYTES: Final = range(16, 129)
 
-# Whether these bytes are the password.
+# Returns whether the bytes are the password.
 Check = Callable[[bytes], bool]
 
-# Parts of regular expressions that several forms share.
+# Parts of regular expressions for several formats.
 NUMBER: Final = "[1-9][0-9]{0,9}"
 SALT_TEXT: Final = "(?P<salt_text>[!-#%-~]+)"
 SALT: Final = r"(?P<salt>[A-Za-z0-9+/.]+={0,2})"
@@ -25,19 +25,19 @@ HEX_DIGEST: Final = "(?P<digest_hex>[0-9a-f]+)"
 
 
 class PasswordHashRefusedError(Exception):
-    """The hash cannot be taken. The text says why and what to do; it never holds the hash."""
+    """The hash is not accepted. The message says why and what to do; it never contains the hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedHash:
-    """A hash that can be checked within the budget. `parameters` tells kinds of checks apart; it holds no secret."""
+    """A hash that can be verified within the cost limits. `parameters` describes its cost; it contains no secret."""
 
     parameters: str
     check: Check
 
 
 def require_within_budget(parameters: str, milliseconds: float, memory_kib: float, check: Check) -> ImportedHash:
-    """Return the hash with these predicted costs, or raise PasswordHashRefusedError if one check costs too much."""
+    """Return the hash. Raise PasswordHashRefusedError if the predicted cost of one check exceeds the limits."""
     if milliseconds > MAX_MILLISECONDS:
         raise PasswordHashRefusedError(
             f"one check of this password hash ({parameters}) would take about {milliseconds:,.0f} ms:"
@@ -52,33 +52,35 @@ def require_within_budget(parameters: str, milliseconds: float, memory_kib: floa
 
 
 def digest_check(digest: bytes, derive: Callable[[bytes], bytes]) -> Check:
-    """Return the check that compares what `derive` makes of a password with the digest."""
+    """Return a check that derives a digest from the password and compares it in constant time."""
     return lambda password: hmac.compare_digest(derive(password), digest)
 
 
 def require(condition: bool, wanted: str) -> None:
+    """Raise PasswordHashRefusedError, with what was expected, unless the condition is true."""
     if not condition:
         raise PasswordHashRefusedError(f"the password hash is malformed: {wanted}")
 
 
 def require_lengths(salt: bytes, digest: bytes) -> None:
+    """Raise PasswordHashRefusedError if the salt or the digest is too short or too long."""
     require(len(salt) in SALT_BYTES, f"the salt must have {SALT_BYTES[0]} to {SALT_BYTES[-1]} bytes")
     require(len(digest) in DIGEST_BYTES, f"the digest must have {DIGEST_BYTES[0]} to {DIGEST_BYTES[-1]} bytes")
 
 
 def decode_base64(text: str) -> bytes:
-    """Return the bytes of base64 with or without padding; passlib writes a dot for the plus sign."""
+    """Decode base64 with or without padding; passlib writes `.` for `+`. Raise PasswordHashRefusedError."""
     bare = text.rstrip("=").replace(".", "+")
     try:
         decoded = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except ValueError:
         decoded = b""
-    require(base64.b64encode(decoded).decode().rstrip("=") == bare, "its base64 is none")
+    require(base64.b64encode(decoded).decode().rstrip("=") == bare, "the base64 is not valid")
     return decoded
 
 
 def decode_hex(text: str) -> bytes:
-    """Return the bytes of hexadecimal digits."""
+    """Decode hexadecimal digits. Raise PasswordHashRefusedError if their number is odd."""
     try:
         return binascii.unhexlify(text)
     except ValueError:

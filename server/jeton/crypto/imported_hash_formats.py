@@ -1,6 +1,6 @@
-"""Hashes of passwords that other systems made: read and bounded when they are imported and whenever they are checked.
+"""Formats of imported password hashes: parsed, with bounded costs, at import and at every check.
 
-Nothing here makes one. Whoever logs in with one gets an Argon2id hash of ours.
+Such hashes are only verified. The first successful login replaces one with an Argon2id hash.
 """
 
 import re
@@ -21,15 +21,15 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], ImportedHas
 
 
 def parse_imported_hash(text: str) -> ImportedHash:
-    """Return the hash, or raise PasswordHashRefusedError if it is no known one or costs too much to check."""
+    """Parse a hash. Raise PasswordHashRefusedError if the format is unknown or one check costs too much."""
     if len(text) > _MAX_CHARACTERS:
         raise PasswordHashRefusedError(f"the password hash is longer than {_MAX_CHARACTERS:,} characters")
-    for form, read in _FORMS:
+    for form, parse in _FORMS:
         if match := form.fullmatch(text):
-            return read(match)
+            return parse(match)
     raise PasswordHashRefusedError(unsupported_hash_reason(text))
 
 
 def stored_form(text: str) -> str:
-    """Return what to store of a hash that was read: Argon2 of other systems is told from ours by a prefix."""
-    return imported_argon2.FOREIGN_PREFIX + text if text.startswith("$argon2") else text
+    """Return the text to store for a parsed hash. A prefix distinguishes imported Argon2 from this server's."""
+    return imported_argon2.IMPORTED_PREFIX + text if text.startswith("$argon2") else text

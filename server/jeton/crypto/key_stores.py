@@ -1,4 +1,4 @@
-"""Private keys and where they live: sealed in the database, or elsewhere, where they sign and never leave."""
+"""Key stores: where private keys are kept, encrypted in the database or in an external store such as an HSM."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -7,11 +7,11 @@ from jeton.rules.key_lifecycle import StoredKey
 
 
 class KeyStoreError(Exception):
-    """A private key cannot be made, opened or used. The text says which, and what to do."""
+    """A private key cannot be created, opened or used. The message says which, and what to do."""
 
 
 class PrivateKey(Protocol):
-    """A private key that is ready to sign, wherever it is."""
+    """A private key that is ready to sign."""
 
     @property
     def kid(self) -> str: ...
@@ -21,72 +21,73 @@ class PrivateKey(Protocol):
 
     @property
     def is_external(self) -> bool:
-        """Whether a signature has to be waited for: then it must not be made in the event loop."""
+        """Whether signing blocks on an external store, so that it must not run in the event loop."""
         ...
 
     def sign(self, signing_input: bytes) -> bytes:
-        """The JWS signature (RFC 7515 section 5.1); of ES256 it is R || S (RFC 7518 section 3.4).
+        """Return the JWS signature (RFC 7515 section 5.1); for ES256 it is R || S (RFC 7518 section 3.4).
 
-        Called from several threads. KeyStoreError where it cannot sign now.
+        Called from several threads. Raise KeyStoreError if the store cannot sign now.
         """
         ...
 
 
 class KeyStore(Protocol):
-    """A place where private keys live."""
+    """A store of private keys."""
 
     @property
     def name(self) -> str:
-        """As a stored key names it in `store`."""
+        """The value of `store` in stored keys."""
         ...
 
     def create(self, algorithm: str, rsa_bits: int | None) -> StoredKey:
-        """A new key; `rsa_bits` is None for all but RS256. Called outside of any transaction: it may take its time.
+        """Create a key. `rsa_bits` is None for all algorithms but RS256. Slow: call it outside any transaction.
 
-        Its `private_part` is all that `open` needs to find it again, and worth nothing without this store.
+        Its `private_part` is what `open` needs, and is useless without this store.
         """
         ...
 
     def open(self, stored: StoredKey) -> PrivateKey:
-        """The key, and no other: its thumbprint is the stored kid. MasterKeyError or KeyStoreError where it cannot."""
+        """Open the key whose thumbprint is the stored `kid`. Raise MasterKeyError or KeyStoreError if it fails."""
         ...
 
     def destroy(self, stored: StoredKey) -> None:
-        """What this place keeps of the key beyond what is stored is gone, or was already. KeyStoreError: not now."""
+        """Delete what the store keeps of the key, if anything. Raise KeyStoreError if it fails."""
         ...
 
 
 class KeyStores:
-    """Every place where keys of ours live. New ones are made in the first."""
+    """All key stores. New keys are created in the first."""
 
-    def __init__(self, creating: KeyStore, *others: KeyStore) -> None:
-        self._creating = creating
-        self._stores = {store.name: store for store in (creating, *others)}
+    def __init__(self, default: KeyStore, *others: KeyStore) -> None:
+        self._default = default
+        self._stores = {store.name: store for store in (default, *others)}
         self._open: dict[str, PrivateKey] = {}
 
     @property
     def default_store(self) -> str:
         """The name of the store for new keys."""
-        return self._creating.name
+        return self._default.name
 
     def create(self, algorithm: str, rsa_bits: int | None) -> StoredKey:
-        return self._creating.create(algorithm, rsa_bits)
+        """Create a key in the default store."""
+        return self._default.create(algorithm, rsa_bits)
 
     def open(self, stored: StoredKey) -> PrivateKey:
-        """The key, from the store that it names; opened once. MasterKeyError or KeyStoreError where it cannot be."""
+        """Open the key in its store, once. Raise MasterKeyError or KeyStoreError if it fails."""
         if stored.kid not in self._open:
             if stored.store not in self._stores:
                 raise KeyStoreError(
-                    f"signing key {stored.kid} lives in the key store {stored.store!r}, which is not configured here"
+                    f"signing key {stored.kid} is in the key store {stored.store!r}, which is not configured here"
                 )
             self._open[stored.kid] = self._stores[stored.store].open(stored)
         return self._open[stored.kid]
 
     def destroy(self, stored: StoredKey) -> None:
-        """It never signs again. A store that is not configured any more is left as it is."""
+        """Delete the key from its store, if the store is still configured."""
         if stored.store in self._stores:
             self._stores[stored.store].destroy(stored)
 
     def close_all_except(self, kids: Collection[str]) -> None:
-        """Lets go of all keys but these."""
+        """Close all keys except these."""
         self._open = {kid: key for kid, key in self._open.items() if kid in kids}

@@ -1,6 +1,6 @@
-"""Master keys: 32 random bytes each, from which everything else is derived (HMAC-SHA256, RFC 2104).
+"""Master keys: 32 random bytes each, from which other keys are derived (HMAC-SHA256, RFC 2104).
 
-Several may be readable at once, newest first: the newest protects what is written, all may read.
+Several can be configured, newest first: the newest encrypts, all decrypt.
 """
 
 import base64
@@ -18,11 +18,11 @@ _LENGTH: Final = 32
 
 
 class MasterKeyError(Exception):
-    """A master key is missing, malformed or not the one that protects this database. The text says what to do."""
+    """A master key is missing, malformed or not the one of this database. The message says what to do."""
 
 
 class MasterKeys:
-    """The readable master keys by id; `newest` is the id that writes."""
+    """The configured master keys by id. `newest` is the id of the key for new data."""
 
     def __init__(self, keys: Iterable[bytes]) -> None:
         self._keys = {hashlib.sha256(b"jeton master key id\0" + key).hexdigest()[:8]: key for key in keys}
@@ -37,7 +37,7 @@ class MasterKeys:
         return f"MasterKeys({', '.join(self._keys)})"
 
     def derive(self, master_key_id: str, purpose: bytes) -> bytes:
-        """32 bytes for one purpose; MasterKeyError where that master key is not configured."""
+        """Derive 32 bytes for one purpose. Raise MasterKeyError if the master key is not configured."""
         try:
             return hmac.digest(self._keys[master_key_id], b"jeton\0" + purpose, "sha256")
         except KeyError:
@@ -48,12 +48,12 @@ class MasterKeys:
 
 
 def generate_master_key() -> str:
-    """A new one, as the setting wants it: 32 random bytes in base64url."""
+    """Generate a master key in the format of the setting: 32 random bytes in base64url."""
     return base64.urlsafe_b64encode(secrets.token_bytes(_LENGTH)).rstrip(b"=").decode()
 
 
 def parse_master_keys(text: str) -> MasterKeys:
-    """The setting `secrets.master_key`: one or several keys in base64url, separated by commas or white space."""
+    """Parse `secrets.master_key`: keys in base64url, separated by commas or white space. Raise MasterKeyError."""
     keys = []
     for word in text.replace(",", " ").split():
         try:
@@ -67,16 +67,16 @@ def parse_master_keys(text: str) -> MasterKeys:
 
 
 def read_or_create_master_key(path: Path, *, may_create: bool) -> MasterKeys:
-    """The key in this file. A new one is generated only where nothing can depend on an old one (`may_create`)."""
+    """Read the key from the file. If the file is missing, create it if `may_create`, else raise MasterKeyError."""
     if not path.exists():
         if not may_create:
-            raise MasterKeyError(f"{path} is gone, and the database was written under it: restore the file")
+            raise MasterKeyError(f"{path} is missing, and the database depends on it: restore the file")
         _create(path)
     return parse_master_keys(path.read_text(encoding="ascii", errors="replace"))
 
 
 def _create(path: Path) -> None:
-    """Whole or not at all, and never over another: two servers may start at the same moment."""
+    """Create the file atomically, unless it exists by now: two servers may start at the same time."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".master-key-")
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

@@ -1,4 +1,4 @@
-"""Whether a password may be set: the one place that is asked, whoever sets it."""
+"""Acceptance of new passwords: the password policy with a server's settings and lists."""
 
 from functools import cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from jeton.rules.password_policy import MAX_TYPED_CODE_POINTS, TOO_LONG, context
 
 
 class PasswordRules:
-    """The rules of one server: its least length, its names, and its list of leaked passwords, where it has one."""
+    """The rules of one server: minimum length, names of the service, and a list of breached passwords if configured."""
 
     def __init__(self, min_length: int, service_names: tuple[str, ...], breached: BreachedPasswords | None) -> None:
         self._min_length = min_length
@@ -17,9 +17,9 @@ class PasswordRules:
         self._breached = breached
 
     def rejection_reason(self, password: str, username: str, email: str | None) -> str | None:
-        """Why this user may not have this password, as a sentence to show; None where they may.
+        """Return why the user may not choose this password, as a sentence to show, or None if it is allowed.
 
-        Reads from the disk: to be called in a thread. BreachedPasswordsError where the list has become unusable.
+        Reads from disk: call it in a thread. Raise BreachedPasswordsError if the list cannot be used.
         """
         if len(password) > MAX_TYPED_CODE_POINTS:
             return TOO_LONG
@@ -27,12 +27,12 @@ class PasswordRules:
         context = context_words((*self._service_names, username, email))
         refusal = rejection_reason(chosen, self._min_length, context, common_passwords())
         if refusal is None and self._breached is not None and chosen in self._breached:
-            return "the password has been found in a leak, so attackers know it: choose another"
+            return "the password was found in a data breach, so attackers know it: choose another"
         return refusal
 
 
 @cache
 def common_passwords() -> frozenset[str]:
-    """Those that many people use, in lower case; where they are from is said in the file."""
+    """Return common passwords, in lower case. The file states its source."""
     lines = Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))

@@ -1,7 +1,7 @@
-"""Passwords: Argon2id (RFC 9106) by argon2-cffi.
+"""Password hashing and verification with Argon2id (RFC 9106), by argon2-cffi.
 
-Normalised to NFC (NIST SP 800-63B-4 section 3.1.1.2), never truncated, trimmed or folded. Hashes that other systems
-made (imported_hash_formats.py) are good for one login, which replaces them.
+Passwords are normalized to NFC (NIST SP 800-63B-4 section 3.1.1.2), never truncated, trimmed or case-folded. Imported
+hashes (imported_hash_formats.py) are verified too; a successful login replaces them.
 """
 
 import unicodedata
@@ -24,10 +24,10 @@ _MAX_LANES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The outcome of one check. `rehashed` is the hash to store instead of one that costs too little or is imported.
+    """The outcome of one check. `rehashed` is the hash to store if the stored one is imported or has too low costs.
 
-    `unusable` says why the stored hash could not be checked. `ordinary`: the check took as long as one of a hash with
-    today's parameters, as for a name without a user.
+    `unusable` says why the stored hash could not be checked. `ordinary` says that the check took as long as one with
+    the current parameters, which is also the time for an unknown user.
     """
 
     ok: bool
@@ -37,17 +37,17 @@ class Verified:
 
 
 def normalize(password: str) -> str:
-    """The form that is counted and hashed: NFC, and nothing else done to it."""
+    """Return the form that is counted and hashed: NFC."""
     return unicodedata.normalize("NFC", password)
 
 
 def is_too_long(password: str) -> bool:
-    """Return whether nobody can have this password. Only text of bounded length is ever normalised."""
+    """Return whether the password exceeds the maximum length. Only text of bounded length is normalized."""
     return len(password) > MAX_TYPED_CODE_POINTS or len(normalize(password)) > MAX_CODE_POINTS
 
 
 class Passwords:
-    """Hashes and checks passwords with these Argon2id parameters."""
+    """Hashes and verifies passwords with these Argon2id parameters."""
 
     def __init__(self, memory_kib: int, iterations: int, lanes: int) -> None:
         self._hasher = PasswordHasher(time_cost=iterations, memory_cost=memory_kib, parallelism=lanes)
@@ -55,32 +55,32 @@ class Passwords:
         self._dummy_hash = self._hasher.hash(generate_password())
 
     def hash(self, password: str) -> str:
-        """A new hash in the PHC string format, with a salt of 128 random bits."""
+        """Return a new hash in the PHC string format, with a salt of 128 random bits."""
         return self._hasher.hash(normalize(password))
 
     def verify(self, password_hash: str | None, password: str) -> Verified:
-        """Whether the password is right. Without a hash (no such user) it works as long, and says no.
+        """Verify the password. Without a hash (no such user), spend the time of a normal check and return failure.
 
-        So it does where the stored hash is none, costs more than the budget, or fails: nobody is let in by that.
+        The same applies if the stored hash is malformed, costs too much, or raises an error.
         """
         if is_too_long(password):
             return Verified(ok=False)
         if password_hash is None:
-            return self._verify_nobody(password)
+            return self._verify_dummy(password)
         try:
             if password_hash.startswith("$argon2"):
-                return self._verify_ours(password_hash, password)
-            return self._verify_foreign(parse_imported_hash(password_hash), password)
+                return self._verify_own(password_hash, password)
+            return self._verify_imported(parse_imported_hash(password_hash), password)
         except (PasswordHashRefusedError, ValueError, ArithmeticError, MemoryError) as error:
             reason = str(error) if isinstance(error, PasswordHashRefusedError) else type(error).__name__
-            return self._verify_nobody(password, unusable=reason)
+            return self._verify_dummy(password, unusable=reason)
 
-    def _verify_nobody(self, password: str, unusable: str | None = None) -> Verified:
-        """Spend the time of a normal check."""
+    def _verify_dummy(self, password: str, unusable: str | None = None) -> Verified:
+        """Spend the time of a normal check and return failure."""
         self._is_right(self._dummy_hash, password)
         return Verified(ok=False, unusable=unusable, ordinary=unusable is None)
 
-    def _verify_ours(self, password_hash: str, password: str) -> Verified:
+    def _verify_own(self, password_hash: str, password: str) -> Verified:
         self._check_affordable(password_hash)
         if not self._is_right(password_hash, password):
             return Verified(ok=False, ordinary=not self._hasher.check_needs_rehash(password_hash))
@@ -92,17 +92,17 @@ class Passwords:
         except VerificationError:
             return False
 
-    def _verify_foreign(self, foreign: ImportedHash, password: str) -> Verified:
-        """Other systems normalise nothing, so that what was typed comes first; what replaces the hash is NFC.
+    def _verify_imported(self, imported: ImportedHash, password: str) -> Verified:
+        """Verify against the password as typed, then in NFC: other systems do not normalize.
 
-        To some of these kinds a NUL at the end, or what follows one, is nothing: no password that holds one is right.
+        Some of these hashes ignore a NUL and what follows it: a password that contains one is always wrong.
         """
-        right = any(foreign.check(form.encode()) for form in dict.fromkeys((password, normalize(password))))
+        right = any(imported.check(form.encode()) for form in dict.fromkeys((password, normalize(password))))
         right = right and "\0" not in password
         return Verified(ok=right, rehashed=self.hash(password) if right else None)
 
     def _check_affordable(self, password_hash: str) -> None:
-        """Raise PasswordHashRefusedError if a stored hash of our own form has parameters that were not ours."""
+        """Raise PasswordHashRefusedError if the parameters of a stored Argon2 hash exceed the limits."""
         try:
             stored = extract_parameters(password_hash)
         except InvalidHashError:
@@ -121,7 +121,7 @@ class Passwords:
             )
 
     def _is_weaker(self, password_hash: str) -> bool:
-        """Whether a stored hash costs less than today's parameters ask; one that costs more is kept."""
+        """Return whether a stored hash costs less than the current parameters. One that costs more is kept."""
         stored = extract_parameters(password_hash)
         as_costly = stored.memory_cost >= self._hasher.memory_cost and stored.time_cost >= self._hasher.time_cost
         return self._hasher.check_needs_rehash(password_hash) and not (as_costly and stored.type is self._hasher.type)

@@ -1,7 +1,7 @@
-"""A PKCS#11 token (an HSM, or a part of one) as this process speaks with it: one session, opened again when it is lost.
+"""Access to a PKCS#11 token (an HSM, or a part of one): one session, which is opened again when it is lost.
 
-By python-pkcs11. It initialises a module without telling it of threads, and a module that two threads enter crashes the
-process: whoever speaks with one waits for the others.
+python-pkcs11 initializes modules without thread support, and concurrent calls crash the process. So one lock serializes
+all calls.
 """
 
 import time
@@ -19,19 +19,19 @@ T = TypeVar("T")
 
 _PAUSE_SECONDS: Final = 1
 _PIN_REFUSED: Final = (pkcs11.PinExpired, pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange, pkcs11.PinLocked)
-# A module's state belongs to the process: there is one lock, whatever is configured.
-_ONE_AT_A_TIME: Final = Lock()
+# A module's state is global in the process, so the lock is too.
+_LOCK: Final = Lock()
 
 
 class LoggedIn:
-    """A session that has given the PIN, and the private keys that it has found so far."""
+    """A logged-in session, with a cache of the private keys that were found in it."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self._found: dict[bytes, SignMixin] = {}
 
     def find(self, identity: bytes) -> SignMixin:
-        """The private key with this CKA_ID; raises NoSuchKey."""
+        """Return the private key with this CKA_ID. Raise NoSuchKey if there is not exactly one."""
         if identity not in self._found:
             attributes = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: identity}
             found = [key for key in self.session.get_objects(attributes) if isinstance(key, SignMixin)]
@@ -41,14 +41,14 @@ class LoggedIn:
         return self._found[identity]
 
     def destroy(self, identity: bytes) -> None:
-        """Nothing of that key is left on the token."""
+        """Delete all objects of the key from the token."""
         for key in list(self.session.get_objects({Attribute.ID: identity})):
             key.destroy()
         self._found.pop(identity, None)
 
 
 class Pkcs11Token:
-    """The token with this label, reached through the module (a shared library) that its maker provides."""
+    """The token with this label, through its vendor's module (a shared library)."""
 
     def __init__(self, module: str, label: str, pin: str) -> None:
         self._module, self._label, self._pin = module, label, pin
@@ -60,14 +60,14 @@ class Pkcs11Token:
         return f"Pkcs11Token({self._label})"
 
     def use(self, work: Callable[[LoggedIn], T]) -> T:
-        """What `work` gives; it is begun anew, once, where the session turns out to be lost.
+        """Return the result of `work`. If it fails, log in again and retry once: the session may be lost.
 
-        KeyStoreError where the token cannot be reached, or does not do it.
+        Raise KeyStoreError if the token cannot be reached, or the second attempt fails.
         """
-        with _ONE_AT_A_TIME:
+        with _LOCK:
             try:
                 if self._logged_in is not None:
-                    # Makers disagree about what a lost session is called: after any error a new one is tried.
+                    # Vendors report a lost session by different errors: retry after any.
                     with suppress(PKCS11Error):
                         return work(self._logged_in)
                 self._logged_in = None
@@ -82,7 +82,7 @@ class Pkcs11Token:
         try:
             module = pkcs11.lib(self._module)
             with suppress(PKCS11Error):
-                # Modules look for tokens once, when they begin; and it ends what is left of the old session.
+                # Modules look for tokens only when initialized. This also ends the old session.
                 module.finalize()
             module.initialize()
             session = module.get_token(token_label=self._label).open(rw=True, user_pin=self._pin)
@@ -93,23 +93,26 @@ class Pkcs11Token:
         return LoggedIn(session)
 
     def _is_too_soon(self, refused: PKCS11Error) -> bool:
-        """A wrong PIN is never given twice, because tokens lock themselves; and a queue must not wait one by one."""
+        """Return whether to fail without a login: a wrong PIN is never retried, other errors only after a pause.
+
+        Tokens lock themselves after some wrong PINs. The pause keeps a queue of callers from waiting one by one.
+        """
         return isinstance(refused, _PIN_REFUSED) or time.monotonic() - self._refused_at < _PAUSE_SECONDS
 
     def _explained(self, error: PKCS11Error) -> str:
         match error:
             case pkcs11.NoSuchToken():
                 return (
-                    f"no PKCS#11 token is labelled {self._label!r}: see pkcs11.token_label, and the module's own tool"
+                    f"no PKCS#11 token has the label {self._label!r}: see pkcs11.token_label, and the module's own tool"
                 )
             case pkcs11.MultipleTokensReturned():
-                return f"several PKCS#11 tokens are labelled {self._label!r}: give the one for Jeton another label"
+                return f"several PKCS#11 tokens have the label {self._label!r}: give the one for Jeton another label"
             case _ if isinstance(error, _PIN_REFUSED):
                 return (
-                    f"the PKCS#11 token {self._label!r} refused the PIN ({type(error).__name__}); it is not tried "
-                    "again, so that the token does not lock itself: correct pkcs11.pin and restart"
+                    f"the PKCS#11 token {self._label!r} refused the PIN ({type(error).__name__}); the PIN is not "
+                    "tried again, so that the token does not lock itself: correct pkcs11.pin and restart"
                 )
             case pkcs11.NoSuchKey():
-                return f"the PKCS#11 token {self._label!r} does not hold that key: restore it, or revoke the key"
+                return f"the PKCS#11 token {self._label!r} does not contain that key: restore it, or revoke the key"
         what = str(error) or type(error).__name__
         return f"the PKCS#11 token {self._label!r} cannot be used now: {what} (module {self._module})"

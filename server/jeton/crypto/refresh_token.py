@@ -1,10 +1,10 @@
-"""Refresh tokens: derived from the family, never stored (ADR 0002).
+"""Refresh tokens: derived from the family, not stored (ADR 0002).
 
     jrt_  base64url( version 1 | master key id 4 | sid 16 | generation 4 | tag 32 )
 
-The tag is HMAC-SHA256 over all that precedes it, under a key derived from the master key and the family's secret: a
-copy of the database opens nothing, nor does the master key alone, and every generation ever issued can be told from a
-forgery. 57 bytes are 76 characters with no bit to spare, so that each token has one spelling.
+The tag is HMAC-SHA256 of all that precedes it, under a key derived from the master key and the family's secret. Neither
+a copy of the database nor the master key alone is enough to forge a token, and every generation ever issued can be
+verified. 57 bytes are exactly 76 characters, so that each token has one encoding.
 """
 
 import base64
@@ -26,7 +26,7 @@ _PURPOSE: Final = b"refresh token v1\0"
 
 @dataclass(frozen=True, slots=True)
 class PresentedRefreshToken:
-    """A well-formed token, of which nothing is believed until `is_genuine` says so."""
+    """A well-formed token, not verified until `is_genuine` returns True."""
 
     sid: str
     generation: int
@@ -36,21 +36,22 @@ class PresentedRefreshToken:
 
 
 def generate_sid() -> str:
-    """A session's public identifier: 128 random bits, base64url."""
+    """Generate the public identifier of a session: 128 random bits, base64url."""
     return secrets.token_urlsafe(16)
 
 
 def is_sid(text: str) -> bool:
-    """Whether some session could have this identifier."""
+    """Return whether the text is a well-formed session identifier."""
     return _SID.fullmatch(text) is not None
 
 
 def generate_family_secret() -> bytes:
+    """Generate 256 random bits."""
     return secrets.token_bytes(32)
 
 
 def parse_refresh_token(text: str) -> PresentedRefreshToken | None:
-    """The parts of a well-formed refresh token; None for anything else."""
+    """Parse a refresh token. Return None if it is not well-formed."""
     if not _SHAPE.fullmatch(text):
         return None
     raw = base64.urlsafe_b64decode(text[len(PREFIX) :])
@@ -61,13 +62,13 @@ def parse_refresh_token(text: str) -> PresentedRefreshToken | None:
 
 
 class RefreshTokens:
-    """Derives and checks refresh tokens under the master keys."""
+    """Derives and verifies refresh tokens under the master keys."""
 
     def __init__(self, master_keys: MasterKeys) -> None:
         self._keys = {key_id: master_keys.derive(key_id, _PURPOSE) for key_id in master_keys}
 
     def derive(self, sid: str, generation: int, master_key_id: str, secret: bytes) -> str:
-        """The token of one generation: the same one, however often it is derived."""
+        """Derive the token of one generation. Deterministic. Raise MasterKeyError if the key is not configured."""
         signed = _VERSION + bytes.fromhex(master_key_id) + base64.urlsafe_b64decode(sid + "==") + generation.to_bytes(4)
         tag = hmac.digest(self._family_key(master_key_id, secret), signed, "sha256")
         return PREFIX + base64.urlsafe_b64encode(signed + tag).decode()
@@ -75,7 +76,7 @@ class RefreshTokens:
     def is_genuine(self, presented: PresentedRefreshToken, master_key_id: str, secret: bytes) -> bool | None:
         """Return whether the tag is that of the family's token of this generation.
 
-        None if that cannot be told: the token and the family name the same master key, and it is not configured here.
+        Return None if that cannot be determined: token and family have the same master key, and it is not configured.
         """
         if presented.master_key_id != master_key_id:
             return False
@@ -85,13 +86,13 @@ class RefreshTokens:
         return hmac.compare_digest(tag, presented.tag)
 
     def derive_jti(self, generation: int, rotated_at: int, master_key_id: str, secret: bytes) -> str:
-        """The `jti` of the access token that goes with a generation: a repeated answer repeats it too."""
+        """Derive the `jti` of the access token of a generation, so that a repeated response has the same one."""
         message = b"jti\0%d\0%d" % (generation, rotated_at)
         tag = hmac.digest(self._family_key(master_key_id, secret), message, "sha256")
         return base64.urlsafe_b64encode(tag[:16]).rstrip(b"=").decode()
 
     def idempotency_digest(self, key: str) -> bytes:
-        """What is kept of an Idempotency-Key. It is compared with digests only, and opens nothing by itself."""
+        """Return the stored digest of an Idempotency-Key."""
         return hashlib.sha256(b"idempotency\0" + key.encode()).digest()
 
     def _family_key(self, master_key_id: str, secret: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Private keys in the database: each a JWE (RFC 7516) under a key derived from the master key."""
+"""Key store in the database: each private key is a JWE (RFC 7516) under a key derived from the master key."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, OctKey
 
-from jeton.crypto.algorithms import generate_key, private_key, public_jwk, sign
+from jeton.crypto.algorithms import generate_key, load_private_key, public_jwk, sign
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
 from jeton.rules.key_lifecycle import StoredKey
 
@@ -30,7 +30,7 @@ class LocalKey:
 
 
 class SealedKeys:
-    """The key store that needs nothing but the database and the master key."""
+    """The key store that needs only the database and the master key."""
 
     name: Final = "database"
 
@@ -38,45 +38,45 @@ class SealedKeys:
         self._master_keys = master_keys
 
     def create(self, algorithm: str, rsa_bits: int | None) -> StoredKey:
-        """A new key, sealed under the newest master key."""
+        """Generate a key, encrypted under the newest master key."""
         key = generate_key(algorithm, rsa_bits)
-        sealed = self._sealed(json.dumps(key.as_dict(private=True)).encode())
+        sealed = self._seal(json.dumps(key.as_dict(private=True)).encode())
         return StoredKey(key.thumbprint(), algorithm, public_jwk(key, algorithm), self.name, sealed)
 
     def open(self, stored: StoredKey) -> LocalKey:
-        """The key; MasterKeyError where no master key opens it."""
+        """Decrypt the key. Raise MasterKeyError if no configured master key does."""
         try:
-            key = private_key(json.loads(self._unsealed(stored)))
+            key = load_private_key(json.loads(self._unseal(stored)))
         except (JoseError, KeyError, ValueError):
             key = None
         if key is None or key.thumbprint() != stored.kid:
-            raise _does_not_open(stored)
+            raise _cannot_decrypt(stored)
         return LocalKey(stored.kid, stored.algorithm, key)
 
     def destroy(self, stored: StoredKey) -> None:
-        """Nothing: the private part is where it is stored, and forgotten there."""
+        """Do nothing: the private key is only in the row, which the caller deletes."""
 
     def reseal(self, stored: StoredKey) -> str:
-        """The private part, sealed anew under the newest master key; MasterKeyError where none opens it."""
-        return self._sealed(self._unsealed(stored))
+        """Return the private part encrypted under the newest master key. Raise MasterKeyError if no key decrypts it."""
+        return self._seal(self._unseal(stored))
 
-    def _sealed(self, private: bytes) -> str:
+    def _seal(self, private: bytes) -> str:
         newest = self._master_keys.newest
         header = {"alg": _WRAP[0], "enc": _WRAP[1], "kid": newest}
         return jwe.encrypt_compact(header, private, self._wrapping_key(newest), algorithms=_WRAP)
 
-    def _unsealed(self, stored: StoredKey) -> bytes:
+    def _unseal(self, stored: StoredKey) -> bytes:
         try:
             opened = jwe.decrypt_compact(
                 stored.private_part, lambda it: self._wrapping_key(str(it.headers()["kid"])), algorithms=_WRAP
             )
         except (JoseError, ValueError):
-            raise _does_not_open(stored) from None
+            raise _cannot_decrypt(stored) from None
         return opened.plaintext or b""
 
     def _wrapping_key(self, master_key_id: str) -> OctKey:
         return OctKey.import_key(self._master_keys.derive(master_key_id, _PURPOSE))
 
 
-def _does_not_open(stored: StoredKey) -> MasterKeyError:
-    return MasterKeyError(f"the stored signing key {stored.kid} does not open under the configured master key")
+def _cannot_decrypt(stored: StoredKey) -> MasterKeyError:
+    return MasterKeyError(f"the stored signing key {stored.kid} cannot be decrypted with the configured master key")

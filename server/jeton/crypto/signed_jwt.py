@@ -1,4 +1,4 @@
-"""JWTs that this server signs and reads again (RFC 7515, 7519, 9068)."""
+"""Signing and verification of this server's JWTs (RFC 7515, 7519, 9068)."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
-from jeton.crypto.algorithms import is_signature, public_key
+from jeton.crypto.algorithms import load_public_key, verify
 from jeton.crypto.key_stores import PrivateKey
 
 ACCESS_TOKEN: Final = "at+jwt"
@@ -20,14 +20,14 @@ MAX_CHARACTERS: Final = 8192
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """An access token whose signature is that of our key `kid`."""
+    """An access token with a valid signature by this server's key `kid`."""
 
     kid: str
     claims: dict[str, Any] = field(repr=False)
 
 
 class Signer:
-    """Makes JWTs with one private key."""
+    """Signs JWTs with one private key."""
 
     def __init__(self, key: PrivateKey) -> None:
         self._key = key
@@ -39,7 +39,7 @@ class Signer:
         return f"Signer({self.kid})"
 
     def sign(self, claims: Mapping[str, Any], typ: str = ACCESS_TOKEN) -> str:
-        """The JWT in its compact form (RFC 7515 section 3.1); an access token unless `typ` says otherwise."""
+        """Return the JWT in compact serialization (RFC 7515 section 3.1), by default an access token."""
         header = self._headers.get(typ)
         if header is None:
             header = self._headers[typ] = _header(typ, self._key.algorithm, self.kid)
@@ -48,27 +48,26 @@ class Signer:
 
 
 class Verifier:
-    """The public keys that our access tokens may be signed with, each for one algorithm, by the header that names it.
+    """Verifies this server's access tokens. Public keys are looked up by the exact header that the signer writes.
 
-    What we sign has that header, spelled like that, and no other: nothing unknown in it can mean anything, and no key,
-    address or algorithm is ever taken from a token (RFC 8725).
+    No other header is accepted, so that no key, URL or algorithm is ever taken from a token (RFC 8725).
     """
 
     def __init__(self, public_jwks: Iterable[dict[str, Any]]) -> None:
         self._keys = {
-            _header(ACCESS_TOKEN, jwk["alg"], jwk["kid"]): (jwk["kid"], jwk["alg"], public_key(jwk))
+            _header(ACCESS_TOKEN, jwk["alg"], jwk["kid"]): (jwk["kid"], jwk["alg"], load_public_key(jwk))
             for jwk in public_jwks
         }
 
     def verify(self, unverified_token: str) -> VerifiedToken | None:
-        """An access token that we signed, expired or not; None for anything else."""
+        """Return the token if this server signed it, expired or not; else None."""
         if len(unverified_token) > MAX_CHARACTERS:
             return None
         try:
             signing_input, _, signature = unverified_token.encode().rpartition(b".")
             header, _, payload = signing_input.partition(b".")
             kid, algorithm, key = self._keys[header]
-            if not is_signature(algorithm, signing_input, urlsafe_b64decode(signature), key):
+            if not verify(algorithm, signing_input, urlsafe_b64decode(signature), key):
                 return None
             claims = msgspec.json.decode(urlsafe_b64decode(payload))
         except (KeyError, ValueError, RecursionError):
@@ -76,7 +75,7 @@ class Verifier:
         return VerifiedToken(kid, claims) if isinstance(claims, dict) else None
 
     def lacks_key_of(self, unverified_token: str) -> bool:
-        """Return whether the token has a header like ours that names a key which is not among these."""
+        """Return whether the token has a header like this server's with an unknown `kid`."""
         segment, _, rest = unverified_token.partition(".")
         if not rest or len(unverified_token) > MAX_CHARACTERS:
             return False
@@ -89,7 +88,7 @@ class Verifier:
 
 
 def unverified_parts(unverified_token: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Header and claims of whatever looks like a JWT, for people to read: nothing of it is verified."""
+    """Return header and claims of a JWT without verification, for display, or None if it is not a JWT."""
     try:
         parts = jws.extract_compact(unverified_token.encode())
         claims = json.loads(parts.payload)

@@ -1,47 +1,43 @@
-"""A connection of HTTP/1.1: one request at a time, within a budget of bytes and seconds."""
+"""An HTTP/1.1 connection: one request at a time, with limits of bytes and seconds (ADR 0015)."""
 
 import asyncio
 import math
-from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import unquote
 
 import structlog
-from starlette.types import Scope
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from jeton.http1.asgi_scope import request_scope, socket_address
 from jeton.http1.connection_table import ConnectionTable
 from jeton.http1.request_body import Body, ChunkedBody, SizedBody
 from jeton.http1.request_cycle import RequestCycle
 from jeton.http1.request_head import HeadReader, RejectedRequestError, RequestHead
-from jeton.http1.response_encoder import REJECTIONS
+from jeton.http1.response_encoder import REJECTIONS, render_headers
 
-# From the first byte of a request, and for the first one from the connection's start.
+# Deadlines in seconds. For a head: from its first byte, and for the first request from the start of the connection.
 HEAD_SECONDS: Final = 10
 BODY_SECONDS: Final = 20
-# For a client that does not read its answer.
+# For a client that does not read the response.
 WRITE_SECONDS: Final = 20
 IDLE_SECONDS: Final = 75
-# After a last answer, for the client to read it before the connection is reset by what it still sends.
+# After the last response, for the client to read it while it still sends (see `_linger`).
 LINGER_SECONDS: Final = 1
 MAX_DROPPED_BYTES: Final = 64 * 1024
 READ_BYTES: Final = 16 * 1024
-# At a shutdown: what has arrived is read before a connection counts as idle.
-_LAST_LOOK_SECONDS: Final = 0.05
+# At a shutdown: time to read what has arrived before a connection counts as idle.
+_SHUTDOWN_DELAY_SECONDS: Final = 0.05
 
-_MAPPED_IPV4: Final = "::ffff:"
-# Both event loops fill it and call `buffer_updated` at once: all connections of a process can share it.
+# Shared by all connections of a process: the event loop fills it and calls `buffer_updated` without a pause.
 _READ_BUFFER: Final = memoryview(bytearray(READ_BYTES))
-
 
 log = structlog.get_logger("jeton.http")
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Reads requests, runs the application for one after the other, and closes in time.
+    """Reads requests, runs the application for one after the other, and enforces the deadlines.
 
-    While a request is in work, at most one read of what follows is kept; the rest stays in the socket.
+    While a request is processed, at most one read of later data is buffered; the rest stays in the socket.
     """
 
     deadline = math.inf
@@ -66,14 +62,14 @@ class Connection(asyncio.BufferedProtocol):
         self._dropped = 0
         self.is_last_request = False
 
-    # What the event loop and the server call
+    # Called by the event loop and by uvicorn
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
-        # Writing counts as under way until the last byte has left for the socket.
+        # Writing counts as in progress until the last byte is in the socket.
         transport.set_write_buffer_limits(0)
-        self._client = _address(transport.get_extra_info("peername"))
-        self._server = _address(transport.get_extra_info("sockname"))
+        self._client = socket_address(transport.get_extra_info("peername"))
+        self._server = socket_address(transport.get_extra_info("sockname"))
         self.deadline = self._loop.time() + HEAD_SECONDS
         self._state.connections.add(self)  # type: ignore[arg-type]
         if not self._table.admit(self):
@@ -101,7 +97,7 @@ class Connection(asyncio.BufferedProtocol):
             self._cycle.end_body()
         elif self._is_lingering or self._drained is None:
             self._close()
-        # The transport stays open: what was asked is answered.
+        # Keep the transport open: the response is still sent.
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -131,14 +127,14 @@ class Connection(asyncio.BufferedProtocol):
             self.deadline = math.inf if self._body.is_complete else self._loop.time() + BODY_SECONDS
 
     def shutdown(self) -> None:
-        """Close as soon as what has arrived is answered. Called by uvicorn."""
+        """Close as soon as received requests are answered."""
         self.is_last_request = True
-        self._loop.call_later(_LAST_LOOK_SECONDS, self._close_if_idle)
+        self._loop.call_later(_SHUTDOWN_DELAY_SECONDS, self._close_if_idle)
 
-    # What the table calls
+    # Called by the connection table
 
     def expire(self) -> None:
-        """End the connection, whose deadline has passed."""
+        """End the connection: its deadline has passed."""
         if self._is_lingering or self._drained is not None or (self._cycle and self._cycle.is_started):
             self.abort()
         elif self._cycle is not None or self._buffer:
@@ -147,20 +143,22 @@ class Connection(asyncio.BufferedProtocol):
             self._close()
 
     def abort(self) -> None:
-        """Close at once, and drop what is not written."""
+        """Close at once and discard unwritten data."""
         self._is_lingering = True
         self._transport.abort()
 
-    # What the cycle of a request calls
+    # Called by the request cycle
 
     @property
     def common_headers(self) -> bytes:
-        return _rendered(tuple(self._state.default_headers))
+        """The header lines of every response: server and date."""
+        return render_headers(tuple(self._state.default_headers))
 
     def write(self, data: bytes) -> None:
         self._transport.write(data)
 
     async def drain(self) -> None:
+        """Wait until all data is written to the socket."""
         while self._drained is not None:
             await self._drained
 
@@ -170,7 +168,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     def finish(self, *, keeps_alive: bool) -> None:
-        """Go on after a complete answer: with the next request, or by closing."""
+        """Continue after a complete response: with the next request, or by closing."""
         self._cycle = None
         self._state.total_requests += 1
         if self._is_lingering:
@@ -212,7 +210,7 @@ class Connection(asyncio.BufferedProtocol):
         self._body = ChunkedBody() if head.content_length is None else SizedBody(head.content_length)
         self._cycle = cycle = RequestCycle(
             self,
-            self._scope(head),
+            request_scope(head, self._client, self._server, self._app_state),
             self._body,
             keeps_alive=head.keeps_alive,
             expects_continue=head.expects_continue,
@@ -226,25 +224,6 @@ class Connection(asyncio.BufferedProtocol):
             task = self._loop.create_task(cycle.run(self._app))
             self._state.tasks.add(task)
             task.add_done_callback(self._state.tasks.discard)
-
-    def _scope(self, head: RequestHead) -> Scope:
-        raw_path, _, query = head.target.partition(b"?")
-        path = raw_path.decode()
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": head.version,
-            "server": self._server,
-            "client": self._client,
-            "scheme": "http",
-            "method": head.method,
-            "root_path": "",
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "headers": head.fields,
-            "state": self._app_state.copy(),
-        }
 
     def _read_body(self, cycle: RequestCycle) -> None:
         try:
@@ -276,9 +255,10 @@ class Connection(asyncio.BufferedProtocol):
         self._linger()
 
     def _linger(self) -> None:
-        """Close in a way that lets the client read its last answer (RFC 9112 section 9.6).
+        """Stop writing, but read on for a moment before closing, so that the client can read its last response.
 
-        A connection that is closed while the client still sends is reset, and the answer may be lost with it.
+        A connection that is closed while the client still sends is reset, and the response may be lost (RFC 9112
+        section 9.6).
         """
         if self._is_at_end or (self._body.is_complete and not self._buffer):
             self._close()
@@ -300,41 +280,7 @@ class Connection(asyncio.BufferedProtocol):
             self._close()
 
     def _close(self) -> None:
-        """Close when all is written, or when the client did not read it in time."""
+        """Close when all data is written, at the latest at the write deadline."""
         self._is_lingering = True
         self.deadline = self._loop.time() + WRITE_SECONDS
         self._transport.close()
-
-
-def _address(name: Any) -> tuple[str, int] | None:
-    """Return the address and port of a socket. An IPv4 address is written as such on an IPv6 socket, too."""
-    if not isinstance(name, tuple):
-        return None
-    host, port = name[:2]
-    return (host.removeprefix(_MAPPED_IPV4) if "." in host else host), port
-
-
-@lru_cache(maxsize=2)
-def _rendered(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """Return header lines that are the same for all answers of a second."""
-    return b"".join(b"%b: %b\r\n" % header for header in headers)
-
-
-class ConnectionFactory:
-    """Makes the connections of a process, which share their limits. uvicorn is given it as its `http`."""
-
-    def __init__(self, max_connections: int) -> None:
-        self._max_connections = max_connections
-        # Made in the process that serves: a worker gets a copy of this factory.
-        self._table: ConnectionTable | None = None
-
-    def __call__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> Connection:
-        if self._table is None:
-            self._table = ConnectionTable(self._max_connections, asyncio.get_running_loop())
-        return Connection(config, server_state, app_state, self._table)

@@ -1,4 +1,4 @@
-"""The connections of one process: how many there may be, and for how long each may do nothing."""
+"""The connections of one process: their maximum number and their deadlines."""
 
 import asyncio
 import time
@@ -13,8 +13,8 @@ _LOG_SECONDS: Final = 60
 log = structlog.get_logger("jeton.http")
 
 
-class Limited(Protocol):
-    """A connection, as its table sees it. `deadline` is a time of the event loop."""
+class TrackedConnection(Protocol):
+    """A connection, as the table sees it. `deadline` is a time of the event loop."""
 
     deadline: float
 
@@ -23,25 +23,25 @@ class Limited(Protocol):
 
 
 class ConnectionTable:
-    """Holds a process's connections to their number and their deadlines.
+    """Limits the number of connections and enforces their deadlines.
 
-    One timer looks at all of them: a timer for each would have to be moved with every request.
+    One timer checks all of them: a timer for each would have to be reset with every request.
     """
 
     def __init__(self, max_connections: int, loop: asyncio.AbstractEventLoop) -> None:
         self._max = max_connections
         self._loop = loop
-        self._open: set[Limited] = set()
-        # Those that have no request in work, longest waiting first.
-        self._waiting: OrderedDict[Limited, None] = OrderedDict()
+        self._open: set[TrackedConnection] = set()
+        # Connections without a request in progress, longest waiting first.
+        self._waiting: OrderedDict[TrackedConnection, None] = OrderedDict()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._logged_at = -float(_LOG_SECONDS)
-        self._turned_away = 0
+        self._rejected = 0
 
-    def admit(self, connection: Limited) -> bool:
-        """Enter a new connection. Above the limit, close the one that has waited longest; return False if none does."""
+    def admit(self, connection: TrackedConnection) -> bool:
+        """Add a new connection. At the limit, close the one that has waited longest; return False if none waits."""
         if len(self._open) >= self._max:
-            self._turned_away += 1
+            self._rejected += 1
             self._log_limit()
             if not self._waiting:
                 return False
@@ -54,16 +54,16 @@ class ConnectionTable:
             self._sweep_timer = self._loop.call_later(SWEEP_SECONDS, self._sweep)
         return True
 
-    def begin_request(self, connection: Limited) -> None:
-        """Note that a connection has a request in work: it is not closed to make room."""
+    def begin_request(self, connection: TrackedConnection) -> None:
+        """Mark a connection as busy: it is not closed to make room."""
         self._waiting.pop(connection, None)
 
-    def end_request(self, connection: Limited) -> None:
-        """Note that a connection waits for its next request."""
+    def end_request(self, connection: TrackedConnection) -> None:
+        """Mark a connection as waiting for its next request."""
         self._waiting[connection] = None
 
-    def remove(self, connection: Limited) -> None:
-        """Forget a connection that is closed."""
+    def remove(self, connection: TrackedConnection) -> None:
+        """Remove a closed connection."""
         self._open.discard(connection)
         self._waiting.pop(connection, None)
 
@@ -76,5 +76,5 @@ class ConnectionTable:
     def _log_limit(self) -> None:
         now = time.monotonic()
         if now - self._logged_at >= _LOG_SECONDS:
-            log.warning("connection_limit_reached", limit=self._max, turned_away=self._turned_away)
-            self._logged_at, self._turned_away = now, 0
+            log.warning("connection_limit_reached", limit=self._max, turned_away=self._rejected)
+            self._logged_at, self._rejected = now, 0

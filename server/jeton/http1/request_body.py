@@ -1,27 +1,27 @@
-"""Request bodies as their framing says (RFC 9112 sections 6 and 7)."""
+"""Request bodies: framing by length or by chunks (RFC 9112 sections 6 and 7)."""
 
 import re
 from typing import Final
 
 from jeton.http1.request_head import FIELD_LINE, FORBIDDEN, RejectedRequestError
 
-# Sizes, extensions and trailers of a whole chunked body.
+# Total bytes of chunk sizes, extensions and trailers of one body.
 MAX_CHUNK_OVERHEAD: Final = 32 * 1024
 
-# The size in at most eight digits, so that none overflows in any proxy, and an extension.
+# The size in at most eight digits, which no proxy can misread by overflow, and an extension.
 _CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[\t\x20-\x7e\x80-\xff]*+)?+")
 _CHUNK_LINE_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{0,8}+(?:(?<=[0-9A-Fa-f]);[\t\x20-\x7e\x80-\xff]*+)?+\r?+")
 
 
 class SizedBody:
-    """A body of as many bytes as Content-Length says."""
+    """A body with a Content-Length."""
 
     def __init__(self, length: int) -> None:
         self._left = length
         self.is_complete = length == 0
 
     def take(self, buffer: bytearray) -> bytes:
-        """Remove what belongs to the body from the buffer and return it."""
+        """Remove the bytes of the body from the buffer and return them."""
         data = bytes(buffer[: self._left])
         del buffer[: self._left]
         self._left -= len(data)
@@ -30,7 +30,7 @@ class SizedBody:
 
 
 class ChunkedBody:
-    """A chunked body. Extensions and trailers are checked and dropped (RFC 9110 section 6.5.1)."""
+    """A chunked body. Extensions and trailers are checked and discarded (RFC 9110 section 6.5.1)."""
 
     def __init__(self) -> None:
         self.is_complete = False
@@ -40,9 +40,9 @@ class ChunkedBody:
         self._overhead = 0
 
     def take(self, buffer: bytearray) -> bytes:
-        """Remove what belongs to the body from the buffer and return its content.
+        """Remove the bytes of the body from the buffer and return their content.
 
-        Raise RejectedRequestError if that is not a chunked body.
+        Raise RejectedRequestError if the chunked coding is not valid.
         """
         pieces: list[bytearray] = []
         while not self.is_complete:
@@ -59,7 +59,7 @@ class ChunkedBody:
         return b"".join(pieces)
 
     def _take_line(self, buffer: bytearray) -> bool:
-        """Take a line between two pieces of content. Return False if its end has not arrived yet."""
+        """Take a line between two pieces of content. Return False if it is not complete yet."""
         end = buffer.find(b"\r\n", 0, MAX_CHUNK_OVERHEAD)
         line = bytes(buffer[: end if end >= 0 else MAX_CHUNK_OVERHEAD])
         if self._overhead + len(line) > MAX_CHUNK_OVERHEAD:

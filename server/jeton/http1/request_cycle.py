@@ -1,4 +1,4 @@
-"""One request and its response, as the ASGI application sees them (ASGI HTTP, spec version 2.3)."""
+"""One request and its response: runs the ASGI application (ASGI HTTP, spec version 2.3)."""
 
 import asyncio
 from typing import Final, Protocol
@@ -9,14 +9,14 @@ from starlette.types import ASGIApp, Message, Scope
 from jeton.http1.request_body import Body
 from jeton.http1.response_encoder import CONTINUE, REJECTIONS, ResponseEncoder
 
-# More of a body is not read from the socket before the application has taken this.
+# Reading pauses while the application has not taken more than this many bytes of the body.
 MAX_UNREAD_BODY: Final = 64 * 1024
 
 log = structlog.get_logger("jeton.http")
 
 
-class Outlet(Protocol):
-    """What a cycle needs of its connection."""
+class CycleConnection(Protocol):
+    """The part of a connection that a request cycle uses."""
 
     @property
     def common_headers(self) -> bytes: ...
@@ -30,10 +30,12 @@ class Outlet(Protocol):
 
 
 class RequestCycle:
-    """Runs the application for one request, gives it the body and writes what it answers."""
+    """Runs the application for one request, passes it the body and writes its response."""
 
-    def __init__(self, outlet: Outlet, scope: Scope, body: Body, *, keeps_alive: bool, expects_continue: bool) -> None:
-        self._outlet = outlet
+    def __init__(
+        self, connection: CycleConnection, scope: Scope, body: Body, *, keeps_alive: bool, expects_continue: bool
+    ) -> None:
+        self._connection = connection
         self._scope = scope
         self._body = body
         self._keeps_alive = keeps_alive
@@ -49,7 +51,7 @@ class RequestCycle:
         self.is_complete = False
 
     def feed(self, data: bytes) -> bool:
-        """Take a piece of the body. Return False if the application has enough to read for now."""
+        """Add a piece of the body. Return False if reading is to pause until the application has taken it."""
         if data:
             self._pieces.append(data)
             self._unread += len(data)
@@ -57,12 +59,12 @@ class RequestCycle:
         return self._unread <= MAX_UNREAD_BODY
 
     def end_body(self) -> None:
-        """Take note that no more of the body will arrive. The client may still read an answer."""
+        """Record that no more of the body will arrive. The client may still read a response."""
         self._is_body_ended = True
         self._wake()
 
     def disconnect(self) -> None:
-        """Take note that nobody will read what the application answers."""
+        """Record that the client is gone: the response is discarded."""
         self._is_disconnected = self._is_body_ended = True
         self._wake()
 
@@ -71,7 +73,7 @@ class RequestCycle:
             self._arrival.set_result(None)
 
     async def run(self, app: ASGIApp) -> None:
-        """Run the application. Whatever becomes of it, the request is answered or its connection closed."""
+        """Run the application. If it fails, answer with status 500, or abort a response that has begun."""
         try:
             await app(self._scope, self._receive, self._send)
             if self.is_complete or self._is_disconnected:
@@ -81,11 +83,11 @@ class RequestCycle:
             log.exception("application_failed", method=self._scope["method"])
         if self.is_started:
             if not self.is_complete:
-                self._outlet.abort()
+                self._connection.abort()
         elif not self._is_disconnected:
             self.is_started = self.is_complete = True
-            self._outlet.write(REJECTIONS[500])
-            self._outlet.finish(keeps_alive=False)
+            self._connection.write(REJECTIONS[500])
+            self._connection.finish(keeps_alive=False)
 
     async def _receive(self) -> Message:
         while not (self._pieces or self._is_whole() or self._is_body_ended or self.is_complete):
@@ -101,14 +103,14 @@ class RequestCycle:
 
     async def _wait_for_body(self) -> None:
         if self._expects_continue and not self.is_started and not self._body.is_complete:
-            self._outlet.write(CONTINUE)
+            self._connection.write(CONTINUE)
         self._expects_continue = False
-        self._outlet.resume_reading()
+        self._connection.resume_reading()
         self._arrival = asyncio.get_running_loop().create_future()
         await self._arrival
 
     async def _send(self, message: Message) -> None:
-        await self._outlet.drain()
+        await self._connection.drain()
         if self._is_disconnected:
             return
         kind = message["type"]
@@ -116,17 +118,17 @@ class RequestCycle:
             self._encoder.start(
                 message["status"],
                 message.get("headers", ()),
-                self._outlet.common_headers,
-                # The rest of a body that nobody waits for would have to be read before the next request.
-                keeps_alive=self._keeps_alive and self._body.is_complete and not self._outlet.is_last_request,
+                self._connection.common_headers,
+                # An unread rest of the body would have to be read before the next request.
+                keeps_alive=self._keeps_alive and self._body.is_complete and not self._connection.is_last_request,
             )
             self.is_started = True
         elif kind == "http.response.body" and self.is_started and not self.is_complete:
             more = message.get("more_body", False)
-            self._outlet.write(self._encoder.encode(message.get("body", b""), more=more))
+            self._connection.write(self._encoder.encode(message.get("body", b""), more=more))
             if not more:
                 self.is_complete = True
                 self._wake()
-                self._outlet.finish(keeps_alive=self._encoder.keeps_alive)
+                self._connection.finish(keeps_alive=self._encoder.keeps_alive)
         else:
-            raise RuntimeError(f"{kind} does not follow what was sent before")
+            raise RuntimeError(f"the ASGI message {kind} is not allowed in this state of the response")

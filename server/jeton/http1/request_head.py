@@ -1,4 +1,4 @@
-"""Request heads (RFC 9112 sections 2 to 6): a strict grammar. What does not match is rejected, never repaired."""
+"""Request heads (RFC 9112 sections 2 to 6), by a strict grammar. Invalid input is rejected, never repaired."""
 
 import re
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Field = tuple[bytes, bytes]
 
 
 class RejectedRequestError(Exception):
-    """The request cannot be read or is not served, for the reason that `status` names. The connection ends."""
+    """The request is rejected with this HTTP status, and the connection is closed."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -38,7 +38,7 @@ class RejectedRequestError(Exception):
 
 @dataclass(slots=True)
 class RequestHead:
-    """A request without its body. `target` is a path with its query, or `*`; names of fields are in lower case."""
+    """A request without its body. `target` is a path with its query, or `*`. Field names are in lower case."""
 
     method: str
     target: bytes
@@ -50,21 +50,21 @@ class RequestHead:
 
 
 class HeadReader:
-    """Takes one head after the other from the start of a buffer that grows.
+    """Reads one head after the other from the start of a growing buffer.
 
-    The verdict does not depend on how the bytes were split: it is the one on the first fault in their order.
+    The result does not depend on how the bytes are split: the first fault in their order decides.
     """
 
     def __init__(self) -> None:
-        self._start_again()
+        self._reset()
 
-    def _start_again(self) -> None:
+    def _reset(self) -> None:
         self._is_at_start = True
         self._checked = 0  # Bytes of complete lines without a fault.
         self._lines = 0
 
     def take(self, buffer: bytearray) -> RequestHead | None:
-        """Remove the head from the buffer and return it, or None if its end has not arrived yet.
+        """Remove the head from the buffer and return it, or return None if it is not complete yet.
 
         Raise RejectedRequestError at the first fault.
         """
@@ -82,11 +82,11 @@ class HeadReader:
             return None
         head = _parse(found)
         del buffer[: end + 4]
-        self._start_again()
+        self._reset()
         return head
 
     def _check_lines(self, buffer: bytearray) -> None:
-        """Check what has arrived line by line, each once."""
+        """Check the received lines, each once."""
         while (end := buffer.find(b"\r\n", self._checked, MAX_BYTES)) >= 0:
             self._check_line(bytes(buffer[self._checked : end]))
             self._checked = end + 2
@@ -135,7 +135,7 @@ def _parse(found: re.Match[bytes]) -> RequestHead:
         fields.append((name, value))
         if name in _CONNECTION_FIELDS:
             known.setdefault(name, []).append(value)
-    # A later minor version is served as the latest that we know (RFC 9110 section 2.5).
+    # A later minor version is served as HTTP/1.1 (RFC 9110 section 2.5).
     version = "1.0" if minor == b"0" else "1.1"
     _check_host(known.get(b"host", []), version)
     if not target.startswith(b"/"):
@@ -157,7 +157,7 @@ def _elements(values: list[bytes] | None) -> list[bytes]:
 
 
 def _check_host(hosts: list[bytes], version: str) -> None:
-    """Check that the request is for one host (RFC 9112 section 3.2)."""
+    """Check that there is one valid Host field (RFC 9112 section 3.2); HTTP/1.0 may omit it."""
     if len(hosts) > 1 or not all(map(_HOST.fullmatch, hosts)) or (not hosts and version == "1.1"):
         raise RejectedRequestError(400)
 

@@ -1,6 +1,7 @@
-"""Responses as bytes (RFC 9112 sections 4 to 7), from the messages of an application."""
+"""Response encoding (RFC 9112 sections 4 to 7), from the messages of an ASGI application."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -11,21 +12,21 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class ResponseEncoder:
-    """One response. `keeps_alive` says whether the connection may go on after it."""
+    """One response. `keeps_alive` says whether the connection stays open after it."""
 
     def __init__(self, method: str, version: str) -> None:
         self._method = method
         self._version = version
         self._head: bytes | None = None
-        self._left: int | None = 0  # Bytes still to come; None if nobody said so.
+        self._left: int | None = 0  # Bytes still to come; None if unknown.
         self._is_chunked = False
         self._has_body = True
         self.keeps_alive = True
 
     def start(self, status: int, headers: Iterable[tuple[bytes, bytes]], common: bytes, *, keeps_alive: bool) -> None:
-        """Prepare the head, which leaves together with the first piece of the body.
+        """Prepare the head, which is written together with the first piece of the body.
 
-        `common` holds header lines of every response. Raise ValueError if this is not a response.
+        `common` is the header lines of every response. Raise ValueError if the status or a header is not valid.
         """
         self._has_body = self._method != "HEAD" and status not in (204, 304)
         self._left = None
@@ -58,7 +59,7 @@ class ResponseEncoder:
     def encode(self, data: bytes, *, more: bool) -> bytes:
         """Return the bytes for the next piece of the body.
 
-        Raise ValueError if the body is not as long as its Content-Length says.
+        Raise ValueError if the length of the body differs from its Content-Length.
         """
         head, self._head = self._head or b"", None
         if not self._has_body:
@@ -69,19 +70,25 @@ class ResponseEncoder:
         if self._left is not None:
             self._left -= len(data)
             if self._left < 0 or (self._left and not more):
-                raise ValueError("the body is not as long as its Content-Length says")
+                raise ValueError("the length of the body differs from its Content-Length")
         return head + data
 
 
+@lru_cache(maxsize=2)
+def render_headers(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """Return the header lines. Cached: those of every response change once a second, with the date."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
 def _check_lines(block: bytes, count: int) -> None:
-    """Check that no name and no value holds a line of its own (response splitting)."""
+    """Raise ValueError if a name or value contains a line break (response splitting) or a NUL."""
     if not block.count(b"\r") == block.count(b"\n") == block.count(b"\r\n") == count or b"\0" in block:
-        raise ValueError("a header field holds a control character")
+        raise ValueError("a header field contains a control character")
 
 
 def _unnamed(status: int) -> bytes:
     if not 200 <= status <= 599:
-        raise ValueError(f"{status} is not the status of a response")
+        raise ValueError(f"{status} is not a valid response status")
     return b"HTTP/1.1 %d \r\n" % status
 
 
@@ -93,7 +100,7 @@ def _rejection(status: HTTPStatus) -> bytes:
     )
 
 
-# Written by the connection itself, where no application is asked.
+# Written by the connection itself, without running the application.
 REJECTIONS: Final = {
     status.value: _rejection(status) for status in map(HTTPStatus, (400, 408, 431, 500, 501, 503, 505))
 }
