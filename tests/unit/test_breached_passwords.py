@@ -46,11 +46,11 @@ def test_digests_in_lower_case_or_without_counts_will_do(tmp_path: Path, form: "
     ("lines", "reason"),
     [
         pytest.param([], "empty", id="empty"),
-        pytest.param(["password", "letmein"], "no line SHA1:count", id="in clear"),
-        pytest.param([digest("a")[:39]], "no line SHA1:count", id="another digest"),
+        pytest.param(["password", "letmein"], "is not SHA1 or SHA1:count", id="in clear"),
+        pytest.param([digest("a")[:39]], "is not SHA1 or SHA1:count", id="another digest"),
         pytest.param(sorted(map(digest, LEAKED), reverse=True), "not sorted", id="backwards"),
         pytest.param([*map(digest, LEAKED)], "not sorted", id="by count"),
-        pytest.param(["x" * 5000], "no line SHA1:count", id="a line without end"),
+        pytest.param(["x" * 5000], "is not SHA1 or SHA1:count", id="a line without end"),
     ],
 )
 def test_what_is_no_such_list_is_refused(tmp_path: Path, lines: list[str], reason: str) -> None:

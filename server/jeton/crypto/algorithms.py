@@ -5,7 +5,6 @@
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
@@ -34,19 +33,13 @@ def load_private_key(jwk: dict[str, Any]) -> Key:
     The primality of RSA factors is not checked again: that would take as long as a hundred signatures at every start.
     """
     if jwk.get("kty") != "RSA":
-        return _asked_once(import_key(jwk))
-    return _asked_once(RSAKey(_rsa_numbers(jwk).private_key(unsafe_skip_rsa_key_validation=True), jwk))
+        return import_key(jwk)
+    return RSAKey(_rsa_numbers(jwk).private_key(unsafe_skip_rsa_key_validation=True), jwk)
 
 
 def load_public_key(jwk: dict[str, Any]) -> Key:
     """Load a published JWK."""
-    return _asked_once(import_key(jwk))
-
-
-def _asked_once(key: Key) -> Key:
-    """joserfc asks a key for every signature whether it may be used so, and what for it: the answers do not change."""
-    key.get_op_key = cache(key.get_op_key)  # type: ignore[method-assign, assignment]
-    return key
+    return import_key(jwk)
 
 
 def _rsa_numbers(jwk: Mapping[str, Any]) -> RSAPrivateNumbers:
