@@ -38,7 +38,7 @@ _DELETIONS: Final = (
     *(delete_expired_statuses, delete_expired_buckets),
 )
 
-log = structlog.get_logger("jeton.upkeep")
+log = structlog.get_logger("jeton.maintenance")
 
 
 class Maintenance:
@@ -62,7 +62,7 @@ class Maintenance:
         self._refreshed_at: float | None = None
         self._can_write = True
         self._probed_at = float("-inf")
-        self._batcher = Batcher[Callable[[], object], object]("upkeep", lambda tasks: [task() for task in tasks])
+        self._batcher = Batcher[Callable[[], object], object]("maintenance", lambda tasks: [task() for task in tasks])
         self.client_capabilities = ClientCapabilities()
 
     @property
@@ -107,7 +107,7 @@ class Maintenance:
                 now = self._clock.now()
                 self.status_lists.follow(load_revoked_indexes(connection, now), load_next_status_index(connection), now)
         if was_steady and not self._clock.is_steady:
-            log.error("clock_jumped_ahead", detail="nothing is deleted and no key rotated by itself for an hour")
+            log.error("clock_jumped_ahead", detail="no rows are deleted and no keys rotated automatically for one hour")
         if not can_write:
             self._database.reconnect()
         self._records.clear_client_cache()
@@ -173,9 +173,9 @@ class Maintenance:
             try:
                 await work()
             except (StorageUnavailableError, MasterKeyError, KeyStoreError) as error:
-                log.error("upkeep_failed", reason=type(error).__name__, detail=str(error))
+                log.error("maintenance_failed", reason=type(error).__name__, detail=str(error))
             except Exception:
-                log.exception("upkeep_failed")
+                log.exception("maintenance_failed")
 
     async def _refresh(self) -> None:
         await self._batcher(self.refresh)

@@ -36,7 +36,7 @@ from jeton.storage.signing_keys import (
     update_signing_keys,
 )
 
-log = structlog.get_logger("jeton.rotation")
+log = structlog.get_logger("jeton.key_rotation")
 
 # Returns the changed keys, given all keys, the time, and the longest lifetime of a token in seconds.
 Decide = Callable[[list[SigningKey], int, int], list[SigningKey]]
@@ -102,7 +102,7 @@ class KeyRotation:
 
         if not decide(keys, self._clock.now(), 0):
             return keys
-        log.warning("signing_keys_stamped_in_the_future", until=max(key.created_at for key in keys))
+        log.warning("signing_keys_have_future_timestamps", until=max(key.created_at for key in keys))
         return self._change(decide)
 
     def is_due(self, keys: list[SigningKey]) -> bool:
@@ -173,7 +173,7 @@ class KeyRotation:
             try:
                 self._stores.destroy(key)
             except KeyStoreError as error:
-                log.warning("unused_signing_key_left_behind", kid=key.kid, store=key.store, detail=str(error))
+                log.warning("unused_signing_key_not_destroyed", kid=key.kid, store=key.store, detail=str(error))
 
     def _load(self) -> list[SigningKey]:
         with self._database.read() as connection:

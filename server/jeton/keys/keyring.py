@@ -105,7 +105,7 @@ class Keyring:
             signed = signer.sign(claims, typ)
         except KeyStoreError as error:
             if self._store_error is None:
-                log.error("signing_key_is_away", kid=signer.kid, detail=str(error))
+                log.error("signing_key_unavailable", kid=signer.kid, detail=str(error))
             self._store_error = error
             raise
         self._store_error = None
@@ -139,7 +139,7 @@ class Keyring:
         try:
             self._stores.open(following)
         except (MasterKeyError, KeyStoreError) as error:
-            log.error("next_signing_key_does_not_open", kid=following.kid, detail=str(error))
+            log.error("next_signing_key_cannot_be_opened", kid=following.kid, detail=str(error))
 
 
 def _key_set(public: list[dict[str, Any]]) -> KeySet:
