@@ -70,7 +70,7 @@ class Connection(asyncio.BufferedProtocol):
         transport.set_write_buffer_limits(0)
         self._client = socket_address(transport.get_extra_info("peername"))
         self._server = socket_address(transport.get_extra_info("sockname"))
-        self.deadline = self._loop.time() + HEAD_SECONDS
+        self._set_deadline(HEAD_SECONDS)
         self._state.connections.add(self)  # type: ignore[arg-type]
         if not self._table.admit(self):
             transport.write(REJECTIONS[503])
@@ -111,7 +111,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._drained = self._loop.create_future()
-        self.deadline = self._loop.time() + WRITE_SECONDS
+        self._set_deadline(WRITE_SECONDS)
 
     def resume_writing(self) -> None:
         if self._drained is None:
@@ -120,11 +120,11 @@ class Connection(asyncio.BufferedProtocol):
             self._drained.set_result(None)
         self._drained = None
         if self._is_lingering:
-            self.deadline = self._loop.time() + LINGER_SECONDS
+            self._set_deadline(LINGER_SECONDS)
         elif self._cycle is None:
             self._await_request()
         else:
-            self.deadline = math.inf if self._body.is_complete else self._loop.time() + BODY_SECONDS
+            self._set_deadline(math.inf if self._body.is_complete else BODY_SECONDS)
 
     def shutdown(self) -> None:
         """Close as soon as received requests are answered."""
@@ -183,7 +183,7 @@ class Connection(asyncio.BufferedProtocol):
     # Reading
 
     def _await_request(self) -> None:
-        self.deadline = self._loop.time() + IDLE_SECONDS
+        self._set_deadline(IDLE_SECONDS)
         if self._buffer:
             self._read_head()
         if self._cycle is None and not self._is_lingering:
@@ -202,7 +202,7 @@ class Connection(asyncio.BufferedProtocol):
             self._begin(head)
         elif not self._has_begun:
             self._has_begun = True
-            self.deadline = self._loop.time() + HEAD_SECONDS
+            self._set_deadline(HEAD_SECONDS)
 
     def _begin(self, head: RequestHead) -> None:
         self._table.begin_request(self)
@@ -215,7 +215,7 @@ class Connection(asyncio.BufferedProtocol):
             keeps_alive=head.keeps_alive,
             expects_continue=head.expects_continue,
         )
-        self.deadline = math.inf if self._body.is_complete else self._loop.time() + BODY_SECONDS
+        self._set_deadline(math.inf if self._body.is_complete else BODY_SECONDS)
         if self._buffer and not self._body.is_complete:
             self._read_body(cycle)
         if self._is_at_end:
@@ -243,6 +243,9 @@ class Connection(asyncio.BufferedProtocol):
 
     # Ending
 
+    def _set_deadline(self, seconds: float) -> None:
+        self.deadline = self._loop.time() + seconds
+
     def _reject(self, status: int) -> None:
         cycle, self._cycle = self._cycle, None
         if cycle is not None:
@@ -266,7 +269,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_lingering = True
         self._dropped = len(self._buffer)
         self._buffer.clear()
-        self.deadline = self._loop.time() + (LINGER_SECONDS if self._drained is None else WRITE_SECONDS)
+        self._set_deadline(LINGER_SECONDS if self._drained is None else WRITE_SECONDS)
         self._transport.write_eof()
         self.resume_reading()
 
@@ -282,5 +285,5 @@ class Connection(asyncio.BufferedProtocol):
     def _close(self) -> None:
         """Close when all data is written, at the latest at the write deadline."""
         self._is_lingering = True
-        self.deadline = self._loop.time() + WRITE_SECONDS
+        self._set_deadline(WRITE_SECONDS)
         self._transport.close()
