@@ -1,4 +1,4 @@
-"""No order of attempts, waits and successes lets more failures through than the rate limit policies say."""
+"""No order of attempts, waits and successes allows more failures than the rate limit policies."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +16,7 @@ STEPS = st.lists(
 
 
 @given(st.integers(1, 30), st.integers(1, 4000), st.lists(st.integers(0, 500), max_size=120))
-def test_in_any_stretch_of_time_a_rate_lets_no_more_in_than_its_count_and_what_has_run_out(
-    count: int, seconds: int, waits: list[int]
-) -> None:
+def test_rate_never_exceeds_its_count_in_any_period(count: int, seconds: int, waits: list[int]) -> None:
     policy, bucket, now, let_in = Rate(count, seconds), Bucket(), NOW, list[int]()
     for wait in waits:
         now += wait
@@ -33,9 +31,7 @@ def test_in_any_stretch_of_time_a_rate_lets_no_more_in_than_its_count_and_what_h
 
 
 @given(st.integers(1, 20), STEPS)
-def test_between_two_successes_no_more_than_a_hundred_checks_are_made_and_few_at_once(
-    free: int, steps: list[str | tuple[str, int]]
-) -> None:
+def test_at_most_a_hundred_failures_between_two_successes(free: int, steps: list[str | tuple[str, int]]) -> None:
     attempt = Attempt((Limit("account", b"account", BackoffPolicy(free, 30, 3600, limit=100)),), reset=(b"account",))
     buckets: dict[bytes, Bucket] = {}
     now, under_way, made = NOW, list[Reservation](), list[int]()
@@ -56,7 +52,7 @@ def test_between_two_successes_no_more_than_a_hundred_checks_are_made_and_few_at
 
 
 @given(st.integers(1, 20), st.integers(1, 300))
-def test_a_burst_of_any_size_takes_the_free_places_and_success_gives_all_of_them_again(free: int, burst: int) -> None:
+def test_burst_takes_the_free_attempts_and_success_resets_them(free: int, burst: int) -> None:
     attempt = Attempt((Limit("account", b"account", BackoffPolicy(free, 30, 3600, limit=100)),), reset=(b"account",))
     buckets: dict[bytes, Bucket] = {}
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What a stream of requests is answered does not depend on how it was cut into segments."""
+"""The result of a stream of requests does not depend on its segmentation."""
 
 import asyncio
 from itertools import pairwise
@@ -35,7 +35,7 @@ async def answered(*segments: bytes) -> tuple[bytes, bool]:
 
 @settings(max_examples=300, deadline=None)
 @given(damaged(), st.lists(st.integers(0, 2000), max_size=8))
-def test_segments_change_nothing(stream: bytes, cuts: list[int]) -> None:
+def test_segmentation_does_not_change_the_result(stream: bytes, cuts: list[int]) -> None:
     at = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
     segments = [stream[begin:end] for begin, end in pairwise(at)]
 
@@ -43,7 +43,7 @@ def test_segments_change_nothing(stream: bytes, cuts: list[int]) -> None:
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=[*READ, *REJECTED])
-def test_single_bytes_change_nothing(stream: bytes) -> None:
+def test_single_byte_segments_do_not_change_the_result(stream: bytes) -> None:
     start, rest = stream[:600], stream[600:]
     segments = [start[it : it + 1] for it in range(len(start))]
 

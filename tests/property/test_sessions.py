@@ -226,7 +226,7 @@ class SessionMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.requirement("I08", "O08", "K03", "K04", "A42", "A43", "O02")
-def test_the_law_holds_whatever_happens_in_whatever_order() -> None:
+def test_rotation_rules_hold_for_any_sequence_of_events() -> None:
     class LawMachine(SessionMachine):
         reached: ClassVar[Counter[str]] = Counter()
 
@@ -238,7 +238,7 @@ def test_the_law_holds_whatever_happens_in_whatever_order() -> None:
 
 
 @pytest.mark.requirement("I08", "O08", "K03", "K04", "A42", "A43", "O02")
-def test_a_server_does_what_the_law_says(sqlite_template: Path, tmp_path: Path) -> None:
+def test_server_follows_the_rotation_rules(sqlite_template: Path, tmp_path: Path) -> None:
     class ServerMachine(SessionMachine):
         reached: ClassVar[Counter[str]] = Counter()
 

@@ -314,7 +314,7 @@ def run(machine: type[KeysMachine], examples: int, steps: int, *, always_the_sam
 
 
 @pytest.mark.requirement("O14")
-def test_no_key_set_that_is_fresh_lacks_the_key_of_a_token_that_lives(machine: type[KeysMachine]) -> None:
+def test_fresh_key_set_has_the_keys_of_all_live_tokens(machine: type[KeysMachine]) -> None:
     run(machine, examples=8, steps=12, always_the_same=True)
 
     assert machine.reached["keys that signed"] > 4
@@ -322,7 +322,7 @@ def test_no_key_set_that_is_fresh_lacks_the_key_of_a_token_that_lives(machine: t
 
 @pytest.mark.slow
 @pytest.mark.requirement("O14")
-def test_no_key_set_that_is_fresh_lacks_the_key_of_a_token_that_lives_in_many_histories(
+def test_fresh_key_set_has_the_keys_of_all_live_tokens_in_many_histories(
     machine: type[KeysMachine],
 ) -> None:
     run(machine, examples=60, steps=40)

@@ -1,4 +1,4 @@
-"""The list of leaked passwords on disk: every line is found, nothing else is, and what is no such list is refused."""
+"""The file of breached passwords: every entry is found, nothing else is, and invalid files are rejected."""
 
 import hashlib
 from pathlib import Path
@@ -24,7 +24,7 @@ def written(folder: Path, *lines: str, end: str = "\n") -> Path:
 @pytest.mark.parametrize("count", [1, 2, 3, 500])
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
 @pytest.mark.parametrize("last", ["", "\n"], ids=["cut", "ended"])
-def test_every_password_of_the_list_is_found_and_no_other(tmp_path: Path, count: int, end: str, last: str) -> None:
+def test_every_password_in_the_list_is_found_and_no_other(tmp_path: Path, count: int, end: str, last: str) -> None:
     chosen = LEAKED[:count]
     lines = sorted(f"{digest(it)}:{10 ** (i % 12)}" for i, it in enumerate(chosen))
     leaked = BreachedPasswords(written(tmp_path, end.join(lines) + last))
@@ -35,7 +35,7 @@ def test_every_password_of_the_list_is_found_and_no_other(tmp_path: Path, count:
 
 @pytest.mark.requirement("N06")
 @pytest.mark.parametrize("form", [str.lower, lambda line: line.split(":")[0]], ids=["lower case", "no counts"])
-def test_digests_in_lower_case_or_without_counts_will_do(tmp_path: Path, form: "type[str]") -> None:
+def test_digests_in_lower_case_or_without_counts_are_accepted(tmp_path: Path, form: "type[str]") -> None:
     leaked = BreachedPasswords(written(tmp_path, *(form(f"{it}:1") for it in sorted(map(digest, LEAKED)))))
 
     assert all(password in leaked for password in LEAKED)
@@ -53,13 +53,13 @@ def test_digests_in_lower_case_or_without_counts_will_do(tmp_path: Path, form: "
         pytest.param(["x" * 5000], "is not SHA1 or SHA1:count", id="a line without end"),
     ],
 )
-def test_what_is_no_such_list_is_refused(tmp_path: Path, lines: list[str], reason: str) -> None:
+def test_invalid_list_is_rejected(tmp_path: Path, lines: list[str], reason: str) -> None:
     with pytest.raises(BreachedPasswordsError, match=reason):
         BreachedPasswords(written(tmp_path, *lines))
 
 
 @pytest.mark.requirement("N06", "O19")
-def test_a_list_that_goes_away_lets_no_password_through(tmp_path: Path) -> None:
+def test_missing_list_rejects_every_password(tmp_path: Path) -> None:
     file = written(tmp_path, digest("a"))
     leaked = BreachedPasswords(file)
     file.unlink()
@@ -69,7 +69,7 @@ def test_a_list_that_goes_away_lets_no_password_through(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("N06")
-def test_a_newer_list_counts_as_soon_as_it_is_there(tmp_path: Path) -> None:
+def test_replaced_list_is_used_at_once(tmp_path: Path) -> None:
     leaked = BreachedPasswords(written(tmp_path, digest("a")))
     written(tmp_path, digest("b"))
 

@@ -1,4 +1,4 @@
-"""The claims of access tokens (RFC 9068 section 2.2) and the answer around them (RFC 6749 section 5.1)."""
+"""Access token claims (RFC 9068 section 2.2) and the token response (RFC 6749 section 5.1)."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def claims_of(issue: Issue, access_seconds: int = 600) -> dict[str, object]:
 
 
 @pytest.mark.requirement("F02", "G02", "G04", "G05", "G06", "G09")
-def test_a_user_s_token_has_these_claims_and_no_others() -> None:
+def test_user_token_has_exactly_the_expected_claims() -> None:
     assert claims_of(ISSUE) == {
         "iss": "https://as.example",
         "sub": "u_1",
@@ -55,7 +55,7 @@ def test_a_user_s_token_has_these_claims_and_no_others() -> None:
 
 
 @pytest.mark.requirement("A26", "G02", "G03")
-def test_a_client_s_own_token_has_these_claims_and_no_others() -> None:
+def test_client_credentials_token_has_exactly_the_expected_claims() -> None:
     assert claims_of(ALONE) == {
         "iss": "https://as.example",
         "sub": "web",
@@ -69,20 +69,20 @@ def test_a_client_s_own_token_has_these_claims_and_no_others() -> None:
 
 
 @pytest.mark.requirement("F02", "G07")
-def test_several_audiences_are_an_array() -> None:
+def test_multiple_audiences_are_an_array() -> None:
     issue = replace(ISSUE, audience=("https://a.example", "https://b.example"))
 
     assert claims_of(issue)["aud"] == ["https://a.example", "https://b.example"]
 
 
 @pytest.mark.requirement("A17")
-def test_without_scope_there_is_no_scope_claim() -> None:
+def test_scope_claim_is_omitted_if_scope_is_empty() -> None:
     assert "scope" not in claims_of(replace(ALONE, scope=frozenset()))
 
 
 @pytest.mark.requirement("O02")
 @pytest.mark.parametrize(("left", "expected"), [(601, 600), (600, 600), (599, 599), (1, 1)])
-def test_a_token_never_outlives_its_session(left: int, expected: int) -> None:
+def test_access_token_never_outlives_its_session(left: int, expected: int) -> None:
     issue = replace(ISSUE, family=replace(FAMILY, absolute_expires_at=NOW + left))
 
     assert claims_of(issue)["exp"] == NOW + expected
@@ -99,28 +99,28 @@ def test_a_token_never_outlives_its_session(left: int, expected: int) -> None:
     ],
     ids=["none", "username", "email", "both"],
 )
-def test_personal_data_is_there_only_where_the_client_was_given_it(given: set[str], expected: dict[str, str]) -> None:
+def test_personal_data_is_included_only_for_clients_that_may_have_it(given: set[str], expected: dict[str, str]) -> None:
     claims = claims_of(replace(ISSUE, client=replace(CLIENT, claims=frozenset(given))))
 
     assert {name: claims[name] for name in ("preferred_username", "email") if name in claims} == expected
 
 
 @pytest.mark.requirement("F02")
-def test_a_user_without_email_has_no_email_claim() -> None:
+def test_email_claim_is_omitted_if_the_user_has_none() -> None:
     client, user = replace(CLIENT, claims=frozenset({"email"})), replace(USER, email=None)
 
     assert "email" not in claims_of(replace(ISSUE, client=client, user=user))
 
 
 @pytest.mark.requirement("G09")
-def test_a_client_s_own_token_has_no_personal_data() -> None:
+def test_client_credentials_token_has_no_personal_data() -> None:
     client = replace(CLIENT, claims=frozenset({"preferred_username", "email"}))
 
     assert not {"preferred_username", "email", "roles", "sid"} & claims_of(replace(ALONE, client=client)).keys()
 
 
 @pytest.mark.requirement("A18", "A32")
-def test_the_answer_tells_lifetime_and_scope() -> None:
+def test_response_states_lifetime_and_scope() -> None:
     response = token_response(claims_of(ISSUE, access_seconds=60), "access", "refresh")
 
     assert response == {
@@ -133,7 +133,7 @@ def test_the_answer_tells_lifetime_and_scope() -> None:
 
 
 @pytest.mark.requirement("A26", "A32")
-def test_members_that_do_not_apply_are_left_out_of_the_answer() -> None:
+def test_members_that_do_not_apply_are_omitted_from_the_response() -> None:
     response = token_response(claims_of(replace(ALONE, scope=frozenset())), "access", None)
 
     assert response == {"access_token": "access", "token_type": "Bearer", "expires_in": 600}

@@ -1,4 +1,4 @@
-"""A connection: one request at a time, whole answers, and a budget of bytes and seconds."""
+"""HTTP/1.1 connections: one request at a time, complete responses, and limits of bytes and seconds."""
 
 import asyncio
 import inspect
@@ -81,7 +81,7 @@ UNSIZED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
         ),
     ],
 )
-async def test_an_answer_leaves_as_its_status_and_method_allow(
+async def test_response_framing_follows_status_and_method(
     method: bytes, messages: Sequence[Message], written: Sequence[bytes]
 ) -> None:
     async with serving(answering(*messages)) as server:
@@ -105,7 +105,7 @@ async def test_an_answer_leaves_as_its_status_and_method_allow(
         pytest.param([], id="nothing"),
     ],
 )
-async def test_an_answer_that_is_none_becomes_500(messages: Sequence[Message]) -> None:
+async def test_missing_or_invalid_response_becomes_500(messages: Sequence[Message]) -> None:
     async with serving(answering(*messages)) as server:
         peer = server.connect()
 
@@ -116,7 +116,7 @@ async def test_an_answer_that_is_none_becomes_500(messages: Sequence[Message]) -
 
 
 @pytest.mark.parametrize("rest", [[body(b"ab")], [body(b"ab", more=True)]], ids=["short", "unfinished"])
-async def test_an_answer_that_cannot_be_completed_is_cut_off(rest: Sequence[Message]) -> None:
+async def test_incomplete_response_aborts_the_connection(rest: Sequence[Message]) -> None:
     async with serving(answering(start(content_length="4"), body(b"a", more=True), *rest)) as server:
         peer = server.connect()
 
@@ -133,7 +133,7 @@ async def test_an_answer_that_cannot_be_completed_is_cut_off(rest: Sequence[Mess
         pytest.param(b"GET / HTTP/1.0\r\n\r\n", b"content-length: 6", id="HTTP/1.0"),
     ],
 )
-async def test_a_connection_is_closed_after_the_whole_answer(request_bytes: bytes, written: bytes) -> None:
+async def test_connection_is_closed_after_the_complete_response(request_bytes: bytes, written: bytes) -> None:
     async with serving(echo) as server:
         peer = server.connect()
 
@@ -143,7 +143,7 @@ async def test_a_connection_is_closed_after_the_whole_answer(request_bytes: byte
         assert peer.is_ended
 
 
-async def test_a_body_of_unknown_length_ends_with_an_old_clients_connection() -> None:
+async def test_body_of_unknown_length_ends_with_the_connection_for_http_1_0() -> None:
     async with serving(answering(start(), body(b"abc"))) as server:
         peer = server.connect()
 
@@ -152,7 +152,7 @@ async def test_a_body_of_unknown_length_ends_with_an_old_clients_connection() ->
         assert (peer.answer, peer.wire.closed) == (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc", True)
 
 
-async def test_who_waits_for_it_is_told_to_go_on() -> None:
+async def test_expect_100_continue_is_answered() -> None:
     async with serving(echo) as server:
         peer = server.connect()
         await peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
@@ -163,7 +163,7 @@ async def test_who_waits_for_it_is_told_to_go_on() -> None:
         assert peer.answer.endswith(b"\r\n\r\nPOST / abc")
 
 
-async def test_one_request_is_in_work_and_few_bytes_of_what_follows_are_kept() -> None:
+async def test_one_request_is_processed_at_a_time_and_little_is_read_ahead() -> None:
     going_on, running = asyncio.Event(), 0
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -188,7 +188,7 @@ async def test_one_request_is_in_work_and_few_bytes_of_what_follows_are_kept() -
         assert not peer.unsent
 
 
-async def test_who_does_not_read_gets_no_second_answer_until_the_first_has_left() -> None:
+async def test_second_response_waits_until_the_first_is_written() -> None:
     async with serving(echo) as server:
         peer = server.connect()
         peer.wire.stuck = True
@@ -210,7 +210,7 @@ EARLY = {
 
 
 @pytest.mark.parametrize("request_bytes", EARLY.values(), ids=EARLY)
-async def test_after_an_answer_without_the_body_little_of_it_is_read_and_the_connection_ends(
+async def test_early_response_closes_the_connection_after_reading_little_of_the_body(
     request_bytes: bytes,
 ) -> None:
     async with serving(answering(start(413, content_length="1"), body(b"a"))) as server:
@@ -226,7 +226,7 @@ async def test_after_an_answer_without_the_body_little_of_it_is_read_and_the_con
         assert peer.wire.closed
 
 
-async def test_an_unread_body_that_has_arrived_costs_nobody_the_connection() -> None:
+async def test_received_but_unread_body_keeps_the_connection() -> None:
     async with serving(answering(start(content_length="0"), body(b""))) as server:
         peer = server.connect()
 
@@ -255,7 +255,7 @@ BUDGETS: dict[str, tuple[Sequence[bytes], float, Sequence[int]]] = {
 
 
 @pytest.mark.parametrize(("segments", "seconds", "statuses"), BUDGETS.values(), ids=BUDGETS)
-async def test_a_connection_ends_when_its_time_is_up(
+async def test_connection_ends_at_its_deadline(
     segments: Sequence[bytes], seconds: float, statuses: Sequence[int]
 ) -> None:
     async with serving(echo) as server:
@@ -270,7 +270,7 @@ async def test_a_connection_ends_when_its_time_is_up(
         assert (peer.statuses, peer.is_ended) == (statuses, True)
 
 
-async def test_dripping_does_not_prolong_the_time_for_a_head_or_a_body() -> None:
+async def test_slow_sending_does_not_extend_the_deadlines() -> None:
     async with serving(echo) as server:
         for begun, more in [(GET[:5], GET[5:6]), (POST % 9, b"x")]:
             peer = server.connect()
@@ -282,7 +282,7 @@ async def test_dripping_does_not_prolong_the_time_for_a_head_or_a_body() -> None
             assert peer.connection.deadline == deadline
 
 
-async def test_who_does_not_read_is_cut_off_in_time() -> None:
+async def test_client_that_does_not_read_is_disconnected() -> None:
     async with serving(echo) as server:
         peer = server.connect()
         peer.wire.stuck = True
@@ -295,7 +295,7 @@ async def test_who_does_not_read_is_cut_off_in_time() -> None:
         assert peer.wire.aborted
 
 
-async def test_the_sweep_ends_what_is_overdue_and_rests_with_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sweep_ends_overdue_connections_and_stops_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jeton.http1.connection_table.SWEEP_SECONDS", 0)
     monkeypatch.setattr("jeton.http1.connection.HEAD_SECONDS", -1)
     async with serving(echo) as server:
@@ -306,7 +306,7 @@ async def test_the_sweep_ends_what_is_overdue_and_rests_with_nobody_there(monkey
 
 
 @pytest.mark.parametrize("begun", [b"", GET, GET[:5]], ids=["silent", "idle", "in a head"])
-async def test_above_the_limit_the_one_that_waits_longest_makes_room(begun: bytes) -> None:
+async def test_above_the_limit_the_longest_waiting_connection_is_closed(begun: bytes) -> None:
     async with serving(echo, max_connections=2) as server:
         oldest, other = server.connect(), server.connect()
         await oldest.send(begun)
@@ -318,7 +318,7 @@ async def test_above_the_limit_the_one_that_waits_longest_makes_room(begun: byte
         assert [oldest.wire.aborted, other.is_ended, newcomer.statuses] == [True, False, [200]]
 
 
-async def test_above_the_limit_a_request_in_work_is_never_cut_off() -> None:
+async def test_above_the_limit_a_busy_connection_is_never_closed() -> None:
     async with serving(echo, max_connections=1) as server:
         busy = server.connect()
         await busy.send(POST % 3)
@@ -340,7 +340,7 @@ async def test_the_limit_is_logged_once_a_minute(monkeypatch: pytest.MonkeyPatch
     assert lines == ["connection_limit_reached"]
 
 
-async def test_who_ends_its_side_still_gets_its_answers() -> None:
+async def test_half_closed_client_still_gets_its_responses() -> None:
     async with serving(echo) as server:
         peer = server.connect()
         peer.arrive(GET + GET)
@@ -351,7 +351,7 @@ async def test_who_ends_its_side_still_gets_its_answers() -> None:
         assert (peer.statuses, peer.wire.closed) == ([200, 200], True)
 
 
-async def test_a_body_cut_short_is_answered() -> None:
+async def test_truncated_body_is_answered() -> None:
     async with serving(echo) as server:
         peer = server.connect()
         await peer.send(POST % 3 + b"ab")
@@ -371,7 +371,7 @@ async def test_a_body_cut_short_is_answered() -> None:
         pytest.param([], [GET], [200], id="arrived, but not read: answered"),
     ],
 )
-async def test_at_a_shutdown_what_has_arrived_is_answered_and_then_closed(
+async def test_shutdown_answers_received_requests_and_then_closes(
     before: Sequence[bytes], after: Sequence[bytes], statuses: Sequence[int]
 ) -> None:
     async with serving(echo) as server:
@@ -395,7 +395,7 @@ async def test_at_a_shutdown_what_has_arrived_is_answered_and_then_closed(
         (("2001:db8::1", 5, 0, 0), ("2001:db8::1", 5)),
     ],
 )
-async def test_a_client_has_one_address_on_either_kind_of_socket(peer: Any, client: Any) -> None:
+async def test_ipv4_address_is_the_same_on_ipv4_and_ipv6_sockets(peer: Any, client: Any) -> None:
     seen = []
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -408,7 +408,7 @@ async def test_a_client_has_one_address_on_either_kind_of_socket(peer: Any, clie
     assert seen == [client]
 
 
-def test_uvicorn_calls_a_connection_as_it_did() -> None:
+def test_uvicorn_uses_the_expected_interface_of_a_connection() -> None:
     """What an upgrade of uvicorn must keep: who calls a connection, with what, and what of its state we use."""
     source = inspect.getsource(Server)
     assert "config.http_protocol_class(" in source

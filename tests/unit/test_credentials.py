@@ -1,4 +1,4 @@
-"""Values of full entropy: client secrets, generated passwords and identifiers (RFC 6749 section 10.10)."""
+"""Random values: client secrets, generated passwords and identifiers (RFC 6749 section 10.10)."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ def decoded(text: str) -> bytes:
         pytest.param(lambda: decoded(generate_jti()), 128, id="jti"),
     ],
 )
-def test_generated_values_are_long_and_never_alike(generate: Callable[[], bytes], bits: int) -> None:
+def test_generated_values_are_long_and_unique(generate: Callable[[], bytes], bits: int) -> None:
     values = [generate() for _ in range(500)]
 
     assert {len(value) * 8 for value in values} == {bits}
@@ -52,17 +52,17 @@ def test_every_bit_of_a_client_secret_varies() -> None:
     assert (ever_set, always_set) == (2**256 - 1, 0)
 
 
-def test_a_client_secret_has_a_prefix_that_scanners_can_search_for() -> None:
+def test_client_secret_has_a_prefix_for_secret_scanners() -> None:
     assert re.fullmatch(r"jcs_[A-Za-z0-9_-]{43}", generate_client_secret())
 
 
 @pytest.mark.requirement("N01")
-def test_a_generated_password_is_longer_than_the_policy_wants() -> None:
+def test_generated_password_is_longer_than_the_policy_minimum() -> None:
     assert len(generate_password()) >= 15
 
 
 @pytest.mark.requirement("G03")
-def test_a_sub_is_unlike_any_client_id() -> None:
+def test_sub_cannot_be_a_client_id() -> None:
     assert re.fullmatch(r"u_[0-9a-f]{32}", generate_sub())
 
 
@@ -91,7 +91,7 @@ def test_a_secret_matches_one_of_the_digests_exactly(presented: str, expected: b
 
 @pytest.mark.requirement("A16")
 @pytest.mark.parametrize("presented", ["", "anything", "\0" * 32])
-def test_nothing_matches_where_there_is_no_digest(presented: str) -> None:
+def test_nothing_matches_without_digests(presented: str) -> None:
     assert not matches(presented, [])
 
 

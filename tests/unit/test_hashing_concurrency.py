@@ -1,4 +1,4 @@
-"""How many passwords are hashed at once: by affinity, control groups of both versions, workers, and the setting."""
+"""Concurrency of password hashes: CPU affinity, control groups of both versions, workers, and the setting."""
 
 import os
 from pathlib import Path
@@ -80,13 +80,13 @@ def found(root: Path, groups: str | None, files: dict[str, str]) -> tuple[float,
         pytest.param("0::/\n", {"cpu.max": "many", "memory.max": "0"}, (8, 64), id="garbage in limits"),
     ],
 )
-def test_the_smallest_limit_counts(
+def test_smallest_limit_applies(
     tmp_path: Path, groups: str | None, files: dict[str, str], expected: tuple[float, float]
 ) -> None:
     assert found(tmp_path, groups, files) == expected
 
 
-def test_affinity_counts_and_not_the_cores_of_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cpu_affinity_applies_instead_of_the_host_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
 
@@ -108,7 +108,7 @@ def test_affinity_counts_and_not_the_cores_of_the_host(tmp_path: Path, monkeypat
         pytest.param(8, 0.1, 1, OURS, 1, 1, id="hardly any memory"),
     ],
 )
-def test_a_worker_hashes_as_many_at_once_as_its_share_allows(
+def test_worker_concurrency_is_its_share_of_the_resources(
     cores: float, gib: float, workers: int, memory_kib: int, lanes: int, expected: int
 ) -> None:
     assert hashing_concurrency(0, Resources(cores, int(gib * GIB)), workers, memory_kib, lanes) == expected

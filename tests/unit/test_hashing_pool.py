@@ -1,4 +1,4 @@
-"""The gate before Argon2: so many at once, so many waiting, the rest refused; a place belongs to the thread."""
+"""The hashing pool: bounded concurrency and queue; a thread belongs to the work, not to the caller."""
 
 import asyncio
 import threading
@@ -32,12 +32,12 @@ def filled(gate: HashingPool, release: threading.Event) -> list[asyncio.Task[boo
     return [asyncio.create_task(gate.run(release.wait, "alice", HOME)) for _ in range(PLACES)]
 
 
-async def test_work_runs_in_another_thread_and_gives_its_outcome(gate: HashingPool) -> None:
+async def test_work_runs_in_another_thread_and_returns_its_result(gate: HashingPool) -> None:
     assert await gate.run(threading.get_ident, "alice", HOME) != threading.get_ident()
 
 
 @pytest.mark.requirement("O16")
-async def test_who_finds_no_place_is_refused_at_once(gate: HashingPool, release: threading.Event) -> None:
+async def test_full_queue_is_refused_at_once(gate: HashingPool, release: threading.Event) -> None:
     waiting = filled(gate, release)
     await asyncio.sleep(0)
 
@@ -48,9 +48,7 @@ async def test_who_finds_no_place_is_refused_at_once(gate: HashingPool, release:
 
 
 @pytest.mark.requirement("O16")
-async def test_everybody_with_a_place_is_served_and_the_places_are_free_again(
-    gate: HashingPool, release: threading.Event
-) -> None:
+async def test_all_queued_jobs_run_and_free_their_places(gate: HashingPool, release: threading.Event) -> None:
     waiting = filled(gate, release)
     await asyncio.sleep(0)
     release.set()
@@ -60,7 +58,7 @@ async def test_everybody_with_a_place_is_served_and_the_places_are_free_again(
 
 
 @pytest.mark.requirement("O16")
-async def test_a_caller_who_goes_away_frees_its_place_in_the_queue_but_not_the_thread(
+async def test_cancelled_caller_frees_its_queue_place_but_not_the_thread(
     gate: HashingPool, release: threading.Event
 ) -> None:
     runs = threading.Semaphore(0)
@@ -87,7 +85,7 @@ async def test_a_caller_who_goes_away_frees_its_place_in_the_queue_but_not_the_t
         pytest.param([(f"user{it % 7}", f"198.51.100.{it % 7}") for it in range(50)], id="seven of each"),
     ],
 )
-async def test_no_account_and_no_network_keeps_others_out(
+async def test_no_account_or_network_starves_others(
     gate: HashingPool, release: threading.Event, crowd: list[tuple[str, str]]
 ) -> None:
     order: list[str] = []
@@ -112,7 +110,7 @@ async def test_no_account_and_no_network_keeps_others_out(
     assert set(order[: 1 + 7 + 5]) == {"crowd", *"12345"}
 
 
-async def test_accounts_take_turns_whatever_came_first(gate: HashingPool, release: threading.Event) -> None:
+async def test_accounts_are_served_in_turn(gate: HashingPool, release: threading.Event) -> None:
     order: list[str] = []
     first = asyncio.create_task(gate.run(release.wait, "alice", HOME))
     tasks = [
@@ -126,7 +124,7 @@ async def test_accounts_take_turns_whatever_came_first(gate: HashingPool, releas
     assert order == ["bob", "carol", "alice", "bob", "alice", "alice"]
 
 
-async def test_closing_answers_whoever_still_waits(gate: HashingPool, release: threading.Event) -> None:
+async def test_close_refuses_waiting_jobs(gate: HashingPool, release: threading.Event) -> None:
     first, *waiting = filled(gate, release)
     await asyncio.sleep(0)
     closing = asyncio.get_running_loop().run_in_executor(None, gate.close)
@@ -139,14 +137,14 @@ async def test_closing_answers_whoever_still_waits(gate: HashingPool, release: t
 
 
 @pytest.mark.requirement("O16")
-async def test_work_that_fails_frees_its_place(gate: HashingPool) -> None:
+async def test_failed_work_frees_its_place(gate: HashingPool) -> None:
     for _ in range(PLACES + 1):
         with pytest.raises(ZeroDivisionError):
             await gate.run(lambda: 1 // 0, "alice", HOME)
 
 
 @pytest.mark.requirement("O16")
-async def test_never_more_run_at_once_than_there_are_threads(release: threading.Event) -> None:
+async def test_concurrency_never_exceeds_the_threads(release: threading.Event) -> None:
     gate = HashingPool(2)
     running, lock, most = 0, threading.Lock(), 0
     both = threading.Event()

@@ -103,7 +103,7 @@ HASHES = {
 
 
 @pytest.mark.parametrize(("text", "password"), HASHES.values(), ids=HASHES)
-def test_a_hash_as_its_system_writes_it_lets_its_owner_in_and_nobody_else(text: str, password: str) -> None:
+def test_imported_hash_accepts_only_its_own_password(text: str, password: str) -> None:
     parse_imported_hash(text)
 
     assert CHEAP.verify(stored_form(text), password).rehashed is not None
@@ -111,7 +111,7 @@ def test_a_hash_as_its_system_writes_it_lets_its_owner_in_and_nobody_else(text: 
     assert not CHEAP.verify(stored_form(text), password + "\0").ok
 
 
-def test_wordpress_trims_a_password_and_the_hash_that_replaces_it_does_not() -> None:
+def test_wordpress_hash_trims_the_password_and_its_replacement_does_not() -> None:
     text, password = HASHES["WordPress 6.8"]
 
     rehashed = CHEAP.verify(text, f" {password}\n").rehashed
@@ -120,7 +120,7 @@ def test_wordpress_trims_a_password_and_the_hash_that_replaces_it_does_not() -> 
     assert not CHEAP.verify(rehashed, password).ok
 
 
-def test_springs_newer_pbkdf2_takes_what_its_version_says() -> None:
+def test_spring_pbkdf2_uses_the_defaults_of_its_version() -> None:
     salt = bytes(range(16))
     digest = hashlib.pbkdf2_hmac("sha256", b"password", salt, 310_000)
 
@@ -129,7 +129,7 @@ def test_springs_newer_pbkdf2_takes_what_its_version_says() -> None:
 
 @pytest.mark.parametrize("size", [16, 17, 20, 31, 33, 63, 64, 128])
 @pytest.mark.parametrize("salt", [b"8 bytes.", b"odd bytes", b"s" * 127])
-def test_digests_and_salts_of_odd_sizes_are_taken(size: int, salt: bytes) -> None:
+def test_digests_and_salts_of_unusual_sizes_are_accepted(size: int, salt: bytes) -> None:
     digest = hashlib.pbkdf2_hmac("sha256", b"password", salt, 10, size)
     foreign = parse_imported_hash(f"$pbkdf2-sha256$10${b64encode(salt).decode()}${b64encode(digest).decode()}")
 
@@ -159,7 +159,7 @@ RECOGNISED = {
 
 
 @pytest.mark.parametrize(("text", "name"), RECOGNISED.items(), ids=RECOGNISED.values())
-def test_a_hash_that_is_not_taken_is_called_by_its_name(text: str, name: str) -> None:
+def test_unsupported_hash_is_named_in_the_refusal(text: str, name: str) -> None:
     with pytest.raises(PasswordHashRefusedError, match=name) as refused:
         parse_imported_hash(text)
 
@@ -170,19 +170,19 @@ def test_a_hash_that_is_not_taken_is_called_by_its_name(text: str, name: str) ->
 # Costs.
 
 
-def test_the_budget_is_about_twenty_of_our_own_checks_and_enough_for_what_others_recommend() -> None:
+def test_cost_limit_is_about_twenty_default_checks_and_allows_common_recommendations() -> None:
     assert MAX_MILLISECONDS / hash_costs.argon2_milliseconds(47104, 1, 1) == pytest.approx(20, abs=1)
     assert hash_costs.bcrypt_milliseconds(14) < MAX_MILLISECONDS
     assert hash_costs.pbkdf2_milliseconds("sha256", 1_500_000, 32) < MAX_MILLISECONDS  # Django 6.1
     assert hash_costs.pbkdf2_milliseconds("sha512", 4_000_000, 64) > 2 * MAX_MILLISECONDS
 
 
-def test_output_longer_than_the_digest_costs_all_iterations_once_more() -> None:
+def test_pbkdf2_output_longer_than_the_digest_multiplies_the_cost() -> None:
     assert hash_costs.pbkdf2_milliseconds("sha1", 1000, 64) == 4 * hash_costs.pbkdf2_milliseconds("sha1", 1000, 20)
 
 
 @pytest.mark.requirement("O16")
-def test_each_kind_of_hash_is_tried_once_and_refused_where_it_takes_too_long() -> None:
+def test_each_kind_of_hash_is_tried_once_and_refused_if_too_slow() -> None:
     times = iter([0.0, 0.1, 10.0, 10.0 + MAX_SECONDS + 0.1])
     trial = HashTrial(timer=lambda: next(times))
     cheap = [parse_imported_hash(f"$2y${cost}$abcdefghijklmnopqrstuu{'a' * 30}.") for cost in ("04", "04", "05")]
@@ -195,7 +195,7 @@ def test_each_kind_of_hash_is_tried_once_and_refused_where_it_takes_too_long() -
 
 
 @pytest.mark.requirement("O16")
-def test_a_kind_of_hash_that_fails_when_it_is_tried_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kind_of_hash_that_fails_its_trial_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> bytes:
         raise ValueError("memory limit exceeded")
 

@@ -75,7 +75,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @each_hash
-def test_the_password_of_another_systems_hash_is_right(text: str) -> None:
+def test_right_password_of_an_imported_hash_is_accepted(text: str) -> None:
     assert CHEAP.verify(stored_form(text), PASSWORD).ok
 
 
@@ -83,13 +83,13 @@ def test_the_password_of_another_systems_hash_is_right(text: str) -> None:
 @pytest.mark.parametrize(
     "password", ["", "wrong", PASSWORD[:-1], PASSWORD + " ", PASSWORD.upper(), PASSWORD + "\0"], ids=ascii
 )
-def test_any_other_password_is_wrong_and_changes_nothing(text: str, password: str) -> None:
+def test_wrong_password_of_an_imported_hash_is_rejected_and_not_rehashed(text: str, password: str) -> None:
     assert CHEAP.verify(stored_form(text), password) == Verified(ok=False)
 
 
 @pytest.mark.requirement("N12")
 @each_hash
-def test_a_right_password_is_hashed_anew_by_this_servers_settings(text: str) -> None:
+def test_right_password_of_an_imported_hash_is_rehashed(text: str) -> None:
     rehashed = CHEAP.verify(stored_form(text), PASSWORD).rehashed
 
     assert rehashed is not None
@@ -100,13 +100,13 @@ def test_a_right_password_is_hashed_anew_by_this_servers_settings(text: str) -> 
 
 
 @each_hash
-def test_one_hash_is_computed_for_a_wrong_password(run: list[str], text: str) -> None:
+def test_wrong_password_computes_one_hash(run: list[str], text: str) -> None:
     CHEAP.verify(stored_form(text), "wrong")
 
     assert len(run) == 1
 
 
-def test_other_systems_hash_what_was_typed_so_it_is_tried_before_its_normal_form() -> None:
+def test_imported_hash_is_checked_as_typed_before_nfc() -> None:
     typed = "cafe\u0301 cre\u0300me au lait"
     stored = bcrypt.hashpw(typed.encode(), bcrypt.gensalt(4)).decode()
 
@@ -116,14 +116,14 @@ def test_other_systems_hash_what_was_typed_so_it_is_tried_before_its_normal_form
     assert CHEAP.verify(rehashed, "caf\u00e9 cr\u00e8me au lait").ok
 
 
-def test_whoever_set_the_normal_form_may_type_the_other_one() -> None:
+def test_imported_hash_of_nfc_accepts_the_decomposed_form() -> None:
     stored = bcrypt.hashpw("caf\u00e9 cr\u00e8me au lait".encode(), bcrypt.gensalt(4)).decode()
 
     assert CHEAP.verify(stored, "cafe\u0301 cre\u0300me au lait").ok
 
 
 @pytest.mark.requirement("N07")
-def test_bcrypt_forgot_what_followed_72_bytes_and_the_new_hash_does_not() -> None:
+def test_bcrypt_ignores_bytes_after_72_and_its_replacement_does_not() -> None:
     typed = "x" * 90
     rehashed = CHEAP.verify(BCRYPT_OF_80_X, typed).rehashed
 
@@ -133,7 +133,7 @@ def test_bcrypt_forgot_what_followed_72_bytes_and_the_new_hash_does_not() -> Non
     assert not CHEAP.verify(BCRYPT_OF_80_X, "x" * 71).ok
 
 
-def test_over_sha_256_bcrypt_forgets_nothing() -> None:
+def test_bcrypt_over_sha_256_uses_the_whole_password() -> None:
     digest = hashlib.sha256(b"x" * 80).hexdigest().encode()
     stored = "bcrypt_sha256$" + bcrypt.hashpw(digest, bcrypt.gensalt(4)).decode()
 
@@ -142,7 +142,7 @@ def test_over_sha_256_bcrypt_forgets_nothing() -> None:
 
 
 @pytest.mark.requirement("N12")
-def test_another_systems_argon2_is_told_from_ours_when_it_is_stored() -> None:
+def test_imported_argon2_is_stored_with_a_prefix() -> None:
     assert stored_form(ARGON2ID) == "argon2" + ARGON2ID
     assert stored_form("argon2" + ARGON2ID) == "argon2" + ARGON2ID
     assert CHEAP.verify(ARGON2ID, PASSWORD) == Verified(ok=True)
@@ -217,7 +217,7 @@ each_hostile = pytest.mark.parametrize(("text", "reason"), HOSTILE.values(), ids
 
 @pytest.mark.requirement("O16")
 @each_hostile
-def test_what_would_eat_the_machine_or_is_no_hash_is_refused_with_the_reason(text: str, reason: str) -> None:
+def test_too_costly_or_invalid_hash_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(PasswordHashRefusedError) as refused:
         parse_imported_hash(text)
 
@@ -227,9 +227,7 @@ def test_what_would_eat_the_machine_or_is_no_hash_is_refused_with_the_reason(tex
 
 @pytest.mark.requirement("O16")
 @each_hostile
-def test_stored_all_the_same_it_lets_nobody_in_and_costs_what_nobody_costs(
-    run: list[str], text: str, reason: str
-) -> None:
+def test_stored_invalid_hash_rejects_every_password_at_normal_cost(run: list[str], text: str, reason: str) -> None:
     stored = "argon2" + text if text.startswith("$argon2") else text
 
     assert CHEAP.verify(stored, PASSWORD) == Verified(ok=False)
@@ -249,18 +247,18 @@ def test_stored_all_the_same_it_lets_nobody_in_and_costs_what_nobody_costs(
     ],
     ids=["bcrypt", "PBKDF2", "scrypt", "scrypt of OWASP", "Argon2", "Argon2 of Django"],
 )
-def test_what_costs_the_most_that_is_allowed_can_be_read(text: str) -> None:
+def test_hash_at_the_cost_limit_is_accepted(text: str) -> None:
     assert callable(parse_imported_hash(text).check)
 
 
 @pytest.mark.parametrize("parameters", ["ln=16,r=8,p=1", "ln=15,r=1,p=1", "ln=1,r=1,p=1", "ln=4,r=1024,p=16"])
-def test_whatever_scrypt_is_taken_has_the_memory_that_it_needs(parameters: str) -> None:
+def test_accepted_scrypt_parameters_have_enough_memory(parameters: str) -> None:
     assert not parse_imported_hash(PASSLIB_SCRYPT.replace("ln=4,r=8,p=1", parameters)).check(PASSWORD.encode())
 
 
 @pytest.mark.requirement("O16")
 @pytest.mark.parametrize("error", [ValueError, MemoryError, OverflowError])
-def test_a_check_that_fails_lets_nobody_in_and_says_why(
+def test_check_that_raises_rejects_the_password_and_reports_the_reason(
     run: list[str], error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> bool:

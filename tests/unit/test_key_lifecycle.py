@@ -1,4 +1,4 @@
-"""The law of signing keys: who signs, who is published, when the next change may come."""
+"""Signing key lifecycle: which keys sign, which are published, and when the next change is allowed."""
 
 from dataclasses import replace
 
@@ -54,25 +54,25 @@ KEYS = [RETIRING, REVOKED, ACTIVE, NEXT]
 
 
 @pytest.mark.requirement("O14")
-def test_rotation_lets_the_next_key_sign_and_retires_the_active_one() -> None:
+def test_rotation_activates_the_next_key_and_retires_the_active_one() -> None:
     assert rotate(KEYS, NOW, TIMES, LONGEST) == [ACTIVE.retired(NOW, TIMES), NEXT.activated(NOW, LONGEST)]
 
 
-def test_a_key_that_signs_has_no_end_yet_and_is_kept_for_the_longest_token() -> None:
+def test_active_key_has_no_end_and_records_the_longest_token_lifetime() -> None:
     active = NEXT.activated(NOW, LONGEST)
 
     assert (active.state, active.activated_at, active.gone_at) == (KeyState.ACTIVE, NOW, None)
     assert active.longest_seconds == LONGEST
 
 
-def test_a_retired_key_is_published_until_its_last_token_and_every_cache_are_past() -> None:
+def test_retired_key_is_published_until_its_tokens_and_caches_have_expired() -> None:
     retired = ACTIVE.retired(NOW, TIMES)
 
     assert (retired.state, retired.gone_at) == (KeyState.RETIRING, LEAVES)
 
 
 @pytest.mark.requirement("O14")
-def test_a_key_that_never_signs_again_has_no_private_part() -> None:
+def test_retired_and_revoked_keys_have_no_private_part() -> None:
     assert ACTIVE.private_part
     assert (ACTIVE.retired(NOW, TIMES).private_part, ACTIVE.revoked(NOW, TIMES).private_part) == ("", "")
 
@@ -87,7 +87,7 @@ def test_a_key_that_never_signs_again_has_no_private_part() -> None:
         pytest.param(0, 300, 300 + PROPAGATION_SECONDS, id="never before every cache has it"),
     ],
 )
-def test_a_new_key_is_published_long_enough(publish_ahead: int, jwks_max_age: int, expected: int) -> None:
+def test_next_key_is_published_before_it_may_sign(publish_ahead: int, jwks_max_age: int, expected: int) -> None:
     new = create_next_key(stored("new"), NOW, KeyTimings(publish_ahead, jwks_max_age, 90 * DAY))
 
     assert (new.state, new.created_at, new.ready_at) == (KeyState.NEXT, NOW, NOW + expected)
@@ -124,7 +124,7 @@ def test_the_first_keys_may_sign_at_once() -> None:
         ),
     ],
 )
-def test_the_next_rotation_comes_when_it_is_wanted_and_safe(
+def test_rotation_is_due_when_requested_or_scheduled_and_ready(
     active: SigningKey, following: SigningKey, expected: int
 ) -> None:
     keys = [active, following]
@@ -134,7 +134,7 @@ def test_the_next_rotation_comes_when_it_is_wanted_and_safe(
     assert transition(following, keys, TIMES) == (KeyState.ACTIVE, expected)
 
 
-def test_a_rotation_is_asked_for_once() -> None:
+def test_rotation_is_requested_once() -> None:
     (asked,) = request_rotation(KEYS, NOW)
 
     assert asked == replace(ACTIVE, rotation_asked_at=NOW)
@@ -142,26 +142,26 @@ def test_a_rotation_is_asked_for_once() -> None:
 
 
 @pytest.mark.parametrize("it", [RETIRING, REVOKED], ids=["retiring", "revoked"])
-def test_what_signs_no_more_is_gone_in_the_end(it: SigningKey) -> None:
+def test_retiring_and_revoked_keys_become_gone(it: SigningKey) -> None:
     assert transition(it, KEYS, TIMES) == (KeyState.GONE, it.gone_at)
 
 
 # Another kind.
 
 
-def test_a_next_key_of_the_kind_that_is_set_stays() -> None:
+def test_next_key_of_the_configured_type_stays() -> None:
     assert drop_next_of_other_type(KEYS, ES256) == []
 
 
 @pytest.mark.parametrize(
     "kind", [KeyType("RS256", 2048, "database"), KeyType("EdDSA", None, "database"), KeyType("ES256", None, "hsm")]
 )
-def test_a_next_key_of_another_kind_makes_way(kind: KeyType) -> None:
+def test_next_key_of_another_type_is_dropped(kind: KeyType) -> None:
     assert drop_next_of_other_type(KEYS, kind) == [replace(NEXT, state=KeyState.GONE)]
 
 
 @pytest.mark.parametrize(("characters", "bits"), [(342, 2048), (512, 3072), (683, 4096)])
-def test_the_size_of_an_rsa_key_is_part_of_its_kind(characters: int, bits: int) -> None:
+def test_rsa_size_is_part_of_the_key_type(characters: int, bits: int) -> None:
     rsa = StoredKey("kid", "RS256", f'{{"n": "{"A" * characters}"}}', "database", "sealed")
 
     assert rsa.key_type == KeyType("RS256", bits, "database")
@@ -171,7 +171,7 @@ def test_the_size_of_an_rsa_key_is_part_of_its_kind(characters: int, bits: int) 
 
 
 @pytest.mark.parametrize(("gone_at", "published"), [(None, True), (NOW + 1, True), (NOW, False), (NOW - 1, False)])
-def test_a_key_leaves_the_key_set_at_the_exact_second(gone_at: int | None, published: bool) -> None:
+def test_key_leaves_the_key_set_at_the_exact_second(gone_at: int | None, published: bool) -> None:
     assert key("it", KeyState.RETIRING, gone_at=gone_at).is_published(NOW) is published
 
 
@@ -182,7 +182,7 @@ def test_a_revoked_key_is_not_published() -> None:
 # In an emergency.
 
 
-def test_revoking_the_active_key_lets_the_next_one_sign_at_once() -> None:
+def test_revoking_the_active_key_activates_the_next_one() -> None:
     revoked, following = revoke([ACTIVE, key("next", KeyState.NEXT, ready_at=NOW + DAY)], "active", NOW, TIMES, LONGEST)
 
     assert (following.kid, following.state, following.activated_at) == ("next", KeyState.ACTIVE, NOW)
@@ -198,7 +198,7 @@ def test_revoking_the_active_key_lets_the_next_one_sign_at_once() -> None:
         pytest.param(0, 0, 0, id="of the first start"),
     ],
 )
-def test_even_then_a_key_signs_only_once_every_server_publishes_it(age: int, ready_in: int, waits: int) -> None:
+def test_activated_key_signs_only_once_every_server_publishes_it(age: int, ready_in: int, waits: int) -> None:
     following = replace(NEXT, created_at=NOW - age, ready_at=NOW + ready_in)
 
     assert following.activated(NOW, LONGEST).activated_at == NOW + waits
@@ -211,7 +211,7 @@ def test_revoking_another_key_changes_that_one_only(kid: str) -> None:
     assert (revoked.kid, revoked.state) == (kid, KeyState.REVOKED)
 
 
-def test_a_retiring_key_is_known_no_longer_for_being_revoked() -> None:
+def test_revoking_a_retiring_key_keeps_its_end() -> None:
     [revoked] = revoke(KEYS, "retiring", NOW, TIMES, LONGEST)
 
     assert revoked.gone_at == RETIRING.gone_at
@@ -239,7 +239,7 @@ def test_revoking_an_unknown_key_is_refused() -> None:
         pytest.param([NOW, NOW - 10], 300, id="keys that have left"),
     ],
 )
-def test_the_key_set_is_never_cached_beyond_the_departure_of_a_key(ends: list[int], expected: int) -> None:
+def test_key_set_is_never_cached_beyond_the_end_of_a_key(ends: list[int], expected: int) -> None:
     keys = [ACTIVE, NEXT, *(key(str(end), KeyState.RETIRING, gone_at=end) for end in ends)]
 
     assert max_age(keys, NOW, TIMES) == expected
@@ -260,12 +260,12 @@ def test_the_key_set_is_never_cached_beyond_the_next_rotation(asked_at: int, exp
     ("unseen", "expected"),
     [(0, 300), (STALE_SECONDS, 300), (STALE_SECONDS + 1, 299), (STALE_SECONDS + 300, 0), (DAY, 0)],
 )
-def test_who_has_not_seen_the_database_promises_less(unseen: int, expected: int) -> None:
+def test_stale_keys_shorten_max_age(unseen: int, expected: int) -> None:
     assert max_age([ACTIVE, NEXT], NOW, TIMES, unseen) == expected
 
 
 @pytest.mark.requirement("O18")
-def test_the_private_part_never_shows_in_a_repr() -> None:
+def test_repr_never_contains_the_private_part() -> None:
     assert "sealed" not in repr(ACTIVE)
     assert "sealed" not in repr(stored("it"))
 
@@ -274,15 +274,15 @@ def test_the_private_part_never_shows_in_a_repr() -> None:
     ("ahead", "effective"),
     [(-1, True), (0, True), (1, False), (PROPAGATION_SECONDS, False), (PROPAGATION_SECONDS + 1, True)],
 )
-def test_no_key_waits_for_longer_than_servers_need_to_hear_of_it(ahead: int, effective: bool) -> None:
+def test_no_key_waits_longer_than_the_propagation_time(ahead: int, effective: bool) -> None:
     assert is_effective(NOW + ahead, NOW) is effective
 
 
-def test_what_was_stamped_a_while_ago_is_left_as_it_is() -> None:
+def test_past_timestamps_are_not_changed() -> None:
     assert correct_timestamps(KEYS, NOW) == []
 
 
-def test_stamps_of_a_time_to_come_become_those_of_now() -> None:
+def test_future_timestamps_are_corrected_to_now() -> None:
     year = 365 * DAY
     made = replace(NEXT, created_at=NOW + year, ready_at=NOW + year + DAY)
     signing = replace(ACTIVE, activated_at=NOW + year, rotation_asked_at=NOW + year)

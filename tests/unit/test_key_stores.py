@@ -1,4 +1,4 @@
-"""Where private keys live: each is opened by the store that it names, and once."""
+"""Key stores: each key is opened once, by the store that it names."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -40,13 +40,13 @@ class Store:
         self.destroyed.append(stored.kid)
 
 
-def test_new_keys_are_made_in_the_first_store() -> None:
+def test_new_keys_are_created_in_the_default_store() -> None:
     stores = KeyStores(Store("one"), Store("two"))
 
     assert stores.create("ES256", None).store == stores.default_store == "one"
 
 
-def test_each_key_is_opened_by_its_own_store_and_once() -> None:
+def test_each_key_is_opened_once_by_its_own_store() -> None:
     one, two = Store("one"), Store("two")
     stores = KeyStores(one, two)
     key = two.create("ES256", None)
@@ -55,7 +55,7 @@ def test_each_key_is_opened_by_its_own_store_and_once() -> None:
     assert (one.opened, two.opened) == ([], ["two-1"])
 
 
-def test_what_is_let_go_is_opened_again_when_it_is_needed() -> None:
+def test_closed_key_is_opened_again_on_demand() -> None:
     one = Store("one")
     stores, keys = KeyStores(one), [one.create("ES256", None) for _ in range(2)]
     for key in keys:
@@ -82,7 +82,7 @@ def test_a_key_is_destroyed_by_its_own_store() -> None:
     assert (one.destroyed, two.destroyed) == ([], [key.kid])
 
 
-def test_a_key_of_a_store_that_is_not_configured_any_more_can_be_forgotten() -> None:
+def test_key_of_a_store_that_is_no_longer_configured_can_be_deleted() -> None:
     one = Store("one")
 
     KeyStores(one).destroy(Store("two").create("ES256", None))

@@ -1,4 +1,4 @@
-"""Canonical forms of user names (RFC 8265) and e-mail addresses: one account, one key, whatever spelling is typed."""
+"""Canonical forms of user names (RFC 8265) and e-mail addresses: all spellings of one account have one key."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from jeton.rules.login_identifiers import InvalidIdentifierError, email_key, ide
         ),
     ],
 )
-def test_an_address_has_one_canonical_form(typed: str, key: str) -> None:
+def test_email_address_has_one_canonical_form(typed: str, key: str) -> None:
     assert email_key(typed) == key
     assert email_key(key) == key
 
@@ -35,13 +35,13 @@ def test_an_address_has_one_canonical_form(typed: str, key: str) -> None:
      "a\u200b@example.com", "x" * 255 + "@example.com", "a@" + "x" * 64 + ".com", "a@example.com\n"],
     ids=ascii,
 )  # fmt: skip
-def test_what_is_no_address_has_none(text: str) -> None:
+def test_invalid_email_address_has_no_canonical_form(text: str) -> None:
     assert email_key(text) is None
 
 
 @pytest.mark.requirement("N13")
 @pytest.mark.parametrize("name", ["alice", "ÄLICE", "o'neil", "a.b-c_d", "用户", "x" * 255], ids=ascii)
-def test_the_canonical_form_of_a_name_is_its_own_canonical_form(name: str) -> None:
+def test_canonical_form_is_idempotent(name: str) -> None:
     key = login_key(name)
 
     assert key is not None
@@ -49,7 +49,7 @@ def test_the_canonical_form_of_a_name_is_its_own_canonical_form(name: str) -> No
 
 
 @pytest.mark.requirement("N13")
-def test_a_name_and_the_address_it_is_are_found_by_one_key() -> None:
+def test_username_that_is_the_email_address_has_the_same_key() -> None:
     assert identifier_keys("Alice@Example.com", "alice@EXAMPLE.com") == ("alice@example.com", "alice@example.com")
     assert identifier_keys("Alice", "Alice@M\u00fcnchen.example") == ("alice", "alice@xn--mnchen-3ya.example")
     assert identifier_keys("Alice", None) == ("alice", None)
@@ -69,6 +69,6 @@ def test_a_name_and_the_address_it_is_are_found_by_one_key() -> None:
         pytest.param("bob", "", "not a valid e-mail address", id="empty address"),
     ],
 )
-def test_who_could_be_taken_for_somebody_else_is_refused(username: str, email: str | None, reason: str) -> None:
+def test_username_of_another_users_address_is_rejected(username: str, email: str | None, reason: str) -> None:
     with pytest.raises(InvalidIdentifierError, match=reason):
         identifier_keys(username, email)

@@ -1,4 +1,4 @@
-"""Master keys: what is accepted as one, what is derived from it, and the file beside an SQLite database."""
+"""Master keys: format, derivation, and the file beside an SQLite database."""
 
 import base64
 import stat
@@ -33,7 +33,7 @@ def test_a_generated_key_is_32_random_bytes_in_base64url() -> None:
 
 
 @pytest.mark.parametrize("separator", [",", ", ", " ", "\n"], ids=["comma", "comma and space", "space", "line"])
-def test_the_newest_key_comes_first_and_all_can_be_read(separator: str) -> None:
+def test_first_key_is_the_newest_and_all_are_usable(separator: str) -> None:
     keys = parse_master_keys(spelled(NEW) + separator + spelled(OLD))
 
     assert keys.newest == MasterKeys([NEW]).newest
@@ -41,7 +41,7 @@ def test_the_newest_key_comes_first_and_all_can_be_read(separator: str) -> None:
     assert "00000000" not in keys
 
 
-def test_padding_and_a_line_end_change_nothing() -> None:
+def test_padding_and_line_end_are_ignored() -> None:
     assert parse_master_keys(spelled(NEW) + "=\n").newest == MasterKeys([NEW]).newest
 
 
@@ -59,13 +59,13 @@ def test_padding_and_a_line_end_change_nothing() -> None:
         pytest.param(NEW.hex(), id="hexadecimal"),
     ],
 )
-def test_anything_else_is_refused(text: str) -> None:
+def test_malformed_master_key_is_rejected(text: str) -> None:
     with pytest.raises(MasterKeyError, match=r"secrets\.master_key"):
         parse_master_keys(text)
 
 
 @pytest.mark.requirement("A50", "O18")
-def test_a_refusal_and_a_repr_never_show_a_key() -> None:
+def test_errors_and_repr_never_contain_a_key() -> None:
     with pytest.raises(MasterKeyError) as refusal:
         parse_master_keys(spelled(OLD) + "," + spelled(NEW)[:-1])
 
@@ -73,7 +73,7 @@ def test_a_refusal_and_a_repr_never_show_a_key() -> None:
     assert spelled(NEW)[:8] not in repr(parse_master_keys(spelled(NEW)))
 
 
-def test_what_is_derived_depends_on_key_and_purpose_alone() -> None:
+def test_derived_key_depends_only_on_master_key_and_purpose() -> None:
     keys = MasterKeys([NEW, OLD])
     new, old = keys.newest, MasterKeys([OLD]).newest
     derived = {keys.derive(key_id, purpose) for key_id in (new, old) for purpose in (b"one", b"two")}
@@ -84,7 +84,7 @@ def test_what_is_derived_depends_on_key_and_purpose_alone() -> None:
     assert not derived & {NEW, OLD}
 
 
-def test_a_key_that_is_not_configured_is_named() -> None:
+def test_missing_master_key_is_named_in_the_error() -> None:
     missing = MasterKeys([OLD]).newest
 
     with pytest.raises(MasterKeyError, match=f"master key {missing} is needed but not configured"):
@@ -102,7 +102,7 @@ def test_the_file_is_created_once_and_readable_by_its_owner_only(tmp_path: Path)
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_missing_file_is_never_replaced_where_a_database_depends_on_it(tmp_path: Path) -> None:
+def test_missing_file_is_not_recreated_if_a_database_depends_on_it(tmp_path: Path) -> None:
     path = tmp_path / "key"
 
     with pytest.raises(MasterKeyError, match="restore the file"):
@@ -113,9 +113,7 @@ def test_a_missing_file_is_never_replaced_where_a_database_depends_on_it(tmp_pat
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"nonsense", b"\xff\xfe"], ids=["empty", "line", "text", "binary"])
 @pytest.mark.parametrize("may_create", [True, False])
-def test_a_file_that_holds_no_key_is_refused_and_left_as_it_is(
-    tmp_path: Path, content: bytes, may_create: bool
-) -> None:
+def test_file_without_a_key_is_rejected_and_not_changed(tmp_path: Path, content: bytes, may_create: bool) -> None:
     path = tmp_path / "key"
     path.write_bytes(content)
 
@@ -125,7 +123,7 @@ def test_a_file_that_holds_no_key_is_refused_and_left_as_it_is(
     assert path.read_bytes() == content
 
 
-def test_servers_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
+def test_concurrently_started_servers_use_the_same_key(tmp_path: Path) -> None:
     path = tmp_path / "key"
     together = threading.Barrier(8)
 

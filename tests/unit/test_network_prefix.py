@@ -1,4 +1,4 @@
-"""Network prefixes: what one party is taken to hold, in one notation (RFC 4291 section 2.2, RFC 5952)."""
+"""Network prefixes in canonical notation (RFC 4291 section 2.2, RFC 5952)."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_addresses_of_one_holder_have_one_prefix(ip: str, prefix: str) -> None:
     "ip",
     [None, "", "unknown", "192.0.2", "192.0.2.1:443", "192.0.2.01", "192.0.2.1%eth0", "[2001:db8::1]", "testclient"],
 )
-def test_what_is_no_address_has_no_prefix(ip: str | None) -> None:
+def test_invalid_address_has_no_prefix(ip: str | None) -> None:
     assert network_prefix(ip) is None
 
 

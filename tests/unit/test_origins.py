@@ -1,4 +1,4 @@
-"""Origins that can be registered, and what is said of those that cannot (RFC 6454, URL standard)."""
+"""Origins of browser apps: which can be registered, and the messages for the others (RFC 6454, URL standard)."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_origins_of_pages_and_of_packaged_apps_can_be_registered(origin: str) ->
         ("Chrome-Extension://" + EXTENSION, "chrome-extension://" + EXTENSION),
     ],
 )
-def test_another_spelling_is_told_the_right_one(origin: str, spelling: str) -> None:
+def test_noncanonical_origin_is_rejected_with_the_canonical_form(origin: str, spelling: str) -> None:
     assert origin_rejection_reason(origin) == f"{origin} is not the form that browsers send: write {spelling}"
     assert origin_rejection_reason(spelling) is None
 
@@ -55,7 +55,7 @@ def test_another_spelling_is_told_the_right_one(origin: str, spelling: str) -> N
      "blob://app.example", "content://app", "ftp://app.example", "wss://app.example", "capacitor://", "app://a b",
      "app://caf\u00e9", f"chrome-extension://{EXTENSION}/page.html"],
 )  # fmt: skip
-def test_what_is_no_origin_of_one_app_is_refused(origin: str) -> None:
+def test_origin_that_is_not_specific_to_one_app_is_rejected(origin: str) -> None:
     reason = origin_rejection_reason(origin)
 
     assert reason is not None

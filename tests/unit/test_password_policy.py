@@ -1,4 +1,4 @@
-"""Which passwords may be chosen (NIST SP 800-63B-4 section 3.1.1.2): length, names, what everybody tries first."""
+"""Password policy (NIST SP 800-63B-4 section 3.1.1.2): length, names, common passwords, sequences."""
 
 import time
 import unicodedata
@@ -35,7 +35,7 @@ def refusal(password: str, username: str = "alice.smith", email: str | None = "a
         "\U0001f600\U0001f40e\U0001f50b\U0001f4ce\u2603 and three words",
     ],
 )
-def test_everything_else_may_be_chosen(password: str) -> None:
+def test_other_passwords_are_allowed(password: str) -> None:
     assert refusal(password) is None
 
 
@@ -56,7 +56,7 @@ def test_everything_else_may_be_chosen(password: str) -> None:
         "alice-jeton-secret",
     ],
 )
-def test_what_is_hardly_more_than_a_name_is_refused(password: str) -> None:
+def test_password_that_is_little_more_than_a_name_is_rejected(password: str) -> None:
     assert "name of the user or of the service" in str(refusal(password))
 
 
@@ -76,7 +76,7 @@ def test_what_is_hardly_more_than_a_name_is_refused(password: str) -> None:
         "alice superman 2025",
     ],
 )
-def test_what_many_people_use_is_refused_with_digits_around_it_or_repeated(password: str) -> None:
+def test_common_password_is_rejected_also_with_digits_or_repeated(password: str) -> None:
     assert "a common one" in str(refusal(password))
 
 
@@ -97,7 +97,7 @@ def test_what_many_people_use_is_refused_with_digits_around_it_or_repeated(passw
     ],
     ids=ascii,
 )
-def test_repetition_and_counting_are_refused(password: str) -> None:
+def test_repetitions_and_sequences_are_rejected(password: str) -> None:
     assert "only a repetition" in str(refusal(password))
 
 
@@ -114,18 +114,18 @@ def test_repetition_and_counting_are_refused(password: str) -> None:
     ],
     ids=["14", "15 of NFC", "14 of NFC, 28 of NFD", "1024", "1025", "NUL"],
 )
-def test_length_counts_code_points_of_the_normal_form(password: str, reason: str | None) -> None:
+def test_length_is_counted_in_code_points_after_nfc(password: str, reason: str | None) -> None:
     assert (refusal(password) is None) if reason is None else (reason in str(refusal(password)))
 
 
 @pytest.mark.requirement("N06")
 @pytest.mark.parametrize("name", ["a", "al", "中"], ids=ascii)
-def test_a_name_of_one_or_two_characters_rules_nothing_out(name: str) -> None:
+def test_very_short_names_are_ignored(name: str) -> None:
     assert refusal(name + "bcdxfghkjlmnopq", username=name, email=None) is None
 
 
 @pytest.mark.requirement("N06")
-def test_the_list_of_common_passwords_is_there_and_holds_no_comments() -> None:
+def test_list_of_common_passwords_has_entries_and_no_comments() -> None:
     common = common_passwords()
 
     assert len(common) > 25_000
@@ -157,7 +157,7 @@ def seconds(work: Callable[[], object]) -> float:
     ],
     ids=["digits between letters", "digits", "one odd letter", "nearly repeated", "walk", "words", "long words"],
 )
-def test_each_rule_takes_time_in_proportion_to_the_length(crafted: Callable[[int], object]) -> None:
+def test_each_rule_takes_linear_time(crafted: Callable[[int], object]) -> None:
     """Sixteen times the length: a rule that goes by the square would take 256 times as long."""
     small, large = seconds(lambda: crafted(8_000)), seconds(lambda: crafted(128_000))
 

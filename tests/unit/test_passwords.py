@@ -1,4 +1,4 @@
-"""Passwords (NIST SP 800-63B-4 section 3.1.1.2, RFC 9106): Argon2id, NFC, nothing cut, nobody told apart."""
+"""Password hashing (NIST SP 800-63B-4 section 3.1.1.2, RFC 9106): Argon2id, NFC, uniform cost."""
 
 import unicodedata
 
@@ -60,13 +60,13 @@ def test_the_right_password_is_accepted() -> None:
         pytest.param(HASH, id="the hash itself"),
     ],
 )
-def test_a_password_is_compared_as_it_was_typed(password: str) -> None:
+def test_password_is_neither_trimmed_nor_case_folded(password: str) -> None:
     assert CHEAP.verify(HASH, password) == Verified(ok=False)
 
 
 @pytest.mark.requirement("N07")
 @pytest.mark.parametrize("length", [9, 15, 64, 72, 73, 128, 256, MAX_CODE_POINTS])
-def test_the_last_character_counts_at_every_length(length: int) -> None:
+def test_last_character_is_significant_at_every_length(length: int) -> None:
     password_hash = CHEAP.hash("a" * (length - 1) + "b")
 
     assert CHEAP.verify(password_hash, "a" * (length - 1) + "b").ok
@@ -74,7 +74,7 @@ def test_the_last_character_counts_at_every_length(length: int) -> None:
 
 
 @pytest.mark.requirement("N07")
-def test_what_follows_a_nul_counts() -> None:
+def test_characters_after_a_nul_are_significant() -> None:
     assert not CHEAP.verify(CHEAP.hash("before\0after"), "before\0AFTER").ok
 
 
@@ -86,7 +86,7 @@ def test_a_password_may_have_1024_code_points_whatever_their_size(password: str)
 
 
 @pytest.mark.requirement("N02")
-def test_a_longer_one_is_refused_before_anything_is_hashed(checked: list[str]) -> None:
+def test_too_long_password_is_rejected_without_hashing(checked: list[str]) -> None:
     assert CHEAP.verify(HASH, "a" * (MAX_CODE_POINTS + 1)) == Verified(ok=False)
     assert CHEAP.verify(None, "a" * (MAX_CODE_POINTS + 1)) == Verified(ok=False)
     assert checked == []
@@ -96,7 +96,7 @@ def test_a_longer_one_is_refused_before_anything_is_hashed(checked: list[str]) -
 @pytest.mark.parametrize(
     "text", ["pässwörd, cafe\u0301 au lait", "\u212bngstro\u0308m", "\u1e9b\u0323 \ud55c\uae00", "e\u0301" * 20]
 )
-def test_forms_of_unicode_that_mean_the_same_are_the_same(text: str) -> None:
+def test_canonically_equivalent_passwords_are_equal(text: str) -> None:
     for stored in (unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)):
         password_hash = CHEAP.hash(stored)
         assert CHEAP.verify(password_hash, text).ok
@@ -110,13 +110,13 @@ def test_forms_of_unicode_that_mean_the_same_are_the_same(text: str) -> None:
     [("\ufb01ve", "five"), ("x\u00b2", "x2"), ("\uff50assword", "password"), ("\u2460", "1"), ("ß", "ss")],
     ids=["ligature", "superscript", "full width", "circled digit", "sharp s"],
 )
-def test_characters_that_are_merely_compatible_stay_different(stored: str, typed: str) -> None:
+def test_compatibility_characters_stay_different(stored: str, typed: str) -> None:
     assert not CHEAP.verify(CHEAP.hash(stored), typed).ok
 
 
 @pytest.mark.requirement("N15")
 @pytest.mark.parametrize("password", [PASSWORD, "", "wrong"])
-def test_nobody_costs_the_same_work_as_somebody(checked: list[str], password: str) -> None:
+def test_unknown_user_costs_the_same_as_a_known_one(checked: list[str], password: str) -> None:
     assert CHEAP.verify(None, password) == Verified(ok=False)
     assert CHEAP.verify(HASH, "wrong") == Verified(ok=False)
 
@@ -131,7 +131,7 @@ def test_nobody_costs_the_same_work_as_somebody(checked: list[str], password: st
     [Passwords(memory_kib=16, iterations=1, lanes=1), Passwords(memory_kib=8, iterations=2, lanes=1)],
     ids=["memory", "iterations"],
 )
-def test_a_right_password_is_hashed_again_where_the_costs_have_grown(grown: Passwords) -> None:
+def test_right_password_is_rehashed_if_the_costs_have_grown(grown: Passwords) -> None:
     verified = grown.verify(HASH, PASSWORD)
 
     assert verified.ok
@@ -141,7 +141,7 @@ def test_a_right_password_is_hashed_again_where_the_costs_have_grown(grown: Pass
 
 @pytest.mark.requirement("N12")
 @pytest.mark.parametrize("kind", [Type.I, Type.D], ids=["Argon2i", "Argon2d"])
-def test_a_hash_of_another_kind_is_replaced_however_costly(kind: Type) -> None:
+def test_hash_of_another_argon2_type_is_replaced(kind: Type) -> None:
     stored = PasswordHasher(time_cost=4, memory_cost=64, parallelism=1, type=kind).hash(PASSWORD)
 
     verified = CHEAP.verify(stored, PASSWORD)
@@ -152,7 +152,7 @@ def test_a_hash_of_another_kind_is_replaced_however_costly(kind: Type) -> None:
 
 
 @pytest.mark.requirement("N12")
-def test_a_wrong_password_is_never_hashed_again() -> None:
+def test_wrong_password_is_never_rehashed() -> None:
     assert Passwords(memory_kib=16, iterations=1, lanes=1).verify(HASH, "wrong") == Verified(ok=False)
 
 
@@ -176,7 +176,7 @@ def test_a_stronger_hash_is_never_replaced_by_a_weaker_one(stronger: Passwords) 
         pytest.param(HASH.replace("m=8,", "m=99999999999999999999,"), id="more memory than a number holds"),
     ],
 )
-def test_a_stored_hash_that_would_eat_the_machine_is_never_run(checked: list[str], password_hash: str) -> None:
+def test_too_costly_stored_hash_is_never_computed(checked: list[str], password_hash: str) -> None:
     assert CHEAP.verify(password_hash, PASSWORD) == Verified(ok=False)
     assert password_hash not in checked
     assert len(checked) == 1
@@ -197,6 +197,6 @@ def test_a_stored_hash_that_would_eat_the_machine_is_never_run(checked: list[str
         pytest.param("$argon2id$v=19$m=8,t=1,p=x$c2FsdHNhbHQ$aGFzaGhhc2g", id="not a number"),
     ],
 )
-def test_a_stored_hash_that_is_none_lets_nobody_in_and_costs_the_same(checked: list[str], password_hash: str) -> None:
+def test_malformed_stored_hash_rejects_every_password_at_normal_cost(checked: list[str], password_hash: str) -> None:
     assert CHEAP.verify(password_hash, PASSWORD) == Verified(ok=False)
     assert len(checked) == 1

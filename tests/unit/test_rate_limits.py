@@ -1,4 +1,4 @@
-"""Rate limit policies and what attempts do to them (NIST SP 800-63B-4 section 3.2.2, OWASP ASVS 6.1.1)."""
+"""Rate limit policies and attempts (NIST SP 800-63B-4 section 3.2.2, OWASP ASVS 6.1.1)."""
 
 from dataclasses import replace
 
@@ -33,13 +33,13 @@ def wait_of(policy: BucketPolicy, bucket: Bucket, now: int = NOW) -> int | None:
 
 
 @pytest.mark.parametrize(("count", "seconds"), [(1, 1), (1, HOUR), (7, HOUR), (100, HOUR), (10_000, HOUR), (600, 60)])
-def test_a_rate_lets_exactly_so_many_in_at_once(count: int, seconds: int) -> None:
+def test_rate_allows_exactly_its_count_at_once(count: int, seconds: int) -> None:
     policy = Rate(count, seconds)
 
     assert wait_of(policy, let_in(policy, count)) == -(-seconds // count)
 
 
-def test_a_rate_then_lets_one_in_for_each_part_of_the_time() -> None:
+def test_rate_then_allows_one_attempt_per_interval() -> None:
     policy = Rate(100, HOUR)
     full = let_in(policy, 100)
 
@@ -49,7 +49,7 @@ def test_a_rate_then_lets_one_in_for_each_part_of_the_time() -> None:
     assert wait_of(policy, let_in(policy, 2, bucket=one_more, now=NOW + 108), NOW + 108) == 36
 
 
-def test_a_full_rate_is_forgotten_when_it_is_empty_again() -> None:
+def test_rate_bucket_expires_when_it_is_empty() -> None:
     policy = Rate(100, HOUR)
     full = let_in(policy, 100)
 
@@ -57,7 +57,7 @@ def test_a_full_rate_is_forgotten_when_it_is_empty_again() -> None:
     assert let_in(policy, 100, bucket=full, now=NOW + HOUR) == let_in(policy, 100, now=NOW + HOUR)
 
 
-def test_what_is_given_back_to_a_rate_may_be_taken_again() -> None:
+def test_released_attempt_of_a_rate_can_be_reserved_again() -> None:
     policy = Rate(2, HOUR)
     full = let_in(policy, 2)
 
@@ -65,7 +65,7 @@ def test_what_is_given_back_to_a_rate_may_be_taken_again() -> None:
 
 
 @pytest.mark.requirement("N10")
-def test_waits_grow_until_the_longest_one_and_a_hundred_failures_are_the_end() -> None:
+def test_backoff_grows_to_the_longest_wait_and_blocks_at_the_limit() -> None:
     policy = BackoffPolicy(10, 30, HOUR, limit=100)
     bucket, now, waits = Bucket(), NOW, []
     for _ in range(100):
@@ -79,13 +79,13 @@ def test_waits_grow_until_the_longest_one_and_a_hundred_failures_are_the_end() -
     assert wait_of(policy, bucket, now + 300 * 86400) is not None
 
 
-def test_without_an_end_the_longest_wait_goes_on() -> None:
+def test_backoff_without_limit_stays_at_the_longest_wait() -> None:
     policy = BackoffPolicy(10, 30, 300)
 
     assert wait_of(policy, Bucket(due=NOW * 10**6, failures=10**6), NOW) is None
 
 
-def test_failures_are_kept_for_a_year_and_for_good_once_they_are_too_many() -> None:
+def test_failures_are_kept_for_a_year_and_for_ever_at_the_limit() -> None:
     policy = BackoffPolicy(10, 0, 0, limit=10)
 
     assert let_in(policy, 9).expires_at == NOW + 366 * 86400
@@ -93,7 +93,7 @@ def test_failures_are_kept_for_a_year_and_for_good_once_they_are_too_many() -> N
     assert policy.release(let_in(policy, 10), NOW).expires_at == NOW + 366 * 86400
 
 
-def test_an_attempt_that_was_not_made_lets_another_one_try_in_its_stead() -> None:
+def test_released_failure_allows_another_attempt_at_once() -> None:
     policy = BackoffPolicy(3, 30, HOUR)
     after = policy.release(let_in(policy, 3), NOW)
 
@@ -101,7 +101,7 @@ def test_an_attempt_that_was_not_made_lets_another_one_try_in_its_stead() -> Non
     assert wait_of(policy, let_in(policy, 1, bucket=after)) == 30
 
 
-def test_an_attempt_needs_a_place_under_each_limit() -> None:
+def test_attempt_must_be_allowed_by_each_limit() -> None:
     buckets: dict[bytes, Bucket] = {}
 
     outcomes = [reserve(buckets, LOGIN, NOW, known=False, seen={}) for _ in range(4)]
@@ -110,7 +110,7 @@ def test_an_attempt_needs_a_place_under_each_limit() -> None:
     assert buckets.keys() == {b"address", b"client", b"account"}
 
 
-def test_a_refused_attempt_counts_under_the_limits_before_and_not_after() -> None:
+def test_refused_attempt_counts_only_under_earlier_limits() -> None:
     buckets = {b"client": let_in(CLIENT.policy, 1000)}
 
     refused = reserve(buckets, LOGIN, NOW, known=False, seen={})
@@ -120,7 +120,7 @@ def test_a_refused_attempt_counts_under_the_limits_before_and_not_after() -> Non
     assert buckets.keys() == {b"address", b"client"}
 
 
-def test_a_limit_that_delays_or_refuses_if_wrong_lets_the_attempt_be_made_and_takes_no_place() -> None:
+def test_limit_that_delays_or_refuses_if_wrong_allows_and_does_not_count() -> None:
     full = let_in(ADDRESS.policy, 100)
     limits = (replace(ADDRESS, when_full=WhenFull.REFUSE_IF_WRONG), replace(ADDRESS, when_full=WhenFull.DELAY), ACCOUNT)
     buckets = {b"address": full}
@@ -133,7 +133,7 @@ def test_a_limit_that_delays_or_refuses_if_wrong_lets_the_attempt_be_made_and_ta
 
 
 @pytest.mark.requirement("N14")
-def test_a_known_source_has_limits_of_its_own() -> None:
+def test_known_source_has_separate_limits() -> None:
     full = {it.key: let_in(it.policy, 3) for it in (ACCOUNT,)} | {b"address": let_in(ADDRESS.policy, 100)}
     buckets = dict(full)
 
@@ -145,7 +145,7 @@ def test_a_known_source_has_limits_of_its_own() -> None:
 
 @pytest.mark.requirement("N10")
 @pytest.mark.parametrize("known", [False, True])
-def test_success_begins_anew_counts_nowhere_and_makes_the_source_known(known: bool) -> None:
+def test_success_resets_failures_and_makes_the_source_known(known: bool) -> None:
     buckets = {b"account": let_in(ACCOUNT.policy, 2), b"address": let_in(ADDRESS.policy, 5)}
     reservation = reserve(buckets, LOGIN, NOW, known=known, seen={})
     assert isinstance(reservation, Reservation)
@@ -157,7 +157,7 @@ def test_success_begins_anew_counts_nowhere_and_makes_the_source_known(known: bo
     assert buckets[b"source"] == Bucket(expires_at=NOW + 1000)
 
 
-def test_a_success_leaves_attempts_without_an_outcome_counted() -> None:
+def test_success_keeps_pending_attempts_counted() -> None:
     buckets: dict[bytes, Bucket] = {}
     first, *_ = [reserve(buckets, LOGIN, NOW, known=False, seen={}) for _ in range(3)]
     assert isinstance(first, Reservation)
@@ -178,7 +178,7 @@ def test_too_many_successes_are_refused_and_reset_nothing() -> None:
     assert (refused.limit, refused.opens_at, buckets[b"account"].failures) == ("successes", NOW + HOUR // 2, 1)
 
 
-def test_released_places_leave_every_bucket_as_it_was() -> None:
+def test_release_restores_every_bucket() -> None:
     buckets = {it.key: let_in(it.policy, 2) for it in (ADDRESS, CLIENT)}
     before = dict(buckets)
     reservation = reserve(buckets, LOGIN, NOW, known=False, seen={})
@@ -190,7 +190,7 @@ def test_released_places_leave_every_bucket_as_it_was() -> None:
     assert buckets[b"account"].failures == 0
 
 
-def test_an_attempt_that_finds_pending_ones_in_its_way_takes_no_place() -> None:
+def test_attempt_blocked_by_pending_ones_is_not_counted() -> None:
     buckets: dict[bytes, Bucket] = {}
     pending = [reserve(buckets, LOGIN, NOW, known=False, seen={}) for _ in range(3)]
     before = dict(buckets)
@@ -208,7 +208,7 @@ def test_an_attempt_that_finds_pending_ones_in_its_way_takes_no_place() -> None:
     assert not refused.pending
 
 
-def test_an_attempt_whose_server_died_is_a_failure_after_a_while() -> None:
+def test_attempt_of_a_dead_server_becomes_a_failure() -> None:
     buckets: dict[bytes, Bucket] = {}
     reserve(buckets, LOGIN, NOW, known=False, seen={})
     left = buckets[b"account"]
@@ -220,9 +220,7 @@ def test_an_attempt_whose_server_died_is_a_failure_after_a_while() -> None:
 
 @pytest.mark.parametrize("policy", [Rate(3, HOUR), BackoffPolicy(3, 30, HOUR)])
 @pytest.mark.parametrize("ahead", [HOUR, 400 * 86400])
-def test_a_bucket_that_was_filled_by_a_clock_ahead_shuts_nobody_out_when_that_is_put_back(
-    policy: BucketPolicy, ahead: int
-) -> None:
+def test_bucket_filled_by_a_fast_clock_blocks_nothing_after_correction(policy: BucketPolicy, ahead: int) -> None:
     full = let_in(policy, 3, now=NOW + ahead)
     assert wait_of(policy, full, NOW + ahead)
 

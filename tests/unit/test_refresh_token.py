@@ -1,4 +1,4 @@
-"""Refresh tokens: derived, unforgeable, of one spelling each (RFC 6749 sections 10.3, 10.4 and 10.10)."""
+"""Refresh tokens: derived, unforgeable, with one encoding each (RFC 6749 sections 10.3, 10.4 and 10.10)."""
 
 import base64
 import re
@@ -43,7 +43,7 @@ def spelled(raw: bytes) -> str:
 
 @pytest.mark.requirement("A48")
 @pytest.mark.parametrize("generation", [0, 1, 255, 256, MOST])
-def test_a_derived_token_says_what_it_is_and_is_genuine(generation: int) -> None:
+def test_derived_token_parses_and_is_genuine(generation: int) -> None:
     presented = parsed(TOKENS.derive(SID, generation, KEY_ID, SECRET))
 
     assert (presented.sid, presented.generation, presented.master_key_id) == (SID, generation, KEY_ID)
@@ -54,13 +54,13 @@ def test_a_token_has_a_searchable_prefix_and_a_fixed_length() -> None:
     assert re.fullmatch(r"jrt_[A-Za-z0-9_-]{76}", TOKEN)
 
 
-def test_deriving_again_gives_the_same_token() -> None:
+def test_derivation_is_deterministic() -> None:
     assert TOKENS.derive(SID, 7, KEY_ID, SECRET) == TOKEN
     assert RefreshTokens(MasterKeys([b"m" * 32])).derive(SID, 7, KEY_ID, SECRET) == TOKEN
 
 
 @pytest.mark.requirement("A48", "I08")
-def test_every_flipped_bit_makes_a_forgery() -> None:
+def test_every_flipped_bit_is_detected() -> None:
     flipped = [bytes(byte ^ (bit >> 8 * i & 255) for i, byte in enumerate(RAW)) for bit in (1 << n for n in range(456))]
 
     assert len(set(flipped)) == 456
@@ -68,7 +68,7 @@ def test_every_flipped_bit_makes_a_forgery() -> None:
 
 
 @pytest.mark.requirement("A48")
-def test_every_token_that_differs_in_one_character_is_a_forgery() -> None:
+def test_every_changed_character_is_detected() -> None:
     alphabet = string.ascii_letters + string.digits + "-_"
     altered = {TOKEN[:i] + c + TOKEN[i + 1 :] for i in range(4, len(TOKEN)) for c in alphabet} - {TOKEN}
 
@@ -112,17 +112,17 @@ def test_anything_else_is_malformed(token: str) -> None:
 
 
 @pytest.mark.requirement("A46", "A48")
-def test_a_token_of_another_secret_is_a_forgery() -> None:
+def test_token_of_another_family_secret_is_not_genuine() -> None:
     assert not TOKENS.is_genuine(parsed(TOKEN), KEY_ID, generate_family_secret())
 
 
 @pytest.mark.requirement("A48")
-def test_a_generation_put_onto_another_one_s_tag_is_a_forgery() -> None:
+def test_changed_generation_with_the_old_tag_is_not_genuine() -> None:
     assert not opens(spelled(RAW[:21] + (8).to_bytes(4) + RAW[25:]))
 
 
 @pytest.mark.requirement("A48")
-def test_the_family_s_secret_without_the_master_key_opens_nothing() -> None:
+def test_family_secret_alone_forges_nothing() -> None:
     thief = MasterKeys([b"t" * 32])
     forged = RefreshTokens(thief).derive(SID, 7, thief.newest, SECRET)
     relabelled = spelled(RAW[:25] + base64.urlsafe_b64decode(forged[4:])[25:])
@@ -132,11 +132,11 @@ def test_the_family_s_secret_without_the_master_key_opens_nothing() -> None:
 
 
 @pytest.mark.requirement("A48")
-def test_the_master_key_without_the_family_s_secret_opens_nothing() -> None:
+def test_master_key_alone_forges_nothing() -> None:
     assert not opens(TOKENS.derive(SID, 7, KEY_ID, b"\0" * 32))
 
 
-def test_a_master_key_that_is_gone_makes_a_token_unknown_and_no_failure() -> None:
+def test_missing_master_key_makes_the_check_undecidable() -> None:
     others = RefreshTokens(MasterKeys([b"o" * 32]))
 
     assert not others.is_genuine(parsed(TOKEN), KEY_ID, SECRET)
@@ -144,7 +144,7 @@ def test_a_master_key_that_is_gone_makes_a_token_unknown_and_no_failure() -> Non
         others.derive(SID, 7, KEY_ID, SECRET)
 
 
-def test_an_older_master_key_still_opens_what_it_wrote() -> None:
+def test_older_master_key_still_verifies_its_tokens() -> None:
     rotated = RefreshTokens(MasterKeys([b"n" * 32, b"m" * 32]))
 
     assert rotated.is_genuine(parsed(TOKEN), KEY_ID, SECRET)
@@ -182,7 +182,7 @@ def test_a_jti_is_128_bits_and_repeats_with_generation_and_time_only() -> None:
     assert len(others | {jti}) == 5
 
 
-def test_of_an_idempotency_key_a_digest_is_kept() -> None:
+def test_only_a_digest_of_the_idempotency_key_is_stored() -> None:
     digest = TOKENS.idempotency_digest("key")
 
     assert digest == TOKENS.idempotency_digest("key")
@@ -199,7 +199,7 @@ def test_sids_and_secrets_are_random_and_long_enough() -> None:
 
 
 @pytest.mark.requirement("A50", "O18")
-def test_the_tag_never_shows_in_a_repr() -> None:
+def test_repr_never_contains_the_tag() -> None:
     presented = parsed(TOKEN)
 
     assert repr(presented) == f"PresentedRefreshToken(sid='{SID}', generation=7, master_key_id='{KEY_ID}')"

@@ -1,4 +1,4 @@
-"""Which requests are read, and how; all others end the connection (RFC 9112)."""
+"""Request heads: which are accepted, and how they are read (RFC 9112)."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from support.request_heads import NEXT, READ, REJECTED
 
 
 @pytest.mark.parametrize(("request_bytes", "answer"), READ.values(), ids=READ)
-async def test_a_request_is_read_as_it_is_framed(request_bytes: bytes, answer: bytes) -> None:
+async def test_valid_request_is_read_as_framed(request_bytes: bytes, answer: bytes) -> None:
     async with serving(echo) as server:
         peer = server.connect()
 
@@ -20,9 +20,7 @@ async def test_a_request_is_read_as_it_is_framed(request_bytes: bytes, answer: b
 
 @pytest.mark.requirement("O20")
 @pytest.mark.parametrize(("request_bytes", "status"), REJECTED.values(), ids=REJECTED)
-async def test_what_is_no_request_or_not_served_is_rejected_and_nothing_after_it_is_read(
-    request_bytes: bytes, status: int
-) -> None:
+async def test_invalid_request_is_rejected_and_nothing_after_it_is_read(request_bytes: bytes, status: int) -> None:
     async with serving(echo) as server:
         peer = server.connect()
 

@@ -9,13 +9,13 @@ ALLOWED = {0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)}
 
 
 @pytest.mark.requirement("A17")
-def test_a_scope_token_is_made_of_the_characters_of_the_rfc_only() -> None:
+def test_scope_token_has_only_the_characters_of_rfc_6749() -> None:
     assert {code for code in range(0x300) if is_scope_token(chr(code))} == ALLOWED
 
 
 @pytest.mark.requirement("A17")
 @pytest.mark.parametrize("text", ["", "a b", "read\n", "ré", "\uff52ead", "a\u200bb"])
-def test_anything_else_is_no_scope_token(text: str) -> None:
+def test_other_text_is_not_a_scope_token(text: str) -> None:
     assert not is_scope_token(text)
 
 
@@ -77,7 +77,7 @@ def test_a_longer_scope_is_refused() -> None:
 @pytest.mark.parametrize(
     "scope", [["write", "read"], ["read", "write"], {"write", "read"}], ids=["list", "other order", "set"]
 )
-def test_a_scope_has_one_spelling(scope: list[str]) -> None:
+def test_scope_is_formatted_canonically(scope: list[str]) -> None:
     assert format_scope(scope) == "read write"
 
 

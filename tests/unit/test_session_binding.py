@@ -1,4 +1,4 @@
-"""The law of rotation, sessions that move: another network or user agent is let pass, noticed, or the end."""
+"""Refresh rotation, session binding: another network or user agent is ignored, logged, or ends the session."""
 
 from dataclasses import replace
 
@@ -57,9 +57,7 @@ def refresh(binding: str, before: Source, now_from: Source, generation: int = 3)
 
 
 @pytest.mark.parametrize(("before", "now_from", "moved"), FROM.values(), ids=FROM.keys())
-def test_a_client_that_notices_has_each_move_counted_and_let_pass(
-    before: Source, now_from: Source, moved: bool
-) -> None:
+def test_binding_notice_counts_each_move_and_allows_it(before: Source, now_from: Source, moved: bool) -> None:
     decision = refresh("notice", before, now_from)
 
     assert isinstance(decision, Issue)
@@ -69,7 +67,7 @@ def test_a_client_that_notices_has_each_move_counted_and_let_pass(
 
 
 @pytest.mark.parametrize(("before", "now_from", "moved"), FROM.values(), ids=FROM.keys())
-def test_a_client_that_is_strict_has_a_session_that_moves_ended(before: Source, now_from: Source, moved: bool) -> None:
+def test_binding_strict_revokes_a_session_that_moves(before: Source, now_from: Source, moved: bool) -> None:
     decision = refresh("strict", before, now_from)
 
     if not moved:
@@ -83,7 +81,7 @@ def test_a_client_that_is_strict_has_a_session_that_moves_ended(before: Source, 
 
 
 @pytest.mark.parametrize(("before", "now_from", "moved"), FROM.values(), ids=FROM.keys())
-def test_by_default_nobody_looks_from_where_a_session_is_used(before: Source, now_from: Source, moved: bool) -> None:
+def test_binding_off_ignores_the_source(before: Source, now_from: Source, moved: bool) -> None:
     decision = refresh(CLIENT.session_binding, before, now_from)
 
     assert isinstance(decision, Issue)
@@ -92,7 +90,7 @@ def test_by_default_nobody_looks_from_where_a_session_is_used(before: Source, no
 
 
 @pytest.mark.parametrize("binding", SESSION_BINDINGS)
-def test_a_repetition_from_elsewhere_is_a_move_like_any_other(binding: str) -> None:
+def test_repetition_from_another_source_is_a_move(binding: str) -> None:
     """The answer is what a thief on the way would be after; a phone that lost it may have changed its network."""
     decision = refresh(binding, HOME, Source("198.51.100.7", HOME.user_agent), generation=2)
 
@@ -107,7 +105,7 @@ def test_a_repetition_from_elsewhere_is_a_move_like_any_other(binding: str) -> N
     assert decision.family.last_ip == ("198.51.100.7" if noticed else HOME.ip)
 
 
-def test_a_replay_is_a_replay_wherever_it_comes_from() -> None:
+def test_replay_from_any_source_is_a_replay() -> None:
     decision = refresh("strict", HOME, Source("198.51.100.7"), generation=1)
 
     assert isinstance(decision, Deny)

@@ -1,4 +1,4 @@
-"""The law of rotation, its refusals: every check, and which one speaks where several apply (RFC 6749 section 6)."""
+"""Refresh rotation, refusals: every check, and their order (RFC 6749 section 6)."""
 
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -104,7 +104,7 @@ def names(value: object) -> str | None:
 
 @pytest.mark.requirement("A38", "A39", "A41", "A42", "I08")
 @pytest.mark.parametrize("fault", FAULTS, ids=names)
-def test_each_fault_has_its_own_refusal(fault: Fault) -> None:
+def test_each_fault_has_its_own_reason(fault: Fault) -> None:
     denial = refuse(fault)
 
     assert (denial.code, denial.reason) == (fault.code, fault.reason)
@@ -123,14 +123,14 @@ PAIRS = [(first, second) for first, second in combinations(FAULTS, 2) if first.r
 
 @pytest.mark.requirement("A41", "A46", "I08", "K04", "O08")
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=names)
-def test_of_two_faults_the_earlier_check_decides(first: Fault, second: Fault) -> None:
+def test_earlier_check_decides_between_two_faults(first: Fault, second: Fault) -> None:
     denial = refuse(second, first)
 
     assert (denial.code, denial.reason, denial.family is not None) == (first.code, first.reason, first.revokes)
 
 
 @pytest.mark.requirement("I08", "O08")
-def test_a_replay_kills_however_else_the_request_is_wrong() -> None:
+def test_replay_revokes_the_family_whatever_else_is_wrong() -> None:
     denial = refuse(*(fault for fault in FAULTS if fault.rank >= 3))
 
     assert denial.family is not None
@@ -140,14 +140,14 @@ def test_a_replay_kills_however_else_the_request_is_wrong() -> None:
 
 @pytest.mark.requirement("I08")
 @pytest.mark.parametrize("generation", range(GENERATION))
-def test_every_generation_ever_spent_is_a_replay(generation: int) -> None:
+def test_every_used_generation_is_a_replay(generation: int) -> None:
     denial = refuse(Fault("spent", 3, GRANT, "", request={"generation": generation}))
 
     assert denial.family == FAMILY.revoked("refresh_token_reused", NOW)
 
 
 @pytest.mark.requirement("I08")
-def test_a_replay_in_a_dead_family_changes_nothing_more() -> None:
+def test_replay_in_a_revoked_family_changes_nothing() -> None:
     dead = refuse(Fault("replay", 3, GRANT, "", request=BACK)).family
 
     again = decide(dead, USER, CLIENT, RefreshRequest(**BACK), genuine=True, lifetimes=LIFETIMES, now=NOW + 60)
@@ -174,7 +174,7 @@ def test_a_forged_generation_changes_nothing(generation: int) -> None:
         pytest.param(NOW + 1, NOW - 1, False, id="absolute end passed"),
     ],
 )
-def test_a_session_ends_at_the_exact_second(idle: int, absolute: int, granted: bool) -> None:
+def test_session_ends_at_the_exact_second(idle: int, absolute: int, granted: bool) -> None:
     family = replace(FAMILY, idle_expires_at=idle, absolute_expires_at=absolute)
 
     decision = decide(family, USER, CLIENT, RefreshRequest(GENERATION), genuine=True, lifetimes=LIFETIMES, now=NOW)

@@ -1,4 +1,4 @@
-"""The law of ending tokens (RFC 7009 section 2)."""
+"""Revocation rules (RFC 7009 section 2)."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ OF_ANOTHER = Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
 
 
 @pytest.mark.requirement("C01", "C04")
-def test_the_owner_ends_the_family() -> None:
+def test_owner_revokes_the_family() -> None:
     end = revoke_family(FAMILY, OWNER, genuine=True, now=NOW)
 
     assert end == End("family_revoked", family=FAMILY.revoked("revoked_by_client", NOW))
@@ -42,28 +42,26 @@ def test_the_owner_ends_the_family() -> None:
 
 
 @pytest.mark.requirement("C03")
-def test_another_client_ends_nothing_and_is_told() -> None:
+def test_other_client_is_refused_and_revokes_nothing() -> None:
     assert revoke_family(FAMILY, OTHER, genuine=True, now=NOW) == OF_ANOTHER
 
 
 @pytest.mark.requirement("C08")
 @pytest.mark.parametrize("client", [OWNER, OTHER], ids=["owner", "other"])
 @pytest.mark.parametrize(("family", "genuine"), [(None, False), (FAMILY, False)], ids=["unknown", "forged"])
-def test_an_unknown_or_forged_token_ends_nothing_and_is_no_error(
+def test_unknown_or_forged_token_is_no_error_and_revokes_nothing(
     family: Family | None, genuine: bool, client: Client
 ) -> None:
     assert revoke_family(family, client, genuine=genuine, now=NOW) == End("token_unknown")
 
 
 @pytest.mark.parametrize(("family", "expected"), [(FAMILY, MASTER_KEY_MISSING), (None, End("token_unknown"))])
-def test_what_cannot_be_told_without_a_master_key_is_not_called_unknown(
-    family: Family | None, expected: End | Deny
-) -> None:
+def test_missing_master_key_is_temporarily_unavailable(family: Family | None, expected: End | Deny) -> None:
     assert revoke_family(family, OWNER, genuine=None, now=NOW) == expected
 
 
 @pytest.mark.requirement("C08")
-def test_ending_twice_keeps_the_first_time_and_reason() -> None:
+def test_second_revocation_keeps_the_first_time_and_reason() -> None:
     dead = FAMILY.revoked("refresh_token_reused", NOW - 100)
 
     assert revoke_family(dead, OWNER, genuine=True, now=NOW) == End("family_revoked", family=dead)
@@ -74,7 +72,7 @@ def claims(**changes: Any) -> dict[str, object]:
 
 
 @pytest.mark.requirement("C01", "C06")
-def test_an_access_token_ends_by_its_jti_until_it_would_have_expired() -> None:
+def test_access_token_is_revoked_by_jti_until_its_exp() -> None:
     end = revoke_access_token(claims(), OWNER, NOW)
 
     assert end == End("access_token_revoked", token=RevokedAccessToken("id", NOW + 60))
@@ -82,7 +80,7 @@ def test_an_access_token_ends_by_its_jti_until_it_would_have_expired() -> None:
 
 @pytest.mark.requirement("C03")
 @pytest.mark.parametrize("expires_at", [NOW + 60, NOW - 60], ids=["live", "expired"])
-def test_another_client_s_access_token_is_not_ended(expires_at: int) -> None:
+def test_access_token_of_another_client_is_not_revoked(expires_at: int) -> None:
     assert revoke_access_token(claims(exp=expires_at), OTHER, NOW) == OF_ANOTHER
 
 

@@ -1,4 +1,4 @@
-"""The law of self-service (ASVS 7.4.3, 7.5.2): a user's own sessions end, and nothing else does."""
+"""Self-service rules (ASVS 7.4.3, 7.5.2): users end only their own sessions."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The law of rotation, retries: which repetition of a spent refresh token is the honest client's (RFC 9700 4.14.2)."""
+"""Refresh rotation, retries: which repetitions of a used refresh token are permitted (RFC 9700 section 4.14.2)."""
 
 from dataclasses import replace
 
@@ -75,7 +75,7 @@ def test_without_key_and_grace_every_repetition_is_a_replay() -> None:
     ("after", "granted"),
     [(0, True), (1, True), (IDEMPOTENCY_SECONDS, True), (IDEMPOTENCY_SECONDS + 1, False)],
 )
-def test_the_same_key_repeats_the_answer_for_120_seconds(after: int, granted: bool) -> None:
+def test_same_idempotency_key_repeats_the_response_for_120_seconds(after: int, granted: bool) -> None:
     decision = ask(ROTATED_KEYED, KEYED, after=after)
 
     assert IDEMPOTENCY_SECONDS == 120
@@ -83,7 +83,7 @@ def test_the_same_key_repeats_the_answer_for_120_seconds(after: int, granted: bo
     assert is_replay(decision) is not granted
 
 
-def test_a_repetition_is_the_same_generation_at_the_same_time() -> None:
+def test_repetition_keeps_generation_and_time() -> None:
     decision = ask(ROTATED_KEYED, KEYED, after=60)
 
     assert isinstance(decision, Issue)
@@ -97,13 +97,13 @@ def test_a_repetition_from_another_address_changes_nothing_else() -> None:
     assert (after.last_ip, after.last_user_agent) == (ROTATED_KEYED.last_ip, ROTATED_KEYED.last_user_agent)
 
 
-def test_repeating_by_key_does_not_prolong_the_120_seconds() -> None:
+def test_repetition_does_not_extend_the_120_seconds() -> None:
     family = grant(ROTATED_KEYED, KEYED, after=119)
 
     assert is_replay(ask(family, KEYED, after=121))
 
 
-def test_repeating_by_key_does_not_prolong_the_session() -> None:
+def test_repetition_does_not_extend_the_session() -> None:
     family = grant(ROTATED_KEYED, KEYED, after=119)
 
     assert family.idle_expires_at == ROTATED_KEYED.idle_expires_at
@@ -123,7 +123,7 @@ def test_any_other_request_than_the_keyed_one_is_a_replay(request_: RefreshReque
     assert is_replay(ask(ROTATED_KEYED, request_))
 
 
-def test_a_key_helps_nobody_where_the_rotation_had_none() -> None:
+def test_idempotency_key_is_useless_if_the_rotation_had_none() -> None:
     assert is_replay(ask(ROTATED_PLAIN, KEYED))
 
 
@@ -141,7 +141,7 @@ def test_a_narrowed_request_is_repeated_with_its_own_scope() -> None:
 @pytest.mark.parametrize(
     ("request_", "lifetimes"), [pytest.param(KEYED, STRICT, id="key"), pytest.param(PLAIN, GRACE, id="grace")]
 )
-def test_never_once_the_successor_was_presented(request_: RefreshRequest, lifetimes: Lifetimes) -> None:
+def test_repetition_is_refused_once_the_successor_was_presented(request_: RefreshRequest, lifetimes: Lifetimes) -> None:
     family = grant(grant(BEFORE, request_), replace(request_, generation=6), after=1)
 
     assert is_replay(ask(family, request_, lifetimes, after=2))
@@ -150,7 +150,7 @@ def test_never_once_the_successor_was_presented(request_: RefreshRequest, lifeti
 @pytest.mark.parametrize(
     ("request_", "lifetimes"), [pytest.param(KEYED, STRICT, id="key"), pytest.param(PLAIN, GRACE, id="grace")]
 )
-def test_never_after_revocation(request_: RefreshRequest, lifetimes: Lifetimes) -> None:
+def test_repetition_is_refused_after_revocation(request_: RefreshRequest, lifetimes: Lifetimes) -> None:
     family = grant(BEFORE, request_).revoked("revoked_by_client", ROTATION + 1)
 
     assert ask(family, request_, lifetimes, after=2) == Deny(ErrorCode.INVALID_GRANT, "family_revoked")
@@ -160,7 +160,7 @@ def test_never_after_revocation(request_: RefreshRequest, lifetimes: Lifetimes) 
     ("request_", "lifetimes"), [pytest.param(KEYED, STRICT, id="key"), pytest.param(PLAIN, GRACE, id="grace")]
 )
 @pytest.mark.requirement("A46")
-def test_never_for_another_client(request_: RefreshRequest, lifetimes: Lifetimes) -> None:
+def test_repetition_is_refused_for_another_client(request_: RefreshRequest, lifetimes: Lifetimes) -> None:
     other = replace(CLIENT, client_id="other")
 
     decision = ask(grant(BEFORE, request_), request_, lifetimes, client=other)
@@ -172,7 +172,7 @@ def test_never_for_another_client(request_: RefreshRequest, lifetimes: Lifetimes
     ("request_", "lifetimes"), [pytest.param(KEYED, STRICT, id="key"), pytest.param(PLAIN, GRACE, id="grace")]
 )
 @pytest.mark.requirement("O02")
-def test_a_permitted_repetition_of_an_expired_session_is_refused_and_kills_nothing(
+def test_permitted_repetition_in_an_expired_session_is_refused_without_revocation(
     request_: RefreshRequest, lifetimes: Lifetimes
 ) -> None:
     family = replace(grant(BEFORE, request_), absolute_expires_at=ROTATION + 10)
@@ -180,27 +180,27 @@ def test_a_permitted_repetition_of_an_expired_session_is_refused_and_kills_nothi
     assert ask(family, request_, lifetimes, after=10) == Deny(ErrorCode.INVALID_GRANT, "refresh_token_expired")
 
 
-def test_a_permitted_repetition_is_refused_without_harm_once_its_scope_was_taken_away() -> None:
+def test_permitted_repetition_is_refused_without_revocation_if_its_scope_was_removed() -> None:
     decision = ask(ROTATED_KEYED, KEYED, client=replace(CLIENT, scope=frozenset()))
 
     assert decision == Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_grant")
 
 
 @pytest.mark.parametrize(("after", "granted"), [(0, True), (29, True), (30, False), (31, False)])
-def test_grace_permits_the_direct_parent_for_so_many_seconds_from_the_rotation(after: int, granted: bool) -> None:
+def test_grace_period_permits_the_direct_parent_after_the_rotation(after: int, granted: bool) -> None:
     decision = ask(ROTATED_PLAIN, PLAIN, GRACE, after=after)
 
     assert isinstance(decision, Issue) is granted
     assert is_replay(decision) is not granted
 
 
-def test_repeating_in_grace_does_not_extend_it() -> None:
+def test_repetition_does_not_extend_the_grace_period() -> None:
     family = grant(ROTATED_PLAIN, PLAIN, GRACE, after=29)
 
     assert is_replay(ask(family, PLAIN, GRACE, after=30))
 
 
-def test_grace_ends_after_a_few_repetitions() -> None:
+def test_grace_period_ends_after_max_retries() -> None:
     family = ROTATED_PLAIN
     for _ in range(MAX_GRACE_RETRIES):
         family = grant(family, PLAIN, GRACE, after=1)
@@ -209,7 +209,7 @@ def test_grace_ends_after_a_few_repetitions() -> None:
     assert is_replay(ask(family, PLAIN, GRACE, after=1))
 
 
-def test_the_next_rotation_has_its_own_few_repetitions() -> None:
+def test_each_rotation_has_its_own_retries() -> None:
     family = replace(ROTATED_PLAIN, retries=MAX_GRACE_RETRIES)
 
     after = grant(family, RefreshRequest(6), GRACE)
@@ -231,6 +231,6 @@ def test_grace_is_for_the_direct_parent_and_the_same_request_only(request_: Refr
 
 
 @pytest.mark.parametrize("ahead", [29, 30, 86400])
-def test_a_clock_that_is_put_back_opens_no_grace_for_as_long_as_it_was_ahead(ahead: int) -> None:
+def test_clock_put_back_does_not_extend_the_grace_period(ahead: int) -> None:
     assert is_replay(ask(ROTATED_PLAIN, PLAIN, GRACE, after=-ahead)) is (ahead >= GRACE.retry_grace_seconds)
     assert isinstance(ask(ROTATED_KEYED, KEYED, STRICT, after=-ahead), Issue)

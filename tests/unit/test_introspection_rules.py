@@ -1,4 +1,4 @@
-"""The law of introspection (RFC 7662 section 2.2): what is active, who may know, and what they hear."""
+"""Introspection rules (RFC 7662 section 2.2): when a token is active, who may know, and the response."""
 
 from dataclasses import replace
 from typing import Any
@@ -61,12 +61,12 @@ def access(
 
 @pytest.mark.requirement("D03", "D05", "D06", "D10")
 @pytest.mark.parametrize("caller", [CLIENT, SERVER], ids=["owner", "resource server"])
-def test_a_live_access_token_is_active_and_tells_what_it_holds(caller: Client) -> None:
+def test_live_access_token_is_active_with_its_claims(caller: Client) -> None:
     assert access(caller=caller) == {"active": True, "token_type": "Bearer"} | CLAIMS
 
 
 @pytest.mark.requirement("D05")
-def test_a_client_s_own_token_is_active_without_user_and_session() -> None:
+def test_client_credentials_token_is_active_without_user_and_session() -> None:
     facts = TokenContext(CLIENT, None, None, token_is_revoked=False)
 
     assert access(ALONE, facts) == {"active": True, "token_type": "Bearer"} | ALONE
@@ -87,7 +87,7 @@ def test_a_client_s_own_token_is_active_without_user_and_session() -> None:
         pytest.param("https://b", CLIENT, (API,), True, id="the owner, whatever the audience"),
     ],
 )
-def test_only_the_owner_and_the_audience_may_know(
+def test_only_owner_and_audience_see_an_active_token(
     aud: object, caller: Client, audience: tuple[str, ...], known: bool
 ) -> None:
     answer = access(CLAIMS | {"aud": aud}, caller=caller, audience=audience)
@@ -127,14 +127,14 @@ DEAD = [
 @pytest.mark.requirement("C05", "D04", "D05", "D08", "O03")
 @pytest.mark.parametrize("caller", [CLIENT, SERVER], ids=["owner", "resource server"])
 @pytest.mark.parametrize(("claims", "facts"), DEAD)
-def test_a_token_is_inactive_as_soon_as_anything_around_it_is(
+def test_token_is_inactive_if_client_user_session_or_key_is(
     claims: dict[str, Any], facts: TokenContext, caller: Client
 ) -> None:
     assert access(CLAIMS | claims, facts, caller) == {"active": False}
 
 
 @pytest.mark.requirement("D05")
-def test_a_client_s_own_token_ends_with_its_grant() -> None:
+def test_client_credentials_token_ends_with_its_grant() -> None:
     facts = TokenContext(replace(CLIENT, grant_types=frozenset({"password"})), None, None, token_is_revoked=False)
 
     assert access(ALONE, facts) == {"active": False}
@@ -150,17 +150,17 @@ def test_a_client_s_own_token_ends_with_its_grant() -> None:
         pytest.param({}, with_family(generation=9), id="refreshed since"),
     ],
 )
-def test_a_token_stays_active_while_all_around_it_is(claims: dict[str, Any], facts: TokenContext) -> None:
+def test_token_stays_active_while_its_context_is_live(claims: dict[str, Any], facts: TokenContext) -> None:
     assert access(CLAIMS | claims, facts)["active"] is True
 
 
 @pytest.mark.requirement("D08", "I07")
-def test_scope_that_the_client_lost_is_not_told() -> None:
+def test_scope_that_the_client_lost_is_omitted() -> None:
     assert access(facts=with_client(scope=frozenset({"read"})))["scope"] == "read"
 
 
 @pytest.mark.requirement("D10", "G09")
-def test_a_user_name_is_told_only_where_the_token_holds_it() -> None:
+def test_username_is_included_only_if_the_token_contains_it() -> None:
     named = access(CLAIMS | {"preferred_username": "alice"})
 
     assert (named["username"], named["preferred_username"]) == ("alice", "alice")
@@ -168,7 +168,7 @@ def test_a_user_name_is_told_only_where_the_token_holds_it() -> None:
 
 
 @pytest.mark.requirement("D10")
-def test_members_that_are_not_known_are_not_passed_on() -> None:
+def test_unknown_claims_are_omitted() -> None:
     assert "secret" not in access(CLAIMS | {"secret": "x"})
 
 
@@ -196,7 +196,7 @@ def test_a_live_refresh_token_is_active_for_its_owner(generation: int) -> None:
 
 
 @pytest.mark.requirement("A45", "D04")
-def test_a_refresh_token_is_nobody_else_s_business() -> None:
+def test_refresh_token_is_inactive_for_other_clients() -> None:
     assert refresh(caller=SERVER) == {"active": False}
 
 
@@ -230,10 +230,10 @@ def test_a_refresh_token_without_scope_is_active_without_scope() -> None:
 
 
 @pytest.mark.requirement("D06", "O02")
-def test_a_refresh_token_s_exp_is_the_earlier_of_its_two_ends() -> None:
+def test_refresh_token_exp_is_the_earlier_of_idle_and_absolute_end() -> None:
     assert refresh(replace(FAMILY, absolute_expires_at=NOW + 50))["exp"] == NOW + 50
 
 
 @pytest.mark.requirement("D04")
-def test_inactive_says_nothing_else() -> None:
+def test_inactive_response_has_no_other_members() -> None:
     assert INACTIVE == {"active": False}

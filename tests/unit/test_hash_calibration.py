@@ -1,4 +1,4 @@
-"""Which costs of Argon2id are proposed (RFC 9106 section 4), on machines whose speed the test decides."""
+"""Argon2id cost calibration (RFC 9106 section 4), on simulated machines."""
 
 from collections.abc import Callable
 
@@ -36,7 +36,7 @@ def proposed(machine: Machine, target_ms: int, most_mib: int = 128) -> Costs:
     return calibrate_costs(target_ms / 1000, most_mib * MIB, machine.timer, machine.hasher).costs
 
 
-def test_a_measure_is_the_median_so_that_one_slow_hash_does_not_count() -> None:
+def test_measurement_is_the_median() -> None:
     machine = Machine(460)
 
     assert measure(MIN_COSTS, machine.timer, machine.hasher).seconds == pytest.approx(0.1)
@@ -58,14 +58,14 @@ def test_a_measure_is_the_median_so_that_one_slow_hash_does_not_count() -> None:
         pytest.param(1000, 1, MIN_COSTS, id="a hasty operator"),
     ],
 )
-def test_memory_grows_before_iterations_and_nothing_is_below_the_least(
+def test_memory_grows_before_iterations_and_never_below_the_minimum(
     mib_per_second: int, target_ms: int, costs: Costs
 ) -> None:
     assert proposed(Machine(mib_per_second), target_ms) == costs
 
 
 @pytest.mark.parametrize("most_mib", [46, 64, 1024])
-def test_no_more_memory_is_taken_than_is_allowed(most_mib: int) -> None:
+def test_memory_limit_is_respected(most_mib: int) -> None:
     machine = Machine(5000)
 
     costs = proposed(machine, 400, most_mib)
@@ -75,7 +75,7 @@ def test_no_more_memory_is_taken_than_is_allowed(most_mib: int) -> None:
     assert costs.iterations == min(2000 // most_mib, MAX_ITERATIONS)
 
 
-def test_what_a_hash_takes_whatever_it_costs_is_found_out_by_a_second_measure() -> None:
+def test_second_measurement_corrects_a_constant_overhead() -> None:
     machine = Machine(1000, per_hash=0.02)
 
     found = calibrate_costs(0.1, 128 * MIB, machine.timer, machine.hasher)

@@ -1,4 +1,4 @@
-"""The law of status lists (draft-ietf-oauth-status-list): what is listed, for how long, and how a list is written."""
+"""Token Status List (draft-ietf-oauth-status-list): entries, their duration, and the encoding."""
 
 import zlib
 from base64 import urlsafe_b64decode
@@ -46,7 +46,7 @@ def unpacked(lst: str) -> bytes:
 
 
 @pytest.mark.requirement("Q02")
-def test_bits_lie_as_in_the_example_of_the_draft() -> None:
+def test_bits_are_ordered_as_in_the_example_of_the_draft() -> None:
     """Section 4.1: the statuses 1 0 0 1 1 1 0 1, 1 1 0 0 0 1 0 1 are the octets b9 a3, which `eNrbuRgAAhcBXQ` is."""
     bits = unpacked(encode_status_list([0, 3, 4, 5, 7, 8, 9, 13, 15]))
 
@@ -57,7 +57,7 @@ def test_bits_lie_as_in_the_example_of_the_draft() -> None:
 
 @pytest.mark.requirement("Q02")
 @pytest.mark.parametrize("places", [[], [0], [STATUSES_PER_LIST - 1], range(0, STATUSES_PER_LIST, 3)])
-def test_every_list_has_the_same_length_however_much_is_in_it(places: list[int]) -> None:
+def test_every_list_has_the_same_length(places: list[int]) -> None:
     bits = unpacked(encode_status_list(places))
 
     assert len(bits) * 8 == STATUSES_PER_LIST
@@ -69,17 +69,17 @@ def test_every_list_has_the_same_length_however_much_is_in_it(places: list[int])
     ("index", "number", "place"),
     [(0, 0, 0), (2**20 - 1, 0, 2**20 - 1), (2**20, 1, 0), (5 * 2**20 + 3, 5, 3)],
 )
-def test_an_index_counts_through_all_lists(index: int, number: int, place: int) -> None:
+def test_status_index_is_global(index: int, number: int, place: int) -> None:
     assert status_claim(ISSUER, index) == {"status_list": {"idx": place, "uri": f"{ISSUER}/oauth/status/{number}"}}
 
 
 @pytest.mark.requirement("Q01")
-def test_the_slash_at_the_end_of_an_issuer_is_not_doubled() -> None:
+def test_trailing_slash_of_the_issuer_is_not_doubled() -> None:
     assert status_claim(ISSUER + "/", 0)["status_list"]["uri"] == f"{ISSUER}/oauth/status/0"
 
 
 @pytest.mark.requirement("Q03")
-def test_a_list_says_whose_it_is_and_until_when_it_may_be_believed() -> None:
+def test_list_token_states_issuer_and_expiry() -> None:
     assert status_list_claims(ISSUER, 4, "lst", issued_at=NOW, ttl_seconds=2) == {
         "iss": ISSUER,
         "sub": f"{ISSUER}/oauth/status/4",
@@ -101,12 +101,14 @@ def test_a_list_says_whose_it_is_and_until_when_it_may_be_believed() -> None:
     ],
     ids=["until its last token and clock skew are over", "still within clock skew", "past", "has no place"],
 )
-def test_what_is_listed_of_a_session_that_ended(family: Family, expected: RevokedStatus | None) -> None:
+def test_revoked_session_is_listed_until_its_access_tokens_expire(
+    family: Family, expected: RevokedStatus | None
+) -> None:
     assert revoked_session_status(family) == expected
 
 
 @pytest.mark.requirement("Q04")
-def test_a_refused_client_is_listed_as_long_as_any_token_can_live() -> None:
+def test_disabled_client_is_listed_for_the_longest_lifetime() -> None:
     client = Client("nightly", public=False, created_at=0, status_index=3)
 
     assert revoked_client_status(client, NOW, 86400) == RevokedStatus(3, NOW + 86460)

@@ -1,4 +1,4 @@
-"""Signing keys and what they sign (RFC 7515, 7517, 7518, 7638, 8037, 9068): kept sealed, and read by anybody."""
+"""Signing keys and signed tokens (RFC 7515, 7517, 7518, 7638, 8037, 9068)."""
 
 import base64
 import hashlib
@@ -44,22 +44,22 @@ def decoded(text: str) -> bytes:
 
 
 @pytest.mark.requirement("F13", "G01")
-def test_the_header_holds_typ_alg_and_kid_and_nothing_else(sealed: StoredKey, token: str) -> None:
+def test_header_has_only_typ_alg_and_kid(sealed: StoredKey, token: str) -> None:
     assert json.loads(decoded(token.partition(".")[0])) == {"typ": "at+jwt", "alg": "RS256", "kid": sealed.kid}
 
 
-def test_what_was_signed_is_verified(sealed: StoredKey, token: str) -> None:
+def test_signed_token_is_verified(sealed: StoredKey, token: str) -> None:
     assert Verifier([json.loads(sealed.public_jwk)]).verify(token) == VerifiedToken(sealed.kid, CLAIMS)
 
 
 @pytest.mark.requirement("G01")
-def test_another_library_verifies_it_by_the_public_key(sealed: StoredKey, token: str) -> None:
+def test_other_library_verifies_the_token_with_the_public_key(sealed: StoredKey, token: str) -> None:
     key = jwt.PyJWK.from_json(sealed.public_jwk)
 
     assert jwt.decode(token, key, algorithms=["RS256"], options={"verify_exp": False}) == CLAIMS
 
 
-def test_signing_again_gives_the_same_bytes(signer: Signer, token: str) -> None:
+def test_rsa_signature_is_deterministic(signer: Signer, token: str) -> None:
     assert signer.sign(dict(CLAIMS)) == token
 
 
@@ -97,7 +97,7 @@ def test_each_algorithm_has_its_own_public_members_and_no_private_one(stored: St
 
 
 @pytest.mark.requirement("G01")
-def test_whatever_the_algorithm_we_and_another_library_verify_what_was_signed(stored: StoredKey) -> None:
+def test_each_algorithm_verifies_here_and_with_another_library(stored: StoredKey) -> None:
     token = Signer(SEALED_KEYS.open(stored)).sign(CLAIMS)
 
     assert json.loads(decoded(token.partition(".")[0]))["alg"] == stored.algorithm
@@ -107,7 +107,7 @@ def test_whatever_the_algorithm_we_and_another_library_verify_what_was_signed(st
 
 
 @pytest.mark.requirement("A48", "F06")
-def test_whatever_the_algorithm_a_changed_signature_is_refused(stored: StoredKey) -> None:
+def test_each_algorithm_rejects_a_changed_signature(stored: StoredKey) -> None:
     head, body, signature = Signer(SEALED_KEYS.open(stored)).sign(CLAIMS).split(".")
     octets = decoded(signature)
     verifier = Verifier([json.loads(stored.public_jwk)])
@@ -131,13 +131,13 @@ def test_the_token_does_not_choose_the_algorithm(stored: StoredKey, claimed: str
     assert (verified is not None) is (claimed == stored.algorithm)
 
 
-def test_an_ecdsa_signature_has_the_length_that_jws_wants() -> None:
+def test_ecdsa_signature_has_the_jws_length() -> None:
     key = SEALED_KEYS.open(SEALED_KEYS.create("ES256", None))
 
     assert {len(key.sign(b"%d" % number)) for number in range(50)} == {64}
 
 
-def test_the_same_key_signs_other_types_of_token_which_are_no_access_tokens(stored: StoredKey) -> None:
+def test_token_of_another_typ_is_not_an_access_token(stored: StoredKey) -> None:
     token = Signer(SEALED_KEYS.open(stored)).sign(CLAIMS, "statuslist+jwt")
 
     assert json.loads(decoded(token.partition(".")[0]))["typ"] == "statuslist+jwt"
@@ -145,7 +145,7 @@ def test_the_same_key_signs_other_types_of_token_which_are_no_access_tokens(stor
 
 
 @pytest.mark.parametrize(("algorithm", "rsa_bits"), [("RS512", 2048), ("HS256", None), ("none", None), ("ES256", 2048)])
-def test_there_is_no_key_for_anything_else(algorithm: str, rsa_bits: int | None) -> None:
+def test_unsupported_algorithm_or_size_is_rejected(algorithm: str, rsa_bits: int | None) -> None:
     with pytest.raises(ValueError, match=f"no key can be generated for {algorithm}"):
         SEALED_KEYS.create(algorithm, rsa_bits)
 
@@ -158,7 +158,7 @@ def test_the_kid_is_the_thumbprint(sealed: StoredKey) -> None:
     assert decoded(sealed.kid) == hashlib.sha256(text.encode()).digest()
 
 
-def test_every_key_is_another_one(sealed: StoredKey, other: StoredKey) -> None:
+def test_generated_keys_differ(sealed: StoredKey, other: StoredKey) -> None:
     assert sealed.kid != other.kid
 
 
@@ -173,19 +173,19 @@ def test_the_private_part_is_encrypted(sealed: StoredKey) -> None:
 
 
 @pytest.mark.requirement("O14")
-def test_an_older_master_key_still_opens_what_it_sealed(sealed: StoredKey) -> None:
+def test_older_master_key_still_decrypts_its_keys(sealed: StoredKey) -> None:
     assert SealedKeys(MasterKeys([b"n" * 32, b"m" * 32])).open(sealed).kid == sealed.kid
 
 
 @pytest.mark.requirement("O14")
-def test_without_its_master_key_it_stays_closed(sealed: StoredKey) -> None:
+def test_missing_master_key_cannot_decrypt(sealed: StoredKey) -> None:
     with pytest.raises(MasterKeyError, match=f"master key {MASTER_KEYS.newest} is needed"):
         SealedKeys(MasterKeys([b"n" * 32])).open(sealed)
 
 
 @pytest.mark.requirement("O14")
 @pytest.mark.parametrize("part", range(5), ids=["header", "wrapped key", "nonce", "ciphertext", "tag"])
-def test_an_altered_private_part_stays_closed(sealed: StoredKey, part: int) -> None:
+def test_altered_private_part_cannot_be_decrypted(sealed: StoredKey, part: int) -> None:
     parts = sealed.private_part.split(".")
     middle = len(parts[part]) // 2
     parts[part] = parts[part][:middle] + ("A" if parts[part][middle] != "A" else "B") + parts[part][middle + 1 :]
@@ -195,13 +195,13 @@ def test_an_altered_private_part_stays_closed(sealed: StoredKey, part: int) -> N
 
 
 @pytest.mark.requirement("O14")
-def test_the_private_part_of_another_key_is_not_taken_for_this_one_s(sealed: StoredKey, other: StoredKey) -> None:
+def test_private_part_of_another_key_is_rejected(sealed: StoredKey, other: StoredKey) -> None:
     with pytest.raises(MasterKeyError, match=sealed.kid):
         SEALED_KEYS.open(replace(sealed, private_part=other.private_part))
 
 
 @pytest.mark.parametrize("changed", [{"kty": None}, {"d": None}, {"n": None}, {"q": "AQ"}, {"d": "*"}], ids=str)
-def test_a_private_part_that_is_no_whole_key_is_refused(sealed: StoredKey, changed: dict[str, str | None]) -> None:
+def test_incomplete_private_key_is_rejected(sealed: StoredKey, changed: dict[str, str | None]) -> None:
     """Whether its factors are prime is not asked: nobody but us can have sealed it."""
     private = json.loads(SEALED_KEYS._unseal(sealed)) | changed
     whole = {name: member for name, member in private.items() if member is not None}
@@ -212,7 +212,7 @@ def test_a_private_part_that_is_no_whole_key_is_refused(sealed: StoredKey, chang
 
 
 @pytest.mark.requirement("O14")
-def test_it_is_sealed_anew_under_the_newest_master_key(stored: StoredKey) -> None:
+def test_reseal_uses_the_newest_master_key(stored: StoredKey) -> None:
     newer = MasterKeys([b"n" * 32])
     both = SealedKeys(MasterKeys([b"n" * 32, b"m" * 32]))
 
@@ -224,7 +224,7 @@ def test_it_is_sealed_anew_under_the_newest_master_key(stored: StoredKey) -> Non
 
 
 @pytest.mark.requirement("O18")
-def test_a_private_part_shows_in_no_repr_and_no_traceback(stored: StoredKey) -> None:
+def test_repr_and_traceback_never_contain_the_private_key(stored: StoredKey) -> None:
     local = SEALED_KEYS.open(stored)
     private = [str(value) for name, value in local.key.as_dict(private=True).items() if name in ("d", "p", "q", "dp")]
     broken = replace(stored, kid="another")
@@ -237,12 +237,12 @@ def test_a_private_part_shows_in_no_repr_and_no_traceback(stored: StoredKey) -> 
     assert not any(secret in text for text in shown for secret in [*private, stored.private_part])
 
 
-def test_people_may_look_into_a_token_that_is_not_verified(sealed: StoredKey, token: str) -> None:
+def test_unverified_token_can_be_decoded_for_display(sealed: StoredKey, token: str) -> None:
     altered = token[:-10] + "A" * 10
 
     assert unverified_parts(altered) == ({"typ": "at+jwt", "alg": "RS256", "kid": sealed.kid}, CLAIMS)
 
 
 @pytest.mark.parametrize("text", ["", "a", "a.b.c", "..", "jrt_" + "A" * 76, "W10.W10.", "é.é.é"])
-def test_what_is_no_token_has_no_parts(text: str) -> None:
+def test_text_that_is_not_a_jwt_has_no_parts(text: str) -> None:
     assert unverified_parts(text) is None

@@ -1,4 +1,4 @@
-"""The law of rotation, what is granted: the family one generation on, scope, lifetimes, a database that went back."""
+"""Refresh rotation, success: the next generation, scope, lifetimes, and a database that lost commits."""
 
 from dataclasses import replace
 
@@ -62,7 +62,7 @@ def rotated(family: Family = FAMILY, request: RefreshRequest | None = None, life
 
 
 @pytest.mark.requirement("I08")
-def test_rotation_goes_one_generation_on_and_forgets_the_earlier_request() -> None:
+def test_rotation_advances_one_generation_and_clears_the_previous_request() -> None:
     source = Source("198.51.100.7", "second")
 
     after = rotated(request=RefreshRequest(5, None, b"key", source))
@@ -81,7 +81,7 @@ def test_rotation_goes_one_generation_on_and_forgets_the_earlier_request() -> No
     )
 
 
-def test_a_session_remembers_when_the_last_of_its_access_tokens_expires() -> None:
+def test_session_records_the_latest_access_token_expiry() -> None:
     """Lifetimes may be shortened: what was issued before lives on."""
     assert rotated().access_expires_at == NOW + 600
     assert rotated(replace(FAMILY, access_expires_at=NOW + 900)).access_expires_at == NOW + 900
@@ -89,7 +89,7 @@ def test_a_session_remembers_when_the_last_of_its_access_tokens_expires() -> Non
 
 
 @pytest.mark.requirement("G03", "G04", "I07")
-def test_what_is_issued_is_the_family_s_own() -> None:
+def test_issued_tokens_have_the_family_s_audience() -> None:
     issue = grant()
 
     assert (issue.client, issue.user, issue.audience) == (CLIENT, USER, FAMILY.audience)
@@ -105,7 +105,7 @@ def test_what_is_issued_is_the_family_s_own() -> None:
         pytest.param(NOW + 149, NOW + 149, id="never beyond the absolute end"),
     ],
 )
-def test_the_idle_end_slides_up_to_the_absolute_end(absolute: int, expected: int) -> None:
+def test_idle_end_extends_up_to_the_absolute_end(absolute: int, expected: int) -> None:
     after = rotated(replace(FAMILY, absolute_expires_at=absolute))
 
     assert after.idle_expires_at == expected
@@ -140,7 +140,7 @@ SCOPES = [
 
 @pytest.mark.requirement("A42", "I07")
 @pytest.mark.parametrize(("granted", "registered", "asked", "expected"), SCOPES)
-def test_scope_is_what_was_granted_and_is_still_registered(
+def test_scope_is_the_granted_and_still_registered_one(
     granted: frozenset[str], registered: frozenset[str], asked: frozenset[str] | None, expected: frozenset[str]
 ) -> None:
     issue = grant(replace(FAMILY, scope=granted), replace(CLIENT, scope=registered), RefreshRequest(5, asked))
@@ -160,7 +160,7 @@ REFUSED_SCOPES = [
 
 @pytest.mark.requirement("A39", "A42", "I07")
 @pytest.mark.parametrize(("granted", "registered", "asked"), REFUSED_SCOPES)
-def test_any_other_scope_is_refused_and_consumes_nothing(
+def test_excessive_scope_is_refused_and_consumes_nothing(
     granted: frozenset[str], registered: frozenset[str], asked: frozenset[str] | None
 ) -> None:
     family, client = replace(FAMILY, scope=granted), replace(CLIENT, scope=registered)
@@ -172,7 +172,7 @@ def test_any_other_scope_is_refused_and_consumes_nothing(
 
 @pytest.mark.requirement("I08")
 @pytest.mark.parametrize("ahead", [1, 2, 1000])
-def test_a_genuine_generation_ahead_of_the_row_is_accepted(ahead: int) -> None:
+def test_genuine_generation_ahead_of_the_stored_one_is_accepted(ahead: int) -> None:
     issue = grant(request=RefreshRequest(5 + ahead))
 
     assert issue.reason == "fast_forwarded"
@@ -182,7 +182,7 @@ def test_a_genuine_generation_ahead_of_the_row_is_accepted(ahead: int) -> None:
 
 @pytest.mark.requirement("I08")
 @pytest.mark.parametrize("generation", [5, 6, 7])
-def test_after_going_forward_everything_up_to_what_was_presented_is_spent(generation: int) -> None:
+def test_after_fast_forward_earlier_generations_are_replays(generation: int) -> None:
     family = rotated(request=RefreshRequest(7))
 
     decision = decide(family, USER, CLIENT, RefreshRequest(generation), genuine=True, lifetimes=LIFETIMES, now=NOW)
@@ -201,7 +201,7 @@ def test_after_going_forward_everything_up_to_what_was_presented_is_spent(genera
         pytest.param(FAMILY, replace(USER, disabled=True), "user_disabled", id="user disabled"),
     ],
 )
-def test_a_generation_ahead_is_no_way_round_the_other_checks(family: Family, user: User, reason: str) -> None:
+def test_generation_ahead_does_not_bypass_other_checks(family: Family, user: User, reason: str) -> None:
     decision = decide(family, user, CLIENT, RefreshRequest(9), genuine=True, lifetimes=LIFETIMES, now=NOW)
 
     assert decision == Deny(ErrorCode.INVALID_GRANT, reason)
