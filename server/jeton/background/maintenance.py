@@ -49,14 +49,14 @@ class Maintenance:
         database: Database,
         clock: Clock,
         keyring: Keyring,
-        records: Lookups,
+        lookups: Lookups,
         rotation: KeyRotation,
         status_lists: StatusLists | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._keyring = keyring
-        self._records = records
+        self._lookups = lookups
         self.rotation = rotation
         self.status_lists = status_lists
         self._refreshed_at: float | None = None
@@ -110,7 +110,7 @@ class Maintenance:
             log.error("clock_jumped_ahead", detail="no rows are deleted and no keys rotated automatically for one hour")
         if not can_write:
             self._database.reconnect()
-        self._records.clear_client_cache()
+        self._lookups.clear_client_cache()
         self._refreshed_at = read_at
         # Last, because it may raise: it is tried again at the next refresh.
         try:

@@ -1,6 +1,7 @@
 """Formats of imported password hashes: parsed, with bounded costs, at import and at every check.
 
-Such hashes are only verified. The first successful login replaces one with an Argon2id hash.
+Such hashes are only verified. The first successful login replaces one with an Argon2id hash. The parsers are own code,
+because they are stricter and cover more systems than libpass (ADR 0019, ADR 0023).
 """
 
 import re

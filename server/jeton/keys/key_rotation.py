@@ -39,7 +39,7 @@ from jeton.storage.signing_keys import (
 log = structlog.get_logger("jeton.key_rotation")
 
 # Returns the changed keys, given all keys, the time, and the longest lifetime of a token in seconds.
-Decide = Callable[[list[SigningKey], int, int], list[SigningKey]]
+KeyChange = Callable[[list[SigningKey], int, int], list[SigningKey]]
 
 
 class KeyRotation:
@@ -97,13 +97,13 @@ class KeyRotation:
     def correct_timestamps(self, keys: list[SigningKey]) -> list[SigningKey]:
         """Correct timestamps in the future, which were set while the clock was ahead."""
 
-        def decide(keys: list[SigningKey], now: int, _: int) -> list[SigningKey]:
+        def change(keys: list[SigningKey], now: int, _: int) -> list[SigningKey]:
             return correct_timestamps(keys, now)
 
-        if not decide(keys, self._clock.now(), 0):
+        if not change(keys, self._clock.now(), 0):
             return keys
         log.warning("signing_keys_have_future_timestamps", until=max(key.created_at for key in keys))
-        return self._change(decide)
+        return self._change(change)
 
     def is_due(self, keys: list[SigningKey]) -> bool:
         """Return whether the next key is to become active now."""
@@ -112,19 +112,19 @@ class KeyRotation:
     def rotate_if_due(self) -> list[SigningKey]:
         """Rotate if a rotation is still due: another process may have rotated first."""
 
-        def decide(keys: list[SigningKey], now: int, longest: int) -> list[SigningKey]:
+        def change(keys: list[SigningKey], now: int, longest: int) -> list[SigningKey]:
             return rotate(keys, now, self._timings, longest) if now >= rotation_at(keys, self._timings) else []
 
-        return self._change(decide)
+        return self._change(change)
 
     def request_rotation(self) -> list[SigningKey]:
         """Rotate now if the next key is ready. Otherwise a running server rotates as soon as it is."""
 
-        def decide(keys: list[SigningKey], now: int, longest: int) -> list[SigningKey]:
+        def change(keys: list[SigningKey], now: int, longest: int) -> list[SigningKey]:
             is_ready = now >= active_and_next(keys)[1].ready_at
             return rotate(keys, now, self._timings, longest) if is_ready else request_rotation(keys, now)
 
-        return self._change(decide)
+        return self._change(change)
 
     def rotate_now(self) -> list[SigningKey]:
         """Rotate although caches may lack the next key. Raise KeyChangeRefusedError while a server may lack it."""
@@ -145,7 +145,7 @@ class KeyRotation:
             delete_signing_keys(connection, [key.kid for key in gone])
         return len(gone)
 
-    def _change(self, decide: Decide, key_type: KeyType | None = None) -> list[SigningKey]:
+    def _change(self, change: KeyChange, key_type: KeyType | None = None) -> list[SigningKey]:
         """Apply the changes. If no next key is left, insert a new one, of this type or of the previous one's."""
         _, following = active_and_next(self._load_and_open())
         key_type = key_type or following.key_type
@@ -153,7 +153,7 @@ class KeyRotation:
         while True:
             with self._exclusive_transaction() as (connection, now):
                 keys = load_signing_keys(connection)
-                changed = decide(keys, now, self._longest(connection))
+                changed = change(keys, now, self._longest(connection))
                 left = {key.kid: key.state for key in [*keys, *changed]}
                 if spare is not None or KeyState.NEXT in left.values():
                     update_signing_keys(connection, changed)

@@ -48,14 +48,14 @@ class PasswordLogin:
 
     def __init__(
         self,
-        records: Lookups,
+        lookups: Lookups,
         limits: LoginRateLimits,
         passwords: Passwords,
         hashing: HashingPool,
         timing: UniformTiming,
         clock: Clock,
     ) -> None:
-        self._records = records
+        self._lookups = lookups
         self.limits = limits
         self._passwords = passwords
         self._hashing = hashing
@@ -80,7 +80,7 @@ class PasswordLogin:
             began, user = time.monotonic(), None
             outcome: Reservation | RateLimited | None = self.limits.recent_refusal(login)
             if outcome is None:
-                user = await self._records.user(key or _NO_NAME)
+                user = await self._lookups.user(key or _NO_NAME)
                 outcome = await self._reserve(login, user)
             if outcome.delay:
                 await self._sleep(outcome.delay)
