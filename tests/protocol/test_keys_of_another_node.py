@@ -20,7 +20,7 @@ UNKNOWN_KEY: Final = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJSUzI1NiIsImtpZCI6Im5vbmUifQ
 @pytest.fixture
 async def nodes(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> Nodes:
     """Two servers that look at the database only when they are told to."""
-    monkeypatch.setattr("jeton.background.maintenance._LOOK_SECONDS", 3600)
+    monkeypatch.setattr("jeton.background.maintenance._REFRESH_SECONDS", 3600)
     monkeypatch.setattr("jeton.background.maintenance._RECENT_SECONDS", -1)
     return await start(), await start()
 

@@ -123,7 +123,7 @@ async def test_no_request_reads_more_of_a_growing_table_than_it_needs(
         connection.execute(_FILL.format(rows).encode())
         if analysed == "now":
             connection.execute("ANALYZE")
-    monkeypatch.setattr("jeton.background.maintenance._FORGET_AT_MOST", 10)
+    monkeypatch.setattr("jeton.background.maintenance._MAX_ROWS", 10)
     sent.clear()
 
     await ask_for_everything(node, app)

@@ -147,7 +147,7 @@ async def test_an_ended_access_token_is_remembered_until_it_has_expired_by_itsel
 async def test_no_more_than_so_many_rows_are_deleted_at_once(
     node: Running, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.background.maintenance._FORGET_AT_MOST", 10)
+    monkeypatch.setattr("jeton.background.maintenance._MAX_ROWS", 10)
     for _ in range(25):
         await node.log_in(app)
         await node.revoke(app, (await node.token(app, grant_type="client_credentials")).json()["access_token"])
@@ -167,9 +167,9 @@ async def test_no_more_than_so_many_rows_are_deleted_at_once(
 async def test_a_server_deletes_under_load_until_nothing_is_left_and_looks_meanwhile(
     node: Running, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.background.maintenance._FORGET_AT_MOST", 10)
-    monkeypatch.setattr("jeton.background.maintenance._FORGET_SECONDS", 0)
-    monkeypatch.setattr("jeton.background.maintenance._LOOK_SECONDS", 0)
+    monkeypatch.setattr("jeton.background.maintenance._MAX_ROWS", 10)
+    monkeypatch.setattr("jeton.background.maintenance._PURGE_SECONDS", 0)
+    monkeypatch.setattr("jeton.background.maintenance._REFRESH_SECONDS", 0)
     maintenance, database, done = node.server.maintenance, node.server.services.database, list[str]()
     for name in ("refresh", "delete_expired_batch"):
         monkeypatch.setattr(Maintenance, name, noted(name, getattr(Maintenance, name), done))

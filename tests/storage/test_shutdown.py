@@ -23,7 +23,7 @@ def third(postgresql_url: str) -> Iterator[OnPostgresql]:
 async def test_a_look_at_the_database_that_is_under_way_leaves_no_connection_behind(
     postgresql_url: str, third: OnPostgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.background.maintenance._LOOK_SECONDS", 0)
+    monkeypatch.setattr("jeton.background.maintenance._REFRESH_SECONDS", 0)
     server = running(settings_for(postgresql_url))
     await server.__aenter__()
     with third.holding_signing_keys():
