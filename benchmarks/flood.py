@@ -145,7 +145,7 @@ async def make_up_names(folder: Path) -> None:
     """100,000 names from 100,000 addresses, straight at the limits: over HTTP this would measure HTTP."""
     async with running(settings_for(f"sqlite:///{folder}/names.db")) as jeton:
         client, began = jeton.add_client().client, time.monotonic()
-        limits = jeton.server.services.login.limits
+        limits = jeton.login.limits
         for begin in range(0, NAMES, 1000):
             await gather(
                 limits.reserve(LoginRequest(f"user{it}", client, Source(address)), None)
@@ -153,7 +153,7 @@ async def make_up_names(folder: Path) -> None:
                 for address in [f"2001:db8:{it % 65536:x}:{it // 65536}::1"]
             )
         seconds = time.monotonic() - began
-        with jeton.server.services.database.read() as connection:
+        with jeton.database.read() as connection:
             rows = connection.scalar(select(func.count()).select_from(throttle_buckets))
     print(f"{NAMES:,} made-up names from as many addresses: {rows:,} rows (at most 397,313) in {seconds:.0f} s")
 

@@ -16,7 +16,7 @@ from jeton.oauth.token_status_list import RevokedStatus
 from jeton.storage.revoked_statuses import insert_revoked_statuses
 from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton_client.status_list import decode_status_list
-from support.in_process_server import START, Running, running, settings_for
+from support.in_process_server import ISSUER, START, Running, running, settings_for
 from support.status_lists import status_list
 
 SESSIONS: Final = 1_000_000
@@ -38,7 +38,7 @@ class Ending:
     """Sessions in the order in which they end, anywhere among all of them."""
 
     def __init__(self, jeton: Running) -> None:
-        self._database = jeton.server.services.database
+        self._database = jeton.database
         self._order = random.Random(1).sample(range(SESSIONS), SESSIONS)
         self.ended = 0
 
@@ -53,10 +53,10 @@ class Ending:
 async def measure(jeton: Running, ending: Ending, ended: int) -> None:
     """One row of the table."""
     ending.end(ended - ending.ended)
-    look = jeton.server.maintenance.refresh
+    look = jeton.maintenance.refresh
     look()
     size = len((await jeton.http.get("/oauth/status/0")).content)
-    members = (await status_list(jeton, f"{jeton.server.services.issuer}/oauth/status/0"))["status_list"]
+    members = (await status_list(jeton, f"{ISSUER}/oauth/status/0"))["status_list"]
     statuses = decode_status_list(members)
     asked = cost(lambda: [statuses.status(it) for it in range(100_000)]) / 100
     costs = [cost(look), cost(look, lambda: ending.end(1)), cost(lambda: decode_status_list(members)), asked]
@@ -66,7 +66,7 @@ async def measure(jeton: Running, ending: Ending, ended: int) -> None:
 async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with running(settings_for(f"sqlite:///{folder}/jeton.db")) as jeton:
-            with jeton.server.services.database.write() as connection:
+            with jeton.database.write() as connection:
                 allocate_status_indexes(connection, SESSIONS)
             ending = Ending(jeton)
             print(f"{SESSIONS:,} live sessions in one list\n")

@@ -30,7 +30,7 @@ def _as_app(printed: dict[str, Any]) -> App:
 def _change(cli: CommandLine, jeton: Running, *words: str) -> Any:
     """Changes a client; the server then takes its look at the database, as it does within five seconds."""
     printed = cli.json("client", *words)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     return printed
 
 

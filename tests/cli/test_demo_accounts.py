@@ -19,14 +19,14 @@ def printed(settings: Settings) -> str:
     """What --demo says at the start of a server with these settings."""
     server = assemble(settings)
     try:
-        return "\n".join(create_demo_accounts(server.services, settings))
+        return "\n".join(create_demo_accounts(server.parts, settings))
     finally:
         server.close()
 
 
 def names(settings: Settings) -> set[str]:
     server = assemble(settings)
-    with server.services.database.read() as connection:
+    with server.parts.database.read() as connection:
         found = {it.client_id for it in list_clients(connection)} | {it.username for it in list_users(connection)}
     server.close()
     return found
@@ -76,7 +76,7 @@ def test_on_postgresql_nothing_is_created(postgresql_url: str) -> None:
 def with_a_client(sqlite_url: str) -> Iterator[Settings]:
     settings = settings_for(sqlite_url)
     server = assemble(settings)
-    with server.services.database.write() as connection:
+    with server.parts.database.write() as connection:
         insert_client(connection, Client("shop", public=True, created_at=1))
     yield settings
     server.close()

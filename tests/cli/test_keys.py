@@ -69,7 +69,7 @@ async def test_after_a_rotation_a_running_server_signs_with_the_next_key(cli: Co
     app, before = jeton.add_client(), cli.json("keys", "list")
 
     after = cli.json("keys", "rotate")
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     assert sorted(key["state"] for key in after) == ["active", "next", "retiring"]
     assert await _signer(jeton, app) == _kid(after, "active") == _kid(before, "next")
@@ -87,7 +87,7 @@ async def test_a_rotation_that_would_come_too_early_is_done_by_the_server_as_soo
     assert _kid(asked, "active") == _kid(before, "active")
     assert {key["becomes_at"] for key in asked if key["state"] in ("active", "next")} == {START + DAY}
     jeton.clock.advance(DAY)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     assert await _signer(jeton, app) == _kid(before, "next")
 
 
@@ -118,7 +118,7 @@ async def test_a_revoked_key_is_gone_and_sessions_live_on(cli: CommandLine, jeto
     before = cli.json("keys", "list")
 
     after = cli.json("keys", "revoke", _kid(before, "active"))
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     assert _kid(after, "revoked") == _kid(before, "active")
     assert _kid(after, "active") == _kid(before, "next")

@@ -47,13 +47,13 @@ def test_a_retired_key_has_nothing_left_to_seal(cli: CommandLine) -> None:
 
 @pytest.mark.requirement("O14")
 async def test_then_a_server_starts_without_the_old_one(cli: CommandLine, jeton: Running, sqlite_url: str) -> None:
-    signer = jeton.server.services.keyring.signer
+    signer = jeton.keyring.signer
     _rewrapped(cli, BOTH)
 
     async with running(settings_for(sqlite_url, SECRETS__MASTER_KEY=NEW)) as renewed:
         app = renewed.add_client()
         token = (await renewed.token(app, grant_type="client_credentials")).json()["access_token"]
-        assert renewed.server.services.keyring.signer.kid == signer.kid
+        assert renewed.keyring.signer.kid == signer.kid
         assert (await renewed.introspect(app, token))["active"] is True
 
 

@@ -141,7 +141,7 @@ async def test_a_changed_access_token_is_told(
 )
 async def test_a_changed_header_is_told(login: Login, members: dict[str, Any], words: str) -> None:
     _, claims, signature = login.tokens["access_token"].split(".")
-    kid = login.jeton.server.services.keyring.signer.kid
+    kid = login.jeton.keyring.signer.kid
     changed = _encoded({"typ": "at+jwt", "alg": "RS256", "kid": kid} | members)
 
     problems = login.problems(f"{changed}.{claims}.{signature}")
@@ -247,7 +247,7 @@ def _take_the_refresh_grant_away(login: Login) -> None:
 
 
 def _register_the_client_again(login: Login) -> None:
-    with login.jeton.server.services.database.write() as connection:
+    with login.jeton.database.write() as connection:
         delete_client(connection, "web")
         # As if it were the URL of a metadata document: no other client_id comes back.
         connection.execute(issued_identifiers.delete())

@@ -54,7 +54,7 @@ async def may_log_in(jeton: Running, app: App, username: str = "alice", password
 
 
 def stored_hash(jeton: Running, username: str = "alice") -> str:
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         return str(
             connection.exec_driver_sql(f"SELECT password_hash FROM users WHERE username = '{username}'").scalar()
         )

@@ -58,7 +58,7 @@ def app(jeton: Running) -> App:
 def is_stored(jeton: Running, refresh_token: str) -> bool:
     presented = parse_refresh_token(refresh_token)
     assert presented is not None
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         return bool(load_families(connection, [presented.sid]))
 
 
@@ -68,16 +68,16 @@ async def test_while_the_clock_is_a_year_ahead_no_session_and_no_revocation_is_d
     session = await jeton.log_in(app)
     revoked = (await jeton.log_in(app))["access_token"]
     await jeton.revoke(app, revoked)
-    published = jeton.server.services.keyring.key_set
+    published = jeton.keyring.key_set
 
     clocks.ahead = YEAR
-    jeton.server.maintenance.refresh()
-    assert jeton.server.maintenance.purge_expired() == 0
+    jeton.maintenance.refresh()
+    assert jeton.maintenance.purge_expired() == 0
     assert is_stored(jeton, session["refresh_token"])
     clocks.ahead = 0
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
-    assert jeton.server.services.keyring.key_set == published
+    assert jeton.keyring.key_set == published
     assert await jeton.introspect(app, revoked) == {"active": False}
     assert (await jeton.introspect(app, session["access_token"]))["active"] is True
     await jeton.refreshed(app, session["refresh_token"])
@@ -88,11 +88,11 @@ async def test_after_a_sleep_no_token_is_born_expired(jeton: Running, app: App, 
     clocks.ahead = 8 * 3600
 
     unsure, unready = await jeton.refresh(app, token), await jeton.http.get("/readyz")
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     tokens = await jeton.refreshed(app, token)
 
     assert (unsure.status_code, unsure.json()["error"]) == (503, "temporarily_unavailable")
     assert (unready.status_code, unready.json()["reason"]) == (503, "no_signing_key")
-    claims = jeton.server.services.keyring.verifier.verify(tokens["access_token"])
+    claims = jeton.keyring.verifier.verify(tokens["access_token"])
     assert claims is not None
     assert claims.claims["exp"] > clocks.time()

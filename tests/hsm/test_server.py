@@ -37,11 +37,11 @@ def keys_in(database: Database) -> list[SigningKey]:
 
 
 def stored(jeton: Running) -> dict[KeyState, SigningKey]:
-    return {key.state: key for key in keys_in(jeton.server.services.database)}
+    return {key.state: key for key in keys_in(jeton.database)}
 
 
 def retiring_on_token(jeton: Running) -> list[SigningKey]:
-    keys = keys_in(jeton.server.services.database)
+    keys = keys_in(jeton.database)
     return [key for key in keys if (key.state, key.store) == (KeyState.RETIRING, "pkcs11")]
 
 
@@ -71,8 +71,8 @@ async def verified_kid(jeton: Running, token: str) -> str:
 
 def rotate_when_ready(jeton: Running) -> None:
     jeton.clock.advance(AHEAD)
-    jeton.server.maintenance.rotation.request_rotation()
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.rotation.request_rotation()
+    jeton.maintenance.refresh()
 
 
 async def test_keys_that_were_in_the_database_are_followed_by_keys_on_the_token(hsm: SoftHsm, sqlite_url: str) -> None:
@@ -83,7 +83,7 @@ async def test_keys_that_were_in_the_database_are_followed_by_keys_on_the_token(
         assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
 
         jeton.clock.advance(AHEAD)
-        jeton.server.maintenance.refresh()
+        jeton.maintenance.refresh()
 
         new = await own_token(jeton, app)
         assert await verified_kid(jeton, new) == before[KeyState.NEXT].kid
@@ -95,10 +95,10 @@ async def test_and_back_again(hsm: SoftHsm, sqlite_url: str) -> None:
     on_token = {**SHORT, **hsm.settings}
     async with running(settings_for(sqlite_url, **on_token)) as jeton:
         jeton.clock.advance(PROPAGATION_SECONDS)
-        jeton.server.maintenance.rotation.rotate_now()
+        jeton.maintenance.rotation.rotate_now()
     async with running(settings_for(sqlite_url, **{**on_token, "KEYS__STORE": "database"})) as jeton:
         jeton.clock.advance(PROPAGATION_SECONDS)
-        jeton.server.maintenance.refresh()
+        jeton.maintenance.refresh()
         keys = stored(jeton)
         assert (keys[KeyState.ACTIVE].store, keys[KeyState.NEXT].store) == ("pkcs11", "database")
 
@@ -115,10 +115,10 @@ async def test_a_key_that_is_forgotten_is_destroyed_on_the_token(hsm: SoftHsm, s
         assert hsm.objects() == 3
 
         jeton.clock.advance((retiring.gone_at or 0) - jeton.clock.now() - 1)
-        jeton.server.maintenance.purge_expired()
+        jeton.maintenance.purge_expired()
         assert hsm.objects() == 3
         jeton.clock.advance(1)
-        jeton.server.maintenance.purge_expired()
+        jeton.maintenance.purge_expired()
 
         assert hsm.objects() == 2
         assert retiring_on_token(jeton) == []
@@ -135,14 +135,14 @@ async def test_while_the_token_is_away_nothing_is_spent_and_afterwards_all_goes_
 
         with hsm.away():
             pkcs11.lib(hsm.module).reinitialize()
-            jeton.server.maintenance.refresh()
+            jeton.maintenance.refresh()
             refused = await jeton.refresh(app, refresh_token)
             assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
             assert int(refused.headers["retry-after"]) >= 1
             assert (await jeton.http.get("/readyz")).status_code == 503
             assert (await jeton.http.get("/.well-known/jwks.json")).status_code == 200
 
-        jeton.server.maintenance.refresh()
+        jeton.maintenance.refresh()
         assert (await jeton.http.get("/readyz")).status_code == 200
         # No key was sent with the first try: had it been spent, this would be a replay.
         await jeton.refreshed(app, refresh_token)
@@ -159,7 +159,7 @@ async def test_a_client_repeats_with_its_key_what_was_spent_when_the_token_went_
         with hsm.away():
             pkcs11.lib(hsm.module).reinitialize()
             assert (await jeton.refresh(app, refresh_token, "key 1")).status_code == 503
-        jeton.server.maintenance.refresh()
+        jeton.maintenance.refresh()
 
         repeated = await jeton.refresh(app, refresh_token, "key 1")
 

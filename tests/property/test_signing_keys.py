@@ -63,7 +63,7 @@ class Node:
 
     @property
     def published(self) -> dict[str, Any]:
-        return dict(json.loads(self.server.services.keyring.key_set.document))
+        return dict(json.loads(self.server.parts.keyring.key_set.document))
 
 
 @dataclass(frozen=True)
@@ -190,24 +190,24 @@ class KeysMachine(RuleBasedStateMachine):
                 if statements > node.dies_at:
                     raise Crashed
 
-        event.listen(server.services.database.engine, "before_cursor_execute", die)
+        event.listen(server.parts.database.engine, "before_cursor_execute", die)
 
     def look(self, node: Node) -> None:
-        before = node.server.services.keyring.key_set
+        before = node.server.parts.keyring.key_set
         try:
-            node.server.maintenance.refresh()
+            node.server.parts.maintenance.refresh()
         except Crashed:
             self.reached["died while changing keys"] += 1
             self.a_node_dies(self.nodes.index(node))
             return
         node.looked_at = self.clock.time
-        self.reached["changed"] += before != node.server.services.keyring.key_set
+        self.reached["changed"] += before != node.server.parts.keyring.key_set
         kids = {key["kid"] for key in node.published["keys"]}
         assert not kids & self.revoked.keys(), "a revoked key is published after a look"
 
     def serve(self, node: Node) -> None:
         """A request for the key set; one for a token that is answered at once, and one that takes its time."""
-        keyring, now = node.server.services.keyring, self.clock.time
+        keyring, now = node.server.parts.keyring, self.clock.time
         kids = frozenset(key["kid"] for key in node.published["keys"])
         self.cached.append(Cached(kids, node.looked_at, now + keyring.max_age(now)))
         try:

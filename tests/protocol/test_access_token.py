@@ -222,7 +222,7 @@ async def test_no_claim_can_be_altered(jeton: Running, app: App, claim: str) -> 
 async def test_what_our_key_signed_for_another_issuer_is_not_ours(jeton: Running, app: App, issuer: object) -> None:
     jeton.add_user()
     claims = part((await jeton.log_in(app))["access_token"], 1)
-    sign = jeton.server.services.keyring.signer.sign
+    sign = jeton.keyring.signer.sign
 
     assert await jeton.introspect(app, sign(claims | {"iss": issuer})) == {"active": False}
     assert (await jeton.introspect(app, sign(claims)))["active"] is True

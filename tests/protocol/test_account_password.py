@@ -197,8 +197,8 @@ async def test_a_password_that_the_rules_refuse_costs_no_attempt(
 async def test_a_server_that_cannot_just_now_says_so_and_changes_nothing(
     jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    tokens, services = await jeton.log_in(app), jeton.server.services
-    owner, name = (services.hashing, "run") if isinstance(error, HashingBusyError) else (services.ledger, "enter")
+    tokens, parts = await jeton.log_in(app), jeton.server.parts
+    owner, name = (parts.hashing, "run") if isinstance(error, HashingBusyError) else (parts.ledger, "enter")
 
     async def fails(*_: object) -> None:
         raise error

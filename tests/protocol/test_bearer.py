@@ -154,12 +154,12 @@ async def _replay(jeton: Running, app: App, tokens: dict[str, Any]) -> None:
 
 
 async def _end_by_operator(jeton: Running, app: App, tokens: dict[str, Any]) -> None:
-    with jeton.server.services.database.write() as connection:
+    with jeton.database.write() as connection:
         end_families(connection, jeton.clock.now(), "test")
 
 
 async def _forget_session(jeton: Running, app: App, tokens: dict[str, Any]) -> None:
-    with jeton.server.services.database.write() as connection:
+    with jeton.database.write() as connection:
         connection.execute(delete(families))
 
 
@@ -172,7 +172,7 @@ async def _disable_client(jeton: Running, app: App, tokens: dict[str, Any]) -> N
 
 
 async def _disable_user(jeton: Running, app: App, tokens: dict[str, Any]) -> None:
-    found = jeton.server.services.keyring.verifier.verify(tokens["access_token"])
+    found = jeton.keyring.verifier.verify(tokens["access_token"])
     assert found is not None
     jeton.set_user(found.claims["sub"], disabled=True)
 

@@ -17,7 +17,7 @@ def app(jeton: Running) -> App:
 
 def change_unannounced(jeton: Running, app: App, **columns: Any) -> None:
     """As another process does it: the server is not told, and has not looked yet."""
-    with jeton.server.services.database.write() as connection:
+    with jeton.database.write() as connection:
         update_client(connection, app.client_id, **columns)
 
 
@@ -108,7 +108,7 @@ async def test_an_overlap_ends_at_its_second_for_a_remembered_client_too(jeton: 
 async def test_everything_else_is_over_at_the_next_look(jeton: Running, app: App) -> None:
     await jeton.log_in(app)
     change_unannounced(jeton, app, disabled=True)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     refused = await jeton.token(app, grant_type="client_credentials")
 

@@ -147,7 +147,7 @@ async def test_a_deleted_client_that_is_registered_again_has_a_new_secret(jeton:
     before = jeton.add_client("https://app.example/client.json")
     jeton.add_user()
     tokens = await jeton.log_in(before)
-    with jeton.server.services.database.write() as connection:
+    with jeton.database.write() as connection:
         delete_client(connection, before.client_id)
     after = jeton.add_client(before.client_id)
 

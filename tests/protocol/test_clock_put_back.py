@@ -27,7 +27,7 @@ def app(jeton: Running) -> App:
 
 def put_back(jeton: Running, seconds: int) -> None:
     jeton.clock.advance(-seconds)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
 
 @STEPS
@@ -37,7 +37,7 @@ async def test_keys_made_by_a_clock_that_was_ahead_sign(jeton: Running, app: App
 
     assert (await jeton.http.get("/readyz")).status_code == 200
     tokens = await jeton.log_in(app)
-    claims: Any = jeton.server.services.keyring.verifier.verify(tokens["access_token"])
+    claims: Any = jeton.keyring.verifier.verify(tokens["access_token"])
     assert claims.claims["iat"] == START - ahead
 
 
@@ -66,7 +66,7 @@ async def test_so_they_do_after_a_restart_and_readyz_says_when(
 async def test_stamps_of_signing_keys_are_put_right(jeton: Running) -> None:
     put_back(jeton, HOUR)
 
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         active, following = active_and_next(load_signing_keys(connection))
     assert (active.created_at, active.activated_at, following.created_at) == (START - HOUR,) * 3
     assert following.ready_at == START - HOUR
@@ -123,7 +123,7 @@ async def test_a_full_bucket_of_a_time_to_come_is_none(start: StartServer, ahead
 
 
 async def test_a_refusal_is_not_remembered_for_as_long_as_the_clock_was_ahead(jeton: Running) -> None:
-    throttle = jeton.server.services.throttle
+    throttle = jeton.rate_limiter
     throttle.remember(b"key", RateLimited("address", b"key", START + HOUR))
     assert throttle.remembered(b"key") is not None
 
@@ -134,7 +134,7 @@ async def test_a_refusal_is_not_remembered_for_as_long_as_the_clock_was_ahead(je
 
 async def test_a_status_list_of_a_time_to_come_is_signed_again(jeton: Running, app: App) -> None:
     uri = reference((await jeton.log_in(app))["access_token"])["uri"]
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     assert (await status_list(jeton, uri))["iat"] == START
     put_back(jeton, HOUR)
 

@@ -210,9 +210,9 @@ async def test_a_look_that_fails_does_not_count_and_the_next_good_one_does(
 
     with before_each_statement(jeton, _fail):
         with pytest.raises(StorageUnavailableError):
-            jeton.server.maintenance.refresh()
+            jeton.maintenance.refresh()
         away = await jeton.http.get("/readyz")
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     assert (away.status_code, (await jeton.http.get("/readyz")).status_code) == (503, 200)
 
@@ -253,7 +253,7 @@ async def test_a_failure_that_nobody_foresaw_is_a_fixed_sentence(
     def fail(*_: object) -> None:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr(jeton.server.services.records, "_clients", fail)
+    monkeypatch.setattr(jeton.lookups, "_clients", fail)
     response = await jeton.post(path, app, grant_type="client_credentials", token="garbage")
 
     assert (response.status_code, response.json()["error"]) == (500, "server_error")
@@ -279,13 +279,13 @@ async def test_a_server_whose_database_became_read_only_is_not_ready_until_it_ca
     async with running(settings_for(empty_postgresql_url)) as jeton:
         with database.engine.begin() as connection:
             connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
-        jeton.server.services.database.engine.dispose()
-        jeton.server.maintenance.refresh()
+        jeton.database.engine.dispose()
+        jeton.maintenance.refresh()
         read_only = await jeton.http.get("/readyz")
         with database.engine.begin() as connection:
             connection.execute(text(f"ALTER DATABASE {name} RESET default_transaction_read_only"))
-        jeton.server.maintenance.refresh()
-        jeton.server.maintenance.refresh()
+        jeton.maintenance.refresh()
+        jeton.maintenance.refresh()
 
         assert (read_only.status_code, (await jeton.http.get("/readyz")).status_code) == (503, 200)
     database.close()

@@ -25,7 +25,7 @@ def app(jeton: Running) -> App:
 
 
 def stored_hash(jeton: Running, sub: str) -> str | None:
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         return load_users(connection, [sub])[sub].password_hash
 
 

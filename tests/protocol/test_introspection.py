@@ -240,4 +240,4 @@ async def _app_with_foreign_issuer(jeton: Running) -> tuple[App, str]:
     app, now = jeton.add_client(), jeton.clock.now()
     claims = {"iss": "https://other.example", "sub": app.client_id, "aud": ISSUER, "client_id": app.client_id}
     times = {"iat": now, "exp": now + 600, "jti": "made-up"}
-    return app, jeton.server.services.keyring.signer.sign(claims | times)
+    return app, jeton.keyring.signer.sign(claims | times)

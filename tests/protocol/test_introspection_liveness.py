@@ -39,12 +39,12 @@ async def session(jeton: Running) -> Session:
 
 
 def _end_the_session(session: Session) -> None:
-    with session.jeton.server.services.database.write() as connection:
+    with session.jeton.database.write() as connection:
         assert end_families(connection, session.jeton.clock.now(), "test", sub=session.user.sub) == 1
 
 
 def _delete_the_user(session: Session) -> None:
-    with session.jeton.server.services.database.write() as connection:
+    with session.jeton.database.write() as connection:
         delete_user(connection, session.user.sub)
 
 
@@ -107,7 +107,7 @@ async def test_a_token_is_active_again_when_its_client_is_enabled_again(session:
 @pytest.mark.requirement("D05", "D08")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_client_registered_again_under_an_old_name_inherits_no_tokens(session: Session, kind: str) -> None:
-    with session.jeton.server.services.database.write() as connection:
+    with session.jeton.database.write() as connection:
         delete_client(connection, session.app.client_id)
     session.jeton.clock.advance(1)
     heir = session.jeton.add_client(session.app.client_id)
@@ -119,7 +119,7 @@ async def test_a_client_registered_again_under_an_old_name_inherits_no_tokens(se
 async def test_a_client_s_own_token_dies_with_its_registration(jeton: Running) -> None:
     app = jeton.add_client(METADATA_DOCUMENT)
     token = (await jeton.token(app, grant_type="client_credentials")).json()["access_token"]
-    with jeton.server.services.database.write() as connection:
+    with jeton.database.write() as connection:
         delete_client(connection, app.client_id)
     jeton.clock.advance(1)
 

@@ -23,8 +23,8 @@ async def _keys(jeton: Running) -> list[dict[str, Any]]:
 
 
 def _rotate(jeton: Running) -> None:
-    jeton.server.maintenance.rotation.rotate_now()
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.rotation.rotate_now()
+    jeton.maintenance.refresh()
 
 
 def _octets(text: str) -> bytes:
@@ -140,7 +140,7 @@ async def test_a_rotation_changes_the_etag(jeton: Running) -> None:
 async def test_the_key_set_is_never_kept_beyond_the_next_planned_change(jeton: Running) -> None:
     _rotate(jeton)
     jeton.clock.advance(PUBLISHED_AFTER - 10)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     assert (await jeton.http.get(JWKS)).headers["cache-control"] == "public, max-age=10"
 
@@ -175,18 +175,18 @@ async def test_the_key_that_signs_next_was_published_before(jeton: Running) -> N
 
 def _signed(jeton: Running, header: str, app: App) -> str:
     """A token with exactly this protected header, signed by the active key; the claims are a good token's."""
-    services, now = jeton.server.services, jeton.clock.now()
+    parts, now = jeton.server.parts, jeton.clock.now()
     claims = {"iss": ISSUER, "sub": app.client_id, "aud": ISSUER, "client_id": app.client_id, "jti": "made-up"}
     payload = json.dumps(claims | {"iat": now, "exp": now + 600}).encode()
     signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header.encode(), payload))
-    local: Any = services.keyring.signer._key
+    local: Any = parts.keyring.signer._key
     key: Any = jwt.PyJWK(local.key.as_dict(private=True), "RS256").key
     signature = jwt.get_algorithm_by_name("RS256").sign(signed, key)
     return (signed + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
 
 
 def _header(jeton: Running, **members: Any) -> str:
-    header = {"typ": "at+jwt", "alg": "RS256", "kid": jeton.server.services.keyring.signer.kid} | members
+    header = {"typ": "at+jwt", "alg": "RS256", "kid": jeton.keyring.signer.kid} | members
     return json.dumps(header, separators=(",", ":"))
 
 

@@ -31,11 +31,11 @@ async def app(nodes: Nodes) -> App:
     app = nodes[0].add_client(scope=frozenset({"account"}))
     nodes[0].add_user()
     for _ in range(2):
-        nodes[0].server.maintenance.rotation.rotate_now()
+        nodes[0].maintenance.rotation.rotate_now()
         for node in nodes:
             node.clock.advance(PROPAGATION_SECONDS)
-        nodes[0].server.maintenance.refresh()
-    assert nodes[0].server.services.keyring.signer.kid.encode() not in nodes[1].server.services.keyring.key_set.document
+        nodes[0].maintenance.refresh()
+    assert nodes[0].keyring.signer.kid.encode() not in nodes[1].keyring.key_set.document
     return app
 
 
@@ -94,17 +94,17 @@ async def test_a_key_that_does_not_open_here_keeps_nothing_else_from_being_read(
     nodes: Nodes, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that was disabled elsewhere is refused here, and not remembered for ever."""
-    services = nodes[1].server.services
+    parts = nodes[1].server.parts
     own = await nodes[1].token(app, grant_type="client_credentials")
-    with services.database.write() as connection:
+    with parts.database.write() as connection:
         update_client(connection, app.client_id, disabled=True)
 
     def does_not_open(*_: object) -> None:
         raise MasterKeyError
 
-    monkeypatch.setattr(services.keyring, "follow", does_not_open)
+    monkeypatch.setattr(parts.keyring, "follow", does_not_open)
     with pytest.raises(MasterKeyError):
-        nodes[1].server.maintenance.refresh()
+        nodes[1].maintenance.refresh()
 
     refused = await nodes[1].token(app, grant_type="client_credentials")
     assert (own.status_code, refused.status_code) == (200, 401)

@@ -124,7 +124,7 @@ async def test_a_client_through_which_too_many_guesses_come_is_slowed_down_and_n
     async def sleep(seconds: float) -> None:
         slowed.append(seconds)
 
-    monkeypatch.setattr(jeton.server.services.login, "_sleep", sleep)
+    monkeypatch.setattr(jeton.login, "_sleep", sleep)
     answers = [await attempt(seen_from(jeton, f"198.51.100.{it}"), app, f"user{it}") for it in range(7)]
     assert [it.status_code for it in answers] == [400] * 7
     assert slowed == [1, 1]
@@ -193,11 +193,11 @@ async def test_who_waits_too_long_for_others_is_told_to_come_back_and_counts_now
     start: StartServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="1", LIMITS__LOGIN_FAILURES_PER_ADDRESS="1")
-    app, login = jeton.add_client(), jeton.server.services.login
+    app, login = jeton.add_client(), jeton.login
     jeton.add_user()
     monkeypatch.setattr("jeton.login.password_login._WAIT_SECONDS", 0)
     source = LoginRequest(name, app.client, Source("192.0.2.1"))
-    user = (await jeton.server.services.records.user(name)) or None
+    user = (await jeton.lookups.user(name)) or None
     pending = await login.limits.reserve(source, user)
     assert isinstance(pending, Reservation)
 

@@ -174,7 +174,7 @@ async def test_an_attempt_for_which_the_gate_has_no_room_does_not_count(
         raise HashingBusyError
 
     with monkeypatch.context() as patch:
-        patch.setattr(jeton.server.services.hashing, "run", full)
+        patch.setattr(jeton.hashing, "run", full)
         assert await attempts(jeton, app, 3) == {(503, "temporarily_unavailable"): 3}
 
     await attempts(jeton, app, 20)
@@ -190,7 +190,7 @@ async def test_a_full_gate_refuses_those_who_are_held_back_as_it_does_all_others
     def full(*_: object) -> None:
         raise HashingBusyError
 
-    monkeypatch.setattr(jeton.server.services.hashing, "check_capacity", full)
+    monkeypatch.setattr(jeton.hashing, "check_capacity", full)
 
     assert await attempts(jeton, app, 1) == {(503, "temporarily_unavailable"): 1}
 

@@ -26,7 +26,7 @@ NAMES = (*USERS, "nobody", "not a name", "x" * 300, "\u200bno name")
 
 async def refused(jeton: Running, app: App, name: str, password: str = WRONG) -> tuple[int, list[str]]:
     """The status, and the statements that the login cost."""
-    await jeton.server.services.records.client(app.client_id)
+    await jeton.lookups.client(app.client_id)
     with statements_of(jeton) as sent:
         answer = await jeton.token(app, None, grant_type="password", username=name, password=password)
     return answer.status_code, sent
@@ -98,7 +98,7 @@ async def test_only_checks_at_todays_cost_set_the_time_of_refusals(
     app = jeton.add_client()
     jeton.add_user(password_hash=IMPORTED)
     recorded: list[float] = []
-    monkeypatch.setattr(jeton.server.services.login.timing, "record", recorded.append)
+    monkeypatch.setattr(jeton.login.timing, "record", recorded.append)
 
     await refused(jeton, app, "alice", password)
     assert recorded == []
@@ -108,7 +108,7 @@ async def test_only_checks_at_todays_cost_set_the_time_of_refusals(
 
 async def test_a_refusal_keeps_its_turn_while_it_waits(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="1")
-    app, login = jeton.add_client(), jeton.server.services.login
+    app, login = jeton.add_client(), jeton.login
     await refused(jeton, app, "nobody")
     waiting, most, go_on = 0, 0, asyncio.Event()
 
@@ -148,8 +148,8 @@ async def test_a_refused_client_costs_the_same_statements_for_every_client_id(st
     for expected in (401, 401, 429, 429):
         costs = {}
         for client_id, guess in guesses.items():
-            jeton.server.services.records.clear_client_cache()
-            await jeton.server.services.records.client("web")
+            jeton.lookups.clear_client_cache()
+            await jeton.lookups.client("web")
             with statements_of(jeton) as sent:
                 answer = await seen_from(jeton, f"192.0.2.{len(client_id)}").post(path, guess, None, **form)
             costs[client_id] = (answer.status_code, sent)

@@ -26,7 +26,7 @@ def app(jeton: Running) -> App:
 @pytest.fixture
 async def without_key(jeton: Running, app: App, database_url: str) -> AsyncIterator[Running]:
     """Another node, which has the newest master key only; signing keys are sealed under that one."""
-    with jeton.server.services.database.write() as connection:
+    with jeton.database.write() as connection:
         rewrap_signing_keys(connection, SealedKeys(parse_master_keys(f"{NEW},{MASTER_KEY}")))
     async with running(settings_for(database_url, SECRETS__MASTER_KEY=NEW)) as node:
         yield node
@@ -67,7 +67,7 @@ async def test_whoever_makes_up_a_token_learns_and_logs_nothing(
     assert session is not None
     sid = session.sid if named == "other master key" else "A" * 22
     master_keys = parse_master_keys(NEW if named == "other master key" else MASTER_KEY)
-    tokens = (jeton if named == "unknown session" else without_key).server.services.refresh_tokens
+    tokens = (jeton if named == "unknown session" else without_key).refresh_tokens
     made_up = tokens.derive(sid, 0, master_keys.newest, b"guessed")
 
     with capture_logs() as logs:

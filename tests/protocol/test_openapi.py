@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from jeton.bootstrap.server import assemble
 from jeton.crypto.credentials import digest_secret, generate_sub
+from jeton.grants import GRANTS
 from jeton.http.openapi import openapi_document
 from jeton.oauth.clients import Client
 from jeton.oauth.metadata import SECRET_METHODS
@@ -35,7 +36,7 @@ _LEFT_OUT = [
 
 def _registered(url: str) -> Any:
     server = assemble(settings_for(url))
-    services = server.services
+    parts = server.parts
     client = Client(
         "fuzz",
         public=False,
@@ -46,8 +47,8 @@ def _registered(url: str) -> Any:
         scope=frozenset({"account", "read"}),
         secret_digest=digest_secret(SECRET),
     )
-    user = User(generate_sub(), "alice", None, (), False, 0, 1, services.passwords.hash(PASSWORD))
-    with services.database.write() as connection:
+    user = User(generate_sub(), "alice", None, (), False, 0, 1, parts.passwords.hash(PASSWORD))
+    with parts.database.write() as connection:
         insert_client(connection, client)
         insert_user(connection, user)
     return server.app
@@ -67,7 +68,7 @@ def live_url(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFa
     thread.join(timeout=30)
 
 
-described = schemathesis.openapi.from_dict(openapi_document("http://127.0.0.1:8000", "test"))
+described = schemathesis.openapi.from_dict(openapi_document("http://127.0.0.1:8000", "test", GRANTS))
 
 
 @schemathesis.auth().apply_to(path_regex="^/oauth/")
@@ -110,4 +111,4 @@ def test_every_answer_is_as_described(case: "schemathesis.Case[Any]", live_url: 
 async def test_the_description_is_served(jeton: Running) -> None:
     response = await jeton.http.get("/openapi.json")
 
-    assert response.json() == openapi_document(ISSUER, version("jeton"))
+    assert response.json() == openapi_document(ISSUER, version("jeton"), GRANTS)

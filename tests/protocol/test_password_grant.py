@@ -65,7 +65,7 @@ async def test_a_wrong_password_and_a_user_who_is_not_there_look_the_same(jeton:
     jeton.add_user("carol", disabled=True)
     jeton.add_user("dave", password_hash=None)
     gone = jeton.add_user("erin")
-    with jeton.server.services.database.write() as connection:
+    with jeton.database.write() as connection:
         delete_user(connection, gone.sub)
 
     answers = [
@@ -145,7 +145,7 @@ async def test_a_client_without_the_refresh_grant_gets_no_refresh_token(jeton: R
 
 @pytest.mark.requirement("N16")
 async def test_a_new_server_knows_nobody(jeton: Running) -> None:
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         assert connection.execute(select(users)).all() == []
         assert connection.execute(select(clients)).all() == []
 
@@ -188,7 +188,7 @@ async def test_what_changes_while_the_password_is_checked_counts(
     jeton: Running, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
     app, alice = jeton.add_client(), jeton.add_user()
-    passwords = jeton.server.services.passwords
+    passwords = jeton.passwords
     verify = passwords.verify
 
     def overtaken(password_hash: str | None, password: str) -> Verified:
@@ -225,7 +225,7 @@ async def test_a_login_stores_a_stronger_hash_where_the_costs_have_grown(start: 
 
 
 def stored_hash(jeton: Running) -> str:
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         return find_users(connection, ["alice"])["alice"].password_hash or ""
 
 
@@ -238,7 +238,7 @@ async def test_a_login_that_finds_no_room_is_told_to_come_back(jeton: Running, m
     async def full(*_: object) -> None:
         raise HashingBusyError
 
-    monkeypatch.setattr(jeton.server.services.hashing, "run", full)
+    monkeypatch.setattr(jeton.hashing, "run", full)
     response = await jeton.token(app, None, **LOGIN)
 
     assert outcome(response) == (503, "temporarily_unavailable")

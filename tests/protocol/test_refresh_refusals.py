@@ -184,7 +184,7 @@ async def test_a_user_s_sessions_end_with_the_account_and_the_password(
     access_token = (await jeton.refreshed(app, token))["access_token"]
     sub = (await jeton.introspect(app, access_token))["sub"]
     other = (await jeton.log_in(app))["refresh_token"]
-    with jeton.server.services.database.write() as connection:
+    with jeton.database.write() as connection:
         if change == "deleted":
             delete_user(connection, sub)
         if change == "password changed":

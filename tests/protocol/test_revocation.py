@@ -108,17 +108,17 @@ async def test_a_revoked_access_token_is_remembered_until_it_expires_and_not_lon
     await jeton.revoke(app, tokens["access_token"])
 
     jeton.clock.advance(tokens["expires_in"] - 1)
-    jeton.server.maintenance.purge_expired()
+    jeton.maintenance.purge_expired()
     remembered = _count_ended(jeton)
     jeton.clock.advance(1)
-    jeton.server.maintenance.purge_expired()
+    jeton.maintenance.purge_expired()
 
     assert (remembered, _count_ended(jeton)) == (1, 0)
     assert await jeton.introspect(app, tokens["access_token"]) == {"active": False}
 
 
 def _count_ended(jeton: Running) -> int:
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         return connection.scalar(select(func.count()).select_from(ended_tokens)) or 0
 
 
@@ -230,7 +230,7 @@ async def test_503_and_not_200_where_the_revocation_could_not_be_committed(jeton
     jeton.add_user()
     tokens = await jeton.log_in(app)
 
-    with _failing_commits(jeton.server.services.database.engine):
+    with _failing_commits(jeton.database.engine):
         response = await jeton.revoke(app, tokens["refresh_token"])
 
     assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")

@@ -34,20 +34,20 @@ ACCESS = 600
 
 def _rotate(jeton: Running, *, force: bool = False) -> list[SigningKey]:
     """As an operator's command does it; the server then takes its look at the database."""
-    rotation = jeton.server.maintenance.rotation
+    rotation = jeton.maintenance.rotation
     found = rotation.rotate_now() if force else rotation.request_rotation()
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     return found
 
 
 def _revoke(jeton: Running, kid: str) -> list[SigningKey]:
-    found = jeton.server.maintenance.rotation.revoke(kid)
-    jeton.server.maintenance.refresh()
+    found = jeton.maintenance.rotation.revoke(kid)
+    jeton.maintenance.refresh()
     return found
 
 
 def _stored(jeton: Running) -> list[SigningKey]:
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         return load_signing_keys(connection)
 
 
@@ -100,12 +100,12 @@ async def test_a_successor_that_caches_may_not_know_signs_as_soon_as_they_do_and
     assert _kid(asked, KeyState.ACTIVE) == _kid(first, KeyState.ACTIVE)
 
     jeton.clock.advance(AHEAD - 1)
-    jeton.server.maintenance.refresh()
-    assert jeton.server.services.keyring.signer.kid == _kid(first, KeyState.ACTIVE)
+    jeton.maintenance.refresh()
+    assert jeton.keyring.signer.kid == _kid(first, KeyState.ACTIVE)
     jeton.clock.advance(1)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
-    assert jeton.server.services.keyring.signer.kid == _kid(first, KeyState.NEXT)
+    assert jeton.keyring.signer.kid == _kid(first, KeyState.NEXT)
 
 
 async def test_what_was_asked_for_is_done_once(start: StartServer) -> None:
@@ -113,11 +113,11 @@ async def test_what_was_asked_for_is_done_once(start: StartServer) -> None:
     _rotate(jeton)
     asked = _rotate(jeton)
     jeton.clock.advance(1000)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     jeton.clock.advance(1000)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
-    assert jeton.server.services.keyring.signer.kid == _kid(asked, KeyState.NEXT)
+    assert jeton.keyring.signer.kid == _kid(asked, KeyState.NEXT)
 
 
 @pytest.mark.requirement("O14")
@@ -160,12 +160,12 @@ async def test_a_retiring_key_stays_as_long_as_a_token_of_it_may_live_and_then_g
     retiring = _kid(_rotate(jeton), KeyState.RETIRING)
 
     jeton.clock.advance(PROPAGATION_SECONDS + longest + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     assert retiring in await _published(jeton)
 
     jeton.clock.advance(1)
-    jeton.server.maintenance.refresh()
-    jeton.server.maintenance.purge_expired()
+    jeton.maintenance.refresh()
+    jeton.maintenance.purge_expired()
     assert retiring not in await _published(jeton)
     assert retiring not in {key.kid for key in _stored(jeton)}
 
@@ -177,8 +177,8 @@ async def test_a_lifetime_that_was_longer_for_a_while_is_not_forgotten(jeton: Ru
     _rotate(jeton)
 
     jeton.clock.advance(7199)
-    jeton.server.maintenance.refresh()
-    jeton.server.maintenance.purge_expired()
+    jeton.maintenance.refresh()
+    jeton.maintenance.purge_expired()
 
     assert (await jeton.introspect(app, token))["active"] is True
 
@@ -190,8 +190,8 @@ async def test_of_two_servers_the_one_with_the_longer_lifetime_counts(jeton: Run
     _rotate(jeton)
     for node in (jeton, longer):
         node.clock.advance(3599)
-        node.server.maintenance.refresh()
-    jeton.server.maintenance.purge_expired()
+        node.maintenance.refresh()
+    jeton.maintenance.purge_expired()
 
     assert (await jeton.introspect(app, token))["active"] is True
 
@@ -290,9 +290,9 @@ async def test_a_revoked_key_is_known_until_its_tokens_would_have_expired(jeton:
     assert _kid(revoked, KeyState.REVOKED) == active
 
     jeton.clock.advance(PROPAGATION_SECONDS + ACCESS + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
-    assert jeton.server.maintenance.purge_expired() == 0
+    assert jeton.maintenance.purge_expired() == 0
     jeton.clock.advance(1)
-    assert jeton.server.maintenance.purge_expired() == 1
+    assert jeton.maintenance.purge_expired() == 1
 
 
 async def test_revoking_a_revoked_key_changes_nothing(jeton: Running) -> None:
@@ -338,7 +338,7 @@ async def test_a_session_survives_that_nothing_can_be_signed(jeton: Running) -> 
 async def test_a_server_cut_off_from_its_database_does_not_sign_and_publishes_what_it_knows(
     jeton: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app, keyring = jeton.add_client(), jeton.server.services.keyring
+    app, keyring = jeton.add_client(), jeton.keyring
     published = await _published(jeton)
     monkeypatch.setattr(keyring, "_read_at", keyring._read_at - MAX_AGE - PROPAGATION_SECONDS)
 
@@ -363,7 +363,7 @@ async def test_another_algorithm_is_announced_at_once_signs_when_every_cache_kno
     assert {key.kid: key.algorithm for key in announced}[_kid(announced, KeyState.NEXT)] == "ES256"
     for node in (jeton, switched):
         node.clock.advance(AHEAD)
-        node.server.maintenance.refresh()
+        node.maintenance.refresh()
 
     new = await _own_token(jeton, app)
     assert jwt.get_unverified_header(new)["alg"] == "ES256"
@@ -402,10 +402,10 @@ async def test_servers_with_different_settings_do_not_undo_each_other_s_changes(
     await start(KEYS__ALGORITHM="ES256")
     announced = _stored(jeton)
 
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     _rotate(jeton)
     jeton.clock.advance(AHEAD)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     assert _kid(_stored(jeton), KeyState.ACTIVE) == _kid(announced, KeyState.NEXT)
     assert active_and_next(_stored(jeton))[1].algorithm == "ES256"
@@ -418,9 +418,9 @@ async def test_a_setting_that_is_taken_back_before_it_took_effect_changes_no_sig
     back = await start()
     for node in (jeton, back):
         node.clock.advance(2 * AHEAD)
-        node.server.maintenance.refresh()
+        node.maintenance.refresh()
 
-    assert _kid(_stored(jeton), KeyState.ACTIVE) == jeton.server.services.keyring.signer.kid
+    assert _kid(_stored(jeton), KeyState.ACTIVE) == jeton.keyring.signer.kid
     assert {key.algorithm for key in _stored(jeton)} == {"RS256"}
     assert sorted(key.state for key in _stored(jeton)) == [KeyState.ACTIVE, KeyState.NEXT]
 
@@ -440,7 +440,7 @@ def _rows(url: str) -> dict[str, list[Any]]:
 
 
 def _under_a_wrong_master_key(jeton: Running) -> KeyRotation:
-    database = jeton.server.services.database
+    database = jeton.database
     settings = settings_for(database.url.render_as_string(hide_password=False))
     return key_rotation(settings, database, jeton.clock, key_stores(settings, parse_master_keys(generate_master_key())))
 
@@ -497,18 +497,18 @@ async def test_a_new_master_key_before_the_old_one_takes_over_without_ending_any
 @pytest.mark.requirement("E06")
 async def test_a_running_server_rotates_by_itself_when_it_is_due_and_not_before(start: StartServer) -> None:
     jeton = await start(KEYS__ROTATE_SECONDS="1000", KEYS__PUBLISH_AHEAD_SECONDS="500")
-    keyring = jeton.server.services.keyring
+    keyring = jeton.keyring
     first = keyring.signer.kid
     jeton.clock.advance(999)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     assert keyring.signer.kid == first
 
     jeton.clock.advance(1)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     second = keyring.signer.kid
     assert second != first
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     assert keyring.signer.kid == second
     published = (await jeton.http.get("/.well-known/jwks.json")).json()["keys"]
     assert {first, second} < {key["kid"] for key in published}
@@ -520,7 +520,7 @@ async def test_of_two_servers_that_find_a_rotation_due_one_does_it_and_the_other
     for jeton in (one, other):
         jeton.clock.advance(1000)
 
-    one.server.maintenance.refresh()
-    other.server.maintenance.refresh()
+    one.maintenance.refresh()
+    other.maintenance.refresh()
 
-    assert one.server.services.keyring.signer.kid == other.server.services.keyring.signer.kid
+    assert one.keyring.signer.kid == other.keyring.signer.kid

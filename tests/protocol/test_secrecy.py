@@ -73,7 +73,7 @@ async def story(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tuple[App, d
     await jeton.revoke(spa, stranger["access_token"])
     await jeton.revoke(spa, stranger["refresh_token"])
     with monkeypatch.context() as broken:
-        broken.setattr(jeton.server.services.keyring, "_signer", None)
+        broken.setattr(jeton.keyring, "_signer", None)
         assert (await jeton.token(app, None, **login)).status_code == 500
 
     return app, {
@@ -130,7 +130,7 @@ async def test_nothing_that_could_be_presented_is_stored(jeton: Running, monkeyp
     _, secrets = await story(jeton, monkeypatch)
     del secrets["password hash"]
 
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         stored = repr([connection.execute(select(table)).all() for table in metadata.sorted_tables])
 
     assert found_in(stored, secrets) == set()
@@ -144,7 +144,7 @@ async def test_no_secret_shows_in_a_repr_of_what_the_server_holds(
 ) -> None:
     app, secrets = await story(jeton, monkeypatch)
 
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         family = connection.execute(select(metadata.tables["families"])).mappings().first()
     assert family is not None
     assert found_in(repr(jeton.server) + repr(app) + repr(app.client), secrets) == set()

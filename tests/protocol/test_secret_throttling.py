@@ -42,9 +42,9 @@ def statuses(answers: list[httpx2.Response]) -> list[int]:
 
 def forged(jeton: Running) -> str:
     """A refresh token of our form, of no session."""
-    services = jeton.server.services
-    tokens: RefreshTokens = services.refresh_tokens
-    return tokens.derive(generate_sid(), 0, services.master_key_id, b"x" * 32)
+    parts = jeton.server.parts
+    tokens: RefreshTokens = parts.refresh_tokens
+    return tokens.derive(generate_sid(), 0, parts.master_key_id, b"x" * 32)
 
 
 @pytest.mark.requirement("A09", "K07")

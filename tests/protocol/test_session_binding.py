@@ -30,7 +30,7 @@ async def log_in_at_home(jeton: Running, binding: str) -> tuple[App, dict[str, A
 
 def moves(jeton: Running) -> list[int]:
     """Those of all live sessions."""
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         return [it.moves for it in list_families(connection, jeton.clock.now())]
 
 

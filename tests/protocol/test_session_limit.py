@@ -14,7 +14,7 @@ StartServer = Callable[..., Awaitable[Running]]
 
 
 def open_sessions(jeton: Running) -> int:
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         return len(list_families(connection, jeton.clock.now()))
 
 

@@ -73,7 +73,7 @@ async def test_however_a_session_ends_its_tokens_are_listed_and_no_others(jeton:
     assert not await is_listed(jeton, tokens["access_token"])
 
     await end(jeton, app, tokens)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     assert await is_listed(jeton, tokens["access_token"])
     if end is not WAYS_TO_END["all sessions revoked"]:
@@ -95,20 +95,20 @@ async def test_a_session_is_listed_until_the_last_of_its_tokens_and_clock_skew_a
 ) -> None:
     first = await jeton.log_in(app)
     jeton.clock.advance(300)
-    jeton.server.maintenance.purge_expired()
+    jeton.maintenance.purge_expired()
     last = await jeton.refreshed(app, first["refresh_token"])
     await jeton.revoke(app, last["refresh_token"])
 
     jeton.clock.advance(600 + 60 - 1)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     assert await is_listed(jeton, last["access_token"])
-    assert jeton.server.maintenance.purge_expired() == 0
+    assert jeton.maintenance.purge_expired() == 0
 
     jeton.clock.advance(1)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     assert not await is_listed(jeton, last["access_token"])
     # The session goes with its status.
-    assert jeton.server.maintenance.purge_expired() == 2
+    assert jeton.maintenance.purge_expired() == 2
 
 
 @pytest.mark.requirement("Q04")
@@ -118,7 +118,7 @@ async def test_a_session_whose_tokens_have_all_expired_is_never_listed(jeton: Ru
 
     await jeton.revoke(app, tokens["refresh_token"])
 
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         assert connection.execute(invalid_statuses.select()).all() == []
 
 
@@ -132,12 +132,12 @@ async def test_what_rested_with_its_client_goes_on_with_it_and_what_ended_meanwh
     sid = (await jeton.introspect(app, ended["access_token"]))["sid"]
 
     await command("client", "disable", client_id="web")
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     assert [await is_listed(jeton, it) for it in (resting["access_token"], own)] == [True, True]
 
     await command("session", "revoke", **(NONE | {"sid": sid}))
     await command("client", "enable", client_id="web")
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     listed = [await is_listed(jeton, it) for it in (resting["access_token"], own, ended["access_token"])]
     assert listed == [False, False, True]
 
@@ -150,7 +150,7 @@ async def test_a_refused_client_s_own_tokens_are_listed(jeton: Running, app: App
     others = (await jeton.token(jeton.add_client("other"), None, grant_type="client_credentials")).json()
 
     await command("client", how, client_id="web")
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     assert await is_listed(jeton, own)
     assert not await is_listed(jeton, others["access_token"])
@@ -167,7 +167,7 @@ async def test_a_client_added_by_command_has_a_place_of_its_own(jeton: Running, 
     arguments = {**registration, **single, "session_binding": None}
     await command("client", "add", client_id="added", public=True, **arguments)
 
-    added = await jeton.server.services.records.client("added")
+    added = await jeton.lookups.client("added")
     assert added is not None
     assert added.status_index is not None
     assert added.status_index != app.client.status_index
@@ -180,7 +180,7 @@ async def test_one_access_token_revoked_is_not_listed_since_its_place_is_its_ses
     tokens = await jeton.log_in(app)
 
     await jeton.revoke(app, tokens["access_token"])
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     assert not await is_listed(jeton, tokens["access_token"])
 
@@ -205,11 +205,11 @@ async def test_who_has_the_list_is_told_so_until_it_changes(jeton: Running, app:
     tokens = await jeton.log_in(app)
     etag = (await jeton.http.get("/oauth/status/0")).headers["etag"]
     jeton.clock.advance(10)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
     unchanged = await jeton.http.get("/oauth/status/0", headers={"If-None-Match": etag})
     await jeton.revoke(app, tokens["refresh_token"])
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     changed = await jeton.http.get("/oauth/status/0", headers={"If-None-Match": etag})
 
     assert (unchanged.status_code, unchanged.content) == (304, b"")
@@ -221,7 +221,7 @@ async def test_who_has_the_list_is_told_so_until_it_changes(jeton: Running, app:
 async def test_a_list_is_signed_once_however_often_it_is_asked_for(
     jeton: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    signer = jeton.server.services.keyring.signer
+    signer = jeton.keyring.signer
     sign, signed = signer.sign, []
 
     def counted(claims: dict[str, Any], typ: str) -> str:
@@ -230,7 +230,7 @@ async def test_a_list_is_signed_once_however_often_it_is_asked_for(
 
     monkeypatch.setattr(signer, "sign", counted)
     answers = {(await jeton.http.get("/oauth/status/0")).content for _ in range(5)}
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     answers.add((await jeton.http.get("/oauth/status/0")).content)
 
     assert (len(answers), signed) == (1, ["statuslist+jwt"])
@@ -243,7 +243,7 @@ async def test_a_list_is_signed_anew_when_half_its_time_is_over(jeton: Running) 
 
     for seconds, issued_at in [(149, START), (1, START + 150)]:
         jeton.clock.advance(seconds)
-        jeton.server.maintenance.refresh()
+        jeton.maintenance.refresh()
         assert (await status_list(jeton, uri))["iat"] == issued_at
 
 
@@ -268,7 +268,7 @@ async def test_there_is_no_other_list_and_no_other_spelling_of_one(jeton: Runnin
 
 async def test_the_list_after_the_newest_is_there_before_a_session_is_in_it(jeton: Running, app: App) -> None:
     """Another server may have opened that session since our last look."""
-    with jeton.server.services.database.write() as connection:
+    with jeton.database.write() as connection:
         connection.execute(status_counter.update().values(next_index=STATUSES_PER_LIST))
     await jeton.log_in(app)
     tokens = await jeton.log_in(app)
@@ -276,7 +276,7 @@ async def test_the_list_after_the_newest_is_there_before_a_session_is_in_it(jeto
     assert reference(tokens["access_token"])["uri"] == f"{ISSUER}/oauth/status/1"
     assert not await is_listed(jeton, tokens["access_token"])
     await jeton.revoke(app, tokens["refresh_token"])
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     assert await is_listed(jeton, tokens["access_token"])
 
 
@@ -313,7 +313,7 @@ async def test_what_ends_at_one_server_is_in_the_list_of_another_after_its_next_
 
     await first.revoke(app, tokens["refresh_token"])
     assert not await is_listed(second, tokens["access_token"])
-    second.server.maintenance.refresh()
+    second.maintenance.refresh()
 
     assert await is_listed(second, tokens["access_token"])
 
@@ -327,7 +327,7 @@ async def test_two_servers_never_give_two_sessions_one_place(start: Start) -> No
         for node in nodes:
             await node.log_in(app)
 
-    with nodes[0].server.services.database.read() as connection:
+    with nodes[0].database.read() as connection:
         taken = connection.scalars(families.select().with_only_columns(families.c.status_index)).all()
     assert len(set(taken)) == 6
     assert app.client.status_index not in taken
@@ -338,14 +338,14 @@ async def test_two_servers_never_give_two_sessions_one_place(start: Start) -> No
 async def test_after_a_rotation_of_keys_the_list_is_signed_by_the_new_one(jeton: Running, app: App) -> None:
     tokens = await jeton.log_in(app)
     await status_list(jeton, reference(tokens["access_token"])["uri"])
-    before = jeton.server.services.keyring.signer.kid
+    before = jeton.keyring.signer.kid
 
     await command("keys", "rotate", force=True)
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
 
-    assert jeton.server.services.keyring.signer.kid != before
+    assert jeton.keyring.signer.kid != before
     await jeton.revoke(app, tokens["refresh_token"])
-    jeton.server.maintenance.refresh()
+    jeton.maintenance.refresh()
     assert await is_listed(jeton, tokens["access_token"])
 
 

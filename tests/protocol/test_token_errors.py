@@ -139,7 +139,7 @@ async def test_a_failure_of_our_own_is_500_and_tells_nothing(
     def fail(_: object) -> str:
         raise RuntimeError("m4rk")
 
-    monkeypatch.setattr(jeton.server.services.keyring.signer, "sign", fail)
+    monkeypatch.setattr(jeton.keyring.signer, "sign", fail)
     response = await jeton.token(app, None, **LOGIN)
 
     assert_is_our_failure(response, 500, "server_error")
@@ -152,7 +152,7 @@ async def test_a_database_that_is_away_is_503_and_worth_another_try(
     async def away(_: object) -> None:
         raise StorageUnavailableError("m4rk")
 
-    monkeypatch.setattr(jeton.server.services.ledger, "enter", away)
+    monkeypatch.setattr(jeton.ledger, "enter", away)
     response = await jeton.token(app, None, **LOGIN)
 
     assert_is_our_failure(response, 503, "temporarily_unavailable")

@@ -34,7 +34,7 @@ class World:
     there: dict[str, Any]
 
     def sid(self, tokens: dict[str, Any]) -> str:
-        verified = self.node.server.services.keyring.verifier.verify(tokens["access_token"])
+        verified = self.node.keyring.verifier.verify(tokens["access_token"])
         assert verified is not None
         return str(verified.claims["sid"])
 
@@ -53,7 +53,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
         api = node.add_client("api", introspect=True)
         node.add_user()
         # What the other server remembers of clients is of before.
-        other.server.maintenance.refresh()
+        other.maintenance.refresh()
         here, there = await node.log_in(app), await other.log_in(app)
         with configured_for(database_url):
             yield World(node, other, app, api, here, there)
@@ -125,7 +125,7 @@ async def test_a_session_is_over_on_every_node_as_soon_as(world: World, end: Cal
 @pytest.mark.parametrize("path", ["/account/sessions?keep_current=true", "/account/sessions/{sid}"])
 async def test_what_users_end_themselves_is_in_the_status_lists_of_every_node(world: World, path: str) -> None:
     await world.ask("DELETE", path.format(sid=world.sid(world.there)))
-    world.other.server.maintenance.refresh()
+    world.other.maintenance.refresh()
 
     assert await is_listed(world.other, world.there["access_token"])
     assert not await is_listed(world.other, world.here["access_token"])

@@ -45,7 +45,7 @@ async def run_at_once(database_url: str, *lines: str) -> None:
 
 
 def stored(jeton: Running) -> Client:
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         return load_clients(connection, ["web"])["web"]
 
 

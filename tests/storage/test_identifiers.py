@@ -118,13 +118,13 @@ def test_of_two_that_are_added_at_once_one_gets_it(
 
 
 async def test_retention_keeps_what_was_given_out(jeton: Running) -> None:
-    database = jeton.server.services.database
+    database = jeton.database
     user = jeton.add_user()
     with database.write() as connection:
         delete_user(connection, user.sub)
     jeton.clock.advance(10 * 366 * 86400)
 
-    jeton.server.maintenance.purge_expired()
+    jeton.maintenance.purge_expired()
 
     with pytest.raises(IdentifierUsedError), database.write() as connection:
         insert_user(connection, replace(user, username="bob"))
@@ -134,16 +134,16 @@ async def test_retention_keeps_what_was_given_out(jeton: Running) -> None:
 async def test_demo_accounts_that_were_deleted_do_not_come_back_and_stop_no_start(
     jeton: Running, database_url: str
 ) -> None:
-    services, settings = jeton.server.services, settings_for(database_url)
-    list(create_demo_accounts(services, settings))
-    with services.database.write() as connection:
+    parts, settings = jeton.server.parts, settings_for(database_url)
+    list(create_demo_accounts(parts, settings))
+    with parts.database.write() as connection:
         for client in list_clients(connection):
             delete_client(connection, client.client_id)
         for user in list_users(connection):
             delete_user(connection, user.sub)
 
-    assert "exist since the first start" in "".join(create_demo_accounts(services, settings))
-    with services.database.read() as connection:
+    assert "exist since the first start" in "".join(create_demo_accounts(parts, settings))
+    with parts.database.read() as connection:
         assert (list_clients(connection), list_users(connection)) == ([], [])
 
 

@@ -54,7 +54,7 @@ async def person(node: Running, name: str) -> Person:
     found = Person(node, name, node.add_client(f"{name}s_client"))
     user = node.add_user(name)
     found.token = (await found.log_in()).json()["refresh_token"]
-    with node.server.services.database.read() as connection:
+    with node.database.read() as connection:
         bucket = connection.scalars(select(throttle_buckets.c.key)).first()
     sid = place_of(found.token)[0]
     found.rows = {"family": sid, "user": user.sub, "client": found.app.client_id, "bucket": bucket}
@@ -127,7 +127,7 @@ async def test_a_login_waits_for_the_session_that_has_to_make_room_for_it(
             await until(lambda: third.waiting() == 1, "the login waiting for the session")
         assert (await logging_in).status_code == 200
         assert (await alice.refresh()).json()["error"] == "invalid_grant"
-        with node.server.services.database.read() as connection:
+        with node.database.read() as connection:
             unended = connection.execute(select(families.c.sid).where(families.c.revoked_at.is_(None))).all()
         assert len(unended) == 1
 

@@ -53,13 +53,13 @@ def spellings(secret: str) -> list[bytes]:
 
 def private_members(node: Running) -> list[str]:
     """The private numbers of the key that the server signs with."""
-    key: Any = node.server.services.keyring.signer._key
+    key: Any = node.keyring.signer._key
     members = key.key.as_dict(private=True)
     return [members[name] for name in PRIVATE_MEMBERS]
 
 
 def assert_absent(secrets: dict[str, str], node: Running) -> None:
-    database = node.server.services.database
+    database = node.database
     stored = dump(database) + files(database)
     found = [name for name, secret in secrets.items() if any(it in stored for it in spellings(secret))]
     assert found == []
@@ -113,8 +113,8 @@ async def test_no_private_key_and_no_master_key_is_stored(jeton: Running) -> Non
     secrets = {f"member {number}": member for number, member in enumerate(private_members(jeton))}
 
     assert_absent({**secrets, "master key": MASTER_KEY}, jeton)
-    assert b"PRIVATE KEY" not in dump(jeton.server.services.database)
-    with jeton.server.services.database.read() as connection:
+    assert b"PRIVATE KEY" not in dump(jeton.database)
+    with jeton.database.read() as connection:
         public = [json.loads(key.public_jwk) for key in load_signing_keys(connection)]
     assert public
     assert all(not set(PRIVATE_MEMBERS) & set(jwk) for jwk in public)
@@ -152,7 +152,7 @@ async def test_whoever_has_the_database_but_not_the_master_key_cannot_make_a_ref
     jeton.add_user()
     presented = parse_refresh_token((await jeton.log_in(app))["refresh_token"])
     assert presented is not None
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         family = load_families(connection, [presented.sid])[presented.sid]
     thief_keys = parse_master_keys(generate_master_key())
     thief = RefreshTokens(thief_keys)
@@ -169,7 +169,7 @@ async def test_whoever_has_the_database_but_not_the_master_key_cannot_make_a_ref
             refused = await jeton.refresh(app, token)
             assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
             assert await jeton.introspect(app, token) == {"active": False}
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         assert load_families(connection, [presented.sid])[presented.sid] == family
 
 

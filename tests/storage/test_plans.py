@@ -77,8 +77,8 @@ async def ask_for_everything(node: Running, app: App) -> None:
         await node.revoke(app, token)
     form = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
     assert (await node.http.post("/account/password", data=form, headers=bearer)).status_code == 200
-    node.server.maintenance.refresh()
-    node.server.maintenance.delete_expired_batch()
+    node.maintenance.refresh()
+    node.maintenance.delete_expired_batch()
 
 
 def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -117,7 +117,7 @@ async def test_no_request_reads_more_of_a_growing_table_than_it_needs(
     app = node.add_client(introspect=True, scope=frozenset({"account", "read"}))
     node.add_user()
     await node.log_in(app)
-    with psycopg.connect(node.server.services.database.url.render_as_string(), autocommit=True) as connection:
+    with psycopg.connect(node.database.url.render_as_string(), autocommit=True) as connection:
         if analysed == "while empty":
             connection.execute("ANALYZE")
         connection.execute(_FILL.format(rows).encode())
@@ -131,5 +131,5 @@ async def test_no_request_reads_more_of_a_growing_table_than_it_needs(
     looked_at = {it: sent[it] for it in sent if any(f" {table}" in it for table in GROWING)}
     assert all(any(f" {table}" in it for it in looked_at) for table in GROWING)
     assert len(looked_at) > 20
-    database = node.server.services.database
+    database = node.database
     assert [fault for it, parameters in looked_at.items() for fault in faults_of(database, it, parameters)] == []

@@ -26,7 +26,7 @@ def sid_of(refresh_token: str) -> str:
 
 
 def family_of(node: Running, refresh_token: str) -> Family:
-    with node.server.services.database.read() as connection:
+    with node.database.read() as connection:
         return load_families(connection, [sid_of(refresh_token)])[sid_of(refresh_token)]
 
 

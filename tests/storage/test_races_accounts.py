@@ -27,7 +27,7 @@ def _commands_act_on_this_database(database_url: str) -> Any:
 
 
 def live_sessions(node: Running, sub: str) -> int:
-    with node.server.services.database.read() as connection:
+    with node.database.read() as connection:
         return count_live_families(connection, node.clock.now(), sub)
 
 
@@ -98,6 +98,6 @@ async def test_ending_all_sessions_spares_none_that_is_being_refreshed(nodes: No
 
 
 def claims(node: Running, access_token: str) -> dict[str, Any]:
-    verified = node.server.services.keyring.verifier.verify(access_token)
+    verified = node.keyring.verifier.verify(access_token)
     assert verified is not None
     return verified.claims

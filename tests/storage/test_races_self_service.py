@@ -27,7 +27,7 @@ def _change_password(node: Running, tokens: dict[str, Any]) -> Awaitable[httpx2.
 
 
 def _live_sessions(node: Running, sub: str) -> int:
-    with node.server.services.database.read() as connection:
+    with node.database.read() as connection:
         return count_live_families(connection, node.clock.now(), sub)
 
 

@@ -46,13 +46,13 @@ def sid_of(refresh_token: str) -> str:
 
 
 def is_stored(node: Running, refresh_token: str) -> bool:
-    with node.server.services.database.read() as connection:
+    with node.database.read() as connection:
         return bool(load_families(connection, [sid_of(refresh_token)]))
 
 
 def rows(node: Running) -> tuple[int, int]:
     """How many families, and how many ended tokens, are stored."""
-    with node.server.services.database.read() as connection:
+    with node.database.read() as connection:
         counted = [
             connection.scalar(select(func.count()).select_from(table)) or 0 for table in (families, ended_tokens)
         ]
@@ -63,15 +63,15 @@ async def test_a_session_is_forgotten_at_its_absolute_end_and_not_a_second_befor
     token = (await node.log_in(app))["refresh_token"]
 
     node.clock.advance(ABSOLUTE - 1)
-    assert (node.server.maintenance.purge_expired(), is_stored(node, token)) == (0, True)
+    assert (node.maintenance.purge_expired(), is_stored(node, token)) == (0, True)
     node.clock.advance(1)
-    assert (node.server.maintenance.purge_expired(), is_stored(node, token)) == (1, False)
+    assert (node.maintenance.purge_expired(), is_stored(node, token)) == (1, False)
 
 
 async def test_a_forgotten_sessions_tokens_are_refused_as_any_unknown_one(node: Running, app: App) -> None:
     first = await node.log_in(app)
     node.clock.advance(ABSOLUTE)
-    node.server.maintenance.purge_expired()
+    node.maintenance.purge_expired()
 
     refused = await node.refresh(app, first["refresh_token"])
 
@@ -89,7 +89,7 @@ async def test_a_session_in_use_is_forgotten_at_its_absolute_end_too(node: Runni
         token = (await node.refreshed(app, token))["refresh_token"]
     node.clock.advance(ABSOLUTE - 10 * (IDLE - 1))
 
-    node.server.maintenance.purge_expired()
+    node.maintenance.purge_expired()
 
     assert not is_stored(node, token)
 
@@ -103,9 +103,9 @@ async def test_an_ended_session_is_deleted_once_its_last_access_token_is_accepte
     await node.revoke(app, token)
 
     node.clock.advance(ACCESS + CLOCK_SKEW_SECONDS - 1)
-    assert (node.server.maintenance.purge_expired(), is_stored(node, token)) == (0, True)
+    assert (node.maintenance.purge_expired(), is_stored(node, token)) == (0, True)
     node.clock.advance(1)
-    assert (node.server.maintenance.purge_expired(), is_stored(node, token)) == (2, False)
+    assert (node.maintenance.purge_expired(), is_stored(node, token)) == (2, False)
 
     for replayed in (spent, token):
         assert (await node.refresh(app, replayed)).json()["error"] == "invalid_grant"
@@ -116,11 +116,11 @@ async def test_an_idle_session_is_kept_and_a_replay_still_kills_it(node: Running
     stolen = (await node.log_in(app))["refresh_token"]
     await node.refreshed(app, stolen)
     node.clock.advance(IDLE)
-    node.server.maintenance.purge_expired()
+    node.maintenance.purge_expired()
 
     await node.refresh(app, stolen)
 
-    with node.server.services.database.read() as connection:
+    with node.database.read() as connection:
         family = load_families(connection, [sid_of(stolen)])[sid_of(stolen)]
     assert family.revoke_reason == "refresh_token_reused"
 
@@ -128,19 +128,19 @@ async def test_an_idle_session_is_kept_and_a_replay_still_kills_it(node: Running
 @pytest.mark.requirement("C04")
 async def test_an_ended_access_token_is_remembered_until_it_has_expired_by_itself(node: Running, app: App) -> None:
     token = (await node.token(app, grant_type="client_credentials")).json()["access_token"]
-    verified = node.server.services.keyring.verifier.verify(token)
+    verified = node.keyring.verifier.verify(token)
     assert verified is not None
     claims = verified.claims
     await node.revoke(app, token)
 
     node.clock.advance(ACCESS - 1)
-    assert node.server.maintenance.purge_expired() == 0
-    with node.server.services.database.read() as connection:
+    assert node.maintenance.purge_expired() == 0
+    with node.database.read() as connection:
         assert load_revoked_access_tokens(connection, [claims["jti"]]) == {claims["jti"]}
     assert await node.introspect(app, token) == {"active": False}
 
     node.clock.advance(1)
-    assert node.server.maintenance.purge_expired() == 1
+    assert node.maintenance.purge_expired() == 1
     assert rows(node) == (0, 0)
 
 
@@ -156,7 +156,7 @@ async def test_no_more_than_so_many_rows_are_deleted_at_once(
     node.clock.advance(1)
 
     left = []
-    while node.server.maintenance.delete_expired_batch():
+    while node.maintenance.delete_expired_batch():
         left.append(rows(node))
 
     assert left == [(16, 15), (6, 5), (1, 0)]
@@ -170,7 +170,7 @@ async def test_a_server_deletes_under_load_until_nothing_is_left_and_looks_meanw
     monkeypatch.setattr("jeton.background.maintenance._MAX_ROWS", 10)
     monkeypatch.setattr("jeton.background.maintenance._PURGE_SECONDS", 0)
     monkeypatch.setattr("jeton.background.maintenance._REFRESH_SECONDS", 0)
-    maintenance, database, done = node.server.maintenance, node.server.services.database, list[str]()
+    maintenance, database, done = node.maintenance, node.database, list[str]()
     for name in ("refresh", "delete_expired_batch"):
         monkeypatch.setattr(Maintenance, name, noted(name, getattr(Maintenance, name), done))
     past = [RevokedAccessToken(f"jti{number}", node.clock.now()) for number in range(95)]
@@ -199,15 +199,15 @@ def noted(name: str, work: Callable[[Maintenance], object], done: list[str]) -> 
 
 
 async def test_a_signing_key_is_forgotten_once_it_has_left_the_key_set(node: Running) -> None:
-    before = node.server.maintenance.rotation.rotate_now()
+    before = node.maintenance.rotation.rotate_now()
     (retiring,) = [key for key in before if key.state is KeyState.RETIRING]
     assert retiring.gone_at is not None
     node.clock.advance(retiring.gone_at - node.clock.now() - 1)
-    assert node.server.maintenance.purge_expired() == 0
+    assert node.maintenance.purge_expired() == 0
     node.clock.advance(1)
-    assert node.server.maintenance.purge_expired() == 1
+    assert node.maintenance.purge_expired() == 1
 
-    database = node.server.services.database
+    database = node.database
     with database.read() as connection:
         left = load_signing_keys(connection)
     assert left == [key for key in before if key.gone_at is None]
@@ -224,7 +224,7 @@ async def test_a_row_that_is_in_use_is_left_for_the_next_time(postgresql_url: st
         node.clock.advance(ABSOLUTE)
 
         async with third.holding("family", sid_of(tokens[0])):
-            assert node.server.maintenance.purge_expired() == 1
+            assert node.maintenance.purge_expired() == 1
         assert [is_stored(node, token) for token in tokens] == [True, False]
-        assert node.server.maintenance.purge_expired() == 1
+        assert node.maintenance.purge_expired() == 1
     third.close()

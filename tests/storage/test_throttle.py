@@ -21,13 +21,13 @@ ACCOUNT = Attempt((Limit("account", b"account", BackoffPolicy(10, 30, 3600, limi
 
 
 def count_buckets(jeton: Running) -> int:
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         return connection.scalar(select(func.count()).select_from(throttle_buckets)) or 0
 
 
 @pytest.mark.requirement("A24", "K07")
 async def test_two_nodes_let_in_together_what_one_would(nodes: Nodes) -> None:
-    throttles = [it.server.services.throttle for it in nodes]
+    throttles = [it.rate_limiter for it in nodes]
 
     outcomes = await asyncio.gather(*(throttles[number % 2].reserve(ACCOUNT) for number in range(200)))
 
@@ -43,7 +43,7 @@ async def test_two_nodes_that_wait_for_one_bucket_at_the_same_moment_let_in_what
     request.addfinalizer(third.close)
     async with AsyncExitStack() as stack:
         nodes = [await stack.enter_async_context(running(settings_for(postgresql_url))) for _ in range(2)]
-        throttles = [it.server.services.throttle for it in nodes]
+        throttles = [it.rate_limiter for it in nodes]
         for number in range(10):
             attempt = Attempt((Limit("account", b"account %d" % number, BackoffPolicy(10, 30, 3600)),))
             with third.holding_throttle_buckets():
@@ -59,19 +59,17 @@ async def test_buckets_taken_in_any_order_on_two_nodes_make_nobody_wait_for_ever
     limits = [Limit("account", bytes([number]), policy) for number in range(8)]
     attempts = [Attempt(tuple(limits[it % 8 :] + limits[: it % 8])) for it in range(64)]
 
-    outcomes = await asyncio.gather(
-        *(nodes[number % 2].server.services.throttle.reserve(it) for number, it in enumerate(attempts))
-    )
+    outcomes = await asyncio.gather(*(nodes[number % 2].rate_limiter.reserve(it) for number, it in enumerate(attempts)))
 
     assert all(isinstance(it, Reservation) for it in outcomes)
 
 
 async def test_a_restart_forgets_nothing(database_url: str) -> None:
     async with running(settings_for(database_url)) as before:
-        await asyncio.gather(*(before.server.services.throttle.reserve(ACCOUNT) for _ in range(10)))
+        await asyncio.gather(*(before.rate_limiter.reserve(ACCOUNT) for _ in range(10)))
 
     async with running(settings_for(database_url)) as after:
-        outcome = await after.server.services.throttle.reserve(ACCOUNT)
+        outcome = await after.rate_limiter.reserve(ACCOUNT)
 
     assert isinstance(outcome, RateLimited)
 
@@ -120,7 +118,7 @@ async def test_made_up_names_leave_no_more_rows_than_there_are_buckets_for_them(
 ) -> None:
     monkeypatch.setattr("jeton.login.login_rate_limits._UNKNOWN_NAME_BUCKETS", 16)
     monkeypatch.setattr("jeton.login.address_limits._BUCKETS", (32, 16, 8))
-    client, limits = jeton.add_client().client, jeton.server.services.login.limits
+    client, limits = jeton.add_client().client, jeton.login.limits
 
     logins = [LoginRequest(f"user{it}", client, Source(f"2001:db8:{it % 50}:{it // 50:x}00::")) for it in range(2000)]
     await asyncio.gather(*(limits.reserve(login, None) for login in logins))
@@ -135,10 +133,10 @@ async def test_buckets_that_hold_nothing_any_more_are_deleted(jeton: Running) ->
     assert count_buckets(jeton) == 3
 
     jeton.clock.advance(3600)
-    jeton.server.maintenance.purge_expired()
+    jeton.maintenance.purge_expired()
     assert count_buckets(jeton) == 1
     jeton.clock.advance(366 * 86400)
-    jeton.server.maintenance.purge_expired()
+    jeton.maintenance.purge_expired()
 
     assert count_buckets(jeton) == 0
 
@@ -147,7 +145,7 @@ async def test_no_row_names_anybody(jeton: Running) -> None:
     app = jeton.add_client()
     user = jeton.add_user()
     await jeton.log_in(app)
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         keys = list(connection.scalars(select(throttle_buckets.c.key)))
 
     assert {len(key) for key in keys} == {16}

@@ -9,7 +9,7 @@ from support.in_process_server import Running
 def count_hashes(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """The stored hash of each run of Argon2 from now on; None where there is no such user."""
     runs: list[str | None] = []
-    passwords = jeton.server.services.passwords
+    passwords = jeton.passwords
     verify = passwords.verify
 
     def counted(password_hash: str | None, password: str) -> Verified:

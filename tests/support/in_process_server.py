@@ -1,6 +1,6 @@
 """A server in this process, for tests: over ASGI, with a clock that only tests move, and cheap password hashes."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -9,13 +9,25 @@ from urllib.parse import quote_plus
 import httpx2
 from sqlalchemy import Connection
 
+from jeton.background.maintenance import Maintenance
 from jeton.bootstrap.server import Server, assemble
 from jeton.config import Settings, load_settings
 from jeton.crypto.credentials import digest_secret, generate_client_secret, generate_sub
+from jeton.crypto.hashing_pool import HashingPool
+from jeton.crypto.passwords import Passwords
+from jeton.crypto.refresh_token import RefreshTokens
+from jeton.grants import GRANTS
+from jeton.grants.description import Grant
+from jeton.keys.keyring import Keyring
+from jeton.login.password_login import PasswordLogin
 from jeton.oauth.clients import Client
 from jeton.oauth.users import User
 from jeton.storage.clients import insert_client, update_client
 from jeton.storage.clock import Clock
+from jeton.storage.database import Database
+from jeton.storage.ledger import Ledger
+from jeton.storage.lookups import Lookups
+from jeton.storage.rate_limiter import RateLimiter
 from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton.storage.users import insert_user, update_user
 
@@ -78,6 +90,46 @@ class Running:
     clock: ManualClock
     http: httpx2.AsyncClient
 
+    @property
+    def database(self) -> Database:
+        return self.server.parts.database
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.server.parts.ledger
+
+    @property
+    def lookups(self) -> Lookups:
+        return self.server.parts.lookups
+
+    @property
+    def rate_limiter(self) -> RateLimiter:
+        return self.server.parts.rate_limiter
+
+    @property
+    def keyring(self) -> Keyring:
+        return self.server.parts.keyring
+
+    @property
+    def refresh_tokens(self) -> RefreshTokens:
+        return self.server.parts.refresh_tokens
+
+    @property
+    def passwords(self) -> Passwords:
+        return self.server.parts.passwords
+
+    @property
+    def hashing(self) -> HashingPool:
+        return self.server.parts.hashing
+
+    @property
+    def login(self) -> PasswordLogin:
+        return self.server.parts.login
+
+    @property
+    def maintenance(self) -> Maintenance:
+        return self.server.parts.maintenance
+
     def add_client(self, client_id: str = "web", *, public: bool = False, **fields: Any) -> App:
         """A client that may do what most tests need, but for what `fields` (of `oauth.clients.Client`) say."""
         secret = None if public else generate_client_secret()
@@ -90,27 +142,27 @@ class Running:
             scope=frozenset({"read", "write"}),
             secret_digest=None if secret is None else digest_secret(secret),
         )
-        with self.server.services.database.write() as connection:
+        with self.database.write() as connection:
             client = replace(client, status_index=allocate_status_indexes(connection, 1)[0], **fields)
             insert_client(connection, client)
-        self.server.maintenance.refresh()
+        self.maintenance.refresh()
         return App(client, secret)
 
     def set_client(self, client_id: str, **columns: Any) -> None:
-        with self.server.services.database.write() as connection:
+        with self.database.write() as connection:
             update_client(connection, client_id, **columns)
-        self.server.maintenance.refresh()
+        self.maintenance.refresh()
 
     def add_user(self, username: str = "alice", password: str = PASSWORD, **fields: Any) -> User:
-        password_hash = self.server.services.passwords.hash(password)
+        password_hash = self.passwords.hash(password)
         user = User(generate_sub(), username, None, (), False, self.clock.now(), 1, password_hash)
         user = replace(user, **fields)
-        with self.server.services.database.write() as connection:
+        with self.database.write() as connection:
             insert_user(connection, user)
         return user
 
     def set_user(self, sub: str, **columns: Any) -> None:
-        with self.server.services.database.write() as connection:
+        with self.database.write() as connection:
             update_user(connection, sub, **columns)
 
     async def post(
@@ -156,12 +208,12 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
-    """A server with these settings, its lifespan begun."""
+async def running(settings: Settings, grants: Sequence[Grant] = GRANTS) -> AsyncIterator[Running]:
+    """A server with these settings and grants, its lifespan begun."""
     clock = ManualClock()
-    server = assemble(settings, clock)
+    server = assemble(settings, clock, grants)
     async with (
-        server.app.router.lifespan_context(server.app),
+        server.lifespan(),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(server.app), base_url=ISSUER) as http,
     ):
         yield Running(server, clock, http)

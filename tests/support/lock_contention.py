@@ -137,7 +137,7 @@ class OnSqlite:
         self._database = Database(url)
         self._begun: set[int] = set()
         for number, node in enumerate(nodes):
-            self._watch(node.server.services.database.engine, number)
+            self._watch(node.database.engine, number)
 
     def _watch(self, engine: Engine, number: int) -> None:
         def note(_: Connection, options: dict[str, Any]) -> None:

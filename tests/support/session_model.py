@@ -176,7 +176,7 @@ class ServerSession:
         self._server.clock.advance(seconds)
 
     def stored(self) -> Family:
-        with self._server.server.services.database.read() as connection:
+        with self._server.database.read() as connection:
             return load_families(connection, [self._sid])[self._sid]
 
     def is_active(self, token: str) -> bool | None:

@@ -17,7 +17,7 @@ from support.in_process_server import Running
 @contextmanager
 def before_each_statement(jeton: Running, do: Callable[[str], None]) -> Iterator[None]:
     """Calls this with the SQL of each statement; what it raises is raised in the statement's place."""
-    engine, filled = jeton.server.services.database.engine, raw_statement._Form.filled
+    engine, filled = jeton.database.engine, raw_statement._Form.filled
 
     def by_sqlalchemy(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
         do(sql)

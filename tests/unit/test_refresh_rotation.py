@@ -160,7 +160,7 @@ def test_replay_in_a_revoked_family_changes_nothing() -> None:
 def test_a_forged_generation_changes_nothing(generation: int) -> None:
     decision = decide(FAMILY, USER, CLIENT, RefreshRequest(generation), genuine=False, lifetimes=GRACE, now=NOW)
 
-    assert decision == Deny(GRANT, "refresh_token_unknown")
+    assert decision == Deny(GRANT, "refresh_token_unknown", unknown_token=True)
 
 
 @pytest.mark.requirement("I10", "O02")

@@ -1,1 +1,1 @@
-"""Builds a server, or the parts that a command needs, from the settings."""
+"""Construction of a server, and of the parts that commands use, from the settings."""

@@ -1,4 +1,4 @@
-"""What the settings name, opened: for a command by itself, or as parts of a server."""
+"""Opening of the database and the master keys that the settings name, for commands and servers."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +15,10 @@ from jeton.storage.signing_keys import has_signing_keys
 
 
 def open_database(settings: Settings, *, serving: bool = False) -> Database:
-    """The database, its schema up to date: SQLite migrates itself, PostgreSQL must have been migrated."""
+    """Return the database with an up-to-date schema.
+
+    SQLite is migrated here. Raise SchemaError if PostgreSQL has not been migrated by `jeton migrate`.
+    """
     database = Database(settings.database.url, serving=serving)
     try:
         bring_up_to_date(database)
@@ -26,7 +29,10 @@ def open_database(settings: Settings, *, serving: bool = False) -> Database:
 
 
 def open_master_keys(settings: Settings, database: Database) -> MasterKeys:
-    """From the setting; else, on SQLite, from the file beside the database, made when nothing depends on it yet."""
+    """Return the master keys of the setting; without it, on SQLite, of the file beside the database.
+
+    The file is created if nothing in the database depends on it yet.
+    """
     check_master_key(settings)
     if settings.secrets.master_key:
         return parse_master_keys(settings.secrets.master_key)
@@ -37,7 +43,7 @@ def open_master_keys(settings: Settings, database: Database) -> MasterKeys:
 
 
 def check_master_key(settings: Settings) -> None:
-    """ConfigError where it is missing and no file can stand in for it; MasterKeyError where it is malformed."""
+    """Raise ConfigError if the key is missing and no file can replace it, MasterKeyError if it is malformed."""
     if settings.secrets.master_key:
         parse_master_keys(settings.secrets.master_key)
     elif not is_sqlite(settings.database.url):
@@ -48,7 +54,7 @@ def check_master_key(settings: Settings) -> None:
 
 
 def configured_master_keys(settings: Settings) -> MasterKeys:
-    """The master keys, for a command."""
+    """Return the master keys, for a command that needs nothing else of the database."""
     database = open_database(settings)
     try:
         return open_master_keys(settings, database)
@@ -57,11 +63,12 @@ def configured_master_keys(settings: Settings) -> MasterKeys:
 
 
 def master_key_file(database_file: Path) -> Path:
+    """Return the path of the master key that belongs to an SQLite database."""
     return database_file.with_name(database_file.name + ".master-key")
 
 
 def password_rules(settings: Settings) -> PasswordRules:
-    """Which passwords may be set; BreachedPasswordsError where the list of leaked ones cannot be used."""
+    """Return the rules for new passwords. Raise BreachedPasswordsError if the configured list cannot be read."""
     passwords = settings.passwords
     breached = BreachedPasswords(Path(passwords.breached_file)) if passwords.breached_file else None
     return PasswordRules(passwords.min_length, ("jeton", urlsplit(settings.server.issuer).hostname or ""), breached)

@@ -1,4 +1,4 @@
-"""Where the settings want signing keys to live, and how they want them to change."""
+"""Key stores, timings and rotation of signing keys, as configured."""
 
 from jeton.config import Settings
 from jeton.config_sources import ConfigError
@@ -13,12 +13,15 @@ from jeton.storage.database import Database
 
 
 def key_stores(settings: Settings, master_keys: MasterKeys) -> KeyStores:
-    """Where private keys live. Those of a store that makes no new ones sign to their end."""
+    """Return the stores of private keys, first the one that creates new keys.
+
+    Keys in the other store sign until they are replaced. Raise ConfigError if a library is missing.
+    """
     sealed, hsm = SealedKeys(master_keys), settings.pkcs11
     if not hsm.module:
         return KeyStores(sealed)
     try:
-        # An extra: who has no HSM does not need it.
+        # An optional dependency, needed with an HSM only.
         from jeton.crypto.pkcs11_keys import Pkcs11Keys
         from jeton.crypto.pkcs11_token import Pkcs11Token
     except ImportError:
@@ -28,17 +31,18 @@ def key_stores(settings: Settings, master_keys: MasterKeys) -> KeyStores:
 
 
 def key_times(settings: Settings) -> KeyTimings:
+    """Return the times at which signing keys change."""
     keys = settings.keys
     return KeyTimings(keys.publish_ahead_seconds, keys.jwks_max_age_seconds, keys.rotate_seconds)
 
 
 def key_kind(settings: Settings, stores: KeyStores) -> KeyType:
-    """What sort of key the settings ask for."""
+    """Return the type of new keys."""
     keys = settings.keys
     return KeyType(keys.algorithm, keys.rsa_bits if keys.algorithm == "RS256" else None, stores.default_store)
 
 
 def key_rotation(settings: Settings, database: Database, clock: Clock, stores: KeyStores) -> KeyRotation:
-    """What changes signing keys. No token that this process signs lives longer than it says here."""
+    """Return what rotates signing keys. It is given the longest lifetime of any token that this process signs."""
     longest_seconds = max(settings.tokens.access_seconds, LIST_SECONDS if settings.tokens.status_list else 0)
     return KeyRotation(database, clock, stores, key_times(settings), longest_seconds=longest_seconds)

@@ -6,12 +6,13 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from jeton.grants import GRANTS
 from jeton.oauth.clients import SESSION_BINDINGS, Client
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.registration_rules import check_client
 
-# Those of `jeton.grants.GRANTS`, named here because they load all that it takes to redeem one; a test compares.
-GRANT_TYPES: Final = ("client_credentials", "password", "refresh_token")
+GRANT_TYPES: Final = tuple(it.name for it in GRANTS)
+_CONFIDENTIAL_GRANTS: Final = frozenset(it.name for it in GRANTS if it.confidential)
 LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
 _SINGLE: Final = ("introspect", "session_binding")
 CLEARABLE: Final = {
@@ -83,7 +84,7 @@ def changed_by(before: Client, registration: dict[str, Any]) -> Client:
     }
     given |= {name: registration[name] for name in _SINGLE if registration[name] is not None}
     after = replace(before, **given, lifetimes={**before.lifetimes, **lifetimes})
-    check_client(after)
+    check_client(after, _CONFIDENTIAL_GRANTS)
     return after
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from jeton.bootstrap.parts import Parts
 from jeton.config import Settings
 from jeton.crypto.credentials import digest_secret, generate_client_secret, generate_password, generate_sub
-from jeton.grants.services import Services
 from jeton.oauth.clients import Client
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.users import User
@@ -25,7 +25,7 @@ _SCOPE: Final = frozenset({"read", "write"})
 _SESSIONS: Final = frozenset({"password", "refresh_token"})
 
 
-def create_demo_accounts(services: Services, settings: Settings) -> Iterator[str]:
+def create_demo_accounts(parts: Parts, settings: Settings) -> Iterator[str]:
     """Create them where nobody else can reach them and no account exists yet. Yield the lines to print.
 
     Secrets are in these lines and nowhere else.
@@ -34,7 +34,7 @@ def create_demo_accounts(services: Services, settings: Settings) -> Iterator[str
         yield f"--demo created no accounts: {obstacle}. `jeton user add` and `jeton client add` create your own."
         return
     password, app_secret, api_secret = generate_password(), generate_client_secret(), generate_client_secret()
-    with services.database.write() as connection:
+    with parts.database.write() as connection:
         if used_identifiers(connection, [APP, PUBLIC_APP, RESOURCE_SERVER]) or find_users(connection, [USERNAME]):
             yield "The demo accounts exist since the first start; their secrets were shown then and are not stored."
             yield "To begin again: stop, delete the folder of the database (var/), and start."
@@ -42,8 +42,8 @@ def create_demo_accounts(services: Services, settings: Settings) -> Iterator[str
         if has_users(connection) or has_clients(connection):
             yield "--demo created no accounts: the database holds others already."
             return
-        password_hash = services.passwords.hash(password)
-        now, methods = services.clock.now(), frozenset(SECRET_METHODS)
+        password_hash = parts.passwords.hash(password)
+        now, methods = parts.clock.now(), frozenset(SECRET_METHODS)
         insert_user(connection, User(generate_sub(), USERNAME, None, ("user",), False, now, 1, password_hash))
         for client in _clients(now, methods, app_secret, api_secret):
             insert_client(connection, client)

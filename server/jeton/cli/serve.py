@@ -52,7 +52,7 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     try:
         sockets = bind_sockets(settings.server.host, settings.server.port)
         if demo:
-            for line in create_demo_accounts(server.services, settings):
+            for line in create_demo_accounts(server.parts, settings):
                 click.echo(line)
     finally:
         server.close()

@@ -10,13 +10,15 @@ import re
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from jeton.oauth.errors import TemporarilyUnavailableError
+
 _LINE: Final = re.compile(rb"[0-9A-Fa-f]{40}(:\d{1,20})?\r?\n?")
 _DIGITS: Final = 40
 _MAX_LINE_BYTES: Final = 64
 _SAMPLES: Final = 64
 
 
-class BreachedPasswordsError(Exception):
+class BreachedPasswordsError(TemporarilyUnavailableError):
     """The list cannot be used. The message names the file and the fault."""
 
 

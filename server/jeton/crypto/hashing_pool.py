@@ -11,13 +11,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from jeton.oauth.errors import TemporarilyUnavailableError
+
 _WAITING_PER_THREAD: Final = 16
 _MAX_REMEMBERED: Final = 4096
 
 T = TypeVar("T")
 
 
-class HashingBusyError(Exception):
+class HashingBusyError(TemporarilyUnavailableError):
     """The pool and its queue are full: try again in a moment."""
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from typing import Protocol
 
+from jeton.oauth.errors import TemporarilyUnavailableError
 from jeton.rules.key_lifecycle import StoredKey
 
 
-class KeyStoreError(Exception):
+class KeyStoreError(TemporarilyUnavailableError):
     """A private key cannot be created, opened or used. The message says which, and what to do."""
 
 

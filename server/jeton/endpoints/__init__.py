@@ -1,1 +1,1 @@
-"""One file per endpoint: the order of its steps. Takes and gives plain values; knows no HTTP framework and no SQL."""
+"""Endpoints: one object per operation, given what it uses. They know no HTTP framework and no SQL."""

@@ -1,58 +1,69 @@
-"""POST /oauth/revoke (RFC 7009 section 2)."""
+"""Revocation endpoint: POST /oauth/revoke (RFC 7009 section 2)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
+from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.signed_jwt import VerifiedToken
-from jeton.endpoints.client_authentication import authenticate_client
-from jeton.endpoints.messages import Answer, FormRequest
-from jeton.endpoints.token_parsing import parse_presented_token
-from jeton.grants.services import Services
+from jeton.endpoints.client_authentication import AuthenticatedClient
+from jeton.endpoints.messages import FormRequest, Json
+from jeton.endpoints.token_parsing import TokenParser
+from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
-from jeton.oauth.errors import OAuthError
 from jeton.oauth.parameters import require
 from jeton.oauth.revocation_rules import TOKEN_UNKNOWN, revoke_access_token, revoke_family
-from jeton.storage.ledger import Entry, Facts
+from jeton.observability.missing_master_keys import MissingMasterKeys
+from jeton.storage.ledger import Entry, Facts, Ledger
 
 log = structlog.get_logger("jeton.revoke")
 
 
-async def answer_revocation_request(request: FormRequest, services: Services) -> Answer:
-    """Authenticate the client; recognise the token; end it; answer once that is durable.
+@dataclass(frozen=True, slots=True)
+class RevocationEndpoint:
+    """Ends tokens for the clients that own them."""
 
-    200 for whatever is not a live token of ours: the client's aim is reached (section 2.2). The body is an empty JSON
-    object, because HTTP clients fail on an empty body where they expect JSON.
-    """
-    client = await authenticate_client(request, services)
-    try:
-        decision = await _end(request, client, services)
+    authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]
+    tokens: TokenParser
+    refresh_tokens: RefreshTokens
+    missing_master_keys: MissingMasterKeys
+    request_limits: RequestLimits
+    ledger: Ledger
+
+    async def handle(self, request: FormRequest, caller: AuthenticatedClient) -> Json:
+        """End the token, and answer when that is durable. Raise OAuthError if another client owns it.
+
+        The answer is 200 also for what is not a live token of this server: the client's aim is reached (section 2.2).
+        The body is an empty JSON object, because HTTP clients fail on an empty body where they expect JSON.
+        """
+        client = caller.client
+        decision = await self._end(request, client)
         if isinstance(decision, Deny):
-            raise OAuthError(decision.code, decision.reason)
+            raise decision.to_error()
         sid = decision.family.sid if decision.family else None
         log.info("token_revoked", reason=decision.reason, client_id=client.client_id, ip=request.source.ip, sid=sid)
-        return Answer({}, client)
-    except OAuthError as error:
-        return Answer(error, client)
+        return Json({})
 
+    async def _end(self, request: FormRequest, client: Client) -> End | Deny:
+        token = await self.tokens.parse(require(request.parameters, "token"))
+        if token is None:
+            return TOKEN_UNKNOWN
+        if isinstance(token, VerifiedToken):
+            claims = token.claims
+            return await self.ledger.enter(Entry(lambda facts: revoke_access_token(claims, client, facts.now)))
 
-async def _end(request: FormRequest, client: Client, services: Services) -> End | Deny:
-    token = await parse_presented_token(require(request.parameters, "token"), services)
-    if token is None:
-        return End(TOKEN_UNKNOWN)
-    if isinstance(token, VerifiedToken):
-        claims = token.claims
-        return await services.ledger.enter(Entry(lambda facts: revoke_access_token(claims, client, facts.now)))
+        def decide(facts: Facts) -> End | Deny:
+            family = facts.family
+            genuine = (
+                None if family is None else self.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
+            )
+            return revoke_family(family, client, genuine=genuine, now=facts.now)
 
-    def decide(facts: Facts) -> End | Deny:
-        family = facts.family
-        genuine = (
-            None if family is None else services.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
-        )
-        return revoke_family(family, client, genuine=genuine, now=facts.now)
-
-    decision = await services.ledger.enter(Entry(decide, sid=token.sid))
-    if decision == MASTER_KEY_MISSING:
-        services.missing_master_keys.report(token.master_key_id)
-    if decision.reason == TOKEN_UNKNOWN:
-        await services.request_limits.count_unknown_token(request.source)
-    return decision
+        decision = await self.ledger.enter(Entry(decide, sid=token.sid))
+        if decision == MASTER_KEY_MISSING:
+            self.missing_master_keys.report(token.master_key_id)
+        if decision.unknown_token:
+            await self.request_limits.count_unknown_token(request.source)
+        return decision

@@ -1,19 +1,14 @@
-"""One file per grant_type: which facts it needs, and which decision it comes to.
+"""Grant types, one file each. A new one is a file with its description, and an entry in `GRANTS`.
 
-A grant does not answer and does not write: it enters its decision into the ledger, or gives it. A new grant is one
-file that exports `GRANT_TYPE` and `redeem`, and one word in the list below.
+A grant neither answers nor writes: it enters its decision into the ledger, or returns it. `GRANTS` is read by the token
+endpoint, the metadata, the OpenAPI description and the command line.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from jeton.grants import client_credentials, password, refresh_token
-from jeton.grants.request import TokenRequest
-from jeton.grants.services import Services
-from jeton.oauth.decisions import Deny, Issue
+from jeton.grants.client_credentials import CLIENT_CREDENTIALS
+from jeton.grants.description import Grant
+from jeton.grants.password import PASSWORD
+from jeton.grants.refresh_token import REFRESH_TOKEN
 
-Redeem = Callable[[TokenRequest, Services], Awaitable[Issue | Deny]]
-
-GRANTS: Final[Mapping[str, Redeem]] = {
-    grant.GRANT_TYPE: grant.redeem for grant in (password, refresh_token, client_credentials)
-}
+GRANTS: Final[tuple[Grant, ...]] = (CLIENT_CREDENTIALS, PASSWORD, REFRESH_TOKEN)

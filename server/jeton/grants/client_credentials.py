@@ -1,15 +1,25 @@
-"""grant_type=client_credentials (RFC 6749 section 4.4): the client in its own name."""
+"""grant_type=client_credentials (RFC 6749 section 4.4): a client acts in its own name."""
 
+from dataclasses import dataclass
+from typing import Final
+
+from jeton.grants.description import Grant
 from jeton.grants.request import TokenRequest
-from jeton.grants.services import Services
-from jeton.oauth.decisions import Deny, Issue
-from jeton.oauth.errors import ErrorCode
-
-GRANT_TYPE = "client_credentials"
+from jeton.oauth.decisions import Issue
+from jeton.storage.clock import Clock
 
 
-async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
-    """An access token, and never a refresh token (section 4.4.3): the client can always ask again."""
-    if request.client.public:
-        return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "public_client")
-    return Issue(request.client, request.granted_scope(), request.audience, services.clock.now(), "issued")
+@dataclass(frozen=True, slots=True)
+class ClientCredentialsGrant:
+    """Issues access tokens to confidential clients."""
+
+    clock: Clock
+
+    async def redeem(self, request: TokenRequest) -> Issue:
+        """Return an access token, and no refresh token: the client can request another at any time (section 4.4.3)."""
+        return Issue(request.client, request.granted_scope(), request.audience, self.clock.now(), "issued")
+
+
+CLIENT_CREDENTIALS: Final = Grant(
+    "client_credentials", lambda parts: ClientCredentialsGrant(parts.clock).redeem, confidential=True
+)

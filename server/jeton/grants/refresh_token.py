@@ -1,43 +1,68 @@
-"""grant_type=refresh_token (RFC 6749 section 6). The law is `oauth.rotation`."""
+"""grant_type=refresh_token (RFC 6749 section 6). The rules are in `oauth.refresh_rotation`."""
 
-from jeton.crypto.refresh_token import parse_refresh_token
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from jeton.crypto.refresh_token import RefreshTokens, parse_refresh_token
+from jeton.grants.description import Grant
 from jeton.grants.request import TokenRequest
-from jeton.grants.services import Services
 from jeton.oauth import refresh_rotation
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
-from jeton.storage.ledger import Entry, Facts
+from jeton.storage.ledger import Entry, Facts, Ledger
 
-GRANT_TYPE = "refresh_token"
+if TYPE_CHECKING:  # for the command line, see grants/description.py
+    from jeton.grants.request_limits import RequestLimits
+    from jeton.observability.missing_master_keys import MissingMasterKeys
 
 
-async def redeem(request: TokenRequest, services: Services) -> Issue | Deny:
-    """The family one generation on, or the end of it."""
-    presented = parse_refresh_token(require(request.parameters, "refresh_token"))
-    if presented is None:
-        return Deny(ErrorCode.INVALID_GRANT, "refresh_token_malformed")
-    tokens, key = services.refresh_tokens, request.idempotency_key
-    refresh = refresh_rotation.RefreshRequest(
-        presented.generation,
-        request.scope,
-        None if key is None else tokens.idempotency_digest(key),
-        request.source,
-    )
+@dataclass(frozen=True, slots=True)
+class RefreshTokenGrant:
+    """Rotates refresh tokens."""
 
-    def decide(facts: Facts) -> Issue | Deny:
-        family, client = facts.family, request.client
-        genuine = None if family is None else tokens.is_genuine(presented, family.master_key_id, family.secret)
-        if facts.client is not None and facts.client.client_id == client.client_id:
-            # The same client, as it is at this moment: what was taken from it is gone.
-            client = facts.client
-        return refresh_rotation.decide(
-            family, facts.user, client, refresh, genuine=genuine, lifetimes=request.lifetimes, now=facts.now
+    ledger: Ledger
+    refresh_tokens: RefreshTokens
+    missing_master_keys: MissingMasterKeys
+    request_limits: RequestLimits
+
+    async def redeem(self, request: TokenRequest) -> Issue | Deny:
+        """Rotate the presented token, or refuse it; a replayed one ends its session."""
+        presented = parse_refresh_token(require(request.parameters, "refresh_token"))
+        if presented is None:
+            return Deny(ErrorCode.INVALID_GRANT, "refresh_token_malformed")
+        tokens, key = self.refresh_tokens, request.idempotency_key
+        refresh = refresh_rotation.RefreshRequest(
+            presented.generation,
+            request.scope,
+            None if key is None else tokens.idempotency_digest(key),
+            request.source,
         )
 
-    decision = await services.ledger.enter(Entry(decide, sid=presented.sid))
-    if decision == MASTER_KEY_MISSING:
-        services.missing_master_keys.report(presented.master_key_id)
-    if isinstance(decision, Deny) and decision.reason == refresh_rotation.TOKEN_UNKNOWN:
-        await services.request_limits.count_unknown_token(request.source)
-    return decision
+        def decide(facts: Facts) -> Issue | Deny:
+            family, client = facts.family, request.client
+            genuine = None if family is None else tokens.is_genuine(presented, family.master_key_id, family.secret)
+            if facts.client is not None and facts.client.client_id == client.client_id:
+                # As it is at this moment: its permissions may have changed since it was authenticated.
+                client = facts.client
+            return refresh_rotation.decide(
+                family, facts.user, client, refresh, genuine=genuine, lifetimes=request.lifetimes, now=facts.now
+            )
+
+        decision = await self.ledger.enter(Entry(decide, sid=presented.sid))
+        if decision == MASTER_KEY_MISSING:
+            self.missing_master_keys.report(presented.master_key_id)
+        if isinstance(decision, Deny) and decision.unknown_token:
+            await self.request_limits.count_unknown_token(request.source)
+        return decision
+
+
+REFRESH_TOKEN: Final = Grant(
+    "refresh_token",
+    lambda parts: (
+        RefreshTokenGrant(parts.ledger, parts.refresh_tokens, parts.missing_master_keys, parts.request_limits).redeem
+    ),
+    parameters=("refresh_token",),
+)

@@ -1,4 +1,4 @@
-"""What a grant is given: a token request whose client is authenticated and whose scope is well formed."""
+"""The token request of an authenticated client, with a well-formed scope, as grants receive it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from jeton.oauth.sessions import Source
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """`scope` and `idempotency_key` are None where the request has none; `audience` is the client's."""
+    """`scope` and `idempotency_key` are None if the request has none; `audience` is the client's."""
 
     client: Client
     parameters: Mapping[str, str] = field(repr=False)
@@ -22,7 +22,7 @@ class TokenRequest:
     idempotency_key: str | None = field(default=None, repr=False)
 
     def granted_scope(self) -> Scope:
-        """The scope asked for, or the client's default; invalid_scope where it is more than the client may have."""
+        """Return the requested scope, or the client's default. Raise OAuthError if the client may not have it."""
         if self.scope is None:
             return self.client.scope_if_omitted & self.client.scope
         if not self.scope <= self.client.scope:

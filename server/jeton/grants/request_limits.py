@@ -1,4 +1,4 @@
-"""Limits for wrong client secrets, unknown refresh tokens and requests of one client (ADR 0010, ADR 0018)."""
+"""Rate limits of wrong client secrets, unknown refresh tokens and token requests (ADR 0010, ADR 0018)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +8,7 @@ import structlog
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.login.address_limits import address_limits
 from jeton.oauth.clients import Client
-from jeton.oauth.errors import RateLimitedError
+from jeton.oauth.errors import rate_limited
 from jeton.oauth.sessions import Source
 from jeton.rules.attempts import Attempt, Limit, RateLimited
 from jeton.rules.network_prefix import network_prefix
@@ -26,7 +26,7 @@ log = structlog.get_logger("jeton.request_limits")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is allowed of each kind; None is no limit."""
+    """The rate of each kind of event; None means no limit."""
 
     secret_per_address: Rate | None = None
     secret_per_client: Rate | None = None
@@ -35,7 +35,7 @@ class Limits:
 
 
 class RequestLimits:
-    """Counts failures and requests by where they come from and which client they name."""
+    """Counts failures and requests by address and by client."""
 
     def __init__(self, throttle: RateLimiter, keys: RateLimitKeys, limits: Limits, clock: Clock) -> None:
         self._throttle = throttle
@@ -45,10 +45,10 @@ class RequestLimits:
         self._requests: dict[tuple[str, str | None], Bucket] = {}
 
     async def count_wrong_secret(self, client_id: str, source: Source) -> None:
-        """Count one wrong client secret. Raise ThrottledError if there were too many.
+        """Count one wrong client secret. Raise OAuthError if there were too many.
 
-        Clients that exist and others are counted alike, in a bounded number of buckets: the right secret is not held
-        back by this, so it does no harm that some share one.
+        Existing and unknown clients are counted alike, in a bounded number of buckets. Some share one, which does no
+        harm, because the right secret is not subject to this limit.
         """
         limits = address_limits(self._keys, "secret", self._limits.secret_per_address, source.ip)
         rate = self._limits.secret_per_client
@@ -58,14 +58,14 @@ class RequestLimits:
         await self._count("client_secret_throttled", limits, source)
 
     async def count_unknown_token(self, source: Source) -> None:
-        """Count one refresh token of our form that was never issued. Raise ThrottledError if there were too many."""
+        """Count one well-formed refresh token that was never issued. Raise OAuthError if there were too many."""
         limits = address_limits(self._keys, "token", self._limits.token_per_address, source.ip)
         await self._count("unknown_token_throttled", limits, source)
 
     def count_request(self, client: Client, source: Source) -> None:
-        """Count one request of the client to the token endpoint. Raise ThrottledError if there were too many.
+        """Count one request of the client to the token endpoint. Raise OAuthError if there were too many.
 
-        Anybody may use a public client's id: its requests count by where they come from as well.
+        Anyone can use a public client's id, so its requests are also counted by network.
         """
         rate = self._limits.requests_per_client
         if rate is None:
@@ -74,7 +74,7 @@ class RequestLimits:
         now = self._clock.now()
         after = rate.reserve(self._requests.get(key, Bucket()), now)
         if isinstance(after, Blocked):
-            raise RateLimitedError("requests_throttled_by_client", after.opens_at - now)
+            raise rate_limited("requests_throttled_by_client", after.opens_at - now)
         if len(self._requests) >= _MAX_COUNTED_CLIENTS:
             self._requests = {key: bucket for key, bucket in self._requests.items() if bucket.expires_at > now}
         self._requests[key] = after
@@ -89,4 +89,4 @@ class RequestLimits:
                 return
             refusal = outcome
             log.warning(event, by=refusal.limit, ip=source.ip)
-        raise RateLimitedError(f"{event}_by_{refusal.limit}", refusal.opens_at - self._clock.now())
+        raise rate_limited(f"{event}_by_{refusal.limit}", refusal.opens_at - self._clock.now())

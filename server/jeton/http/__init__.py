@@ -1,1 +1,1 @@
-"""The counter: strict form parsing, limits, and the rendering of values and errors. The only room that knows HTTP."""
+"""HTTP adapter: request parsing, dispatch to endpoints, and rendering of answers and refusals."""

@@ -1,5 +1,4 @@
-"""Public documents: metadata (RFC 8414), key set (RFC 7517), status lists and OpenAPI; cacheable, and readable from any
-origin."""
+"""Public documents over HTTP: cacheable, and readable by pages of any origin."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -10,30 +9,22 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from jeton.endpoints.messages import Document, NotModified
 from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
-from jeton.http.responses import Header, Rendered, render_method_not_allowed
+from jeton.http.responses import Rendered, render, render_method_not_allowed
 
 _METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What is sent now, and for how many seconds it may be kept."""
-
-    body: bytes
-    etag: str
-    max_age: int
-    media_type: str = "application/json"
-
-
-def as_document(content: dict[str, Any], max_age: int) -> Document:
+def json_document(content: dict[str, Any], max_age: int) -> Document:
+    """Return the document of this JSON object."""
     body = msgspec.json.encode(content)
     return Document(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', max_age)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentEndpoint:
-    """Serves what `current` gives, from memory."""
+    """Serves the document that `current` returns, from memory."""
 
     current: Callable[[], Document]
 
@@ -44,7 +35,7 @@ class DocumentEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class NumberedDocumentEndpoint:
-    """Serves what `find` gives for the `number` in the path, from memory; 404 where that is nothing."""
+    """Serves the document that `find` returns for the `number` in the path, from memory; 404 if it returns None."""
 
     find: Callable[[str], Awaitable[Document | None]]
 
@@ -69,15 +60,8 @@ def _answer_other_method(scope: Scope) -> Rendered | None:
 
 def _render(document: Document, scope: Scope) -> Rendered:
     """Return the document, or 304 if the caller has it already (RFC 9110 section 13.1.2)."""
-    headers: list[Header] = [
-        (b"cache-control", b"public, max-age=%d" % document.max_age),
-        (b"etag", document.etag.encode()),
-        *ANY_ORIGIN,
-    ]
-    if _matches(scope, document.etag):
-        return Rendered(304, headers)
-    headers.append((b"content-type", document.media_type.encode()))
-    return Rendered(200, headers, document.body)
+    known = _matches(scope, document.etag)
+    return render(NotModified(document) if known else document).with_headers(*ANY_ORIGIN)
 
 
 def _matches(scope: Scope, etag: str) -> bool:

@@ -1,7 +1,7 @@
 """The client's address behind trusted proxies, from `X-Forwarded-For`.
 
-Each proxy appends the address of its own peer: only what trusted proxies wrote is believed, from the right. Whatever is
-no address there is no client: the proxy that wrote it is taken for the client, so that every limit still holds.
+Each proxy appends the address of its own peer: only what trusted proxies wrote is believed, from the right. If an
+element is no address, the proxy that wrote it is taken for the client, so that rate limits still apply.
 """
 
 import re
@@ -20,7 +20,7 @@ _MAPPED_BITS: Final = 96
 
 
 class ClientAddress:
-    """ASGI middleware that puts the client's address into the scope."""
+    """ASGI middleware that sets the client's address in the scope."""
 
     def __init__(self, app: ASGIApp, trusted_proxies: Iterable[str]) -> None:
         self._app = app
@@ -35,7 +35,7 @@ class ClientAddress:
         await self._app(scope, receive, send)
 
     def find(self, peer: str, forwarded_for: str) -> str:
-        """Return the last address that a trusted proxy vouches for; the peer itself if it is no trusted proxy."""
+        """Return the last address that a trusted proxy wrote, or the peer if it is no trusted proxy."""
         client = parse_address(peer)
         if client is None:
             return peer
@@ -60,7 +60,7 @@ def _parse_hop(text: str) -> Address | None:
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:
-    """Return the network; one of IPv4 addresses written as IPv6 is that of the IPv4 addresses."""
+    """Return the network. IPv4 addresses that are written as IPv6 addresses yield an IPv4 network."""
     network = ip_network(text)
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     if mapped is None or network.prefixlen < _MAPPED_BITS:

@@ -1,4 +1,4 @@
-"""Cross-origin requests (Fetch standard): which pages may send requests, and read the responses. Never with cookies."""
+"""Cross-origin requests (Fetch standard): which pages may send requests and read the responses. Never with cookies."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -7,7 +7,8 @@ from typing import Final
 
 from starlette.types import Scope
 
-from jeton.http.responses import Header, Rendered
+from jeton.endpoints.messages import Empty
+from jeton.http.responses import Header, Rendered, render
 
 MAX_REQUESTED_HEADERS_BYTES: Final = 2048
 # Of a header's name the token characters of RFC 9110 section 5.6.2; of the list the commas and spaces of 5.6.1.
@@ -18,16 +19,16 @@ _VARY_PREFLIGHT: Final[Header] = (
     b"Origin, Access-Control-Request-Headers, Access-Control-Request-Private-Network",
 )
 _EXPOSED: Final[Header] = (b"access-control-expose-headers", b"Age, Allow, Date, ETag, Retry-After, WWW-Authenticate")
-# The longest that Chromium keeps a preflight's answer.
+# The longest time for which Chromium caches the response to a preflight.
 _MAX_AGE: Final[Header] = (b"access-control-max-age", b"7200")
 
-# For responses that hold nothing secret and depend on nobody: any page may read them.
+# For responses that hold nothing secret and do not depend on the caller: any page may read them.
 ANY_ORIGIN: Final[tuple[Header, ...]] = ((b"access-control-allow-origin", b"*"), _EXPOSED)
 
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What a browser asks before it sends a page's request."""
+    """The request by which a browser learns whether a page may send its request."""
 
     origin: bytes
     headers: bytes
@@ -57,15 +58,15 @@ def allow_registered_origin(origin: str | None, registered: Collection[str]) -> 
 def answer_options(preflight: Preflight | None, methods: Iterable[str], registered: Collection[str] | None) -> Rendered:
     """Return the response to OPTIONS; with `registered` None, pages of any origin may send the request.
 
-    The status is 204 for every origin: without the headers, the browser refuses by itself. Requested headers are all
+    The status is 204 for every origin: without the headers, the browser itself refuses. Requested headers are all
     allowed, because none of them gives a page more than any other program has, and pages are instrumented by libraries
     that add their own (`traceparent`, `sentry-trace`). They are listed, as `*` would not cover `Authorization`.
     """
     allow = (b"allow", ", ".join(methods).encode())
     if preflight is None:
-        return Rendered(204, (_VARY_PREFLIGHT, allow))
+        return render(Empty()).with_headers(_VARY_PREFLIGHT, allow)
     if registered is not None and preflight.origin.decode("latin-1") not in registered:
-        return Rendered(204, (_VARY_PREFLIGHT, allow))
+        return render(Empty()).with_headers(_VARY_PREFLIGHT, allow)
     sent = ", ".join(method for method in methods if method != "OPTIONS").encode()
     headers: list[Header] = [
         _VARY_PREFLIGHT,
@@ -78,4 +79,4 @@ def answer_options(preflight: Preflight | None, methods: Iterable[str], register
         headers.append((b"access-control-allow-headers", preflight.headers))
     if preflight.private_network:
         headers.append((b"access-control-allow-private-network", b"true"))
-    return Rendered(204, headers)
+    return render(Empty()).with_headers(*headers)

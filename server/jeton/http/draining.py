@@ -1,4 +1,4 @@
-"""The time between SIGTERM and the end: no longer ready, but still serving, so that load balancers can turn away."""
+"""Draining: after SIGTERM the server is no longer ready but still serves, so that load balancers can remove it."""
 
 import asyncio
 import signal
@@ -13,7 +13,7 @@ log = structlog.get_logger("jeton.http")
 
 
 class Draining:
-    """Whether this process is about to end. Then it is not ready, and each answer closes its connection."""
+    """The state between SIGTERM and the end of the process, in which each response closes its connection."""
 
     def __init__(self, seconds: float = 0) -> None:
         self._seconds = seconds

@@ -1,18 +1,18 @@
-"""Strict form parsing (RFC 6749 sections 3.2 and 4, appendix B): refused rather than guessed."""
+"""Strict form parsing (RFC 6749 sections 3.2 and 4, appendix B): what is ambiguous is refused."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.errors import malformed_request
 
 MAX_BYTES: Final = 32 * 1024
 # RFC 8707 section 2, RFC 8693 section 2.1. Every other parameter is sent once (RFC 6749 section 3.2).
 REPEATABLE: Final[tuple[str, ...]] = ("resource", "audience")
 _MAX_PARAMETERS: Final = 32
 _MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
-# Charsets that spell ASCII as UTF-8 does. A body is ASCII, whatever its charset: all else in it is escaped.
+# Charsets that encode ASCII as UTF-8 does. A form is ASCII in any charset, because all else in it is escaped.
 _ASCII_CHARSET: Final = re.compile(
     r"utf-?8|(us-)?ascii|iso[-_]?8859-?\d{1,2}|latin-?\d|(windows-|cp)(125\d|874)|koi8-[ru]"
     r"|gbk|gb2312|gb18030|big5|shift[-_]jis|euc-(jp|kr)",
@@ -22,14 +22,14 @@ _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 class Form(NamedTuple):
-    """Parameters that are sent once, and the values of those that may be repeated. None is empty."""
+    """The parameters that are sent once, and the values of those that may be repeated. None is empty."""
 
     parameters: Mapping[str, str]
     lists: Mapping[str, Sequence[str]]
 
 
 def check_media_type(content_type: str | None) -> None:
-    """Raise OAuthError unless the body is a form in a charset that spells ASCII as UTF-8 does.
+    """Raise OAuthError unless the body is a form in a charset that encodes ASCII as UTF-8 does.
 
     Other attributes of the media type are ignored.
     """
@@ -37,20 +37,20 @@ def check_media_type(content_type: str | None) -> None:
         return
     media_type, *attributes = (content_type or "").split(";")
     if media_type.strip().lower() != _MEDIA_TYPE:
-        raise _malformed(f"Send the parameters as {_MEDIA_TYPE} in UTF-8.")
+        raise malformed_request(f"Send the parameters as {_MEDIA_TYPE} in UTF-8.")
     for attribute in attributes:
         name, _, value = attribute.partition("=")
         charset = value.strip().strip("\"'")
         if name.strip().lower() == "charset" and charset and not _ASCII_CHARSET.fullmatch(charset):
-            raise _malformed(f"Send the parameters as {_MEDIA_TYPE} in UTF-8, not in another charset.")
+            raise malformed_request(f"Send the parameters as {_MEDIA_TYPE} in UTF-8, not in another charset.")
 
 
 def parse_form(body: bytes) -> Form:
     """Return the parameters of the form; an empty value counts as not sent. Raise OAuthError if it is malformed."""
     if b"\0" in body or b"%00" in body:
-        raise _malformed("A parameter holds a NUL character.")
+        raise malformed_request("A parameter holds a NUL character.")
     if _BAD_ESCAPE.search(body):
-        raise _malformed("The body has a % that is not followed by two hexadecimal digits.")
+        raise malformed_request("The body has a % that is not followed by two hexadecimal digits.")
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -59,7 +59,7 @@ def parse_form(body: bytes) -> Form:
             errors="strict",
         )
     except ValueError:
-        raise _malformed("The body is not a well-formed form in UTF-8, or has too many parameters.") from None
+        raise malformed_request("The body is not a well-formed form in UTF-8, or has too many parameters.") from None
     parameters = dict(pairs)
     if len(parameters) != len(pairs):
         _check_repetitions([name for name, _ in pairs])
@@ -70,12 +70,8 @@ def parse_form(body: bytes) -> Form:
 def _check_repetitions(names: Sequence[str]) -> None:
     once = [name for name in names if name not in REPEATABLE]
     if len(set(once)) != len(once):
-        raise _malformed("A parameter is sent more than once.")
+        raise malformed_request("A parameter is sent more than once.")
 
 
 def _values(name: str, pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(value for key, value in pairs if key == name and value)
-
-
-def _malformed(sentence: str) -> OAuthError:
-    return OAuthError(ErrorCode.INVALID_REQUEST, sentence)

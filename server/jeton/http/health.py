@@ -1,28 +1,24 @@
 """Health: /livez says that the process answers, /readyz that it is able to serve."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from jeton.background.maintenance import Maintenance
-from jeton.http.draining import Draining
-
-_NO_STORE: Final = {"cache-control": "no-store"}
+from jeton.endpoints.messages import Json
+from jeton.http.responses import render
 
 
 async def answer_livez(_: Request) -> Response:
-    return JSONResponse({"status": "alive"}, headers=_NO_STORE)
+    return render(Json({"status": "alive"})).for_starlette()
 
 
-def answer_readyz(maintenance: Maintenance, draining: Draining) -> Callable[[Request], Awaitable[Response]]:
+def answer_readyz(unready_reason: Callable[[], str | None]) -> Callable[[Request], Awaitable[Response]]:
     """Answer 503, with the reason in a fixed word, while no tokens can be issued. Overload is not unreadiness."""
 
     async def answer(_: Request) -> Response:
-        reason = "stopping" if draining.has_begun else maintenance.unready_reason
-        if reason is None:
-            return JSONResponse({"status": "ready"}, headers=_NO_STORE)
-        return JSONResponse({"status": "not ready", "reason": reason}, 503, headers=_NO_STORE)
+        reason = unready_reason()
+        ready = Json({"status": "ready"}) if reason is None else Json({"status": "not ready", "reason": reason}, 503)
+        return render(ready).for_starlette()
 
     return answer

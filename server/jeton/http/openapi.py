@@ -1,11 +1,12 @@
-"""The OpenAPI 3.1 description of everything that is offered over HTTP. The suite holds the server to it."""
+"""The OpenAPI 3.1 description of all endpoints. Tests compare the server with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from jeton.grants.description import Grant
 from jeton.http.account_routes import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
 from jeton.http.form_parsing import MAX_BYTES
-from jeton.http.schemas import SCHEMAS
+from jeton.http.schemas import schemas
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
     JWKS_PATH,
@@ -20,8 +21,8 @@ _STRING: Final = {"type": "string"}
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
-def openapi_document(issuer: str, version: str) -> dict[str, Any]:
-    """The document (OpenAPI 3.1.0) of a server with this issuer."""
+def openapi_document(issuer: str, version: str, grants: Sequence[Grant]) -> dict[str, Any]:
+    """Return the document (OpenAPI 3.1.0) of a server with this issuer that offers these grants."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -33,7 +34,7 @@ def openapi_document(issuer: str, version: str) -> dict[str, Any]:
         "servers": [{"url": issuer}],
         "paths": _paths(),
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": schemas(grants),
             "securitySchemes": {
                 "client_secret_basic": {
                     "type": "http",
@@ -55,14 +56,16 @@ def _paths() -> dict[str, Any]:
     retry = {"Idempotency-Key": {"type": "string", "pattern": "^[ -~]{1,255}$"}}
     return {
         TOKEN_PATH: {"post": _form("token", "Redeem a grant (RFC 6749)", "TokenRequest", "TokenResponse", retry)},
-        REVOCATION_PATH: {"post": _form("revoke", "End a token (RFC 7009)", "TokenToEnd", "Empty")},
-        INTROSPECTION_PATH: {"post": _form("introspect", "What a token is (RFC 7662)", "TokenToRead", "Introspection")},
+        REVOCATION_PATH: {"post": _form("revoke", "Revoke a token (RFC 7009)", "RevocationRequest", "Empty")},
+        INTROSPECTION_PATH: {
+            "post": _form("introspect", "Introspect a token (RFC 7662)", "IntrospectionRequest", "Introspection")
+        },
         **_account_paths(),
         STATUS_LISTS_PATH: {"get": _document("statusLists", "All status lists, by address", "StatusLists")},
         STATUS_LISTS_PATH + "/{number}": {"get": _status_list()},
         JWKS_PATH: {"get": _document("keySet", "Keys that verify access tokens (RFC 7517)", "KeySet")},
         **{
-            path: {"get": _document(operation, "What this server offers (RFC 8414)", "Metadata")}
+            path: {"get": _document(operation, "Server metadata (RFC 8414)", "Metadata")}
             for path, operation in zip(METADATA_PATHS, ("metadata", "openidConfiguration"), strict=True)
         },
         "/openapi.json": {"get": _document("openapi", "This document", "OpenApi")},
@@ -74,7 +77,7 @@ def _paths() -> dict[str, Any]:
 def _form(
     operation: str, summary: str, request: str, response: str, headers: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """A form endpoint. A client names itself by Basic, or by client_id (and client_secret) in the form."""
+    """Return the operation of a form endpoint. Clients authenticate by Basic, or by parameters of the form."""
     return {
         "operationId": operation,
         "summary": summary,
@@ -87,7 +90,7 @@ def _form(
             "401": _refused("The client did not authenticate", "WWW-Authenticate"),
             "413": _refused(f"The body has more than {MAX_BYTES} bytes"),
             "415": _refused("The body is compressed"),
-            "429": _refused("Held back: come again later", "Retry-After"),
+            "429": _refused("Too many requests", "Retry-After"),
             "500": _refused("The server failed"),
             "503": _refused("Try again", "Retry-After"),
         },
@@ -95,12 +98,12 @@ def _form(
 
 
 def _account_paths() -> dict[str, Any]:
-    """Self-service: what a user does with a token of their own."""
+    """Return the paths of self-service, which take a user's access token."""
     keep = {
         "name": "keep_current",
         "in": "query",
         "schema": {"type": "boolean"},
-        "description": "Spare the session that asks",
+        "description": "Keep the current session",
     }
     sid = {"name": "sid", "in": "path", "required": True, "schema": _STRING | {"pattern": "^[A-Za-z0-9_-]{22}$"}}
     change = _for_user("changePassword", "Change the password, and end sessions", "SessionsEnded")
@@ -108,15 +111,15 @@ def _account_paths() -> dict[str, Any]:
     change["responses"] |= {
         "413": _refused(f"The body has more than {MAX_BYTES} bytes"),
         "415": _refused("The body is compressed"),
-        "429": _refused("Held back: come again later", "Retry-After"),
+        "429": _refused("Too many requests", "Retry-After"),
     }
     end_one = _for_user("endSession", "End one session", "SessionsEnded", sid)
     end_one["responses"]["404"] = _refused("You have no such session, or it has ended")
     return {
-        ACCOUNT_PATH: {"get": _for_user("account", "What is known of the user", "Account")},
+        ACCOUNT_PATH: {"get": _for_user("account", "Show the account", "Account")},
         PASSWORD_PATH: {"post": change},
         SESSIONS_PATH: {
-            "get": _for_user("sessions", "Where the user is logged in", "Sessions"),
+            "get": _for_user("sessions", "List the live sessions", "Sessions"),
             "delete": _for_user("endSessions", "End all sessions", "SessionsEnded", keep),
         },
         SESSION_PATH: {"delete": end_one},
@@ -132,8 +135,8 @@ def _for_user(operation: str, summary: str, response: str, *parameters: dict[str
         "responses": {
             "200": {"description": "Done", "content": _json(response)},
             "400": _refused("Refused"),
-            "401": _refused("No access token that is good here", "WWW-Authenticate", "Challenge"),
-            "403": _refused("The access token has not the scope", "WWW-Authenticate"),
+            "401": _refused("Missing or invalid access token", "WWW-Authenticate", "Challenge"),
+            "403": _refused("Insufficient scope", "WWW-Authenticate"),
             "500": _refused("The server failed"),
             "503": _refused("Try again", "Retry-After"),
         },
@@ -154,13 +157,13 @@ def _document(operation: str, summary: str, schema: str) -> dict[str, Any]:
         "security": [],
         "responses": {
             "200": {"description": "The document", "content": content},
-            "304": {"description": "You have it: the ETag is still the same"},
+            "304": {"description": "Not modified: the ETag is still the same"},
         },
     }
 
 
 def _status_list() -> dict[str, Any]:
-    """Some deployments have no lists: then there is nothing at these two paths."""
+    """Return the operation of a status list. If they are switched off, both paths answer 404."""
     document = _document("statusList", "Which access tokens ended early (draft-ietf-oauth-status-list)", "StatusList")
     document["parameters"] = [
         {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
@@ -171,9 +174,9 @@ def _status_list() -> dict[str, Any]:
 
 
 def _health(operation: str, summary: str, *, unready: bool = False) -> dict[str, Any]:
-    responses = {"200": {"description": "Yes", "content": _json("Health")}}
+    responses = {"200": {"description": "Healthy", "content": _json("Health")}}
     if unready:
-        responses["503"] = {"description": "Not now", "content": _json("Health")}
+        responses["503"] = {"description": "Not ready", "content": _json("Health")}
     return {"operationId": operation, "summary": summary, "security": [], "responses": responses}
 
 

@@ -1,27 +1,24 @@
-"""Rendering: one table from error code to status, one place for headers (RFC 6749 section 5, RFC 6750 section 3)."""
+"""Rendering of answers and refusals: one function per kind, one place for their headers (RFC 6749 section 5)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
+from starlette.responses import Response
 from starlette.types import Send
 
-from jeton.oauth.errors import AccessTokenError, ErrorCode, NotFoundError, OAuthError, RateLimitedError
+from jeton.endpoints.messages import Answer, Document, Empty, Json, NotModified
+from jeton.oauth.errors import Challenge, OAuthError, malformed_request
 
 Header = tuple[bytes, bytes]
 
-_STATUS: Final = {
-    ErrorCode.INVALID_CLIENT: 401,
-    ErrorCode.SERVER_ERROR: 500,
-    ErrorCode.TEMPORARILY_UNAVAILABLE: 503,
-    ErrorCode.INVALID_TOKEN: 401,
-    ErrorCode.INSUFFICIENT_SCOPE: 403,
-}
-JSON: Final[Header] = (b"content-type", b"application/json")
-NO_STORE: Final[Sequence[Header]] = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
-_CHALLENGE: Final[Header] = (b"www-authenticate", b'Basic realm="jeton", charset="UTF-8"')
-_RETRY_AFTER: Final[Header] = (b"retry-after", b"1")
+_JSON_HEADERS: Final[Sequence[Header]] = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"pragma", b"no-cache"),
+)
+_BASIC_CHALLENGE: Final[Header] = (b"www-authenticate", b'Basic realm="jeton", charset="UTF-8"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +39,67 @@ class Rendered:
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
+    def for_starlette(self, more: Mapping[str, str] | None = None) -> Response:
+        """Return the response as Starlette's, with these headers added."""
+        headers = {name.decode(): value.decode() for name, value in self.headers}
+        return Response(self.body, self.status, {**headers, **(more or {})})
 
-def render_content(content: Mapping[str, Any]) -> Rendered:
-    """Return the successful response of a form endpoint."""
-    return Rendered(200, (JSON, *NO_STORE), msgspec.json.encode(content))
 
-
-def render_error(error: OAuthError, status: int | None = None) -> Rendered:
-    """A refusal; `status` where HTTP has a better one than 400 for the form of the request."""
-    status = status or _STATUS.get(error.code, 400)
-    extra: Sequence[Header] = {401: (_CHALLENGE,), 503: (_RETRY_AFTER,)}.get(status, ())
-    told = {"error": error.code.value, "error_description": error.description}
-    if isinstance(error, RateLimitedError):
-        status, extra = 429, ((b"retry-after", b"%d" % error.retry_after),)
-    elif isinstance(error, NotFoundError):
-        status = 404
-    elif isinstance(error, AccessTokenError):
-        told = told if error.sent else {}
-        extra = (_bearer_challenge(told, error.scope),)
-    return Rendered(status, (JSON, *NO_STORE, *extra), msgspec.json.encode(told))
+def render(answer: Answer | OAuthError) -> Rendered:
+    """Return the response to an answer or a refusal."""
+    return _RENDERERS[type(answer)](answer)
 
 
 def render_method_not_allowed(methods: Iterable[str]) -> Rendered:
     """Return the 405 of a path that offers these methods only (RFC 9110 section 15.5.6)."""
-    rendered = render_error(OAuthError(ErrorCode.INVALID_REQUEST, "This path does not offer that method."), 405)
+    rendered = render(malformed_request("This path does not offer that method.", 405))
     return rendered.with_headers((b"allow", ", ".join(methods).encode()))
 
 
-def _bearer_challenge(told: Mapping[str, str], scope: str | None) -> Header:
-    """What would let a request in. Our sentences hold no quote and no backslash."""
-    parameters = {"realm": "jeton", **told, **({"scope": scope} if scope else {})}
+def _render_json(answer: Json) -> Rendered:
+    return Rendered(answer.status, _JSON_HEADERS, msgspec.json.encode(answer.content))
+
+
+def _render_empty(answer: Empty) -> Rendered:
+    return Rendered(answer.status, ())
+
+
+def _render_document(answer: Document) -> Rendered:
+    media_type = (b"content-type", answer.media_type.encode())
+    return Rendered(200, (*_cache_headers(answer), media_type), answer.body)
+
+
+def _render_not_modified(answer: NotModified) -> Rendered:
+    return Rendered(304, _cache_headers(answer.document))
+
+
+def _render_refusal(error: OAuthError) -> Rendered:
+    challenge = error.challenge
+    content = {"error": error.code.value, "error_description": error.description}
+    if challenge is not None and not challenge.explained:
+        content = {}
+    headers = [*_JSON_HEADERS]
+    if challenge is not None:
+        headers.append(_BASIC_CHALLENGE if challenge.scheme == "Basic" else _bearer_challenge(challenge, content))
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % error.retry_after))
+    return Rendered(error.status, headers, msgspec.json.encode(content))
+
+
+_RENDERERS: Final[Mapping[type, Callable[[Any], Rendered]]] = {
+    Json: _render_json,
+    Empty: _render_empty,
+    Document: _render_document,
+    NotModified: _render_not_modified,
+    OAuthError: _render_refusal,
+}
+
+
+def _cache_headers(document: Document) -> tuple[Header, ...]:
+    return (b"cache-control", b"public, max-age=%d" % document.max_age), (b"etag", document.etag.encode())
+
+
+def _bearer_challenge(challenge: Challenge, content: Mapping[str, str]) -> Header:
+    """Return the challenge of RFC 6750 section 3. Our sentences hold no quote and no backslash."""
+    parameters = {"realm": "jeton", **content, **({"scope": challenge.scope} if challenge.scope else {})}
     return b"www-authenticate", ("Bearer " + ", ".join(f'{it}="{text}"' for it, text in parameters.items())).encode()

@@ -1,9 +1,9 @@
-"""The schemas of the OpenAPI description: what requests and answers hold."""
+"""The schemas of the OpenAPI description: the members of requests and responses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jeton.grants import GRANTS
+from jeton.grants.description import Grant
 from jeton.oauth.errors import ErrorCode
 
 _STRING: Final = {"type": "string"}
@@ -18,7 +18,7 @@ def _object(required: tuple[str, ...], /, **properties: Any) -> dict[str, Any]:
 
 
 def _key(kty: str, alg: str, **numbers: Any) -> dict[str, Any]:
-    """A public key (RFC 7517 section 4): one that verifies, by one algorithm."""
+    """Return the schema of a public key (RFC 7517 section 4) for one algorithm."""
     shared = {"kty": {"const": kty}, "alg": {"const": alg}, "use": {"const": "sig"}, "kid": _STRING}
     return _object((*shared, *numbers), **shared, **numbers)
 
@@ -27,16 +27,7 @@ _CLIENT: Final = {"client_id": _STRING, "client_secret": _STRING}
 _TOKEN: Final = {"token": _STRING, "token_type_hint": _STRING}
 _AUDIENCE: Final = {"oneOf": [_STRING, _STRINGS]}
 
-SCHEMAS: Final[Mapping[str, Any]] = {
-    "TokenRequest": _object(
-        ("grant_type",),
-        grant_type={"type": "string", "enum": sorted(GRANTS)},
-        scope=_STRING,
-        username=_STRING,
-        password=_STRING,
-        refresh_token=_STRING,
-        **_CLIENT,
-    ),
+_SCHEMAS: Final[Mapping[str, Any]] = {
     "TokenResponse": _object(
         ("access_token", "token_type", "expires_in"),
         access_token=_STRING,
@@ -46,8 +37,8 @@ SCHEMAS: Final[Mapping[str, Any]] = {
         scope=_STRING,
     ),
     "Empty": _object(()),
-    "TokenToEnd": _object(("token",), **_TOKEN, **_CLIENT),
-    "TokenToRead": _object(("token",), **_TOKEN, **_CLIENT),
+    "RevocationRequest": _object(("token",), **_TOKEN, **_CLIENT),
+    "IntrospectionRequest": _object(("token",), **_TOKEN, **_CLIENT),
     "Introspection": _object(
         ("active",),
         active=_BOOLEAN,
@@ -74,7 +65,7 @@ SCHEMAS: Final[Mapping[str, Any]] = {
         error={"type": "string", "enum": [code.value for code in ErrorCode]},
         error_description=_STRING,
     ),
-    # Nothing is told to who sent no token (RFC 6750 section 3.1).
+    # Without a token, the response holds no error code (RFC 6750 section 3.1).
     "Challenge": _object((), error={"const": ErrorCode.INVALID_TOKEN.value}, error_description=_STRING),
     "Account": _object(
         ("sub", "username", "email", "roles", "created_at"),
@@ -88,7 +79,7 @@ SCHEMAS: Final[Mapping[str, Any]] = {
         ("current_password", "new_password"),
         current_password=_STRING,
         new_password=_STRING,
-        keep_current=_BOOLEAN | {"description": "Spare the session that asks"},
+        keep_current=_BOOLEAN | {"description": "Keep the current session"},
     ),
     "Sessions": _object(
         ("sessions",),
@@ -139,3 +130,11 @@ SCHEMAS: Final[Mapping[str, Any]] = {
     "OpenApi": _object(("openapi",), openapi={"const": "3.1.0"}),
     "Health": _object(("status",), status=_STRING, reason=_STRING),
 }
+
+
+def schemas(grants: Sequence[Grant]) -> Mapping[str, Any]:
+    """Return the schemas by name, for a server that offers these grants."""
+    parameters = dict.fromkeys((name for grant in grants for name in grant.parameters), _STRING)
+    grant_type = {"type": "string", "enum": sorted(it.name for it in grants)}
+    request = _object(("grant_type",), grant_type=grant_type, scope=_STRING, **parameters, **_CLIENT)
+    return {"TokenRequest": request, **_SCHEMAS}

@@ -16,7 +16,7 @@ from jeton.login.login_rate_limits import LoginRateLimits, LoginRequest
 from jeton.login.uniform_timing import UniformTiming
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Deny
-from jeton.oauth.errors import ErrorCode, RateLimitedError
+from jeton.oauth.errors import ErrorCode, OAuthError, rate_limited
 from jeton.oauth.sessions import Source
 from jeton.oauth.users import User
 from jeton.rules.attempts import RateLimited, Reservation
@@ -70,7 +70,7 @@ class PasswordLogin:
     ) -> Authenticated | Deny:
         """Verify the password of the user with this name or e-mail address.
 
-        `session` says that the user has a live session and confirms the password. Raise RateLimitedError if a limit by
+        `session` says that the user has a live session and confirms the password. Raise OAuthError if a limit by
         address or of successful logins is reached; HashingBusyError if too many passwords are being verified.
         """
         key = login_key(name)
@@ -152,8 +152,8 @@ class PasswordLogin:
             raise self._rate_limited(visible)
         return Deny(ErrorCode.INVALID_GRANT, f"login_throttled_by_{refusal.limit}", sub=user.sub if user else None)
 
-    def _rate_limited(self, refusal: RateLimited) -> RateLimitedError:
-        return RateLimitedError(f"login_throttled_by_{refusal.limit}", refusal.opens_at - self._clock.now())
+    def _rate_limited(self, refusal: RateLimited) -> OAuthError:
+        return rate_limited(f"login_throttled_by_{refusal.limit}", refusal.opens_at - self._clock.now())
 
 
 def _denied(user: User | None) -> Deny:

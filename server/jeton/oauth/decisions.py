@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jeton.oauth.clients import Client
-from jeton.oauth.errors import ErrorCode
+from jeton.oauth.errors import ErrorCode, OAuthError, rate_limited
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.users import User
@@ -31,10 +31,11 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """Nothing is issued. `family`, where given, is to be stored all the same: a refusal may revoke.
+    """A refusal. `family`, if given, is stored all the same, because a refusal may revoke it.
 
-    `reason` and `sub` (whose login it would have been) are for the log, and never for the client. `retry_after`, where
-    given, says in how many seconds the same would be granted.
+    `reason` and `sub` (whose login it would have been) are for the log, and never for the client. `retry_after` is the
+    number of seconds after which the same request would be granted. `unknown_token` says that the presented token was
+    never issued, which counts against the caller's rate limit.
     """
 
     code: ErrorCode
@@ -42,15 +43,29 @@ class Deny:
     family: Family | None = None
     sub: str | None = None
     retry_after: int | None = None
+    unknown_token: bool = False
+
+    def to_error(self) -> OAuthError:
+        """Return the exception that refuses the request. To be raised after the decision is committed."""
+        about: dict[str, str | int | None] = {"sub": self.sub}
+        if self.family is not None:
+            about = {"sub": self.family.sub, "sid": self.family.sid, "generation": self.family.generation}
+        if self.retry_after is not None:
+            return rate_limited(self.reason, self.retry_after, about)
+        return OAuthError(self.code, self.reason, about=about)
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A family or one access token ends; neither, where there was nothing left to end."""
+    """A family or one access token ends; neither, if there was nothing left to end.
+
+    `unknown_token` says that the presented token was never issued, which counts against the caller's rate limit.
+    """
 
     reason: str
     family: Family | None = None
     token: RevokedAccessToken | None = None
+    unknown_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
-"""Error codes and what the client hears of them (RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1)."""
+"""Error codes, and the one exception for every refusal (RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 
 class ErrorCode(StrEnum):
-    """Registered codes only, in the order of the RFCs."""
+    """Registered error codes, in the order of the RFCs."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
@@ -19,7 +21,7 @@ class ErrorCode(StrEnum):
     INSUFFICIENT_SCOPE = "insufficient_scope"
 
 
-# One fixed sentence per code, so that an answer never tells which of several reasons it was.
+# One fixed sentence per code, so that a response never tells which of several reasons it was.
 _DESCRIPTION: Final = {
     ErrorCode.INVALID_CLIENT: "Client authentication failed.",
     ErrorCode.INVALID_GRANT: "The credentials or the token are invalid, expired, revoked, or not this client's.",
@@ -31,66 +33,111 @@ _DESCRIPTION: Final = {
     ErrorCode.INVALID_TOKEN: "The access token is malformed, expired, ended, or not a user's token for this server.",
     ErrorCode.INSUFFICIENT_SCOPE: "The access token does not hold the scope that is needed.",
 }
+_STATUS: Final = {
+    ErrorCode.INVALID_CLIENT: 401,
+    ErrorCode.SERVER_ERROR: 500,
+    ErrorCode.TEMPORARILY_UNAVAILABLE: 503,
+    ErrorCode.INVALID_TOKEN: 401,
+    ErrorCode.INSUFFICIENT_SCOPE: 403,
+}
+# After how many seconds to try again when the server does not know better.
+_RETRY_SECONDS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What would let the request in (RFC 9110 section 11.6.1).
+
+    `scope` is what an access token would have to hold. Without `explained`, the response holds no error code.
+    """
+
+    scheme: Literal["Basic", "Bearer"]
+    scope: str | None = None
+    explained: bool = True
+
+
+_BASIC: Final = Challenge("Basic")
+_BEARER: Final = Challenge("Bearer")
 
 
 class OAuthError(Exception):
-    """A refusal. `reason`, and what it is `about`, go to the log; the client hears `description`.
+    """A refusal, with all that its response needs.
 
-    For `invalid_request` the reason is itself the description: it speaks of the form of the caller's own request, is
-    one of our own sentences (never the caller's text), and tells the developer what to mend.
+    `reason` and the fields of `about` go to the log; the client receives `description`. For `invalid_request` the
+    reason is itself the description: it concerns the form of the caller's own request, is one of our own sentences
+    (never the caller's text), and tells the developer what to correct.
     """
 
-    def __init__(self, code: ErrorCode, reason: str, **about: str | int | None) -> None:
+    def __init__(
+        self,
+        code: ErrorCode,
+        reason: str,
+        *,
+        description: str | None = None,
+        status: int | None = None,
+        retry_after: int | None = None,
+        challenge: Challenge | None = None,
+        about: Mapping[str, str | int | None] | None = None,
+    ) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
-        self.about = about
+        self.description = description or _DESCRIPTION.get(code, reason)
+        self.status = status or _STATUS.get(code, 400)
+        self.retry_after = _RETRY_SECONDS if self.status == 503 else retry_after
+        self.challenge = _BASIC if challenge is None and code is ErrorCode.INVALID_CLIENT else challenge
+        self.about = about or {}
 
-    @property
-    def description(self) -> str:
-        return _DESCRIPTION.get(self.code, self.reason)
+
+class TemporarilyUnavailableError(Exception):
+    """Marks exceptions that mean "try again later": something that the server depends on cannot be used now."""
 
 
-class CredentialsFormError(OAuthError):
-    """The Authorization header is not one that authenticates clients. `sentence` says what is expected instead.
+def malformed_request(description: str, status: int = 400) -> OAuthError:
+    """Return the refusal of a request by its form; `status` if HTTP has a better one than 400."""
+    return OAuthError(ErrorCode.INVALID_REQUEST, description, status=status)
 
-    It speaks of the header's form only, so it tells nothing of which clients there are.
+
+def not_found(description: str) -> OAuthError:
+    """Return the refusal for what does not exist or belongs to another user: 404 in both cases."""
+    return malformed_request(description, 404)
+
+
+def server_error() -> OAuthError:
+    """Return the refusal for an unexpected exception."""
+    return OAuthError(ErrorCode.SERVER_ERROR, "unexpected")
+
+
+def temporarily_unavailable(reason: str) -> OAuthError:
+    """Return the refusal for what cannot be done now: 503."""
+    return OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, reason)
+
+
+def rate_limited(reason: str, retry_after: int, about: Mapping[str, str | int | None] | None = None) -> OAuthError:
+    """Return the refusal of one attempt too many: 429, to be repeated after so many seconds (RFC 6585 section 4).
+
+    RFC 6749 has no code for it. Clients treat this one as "try again later", and the status says why.
     """
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(ErrorCode.INVALID_CLIENT, "authorization_header_malformed")
-        self._sentence = sentence
-
-    @property
-    def description(self) -> str:
-        return self._sentence
+    code = ErrorCode.TEMPORARILY_UNAVAILABLE
+    return OAuthError(code, reason, status=429, retry_after=max(1, retry_after), about=about)
 
 
-class RateLimitedError(OAuthError):
-    """A refusal of one attempt too many: 429, to be tried again after so many seconds (RFC 6585 section 4).
-
-    RFC 6749 has no code for it: clients know this one as "later", and the status says why.
-    """
-
-    def __init__(self, reason: str, retry_after: int, **about: str | int | None) -> None:
-        super().__init__(ErrorCode.TEMPORARILY_UNAVAILABLE, reason, **about)
-        self.retry_after = max(1, retry_after)
+def invalid_access_token(reason: str) -> OAuthError:
+    """Return the refusal of an access token (RFC 6750 section 3.1)."""
+    return OAuthError(ErrorCode.INVALID_TOKEN, reason, challenge=_BEARER)
 
 
-class AccessTokenError(OAuthError):
-    """A request to a protected resource is not let in by its access token (RFC 6750 section 3).
-
-    Whoever sent none at all (`sent`) is told no code; `scope` is what the token would have to hold.
-    """
-
-    def __init__(self, code: ErrorCode, reason: str, *, sent: bool = True, scope: str | None = None) -> None:
-        super().__init__(code, reason)
-        self.sent = sent
-        self.scope = scope
+def missing_access_token() -> OAuthError:
+    """Return the refusal of a request without an access token. It holds no error code (RFC 6750 section 3.1)."""
+    challenge = Challenge("Bearer", explained=False)
+    return OAuthError(ErrorCode.INVALID_TOKEN, "access_token_missing", challenge=challenge)
 
 
-class NotFoundError(OAuthError):
-    """There is no such thing, or it is somebody else's: 404 either way. The reason is a sentence to show."""
+def insufficient_scope(reason: str, scope: str) -> OAuthError:
+    """Return the refusal of an access token that lacks `scope`."""
+    return OAuthError(ErrorCode.INSUFFICIENT_SCOPE, reason, challenge=Challenge("Bearer", scope))
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(ErrorCode.INVALID_REQUEST, reason)
+
+def malformed_bearer_request(description: str) -> OAuthError:
+    """Return the refusal of a request to a protected resource by its form (RFC 6750 section 3.1)."""
+    return OAuthError(ErrorCode.INVALID_REQUEST, description, challenge=_BEARER)

@@ -19,7 +19,7 @@ from jeton.rules.network_prefix import network_prefix
 
 IDEMPOTENCY_SECONDS: Final = 120
 MAX_GRACE_RETRIES: Final = 5
-TOKEN_UNKNOWN: Final = "refresh_token_unknown"
+_TOKEN_UNKNOWN: Final = Deny(ErrorCode.INVALID_GRANT, "refresh_token_unknown", unknown_token=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def decide(
     """
     if family is None or not genuine:
         undecidable = family is not None and genuine is None
-        return MASTER_KEY_MISSING if undecidable else Deny(ErrorCode.INVALID_GRANT, TOKEN_UNKNOWN)
+        return MASTER_KEY_MISSING if undecidable else _TOKEN_UNKNOWN
     if family.client_id != client.client_id:
         return Deny(ErrorCode.INVALID_GRANT, "refresh_token_of_other_client")
     if family.revoked_at is not None:

@@ -1,7 +1,7 @@
 """Registration rules: validation of clients (RFC 6749 section 2, RFC 9700) and of users' `sub` and roles."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 
 from jeton.oauth.clients import Client
@@ -47,12 +47,15 @@ def check_roles(roles: Iterable[str]) -> None:
     _check_size("the roles of a user", roles, MAX_ROLES_BYTES)
 
 
-def check_client(client: Client) -> None:
-    """Check the registration of a client. Raise RegistrationError if it is contradictory or unsafe."""
-    if client.public and (client.introspect or client.auth_methods or "client_credentials" in client.grant_types):
+def check_client(client: Client, confidential_grants: Set[str] = frozenset()) -> None:
+    """Check the registration of a client. Raise RegistrationError if it is contradictory or unsafe.
+
+    Public clients may not have `confidential_grants`.
+    """
+    if client.public and (client.introspect or client.auth_methods or client.grant_types & confidential_grants):
+        grants = " ".join(sorted(confidential_grants))
         raise RegistrationError(
-            "a public client does not authenticate: --introspect, --auth-method and --grant client_credentials are not"
-            " allowed"
+            f"a public client does not authenticate: --introspect, --auth-method and --grant {grants} are not allowed"
         )
     for token in client.scope | client.default_scope:
         if not is_scope_token(token):

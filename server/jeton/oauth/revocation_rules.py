@@ -7,7 +7,7 @@ from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Family, RevokedAccessToken
 
-TOKEN_UNKNOWN: Final = "token_unknown"
+TOKEN_UNKNOWN: Final = End("token_unknown", unknown_token=True)
 
 
 def revoke_family(family: Family | None, client: Client, *, genuine: bool | None, now: int) -> End | Deny:
@@ -16,7 +16,7 @@ def revoke_family(family: Family | None, client: Client, *, genuine: bool | None
     `genuine` is None if that cannot be determined because the master key is missing.
     """
     if family is None or not genuine:
-        return MASTER_KEY_MISSING if family is not None and genuine is None else End(TOKEN_UNKNOWN)
+        return MASTER_KEY_MISSING if family is not None and genuine is None else TOKEN_UNKNOWN
     if family.client_id != client.client_id:
         return Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
     return End("family_revoked", family=family.revoked("revoked_by_client", now))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Final, Generic, TypeAlias, TypeVar
 
+from jeton.oauth.errors import TemporarilyUnavailableError
+
 _CLOSING_SECONDS: Final = 2
 
 Item = TypeVar("Item")
@@ -14,7 +16,7 @@ Result = TypeVar("Result")
 _Waiting: TypeAlias = tuple[Item, asyncio.Future[Result]]
 
 
-class BatcherBusyError(Exception):
+class BatcherBusyError(TemporarilyUnavailableError):
     """As many requests are waiting as there is room for: try again in a moment."""
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from jeton.oauth.errors import TemporarilyUnavailableError
 from jeton.storage.database_errors import describe_database_error, is_denied, sqlstate
 from jeton.storage.database_url import DatabaseUrlError, parse_database_url
 from jeton.storage.raw_statement import execute_raw
@@ -47,7 +48,7 @@ _READ_ONLY: Final = "25006"
 _READ_ONLY_NOW: Final = text("SHOW transaction_read_only")
 
 
-class StorageUnavailableError(Exception):
+class StorageUnavailableError(TemporarilyUnavailableError):
     """The database is away, hung, locked or damaged, or does not allow this.
 
     Whether anything was written is not known here: do not repeat blindly.

@@ -119,7 +119,7 @@ async def test_a_session_that_ends_is_refused_within_five_seconds_without_a_call
     async def handle_requests_for_a_second() -> list[bool]:
         """A hundred; the server looks at its database meanwhile, as it does every two seconds."""
         if jeton.clock.now() % 2 == 0:
-            jeton.server.maintenance.refresh()
+            jeton.maintenance.refresh()
         results = [await _is_good(verifier, token) for _ in range(100)]
         jeton.clock.advance(1)
         return results
@@ -227,7 +227,7 @@ async def test_tasks_that_share_a_session_rotate_once_each_time_though_answers_a
             assert len(set(await asyncio.gather(*[session.access_token() for _ in range(20)]))) == 1
 
     sid = decode(first, options={"verify_signature": False})["sid"]
-    with jeton.server.services.database.read() as connection:
+    with jeton.database.read() as connection:
         family = load_families(connection, [sid])[sid]
     assert (family.generation, family.revoked_at) == (5, None)
 

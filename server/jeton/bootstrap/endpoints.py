@@ -1,0 +1,123 @@
+"""Endpoints and grants, each given what it uses, and their paths."""
+
+from collections.abc import Mapping, Sequence
+
+from jeton.bootstrap.parts import Parts
+from jeton.config import Settings
+from jeton.endpoints.account import ChangePassword, ShowAccount
+from jeton.endpoints.account_sessions import EndAllSessions, EndSession, ListSessions
+from jeton.endpoints.bearer_authentication import BearerAuthentication
+from jeton.endpoints.client_authentication import ClientAuthentication
+from jeton.endpoints.introspection import IntrospectionEndpoint
+from jeton.endpoints.revocation import RevocationEndpoint
+from jeton.endpoints.token import EnabledGrant, TokenEndpoint
+from jeton.endpoints.token_issuing import TokenIssuer
+from jeton.endpoints.token_parsing import TokenParser
+from jeton.grants.description import Grant, GrantParts
+from jeton.http.account_routes import (
+    ACCOUNT_PATH,
+    PASSWORD_PATH,
+    SESSION_PATH,
+    SESSIONS_PATH,
+    read_account_request,
+)
+from jeton.http.resource import Operation, Resource
+from jeton.oauth.clients import Lifetimes
+from jeton.oauth.metadata import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
+
+
+def enabled_grants(settings: Settings, grants: Sequence[Grant]) -> tuple[Grant, ...]:
+    """Return the grants that the settings do not switch off."""
+    return tuple(it for it in grants if it.setting is None or getattr(settings.grants, it.setting))
+
+
+def build_resources(settings: Settings, parts: Parts, grants: Sequence[Grant]) -> Mapping[str, Resource]:
+    """Return the resources by path; the token endpoint offers these grants."""
+    tokens = TokenParser(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
+    return _client_resources(settings, parts, tokens, grants) | _account_resources(settings, parts, tokens)
+
+
+def _client_resources(
+    settings: Settings, parts: Parts, tokens: TokenParser, grants: Sequence[Grant]
+) -> dict[str, Resource]:
+    """Return what clients use. Pages may not introspect: that takes a secret."""
+    authenticate = ClientAuthentication(parts.lookups, parts.request_limits, parts.clock)
+    revocation = RevocationEndpoint(
+        authenticate, tokens, parts.refresh_tokens, parts.missing_master_keys, parts.request_limits, parts.ledger
+    )
+    introspection = IntrospectionEndpoint(
+        authenticate,
+        settings.server.issuer,
+        settings.tokens.default_audience,
+        tokens,
+        parts.refresh_tokens,
+        parts.missing_master_keys,
+        parts.request_limits,
+        parts.lookups,
+        parts.clock,
+    )
+    token = _token_endpoint(settings, parts, authenticate, grants)
+
+    def origins() -> frozenset[str]:
+        return parts.maintenance.client_capabilities.origins
+
+    return {
+        TOKEN_PATH: Resource({"POST": Operation(token)}, origins),
+        REVOCATION_PATH: Resource({"POST": Operation(revocation)}, origins),
+        INTROSPECTION_PATH: Resource({"POST": Operation(introspection)}),
+    }
+
+
+def _token_endpoint(
+    settings: Settings, parts: Parts, authenticate: ClientAuthentication, grants: Sequence[Grant]
+) -> TokenEndpoint:
+    tokens = settings.tokens
+    grant_parts = GrantParts(
+        parts.master_key_id,
+        parts.clock,
+        parts.ledger,
+        parts.login,
+        parts.status_indexes,
+        parts.refresh_tokens,
+        parts.missing_master_keys,
+        parts.request_limits,
+    )
+    return TokenEndpoint(
+        authenticate,
+        {it.name: EnabledGrant(it, it.build(grant_parts)) for it in grants},
+        tokens.default_audience,
+        Lifetimes(
+            tokens.access_seconds,
+            tokens.refresh_idle_seconds,
+            tokens.refresh_absolute_seconds,
+            tokens.retry_grace_seconds,
+            settings.limits.refresh_spacing_seconds,
+        ),
+        parts.keyring,
+        TokenIssuer(settings.server.issuer, tokens.status_list, parts.keyring, parts.refresh_tokens),
+        parts.request_limits,
+    )
+
+
+def _account_resources(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, Resource]:
+    """Return what users do with their own access tokens."""
+    authenticate = BearerAuthentication(settings.server.issuer, tokens, parts.lookups, parts.clock)
+    read = read_account_request()
+    show = Operation(ShowAccount(authenticate), read)
+    change_password = Operation(
+        ChangePassword(authenticate, parts.login, parts.passwords, parts.password_rules, parts.hashing, parts.ledger),
+        read,
+    )
+    list_sessions = Operation(ListSessions(authenticate, parts.lookups), read)
+    end_session = Operation(EndSession(authenticate, parts.ledger), read)
+    end_sessions = Operation(EndAllSessions(authenticate, parts.ledger), read_account_request("keep_current"))
+
+    def origins() -> frozenset[str]:
+        return parts.maintenance.client_capabilities.origins
+
+    return {
+        ACCOUNT_PATH: Resource({"GET": show}, origins),
+        PASSWORD_PATH: Resource({"POST": change_password}, origins),
+        SESSIONS_PATH: Resource({"GET": list_sessions, "DELETE": end_sessions}, origins),
+        SESSION_PATH: Resource({"DELETE": end_session}, origins),
+    }

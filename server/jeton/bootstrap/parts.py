@@ -1,0 +1,116 @@
+"""The long-lived parts of a server process, built from the settings."""
+
+from dataclasses import dataclass
+
+from jeton.background.maintenance import Maintenance
+from jeton.bootstrap.limits import login_limits, request_limits
+from jeton.bootstrap.opening import open_master_keys
+from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores, key_times
+from jeton.config import Settings
+from jeton.crypto.credentials import shuffle
+from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
+from jeton.crypto.hashing_pool import HashingPool
+from jeton.crypto.password_rules import PasswordRules
+from jeton.crypto.passwords import Passwords
+from jeton.crypto.rate_limit_keys import RateLimitKeys
+from jeton.crypto.refresh_token import RefreshTokens
+from jeton.endpoints.status_lists import StatusLists
+from jeton.grants.request_limits import RequestLimits
+from jeton.keys.keyring import Keyring
+from jeton.login.login_rate_limits import LoginRateLimits
+from jeton.login.password_login import PasswordLogin
+from jeton.login.uniform_timing import UniformTiming
+from jeton.observability.missing_master_keys import MissingMasterKeys
+from jeton.storage.clock import Clock
+from jeton.storage.database import Database
+from jeton.storage.ledger import Ledger
+from jeton.storage.lookups import Lookups
+from jeton.storage.rate_limiter import RateLimiter
+from jeton.storage.status_index_allocator import StatusIndexAllocator
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One of each. Endpoints and grants are given the ones they use, when the server is built."""
+
+    clock: Clock
+    database: Database
+    ledger: Ledger
+    lookups: Lookups
+    rate_limiter: RateLimiter
+    request_limits: RequestLimits
+    status_indexes: StatusIndexAllocator
+    master_key_id: str
+    missing_master_keys: MissingMasterKeys
+    refresh_tokens: RefreshTokens
+    keyring: Keyring
+    passwords: Passwords
+    password_rules: PasswordRules
+    hashing: HashingPool
+    login: PasswordLogin
+    maintenance: Maintenance
+
+    def close(self) -> None:
+        """Finish pending work, and close the database."""
+        self.maintenance.close()
+        self.hashing.close()
+        self.ledger.close()
+        self.lookups.close()
+        self.rate_limiter.close()
+        self.status_indexes.close()
+        self.keyring.close()
+        self.database.close()
+
+
+def build_parts(settings: Settings, database: Database, clock: Clock, password_rules: PasswordRules) -> Parts:
+    """Return the parts over an open database, its signing keys and what maintenance reads loaded once.
+
+    Raise ConfigError, MasterKeyError, KeyStoreError or StorageUnavailableError if that fails.
+    """
+    master_keys = open_master_keys(settings, database)
+    stores = key_stores(settings, master_keys)
+    rotation = key_rotation(settings, database, clock, stores)
+    rotation.ensure_next_key_type(key_kind(settings, stores))
+    keyring = Keyring(stores, key_times(settings), clock)
+    tokens, costs = settings.tokens, settings.passwords
+    lookups, rate_limiter = Lookups(database, clock), RateLimiter(database, clock)
+    rate_limit_keys = RateLimitKeys(master_keys)
+    passwords = Passwords(costs.memory_kib, costs.iterations, costs.lanes)
+    hashing = HashingPool(_max_concurrent_hashes(settings))
+    status_lists = (
+        StatusLists(settings.server.issuer, tokens.status_ttl_seconds, keyring) if tokens.status_list else None
+    )
+    maintenance = Maintenance(database, clock, keyring, lookups, rotation, status_lists)
+    maintenance.refresh()
+    return Parts(
+        clock=clock,
+        database=database,
+        ledger=Ledger(database, clock, sessions_per_user=settings.limits.sessions_per_user),
+        lookups=lookups,
+        rate_limiter=rate_limiter,
+        request_limits=RequestLimits(rate_limiter, rate_limit_keys, request_limits(settings), clock),
+        status_indexes=StatusIndexAllocator(database, shuffle),
+        master_key_id=master_keys.newest,
+        missing_master_keys=MissingMasterKeys(),
+        refresh_tokens=RefreshTokens(master_keys),
+        keyring=keyring,
+        passwords=passwords,
+        password_rules=password_rules,
+        hashing=hashing,
+        login=PasswordLogin(
+            lookups,
+            LoginRateLimits(rate_limiter, rate_limit_keys, login_limits(settings)),
+            passwords,
+            hashing,
+            UniformTiming(lambda: passwords.verify(None, "")),
+            clock,
+        ),
+        maintenance=maintenance,
+    )
+
+
+def _max_concurrent_hashes(settings: Settings) -> int:
+    costs = settings.passwords
+    return hashing_concurrency(
+        costs.concurrency, process_resources(), settings.server.workers, costs.memory_kib, costs.lanes
+    )

@@ -1,0 +1,36 @@
+"""Signing of access tokens, and derivation of refresh tokens, for decisions that are durable."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jeton.crypto.credentials import generate_jti
+from jeton.crypto.refresh_token import RefreshTokens
+from jeton.crypto.signed_jwt import Signer
+from jeton.keys.keyring import Keyring
+from jeton.oauth.claims import access_token_claims, token_response
+from jeton.oauth.decisions import Issue
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssuer:
+    """Makes the tokens of one issuer. `status_lists` says whether access tokens name their status list."""
+
+    issuer: str
+    status_lists: bool
+    keyring: Keyring
+    refresh_tokens: RefreshTokens
+
+    async def issue(self, issue: Issue, signer: Signer, access_seconds: int) -> dict[str, Any]:
+        """Return the token response. The same family, generation and time yield the same bytes."""
+        family, tokens = issue.family, self.refresh_tokens
+        if family is None:
+            jti, refresh_token = generate_jti(), None
+        else:
+            key_id, secret = family.master_key_id, family.secret
+            jti = tokens.derive_jti(family.generation, family.rotated_at, key_id, secret)
+            refreshable = "refresh_token" in issue.client.grant_types
+            refresh_token = tokens.derive(family.sid, family.generation, key_id, secret) if refreshable else None
+        claims = access_token_claims(
+            issue, issuer=self.issuer, jti=jti, access_seconds=access_seconds, status_lists=self.status_lists
+        )
+        return token_response(claims, await self.keyring.sign(signer, claims), refresh_token)

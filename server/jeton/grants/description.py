@@ -1,0 +1,52 @@
+"""The description of a grant type: what the rest of the server must know of it, and how it is redeemed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+# The command line reads descriptions and must start quickly: what only redeems is not loaded for them.
+if TYPE_CHECKING:
+    from jeton.crypto.refresh_token import RefreshTokens
+    from jeton.grants.request import TokenRequest
+    from jeton.grants.request_limits import RequestLimits
+    from jeton.login.password_login import PasswordLogin
+    from jeton.oauth.decisions import Deny, Issue
+    from jeton.observability.missing_master_keys import MissingMasterKeys
+    from jeton.storage.clock import Clock
+    from jeton.storage.ledger import Ledger
+    from jeton.storage.status_index_allocator import StatusIndexAllocator
+
+Redeem = Callable[["TokenRequest"], Awaitable["Issue | Deny"]]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantParts:
+    """What a grant may be built from. Each takes what it uses, once, when the server starts."""
+
+    master_key_id: str
+    clock: Clock
+    ledger: Ledger
+    login: PasswordLogin
+    status_indexes: StatusIndexAllocator
+    refresh_tokens: RefreshTokens
+    missing_master_keys: MissingMasterKeys
+    request_limits: RequestLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant type.
+
+    `parameters` are those of a token request beside `grant_type` and `scope`. A `confidential` grant is refused to
+    public clients. One that is `announced_on_use` is in the metadata only while some client may use it. `setting` is
+    the key in the settings' section `grants` that switches it off, if there is one.
+    """
+
+    name: str
+    build: Callable[[GrantParts], Redeem]
+    parameters: tuple[str, ...] = ()
+    confidential: bool = False
+    announced_on_use: bool = False
+    setting: str | None = None

@@ -1,0 +1,75 @@
+"""The public documents of a server: metadata (RFC 8414), key set (RFC 7517), status lists and OpenAPI."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Final
+
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+from starlette.types import ASGIApp
+
+from jeton.endpoints.messages import Document
+from jeton.endpoints.status_lists import StatusLists
+from jeton.grants.description import Grant
+from jeton.http.cacheable_documents import DocumentEndpoint, NumberedDocumentEndpoint, json_document
+from jeton.http.openapi import openapi_document
+from jeton.keys.keyring import Keyring
+from jeton.oauth.metadata import JWKS_PATH, METADATA_PATHS, STATUS_LISTS_PATH, server_metadata
+from jeton.storage.clock import Clock
+
+_MAX_AGE_SECONDS: Final = 300
+
+
+def public_documents(
+    issuer: str,
+    grants: Sequence[Grant],
+    used_grant_types: Callable[[], frozenset[str]],
+    keyring: Keyring,
+    clock: Clock,
+    status_lists: StatusLists | None,
+) -> Mapping[str, ASGIApp]:
+    """Return the endpoints by path. `used_grant_types` returns the grant types that some client may use."""
+
+    def metadata() -> dict[str, Any]:
+        return server_metadata(
+            issuer, announced_grant_types(grants, used_grant_types()), status_lists=status_lists is not None
+        )
+
+    AuthorizationServerMetadata(metadata()).validate()
+    metadata_endpoint = DocumentEndpoint(lambda: json_document(metadata(), _MAX_AGE_SECONDS))
+    return {
+        **dict.fromkeys(METADATA_PATHS, metadata_endpoint),
+        JWKS_PATH: _key_set(keyring, clock),
+        "/openapi.json": _openapi(issuer, grants),
+        **({} if status_lists is None else _status_lists(status_lists)),
+    }
+
+
+def announced_grant_types(grants: Sequence[Grant], used: frozenset[str]) -> set[str]:
+    """Return the grant types that the metadata names (RFC 9700 section 2.4 on those that few clients may use)."""
+    return {it.name for it in grants if not it.announced_on_use or it.name in used}
+
+
+def _openapi(issuer: str, grants: Sequence[Grant]) -> ASGIApp:
+    """Built at the first request for it: most servers never receive one."""
+    document = cache(lambda: json_document(openapi_document(issuer, version("jeton"), grants), _MAX_AGE_SECONDS))
+    return DocumentEndpoint(document)
+
+
+def _key_set(keyring: Keyring, clock: Clock) -> ASGIApp:
+    def current() -> Document:
+        key_set, max_age = keyring.key_set, keyring.max_age(clock.now())
+        return Document(key_set.document, key_set.etag, max_age, "application/jwk-set+json")
+
+    return DocumentEndpoint(current)
+
+
+def _status_lists(lists: StatusLists) -> Mapping[str, ASGIApp]:
+    async def find(number: str) -> Document | None:
+        found = await lists.signed(number)
+        if found is None:
+            return None
+        return Document(found.token, found.etag, lists.ttl_seconds, "application/statuslist+jwt")
+
+    aggregation = DocumentEndpoint(lambda: json_document(lists.aggregation(), _MAX_AGE_SECONDS))
+    return {STATUS_LISTS_PATH: aggregation, STATUS_LISTS_PATH + "/{number}": NumberedDocumentEndpoint(find)}

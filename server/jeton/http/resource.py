@@ -1,0 +1,59 @@
+"""One path as an ASGI application: its operations by method, for pages of registered origins too."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from jeton.endpoints.messages import Endpoint, FormRequest
+from jeton.http.cors import allow_registered_origin, answer_options, parse_preflight
+from jeton.http.dispatch import dispatch
+from jeton.http.request_parsing import header_fields, read_form_request
+from jeton.http.responses import Header, Rendered, render_method_not_allowed
+
+Read = Callable[[Scope, Mapping[bytes, str], Receive], Awaitable[FormRequest]]
+Origins = Callable[[], frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An endpoint, and how its requests are read."""
+
+    endpoint: Endpoint[Any]
+    read: Read = read_form_request
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Operations by method. `origins` returns the origins whose pages may use them; without it no page may."""
+
+    operations: Mapping[str, Operation]
+    origins: Origins | None = None
+
+    @property
+    def methods(self) -> list[str]:
+        head = ("HEAD",) if "GET" in self.operations else ()
+        return [*self.operations, *head, *(("OPTIONS",) if self.origins is not None else ())]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers, method = header_fields(scope), scope["method"]
+        origin = headers.get(b"origin")
+        operation = self.operations.get("GET" if method == "HEAD" else method)
+        if operation is None:
+            await self._answer_other_method(scope, origin).send(send)
+            return
+        reading = operation.read(scope, headers, receive)
+        rendered, client = await dispatch(operation.endpoint, reading, scope)
+        await rendered.send(send, *self._cors(origin, None if client is None else client.origins))
+
+    def _answer_other_method(self, scope: Scope, origin: str | None) -> Rendered:
+        if scope["method"] == "OPTIONS" and self.origins is not None:
+            return answer_options(parse_preflight(scope), self.methods, self.origins())
+        return render_method_not_allowed(self.methods).with_headers(*self._cors(origin, None))
+
+    def _cors(self, origin: str | None, client_origins: frozenset[str] | None) -> tuple[Header, ...]:
+        """Return the headers for pages of the client's origins; while no client is known, of all registered ones."""
+        if self.origins is None:
+            return ()
+        return allow_registered_origin(origin, self.origins() if client_origins is None else client_origins)
