@@ -94,15 +94,14 @@ async def test_a_key_that_does_not_open_here_keeps_nothing_else_from_being_read(
     nodes: Nodes, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that was disabled elsewhere is refused here, and not remembered for ever."""
-    parts = nodes[1].server.parts
     own = await nodes[1].token(app, grant_type="client_credentials")
-    with parts.database.write() as connection:
+    with nodes[1].database.write() as connection:
         update_client(connection, app.client_id, disabled=True)
 
     def does_not_open(*_: object) -> None:
         raise MasterKeyError
 
-    monkeypatch.setattr(parts.keyring, "follow", does_not_open)
+    monkeypatch.setattr(nodes[1].keyring, "update", does_not_open)
     with pytest.raises(MasterKeyError):
         nodes[1].maintenance.refresh()
 

@@ -105,7 +105,7 @@ class Maintenance:
             self.client_capabilities = load_client_capabilities(connection)
             if self.status_lists is not None:
                 now = self._clock.now()
-                self.status_lists.follow(load_revoked_indexes(connection, now), load_next_status_index(connection), now)
+                self.status_lists.update(load_revoked_indexes(connection, now), load_next_status_index(connection), now)
         if was_steady and not self._clock.is_steady:
             log.error("clock_jumped_ahead", detail="no rows are deleted and no keys rotated automatically for one hour")
         if not can_write:

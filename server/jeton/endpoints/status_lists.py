@@ -56,7 +56,7 @@ class StatusLists:
         self._signed: dict[int, SignedList] = {}
         self.ttl_seconds = ttl_seconds
 
-    def follow(self, invalid_indexes: Iterable[int], next_index: int, now: int) -> None:
+    def update(self, invalid_indexes: Iterable[int], next_index: int, now: int) -> None:
         """Replace the state by the indexes that are INVALID now. Only lists that changed are packed.
 
         The list after the newest exists already: its first token may be presented here before the next update.
