@@ -1,4 +1,4 @@
-"""Settings: a TOML file, with_overrides by JETON_<SECTION>__<KEY>. Whatever is not known here is an error."""
+"""Settings: names, defaults and validation. They come from a TOML file and JETON_<SECTION>__<KEY>."""
 
 import os
 import re
@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
-from jeton.config_sources import ConfigError, foreign_variables, read_settings_file, read_variables
+from jeton.config_sources import ConfigError, read_settings_file, read_variables, warning_about_unknown
 from jeton.oauth.registration_rules import is_audience
 from jeton.rules.loopback import is_loopback
 
 _URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
-LONGEST_ACCESS_SECONDS: Final = 86400
+MAX_ACCESS_SECONDS: Final = 86400
 
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
@@ -25,7 +25,7 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
 class Secret(str):
-    """Text that never shows itself by accident."""
+    """A string whose repr does not reveal it."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ class Secret(str):
         return "'***'" if self else "''"
 
 
-class Server(Struct, frozen=True, forbid_unknown_fields=True):
+class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     issuer: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
@@ -43,16 +43,16 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     drain_seconds: Annotated[int, Meta(ge=0, le=300)] = 2
 
 
-class Database(Struct, frozen=True, forbid_unknown_fields=True):
+class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
     url: Secret = Secret("sqlite:///var/jeton.db")
 
 
-class Secrets(Struct, frozen=True, forbid_unknown_fields=True):
+class SecretSettings(Struct, frozen=True, forbid_unknown_fields=True):
     master_key: Secret = Secret("")
 
 
-class Tokens(Struct, frozen=True, forbid_unknown_fields=True):
-    access_seconds: Annotated[int, Meta(ge=1, le=LONGEST_ACCESS_SECONDS)] = 600
+class TokenSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    access_seconds: Annotated[int, Meta(ge=1, le=MAX_ACCESS_SECONDS)] = 600
     refresh_idle_seconds: PositiveSeconds = 1209600
     refresh_absolute_seconds: PositiveSeconds = 7776000
     default_audience: str = ""
@@ -61,7 +61,7 @@ class Tokens(Struct, frozen=True, forbid_unknown_fields=True):
     status_ttl_seconds: Annotated[int, Meta(ge=1, le=300)] = 2
 
 
-class Keys(Struct, frozen=True, forbid_unknown_fields=True):
+class KeySettings(Struct, frozen=True, forbid_unknown_fields=True):
     algorithm: Literal["RS256", "ES256", "EdDSA"] = "RS256"
     rsa_bits: Literal[2048, 3072, 4096] = 2048
     rotate_seconds: PositiveSeconds = 90 * 86400
@@ -70,13 +70,13 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     store: Literal["database", "pkcs11"] = "database"
 
 
-class Pkcs11(Struct, frozen=True, forbid_unknown_fields=True):
+class Pkcs11Settings(Struct, frozen=True, forbid_unknown_fields=True):
     module: str = ""
     token_label: str = ""
     pin: Secret = Secret("")
 
 
-class Passwords(Struct, frozen=True, forbid_unknown_fields=True):
+class PasswordSettings(Struct, frozen=True, forbid_unknown_fields=True):
     min_length: Annotated[int, Meta(ge=8, le=1024)] = 15
     breached_file: str = ""
     memory_kib: Annotated[int, Meta(ge=8, le=1048576)] = 47104
@@ -85,11 +85,11 @@ class Passwords(Struct, frozen=True, forbid_unknown_fields=True):
     concurrency: Annotated[int, Meta(ge=0, le=1024)] = 0
 
 
-class Grants(Struct, frozen=True, forbid_unknown_fields=True):
+class GrantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     password: bool = True
 
 
-class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     login_failures_per_address: Count = 100
     login_failures_per_client: Count = 10_000
     login_failures_per_account: Annotated[int, Meta(ge=0, le=100)] = 10
@@ -104,15 +104,15 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    server: Server = Server()
-    database: Database = Database()
-    secrets: Secrets = Secrets()
-    tokens: Tokens = Tokens()
-    keys: Keys = Keys()
-    pkcs11: Pkcs11 = Pkcs11()
-    passwords: Passwords = Passwords()
-    grants: Grants = Grants()
-    limits: Limits = Limits()
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    secrets: SecretSettings = SecretSettings()
+    tokens: TokenSettings = TokenSettings()
+    keys: KeySettings = KeySettings()
+    pkcs11: Pkcs11Settings = Pkcs11Settings()
+    passwords: PasswordSettings = PasswordSettings()
+    grants: GrantSettings = GrantSettings()
+    limits: LimitSettings = LimitSettings()
 
 
 _SECTIONS: Final = {
@@ -122,29 +122,29 @@ _SECTIONS: Final = {
 
 
 def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """The effective settings, validated as a whole; ConfigError says which one is wrong and why."""
+    """Return the effective settings. Raise ConfigError, which names the setting and the reason, if one is invalid."""
     environment = os.environ if environment is None else environment
     values = read_settings_file(file, environment)
     for section, overrides in read_variables(environment, _SECTIONS).items():
         if not isinstance(values.setdefault(section, {}), dict):
             raise ConfigError(f"the configuration is not valid: {section} must be a section: [{section}]")
         for key, value in overrides.items():
-            values[section][key] = _words(value) if (section, key) == ("server", "trusted_proxies") else value
+            values[section][key] = _split(value) if (section, key) == ("server", "trusted_proxies") else value
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_to_secret)
     except msgspec.ValidationError as error:
         raise ConfigError(f"the configuration is not valid: {error}") from None
     if "issuer" in values.get("server", {}):
         _check_issuer(settings.server.issuer)
-    return _completed(settings)
+    return _complete(settings)
 
 
 def warning_about_variables() -> str | None:
-    """Return a sentence about variables that look like settings and are none, or None."""
-    return foreign_variables(os.environ, _SECTIONS)
+    """Return a warning about variables that look like settings but are not, or None."""
+    return warning_about_unknown(os.environ, _SECTIONS)
 
 
-def _words(value: str) -> list[str]:
+def _split(value: str) -> list[str]:
     return value.replace(",", " ").split()
 
 
@@ -154,8 +154,8 @@ def _to_secret(kind: type, value: object) -> object:
     raise TypeError(f"expected a string, not {type(value).__name__}")
 
 
-def _completed(settings: Settings) -> Settings:
-    """With the defaults that depend on other settings, and the checks that no single field can make."""
+def _complete(settings: Settings) -> Settings:
+    """Check what depends on several settings, and return the settings with defaults that depend on others."""
     server, tokens = settings.server, settings.tokens
     _check_nul(settings)
     issuer = server.issuer or f"http://127.0.0.1:{server.port}"
@@ -165,7 +165,7 @@ def _completed(settings: Settings) -> Settings:
     _check_pkcs11(settings.keys, settings.pkcs11)
     _check_trusted_proxies(server.trusted_proxies)
     if tokens.default_audience and not is_audience(tokens.default_audience):
-        raise ConfigError("tokens.default_audience must hold no white space")
+        raise ConfigError("tokens.default_audience must not contain white space")
     return msgspec.structs.replace(
         settings,
         server=msgspec.structs.replace(server, issuer=issuer),
@@ -174,16 +174,16 @@ def _completed(settings: Settings) -> Settings:
 
 
 def _check_nul(settings: Settings) -> None:
-    """No system call takes a NUL character, in a path or a host name."""
+    """Raise ConfigError if a setting contains a NUL character, which system calls reject in paths and host names."""
     for section, keys in _SECTIONS.items():
         for key in keys:
             value = getattr(getattr(settings, section), key)
             if isinstance(value, str) and "\0" in value:
-                raise ConfigError(f"{section}.{key} must not hold a NUL character")
+                raise ConfigError(f"{section}.{key} must not contain a NUL character")
 
 
-def _check_pkcs11(keys: Keys, pkcs11: Pkcs11) -> None:
-    """All of it or nothing; and all where new keys are made there."""
+def _check_pkcs11(keys: KeySettings, pkcs11: Pkcs11Settings) -> None:
+    """Raise ConfigError if [pkcs11] is incomplete: it must be complete or empty, and complete if it stores new keys."""
     missing = [name for name in ("module", "token_label", "pin") if not getattr(pkcs11, name)]
     if missing and (keys.store == "pkcs11" or len(missing) < 3):
         raise ConfigError(
@@ -192,20 +192,25 @@ def _check_pkcs11(keys: Keys, pkcs11: Pkcs11) -> None:
 
 
 def _check_trusted_proxies(proxies: Iterable[str]) -> None:
-    """uvicorn compares whatever is no address and no network as it is written, and no peer is ever called so."""
+    """Raise ConfigError if an entry is not an address or network, or trusts every address."""
     for proxy in proxies:
         try:
-            everybody = proxy == "*" or ip_network(proxy).prefixlen == 0
+            trusts_all = proxy == "*" or ip_network(proxy).prefixlen == 0
         except ValueError:
             raise ConfigError(
-                f"server.trusted_proxies: {proxy!r} is no address and no network, as 10.0.0.1 or 10.0.0.0/8 are"
+                f"server.trusted_proxies: {proxy!r} is not an address or network such as 10.0.0.1 or 10.0.0.0/8"
             ) from None
-        if everybody:
-            raise ConfigError("server.trusted_proxies must name addresses or networks: anybody could claim any address")
+        if trusts_all:
+            raise ConfigError(
+                "server.trusted_proxies must not trust every address: any client could then claim any other"
+            )
 
 
 def _check_issuer(issuer: str) -> None:
-    """RFC 8414 section 2: https, no query, no fragment. Plain http only where nobody else can listen."""
+    """Raise ConfigError unless the issuer is an https URL without query and fragment (RFC 8414 section 2).
+
+    Plain http is allowed on loopback, where no other machine can listen.
+    """
     try:
         parts = urlsplit(issuer)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -1,4 +1,4 @@
-"""Where settings come from: a TOML file, and environment variables JETON_<SECTION>__<KEY>."""
+"""Sources of settings: a TOML file, and environment variables JETON_<SECTION>__<KEY>."""
 
 import re
 import tomllib
@@ -11,9 +11,9 @@ PREFIX: Final = "JETON_"
 FILE_VARIABLE: Final = "JETON_CONFIG"
 DEFAULT_FILE: Final = Path("config/jeton.toml")
 _MAX_FILE_BYTES: Final = 1024 * 1024
-# Kubernetes describes a Service, and Docker a link, to every container in such variables. A Service may be called
-# jeton, and its name may hold two hyphens, which become two underscores. Docker repeats the variables of the other
-# container behind ENV_.
+# Variables that Kubernetes sets for a Service, and Docker for a link, in every container. A Service may be named jeton,
+# and its name may contain two hyphens, which become two underscores. Docker repeats the other container's variables
+# with the prefix ENV_.
 _INJECTED: Final = re.compile(
     r"(?s)ENV_.*=.*|.*_SERVICE_HOST=.*|.*_SERVICE_PORT(_[A-Z0-9_]+)?=\d+|.*_PORT=(tcp|udp|sctp)://.*"
     r"|.*_PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?=.*"
@@ -24,16 +24,19 @@ Sections = Mapping[str, Iterable[str]]
 
 
 class ConfigError(Exception):
-    """A setting is unknown, malformed or missing. The text names it and says what is wanted."""
+    """A setting is unknown, malformed or missing. The text names it and says what is expected."""
 
 
 def read_settings_file(file: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the given file says, else the one in JETON_CONFIG, else config/jeton.toml, else nothing."""
+    """Return the content of the given file, else of JETON_CONFIG, else of config/jeton.toml if it exists, else {}.
+
+    Raise ConfigError if the file cannot be read or is not TOML.
+    """
     chosen = file or (Path(environment[FILE_VARIABLE]) if environment.get(FILE_VARIABLE) else None)
     file = chosen or DEFAULT_FILE
     try:
         if file.is_fifo():
-            raise ConfigError(f"{file} is a pipe: every worker reads the configuration, so name a file")
+            raise ConfigError(f"{file} is a pipe, but every worker reads the configuration: name a file")
         return tomllib.loads(_read_text(file))
     except (FileNotFoundError, NotADirectoryError):
         if chosen is None:
@@ -50,39 +53,42 @@ def read_settings_file(file: Path | None, environment: Mapping[str, str]) -> dic
 
 
 def read_variables(environment: Mapping[str, str], sections: Sections) -> dict[str, dict[str, str]]:
-    """Return what JETON_<SECTION>__<KEY> and JETON_<SECTION>__<KEY>_FILE say, as {section: {key: value}}."""
+    """Return the values of JETON_<SECTION>__<KEY> and JETON_<SECTION>__<KEY>_FILE, as {section: {key: value}}.
+
+    Raise ConfigError for a variable of that form that is not a setting, is set twice, or cannot be read.
+    """
     known = _names(sections)
     found: dict[str, dict[str, str]] = {}
     for name in sorted(environment):
-        place = known.get(name)
-        if place is None:
-            _check_foreign(name, environment[name], known)
+        target = known.get(name)
+        if target is None:
+            _check_unknown(name, environment[name], known)
             continue
-        section, key, is_file = place
+        section, key, is_file = target
         value = _content_of(name, environment[name]) if is_file else environment[name]
         if key in found.setdefault(section, {}):
             raise ConfigError(f"{name.removesuffix('_FILE')} is set twice: directly and by _FILE")
-        # Bytes that are no text come as lone surrogates, which no database and no token can hold.
+        # Bytes that are not UTF-8 become lone surrogates, which cannot be stored or sent.
         if any("\ud800" <= character <= "\udfff" for character in value):
             raise ConfigError(f"{name} is not valid UTF-8")
         found[section][key] = value
     return found
 
 
-def foreign_variables(environment: Mapping[str, str], sections: Sections) -> str | None:
-    """Return a warning that names the variables that begin with JETON_ and are no settings; None without any."""
+def warning_about_unknown(environment: Mapping[str, str], sections: Sections) -> str | None:
+    """Return a warning that names the variables that begin with JETON_ but are not settings, or None."""
     known = _names(sections)
     names = [it for it in sorted(environment) if it.startswith(PREFIX) and it not in known and it != FILE_VARIABLE]
     if not names:
         return None
-    meant = {name: get_close_matches(name, known, 1, 0.9) for name in names if "__" not in name}
-    listed = [f"{it} (did you mean {meant[it][0]}?)" if meant.get(it) else it for it in names[:_MAX_NAMED]]
+    similar = {name: get_close_matches(name, known, 1, 0.9) for name in names if "__" not in name}
+    listed = [f"{it} (did you mean {similar[it][0]}?)" if similar.get(it) else it for it in names[:_MAX_NAMED]]
     more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
-    return f"ignored, because they are no settings: {', '.join(listed)}{more}"
+    return f"ignored, because they are not settings: {', '.join(listed)}{more}"
 
 
 def _names(sections: Sections) -> dict[str, tuple[str, str, bool]]:
-    """Return every variable that is a setting: its section, its key, and whether it names a file with the value."""
+    """Return all variables that are settings, as {name: (section, key, names a file)}."""
     return {
         f"{PREFIX}{section}__{key}".upper() + suffix: (section, key, suffix != "")
         for section, keys in sections.items()
@@ -91,20 +97,20 @@ def _names(sections: Sections) -> dict[str, tuple[str, str, bool]]:
     }
 
 
-def _check_foreign(name: str, value: str, known: Mapping[str, object]) -> None:
-    """Raise ConfigError if a setting was meant: the form is that of settings, or only the case is wrong."""
+def _check_unknown(name: str, value: str, known: Mapping[str, object]) -> None:
+    """Raise ConfigError if the variable looks like a setting: it has that form, or only the case differs."""
     if name.upper() in known:
         raise ConfigError(f"{name} is not read: write {name.upper()}")
     if not re.match(PREFIX + ".+?__", name):
         return
     if not _INJECTED.fullmatch(f"{name.removeprefix(PREFIX)}={value}"):
         likely = get_close_matches(name, known, 1, 0.8)
-        hint = f"did you mean {likely[0]}?" if likely else "see `jeton config example` for those there are"
+        hint = f"did you mean {likely[0]}?" if likely else "`jeton config example` lists all settings"
         raise ConfigError(f"{name} is not a setting: {hint}")
 
 
 def _content_of(name: str, path: str) -> str:
-    """Return what the file holds, without its last line break. No error quotes the path: it may be a secret."""
+    """Return the content of the file, without its last line break. Errors do not quote the path: it may be a secret."""
     if not path:
         raise ConfigError(f"{name} is empty: it must name a file")
     try:
@@ -116,7 +122,7 @@ def _content_of(name: str, path: str) -> str:
 
 
 def _read_text(file: Path) -> str:
-    """Return the text of a file, without a byte order mark. Raise ValueError if it is no UTF-8 or too long."""
+    """Return the text of a file, without a byte order mark. Raise ValueError if it is not UTF-8 or too long."""
     with file.open("rb") as opened:
         content = opened.read(_MAX_FILE_BYTES + 1)
     if len(content) > _MAX_FILE_BYTES:

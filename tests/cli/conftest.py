@@ -1,4 +1,4 @@
-"""A command line and a server on one SQLite database, both by one clock that stands still."""
+"""A command line and a server on the same SQLite database, with the same manual clock."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from support.in_process_server import MASTER_KEY, ManualClock, Running, running,
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
-    """The time by which commands act."""
+    """The clock of commands."""
     clock = ManualClock()
     monkeypatch.setattr("jeton.cli.options.Clock", lambda: clock)
     return clock
@@ -19,7 +19,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
 
 @pytest.fixture
 def cli(sqlite_url: str, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """Commands on this test's database, from a folder without a configuration file."""
+    """Commands on this test's database, in a directory without a configuration file."""
     monkeypatch.chdir(tmp_path)
     return CommandLine(
         {

@@ -1,4 +1,4 @@
-"""jeton client add, show, list, set: how applications are registered, and what is refused."""
+"""jeton client add, show, list: registration, and what is refused."""
 
 import re
 from typing import Any
@@ -25,14 +25,14 @@ EVERYTHING = (
 
 
 def _app(added: dict[str, Any]) -> App:
-    """The client that a command has just printed, as one that asks."""
+    """Return the client that a command has printed, as an `App` that can send requests."""
     return App(Client(added["client_id"], added["public"], START), added.get("client_secret"))
 
 
 # Adding.
 
 
-def test_adding_prints_the_secret_once_and_everything_that_was_registered(cli: CommandLine) -> None:
+def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
     added = cli.json("client", "add", "web", *EVERYTHING)
 
     assert re.fullmatch(r"jcs_[A-Za-z0-9_-]{43}", added.pop("client_secret"))
@@ -59,7 +59,7 @@ def test_adding_prints_the_secret_once_and_everything_that_was_registered(cli: C
 
 
 @pytest.mark.requirement("O07", "P1")
-def test_a_new_client_may_do_nothing_that_was_not_asked_for(cli: CommandLine) -> None:
+def test_new_client_has_only_the_requested_permissions(cli: CommandLine) -> None:
     added = cli.json("client", "add", "web")
 
     assert added.keys() == MEMBERS | {"client_secret"}
@@ -68,14 +68,14 @@ def test_a_new_client_may_do_nothing_that_was_not_asked_for(cli: CommandLine) ->
     assert added["auth_methods"] == ["client_secret_basic", "client_secret_post"]
 
 
-def test_a_public_client_has_no_secret_and_no_way_to_authenticate(cli: CommandLine) -> None:
+def test_public_client_has_no_secret_and_no_auth_method(cli: CommandLine) -> None:
     added = cli.json("client", "add", "spa", "--public", "--grant", "password")
 
     assert added.keys() == MEMBERS
     assert (added["public"], added["auth_methods"]) == (True, [])
 
 
-def test_adding_without_json_prints_a_line_for_each_thing(cli: CommandLine) -> None:
+def test_add_without_json_prints_one_line_per_member(cli: CommandLine) -> None:
     text = cli.text("client", "add", "web", "--scope", "read", "--scope", "write", "--grant", "password")
 
     assert re.search(r"^client_id +web$", text, re.MULTILINE)
@@ -85,7 +85,7 @@ def test_adding_without_json_prints_a_line_for_each_thing(cli: CommandLine) -> N
     assert re.search(r"^client_secret +jcs_\S+$", text, re.MULTILINE)
 
 
-async def test_a_client_that_was_added_can_ask_at_once(cli: CommandLine, jeton: Running) -> None:
+async def test_added_client_can_authenticate_immediately(cli: CommandLine, jeton: Running) -> None:
     options = ("--grant", "client_credentials", "--scope", "report", "--access-token-seconds", "60")
     added = cli.json("client", "add", "nightly", *options)
 
@@ -94,7 +94,7 @@ async def test_a_client_that_was_added_can_ask_at_once(cli: CommandLine, jeton: 
     assert (tokens["scope"], tokens["expires_in"]) == ("report", 60)
 
 
-async def test_a_public_client_that_was_added_can_log_its_users_in(cli: CommandLine, jeton: Running) -> None:
+async def test_added_public_client_can_log_users_in(cli: CommandLine, jeton: Running) -> None:
     jeton.add_user()
     added = cli.json("client", "add", "spa", "--public", "--grant", "password", "--grant", "refresh_token")
 
@@ -105,7 +105,7 @@ async def test_a_public_client_that_was_added_can_log_its_users_in(cli: CommandL
 
 @pytest.mark.requirement("A06", "A10")
 @pytest.mark.parametrize(("method", "by_header", "in_body"), [("basic", 200, 401), ("post", 401, 200)])
-async def test_a_client_may_be_held_to_one_method(
+async def test_client_can_be_restricted_to_one_auth_method(
     cli: CommandLine, jeton: Running, method: str, by_header: int, in_body: int
 ) -> None:
     words = ("client", "add", "web", "--auth-method", f"client_secret_{method}", "--grant", "client_credentials")
@@ -121,7 +121,7 @@ async def test_a_client_may_be_held_to_one_method(
 # Refusing.
 
 
-def test_an_id_that_is_taken_is_refused_with_what_to_do(cli: CommandLine) -> None:
+def test_existing_client_id_is_refused_with_advice(cli: CommandLine) -> None:
     cli.text("client", "add", "web")
 
     assert "jeton client set" in cli.refused("client", "add", "web", "--public")
@@ -135,7 +135,7 @@ def test_an_id_that_is_taken_is_refused_with_what_to_do(cli: CommandLine) -> Non
      ("", False), (" a", False), ("a ", False), ("x" * 129, False), ("caf\u00e9", False), ("a\nb", False),
      ("u_" + "0" * 32, False)],
 )  # fmt: skip
-def test_an_id_is_printable_ascii_and_never_looks_like_a_user(cli: CommandLine, client_id: str, taken: bool) -> None:
+def test_client_id_is_printable_ascii_and_unlike_a_sub(cli: CommandLine, client_id: str, taken: bool) -> None:
     if taken:
         assert cli.json("client", "add", client_id)["client_id"] == client_id
     else:
@@ -150,7 +150,7 @@ def test_an_id_is_printable_ascii_and_never_looks_like_a_user(cli: CommandLine, 
     ids=lambda options: options[0],
 )
 @pytest.mark.parametrize("command", ["add", "set"])
-def test_a_public_client_gets_nothing_that_needs_proof(
+def test_public_client_cannot_have_confidential_permissions(
     cli: CommandLine, command: str, options: tuple[str, ...]
 ) -> None:
     if command == "set":
@@ -165,17 +165,17 @@ def test_a_public_client_gets_nothing_that_needs_proof(
 @pytest.mark.requirement("A17")
 @pytest.mark.parametrize("token", ["", "two words", 'quo"te', "back\\slash", "caf\u00e9", "tab\t"])
 @pytest.mark.parametrize("option", ["--scope", "--default-scope"])
-def test_a_scope_is_one_token(cli: CommandLine, option: str, token: str) -> None:
+def test_scope_must_be_one_token(cli: CommandLine, option: str, token: str) -> None:
     assert "is not a scope" in cli.refused("client", "add", "web", "--scope", "read", option, token)
 
 
 @pytest.mark.requirement("A19")
-def test_a_default_scope_is_one_of_the_scopes(cli: CommandLine) -> None:
+def test_default_scope_must_be_an_allowed_scope(cli: CommandLine) -> None:
     assert "--default-scope" in cli.refused("client", "add", "web", "--scope", "read", "--default-scope", "write")
 
 
 @pytest.mark.parametrize("audience", ["", "two words", "a\tb", " a"])
-def test_an_audience_is_one_word(cli: CommandLine, audience: str) -> None:
+def test_audience_must_be_one_word(cli: CommandLine, audience: str) -> None:
     assert "audience" in cli.refused("client", "add", "web", "--audience", audience)
 
 
@@ -191,7 +191,7 @@ def test_an_audience_is_one_word(cli: CommandLine, audience: str) -> None:
         "capacitor://localhost",
     ],
 )
-def test_an_origin_is_https_or_this_machine_or_a_packaged_app(cli: CommandLine, origin: str) -> None:
+def test_origin_is_https_loopback_or_packaged_app(cli: CommandLine, origin: str) -> None:
     assert cli.json("client", "add", "spa", "--public", "--origin", origin)["origins"] == [origin]
 
 
@@ -203,7 +203,7 @@ def test_an_origin_is_https_or_this_machine_or_a_packaged_app(cli: CommandLine, 
      "https://App.example", "https://caf\u00e9.example", "http://app.example", "ftp://app.example",
      "file://localhost"],
 )  # fmt: skip
-def test_what_is_no_origin_is_refused(cli: CommandLine, origin: str) -> None:
+def test_malformed_origin_is_refused(cli: CommandLine, origin: str) -> None:
     assert f"{origin} " in cli.refused("client", "add", "spa", "--public", "--origin", origin)
     assert cli.json("client", "list") == []
 
@@ -214,7 +214,7 @@ def test_what_is_no_origin_is_refused(cli: CommandLine, origin: str) -> None:
     ["https://app.example evil", "https://*.example", "https://app.example:", "https://app.example:x",
      "https://app.example:443", "https://app.example:99999", "http://localhost:80"],
 )  # fmt: skip
-def test_what_no_browser_ever_sends_as_origin_is_refused(cli: CommandLine, origin: str) -> None:
+def test_origin_that_browsers_never_send_is_refused(cli: CommandLine, origin: str) -> None:
     assert origin in cli.refused("client", "add", "spa", "--public", "--origin", origin)
     assert cli.json("client", "list") == []
 
@@ -227,16 +227,14 @@ def test_what_no_browser_ever_sends_as_origin_is_refused(cli: CommandLine, origi
     ids=" ".join,
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["add", "set"])
-def test_an_option_with_an_impossible_value_is_wrong_usage(
-    cli: CommandLine, command: str, options: tuple[str, ...]
-) -> None:
+def test_option_value_out_of_range_is_wrong_usage(cli: CommandLine, command: str, options: tuple[str, ...]) -> None:
     assert options[0] in cli.misused("client", command, "web", *options)
 
 
 # Looking.
 
 
-def test_a_client_is_shown_without_anything_secret(cli: CommandLine) -> None:
+def test_show_client_contains_no_secret(cli: CommandLine) -> None:
     secret = cli.json("client", "add", "web")["client_secret"]
 
     assert cli.json("client", "show", "web").keys() == MEMBERS
@@ -245,11 +243,11 @@ def test_a_client_is_shown_without_anything_secret(cli: CommandLine) -> None:
 
 
 @pytest.mark.requirement("N16")
-def test_there_is_no_client_by_itself(cli: CommandLine) -> None:
+def test_new_database_has_no_clients(cli: CommandLine) -> None:
     assert cli.json("client", "list") == []
 
 
-def test_clients_are_listed_by_id(cli: CommandLine) -> None:
+def test_clients_are_listed_in_order_of_client_id(cli: CommandLine) -> None:
     for client_id in ("web", "api", "spa"):
         cli.text("client", "add", client_id)
 
@@ -261,7 +259,7 @@ def test_clients_are_listed_by_id(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("command", ["set", "rotate-secret", "disable", "enable", "delete", "show"])
-def test_a_client_that_does_not_exist_is_refused_with_where_to_look(cli: CommandLine, command: str) -> None:
+def test_unknown_client_is_refused_with_advice(cli: CommandLine, command: str) -> None:
     cli.text("client", "add", "web")
 
     assert "jeton client list" in cli.refused("client", command, "webb")

@@ -1,4 +1,4 @@
-"""jeton client set, rotate-secret, disable, enable, delete: what a running server makes of it."""
+"""jeton client set, rotate-secret, disable, enable, delete: effects on a running server."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ BEFORE = (
 
 
 def _app(cli: CommandLine, *options: str, client_id: str = "web") -> App:
-    """A client that may log users in, and refresh."""
+    """A client with the grants password and refresh_token."""
     words = ("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write")
     return _as_app(cli.json("client", "add", client_id, *words, *options))
 
@@ -28,7 +28,7 @@ def _as_app(printed: dict[str, Any]) -> App:
 
 
 def _change(cli: CommandLine, jeton: Running, *words: str) -> Any:
-    """Changes a client; the server then takes its look at the database, as it does within five seconds."""
+    """Change a client, and refresh the server's cache as it does within five seconds."""
     printed = cli.json("client", *words)
     jeton.maintenance.refresh()
     return printed
@@ -63,7 +63,7 @@ async def _may_ask(jeton: Running, app: App) -> bool:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_is_given_replaces_and_what_is_left_out_stays(
+def test_set_replaces_given_options_and_keeps_others(
     cli: CommandLine, options: tuple[str, ...], changed: dict[str, Any]
 ) -> None:
     cli.text("client", "add", "web", *BEFORE)
@@ -75,13 +75,13 @@ def test_what_is_given_replaces_and_what_is_left_out_stays(
     assert cli.json("client", "show", "web") == after
 
 
-def test_setting_without_json_prints_the_client_as_it_is_then(cli: CommandLine) -> None:
+def test_set_without_json_prints_the_changed_client(cli: CommandLine) -> None:
     cli.text("client", "add", "web")
 
     assert cli.text("client", "set", "web", "--scope", "read") == cli.text("client", "show", "web")
 
 
-def test_what_would_not_fit_together_changes_nothing(cli: CommandLine) -> None:
+def test_contradictory_change_is_refused_and_changes_nothing(cli: CommandLine) -> None:
     cli.text("client", "add", "web", *BEFORE)
     before = cli.json("client", "show", "web")
 
@@ -90,14 +90,14 @@ def test_what_would_not_fit_together_changes_nothing(cli: CommandLine) -> None:
     assert cli.json("client", "show", "web") == before
 
 
-def test_a_client_with_a_secret_does_not_become_public(cli: CommandLine) -> None:
+def test_confidential_client_cannot_become_public(cli: CommandLine) -> None:
     cli.text("client", "add", "web")
 
     assert "another client_id" in cli.refused("client", "set", "web", "--public")
     assert cli.json("client", "show", "web")["public"] is False
 
 
-async def test_the_secret_survives_every_change(cli: CommandLine, jeton: Running) -> None:
+async def test_secret_is_unchanged_by_set(cli: CommandLine, jeton: Running) -> None:
     app = _app(cli)
 
     _change(cli, jeton, "set", "web", *BEFORE)
@@ -106,9 +106,7 @@ async def test_the_secret_survives_every_change(cli: CommandLine, jeton: Running
 
 
 @pytest.mark.requirement("A42", "I07")
-async def test_a_scope_taken_away_is_gone_at_the_next_refresh_and_at_introspection(
-    cli: CommandLine, jeton: Running
-) -> None:
+async def test_removed_scope_is_gone_at_next_refresh_and_introspection(cli: CommandLine, jeton: Running) -> None:
     app = _app(cli)
     jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -119,7 +117,7 @@ async def test_a_scope_taken_away_is_gone_at_the_next_refresh_and_at_introspecti
     assert (await jeton.refreshed(app, tokens["refresh_token"]))["scope"] == "read"
 
 
-async def test_a_grant_taken_away_is_refused_from_then_on(cli: CommandLine, jeton: Running) -> None:
+async def test_removed_grant_is_refused(cli: CommandLine, jeton: Running) -> None:
     app = _app(cli)
     jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -130,7 +128,7 @@ async def test_a_grant_taken_away_is_refused_from_then_on(cli: CommandLine, jeto
     assert (response.status_code, response.json()["error"]) == (400, "unauthorized_client")
 
 
-async def test_lifetimes_count_from_the_next_token_on(cli: CommandLine, jeton: Running) -> None:
+async def test_changed_lifetimes_apply_to_the_next_token(cli: CommandLine, jeton: Running) -> None:
     app = _app(cli, "--access-token-seconds", "600")
     jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -144,7 +142,7 @@ async def test_lifetimes_count_from_the_next_token_on(cli: CommandLine, jeton: R
 
 
 @pytest.mark.requirement("O14")
-async def test_a_new_secret_replaces_the_old_one_at_once(cli: CommandLine, jeton: Running) -> None:
+async def test_rotated_secret_replaces_the_old_one_immediately(cli: CommandLine, jeton: Running) -> None:
     old = _app(cli)
 
     printed = _change(cli, jeton, "rotate-secret", "web")
@@ -157,7 +155,7 @@ async def test_a_new_secret_replaces_the_old_one_at_once(cli: CommandLine, jeton
 
 
 @pytest.mark.requirement("O14")
-async def test_with_an_overlap_both_secrets_are_good_until_it_ends(cli: CommandLine, jeton: Running) -> None:
+async def test_both_secrets_are_valid_during_overlap(cli: CommandLine, jeton: Running) -> None:
     old = _app(cli)
 
     printed = _change(cli, jeton, "rotate-secret", "web", "--overlap-seconds", "60")
@@ -171,7 +169,7 @@ async def test_with_an_overlap_both_secrets_are_good_until_it_ends(cli: CommandL
 
 
 @pytest.mark.requirement("O14")
-async def test_no_more_than_two_secrets_are_good_at_a_time(cli: CommandLine, jeton: Running) -> None:
+async def test_at_most_two_secrets_are_valid(cli: CommandLine, jeton: Running) -> None:
     first = _app(cli)
     second = _as_app(_change(cli, jeton, "rotate-secret", "web", "--overlap-seconds", "60"))
     third = _as_app(_change(cli, jeton, "rotate-secret", "web", "--overlap-seconds", "60"))
@@ -179,7 +177,7 @@ async def test_no_more_than_two_secrets_are_good_at_a_time(cli: CommandLine, jet
     assert [await _may_ask(jeton, app) for app in (first, second, third)] == [False, True, True]
 
 
-async def test_rotating_at_once_ends_an_overlap_too(cli: CommandLine, jeton: Running) -> None:
+async def test_rotation_without_overlap_ends_a_running_overlap(cli: CommandLine, jeton: Running) -> None:
     first = _app(cli)
     second = _as_app(_change(cli, jeton, "rotate-secret", "web", "--overlap-seconds", "60"))
     third = _as_app(_change(cli, jeton, "rotate-secret", "web"))
@@ -187,7 +185,7 @@ async def test_rotating_at_once_ends_an_overlap_too(cli: CommandLine, jeton: Run
     assert [await _may_ask(jeton, app) for app in (first, second, third)] == [False, False, True]
 
 
-async def test_sessions_live_on_over_a_new_secret(cli: CommandLine, jeton: Running) -> None:
+async def test_sessions_continue_after_secret_rotation(cli: CommandLine, jeton: Running) -> None:
     app = _app(cli)
     jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -197,7 +195,7 @@ async def test_sessions_live_on_over_a_new_secret(cli: CommandLine, jeton: Runni
     assert (await jeton.refresh(new, tokens["refresh_token"])).status_code == 200
 
 
-def test_rotating_without_json_prints_the_secret(cli: CommandLine) -> None:
+def test_rotate_secret_without_json_prints_the_secret(cli: CommandLine) -> None:
     cli.text("client", "add", "web")
 
     text = cli.text("client", "rotate-secret", "web", "--overlap-seconds", "60")
@@ -206,21 +204,23 @@ def test_rotating_without_json_prints_the_secret(cli: CommandLine) -> None:
     assert text.split()[-2:] == ["2027-01-15", "08:01:00Z"]
 
 
-def test_a_public_client_has_no_secret_to_rotate(cli: CommandLine) -> None:
+def test_rotating_a_public_clients_secret_is_refused(cli: CommandLine) -> None:
     cli.text("client", "add", "spa", "--public")
 
     assert "no secret" in cli.refused("client", "rotate-secret", "spa")
 
 
 @pytest.mark.parametrize("seconds", ["-1", "2592001", "soon"])
-def test_an_overlap_is_bounded(cli: CommandLine, seconds: str) -> None:
+def test_overlap_out_of_range_is_wrong_usage(cli: CommandLine, seconds: str) -> None:
     assert "--overlap-seconds" in cli.misused("client", "rotate-secret", "web", "--overlap-seconds", seconds)
 
 
 # disable, enable, delete
 
 
-async def test_a_disabled_client_is_refused_at_once_and_its_sessions_rest(cli: CommandLine, jeton: Running) -> None:
+async def test_disabled_client_is_refused_and_its_sessions_continue_when_enabled(
+    cli: CommandLine, jeton: Running
+) -> None:
     app = _app(cli)
     jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -233,7 +233,7 @@ async def test_a_disabled_client_is_refused_at_once_and_its_sessions_rest(cli: C
     assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 200
 
 
-def test_whether_a_client_is_disabled_is_shown(cli: CommandLine) -> None:
+def test_show_client_contains_disabled(cli: CommandLine) -> None:
     cli.text("client", "add", "web")
 
     assert cli.text("client", "disable", "web").split() == ["client_id", "web", "disabled", "yes"]
@@ -241,7 +241,7 @@ def test_whether_a_client_is_disabled_is_shown(cli: CommandLine) -> None:
     assert cli.text("client", "enable", "web").split() == ["client_id", "web", "disabled", "no"]
 
 
-async def test_a_deleted_client_is_gone_with_the_sessions_of_its_users(cli: CommandLine, jeton: Running) -> None:
+async def test_deleting_a_client_deletes_its_sessions(cli: CommandLine, jeton: Running) -> None:
     app, api = _app(cli), jeton.add_client("api", introspect=True)
     jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -254,7 +254,7 @@ async def test_a_deleted_client_is_gone_with_the_sessions_of_its_users(cli: Comm
     assert [client["client_id"] for client in cli.json("client", "list")] == ["api"]
 
 
-async def test_whoever_gets_the_id_of_a_deleted_client_inherits_no_session(cli: CommandLine, jeton: Running) -> None:
+async def test_reused_metadata_document_client_id_inherits_no_session(cli: CommandLine, jeton: Running) -> None:
     """Only the URL of a metadata document can be used again."""
     url = "https://app.example/client.json"
     app = _app(cli, client_id=url)
@@ -270,7 +270,7 @@ async def test_whoever_gets_the_id_of_a_deleted_client_inherits_no_session(cli: 
     assert not await _may_ask(jeton, app)
 
 
-def test_what_is_cleared_is_gone_and_a_lifetime_is_the_server_s_again(cli: CommandLine) -> None:
+def test_clear_removes_values_and_restores_server_lifetimes(cli: CommandLine) -> None:
     cli.json("client", "add", "spa", "--public", "--grant=password", "--origin=https://a.example", "--scope=read")
     cli.json("client", "set", "spa", "--access-token-seconds=60")
 

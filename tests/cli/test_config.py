@@ -1,4 +1,4 @@
-"""jeton config: settings are checked as a whole, shown without secrets, and explained."""
+"""jeton config: settings are validated, printed without secrets, and explained."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ POSTGRESQL = "postgresql://jeton:hunter2@db.example/jeton"
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """Nothing is set."""
+    """A command line without any settings."""
     monkeypatch.chdir(tmp_path)
     return CommandLine({})
 
@@ -25,13 +25,13 @@ def _file(cli: CommandLine, text: str) -> str:
     return str(file)
 
 
-def test_without_any_setting_the_defaults_are_in_effect(cli: CommandLine) -> None:
+def test_defaults_apply_without_settings(cli: CommandLine) -> None:
     shown = cli.json("config", "check")
 
     assert shown == msgspec.json.decode(msgspec.json.encode(load_settings(environment={}), enc_hook=str))
 
 
-def test_settings_are_shown_a_line_each(cli: CommandLine) -> None:
+def test_check_prints_one_line_per_setting(cli: CommandLine) -> None:
     lines = cli.text("config", "check").splitlines()
 
     assert 'server.issuer = "http://127.0.0.1:8000"' in lines
@@ -39,7 +39,7 @@ def test_settings_are_shown_a_line_each(cli: CommandLine) -> None:
     assert "grants.password = true" in lines
 
 
-def test_checking_creates_nothing(cli: CommandLine) -> None:
+def test_check_creates_no_files(cli: CommandLine) -> None:
     cli.text("config", "check")
 
     assert list(Path().iterdir()) == []
@@ -70,7 +70,7 @@ def test_secrets_are_masked(cli: CommandLine, url: str, shown: str | None, form:
 # Where settings come from.
 
 
-def test_the_environment_comes_before_the_file_and_the_file_before_the_default(cli: CommandLine) -> None:
+def test_environment_overrides_file_and_file_overrides_default(cli: CommandLine) -> None:
     file = _file(cli, "[tokens]\naccess_seconds = 60\nrefresh_idle_seconds = 70\n")
 
     shown = cli.with_variables(TOKENS__ACCESS_SECONDS="50").json("config", "check", "--config", file)["tokens"]
@@ -79,7 +79,7 @@ def test_the_environment_comes_before_the_file_and_the_file_before_the_default(c
     assert shown["refresh_absolute_seconds"] == 7776000
 
 
-def test_a_variable_names_the_file_and_the_option_comes_before_it(cli: CommandLine) -> None:
+def test_config_option_overrides_config_variable(cli: CommandLine) -> None:
     Path("one.toml").write_text("[server]\nport = 1\n", encoding="utf-8")
     Path("two.toml").write_text("[server]\nport = 2\n", encoding="utf-8")
     by_variable = cli.with_variables(CONFIG="one.toml")
@@ -88,27 +88,27 @@ def test_a_variable_names_the_file_and_the_option_comes_before_it(cli: CommandLi
     assert by_variable.json("config", "check", "--config", "two.toml")["server"]["port"] == 2
 
 
-def test_the_file_in_its_usual_place_is_found(cli: CommandLine) -> None:
+def test_default_configuration_file_is_read(cli: CommandLine) -> None:
     Path("config").mkdir()
     Path("config/jeton.toml").write_text("[server]\nport = 3\n", encoding="utf-8")
 
     assert cli.json("config", "check")["server"]["port"] == 3
 
 
-def test_a_value_can_come_from_a_file_of_its_own(cli: CommandLine) -> None:
+def test_file_variable_reads_value_from_file(cli: CommandLine) -> None:
     Path("secret").write_text(POSTGRESQL + "\n", encoding="utf-8")
     set_up = cli.with_variables(DATABASE__URL_FILE="secret", SECRETS__MASTER_KEY=MASTER_KEY)
 
     assert set_up.json("config", "check")["database"]["url"] == "postgresql://jeton:***@db.example/jeton"
 
 
-def test_the_issuer_follows_the_port_and_the_audience_the_issuer(cli: CommandLine) -> None:
+def test_default_issuer_contains_port_and_default_audience_is_issuer(cli: CommandLine) -> None:
     shown = cli.with_variables(SERVER__PORT="9000").json("config", "check")
 
     assert shown["server"]["issuer"] == shown["tokens"]["default_audience"] == "http://127.0.0.1:9000"
 
 
-def test_the_example_explains_every_setting_and_holds_its_default(cli: CommandLine) -> None:
+def test_example_contains_every_setting_with_its_default(cli: CommandLine) -> None:
     example = cli.text("config", "example")
     defaults = cli.json("config", "check")
 
@@ -117,12 +117,12 @@ def test_the_example_explains_every_setting_and_holds_its_default(cli: CommandLi
 
 
 @pytest.mark.parametrize("words", [("config", "check"), ("user", "list", "--json")], ids=" ".join)
-def test_a_variable_that_is_no_setting_is_warned_about_in_one_line(cli: CommandLine, words: tuple[str, ...]) -> None:
+def test_unknown_variables_cause_one_warning_line(cli: CommandLine, words: tuple[str, ...]) -> None:
     result = cli.with_variables(PORT="tcp://10.0.0.1:80", SERVER_PORT="9000").run(*words)
 
     assert result.exit_code == 0
     assert result.stderr == (
-        "jeton: ignored, because they are no settings: "
+        "jeton: ignored, because they are not settings: "
         "JETON_PORT, JETON_SERVER_PORT (did you mean JETON_SERVER__PORT?)\n"
     )
 
@@ -156,9 +156,7 @@ def test_a_variable_that_is_no_setting_is_warned_about_in_one_line(cli: CommandL
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )
-def test_a_setting_that_cannot_be_is_refused_by_its_name(
-    cli: CommandLine, variables: dict[str, str], words: str
-) -> None:
+def test_invalid_setting_is_refused_by_name(cli: CommandLine, variables: dict[str, str], words: str) -> None:
     assert words in cli.with_variables(**variables).refused("config", "check")
 
 
@@ -174,17 +172,17 @@ def test_a_setting_that_cannot_be_is_refused_by_its_name(
     ],
     ids=["unknown key", "unknown section", "no TOML", "no section", "no number", "no text"],
 )
-def test_a_file_that_cannot_be_is_refused(cli: CommandLine, text: str, words: str) -> None:
+def test_unusable_configuration_file_is_refused(cli: CommandLine, text: str, words: str) -> None:
     assert words in cli.refused("config", "check", "--config", _file(cli, text))
 
 
-def test_a_section_that_is_no_section_is_refused_with_a_variable_beside_it(cli: CommandLine) -> None:
+def test_value_in_place_of_a_section_is_refused_despite_a_variable(cli: CommandLine) -> None:
     file = _file(cli, "tokens = 1\n")
 
     assert "tokens" in cli.with_variables(TOKENS__ACCESS_SECONDS="60").refused("config", "check", "--config", file)
 
 
-def test_a_value_said_twice_is_refused(cli: CommandLine) -> None:
+def test_value_set_directly_and_by_file_is_refused(cli: CommandLine) -> None:
     Path("secret").write_text(POSTGRESQL, encoding="utf-8")
 
     sentence = cli.with_variables(DATABASE__URL=POSTGRESQL, DATABASE__URL_FILE="secret").refused("config", "check")
@@ -194,16 +192,16 @@ def test_a_value_said_twice_is_refused(cli: CommandLine) -> None:
 
 @pytest.mark.requirement("A50", "O18")
 @pytest.mark.parametrize("variables", [{"DATABASE__URL": "my-secret-text"}, {"SECRETS__MASTER_KEY": "my-secret-text"}])
-def test_a_secret_that_cannot_be_is_not_repeated(cli: CommandLine, variables: dict[str, str]) -> None:
+def test_invalid_secret_is_not_printed(cli: CommandLine, variables: dict[str, str]) -> None:
     result = cli.with_variables(**variables).run("config", "check")
 
     assert "my-secret-text" not in result.output + str(result.exception)
 
 
 @pytest.mark.requirement("F07")
-def test_a_master_key_that_cannot_be_is_refused(cli: CommandLine) -> None:
+def test_invalid_master_key_is_refused(cli: CommandLine) -> None:
     assert "32 random bytes" in cli.with_variables(SECRETS__MASTER_KEY="short").refused("config", "check")
 
 
-def test_postgresql_without_a_master_key_is_refused_as_serving_would_be(cli: CommandLine) -> None:
+def test_postgresql_without_master_key_is_refused(cli: CommandLine) -> None:
     assert "secrets.master_key" in cli.with_variables(DATABASE__URL=POSTGRESQL).refused("config", "check")

@@ -1,4 +1,4 @@
-"""`jeton serve --demo`: accounts are created only where nobody else can reach them; elsewhere the server says so."""
+"""`jeton serve --demo`: accounts are created only if no other machine can use them; else the server says why not."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +16,11 @@ from support.server_processes import server_process
 
 
 def printed(settings: Settings) -> str:
-    """What --demo says at the start of a server with these settings."""
+    """Return what --demo prints at the start of a server with these settings."""
     server = assemble(settings)
     try:
-        return "\n".join(create_demo_accounts(server.parts, settings))
+        parts = server.parts
+        return "\n".join(create_demo_accounts(parts.database, parts.clock.now(), parts.passwords, settings))
     finally:
         server.close()
 
@@ -38,12 +39,12 @@ DEMO = {"demo", "demo-app", "demo-spa", "demo-api"}
 @pytest.mark.requirement("N16")
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.2"])
 @pytest.mark.parametrize("issuer", ["", "http://localhost:9000/id", "http://[::1]:8000"])
-def test_on_this_machine_they_are_created_once(sqlite_url: str, host: str, issuer: str) -> None:
+def test_demo_accounts_are_created_once_on_loopback(sqlite_url: str, host: str, issuer: str) -> None:
     settings = settings_for(sqlite_url, SERVER__HOST=host, SERVER__ISSUER=issuer or "http://127.0.0.1:8000")
 
     assert "shown this once" in printed(settings)
     assert names(settings) == DEMO
-    assert "exist since the first start" in printed(settings)
+    assert "have existed since the first start" in printed(settings)
 
 
 @pytest.mark.parametrize(
@@ -58,14 +59,16 @@ def test_on_this_machine_they_are_created_once(sqlite_url: str, host: str, issue
         ({"SERVER__TRUSTED_PROXIES": "127.0.0.1"}, "server.trusted_proxies"),
     ],
 )
-def test_where_others_may_come_in_nothing_is_created(sqlite_url: str, variables: dict[str, str], reason: str) -> None:
+def test_demo_accounts_are_not_created_if_other_machines_have_access(
+    sqlite_url: str, variables: dict[str, str], reason: str
+) -> None:
     settings = settings_for(sqlite_url, **variables)
 
     assert f"created no accounts: {reason}" in printed(settings)
     assert names(settings) == set()
 
 
-def test_on_postgresql_nothing_is_created(postgresql_url: str) -> None:
+def test_demo_accounts_are_not_created_on_postgresql(postgresql_url: str) -> None:
     settings = settings_for(postgresql_url)
 
     assert "created no accounts: the database is not SQLite" in printed(settings)
@@ -82,13 +85,13 @@ def with_a_client(sqlite_url: str) -> Iterator[Settings]:
     server.close()
 
 
-def test_beside_other_accounts_nothing_is_created(with_a_client: Settings) -> None:
-    assert "holds others already" in printed(with_a_client)
+def test_demo_accounts_are_not_created_beside_other_accounts(with_a_client: Settings) -> None:
+    assert "already contains others" in printed(with_a_client)
     assert names(with_a_client) == {"shop"}
 
 
 @pytest.mark.parametrize("variables", [{"SERVER__WORKERS": "2"}, {"SERVER__ISSUER": "https://id.example"}])
-def test_the_server_starts_whatever_became_of_the_accounts(
+def test_server_starts_with_or_without_demo_accounts(
     sqlite_template_of_today: Path, tmp_path: Path, variables: dict[str, str]
 ) -> None:
     database = tmp_path / "jeton.db"

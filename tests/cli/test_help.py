@@ -1,4 +1,4 @@
-"""jeton --help: every command explains itself, and what prints data can print JSON."""
+"""jeton --help: every command has help, and commands that print data can print JSON."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import click
 import pytest
 
 from jeton.cli import jeton
-from jeton.cli.client_registration import GRANT_TYPES
+from jeton.cli.client_options import GRANT_TYPES
 from jeton.grants import GRANTS
 from support.cli_runner import CommandLine
 
@@ -21,7 +21,7 @@ COMMANDS = {
     *("client show", "client list", "keys list", "keys rotate", "keys revoke", "secrets rewrap"),
     *("session list", "session revoke", "token inspect", "config check"),
 }
-# They print no data: what goes on while serving, and a file to keep.
+# They print no data, but a log, and a file.
 WITHOUT_JSON = {"serve", "config example"}
 
 
@@ -40,8 +40,8 @@ ALL = dict(_commands(jeton))
 
 
 @pytest.mark.parametrize("command", ["client", "user", "session"])
-def test_a_command_for_every_day_loads_neither_the_server_nor_what_migrates(command: str) -> None:
-    """They take longer to load than all the rest."""
+def test_frequent_commands_do_not_import_server_or_migrations(command: str) -> None:
+    """These modules take longer to import than everything else."""
     code = f"import sys, jeton.cli.{command}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
 
@@ -49,16 +49,16 @@ def test_a_command_for_every_day_loads_neither_the_server_nor_what_migrates(comm
     assert heavy & set(done.stdout.split()) == set()
 
 
-def test_every_grant_can_be_registered() -> None:
+def test_grant_option_allows_every_grant() -> None:
     assert set(GRANT_TYPES) == {it.name for it in GRANTS}
 
 
-def test_every_promised_command_is_there() -> None:
+def test_every_promised_command_exists() -> None:
     assert sorted(COMMANDS - ALL.keys()) == []
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_command_explains_itself(cli: CommandLine, name: str) -> None:
+def test_every_command_has_help(cli: CommandLine, name: str) -> None:
     text = cli.text(*name.split(), "--help")
 
     assert text.startswith(f"Usage: jeton {name}")
@@ -67,14 +67,14 @@ def test_a_command_explains_itself(cli: CommandLine, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ALL.keys() - WITHOUT_JSON))
-def test_a_command_that_prints_data_takes_json_and_a_configuration_file(cli: CommandLine, name: str) -> None:
+def test_commands_that_print_data_take_json_and_config(cli: CommandLine, name: str) -> None:
     text = cli.text(*name.split(), "--help")
 
     assert "--json" in text
     assert "--config" in text
 
 
-def test_the_version_is_told(cli: CommandLine) -> None:
+def test_version_is_printed(cli: CommandLine) -> None:
     assert version("jeton") in cli.text("--version")
 
 
@@ -83,16 +83,14 @@ def test_the_version_is_told(cli: CommandLine) -> None:
     [("nonsense",), ("user", "nonsense"), ("user", "show"), ("user", "show", "a", "b"), ("keys", "list", "--nonsense")],
     ids=" ".join,
 )
-def test_what_is_not_there_is_wrong_usage(cli: CommandLine, words: tuple[str, ...]) -> None:
+def test_unknown_command_or_option_is_wrong_usage(cli: CommandLine, words: tuple[str, ...]) -> None:
     cli.misused(*words)
 
 
 @pytest.mark.parametrize(("typed", "meant"), [(("use",), "user"), (("user", "ad"), "add")], ids=["group", "command"])
-def test_a_slip_of_the_pen_is_answered_with_what_was_meant(
-    cli: CommandLine, typed: tuple[str, ...], meant: str
-) -> None:
+def test_misspelled_command_gets_a_suggestion(cli: CommandLine, typed: tuple[str, ...], meant: str) -> None:
     assert f"'{meant}'" in cli.misused(*typed)
 
 
-def test_the_statuses_are_explained(cli: CommandLine) -> None:
+def test_help_explains_exit_statuses(cli: CommandLine) -> None:
     assert "0 done, 1 refused (one line says why), 2 wrong usage" in " ".join(cli.text("--help").split())

@@ -1,4 +1,4 @@
-"""jeton keys: the signing keys in an operator's hands."""
+"""jeton keys: administration of signing keys."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ async def _signer(jeton: Running, app: App) -> str:
     return str(jwt.get_unverified_header(token)["kid"])
 
 
-def test_keys_are_listed_with_their_state_and_nothing_private(cli: CommandLine) -> None:
+def test_list_contains_states_and_no_private_parts(cli: CommandLine) -> None:
     listed = cli.json("keys", "list")
 
     assert sorted(key["state"] for key in listed) == ["active", "next"]
@@ -36,7 +36,7 @@ def test_keys_are_listed_with_their_state_and_nothing_private(cli: CommandLine) 
     assert {(key["created_at"], key["ready_at"]) for key in listed} == {(START, START)}
 
 
-def test_the_list_says_what_happens_next_and_when(cli: CommandLine) -> None:
+def test_list_contains_next_transition_and_its_time(cli: CommandLine) -> None:
     cli.text("keys", "rotate")
     revoked = _kid(cli.json("keys", "list"), "next")
     listed = cli.json("keys", "revoke", revoked)
@@ -50,14 +50,14 @@ def test_the_list_says_what_happens_next_and_when(cli: CommandLine) -> None:
     }
 
 
-def test_a_key_that_nothing_refers_to_any_more_is_not_listed(cli: CommandLine, clock: ManualClock) -> None:
+def test_expired_key_is_not_listed(cli: CommandLine, clock: ManualClock) -> None:
     cli.text("keys", "rotate")
     clock.advance(DAY)
 
     assert sorted(key["state"] for key in cli.json("keys", "list")) == ["active", "next"]
 
 
-def test_the_list_is_a_table(cli: CommandLine) -> None:
+def test_list_without_json_is_a_table(cli: CommandLine) -> None:
     header, *lines = cli.text("keys", "list").splitlines()
 
     assert header.split()[:5] == ["kid", "algorithm", "state", "becomes", "becomes_at"]
@@ -65,7 +65,7 @@ def test_the_list_is_a_table(cli: CommandLine) -> None:
 
 
 @pytest.mark.requirement("O14")
-async def test_after_a_rotation_a_running_server_signs_with_the_next_key(cli: CommandLine, jeton: Running) -> None:
+async def test_running_server_signs_with_next_key_after_rotation(cli: CommandLine, jeton: Running) -> None:
     app, before = jeton.add_client(), cli.json("keys", "list")
 
     after = cli.json("keys", "rotate")
@@ -77,9 +77,7 @@ async def test_after_a_rotation_a_running_server_signs_with_the_next_key(cli: Co
 
 
 @pytest.mark.requirement("O14")
-async def test_a_rotation_that_would_come_too_early_is_done_by_the_server_as_soon_as_it_may(
-    cli: CommandLine, jeton: Running
-) -> None:
+async def test_early_rotation_is_done_by_server_when_next_key_is_ready(cli: CommandLine, jeton: Running) -> None:
     before, app = cli.json("keys", "rotate"), jeton.add_client()
 
     asked = cli.json("keys", "rotate")
@@ -91,7 +89,7 @@ async def test_a_rotation_that_would_come_too_early_is_done_by_the_server_as_soo
     assert await _signer(jeton, app) == _kid(before, "next")
 
 
-def test_asking_again_changes_nothing(cli: CommandLine, clock: ManualClock) -> None:
+def test_repeated_early_rotation_changes_nothing(cli: CommandLine, clock: ManualClock) -> None:
     cli.text("keys", "rotate")
     asked = cli.json("keys", "rotate")
     clock.advance(5)
@@ -99,9 +97,7 @@ def test_asking_again_changes_nothing(cli: CommandLine, clock: ManualClock) -> N
     assert cli.json("keys", "rotate") == asked
 
 
-def test_a_rotation_can_be_forced_once_every_server_publishes_the_next_key(
-    cli: CommandLine, clock: ManualClock
-) -> None:
+def test_rotation_can_be_forced_once_next_key_is_published_everywhere(cli: CommandLine, clock: ManualClock) -> None:
     before = cli.json("keys", "rotate")
 
     assert "try again in 15 s" in cli.refused("keys", "rotate", "--now")
@@ -111,7 +107,7 @@ def test_a_rotation_can_be_forced_once_every_server_publishes_the_next_key(
 
 
 @pytest.mark.requirement("O14")
-async def test_a_revoked_key_is_gone_and_sessions_live_on(cli: CommandLine, jeton: Running) -> None:
+async def test_revoked_key_is_not_published_and_sessions_continue(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client()
     jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -127,9 +123,7 @@ async def test_a_revoked_key_is_gone_and_sessions_live_on(cli: CommandLine, jeto
 
 
 @pytest.mark.requirement("D05")
-async def test_a_running_server_calls_the_tokens_of_a_revoked_key_inactive_at_once(
-    cli: CommandLine, jeton: Running
-) -> None:
+async def test_tokens_of_revoked_key_are_inactive_immediately(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client()
     token = (await jeton.token(app, grant_type="client_credentials")).json()["access_token"]
 
@@ -139,7 +133,7 @@ async def test_a_running_server_calls_the_tokens_of_a_revoked_key_inactive_at_on
     assert await jeton.introspect(app, token) == {"active": False}
 
 
-def test_revoking_without_json_prints_the_keys_as_they_are_then(cli: CommandLine) -> None:
+def test_revoke_without_json_prints_the_changed_keys(cli: CommandLine) -> None:
     before = cli.json("keys", "list")
 
     text = cli.text("keys", "revoke", _kid(before, "next"))
@@ -149,20 +143,20 @@ def test_revoking_without_json_prints_the_keys_as_they_are_then(cli: CommandLine
 
 
 @pytest.mark.parametrize("kid", ["unknown", ""])
-def test_a_key_that_does_not_exist_is_refused_with_where_to_look(cli: CommandLine, kid: str) -> None:
+def test_unknown_key_is_refused_with_advice(cli: CommandLine, kid: str) -> None:
     before = cli.json("keys", "list")
 
     assert "jeton keys list" in cli.refused("keys", "revoke", kid)
     assert cli.json("keys", "list") == before
 
 
-def test_one_must_say_which_key_to_revoke(cli: CommandLine) -> None:
+def test_revoke_without_kid_is_wrong_usage(cli: CommandLine) -> None:
     assert "KID" in cli.misused("keys", "revoke")
 
 
 @pytest.mark.requirement("O14")
 @pytest.mark.parametrize("command", ["rotate", "revoke"])
-def test_under_the_wrong_master_key_no_key_is_changed(cli: CommandLine, command: str) -> None:
+def test_wrong_master_key_changes_no_signing_key(cli: CommandLine, command: str) -> None:
     before = cli.json("keys", "list")
     words = ("keys", "rotate", "--now") if command == "rotate" else ("keys", "revoke", _kid(before, "active"))
 
@@ -172,7 +166,7 @@ def test_under_the_wrong_master_key_no_key_is_changed(cli: CommandLine, command:
     assert (result.exit_code, "secrets.master_key" in str(result.exception)) == (1, True)
 
 
-def test_without_the_master_key_file_no_key_is_changed_and_none_is_made(cli: CommandLine) -> None:
+def test_missing_master_key_file_changes_and_creates_no_signing_key(cli: CommandLine) -> None:
     before = cli.json("keys", "list")
 
     sentence = cli.with_variables(SECRETS__MASTER_KEY="").refused("keys", "rotate", "--now")
@@ -182,24 +176,24 @@ def test_without_the_master_key_file_no_key_is_changed_and_none_is_made(cli: Com
 
 
 @pytest.mark.requirement("F07")
-def test_a_malformed_master_key_is_refused_and_not_repeated(cli: CommandLine) -> None:
+def test_malformed_master_key_is_refused_and_not_printed(cli: CommandLine) -> None:
     sentence = cli.with_variables(SECRETS__MASTER_KEY="not-a-good-master-key").refused("keys", "rotate")
 
     assert "32 random bytes in base64url" in sentence
     assert "not-a-good-master-key" not in sentence
 
 
-def test_a_command_with_other_settings_changes_no_kind_of_key(cli: CommandLine) -> None:
+def test_command_with_other_settings_does_not_change_key_type(cli: CommandLine) -> None:
     after = cli.with_variables(KEYS__ALGORITHM="ES256").json("keys", "rotate")
 
     assert {key["algorithm"] for key in after} == {"RS256"}
 
 
-def test_a_kid_that_begins_with_a_hyphen_is_no_option(cli: CommandLine) -> None:
+def test_kid_that_begins_with_a_hyphen_is_not_an_option(cli: CommandLine) -> None:
     assert cli.refused("keys", "revoke", "-Dnz7WXknlLc") == "there is no key -Dnz7WXknlLc: see `jeton keys list`"
 
 
 @pytest.mark.parametrize("identifier", ["-hat", "-j", "--hat", "-6h"])
-def test_an_identifier_that_looks_like_options_is_none(cli: CommandLine, identifier: str) -> None:
+def test_sid_that_looks_like_options_is_not_parsed_as_options(cli: CommandLine, identifier: str) -> None:
     for words in (["keys", "revoke"], ["session", "revoke"]):
         assert identifier in cli.refused(*words, identifier)

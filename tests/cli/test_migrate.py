@@ -1,4 +1,4 @@
-"""jeton migrate: the schema, and who may change it when."""
+"""jeton migrate: which command changes the schema, and when."""
 
 import gc
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ def _newest() -> str:
     return max(file.stem.split("_")[0] for file in (migrations() / "versions").glob("*.py"))
 
 
-def test_an_empty_sqlite_database_is_migrated_by_the_first_command(cli: CommandLine, tmp_path: Path) -> None:
+def test_first_command_migrates_empty_sqlite_database(cli: CommandLine, tmp_path: Path) -> None:
     empty = cli.with_variables(DATABASE__URL=f"sqlite:///{tmp_path}/new/jeton.db")
 
     assert empty.json("user", "list") == []
     assert empty.json("migrate")["revision"] == _newest()
 
 
-def test_migrating_says_what_and_how_far_and_may_be_repeated(cli: CommandLine, tmp_path: Path) -> None:
+def test_migrate_prints_database_and_revision_and_can_be_repeated(cli: CommandLine, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/new.db"
     empty = cli.with_variables(DATABASE__URL=url)
 
@@ -31,7 +31,7 @@ def test_migrating_says_what_and_how_far_and_may_be_repeated(cli: CommandLine, t
     assert empty.text("migrate").split() == ["database", url, "revision", _newest()]
 
 
-def test_the_database_file_is_its_owner_s_alone(cli: CommandLine, tmp_path: Path) -> None:
+def test_database_file_is_private_to_its_owner(cli: CommandLine, tmp_path: Path) -> None:
     cli.with_variables(DATABASE__URL=f"sqlite:///{tmp_path}/new.db").text("migrate")
 
     assert (tmp_path / "new.db").stat().st_mode & 0o777 == 0o600
@@ -39,25 +39,25 @@ def test_the_database_file_is_its_owner_s_alone(cli: CommandLine, tmp_path: Path
 
 @pytest.fixture
 def on_postgresql(cli: CommandLine, empty_postgresql_url: str) -> Iterator[CommandLine]:
-    """Commands on a PostgreSQL database without tables; a connection that they leave open is found out at the end."""
+    """Commands on an empty PostgreSQL database. A connection that they leave open fails the test at the end."""
     yield cli.with_variables(DATABASE__URL=empty_postgresql_url)
     gc.collect()
 
 
-def test_an_empty_postgresql_database_is_refused_with_what_to_do(on_postgresql: CommandLine) -> None:
+def test_empty_postgresql_database_is_refused_with_advice(on_postgresql: CommandLine) -> None:
     sentence = on_postgresql.refused("user", "list")
 
     assert "is empty" in sentence
     assert "run `jeton migrate`" in sentence
 
 
-def test_a_postgresql_database_is_migrated_when_somebody_says_so(on_postgresql: CommandLine) -> None:
+def test_migrate_migrates_postgresql_database(on_postgresql: CommandLine) -> None:
     assert on_postgresql.json("migrate")["revision"] == _newest()
     assert on_postgresql.json("user", "list") == []
 
 
 @pytest.mark.parametrize("words", [("migrate",), ("user", "list")], ids=["migrate", "user list"])
-def test_a_database_of_a_newer_version_is_left_alone(cli: CommandLine, sqlite_url: str, words: tuple[str, ...]) -> None:
+def test_database_of_newer_version_is_not_changed(cli: CommandLine, sqlite_url: str, words: tuple[str, ...]) -> None:
     database = Database(sqlite_url)
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))

@@ -1,4 +1,4 @@
-"""jeton passwords calibrate: costs to write into the settings, measured by a timer that the test moves."""
+"""jeton passwords calibrate: proposed costs, measured with a manual timer."""
 
 import tomllib
 from importlib import import_module
@@ -13,7 +13,7 @@ from support.cli_runner import CommandLine
 
 @pytest.fixture(autouse=True)
 def _steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """46 MiB take a tenth of a second each time; nothing is hashed."""
+    """Replace hashing by a manual timer: 46 MiB take a tenth of a second."""
     now = 0.0
 
     class Instant:
@@ -32,7 +32,7 @@ def _steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_module("jeton.cli.passwords"), "perf_counter", lambda: now)
 
 
-def test_costs_are_proposed_beside_those_in_effect(cli: CommandLine) -> None:
+def test_calibrate_prints_proposed_and_current_costs(cli: CommandLine) -> None:
     assert cli.json("passwords", "calibrate", "--target-ms", "200") == {
         "proposed": {"memory_kib": 92 * 1024, "iterations": 1, "lanes": 1, "milliseconds": 200.0},
         "in_effect": {"memory_kib": 8, "iterations": 1, "lanes": 1, "milliseconds": 0.0},
@@ -40,20 +40,20 @@ def test_costs_are_proposed_beside_those_in_effect(cli: CommandLine) -> None:
     }
 
 
-def test_how_many_hashes_run_at_once_is_said_with_what_it_was_derived_from(cli: CommandLine) -> None:
-    assert "makes 2 at once: server.workers = 1, 2 cores and 1,024 MiB" in cli.text("passwords", "calibrate")
-    assert "makes 1 at once: server.workers = 2" in cli.with_variables(SERVER__WORKERS="2").text(
+def test_calibrate_prints_concurrency_and_its_reasons(cli: CommandLine) -> None:
+    assert "computes 2 at once: server.workers = 1, 2 cores and 1,024 MiB" in cli.text("passwords", "calibrate")
+    assert "computes 1 at once: server.workers = 2" in cli.with_variables(SERVER__WORKERS="2").text(
         "passwords", "calibrate"
     )
     assert cli.with_variables(PASSWORDS__CONCURRENCY="7").json("passwords", "calibrate")["hashes_at_once"] == 7
 
 
-def test_a_hash_takes_about_a_tenth_of_a_second_unless_something_else_is_asked_for(cli: CommandLine) -> None:
+def test_default_target_is_100_ms(cli: CommandLine) -> None:
     assert cli.json("passwords", "calibrate")["proposed"]["milliseconds"] == 100.0
 
 
 @pytest.mark.parametrize("target_ms", ["50", "200", "900"])
-def test_what_is_printed_is_a_section_of_the_settings(cli: CommandLine, tmp_path: Path, target_ms: str) -> None:
+def test_calibrate_prints_a_valid_settings_section(cli: CommandLine, tmp_path: Path, target_ms: str) -> None:
     text = cli.text("passwords", "calibrate", "--target-ms", target_ms, "--max-memory-mib", "64")
     file = tmp_path / "proposed.toml"
     file.write_text(text, encoding="utf-8")
@@ -64,14 +64,14 @@ def test_what_is_printed_is_a_section_of_the_settings(cli: CommandLine, tmp_path
     assert in_effect | proposed == in_effect
 
 
-def test_that_the_time_is_too_short_to_be_safe_is_said(cli: CommandLine) -> None:
-    assert "least that is safe: 99 ms" in cli.text("passwords", "calibrate", "--target-ms", "99")
-    assert "least" not in cli.text("passwords", "calibrate", "--target-ms", "100")
+def test_target_below_safe_minimum_is_reported(cli: CommandLine) -> None:
+    assert "safe minimum: 99 ms" in cli.text("passwords", "calibrate", "--target-ms", "99")
+    assert "minimum" not in cli.text("passwords", "calibrate", "--target-ms", "100")
 
 
 @pytest.mark.parametrize(
     "options",
     [("--target-ms", "0"), ("--target-ms", "10001"), ("--max-memory-mib", "45"), ("--max-memory-mib", "1025")],
 )
-def test_what_no_setting_could_say_is_wrong_usage(cli: CommandLine, options: tuple[str, str]) -> None:
+def test_calibrate_option_out_of_range_is_wrong_usage(cli: CommandLine, options: tuple[str, str]) -> None:
     assert options[0] in cli.misused("passwords", "calibrate", *options)

@@ -1,4 +1,4 @@
-"""jeton as a process: exit statuses, refusals of one line on standard error, a server that tells little of itself."""
+"""jeton as a process: exit statuses, one-line refusals on standard error, and what a server reveals."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def _run(
     )
 
 
-def test_what_is_done_is_printed_and_the_status_is_0(environment: dict[str, str], tmp_path: Path) -> None:
+def test_success_prints_result_with_status_0(environment: dict[str, str], tmp_path: Path) -> None:
     words = ("user", "add", "alice", "--password-stdin", "--json")
 
     done = _run(environment, tmp_path, *words, stdin="gr\u00fc\u00dfe aus der k\u00fcche\n".encode())
@@ -49,7 +49,7 @@ def test_what_is_done_is_printed_and_the_status_is_0(environment: dict[str, str]
     assert json.loads(done.stdout)["username"] == "alice"
 
 
-def test_wrong_usage_is_explained_and_the_status_is_2(environment: dict[str, str], tmp_path: Path) -> None:
+def test_wrong_usage_is_explained_with_status_2(environment: dict[str, str], tmp_path: Path) -> None:
     done = _run(environment, tmp_path, "session", "revoke")
 
     assert (done.returncode, done.stdout) == (2, b"")
@@ -79,7 +79,7 @@ def test_wrong_usage_is_explained_and_the_status_is_2(environment: dict[str, str
         *("malformed master key", "wrong master key", "lost master key"),
     ],
 )
-def test_a_refusal_is_one_line_on_standard_error_and_the_status_is_1(
+def test_refusal_is_one_line_on_stderr_with_status_1(
     environment: dict[str, str], tmp_path: Path, words: tuple[str, ...], variables: dict[str, str], sentence: str
 ) -> None:
     done = _run(environment | variables, tmp_path, *words)
@@ -92,7 +92,7 @@ def test_a_refusal_is_one_line_on_standard_error_and_the_status_is_1(
 
 
 @pytest.mark.parametrize("words", [("config", "example"), ("config", "check", "--json")], ids=["long", "short"])
-def test_output_that_cannot_be_written_is_said_in_one_line(
+def test_unwritable_output_is_reported_in_one_line(
     environment: dict[str, str], tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     with Path("/dev/full").open("wb") as full:
@@ -119,7 +119,7 @@ def test_output_that_cannot_be_written_is_said_in_one_line(
         ("| true", "config example", (0, "")),
     ],
 )
-def test_a_standard_stream_that_is_closed_ends_in_no_traceback(
+def test_closed_standard_stream_causes_no_traceback(
     environment: dict[str, str], tmp_path: Path, closed: str, words: str, expected: tuple[int, str]
 ) -> None:
     shell = ["sh", "-c", f"{JETON} {words} {closed}"]
@@ -129,7 +129,7 @@ def test_a_standard_stream_that_is_closed_ends_in_no_traceback(
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
-def test_a_terminal_that_lacks_characters_gets_them_escaped(
+def test_characters_missing_in_terminal_encoding_are_escaped(
     environment: dict[str, str], tmp_path: Path, encoding: str
 ) -> None:
     in_this = environment | {"PYTHONIOENCODING": encoding}
@@ -157,9 +157,7 @@ def test_a_terminal_that_lacks_characters_gets_them_escaped(
     ],
     ids=" ".join,
 )
-def test_an_argument_is_quoted_so_that_no_terminal_obeys_it(
-    environment: dict[str, str], tmp_path: Path, words: tuple[str, ...]
-) -> None:
+def test_quoted_arguments_are_escaped(environment: dict[str, str], tmp_path: Path, words: tuple[str, ...]) -> None:
     done = _run(environment, tmp_path, *words)
 
     assert done.returncode in (1, 2)
@@ -169,7 +167,7 @@ def test_an_argument_is_quoted_so_that_no_terminal_obeys_it(
 
 
 @pytest.mark.parametrize("options", [("--demo",), ("--workers", "2")], ids=["demo", "two workers"])
-def test_an_address_that_is_taken_stops_the_start_before_anything_is_made(
+def test_used_address_prevents_start_before_anything_is_created(
     environment: dict[str, str], tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -183,9 +181,7 @@ def test_an_address_that_is_taken_stops_the_start_before_anything_is_made(
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a..b"], ids=["not ours", "no name"])
-def test_a_host_that_is_not_this_machine_s_stops_the_start(
-    environment: dict[str, str], tmp_path: Path, host: str
-) -> None:
+def test_foreign_host_prevents_start(environment: dict[str, str], tmp_path: Path, host: str) -> None:
     done = _run(environment | {"JETON_SERVER__ISSUER": "https://as.example"}, tmp_path, "serve", "--host", host)
 
     assert (done.returncode, done.stdout) == (1, b"")
@@ -200,7 +196,7 @@ def test_a_host_that_is_not_this_machine_s_stops_the_start(
 def _serving(
     environment: dict[str, str], tmp_path: Path, *options: str, stop: signal.Signals = signal.SIGTERM
 ) -> Iterator[tuple[int, list[str]]]:
-    """A server process, stopped cleanly at the end: its port, and what it printed so far."""
+    """Run a server process, and stop it cleanly at the end. Yield its port and its output so far."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     process = subprocess.Popen(
@@ -239,7 +235,7 @@ def _headers(port: int, method: str, path: str) -> tuple[int, dict[str, str], by
 
 
 @pytest.mark.requirement("O15")
-def test_a_server_says_nothing_of_what_it_is_made_with(environment: dict[str, str], tmp_path: Path) -> None:
+def test_responses_do_not_reveal_server_software(environment: dict[str, str], tmp_path: Path) -> None:
     with _serving(environment, tmp_path) as (port, _):
         answers = [
             _headers(port, "GET", "/livez"),
@@ -260,7 +256,7 @@ def test_a_server_says_nothing_of_what_it_is_made_with(environment: dict[str, st
     [(signal.SIGTERM, "1"), (signal.SIGINT, "1"), (signal.SIGINT, "2")],
     ids=["SIGTERM", "SIGINT", "SIGINT with two workers"],
 )
-def test_a_server_told_to_stop_ends_with_status_0_and_no_traceback(
+def test_stopped_server_exits_with_status_0_without_traceback(
     environment: dict[str, str], tmp_path: Path, stop: signal.Signals, workers: str
 ) -> None:
     with _serving(environment, tmp_path, "--workers", workers, stop=stop) as (_, printed):
@@ -270,9 +266,7 @@ def test_a_server_told_to_stop_ends_with_status_0_and_no_traceback(
 
 
 @pytest.mark.requirement("N16")
-def test_demo_accounts_are_printed_at_the_first_start_only_and_work(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_demo_accounts_are_printed_once_and_work(environment: dict[str, str], tmp_path: Path) -> None:
     with _serving(environment, tmp_path, "--demo") as (port, printed):
         first = "".join(printed)
         line = re.search(r"curl -s \S+/oauth/token -u (\S+):(\S+) \\\n +-d (.*)$", first, re.MULTILINE)
@@ -289,14 +283,12 @@ def test_demo_accounts_are_printed_at_the_first_start_only_and_work(
 
     assert tokens.get("token_type") == "Bearer", tokens
     assert f"http://127.0.0.1:{port}/oauth/token" in first
-    assert "exist since the first start" in second
+    assert "have existed since the first start" in second
     assert line[2] not in second
 
 
 @pytest.mark.requirement("A50", "O18")
-def test_a_server_s_log_holds_neither_passwords_nor_tokens_nor_secrets(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_log_contains_no_passwords_tokens_or_secrets(environment: dict[str, str], tmp_path: Path) -> None:
     added = json.loads(
         _run(environment, tmp_path, "client", "add", "web", "--grant", "client_credentials", "--json").stdout
     )

@@ -1,4 +1,4 @@
-"""jeton secrets: moving to a new master key, and what becomes of the old one's sessions."""
+"""jeton secrets: a new master key, and the sessions of the old one."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ BOTH = f"{NEW},{MASTER_KEY}"
 
 
 def _sealed_under(sqlite_url: str) -> set[str]:
-    """The master keys that stored private parts are sealed under."""
+    """Return the ids of the master keys that encrypt the stored private keys."""
     with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as database:
         rows = database.execute("SELECT private_part FROM signing_keys WHERE private_part <> ''").fetchall()
     database.close()
@@ -29,7 +29,7 @@ def _rewrapped(cli: CommandLine, master_key: str) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("O14")
-def test_private_keys_move_to_the_newest_master_key(cli: CommandLine, sqlite_url: str) -> None:
+def test_rewrap_encrypts_private_keys_with_newest_master_key(cli: CommandLine, sqlite_url: str) -> None:
     old, new = parse_master_keys(MASTER_KEY).newest, parse_master_keys(NEW).newest
     assert _sealed_under(sqlite_url) == {old}
 
@@ -39,14 +39,16 @@ def test_private_keys_move_to_the_newest_master_key(cli: CommandLine, sqlite_url
     assert _sealed_under(sqlite_url) == {new}
 
 
-def test_a_retired_key_has_nothing_left_to_seal(cli: CommandLine) -> None:
+def test_key_without_private_part_is_not_rewrapped(cli: CommandLine) -> None:
     cli.text("keys", "rotate")
 
     assert _rewrapped(cli, BOTH)["signing_keys_sealed"] == 2
 
 
 @pytest.mark.requirement("O14")
-async def test_then_a_server_starts_without_the_old_one(cli: CommandLine, jeton: Running, sqlite_url: str) -> None:
+async def test_server_starts_without_old_master_key_after_rewrap(
+    cli: CommandLine, jeton: Running, sqlite_url: str
+) -> None:
     signer = jeton.keyring.signer
     _rewrapped(cli, BOTH)
 
@@ -57,7 +59,7 @@ async def test_then_a_server_starts_without_the_old_one(cli: CommandLine, jeton:
         assert (await renewed.introspect(app, token))["active"] is True
 
 
-async def test_a_session_of_the_old_master_key_lives_on_while_that_is_configured_and_is_counted(
+async def test_session_of_old_master_key_continues_and_is_counted(
     cli: CommandLine, jeton: Running, sqlite_url: str
 ) -> None:
     app = jeton.add_client()
@@ -72,9 +74,7 @@ async def test_a_session_of_the_old_master_key_lives_on_while_that_is_configured
         assert (await renewed.refresh(app, tokens["refresh_token"])).status_code == 200
 
 
-async def test_without_its_master_key_a_session_waits_and_is_not_harmed(
-    cli: CommandLine, jeton: Running, sqlite_url: str
-) -> None:
+async def test_session_without_its_master_key_is_unharmed(cli: CommandLine, jeton: Running, sqlite_url: str) -> None:
     app = jeton.add_client()
     jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -89,7 +89,7 @@ async def test_without_its_master_key_a_session_waits_and_is_not_harmed(
     assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 200
 
 
-async def test_new_sessions_need_no_older_master_key(cli: CommandLine, sqlite_url: str) -> None:
+async def test_new_sessions_do_not_need_older_master_key(cli: CommandLine, sqlite_url: str) -> None:
     async with running(settings_for(sqlite_url, SECRETS__MASTER_KEY=BOTH)) as renewed:
         app = renewed.add_client()
         renewed.add_user()
@@ -101,7 +101,7 @@ async def test_new_sessions_need_no_older_master_key(cli: CommandLine, sqlite_ur
 
 
 @pytest.mark.requirement("O14")
-def test_what_does_not_open_is_left_as_it_is(cli: CommandLine, sqlite_url: str) -> None:
+def test_rewrap_with_missing_master_key_changes_nothing(cli: CommandLine, sqlite_url: str) -> None:
     before = _sealed_under(sqlite_url)
 
     assert "secrets.master_key" in cli.with_variables(SECRETS__MASTER_KEY=NEW).refused("secrets", "rewrap")
@@ -109,7 +109,7 @@ def test_what_does_not_open_is_left_as_it_is(cli: CommandLine, sqlite_url: str) 
 
 
 @pytest.mark.requirement("O18")
-def test_no_key_is_printed(cli: CommandLine) -> None:
+def test_rewrap_prints_no_key(cli: CommandLine) -> None:
     text = cli.with_variables(SECRETS__MASTER_KEY=BOTH).text("secrets", "rewrap")
 
     assert NEW not in text

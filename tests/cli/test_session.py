@@ -1,4 +1,4 @@
-"""jeton session: who is logged in where, and ending it."""
+"""jeton session: list and end sessions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +11,14 @@ from support.in_process_server import START, App, Running
 
 @dataclass(frozen=True)
 class Logins:
-    """Two users, each logged in with two apps."""
+    """Two users, each logged in with two clients."""
 
     jeton: Running
     apps: dict[str, App]
     tokens: dict[tuple[str, str], dict[str, Any]]
 
     async def live(self) -> set[tuple[str, str]]:
-        """Whose access token, with which app, is still active."""
+        """Return the (user, client) pairs whose access token is active."""
         active = set()
         for (user, app), tokens in self.tokens.items():
             if (await self.jeton.introspect(self.apps[app], tokens["access_token"]))["active"]:
@@ -44,7 +44,7 @@ EVERYBODY = {("alice", "web"), ("alice", "tv"), ("bob", "web"), ("bob", "tv")}
 # list
 
 
-async def test_a_session_is_listed_with_all_that_helps_to_recognise_it(cli: CommandLine, jeton: Running) -> None:
+async def test_list_contains_addresses_and_user_agents(cli: CommandLine, jeton: Running) -> None:
     app, user = jeton.add_client(lifetimes={"refresh_idle_seconds": 500}), jeton.add_user()
     first = await jeton.log_in(app)
     jeton.clock.advance(100)
@@ -80,7 +80,7 @@ async def test_a_session_is_listed_with_all_that_helps_to_recognise_it(cli: Comm
     ],
     ids=["all", "of a user", "with a client", "of a user with a client"],
 )
-async def test_sessions_are_listed_last_used_first(
+async def test_last_used_session_is_listed_first(
     cli: CommandLine, logins: Logins, options: tuple[str, ...], expected: list[tuple[str, str]]
 ) -> None:
     listed = cli.json("session", "list", *options)
@@ -88,14 +88,14 @@ async def test_sessions_are_listed_last_used_first(
     assert [(it["username"], it["client_id"]) for it in listed] == expected
 
 
-async def test_the_list_is_a_table(cli: CommandLine, logins: Logins) -> None:
+async def test_list_without_json_is_a_table(cli: CommandLine, logins: Logins) -> None:
     header, *lines = cli.text("session", "list", "--user", "alice").splitlines()
 
     assert header.split() == ["sid", "username", "client_id", "created_at", "last_used_at", "expires_at", "last_ip"]
     assert [line.split()[1:3] for line in lines] == [["alice", "tv"], ["alice", "web"]]
 
 
-async def test_no_list_holds_anything_that_could_be_presented(cli: CommandLine, logins: Logins) -> None:
+async def test_list_contains_no_tokens(cli: CommandLine, logins: Logins) -> None:
     printed = cli.text("session", "list", "--json") + cli.text("session", "list")
 
     assert "jrt_" not in printed
@@ -104,7 +104,7 @@ async def test_no_list_holds_anything_that_could_be_presented(cli: CommandLine, 
     assert "secret" not in printed
 
 
-async def test_ended_and_expired_sessions_are_not_listed(cli: CommandLine, jeton: Running) -> None:
+async def test_revoked_and_expired_sessions_are_not_listed(cli: CommandLine, jeton: Running) -> None:
     jeton.add_user()
     brief = jeton.add_client("brief", lifetimes={"refresh_idle_seconds": 10})
     await jeton.log_in(brief)
@@ -130,7 +130,7 @@ async def test_ended_and_expired_sessions_are_not_listed(cli: CommandLine, jeton
     ],
     ids=["of a user", "with a client", "all"],
 )
-async def test_sessions_end_at_once_and_no_others(
+async def test_revoke_ends_only_the_selected_sessions(
     cli: CommandLine, logins: Logins, options: tuple[str, ...], ended: set[tuple[str, str]]
 ) -> None:
     assert cli.json("session", "revoke", *options) == {"sessions_ended": len(ended)}
@@ -142,7 +142,7 @@ async def test_sessions_end_at_once_and_no_others(
 
 
 @pytest.mark.requirement("O04")
-async def test_one_session_ends_and_no_other(cli: CommandLine, logins: Logins) -> None:
+async def test_revoke_by_sid_ends_only_that_session(cli: CommandLine, logins: Logins) -> None:
     token = logins.tokens["bob", "web"]["access_token"]
     sid = (await logins.jeton.introspect(logins.apps["web"], token))["sid"]
 
@@ -151,7 +151,7 @@ async def test_one_session_ends_and_no_other(cli: CommandLine, logins: Logins) -
     assert await logins.live() == EVERYBODY - {("bob", "web")}
 
 
-async def test_ending_again_ends_nothing_and_is_no_error(cli: CommandLine, logins: Logins) -> None:
+async def test_repeated_revoke_ends_nothing_and_succeeds(cli: CommandLine, logins: Logins) -> None:
     cli.text("session", "revoke", "--all")
 
     assert cli.json("session", "revoke", "--all") == {"sessions_ended": 0}
@@ -163,8 +163,8 @@ async def test_ending_again_ends_nothing_and_is_no_error(cli: CommandLine, login
      ("some-sid", "--user", "alice")],
     ids=lambda words: " ".join(words) or "nothing",
 )  # fmt: skip
-async def test_one_must_say_exactly_one_thing_to_end(cli: CommandLine, logins: Logins, words: tuple[str, ...]) -> None:
-    assert "SID, --user, --client, --all" in cli.misused("session", "revoke", *words)
+async def test_revoke_needs_exactly_one_selection(cli: CommandLine, logins: Logins, words: tuple[str, ...]) -> None:
+    assert "exactly one of SID, --user, --client and --all" in cli.misused("session", "revoke", *words)
     assert await logins.live() == EVERYBODY
 
 
@@ -180,7 +180,7 @@ async def test_one_must_say_exactly_one_thing_to_end(cli: CommandLine, logins: L
     ],
     ids=["unknown session", "empty session", "unknown user", "empty user", "unknown client", "empty client"],
 )
-async def test_what_does_not_exist_is_refused_with_where_to_look_and_nothing_ends(
+async def test_revoke_with_unknown_selection_is_refused_and_ends_nothing(
     cli: CommandLine, logins: Logins, words: tuple[str, ...], where: str
 ) -> None:
     result = cli.run("session", "revoke", *words)
@@ -192,7 +192,7 @@ async def test_what_does_not_exist_is_refused_with_where_to_look_and_nothing_end
 @pytest.mark.parametrize(
     ("option", "value"), [("--user", "carol"), ("--user", ""), ("--client", "radio"), ("--client", "")]
 )
-async def test_listing_what_does_not_exist_is_refused(
+async def test_list_with_unknown_user_or_client_is_refused(
     cli: CommandLine, logins: Logins, option: str, value: str
 ) -> None:
     where = "jeton user list" if option == "--user" else "jeton client list"

@@ -1,4 +1,4 @@
-"""What outsiders chose is printed so that no terminal obeys it, in tables and in JSON."""
+"""Untrusted text is escaped in tables and JSON, so that it cannot control a terminal."""
 
 import json
 import unicodedata
@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from jeton.cli import main
-from jeton.cli.options import print_result, print_results
+from jeton.cli.output import print_result, print_results
 from jeton.observability.escaping import encode_json, escape
 from support.cli_runner import CommandLine
 from support.in_process_server import PASSWORD, Running
@@ -21,7 +21,7 @@ def is_harmless(text: str) -> bool:
     return all(line.isprintable() for line in text.split("\n"))
 
 
-def test_every_control_is_escaped_and_every_letter_is_kept() -> None:
+def test_escape_replaces_controls_and_keeps_letters() -> None:
     assert escape("\u0142\u00fc \u4e2d \U0001f600 \u0627\u0644") == "\u0142\u00fc \u4e2d \U0001f600 \u0627\u0644"
     assert escape("\x1b[31m\x9b\u202e\ud800\n\t") == r"\x1b[31m\x9b\u202e\ud800\n\t"
     dangerous = [chr(it) for it in range(0x110000) if unicodedata.category(chr(it)) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
@@ -29,7 +29,7 @@ def test_every_control_is_escaped_and_every_letter_is_kept() -> None:
     assert [it for it in dangerous if not (escape(it) + encode_json(it)).isprintable()] == []
 
 
-def test_json_is_ascii_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_is_ascii_and_equal(capsys: pytest.CaptureFixture[str]) -> None:
     value = {"odd": ODD + "\ud800\U0001f600", "number": 2**80, "none": None, "list": ["a", True]}
 
     print_result(value, as_json=True)
@@ -41,7 +41,7 @@ def test_json_is_ascii_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> 
     assert is_harmless(printed)
 
 
-def test_a_table_has_a_line_for_each_thing_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_has_one_line_per_row_despite_line_breaks(capsys: pytest.CaptureFixture[str]) -> None:
     print_results([{"name": ODD, "roles": [ODD], "ends_at": 10**15, "made_at": -(10**15)}] * 2, as_json=False,
                   columns=("name", "roles", "ends_at", "made_at"))  # fmt: skip
     print_result({"name": ODD}, as_json=False)
@@ -52,7 +52,7 @@ def test_a_table_has_a_line_for_each_thing_whatever_it_holds(capsys: pytest.Capt
     assert "1000000000000000" in printed
 
 
-async def test_sessions_of_an_odd_user_agent_are_listed(cli: CommandLine, jeton: Running) -> None:
+async def test_session_list_escapes_user_agents(cli: CommandLine, jeton: Running) -> None:
     app, _ = jeton.add_client(), jeton.add_user()
     tokens = await jeton.http.post(
         "/oauth/token",
@@ -69,7 +69,7 @@ async def test_sessions_of_an_odd_user_agent_are_listed(cli: CommandLine, jeton:
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
-def test_a_report_of_refused_lines_is_harmless(cli: CommandLine, form: tuple[str, ...]) -> None:
+def test_import_report_is_escaped(cli: CommandLine, form: tuple[str, ...]) -> None:
     lines = [{"username": f"a {ODD}"}, {"username": "a", ODD: 1}, {"username": "a", "password_hash": ODD}, ODD]
 
     result = cli.run("user", "import", "-", *form, stdin="\n".join(map(json.dumps, lines)))
@@ -79,7 +79,7 @@ def test_a_report_of_refused_lines_is_harmless(cli: CommandLine, form: tuple[str
     assert "4" in result.stdout
 
 
-def test_a_token_s_parts_are_shown_harmless(cli: CommandLine) -> None:
+def test_token_inspection_is_escaped(cli: CommandLine) -> None:
     header = "eyJhbGciOiJSUzI1NiIsImtpZCI6Ilx1MDA5YjMxbSJ9"  # {"alg":"RS256","kid":"\u009b31m"}
     claims = "eyJhIjoiXHVkODAwXHUwMDdmIiwiYiI6MTAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMH0"  # lone surrogate, DEL, 10**27
     for form in ((), ("--json",)):
@@ -89,7 +89,7 @@ def test_a_token_s_parts_are_shown_harmless(cli: CommandLine) -> None:
         assert "not active" in printed or '"active":false' in printed
 
 
-def test_an_error_of_the_database_is_one_line_without_values(
+def test_database_error_is_one_line_without_values(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(**_: object) -> None:

@@ -1,4 +1,4 @@
-"""jeton token inspect: what a token is, and every kind of thing that can be wrong with it."""
+"""jeton token inspect: content of tokens, and every reason why one is not active."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ KINDS = {"access_token": "access token", "refresh_token": "refresh token"}
 
 @dataclass(frozen=True)
 class Login:
-    """A server with one session on it, and the command line beside it."""
+    """A server with one session, and a command line on the same database."""
 
     cli: CommandLine
     jeton: Running
@@ -28,7 +28,7 @@ class Login:
     tokens: dict[str, Any]
 
     def problems(self, token: str) -> list[str]:
-        """What is wrong with it, as both forms of the command say it."""
+        """Return the problems of the token, which both output formats must contain."""
         told = self.cli.json("token", "inspect", token)
         assert told["active"] is (not told["problems"])
         first, *lines = self.cli.text("token", "inspect", token).splitlines()
@@ -51,7 +51,7 @@ def _encoded(part: Any) -> str:
 # Nothing is wrong.
 
 
-async def test_a_good_access_token_is_decoded(login: Login) -> None:
+async def test_active_access_token_is_decoded(login: Login) -> None:
     told = login.cli.json("token", "inspect", login.tokens["access_token"])
 
     assert (told["kind"], told["active"], told["problems"]) == ("access token", True, [])
@@ -59,35 +59,35 @@ async def test_a_good_access_token_is_decoded(login: Login) -> None:
     assert (told["claims"]["iss"], told["claims"]["client_id"]) == (ISSUER, "web")
 
 
-async def test_a_good_refresh_token_is_decoded(login: Login) -> None:
+async def test_active_refresh_token_is_decoded(login: Login) -> None:
     told = login.cli.json("token", "inspect", login.tokens["refresh_token"])
 
     assert (told["kind"], told["active"], told["problems"]) == ("refresh token", True, [])
     assert (told["claims"]["client_id"], told["claims"]["generation"]) == ("web", 0)
 
 
-async def test_header_and_claims_are_printed_for_people_too(login: Login) -> None:
+async def test_inspect_without_json_prints_header_and_claims(login: Login) -> None:
     text = login.cli.text("token", "inspect", login.tokens["access_token"])
 
     assert text.startswith("access token: active\nheader: {")
     assert '"client_id": "web"' in text
 
 
-async def test_a_client_s_own_token_is_good_without_a_session(login: Login) -> None:
+async def test_client_credentials_token_is_active_without_session(login: Login) -> None:
     token = (await login.jeton.token(login.app, grant_type="client_credentials")).json()["access_token"]
 
     assert login.problems(token) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_token_can_come_from_standard_input(login: Login, kind: str) -> None:
+async def test_token_is_read_from_stdin(login: Login, kind: str) -> None:
     told = login.cli.json("token", "inspect", "-", stdin=login.tokens[kind] + "\n")
 
     assert (told["kind"], told["active"]) == (KINDS[kind], True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_looking_changes_nothing(login: Login, kind: str) -> None:
+async def test_inspect_changes_nothing(login: Login, kind: str) -> None:
     assert login.problems(login.tokens[kind]) == login.problems(login.tokens[kind]) == []
     assert (await login.jeton.refresh(login.app, login.tokens["refresh_token"])).status_code == 200
 
@@ -95,13 +95,13 @@ async def test_looking_changes_nothing(login: Login, kind: str) -> None:
 # Something is.
 
 
-async def test_an_expired_access_token_is_told_with_how_long_ago(login: Login) -> None:
+async def test_expired_access_token_is_reported_with_its_age(login: Login) -> None:
     login.jeton.clock.advance(310)
 
     assert login.problems(login.tokens["access_token"]) == ["it expired 10 seconds ago"]
 
 
-async def test_an_expired_session_is_told(login: Login) -> None:
+async def test_expired_session_is_reported(login: Login) -> None:
     login.jeton.clock.advance(1000)
 
     assert login.problems(login.tokens["refresh_token"]) == ["its session expired"]
@@ -116,7 +116,7 @@ async def test_an_expired_session_is_told(login: Login) -> None:
     ],
     ids=["another signature", "other claims", "no signature"],
 )
-async def test_a_changed_access_token_is_told(
+async def test_modified_access_token_is_reported(
     login: Login, change: Callable[[str, str, str], list[str]], words: str
 ) -> None:
     header, claims, signature = login.tokens["access_token"].split(".")
@@ -132,14 +132,14 @@ async def test_a_changed_access_token_is_told(
         ({"alg": "none"}, "signature is wrong"),
         ({"alg": "HS256"}, "signature is wrong"),
         ({"typ": "JWT"}, "typ is not at+jwt"),
-        ({"kid": "unknown"}, "kid is none of the published keys"),
-        ({"kid": None}, "kid is none of the published keys"),
-        ({"kid": ["a", "list"]}, "kid is none of the published keys"),
-        ({"kid": {"an": "object"}}, "kid is none of the published keys"),
+        ({"kid": "unknown"}, "kid is not a published key"),
+        ({"kid": None}, "kid is not a published key"),
+        ({"kid": ["a", "list"]}, "kid is not a published key"),
+        ({"kid": {"an": "object"}}, "kid is not a published key"),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
-async def test_a_changed_header_is_told(login: Login, members: dict[str, Any], words: str) -> None:
+async def test_modified_header_is_reported(login: Login, members: dict[str, Any], words: str) -> None:
     _, claims, signature = login.tokens["access_token"].split(".")
     kid = login.jeton.keyring.signer.kid
     changed = _encoded({"typ": "at+jwt", "alg": "RS256", "kid": kid} | members)
@@ -149,7 +149,7 @@ async def test_a_changed_header_is_told(login: Login, members: dict[str, Any], w
     assert [problem for problem in problems if words in problem] != []
 
 
-async def test_a_token_of_another_server_is_told(login: Login, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_token_of_another_server_is_reported(login: Login, tmp_path_factory: pytest.TempPathFactory) -> None:
     url = f"sqlite:///{tmp_path_factory.mktemp('other')}/jeton.db"
     migrate(Database(url))
     async with running(settings_for(url)) as other:
@@ -160,11 +160,11 @@ async def test_a_token_of_another_server_is_told(login: Login, tmp_path_factory:
     (access_problem,) = login.problems(tokens["access_token"])
     (refresh_problem,) = login.problems(tokens["refresh_token"])
 
-    assert "another server's token" in access_problem
-    assert "another server's" in refresh_problem
+    assert "another server's" in access_problem
+    assert "from another server" in refresh_problem
 
 
-async def test_a_token_of_a_revoked_key_is_told(login: Login) -> None:
+async def test_token_of_revoked_key_is_reported(login: Login) -> None:
     (active,) = [key["kid"] for key in login.cli.json("keys", "list") if key["state"] == "active"]
     login.cli.text("keys", "revoke", active)
 
@@ -173,7 +173,7 @@ async def test_a_token_of_a_revoked_key_is_told(login: Login) -> None:
     assert "its key was rotated out or revoked" in problem
 
 
-async def test_another_issuer_s_token_is_told_though_its_key_is_ours(login: Login) -> None:
+async def test_token_of_another_issuer_with_own_key_is_reported(login: Login) -> None:
     elsewhere = login.cli.with_variables(SERVER__ISSUER="https://id.example")
 
     told = elsewhere.json("token", "inspect", login.tokens["access_token"])
@@ -181,28 +181,28 @@ async def test_another_issuer_s_token_is_told_though_its_key_is_ours(login: Logi
     assert told["problems"] == ["its iss is not this server's issuer https://id.example"]
 
 
-async def test_a_revoked_access_token_is_told(login: Login) -> None:
+async def test_revoked_access_token_is_reported(login: Login) -> None:
     await login.jeton.revoke(login.app, login.tokens["access_token"])
 
     assert login.problems(login.tokens["access_token"]) == ["it was revoked"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_an_ended_session_is_told_with_the_reason(login: Login, kind: str) -> None:
+async def test_revoked_session_is_reported_with_reason(login: Login, kind: str) -> None:
     login.cli.text("session", "revoke", "--all")
 
     assert login.problems(login.tokens[kind]) == ["its session was ended: revoked_by_operator"]
 
 
-async def test_a_spent_refresh_token_is_told_with_how_many_came_after(login: Login) -> None:
+async def test_used_refresh_token_is_reported_with_number_of_successors(login: Login) -> None:
     second = await login.jeton.refreshed(login.app, login.tokens["refresh_token"])
     await login.jeton.refreshed(login.app, second["refresh_token"])
 
-    assert login.problems(login.tokens["refresh_token"]) == ["it is spent: 2 newer ones were issued since"]
+    assert login.problems(login.tokens["refresh_token"]) == ["it was used: 2 newer ones have been issued since"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_replay_is_told_as_what_ended_the_session(login: Login, kind: str) -> None:
+async def test_replay_is_reported_as_reason_of_revocation(login: Login, kind: str) -> None:
     after = await login.jeton.refreshed(login.app, login.tokens["refresh_token"])
     await login.jeton.refresh(login.app, login.tokens["refresh_token"])
 
@@ -210,31 +210,31 @@ async def test_a_replay_is_told_as_what_ended_the_session(login: Login, kind: st
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_disabled_client_is_told(login: Login, kind: str) -> None:
+async def test_disabled_client_is_reported(login: Login, kind: str) -> None:
     login.cli.text("client", "disable", "web")
 
-    assert login.problems(login.tokens[kind]) == ["its client is disabled or gone"]
+    assert login.problems(login.tokens[kind]) == ["its client is disabled or deleted"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_disabled_user_is_told(login: Login, kind: str) -> None:
+async def test_disabled_user_is_reported(login: Login, kind: str) -> None:
     login.cli.text("user", "disable", "alice")
 
-    assert "its user is disabled or gone" in login.problems(login.tokens[kind])
+    assert "its user is disabled or deleted" in login.problems(login.tokens[kind])
 
 
 @pytest.mark.parametrize(
     "token",
     ["garbage", "", "jrt_short", "jrt_" + "A" * 76, "a.b.c", "a.b", "e30.W10.", "caf\u00e9", "x" * 20000],
 )
-async def test_what_is_no_token_of_ours_is_told(login: Login, token: str) -> None:
+async def test_unknown_token_is_reported(login: Login, token: str) -> None:
     (problem,) = login.problems(token)
 
-    assert "another server's, forged" in problem or "neither a JWT nor a refresh token" in problem
+    assert "forged, from another server" in problem or "neither a JWT nor a refresh token" in problem
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_cut_token_is_told(login: Login, kind: str) -> None:
+async def test_truncated_token_is_reported(login: Login, kind: str) -> None:
     assert login.problems(login.tokens[kind][:-1]) != []
 
 
@@ -266,7 +266,7 @@ def _register_the_client_again(login: Login) -> None:
     ],
     ids=["access: scope", "refresh: scope", "refresh: grant", "own: grant", "own: registered again"],
 )
-async def test_what_introspection_calls_inactive_is_never_called_active_here(
+async def test_token_inactive_at_introspection_is_never_reported_active(
     login: Login, kind: str, change: Callable[[Login], None]
 ) -> None:
     own = (await login.jeton.token(login.app, grant_type="client_credentials")).json()["access_token"]

@@ -1,4 +1,4 @@
-"""jeton user: accounts, and what happens to their sessions."""
+"""jeton user: registration and changes of users, and effects on their sessions."""
 
 import re
 
@@ -12,7 +12,7 @@ OTHER_PASSWORD = "another correct battery"
 
 
 def _add(cli: CommandLine, username: str = "alice", *options: str) -> str:
-    """A user with the usual password; gives the `sub`."""
+    """Add a user with the default password. Return the `sub`."""
     return str(cli.json("user", "add", username, "--password-stdin", *options, stdin=PASSWORD)["sub"])
 
 
@@ -26,13 +26,13 @@ async def _may_log_in(jeton: Running, app: App, password: str = PASSWORD) -> boo
 # Adding.
 
 
-async def test_a_user_that_was_added_can_log_in_at_once(cli: CommandLine, jeton: Running) -> None:
+async def test_added_user_can_log_in_immediately(cli: CommandLine, jeton: Running) -> None:
     added = cli.json("user", "add", "alice", "--generate-password")
 
     assert await _may_log_in(jeton, jeton.add_client(), added["password"])
 
 
-def test_adding_prints_the_generated_password_once_and_all_there_is_to_know(cli: CommandLine) -> None:
+def test_add_prints_user_and_generated_password_once(cli: CommandLine) -> None:
     options = ("--email", "alice@example.com", "--role", "admin", "--role", "clerk", "--generate-password")
 
     added = cli.json("user", "add", "Alice", *options)
@@ -51,7 +51,7 @@ def test_generated_passwords_differ(cli: CommandLine) -> None:
     assert len(passwords) == 3
 
 
-def test_adding_without_json_prints_a_line_for_each_thing(cli: CommandLine) -> None:
+def test_add_without_json_prints_one_line_per_member(cli: CommandLine) -> None:
     lines = cli.text("user", "add", "alice", "--role", "admin", "--generate-password").splitlines()
 
     names = [line.split()[0] for line in lines]
@@ -60,7 +60,7 @@ def test_adding_without_json_prints_a_line_for_each_thing(cli: CommandLine) -> N
     assert lines[5].split(maxsplit=1)[1] == "2027-01-15 08:00:00Z"
 
 
-def test_a_password_that_was_typed_is_not_printed(cli: CommandLine) -> None:
+def test_given_password_is_not_printed(cli: CommandLine) -> None:
     output = cli.text("user", "add", "alice", "--password-stdin", stdin=PASSWORD)
 
     assert PASSWORD not in output
@@ -69,7 +69,7 @@ def test_a_password_that_was_typed_is_not_printed(cli: CommandLine) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--password-stdin", "--generate-password")], ids=["neither", "both"])
 @pytest.mark.parametrize("command", ["add", "set-password"])
-def test_one_must_say_where_the_password_comes_from(cli: CommandLine, command: str, options: tuple[str, ...]) -> None:
+def test_add_needs_exactly_one_password_source(cli: CommandLine, command: str, options: tuple[str, ...]) -> None:
     said = cli.misused("user", command, "alice", *options)
 
     assert "--password-stdin" in said
@@ -78,7 +78,7 @@ def test_one_must_say_where_the_password_comes_from(cli: CommandLine, command: s
 
 @pytest.mark.requirement("N13")
 @pytest.mark.parametrize("again", ["alice", "ALICE", "\uff21lice"], ids=["same", "upper case", "full width"])
-def test_a_name_that_differs_in_case_or_width_only_is_taken(cli: CommandLine, again: str) -> None:
+def test_username_that_differs_only_in_case_or_width_is_refused(cli: CommandLine, again: str) -> None:
     _add(cli)
 
     assert "already" in cli.refused("user", "add", again, "--generate-password")
@@ -87,7 +87,7 @@ def test_a_name_that_differs_in_case_or_width_only_is_taken(cli: CommandLine, ag
 
 @pytest.mark.requirement("N13")
 @pytest.mark.parametrize("name", ["", " ", "two words", "a\tb", "a\u200bb", "x" * 256, "\u06dd"])
-def test_what_is_no_name_is_refused(cli: CommandLine, name: str) -> None:
+def test_invalid_username_is_refused(cli: CommandLine, name: str) -> None:
     assert "RFC 8265" in cli.refused("user", "add", name, "--generate-password")
 
 
@@ -97,7 +97,7 @@ def test_what_is_no_name_is_refused(cli: CommandLine, name: str) -> None:
     [("bob", "ALICE@example.com"), ("alice@example.com", "alice@example.com"), ("alice", "bob@example.com")],
     ids=["address in another case", "address as name", "name"],
 )
-def test_a_name_or_address_that_somebody_has_is_taken(cli: CommandLine, username: str, email: str) -> None:
+def test_used_username_or_email_is_refused(cli: CommandLine, username: str, email: str) -> None:
     _add(cli, "alice", "--email", "alice@example.com")
 
     assert "already" in cli.refused("user", "add", username, "--email", email, "--generate-password")
@@ -105,7 +105,7 @@ def test_a_name_or_address_that_somebody_has_is_taken(cli: CommandLine, username
 
 
 @pytest.mark.requirement("N13")
-def test_commands_find_a_user_by_e_mail_address(cli: CommandLine) -> None:
+def test_commands_find_user_by_email(cli: CommandLine) -> None:
     sub = _add(cli, "alice", "--email", "alice@example.com")
 
     assert cli.json("user", "show", "Alice@Example.com")["sub"] == sub
@@ -114,25 +114,25 @@ def test_commands_find_a_user_by_e_mail_address(cli: CommandLine) -> None:
 
 
 @pytest.mark.requirement("N13")
-def test_an_address_that_is_anothers_is_no_name(cli: CommandLine) -> None:
+def test_email_of_another_user_is_refused_as_username(cli: CommandLine) -> None:
     assert "user's e-mail" in cli.refused("user", "add", "alice@example.com", "--generate-password")
 
 
 @pytest.mark.parametrize("role", ["", "two words", "a\tb"])
-def test_a_role_is_one_word(cli: CommandLine, role: str) -> None:
+def test_role_must_be_one_word(cli: CommandLine, role: str) -> None:
     assert "role" in cli.refused("user", "add", "alice", "--role", role, "--generate-password")
     assert cli.json("user", "list") == []
 
 
 @pytest.mark.requirement("N16")
-def test_there_is_no_user_by_itself(cli: CommandLine) -> None:
+def test_new_database_has_no_users(cli: CommandLine) -> None:
     assert cli.json("user", "list") == []
 
 
 # Looking.
 
 
-def test_users_are_listed_by_name_without_anything_secret(cli: CommandLine) -> None:
+def test_users_are_listed_by_name_without_secrets(cli: CommandLine) -> None:
     for name in ("carol", "Alice", "bob"):
         _add(cli, name)
 
@@ -142,7 +142,7 @@ def test_users_are_listed_by_name_without_anything_secret(cli: CommandLine) -> N
     assert all(user.keys() == MEMBERS for user in listed)
 
 
-def test_the_list_is_a_table(cli: CommandLine) -> None:
+def test_list_without_json_is_a_table(cli: CommandLine) -> None:
     _add(cli, "alice", "--role", "admin")
 
     header, line = cli.text("user", "list").splitlines()
@@ -152,7 +152,7 @@ def test_the_list_is_a_table(cli: CommandLine) -> None:
     assert line.split()[2:5] == ["-", "admin", "no"]
 
 
-async def test_a_user_is_shown_with_the_number_of_live_sessions(cli: CommandLine, jeton: Running) -> None:
+async def test_show_user_contains_number_of_live_sessions(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client(lifetimes={"refresh_idle_seconds": 100})
     jeton.add_user()
     await jeton.log_in(app)
@@ -172,9 +172,7 @@ async def test_a_user_is_shown_with_the_number_of_live_sessions(cli: CommandLine
     ids=lambda command: command[0],
 )
 @pytest.mark.parametrize("name", ["nobody", "", "no name"])
-def test_a_user_that_does_not_exist_is_refused_with_where_to_look(
-    cli: CommandLine, command: tuple[str, ...], name: str
-) -> None:
+def test_unknown_user_is_refused_with_advice(cli: CommandLine, command: tuple[str, ...], name: str) -> None:
     _add(cli)
 
     assert "jeton user list" in cli.refused("user", *command, name)
@@ -185,9 +183,7 @@ def test_a_user_that_does_not_exist_is_refused_with_where_to_look(
 
 
 @pytest.mark.requirement("I09", "O04")
-async def test_a_new_password_ends_all_sessions_at_once_and_the_old_one_is_dead(
-    cli: CommandLine, jeton: Running
-) -> None:
+async def test_new_password_replaces_old_one_and_ends_all_sessions(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client()
     jeton.add_user()
     phone, laptop = await jeton.log_in(app), await jeton.log_in(app)
@@ -202,7 +198,7 @@ async def test_a_new_password_ends_all_sessions_at_once_and_the_old_one_is_dead(
     assert await _may_log_in(jeton, app, OTHER_PASSWORD)
 
 
-async def test_a_generated_new_password_works(cli: CommandLine, jeton: Running) -> None:
+async def test_generated_new_password_works(cli: CommandLine, jeton: Running) -> None:
     jeton.add_user()
 
     result = cli.json("user", "set-password", "alice", "--generate-password")
@@ -211,7 +207,7 @@ async def test_a_generated_new_password_works(cli: CommandLine, jeton: Running) 
 
 
 @pytest.mark.requirement("O03")
-async def test_a_disabled_user_is_out_at_once(cli: CommandLine, jeton: Running) -> None:
+async def test_disabled_user_cannot_log_in_and_loses_sessions(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client()
     jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -225,7 +221,7 @@ async def test_a_disabled_user_is_out_at_once(cli: CommandLine, jeton: Running) 
 
 
 @pytest.mark.requirement("O03")
-async def test_an_enabled_user_may_log_in_again_and_ended_sessions_stay_ended(cli: CommandLine, jeton: Running) -> None:
+async def test_enabled_user_can_log_in_and_ended_sessions_stay_ended(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client()
     jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -239,7 +235,7 @@ async def test_an_enabled_user_may_log_in_again_and_ended_sessions_stay_ended(cl
 
 
 @pytest.mark.requirement("O03")
-async def test_a_deleted_user_is_out_at_once_and_gone(cli: CommandLine, jeton: Running) -> None:
+async def test_deleted_user_cannot_log_in_and_is_not_stored(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client()
     user = jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -254,7 +250,7 @@ async def test_a_deleted_user_is_out_at_once_and_gone(cli: CommandLine, jeton: R
 
 
 @pytest.mark.requirement("G03")
-async def test_whoever_gets_the_name_of_a_deleted_user_gets_nothing_else(cli: CommandLine, jeton: Running) -> None:
+async def test_reused_username_inherits_nothing(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client()
     user = jeton.add_user()
     tokens = await jeton.log_in(app)
@@ -266,7 +262,7 @@ async def test_whoever_gets_the_name_of_a_deleted_user_gets_nothing_else(cli: Co
     assert (await jeton.refresh(app, tokens["refresh_token"])).json()["error"] == "invalid_grant"
 
 
-async def test_other_users_notice_nothing(cli: CommandLine, jeton: Running) -> None:
+async def test_other_users_are_not_affected(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client()
     jeton.add_user()
     jeton.add_user("bob")

@@ -1,4 +1,4 @@
-"""jeton user import: users of another system come in whole or not at all, and every refusal says why."""
+"""jeton user import: each line is imported as a whole or refused with a reason."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from jeton.cli import user_import
+from jeton.admin import user_import
 from jeton.oauth.users import User
 from jeton.storage.users import insert_user
 from support.cli_runner import CommandLine
@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def imported(cli: CommandLine, file: Path, *lines: str) -> int:
-    """How many users came in; none of these lines is refused."""
+    """Import the lines, none of which is refused. Return the number of users."""
     file.write_text("\n".join(lines), encoding="utf-8")
     report = cli.json("user", "import", str(file))
     assert (report["dry_run"], report["refused"]) == (False, [])
@@ -40,7 +40,7 @@ def imported(cli: CommandLine, file: Path, *lines: str) -> int:
 
 
 def refused(cli: CommandLine, *words: str, stdin: str | bytes | None = None) -> tuple[int, list[tuple[int, str]]]:
-    """How many came in, and the lines that did not with the reason: the report comes before status 1."""
+    """Run an import that exits with status 1. Return the number of users, and the refused lines with reasons."""
     result = cli.run("user", "import", *words, "--json", stdin=stdin)
     assert result.exit_code == 1, result.output
     report = json.loads(result.stdout)
@@ -60,10 +60,10 @@ def stored_hash(jeton: Running, username: str = "alice") -> str:
         )
 
 
-# Coming in.
+# Import.
 
 
-def test_all_that_a_line_says_is_kept(cli: CommandLine, file: Path) -> None:
+def test_every_member_of_a_line_is_stored(cli: CommandLine, file: Path) -> None:
     told: dict[str, Any] = {
         "email": "alice@example.com",
         "roles": ["admin", "clerk"],
@@ -76,7 +76,7 @@ def test_all_that_a_line_says_is_kept(cli: CommandLine, file: Path) -> None:
     assert cli.json("user", "show", "alice") == {"username": "alice", "sub": SUB, "sessions": 0, **told}
 
 
-def test_what_is_left_out_is_as_for_a_new_user(cli: CommandLine, file: Path) -> None:
+def test_missing_members_get_the_defaults_of_a_new_user(cli: CommandLine, file: Path) -> None:
     assert imported(cli, file, line("Alice")) == 1
 
     shown = cli.json("user", "show", "alice")
@@ -86,7 +86,7 @@ def test_what_is_left_out_is_as_for_a_new_user(cli: CommandLine, file: Path) -> 
 
 
 @pytest.mark.parametrize("sub", ["1042", "auth0|5f7c8ec7c33c6c004bbafe82", "x" * 64, SUB])
-def test_a_sub_of_another_system_is_kept_and_stands_in_tokens(cli: CommandLine, file: Path, sub: str) -> None:
+def test_imported_sub_is_kept(cli: CommandLine, file: Path, sub: str) -> None:
     imported(cli, file, line(sub=sub))
 
     assert cli.json("user", "show", "alice")["sub"] == sub
@@ -101,13 +101,13 @@ def test_a_sub_of_another_system_is_kept_and_stands_in_tokens(cli: CommandLine, 
         pytest.param(b"\xef\xbb\xbf" + f"{line('a')}\n{line('b')}\n".encode(), id="byte order mark"),
     ],
 )
-def test_a_file_may_be_written_as_systems_write_them(cli: CommandLine, file: Path, text: bytes) -> None:
+def test_line_ends_empty_lines_and_byte_order_mark_are_accepted(cli: CommandLine, file: Path, text: bytes) -> None:
     file.write_bytes(text)
 
     assert cli.json("user", "import", str(file))["imported"] == 2
 
 
-def test_an_empty_text_is_none_as_exports_write_it(cli: CommandLine) -> None:
+def test_empty_strings_count_as_missing(cli: CommandLine) -> None:
     lines = [line("alice", email="", password_hash=""), line("bob", email="")]
 
     assert cli.json("user", "import", "-", stdin="\n".join(lines))["imported"] == 2
@@ -131,7 +131,7 @@ OTHER_FORMS = {
 
 
 @pytest.mark.parametrize(("text", "said"), OTHER_FORMS.values(), ids=OTHER_FORMS)
-def test_a_file_of_another_form_is_called_by_its_name_with_what_to_do(
+def test_file_of_another_format_is_refused_with_its_name_and_advice(
     cli: CommandLine, text: str | bytes, said: str
 ) -> None:
     # A byte order mark comes first; all else may follow empty lines.
@@ -141,7 +141,7 @@ def test_a_file_of_another_form_is_called_by_its_name_with_what_to_do(
     assert cli.json("user", "list") == []
 
 
-def test_the_command_for_csv_does_what_is_said(cli: CommandLine, file: Path) -> None:
+def test_advised_command_converts_csv(cli: CommandLine, file: Path) -> None:
     said = cli.refused("user", "import", "-", stdin="username,email,password_hash\n")
     command = said.partition("as this prints them: ")[2]
     file.write_text(f"username,email,password_hash\nalice,,{BCRYPT}\n", encoding="utf-8")
@@ -152,27 +152,27 @@ def test_the_command_for_csv_does_what_is_said(cli: CommandLine, file: Path) -> 
     assert cli.json("user", "import", "-", stdin=converted)["imported"] == 1
 
 
-def test_standard_input_is_a_file_too(cli: CommandLine) -> None:
+def test_file_is_read_from_stdin(cli: CommandLine) -> None:
     assert cli.json("user", "import", "-", stdin=line())["imported"] == 1
 
 
-def test_an_empty_file_holds_nobody(cli: CommandLine) -> None:
+def test_empty_file_imports_no_user(cli: CommandLine) -> None:
     assert cli.json("user", "import", "-", stdin="") == {"dry_run": False, "imported": 0, "refused": []}
 
 
-def test_more_come_in_than_fit_into_one_transaction(cli: CommandLine, file: Path) -> None:
-    count = 2 * user_import._AT_ONCE + 1
+def test_import_of_several_batches(cli: CommandLine, file: Path) -> None:
+    count = 2 * user_import.BATCH_SIZE + 1
 
     assert imported(cli, file, *(line(f"user{n}") for n in range(count))) == count
     assert len(cli.json("user", "list")) == count
 
 
-# Logging in.
+# Login.
 
 
 @pytest.mark.requirement("N12")
 @pytest.mark.parametrize("password_hash", [BCRYPT, DJANGO], ids=["bcrypt", "PBKDF2"])
-async def test_an_imported_user_logs_in_and_is_hashed_anew_at_that_moment(
+async def test_imported_hash_is_replaced_at_first_login(
     cli: CommandLine, jeton: Running, file: Path, password_hash: str
 ) -> None:
     app = jeton.add_client()
@@ -187,7 +187,7 @@ async def test_an_imported_user_logs_in_and_is_hashed_anew_at_that_moment(
     assert not await may_log_in(jeton, app, password="wrong")
 
 
-async def test_the_session_of_that_login_lives_on(cli: CommandLine, jeton: Running, file: Path) -> None:
+async def test_session_of_first_login_continues(cli: CommandLine, jeton: Running, file: Path) -> None:
     app = jeton.add_client()
     imported(cli, file, line(password_hash=BCRYPT))
 
@@ -197,9 +197,7 @@ async def test_the_session_of_that_login_lives_on(cli: CommandLine, jeton: Runni
     assert (await jeton.introspect(app, tokens["access_token"]))["active"] is True
 
 
-async def test_a_disabled_user_and_one_without_a_hash_stay_outside(
-    cli: CommandLine, jeton: Running, file: Path
-) -> None:
+async def test_disabled_user_and_user_without_hash_cannot_log_in(cli: CommandLine, jeton: Running, file: Path) -> None:
     app = jeton.add_client()
     imported(cli, file, line("disabled", password_hash=BCRYPT, disabled=True), line("bare"))
 
@@ -212,18 +210,18 @@ async def test_a_disabled_user_and_one_without_a_hash_stay_outside(
     assert await may_log_in(jeton, app, "bare")
 
 
-# Refusing.
+# Refused lines.
 
 REFUSED = {
-    "no JSON": ("alice", "no record of a user"),
-    "cut": (line()[:-1], "no record of a user"),
+    "no JSON": ("alice", "not a user record"),
+    "cut": (line()[:-1], "not a user record"),
     "no object": ('["alice"]', "Expected `object`, got `array`"),
     "no name": ('{"email": "alice@example.com"}', "missing required field `username`"),
     "a name of another type": ('{"username": 5}', "Expected `str`, got `int` - at `$.username`"),
     "an unknown member": (line(password="clear text"), "unknown field `password`"),
     "one role": (line(roles="admin"), "Expected `array`, got `str`"),
     "disabled by a number": (line(disabled=1), "Expected `bool`, got `int`"),
-    "half of a character": (line(email="\ud800"), "no record of a user"),
+    "half of a character": (line(email="\ud800"), "not a user record"),
     "a control character": ('{"\\u001b[2J": 1}', "unknown field `?[2J`"),
     "a name of two words": (line("two words"), "RFC 8265"),
     "a name with a NUL": (line("a\0b"), "RFC 8265"),
@@ -251,19 +249,19 @@ REFUSED = {
         '{"UserName": "a", "password": "$2y$", "_id": 1}',
         (
             "`UserName` is called `username` here; `password` is called `password_hash` here (the whole hash as it is"
-            " written there, never a password in clear); `_id` is called `sub` here"
+            " stored there, never a plain password); `_id` is called `sub` here"
         ),
     ),
-    "members of Keycloak": (line(credentials=[], enabled=True), "Keycloak's: docs/operations/users.md says how"),
+    "members of Keycloak": (line(credentials=[], enabled=True), "Keycloak's: docs/operations/users.md shows how"),
     "members of Firebase": (line(localId="x", passwordHash="x", salt="x"), "Firebase's hashes cannot be taken"),
-    "a comma after it": (line() + ",", "comma after the object must go"),
+    "a comma after it": (line() + ",", "remove the comma after the object"),
     "endless": (line(email="x" * 70_000), "longer than 65,536 bytes"),
 }
 
 
 @pytest.mark.requirement("O16")
 @pytest.mark.parametrize(("bad", "reason"), REFUSED.values(), ids=REFUSED)
-def test_a_bad_line_is_refused_with_the_reason_and_loses_none_of_the_others(
+def test_bad_line_is_refused_with_reason_and_others_are_imported(
     cli: CommandLine, file: Path, bad: str, reason: str
 ) -> None:
     file.write_text("\n".join([line("before"), "", bad, line("after")]), encoding="utf-8")
@@ -276,7 +274,7 @@ def test_a_bad_line_is_refused_with_the_reason_and_loses_none_of_the_others(
     assert [it["username"] for it in cli.json("user", "list")] == ["after", "before"]
 
 
-def test_bytes_that_are_no_utf_8_are_refused(cli: CommandLine) -> None:
+def test_line_that_is_not_utf_8_is_refused(cli: CommandLine) -> None:
     count, ((number, said),) = refused(cli, "-", stdin=b'{"username": "\xff"}\n' + line().encode())
 
     assert (count, number) == (1, 1)
@@ -284,7 +282,7 @@ def test_bytes_that_are_no_utf_8_are_refused(cli: CommandLine) -> None:
 
 
 @pytest.mark.requirement("A50")
-def test_neither_a_hash_nor_a_password_is_ever_printed(cli: CommandLine) -> None:
+def test_report_contains_no_hash_or_password(cli: CommandLine) -> None:
     lines = [
         line("a", password_hash=BCRYPT),
         line("b", password_hash=BCRYPT[:-3]),
@@ -311,7 +309,7 @@ def test_neither_a_hash_nor_a_password_is_ever_printed(cli: CommandLine) -> None
     ids=["case", "width", "address", "address as name", "sub"],
 )
 @pytest.mark.parametrize("where", ["in the file", "in the file, dry", "in the database"])
-def test_whoever_is_there_already_is_refused(cli: CommandLine, again: str, reason: str, where: str) -> None:
+def test_duplicate_user_is_refused(cli: CommandLine, again: str, reason: str, where: str) -> None:
     first = line("alice", email="alice@example.com", sub=SUB)
     if where == "in the database":
         assert cli.json("user", "import", "-", stdin=first)["imported"] == 1
@@ -327,10 +325,10 @@ def test_whoever_is_there_already_is_refused(cli: CommandLine, again: str, reaso
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["real", "dry"])
-def test_a_line_is_compared_with_those_of_transactions_before(
+def test_duplicate_of_earlier_batch_is_refused(
     cli: CommandLine, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_import, "_AT_ONCE", 1)
+    monkeypatch.setattr(user_import, "BATCH_SIZE", 1)
 
     count, ((number, said),) = refused(cli, "-", *options, stdin="\n".join([line("alice"), line("bob"), line("ALICE")]))
 
@@ -338,13 +336,13 @@ def test_a_line_is_compared_with_those_of_transactions_before(
     assert "line 1 of this file" in said
 
 
-def test_a_line_that_was_refused_takes_nothing_from_a_later_one(cli: CommandLine) -> None:
+def test_refused_line_does_not_block_a_later_line(cli: CommandLine) -> None:
     count, ((number, _),) = refused(cli, "-", stdin=line(roles=[""]) + "\n" + line())
 
     assert (count, number) == (1, 1)
 
 
-def test_the_same_file_again_refuses_everybody_and_changes_nothing(cli: CommandLine, file: Path) -> None:
+def test_repeated_import_refuses_all_lines_and_changes_nothing(cli: CommandLine, file: Path) -> None:
     lines = [line("alice", password_hash=BCRYPT), line("bob", roles=["clerk"])]
     imported(cli, file, *lines)
     before = cli.json("user", "list")
@@ -357,9 +355,7 @@ def test_the_same_file_again_refuses_everybody_and_changes_nothing(cli: CommandL
     assert cli.json("user", "list") == before
 
 
-async def test_a_user_who_has_logged_in_meanwhile_keeps_the_new_hash(
-    cli: CommandLine, jeton: Running, file: Path
-) -> None:
+async def test_repeated_import_keeps_hash_of_later_login(cli: CommandLine, jeton: Running, file: Path) -> None:
     imported(cli, file, line(password_hash=BCRYPT))
     await jeton.log_in(jeton.add_client())
 
@@ -369,7 +365,7 @@ async def test_a_user_who_has_logged_in_meanwhile_keeps_the_new_hash(
 
 
 @pytest.mark.requirement("G03")
-def test_nobody_is_both_a_user_and_a_client(cli: CommandLine) -> None:
+def test_sub_and_client_id_are_never_equal(cli: CommandLine) -> None:
     cli.text("client", "add", "web", "--grant", "client_credentials", "--scope", "read")
 
     _, ((_, said),) = refused(cli, "-", stdin=line(sub="web"))
@@ -379,10 +375,10 @@ def test_nobody_is_both_a_user_and_a_client(cli: CommandLine) -> None:
     assert "sub is 1042" in cli.refused("client", "add", "1042", "--grant", "client_credentials", "--scope", "read")
 
 
-# Trying, and failing.
+# Dry run and failures.
 
 
-def test_a_dry_run_says_all_and_does_nothing(cli: CommandLine, file: Path) -> None:
+def test_dry_run_reports_the_same_and_changes_nothing(cli: CommandLine, file: Path) -> None:
     file.write_text("\n".join([line("alice"), line("bob"), line("two words")]), encoding="utf-8")
 
     dry = cli.run("user", "import", str(file), "--dry-run", "--json")
@@ -394,7 +390,7 @@ def test_a_dry_run_says_all_and_does_nothing(cli: CommandLine, file: Path) -> No
     assert len(cli.json("user", "list")) == 2
 
 
-def test_the_report_is_a_table_and_a_summary(cli: CommandLine) -> None:
+def test_report_without_json_is_a_table_and_a_summary(cli: CommandLine) -> None:
     result = cli.run("user", "import", "-", stdin="\n".join([line("alice"), line("ALICE"), "{}"]))
 
     assert result.exit_code == 1
@@ -404,15 +400,15 @@ def test_the_report_is_a_table_and_a_summary(cli: CommandLine) -> None:
     assert [it.split() for it in (dry, count, refusals)] == [["dry_run", "no"], ["imported", "1"], ["refused", "2"]]
 
 
-def test_a_file_that_is_not_there_is_wrong_usage(cli: CommandLine) -> None:
+def test_missing_file_is_wrong_usage(cli: CommandLine) -> None:
     assert "nowhere.jsonl" in cli.misused("user", "import", "nowhere.jsonl")
 
 
-def test_an_import_that_is_interrupted_leaves_no_half_and_can_be_done_again(
+def test_interrupted_import_is_atomic_per_batch_and_can_be_repeated(
     cli: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the second transaction, after its first user."""
-    monkeypatch.setattr(user_import, "_AT_ONCE", 2)
+    """The interruption is in the second batch, after its first user."""
+    monkeypatch.setattr(user_import, "BATCH_SIZE", 2)
     file.write_text("\n".join(line(f"user{n}") for n in range(5)), encoding="utf-8")
 
     def add_and_be_killed(connection: Connection, user: User) -> None:
@@ -429,15 +425,15 @@ def test_an_import_that_is_interrupted_leaves_no_half_and_can_be_done_again(
     assert (count, [number for number, _ in reasons]) == (3, [1, 2])
 
 
-def test_a_user_who_is_added_by_somebody_else_at_that_moment_is_refused_like_any_other(
+def test_user_added_concurrently_is_refused(
     cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first look finds nobody, the insert meets the other's row, the second look finds it."""
+    """The first attempt finds no conflict, its insert fails, the second attempt finds the conflict."""
     cli = cli.with_variables(DATABASE__URL=database_url)
     cli.text("user", "add", "bob", "--generate-password")
     looks = [dict[Any, str]()]
-    look = user_import._taken
-    monkeypatch.setattr(user_import, "_taken", lambda *arguments: looks.pop() if looks else look(*arguments))
+    look = user_import._load_taken
+    monkeypatch.setattr(user_import, "_load_taken", lambda *arguments: looks.pop() if looks else look(*arguments))
 
     count, ((number, said),) = refused(cli, "-", stdin=line("alice") + "\n" + line("bob"))
 

@@ -1,4 +1,4 @@
-"""jeton user add, set-password: which passwords are taken (NIST SP 800-63B-4 section 3.1.1.2), unchanged."""
+"""jeton user add, set-password: which passwords are accepted (NIST SP 800-63B-4 section 3.1.1.2)."""
 
 import hashlib
 from pathlib import Path
@@ -17,7 +17,7 @@ both = pytest.mark.parametrize("command", ["add", "set-password"])
 
 @pytest.fixture
 def name(command: str, cli: CommandLine) -> str:
-    """A user name that this command can be used with."""
+    """The name of a user with which this command succeeds."""
     if command == "set-password":
         cli.text("user", "add", "alice", "--password-stdin", stdin=PASSWORD)
     return "alice"
@@ -33,7 +33,7 @@ def name(command: str, cli: CommandLine) -> str:
     ids=["14", "15", "14 beyond ASCII", "15 beyond ASCII", "14 emoji", "15 emoji", "empty", "line end", "14 and LF",
          "14 and CRLF"],
 )  # fmt: skip
-def test_a_password_has_at_least_fifteen_code_points(
+def test_password_has_at_least_15_code_points(
     cli: CommandLine, command: str, name: str, password: str, taken: bool
 ) -> None:
     words = ("user", command, name, "--password-stdin")
@@ -47,9 +47,7 @@ def test_a_password_has_at_least_fifteen_code_points(
 @both
 @pytest.mark.requirement("N02")
 @pytest.mark.parametrize(("length", "taken"), [(64, True), (1024, True), (1025, False), (60_000, False)])
-def test_a_password_may_be_long_but_not_without_bound(
-    cli: CommandLine, command: str, name: str, length: int, taken: bool
-) -> None:
+def test_password_length_is_bounded(cli: CommandLine, command: str, name: str, length: int, taken: bool) -> None:
     words, password = ("user", command, name, "--password-stdin"), LONG[:length]
 
     if taken:
@@ -60,17 +58,17 @@ def test_a_password_may_be_long_but_not_without_bound(
 
 @both
 @pytest.mark.parametrize("password", [b"\xff" * 20, b"x" * 20 + b"\xc3"], ids=["bytes", "cut"])
-def test_a_password_is_utf_8(cli: CommandLine, command: str, name: str, password: bytes) -> None:
+def test_password_must_be_utf_8(cli: CommandLine, command: str, name: str, password: bytes) -> None:
     assert "UTF-8" in cli.refused("user", command, name, "--password-stdin", stdin=password)
 
 
 @both
-def test_a_password_holds_no_nul(cli: CommandLine, command: str, name: str) -> None:
+def test_password_must_not_contain_nul(cli: CommandLine, command: str, name: str) -> None:
     assert "NUL" in cli.refused("user", command, name, "--password-stdin", stdin=PASSWORD + "\0")
 
 
 @pytest.mark.requirement("N01")
-def test_the_least_length_is_a_setting(cli: CommandLine) -> None:
+def test_minimum_length_is_a_setting(cli: CommandLine) -> None:
     stricter = cli.with_variables(PASSWORDS__MIN_LENGTH="20")
 
     assert "at least 20" in stricter.refused("user", "add", "alice", "--password-stdin", stdin=LONG[:19])
@@ -86,9 +84,7 @@ def test_the_least_length_is_a_setting(cli: CommandLine) -> None:
      "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"],
     ids=["letters", "digits", "spaces", "Chinese", "punctuation"],
 )  # fmt: skip
-async def test_no_composition_is_asked_for_and_nothing_is_trimmed(
-    cli: CommandLine, jeton: Running, password: str
-) -> None:
+async def test_no_composition_rules_and_no_trimming(cli: CommandLine, jeton: Running, password: str) -> None:
     app = jeton.add_client()
     cli.text("user", "add", "alice", "--password-stdin", stdin=password)
 
@@ -99,7 +95,7 @@ async def test_no_composition_is_asked_for_and_nothing_is_trimmed(
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
-async def test_one_line_end_is_no_part_of_the_password(cli: CommandLine, jeton: Running, end: str) -> None:
+async def test_one_final_line_end_is_not_part_of_the_password(cli: CommandLine, jeton: Running, end: str) -> None:
     cli.text("user", "add", "alice", "--password-stdin", stdin=PASSWORD + end)
 
     assert (await jeton.log_in(jeton.add_client()))["token_type"] == "Bearer"
@@ -117,7 +113,7 @@ async def test_one_line_end_is_no_part_of_the_password(cli: CommandLine, jeton: 
     ],
     ids=["common", "user", "service", "repetition"],
 )
-def test_what_attackers_try_first_is_refused_and_the_reason_told(
+def test_common_and_contextual_passwords_are_refused_with_reason(
     cli: CommandLine, command: str, name: str, password: str, reason: str
 ) -> None:
     said = cli.refused("user", command, name, "--password-stdin", stdin=password)
@@ -128,7 +124,7 @@ def test_what_attackers_try_first_is_refused_and_the_reason_told(
 
 @both
 @pytest.mark.requirement("N06")
-def test_a_password_that_has_leaked_is_refused(cli: CommandLine, command: str, name: str, tmp_path: Path) -> None:
+def test_leaked_password_is_refused(cli: CommandLine, command: str, name: str, tmp_path: Path) -> None:
     leaked = "a horse that everybody knows"
     file = tmp_path / "leaked.txt"
     file.write_text(f"{'0' * 40}:3\n{hashlib.sha1(leaked.encode()).hexdigest().upper()}:7\n{'F' * 40}:1\n")
@@ -140,14 +136,14 @@ def test_a_password_that_has_leaked_is_refused(cli: CommandLine, command: str, n
 
 @pytest.mark.requirement("N06")
 @pytest.mark.parametrize("command", ["serve", "config check", "user add alice --password-stdin"])
-def test_a_list_of_leaked_passwords_that_is_not_there_is_said_at_once(cli: CommandLine, command: str) -> None:
+def test_missing_file_of_leaked_passwords_is_reported(cli: CommandLine, command: str) -> None:
     said = cli.with_variables(PASSWORDS__BREACHED_FILE="/nowhere/leaked.txt").refused(*command.split(), stdin=PASSWORD)
 
     assert "passwords.breached_file /nowhere/leaked.txt cannot be used: No such file" in said
 
 
 @pytest.mark.requirement("N06")
-async def test_a_login_asks_for_no_rules(cli: CommandLine, jeton: Running) -> None:
+async def test_login_does_not_apply_password_rules(cli: CommandLine, jeton: Running) -> None:
     short = "kq7wzp3x"
     cli.with_variables(PASSWORDS__MIN_LENGTH="8").text("user", "add", "alice", "--password-stdin", stdin=short)
 
@@ -155,7 +151,7 @@ async def test_a_login_asks_for_no_rules(cli: CommandLine, jeton: Running) -> No
 
 
 @pytest.mark.requirement("N07")
-async def test_both_spellings_of_an_accent_are_one_password(cli: CommandLine, jeton: Running) -> None:
+async def test_composed_and_decomposed_accents_are_equal(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client()
     cli.text("user", "add", "alice", "--password-stdin", stdin="cafe\u0301 cre\u0300me au lait")
 
@@ -163,7 +159,7 @@ async def test_both_spellings_of_an_accent_are_one_password(cli: CommandLine, je
 
 
 @pytest.mark.requirement("N07")
-async def test_case_is_kept(cli: CommandLine, jeton: Running) -> None:
+async def test_password_is_case_sensitive(cli: CommandLine, jeton: Running) -> None:
     app = jeton.add_client()
     cli.text("user", "add", "alice", "--password-stdin", stdin=PASSWORD.upper())
 
@@ -172,7 +168,7 @@ async def test_case_is_kept(cli: CommandLine, jeton: Running) -> None:
     assert response.status_code == 400
 
 
-def test_a_refused_password_leaves_the_old_one_and_the_sessions(cli: CommandLine) -> None:
+def test_refused_password_keeps_old_one_and_sessions(cli: CommandLine) -> None:
     cli.text("user", "add", "alice", "--password-stdin", stdin=PASSWORD)
     before = cli.json("user", "show", "alice")
 

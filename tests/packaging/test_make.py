@@ -175,7 +175,7 @@ def test_the_second_start_keeps_the_accounts_and_shows_no_secret(day: Day) -> No
     secrets = re.findall(r"\bjcs_[\w-]+", day.first_output)
 
     assert len(set(secrets)) == 2
-    assert "The demo accounts exist since the first start" in day.second_output
+    assert "The demo accounts have existed since the first start" in day.second_output
     assert "jcs_" not in day.second_output
     assert "password" not in day.second_output
     assert day.later_login["token_type"] == "Bearer"

@@ -19,7 +19,7 @@ from support.lock_contention import OnPostgresql, until
 @pytest.fixture(autouse=True)
 def _commands_act_on_this_database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     secrets = iter(f"secret {number}" for number in range(10))
-    monkeypatch.setattr("jeton.cli.client.generate_client_secret", lambda: next(secrets))
+    monkeypatch.setattr("jeton.admin.clients.generate_client_secret", lambda: next(secrets))
     with configured_for(database_url):
         yield
 

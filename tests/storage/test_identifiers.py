@@ -134,16 +134,18 @@ async def test_retention_keeps_what_was_given_out(jeton: Running) -> None:
 async def test_demo_accounts_that_were_deleted_do_not_come_back_and_stop_no_start(
     jeton: Running, database_url: str
 ) -> None:
-    parts, settings = jeton.server.parts, settings_for(database_url)
-    list(create_demo_accounts(parts, settings))
-    with parts.database.write() as connection:
+    services, settings = jeton.server.parts, settings_for(database_url)
+    list(create_demo_accounts(services.database, services.clock.now(), services.passwords, settings))
+    with services.database.write() as connection:
         for client in list_clients(connection):
             delete_client(connection, client.client_id)
         for user in list_users(connection):
             delete_user(connection, user.sub)
 
-    assert "exist since the first start" in "".join(create_demo_accounts(parts, settings))
-    with parts.database.read() as connection:
+    assert "have existed since the first start" in "".join(
+        create_demo_accounts(services.database, services.clock.now(), services.passwords, settings)
+    )
+    with services.database.read() as connection:
         assert (list_clients(connection), list_users(connection)) == ([], [])
 
 
@@ -166,5 +168,5 @@ def test_commands_refuse_it_in_a_sentence(database_url: str) -> None:
     for used in ("web", sub):
         report = cli.run("user", "import", "-", "--json", stdin=json.dumps({"username": "bob", "sub": used}))
         assert [it["reason"] for it in json.loads(report.stdout)["refused"]] == [
-            "this sub was a user's or a client's before"
+            "this sub belonged to a user or client before"
         ]

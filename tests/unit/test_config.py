@@ -1,4 +1,4 @@
-"""Settings: the documented defaults, where values come from, and that whatever is unknown or wrong is an error."""
+"""Settings: documented defaults, sources of values, and errors for unknown and invalid ones."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from jeton.config import Secret, Settings, load_settings
-from jeton.config_sources import ConfigError, foreign_variables
+from jeton.config_sources import ConfigError, warning_about_unknown
 
 DOCUMENTED = {
     "server.issuer": "http://127.0.0.1:8000",
@@ -60,7 +60,7 @@ DOCUMENTED = {
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory without a configuration."""
+    """A working directory without a configuration file."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -89,7 +89,7 @@ def flat(settings: Settings) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("N01", "O02")
-def test_the_settings_and_their_defaults_are_the_documented_ones() -> None:
+def test_defaults_are_the_documented_ones() -> None:
     assert flat(load()) == DOCUMENTED
 
 
@@ -118,25 +118,25 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_every_setting_can_be_given_as_a_variable(name: str) -> None:
+def test_every_setting_can_be_set_by_variable(name: str) -> None:
     value = flat(load(**{name: CHANGES[name]}))[name.lower().replace("__", ".")]
 
     assert str(value).lower() == CHANGES[name]
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_every_setting_can_be_read_from_a_file_of_its_own(name: str, write: Callable[[str], Path]) -> None:
+def test_every_setting_can_be_set_by_file_variable(name: str, write: Callable[[str], Path]) -> None:
     file = write(CHANGES[name] + "\n")
 
     assert flat(load(**{f"{name}_FILE": str(file)})) == flat(load(**{name: CHANGES[name]}))
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1,192.168.0.0/16", "10.0.0.1 192.168.0.0/16", " 10.0.0.1, 192.168.0.0/16 "])
-def test_trusted_proxies_are_a_list(text: str) -> None:
+def test_trusted_proxies_variable_is_a_list(text: str) -> None:
     assert load(SERVER__TRUSTED_PROXIES=text).server.trusted_proxies == ("10.0.0.1", "192.168.0.0/16")
 
 
-def test_the_file_holds_sections_and_variables_override_it(write: Callable[[str], Path]) -> None:
+def test_variables_override_the_file(write: Callable[[str], Path]) -> None:
     file = write('[server]\nport = 9000\nhost = "::1"\ntrusted_proxies = ["10.0.0.1"]\n[grants]\npassword = false\n')
 
     settings = load(file, SERVER__PORT="9001")
@@ -145,7 +145,7 @@ def test_the_file_holds_sections_and_variables_override_it(write: Callable[[str]
     assert settings.server.trusted_proxies == ("10.0.0.1",)
 
 
-def test_of_several_files_one_is_read(write: Callable[..., Path]) -> None:
+def test_only_the_first_configuration_file_is_read(write: Callable[..., Path]) -> None:
     write("[server]\nport = 1001", "config/jeton.toml")
     by_variable = write("[server]\nport = 1002", "variable.toml")
     by_option = write("[server]\nhost = '::1'", "option.toml")
@@ -169,7 +169,7 @@ def test_of_several_files_one_is_read(write: Callable[..., Path]) -> None:
         ("SERVER__SERVICE_PORT", "http"),
     ],
 )
-def test_an_unknown_variable_is_an_error_that_names_it(name: str, value: str) -> None:
+def test_unknown_variable_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"JETON_{name} is not a setting"):
         load(**{name: value})
 
@@ -195,22 +195,22 @@ INJECTED = {
 
 
 @pytest.mark.parametrize("name", INJECTED)
-def test_variables_that_orchestrators_inject_never_stop_the_start(name: str) -> None:
+def test_variables_of_orchestrators_are_ignored(name: str) -> None:
     assert load_settings(environment={name: INJECTED[name]}) == load()
-    assert f"no settings: {name}" in str(foreign_variables({name: INJECTED[name]}, {"server": ("port",)}))
+    assert f"not settings: {name}" in str(warning_about_unknown({name: INJECTED[name]}, {"server": ("port",)}))
 
 
-def test_variables_of_other_programs_are_none_of_our_business() -> None:
+def test_variables_of_other_programs_are_ignored() -> None:
     others = {"PATH": "/bin", "JET_X": "1", "jeton_x": "1", "JETON_CONFIG": "", "JETON_SERVER__PORT": "1"}
 
     assert load_settings(environment=others) == load(SERVER__PORT="1")
-    assert foreign_variables(others, {"server": ("port",)}) is None
+    assert warning_about_unknown(others, {"server": ("port",)}) is None
 
 
-def test_the_warning_is_one_short_line_that_names_what_was_meant() -> None:
+def test_warning_is_short_and_suggests_settings() -> None:
     environment = {f"JETON_X{number}": "secret" for number in range(20)} | {"JETON_SERVER_PORT": "9000"}
 
-    warning = foreign_variables(environment, {"server": ("port",)})
+    warning = warning_about_unknown(environment, {"server": ("port",)})
 
     assert warning is not None
     assert "JETON_SERVER_PORT (did you mean JETON_SERVER__PORT?)" in warning
@@ -219,7 +219,7 @@ def test_the_warning_is_one_short_line_that_names_what_was_meant() -> None:
 
 
 @pytest.mark.parametrize("name", ["jeton_server__port", "JETON_server__port", "Jeton_Server__Port"])
-def test_a_setting_in_another_case_is_an_error_that_says_how_to_write_it(name: str) -> None:
+def test_variable_in_wrong_case_is_refused_with_advice(name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} is not read: write JETON_SERVER__PORT"):
         load_settings(environment={name: "1"})
 
@@ -242,22 +242,20 @@ def test_a_setting_in_another_case_is_an_error_that_says_how_to_write_it(name: s
     ],
 )
 @pytest.mark.parametrize("variables", [{}, {"SERVER__HOST": "::1"}], ids=["file alone", "file and variable"])
-def test_what_is_wrong_in_the_file_is_an_error(
-    text: str, variables: dict[str, str], write: Callable[[str], Path]
-) -> None:
+def test_invalid_file_is_refused(text: str, variables: dict[str, str], write: Callable[[str], Path]) -> None:
     with pytest.raises(ConfigError):
         load(write(text), **variables)
 
 
-def test_no_text_may_hold_a_nul_which_no_system_call_takes(write: Callable[[str], Path]) -> None:
-    with pytest.raises(ConfigError, match=r"server\.host must not hold a NUL"):
+def test_nul_character_is_refused(write: Callable[[str], Path]) -> None:
+    with pytest.raises(ConfigError, match=r"server\.host must not contain a NUL"):
         load(write('[server]\nhost = "a\\u0000b"'))
 
 
 SAVED = "[server]\r\nport = 9000\r\n"
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text(folder: Path) -> None:
+def test_byte_order_mark_is_ignored(folder: Path) -> None:
     (folder / "saved").write_bytes(SAVED.encode("utf-8-sig"))
     (folder / "value").write_bytes("9001\r\n".encode("utf-8-sig"))
 
@@ -268,7 +266,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("encoding", "reason"), [("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"), ("cp037", "UTF-8")]
 )
-def test_a_file_in_another_encoding_is_an_error_that_says_so(folder: Path, encoding: str, reason: str) -> None:
+def test_file_in_another_encoding_is_refused_with_advice(folder: Path, encoding: str, reason: str) -> None:
     (folder / "saved").write_bytes((SAVED + "# \u00fc").encode(encoding))
 
     with pytest.raises(ConfigError, match=f"saved is not valid: it is .*{reason}"):
@@ -287,7 +285,7 @@ def test_a_file_in_another_encoding_is_an_error_that_says_so(folder: Path, encod
         ("x" * 300, "File name too long"),
     ],
 )
-def test_a_named_file_that_cannot_be_read_is_an_error(folder: Path, name: str, reason: str) -> None:
+def test_unreadable_configuration_file_is_refused(folder: Path, name: str, reason: str) -> None:
     (folder / "file").touch()
     os.mkfifo(folder / "pipe")
     with pytest.raises(ConfigError, match=reason):
@@ -297,20 +295,20 @@ def test_a_named_file_that_cannot_be_read_is_an_error(folder: Path, name: str, r
 
 
 @pytest.mark.parametrize("path", ["the-secret-itself", "/proc", "", "/dev/zero", "the-secret\0"])
-def test_a_value_s_file_that_cannot_be_read_is_an_error_that_names_the_variable_only(path: str) -> None:
+def test_unreadable_value_file_is_refused_without_its_path(path: str) -> None:
     with pytest.raises(ConfigError, match="JETON_SECRETS__MASTER_KEY_FILE") as refusal:
         load(SECRETS__MASTER_KEY_FILE=path)
 
     assert "the-secret" not in str(refusal.value)
 
 
-def test_a_value_given_directly_and_by_file_is_an_error(write: Callable[[str], Path]) -> None:
+def test_value_set_directly_and_by_file_is_refused(write: Callable[[str], Path]) -> None:
     with pytest.raises(ConfigError, match="JETON_SERVER__PORT is set twice"):
         load(SERVER__PORT="1", SERVER__PORT_FILE=str(write("1")))
 
 
 @pytest.mark.requirement("A50", "O18")
-def test_secrets_never_show_in_a_repr() -> None:
+def test_repr_contains_no_secrets() -> None:
     settings = load(SECRETS__MASTER_KEY="hidden-key", DATABASE__URL="postgresql://jeton:hidden-password@db/jeton")
 
     assert "hidden" not in repr(settings) + str(settings) + repr(flat(settings))
@@ -319,7 +317,7 @@ def test_secrets_never_show_in_a_repr() -> None:
 
 
 @pytest.mark.requirement("A50", "O18")
-def test_secrets_never_show_in_an_error(write: Callable[[str], Path]) -> None:
+def test_errors_contain_no_secrets(write: Callable[[str], Path]) -> None:
     file = write('[secrets]\nmaster_key = "hidden"\nkey = "hidden"\n[database]\nurl = "hidden"')
 
     with pytest.raises(ConfigError) as refusal:

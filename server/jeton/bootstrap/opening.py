@@ -53,15 +53,6 @@ def check_master_key(settings: Settings) -> None:
         )
 
 
-def configured_master_keys(settings: Settings) -> MasterKeys:
-    """Return the master keys, for a command that needs nothing else of the database."""
-    database = open_database(settings)
-    try:
-        return open_master_keys(settings, database)
-    finally:
-        database.close()
-
-
 def master_key_file(database_file: Path) -> Path:
     """Return the path of the master key that belongs to an SQLite database."""
     return database_file.with_name(database_file.name + ".master-key")

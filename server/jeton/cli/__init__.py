@@ -1,4 +1,4 @@
-"""The command `jeton`. One file per group of commands; `main` is the entry point."""
+"""The command `jeton`: one file per group of commands. `main` is the entry point."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 from sqlalchemy.exc import DBAPIError
 
+from jeton.admin.errors import AdminError, NotFoundError
 from jeton.cli.errors import CommandError
 from jeton.cli.standard_streams import prepare_standard_streams
 from jeton.config_sources import ConfigError
@@ -24,18 +25,17 @@ from jeton.storage.database_url import DatabaseUrlError
 from jeton.storage.identifiers import IdentifierUsedError
 from jeton.storage.migrate import SchemaError
 
+# Errors whose text says what the caller can do about them. Other exceptions are defects and keep their traceback.
 REFUSALS: Final = (
-    *(CommandError, RegistrationError, InvalidIdentifierError, ConfigError, DatabaseUrlError),
+    *(CommandError, AdminError, RegistrationError, InvalidIdentifierError, ConfigError, DatabaseUrlError),
     *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
-
-
 _COMMANDS: Final = ("client", "config", "keys", "migrate", "passwords", "secrets", "serve", "session", "token", "user")
 
 
 @contextmanager
 def _escaped_errors() -> Iterator[None]:
-    """Click quotes the arguments as they are, and a script may have them from somebody else."""
+    """Escape the messages of click: they quote arguments, which may hold control characters of a terminal."""
     try:
         yield
     except click.ClickException as error:
@@ -44,7 +44,7 @@ def _escaped_errors() -> Iterator[None]:
 
 
 class Commands(click.Group):
-    """Loads the file of a command when that command is asked for: hardly one needs the whole server."""
+    """Group that imports the module of a command only when it runs: few commands need the whole server."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -63,8 +63,11 @@ class Commands(click.Group):
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _escaped_errors():
-            return super().invoke(ctx)
+        try:
+            with _escaped_errors():
+                return super().invoke(ctx)
+        except NotFoundError as error:
+            raise CommandError(f"{error}: see `jeton {error.kind} list`") from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -72,7 +75,7 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
-            # It looks for what was meant among the commands that are loaded.
+            # click suggests only names of commands that are loaded.
             raise click.NoSuchCommand(error.command_name, possibilities=_COMMANDS, ctx=ctx) from None
 
 
@@ -82,8 +85,8 @@ def jeton() -> None:
     """An OAuth 2 authorization server.
 
     \b
-    To begin:
-      jeton serve --demo                      a server with demo accounts, and curl lines to paste
+    To try it:
+      jeton serve --demo                      runs with demo accounts, and prints curl commands to paste
 
     \b
     To run your own:
@@ -91,36 +94,36 @@ def jeton() -> None:
       jeton user add alice --generate-password
       jeton serve
 
-    Every command reads config/jeton.toml, --config or JETON_CONFIG, then JETON_<SECTION>__<KEY>.
+    Settings come from --config, else JETON_CONFIG, else config/jeton.toml. JETON_<SECTION>__<KEY> overrides them.
     Exit status: 0 done, 1 refused (one line says why), 2 wrong usage.
     """
 
 
 def main() -> None:
-    """Run the command; a refusal is one line on standard error and status 1."""
+    """Run the command. An expected error is one line on standard error, and exit status 1."""
     prepare_standard_streams()
     try:
         _check_encoding(sys.argv[1:])
         jeton(prog_name="jeton")
-    except REFUSALS as refusal:
-        _refuse(str(refusal))
+    except REFUSALS as error:
+        _fail(str(error))
     except StorageUnavailableError as error:
-        _refuse(f"the database cannot be used: {error}")
+        _fail(f"the database cannot be used: {error}")
     except DBAPIError as error:
-        _refuse(f"the database refused: {str(error.orig).partition(chr(10))[0]}: try again")
+        _fail(f"the database refused: {str(error.orig).partition(chr(10))[0]}: try again")
     except OSError as error:
-        _refuse(f"the system refused: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        _fail(f"the system refused: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
 
 
-def _check_encoding(words: Iterable[str]) -> None:
-    """Bytes that are no text become lone surrogates in Python: no database takes them, and no client sends them."""
-    for word in words:
+def _check_encoding(arguments: Iterable[str]) -> None:
+    """Raise CommandError if an argument is not UTF-8: Python makes surrogates of such bytes, which cannot be stored."""
+    for argument in arguments:
         try:
-            word.encode()
+            argument.encode()
         except UnicodeEncodeError:
-            raise CommandError(f"the argument {word!r} is not valid UTF-8") from None
+            raise CommandError(f"the argument {argument!r} is not valid UTF-8") from None
 
 
-def _refuse(sentence: str) -> None:
-    click.echo(f"jeton: {escape(' '.join(sentence.split()))}", err=True)
+def _fail(message: str) -> None:
+    click.echo(f"jeton: {escape(' '.join(message.split()))}", err=True)
     sys.exit(1)

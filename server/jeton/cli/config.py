@@ -1,4 +1,4 @@
-"""jeton config: what the server would run with."""
+"""jeton config: check and explain the settings."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -23,10 +23,10 @@ def config() -> None:
 @json_option
 @configured
 def check(as_json: bool, settings: Settings) -> None:
-    """Load and validate the settings, and print the effective ones with secrets masked.
+    """Load and validate the settings. Print the effective ones, with secrets masked.
 
-    Each one can be set in the file as key in its [section], or as JETON_<SECTION>__<KEY>; JETON_<SECTION>__<KEY>_FILE
-    reads the value from a file. `jeton config example` prints a file with every setting explained.
+    Each can be set as a key in its [section] of the file, or as JETON_<SECTION>__<KEY>. JETON_<SECTION>__<KEY>_FILE
+    names a file that holds the value. `jeton config example` prints a file that explains every setting.
     """
     url = mask_database_url(settings.database.url)
     check_master_key(settings)
@@ -47,7 +47,7 @@ def check(as_json: bool, settings: Settings) -> None:
 
 @config.command()
 def example() -> None:
-    """Print a configuration file that explains every setting and holds its default."""
+    """Print a configuration file that explains every setting and contains its default."""
     packaged = Path(str(files("jeton"))) / "reference" / "jeton.toml"
     checkout = Path(__file__).parents[3] / "config" / "jeton.toml"
     click.echo((packaged if packaged.is_file() else checkout).read_text(encoding="utf-8"), nl=False)

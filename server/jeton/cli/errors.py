@@ -1,5 +1,5 @@
-"""Refusing a command."""
+"""The error of the command line."""
 
 
 class CommandError(Exception):
-    """The command cannot be done. The text is one line that says why, and what to do."""
+    """The command failed. The text is one line that says why and what to do."""

@@ -1,4 +1,4 @@
-"""The sockets that a server listens on, and how many connections they may bring."""
+"""Listening sockets of a server, and the maximum number of its connections."""
 
 import resource
 import socket
@@ -7,15 +7,15 @@ from typing import Final
 
 from jeton.cli.errors import CommandError
 
-# Sockets of the database, files and pipes of one process.
-_OTHER_FILES: Final = 128
+# File descriptors of a process that are not client connections: database sockets, files, pipes.
+_RESERVED_FILES: Final = 128
 _MAX_CONNECTIONS: Final = 10_000
 
 
 def bind_sockets(host: str, port: int) -> list[socket.socket]:
-    """Return a bound socket for each address of the host. `::` also takes IPv4, however many workers share it.
+    """Return a bound socket for each address of the host. A socket on `::` also accepts IPv4.
 
-    Raise Refusal if one cannot be bound.
+    Raise CommandError if one cannot be bound.
     """
     bound: list[socket.socket] = []
     try:
@@ -24,8 +24,8 @@ def bind_sockets(host: str, port: int) -> list[socket.socket]:
     except (OSError, UnicodeError) as error:
         for sock in bound:
             sock.close()
-        why = str(getattr(error, "strerror", None) or error).lower()
-        raise CommandError(f"cannot listen on {host} port {port}: {why}: see server.host and server.port") from None
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        raise CommandError(f"cannot listen on {host} port {port}: {reason}: see server.host and server.port") from None
     return bound
 
 
@@ -48,14 +48,14 @@ def _bind(family: int, address: tuple[object, ...], *, also_ipv4: bool) -> socke
     return sock
 
 
-def connection_limit(wanted: int) -> int:
-    """Return how many connections one process may hold: those wanted, or all that its open files allow.
+def connection_limit(max_connections: int) -> int:
+    """Return how many connections one process may hold: `max_connections`, or as many as its open files allow if 0.
 
-    Raises the limit of open files as far as this process may.
+    Raise the process's limit of open files to its hard limit.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    possible = max(soft - _OTHER_FILES, soft // 2) if soft != resource.RLIM_INFINITY else _MAX_CONNECTIONS
-    return min(wanted or _MAX_CONNECTIONS, possible)
+    possible = max(soft - _RESERVED_FILES, soft // 2) if soft != resource.RLIM_INFINITY else _MAX_CONNECTIONS
+    return min(max_connections or _MAX_CONNECTIONS, possible)

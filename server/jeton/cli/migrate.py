@@ -1,8 +1,9 @@
-"""jeton migrate."""
+"""jeton migrate: bring the database to the current schema."""
 
 import click
 
-from jeton.cli.options import configured, json_option, print_result
+from jeton.cli.options import configured, json_option
+from jeton.cli.output import print_result
 from jeton.config import Settings
 from jeton.storage.database import Database
 from jeton.storage.database_url import mask_database_url
@@ -13,7 +14,7 @@ from jeton.storage.migrate import migrate as migrate_database
 @json_option
 @configured
 def migrate(as_json: bool, settings: Settings) -> None:
-    """Bring the database's schema up to date. May be run by several at once; whoever comes second finds it done."""
+    """Migrate the database to the current schema. Several processes may run this at once."""
     database = Database(settings.database.url)
     try:
         revision = migrate_database(database)

@@ -1,11 +1,12 @@
-"""jeton passwords: what a hash costs."""
+"""jeton passwords: measure the cost of password hashes."""
 
 from time import perf_counter
 from typing import Final
 
 import click
 
-from jeton.cli.options import configured, json_option, print_result
+from jeton.cli.options import configured, json_option
+from jeton.cli.output import print_result
 from jeton.config import Settings
 from jeton.crypto.hash_calibration import MIN_COSTS, Costs, Measured, calibrate_costs, measure
 from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
@@ -15,25 +16,27 @@ _MIB: Final = 1024
 
 @click.group()
 def passwords() -> None:
-    """How passwords are hashed."""
+    """Password hashing."""
 
 
 @passwords.command()
-@click.option("--target-ms", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Time for a hash.")
+@click.option(
+    "--target-ms", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Target time of one hash."
+)
 @click.option(
     "--max-memory-mib",
     type=click.IntRange(MIN_COSTS.memory_kib // _MIB, 1024),
     default=128,
     show_default=True,
-    help="Memory that one hash may take. Several run at once: see passwords.concurrency.",
+    help="Maximum memory of one hash. Several run at once: see passwords.concurrency.",
 )
 @json_option
 @configured
 def calibrate(target_ms: int, max_memory_mib: int, as_json: bool, settings: Settings) -> None:
-    """Measure Argon2id on this machine, and print the settings by which a hash takes about so long.
+    """Measure Argon2id on this machine, and print settings with which a hash takes about the target time.
 
-    Never less than OWASP's minimum is proposed, whatever it takes. Run it where the server runs, while it has little to
-    do. Greater costs come into effect for each user at the next login.
+    The result is never below OWASP's minimum. Run it on the server's machine while there is little load. Higher costs
+    apply to each user from the next login on.
     """
     in_effect, resources = settings.passwords, process_resources()
     now = measure(Costs(in_effect.memory_kib, in_effect.iterations, in_effect.lanes), perf_counter)
@@ -43,18 +46,18 @@ def calibrate(target_ms: int, max_memory_mib: int, as_json: bool, settings: Sett
     )
     if as_json:
         print_result(
-            {"proposed": _described(found), "in_effect": _described(now), "hashes_at_once": at_once}, as_json=True
+            {"proposed": _describe(found), "in_effect": _describe(now), "hashes_at_once": at_once}, as_json=True
         )
         return
     click.echo(
-        f"# A hash takes {_milliseconds(found)} ms by these settings, and {_milliseconds(now)} ms by those in effect."
+        f"# A hash takes {_milliseconds(found)} ms with these settings, {_milliseconds(now)} ms with the current ones."
     )
     click.echo(
-        f"# A process makes {at_once} at once: server.workers = {settings.server.workers},"
-        f" {resources.cores:g} cores and {resources.memory_bytes // 2**20:,} MiB may be used."
+        f"# A process computes {at_once} at once: server.workers = {settings.server.workers},"
+        f" {resources.cores:g} cores and {resources.memory_bytes // 2**20:,} MiB are available."
     )
     if found.costs == MIN_COSTS and _milliseconds(found) > target_ms:
-        click.echo(f"# They are the least that is safe: {target_ms} ms would be too little on this machine.")
+        click.echo(f"# They are the safe minimum: {target_ms} ms would be less than that on this machine.")
     click.echo("[passwords]")
     for name, value in _settings(found.costs).items():
         click.echo(f"{name} = {value}")
@@ -64,7 +67,7 @@ def _settings(costs: Costs) -> dict[str, int]:
     return {"memory_kib": costs.memory_kib, "iterations": costs.iterations, "lanes": costs.lanes}
 
 
-def _described(it: Measured) -> dict[str, float]:
+def _describe(it: Measured) -> dict[str, float]:
     return {**_settings(it.costs), "milliseconds": _milliseconds(it)}
 
 

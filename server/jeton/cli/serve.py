@@ -1,4 +1,4 @@
-"""jeton serve."""
+"""jeton serve: run the server."""
 
 import asyncio
 import logging
@@ -18,41 +18,43 @@ from jeton.bootstrap.server import assemble
 from jeton.cli.demo import create_demo_accounts
 from jeton.cli.listening import bind_sockets, connection_limit
 from jeton.cli.options import effective_settings
-from jeton.config import Server, Settings
+from jeton.config import ServerSettings, Settings
 from jeton.config_sources import FILE_VARIABLE
 from jeton.http1.connection_factory import ConnectionFactory
 from jeton.observability.logs import UVICORN_LOGGING, configure_logs_once
 from jeton.rules.loopback import is_loopback
 
-# A request may take 20 seconds to arrive; after that nobody waits for its answer.
+# A request may take this long to arrive, so no client waits longer for its response.
 GRACEFUL_SECONDS: Final = 20
 STARTUP_FAILURE: Final = 3
 
 
 @click.command()
-@click.option("--host", help="The address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.")
-@click.option("--workers", type=click.IntRange(1, 64), help="How many processes answer; about one per core.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="The TOML file with the settings.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Number of server processes; about one per core.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Configuration file (TOML).")
 @click.option(
     "--demo",
     is_flag=True,
-    help="Create demo accounts at the first start, on this machine only, and print how to use them.",
+    help="At the first start, create demo accounts that only this machine can use, and print how.",
 )
 def serve(host: str | None, port: int | None, workers: int | None, config_file: Path | None, demo: bool) -> None:
-    """Serve HTTP until SIGINT or SIGTERM, then end with status 0; SIGHUP replaces the workers one by one.
+    """Serve HTTP until SIGINT or SIGTERM; the exit status is then 0.
 
-    With --workers 2 or more, SIGHUP leaves no moment unserved. Without --demo no account ever exists by itself.
+    With --workers 2 or more, SIGHUP replaces the workers one by one without interruption. Only --demo creates accounts.
     """
     _set_environment(config_file, host, port, workers)
     settings = effective_settings()
     configure_logs_once()
-    # Whatever keeps the server from starting is said here, once and in a sentence, before any worker starts.
+    # Errors that prevent the start are raised here, once and as one sentence, before any worker starts.
     server = assemble(settings)
     try:
         sockets = bind_sockets(settings.server.host, settings.server.port)
         if demo:
-            for line in create_demo_accounts(server.parts, settings):
+            for line in create_demo_accounts(
+                server.parts.database, server.parts.clock.now(), server.parts.passwords, settings
+            ):
                 click.echo(line)
     finally:
         server.close()
@@ -60,17 +62,17 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     _run(settings.server, sockets)
 
 
-def _run(settings: Server, sockets: list[socket.socket]) -> None:
-    """Serve until a signal ends it, as uvicorn.run does, on sockets that are bound."""
+def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
+    """Serve on bound sockets until a signal arrives, as uvicorn.run does."""
     config = uvicorn.Config(
         "jeton.bootstrap.server:create",
         factory=True,
         workers=settings.workers,
-        # `http/client_address.py` reads them: uvicorn would take whatever stands there for an address.
+        # `http/client_address.py` reads them: uvicorn would accept any text as an address.
         proxy_headers=False,
         access_log=False,
         server_header=False,
-        # It is called like the class of a protocol, and is none.
+        # uvicorn calls it like a protocol class.
         http=cast("type[asyncio.Protocol]", ConnectionFactory(connection_limit(settings.max_connections))),
         ws="none",
         timeout_worker_healthcheck=30,
@@ -78,13 +80,13 @@ def _run(settings: Server, sockets: list[socket.socket]) -> None:
         log_config=UVICORN_LOGGING,
     )
     for sock in sockets:
-        # From here on nobody is refused: who comes before the workers are there waits for them.
+        # From now on, clients that connect before the workers are ready wait instead of being refused.
         sock.listen(config.backlog)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     logging.getLogger("uvicorn.error").info(
         "Uvicorn running on http://%s:%d (Press CTRL+C to quit)", host, settings.port
     )
-    # uvicorn raises SIGTERM again when it has shut down; with several workers it does not.
+    # A single uvicorn server raises SIGTERM again after its shutdown: exit with status 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if settings.workers > 1:
         Multiprocess(config, sockets).run()
@@ -97,7 +99,7 @@ def _run(settings: Server, sockets: list[socket.socket]) -> None:
 
 
 def _set_environment(config_file: Path | None, host: str | None, port: int | None, workers: int | None) -> None:
-    """Options go into the environment, so that every worker process reads the very same settings."""
+    """Put the options into the environment, so that every worker process reads the same settings."""
     if config_file is not None:
         os.environ[FILE_VARIABLE] = str(config_file.absolute())
     for key, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):

@@ -1,22 +1,22 @@
-"""Standard input, output and error: open, and able to take any text."""
+"""Standard input, output and error: open, and able to encode any text."""
 
 import io
 import os
 import sys
 from typing import Final
 
-# A closed one is opened so that no file of ours gets its number. Output then fails when something is written, as it
-# must: a secret that is shown once would be lost. Nobody misses what is written to a closed standard error.
-_WHERE_CLOSED: Final = ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY))
+# Replacements for closed streams, so that no other file gets their numbers. Standard output is opened for reading only:
+# writing to it then fails, because a secret that is printed once must not be lost. Standard error may be lost.
+_REPLACEMENTS: Final = ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY))
 
 
 def prepare_standard_streams() -> None:
-    """Open those that are closed, and escape characters that the encoding of a terminal does not have."""
-    for number, flags in _WHERE_CLOSED:
+    """Open closed streams, and escape characters that the encoding of the terminal cannot represent."""
+    for number, flags in _REPLACEMENTS:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, flags)  # the lowest number that is free
+            os.open(os.devnull, flags)  # gets the lowest free number
     sys.stdin = sys.stdin or io.TextIOWrapper(io.FileIO(0, closefd=False))
     sys.stdout = sys.stdout or _unbuffered(1)
     sys.stderr = sys.stderr or _unbuffered(2)
@@ -26,5 +26,5 @@ def prepare_standard_streams() -> None:
 
 
 def _unbuffered(number: int) -> io.TextIOWrapper:
-    """Nothing is kept that would fail a second time when the process ends."""
+    """Return a writer without a buffer, whose flush at exit would fail a second time."""
     return io.TextIOWrapper(io.FileIO(number, "w", closefd=False), write_through=True)

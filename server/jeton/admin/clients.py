@@ -1,0 +1,200 @@
+"""Administration of clients (RFC 6749 section 2): registration, secrets, disabling, deletion."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, TypedDict
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
+from jeton.config import MAX_ACCESS_SECONDS
+from jeton.crypto.credentials import digest_secret, generate_client_secret
+from jeton.grants import GRANTS
+from jeton.oauth.clients import Client
+from jeton.oauth.metadata import SECRET_METHODS
+from jeton.oauth.registration_rules import check_client, check_client_id
+from jeton.oauth.token_status_list import revoked_client_status
+from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client
+from jeton.storage.families import end_families, list_resting_families, unlist_resting_families
+from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses
+from jeton.storage.status_index_allocator import allocate_status_indexes
+from jeton.storage.users import load_users
+
+_CONFIDENTIAL_GRANTS: Final = frozenset(grant.name for grant in GRANTS if grant.confidential)
+LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
+
+
+class ClientChanges(TypedDict, total=False):
+    """Fields of `Client` to set. A value replaces the stored one; `lifetimes` are merged into the stored ones."""
+
+    public: bool
+    grant_types: frozenset[str]
+    scope: frozenset[str]
+    default_scope: frozenset[str]
+    audience: tuple[str, ...]
+    auth_methods: frozenset[str]
+    introspect: bool
+    claims: frozenset[str]
+    origins: frozenset[str]
+    lifetimes: Mapping[str, int]
+    session_binding: str
+
+
+@dataclass(frozen=True, slots=True)
+class RotatedSecret:
+    """A new client secret, and what becomes of the older ones.
+
+    `old_secret_until` is when the previous secret stops working, in seconds since the epoch; None: at once.
+    `older_secret_ended` says that a secret older than that was still valid until now.
+    """
+
+    client_secret: str
+    old_secret_until: int | None
+    older_secret_ended: bool
+
+
+def register(connection: Connection, now: int, client_id: str, changes: ClientChanges) -> tuple[Client, str | None]:
+    """Insert a client. Return it with its secret, which is stored as a digest only; public clients have none.
+
+    Raise AlreadyExistsError if the client_id is taken, RegistrationError if the client would not work or be unsafe,
+    IdentifierUsedError if the client_id belonged to a client or user before.
+    """
+    check_client_id(client_id)
+    if load_clients(connection, [client_id]):
+        raise _already_exists(client_id)
+    if load_users(connection, [client_id]):
+        raise AdminError(
+            f"there is a user whose sub is {client_id}: their tokens would be the client's (RFC 9700 4.15)"
+        )
+    is_public = changes.get("public", False)
+    secret = None if is_public else generate_client_secret()
+    client = _changed(
+        Client(
+            client_id,
+            is_public,
+            now,
+            auth_methods=frozenset() if is_public else frozenset(SECRET_METHODS),
+            secret_digest=None if secret is None else digest_secret(secret),
+            status_index=allocate_status_indexes(connection, 1)[0],
+        ),
+        changes,
+    )
+    try:
+        insert_client(connection, client)
+    except IntegrityError:
+        # Another transaction has inserted it since it was looked up.
+        raise _already_exists(client_id) from None
+    return client, secret
+
+
+def change(connection: Connection, client_id: str, changes: ClientChanges, *, cleared: Collection[str] = ()) -> Client:
+    """Update a client: first reset the fields named in `cleared` to their defaults, then apply `changes`.
+
+    Write only the columns that differ, so that concurrent changes to other columns are kept. Raise NotFoundError if
+    there is no such client, RegistrationError if it would not work or be unsafe.
+    """
+    before = _lock(connection, client_id)
+    if changes.get("public", before.public) != before.public:
+        kind = "is public" if before.public else "has a secret"
+        raise AdminError(f"{client_id} {kind}, and that cannot change: add a client with another client_id")
+    default = Client(client_id, before.public, before.created_at)
+    reset: dict[str, Any] = {name: getattr(default, name) for name in cleared}
+    after = _changed(replace(before, **reset), changes)
+    names = (field.name for field in fields(Client))
+    differences = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
+    if differences:
+        update_client(connection, client_id, **differences)
+    return after
+
+
+def rotate_secret(connection: Connection, now: int, client_id: str, overlap_seconds: int) -> RotatedSecret:
+    """Store a new secret. The current one stays valid for `overlap_seconds`; an older one ends now.
+
+    Raise NotFoundError if there is no such client, AdminError if it is public.
+    """
+    client = _lock(connection, client_id)
+    if client.public:
+        raise AdminError(f"{client_id} is a public client: it has no secret")
+    secret = generate_client_secret()
+    until = now + overlap_seconds if overlap_seconds else None
+    update_client(
+        connection,
+        client_id,
+        secret_digest=digest_secret(secret),
+        previous_secret_digest=client.secret_digest if until else None,
+        previous_secret_expires_at=until,
+    )
+    return RotatedSecret(secret, until, older_secret_ended=len(client.secret_digests(now)) > 1)
+
+
+def disable(connection: Connection, now: int, client_id: str) -> None:
+    """Refuse the client and its tokens. Its sessions continue when it is enabled again."""
+    client = _lock(connection, client_id)
+    update_client(connection, client_id, disabled=True)
+    list_resting_families(connection, now, client_id)
+    insert_revoked_statuses(connection, [revoked_client_status(client, now, MAX_ACCESS_SECONDS)])
+
+
+def enable(connection: Connection, client_id: str) -> None:
+    """Accept a disabled client and its sessions again."""
+    client = _lock(connection, client_id)
+    update_client(connection, client_id, disabled=False)
+    unlist_resting_families(connection, client_id)
+    delete_revoked_statuses(connection, [client.status_index])
+
+
+def delete(connection: Connection, now: int, client_id: str) -> None:
+    """Delete the client and the sessions of its users with it. Its client_id is never issued again."""
+    client = _lock(connection, client_id)
+    end_families(connection, now, "client_deleted", client_id=client_id)
+    insert_revoked_statuses(connection, [revoked_client_status(client, now, MAX_ACCESS_SECONDS)])
+    delete_client(connection, client_id)
+
+
+def find(connection: Connection, client_id: str) -> Client:
+    """Return the client. Raise NotFoundError if there is none."""
+    found = load_clients(connection, [client_id])
+    if not found:
+        raise NotFoundError("client", client_id)
+    return found[client_id]
+
+
+def describe(client: Client) -> dict[str, Any]:
+    """Return what may be shown of a client, as JSON members. Secrets and their digests are not included."""
+    return {
+        "client_id": client.client_id,
+        "public": client.public,
+        "grant_types": sorted(client.grant_types),
+        "scope": sorted(client.scope),
+        "default_scope": sorted(client.default_scope),
+        "audience": list(client.audience),
+        "auth_methods": sorted(client.auth_methods),
+        "introspect": client.introspect,
+        "claims": sorted(client.claims),
+        "origins": sorted(client.origins),
+        **{name: client.lifetimes.get(name) for name in LIFETIMES},
+        "session_binding": client.session_binding,
+        "disabled": client.disabled,
+        "created_at": client.created_at,
+    }
+
+
+def _changed(client: Client, changes: ClientChanges) -> Client:
+    lifetimes = {**client.lifetimes, **changes.get("lifetimes", {})}
+    values: dict[str, Any] = {**changes, "lifetimes": lifetimes}
+    changed = replace(client, **values)
+    check_client(changed, _CONFIDENTIAL_GRANTS)
+    return changed
+
+
+def _lock(connection: Connection, client_id: str) -> Client:
+    """Return the client, locked until the transaction ends. Clients are always locked before sessions."""
+    client = lock_client(connection, client_id)
+    if client is None:
+        raise NotFoundError("client", client_id)
+    return client
+
+
+def _already_exists(client_id: str) -> AlreadyExistsError:
+    return AlreadyExistsError(f"there is a client {client_id} already")

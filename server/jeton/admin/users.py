@@ -1,0 +1,118 @@
+"""Administration of users: registration, passwords, disabling, deletion."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
+from jeton.crypto.credentials import generate_sub
+from jeton.crypto.password_rules import PasswordRules
+from jeton.oauth.registration_rules import check_roles
+from jeton.oauth.users import User
+from jeton.rules.login_identifiers import identifier_keys, login_key
+from jeton.storage.families import count_live_families, end_families
+from jeton.storage.users import delete_user, find_users, insert_user, lock_users, update_user
+
+
+def check_names(username: str, email: str | None, roles: tuple[str, ...]) -> None:
+    """Raise InvalidIdentifierError or RegistrationError if no user can have this name, address or these roles."""
+    identifier_keys(username, email)
+    check_roles(roles)
+
+
+def check_password(rules: PasswordRules, password: str, username: str, email: str | None) -> None:
+    """Raise AdminError if this user must not have this password. May search a file of leaked passwords."""
+    if reason := rules.rejection_reason(password, username, email):
+        raise AdminError(reason)
+
+
+def register(
+    connection: Connection, now: int, username: str, email: str | None, roles: tuple[str, ...], password_hash: str
+) -> User:
+    """Insert a user.
+
+    Raise AlreadyExistsError if the name or e-mail address is taken, InvalidIdentifierError or RegistrationError if no
+    user can have it.
+    """
+    check_names(username, email, roles)
+    taken = AlreadyExistsError(
+        f"there is a user {username} already, or one with this e-mail address (case does not count)"
+    )
+    if find_users(connection, [key for key in identifier_keys(username, email) if key]):
+        raise taken
+    user = User(generate_sub(), username, email, roles, False, now, 1, password_hash)
+    try:
+        insert_user(connection, user)
+    except IntegrityError:
+        # Another transaction has inserted it since it was looked up.
+        raise taken from None
+    return user
+
+
+def set_password(connection: Connection, now: int, username: str, password_hash: str) -> tuple[User, int]:
+    """Replace a user's password and end the user's sessions. Return the user and the number of ended sessions."""
+    user = lock(connection, username)
+    update_user(connection, user.sub, password_hash=password_hash, password_version=user.password_version + 1)
+    return user, end_families(connection, now, "password_changed", sub=user.sub)
+
+
+def disable(connection: Connection, now: int, username: str) -> tuple[User, int]:
+    """Refuse a user's logins and end the user's sessions. Return the user and the number of ended sessions."""
+    user = lock(connection, username)
+    update_user(connection, user.sub, disabled=True)
+    return user, end_families(connection, now, "user_disabled", sub=user.sub)
+
+
+def enable(connection: Connection, username: str) -> User:
+    """Let a disabled user log in again. Ended sessions stay ended."""
+    user = lock(connection, username)
+    update_user(connection, user.sub, disabled=False)
+    return user
+
+
+def delete(connection: Connection, now: int, username: str) -> User:
+    """Delete a user with everything stored about the user. The `sub` is never issued again."""
+    user = lock(connection, username)
+    end_families(connection, now, "user_deleted", sub=user.sub)
+    delete_user(connection, user.sub)
+    return user
+
+
+def show(connection: Connection, now: int, username: str) -> dict[str, Any]:
+    """Return what may be shown of a user, with the number of live sessions, as JSON members."""
+    user = find(connection, username)
+    return describe(user) | {"sessions": count_live_families(connection, now, user.sub)}
+
+
+def find(connection: Connection, username: str) -> User:
+    """Return the user with this name or e-mail address. Raise NotFoundError if there is none."""
+    key = login_key(username)
+    found = find_users(connection, [key] if key else [])
+    if not found:
+        raise NotFoundError("user", username)
+    return next(iter(found.values()))
+
+
+def lock(connection: Connection, username: str) -> User:
+    """Return the user, locked until the transaction ends. Users are always locked before sessions.
+
+    Raise NotFoundError if there is none.
+    """
+    sub = find(connection, username).sub
+    locked = lock_users(connection, [sub]).rows
+    if not locked:
+        raise NotFoundError("user", username)
+    return locked[sub]
+
+
+def describe(user: User) -> dict[str, Any]:
+    """Return what may be shown of a user, as JSON members. The password hash is not included."""
+    return {
+        "username": user.username,
+        "sub": user.sub,
+        "email": user.email,
+        "roles": list(user.roles),
+        "disabled": user.disabled,
+        "created_at": user.created_at,
+    }

@@ -1,0 +1,89 @@
+"""Command-line options that describe a client."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
+
+import click
+
+from jeton.admin.clients import LIFETIMES, ClientChanges
+from jeton.config import MAX_ACCESS_SECONDS
+from jeton.grants import GRANTS
+from jeton.oauth.clients import SESSION_BINDINGS
+from jeton.oauth.metadata import SECRET_METHODS
+
+GRANT_TYPES: Final = tuple(grant.name for grant in GRANTS)
+# What `--clear` takes, and the field of `Client` that it resets.
+CLEARABLE: Final = {
+    "grant": "grant_types",
+    "scope": "scope",
+    "default-scope": "default_scope",
+    "audience": "audience",
+    "claim": "claims",
+    "origin": "origins",
+    "lifetimes": "lifetimes",
+}
+_SETS: Final = ("grant_types", "scope", "default_scope", "auth_methods", "claims", "origins")
+_MAX_REFRESH_SECONDS: Final = 10 * 366 * 86400
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _repeatable(*names: str, text: str, choices: tuple[str, ...] | None = None, metavar: str | None = None) -> Any:
+    kind = None if choices is None else click.Choice(choices)
+    return click.option(*names, multiple=True, type=kind, metavar=metavar, help=f"{text} (repeatable).")
+
+
+def _seconds(*names: str, most: int, least: int = 1, text: str) -> Any:
+    return click.option(*names, type=click.IntRange(least, most), help=text)
+
+
+_OPTIONS: Final = (
+    click.option("--public", is_flag=True, help="Public client, without a secret: a browser or mobile app."),
+    _repeatable("--grant", "grant_types", choices=GRANT_TYPES, text="Allowed grant type"),
+    _repeatable("--scope", metavar="S", text="Allowed scope"),
+    _repeatable("--default-scope", metavar="S", text="Scope granted when none is requested"),
+    _repeatable("--audience", metavar="A", text="Audience of its access tokens, and of those that it may introspect"),
+    _repeatable("--auth-method", "auth_methods", choices=SECRET_METHODS, text="Allowed client authentication method"),
+    click.option("--introspect/--no-introspect", default=None, help="Allow it to introspect tokens for its audience."),
+    _seconds(
+        "--retry-grace-seconds",
+        least=0,
+        most=300,
+        text="Seconds after a refresh in which the same request may be repeated. 0: never.",
+    ),
+    _seconds(
+        "--access-token-seconds",
+        "access_seconds",
+        most=MAX_ACCESS_SECONDS,
+        text="Lifetime of access tokens, in seconds.",
+    ),
+    _seconds(
+        "--refresh-idle-seconds", most=_MAX_REFRESH_SECONDS, text="Seconds after which an unused session expires."
+    ),
+    _seconds(
+        "--refresh-absolute-seconds", most=_MAX_REFRESH_SECONDS, text="Maximum lifetime of a session, in seconds."
+    ),
+    click.option(
+        "--session-binding",
+        type=click.Choice(SESSION_BINDINGS),
+        help="On a refresh from another network or device: off ignores it, notice logs it, strict ends the session.",
+    ),
+    _repeatable("--claim", "claims", choices=("preferred_username", "email"), text="Claim added to access tokens"),
+    _repeatable("--origin", "origins", metavar="O", text="Browser origin allowed by CORS"),
+)
+
+
+def client_options(command: Command) -> Command:
+    """Add the options that describe a client to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def changes_from(options: dict[str, Any]) -> ClientChanges:
+    """Return the changes that the given options ask for; options that were left out change nothing."""
+    changes: dict[str, Any] = {name: frozenset(options[name]) for name in _SETS if options[name]}
+    changes |= {name: options[name] for name in ("audience", "public") if options[name]}
+    changes |= {name: options[name] for name in ("introspect", "session_binding") if options[name] is not None}
+    changes["lifetimes"] = {name: options[name] for name in LIFETIMES if options[name] is not None}
+    return cast("ClientChanges", changes)

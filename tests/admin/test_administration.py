@@ -1,0 +1,94 @@
+"""The admin room without a command line: functions over a connection, which return values or raise plain errors."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from jeton.admin import clients, sessions, users
+from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
+from jeton.admin.user_import import RejectedLine, import_users
+from jeton.crypto.credentials import digest_secret
+from jeton.storage.database import Database
+
+NOW = 1_800_000_000
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Connection]:
+    with database.write() as connection:
+        yield connection
+
+
+def test_registered_client_has_the_returned_secret(connection: Connection) -> None:
+    client, secret = clients.register(connection, NOW, "web", {"scope": frozenset({"read"})})
+
+    assert secret is not None
+    assert client.secret_digest == digest_secret(secret)
+    assert clients.find(connection, "web") == client
+
+
+def test_change_merges_lifetimes_and_replaces_other_fields(connection: Connection) -> None:
+    clients.register(connection, NOW, "web", {"scope": frozenset({"read"}), "lifetimes": {"access_seconds": 60}})
+
+    changed = clients.change(
+        connection, "web", {"scope": frozenset({"write"}), "lifetimes": {"retry_grace_seconds": 5}}
+    )
+
+    assert changed.scope == frozenset({"write"})
+    assert changed.lifetimes == {"access_seconds": 60, "retry_grace_seconds": 5}
+    assert clients.find(connection, "web") == changed
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_client_cannot_change_between_public_and_confidential(connection: Connection, public: bool) -> None:
+    clients.register(connection, NOW, "web", {"public": public})
+
+    with pytest.raises(AdminError, match="cannot change"):
+        clients.change(connection, "web", {"public": not public})
+
+
+def test_existing_client_and_user_are_not_registered_again(connection: Connection) -> None:
+    clients.register(connection, NOW, "web", {})
+    users.register(connection, NOW, "alice", None, (), "hash")
+
+    with pytest.raises(AlreadyExistsError):
+        clients.register(connection, NOW, "web", {})
+    with pytest.raises(AlreadyExistsError):
+        users.register(connection, NOW, "ALICE", None, (), "hash")
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        (lambda connection: clients.disable(connection, NOW, "unknown"), "client"),
+        (lambda connection: users.set_password(connection, NOW, "unknown", "hash"), "user"),
+        (lambda connection: sessions.revoke(connection, NOW, "unknown"), "session"),
+        (lambda connection: sessions.list_live(connection, NOW, username="unknown"), "user"),
+        (lambda connection: sessions.revoke_of_client(connection, NOW, "unknown"), "client"),
+    ],
+    ids=["disable client", "set password", "revoke session", "list sessions", "revoke sessions of client"],
+)
+def test_unknown_object_is_named_by_its_kind(
+    connection: Connection, operation: Callable[[Connection], Any], kind: str
+) -> None:
+    with pytest.raises(NotFoundError, match=f"there is no {kind} unknown") as raised:
+        operation(connection)
+
+    assert raised.value.kind == kind
+
+
+def test_import_reports_rejected_lines(database: Database) -> None:
+    report = import_users(database, NOW, [b'{"username": "alice"}', b'{"username": "ALICE"}', b"{}"])
+
+    assert report.imported == 1
+    assert [(it.line, it.username) for it in report.rejected] == [(2, "ALICE"), (3, None)]
+    assert isinstance(report.rejected[0], RejectedLine)
