@@ -1,4 +1,4 @@
-"""Log lines, our own and those of other libraries: one JSON object each."""
+"""Log lines of Jeton and of libraries: one JSON object each."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from jeton.observability.logs import MAX_EXCEPTION, MAX_TEXT, JsonFormatter, con
     [(1_700_000_000.25, "2023-11-14T22:13:20.250000Z"), (1_700_000_000.0, "2023-11-14T22:13:20Z")],
     ids=["fraction", "whole second"],
 )
-def test_a_line_says_when_it_was_logged(seconds: float, expected: str) -> None:
+def test_line_contains_its_time(seconds: float, expected: str) -> None:
     record = logging.makeLogRecord({"name": "uvicorn.error", "levelname": "INFO", "msg": "up", "created": seconds})
 
     assert json.loads(JsonFormatter().format(record)) == {
@@ -34,7 +34,7 @@ def test_a_line_says_when_it_was_logged(seconds: float, expected: str) -> None:
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
-    """What our own log wrote, byte for byte."""
+    """The bytes that structlog wrote."""
     before, written = structlog.get_config(), io.BytesIO()
     stderr = io.TextIOWrapper(written)
     monkeypatch.setattr("sys.stderr", stderr)
@@ -48,7 +48,7 @@ def lines(written: io.BytesIO) -> Callable[[], list[dict[str, Any]]]:
     return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
 
 
-def test_our_own_line_has_its_fields_its_level_and_the_time(lines: Callable[[], list[dict[str, Any]]]) -> None:
+def test_structlog_line_contains_fields_level_and_time(lines: Callable[[], list[dict[str, Any]]]) -> None:
     began = datetime.now(UTC)
 
     structlog.get_logger("jeton.test").warning("request_refused", path="/oauth/token", client_id=None)
@@ -58,7 +58,7 @@ def test_our_own_line_has_its_fields_its_level_and_the_time(lines: Callable[[], 
     assert line == {"event": "request_refused", "level": "warning", "path": "/oauth/token", "client_id": None}
 
 
-def test_an_error_is_told_with_where_it_came_from(lines: Callable[[], list[dict[str, Any]]]) -> None:
+def test_error_is_logged_with_traceback(lines: Callable[[], list[dict[str, Any]]]) -> None:
     try:
         raise ZeroDivisionError("by what")
     except ZeroDivisionError:
@@ -70,7 +70,7 @@ def test_an_error_is_told_with_where_it_came_from(lines: Callable[[], list[dict[
     assert line["exception"].endswith("ZeroDivisionError: by what")
 
 
-def test_what_is_of_no_importance_is_not_written(lines: Callable[[], list[dict[str, Any]]]) -> None:
+def test_debug_lines_are_not_written(lines: Callable[[], list[dict[str, Any]]]) -> None:
     structlog.get_logger("jeton.test").debug("looked")
 
     assert lines() == []
@@ -80,7 +80,7 @@ HOSTILE = "\x1b]0;\x07\x7f\x9b31m\u202e\u2028\ud800"
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "\x9b31m", "\x7f", "x" * 20_000, "\u00fc" * 20_000], ids=range(5))
-def test_text_from_outside_is_cut_and_escaped(lines: Callable[[], list[dict[str, Any]]], text: str) -> None:
+def test_untrusted_text_is_truncated_and_escaped(lines: Callable[[], list[dict[str, Any]]], text: str) -> None:
     structlog.get_logger("jeton.test").warning("request_refused", ip=text, status=404)
     record = logging.makeLogRecord({"name": "uvicorn", "msg": "met %s", "args": (text,), "created": 0.0})
 
@@ -93,7 +93,7 @@ def test_text_from_outside_is_cut_and_escaped(lines: Callable[[], list[dict[str,
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "\x9b31m", "\x7f"], ids=range(3))
-def test_lines_are_printable_ascii_as_they_are_written(written: io.BytesIO, text: str) -> None:
+def test_lines_are_printable_ascii(written: io.BytesIO, text: str) -> None:
     structlog.get_logger("jeton.test").warning("request_refused", user_agent=text, other=object)
 
     assert written.getvalue().decode("ascii").removesuffix("\n").isprintable()
@@ -128,7 +128,7 @@ def raise_group() -> None:
         (lambda: msgspec.json.decode(b'"secret"', type=Literal["x"]), ["ValidationError"]),
     ],
 )
-def test_an_error_does_not_tell_the_values_that_it_quotes(
+def test_error_is_logged_without_quoted_values(
     lines: Callable[[], list[dict[str, Any]]], raising: Callable[[], object], expected: list[str]
 ) -> None:
     try:
@@ -144,7 +144,7 @@ def test_an_error_does_not_tell_the_values_that_it_quotes(
     assert [it for it in expected if it not in line["exception"]] == []
 
 
-def test_an_endless_error_is_cut_and_keeps_its_end() -> None:
+def test_long_error_is_truncated_at_its_start() -> None:
     deepest = OSError("the end")
     for _ in range(100):
         try:

@@ -1,1 +1,1 @@
-"""What the server tells its operators: log lines, and the escaping of text from outside."""
+"""Log lines, and the escaping of untrusted text."""

@@ -1,13 +1,13 @@
-"""Text from outside, in logs and on terminals: what a terminal would obey, or would not show, is escaped."""
+"""Escaping of untrusted text in logs and on terminals: control characters and invisible characters."""
 
 import json
 from typing import Any
 
 
 def escape(text: str) -> str:
-    """Return the text on one line, with everything but letters, marks, signs and spaces escaped as \\x9b or \\u202e.
+    """Return the text on one line, with all unprintable characters escaped as \\x9b or \\u202e.
 
-    That is C0, DEL and C1 controls, line and paragraph separators, controls of direction, and lone surrogates.
+    They are C0, DEL and C1 controls, line and paragraph separators, direction controls, and lone surrogates.
     """
     if text.isprintable():
         return text
@@ -15,6 +15,6 @@ def escape(text: str) -> str:
 
 
 def encode_json(value: Any, indent: int | None = None) -> str:
-    """Return JSON in printable ASCII; whatever JSON has no form for, as text."""
+    """Return JSON in printable ASCII. Values of types that JSON does not have become strings."""
     separators = (",", ":") if indent is None else None
     return json.dumps(value, indent=indent, separators=separators, default=str)

@@ -1,5 +1,7 @@
-"""Logs: one JSON object a line on standard error, in ASCII. Fields are named one by one where something is logged, so
-that no request, header or secret can slip in whole; what comes from outside is cut and escaped here."""
+"""Log lines: one JSON object per line on standard error, in ASCII.
+
+Callers name each field, so that no whole request, header or secret is logged. Text is truncated and escaped here.
+"""
 
 import logging
 import sys
@@ -17,11 +19,10 @@ MAX_TEXT: Final = 256
 MAX_EXCEPTION: Final = 8192
 _MAX_UNCUT_LINE: Final = 2048
 _LEVEL: Final = logging.INFO
-# Exceptions of these kinds quote what they were given, and a request may hold a password or a token.
+# Exceptions of these classes quote their input, which may contain a password or a token.
 _QUOTING: Final = frozenset({"ValueError", "LookupError", "DataError", "MsgspecError", "JoseError"})
 
-# uvicorn's own messages, and warnings of all other libraries. No access log: ours says who got what, and never a query
-# or a header.
+# uvicorn's own messages, and warnings of other libraries. uvicorn's access log is off, because it contains queries.
 UVICORN_LOGGING: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -33,7 +34,7 @@ UVICORN_LOGGING: Final[dict[str, Any]] = {
 
 
 class JsonFormatter(logging.Formatter):
-    """Renders a record of the standard library as our own lines look."""
+    """Formats records of the standard library like the lines of structlog."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -48,11 +49,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logs() -> None:
-    """For a server process, once."""
-    # Its DEBUG lines hold tokens.
+    """Configure logging of a server process. Call it once."""
+    # Its DEBUG lines contain tokens.
     logging.getLogger("authlib").setLevel(logging.INFO)
     structlog.configure(
-        processors=[_as_line],
+        processors=[_render_line],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVEL),
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
@@ -60,13 +61,13 @@ def configure_logs() -> None:
 
 
 def configure_logs_once() -> None:
-    """For a command, whose standard output is for results only."""
+    """Configure logging of a command, unless that was done. Logs go to standard error, results to standard output."""
     if not structlog.is_configured():
         configure_logs()
 
 
-def _as_line(_logger: Any, level: str, fields: MutableMapping[str, Any]) -> bytes:
-    """In one step: every token that is issued is a line."""
+def _render_line(_logger: Any, level: str, fields: MutableMapping[str, Any]) -> bytes:
+    """Render a log line. A single structlog processor, because every issued token is logged."""
     fields["level"], fields["timestamp"] = level, datetime.now(UTC)
     if fields.pop("exc_info", None) and (error := sys.exc_info()[1]) is not None:
         fields["exception"] = format_exception(error)
@@ -74,17 +75,17 @@ def _as_line(_logger: Any, level: str, fields: MutableMapping[str, Any]) -> byte
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:
-    """Return the line. Nearly every one is short and printable ASCII, and then needs no second look."""
+    """Return the line as JSON. Short lines of printable ASCII take the fast path; others are truncated and escaped."""
     try:
         line = msgspec.json.encode(fields)
         if len(line) <= _MAX_UNCUT_LINE and line.isascii() and b"\x7f" not in line:
             return line
     except (TypeError, ValueError, OverflowError):
-        pass  # it holds a lone surrogate, or something that has no form in JSON
-    return encode_json({name: _cut(name, value) for name, value in fields.items()}).encode()
+        pass  # a lone surrogate, or a type that JSON does not have
+    return encode_json({name: _truncate(name, value) for name, value in fields.items()}).encode()
 
 
-def _cut(name: str, value: Any) -> Any:
+def _truncate(name: str, value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, datetime):
@@ -96,7 +97,7 @@ def _cut(name: str, value: Any) -> Any:
 
 
 def format_exception(error: BaseException) -> str:
-    """Return where an exception came from, and all that led to it, without what it quotes."""
+    """Return the tracebacks of an exception and its causes, without texts that may quote untrusted input."""
     chain: list[BaseException] = []
     following: BaseException | None = error
     while following is not None and following not in chain:
@@ -107,16 +108,16 @@ def format_exception(error: BaseException) -> str:
 
 def _lines(error: BaseException) -> Iterator[str]:
     yield from traceback.format_tb(error.__traceback__)
-    said = exception_text(error)
-    yield type(error).__qualname__ + (f": {said}" if said else "")
+    text = exception_text(error)
+    yield type(error).__qualname__ + (f": {text}" if text else "")
     for part in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
         yield "\nof which one is:\n" + format_exception(part)
 
 
 def exception_text(error: BaseException) -> str:
-    """Return the first line of what an exception says; "" if it may quote what it was given.
+    """Return the first line of an exception's text, or "" if it may quote its input.
 
-    Databases quote values as well, from the second line on.
+    Database errors quote values from their second line on.
     """
     original = getattr(error, "orig", None)
     if isinstance(original, BaseException):

@@ -1,4 +1,4 @@
-"""Log entries about master keys that sessions need and this server does not have."""
+"""Log lines about master keys that sessions need but this server does not have."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ log = structlog.get_logger("jeton.master_key")
 class MissingMasterKeys:
     """Logs an error for each missing master key, at most once a minute.
 
-    Only ids that stand in sessions' rows are reported, so their number is bounded.
+    Callers report only ids that are stored with sessions, so their number is bounded.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -29,5 +29,5 @@ class MissingMasterKeys:
         log.error(
             "master_key_missing",
             master_key_id=master_key_id,
-            detail="sessions were opened under a master key that is not configured here: add it to secrets.master_key",
+            detail="sessions need a master key that is not configured on this server: add it to secrets.master_key",
         )
