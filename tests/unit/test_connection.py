@@ -295,6 +295,35 @@ async def test_client_that_does_not_read_is_disconnected() -> None:
         assert peer.wire.aborted
 
 
+async def test_further_requests_do_not_extend_the_time_to_read_a_response() -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+        peer.wire.stuck = True
+        await peer.send(GET)
+
+        await peer.send(GET * 2_000)
+
+        assert server.state.tasks == set()
+        assert len(GET * 2_000) - len(peer.unsent) <= 2 * READ_BYTES
+        later(server, WRITE_SECONDS)
+        assert peer.wire.aborted
+
+
+async def test_head_that_began_before_the_response_was_read_has_its_whole_time() -> None:
+    async with serving(echo) as server:
+        peer = server.connect()
+        peer.wire.stuck = True
+        await peer.send(GET, GET[:5])
+
+        peer.wire.stuck = False
+        peer.connection.resume_writing()
+
+        later(server, HEAD_SECONDS - 1)
+        assert not peer.is_ended
+        later(server, HEAD_SECONDS)
+        assert peer.statuses == [200, 408]
+
+
 async def test_sweep_ends_overdue_connections_and_stops_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jeton.http1.connection_table.SWEEP_SECONDS", 0)
     monkeypatch.setattr("jeton.http1.connection.HEAD_SECONDS", -1)

@@ -84,11 +84,12 @@ class Connection(asyncio.BufferedProtocol):
             self._drop(nbytes)
             return
         self._buffer += _READ_BUFFER[:nbytes]
-        if self._cycle is None:
-            self._read_head()
-        elif not self._body.is_complete:
+        if self._cycle is not None and not self._body.is_complete:
             self._read_body(self._cycle)
+        elif self._cycle is None and self._drained is None:
+            self._read_head()
         else:
+            # A request is in progress, or its response is not sent: the next one would extend the deadline.
             self._pause_reading()
 
     def eof_received(self) -> bool:
