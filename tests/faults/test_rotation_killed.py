@@ -165,9 +165,11 @@ async def test_a_node_killed_at_any_point_of_a_rotation_leaves_one_key_that_sign
     secret, faults = add_accounts(own_postgresql_url), Faults(create_engine(own_postgresql_url))
     with faults.engine.begin() as connection:
         connection.exec_driver_sql(_FAULTS)
+    urls = (url_of_role(own_postgresql_url, role) for role in ("node_0", "node_1"))
+    # One user logs in all the time.
     with (
-        server_process(tmp_path, url_of_role(own_postgresql_url, "node_0")) as first,
-        server_process(tmp_path, url_of_role(own_postgresql_url, "node_1")) as second,
+        server_process(tmp_path, next(urls), LIMITS__LOGINS_PER_ACCOUNT="0") as first,
+        server_process(tmp_path, next(urls), LIMITS__LOGINS_PER_ACCOUNT="0") as second,
     ):
         async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), timeout=PATIENCE, trust_env=False) as http:
             watching = Watching(http, [first, second])
