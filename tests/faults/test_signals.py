@@ -114,6 +114,30 @@ async def test_an_idle_connection_is_closed_and_a_begun_request_answered(
         assert server.wait() == 0
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_new_connections_are_refused_while_a_stopping_server_finishes_a_request(
+    sqlite_template_of_today: Path, tmp_path: Path, workers: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/jeton.db"
+    with server_process(tmp_path, url, "--workers", workers, SERVER__DRAIN_SECONDS="0") as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as begun:
+            begun.sendall(b"GET /livez HTTP/1.1\r\n")
+            server.signal(signal.SIGTERM)
+            await until(lambda: not is_listening(server.port), "new connections refused")
+
+            begun.sendall(b"Host: a\r\n\r\n")
+            assert begun.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert server.wait() == 0
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 async def test_a_server_stops_in_time_although_its_database_hangs(
     own_cluster: Cluster, own_postgresql_url: str, tmp_path: Path
 ) -> None:

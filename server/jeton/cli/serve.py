@@ -62,6 +62,19 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     _run(settings.server, sockets)
 
 
+class _Workers(Multiprocess):
+    """The worker processes of a server and the sockets that they share."""
+
+    def terminate_all(self) -> None:
+        """Terminate the workers, and close the sockets here.
+
+        The last one to close them ends the listening: until then the system accepts connections that no worker reads.
+        """
+        super().terminate_all()
+        for sock in self.sockets:
+            sock.close()
+
+
 def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
     """Serve on bound sockets until a signal arrives, as uvicorn.run does."""
     config = uvicorn.Config(
@@ -89,7 +102,7 @@ def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
     # A single uvicorn server raises SIGTERM again after its shutdown: exit with status 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if settings.workers > 1:
-        Multiprocess(config, sockets).run()
+        _Workers(config, sockets).run()
         return
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):
