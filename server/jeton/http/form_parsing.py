@@ -14,8 +14,9 @@ _MAX_PARAMETERS: Final = 32
 _MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 # Charsets that encode ASCII as UTF-8 does. A form is ASCII in any charset, because all else in it is escaped.
 _ASCII_CHARSET: Final = re.compile(
-    r"utf-?8|(us-)?ascii|iso[-_]?8859-?\d{1,2}|latin-?\d|(windows-|cp)(125\d|874)|koi8-[ru]"
-    r"|gbk|gb2312|gb18030|big5|shift[-_]jis|euc-(jp|kr)",
+    r"utf-?8|(us-)?ascii|ansi_x3\.4-19(68|86)|iso[-_]?8859[-_]?\d{1,2}|latin-?\d"
+    r"|(windows-|cp|ms|ibm)(125\d|437|85\d|866|874|932|936|949|950|31j)|koi8-[ru]|(x-)?mac-?roman"
+    r"|gbk|gb2312|gb18030|big5|(shift[-_]|s)jis|euc-(jp|kr|tw)",
     re.IGNORECASE,
 )
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
