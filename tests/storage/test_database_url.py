@@ -34,6 +34,7 @@ SEVERAL = {"host": "a,b", "port": "5433,5432", "dbname": "jeton", "target_sessio
         ("postgresql://[::1]:5433/jeton", {"host": "::1", "port": 5433, "dbname": "jeton"}),
         ("postgresql://[::1]:5433,[::2]/jeton", SEVERAL | {"host": "::1,::2"}),
         ("postgresql://jeton@%2Frun%2Fpg/jeton", {"host": "/run/pg", "user": "jeton", "dbname": "jeton"}),
+        ("postgresql://%2Frun%2Fpg:5433/jeton", {"host": "/run/pg", "port": "5433", "dbname": "jeton"}),
         ("postgresql:///jeton?host=/cloudsql/a:b:c&port=5433",
          {"host": "/cloudsql/a:b:c", "port": "5433", "dbname": "jeton"}),
         ("postgresql://u:p%40%2F%25:@db", {"host": "db", "user": "u", "password": "p@/%:"}),
@@ -66,6 +67,8 @@ def test_an_sqlite_file_is_taken_as_it_is_written(scheme: str) -> None:
         ("host=h user=u password=secret", "is not a URL"),
         ("secret", "is not a URL"),
         ("postgresql://u:sec\nret@h/n", "control characters"),
+        ('"postgresql://u:secret@h/n"', "quotation mark"),
+        (" sqlite:///jeton.db", "a space"),
         *((f"postgresql://u:secret{mark}secret@h/n", "percent-encode")
           for mark in ("@", "/", "#", "?", "%", " ", "%zz", "?a=", "@/", "/@", "1?port=", "@h/n?sslmode=")),
         ("postgresql://u:secret", "end with @"),

@@ -40,6 +40,8 @@ def parse_database_url(text: str) -> URL:
         raise DatabaseUrlError("database.url is not a URL: use sqlite:///FILE or postgresql://USER@HOST/NAME")
     if not text.isprintable():
         raise DatabaseUrlError("database.url must not hold control characters or line breaks")
+    if text[0] in " \"'":
+        raise DatabaseUrlError("database.url begins with a space or a quotation mark: remove those around the URL")
     if scheme in ("sqlite", "sqlite+pysqlite"):
         return _parse_sqlite(rest)
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
@@ -82,7 +84,8 @@ def _parse_postgresql(rest: str) -> URL:
     if listed := parameters.pop("host", None):
         places = [(host, "") if _BARE_ADDRESS.fullmatch(host) else _parse_host(host) for host in listed]
     else:
-        places = [_parse_host(_decode(host) or "") for host in parts["hosts"].split(",") if parts["hosts"]]
+        places = [_parse_host(host) for host in parts["hosts"].split(",") if parts["hosts"]]
+        places = [(_decode(host) or "", port) for host, port in places]
     ports = parameters.pop("port", None) or [port for _, port in places]
     where = _hosts_and_ports([host for host, _ in places], ports)
     if len(places) > 1:
