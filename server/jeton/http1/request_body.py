@@ -8,6 +8,7 @@ from jeton.http1.request_head import FIELD_LINE, FORBIDDEN, RejectedRequestError
 # Total bytes of chunk sizes, extensions and trailers of one body.
 MAX_CHUNK_OVERHEAD: Final = 32 * 1024
 
+_MAX_SIZE_DIGITS: Final = 8
 # The size in at most eight digits, which no proxy can misread by overflow, and an extension.
 _CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[\t\x20-\x7e\x80-\xff]*+)?+")
 _CHUNK_LINE_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{0,8}+(?:(?<=[0-9A-Fa-f]);[\t\x20-\x7e\x80-\xff]*+)?+\r?+")
@@ -38,6 +39,7 @@ class ChunkedBody:
         self._is_after_data = False
         self._is_in_trailers = False
         self._overhead = 0
+        self._searched = 0  # Bytes of an incomplete line without a fault.
 
     def take(self, buffer: bytearray) -> bytes:
         """Remove the bytes of the body from the buffer and return their content.
@@ -60,13 +62,16 @@ class ChunkedBody:
 
     def _take_line(self, buffer: bytearray) -> bool:
         """Take a line between two pieces of content. Return False if it is not complete yet."""
-        end = buffer.find(b"\r\n", 0, MAX_CHUNK_OVERHEAD)
+        end = buffer.find(b"\r\n", self._searched, MAX_CHUNK_OVERHEAD)
         line = bytes(buffer[: end if end >= 0 else MAX_CHUNK_OVERHEAD])
         if self._overhead + len(line) > MAX_CHUNK_OVERHEAD:
             raise RejectedRequestError(400)
         if end < 0:
             self._check_unfinished(line)
+            # Search the last byte again: it may be a CR whose LF has not arrived.
+            self._searched = max(len(line) - 1, 0)
             return False
+        self._searched = 0
         self._overhead += len(line) + 2
         del buffer[: end + 2]
         self._apply(line)
@@ -75,8 +80,9 @@ class ChunkedBody:
     def _check_unfinished(self, line: bytes) -> None:
         if self._is_after_data:
             is_possible = line in (b"", b"\r")
-        elif self._is_in_trailers:
-            is_possible = not FORBIDDEN.search(line)
+        elif self._is_in_trailers or self._searched > _MAX_SIZE_DIGITS:
+            # In a trailer or an extension, which has been checked up to `_searched`.
+            is_possible = not FORBIDDEN.search(line, self._searched)
         else:
             is_possible = bool(_CHUNK_LINE_BEGUN.fullmatch(line))
         if not is_possible or len(line) >= MAX_CHUNK_OVERHEAD:

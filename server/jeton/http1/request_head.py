@@ -61,6 +61,7 @@ class HeadReader:
     def _reset(self) -> None:
         self._is_at_start = True
         self._checked = 0  # Bytes of complete lines without a fault.
+        self._searched = 0  # Bytes without a fault, including those of an incomplete line.
         self._lines = 0
 
     def take(self, buffer: bytearray) -> RequestHead | None:
@@ -75,7 +76,7 @@ class HeadReader:
             if buffer.startswith(b"\r\n"):
                 del buffer[:2]
             self._is_at_start = False
-        end = buffer.find(b"\r\n\r\n", max(self._checked - 2, 0), MAX_BYTES)
+        end = buffer.find(b"\r\n\r\n", max(self._searched - 2, 0), MAX_BYTES)
         found = _HEAD.fullmatch(buffer, 0, end + 4) if end >= 0 else None
         if found is None:
             self._check_lines(buffer)
@@ -86,16 +87,17 @@ class HeadReader:
         return head
 
     def _check_lines(self, buffer: bytearray) -> None:
-        """Check the received lines, each once."""
-        while (end := buffer.find(b"\r\n", self._checked, MAX_BYTES)) >= 0:
+        """Check the received lines. Search each byte once, however small the segments are."""
+        while (end := buffer.find(b"\r\n", self._searched, MAX_BYTES)) >= 0:
             self._check_line(bytes(buffer[self._checked : end]))
-            self._checked = end + 2
+            self._checked = self._searched = end + 2
             self._lines += 1
-        unfinished = bytes(buffer[self._checked : MAX_BYTES])
-        if self._lines > MAX_FIELDS and unfinished not in (b"", b"\r"):
+        if self._lines > MAX_FIELDS and bytes(buffer[self._checked : self._checked + 2]) not in (b"", b"\r"):
             raise RejectedRequestError(431)
-        if FORBIDDEN.search(unfinished):
+        if FORBIDDEN.search(buffer, self._searched, MAX_BYTES):
             raise RejectedRequestError(400)
+        # Search the last byte again: it may be a CR whose LF has not arrived.
+        self._searched = max(len(buffer) - 1, self._checked)
         if len(buffer) >= MAX_BYTES:
             raise RejectedRequestError(431)
 
