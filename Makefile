@@ -1,11 +1,11 @@
-# Everything from a bare checkout: Python 3.11 or later with venv and pip, and make.
+# Requires Python 3.11 or later with venv and pip, and make; everything else is installed.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TYPESCRIPT := clients/typescript
 NPM := $(shell command -v npm)
 
-# Where the environment forbids it, every process of the suite would compile its modules anew.
+# With this variable set, every process of the suite would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -17,13 +17,13 @@ help: ## list these targets
 serve: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000 with demo accounts
 	$(BIN)/jeton serve --demo
 
-demo: $(VENV)/run.stamp ## play the story of a session, from login to theft, and check each step
-	$(BIN)/python clients/demo/story.py
+demo: $(VENV)/run.stamp ## run through the life of a session, and check each step
+	$(BIN)/python clients/demo/scenario.py
 
 test: $(VENV)/dev.stamp ## run the suite, PostgreSQL included
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not slow"
 
-# Without Node it is left out, and said so; CI has to have it.
+# Without npm these tests are skipped with a message, or fail in CI.
 test-typescript: $(VENV)/run.stamp $(if $(NPM),$(TYPESCRIPT)/node_modules/.package-lock.json) ## check and test the TypeScript client
 ifdef NPM
 	cd $(TYPESCRIPT) && npm run -s check && npm test -s
@@ -48,29 +48,29 @@ bench: $(VENV)/dev.stamp ## measure, and print ratios
 	$(BIN)/python benchmarks/verification.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/status_list.py
 
-flood: $(VENV)/dev.stamp ## attack a server, and print what it cost and who got in
+flood: $(VENV)/dev.stamp ## attack a server, and print the cost and the successful logins
 	PYTHONPATH=tests $(BIN)/python benchmarks/flood.py
 
-rotation: $(VENV)/dev.stamp ## change keys under load, and count whether any verification fails
+rotation: $(VENV)/dev.stamp ## rotate keys under load, and count failed verifications
 	PYTHONPATH=tests $(BIN)/python benchmarks/rotation.py
 
-mutants: $(VENV)/dev.stamp ## break the rules on purpose, and count how often the suite notices
+mutants: $(VENV)/dev.stamp ## mutate the pure rules, and count how often the suite notices
 	$(BIN)/python benchmarks/mutants.py
 
-format: $(VENV)/dev.stamp ## format, and mend what can be mended
+format: $(VENV)/dev.stamp ## format, and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(VENV)/dev.stamp ## resolve the dependencies anew, with hashes
+lock: $(VENV)/dev.stamp ## resolve the dependencies again, with hashes
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate -q --upgrade \
 		--extra run pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate -q --upgrade \
 		--extra run --extra dev pyproject.toml -o requirements-dev.txt
 
-clean: ## remove what was built; var/ and its data stay
+clean: ## remove build results; keep var/ and its data
 	rm -rf $(VENV) build *.egg-info server/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# The lock first, then the project itself with the build tools that the lock holds: nothing unpinned is fetched.
+# Install the lock first, then the project with the locked build tools: nothing unpinned is downloaded.
 $(VENV)/run.stamp: requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

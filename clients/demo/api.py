@@ -1,7 +1,7 @@
-"""A protected API, as one of your own services might be: it lets in whoever shows a good access token.
+"""A protected API, like one of your own services: it requires a valid access token.
 
-It verifies tokens by itself, with the keys that the authorization server publishes, and never asks the server about a
-token (RFC 9068 section 4). It needs to know two things: whose tokens it trusts, and by which name it is meant in them.
+It verifies tokens locally, with the published keys of the authorization server (RFC 9068 section 4). Its settings are
+the issuer that it trusts and its own audience.
 
     DEMO_ISSUER=http://127.0.0.1:8000 DEMO_AUDIENCE=https://orders.example uvicorn api:create --factory
 """
@@ -23,13 +23,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-_KEYS_SECONDS: Final = 300
-_ASK_AGAIN_SECONDS: Final = 10
+_MAX_AGE_SECONDS: Final = 300
+_REFETCH_SECONDS: Final = 10
 _LEEWAY_SECONDS: Final = 5
 
 
-class Refused(Exception):
-    """The request is not let in; the caller is told why in a `WWW-Authenticate` header (RFC 6750 section 3)."""
+class RequestRefused(Exception):
+    """A refused request, answered with a `WWW-Authenticate` header (RFC 6750 section 3)."""
 
     def __init__(self, status: int, **challenge: str) -> None:
         super().__init__(challenge.get("error_description", "no access token"))
@@ -44,60 +44,60 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class PublishedKeys:
-    """The issuer's signing keys, fetched where they are needed and kept for some minutes.
+    """The issuer's signing keys, fetched on demand and cached for some minutes.
 
-    A key that was never heard of makes us ask again, but not more often than every ten seconds: anybody can write any
-    `kid` into a token. The server publishes each key long before it signs with it, so that a rotation finds it here.
+    An unknown `kid` causes another fetch, but not more often than every ten seconds, because anyone can write any `kid`
+    into a token. The server publishes each key long before it signs with it, so that rotation causes no refusals.
     """
 
     issuer: str
     _keys: dict[str, RSAKey] = field(default_factory=dict)
-    _asked_at: float = -_KEYS_SECONDS
+    _fetched_at: float = -_MAX_AGE_SECONDS
     _lock: Lock = field(default_factory=Lock)
 
     def find(self, kid: str) -> RSAKey | None:
         with self._lock:
-            age = time.monotonic() - self._asked_at
-            if age >= _KEYS_SECONDS or (kid not in self._keys and age >= _ASK_AGAIN_SECONDS):
-                self._ask()
+            age = time.monotonic() - self._fetched_at
+            if age >= _MAX_AGE_SECONDS or (kid not in self._keys and age >= _REFETCH_SECONDS):
+                self._fetch()
             return self._keys.get(kid)
 
-    def _ask(self) -> None:
-        """While the server does not answer, the keys that are known stay good."""
-        self._asked_at = time.monotonic()
+    def _fetch(self) -> None:
+        """Fetch the keys. Keep the old ones if the server is unavailable."""
+        self._fetched_at = time.monotonic()
         try:
             metadata = _get_json(_metadata_url(self.issuer))
-            # RFC 8414 section 3.3: metadata that speaks of another issuer must not be used.
+            # RFC 8414 section 3.3: metadata of another issuer must not be used.
             if metadata["issuer"] == self.issuer:
                 published = _get_json(metadata["jwks_uri"])["keys"]
                 usable = [jwk for jwk in published if jwk.get("kty") == "RSA" and "kid" in jwk]
                 self._keys = {jwk["kid"]: RSAKey.import_key(jwk) for jwk in usable}
         except (OSError, ValueError, KeyError, JoseError) as error:
-            print(f"the keys of {self.issuer} could not be fetched: {error!r}")
+            print(f"cannot fetch the keys of {self.issuer}: {error!r}")
 
 
 def _metadata_url(issuer: str) -> str:
-    """RFC 8414 section 3.1: between the host and the path of the issuer, not after it."""
+    """Return the URL of the metadata: the well-known path precedes the issuer's path (RFC 8414 section 3.1)."""
     parts = urlsplit(issuer)
     return urlunsplit(parts._replace(path=f"/.well-known/oauth-authorization-server{parts.path.rstrip('/')}"))
 
 
 def _get_json(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return dict(json.load(answer))
+    with urllib.request.urlopen(url, timeout=5) as response:
+        return dict(json.load(response))
 
 
 @dataclass(frozen=True, slots=True)
 class AccessTokens:
-    """Verifies the access tokens of one issuer that are meant for this API."""
+    """Verification of access tokens of one issuer for one audience."""
 
     keys: PublishedKeys
     audience: str
 
-    def claims(self, unverified: str) -> dict[str, Any]:
-        """The claims of a good token (RFC 9068 section 4); Refused for any other."""
+    def verify(self, unverified: str) -> dict[str, Any]:
+        """Return the claims (RFC 9068 section 4). Raise RequestRefused if the token is not valid."""
         try:
-            # The algorithm is ours to choose, and the key is looked up among the issuer's: nothing is taken on trust.
+            # The algorithm is fixed and the key is one of the issuer's: the token chooses neither.
             token = jwt.decode(unverified, self._key, algorithms=["RS256"])
             self._rules().validate(token.claims)
         except (JoseError, ValueError, KeyError):
@@ -122,49 +122,49 @@ class AccessTokens:
         )
 
 
-def _invalid_token() -> Refused:
-    """One answer for all that may be wrong: expired, forged, revoked key, for somebody else."""
-    return Refused(401, error="invalid_token", error_description="The access token is not valid here.")
+def _invalid_token() -> RequestRefused:
+    """Return the same refusal for every reason: expired, forged, unknown key, another audience."""
+    return RequestRefused(401, error="invalid_token", error_description="The access token is not valid here.")
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The API itself: reading orders needs the scope `read`, placing one needs `write`."""
+    """The API: reading orders requires the scope `read`, placing one requires `write`."""
 
     tokens: AccessTokens
     placed: list[dict[str, str]] = field(default_factory=list)
 
     def read(self, request: Request) -> Response:
-        claims = self._admit(request, "read")
+        claims = self._authenticate(request, "read")
         return JSONResponse({"orders": [order for order in self.placed if order["by"] == claims["sub"]]})
 
     def place(self, request: Request) -> Response:
-        claims = self._admit(request, "write")
+        claims = self._authenticate(request, "write")
         self.placed.append({"order": f"order {len(self.placed) + 1}", "by": claims["sub"]})
         return JSONResponse(self.placed[-1], 201)
 
-    def _admit(self, request: Request, scope: str) -> dict[str, Any]:
-        """The claims of a request's token, where it has the scope. The header is the only place we look at."""
+    def _authenticate(self, request: Request, scope: str) -> dict[str, Any]:
+        """Return the claims of the token in the Authorization header. Raise RequestRefused if it lacks the scope."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            raise Refused(401)
-        claims = self.tokens.claims(token.strip())
+            raise RequestRefused(401)
+        claims = self.tokens.verify(token.strip())
         if scope not in str(claims.get("scope", "")).split():
-            raise Refused(403, error="insufficient_scope", scope=scope)
+            raise RequestRefused(403, error="insufficient_scope", scope=scope)
         return claims
 
 
-def _refuse(_: Request, refused: Exception) -> Response:
-    assert isinstance(refused, Refused)
-    return refused.response()
+def _refuse(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestRefused)
+    return error.response()
 
 
 def create() -> Starlette:
-    """The application, for uvicorn. The endpoints are plain functions: starlette runs them in threads."""
+    """Return the application for uvicorn. The endpoints are plain functions, which starlette runs in threads."""
     tokens = AccessTokens(PublishedKeys(os.environ["DEMO_ISSUER"]), os.environ["DEMO_AUDIENCE"])
     orders = Orders(tokens)
     routes = [
         Route("/orders", orders.read, methods=["GET"]),
         Route("/orders", orders.place, methods=["POST"]),
     ]
-    return Starlette(routes=routes, exception_handlers={Refused: _refuse})
+    return Starlette(routes=routes, exception_handlers={RequestRefused: _refuse})

@@ -21,7 +21,7 @@ from support.server_processes import free_port
 
 TARGETS: Final = {
     "serve": ["jeton serve --demo"],
-    "demo": ["clients/demo/story.py"],
+    "demo": ["clients/demo/scenario.py"],
     "test": ["-m pytest"],
     "test-typescript": ["clients/typescript"],
     "check": ["ruff format --check", "ruff check", "mypy", "lint-imports", "-m pytest"],
