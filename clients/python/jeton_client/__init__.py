@@ -1,4 +1,4 @@
-"""Token sessions for apps, token verification for services, with any OAuth 2 server that keeps to the RFCs."""
+"""Sessions for apps and token verification for services, with any standard OAuth 2 server."""
 
 from jeton_client.access_token import AccessToken
 from jeton_client.asgi import BearerMiddleware

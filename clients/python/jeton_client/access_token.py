@@ -1,4 +1,4 @@
-"""Access tokens: what must be in one (RFC 9068 sections 2.2 and 4, RFC 8725), and what a service sees of it."""
+"""Access tokens: required claims (RFC 9068 sections 2.2 and 4, RFC 8725), and the values that a service reads."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ DEFAULT_SKEW_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StatusReference:
-    """Where a token's status stands: the bit `idx` of the list at `uri`."""
+    """Location of a token's status: the entry `idx` of the list at `uri`."""
 
     uri: str
     idx: int
@@ -24,7 +24,7 @@ class StatusReference:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token that is good here, now. `claims` are all that came with it."""
+    """A verified access token. `claims` are all of its claims."""
 
     subject: str
     client_id: str
@@ -35,14 +35,14 @@ class AccessToken:
     status: StatusReference | None = field(default=None, repr=False)
 
     def require_scope(self, *scope: str) -> None:
-        """InsufficientScopeError where one of these is missing."""
+        """Raise InsufficientScopeError if one of these scopes is missing."""
         if not self.scope.issuperset(scope):
             raise InsufficientScopeError(" ".join(scope))
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a service takes: whose tokens, under which of its names, by which algorithms."""
+    """What a service accepts: issuer, audience, algorithms, clock skew."""
 
     issuer: str
     audience: str
@@ -53,11 +53,14 @@ class Rules:
         require_audience(self.audience)
 
     def read(self, token: str) -> UnverifiedJwt:
-        """See `read_jwt`."""
+        """Parse the token; see `read_jwt`."""
         return read_jwt(token, TYPE, self.algorithms, MAX_CHARACTERS)
 
     def judge(self, unverified: UnverifiedJwt, keys: KeySet, now: float) -> AccessToken:
-        """The token; InvalidTokenError with a reason of `verified_claims`, `iss`, `aud`, `exp`, `nbf` or `claims`."""
+        """Verify and return the token.
+
+        Raise InvalidTokenError with a reason of `verified_claims`, or `iss`, `aud`, `exp`, `nbf` or `claims`.
+        """
         claims = verified_claims(unverified, keys)
         if claims.get("iss") != self.issuer:
             raise InvalidTokenError("iss")
@@ -68,7 +71,7 @@ class Rules:
 
 
 def check_times(claims: Mapping[str, Any], now: float, skew_seconds: float) -> None:
-    """InvalidTokenError where it has ended or not begun. Skew excuses a beginning that lies ahead, never an end."""
+    """Raise InvalidTokenError if it has expired or is not valid yet. Skew is applied to `nbf`, never to `exp`."""
     if not is_number(claims.get("exp")) or now >= claims["exp"]:
         raise InvalidTokenError("exp")
     if "nbf" in claims and (not is_number(claims["nbf"]) or now + skew_seconds < claims["nbf"]):
@@ -76,7 +79,7 @@ def check_times(claims: Mapping[str, Any], now: float, skew_seconds: float) -> N
 
 
 def access_token_of(claims: Mapping[str, Any]) -> AccessToken:
-    """Return the token with these claims, whose signature, issuer, audience and times are good.
+    """Return the token with these claims, whose signature, issuer, audience and times were verified.
 
     Raise InvalidTokenError(`claims`) if one is missing.
     """
@@ -88,7 +91,7 @@ def access_token_of(claims: Mapping[str, Any]) -> AccessToken:
 
 
 def scope_and_roles(claims: Mapping[str, Any]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return what RFC 9068 sections 2.2.3 and 2.2.3.1 define; empty where the claims are missing.
+    """Return scope and roles (RFC 9068 sections 2.2.3 and 2.2.3.1); missing claims give empty values.
 
     Raise InvalidTokenError if they are malformed.
     """
@@ -99,13 +102,13 @@ def scope_and_roles(claims: Mapping[str, Any]) -> tuple[frozenset[str], tuple[st
 
 
 def require_audience(audience: object) -> None:
-    """Raise ValueError unless it names somebody: `None` would match every token that names nobody."""
+    """Raise ValueError if the audience is empty: `None` would match every token without an audience."""
     if not is_name(audience):
-        raise ValueError("audience is required: the name of this service, as it stands in `aud`")
+        raise ValueError("audience is required: the name of this service, as in the claim `aud`")
 
 
 def audiences(aud: object) -> list[object]:
-    """Return the members of an `aud` claim, which is one name or a list of names (RFC 7519 section 4.1.3)."""
+    """Return the members of an `aud` claim, which is a string or a list of strings (RFC 7519 section 4.1.3)."""
     return aud if isinstance(aud, list) else [aud]
 
 
@@ -114,7 +117,7 @@ def is_name(value: object) -> bool:
 
 
 def _status(value: object) -> StatusReference | None:
-    """IETF Token Status List section 6.2; other ways to tell a status are not known here, and are left alone."""
+    """Return the reference (IETF Token Status List section 6.2), or None. Other status mechanisms are ignored."""
     if value is None:
         return None
     reference = value.get("status_list") if isinstance(value, dict) else value

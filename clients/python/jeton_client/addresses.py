@@ -1,4 +1,4 @@
-"""Addresses that secrets and trust may travel to: https, or http on this very machine."""
+"""Secure URLs: https, or http on loopback."""
 
 import re
 from typing import Final
@@ -11,21 +11,21 @@ _UNPRINTED: Final = re.compile(r"[^\x21-\x7E]|[\\]")
 
 
 def require_secure(url: str) -> SplitResult:
-    """The parts of an absolute https URL, or http on loopback; UntrustedServerError for any other."""
+    """Return the parts of an absolute URL. Raise UntrustedServerError unless it is https, or http on loopback."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise UntrustedServerError(f"not an address: {url!r}") from None
+        raise UntrustedServerError(f"not a valid URL: {url!r}") from None
     if not host or _UNPRINTED.search(url) or parts.username is not None or parts.password is not None or parts.fragment:
-        raise UntrustedServerError(f"not an address that is safe to use: {url!r}")
+        raise UntrustedServerError(f"not a secure absolute URL: {url!r}")
     if parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host)):
         return parts
-    raise UntrustedServerError(f"{url!r} is not https; http is for loopback only")
+    raise UntrustedServerError(f"{url!r} is not https; http is allowed on loopback only")
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port (RFC 6454), the default port left out; UntrustedServerError where `url` is not secure."""
+    """Return scheme, host and port without a default port (RFC 6454). Raise UntrustedServerError if not secure."""
     parts = require_secure(url)
     default = {"https": 443, "http": 80}[parts.scheme]
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname

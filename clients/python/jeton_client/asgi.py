@@ -1,4 +1,4 @@
-"""ASGI middleware: lets in only requests with a good access token, and answers the others (RFC 6750)."""
+"""ASGI middleware that requires a valid access token, and answers refused requests (RFC 6750)."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -17,7 +17,7 @@ _POLICY_VIOLATION: Final = 1008
 
 
 class TokenVerifier(Protocol):
-    """An AsyncVerifier, or an AsyncIntrospector."""
+    """An AsyncVerifier or an AsyncIntrospector."""
 
     async def verify(self, token: str) -> AccessToken: ...
 
@@ -25,7 +25,7 @@ class TokenVerifier(Protocol):
 class BearerMiddleware:
     """`BearerMiddleware(app, verifier, scope=["orders"])`: `app` finds the token at `scope["access_token"]`.
 
-    `scope` is what every request needs. `report` is told why a token was refused: for the log, with no token in it.
+    `scope` is required of every request. `report` is called with the reason of a refusal, which contains no token.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class BearerMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        # A list, since it is read here and again by the application.
+        # A list, because an iterator could be read only once, and the application reads the headers too.
         scope = {**scope, "headers": list(scope.get("headers") or ())}
         admitted = await admit(self._verifier, authorization_of(scope), self._scope, self._realm, self._report)
         if isinstance(admitted, AccessToken):
@@ -66,13 +66,13 @@ async def admit(
     realm: str,
     report: Callable[[ClientError], None] | None = None,
 ) -> AccessToken | Refusal:
-    """The token of a request with these Authorization headers, if it is good and has the scope; else the answer."""
+    """Return the token in these Authorization headers if it is valid and has the scope, otherwise the refusal."""
     try:
         token = bearer_token(authorization)
         if token is None:
             return refusal(realm, None)
         verified = await verifier.verify(token)
-        if "cnf" in verified.claims:  # RFC 9449 section 7.2, RFC 8705 section 3: no proof of its key is checked here
+        if "cnf" in verified.claims:  # RFC 9449 section 7.2, RFC 8705 section 3: no proof is checked here
             raise InvalidTokenError("cnf")
         verified.require_scope(*scope)
     except ClientError as why:
@@ -83,7 +83,7 @@ async def admit(
 
 
 def authorization_of(scope: Message) -> list[str]:
-    """Return the Authorization headers of a request, in whatever letters and types an adapter gives them."""
+    """Return the Authorization headers. Adapters differ in the case and the types of header names and values."""
     return [_text(value) for name, value in scope["headers"] if _text(name).lower() == "authorization"]
 
 

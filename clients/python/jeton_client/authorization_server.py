@@ -1,4 +1,4 @@
-"""An issuer's server, as it announces itself: asked once, when it is needed first, and remembered."""
+"""Metadata of an authorization server, fetched on first use and cached."""
 
 from jeton_client.discovery import ServerMetadata, judge_metadata, may_be_elsewhere, metadata_requests
 from jeton_client.errors import ServerUnavailableError, UntrustedServerError
@@ -6,7 +6,7 @@ from jeton_client.operations import Operation
 
 
 class AuthorizationServer:
-    """UntrustedServerError at once where the issuer is neither https nor loopback."""
+    """Cached metadata of one issuer. The constructor raises UntrustedServerError unless it is https or loopback."""
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
@@ -14,13 +14,13 @@ class AuthorizationServer:
         self._metadata: ServerMetadata | None = None
 
     def metadata(self) -> Operation[ServerMetadata]:
-        """ServerUnavailableError where no usable answer comes: then the next one asks again."""
+        """Return the metadata. Raise ServerUnavailableError without a usable response; the next call tries again."""
         if self._metadata is None:
             self._metadata = yield from self._discover()
         return self._metadata
 
     def _discover(self) -> Operation[ServerMetadata]:
-        """Ask at each place until one has the metadata. Raise what was wrong at the first place if none has."""
+        """Try each location until one has the metadata. If none has, raise the error of the first location."""
         failures: list[ServerUnavailableError | UntrustedServerError] = []
         for request in self._requests:
             answer = yield request

@@ -1,4 +1,4 @@
-"""For how long a fetched document is good (RFC 9111), and when to ask for it again. Driven by the caller's clock."""
+"""Freshness of a fetched document (RFC 9111), and when to fetch it again. The caller supplies the time."""
 
 import re
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ MAX_SECONDS: Final = 86400.0
 
 
 class Ask(Enum):
-    """Whether to ask for the document before going on."""
+    """Whether to fetch the document first."""
 
     NO = "no"
-    BACKGROUND = "background"  # one asks; the others go on with what there is
-    BLOCKING = "blocking"  # nobody goes on without the answer
+    BACKGROUND = "background"  # one caller fetches; the others use the cached document
+    BLOCKING = "blocking"  # every caller waits for the response
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """What is known of a document's age. All times are of one clock, in seconds."""
+    """Age of a document. All times are seconds of one clock."""
 
     fetched_at: float | None = None
     fresh_until: float = 0.0
@@ -31,25 +31,25 @@ class Freshness:
     etag: str | None = None
 
     def asked(self, now: float) -> "Freshness":
-        """After a request was sent, whatever comes of it."""
+        """Return the state after a request was sent."""
         return replace(self, asked_at=now)
 
     def fetched(self, now: float, fresh_for: float, etag: str | None) -> "Freshness":
-        """After an answer that was sent for at `now`."""
+        """Return the state after a response to a request that was sent at `now`."""
         return Freshness(now, now + fresh_for, now, etag)
 
     @property
     def is_away(self) -> bool:
-        """Whether the last request had no usable answer."""
+        """Return whether the last request had no usable response."""
         return self.asked_at != self.fetched_at
 
     def may_ask(self, now: float, cool_down: float) -> bool:
-        """Not again within the cool-down, whether or not an answer came."""
+        """Return whether the cool-down since the last request is over."""
         return self.asked_at is None or now - self.asked_at >= cool_down
 
 
 def fresh_seconds(headers: Mapping[str, str], default: float = DEFAULT_SECONDS) -> float:
-    """`max-age` less `Age`, between a second and a day; `default` where the headers say nothing."""
+    """Return `max-age` minus `Age`, between a second and a day, or `default` if there is no `max-age`."""
     directives = headers.get("cache-control", "").lower()
     if re.search(r"\bno-(store|cache)\b", directives):
         return MIN_SECONDS
@@ -59,11 +59,11 @@ def fresh_seconds(headers: Mapping[str, str], default: float = DEFAULT_SECONDS) 
 
 
 def age_seconds(headers: Mapping[str, str]) -> float:
-    """How long the answer lay in caches on the way (RFC 9111 section 5.1)."""
+    """Return the time that the response spent in caches (RFC 9111 section 5.1)."""
     age = headers.get("age", "").strip()
     return float(age) if re.fullmatch("[0-9]{1,9}", age) else 0.0
 
 
 def conditional(etag: str | None) -> dict[str, str]:
-    """The header by which the server may answer 304 (RFC 9110 section 13.1.2)."""
+    """Return the header that allows the server to answer 304 (RFC 9110 section 13.1.2)."""
     return {} if etag is None else {"if-none-match": etag}

@@ -1,4 +1,4 @@
-"""Bearer tokens in requests, and the answers to those that are not let in (RFC 6750, RFC 9110 section 11)."""
+"""Bearer tokens in requests, and responses to refused requests (RFC 6750, RFC 9110 section 11)."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 def bearer_token(authorization: Sequence[str]) -> str | None:
     """Return the token of a request with these Authorization headers, or None if there is no Bearer token.
 
-    Tokens in the URL or the body are not looked for. Raise MalformedRequestError if it is no header of this scheme.
+    Tokens in the URL or the body are ignored. Raise MalformedRequestError if the header is malformed.
     """
     if not authorization:
         return None
@@ -37,7 +37,7 @@ def bearer_token(authorization: Sequence[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The answer to a request that is not let in; its body is `{"error": error}`."""
+    """The response to a refused request; its body is `{"error": error}`."""
 
     status: int
     error: str
@@ -45,7 +45,7 @@ class Refusal:
 
 
 def refusal(realm: str, why: ClientError | None) -> Refusal:
-    """For what was thrown, or None where the request had no token. One sentence for all that is wrong with a token."""
+    """Return the response for an error, or for None if the request had no token. It does not reveal a reason."""
     match why:
         case None:
             return _challenge(401, realm, "unauthorized")
@@ -62,7 +62,7 @@ def refusal(realm: str, why: ClientError | None) -> Refusal:
 
 
 def _challenge(status: int, realm: str, error: str, description: str = "", scope: str = "") -> Refusal:
-    """RFC 6750 section 3; where there was no token, no error code is told."""
+    """Return a challenge (RFC 6750 section 3); without a token, it contains no error code."""
     parameters = {"realm": realm}
     if description:
         parameters |= {"error": error, "error_description": description}

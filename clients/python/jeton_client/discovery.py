@@ -1,4 +1,4 @@
-"""From an issuer to what its server offers (RFC 8414)."""
+"""Discovery: from an issuer to its server's metadata (RFC 8414)."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +13,7 @@ _OPENID: Final = "/.well-known/openid-configuration"
 
 @dataclass(frozen=True, slots=True)
 class ServerMetadata:
-    """The members that are used here; None for what the server does not offer."""
+    """The members that this package uses; None for an endpoint that the server does not offer."""
 
     issuer: str
     token_endpoint: str | None
@@ -25,8 +25,8 @@ class ServerMetadata:
 def metadata_requests(issuer: str) -> tuple[Request, ...]:
     """Return the requests for the metadata, in the order in which to try them.
 
-    RFC 8414 section 3.1 puts the well-known path between host and path of the issuer. A proxy that forwards only the
-    issuer's path to the server does not let that through: then it is below that path. The last is the place of OpenID
+    RFC 8414 section 3.1 puts the well-known path between host and path of the issuer. If a proxy forwards only the
+    issuer's path to the server, the metadata is below that path. The last location is that of OpenID
     Connect Discovery (RFC 8414 section 5). Raise UntrustedServerError unless the issuer is https or loopback.
     """
     parts = require_secure(issuer)
@@ -38,20 +38,20 @@ def metadata_requests(issuer: str) -> tuple[Request, ...]:
 
 
 def may_be_elsewhere(answer: Answer | None) -> bool:
-    """Return whether the server works, so that metadata it did not have here may be at another place."""
+    """Return whether the server responded, so that the metadata can be at another location."""
     return answer is not None and answer.status < 500
 
 
 def judge_metadata(issuer: str, answer: Answer | None) -> ServerMetadata:
     """Return the metadata.
 
-    Raise ServerUnavailableError if there is no usable answer, UntrustedServerError if it speaks of another issuer.
+    Raise ServerUnavailableError if there is no usable response, UntrustedServerError if it names another issuer.
     """
     members = None if answer is None or answer.status != 200 else answer.json_object()
     if members is None:
-        raise ServerUnavailableError(f"no metadata came from {issuer}")
-    if members.get("issuer") != issuer:  # section 3.3: identical, or it must not be used
-        raise UntrustedServerError(f"the metadata found for {issuer} speaks of another issuer")
+        raise ServerUnavailableError(f"no usable metadata from {issuer}")
+    if members.get("issuer") != issuer:  # section 3.3: must be identical
+        raise UntrustedServerError(f"the metadata of {issuer} names another issuer")
     return ServerMetadata(
         issuer,
         _endpoint(members, "token_endpoint"),
@@ -62,7 +62,7 @@ def judge_metadata(issuer: str, answer: Answer | None) -> ServerMetadata:
 
 
 def required(endpoint: str | None, name: str) -> str:
-    """The endpoint; UntrustedServerError where the server does not have it."""
+    """Return the endpoint. Raise UntrustedServerError if the server does not announce it."""
     if endpoint is None:
         raise UntrustedServerError(f"the server announces no {name}")
     return endpoint
@@ -73,6 +73,6 @@ def _endpoint(members: dict[str, Any], name: str) -> str | None:
     if url is None:
         return None
     if not isinstance(url, str):
-        raise UntrustedServerError(f"{name} is not an address")
+        raise UntrustedServerError(f"{name} is not a URL")
     require_secure(url)
     return url

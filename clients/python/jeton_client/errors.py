@@ -1,16 +1,16 @@
-"""Everything that is thrown. No message holds a token, a password or a secret."""
+"""Errors of this package. No message contains a token, a password or a secret."""
 
 
 class ClientError(Exception):
-    """What all errors of this package have in common."""
+    """Superclass of all errors of this package."""
 
 
 class LoginRequiredError(ClientError):
-    """The session is over, or there is none: log in (again). Nothing else means that."""
+    """There is no session, or it has ended: a login is required. No other error means this."""
 
 
 class ServerUnavailableError(ClientError):
-    """No usable answer came, however often it was asked for; what was kept is kept. `retry_after` is in seconds."""
+    """No usable response after all attempts. The session is kept. `retry_after` is in seconds."""
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
@@ -18,7 +18,7 @@ class ServerUnavailableError(ClientError):
 
 
 class RefusedError(ClientError):
-    """The server said no (RFC 6749 section 5.2); `error` is its code, or `http_404` and the like where it gave none."""
+    """A refusal by the server (RFC 6749 section 5.2); `error` is its code, or for example `http_404` without one."""
 
     def __init__(self, error: str, description: str = "") -> None:
         super().__init__(f"{error}: {description}" if description else error)
@@ -27,15 +27,15 @@ class RefusedError(ClientError):
 
 
 class UntrustedServerError(ClientError):
-    """An address that is neither https nor loopback, or metadata that speaks of another issuer."""
+    """A URL that is neither https nor loopback, or metadata that names another issuer."""
 
 
 class StorageUnusableError(ClientError):
-    """The storage cannot be read, written or locked, or others may read it; the message says what to do."""
+    """The storage cannot be read, written or locked, or others can read it; the message says what to do."""
 
 
 class InvalidTokenError(ClientError):
-    """The token is not good here. `reason` is for the log; the caller is told `invalid_token`, and nothing more."""
+    """The token is not valid here. `reason` is for the log; callers see only `invalid_token`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -43,19 +43,19 @@ class InvalidTokenError(ClientError):
 
 
 class InsufficientScopeError(ClientError):
-    """The token is good, and may not do this; `scope` is what the request needs, parted by spaces."""
+    """The token is valid but lacks scope; `scope` is what the request requires, separated by spaces."""
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"needs the scope {scope}")
+        super().__init__(f"requires the scope {scope}")
         self.scope = scope
 
 
 class MalformedRequestError(ClientError):
-    """The Authorization header is no header of RFC 6750 section 2.1."""
+    """The Authorization header is malformed (RFC 6750 section 2.1)."""
 
 
 class VerificationUnavailableError(ClientError):
-    """Nobody can say just now whether the token is good. `retry_after` is in seconds."""
+    """The token cannot be verified at the moment. `retry_after` is in seconds."""
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Take the steps of operations: send requests by httpx2, wait, call, share. One executor for threads, one for tasks."""
+"""Executors run operations: they send requests with httpx2, wait, call, share. One for threads, one for tasks."""
 
 import asyncio
 import time
@@ -13,12 +13,12 @@ from jeton_client.operations import Do, Operation, Shared, Step, T, Wait
 from jeton_client.single_flight import AsyncSingleFlight, SingleFlight
 
 MAX_BYTES: Final = 8 * 1024 * 1024
-TIMEOUT_SECONDS: Final = 5.0  # without a byte
-MAX_SECONDS: Final = 15.0  # for all of them
+TIMEOUT_SECONDS: Final = 5.0  # without receiving a byte
+MAX_SECONDS: Final = 15.0  # for the whole response
 
 
 class Executor:
-    """For threads. It closes `http` only where it made it."""
+    """Executor for threads. It closes `http` only if it created it."""
 
     def __init__(self, http: httpx2.Client | None = None) -> None:
         self._owned = http is None
@@ -26,16 +26,16 @@ class Executor:
         self.flights = SingleFlight()
 
     def run(self, operation: Operation[T]) -> T:
-        """What the operation returns or raises."""
+        """Run the operation; return or raise its result."""
         advance: Callable[[], Step] = partial(operation.send, None)
         while True:
             try:
                 step = advance()
             except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # a generator's value has its type, StopIteration's none
+                return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
             try:
                 advance = partial(operation.send, self._take(step))
-            except BaseException as error:  # noqa: BLE001 - the operation knows what to do, or lets it pass
+            except BaseException as error:  # noqa: BLE001 - the operation handles it, or lets it pass
                 advance = partial(operation.throw, error)
 
     def close(self) -> None:
@@ -65,12 +65,12 @@ class Executor:
                     if len(body) > MAX_BYTES or time.monotonic() > until:
                         return None
                 return _answer(response, body)
-        except Exception:  # noqa: BLE001 - transports raise more than they say: whatever it was, no answer came
+        except Exception:  # noqa: BLE001 - transports raise undocumented errors; each means no response
             return None
 
 
 class AsyncExecutor:
-    """For the tasks of one event loop of asyncio. It closes `http` only where it made it."""
+    """Executor for the tasks of one asyncio event loop. It closes `http` only if it created it."""
 
     def __init__(self, http: httpx2.AsyncClient | None = None) -> None:
         self._owned = http is None
@@ -78,7 +78,7 @@ class AsyncExecutor:
         self.flights = AsyncSingleFlight()
 
     async def run(self, operation: Operation[T]) -> T:
-        """What the operation returns or raises."""
+        """Run the operation; return or raise its result."""
         advance: Callable[[], Step] = partial(operation.send, None)
         while True:
             try:
@@ -87,7 +87,7 @@ class AsyncExecutor:
                 return end.value  # type: ignore[no-any-return]  # see Executor.run
             try:
                 advance = partial(operation.send, await self._take(step))
-            except BaseException as error:  # noqa: BLE001 - the operation knows what to do, or lets it pass
+            except BaseException as error:  # noqa: BLE001 - the operation handles it, or lets it pass
                 advance = partial(operation.throw, error)
 
     async def close(self) -> None:
@@ -117,12 +117,12 @@ class AsyncExecutor:
                     if len(body) > MAX_BYTES or time.monotonic() > until:
                         return None
                 return _answer(response, body)
-        except Exception:  # noqa: BLE001 - transports raise more than they say: whatever it was, no answer came
+        except Exception:  # noqa: BLE001 - transports raise undocumented errors; each means no response
             return None
 
 
 async def _finished(task: "asyncio.Task[Any]") -> Any:
-    """What the task returns; whoever is cancelled waits for its end, since a thread cannot be stopped on its way."""
+    """Return the result of the task. If cancelled, first wait for its end, because a thread cannot be interrupted."""
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -131,7 +131,7 @@ async def _finished(task: "asyncio.Task[Any]") -> Any:
 
 
 def _arguments(request: Request) -> dict[str, Any]:
-    # No redirect is followed: credentials go to the address that was announced, and nowhere else.
+    # Redirects are not followed: credentials are sent only to the announced URL.
     return {"headers": dict(request.headers), "content": request.body, "follow_redirects": False, "auth": None}
 
 

@@ -12,9 +12,9 @@ from jeton_client.errors import ClientError
 
 
 class Bearer(SecurityBase):
-    """The verified token of a request: `bearer = Bearer(verifier)`, and `bearer.requiring("orders")` for a scope.
+    """Dependency that returns the verified token: `bearer = Bearer(verifier)`, or `bearer.requiring("orders")`.
 
-    Requests that are not let in are answered as RFC 6750 says. It stands in the OpenAPI document as HTTP Bearer.
+    Refused requests are answered as in RFC 6750. The OpenAPI document describes it as HTTP Bearer.
     """
 
     def __init__(
@@ -40,5 +40,5 @@ class Bearer(SecurityBase):
         raise HTTPException(admitted.status, {"error": admitted.error}, admitted.headers)
 
     def requiring(self, *scope: str) -> "Bearer":
-        """The same, for requests that need this scope."""
+        """Return a dependency that also requires this scope."""
         return Bearer(self._verifier, scope=scope, realm=self._realm, report=self._report)

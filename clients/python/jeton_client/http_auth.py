@@ -1,4 +1,4 @@
-"""For httpx2: puts the session's access token on requests; after a 401 renews once, and repeats once."""
+"""httpx2 authentication: sends the session's access token; after a 401 renews it once and repeats the request once."""
 
 from collections.abc import AsyncGenerator, Generator, Iterable
 
@@ -9,10 +9,10 @@ from jeton_client.token_session import AsyncTokenSession, TokenSession
 
 
 class BearerAuth(httpx2.Auth):
-    """`httpx2.Client(auth=BearerAuth(session, origins=["https://api.example"]))`; an AsyncClient with an async session.
+    """`httpx2.Client(auth=BearerAuth(session, origins=["https://api.example"]))`; AsyncClient takes AsyncTokenSession.
 
-    A request to any other origin is refused with ValueError, so that no token goes where it should not.
-    A body that is a stream cannot be sent twice: such a request is not repeated.
+    A request to any other origin raises ValueError, so that tokens are sent only to these origins.
+    A request whose body is a stream is not repeated, because the body cannot be sent twice.
     """
 
     def __init__(self, session: TokenSession | AsyncTokenSession, origins: Iterable[str]) -> None:
@@ -21,7 +21,7 @@ class BearerAuth(httpx2.Auth):
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         if not isinstance(self._session, TokenSession):
-            raise TypeError("httpx2.Client goes with TokenSession, httpx2.AsyncClient with AsyncTokenSession")
+            raise TypeError("httpx2.Client requires TokenSession; use httpx2.AsyncClient with AsyncTokenSession")
         is_repeatable = self._check(request)
         token = self._session.access_token()
         response = yield _with(request, token)
@@ -30,7 +30,7 @@ class BearerAuth(httpx2.Auth):
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         if not isinstance(self._session, AsyncTokenSession):
-            raise TypeError("httpx2.AsyncClient goes with AsyncTokenSession, httpx2.Client with TokenSession")
+            raise TypeError("httpx2.AsyncClient requires AsyncTokenSession; use httpx2.Client with TokenSession")
         is_repeatable = self._check(request)
         token = await self._session.access_token()
         response = yield _with(request, token)
@@ -38,9 +38,9 @@ class BearerAuth(httpx2.Auth):
             yield _with(request, await self._session.renew(token))
 
     def _check(self, request: httpx2.Request) -> bool:
-        """Whether it may be sent twice; ValueError where no token may go."""
+        """Return whether the request can be repeated. Raise ValueError if its origin is not listed."""
         if origin_of(str(request.url)) not in self._origins:
-            raise ValueError(f"no token goes to {request.url.host}: name its origin in `origins` if one may")
+            raise ValueError(f"no token is sent to {request.url.host}: add its origin to `origins` to allow it")
         return isinstance(request.stream, httpx2.ByteStream)
 
 

@@ -1,4 +1,4 @@
-"""What an introspection answer means (RFC 7662 section 2.2)."""
+"""Interpretation of introspection responses (RFC 7662 section 2.2)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,11 +15,12 @@ ACCESS_TOKEN_TYPES: Final = frozenset({"bearer", "dpop"})
 def judge_introspection_answer(
     answer: Answer | None, issuer: str, audience: str, now: float, skew_seconds: float
 ) -> AccessToken:
-    """The token; InvalidTokenError where it is not active here, VerificationUnavailableError where the answer is none.
+    """Return the token.
 
-    RFC 7662 lets a server leave out `token_type` and `aud`. They are demanded all the same: they alone tell an access
-    token for this service from a refresh token, or from a token for another service. Issuer and times need not be
-    told; what is told must be right. The subject is `sub`, or the `client_id` of a client that acts for itself.
+    Raise InvalidTokenError if it is not active for this service, VerificationUnavailableError if the response is not
+    usable. `token_type` and `aud` are optional in RFC 7662 but required here: only they distinguish an access token for
+    this service from a refresh token, or from a token for another service. Issuer and times are optional, but must be
+    correct if present. The subject is `sub`, or the `client_id` of a client that acts for itself.
     """
     if answer is None or answer.status >= 500:
         raise VerificationUnavailableError(
@@ -29,7 +30,7 @@ def judge_introspection_answer(
         raise VerificationUnavailableError(f"the introspection was refused: {refusal_of(answer).error}")
     members = answer.json_object()
     if members is None or not isinstance(members.get("active"), bool):
-        raise VerificationUnavailableError("the introspection was answered with something else")
+        raise VerificationUnavailableError("the introspection response is not an introspection result")
     if not members["active"]:
         raise InvalidTokenError("inactive")
     return _judged(members, issuer, audience, now, skew_seconds)

@@ -1,4 +1,4 @@
-"""For services that ask the server: the same `verify(token)` as a verifier has, by introspection (RFC 7662)."""
+"""Introspector for services: the same `verify(token)` as a verifier, by introspection (RFC 7662)."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ MAX_ANSWERS: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class CacheLimits:
-    """For how many seconds an answer counts; one that a token is good never past its `exp`."""
+    """How many seconds a result is cached; a valid one never past its `exp`."""
 
     good_seconds: float = 5.0
     bad_seconds: float = 30.0
@@ -36,7 +36,7 @@ DEFAULT_CACHE_LIMITS: Final = CacheLimits()
 
 @dataclass(slots=True)
 class _Answers:
-    """Answers by digest of the token, each with its end; the oldest makes room."""
+    """Cached results by digest of the token, each with its expiry; the oldest one is evicted."""
 
     _answers: dict[str, tuple[float, AccessToken | InvalidTokenError]] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock)
@@ -54,7 +54,7 @@ class _Answers:
 
 
 class IntrospectorOperations:
-    """What asking takes; answers are remembered by the digest of their token."""
+    """Introspection as operations. Results are cached by the digest of their token."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class IntrospectorOperations:
         self._clock = clock
         self._monotonic = monotonic
         self._good = _Answers()
-        self._bad = _Answers()  # apart, so that a flood of bad tokens does not drive out the good ones
+        self._bad = _Answers()  # separate, so that a flood of bad tokens does not evict the good ones
 
     def verify(self, token: str) -> Operation[AccessToken]:
         if not token or len(token) > MAX_CHARACTERS or not (token.isascii() and token.isprintable()):
@@ -107,7 +107,7 @@ class IntrospectorOperations:
 
 
 class Introspector:
-    """Asks about the access tokens of one issuer as `client`, which must be let introspect; threads may share it."""
+    """Introspection of access tokens of one issuer as `client`, which must be allowed to introspect. Thread-safe."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class Introspector:
         self._executor = Executor(http)
 
     def verify(self, token: str) -> AccessToken:
-        """InvalidTokenError where it is not good; VerificationUnavailableError where the server does not say."""
+        """Return the token. Raise InvalidTokenError, or VerificationUnavailableError if the server gives no result."""
         return self._executor.run(self._operations.verify(token))
 
     def close(self) -> None:
@@ -138,7 +138,7 @@ class Introspector:
 
 
 class AsyncIntrospector:
-    """As `Introspector`, for the tasks of one event loop."""
+    """The same as `Introspector`, for the tasks of one event loop."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class AsyncIntrospector:
         self._executor = AsyncExecutor(http)
 
     async def verify(self, token: str) -> AccessToken:
-        """As `Introspector.verify`."""
+        """See `Introspector.verify`."""
         return await self._executor.run(self._operations.verify(token))
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Public keys by `kid` (RFC 7517): which of a set can verify, how long they are good, when to ask for them again."""
+"""Public keys by `kid` (RFC 7517): which ones can verify, how long they are cached, when to fetch them again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from jeton_client.messages import Answer, Request
 
 ALGORITHMS: Final[Mapping[str, str]] = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP", "Ed25519": "OKP"}
 MIN_RSA_BITS: Final = 2048
-MAX_RSA_BITS: Final = 16384  # OpenSSL verifies with none that is longer
+MAX_RSA_BITS: Final = 16384  # the maximum of OpenSSL
 MAX_STALE_SECONDS: Final = 3600.0
 MAX_KEYS: Final = 100
 _MEMBERS: Final = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y"), "OKP": ("kty", "crv", "x")}
@@ -21,7 +21,7 @@ _CURVES: Final = {"EC": "P-256", "OKP": "Ed25519"}
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """A key, and the algorithms that it may be used with."""
+    """A key and the algorithms that it can be used with."""
 
     key: RSAKey | ECKey | OKPKey
     algorithms: frozenset[str]
@@ -31,7 +31,7 @@ KeySet = Mapping[str, VerificationKey]
 
 
 def parse_key_set(members: Mapping[str, Any]) -> KeySet:
-    """The keys that can verify a signature; the rest is left out. ValueError where this is no key set at all."""
+    """Return the keys that can verify a signature; ignore the others. Raise ValueError if it is not a key set."""
     keys = members.get("keys")
     if not isinstance(keys, list) or len(keys) > MAX_KEYS:
         raise ValueError(f"not a key set of at most {MAX_KEYS} keys")
@@ -45,9 +45,9 @@ def parse_key_set(members: Mapping[str, Any]) -> KeySet:
 
 @dataclass(frozen=True, slots=True)
 class CachedKeys:
-    """The keys of one issuer, as they were last fetched. Not being fresh, they count for `max_stale_seconds` more.
+    """The keys of one issuer, as last fetched. When no longer fresh, they are used for `max_stale_seconds` more.
 
-    That is for a server that is away. A key that was withdrawn meanwhile is not trusted for ever.
+    That bridges an unavailable server, without trusting a withdrawn key indefinitely.
     """
 
     keys: KeySet | None = field(default=None, repr=False)
@@ -55,11 +55,11 @@ class CachedKeys:
     max_stale_seconds: float = MAX_STALE_SECONDS
 
     def usable(self, now: float) -> KeySet | None:
-        """Return the keys that may be trusted now, or None if there are none."""
+        """Return the keys that are trusted now, or None if there are none."""
         return self.keys if now < self.freshness.fresh_until + self.max_stale_seconds else None
 
     def ask_for(self, kid: str, now: float) -> Ask:
-        """Whether to fetch the set, for a token that names this key. Anybody can write any `kid`: so not too often."""
+        """Return whether to fetch the set for a token with this `kid`. Limited, because anyone can write any `kid`."""
         keys = self.usable(now)
         if not self.freshness.may_ask(now, RETRY_SECONDS if keys is None else COOL_DOWN_SECONDS):
             return Ask.NO
@@ -71,7 +71,7 @@ class CachedKeys:
         return Request("GET", jwks_uri, {"accept": "application/json", **conditional(self.freshness.etag)})
 
     def answered(self, answer: Answer | None, now: float) -> "CachedKeys":
-        """After an answer that was asked for at `now`; one that is none changes nothing but when to ask again."""
+        """Return the state after the response to a request at `now`; an unusable one only delays the next request."""
         if answer is not None and answer.status == 304 and self.keys is not None:
             etag = answer.headers.get("etag", self.freshness.etag)
             return replace(self, freshness=self.freshness.fetched(now, fresh_seconds(answer.headers), etag))
@@ -98,7 +98,7 @@ def _usable(jwk: Mapping[str, Any]) -> VerificationKey | None:
         return None
     if not isinstance(operations, list) or "verify" not in operations:
         return None
-    public = {name: jwk.get(name) for name in _MEMBERS[kty]}  # nothing private, nothing unknown
+    public = {name: jwk.get(name) for name in _MEMBERS[kty]}  # no private and no unknown members
     algorithms = frozenset(name for name, for_kty in ALGORITHMS.items() if for_kty == kty)
     if "alg" in jwk:
         algorithms &= {jwk["alg"]} if isinstance(jwk["alg"], str) else set()
@@ -107,7 +107,7 @@ def _usable(jwk: Mapping[str, Any]) -> VerificationKey | None:
 
 
 def _imported(public: dict[str, Any]) -> RSAKey | ECKey | OKPKey | None:
-    """Return the key, or None if it is malformed or weak: whatever an odd key raises, the others must not suffer."""
+    """Return the key, or None if it is malformed or weak. No error of one key may affect the others."""
     try:
         numbers = {name: base64url.decode(public[name]) for name in ("n", "e", "x", "y") if name in public}
         if public["kty"] == "RSA":
@@ -122,13 +122,13 @@ def _imported(public: dict[str, Any]) -> RSAKey | ECKey | OKPKey | None:
 
 
 def _is_exponent(octets: bytes) -> bool:
-    """Return whether it is odd, three at least, and of eight octets at most. With 1, anybody could sign."""
+    """Return whether it is odd, at least 3, and at most eight octets long. With 1, anyone could sign."""
     exponent = int.from_bytes(octets)
     return len(octets) <= 8 and exponent >= 3 and exponent % 2 == 1
 
 
 def _are_same(keys: KeySet, others: KeySet | None) -> bool:
-    """Whether nothing changed, so that what was verified by the old ones stays verified."""
+    """Return whether the keys are unchanged, so that tokens verified by the old ones remain verified."""
     return others is not None and {kid: _facts(key) for kid, key in keys.items()} == {
         kid: _facts(key) for kid, key in others.items()
     }

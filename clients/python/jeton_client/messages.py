@@ -1,4 +1,4 @@
-"""Requests and answers as values. An answer that was lost, or never came, is `None`."""
+"""HTTP requests and responses as values. A response that was lost is `None`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from jeton_client.strict_json import parse_object
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request; with a `form`, its body is that form."""
+    """An HTTP request; with a `form`, the body is that form."""
 
     method: str
     url: str
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; header names are in lower case."""
+    """An HTTP response; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -39,10 +39,10 @@ class Answer:
 
 
 def form_encoded(parameters: Mapping[str, str]) -> str:
-    """application/x-www-form-urlencoded (RFC 6749 appendix B), as browsers write it."""
+    """Encode as application/x-www-form-urlencoded (RFC 6749 appendix B), as browsers do."""
     return "&".join(f"{encoded(name)}={encoded(value)}" for name, value in parameters.items())
 
 
 def encoded(text: str) -> str:
-    """One name or value of a form."""
+    """Encode one name or value of a form."""
     return quote_plus(text, safe="*").replace("~", "%7E")

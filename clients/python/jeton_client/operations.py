@@ -1,6 +1,6 @@
-"""What a flow does, step by step, without doing it: an operation yields steps, and an executor takes them.
+"""Operations: flows without I/O, which yield steps for an executor to run.
 
-So one operation serves threads and tasks alike (see `executors`).
+The same operation serves threads and tasks (see `executors`).
 """
 
 from collections.abc import Callable, Generator
@@ -14,23 +14,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let so many seconds pass."""
+    """Wait for this number of seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """Call this function, which may wait for a disk; what it returns comes back."""
+    """Call this function, which may block on a disk; the step returns its result."""
 
     call: Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Follow this operation, unless somebody follows one of the same name: then get what they get.
+    """Run this operation, unless one of the same name is running: then share its result.
 
-    Where the step is `background`, nobody waits for somebody else: None comes back.
+    With `background`, do not wait for the running one: the step returns None.
     """
 
     name: str
@@ -38,6 +38,6 @@ class Shared:
     background: bool = False
 
 
-# A `Request` is a step as well: it is sent, and an `Answer` comes back, or None where none came.
+# A `Request` is a step as well: it is sent, and the step returns an `Answer`, or None if there was none.
 Step = Request | Wait | Do | Shared
 Operation = Generator[Step, Any, T]

@@ -1,4 +1,4 @@
-"""A session as it is kept, when it is renewed, and what an attempt at that leads to; told the time and the jitter."""
+"""Session state: what is stored, when it is renewed, outcomes of attempts. The caller supplies time and jitter."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -9,8 +9,8 @@ from jeton_client.strict_json import is_number, parse_object
 from jeton_client.token_answers import Tokens, TryAgain
 
 MAX_ATTEMPTS: Final = 6
-EARLY_ATTEMPTS: Final = 3  # while the access token is still good
-REPEATABLE_SECONDS: Final = 120.0  # for so long a server may answer a repetition with its first answer
+EARLY_ATTEMPTS: Final = 3  # while the access token is still valid
+REPEATABLE_SECONDS: Final = 120.0  # how long a server repeats its response
 _LEAD_SECONDS: Final = 60.0
 _LEAD_SHARE: Final = 0.2
 _MARGIN_SECONDS: Final = 5.0
@@ -23,7 +23,7 @@ Grant = Literal["password", "client_credentials"]
 
 @dataclass(frozen=True, slots=True)
 class PendingRefresh:
-    """A refresh that was begun and not judged: it may be repeated with this key and no other."""
+    """A refresh that was begun and has no outcome yet: it is repeated with this key only."""
 
     idempotency_key: str = field(repr=False)
     begun_at: float
@@ -31,7 +31,7 @@ class PendingRefresh:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What is kept: the tokens, how they were got, which scope was asked for, and a refresh under way."""
+    """The stored state: tokens, grant, requested scope, and the pending refresh."""
 
     tokens: Tokens
     grant: Grant
@@ -39,12 +39,12 @@ class Session:
     pending: PendingRefresh | None = None
 
     def to_json(self) -> str:
-        """For storage: it holds the tokens in clear."""
+        """Return the text to store. It contains the tokens in clear."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Session":
-        """ValueError where the text is not what `to_json` gives."""
+        """Return the session. Raise ValueError if the text is not the output of `to_json`."""
         members: dict[str, Any] = parse_object(text.encode())
         try:
             pending = members.pop("pending")
@@ -59,20 +59,20 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait so many seconds, then send the same request again."""
+    """Wait this number of seconds, then repeat the same request."""
 
     seconds: float
 
 
 def has_ended(tokens: Tokens, now: float) -> bool:
-    """Whether the access token is handed out no more: a little before its end, so that it does not end on its way."""
+    """Return whether the access token has ended: shortly before it expires, so that it is valid on arrival."""
     if tokens.expires_at is None:
         return False
     return now >= tokens.expires_at - min(_MARGIN_SECONDS, _MARGIN_SHARE * _lifetime(tokens))
 
 
 def renew_at(tokens: Tokens, jitter: float) -> float:
-    """When to renew: one to two leads before the end, by `jitter` from 0 to 1, so that many do not come at once."""
+    """Return when to renew: one to two leads before the end, by `jitter` from 0 to 1, to spread the requests."""
     if tokens.expires_at is None:
         return float("inf")
     lead = min(_LEAD_SECONDS, _LEAD_SHARE * _lifetime(tokens))
@@ -80,7 +80,7 @@ def renew_at(tokens: Tokens, jitter: float) -> float:
 
 
 def begin_renewal(session: Session, idempotency_key: str, now: float) -> Session:
-    """The session to store before the request is sent. A refresh that is under way goes on with its own key."""
+    """Return the session to store before the request is sent. A pending refresh continues with its own key."""
     if session.tokens.refresh_token is None and session.grant == "password":
         raise LoginRequiredError("the session has ended, and the server gave no refresh token")
     if session.pending is not None or session.grant == "client_credentials":
@@ -89,14 +89,14 @@ def begin_renewal(session: Session, idempotency_key: str, now: float) -> Session
 
 
 def asked_at(session: Session, now: float) -> float:
-    """From when on the lifetimes in an answer count: a repeated answer is as old as the first."""
+    """Return when the lifetimes in a response start: a repeated response is as old as the first."""
     return now if session.pending is None else max(session.pending.begun_at, now - REPEATABLE_SECONDS)
 
 
 def after_attempt(
     session: Session, judged: Tokens | TryAgain | RefusedError, attempt: int, most: int, jitter: float
 ) -> Session | Pause | LoginRequiredError | RefusedError | ServerUnavailableError:
-    """What this attempt, of at most so many, leads to. Where it failed, the pending refresh keeps its key."""
+    """Return the outcome of this attempt. After a failure, the pending refresh keeps its key."""
     match judged:
         case Tokens():
             refresh_token = judged.refresh_token or session.tokens.refresh_token  # RFC 6749 section 6
@@ -105,7 +105,7 @@ def after_attempt(
             return Pause(pause(attempt, after, jitter))
         case TryAgain(after):
             seconds = pause(attempt, after, jitter)
-            return ServerUnavailableError(f"no usable answer after {attempt} attempts; the session is kept", seconds)
+            return ServerUnavailableError(f"no usable response after {attempt} attempts; the session is kept", seconds)
         case RefusedError(error="invalid_grant") if session.grant == "password":
             return LoginRequiredError("the session is over")
         case _:
@@ -113,13 +113,13 @@ def after_attempt(
 
 
 def pause(attempt: int, after: float | None, jitter: float) -> float:
-    """Return the seconds before the next attempt: doubled each time, half by `jitter`, as many as the server wants."""
+    """Return the seconds before the next attempt: doubled each time, half of it random, at least `after`."""
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** (attempt - 1)))
     return max(after or 0.0, longest * (1 + jitter) / 2)
 
 
 def _is_well_formed(session: Any) -> bool:
-    """Return whether every member has its type: what is stored may have been written by anybody."""
+    """Return whether every member has its type. The stored text may come from another program."""
     tokens, pending = session.tokens, session.pending
     texts = (tokens.refresh_token, tokens.scope, session.scope)
     return (

@@ -1,4 +1,4 @@
-"""What a session for apps does, as operations: log in, renew, log out (RFC 6749, RFC 7009)."""
+"""Operations of a session for apps: log in, renew, log out (RFC 6749, RFC 7009)."""
 
 import random
 import secrets
@@ -44,7 +44,7 @@ _LOCK_SECONDS: Final = 120.0
 
 
 class SessionOperations:
-    """The session as it is known here, and the operations that change it."""
+    """The session in memory, and the operations that change it."""
 
     def __init__(self, issuer: str, client: Client, storage: Storage | None, clock: Callable[[], float]) -> None:
         self._server = AuthorizationServer(issuer)
@@ -53,10 +53,10 @@ class SessionOperations:
         self._clock = clock
         self._session: Session | None = None
         self._renew_at = 0.0
-        self._unstored: tuple[PendingRefresh, Session] | None = None  # a refresh, and what it led to
+        self._unstored: tuple[PendingRefresh, Session] | None = None  # a refresh and its outcome
 
     def good_token(self) -> str | None:
-        """The access token that is known here, unless it has ended."""
+        """Return the access token in memory, or None if it has expired."""
         if self._session is None or has_ended(self._session.tokens, self._clock()):
             return None
         return self._session.tokens.access_token
@@ -78,7 +78,7 @@ class SessionOperations:
         )
 
     def access_token(self) -> Operation[str]:
-        """For a token that is due. While it is good, one caller renews it, and the others go on with it."""
+        """Renew a token that is due. While it is still valid, one caller renews it and the others use it."""
         token = self.good_token()
         if token is None:
             renewed: str = yield Shared("renewal", partial(self._renew, None, MAX_ATTEMPTS))
@@ -104,8 +104,8 @@ class SessionOperations:
         try:
             session: Session | None = yield Do(self._storage.load)
             if session is not None:
-                # Forgotten in any case: whoever logs out must not stay logged in because the server is away. Revoked in
-                # any case: nor because the storage does not forget.
+                # A logout must not fail halfway: the session is deleted even if the server is unavailable, and revoked
+                # even if the storage cannot delete it.
                 failed = yield from self._forget()
                 yield from self._revoke(session.tokens)
                 if failed is not None:
@@ -114,7 +114,7 @@ class SessionOperations:
             self._storage.unlock()
 
     def _begin(self, request: Request, grant: Grant, scope: str | None) -> Operation[None]:
-        """Asks once: a login that was lost is for the user to repeat. No password is sent that leads to nothing."""
+        """Send a login once; the user repeats it if it is lost. Check first that its result can be stored."""
         yield from self._locked()
         try:
             yield Do(self._storage.check)
@@ -123,7 +123,7 @@ class SessionOperations:
             if isinstance(judged, RefusedError):
                 raise judged
             if isinstance(judged, TryAgain):
-                raise ServerUnavailableError("no usable answer to the login", judged.after or 1.0)
+                raise ServerUnavailableError("no usable response to the login", judged.after or 1.0)
             yield from self._store(Session(judged, grant, scope))
         finally:
             self._storage.unlock()
@@ -134,13 +134,13 @@ class SessionOperations:
             session: Session | None = yield Do(self._storage.load)
             if session is None:
                 self._keep(None)
-                raise LoginRequiredError("no session is kept: log in")
+                raise LoginRequiredError("there is no stored session: log in")
             if self._unstored is not None and self._unstored[0] == session.pending:
                 session = self._unstored[1]
                 yield from self._store(session)
             known = self._session and self._session.tokens.access_token
             if session.tokens.access_token != known:
-                self._keep(session)  # somebody else has renewed it
+                self._keep(session)  # another thread or process has renewed it
             if self.good_token() is None or self.is_due() or session.tokens.access_token == rejected:
                 session = yield from self._renewed(session, max_attempts)
             return session.tokens.access_token
@@ -148,7 +148,7 @@ class SessionOperations:
             self._storage.unlock()
 
     def _renewed(self, session: Session, max_attempts: int) -> Operation[Session]:
-        """Asks until an answer is judged; a lost one soon again, since a server repeats it for a while only."""
+        """Repeat the request until it has an outcome, soon, because servers repeat a response only for a while."""
         metadata = yield from self._discovered(max_attempts)
         endpoint = required(metadata.token_endpoint, "token_endpoint")
         session = begin_renewal(session, secrets.token_urlsafe(32), self._clock())
@@ -157,7 +157,7 @@ class SessionOperations:
             judged = judge_token_answer((yield self._renewal(endpoint, session)), asked_at(session, self._clock()))
             outcome = after_attempt(session, judged, attempt, max_attempts, _random.random())
             if isinstance(outcome, Session):
-                # Remembered until it is stored: the server repeats its answer for a while only.
+                # Kept in memory until it is stored, because the server repeats its response only for a while.
                 self._unstored = None if session.pending is None else (session.pending, outcome)
                 yield from self._store(outcome)
                 return outcome
@@ -166,17 +166,17 @@ class SessionOperations:
             if not isinstance(outcome, Pause):
                 raise outcome
             yield Wait(outcome.seconds)
-        raise AssertionError("the last attempt leads to an end")
+        raise AssertionError("the last attempt has an outcome")
 
     def _renewal(self, endpoint: str, session: Session) -> Request:
         if session.pending is None:
             return token_requests.log_in_as_client(endpoint, self._client, session.scope)
-        assert session.tokens.refresh_token is not None, "begin_renewal has looked"
+        assert session.tokens.refresh_token is not None, "checked by begin_renewal"
         key = session.pending.idempotency_key
         return token_requests.refresh(endpoint, self._client, session.tokens.refresh_token, key)
 
     def _revoke(self, tokens: Tokens) -> Operation[None]:
-        """Without a revocation endpoint there is nobody to tell."""
+        """Revoke the tokens, if the server has a revocation endpoint."""
         metadata = yield from self._discovered()
         if metadata.revocation_endpoint is None:
             return
@@ -192,7 +192,7 @@ class SessionOperations:
                 raise judged
             if attempt < MAX_ATTEMPTS:
                 yield Wait(pause(attempt, judged.after, _random.random()))
-        raise ServerUnavailableError("logged out here; the server could not be told")
+        raise ServerUnavailableError("logged out locally; the server could not revoke the tokens")
 
     def _discovered(self, max_attempts: int = MAX_ATTEMPTS) -> Operation[ServerMetadata]:
         for attempt in range(1, max_attempts):
@@ -202,22 +202,22 @@ class SessionOperations:
         return (yield from self._server.metadata())
 
     def _locked(self) -> Operation[None]:
-        """Returns with the storage's lock. Whoever has it is talking to the server, for as long as that may take."""
+        """Acquire the storage's lock. Its holder keeps it while waiting for the server."""
         waited = 0.0
         while not self._storage.try_lock():
             if waited > _LOCK_SECONDS:
-                raise ServerUnavailableError("somebody else has been renewing the session for too long")
+                raise ServerUnavailableError("another process has locked the session for too long")
             yield Wait(_LOCK_PAUSE)
             waited += _LOCK_PAUSE
 
     def _store(self, session: Session) -> Operation[None]:
-        """Stored before it is used."""
+        """Store the session, then use it."""
         yield Do(partial(self._storage.save, session))
         self._unstored = None
         self._keep(session)
 
     def _forget(self) -> Operation[StorageUnusableError | None]:
-        """Return the error of a storage that does not forget; here it is forgotten all the same."""
+        """Delete the session. Return the error of a storage that cannot; memory is cleared in any case."""
         self._keep(None)
         self._unstored = None
         try:
@@ -227,7 +227,7 @@ class SessionOperations:
         return None
 
     def _keep(self, session: Session | None) -> None:
-        """A refresh that is under way is due at once: a server repeats its answer for a while only."""
+        """Keep the session. A pending refresh is due immediately, because servers repeat responses only for a while."""
         self._session = session
         self._renew_at = 0.0
         if session is not None and session.pending is None:

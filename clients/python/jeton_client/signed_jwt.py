@@ -1,7 +1,7 @@
-"""A signed JWT, from text to claims (RFC 7515, RFC 7519, RFC 8725). Header and claims are parsed once, strictly, here.
+"""Signed JWTs, from text to claims (RFC 7515, RFC 7519, RFC 8725). Header and claims are parsed once, strictly.
 
-Nothing is taken from the token that we did not choose ourselves: the algorithm must be allowed, the key is the
-issuer's, and `jku`, `x5u`, `jwk` and `x5c` are not looked at.
+The token chooses nothing: the algorithm must be allowed, the key must be the
+issuer's, and `jku`, `x5u`, `jwk` and `x5c` are ignored.
 """
 
 import re
@@ -22,7 +22,7 @@ _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedJwt:
-    """A well-formed JWT of the right type with an allowed algorithm. Its claims are not to be believed yet."""
+    """A well-formed JWT of the expected type with an allowed algorithm, not verified yet."""
 
     algorithm: str
     kid: str
@@ -32,7 +32,7 @@ class UnverifiedJwt:
 
 
 def read_jwt(text: str, typ: str, algorithms: Collection[str], max_characters: int) -> UnverifiedJwt:
-    """InvalidTokenError with the reason `malformed`, `typ`, `alg`, `crit` or `kid`, looked for in this order."""
+    """Parse a JWT. Raise InvalidTokenError for `malformed`, `typ`, `alg`, `crit` or `kid`, checked in this order."""
     if len(text) > max_characters or not _COMPACT.fullmatch(text):
         raise InvalidTokenError("malformed")
     signing_input, _, signature = text.rpartition(".")
@@ -47,7 +47,7 @@ def read_jwt(text: str, typ: str, algorithms: Collection[str], max_characters: i
     algorithm, kid = members.get("alg"), members.get("kid")
     if not isinstance(algorithm, str) or algorithm not in algorithms:
         raise InvalidTokenError("alg")
-    if "crit" in members:  # RFC 7515 section 4.1.11: what is critical and not understood makes the token invalid
+    if "crit" in members:  # RFC 7515 section 4.1.11: an unsupported critical header makes the token invalid
         raise InvalidTokenError("crit")
     if not isinstance(kid, str) or not kid:
         raise InvalidTokenError("kid")
@@ -55,7 +55,7 @@ def read_jwt(text: str, typ: str, algorithms: Collection[str], max_characters: i
 
 
 def verified_claims(unverified: UnverifiedJwt, keys: KeySet) -> dict[str, Any]:
-    """InvalidTokenError with the reason `unknown_key`, `alg`, `signature` or `malformed`."""
+    """Return the claims. Raise InvalidTokenError for `unknown_key`, `alg`, `signature` or `malformed`."""
     key = keys.get(unverified.kid)
     if key is None:
         raise InvalidTokenError("unknown_key")
@@ -70,7 +70,7 @@ def verified_claims(unverified: UnverifiedJwt, keys: KeySet) -> dict[str, Any]:
 
 
 def _is_signature(unverified: UnverifiedJwt, key: VerificationKey) -> bool:
-    """Return whether the key made it. A key that cannot be used after all has made none."""
+    """Return whether the signature was made by the key; False if the key turns out to be unusable."""
     try:
         algorithm = JWSRegistry.algorithms[unverified.algorithm]
         return algorithm.verify(unverified.signing_input, unverified.signature, key.key)
@@ -79,5 +79,5 @@ def _is_signature(unverified: UnverifiedJwt, key: VerificationKey) -> bool:
 
 
 def _is_type(value: object, typ: str) -> bool:
-    """RFC 7515 section 4.1.9: a media type, in any case, whose `application/` may be left out."""
+    """Return whether `typ` matches: case-insensitive, `application/` is optional (RFC 7515 section 4.1.9)."""
     return isinstance(value, str) and value.lower().removeprefix("application/") == typ

@@ -1,4 +1,4 @@
-"""Many who want the same at once: one does it, all get what came of it, be it a value or an error."""
+"""Single flight: of concurrent calls with the same name, one does the work and all share its result or error."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class SingleFlight:
-    """For threads."""
+    """Single flight for threads."""
 
     def __init__(self) -> None:
         self._flights: dict[str, Future[Any]] = {}
@@ -18,7 +18,7 @@ class SingleFlight:
         return name in self._flights
 
     def join(self, name: str, work: Callable[[], Any]) -> Any:
-        """What `work` returns or raises, done by this thread or by the one that came first."""
+        """Return or raise the result of `work`, run by this thread or the first one."""
         with self._lock:
             flight = self._flights.get(name)
             leads = flight is None
@@ -31,17 +31,17 @@ class SingleFlight:
     def _lead(self, name: str, flight: Future[Any], work: Callable[[], Any]) -> None:
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001 - it is told to all who wait, this thread too
+        except BaseException as error:  # noqa: BLE001 - raised in every waiting thread, including this one
             del self._flights[name]
             flight.set_exception(error)
         else:
-            # Out of the way first: whoever comes after the end begins anew.
+            # Removed first, so that a later call starts again.
             del self._flights[name]
             flight.set_result(result)
 
 
 class AsyncSingleFlight:
-    """For the tasks of one event loop. The work is a task of its own: a caller that is cancelled does not end it."""
+    """Single flight for tasks of one event loop. The work is a task of its own: cancelling a caller does not end it."""
 
     def __init__(self) -> None:
         self._flights: dict[str, asyncio.Task[Any]] = {}
@@ -50,7 +50,7 @@ class AsyncSingleFlight:
         return name in self._flights
 
     async def join(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
-        """What `work` returns or raises, begun by this task or by the one that came first."""
+        """Return or raise the result of `work`, started by this task or the first one."""
         flight = self._flights.get(name)
         if flight is None:
             flight = self._flights[name] = asyncio.ensure_future(self._lead(name, work))
@@ -65,6 +65,6 @@ class AsyncSingleFlight:
 
 
 def _look_at_error(flight: "asyncio.Task[Any]") -> None:
-    """Where every caller was cancelled nobody else does, and asyncio would complain."""
+    """Retrieve the error. If every caller was cancelled, asyncio would otherwise log it as never retrieved."""
     if not flight.cancelled():
         flight.exception()

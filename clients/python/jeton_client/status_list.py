@@ -1,4 +1,4 @@
-"""Which tokens are ended: IETF Token Status List (draft-ietf-oauth-status-list-21), as JWT."""
+"""Status lists of revoked tokens: IETF Token Status List (draft-ietf-oauth-status-list-21), as JWT."""
 
 import zlib
 from collections.abc import Mapping
@@ -31,19 +31,19 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class StatusList:
-    """Statuses of `bits` bits each, packed; index 0 in the least significant bits of the first byte (section 4.1)."""
+    """Packed statuses of `bits` bits each; index 0 is in the least significant bits of the first byte (section 4.1)."""
 
     bits: int
     statuses: bytes = field(repr=False)
 
     def status(self, idx: int) -> int:
-        """IndexError where the list has no such index."""
+        """Return the status. Raise IndexError if the list has no such index."""
         octet, place = divmod(idx * self.bits, 8)
         return (self.statuses[octet] >> place) & ((1 << self.bits) - 1)
 
 
 def decode_status_list(members: object) -> StatusList:
-    """From the claim `status_list` (section 4.2); ValueError where it is none, or inflates to more than 16 MiB."""
+    """Decode the claim `status_list` (section 4.2). Raise ValueError if malformed, or above 16 MiB decompressed."""
     if not isinstance(members, Mapping):
         raise ValueError("not a status list")
     bits, lst = members.get("bits"), members.get("lst")
@@ -61,7 +61,7 @@ def decode_status_list(members: object) -> StatusList:
 
 @dataclass(frozen=True, slots=True)
 class PublishedList:
-    """What a good Status List Token says; `ttl` and `good_for` are in seconds."""
+    """The content of a verified Status List Token; `ttl` and `good_for` are in seconds."""
 
     status_list: StatusList = field(repr=False)
     issued_at: float
@@ -71,7 +71,7 @@ class PublishedList:
 
 @dataclass(frozen=True, slots=True)
 class CachedList:
-    """A list as it was last fetched."""
+    """A list, as last fetched."""
 
     uri: str
     status_list: StatusList | None = field(default=None, repr=False)
@@ -81,16 +81,16 @@ class CachedList:
     freshness: Freshness = Freshness()
 
     def ask(self, now: float) -> Ask:
-        """Once it is stale nobody goes on without asking, so that an end is noticed in time; one asks for all.
+        """Return whether to fetch the list. If it is stale, every caller waits for one fetch, so that ends are noticed.
 
-        While the server is away one asks now and then, and the others are not held up.
+        While the server is unavailable, one caller tries from time to time, and the others do not wait.
         """
         if now < self.freshness.fresh_until or not self.freshness.may_ask(now, RETRY_SECONDS):
             return Ask.NO
         return Ask.BACKGROUND if self.freshness.is_away and self.status_list is not None else Ask.BLOCKING
 
     def is_usable(self, now: float, max_stale_seconds: float) -> bool:
-        """Whether it may still be believed: fresh, or the server has been away for not too long."""
+        """Return whether the list can be used: fresh, or stale for at most `max_stale_seconds`."""
         return self.status_list is not None and now < min(self.freshness.fresh_until + max_stale_seconds, self.ends_at)
 
     def request(self) -> Request:
@@ -99,7 +99,7 @@ class CachedList:
     def answered(
         self, answer: Answer | None, rules: Rules, keys: KeySet, now: float, time_of_day: float
     ) -> "CachedList":
-        """After an answer that was asked for at `now`. What is no good list changes nothing but when to ask again."""
+        """Return the state after the response to a request at `now`; an unusable one only delays the next request."""
         if answer is not None and answer.status == 304 and self.status_list is not None:
             return replace(self, freshness=self._fresh(self.ttl, answer, now))
         if answer is None or answer.status != 200:
@@ -110,16 +110,16 @@ class CachedList:
         except InvalidTokenError:
             return replace(self, freshness=self.freshness.asked(now))
         freshness = self._fresh(published.ttl, answer, now)
-        # A list at hand of a time to come was signed by a clock that was ahead: any other one is newer.
+        # A cached list from the future was signed by a clock that was ahead: any other list is newer.
         is_ahead = self.issued_at > time_of_day + rules.skew_seconds
         if self.status_list is not None and published.issued_at < self.issued_at and not is_ahead:
-            # It is no news, but the server is there; it may be one look behind another one.
+            # The list is unchanged or older (another node can be behind), but the server responds.
             return replace(self, freshness=replace(freshness, etag=None))
         ends_at = now + published.good_for
         return CachedList(self.uri, published.status_list, published.issued_at, published.ttl, ends_at, freshness)
 
     def _fresh(self, ttl: float | None, answer: Answer, now: float) -> Freshness:
-        """`ttl` counts from the server on (section 5.1), so time spent in caches counts too."""
+        """Return the freshness. `ttl` starts at the server (section 5.1): time spent in caches is subtracted."""
         seconds = fresh_seconds(answer.headers)
         if ttl is not None:
             seconds = max(min(ttl, MAX_SECONDS) - age_seconds(answer.headers), RETRY_SECONDS)
@@ -127,7 +127,7 @@ class CachedList:
 
 
 def may_follow(reference: StatusReference, issuer: str) -> bool:
-    """Whether to fetch from there: no token leads us anywhere but to its own issuer's host."""
+    """Return whether to fetch from this URL: only from the host of the token's issuer."""
     try:
         return origin_of(reference.uri) == origin_of(issuer)
     except UntrustedServerError:
@@ -135,7 +135,7 @@ def may_follow(reference: StatusReference, issuer: str) -> bool:
 
 
 def read_status_list_token(answer: Answer, rules: Rules) -> UnverifiedJwt:
-    """InvalidTokenError where it is not even well formed (see `read_jwt`)."""
+    """Parse the token. Raise InvalidTokenError if it is malformed (see `read_jwt`)."""
     text = answer.body.decode("ascii", "replace").strip()
     return read_jwt(text, TYPE, rules.algorithms, MAX_CHARACTERS)
 
@@ -143,7 +143,7 @@ def read_status_list_token(answer: Answer, rules: Rules) -> UnverifiedJwt:
 def judge_status_list_token(
     unverified: UnverifiedJwt, uri: str, rules: Rules, keys: KeySet, now: float
 ) -> PublishedList:
-    """The list of a good Status List Token (section 8.3); InvalidTokenError for any other."""
+    """Return the list of a Status List Token (section 8.3). Raise InvalidTokenError if it is not valid."""
     claims = verified_claims(unverified, keys)
     if claims.get("iss", rules.issuer) != rules.issuer:
         raise InvalidTokenError("iss")

@@ -1,4 +1,4 @@
-"""Where a session is kept. Whoever shares a storage shares the session: threads, tasks and, with a file, processes."""
+"""Session storage. All users of one storage share the session: threads, tasks and, with a file, processes."""
 
 import os
 import threading
@@ -15,24 +15,24 @@ from jeton_client.token_answers import Tokens
 
 
 class Storage(Protocol):
-    """What a storage does. It is only written under its lock, and before what is written is used.
+    """Interface of a storage. It is written only under its lock, and before the session is used.
 
-    Raise StorageUnusableError, or anything else, where it cannot: the session makes StorageUnusableError of it.
+    Methods may raise any error; the session converts it to StorageUnusableError.
     """
 
     def load(self) -> Session | None: ...
 
     def save(self, session: Session | None) -> None:
-        """Returns once it is kept; None forgets what was."""
+        """Store the session, durably before returning; None deletes it."""
 
     def try_lock(self) -> bool:
-        """Takes the lock, unless somebody has it; does not wait."""
+        """Acquire the lock without waiting. Return whether it was acquired."""
 
     def unlock(self) -> None: ...
 
 
 class MemoryStorage:
-    """Kept for as long as the process lives."""
+    """Storage in memory, for the life of the process."""
 
     def __init__(self) -> None:
         self._session: Session | None = None
@@ -52,7 +52,7 @@ class MemoryStorage:
 
 
 class FileStorage:
-    """A file that only its owner may read, replaced as a whole; beside it lies `NAME.lock`, which processes lock."""
+    """Storage in a file with mode 0600, replaced atomically; processes lock the file `NAME.lock` beside it."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
@@ -69,14 +69,14 @@ class FileStorage:
             return None
         except (OSError, ValueError) as error:
             raise StorageUnusableError(f"{self._path} cannot be read: {error}") from None
-        if os.name == "posix" and mode & 0o077:  # elsewhere the folder says who may read
+        if os.name == "posix" and mode & 0o077:  # on other systems, permissions come from the folder
             raise StorageUnusableError(
-                f"{self._path} may be read by others: chmod 600 it, or delete it and log in again"
+                f"{self._path} can be read by other users: run chmod 600 on it, or delete it and log in again"
             )
         try:
             return Session.from_json(text)
         except ValueError:
-            raise StorageUnusableError(f"{self._path} holds no session: delete it and log in again") from None
+            raise StorageUnusableError(f"{self._path} does not contain a session: delete it and log in again") from None
 
     def save(self, session: Session | None) -> None:
         try:
@@ -88,7 +88,7 @@ class FileStorage:
             raise StorageUnusableError(f"{self._path} cannot be written: {error}") from None
 
     def _replace(self, text: str) -> None:
-        # mkstemp makes the file with mode 0600; nothing is ever half written under the final name.
+        # mkstemp creates the file with mode 0600; the final name never refers to a partly written file.
         descriptor, temporary = mkstemp(dir=self._path.parent, prefix=f"{self._path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -116,7 +116,7 @@ class FileStorage:
         """Return the descriptor of the locked file, or None if another process has it."""
         descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            # Somebody may have deleted the file meanwhile: then another one is what others lock.
+            # If the file was deleted in the meantime, other processes lock a new one.
             if file_lock.try_lock(descriptor) and os.path.samestat(os.fstat(descriptor), self._lock_path.stat()):
                 return descriptor
         except FileNotFoundError:
@@ -135,7 +135,7 @@ class FileStorage:
 
 
 class CheckedStorage:
-    """Any storage, whoever wrote it: what it raises comes as StorageUnusableError."""
+    """Wrapper of any storage that converts its errors to StorageUnusableError."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -144,7 +144,7 @@ class CheckedStorage:
         with _told("loaded from"):
             session = self._storage.load()
         if session is not None and not isinstance(session, Session):
-            raise StorageUnusableError("the storage holds something that is no session")
+            raise StorageUnusableError("the storage does not contain a session")
         return session
 
     def save(self, session: Session | None) -> None:
@@ -156,7 +156,7 @@ class CheckedStorage:
             return self._storage.try_lock()
 
     def unlock(self) -> None:
-        with suppress(Exception):  # what was done is done; a lock that stays is told to whoever wants it next
+        with suppress(Exception):  # the work is done; a lock that remains fails the next acquisition
             self._storage.unlock()
 
     def check(self) -> None:
@@ -167,7 +167,7 @@ class CheckedStorage:
             self.save(None)
 
 
-_ENDED: Final = Session(Tokens("", 0.0, 0.0), "password")  # should it be left there, it asks for a login
+_ENDED: Final = Session(Tokens("", 0.0, 0.0), "password")  # if it remains stored, it requires a login
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""JSON objects, read so that no two readers can disagree about them (RFC 8259 section 4, RFC 8725 section 2.4)."""
+"""Strict JSON objects, on which all parsers agree (RFC 8259 section 4, RFC 8725 section 2.4)."""
 
 import json
 import re
@@ -10,11 +10,11 @@ _TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 
 
 def parse_object(text: bytes, *, unique_names: bool = True) -> dict[str, Any]:
-    """Return the object. Raise ValueError for anything else, for NaN and Infinity, and below 64 levels.
+    """Return the object. Raise ValueError for anything else, for NaN and Infinity, and beyond 64 levels.
 
-    Raise it also for a name that comes twice, at any depth; without `unique_names` the last one counts.
+    Raise it also for duplicate names, at any depth; without `unique_names`, the last one counts.
     """
-    if text.count(b"[") + text.count(b"{") > MAX_DEPTH:  # hardly any text needs a closer look
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH:  # rarely true: most texts need no exact check
         _check_depth(text)
     try:
         parsed = json.loads(text.decode(), object_pairs_hook=_unique if unique_names else None, parse_constant=_refuse)
@@ -26,7 +26,7 @@ def parse_object(text: bytes, *, unique_names: bool = True) -> dict[str, Any]:
 
 
 def is_number(value: object) -> bool:
-    """A number that every language reads alike: finite, and no further from zero than 2^53 - 1."""
+    """Return whether it is a number that all languages parse alike: finite, magnitude at most 2^53 - 1."""
     return isinstance(value, int | float) and not isinstance(value, bool) and -MAX_EXACT <= value <= MAX_EXACT
 
 
@@ -41,7 +41,7 @@ def _check_depth(text: bytes) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name comes twice")
+        raise ValueError("duplicate name")
     return members
 
 

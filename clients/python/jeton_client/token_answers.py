@@ -1,4 +1,4 @@
-"""What an answer of an authorization server means (RFC 6749 sections 5.1 and 5.2, RFC 7009 section 2.2)."""
+"""Interpretation of responses (RFC 6749 sections 5.1 and 5.2, RFC 7009 section 2.2)."""
 
 import re
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _PASSING_ERRORS: Final = frozenset({"server_error", "temporarily_unavailable"})
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What was issued. Times are seconds since 1970; `expires_at` is None where the server did not say."""
+    """Issued tokens. Times are seconds since 1970; `expires_at` is None if the server did not state it."""
 
     access_token: str = field(repr=False)
     received_at: float
@@ -27,13 +27,13 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """The answer was lost, or is none: the same request may be sent again, `after` so many seconds if it says so."""
+    """A lost or unusable response: repeat the same request, `after` this number of seconds if the server states it."""
 
     after: float | None = None
 
 
 def judge_token_answer(answer: Answer | None, asked_at: float) -> Tokens | TryAgain | RefusedError:
-    """What a token endpoint's answer to a request sent at `asked_at` means."""
+    """Interpret a token endpoint's response to a request that was sent at `asked_at`."""
     refusal = _refusal(answer)
     if refusal is not None or answer is None:
         return refusal or TryAgain()
@@ -41,12 +41,12 @@ def judge_token_answer(answer: Answer | None, asked_at: float) -> Tokens | TryAg
     if answer.status != 200 or members is None or not _is_text(members.get("access_token")):
         return TryAgain()
     if str(members.get("token_type")).lower() != "bearer":
-        return RefusedError("unsupported_token_type", "the server issued a token that is no Bearer token")
+        return RefusedError("unsupported_token_type", "the server issued a token that is not a Bearer token")
     return _tokens(members, asked_at)
 
 
 def judge_revocation_answer(answer: Answer | None) -> TryAgain | RefusedError | None:
-    """None where the token is revoked, or was no token any more."""
+    """Return None if the token is revoked, or was invalid already."""
     refusal = _refusal(answer)
     if refusal is not None or answer is None:
         return refusal or TryAgain()
@@ -54,7 +54,7 @@ def judge_revocation_answer(answer: Answer | None) -> TryAgain | RefusedError | 
 
 
 def refusal_of(answer: Answer) -> RefusedError:
-    """What an answer with an error says; its text is cut and cleaned, since it may be shown."""
+    """Return the error in a response. Its text is shortened and made printable, because apps may show it."""
     members = answer.json_object() or {}
     error, description = members.get("error"), members.get("error_description")
     return RefusedError(
@@ -64,13 +64,13 @@ def refusal_of(answer: Answer) -> RefusedError:
 
 
 def retry_after(answer: Answer) -> float | None:
-    """Retry-After in seconds (RFC 9110 section 10.2.3), a minute at most; a date is not looked at."""
+    """Return Retry-After in seconds (RFC 9110 section 10.2.3), at most a minute. Dates are ignored."""
     text = answer.headers.get("retry-after", "").strip()
     return min(float(text), MAX_RETRY_AFTER) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
 def _refusal(answer: Answer | None) -> RefusedError | TryAgain | None:
-    """None for a success, whatever is in it."""
+    """Return None for a success, whatever its body."""
     if answer is None or answer.status >= 500 or answer.status in _PASSING:
         return TryAgain(None if answer is None else retry_after(answer))
     if 200 <= answer.status < 300:

@@ -15,13 +15,13 @@ def log_in_as_client(endpoint: str, client: Client, scope: str | None = None) ->
 
 
 def refresh(endpoint: str, client: Client, refresh_token: str, idempotency_key: str) -> Request:
-    """The server answers the same `idempotency_key` with the same tokens, so that this may be sent again."""
+    """Refresh. The same `idempotency_key` returns the same tokens, so that the request can be repeated."""
     request = _form(endpoint, client, {"grant_type": "refresh_token"}, refresh_token=refresh_token)
     return Request(request.method, endpoint, {**request.headers, "idempotency-key": idempotency_key}, request.form)
 
 
 def revoke(endpoint: str, client: Client, token: str, hint: str) -> Request:
-    """`hint` is `refresh_token` or `access_token`."""
+    """Revoke. `hint` is `refresh_token` or `access_token`."""
     return _form(endpoint, client, {}, token=token, token_type_hint=hint)
 
 

@@ -1,4 +1,4 @@
-"""For apps: log in, hand out valid access tokens, renew them, log out. One class for threads, one for tasks."""
+"""Sessions for apps: log in, get valid access tokens, renew them, log out. One class for threads, one for tasks."""
 
 import time
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from jeton_client.storage import Storage
 
 
 class TokenSession:
-    """A session that threads share. `http` is used and not closed; without one, the session makes its own.
+    """A session that threads can share. It does not close `http`; without `http`, it creates its own client.
 
-    Several sessions that share a storage are one session: whoever comes first renews it, the others see it.
+    Objects that share a storage are one session: one renews it, the others see the result.
     """
 
     def __init__(
@@ -31,17 +31,17 @@ class TokenSession:
         self._executor = Executor(http)
 
     def log_in(self, username: str, password: str, scope: str | None = None) -> None:
-        """A new session in the place of any other. RefusedError with `invalid_grant` where the password is wrong."""
+        """Start a session, which replaces any other. Raise RefusedError `invalid_grant` if the password is wrong."""
         self._executor.run(self._operations.log_in(username, password, scope))
 
     def log_in_as_client(self, scope: str | None = None) -> None:
-        """A session of the client's own (RFC 6749 section 4.4); it renews itself by the same grant."""
+        """Start a session of the client itself (RFC 6749 section 4.4), renewed by the same grant."""
         self._executor.run(self._operations.log_in_as_client(scope))
 
     def access_token(self) -> str:
-        """Return one that is good now.
+        """Return a currently valid access token.
 
-        Raise LoginRequiredError if the session is over, ServerUnavailableError if nobody can renew it.
+        Raise LoginRequiredError if the session is over, ServerUnavailableError if it cannot be renewed.
         """
         token = self._operations.good_token()
         if token is not None and not self._operations.is_due():
@@ -49,14 +49,14 @@ class TokenSession:
         return self._executor.run(self._operations.access_token())
 
     def renew(self, rejected: str) -> str:
-        """Another token than this one, which a service would not take."""
+        """Return another access token than this one, which a service has rejected."""
         return self._executor.run(self._operations.renew(rejected))
 
     def log_out(self) -> None:
-        """Forget the session and revoke it.
+        """Delete the session and revoke it.
 
-        Raise ServerUnavailableError if it is forgotten and the server could not be told, StorageUnusableError if it is
-        revoked and could not be forgotten.
+        Raise ServerUnavailableError if it was deleted but could not be revoked, StorageUnusableError if it was
+        revoked but could not be deleted.
         """
         self._executor.run(self._operations.log_out())
 
@@ -71,7 +71,7 @@ class TokenSession:
 
 
 class AsyncTokenSession:
-    """A session that the tasks of one event loop share: as `TokenSession`, awaited."""
+    """The same as `TokenSession`, for the tasks of one event loop."""
 
     def __init__(
         self,
@@ -86,26 +86,26 @@ class AsyncTokenSession:
         self._executor = AsyncExecutor(http)
 
     async def log_in(self, username: str, password: str, scope: str | None = None) -> None:
-        """As `TokenSession.log_in`."""
+        """See `TokenSession.log_in`."""
         await self._executor.run(self._operations.log_in(username, password, scope))
 
     async def log_in_as_client(self, scope: str | None = None) -> None:
-        """As `TokenSession.log_in_as_client`."""
+        """See `TokenSession.log_in_as_client`."""
         await self._executor.run(self._operations.log_in_as_client(scope))
 
     async def access_token(self) -> str:
-        """As `TokenSession.access_token`."""
+        """See `TokenSession.access_token`."""
         token = self._operations.good_token()
         if token is not None and not self._operations.is_due():
             return token
         return await self._executor.run(self._operations.access_token())
 
     async def renew(self, rejected: str) -> str:
-        """As `TokenSession.renew`."""
+        """See `TokenSession.renew`."""
         return await self._executor.run(self._operations.renew(rejected))
 
     async def log_out(self) -> None:
-        """As `TokenSession.log_out`."""
+        """See `TokenSession.log_out`."""
         await self._executor.run(self._operations.log_out())
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Tokens that were verified already: bounded, never past `exp`, and gone as soon as a key is."""
+"""Bounded cache of verified tokens. Entries end at `exp` at the latest, and all are discarded when the keys change."""
 
 from threading import Lock
 from typing import Final
@@ -10,7 +10,7 @@ MAX_TOKENS: Final = 4096
 
 
 class VerifiedTokens:
-    """What was verified by the keys of one set. The oldest makes room."""
+    """Tokens verified with one key set. The oldest one is evicted."""
 
     def __init__(self, most: int = MAX_TOKENS) -> None:
         self._most = most
@@ -19,7 +19,7 @@ class VerifiedTokens:
         self._lock = Lock()
 
     def get(self, token: str, keys: KeySet | None, now: float) -> AccessToken | None:
-        """What it was found to be; None for one that was never seen, has ended, or was verified by other keys."""
+        """Return the token, or None if it is unknown, has expired, or was verified with other keys."""
         if keys is not self._keys:
             return None
         found = self._tokens.get(token)

@@ -1,4 +1,4 @@
-"""For services: is this access token good here, now? One class for threads, one for tasks."""
+"""Verification of access tokens for services. One class for threads, one for tasks."""
 
 import time
 from collections.abc import Callable, Collection
@@ -14,11 +14,11 @@ from jeton_client.verifier_operations import DEFAULT_STATUS_POLLING, StatusPolli
 
 
 class Verifier:
-    """Verifies the access tokens of one issuer that are meant for `audience`; threads may share it.
+    """Verifier of access tokens of one issuer for one audience. Threads can share it.
 
-    `status` says how ended sessions are noticed, None that they are not; `max_cache_entries` is how many verified
-    tokens are remembered, each until its `exp` at most, 0 for none. Keys that cannot be fetched again count for
-    `key_max_stale_seconds` beyond their `max-age`.
+    `status` configures how ended sessions are noticed; with None they are not. `max_cache_entries` is the size of the
+    cache of verified tokens; 0 disables it. Keys that cannot be fetched are used for `key_max_stale_seconds` beyond
+    their `max-age`.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Verifier:
         self._executor = Executor(http)
 
     def verify(self, token: str) -> AccessToken:
-        """InvalidTokenError where it is not good; VerificationUnavailableError where nobody can say."""
+        """Return the token. Raise InvalidTokenError, or VerificationUnavailableError if it cannot be verified now."""
         found = self._operations.cached(token)
         return self._executor.run(self._operations.verify(token)) if found is None else found
 
@@ -55,7 +55,7 @@ class Verifier:
 
 
 class AsyncVerifier:
-    """As `Verifier`, for the tasks of one event loop."""
+    """The same as `Verifier`, for the tasks of one event loop."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class AsyncVerifier:
         self._executor = AsyncExecutor(http)
 
     async def verify(self, token: str) -> AccessToken:
-        """As `Verifier.verify`."""
+        """See `Verifier.verify`."""
         found = self._operations.cached(token)
         return await self._executor.run(self._operations.verify(token)) if found is None else found
 

@@ -1,4 +1,4 @@
-"""What verifying takes: the issuer's keys, the token's claims, its status; each fetched by one for all, and kept."""
+"""Verification as operations: keys, claims, status. Concurrent callers share each fetch, and results are cached."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,10 +27,10 @@ _MAX_LISTS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class StatusPolling:
-    """How ended sessions are noticed: by the list that a token names, fetched anew whenever its `ttl` is over.
+    """How ended sessions are noticed: by the status list that a token names, fetched again after its `ttl`.
 
-    When it cannot be fetched, the last one counts for `max_stale_seconds` more (never past its `exp`); after that,
-    tokens that name it are refused (VerificationUnavailableError), or accepted until they expire.
+    If it cannot be fetched, the last one is used for `max_stale_seconds` more (never past its `exp`). After that,
+    its tokens are refused (VerificationUnavailableError), or accepted until they expire.
     """
 
     max_stale_seconds: float = 60.0
@@ -41,7 +41,7 @@ DEFAULT_STATUS_POLLING: Final = StatusPolling()
 
 
 class VerifierOperations:
-    """What is known of an issuer's keys, lists and tokens. `clock` is the time of day; `monotonic` never steps back."""
+    """Cached keys, lists and tokens of one issuer. `clock` is the time of day; `monotonic` never steps back."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class VerifierOperations:
         key_max_stale_seconds: float = MAX_STALE_SECONDS,
     ) -> None:
         if not rules.algorithms or not ALGORITHMS.keys() >= set(rules.algorithms):
-            raise ValueError(f"algorithms are some of {', '.join(ALGORITHMS)}")
+            raise ValueError(f"algorithms must be among {', '.join(ALGORITHMS)}")
         self._rules = rules
         self._polling = polling
         self._clock = clock
@@ -64,7 +64,7 @@ class VerifierOperations:
         self._verified = VerifiedTokens(max_cache_entries)
 
     def cached(self, token: str) -> AccessToken | None:
-        """The token, where it was verified before and all this rests on is fresh; None where there is work to do."""
+        """Return the token if it was verified before with keys and status that are fresh, otherwise None."""
         found = self._verified.get(token, self._keys.keys, self._clock())
         if found is None or self._monotonic() >= self._keys.freshness.fresh_until:
             return None
@@ -76,7 +76,7 @@ class VerifierOperations:
         return found if _status(known, found.status) == VALID else None
 
     def verify(self, token: str) -> Operation[AccessToken]:
-        """InvalidTokenError where it is not good; VerificationUnavailableError where keys or status cannot be had."""
+        """Return the token. Raise InvalidTokenError, or VerificationUnavailableError without keys or status."""
         unverified = self._rules.read(token)
         keys = yield from self._keys_for(unverified.kid)
         now = self._clock()
@@ -94,12 +94,12 @@ class VerifierOperations:
             yield Shared("keys", self._fetch_keys, background=ask is Ask.BACKGROUND)
         keys = self._keys.usable(self._monotonic())
         if keys is None or (kid not in keys and self._keys.freshness.is_away):
-            raise VerificationUnavailableError(f"the keys of {self._rules.issuer} cannot be had")
+            raise VerificationUnavailableError(f"the keys of {self._rules.issuer} are unavailable")
         return keys
 
     def _fetch_keys(self) -> Operation[None]:
         now = self._monotonic()
-        self._keys = self._keys.answered(None, now)  # first of all: an error on the way must not make all others ask
+        self._keys = self._keys.answered(None, now)  # first, so that an error does not make every caller fetch again
         try:
             metadata = yield from self._server.metadata()
         except ServerUnavailableError:
@@ -116,7 +116,7 @@ class VerifierOperations:
         if not known.is_usable(self._monotonic(), polling.max_stale_seconds):
             if polling.on_unavailable == "accept":
                 return
-            raise VerificationUnavailableError(f"the list of ended sessions at {known.uri} cannot be had")
+            raise VerificationUnavailableError(f"the status list {known.uri} is unavailable")
         status = _status(known, reference)
         if status != VALID:
             raise InvalidTokenError("status" if status is None else "ended")
@@ -134,13 +134,13 @@ class VerifierOperations:
         answer: Answer | None = yield known.request()
         keys: KeySet = {}
         if answer is not None and answer.status == 200:
-            with suppress(ClientError):  # it is judged as a whole, below
+            with suppress(ClientError):  # the response is judged as a whole below
                 keys = yield from self._keys_for(read_status_list_token(answer, self._rules).kid)
         self._lists[known.uri] = known.answered(answer, self._rules, keys, now, self._clock())
 
 
 def _status(known: CachedList, reference: StatusReference) -> int | None:
-    """None where the list does not reach as far."""
+    """Return the status, or None if the list is too short."""
     try:
         return None if known.status_list is None else known.status_list.status(reference.idx)
     except IndexError:

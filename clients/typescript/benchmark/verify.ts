@@ -1,7 +1,7 @@
-/** How long it takes to verify an access token: jose with its remote key set, and this package without and with its cache.
+/** Benchmark of access token verification: jose with its remote key set, and this package without and with its cache.
  *
- * All in one run, in turns, over the same tokens. Processor time is counted, of all threads; the best round of each,
- * since a busy machine only adds.
+ * All variants run in turn, in one process, over the same tokens. The result is the processor time of all threads in the
+ * best round, because a busy machine only adds time.
  */
 
 import { createServer } from 'node:http'
@@ -59,7 +59,7 @@ for (let round = 0; round < ROUNDS; round += 1) {
     for (const token of tokens) await verify(token)
     const { user, system } = process.cpuUsage(begun)
     const microseconds = (user + system) / TOKENS
-    // The first round fetches keys, compiles, and fills the cache.
+    // The first round fetches keys, compiles and fills the cache.
     if (round > 0) best.set(name, Math.min(best.get(name) ?? Number.POSITIVE_INFINITY, microseconds))
   }
 }

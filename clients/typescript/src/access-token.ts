@@ -1,4 +1,4 @@
-/** Access tokens: what must be in one (RFC 9068 sections 2.2 and 4, RFC 8725), and what a service sees of it. */
+/** Access tokens: required claims (RFC 9068 sections 2.2 and 4, RFC 8725), and the values that a service reads. */
 
 import { InsufficientScopeError, InvalidTokenError } from './errors.js'
 import type { KeySet } from './key-set.js'
@@ -9,25 +9,25 @@ const TYPE = 'at+jwt'
 export const MAX_CHARACTERS = 8192
 export const DEFAULT_SKEW_SECONDS = 5
 
-/** Where a token's status stands: the bit `idx` of the list at `uri`. */
+/** Location of a token's status: the entry `idx` of the list at `uri`. */
 export interface StatusReference {
   readonly uri: string
   readonly idx: number
 }
 
-/** What is known of a token. Times are seconds since 1970. */
+/** The values of an access token. Times are seconds since 1970. */
 export interface Facts {
   readonly subject: string
   readonly clientId: string
   readonly expiresAt: number
   readonly scope: ReadonlySet<string>
   readonly roles: readonly string[]
-  /** All that came with it. */
+  /** All claims. */
   readonly claims: JsonObject
   readonly status: StatusReference | null
 }
 
-/** A token that is good here, now. */
+/** A verified access token. */
 export class AccessToken implements Facts {
   readonly subject: string
   readonly clientId: string
@@ -47,13 +47,13 @@ export class AccessToken implements Facts {
     this.status = facts.status
   }
 
-  /** Throws InsufficientScopeError where one of these is missing. */
+  /** Throw InsufficientScopeError if one of these scopes is missing. */
   requireScope(...scope: string[]): void {
     if (!scope.every((word) => this.scope.has(word))) throw new InsufficientScopeError(scope.join(' '))
   }
 }
 
-/** What a service takes: whose tokens, under which of its names, by which algorithms. */
+/** What a service accepts: issuer, audience, algorithms, clock skew. */
 export interface Rules {
   readonly issuer: string
   readonly audience: string
@@ -61,12 +61,12 @@ export interface Rules {
   readonly skewSeconds: number
 }
 
-/** See `readJwt`. */
+/** Parse the token; see `readJwt`. */
 export function readAccessToken(token: string, rules: Rules): UnverifiedJwt {
   return readJwt(token, TYPE, rules.algorithms, MAX_CHARACTERS)
 }
 
-/** The token. Throws InvalidTokenError with a reason of `verifiedClaims`, `iss`, `aud`, `exp`, `nbf` or `claims`. */
+/** Verify and return the token. Reject with a reason of `verifiedClaims`, or `iss`, `aud`, `exp`, `nbf` or `claims`. */
 export async function judgeAccessToken(
   unverified: UnverifiedJwt,
   rules: Rules,
@@ -79,20 +79,20 @@ export async function judgeAccessToken(
   return tokenOf(claims, checkTimes(claims, now, rules.skewSeconds))
 }
 
-/** The end. Throws InvalidTokenError where it is over, or nothing has begun: skew excuses a beginning that lies ahead, never an end. */
+/** Return `exp`. Throw InvalidTokenError if it has passed or `nbf` lies ahead. Skew is applied to `nbf`, never to `exp`. */
 export function checkTimes({ exp, nbf }: JsonObject, now: number, skewSeconds: number): number {
   if (!isNumber(exp) || now >= exp) throw new InvalidTokenError('exp')
   if (nbf !== undefined && (!isNumber(nbf) || now + skewSeconds < nbf)) throw new InvalidTokenError('nbf')
   return exp
 }
 
-/** RFC 9068 sections 2.2.3 and 2.2.3.1; none where the claims are missing. Throws InvalidTokenError where they are malformed. */
+/** Return scope and roles (RFC 9068 sections 2.2.3 and 2.2.3.1), empty if missing. Throw InvalidTokenError if malformed. */
 export function scopeAndRoles({ scope = '', roles = [] }: JsonObject): Pick<Facts, 'scope' | 'roles'> {
   if (typeof scope !== 'string' || !areStrings(roles)) throw new InvalidTokenError('claims')
   return { scope: new Set(scope.split(' ').filter((word) => word !== '')), roles }
 }
 
-/** From claims whose signature, issuer, audience and times are good. Throws InvalidTokenError(`claims`) where one is missing. */
+/** Return the token with these claims, which were verified. Throw InvalidTokenError(`claims`) if one is missing. */
 function tokenOf(claims: JsonObject, expiresAt: number): AccessToken {
   const { sub: subject, client_id: clientId, jti, iat } = claims
   if (!isName(subject) || !isName(clientId) || !isName(jti) || !isNumber(iat)) throw new InvalidTokenError('claims')
@@ -100,7 +100,7 @@ function tokenOf(claims: JsonObject, expiresAt: number): AccessToken {
   return new AccessToken({ subject, clientId, expiresAt, ...scopeAndRoles(claims), claims, status })
 }
 
-/** IETF Token Status List section 6.2; other ways to tell a status are not known here, and are left alone. */
+/** Return the reference (IETF Token Status List section 6.2), or `null`. Other status mechanisms are ignored. */
 function statusIn(value: unknown): StatusReference | null {
   const reference = isObject(value) ? value.status_list : value
   if (reference === undefined || reference === null) return null
@@ -108,12 +108,12 @@ function statusIn(value: unknown): StatusReference | null {
   return { uri: reference.uri, idx: reference.idx }
 }
 
-/** Throws TypeError unless it names somebody: `undefined` would match every token that names nobody. */
+/** Throw TypeError if the audience is empty: `undefined` would match every token without an audience. */
 export function requireAudience(audience: unknown): void {
-  if (!isName(audience)) throw new TypeError('audience is required: the name of this service, as it stands in `aud`')
+  if (!isName(audience)) throw new TypeError('audience is required: the name of this service, as in the claim `aud`')
 }
 
-/** The members of an `aud` claim, which is one name or a list of names (RFC 7519 section 4.1.3). */
+/** Return the members of an `aud` claim, which is a string or a list of strings (RFC 7519 section 4.1.3). */
 export function audiences(aud: unknown): readonly unknown[] {
   return Array.isArray(aud) ? aud : [aud]
 }

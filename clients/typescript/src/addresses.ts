@@ -1,26 +1,26 @@
-/** Addresses that secrets and trust may travel to: https, or http on this very machine. */
+/** Secure URLs: https, or http on loopback. */
 
 import { UntrustedServerError } from './errors.js'
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 const UNPRINTED = /[^\x21-\x7E]|\\/
 
-/** An absolute https URL, or http on loopback, without credentials and fragment. Throws UntrustedServerError for any other. */
+/** Return the URL. Throw UntrustedServerError unless it is absolute, https or loopback, without credentials and fragment. */
 export function requireSecure(address: string): URL {
   const url = URL.canParse(address) ? new URL(address) : null
   if (url === null || UNPRINTED.test(address) || !/^https?:\/\/[^/]/i.test(address)) {
-    throw new UntrustedServerError(`not an address that is safe to use: ${JSON.stringify(address)}`)
+    throw new UntrustedServerError(`not a secure absolute URL: ${JSON.stringify(address)}`)
   }
   if (url.username !== '' || url.password !== '' || address.includes('#')) {
-    throw new UntrustedServerError('an address has neither credentials nor a fragment')
+    throw new UntrustedServerError('the URL must have neither credentials nor a fragment')
   }
   if (url.protocol !== 'https:' && !LOOPBACK.test(url.hostname)) {
-    throw new UntrustedServerError(`${JSON.stringify(address)} is not https; http is for loopback only`)
+    throw new UntrustedServerError(`${JSON.stringify(address)} is not https; http is allowed on loopback only`)
   }
   return url
 }
 
-/** Scheme, host and port (RFC 6454), the default port left out. Throws UntrustedServerError where `address` is not secure. */
+/** Return scheme, host and port without a default port (RFC 6454). Throw UntrustedServerError if not secure. */
 export function originOf(address: string): string {
   return requireSecure(address).origin
 }

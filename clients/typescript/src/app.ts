@@ -1,4 +1,4 @@
-/** For apps: sessions, without verification. A page may load this as it is; it needs no other package. */
+/** Sessions for apps, without verification. A page can load this module directly; it has no dependencies. */
 
 export { authorizedFetch } from './authorized-fetch.js'
 export type { Client } from './client-authentication.js'

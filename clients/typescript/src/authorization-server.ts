@@ -1,4 +1,4 @@
-/** An issuer's server, as it announces itself: asked once, when it is needed first, and remembered. */
+/** Metadata of an authorization server, fetched on first use and cached. */
 
 import { judgeMetadata, mayBeElsewhere, metadataRequests, type ServerMetadata } from './discovery.js'
 import type { Request } from './messages.js'
@@ -10,20 +10,20 @@ export class AuthorizationServer {
   readonly #send: Send
   #metadata: ServerMetadata | null = null
 
-  /** Throws UntrustedServerError at once where the issuer is neither https nor loopback. */
+  /** Throws UntrustedServerError unless the issuer is https or loopback. */
   constructor(issuer: string, send: Send) {
     this.issuer = issuer
     this.#requests = metadataRequests(issuer)
     this.#send = send
   }
 
-  /** Rejects with ServerUnavailableError where no usable answer comes: then the next one asks again. */
+  /** Return the metadata. Reject with ServerUnavailableError without a usable response; the next call tries again. */
   async metadata(): Promise<ServerMetadata> {
     this.#metadata ??= await this.#discover()
     return this.#metadata
   }
 
-  /** Asks at each place until one has the metadata. Throws what was wrong at the first place if none has. */
+  /** Try each location until one has the metadata. If none has, throw the error of the first location. */
   async #discover(): Promise<ServerMetadata> {
     const failures: unknown[] = []
     for (const request of this.#requests) {

@@ -1,12 +1,12 @@
-/** A `fetch` that puts the session's access token on requests; after a 401 it renews once, and repeats once. */
+/** A `fetch` that sends the session's access token; after a 401 it renews the token once and repeats the request once. */
 
 import { originOf } from './addresses.js'
 import type { TokenSession } from './token-session.js'
 
-/** The same as `fetch`, for these origins.
+/** Return a `fetch` for these origins.
  *
- * A request to any other origin is refused with TypeError, so that no token goes where it should not. A body that is a
- * stream cannot be sent twice: such a request is not repeated.
+ * A request to any other origin throws TypeError, so that tokens are sent only to these origins. A request whose body is a
+ * stream is not repeated, because the body cannot be sent twice.
  */
 export function authorizedFetch(
   session: Pick<TokenSession, 'accessToken' | 'renew'>,
@@ -17,7 +17,7 @@ export function authorizedFetch(
     const request = new globalThis.Request(input, init)
     const { host, origin } = new URL(request.url)
     if (!allowed.has(origin)) {
-      throw new TypeError(`tokens of this session do not go to ${host}: name it in \`origins\` if they may`)
+      throw new TypeError(`no token is sent to ${host}: add its origin to \`origins\` to allow it`)
     }
     const isRepeatable = !(init?.body instanceof ReadableStream)
     const token = await session.accessToken()

@@ -1,4 +1,4 @@
-/** Bearer tokens in requests, and the answers to those that are not let in (RFC 6750, RFC 9110 section 11). */
+/** Bearer tokens in requests, and responses to refused requests (RFC 6750, RFC 9110 section 11). */
 
 import {
   type ClientError,
@@ -10,9 +10,9 @@ import {
 
 const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 
-/** The token of a request with this Authorization header; `null` where there is no Bearer token.
+/** Return the token in this Authorization header, or `null` if there is no Bearer token.
  *
- * Tokens in the URL or the body are not looked for. Throws MalformedRequestError where it is no header of this scheme.
+ * Tokens in the URL or the body are ignored. Throw MalformedRequestError if the header is malformed.
  */
 export function bearerToken(authorization: readonly string[]): string | null {
   const [only, ...more] = authorization
@@ -25,14 +25,14 @@ export function bearerToken(authorization: readonly string[]): string | null {
   return token
 }
 
-/** The answer to a request that is not let in; its body is `{"error": error}`. */
+/** The response to a refused request; its body is `{"error": error}`. */
 export interface Refusal {
   readonly status: 400 | 401 | 403 | 503
   readonly error: string
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** For what was thrown, or `null` where the request had no token. One sentence for all that is wrong with a token. */
+/** Return the response for an error, or for `null` if the request had no token. It does not reveal a reason. */
 export function refusal(realm: string, why: ClientError | null): Refusal {
   if (why === null) return challenge(401, 'unauthorized', { realm })
   if (why instanceof InvalidTokenError) {
@@ -54,7 +54,7 @@ function described(realm: string, error: string, description: string): Record<st
   return { realm, error, error_description: description }
 }
 
-/** RFC 6750 section 3: without a token, no error code. */
+/** Return a challenge (RFC 6750 section 3); without a token, it contains no error code. */
 function challenge(status: 400 | 401 | 403, error: string, parameters: Record<string, string>): Refusal {
   const quoted = Object.entries(parameters).map(([name, value]) => `${name}="${quotable(value)}"`)
   return { status, error, headers: { 'www-authenticate': `Bearer ${quoted.join(', ')}` } }

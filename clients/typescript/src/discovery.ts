@@ -1,4 +1,4 @@
-/** From an issuer to what its server offers (RFC 8414). */
+/** Discovery: from an issuer to its server's metadata (RFC 8414). */
 
 import { requireSecure } from './addresses.js'
 import { ServerUnavailableError, UntrustedServerError } from './errors.js'
@@ -8,7 +8,7 @@ import type { JsonObject } from './strict-json.js'
 const OAUTH = '/.well-known/oauth-authorization-server'
 const OPENID = '/.well-known/openid-configuration'
 
-/** The members that are used here; `null` for what the server does not offer. */
+/** The members that this package uses; `null` for an endpoint that the server does not offer. */
 export interface ServerMetadata {
   readonly issuer: string
   readonly tokenEndpoint: string | null
@@ -18,10 +18,10 @@ export interface ServerMetadata {
 }
 
 /**
- * The requests for the metadata, in the order in which to try them. RFC 8414 section 3.1 puts the well-known path between
- * host and path of the issuer. A proxy that forwards only the issuer's path to the server does not let that through: then
- * it is below that path. The last is the place of OpenID Connect Discovery (RFC 8414 section 5). Throws UntrustedServerError
- * unless the issuer is https or loopback.
+ * Return the requests for the metadata, in the order in which to try them. RFC 8414 section 3.1 puts the well-known path
+ * between host and path of the issuer. If a proxy forwards only the issuer's path to the server, the metadata is below that
+ * path. The last location is that of OpenID Connect Discovery (RFC 8414 section 5). Throw UntrustedServerError unless the
+ * issuer is https or loopback.
  */
 export function metadataRequests(issuer: string): Request[] {
   const { origin, pathname } = requireSecure(issuer)
@@ -31,18 +31,17 @@ export function metadataRequests(issuer: string): Request[] {
   return [...paths].map((path) => ({ method: 'GET', url: origin + path, headers: { accept: 'application/json' } }))
 }
 
-/** Whether the server works, so that metadata it did not have here may be at another place. */
+/** Return whether the server responded, so that the metadata can be at another location. */
 export function mayBeElsewhere(answer: Answer | null): boolean {
   return answer !== null && answer.status < 500
 }
 
-/** The metadata. Throws ServerUnavailableError where there is no usable answer, UntrustedServerError where it speaks of another issuer. */
+/** Return the metadata. Throw ServerUnavailableError if unusable, UntrustedServerError if it names another issuer. */
 export function judgeMetadata(issuer: string, answer: Answer | null): ServerMetadata {
   const members = answer?.status === 200 ? jsonObjectIn(answer) : null
-  if (members === null) throw new ServerUnavailableError(`no metadata came from ${issuer}`)
-  // Section 3.3: identical, or it must not be used.
-  if (members.issuer !== issuer)
-    throw new UntrustedServerError(`the metadata found for ${issuer} speaks of another issuer`)
+  if (members === null) throw new ServerUnavailableError(`no usable metadata from ${issuer}`)
+  // Section 3.3: must be identical.
+  if (members.issuer !== issuer) throw new UntrustedServerError(`the metadata of ${issuer} names another issuer`)
   return {
     issuer,
     tokenEndpoint: endpoint(members, 'token_endpoint'),
@@ -52,7 +51,7 @@ export function judgeMetadata(issuer: string, answer: Answer | null): ServerMeta
   }
 }
 
-/** The endpoint. Throws UntrustedServerError where the server does not have it. */
+/** Return the endpoint. Throw UntrustedServerError if the server does not announce it. */
 export function required(endpoint: string | null, name: string): string {
   if (endpoint === null) throw new UntrustedServerError(`the server announces no ${name}`)
   return endpoint
@@ -61,7 +60,7 @@ export function required(endpoint: string | null, name: string): string {
 function endpoint(members: JsonObject, name: string): string | null {
   const url = members[name]
   if (url === undefined || url === null) return null
-  if (typeof url !== 'string') throw new UntrustedServerError(`${name} is not an address`)
+  if (typeof url !== 'string') throw new UntrustedServerError(`${name} is not a URL`)
   requireSecure(url)
   return url
 }

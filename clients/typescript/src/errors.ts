@@ -1,6 +1,6 @@
-/** Everything that is thrown. No message holds a token, a password or a secret. */
+/** Errors of this package. No message contains a token, a password or a secret. */
 
-/** What all errors of this package have in common. */
+/** Superclass of all errors of this package. */
 export class ClientError extends Error {
   constructor(message: string, options?: { cause: unknown }) {
     super(message, options)
@@ -8,10 +8,10 @@ export class ClientError extends Error {
   }
 }
 
-/** The session is over, or there is none: log in (again). Nothing else means that. */
+/** There is no session, or it has ended: a login is required. No other error means this. */
 export class LoginRequiredError extends ClientError {}
 
-/** No usable answer came, however often it was asked for; what was kept is kept. `retryAfter` is in seconds. */
+/** No usable response after all attempts. The session is kept. `retryAfter` is in seconds. */
 export class ServerUnavailableError extends ClientError {
   readonly retryAfter: number
 
@@ -21,7 +21,7 @@ export class ServerUnavailableError extends ClientError {
   }
 }
 
-/** The server said no (RFC 6749 section 5.2); `error` is its code, or `http_404` and the like where it gave none. */
+/** A refusal by the server (RFC 6749 section 5.2); `error` is its code, or for example `http_404` without one. */
 export class RefusedError extends ClientError {
   readonly error: string
   readonly description: string
@@ -33,13 +33,13 @@ export class RefusedError extends ClientError {
   }
 }
 
-/** An address that is neither https nor loopback, or metadata that speaks of another issuer. */
+/** A URL that is neither https nor loopback, or metadata that names another issuer. */
 export class UntrustedServerError extends ClientError {}
 
-/** The storage cannot be read, written or locked; `cause` is what it threw. */
+/** The storage cannot be read, written or locked; `cause` is the original error. */
 export class StorageUnusableError extends ClientError {}
 
-/** The token is not good here. `reason` is for the log; the caller is told `invalid_token`, and nothing more. */
+/** The token is not valid here. `reason` is for the log; callers see only `invalid_token`. */
 export class InvalidTokenError extends ClientError {
   readonly reason: string
 
@@ -49,20 +49,20 @@ export class InvalidTokenError extends ClientError {
   }
 }
 
-/** The token is good, and may not do this; `scope` is what the request needs, parted by spaces. */
+/** The token is valid but lacks scope; `scope` is what the request requires, separated by spaces. */
 export class InsufficientScopeError extends ClientError {
   readonly scope: string
 
   constructor(scope: string) {
-    super(`needs the scope ${scope}`)
+    super(`requires the scope ${scope}`)
     this.scope = scope
   }
 }
 
-/** The Authorization header is no header of RFC 6750 section 2.1. */
+/** The Authorization header is malformed (RFC 6750 section 2.1). */
 export class MalformedRequestError extends ClientError {}
 
-/** Nobody can say just now whether the token is good. `retryAfter` is in seconds. */
+/** The token cannot be verified at the moment. `retryAfter` is in seconds. */
 export class VerificationUnavailableError extends ClientError {
   readonly retryAfter: number
 

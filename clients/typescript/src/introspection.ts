@@ -1,4 +1,4 @@
-/** What an introspection answer means (RFC 7662 section 2.2). */
+/** Interpretation of introspection responses (RFC 7662 section 2.2). */
 
 import { AccessToken, audiences, checkTimes, isName, scopeAndRoles } from './access-token.js'
 import { InvalidTokenError, VerificationUnavailableError } from './errors.js'
@@ -8,11 +8,12 @@ import { refusalOf, retryAfter } from './token-answers.js'
 
 const ACCESS_TOKEN_TYPES: readonly string[] = ['bearer', 'dpop']
 
-/** The token. Throws InvalidTokenError where it is not active here, VerificationUnavailableError where the answer is none.
+/** Return the token.
  *
- * RFC 7662 lets a server leave out `token_type` and `aud`. They are demanded all the same: they alone tell an access token
- * for this service from a refresh token, or from a token for another service. Issuer and times need not be told; what is
- * told must be right. The subject is `sub`, or the `client_id` of a client that acts for itself.
+ * Throw InvalidTokenError if it is not active for this service, VerificationUnavailableError if the response is not usable.
+ * `token_type` and `aud` are optional in RFC 7662 but required here: only they distinguish an access token for this service
+ * from a refresh token, or from a token for another service. Issuer and times are optional, but must be correct if present.
+ * The subject is `sub`, or the `client_id` of a client that acts for itself.
  */
 export function judgeIntrospectionAnswer(
   answer: Answer | null,
@@ -28,7 +29,7 @@ export function judgeIntrospectionAnswer(
     throw new VerificationUnavailableError(`the introspection was refused: ${refusalOf(answer).error}`)
   const members = jsonObjectIn(answer)
   if (typeof members?.active !== 'boolean')
-    throw new VerificationUnavailableError('the introspection was answered with something else')
+    throw new VerificationUnavailableError('the introspection response is not an introspection result')
   if (!members.active) throw new InvalidTokenError('inactive')
   return judged(members, issuer, audience, now, skewSeconds)
 }

@@ -1,4 +1,4 @@
-/** For services that ask the server: the same `verify(token)` as a verifier has, by introspection (RFC 7662). */
+/** Introspector for services: the same `verify(token)` as a verifier, by introspection (RFC 7662). */
 
 import { type AccessToken, DEFAULT_SKEW_SECONDS, MAX_CHARACTERS, requireAudience } from './access-token.js'
 import { AuthorizationServer } from './authorization-server.js'
@@ -13,7 +13,7 @@ import { introspect } from './token-requests.js'
 const MAX_ANSWERS = 4096
 const PRINTABLE = /^[\x20-\x7E]+$/
 
-/** For how many seconds an answer counts; one that a token is good never past its `exp`. */
+/** How many seconds a result is cached; a valid one never past its `exp`. */
 export interface CacheLimits {
   readonly goodSeconds: number
   readonly badSeconds: number
@@ -22,11 +22,11 @@ export interface CacheLimits {
 const DEFAULT_CACHE_LIMITS: CacheLimits = { goodSeconds: 5, badSeconds: 30 }
 
 export interface IntrospectorOptions {
-  /** Exactly as the server calls itself. */
+  /** Exactly as in the server's metadata. */
   readonly issuer: string
-  /** The service's own registration; it must be let introspect. */
+  /** The service's own registration, which must be allowed to introspect. */
   readonly client: Client
-  /** This service's name, as it stands in `aud`. */
+  /** This service's name, as in the claim `aud`. */
   readonly audience: string
   readonly cacheLimits?: Partial<CacheLimits>
   readonly fetch?: typeof globalThis.fetch
@@ -36,7 +36,7 @@ export interface IntrospectorOptions {
   readonly monotonic?: () => number
 }
 
-/** Asks about the access tokens of one issuer; whoever wants the same token meanwhile shares the question. */
+/** Introspection of access tokens of one issuer. Concurrent calls for the same token share one request. */
 export class Introspector {
   readonly #server: AuthorizationServer
   readonly #client: Client
@@ -47,7 +47,7 @@ export class Introspector {
   readonly #send: Send
   readonly #flights = new SingleFlight<AccessToken | InvalidTokenError>()
   readonly #good = new Answers<AccessToken>()
-  // Apart, so that a flood of bad tokens does not drive out the good ones.
+  // Separate, so that a flood of bad tokens does not evict the good ones.
   readonly #bad = new Answers<InvalidTokenError>()
 
   constructor({ issuer, client, audience, cacheLimits, fetch, clock, monotonic }: IntrospectorOptions) {
@@ -61,7 +61,7 @@ export class Introspector {
     this.#monotonic = monotonic ?? (() => performance.now() / 1000)
   }
 
-  /** Rejects with InvalidTokenError where it is not good, with VerificationUnavailableError where the server does not say. */
+  /** Return the token. Reject with InvalidTokenError, or VerificationUnavailableError if the server gives no result. */
   async verify(token: string): Promise<AccessToken> {
     if (token.length > MAX_CHARACTERS || !PRINTABLE.test(token)) throw new InvalidTokenError('malformed')
     const answer = this.#remembered(token) ?? (await this.#flights.join(token, () => this.#ask(token)))
@@ -100,7 +100,7 @@ export class Introspector {
   }
 }
 
-/** Answers by token, each with its end; the oldest makes room. */
+/** Cached results by token, each with its expiry; the oldest one is evicted. */
 class Answers<Value> {
   readonly #answers = new Map<string, { until: number; answer: Value }>()
 

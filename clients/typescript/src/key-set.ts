@@ -1,4 +1,4 @@
-/** Public keys by `kid` (RFC 7517): which of a set can verify, how long they are good, when to ask for them again. */
+/** Public keys by `kid` (RFC 7517): which ones can verify, how long they are cached, when to fetch them again. */
 
 import { importJWK } from 'jose'
 import { type VerifySignature, verifySignatureBy } from '#signature'
@@ -26,7 +26,7 @@ export const ALGORITHMS: Readonly<Record<string, string>> = {
   Ed25519: 'OKP',
 }
 const MIN_RSA_BITS = 2048
-/** OpenSSL verifies with none that is longer. */
+/** The maximum of OpenSSL. */
 const MAX_RSA_BITS = 16_384
 export const MAX_STALE_SECONDS = 3600
 const MAX_KEYS = 100
@@ -34,14 +34,14 @@ const CURVES = new Map<unknown, string>([
   ['EC', 'P-256'],
   ['OKP', 'Ed25519'],
 ])
-/** The members of a public key that are base64url, by its kind. */
+/** The base64url members of a public key, by key type. */
 const NUMBERS = new Map<unknown, readonly string[]>([
   ['RSA', ['n', 'e']],
   ['EC', ['x', 'y']],
   ['OKP', ['x']],
 ])
 
-/** A key, as it is used with each algorithm that it may be used with. `facts` are equal where keys are. */
+/** A key, with a verifier for each allowed algorithm. Equal keys have equal `facts`. */
 export interface VerificationKey {
   readonly byAlgorithm: ReadonlyMap<string, VerifySignature>
   readonly facts: string
@@ -49,9 +49,9 @@ export interface VerificationKey {
 
 export type KeySet = ReadonlyMap<string, VerificationKey>
 
-/** The keys of one issuer, as they were last fetched. Not being fresh, they count for `maxStaleSeconds` more.
+/** The keys of one issuer, as last fetched. When no longer fresh, they are used for `maxStaleSeconds` more.
  *
- * That is for a server that is away. A key that was withdrawn meanwhile is not trusted for ever.
+ * That bridges an unavailable server, without trusting a withdrawn key indefinitely.
  */
 export interface CachedKeys {
   readonly keys: KeySet | null
@@ -61,12 +61,12 @@ export interface CachedKeys {
 
 export const NO_KEYS: CachedKeys = { keys: null, freshness: NEVER_FETCHED, maxStaleSeconds: MAX_STALE_SECONDS }
 
-/** The keys that may be trusted now; `null` where there are none. */
+/** Return the keys that are trusted now, or `null` if there are none. */
 export function usableKeys({ keys, freshness, maxStaleSeconds }: CachedKeys, now: number): KeySet | null {
   return now < freshness.freshUntil + maxStaleSeconds ? keys : null
 }
 
-/** The keys that can verify a signature; the rest is left out. Rejects with TypeError where this is no key set at all. */
+/** Return the keys that can verify a signature; ignore the others. Reject with TypeError if it is not a key set. */
 export async function parseKeySet(members: JsonObject): Promise<KeySet> {
   const { keys } = members
   if (!Array.isArray(keys) || keys.length > MAX_KEYS) throw new TypeError(`not a key set of at most ${MAX_KEYS} keys`)
@@ -78,7 +78,7 @@ export async function parseKeySet(members: JsonObject): Promise<KeySet> {
   return found
 }
 
-/** Whether to fetch the set, for a token that names this key. Anybody can write any `kid`: so not too often. */
+/** Return whether to fetch the set for a token with this `kid`. Limited, because anyone can write any `kid`. */
 export function askForKey(cached: CachedKeys, kid: string, now: number): Ask {
   const { freshness } = cached
   const keys = usableKeys(cached, now)
@@ -91,7 +91,7 @@ export function keySetRequest({ freshness }: CachedKeys, jwksUri: string): Reque
   return { method: 'GET', url: jwksUri, headers: { accept: 'application/json', ...conditional(freshness.etag) } }
 }
 
-/** After an answer that was asked for at `now`; one that is none changes nothing but when to ask again. */
+/** Return the state after the response to a request at `now`; an unusable one only delays the next request. */
 export async function keysAnswered(cached: CachedKeys, answer: Answer | null, now: number): Promise<CachedKeys> {
   const lost = { ...cached, freshness: asked(cached.freshness, now) }
   if (answer === null) return lost
@@ -102,7 +102,7 @@ export async function keysAnswered(cached: CachedKeys, answer: Answer | null, no
   const members = answer.status === 200 ? jsonObjectIn(answer, { uniqueNames: false }) : null
   const keys = members && (await parseKeySet(members).catch(() => null))
   if (keys === null) return lost
-  // The very same set where nothing changed, so that what was verified by it stays verified.
+  // The same object if nothing changed, so that tokens verified with it remain verified.
   const unchanged = cached.keys !== null && areSame(keys, cached.keys)
   const freshness = fetched(now, freshSeconds(answer.headers), etag)
   return { ...cached, keys: unchanged ? cached.keys : keys, freshness }
@@ -113,7 +113,7 @@ async function usableKey(jwk: JsonObject): Promise<VerificationKey | null> {
   const numbers = NUMBERS.get(kty)
   if (typeof kid !== 'string' || kid === '' || numbers === undefined || use !== 'sig') return null
   if (!Array.isArray(operations) || !operations.includes('verify')) return null
-  // Nothing private, nothing unknown.
+  // No private and no unknown members.
   const key = Object.fromEntries(['kty', 'crv', ...numbers].map((name) => [name, jwk[name]]))
   if (!numbers.every((name) => isBase64url(jwk[name])) || (kty !== 'RSA' && jwk.crv !== CURVES.get(kty))) return null
   if (kty === 'RSA' && !isExponent(String(jwk.e))) return null
@@ -127,7 +127,7 @@ async function usableKey(jwk: JsonObject): Promise<VerificationKey | null> {
   return byAlgorithm.size === 0 ? null : { byAlgorithm, facts }
 }
 
-/** Odd, three at least, and of eight octets at most. With 1, anybody could sign. */
+/** Return whether it is odd, at least 3, and at most eight octets long. With 1, anyone could sign. */
 function isExponent(text: string): boolean {
   const octets = decodeBase64url(text)
   const isAboveOne = octets.some((octet, place) => octet > (place === octets.length - 1 ? 1 : 0))
@@ -142,7 +142,7 @@ function isBase64url(value: unknown): boolean {
   }
 }
 
-/** The key, or `null` if it is malformed or weak: whatever an odd key throws, the others must not suffer. */
+/** Return the key, or `null` if it is malformed or weak. No error of one key may affect the others. */
 async function importedKey(jwk: Record<string, unknown>, algorithm: string): Promise<VerifySignature | null> {
   try {
     const key = await importJWK(jwk, algorithm)

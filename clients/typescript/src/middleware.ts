@@ -1,33 +1,32 @@
-/** Lets in only requests with a good access token, and answers the others (RFC 6750): Express, Hono, and their like. */
+/** Middleware for Express, Hono and similar: requires a valid access token, and answers refused requests (RFC 6750). */
 
 import type { AccessToken } from './access-token.js'
 import { bearerToken, type Refusal, refusal } from './challenges.js'
 import { ClientError, InvalidTokenError } from './errors.js'
 
-/** A Verifier, or an Introspector. */
+/** A Verifier or an Introspector. */
 export interface TokenVerifier {
   verify(token: string): Promise<AccessToken>
 }
 
 export interface BearerOptions {
-  /** What every request needs. */
+  /** Required of every request. */
   readonly scope?: readonly string[]
   readonly realm?: string
-  /** Is told why a token was refused: for the log, with no token in it. */
+  /** Called with the reason of a refusal, which contains no token. */
   readonly report?: (why: ClientError) => void
 }
 
 const admitted = new WeakMap<object, AccessToken>()
 
-/** The token by which the middleware let this request in. Throws TypeError where none did: it is not mounted there. */
+/** Return the verified token of this request. Throw TypeError if the middleware is not mounted for it. */
 export function accessTokenOf(request: object): AccessToken {
   const token = admitted.get(request)
-  if (token === undefined)
-    throw new TypeError('no middleware has let this request in: mount bearer() before the handler')
+  if (token === undefined) throw new TypeError('this request has no verified token: mount bearer() before the handler')
   return token
 }
 
-/** The token of a request with these Authorization headers, if it is good and has the scope; else the answer. */
+/** Return the token in these Authorization headers if it is valid and has the scope, otherwise the refusal. */
 export async function admit(
   verifier: TokenVerifier,
   authorization: string | readonly string[] | null | undefined,
@@ -37,7 +36,7 @@ export async function admit(
     const token = bearerToken([authorization ?? []].flat())
     if (token === null) return refusal(realm, null)
     const verified = await verifier.verify(token)
-    // RFC 9449 section 7.2, RFC 8705 section 3: no proof of its key is checked here.
+    // RFC 9449 section 7.2, RFC 8705 section 3: no proof of possession is checked here.
     if (Object.hasOwn(verified.claims, 'cnf')) throw new InvalidTokenError('cnf')
     verified.requireScope(...scope)
     return verified
@@ -48,7 +47,7 @@ export async function admit(
   }
 }
 
-/** What is used here of a request and a response of node:http, and so of Express, and of those who imitate them. */
+/** The used part of requests and responses of node:http, Express and compatible frameworks. */
 interface NodeRequest {
   readonly headersDistinct?: unknown
   readonly headers?: unknown
@@ -57,7 +56,7 @@ interface NodeResponse {
   writeHead(status: number, headers: Record<string, string>): { end(body: string): unknown }
 }
 
-/** For Express and its like. The handler finds the token by `accessTokenOf(request)`. */
+/** Return middleware for Express and compatible frameworks. The handler calls `accessTokenOf(request)`. */
 export function bearer(verifier: TokenVerifier, options: BearerOptions = {}) {
   return async (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void): Promise<void> => {
     let outcome: AccessToken | Refusal
@@ -80,12 +79,12 @@ export function bearer(verifier: TokenVerifier, options: BearerOptions = {}) {
   }
 }
 
-/** What is used here of a context of Hono. */
+/** The used part of a Hono context. */
 interface HonoContext {
   readonly req: { readonly raw: globalThis.Request }
 }
 
-/** For Hono and its like. The handler finds the token by `accessTokenOf(context.req.raw)`. */
+/** Return middleware for Hono. The handler calls `accessTokenOf(context.req.raw)`. */
 export function honoBearer(verifier: TokenVerifier, options: BearerOptions = {}) {
   return async ({ req: { raw } }: HonoContext, next: () => Promise<void>): Promise<Response | undefined> => {
     const outcome = await admit(verifier, authorizationOf(raw.headers), options)
@@ -97,7 +96,7 @@ export function honoBearer(verifier: TokenVerifier, options: BearerOptions = {})
   }
 }
 
-/** The Authorization headers, in whatever shape an adapter gives headers; `undefined` where there is none. */
+/** Return the Authorization headers, or `undefined`. Adapters differ in the shape of headers. */
 function authorizationOf(headers: unknown): string[] | undefined {
   if (typeof headers !== 'object' || headers === null) return undefined
   const entries = isIterable(headers) ? [...headers] : Object.entries(headers)

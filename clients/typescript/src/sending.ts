@@ -5,10 +5,10 @@ import { type Answer, formEncoded, type Request } from './messages.js'
 const MAX_BYTES = 8 * 1024 * 1024
 const TIMEOUT_MILLISECONDS = 5_000
 
-/** Resolves with the answer, or with `null` where none came whole and in time. Never rejects. */
+/** Resolve with the response, or with `null` if none arrived completely and in time. Never reject. */
 export type Send = (request: Request) => Promise<Answer | null>
 
-/** The one `Send` there is outside tests. No redirect is followed: credentials go where they were meant to, or nowhere. */
+/** The only `Send` outside tests. Redirects are not followed: credentials are sent only to the announced URL. */
 export function sendBy(fetch: typeof globalThis.fetch = globalThis.fetch): Send {
   return async (request) => {
     try {
@@ -28,9 +28,9 @@ export function sendBy(fetch: typeof globalThis.fetch = globalThis.fetch): Send 
   }
 }
 
-/** The body as text; `null` where it is too long to be an answer. */
+/** Return the body as text, or `null` if it is too long. */
 async function textOf(response: Response): Promise<string | null> {
-  // Not every `fetch` has streams of the web for bodies (React Native, node-fetch, whatwg-fetch).
+  // Not every `fetch` has web streams as bodies (React Native, node-fetch, whatwg-fetch).
   if (typeof response.body?.getReader !== 'function') {
     const text = await response.text()
     return text.length > MAX_BYTES ? null : text
@@ -45,7 +45,7 @@ async function textOf(response: Response): Promise<string | null> {
   return text + decoder.decode()
 }
 
-/** Not every browser iterates streams. */
+/** Iterate over a stream; not every browser supports `for await` on streams. */
 async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader()
   try {

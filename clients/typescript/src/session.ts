@@ -1,13 +1,13 @@
-/** A session as it is kept, when it is renewed, and what an attempt at that leads to. Pure: told the time and the jitter. */
+/** Session state: what is stored, when it is renewed, outcomes of attempts. The caller supplies time and jitter. */
 
 import { LoginRequiredError, RefusedError, ServerUnavailableError } from './errors.js'
 import { isNumber, isObject } from './strict-json.js'
 import { type Tokens, TryAgain } from './token-answers.js'
 
 export const MAX_ATTEMPTS = 6
-/** While the access token is still good. */
+/** While the access token is still valid. */
 export const EARLY_ATTEMPTS = 3
-/** For so long a server may answer a repetition with its first answer. */
+/** How long a server repeats its response. */
 export const REPEATABLE_SECONDS = 120
 const LEAD_SECONDS = 60
 const LEAD_SHARE = 0.2
@@ -18,13 +18,13 @@ const LONGEST_PAUSE = 30
 
 export type Grant = 'password' | 'client_credentials'
 
-/** A refresh that was begun and not judged: it may be repeated with this key and no other. */
+/** A refresh that was begun and has no outcome yet: it is repeated with this key only. */
 export interface PendingRefresh {
   readonly idempotencyKey: string
   readonly begunAt: number
 }
 
-/** What is kept: the tokens, how they were got, which scope was asked for, and a refresh under way. */
+/** The stored state: tokens, grant, requested scope, and the pending refresh. */
 export interface Session {
   readonly tokens: Tokens
   readonly grant: Grant
@@ -32,7 +32,7 @@ export interface Session {
   readonly pending: PendingRefresh | null
 }
 
-/** Whether every member has its type: what is stored may have been written by anybody. */
+/** Return whether every member has its type. The stored value may come from another program. */
 export function isSession(value: unknown): value is Session {
   if (!isObject(value) || !isObject(value.tokens)) return false
   const { tokens, grant, scope, pending } = value
@@ -46,7 +46,7 @@ export function isSession(value: unknown): value is Session {
   )
 }
 
-/** Wait so many seconds, then send the same request again. */
+/** Wait this number of seconds, then repeat the same request. */
 export class Pause {
   readonly seconds: number
 
@@ -55,19 +55,19 @@ export class Pause {
   }
 }
 
-/** Whether the access token may not be handed out any more: a little before its end, so that it does not end on the way. */
+/** Return whether the access token has ended: shortly before it expires, so that it is valid on arrival. */
 export function hasEnded(tokens: Tokens, now: number): boolean {
   if (tokens.expiresAt === null) return false
   return now >= tokens.expiresAt - Math.min(MARGIN_SECONDS, MARGIN_SHARE * lifetime(tokens))
 }
 
-/** From when on to renew: one to two leads before the end, by `jitter` from 0 to 1, so that many do not come at once. */
+/** Return when to renew: one to two leads before the end, by `jitter` from 0 to 1, to spread the requests. */
 export function renewAt(tokens: Tokens, jitter: number): number {
   if (tokens.expiresAt === null) return Number.POSITIVE_INFINITY
   return tokens.expiresAt - Math.min(LEAD_SECONDS, LEAD_SHARE * lifetime(tokens)) * (1 + jitter)
 }
 
-/** The session to store before the request is sent. A refresh that is under way goes on with its own key. */
+/** Return the session to store before the request is sent. A pending refresh continues with its own key. */
 export function beginRenewal(session: Session, idempotencyKey: string, now: number): Session {
   if (session.tokens.refreshToken === null && session.grant === 'password') {
     throw new LoginRequiredError('the session has ended, and the server gave no refresh token')
@@ -76,12 +76,12 @@ export function beginRenewal(session: Session, idempotencyKey: string, now: numb
   return { ...session, pending: { idempotencyKey, begunAt: now } }
 }
 
-/** From when on the lifetimes in an answer count: a repeated answer is as old as the first. */
+/** Return when the lifetimes in a response start: a repeated response is as old as the first. */
 export function askedAt(session: Session, now: number): number {
   return session.pending === null ? now : Math.max(session.pending.begunAt, now - REPEATABLE_SECONDS)
 }
 
-/** What this attempt, of at most so many, leads to. Where it failed, the pending refresh keeps its key. */
+/** Return the outcome of this attempt. After a failure, the pending refresh keeps its key. */
 export function afterAttempt(
   session: Session,
   judged: Tokens | TryAgain | RefusedError,
@@ -92,18 +92,18 @@ export function afterAttempt(
   if (judged instanceof TryAgain) {
     const seconds = pause(attempt, judged.after, jitter)
     if (attempt < most) return new Pause(seconds)
-    return new ServerUnavailableError(`no usable answer after ${attempt} attempts; the session is kept`, seconds)
+    return new ServerUnavailableError(`no usable response after ${attempt} attempts; the session is kept`, seconds)
   }
   if (judged instanceof RefusedError) {
     const isOver = judged.error === 'invalid_grant' && session.grant === 'password'
     return isOver ? new LoginRequiredError('the session is over') : judged
   }
-  // RFC 6749 section 6: without a new refresh token the old one stays.
+  // RFC 6749 section 6: without a new refresh token, the old one remains.
   const refreshToken = judged.refreshToken ?? session.tokens.refreshToken
   return { ...session, tokens: { ...judged, refreshToken }, pending: null }
 }
 
-/** Seconds before the next attempt: doubled each time, half of it by `jitter`, never less than the server asks for. */
+/** Return the seconds before the next attempt: doubled each time, half of it random, at least `after`. */
 export function pause(attempt: number, after: number | null, jitter: number): number {
   const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
   return Math.max(after ?? 0, (longest * (1 + jitter)) / 2)

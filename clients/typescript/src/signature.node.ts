@@ -1,10 +1,10 @@
-/** Verifies signatures by node:crypto, on this thread: that takes half as long as WebCrypto takes to call another. */
+/** Signature verification with node:crypto, on this thread: twice as fast as WebCrypto, which uses another thread. */
 
 import { constants, KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto'
 import type { CryptoKey } from 'jose'
 import type { VerifySignature } from './signature.js'
 
-/** The digest, and how the key is to be used (RFC 7518 section 3, RFC 8037). */
+/** Digest and key options by algorithm (RFC 7518 section 3, RFC 8037). */
 const PARAMETERS: Readonly<Record<string, [string | null, Omit<VerifyKeyObjectInput, 'key'>]>> = {
   RS256: ['sha256', { padding: constants.RSA_PKCS1_PADDING }],
   PS256: ['sha256', { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }],
@@ -13,7 +13,7 @@ const PARAMETERS: Readonly<Record<string, [string | null, Omit<VerifyKeyObjectIn
   Ed25519: [null, {}],
 }
 
-/** Throws TypeError for an algorithm that is not known here. */
+/** Return a verifier. Throw TypeError for an unknown algorithm. */
 export function verifySignatureBy(cryptoKey: CryptoKey, algorithm: string): VerifySignature {
   const parameters = PARAMETERS[algorithm]
   if (parameters === undefined) throw new TypeError(`unknown algorithm ${algorithm}`)

@@ -1,14 +1,14 @@
-/** Verifies signatures by WebCrypto, which is everywhere. For Node there is `signature.node`, which does the same. */
+/** Signature verification with WebCrypto, which is available everywhere. Node uses `signature.node` instead. */
 
 import type { CryptoKey } from 'jose'
 
-/** Whether these octets were signed so. */
+/** Resolve to whether the signature matches these octets. */
 export type VerifySignature = (
   signed: Uint8Array<ArrayBuffer>,
   signature: Uint8Array<ArrayBuffer>,
 ) => boolean | Promise<boolean>
 
-/** What WebCrypto wants to be told beside the key (RFC 7518 section 3, RFC 8037). */
+/** WebCrypto parameters by algorithm (RFC 7518 section 3, RFC 8037). */
 const PARAMETERS: Readonly<Record<string, AlgorithmIdentifier | RsaPssParams | EcdsaParams>> = {
   RS256: 'RSASSA-PKCS1-v1_5',
   PS256: { name: 'RSA-PSS', saltLength: 32 },
@@ -17,7 +17,7 @@ const PARAMETERS: Readonly<Record<string, AlgorithmIdentifier | RsaPssParams | E
   Ed25519: 'Ed25519',
 }
 
-/** Throws TypeError for an algorithm that is not known here. */
+/** Return a verifier. Throw TypeError for an unknown algorithm. */
 export function verifySignatureBy(key: CryptoKey, algorithm: string): VerifySignature {
   const parameters = PARAMETERS[algorithm]
   if (parameters === undefined) throw new TypeError(`unknown algorithm ${algorithm}`)

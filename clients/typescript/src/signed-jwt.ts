@@ -1,7 +1,7 @@
-/** A signed JWT, from text to claims (RFC 7515, RFC 7519, RFC 8725). Header and claims are read strictly, here.
+/** Signed JWTs, from text to claims (RFC 7515, RFC 7519, RFC 8725). Header and claims are parsed strictly.
  *
- * Nothing is taken from the token that we did not choose ourselves: the algorithm must be allowed, the key is the
- * issuer's, and `jku`, `x5u`, `jwk` and `x5c` are not looked at.
+ * The token chooses nothing: the algorithm must be allowed, the key must be the
+ * issuer's, and `jku`, `x5u`, `jwk` and `x5c` are ignored.
  */
 
 import { base64url } from 'jose'
@@ -14,7 +14,7 @@ const BASE64URL = /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}
 const ASCII = new TextEncoder()
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** A well-formed JWT of the right type with an allowed algorithm. Its claims are not to be believed yet. */
+/** A well-formed JWT of the expected type with an allowed algorithm, not verified yet. */
 export interface UnverifiedJwt {
   readonly algorithm: string
   readonly kid: string
@@ -23,7 +23,7 @@ export interface UnverifiedJwt {
   readonly signature: Uint8Array<ArrayBuffer>
 }
 
-/** Throws InvalidTokenError with the reason `malformed`, `typ`, `alg`, `crit` or `kid`, looked for in this order. */
+/** Parse a JWT. Throw InvalidTokenError for `malformed`, `typ`, `alg`, `crit` or `kid`, checked in this order. */
 export function readJwt(
   text: string,
   typ: string,
@@ -40,13 +40,13 @@ export function readJwt(
   if (!isType(members.typ, typ)) throw new InvalidTokenError('typ')
   const { alg: algorithm, kid } = members
   if (typeof algorithm !== 'string' || !algorithms.includes(algorithm)) throw new InvalidTokenError('alg')
-  // RFC 7515 section 4.1.11: what is critical and not understood makes the token invalid.
+  // RFC 7515 section 4.1.11: an unsupported critical header makes the token invalid.
   if (Object.hasOwn(members, 'crit')) throw new InvalidTokenError('crit')
   if (typeof kid !== 'string' || kid === '') throw new InvalidTokenError('kid')
   return { algorithm, kid, signingInput, payload, signature }
 }
 
-/** Throws InvalidTokenError with the reason `unknown_key`, `alg`, `signature` or `malformed`. */
+/** Return the claims. Reject with InvalidTokenError for `unknown_key`, `alg`, `signature` or `malformed`. */
 export async function verifiedClaims(unverified: UnverifiedJwt, keys: KeySet): Promise<JsonObject> {
   const { algorithm, kid, signingInput, payload, signature } = unverified
   const found = keys.get(kid)
@@ -57,10 +57,10 @@ export async function verifiedClaims(unverified: UnverifiedJwt, keys: KeySet): P
   return wellFormed(() => parseObject(UTF8.decode(payload)))
 }
 
-/** Base64url without padding (RFC 7515 section 2), in the one spelling that an encoder gives. Throws TypeError otherwise.
+/** Decode base64url without padding (RFC 7515 section 2). Throw TypeError unless it is the spelling of an encoder.
  *
- * The last character may carry bits that no octet holds (RFC 4648 section 3.5). They must be zero: otherwise one signature
- * would have up to sixteen spellings, and a token as many names in caches and lists.
+ * The last character can contain bits that belong to no octet (RFC 4648 section 3.5). They must be zero: otherwise one
+ * signature would have up to sixteen spellings, and a token as many keys in caches.
  */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> {
   if (!BASE64URL.test(text)) throw new TypeError('not base64url')
@@ -71,7 +71,7 @@ function objectIn(part: string): JsonObject {
   return parseObject(UTF8.decode(decodeBase64url(part)))
 }
 
-/** Whatever is wrong with the form is one and the same to us. */
+/** Return the result of `parse`. Every error in the form has the reason `malformed`. */
 function wellFormed<Value>(read: () => Value): Value {
   try {
     return read()
@@ -80,7 +80,7 @@ function wellFormed<Value>(read: () => Value): Value {
   }
 }
 
-/** RFC 7515 section 4.1.9: a media type, in any case, whose `application/` may be left out. */
+/** Return whether `typ` matches: case-insensitive, `application/` is optional (RFC 7515 section 4.1.9). */
 function isType(value: unknown, typ: string): boolean {
   return typeof value === 'string' && value.toLowerCase().replace(/^application\//, '') === typ
 }

@@ -1,4 +1,4 @@
-/** Many who want the same at once: one does it, all get what came of it, be it a value or an error. */
+/** Single flight: of concurrent calls with the same name, one does the work and all share its result or error. */
 
 export class SingleFlight<Value> {
   readonly #flights = new Map<string, Promise<Value>>()
@@ -7,7 +7,7 @@ export class SingleFlight<Value> {
     return this.#flights.has(name)
   }
 
-  /** What `work` returns or throws, begun by this caller or by the one that came first. */
+  /** Return or throw the result of `work`, started by this caller or the first one. */
   join(name: string, work: () => Promise<Value>): Promise<Value> {
     const flight = this.#flights.get(name) ?? this.#lead(name, work)
     this.#flights.set(name, flight)

@@ -1,4 +1,4 @@
-/** Which tokens are ended: IETF Token Status List (draft-ietf-oauth-status-list-21), as JWT. */
+/** Status lists of revoked tokens: IETF Token Status List (draft-ietf-oauth-status-list-21), as JWT. */
 
 import type { Rules, StatusReference } from './access-token.js'
 import { originOf } from './addresses.js'
@@ -27,19 +27,19 @@ export const VALID = 0
 const MAX_CHARACTERS = 8 * 1024 * 1024
 const MAX_BYTES = 16 * 1024 * 1024
 
-/** Statuses of `bits` bits each, packed; index 0 in the least significant bits of the first byte (section 4.1). */
+/** Packed statuses of `bits` bits each; index 0 is in the least significant bits of the first byte (section 4.1). */
 export interface StatusList {
   readonly bits: number
   readonly statuses: Uint8Array
 }
 
-/** The status at this index; `null` where the list has no such index. */
+/** Return the status at this index, or `null` if the list has no such index. */
 export function statusAt({ bits, statuses }: StatusList, idx: number): number | null {
   const octet = statuses[Math.floor((idx * bits) / 8)]
   return octet === undefined ? null : (octet >> ((idx * bits) % 8)) & ((1 << bits) - 1)
 }
 
-/** From the claim `status_list` (section 4.2). Rejects with TypeError where it is none, or inflates to more than 16 MiB. */
+/** Decode the claim `status_list` (section 4.2). Reject with TypeError if malformed, or above 16 MiB decompressed. */
 export async function decodeStatusList(members: unknown): Promise<StatusList> {
   if (!isObject(members)) throw new TypeError('not a status list')
   const { bits, lst } = members
@@ -49,7 +49,7 @@ export async function decodeStatusList(members: unknown): Promise<StatusList> {
   return { bits, statuses: await inflated(decodeBase64url(lst)) }
 }
 
-/** What a good Status List Token says; `ttl` and `goodFor` are in seconds. */
+/** The content of a verified Status List Token; `ttl` and `goodFor` are in seconds. */
 export interface PublishedList {
   readonly statusList: StatusList
   readonly issuedAt: number
@@ -57,7 +57,7 @@ export interface PublishedList {
   readonly goodFor: number
 }
 
-/** A list as it was last fetched. */
+/** A list, as last fetched. */
 export interface CachedList {
   readonly uri: string
   readonly statusList: StatusList | null
@@ -71,16 +71,16 @@ export function noList(uri: string): CachedList {
   return { uri, statusList: null, issuedAt: 0, ttl: null, endsAt: Number.POSITIVE_INFINITY, freshness: NEVER_FETCHED }
 }
 
-/** Once it is stale nobody goes on without asking, so that an end is noticed in time; one asks for all.
+/** Return whether to fetch the list. If it is stale, every caller waits for one fetch, so that ends are noticed.
  *
- * While the server is away one asks now and then, and the others are not held up.
+ * While the server is unavailable, one caller tries from time to time, and the others do not wait.
  */
 export function askForList({ statusList, freshness }: CachedList, now: number): Ask {
   if (now < freshness.freshUntil || !mayAsk(freshness, now, RETRY_SECONDS)) return 'no'
   return isAway(freshness) && statusList !== null ? 'background' : 'blocking'
 }
 
-/** Whether it may still be believed: fresh, or the server has been away for not too long. */
+/** Return whether the list can be used: fresh, or stale for at most `maxStaleSeconds`. */
 export function isUsable({ statusList, endsAt, freshness }: CachedList, now: number, maxStaleSeconds: number): boolean {
   return statusList !== null && now < Math.min(freshness.freshUntil + maxStaleSeconds, endsAt)
 }
@@ -89,7 +89,7 @@ export function statusListRequest({ uri, freshness }: CachedList): Request {
   return { method: 'GET', url: uri, headers: { accept: 'application/statuslist+jwt', ...conditional(freshness.etag) } }
 }
 
-/** After an answer that was asked for at `now`. What is no good list changes nothing but when to ask again. */
+/** Return the state after the response to a request at `now`; an unusable one only delays the next request. */
 export async function listAnswered(
   cached: CachedList,
   answer: Answer | null,
@@ -105,16 +105,16 @@ export async function listAnswered(
   const published = answer?.status === 200 ? await publishedIn(answer, cached.uri, rules, keys, timeOfDay) : null
   if (answer === null || published === null) return lost
   const freshness = freshnessAfter(cached, published.ttl, answer, now)
-  // A list at hand of a time to come was signed by a clock that was ahead: any other one is newer.
+  // A cached list from the future was signed by a clock that was ahead: any other list is newer.
   const isAhead = cached.issuedAt > timeOfDay + rules.skewSeconds
   if (cached.statusList !== null && published.issuedAt < cached.issuedAt && !isAhead) {
-    return { ...cached, freshness: { ...freshness, etag: null } } // older than what is known: an answer, no news
+    return { ...cached, freshness: { ...freshness, etag: null } } // older than the cached list, but the server responds
   }
   const { statusList, issuedAt, ttl, goodFor } = published
   return { uri: cached.uri, statusList, issuedAt, ttl, endsAt: now + goodFor, freshness }
 }
 
-/** Whether to fetch from there: no token leads us anywhere but to its own issuer's host. */
+/** Return whether to fetch from this URL: only from the host of the token's issuer. */
 export function mayFollow({ uri }: StatusReference, issuer: string): boolean {
   try {
     return originOf(uri) === originOf(issuer)
@@ -124,12 +124,12 @@ export function mayFollow({ uri }: StatusReference, issuer: string): boolean {
   }
 }
 
-/** Throws InvalidTokenError where it is not even well formed (see `readJwt`). */
+/** Parse the token. Throw InvalidTokenError if it is malformed (see `readJwt`). */
 export function readStatusListToken(answer: Answer, rules: Rules): UnverifiedJwt {
   return readJwt(answer.body.trim(), TYPE, rules.algorithms, MAX_CHARACTERS)
 }
 
-/** The list of a good Status List Token (section 8.3). Rejects with InvalidTokenError for any other. */
+/** Return the list of a Status List Token (section 8.3). Reject with InvalidTokenError if it is not valid. */
 export async function judgeStatusListToken(
   unverified: UnverifiedJwt,
   uri: string,
@@ -146,7 +146,7 @@ export async function judgeStatusListToken(
   return { statusList: await listIn(claims), issuedAt: iat, ttl, goodFor: exp - now }
 }
 
-/** `null` where there is no good one. */
+/** Return the list, or `null` if it is not valid. */
 async function publishedIn(answer: Answer, uri: string, rules: Rules, keys: KeySet, timeOfDay: number) {
   try {
     return await judgeStatusListToken(readStatusListToken(answer, rules), uri, rules, keys, timeOfDay)
@@ -164,14 +164,14 @@ async function listIn(claims: JsonObject): Promise<StatusList> {
   }
 }
 
-/** `ttl` counts from the server on (section 5.1), so time spent in caches counts too. */
+/** Return the freshness. `ttl` starts at the server (section 5.1): time spent in caches is subtracted. */
 function freshnessAfter({ freshness }: CachedList, ttl: number | null, answer: Answer, now: number): Freshness {
   const { headers } = answer
   const remaining = ttl === null ? freshSeconds(headers) : Math.min(ttl, MAX_SECONDS) - ageSeconds(headers)
   return fetched(now, Math.max(remaining, RETRY_SECONDS), headers.etag ?? freshness.etag)
 }
 
-/** One whole ZLIB stream (RFC 1950). Nothing is inflated beyond what a list may have. */
+/** Decompress one complete ZLIB stream (RFC 1950), up to the maximum size of a list. */
 async function inflated(compressed: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const stream = new Blob([compressed]).stream().pipeThrough(new DecompressionStream('deflate'))
   try {

@@ -1,26 +1,26 @@
-/** Where a session is kept. Whoever shares a storage shares the session. */
+/** Session storage. All users of one storage share the session. */
 
 import { ClientError, StorageUnusableError } from './errors.js'
 import { isSession, type Session } from './session.js'
 
-/** What a storage does. It is only written under its lock, and before what is written is used.
+/** Interface of a storage. It is written only under its lock, and before the session is used.
  *
- * Where it cannot it throws StorageUnusableError, or anything else: the session makes StorageUnusableError of it.
+ * Methods may throw any error; the session converts it to StorageUnusableError.
  */
 export interface Storage {
   load(): Promise<Session | null>
 
-  /** Resolves once it is kept; `null` forgets what was. */
+  /** Store the session, durably before resolving; `null` deletes it. */
   save(session: Session | null): Promise<void>
 
-  /** Does the work while nobody else who shares this storage does any. */
+  /** Run the work under the storage's lock. */
   locked<Value>(work: () => Promise<Value>): Promise<Value>
 
-  /** Calls the listener with what somebody else has saved, where a storage can know that. */
+  /** Call the listener with sessions saved by others, if the storage can detect that. */
   follow?(listener: (session: Session | null) => void): void
 }
 
-/** Kept for as long as the process, or the page, lives. */
+/** Storage in memory, for the life of the process or page. */
 export function memoryStorage(): Storage {
   let kept: Session | null = null
   let last: Promise<unknown> = Promise.resolve()
@@ -37,7 +37,7 @@ export function memoryStorage(): Storage {
   }
 }
 
-/** Any storage, whoever wrote it: what it throws comes as StorageUnusableError. */
+/** Wrapper of any storage that converts its errors to StorageUnusableError. */
 export class CheckedStorage {
   readonly #storage: Storage
 
@@ -48,7 +48,7 @@ export class CheckedStorage {
   async load(): Promise<Session | null> {
     const session: unknown = await told('loaded from', () => this.#storage.load())
     if (session === null || session === undefined) return null
-    if (!isSession(session)) throw new StorageUnusableError('the storage holds something that is no session')
+    if (!isSession(session)) throw new StorageUnusableError('the storage does not contain a session')
     return session
   }
 
@@ -56,7 +56,7 @@ export class CheckedStorage {
     return told('saved to', () => this.#storage.save(session))
   }
 
-  /** What the work returns or throws. A lock that cannot be given back afterwards is told to whoever wants it next. */
+  /** Return or throw the result of the work. A lock that cannot be released afterwards fails the next acquisition. */
   async locked<Value>(work: () => Promise<Value>): Promise<Value> {
     let begun: Promise<Value> | null = null
     const begin = () => {
@@ -67,11 +67,11 @@ export class CheckedStorage {
     await lock.catch((error: unknown) => {
       if (begun === null) throw error
     })
-    if (begun === null) throw new StorageUnusableError('the storage did not run what was to be done under its lock')
+    if (begun === null) throw new StorageUnusableError('the storage did not run the work under its lock')
     return begun
   }
 
-  /** Throws StorageUnusableError unless a session can be kept, before a password is sent. The lock must be held. */
+  /** Throw StorageUnusableError unless a session can be kept, before a password is sent. The lock must be held. */
   async check(): Promise<void> {
     const kept = await this.load()
     await this.save(kept ?? ENDED)
@@ -83,7 +83,7 @@ export class CheckedStorage {
   }
 }
 
-/** Should it be left there, it asks for a login. */
+/** If it remains stored, it requires a login. */
 const ENDED: Session = {
   tokens: { accessToken: '', receivedAt: 0, expiresAt: 0, refreshToken: null, scope: null },
   grant: 'password',

@@ -1,13 +1,13 @@
-/** JSON objects, read so that no two readers can disagree about them (RFC 8259 section 4, RFC 8725 section 2.4). */
+/** Strict JSON objects, on which all parsers agree (RFC 8259 section 4, RFC 8725 section 2.4). */
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
 const MAX_DEPTH = 64
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g
 
-/** The object. Throws SyntaxError for anything else, and below 64 levels.
+/** Return the object. Throw SyntaxError for anything else, and beyond 64 levels.
  *
- * It throws also for a name that comes twice, at any depth; without `uniqueNames` the last one counts.
+ * Throw it also for duplicate names, at any depth; without `uniqueNames`, the last one counts.
  */
 export function parseObject(text: string, { uniqueNames = true } = {}): JsonObject {
   const value: unknown = JSON.parse(text)
@@ -20,12 +20,12 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A number that every language reads alike: finite, and no further from zero than 2^53 - 1. */
+/** Return whether it is a number that all languages parse alike: finite, magnitude at most 2^53 - 1. */
 export function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER
 }
 
-/** Of valid JSON: throws where it is too deep, or where an object has one name twice, however that is escaped. */
+/** Throw if valid JSON is too deep, or if an object has a duplicate name, however escaped. */
 function checkNesting(text: string, uniqueNames: boolean): void {
   const open: Set<string>[] = []
   let previous = ''
@@ -36,7 +36,7 @@ function checkNesting(text: string, uniqueNames: boolean): void {
     else if (token === ':' && uniqueNames) {
       const name: string = previous.includes('\\') ? JSON.parse(previous) : previous.slice(1, -1)
       const names = open.at(-1)
-      if (names?.has(name)) throw new SyntaxError('a name comes twice')
+      if (names?.has(name)) throw new SyntaxError('duplicate name')
       names?.add(name)
     }
     previous = token

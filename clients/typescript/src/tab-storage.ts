@@ -1,8 +1,8 @@
 /** One session for all tabs and workers of an origin, through reloads. The access token stays in memory.
  *
- * The refresh token is kept in IndexedDB, where whoever comes next reads what was committed before: another process may
- * read localStorage late, and would present a spent refresh token. The lock is the browser's own (Web Locks); it is free
- * at once when its tab dies. Access tokens go from tab to tab by BroadcastChannel.
+ * The refresh token is kept in IndexedDB, where every reader sees the last commit. localStorage can be stale in another
+ * process, which would then present a used refresh token. The lock is the browser's own (Web Locks), released when its tab
+ * ends. Tabs send access tokens to each other by BroadcastChannel.
  */
 
 import { ServerUnavailableError, StorageUnusableError } from './errors.js'
@@ -15,25 +15,25 @@ const LOCK_MILLISECONDS = 120_000
 const ANSWER_MILLISECONDS = 250
 const STORE = 'sessions'
 
-/** As it lies in IndexedDB: without the access token. `issue` counts logins, renewals and logouts, and only grows. */
+/** The value in IndexedDB, without the access token. `issue` counts logins, renewals and logouts. */
 interface Kept {
   readonly issue: number
   readonly session: Session | null
 }
 
-/** Between tabs: what the session is since this issue; or, without `session`, a question for that. */
+/** Message between tabs: the session as of this issue, or without `session` a request for it. */
 interface Message {
   readonly issue: number
   readonly session?: Session | null
 }
 
-/** The storage that all pages and workers of this origin share which give the same `name`. Needs https, or localhost. */
+/** Return the storage that pages and workers of this origin share under this `name`. Requires https or localhost. */
 export function tabStorage(name = 'jeton'): Storage {
   try {
     if (globalThis.navigator?.locks && globalThis.indexedDB) return new TabStorage(`jeton:${name}`)
   } catch (cause) {
-    // Where cookies are blocked, and in sandboxed frames, already looking at one of them throws SecurityError.
-    throw new StorageUnusableError('the browser lets this page keep nothing', { cause })
+    // If cookies are blocked, and in sandboxed frames, even reading one of these properties throws SecurityError.
+    throw new StorageUnusableError('the browser allows this page no storage', { cause })
   }
   throw new StorageUnusableError(
     'tabs share a session by Web Locks and IndexedDB: serve the page by https, or from localhost',
@@ -69,12 +69,12 @@ class TabStorage implements Storage {
     const isNew = token !== '' && (this.#known.issue !== issue || token !== this.#known.session?.tokens.accessToken)
     const stored = session && { ...session, tokens: { ...session.tokens, ...accessTokenOf(null) } }
     await this.#write({ issue: isNew ? issue + 1 : issue, session: stored })
-    if (token === '') return // nobody has this token: there is nothing to tell
+    if (token === '') return // no tab has this token
     this.#known = { issue: isNew ? issue + 1 : issue, session }
     this.#tell(this.#known)
   }
 
-  /** What is kept is kept: that other tabs cannot be told of it costs them a question, and nobody a token. */
+  /** Tell other tabs. An error is ignored: the session is stored, and the other tabs ask for it later. */
   #tell(message: Message): void {
     try {
       this.#channel.postMessage(message)
@@ -94,7 +94,7 @@ class TabStorage implements Storage {
       return await navigator.locks.request(this.#name, { signal: waiting.signal }, begin)
     } catch (error) {
       if (!waiting.signal.aborted) throw error
-      throw new ServerUnavailableError('somebody else has been renewing the session for too long')
+      throw new ServerUnavailableError('another tab has locked the session for too long')
     }
   }
 
@@ -111,7 +111,7 @@ class TabStorage implements Storage {
     }
   }
 
-  /** Waits a moment for a tab that has the tokens of this issue. If none has, they are simply renewed. */
+  /** Wait briefly for a tab that has the tokens of this issue. If none has, they are renewed. */
   async #ask(issue: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const look = () => {
@@ -131,7 +131,7 @@ class TabStorage implements Storage {
   async #read(): Promise<Kept> {
     const transaction = await this.#transaction('readonly')
     const kept: unknown = await settled(transaction.objectStore(STORE).get(this.#name))
-    // What another version has left there is no session of ours.
+    // A value stored by another version is not a session of this one.
     return isKept(kept) ? kept : { issue: 0, session: null }
   }
 
@@ -145,7 +145,7 @@ class TabStorage implements Storage {
     })
   }
 
-  /** Browsers close databases as they like: when data is cleared, a disk is full, a page sleeps. Then it is opened again. */
+  /** Browsers close databases at any time: when data is cleared, a disk is full, a page sleeps. Then open it again. */
   async #transaction(mode: IDBTransactionMode): Promise<IDBTransaction> {
     const begin = (database: IDBDatabase) => database.transaction(STORE, mode, { durability: 'strict' })
     const database = await this.#opened()
@@ -175,7 +175,7 @@ function isMessage(value: unknown): value is Message {
   return isObject(value) && isNumber(value.issue) && (value.session === undefined || isKept(value))
 }
 
-/** What is not written down; of no session, a token that has ended. */
+/** The part that is not stored; without a session, an expired token. */
 function accessTokenOf(session: Session | null): Pick<Tokens, 'accessToken' | 'receivedAt' | 'expiresAt'> {
   if (session === null) return { accessToken: '', receivedAt: 0, expiresAt: 0 }
   const { accessToken, receivedAt, expiresAt } = session.tokens
@@ -186,7 +186,7 @@ async function opened(): Promise<IDBDatabase> {
   const request = indexedDB.open('jeton', 1)
   request.onupgradeneeded = () => request.result.createObjectStore(STORE)
   const database = await settled(request)
-  // Whoever wants to delete the database need not wait for this page; the next transaction opens it again.
+  // Close it, so that the database can be deleted; the next transaction opens it again.
   database.onversionchange = () => database.close()
   return database
 }
@@ -194,6 +194,7 @@ async function opened(): Promise<IDBDatabase> {
 function settled<Value>(request: IDBRequest<Value>): Promise<Value> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(new StorageUnusableError(`the browser keeps nothing: ${request.error?.name}`))
+    request.onerror = () =>
+      reject(new StorageUnusableError(`the browser cannot open its storage: ${request.error?.name}`))
   })
 }

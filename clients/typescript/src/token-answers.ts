@@ -1,4 +1,4 @@
-/** What an answer of an authorization server means (RFC 6749 sections 5.1 and 5.2, RFC 7009 section 2.2). */
+/** Interpretation of responses (RFC 6749 sections 5.1 and 5.2, RFC 7009 section 2.2). */
 
 import { RefusedError } from './errors.js'
 import { type Answer, jsonObjectIn } from './messages.js'
@@ -9,7 +9,7 @@ const MAX_DESCRIPTION = 200
 const PASSING: readonly number[] = [408, 425, 429]
 const PASSING_ERRORS: readonly string[] = ['server_error', 'temporarily_unavailable']
 
-/** What was issued. Times are seconds since 1970; `expiresAt` is `null` where the server did not say. */
+/** Issued tokens. Times are seconds since 1970; `expiresAt` is `null` if the server did not state it. */
 export interface Tokens {
   readonly accessToken: string
   readonly receivedAt: number
@@ -18,7 +18,7 @@ export interface Tokens {
   readonly scope: string | null
 }
 
-/** The answer was lost, or is none: the same request may be sent again, `after` so many seconds if it says so. */
+/** A lost or unusable response: repeat the same request, `after` this number of seconds if the server states it. */
 export class TryAgain {
   readonly after: number | null
 
@@ -27,7 +27,7 @@ export class TryAgain {
   }
 }
 
-/** What a token endpoint's answer to a request sent at `askedAt` means. */
+/** Interpret a token endpoint's response to a request that was sent at `askedAt`. */
 export function judgeTokenAnswer(answer: Answer | null, askedAt: number): Tokens | TryAgain | RefusedError {
   const refusal = refusalIn(answer)
   if (refusal !== null || answer === null) return refusal ?? new TryAgain()
@@ -35,19 +35,19 @@ export function judgeTokenAnswer(answer: Answer | null, askedAt: number): Tokens
   if (members === null || !isText(members.access_token)) return new TryAgain()
   const { token_type: type } = members
   if (typeof type !== 'string' || type.toLowerCase() !== 'bearer') {
-    return new RefusedError('unsupported_token_type', 'the server issued a token that is no Bearer token')
+    return new RefusedError('unsupported_token_type', 'the server issued a token that is not a Bearer token')
   }
   return tokensIn(members, members.access_token, askedAt)
 }
 
-/** `null` where the token is revoked, or was no token any more. */
+/** Return `null` if the token is revoked, or was invalid already. */
 export function judgeRevocationAnswer(answer: Answer | null): TryAgain | RefusedError | null {
   const refusal = refusalIn(answer)
   if (refusal !== null || answer === null) return refusal ?? new TryAgain()
   return answer.status === 200 ? null : new TryAgain()
 }
 
-/** What an answer with an error says; its text is cut and cleaned, since it may be shown. */
+/** Return the error in a response. Its text is shortened and made printable, because apps may show it. */
 export function refusalOf(answer: Answer): RefusedError {
   const { error, error_description: description } = jsonObjectIn(answer) ?? {}
   return new RefusedError(
@@ -56,13 +56,13 @@ export function refusalOf(answer: Answer): RefusedError {
   )
 }
 
-/** Retry-After in seconds (RFC 9110 section 10.2.3), a minute at most; a date is not looked at. */
+/** Return Retry-After in seconds (RFC 9110 section 10.2.3), at most a minute. Dates are ignored. */
 export function retryAfter(answer: Answer): number | null {
   const text = (answer.headers['retry-after'] ?? '').trim()
   return /^[0-9]{1,9}$/.test(text) ? Math.min(Number(text), MAX_RETRY_AFTER) : null
 }
 
-/** `null` for a success, whatever is in it. */
+/** Return `null` for a success, whatever its body. */
 function refusalIn(answer: Answer | null): RefusedError | TryAgain | null {
   if (answer === null) return new TryAgain()
   if (answer.status >= 500 || PASSING.includes(answer.status)) return new TryAgain(retryAfter(answer))

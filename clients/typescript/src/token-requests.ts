@@ -17,7 +17,7 @@ export function logInAsClient(endpoint: string, client: Client, scope: string | 
   return formRequest(endpoint, client, { grant_type: 'client_credentials', ...scopeParameter(scope) })
 }
 
-/** The server answers the same `idempotencyKey` with the same tokens, so that this may be sent again. */
+/** Refresh. The same `idempotencyKey` returns the same tokens, so that the request can be repeated. */
 export function refresh(endpoint: string, client: Client, refreshToken: string, idempotencyKey: string): Request {
   const request = formRequest(endpoint, client, { grant_type: 'refresh_token', refresh_token: refreshToken })
   return { ...request, headers: { ...request.headers, 'idempotency-key': idempotencyKey } }

@@ -1,4 +1,4 @@
-/** For apps: log in, hand out valid access tokens, renew them, log out. Shared by tasks and, with `tabStorage`, by tabs. */
+/** Sessions for apps: log in, get valid access tokens, renew them, log out. Tasks and, with `tabStorage`, tabs share one. */
 
 import { AuthorizationServer } from './authorization-server.js'
 import type { Client } from './client-authentication.js'
@@ -26,10 +26,10 @@ import { judgeRevocationAnswer, judgeTokenAnswer, type Tokens, TryAgain } from '
 import * as tokenRequests from './token-requests.js'
 
 export interface TokenSessionOptions {
-  /** Exactly as the server calls itself. */
+  /** Exactly as in the server's metadata. */
   readonly issuer: string
   readonly client: Client
-  /** Where the session is kept; in memory where nothing is said. */
+  /** Where the session is kept; by default in memory. */
   readonly storage?: Storage
   readonly fetch?: typeof globalThis.fetch
   /** Seconds since 1970. */
@@ -47,7 +47,7 @@ export class TokenSession {
   readonly #renewals = new SingleFlight<string>()
   #session: Session | null = null
   #renewAt = 0
-  /** A refresh, and what it led to: remembered until it is stored. */
+  /** A refresh and its outcome, kept until it is stored. */
   #unstored: { readonly pending: PendingRefresh; readonly outcome: Session } | null = null
 
   constructor({ issuer, client, storage, fetch, clock }: TokenSessionOptions) {
@@ -59,25 +59,25 @@ export class TokenSession {
     this.#storage.follow((session) => this.#keep(session))
   }
 
-  /** Password grant. Throws RefusedError where the password is wrong. It asks once: a login that was lost is for the user to repeat. */
+  /** Password grant, sent once; the user repeats it if it is lost. Reject with RefusedError if the password is wrong. */
   async logIn(username: string, password: string, { scope = null }: { scope?: string | null } = {}): Promise<void> {
     const endpoint = await this.#tokenEndpoint()
     const request = tokenRequests.logIn(endpoint, this.#client, username, password, scope)
     await this.#begin(request, 'password', scope)
   }
 
-  /** Client credentials: no user is involved, and the client logs in again by itself. */
+  /** Client credentials: a session without a user, renewed by the same grant. */
   async logInAsClient({ scope = null }: { scope?: string | null } = {}): Promise<void> {
     const endpoint = await this.#tokenEndpoint()
     const request = tokenRequests.logInAsClient(endpoint, this.#client, scope)
     await this.#begin(request, 'client_credentials', scope)
   }
 
-  /** An access token that is good now, renewed ahead of its end. Throws LoginRequiredError where the session is over. */
+  /** Return a valid access token, renewed ahead of its end. Reject with LoginRequiredError if the session is over. */
   async accessToken(): Promise<string> {
     const token = this.#goodToken()
     if (token === null) return this.#renewals.join('renewal', () => this.#renew(null, MAX_ATTEMPTS))
-    // While it is good, one caller renews it, and the others go on with it.
+    // While it is still valid, one caller renews it and the others use it.
     const isDue = this.#clock() >= this.#renewAt
     if (!isDue || this.#renewals.isUnderWay('early renewal')) return token
     try {
@@ -90,15 +90,15 @@ export class TokenSession {
     }
   }
 
-  /** Another token than this one, which a service would not take. */
+  /** Return another access token than this one, which a service has rejected. */
   renew(rejected: string): Promise<string> {
     return this.#renewals.join(`replacement of ${rejected}`, () => this.#renew(rejected, MAX_ATTEMPTS))
   }
 
-  /** Forgets the session, then revokes it. Throws ServerUnavailableError where the server could not be told.
+  /** Delete the session, then revoke it. Reject with ServerUnavailableError if it could not be revoked.
    *
-   * Forgotten in any case: whoever logs out must not stay logged in because the server is away. Revoked in any case: nor
-   * because the storage does not forget.
+   * A logout must not fail halfway: the session is deleted even if the server is unavailable, and revoked even if the
+   * storage cannot delete it.
    */
   async logOut(): Promise<void> {
     const { session, failed } = await this.#storage.locked(async () => {
@@ -109,7 +109,7 @@ export class TokenSession {
     if (failed !== null) throw failed
   }
 
-  /** No password is sent that leads to nothing: a session that cannot be kept is found out before. */
+  /** Send a login, after checking that its result can be stored. */
   #begin(request: Request, grant: Grant, scope: string | null): Promise<void> {
     return this.#storage.locked(async () => {
       await this.#storage.check()
@@ -117,7 +117,7 @@ export class TokenSession {
       const judged = judgeTokenAnswer(await this.#send(request), now)
       if (judged instanceof RefusedError) throw judged
       if (judged instanceof TryAgain)
-        throw new ServerUnavailableError('no usable answer to the login', judged.after ?? 1)
+        throw new ServerUnavailableError('no usable response to the login', judged.after ?? 1)
       await this.#store({ tokens: judged, grant, scope, pending: null })
     })
   }
@@ -127,9 +127,9 @@ export class TokenSession {
       const session = await this.#loaded()
       if (session === null) {
         this.#keep(null)
-        throw new LoginRequiredError('no session is kept: log in')
+        throw new LoginRequiredError('there is no stored session: log in')
       }
-      // Somebody else has renewed it.
+      // Another task or tab has renewed it.
       if (session.tokens.accessToken !== this.#session?.tokens.accessToken) this.#keep(session)
       const isDue = this.#goodToken() === null || this.#clock() >= this.#renewAt
       if (!isDue && session.tokens.accessToken !== rejected) return session.tokens.accessToken
@@ -137,7 +137,7 @@ export class TokenSession {
     })
   }
 
-  /** What is stored; or what a refresh that is stored as under way has led to, where that could not be stored yet. */
+  /** Return the stored session, or the outcome of its pending refresh if that could not be stored yet. */
   async #loaded(): Promise<Session | null> {
     const session = await this.#storage.load()
     const { pending, outcome } = this.#unstored ?? {}
@@ -145,7 +145,7 @@ export class TokenSession {
     return isFinished ? this.#store(outcome) : session
   }
 
-  /** Asks until an answer is judged; a lost one soon again, since a server repeats it for a while only. */
+  /** Repeat the request until it has an outcome, soon, because servers repeat a response only for a while. */
   async #renewed(kept: Session, maxAttempts: number): Promise<Session> {
     const endpoint = await this.#tokenEndpoint(maxAttempts)
     const session = beginRenewal(kept, randomKey(), this.#clock())
@@ -161,7 +161,7 @@ export class TokenSession {
         await waited(outcome.seconds)
         continue
       }
-      // Remembered until it is stored: the server repeats its answer for a while only.
+      // Kept in memory until it is stored, because the server repeats its response only for a while.
       this.#unstored = session.pending && { pending: session.pending, outcome }
       return await this.#store(outcome)
     }
@@ -177,7 +177,7 @@ export class TokenSession {
 
   async #revoke({ accessToken, refreshToken }: Tokens): Promise<void> {
     const { revocationEndpoint } = await this.#discovered()
-    if (revocationEndpoint === null) return // there is nobody to tell
+    if (revocationEndpoint === null) return // the server offers no revocation
     const request =
       refreshToken === null
         ? tokenRequests.revoke(revocationEndpoint, this.#client, accessToken, 'access_token')
@@ -186,7 +186,8 @@ export class TokenSession {
       const judged = judgeRevocationAnswer(await this.#send(request))
       if (judged === null) return
       if (judged instanceof RefusedError) throw judged
-      if (attempt === MAX_ATTEMPTS) throw new ServerUnavailableError('logged out here; the server could not be told')
+      if (attempt === MAX_ATTEMPTS)
+        throw new ServerUnavailableError('logged out locally; the server could not revoke the tokens')
       await waited(pause(attempt, judged.after, Math.random()))
     }
   }
@@ -206,13 +207,13 @@ export class TokenSession {
     }
   }
 
-  /** The access token that is known here, unless it has ended. */
+  /** Return the access token in memory, or `null` if it has expired. */
   #goodToken(): string | null {
     if (this.#session === null || hasEnded(this.#session.tokens, this.#clock())) return null
     return this.#session.tokens.accessToken
   }
 
-  /** Stored before it is used. */
+  /** Store the session, then use it. */
   async #store(session: Session): Promise<Session> {
     await this.#storage.save(session)
     this.#unstored = null
@@ -220,7 +221,7 @@ export class TokenSession {
     return session
   }
 
-  /** The error of a storage that does not forget; here it is forgotten all the same. */
+  /** Delete the session. Return the error of a storage that cannot; memory is cleared in any case. */
   async #forget(): Promise<unknown> {
     this.#unstored = null
     this.#keep(null)
@@ -230,14 +231,14 @@ export class TokenSession {
     )
   }
 
-  /** A refresh that is under way is due at once: a server repeats its answer for a while only. */
+  /** Keep the session. A pending refresh is due immediately, because servers repeat responses only for a while. */
   #keep(session: Session | null): void {
     this.#session = session
     this.#renewAt = session === null || session.pending !== null ? 0 : renewAt(session.tokens, Math.random())
   }
 }
 
-/** 244 random bits: whoever guesses one gets the answer of the refresh that it belongs to. */
+/** Return 244 random bits: guessing a key would reveal the response of its refresh. */
 function randomKey(): string {
   return crypto.randomUUID() + crypto.randomUUID()
 }

@@ -1,11 +1,11 @@
-/** Tokens that were verified already: bounded, never past `exp`, and gone as soon as a key is. */
+/** Bounded cache of verified tokens. Entries end at `exp` at the latest, and all are discarded when the keys change. */
 
 import type { AccessToken } from './access-token.js'
 import type { KeySet } from './key-set.js'
 
 export const MAX_TOKENS = 4096
 
-/** What was verified by the keys of one set. The oldest makes room. */
+/** Tokens verified with one key set. The oldest one is evicted. */
 export class VerifiedTokens {
   readonly #most: number
   readonly #tokens = new Map<string, AccessToken>()
@@ -15,7 +15,7 @@ export class VerifiedTokens {
     this.#most = most
   }
 
-  /** What it was found to be; `null` for one that was never seen, has ended, or was verified by other keys. */
+  /** Return the token, or `null` if it is unknown, has expired, or was verified with other keys. */
   get(token: string, keys: KeySet | null, now: number): AccessToken | null {
     if (keys !== this.#keys) return null
     const found = this.#tokens.get(token)

@@ -1,4 +1,4 @@
-/** For services: is this access token good here, now? Keys and lists are fetched by one for all, and kept. */
+/** Verification of access tokens for services. Concurrent callers share each fetch, and results are cached. */
 
 import {
   type AccessToken,
@@ -44,10 +44,10 @@ const MAX_LISTS = 64
 const KEYS = 'keys'
 const NO_KEY: KeySet = new Map()
 
-/** How ended sessions are noticed: by the list that a token names, fetched anew whenever its `ttl` is over.
+/** How ended sessions are noticed: by the status list that a token names, fetched again after its `ttl`.
  *
- * When it cannot be fetched, the last one counts for `maxStaleSeconds` more (never past its `exp`); after that, tokens
- * that name it are refused (VerificationUnavailableError), or accepted until they expire.
+ * If it cannot be fetched, the last one is used for `maxStaleSeconds` more (never past its `exp`). After that, its tokens
+ * are refused (VerificationUnavailableError), or accepted until they expire.
  */
 export interface StatusPolling {
   readonly maxStaleSeconds: number
@@ -57,17 +57,17 @@ export interface StatusPolling {
 const DEFAULT_STATUS_POLLING: StatusPolling = { maxStaleSeconds: 60, onUnavailable: 'refuse' }
 
 export interface VerifierOptions {
-  /** Exactly as the server calls itself. */
+  /** Exactly as in the server's metadata. */
   readonly issuer: string
-  /** This service's name, as it stands in `aud`. */
+  /** This service's name, as in the claim `aud`. */
   readonly audience: string
   /** `null`: ended sessions are not noticed before their tokens expire. */
   readonly status?: Partial<StatusPolling> | null
   readonly algorithms?: readonly string[]
   readonly skewSeconds?: number
-  /** How many verified tokens are remembered, each until its `exp` at most; 0 for none. */
+  /** Size of the cache of verified tokens; 0 disables it. */
   readonly maxCacheEntries?: number
-  /** For how long keys count beyond their `max-age` while they cannot be fetched again; an hour unless set. */
+  /** How long keys are used beyond their `max-age` while they cannot be fetched; by default an hour. */
   readonly keyMaxStaleSeconds?: number
   readonly fetch?: typeof globalThis.fetch
   /** Seconds since 1970. */
@@ -76,7 +76,7 @@ export interface VerifierOptions {
   readonly monotonic?: () => number
 }
 
-/** Verifies the access tokens of one issuer that are meant for one audience. */
+/** Verifier of access tokens of one issuer for one audience. */
 export class Verifier {
   readonly #rules: Rules
   readonly #polling: StatusPolling | null
@@ -98,7 +98,7 @@ export class Verifier {
       status,
     } = options
     if (algorithms.length === 0 || !algorithms.every((algorithm) => Object.hasOwn(ALGORITHMS, algorithm))) {
-      throw new TypeError(`algorithms are some of ${Object.keys(ALGORITHMS).join(', ')}`)
+      throw new TypeError(`algorithms must be among ${Object.keys(ALGORITHMS).join(', ')}`)
     }
     requireAudience(audience)
     this.#rules = { issuer, audience, algorithms, skewSeconds }
@@ -111,12 +111,12 @@ export class Verifier {
     this.#verified = new VerifiedTokens(options.maxCacheEntries ?? MAX_TOKENS)
   }
 
-  /** Rejects with InvalidTokenError where it is not good, with VerificationUnavailableError where nobody can say. */
+  /** Return the token. Reject with InvalidTokenError, or VerificationUnavailableError if it cannot be verified now. */
   async verify(token: string): Promise<AccessToken> {
     return this.#cached(token) ?? (await this.#verify(token))
   }
 
-  /** The token, where it was verified before and all this rests on is fresh; `null` where there is work to do. */
+  /** Return the token if it was verified before with keys and status that are fresh, otherwise `null`. */
   #cached(token: string): AccessToken | null {
     const found = this.#verified.get(token, this.#keys.keys, this.#clock())
     if (found === null || this.#monotonic() >= this.#keys.freshness.freshUntil) return null
@@ -146,7 +146,7 @@ export class Verifier {
     }
     const keys = usableKeys(this.#keys, this.#monotonic())
     if (keys === null || (!keys.has(kid) && isAway(this.#keys.freshness))) {
-      throw new VerificationUnavailableError(`the keys of ${this.#rules.issuer} cannot be had`)
+      throw new VerificationUnavailableError(`the keys of ${this.#rules.issuer} are unavailable`)
     }
     return keys
   }
@@ -160,7 +160,7 @@ export class Verifier {
     } catch (error) {
       if (!(error instanceof ServerUnavailableError)) throw error
     } finally {
-      // Also after an error: it must not make all others ask at once.
+      // Also after an error, so that not every caller fetches again.
       this.#keys = await keysAnswered(this.#keys, answer, now)
     }
   }
@@ -175,7 +175,7 @@ export class Verifier {
     }
     if (!isUsable(known, this.#monotonic(), polling.maxStaleSeconds)) {
       if (polling.onUnavailable === 'accept') return
-      throw new VerificationUnavailableError(`the list of ended sessions at ${uri} cannot be had`)
+      throw new VerificationUnavailableError(`the status list ${uri} is unavailable`)
     }
     const status = statusIn(known, reference)
     if (status !== VALID) throw new InvalidTokenError(status === null ? 'status' : 'ended')
@@ -201,18 +201,18 @@ export class Verifier {
     this.#lists.set(known.uri, await listAnswered(known, answer, this.#rules, keys, now, this.#clock()))
   }
 
-  /** With the key that a list names, where it is published: the list may be the first that it signs. */
+  /** Fetch the key that a list names, if it is unknown: the list may be the first that it signs. */
   async #keysThatSigned(answer: Answer | null): Promise<KeySet> {
     try {
       return answer?.status === 200 ? await this.#keysFor(readStatusListToken(answer, this.#rules).kid) : NO_KEY
     } catch (error) {
-      if (error instanceof ClientError) return NO_KEY // the list is judged as a whole
+      if (error instanceof ClientError) return NO_KEY // listAnswered judges the response as a whole
       throw error
     }
   }
 }
 
-/** `null` where the list does not reach as far. */
+/** Return the status, or `null` if the list is too short. */
 function statusIn({ statusList }: CachedList, { idx }: StatusReference): number | null {
   return statusList && statusAt(statusList, idx)
 }

@@ -234,7 +234,7 @@ try:
     one.unlock()
     print(other.try_lock())
 except StorageUnusableError as error:
-    print("unusable" if "locks no files" in str(error) else error)
+    print("unusable" if "has no file locks" in str(error) else error)
 """
 
 

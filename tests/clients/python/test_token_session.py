@@ -251,14 +251,14 @@ def test_no_token_goes_to_another_origin(internet: Internet, http: httpx2.Client
     session = TokenSession(ISSUER, APP, http=http)
     session.log_in("alice", "pw")
 
-    with pytest.raises(ValueError, match="no token goes to"):
+    with pytest.raises(ValueError, match="no token is sent to"):
         http.get(url, auth=BearerAuth(session, [API]))
 
     assert internet.shown == []
 
 
 def test_a_client_for_threads_needs_a_session_for_threads(http: httpx2.Client) -> None:
-    with pytest.raises(TypeError, match="goes with TokenSession"):
+    with pytest.raises(TypeError, match="requires TokenSession"):
         http.get(API, auth=BearerAuth(AsyncTokenSession(ISSUER, APP), [API]))
 
 

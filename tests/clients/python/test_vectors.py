@@ -60,7 +60,7 @@ def test_addresses(case: Any) -> None:
 @cases("client_authentication")
 def test_client_authentication(case: Any) -> None:
     if "error" in case["expect"]:
-        with pytest.raises(ValueError, match="a secret goes with"):
+        with pytest.raises(ValueError, match="require a secret"):
             Client(**case["given"])
     else:
         headers, form = credentials(Client(**case["given"]))

@@ -249,7 +249,7 @@ def test_what_is_no_token_of_ours_is_refused_without_asking_anybody(service: Ser
 
 @pytest.mark.parametrize("algorithms", [[], ["none"], ["RS256", "HS256"]], ids=str)
 def test_only_algorithms_with_public_keys_may_be_allowed(world: World, algorithms: list[str]) -> None:
-    with pytest.raises(ValueError, match="algorithms are some of"):
+    with pytest.raises(ValueError, match="algorithms must be among"):
         VerifierOperations(Rules(ISSUER, AUDIENCE, algorithms), None, 1, world.clock, world.clock)
 
 
@@ -334,7 +334,7 @@ def test_after_that_time_tokens_are_refused(service: Service, issuer: Issuer, wo
     issuer.away = True
     world.now += 2 + 60
 
-    with pytest.raises(VerificationUnavailableError, match="list of ended sessions"):
+    with pytest.raises(VerificationUnavailableError, match="status list"):
         service.verify(listed())
     assert service.verify(token()).subject == "u_1"
 
