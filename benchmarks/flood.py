@@ -1,7 +1,7 @@
-"""A server under attack, in figures: hashes run, who gets in, how big the table grows, how long refreshes take, memory.
+"""Attacks on a server: password hashes, successful logins, growth of the table, latency of refreshes, memory.
 
-One worker on SQLite, with the password hash and the limits as they are by default, reached over HTTP; `PYTHONPATH=tests
-python benchmarks/flood.py`. Every request names its own address, as a trusted proxy would.
+One worker on SQLite, with the default password hash and limits, over HTTP; `PYTHONPATH=tests python
+benchmarks/flood.py`. Every request states its own client address, like a trusted proxy.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Attacked:
-    """The server, and requests to it from anywhere."""
+    """The server, and requests to it from any address."""
 
     server: ServerProcess
     http: httpx2.AsyncClient
@@ -50,7 +50,7 @@ class Attacked:
         return await self.ask(ip, grant_type="password", username=username, password=password)
 
     async def refresh_times(self, token: str, seconds: float) -> list[float]:
-        """How long each refresh of one session took, one after the other, in milliseconds."""
+        """Return the latencies of sequential refreshes of one session, in milliseconds."""
         times, end = [], time.monotonic() + seconds
         while time.monotonic() < end:
             began = time.monotonic()
@@ -62,11 +62,11 @@ class Attacked:
         return times
 
     def count_hashes(self) -> int:
-        """Wrong passwords that were hashed, by the log."""
+        """Return the number of hashed wrong passwords, from the log."""
         return len(re.findall(r'"reason":"(?:password_wrong|user_unknown)"', self.server.log))
 
     def memory_mib(self, field: str) -> float:
-        """VmRSS or VmHWM of the process that answers."""
+        """Return VmRSS or VmHWM of the server process."""
         status = Path(f"/proc/{self.server.pid}/status").read_text(encoding="ascii")
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field + ":")) / 1024
 
@@ -87,7 +87,7 @@ def count_statuses(answers: Iterable[httpx2.Response]) -> dict[int, int]:
 
 
 async def attack_from_everywhere(attacked: Attacked) -> None:
-    """One account, from 1,000 addresses; its owner, who was at home before all that, logs in there again."""
+    """Attack one account from 1,000 addresses. Then its owner logs in from a known address and from a new one."""
     before, answers = attacked.count_hashes(), []
     for begin in range(0, 1000, 100):
         strangers = (f"198.18.{number // 250}.{number % 250}" for number in range(begin, begin + 100))
@@ -95,19 +95,19 @@ async def attack_from_everywhere(attacked: Attacked) -> None:
     abroad = await attacked.log_in("203.0.113.1", USERNAME, PASSWORD)
     again = await attacked.log_in(HOME, USERNAME, PASSWORD)
     hashes = attacked.count_hashes() - before
-    print(f"1,000 addresses against one account: answers {count_statuses(answers)}, {hashes} hashes")
-    print(f"  its owner then, with the right password: {again.status_code} at home, {abroad.status_code} elsewhere")
+    print(f"1,000 addresses against one account: statuses {count_statuses(answers)}, {hashes} hashes")
+    print(f"  its owner: {again.status_code} from a known address, {abroad.status_code} from a new one")
 
 
 async def burst(attacked: Attacked) -> None:
     before = attacked.count_hashes()
     answers = await gather(attacked.log_in("198.51.100.7", USERNAME, WRONG) for _ in range(200))
     hashes = attacked.count_hashes() - before
-    print(f"200 wrong passwords at once: answers {count_statuses(answers)}, {hashes} hashes (limit: 10)")
+    print(f"200 concurrent wrong passwords: statuses {count_statuses(answers)}, {hashes} hashes (limit: 10)")
 
 
 async def saturate(attacked: Attacked) -> None:
-    """Refreshes while as many logins wait as the gate lets in, and others are sent away."""
+    """Refresh while the hash queue is full and further logins are refused."""
     token = (await attacked.log_in(HOME, USERNAME, PASSWORD)).json()["refresh_token"]
     idle = await attacked.refresh_times(token, 10)
     token = (await attacked.log_in(HOME, USERNAME, PASSWORD)).json()["refresh_token"]
@@ -127,22 +127,24 @@ async def saturate(attacked: Attacked) -> None:
     for task in guessing:
         task.cancel()
     await asyncio.wait(guessing)
-    print(f"refresh p99: {p99(idle):.1f} ms idle ({len(idle)}), {p99(busy):.1f} ms with the gate full ({len(busy)})")
-    print(f"  ratio {p99(busy) / p99(idle):.2f} (to be under 3); meanwhile guesses were answered {dict(statuses)}")
+    print(
+        f"refresh p99: {p99(idle):.1f} ms idle ({len(idle)}), {p99(busy):.1f} ms with a full hash queue ({len(busy)})"
+    )
+    print(f"  ratio {p99(busy) / p99(idle):.2f} (must be under 3); statuses of the guesses: {dict(statuses)}")
 
 
 async def remember_memory(attacked: Attacked) -> None:
-    """500 logins at once."""
+    """Send 500 concurrent logins."""
     base, gate = attacked.memory_mib("VmRSS"), (os.cpu_count() or 1) * PASSWORDS.memory_kib / 1024
     attacked.forget_peak()
     answers = await gather(attacked.log_in(f"100.65.{it // 250}.{it % 250}", f"no{it}", WRONG) for it in range(500))
     peak, most = attacked.memory_mib("VmHWM"), 1.2 * (base + gate)
-    print(f"500 logins at once: answers {count_statuses(answers)}, peak {peak:.0f} MiB")
-    print(f"  base {base:.0f} + gate {gate:.0f} + 20 % = {most:.0f} MiB: {'under' if peak < most else 'OVER'}")
+    print(f"500 concurrent logins: statuses {count_statuses(answers)}, peak {peak:.0f} MiB")
+    print(f"  base {base:.0f} + hashes {gate:.0f} + 20 % = {most:.0f} MiB: {'under' if peak < most else 'OVER'}")
 
 
 async def make_up_names(folder: Path) -> None:
-    """100,000 names from 100,000 addresses, straight at the limits: over HTTP this would measure HTTP."""
+    """Count 100,000 names from 100,000 addresses, without HTTP, which would dominate the time."""
     async with running(settings_for(f"sqlite:///{folder}/names.db")) as jeton:
         client, began = jeton.add_client().client, time.monotonic()
         limits = jeton.login.limits
@@ -155,7 +157,7 @@ async def make_up_names(folder: Path) -> None:
         seconds = time.monotonic() - began
         with jeton.database.read() as connection:
             rows = connection.scalar(select(func.count()).select_from(throttle_buckets))
-    print(f"{NAMES:,} made-up names from as many addresses: {rows:,} rows (at most 397,313) in {seconds:.0f} s")
+    print(f"{NAMES:,} unknown names from as many addresses: {rows:,} rows (at most 397,313) in {seconds:.0f} s")
 
 
 async def main() -> None:

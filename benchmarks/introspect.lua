@@ -1,4 +1,4 @@
--- Asks about one live access token after another.
+-- Introspect active access tokens in turn.
 function init(arguments)
   bodies, index = {}, 0
   for token in io.lines(arguments[1]) do

@@ -1,7 +1,7 @@
-"""How many faults the suite would notice: `make mutants` breaks the rules on purpose, one place at a time (mutmut).
+"""Mutation test of the suite: `make mutants` changes the pure rules in one place at a time (mutmut).
 
-A sample of fixed seed over the modules whose mistakes would be silent: what is granted, refused, ended and told. Prints
-the score and each mutant that no test noticed. The tests run on SQLite: whatever needs PostgreSQL is about races.
+The sample has a fixed seed and covers modules whose faults would otherwise go unnoticed. Prints the score and each
+mutant that no test detected. The tests run on SQLite, because those that need PostgreSQL are about races.
 """
 
 import argparse
@@ -36,7 +36,7 @@ _ROOT: Final = Path(__file__).parents[1]
 
 
 def prepare(folder: Path) -> None:
-    """Copy the checkout; mutmut finds the package's root by its name, `src`."""
+    """Copy the checkout. mutmut expects the package in a folder named `src`."""
     for name in ("alembic", "clients", "config", "docs", "tests"):
         shutil.copytree(_ROOT / name, folder / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
     shutil.copytree(_ROOT / "server", folder / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
@@ -55,7 +55,7 @@ def prepare(folder: Path) -> None:
 
 
 def log(folder: Path) -> str:
-    """What mutmut said last."""
+    """Return the end of mutmut's output."""
     return (folder / "mutmut.log").read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
@@ -73,7 +73,7 @@ def mutmut(folder: Path, *words: str) -> None:
 
 
 def outcomes(folder: Path) -> dict[str, str]:
-    """What became of each mutant that was run; an empty text for those that were not."""
+    """Return the result of each mutant; an empty string for those that were not run."""
     found = {}
     for file in sorted((folder / "mutants").rglob("*.meta")):
         for name, status in json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"].items():
@@ -82,7 +82,7 @@ def outcomes(folder: Path) -> dict[str, str]:
 
 
 def shown(folder: Path, name: str) -> Iterator[str]:
-    """The lines that the mutant changed."""
+    """Return the lines that the mutant changed."""
     done = subprocess.run(
         [sys.executable, "-m", "mutmut", "show", name], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -97,7 +97,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         prepare(folder)
-        # No mutant has this name: all are made, the tests run once, and none is tried.
+        # No mutant has this name: mutmut creates all mutants and runs the tests once, without a mutant.
         mutmut(folder, "run", "--max-children", "1", "none")
         names = sorted(outcomes(folder))
         if not names:
@@ -110,7 +110,7 @@ def main() -> None:
         unnoticed = [name for name in sample if found[name] != _KILLED]
         for name in sorted(unnoticed):
             print(f"{name}: {found[name]}", *(f"    {line}" for line in shown(folder, name)), sep="\n")
-        print(f"{len(sample) - len(unnoticed)} of {len(sample)} mutants were noticed ({len(names)} there are in all)")
+        print(f"{len(sample) - len(unnoticed)} of {len(sample)} mutants were detected (of {len(names)} in total)")
 
 
 if __name__ == "__main__":

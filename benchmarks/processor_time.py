@@ -1,4 +1,4 @@
-"""Processor time: of process trees, and of a bare RS256 signature while both cores are busy with them."""
+"""Processor time of process trees, and of a bare RS256 signature while all cores are busy."""
 
 import multiprocessing
 import os
@@ -14,13 +14,13 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def of_process(pid: int) -> float:
-    """Seconds of user and system time of a process and of its children that have ended."""
+    """Return the user and system time of a process and of its ended children, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
     return sum(int(field) for field in fields[11:15]) / _TICKS
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes below this one that are alive."""
+    """Return the running descendants of this process."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text(encoding="ascii").split():
@@ -29,7 +29,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def of_tree(pid: int) -> float:
-    """Seconds of a process and of all below it."""
+    """Return the processor time of a process and its descendants, in seconds."""
     return of_all([pid, *descendants(pid)])
 
 
@@ -48,7 +48,7 @@ def _sign(seconds: float) -> float:
 
 
 def of_signature(seconds: float = 1.5) -> float:
-    """Seconds of processor time for one RS256 signature with 2048 bits, with every core at it, as in the server."""
+    """Return the processor time of one RS256 signature (2048 bits) in seconds, with all cores busy."""
     cores = os.cpu_count() or 1
     with multiprocessing.get_context("spawn").Pool(cores) as pool:
         return statistics.mean(pool.map(_sign, [seconds] * cores))

@@ -1,4 +1,4 @@
--- Refreshes for ever: each thread keeps its tokens in a queue, takes one for a request and puts its successor back.
+-- Refresh continuously: each thread has a queue of tokens, takes one for a request and appends its successor.
 local threads = 0
 function setup(thread)
   thread:set("number", threads)

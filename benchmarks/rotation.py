@@ -1,7 +1,7 @@
-"""Two nodes under load while their keys change: three planned rotations and a change of the algorithm.
+"""Two nodes under load during three planned key rotations and a change of the algorithm.
 
-Each access token that is issued is shown to nine verifiers (verifiers.py): at once, and again just before it expires.
-Times are short, in the proportions of the defaults. Ends with 0 where no verification failed, and prints the counts.
+Nine verifiers (verifiers.py) verify each issued access token: immediately, and again just before it expires. Times are
+short, in the proportions of the defaults. Prints the counts; the exit status is 0 if no verification failed.
 `make rotation` needs PostgreSQL and Node.
 """
 
@@ -35,7 +35,7 @@ BEFORE_EXPIRY_SECONDS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The settings of both nodes, and how long verifiers keep the key set that do not read its `max-age`; seconds."""
+    """Settings of both nodes, and the cache time of verifiers that ignore `max-age`; in seconds."""
 
     rotate: int
     publish_ahead: int
@@ -59,7 +59,7 @@ SHORT: Final = Times(rotate=10, publish_ahead=9, jwks_max_age=2, access=6, fixed
 
 @dataclass(slots=True)
 class Signed:
-    """What one key has signed, and when, in seconds of the run."""
+    """Count and times of the signatures of one key, in seconds of the run."""
 
     algorithm: str
     first: float
@@ -69,7 +69,7 @@ class Signed:
 
 @dataclass
 class Issuing(Load):
-    """Sessions that refresh at both nodes in turn; what they are given is shown to the verifiers."""
+    """Sessions that refresh at both nodes in turn, and pass the access tokens to the verifiers."""
 
     verifiers: list[Verifiers] = field(default_factory=list)
     times: Times = LONG
@@ -96,12 +96,12 @@ class Issuing(Load):
             verifier.show(token)
 
     def signed_at_both_nodes(self, algorithm: str) -> int:
-        """How many keys of this algorithm have signed at either node."""
+        """Return how many keys of this algorithm have signed at either node."""
         return sum(len(it.by_node) == len(self.urls) for it in self.keys.values() if it.algorithm == algorithm)
 
 
 async def keep_on(load: Issuing, nodes: list[ServerProcess]) -> None:
-    """The run itself: so long as the first key and three successors have signed, then the other algorithm."""
+    """Run until the first key and three successors have signed, then change the algorithm."""
     patience = 5 * load.times.rotate + 30
     async with load.running():
         await load.until(lambda: load.signed_at_both_nodes("RS256") >= 4, "three planned rotations", patience)
@@ -115,7 +115,7 @@ async def keep_on(load: Issuing, nodes: list[ServerProcess]) -> None:
 
 
 def restart(node: ServerProcess, **variables: str) -> None:
-    """As a service manager does it: SIGTERM, then a start with other settings."""
+    """Restart a node with other settings, after SIGTERM, like a service manager."""
     assert node.process is not None
     node.process.terminate()
     node.wait()
@@ -163,7 +163,7 @@ def print_table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
 
 
 def report(load: Issuing, counts: list[Count]) -> bool:
-    """Prints what was counted; says whether nothing failed."""
+    """Print the counts. Return whether no verification failed."""
     print_table(
         ("key", "algorithm", "first signed", "last signed", *(f"at node {n + 1}" for n in range(len(load.urls)))),
         [
@@ -185,7 +185,7 @@ def report(load: Issuing, counts: list[Count]) -> bool:
     issued = sum(sum(it.by_node.values()) for it in load.keys.values())
     print(f"\n{issued} tokens issued, {sum(it.verified for it in counts)} verifications, {len(failures)} failed")
     print("\n".join(failures[:20]))
-    # Whoever verified next to nothing has proven nothing.
+    # A verifier with too few verifications proves nothing.
     return not failures and all(it.verified > issued and it.too_late < issued / 10 for it in counts)
 
 

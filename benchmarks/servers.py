@@ -1,4 +1,4 @@
-"""A server to measure: the command as anybody runs it, on a database that keeps its promises (fsync on)."""
+"""The measured server: the ordinary command, on a database with fsync enabled."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ _JETON = str(Path(sys.executable).with_name("jeton"))
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A running server, and what a client of it needs."""
+    """A running server, and the credentials of a client."""
 
     url: str
     pid: int
@@ -40,7 +40,7 @@ class Measured:
     master_key_id: str
 
     def add_sessions(self, count: int) -> list[str]:
-        """So many more sessions, written straight into the table; gives the refresh tokens of 4096 of them."""
+        """Insert this number of sessions directly into the table. Return the refresh tokens of 4096 of them."""
         database = Database(self.database_url)
         tokens: list[str] = []
         for begin in range(0, count, _BATCH):
@@ -74,7 +74,7 @@ class Measured:
 
 @contextmanager
 def measured_server(kind: str, folder: Path) -> Iterator[Measured]:
-    """A server with two workers over an empty database of this kind."""
+    """Start a server with two workers on an empty database of this kind."""
     with ExitStack() as stack:
         database_url, database_pid = f"sqlite:///{folder}/jeton.db", None
         if kind == "postgresql":

@@ -1,4 +1,4 @@
-"""A status list of a million live sessions, 10,000 of them ended: its size, and what it costs server and service.
+"""A status list of a million sessions, 10,000 of them ended: its size, and its cost for server and service.
 
 `PYTHONPATH=tests python benchmarks/status_list.py`, or `make bench`. SQLite; processor time of one process, medians.
 """
@@ -24,7 +24,7 @@ ROUNDS: Final = 15
 
 
 def cost(work: Callable[[], object], before: Callable[[], object] = lambda: None) -> float:
-    """Milliseconds of processor time of `work`, the median of several rounds; each begins with `before`."""
+    """Return the processor time of `work` in milliseconds: the median of several rounds, each after `before`."""
     taken = []
     for _ in range(ROUNDS):
         before()
@@ -35,7 +35,7 @@ def cost(work: Callable[[], object], before: Callable[[], object] = lambda: None
 
 
 class Ending:
-    """Sessions in the order in which they end, anywhere among all of them."""
+    """Sessions that end, in a random order."""
 
     def __init__(self, jeton: Running) -> None:
         self._database = jeton.database
@@ -43,7 +43,7 @@ class Ending:
         self.ended = 0
 
     def end(self, sessions: int) -> None:
-        """So many more, for longer than this takes."""
+        """End this number of sessions, for longer than the benchmark takes."""
         chosen = self._order[self.ended : self.ended + sessions]
         with self._database.write() as connection:
             insert_revoked_statuses(connection, [RevokedStatus(it, START + 86400) for it in chosen])
@@ -51,7 +51,7 @@ class Ending:
 
 
 async def measure(jeton: Running, ending: Ending, ended: int) -> None:
-    """One row of the table."""
+    """Print one row of the table."""
     ending.end(ended - ending.ended)
     look = jeton.maintenance.refresh
     look()
@@ -69,8 +69,10 @@ async def main() -> None:
             with jeton.database.write() as connection:
                 allocate_status_indexes(connection, SESSIONS)
             ending = Ending(jeton)
-            print(f"{SESSIONS:,} live sessions in one list\n")
-            print("| ended | bytes | a look, ms | one that finds a change | a service reads it, ms | asks it, us |")
+            print(f"{SESSIONS:,} sessions in one list\n")
+            print(
+                "| ended | bytes | unchanged refresh, ms | changed refresh, ms | decode in a service, ms | lookup, us |"
+            )
             print("|---|---|---|---|---|---|")
             for ended in (0, 100, 1_000, 10_000, 100_000):
                 await measure(jeton, ending, ended)

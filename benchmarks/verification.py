@@ -1,4 +1,4 @@
-"""How fast a service verifies access tokens: jeton_client against PyJWT with its PyJWKClient, in one run.
+"""Benchmark of access token verification: jeton_client and PyJWT with its PyJWKClient, in one run.
 
 Both verify the same RS256 tokens of 2048-bit keys and check the same claims; each fetches the keys once, from a server
 in a thread. `python benchmarks/verification.py`, or `make bench`.
@@ -28,7 +28,7 @@ Verify = Callable[[str], object]
 
 @contextmanager
 def issuer(key: RSAKey) -> Iterator[str]:
-    """Serves metadata and keys."""
+    """Serve metadata and keys."""
     jwk = {**key.as_dict(private=False), "kid": "one", "use": "sig", "alg": "RS256"}
 
     class Handler(BaseHTTPRequestHandler):
@@ -42,7 +42,7 @@ def issuer(key: RSAKey) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
-            """Nothing is written down."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -59,7 +59,7 @@ def tokens(url: str, key: RSAKey) -> list[str]:
 
 
 def by_pyjwt(url: str, *, cache_keys: bool) -> Verify:
-    """As its documentation shows, with the checks that RFC 9068 asks for."""
+    """Verify with PyJWT as in its documentation, with the checks that RFC 9068 requires."""
     keys = jwt.PyJWKClient(f"{url}/keys", cache_keys=cache_keys)
 
     def verify(token: str) -> object:
@@ -74,7 +74,7 @@ def by_pyjwt(url: str, *, cache_keys: bool) -> Verify:
 
 
 def microseconds(verify: Verify, given: list[str]) -> float:
-    """Per token, the best of some rounds."""
+    """Return the time per token, from the best of several rounds."""
     verify(given[0])
     times = []
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-// The verifiers of verifiers.py on jose: tokens come in line by line, and at the end each verifier says what it counted.
+// The verifiers of verifiers.py based on jose: they read one token per line, and print their counts at the end.
 import { createInterface } from 'node:readline'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose-v6'
 
@@ -44,7 +44,7 @@ const maxAge = (response) => Number(/max-age=(\d+)/.exec(response.headers.get('c
 const ways = {
   honours: (count) => kept(count, maxAge),
   fixed: (count) => kept(count, () => fixedSeconds),
-  // jose's own, which fetches again for a kid it never saw.
+  // jose's own key set, which fetches again for an unknown kid.
   unknown: (count) =>
     createRemoteJWKSet(new URL(nodes[0] + JWKS), {
       cacheMaxAge: Infinity,

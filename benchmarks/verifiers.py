@@ -1,10 +1,10 @@
-"""Services that verify access tokens by themselves: three ways to keep the key set, in three libraries.
+"""Services that verify access tokens locally: three ways to cache the key set, in three libraries.
 
-    honours   keeps it for the `max-age` it came with, and never looks sooner (RFC 9111 section 4.2)
-    fixed     keeps it for a time of its own, whatever the server said
-    unknown   keeps it for ever, and fetches it again only for a `kid` it never saw
+    honours   caches it for its `max-age`, and does not fetch earlier (RFC 9111 section 4.2)
+    fixed     caches it for a fixed time, whatever the server says
+    unknown   caches it without limit, and fetches it again only for an unknown `kid`
 
-None of them asks the server about a token, and none forgives: a key that is not there is a failure.
+A token whose key is missing counts as a failure.
 """
 
 import json
@@ -35,7 +35,7 @@ _SCRIPT: Final = Path(__file__).with_name("verifiers.mjs")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a service is configured with. `fixed_seconds` is how long those keep the key set that never read headers."""
+    """Configuration of a service. `fixed_seconds` is the cache time of those that ignore headers."""
 
     issuer: str
     nodes: Sequence[str]
@@ -44,7 +44,7 @@ class Facts:
 
 @dataclass(slots=True)
 class Count:
-    """What became of the tokens that one verifier was shown. `too_late`: expired before it came to them."""
+    """Counts of one verifier. `too_late`: expired before verification."""
 
     name: str
     verified: int = 0
@@ -54,17 +54,17 @@ class Count:
 
 
 class Verifiers(Protocol):
-    """One verifier, or several in one process."""
+    """One or several verifiers in a process."""
 
     def show(self, token: str) -> None:
-        """Does not wait for the verdict."""
+        """Submit a token, without waiting for the result."""
 
     def counts(self) -> list[Count]:
-        """Ends them, once they have seen all they were shown."""
+        """Stop, after all submitted tokens were verified."""
 
 
 class KeptKeySet:
-    """The key set as one service keeps it. Each fetch goes to the next node, and past one that is away."""
+    """The cached key set of one service. Fetches alternate between the nodes and skip unavailable ones."""
 
     def __init__(self, keeping: str, facts: Facts, count: Count) -> None:
         self._keeping, self._facts, self._count = keeping, facts, count
@@ -72,7 +72,7 @@ class KeptKeySet:
         self.document: dict[str, Any] = {"keys": []}
 
     def look_up(self, kid: str) -> dict[str, Any]:
-        """The key set, fetched anew where this way of keeping it says so."""
+        """Return the key set, fetched again if the caching rule requires it."""
         if self._keeping == "unknown":
             stale = kid not in {key["kid"] for key in self.document["keys"]}
         else:
@@ -109,7 +109,7 @@ def _by_joserfc(token: str, document: dict[str, Any], issuer: str) -> None:
 
 
 class InThread:
-    """A verifier in Python. It does all anew for each token, as a service without a thought for speed."""
+    """A verifier in Python, which parses the keys again for each token."""
 
     def __init__(self, name: str, keeping: str, verify: Callable[[str, dict[str, Any], str], None], facts: Facts):
         self._count = Count(f"{name} {keeping}")
@@ -136,14 +136,14 @@ class InThread:
             try:
                 document = self._keys.look_up(pyjwt.get_unverified_header(token)["kid"])
                 self._verify(token, document, self._issuer)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the token was not verified
+            except Exception as error:  # noqa: BLE001 - every error means that the token was not verified
                 self._count.failures.append(f"{error!r} {pyjwt.get_unverified_header(token)}")
             else:
                 self._count.verified += 1
 
 
 class InNode:
-    """The three verifiers written on jose, in one process of Node."""
+    """The three verifiers based on jose, in one Node process."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -160,7 +160,7 @@ class InNode:
 
 @contextmanager
 def all_verifiers(facts: Facts, cache: Path) -> Iterator[list[Verifiers]]:
-    """All nine. `cache` is where Node's packages are kept."""
+    """Start all nine verifiers. `cache` is the folder of Node's packages."""
     cache.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="jeton-verifiers-") as folder:
         script = Path(folder) / _SCRIPT.name

@@ -1,4 +1,4 @@
-"""A plain ASGI service, without any framework: it greets whoever has a good access token with the scope `orders`.
+"""A plain ASGI service without a framework: it requires an access token with the scope `orders`.
 
 pip install jeton-client uvicorn
 ISSUER=http://127.0.0.1:8000 AUDIENCE=https://orders.example uvicorn service:app --port 8001

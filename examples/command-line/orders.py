@@ -1,4 +1,4 @@
-"""A command-line app: you log in once, and stay logged in from one command to the next.
+"""A command-line app: one login lasts for many commands.
 
 pip install jeton-client
 export ISSUER=http://127.0.0.1:8000 CLIENT_ID=orders-app API=http://127.0.0.1:8001
@@ -30,13 +30,13 @@ def run(words: argparse.Namespace, session: TokenSession) -> None:
 
 
 def ask(session: TokenSession, method: str, query: dict[str, str]) -> list[str]:
-    """The token goes to this API and nowhere else; one that is about to end is renewed on the way."""
+    """Send a request to the API. The session renews its token if necessary, and sends it to this API only."""
     api = os.environ["API"]
     with httpx2.Client(auth=BearerAuth(session, origins=[api])) as http:
-        answer = http.request(method, f"{api}/orders", params=query)
-    if answer.status_code >= 400:
-        raise SystemExit(f"the service answered {answer.status_code}: {answer.headers.get('www-authenticate', '')}")
-    return list(answer.json())
+        response = http.request(method, f"{api}/orders", params=query)
+    if response.status_code >= 400:
+        raise SystemExit(f"the service returned {response.status_code}: {response.headers.get('www-authenticate', '')}")
+    return list(response.json())
 
 
 def main() -> None:
@@ -50,11 +50,11 @@ def main() -> None:
         with TokenSession(os.environ["ISSUER"], Client(os.environ["CLIENT_ID"]), storage=storage) as session:
             run(parser.parse_args(), session)
     except LoginRequiredError:
-        raise SystemExit("You are not logged in: python orders.py login NAME") from None
+        raise SystemExit("You are not logged in. Run: python orders.py login NAME") from None
     except RefusedError as refused:
-        raise SystemExit(f"The server refused: {refused}") from None
+        raise SystemExit(f"The server refused the request: {refused}") from None
     except ClientError as error:
-        raise SystemExit(f"Not just now: {error}") from None
+        raise SystemExit(f"This does not work at the moment: {error}") from None
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// A service that verifies access tokens by itself, and notices within seconds that a session was ended.
+// A service that verifies access tokens locally, and notices ended sessions within seconds.
 
 import { accessTokenOf, bearer, Verifier } from '@jeton/client'
 import express from 'express'
@@ -22,7 +22,7 @@ const orders = new Map([['o_1', { id: 'o_1', what: 'three apples' }]])
 const app = express()
 app.disable('x-powered-by')
 
-// Pages of this one origin may call; tokens travel in a header, and no cookie is involved.
+// Only pages of this origin can call the service; tokens are sent in a header, without cookies.
 app.use((request, response, next) => {
   response.set({ 'access-control-allow-origin': ORIGIN, vary: 'origin' })
   if (request.method !== 'OPTIONS') return next()

@@ -1,4 +1,4 @@
-"""A FastAPI service: everybody sees and places their own orders, with the scope `orders`.
+"""A FastAPI service: users see and place their own orders, with the scope `orders`.
 
 pip install 'jeton-client[fastapi]' uvicorn
 ISSUER=http://127.0.0.1:8000 AUDIENCE=https://orders.example uvicorn service:app --port 8001
@@ -20,8 +20,8 @@ log: Final = logging.getLogger("uvicorn.error")
 
 
 def report(why: ClientError) -> None:
-    """The log is told what the caller is not."""
-    log.info("not let in: %s: %s", type(why).__name__, why)
+    """Log the reason, which the caller is not told."""
+    log.info("refused: %s: %s", type(why).__name__, why)
 
 
 verifier: Final = AsyncVerifier(os.environ["ISSUER"], os.environ["AUDIENCE"])

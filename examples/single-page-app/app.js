@@ -1,4 +1,4 @@
-// A page that logs in, calls a service, and stays logged in: through reloads, and together with its other tabs.
+// A page that logs in, calls a service, and stays logged in, across reloads and in all of its tabs.
 
 import {
   authorizedFetch,
@@ -11,8 +11,8 @@ import {
 
 const { issuer, api } = await (await fetch('/config.json')).json()
 
-// The access token is kept in memory only. The refresh token lies in this origin's IndexedDB: see README.md for what
-// that costs, and for `memoryStorage()`, which costs a login after each reload.
+// The access token is kept in memory only. The refresh token is stored in this origin's IndexedDB. README.md compares this
+// with `memoryStorage()`, which requires a login after each reload.
 const session = new TokenSession({ issuer, client: { clientId: 'orders-app' }, storage: tabStorage('orders') })
 const call = authorizedFetch(session, { origins: [api] })
 
@@ -21,9 +21,9 @@ const orders = document.querySelector('#orders')
 const message = document.querySelector('#message')
 
 async function showOrders() {
-  const answer = await call(`${api}/orders`)
-  if (!answer.ok) throw new Error(`The service answered ${answer.status}.`)
-  const items = (await answer.json()).orders.map(({ what }) => {
+  const response = await call(`${api}/orders`)
+  if (!response.ok) throw new Error(`The service returned ${response.status}.`)
+  const items = (await response.json()).orders.map(({ what }) => {
     const item = document.createElement('li')
     item.textContent = what
     return item
@@ -32,7 +32,7 @@ async function showOrders() {
   show(orders)
 }
 
-/** Does the work, and tells the user what came of it. */
+/** Do the work, and show the user an error. */
 async function attempt(work) {
   message.textContent = ''
   try {
@@ -44,9 +44,9 @@ async function attempt(work) {
 }
 
 function explained(error) {
-  if (error instanceof RefusedError && error.error === 'invalid_grant') return 'Name or password is wrong.'
+  if (error instanceof RefusedError && error.error === 'invalid_grant') return 'The user name or password is wrong.'
   if (error instanceof ServerUnavailableError)
-    return 'The server does not answer. You are still logged in: try again in a moment.'
+    return 'The server does not respond. You are still logged in. Try again in a moment.'
   return error.message
 }
 

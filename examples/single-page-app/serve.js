@@ -1,4 +1,4 @@
-// Serves the page, without a bundler: its own files, and those of @jeton/client below /client/.
+// Serve the page without a bundler: its own files, and those of @jeton/client below /client/.
 
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -13,7 +13,7 @@ const OWN = new Map([
 const CLIENT = import.meta.resolve('@jeton/client/app')
 const MEDIA_TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css' }
 
-// No script of anybody else's runs here, and nothing is sent anywhere else. This is what protects the tokens.
+// No foreign script runs, and nothing is sent to other hosts. This protects the tokens.
 const POLICY = `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ${ISSUER} ${API}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 
 function fileAt(path) {
@@ -23,7 +23,7 @@ function fileAt(path) {
   return module === undefined ? null : new URL(module, CLIENT)
 }
 
-async function answerTo(path) {
+async function contentOf(path) {
   if (path === '/config.json') return ['application/json', JSON.stringify({ issuer: ISSUER, api: API })]
   const file = fileAt(path)
   const body = file && (await readFile(file).catch(() => null))
@@ -31,7 +31,7 @@ async function answerTo(path) {
 }
 
 createServer(async (request, response) => {
-  const [type, body] = (await answerTo(request.url)) ?? []
+  const [type, body] = (await contentOf(request.url)) ?? []
   const headers = { 'content-security-policy': POLICY, 'x-content-type-options': 'nosniff' }
   response.writeHead(
     body === undefined ? 404 : 200,

@@ -178,11 +178,11 @@ def test_the_command_line_app_stays_logged_in_from_one_command_to_the_next(
     assert (status, printed.splitlines()[-1]) == (0, "coffee")
     assert (tmp_path / "orders" / "session.json").stat().st_mode & 0o777 == 0o600
     assert run(command, "logout") == (0, "")
-    assert run(command, "list") == (1, "You are not logged in: python orders.py login NAME\n")
+    assert run(command, "list") == (1, "You are not logged in. Run: python orders.py login NAME\n")
 
 
 def test_the_command_line_app_tells_that_a_password_is_wrong(command: dict[str, str]) -> None:
     status, printed = run(command, "login", "bea", typed="wrong\n")
 
-    assert (status, printed.startswith("The server refused: invalid_grant")) == (1, True)
+    assert (status, printed.startswith("The server refused the request: invalid_grant")) == (1, True)
     assert "Traceback" not in printed

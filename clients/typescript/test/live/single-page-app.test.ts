@@ -76,7 +76,7 @@ describe('the single-page app', { skip: noBrowser }, () => {
   test('a wrong password is told', async () => {
     await logIn('not the password at all')
 
-    await page.getByText('Name or password is wrong.').waitFor()
+    await page.getByText('The user name or password is wrong.').waitFor()
   })
 
   test('a session that the operator ended asks for a login', async () => {

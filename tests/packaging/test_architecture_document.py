@@ -1,11 +1,11 @@
 """docs/architecture.md names every room, and only files that exist."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from support.checkout import ROOT
+
 PACKAGE = ROOT / "server" / "jeton"
 DOCUMENT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
