@@ -1,4 +1,4 @@
-/** The token goes to the origins that were named and to no other; a 401 leads to one renewal and one repetition. */
+/** Tokens are sent only to the listed origins; a 401 causes one renewal and one repetition. */
 
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'

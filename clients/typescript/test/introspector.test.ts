@@ -1,4 +1,4 @@
-/** Introspection: many ask at once and one does, answers count for a while, and never past the end. */
+/** Introspection: concurrent calls share one request; results are cached, never past `exp`. */
 
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** Express and Hono: only requests with a good access token reach the handler, the others are answered as RFC 6750 says. */
+/** Express and Hono: only requests with a valid access token reach the handler; others are answered as in RFC 6750. */
 
 import assert from 'node:assert/strict'
 import type { AddressInfo } from 'node:net'
@@ -16,7 +16,7 @@ import {
 import express from 'express'
 import { Hono } from 'hono'
 
-/** Knows the token `good`, has trouble with `away`, and is broken by `broken`. */
+/** Accepts the token `good`, cannot verify `away`, and fails on `broken`. */
 const verifier = {
   async verify(token: string): Promise<AccessToken> {
     if (token === 'away') throw new VerificationUnavailableError('away', 3)

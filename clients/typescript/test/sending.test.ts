@@ -1,4 +1,4 @@
-/** Answers, by whatever is a `fetch` somewhere: they come whole, or not at all. */
+/** Responses of various implementations of `fetch` are complete, or `null`. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import { sendBy } from '@jeton/client/sending'
 
 const request = { method: 'GET', url: 'https://as.example/', headers: {} } as const
 
-/** A response without streams of the web, as React Native and node-fetch give it. */
+/** A response without web streams, as in React Native and node-fetch. */
 function oldResponse(body: unknown, text = '{"a":1}') {
   const headers = new Headers({ ETag: '"1"' })
   return { status: 200, headers, body, text: async () => text } as unknown as Response

@@ -1,4 +1,4 @@
-/** An authorization server in this process, behind a `fetch`: what tests need to see of one, and to break. */
+/** An authorization server in this process, behind a `fetch`, which tests can inspect and break. */
 
 import { deflateSync } from 'node:zlib'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
@@ -12,17 +12,17 @@ interface Key {
   readonly jwk: JWK
 }
 
-/** What becomes of a request: it is answered, its answer is lost, or it never arrives. */
+/** Outcome of a request: it is answered, its response is lost, or it never arrives. */
 type Fault = 'none' | 'answer lost' | 'away' | Response
 
 export class Server {
-  /** Seconds since 1970; nothing else moves it. */
+  /** Seconds since 1970; only tests change it. */
   now = 1_800_000_000
-  /** Paths, in the order in which they were asked for. */
+  /** Requested paths, in order. */
   readonly asked: string[] = []
   readonly idempotencyKeys: string[] = []
   readonly ended = new Set<number>()
-  /** What becomes of the next requests, by path; then all is well again. */
+  /** Outcomes of the next requests, by path; later ones are answered. */
   readonly faults = new Map<string, Fault[]>()
   isAway = false
   reuses = 0
@@ -58,7 +58,7 @@ export class Server {
     this.keys.unshift({ kid, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' } })
   }
 
-  /** An access token for AUDIENCE, signed by the newest key, with `claims` in place of the usual ones. */
+  /** Return an access token for AUDIENCE, signed by the newest key; `claims` replace the default ones. */
   async accessToken(claims: Record<string, unknown> = {}): Promise<string> {
     const usual = { iss: ISSUER, aud: AUDIENCE, sub: 'u_1', client_id: 'app', jti: crypto.randomUUID(), scope: 'read' }
     return this.sign('at+jwt', { ...usual, iat: this.now, exp: this.now + 600, ...claims })
@@ -105,7 +105,7 @@ export class Server {
     return JSON.stringify({ ...issued, token_type: 'Bearer', expires_in: 600, scope: 'read' })
   }
 
-  /** Ends the session for whoever presents its refresh token next. */
+  /** End the session: its next refresh is refused. */
   end(): void {
     this.#current = 'ended'
     this.#last = null
@@ -122,7 +122,7 @@ export class Server {
 
 export const STATUS_LIST = `${ISSUER}/status/0`
 
-/** The claim of a token whose bit this is. */
+/** Return the `status` claim of a token with this index. */
 export function statusClaim(idx: number): { status: { status_list: { idx: number; uri: string } } } {
   return { status: { status_list: { idx, uri: STATUS_LIST } } }
 }

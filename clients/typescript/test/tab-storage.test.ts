@@ -1,4 +1,4 @@
-/** Tabs, in a browser that closes databases, fills disks and forbids things as browsers do. */
+/** Storage of tabs, in browsers that close databases, have full disks or block storage. */
 
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -11,7 +11,7 @@ const SESSION: Session = {
   pending: null,
 }
 
-/** As much of IndexedDB as is used. */
+/** The used part of IndexedDB. */
 class FakeIndexedDb {
   readonly kept = new Map<string, unknown>()
   readonly databases: { isOpen: boolean; onversionchange?: () => void }[] = []

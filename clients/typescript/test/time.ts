@@ -1,8 +1,8 @@
-/** Pauses that take no time: timers run as soon as nobody is at work. */
+/** Pauses without delay: timers run as soon as no other work is pending. */
 
 import { mock } from 'node:test'
 
-/** What became of the work; every pause within it is over at once. */
+/** Return the result of the work; each pause within it ends immediately. */
 export async function hurried<Value>(work: () => Promise<Value>): Promise<Value> {
   mock.timers.enable({ apis: ['setTimeout'] })
   try {

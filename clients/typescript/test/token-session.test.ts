@@ -1,4 +1,4 @@
-/** A session for apps: one refresh for many, repeated with its key, stored before used, over only by invalid_grant. */
+/** Sessions for apps: shared refreshes, repeated with their key; tokens stored first; only invalid_grant ends one. */
 
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
@@ -164,7 +164,7 @@ test('new tokens are stored before the access token is handed out', async () => 
   assert.equal(await session.accessToken(), 'access-1-2')
 })
 
-/** Keeps what a memory keeps, but for what it is told to throw: other people's storages throw anything. */
+/** A memory storage that throws on demand: custom storages can throw anything. */
 function failingStorage() {
   const memory = memoryStorage()
   const errors: { load?: unknown; save?: unknown; lock?: unknown; unlock?: unknown } = {}
@@ -243,7 +243,7 @@ test('an answer that could not be stored is stored later, and not asked for agai
   server.now += 600
   await assert.rejects(session.accessToken(), StorageUnusableError)
   delete errors.save
-  server.now += 200 // the server repeats its answer for a while only
+  server.now += 200 // the server repeats a response only for a while
 
   assert.equal(await session.accessToken(), 'access-1-2')
   assert.equal((await memory.load())?.tokens.refreshToken, 'refresh-1-2')

@@ -1,4 +1,4 @@
-/** The core does what tests/vectors says, as the Python core must (tests/vectors/README.md). */
+/** The core passes tests/vectors, like the Python core (tests/vectors/README.md). */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -29,7 +29,7 @@ import { parseObject } from '@jeton/client/strict-json'
 import { judgeRevocationAnswer, judgeTokenAnswer, type Tokens, TryAgain } from '@jeton/client/token-answers'
 import * as tokenRequests from '@jeton/client/token-requests'
 
-// The vectors are JSON, and as untyped as that: what does not fit fails its case.
+// The vectors are untyped JSON: a wrong type fails its case.
 // biome-ignore lint/suspicious/noExplicitAny: see above
 type Json = any
 
@@ -43,10 +43,10 @@ function read(name: string): Json {
   return JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8'))
 }
 
-// Node before 24 does not look behind a ZLIB stream, as browsers do. A list is signed: whoever could add to it need not.
+// Unlike browsers, Node before 24 ignores data after a ZLIB stream. Lists are signed, so this is harmless.
 const UNSEEN = Number.parseInt(process.versions.node, 10) < 24 ? ['something behind the stream'] : []
 
-/** One test for each case of a file. */
+/** Define one test for each case of a file. */
 function cases(file: string, check: (given: Json, expect: Json) => void | Promise<void>): void {
   for (const { name, given, expect } of read(file)) {
     if (!UNSEEN.includes(name)) test(`${file}: ${name}`, async () => check(given, expect))

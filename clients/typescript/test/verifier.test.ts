@@ -1,4 +1,4 @@
-/** Keys and lists of ended sessions: fetched by one for all, asked for again in time, kept while the server is away. */
+/** Keys and status lists: fetches are shared, repeated in time, and bridged while the server is unavailable. */
 
 import assert from 'node:assert/strict'
 import { before, beforeEach, test } from 'node:test'

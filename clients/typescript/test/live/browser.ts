@@ -1,4 +1,4 @@
-/** A real browser: Debian's Chromium, headless; and pages to show it. */
+/** A real browser (Debian's Chromium, headless), and a server of pages for it. */
 
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -10,7 +10,7 @@ const MEDIA_TYPES: Record<string, string> = { html: 'text/html', js: 'text/javas
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
-/** Why browser tests are left out, if they are; on CI they are not. */
+/** Why browser tests are skipped, or false; never skipped in CI. */
 export const noBrowser =
   existsSync(CHROMIUM) || process.env.CI
     ? false
@@ -24,7 +24,7 @@ export function launchBrowser(): Promise<Browser> {
   })
 }
 
-/** Serves `pages` by path; a folder's files stand for what is below its path. */
+/** Serve `pages` by path; a folder serves the files below its path. */
 export class Site {
   readonly url: string
   readonly #port: number
@@ -52,7 +52,7 @@ export class Site {
   }
 }
 
-/** Where a page finds this package, as an app that uses no bundler would serve it. */
+/** Paths of this package for a page without a bundler. */
 export const CLIENT: Record<string, URL> = { '/client/': new URL('dist/', PACKAGE) }
 
 async function bodyAt(path: string, pages: Record<string, string | URL>): Promise<string | Buffer | null> {

@@ -1,4 +1,4 @@
-/** The examples as processes of their own, installed as `npm install` would, beside a live server. */
+/** The examples as separate processes, installed as by `npm install`, with a live server. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
@@ -50,7 +50,7 @@ export class Examples {
     await this.#run('single-page-app/serve.js', { ISSUER: issuer, API: api, PORT: new URL(app).port })
   }
 
-  /** What `npm install` would put there, from what is installed for this package. */
+  /** Link the packages that `npm install` would install, from those of this package. */
   #install(): void {
     cpSync(EXAMPLES, this.#folder, { recursive: true })
     const modules = join(this.#folder, 'node_modules')

@@ -1,4 +1,4 @@
-/** examples/express-service lets in who may, and notices the end of a session. */
+/** examples/express-service requires a token and a role, and notices the end of a session. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** `jeton serve` as a process of its own, on a free port, with a database of its own: as an operator runs it. */
+/** `jeton serve` as a separate process, on a free port, with a database of its own. */
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-/** The command: that of the checkout, unless the environment names another. */
+/** The command: that of the checkout, or the one in the environment variable. */
 const JETON = process.env.JETON ?? new URL('../../../../../.venv/bin/jeton', import.meta.url).pathname
 const START_MILLISECONDS = 60_000
 
@@ -31,13 +31,13 @@ export class Jeton {
     }
   }
 
-  /** Not started yet: accounts first. Behind a proxy the issuer is the proxy's address. */
+  /** Create an installation without starting it. Behind a proxy the issuer is the URL of the proxy. */
   static async installed(issuer: string | null = null, settings: Record<string, string> = {}): Promise<Jeton> {
     const port = await freePort()
     return new Jeton(port, issuer ?? `http://127.0.0.1:${port}`, settings)
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: what the command prints, as JSON
+  // biome-ignore lint/suspicious/noExplicitAny: JSON output of the command
   async run(...words: string[]): Promise<any> {
     const options = { cwd: this.folder, env: this.#environment, timeout: START_MILLISECONDS }
     const { stdout } = await promisify(execFile)(JETON, [...words, '--json'], options)
@@ -57,7 +57,7 @@ export class Jeton {
     }
   }
 
-  /** As a service manager stops it. */
+  /** Stop with SIGTERM, like a service manager. */
   async stop(): Promise<void> {
     const stopping = this.#process
     if (stopping === null) return
@@ -76,7 +76,7 @@ export class Jeton {
     return join(this.folder, 'serve.log')
   }
 
-  /** Its own word first: what answers at the port might be somebody else's. */
+  /** Wait for its own log first: another process could use the port. */
   async #isReady(begin: number): Promise<boolean> {
     const said = readFileSync(this.#log, 'utf8').slice(begin)
     if (!said.includes(`running on http://127.0.0.1:${this.port}`)) return false

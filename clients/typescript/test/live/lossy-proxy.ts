@@ -1,4 +1,4 @@
-/** Between apps and server: loses the answer to every n-th token request, after the server has done its work. */
+/** Proxy between apps and server that drops the response to every n-th token request. */
 
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 
@@ -7,7 +7,7 @@ export class LossyProxy {
   readonly url: string
   tokenRequests = 0
   lost = 0
-  /** The Idempotency-Keys that came by: one for each refresh that was meant. */
+  /** The Idempotency-Keys of all requests: one for each intended refresh. */
   readonly keys = new Set<string>()
   readonly #target: number
   readonly #losesEvery: number
@@ -37,7 +37,7 @@ export class LossyProxy {
     const target = { host: '127.0.0.1', port: this.#target, agent: this.#agent }
     const forwarded = request({ ...target, method, path, headers }, (answer) => {
       if (isLost) {
-        // Read to its end: the server is done, and nobody will hear of it.
+        // Read completely, so that the server finishes, then drop the response.
         answer.resume().once('end', () => incoming.socket.destroy())
         return
       }

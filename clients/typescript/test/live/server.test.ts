@@ -1,4 +1,4 @@
-/** Against a live server: log in, renew, verify, introspect, revoke; an ended session is noticed. */
+/** With a live server: log in, renew, verify, introspect, revoke, notice an ended session. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

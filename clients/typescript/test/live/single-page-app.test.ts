@@ -1,4 +1,4 @@
-/** examples/single-page-app in a real browser: logs in, stays logged in, and writes no access token down. */
+/** examples/single-page-app in a real browser: logs in, stays logged in, and stores no access token. */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'

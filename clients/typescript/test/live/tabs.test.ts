@@ -1,4 +1,4 @@
-/** Six tabs share one session through a proxy that loses every third answer, a restart, and a key rotation. */
+/** Six tabs share one session, through a proxy that drops every third response, a restart and a key rotation. */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -42,7 +42,7 @@ describe('tabs', { skip: noBrowser }, () => {
     await jeton?.remove()
   })
 
-  /** A page with a session of its own, as every tab of an app has. */
+  /** A page with its own session object, like every tab of an app. */
   async function openTab(context: { newPage(): Promise<Page> }): Promise<Page> {
     const page = await context.newPage()
     await page.goto(site.url)
@@ -59,7 +59,7 @@ describe('tabs', { skip: noBrowser }, () => {
     return tab.evaluate('session.accessToken()')
   }
 
-  /** As an app does it: whoever hears that the server is away tries again later. */
+  /** Call the service like an app: on ServerUnavailableError, try again later. */
   function renewIn(tab: Page, rejected: string): Promise<string> {
     return tab.evaluate(async (token) => {
       const { session } = globalThis as unknown as WithSession
