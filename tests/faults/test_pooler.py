@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.migrate import migrate
@@ -36,6 +36,13 @@ def pooled(empty_postgresql_url: str) -> Iterator[Pooled]:
         yield start
 
 
+def prepared_statements(connection: Connection) -> int:
+    """Return how many statements the session keeps after one has been run many times."""
+    for _ in range(10):
+        connection.execute(text("SELECT :number"), {"number": 1})
+    return int(connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")) or 0)
+
+
 @pytest.mark.parametrize("mode", ["transaction", "session"])
 def test_a_transaction_has_its_settings_on_whichever_connection_it_is(pooled: Pooled, mode: str) -> None:
     database = Database(pooled(mode), serving=True)
@@ -45,6 +52,20 @@ def test_a_transaction_has_its_settings_on_whichever_connection_it_is(pooled: Po
             for connection in (first, second):
                 found = [connection.scalar(text(f"SHOW {name}")) for name in names]
                 assert found == ["3s", "2s", "off", "read committed"]
+                assert prepared_statements(connection) == 0
+    database.close()
+
+
+def test_only_a_connection_of_its_own_keeps_settings_and_prepared_statements(empty_postgresql_url: str) -> None:
+    database = Database(empty_postgresql_url, serving=True)
+    with database.read() as connection:
+        assert prepared_statements(connection) > 0
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        assert connection.scalar(text("SHOW statement_timeout")) == "3s"
+    with database.write(lock_timeout_ms=100) as connection:
+        assert connection.scalar(text("SHOW lock_timeout")) == "100ms"
+    with database.write() as connection:
+        assert connection.scalar(text("SHOW lock_timeout")) == "2s"
     database.close()
 
 

@@ -1,6 +1,5 @@
 """Servers, and ledgers by themselves, on one database, each with its own threads and connections."""
 
-import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -16,9 +15,7 @@ Nodes = tuple[Running, Running]
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for locks are cut short at 20 seconds only: a test may take longer to bring about what it looks at."""
-    patient, count = re.subn(r"statement_timeout = \d+", "statement_timeout = 20000", database._SERVING_SETTINGS)
-    assert count == 1
-    monkeypatch.setattr(database, "_SERVING_SETTINGS", patient)
+    monkeypatch.setitem(database._SERVING_SETTINGS, "statement_timeout", "20000")
     monkeypatch.setattr(database, "_LOCK_TIMEOUT_MS", 20_000)
     monkeypatch.setattr(row_lock_batches, "MAX_WAIT_SECONDS", 20)
 

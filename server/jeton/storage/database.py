@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from jeton.oauth.errors import TemporarilyUnavailableError
 from jeton.storage.database_errors import describe_database_error, is_denied, sqlstate
@@ -18,17 +19,17 @@ from jeton.storage.raw_statement import execute_raw
 
 # The timeout first: two servers that start at once may both want to switch to WAL.
 _SQLITE_PRAGMAS: Final = ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-# Said with each BEGIN, and true until the transaction ends: a session setting is lost behind a pooler that gives each
-# transaction another connection.
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
-# A command that is stopped within a transaction lets go of its locks after so long.
-_COMMAND_SETTINGS: Final = "SET LOCAL idle_in_transaction_session_timeout = 60000"
-# Index look-ups only: statistics of a small table outlive its growth, and would have it scanned. Where there is no
-# index, that makes a scan look so dear that PostgreSQL would compile it: 200 ms for reading three keys.
-_SERVING_SETTINGS: Final = (
-    "SET LOCAL statement_timeout = 3000; SET LOCAL idle_in_transaction_session_timeout = 5000; "
-    "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
-)
+# A command that is stopped within a transaction releases its locks after this time.
+_COMMAND_SETTINGS: Final = {"idle_in_transaction_session_timeout": "60000"}
+# Without sequential scans, because the statistics of a small table outlive its growth. A scan that has no index to use
+# then looks so expensive that PostgreSQL would compile it, which takes 200 ms even for three rows: hence `jit`.
+_SERVING_SETTINGS: Final = {
+    "statement_timeout": "3000",
+    "idle_in_transaction_session_timeout": "5000",
+    "enable_seqscan": "off",
+    "jit": "off",
+}
 # Outlasts PostgreSQL's search for deadlocks (1 s), so that those are found and tried again.
 _LOCK_TIMEOUT_MS: Final = 2000
 _POSTGRESQL_ARGUMENTS: Final = {
@@ -38,10 +39,11 @@ _POSTGRESQL_ARGUMENTS: Final = {
 }
 _OUR_ARGUMENTS: Final = {
     "client_encoding": "utf8",
-    # A statement prepared on one connection does not exist on the next one behind a pooler, and its plan is that of the
-    # table as it once was.
+    # Behind a pooler, a statement prepared on one connection does not exist on the next one.
     "prepare_threshold": None,
 }
+# Executions of a statement before it is prepared, on a connection that is PostgreSQL's own.
+_PREPARE_THRESHOLD: Final = 5
 _ROLLED_BACK: Final = frozenset({"40001", "40P01"})
 _LOCK_TIMEOUT: Final = "55P03"
 _READ_ONLY: Final = "25006"
@@ -158,18 +160,34 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 
 def _prepare_postgresql(engine: Engine, *, serving: bool) -> None:
-    """The settings of a transaction come in one message with its BEGIN."""
+    """Set up connections: session settings where they last, settings of each transaction behind a pooler (ADR 0020)."""
     settings = _SERVING_SETTINGS if serving else _COMMAND_SETTINGS
+    begin_with_settings = "; ".join([_BEGIN, *(f"SET LOCAL {name} = {value}" for name, value in settings.items())])
 
     @event.listens_for(engine, "connect")
-    def _(dbapi_connection: Any, _record: Any) -> None:
+    def _(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
         # The driver begins no transaction by itself.
         dbapi_connection.autocommit = True
+        record.info["direct"] = serving and _is_direct(dbapi_connection)
+        if record.info["direct"]:
+            session = {**settings, "lock_timeout": _LOCK_TIMEOUT_MS}
+            dbapi_connection.execute("; ".join(f"SET {name} = {value}" for name, value in session.items()))
+            dbapi_connection.prepare_threshold = _PREPARE_THRESHOLD
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
-        begin = f"{_BEGIN}; {settings}"
-        if serving:
-            lock_timeout_ms = connection.get_execution_options().get("lock_timeout_ms") or _LOCK_TIMEOUT_MS
-            begin += f"; SET LOCAL lock_timeout = {lock_timeout_ms}"
-        execute_raw(connection, lambda cursor: cursor.execute(begin))
+        direct = connection.info["direct"]
+        begin = _BEGIN if direct else begin_with_settings
+        lock_timeout_ms = connection.get_execution_options().get("lock_timeout_ms")
+        if serving and (lock_timeout_ms or not direct):
+            begin += f"; SET LOCAL lock_timeout = {lock_timeout_ms or _LOCK_TIMEOUT_MS}"
+        execute_raw(connection, lambda cursor: cursor.execute(begin, prepare=False))
+
+
+def _is_direct(dbapi_connection: Any) -> bool:
+    """Return whether PostgreSQL itself is at the other end, so that the session keeps settings and statements.
+
+    A pooler shares sessions among its clients, and therefore makes up the process id that it tells each of them.
+    """
+    (backend_pid,) = dbapi_connection.execute("SELECT pg_backend_pid()").fetchone()
+    return bool(backend_pid == dbapi_connection.info.backend_pid)
