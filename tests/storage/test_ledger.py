@@ -11,6 +11,7 @@ from jeton.oauth.sessions import RevokedAccessToken
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.families import load_families
 from jeton.storage.ledger import Entry, Facts
+from jeton.storage.lock_requests import LockFamily, LockUser
 from jeton.storage.users import load_users
 from support.ledger_fixtures import CLIENT, USER, Bench, bench_over, family, opened
 
@@ -51,7 +52,8 @@ async def test_an_entry_for_nothing_that_exists_is_decided_on_nothing(bench: Ben
         return End("nothing")
 
     await asyncio.gather(
-        bench.ledger.enter(Entry(decide, sid="unknown")), bench.ledger.enter(Entry(decide, sub="unknown"))
+        bench.ledger.enter(Entry(decide, (LockFamily("unknown"),))),
+        bench.ledger.enter(Entry(decide, (LockUser("unknown"),))),
     )
 
     assert [(it.family, it.user) for it in facts] == [(None, None)] * 2
@@ -63,7 +65,7 @@ async def test_an_exception_in_one_decision_is_its_own_callers_only(bench: Bench
 
     results = await asyncio.gather(
         bench.ledger.enter(bench.turned("a")),
-        bench.ledger.enter(Entry(fail, sid="b")),
+        bench.ledger.enter(Entry(fail, (LockFamily("b"),))),
         bench.ledger.enter(bench.turned("c")),
         return_exceptions=True,
     )
@@ -129,7 +131,7 @@ async def test_a_rehashed_password_is_stored_with_the_login_that_made_it(bench: 
         CLIENT, new.scope, (), facts.now, "logged_in", facts.user, new, "new hash"
     )
 
-    await bench.ledger.enter(Entry(decide, sub="u_1"))
+    await bench.ledger.enter(Entry(decide, (LockUser("u_1"),)))
 
     with bench.database.read() as connection:
         assert load_users(connection, ["u_1"])["u_1"] == replace(USER, password_hash="new hash")

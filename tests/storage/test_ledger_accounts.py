@@ -10,6 +10,7 @@ from jeton.oauth.decisions import Deny, EndSessions, Issue
 from jeton.oauth.self_service import change_password, end_own_sessions
 from jeton.storage.families import list_families, load_families
 from jeton.storage.ledger import Entry, Ledger
+from jeton.storage.lock_requests import LockClient, LockSessionsOf, LockSessionsOverLimit
 from jeton.storage.revoked_statuses import load_revoked_indexes
 from jeton.storage.users import load_users
 from support.in_process_server import START, ManualClock
@@ -17,11 +18,10 @@ from support.ledger_fixtures import CLIENT, USER, Bench, family, opened
 
 CHANGE: Entry[EndSessions | Deny] = Entry(
     lambda facts: change_password(USER, facts.user, facts.sessions, "new hash", facts.now, keep=None),
-    sub="u_1",
-    all_sessions=True,
+    (LockSessionsOf("u_1"),),
 )
 END_ALL: Entry[EndSessions] = Entry(
-    lambda facts: end_own_sessions(facts.sessions, facts.now, keep="b"), sub="u_1", all_sessions=True
+    lambda facts: end_own_sessions(facts.sessions, facts.now, keep="b"), (LockSessionsOf("u_1"),)
 )
 
 
@@ -40,8 +40,7 @@ def login(sid: str) -> Entry[Issue]:
             "raised hash",
             ended=tuple(it.revoked("too_many_sessions", facts.now) for it in facts.sessions),
         ),
-        sub="u_1",
-        client_id="web",
+        (LockSessionsOverLimit("u_1"), LockClient("web")),
     )
 
 

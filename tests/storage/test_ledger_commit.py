@@ -179,7 +179,7 @@ async def test_nothing_is_decided_in_the_thread_of_the_event_loop(bench: Bench) 
         threads.add(threading.get_ident())
         return decide(facts)
 
-    await bench.ledger.enter(type(entry)(note, sid="a"))
+    await bench.ledger.enter(type(entry)(note, entry.locks))
 
     assert threads
     assert threading.get_ident() not in threads

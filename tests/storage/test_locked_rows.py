@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from jeton.oauth.decisions import Issue
 from jeton.storage.ledger import Entry, Facts
+from jeton.storage.lock_requests import LockFamily
 from jeton.storage.tables import families, throttle_buckets
 from support.in_process_server import PASSWORD, App, Running, running, settings_for
 from support.ledger_fixtures import bench_over
@@ -145,7 +146,7 @@ async def test_what_becomes_free_is_done_while_others_still_wait_and_in_its_orde
                 order.append(name)
                 return turned.decide(facts)
 
-            return Entry(decide, sid="b")
+            return Entry(decide, (LockFamily("b"),))
 
         async with third.holding("family", "a"):
             stuck = asyncio.ensure_future(bench.ledger.enter(bench.turned("a")))

@@ -15,6 +15,7 @@ from jeton.storage.clients import insert_client
 from jeton.storage.database import Database
 from jeton.storage.families import insert_families, load_families
 from jeton.storage.ledger import Entry, Facts, Ledger
+from jeton.storage.lock_requests import LockFamily, LockUser
 from jeton.storage.users import insert_user
 from support.in_process_server import START, ManualClock
 
@@ -59,7 +60,7 @@ class Bench:
             after = replace(facts.family, generation=facts.family.generation + 1)
             return Issue(CLIENT, after.scope, (), facts.now, "turned", facts.user, after)
 
-        return Entry(decide, sid=sid)
+        return Entry(decide, (LockFamily(sid),))
 
     def generation(self, sid: str) -> int:
         with self.database.read() as connection:
@@ -68,7 +69,7 @@ class Bench:
 
 def opened(new: Family) -> Entry[Issue]:
     """An entry that opens that family."""
-    return Entry(lambda facts: Issue(CLIENT, new.scope, (), facts.now, "opened", facts.user, new), sub=new.sub)
+    return Entry(lambda facts: Issue(CLIENT, new.scope, (), facts.now, "opened", facts.user, new), (LockUser(new.sub),))
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from jeton.oauth.errors import ErrorCode, malformed_request
 from jeton.oauth.parameters import flag, require
 from jeton.rules.network_prefix import network_prefix
 from jeton.storage.ledger import Entry, Facts, Ledger
+from jeton.storage.lock_requests import LockSessionsOf
 
 T = TypeVar("T")
 
@@ -112,4 +113,4 @@ class ChangePassword:
                 authenticated.user, facts.user, facts.sessions, password_hash, facts.now, keep=keep
             )
 
-        return await self.ledger.enter(Entry(decide, sub=sub, all_sessions=True))
+        return await self.ledger.enter(Entry(decide, (LockSessionsOf(sub),)))

@@ -14,6 +14,7 @@ from jeton.oauth.parameters import flag
 from jeton.oauth.self_service import end_own_session, end_own_sessions
 from jeton.oauth.sessions import Family
 from jeton.storage.ledger import Entry, Ledger
+from jeton.storage.lock_requests import LockFamily, LockSessionsOf
 from jeton.storage.lookups import Lookups
 
 _NOT_FOUND: Final = "You have no such session, or it has ended."
@@ -46,7 +47,9 @@ class EndSession:
         sub, sid = caller.user.sub, request.parameters["sid"]
         if not is_sid(sid):
             raise not_found(_NOT_FOUND)
-        decision = await self.ledger.enter(Entry(lambda facts: end_own_session(facts.family, sub, facts.now), sid=sid))
+        decision = await self.ledger.enter(
+            Entry(lambda facts: end_own_session(facts.family, sub, facts.now), (LockFamily(sid),))
+        )
         if decision.family is None:
             raise not_found(_NOT_FOUND)
         _log(decision.reason, request, caller, 1)
@@ -64,7 +67,7 @@ class EndAllSessions:
         """End the user's sessions; with `keep_current`, all but the one of the request."""
         sub, keep = caller.user.sub, caller.sid if flag(request.parameters, "keep_current") else None
         decision = await self.ledger.enter(
-            Entry(lambda facts: end_own_sessions(facts.sessions, facts.now, keep=keep), sub=sub, all_sessions=True)
+            Entry(lambda facts: end_own_sessions(facts.sessions, facts.now, keep=keep), (LockSessionsOf(sub),))
         )
         _log(decision.reason, request, caller, len(decision.families))
         return Json({"sessions_ended": len(decision.families)})

@@ -17,6 +17,7 @@ from jeton.oauth.parameters import require
 from jeton.oauth.revocation_rules import TOKEN_UNKNOWN, revoke_access_token, revoke_family
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.ledger import Entry, Facts, Ledger
+from jeton.storage.lock_requests import LockFamily
 
 log = structlog.get_logger("jeton.revoke")
 
@@ -61,7 +62,7 @@ class RevocationEndpoint:
             )
             return revoke_family(family, client, genuine=genuine, now=facts.now)
 
-        decision = await self.ledger.enter(Entry(decide, sid=token.sid))
+        decision = await self.ledger.enter(Entry(decide, (LockFamily(token.sid),)))
         if decision == MASTER_KEY_MISSING:
             self.missing_master_keys.report(token.master_key_id)
         if decision.unknown_token:

@@ -15,6 +15,7 @@ from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.storage.ledger import Entry, Facts, Ledger
+from jeton.storage.lock_requests import LockClient, LockSessionsOverLimit
 
 if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.login.password_login import Authenticated, PasswordLogin
@@ -64,7 +65,9 @@ class PasswordGrant:
                 ended=tuple(it.revoked("too_many_sessions", facts.now) for it in facts.sessions),
             )
 
-        return await self.ledger.enter(Entry(decide, sub=user.sub, client_id=request.client.client_id))
+        return await self.ledger.enter(
+            Entry(decide, (LockSessionsOverLimit(user.sub), LockClient(request.client.client_id)))
+        )
 
     def _new_family(
         self, request: TokenRequest, user: User, scope: Scope, now: int, sid: str, secret: bytes, status_index: int

@@ -13,6 +13,7 @@ from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
 from jeton.storage.ledger import Entry, Facts, Ledger
+from jeton.storage.lock_requests import LockFamily
 
 if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.grants.request_limits import RequestLimits
@@ -51,7 +52,7 @@ class RefreshTokenGrant:
                 family, facts.user, client, refresh, genuine=genuine, lifetimes=request.lifetimes, now=facts.now
             )
 
-        decision = await self.ledger.enter(Entry(decide, sid=presented.sid))
+        decision = await self.ledger.enter(Entry(decide, (LockFamily(presented.sid),)))
         if decision == MASTER_KEY_MISSING:
             self.missing_master_keys.report(presented.master_key_id)
         if isinstance(decision, Deny) and decision.unknown_token:

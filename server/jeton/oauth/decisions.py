@@ -1,20 +1,37 @@
-"""What a decision may be. A decision is a value: it is applied, and committed, in one place, and then answered."""
+"""Decisions. A decision is a value: the ledger commits what it wants written, and only then is the request answered.
+
+Any class with `reason` and `writes` is a decision.
+"""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError, rate_limited
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.users import User
+from jeton.oauth.writes import ChangePassword, RevokeAccessToken, SaveFamily, UpgradePasswordHash, Write
+
+
+class Decision(Protocol):
+    """What the ledger needs to know of a decision."""
+
+    @property
+    def reason(self) -> str:
+        """A fixed word for the log."""
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """What to write, whatever the answer is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Tokens may be issued. `family` is to be stored as it stands here; without one no refresh token is issued.
+    """Tokens may be issued. `family` is stored as it stands here; without one, no refresh token is issued.
 
-    `ended` are families that had to make room for it. `moved`: it is used from elsewhere, and its client notices that.
+    `ended` are the families that end so that the user has no more sessions than allowed. `moved` says that the session
+    is used from another network or user agent than before, and that its client registered to have this noticed.
     """
 
     client: Client
@@ -27,6 +44,15 @@ class Issue:
     rehashed_password: str | None = None
     ended: tuple[Family, ...] = ()
     moved: bool = False
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The families, and the new hash of the password that was verified."""
+        families = self.ended if self.family is None else (self.family, *self.ended)
+        saved = tuple(SaveFamily(it) for it in families)
+        if self.user is None or self.rehashed_password is None:
+            return saved
+        return (*saved, UpgradePasswordHash(self.user.sub, self.rehashed_password))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +80,11 @@ class Deny:
             return rate_limited(self.reason, self.retry_after, about)
         return OAuthError(self.code, self.reason, about=about)
 
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The revoked family, if there is one."""
+        return () if self.family is None else (SaveFamily(self.family),)
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -67,18 +98,28 @@ class End:
     token: RevokedAccessToken | None = None
     unknown_token: bool = False
 
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The ended family and the revoked access token."""
+        family = () if self.family is None else (SaveFamily(self.family),)
+        return family if self.token is None else (*family, RevokeAccessToken(self.token))
+
 
 @dataclass(frozen=True, slots=True)
 class EndSessions:
-    """Several families of one user end. `user`, where given, has a new password from now on, and is to be stored."""
+    """Several families of one user end. `user`, if given, is the user with a new password."""
 
     reason: str
     families: tuple[Family, ...]
     user: User | None = None
 
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The ended families and the changed password."""
+        families = tuple(SaveFamily(it) for it in self.families)
+        return families if self.user is None else (*families, ChangePassword(self.user))
+
 
 # Whether a refresh token is genuine cannot be told without the master key of its family. Nothing is changed: saying
 # invalid_grant would make the app drop a good session, and 200 to a revocation would leave one alive.
 MASTER_KEY_MISSING: Final = Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "master_key_missing")
-
-Decision = Issue | Deny | End | EndSessions

@@ -14,8 +14,8 @@ from jeton.storage.tables import clients
 
 _THESE = select(clients).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
 _LOAD = RawStatement(_THESE)
-# The weakest lock, which the new session's reference to its client takes anyway; it only keeps `lock_client` waiting.
-_HOLD = LockingQuery(_THESE.order_by(clients.c.client_id), _LOAD, read=True, key_share=True)
+# The weakest lock, which the reference of a new session to its client takes anyway. It conflicts with `lock_client`.
+_LOCK_SHARED = LockingQuery(_THESE.order_by(clients.c.client_id), _LOAD, read=True, key_share=True)
 _LOCK = select(clients).where(clients.c.client_id == bindparam("client_id")).with_for_update()
 
 
@@ -26,9 +26,14 @@ def load_clients(connection: Connection, client_ids: Collection[str]) -> dict[st
     return {row[0]: Client(*row) for row in _LOAD.rows(connection, client_ids=client_ids)}
 
 
-def hold_clients(connection: Connection, client_ids: Collection[str], *, wait: bool = True) -> LockedRows[str, Client]:
-    """Those clients, not to be locked by anybody until the transaction ends; always before any family is locked."""
-    return _HOLD.lock(connection, Client, wait=wait, client_ids=client_ids)
+def lock_clients_shared(
+    connection: Connection, client_ids: Collection[str], *, wait: bool = True
+) -> LockedRows[str, Client]:
+    """Return clients, by client_id, that no other transaction can change until this one ends.
+
+    Must be called before any family is locked.
+    """
+    return _LOCK_SHARED.lock(connection, Client, wait=wait, client_ids=client_ids)
 
 
 def lock_client(connection: Connection, client_id: str) -> Client | None:

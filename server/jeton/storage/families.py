@@ -1,7 +1,7 @@
 """Statements over families: one row per session, whatever happens to it."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
 from typing import Final
 
@@ -111,6 +111,12 @@ def load_open_sids(connection: Connection, now: int, subs: Collection[str]) -> d
         for sub, sid in connection.execute(_OPEN_BY_AGE, {"subs": list(subs), "now": now}):
             found.setdefault(sub, []).append(sid)
     return found
+
+
+def save_families(connection: Connection, families_by_sid: Mapping[str, Family], stored: Mapping[str, Family]) -> None:
+    """Insert new families and update changed ones. `stored` are the locked rows as they were read."""
+    insert_families(connection, [it for sid, it in families_by_sid.items() if sid not in stored])
+    update_families(connection, [it for sid, it in families_by_sid.items() if stored.get(sid, it) is not it])
 
 
 def insert_families(connection: Connection, new: Iterable[Family]) -> None:

@@ -104,7 +104,7 @@ class RateLimiter:
             locked = lock_buckets(connection, set[bytes]().union(*needed), now, wait=wait)
             after = dict(locked.rows)
             outcomes: list[_Outcome | Exception] = [
-                refusal or _decide(it, after, seen, now) if locked.held_elsewhere.isdisjoint(keys) else RowLockedError()
+                refusal or _decide(it, after, seen, now) if locked.skipped.isdisjoint(keys) else RowLockedError()
                 for it, refusal, keys in zip(requests, refused, needed, strict=True)
             ]
             # What was made only to be locked, and what became empty, goes at once.

@@ -14,10 +14,10 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class LockedRows(Generic[Key, Value]):
-    """Rows that are locked now, by key, and the keys of those that somebody else has locked."""
+    """Rows that are locked now, by key, and the keys of those that another transaction has locked."""
 
     rows: dict[Key, Value]
-    held_elsewhere: frozenset[Key] = field(default_factory=frozenset)
+    skipped: frozenset[Key] = field(default_factory=frozenset)
 
 
 class LockingQuery:
@@ -39,5 +39,5 @@ class LockingQuery:
         found = {row[0]: make(*row) for row in query.rows(connection, **keys)}
         missing = [] if wait else [key for key in wanted if key not in found]
         # Locked by somebody, or not there at all: the latter is not found without a lock either.
-        skipped = self._load.rows(connection, **{name: missing}) if missing else ()
-        return LockedRows(found, frozenset(row[0] for row in skipped))
+        existing = self._load.rows(connection, **{name: missing}) if missing else ()
+        return LockedRows(found, frozenset(row[0] for row in existing))

@@ -1,41 +1,53 @@
-"""Room for new sessions: which of a user's must end, so that no more than so many are open."""
+"""The session limit: which sessions of a user must end so that no more than the maximum are open."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from jeton.oauth.sessions import Family
 from jeton.storage.families import load_open_sids
+from jeton.storage.transaction_rows import TransactionRows
 
 
-class SessionLimit:
-    """The open sessions of the users of one group of logins, oldest first.
+@dataclass(frozen=True, slots=True)
+class OpenSessions:
+    """The open sessions of a user, oldest first. The first `over_limit` of them may have to end, and are locked."""
 
-    The users must be locked: then nobody else opens a session of theirs, and the count is exact. `most` 0: any number.
+    sids: list[str]
+    over_limit: int
+
+    @property
+    def sids_over_limit(self) -> list[str]:
+        """The sessions that may have to end."""
+        return self.sids[: self.over_limit]
+
+
+def load_open_sessions(
+    connection: Connection, now: int, logins: Iterable[str], max_sessions: int
+) -> dict[str, OpenSessions]:
+    """Return the open sessions of users, by sub. `logins` has the `sub` of each login, some of them several times.
+
+    The users must be locked: then no other transaction opens a session of theirs, and the count is exact.
     """
+    counts = Counter(logins)
+    return {
+        sub: OpenSessions(sids, max(0, len(sids) + counts[sub] - max_sessions))
+        for sub, sids in load_open_sids(connection, now, counts.keys()).items()
+    }
 
-    def __init__(self, connection: Connection, now: int, subs: Iterable[str], most: int) -> None:
-        logins = Counter(subs if most else ())
-        self._most = most
-        self._open = load_open_sids(connection, now, logins.keys())
-        self._crowded = {sub: set(sids[: max(0, len(sids) + logins[sub] - most)]) for sub, sids in self._open.items()}
-        self.over_limit = frozenset[str]().union(*self._crowded.values())
 
-    def crowded_of(self, sub: str) -> set[str]:
-        """The sessions of this user that may have to end."""
-        return self._crowded.get(sub, set())
-
-    def excess(self, sub: str, families: Mapping[str, Family]) -> tuple[Family, ...]:
-        """The sessions that have to end for one more; `families` are those `crowded`, locked, and new ones."""
-        if self._most == 0:
-            return ()
-        still_open = [sid for sid in self._open.get(sub, ()) if self._is_open(sid, families.get(sid))]
-        return tuple(families[sid] for sid in still_open[: max(0, len(still_open) + 1 - self._most)])
-
-    def opened(self, family: Family) -> None:
-        self._open.setdefault(family.sub, []).append(family.sid)
-
-    def _is_open(self, sid: str, family: Family | None) -> bool:
-        """One that was to be locked and is not there has been forgotten meanwhile."""
-        return sid not in self.over_limit if family is None else family.revoked_at is None
+def sessions_over_limit(rows: TransactionRows, sub: str, max_sessions: int) -> tuple[Family, ...]:
+    """Return the sessions that have to end for one more, those included that this transaction has opened."""
+    families, stored = rows.of(Family), rows.stored(Family)
+    found = rows.of(OpenSessions).get(sub)
+    still_open = []
+    if found is not None:
+        locked = set(found.sids_over_limit)
+        # A locked session that is not among the rows was deleted just before.
+        still_open = [
+            sid for sid in found.sids if (families[sid].revoked_at is None if sid in families else sid not in locked)
+        ]
+    still_open += [sid for sid, it in families.items() if sid not in stored and it.sub == sub and it.revoked_at is None]
+    return tuple(families[sid] for sid in still_open[: max(0, len(still_open) + 1 - max_sessions)])

@@ -1,0 +1,41 @@
+"""What a decision wants written. Each type is stored by one function (storage/ledger_registry.py)."""
+
+from dataclasses import dataclass
+
+from jeton.oauth.sessions import Family, RevokedAccessToken
+from jeton.oauth.users import User
+
+
+class Write:
+    """Something to be written with a decision, in the same transaction."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFamily(Write):
+    """Insert the family, or update it if it is stored already."""
+
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeAccessToken(Write):
+    """Reject the access token until it expires."""
+
+    token: RevokedAccessToken
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradePasswordHash(Write):
+    """Replace the hash of an unchanged password. No session ends by this."""
+
+    sub: str
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePassword(Write):
+    """Store the new password hash and password version of the user, whose row must be locked."""
+
+    user: User

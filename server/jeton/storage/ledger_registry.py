@@ -1,0 +1,122 @@
+"""What the ledger can lock, and what it can write. A new kind of either is a class and an entry in a list here."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from jeton.oauth.clients import Client
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
+from jeton.oauth.writes import ChangePassword, RevokeAccessToken, SaveFamily, UpgradePasswordHash, Write
+from jeton.storage.clients import lock_clients_shared
+from jeton.storage.families import load_unended_sids, lock_families, save_families
+from jeton.storage.lock_requests import (
+    Lock,
+    LockClient,
+    LockFamily,
+    LockSessionsOf,
+    LockSessionsOverLimit,
+    LockUser,
+)
+from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
+from jeton.storage.session_limit import OpenSessions, load_open_sessions
+from jeton.storage.transaction_rows import TransactionRows
+from jeton.storage.users import lock_users, store_new_passwords, store_rehashed_passwords
+
+W = TypeVar("W", bound=Write)
+
+
+@dataclass(frozen=True, slots=True)
+class LockContext:
+    """What the functions in `LOCK_ORDER` work with. They add to `rows` what they have locked.
+
+    With `wait`, they wait for rows that another transaction has locked; otherwise they skip those.
+    """
+
+    connection: Connection
+    rows: TransactionRows
+    now: int
+    max_sessions: int
+    wait: bool
+
+
+class LockRows(Protocol):
+    """Locks the rows of certain requests, and returns the requests that a skipped row belongs to."""
+
+    def __call__(self, context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Writer(Generic[W]):
+    """How writes of one type are stored, and how later decisions of the same transaction see them."""
+
+    store: Callable[[Connection, Sequence[W], TransactionRows], None]
+    show: Callable[[TransactionRows, W], None] | None = None
+
+
+def lock_requested_users(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
+    """Lock users, in the order of their subs."""
+    wanted = [it for it in requests if isinstance(it, LockUser)]
+    locked = lock_users(context.connection, {it.sub for it in wanted}, wait=context.wait)
+    context.rows.add(User, locked.rows)
+    return [it for it in wanted if it.sub in locked.skipped] if locked.skipped else ()
+
+
+def lock_requested_clients(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
+    """Lock clients, in the order of their client_ids."""
+    wanted = [it for it in requests if isinstance(it, LockClient)]
+    locked = lock_clients_shared(context.connection, {it.client_id for it in wanted}, wait=context.wait)
+    context.rows.add(Client, locked.rows)
+    return [it for it in wanted if it.client_id in locked.skipped] if locked.skipped else ()
+
+
+def lock_requested_families(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
+    """Lock families, in the order of their sids: in one statement, because two would lock in two orders."""
+    connection, rows = context.connection, context.rows
+    logins = [it.sub for it in requests if isinstance(it, LockSessionsOverLimit)] if context.max_sessions else []
+    open_sessions = load_open_sessions(connection, context.now, logins, context.max_sessions)
+    rows.add(OpenSessions, open_sessions)
+    unended = load_unended_sids(connection, {it.sub for it in requests if isinstance(it, LockSessionsOf)})
+
+    def sids_of(request: Lock) -> Iterable[str]:
+        match request:
+            case LockFamily(sid):
+                return (sid,)
+            case LockSessionsOf(sub):
+                return unended.get(sub, ())
+            case LockSessionsOverLimit(sub) if sub in open_sessions:
+                return open_sessions[sub].sids_over_limit
+        return ()
+
+    locked = lock_families(connection, {sid for it in requests for sid in sids_of(it)}, wait=context.wait)
+    rows.add(Family, locked.rows)
+    return [it for it in requests if not locked.skipped.isdisjoint(sids_of(it))] if locked.skipped else ()
+
+
+# The order in which every transaction locks, so that two of them never wait for each other.
+LOCK_ORDER: Final[tuple[LockRows, ...]] = (lock_requested_users, lock_requested_clients, lock_requested_families)
+
+# In the order in which they are stored.
+WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
+    SaveFamily: Writer(
+        lambda connection, writes, rows: save_families(
+            connection, {it.family.sid: it.family for it in writes}, rows.stored(Family)
+        ),
+        lambda rows, it: rows.change(it.family.sid, it.family),
+    ),
+    RevokeAccessToken: Writer(
+        lambda connection, writes, _: insert_revoked_access_tokens(connection, [it.token for it in writes])
+    ),
+    # Before a change of password: a login may have upgraded the hash of the old password in the same transaction.
+    UpgradePasswordHash: Writer(
+        lambda connection, writes, _: store_rehashed_passwords(
+            connection, [(it.sub, it.password_hash) for it in writes]
+        )
+    ),
+    ChangePassword: Writer(
+        lambda connection, writes, _: store_new_passwords(connection, [it.user for it in writes]),
+        lambda rows, it: rows.change(it.user.sub, it.user),
+    ),
+}

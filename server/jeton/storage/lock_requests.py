@@ -1,0 +1,58 @@
+"""What a decision needs locked. The order in which it is locked is in `ledger_registry.LOCK_ORDER`."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+
+class Lock:
+    """A request for rows to be locked until the transaction ends, and read under the lock."""
+
+    __slots__ = ()
+
+    @property
+    def row(self) -> Hashable:
+        """Entries with the same row are decided in the order in which they arrived. None: in any order."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class LockUser(Lock):
+    """The user, exclusively."""
+
+    sub: str
+
+    @property
+    def row(self) -> Hashable:
+        return self.sub
+
+
+@dataclass(frozen=True, slots=True)
+class LockSessionsOf(LockUser):
+    """The user, and all families of the user that have not been ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockSessionsOverLimit(LockUser):
+    """The user, and the oldest families that must end so that the user may have one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockClient(Lock):
+    """The client, shared: it cannot change, and other entries may lock it as well."""
+
+    client_id: str
+
+    @property
+    def row(self) -> Hashable:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class LockFamily(Lock):
+    """The family, exclusively. Its user and its client are read without a lock."""
+
+    sid: str
+
+    @property
+    def row(self) -> Hashable:
+        return self.sid
