@@ -22,6 +22,7 @@ from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.token_status_list import RevokedStatus
 from jeton.oauth.users import User
 from jeton.rules.key_lifecycle import SigningKey
+from jeton.rules.login_identifiers import email_key
 from jeton.storage import migrate as migrate_module
 from jeton.storage.database import Database
 from jeton.storage.identifiers import used_identifiers
@@ -97,6 +98,32 @@ def test_every_older_schema_comes_up_to_date(empty: Database, start: str) -> Non
 
     bring_up_to_date(empty)
     assert set(inspect(empty.engine).get_table_names()) == {*metadata.tables, "alembic_version"}
+
+
+@pytest.mark.requirement("N13")
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("alice@example.com", "alice@example.com"),
+        ("Alice@Example.COM.", "alice@example.com"),
+        ("a.b+tag@example.com", "a.b+tag@example.com"),
+        ("\uff21\uff4c\uff49\uff43\uff45\uff20example.com", "alice@example.com"),
+        ("J\u00d6RG@m\u00fcnchen.example", "j\u00f6rg@xn--mnchen-3ya.example"),
+        *((it, None) for it in ("alice", "@example.com", "a@", "a@b@c", "a b@example.com", "a@b_c.example", "a@b..c")),
+        ("a" * 242 + "@example.com", "a" * 242 + "@example.com"),
+        ("a" * 243 + "@example.com", None),
+    ],
+)
+def test_the_migration_s_own_canonical_form_stays_what_it_was(address: str, expected: str | None) -> None:
+    revision = ScriptDirectory.from_config(config()).get_revision("0005")
+
+    assert revision.module.email_key(address) == expected
+    assert email_key(address) == expected
+
+
+def test_no_migration_imports_the_application() -> None:
+    for file in (migrations() / "versions").glob("*.py"):
+        assert "jeton" not in file.read_text(encoding="utf-8"), file
 
 
 @pytest.mark.requirement("N13")

@@ -34,12 +34,12 @@ def open_master_keys(settings: Settings, database: Database) -> MasterKeys:
     The file is created if nothing in the database depends on it yet.
     """
     check_master_key(settings)
-    if settings.secrets.master_key:
+    file = database.file
+    if settings.secrets.master_key or file is None:
         return parse_master_keys(settings.secrets.master_key)
-    assert database.file is not None
     with database.read() as connection:
         in_use = has_signing_keys(connection)
-    return read_or_create_master_key(master_key_file(database.file), may_create=not in_use)
+    return read_or_create_master_key(master_key_file(file), may_create=not in_use)
 
 
 def check_master_key(settings: Settings) -> None:

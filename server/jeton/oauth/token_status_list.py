@@ -27,10 +27,9 @@ class RevokedStatus:
 
 
 def revoked_session_status(family: Family) -> RevokedStatus | None:
-    """Return the entry for a revoked family, or None if its access tokens have expired."""
-    assert family.revoked_at is not None
+    """Return the entry for a family, or None if it is not revoked or its access tokens have expired."""
     until = family.access_expires_at + CLOCK_SKEW_SECONDS
-    if family.status_index is None or until <= family.revoked_at:
+    if family.revoked_at is None or family.status_index is None or until <= family.revoked_at:
         return None
     return RevokedStatus(family.status_index, until)
 

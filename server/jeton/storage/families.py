@@ -124,7 +124,7 @@ def insert_families(connection: Connection, new: Iterable[Family]) -> None:
     new = list(new)
     if new:
         connection.execute(insert(families), [{name: getattr(it, name) for name in _FIELDS} for it in new])
-    insert_revoked_statuses(connection, [revoked_session_status(it) for it in new if it.revoked_at is not None])
+    insert_revoked_statuses(connection, map(revoked_session_status, new))
 
 
 def update_families(connection: Connection, changed: Iterable[Family]) -> None:
@@ -138,7 +138,7 @@ def update_families(connection: Connection, changed: Iterable[Family]) -> None:
     else:
         rows = [{"at_sid": it.sid} | {f"new_{name}": getattr(it, name) for name in _MUTABLE} for it in changed]
         _UPDATE.run(connection, rows)
-    insert_revoked_statuses(connection, [revoked_session_status(it) for it in changed if it.revoked_at is not None])
+    insert_revoked_statuses(connection, map(revoked_session_status, changed))
 
 
 def _as_postgresql_reads_it(value: bytes | Scope) -> str:

@@ -6,7 +6,7 @@ another transaction has locked delays only the attempts that need it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from jeton.rules import attempts
 from jeton.rules.attempts import Attempt, Buckets, RateLimited, Reservation
@@ -41,12 +41,11 @@ class RateLimiter:
         self._clock = clock
         self._remembered: dict[bytes, tuple[RateLimited, int]] = {}
         # Attempts are counted in any order: none has to wait for an earlier one that waits for a lock.
-        self._batches = RowLockBatches[_Request, _Outcome]("throttle", self._transaction, lambda _: ())
+        self._batches = RowLockBatches[_Request, Any]("throttle", self._transaction, lambda _: ())
 
     async def reserve(self, attempt: Attempt) -> Reservation | RateLimited:
         """Return the places of the attempt, durable before it is made, or the limit that refuses it."""
-        outcome = await self._batches(attempt)
-        assert outcome is not None
+        outcome: Reservation | RateLimited = await self._batches(attempt)
         if isinstance(outcome, RateLimited) and not outcome.pending:
             self.remember(outcome.key, outcome)
         return outcome
@@ -64,8 +63,8 @@ class RateLimiter:
 
         What was remembered of the buckets that it resets ends at once, on this node.
         """
-        outcome = await self._batches(_Settlement(reservation, attempts.succeed, attempts.succeeded_keys(reservation)))
-        assert not isinstance(outcome, Reservation)
+        settlement = _Settlement(reservation, attempts.succeed, attempts.succeeded_keys(reservation))
+        outcome: RateLimited | None = await self._batches(settlement)
         for key in reservation.attempt.reset:
             self._remembered.pop(key, None)
         return outcome
