@@ -1,4 +1,4 @@
-"""What a request costs: processor time of server and database together, as a ratio to a bare RS256 signature.
+"""Benchmark: processor time of a request, in server and database, as a ratio to that of a bare RS256 signature.
 
 `make bench` needs wrk (Debian: apt-get install wrk). Ratios are taken within one run, against signatures made right
 before and after each window; absolute times of a shared machine say little.
@@ -28,7 +28,10 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One stretch of load. Processor times are seconds per request; `balance` is the least busy worker's fair share."""
+    """One period of load. Processor times are in seconds per request.
+
+    `balance` is the load of the least busy worker as a share of an equal one.
+    """
 
     requests: int
     rate: float
@@ -45,7 +48,7 @@ class Window:
 
 
 def window(measured: Measured, script: str, tokens: list[str], seconds: int) -> Window:
-    """Loads one endpoint; raises where an answer was not a success."""
+    """Put load on one endpoint. Raise SystemExit if a response was not a success."""
     before_signature = processor_time.of_signature()
     workers = processor_time.descendants(measured.pid)
     database = [measured.database_pid] if measured.database_pid else []
@@ -77,22 +80,22 @@ def _wrk(measured: Measured, script: str, file: str, seconds: int) -> str:
     arguments = [measured.url, "--", file, str(THREADS), measured.authorization]
     output = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
-        raise SystemExit(f"an answer was not a success:\n{output}")
+        raise SystemExit(f"a response was not a success:\n{output}")
     return output
 
 
 def _before(text: str, end: str) -> str:
-    """The word that stands before this one."""
+    """Return the word before `end`."""
     return text[: text.index(end)].rsplit(maxsplit=1)[-1]
 
 
 def _after(text: str, begin: str) -> str:
-    """The word that stands after this one."""
+    """Return the word after `begin`."""
     return text[text.index(begin) + len(begin) :].split(maxsplit=1)[0]
 
 
 def access_tokens(measured: Measured, refresh_tokens: list[str]) -> list[str]:
-    """Live access tokens, one refresh each."""
+    """Return live access tokens, from one refresh each."""
     found = []
     for token in refresh_tokens:
         form = urllib.parse.urlencode({"grant_type": "refresh_token", "refresh_token": token}).encode()
@@ -103,9 +106,9 @@ def access_tokens(measured: Measured, refresh_tokens: list[str]) -> list[str]:
 
 
 def measure(kind: str, sessions: int, seconds: int, rounds: int) -> dict[str, list[Window]]:
-    """Rounds of refreshing and introspecting with few sessions, then with more and more, on one server never restarted.
+    """Measure refreshes and introspections with few sessions, then with more and more, on one running server.
 
-    The first ones are so few that reading the whole table is a good plan: it must not outlive the table's growth.
+    At first there are so few that reading the whole table is a good plan, which must not be kept when the table grows.
     """
     with tempfile.TemporaryDirectory() as folder, measured_server(kind, Path(folder)) as measured:
         results: dict[str, list[Window]] = {}
@@ -115,13 +118,13 @@ def measure(kind: str, sessions: int, seconds: int, rounds: int) -> dict[str, li
             started = time.monotonic()
             tokens = measured.add_sessions(more)
             print(f"{kind}: {more} sessions added in {time.monotonic() - started:.0f} s", file=sys.stderr)
-            asked = access_tokens(measured, tokens[:64])
+            introspected = access_tokens(measured, tokens[:64])
             tokens, label = tokens[64:], f"{more:>9,} sessions"
             for number in range(rounds):
                 share = tokens[number::rounds]
                 results.setdefault(f"refresh, {label}", []).append(window(measured, "refresh.lua", share, seconds))
                 results.setdefault(f"introspect, {label}", []).append(
-                    window(measured, "introspect.lua", asked, seconds)
+                    window(measured, "introspect.lua", introspected, seconds)
                 )
         return results
 

@@ -35,7 +35,7 @@ def work() -> Work:
 
 @pytest.fixture
 async def gather(work: Work) -> AsyncIterator[Batcher[int, int]]:
-    gathering = Batcher[int, int]("test", work, most=4, room=10)
+    gathering = Batcher[int, int]("test", work, max_batch=4, max_waiting=10)
     yield gathering
     work.open.set()
     gathering.close()
@@ -178,7 +178,7 @@ async def test_work_runs_one_call_at_a_time_in_a_thread_of_its_own() -> None:
         running -= 1
         return list(items)
 
-    gather = Batcher[int, int]("test", work, most=1)
+    gather = Batcher[int, int]("test", work, max_batch=1)
     await asyncio.gather(*(gather(number) for number in range(20)))
     gather.close()
 

@@ -46,13 +46,13 @@ def test_a_query_finds_the_same_as_by_sqlalchemy(connection: Connection, sids: C
 
 
 def test_no_more_lengths_are_kept_than_have_room(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jeton.storage.raw_statement._MAX_TEXTS", 3)
+    monkeypatch.setattr("jeton.storage.raw_statement._MAX_EXPANSIONS", 3)
     prepared = RawStatement(THESE)
 
     found = [len(prepared.rows(connection, sids=["a", *"xyz" * length])) for length in (0, 1, 2, 3, 4, 0)]
 
     assert found == [1] * 6
-    assert len(prepared._form(connection.dialect)._texts) == 3
+    assert len(prepared._compiled_for(connection.dialect)._expansions) == 3
 
 
 def test_single_values_and_constants_stand_beside_lists(connection: Connection) -> None:

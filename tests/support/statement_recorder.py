@@ -17,20 +17,20 @@ from support.in_process_server import Running
 @contextmanager
 def before_each_statement(jeton: Running, do: Callable[[str], None]) -> Iterator[None]:
     """Calls this with the SQL of each statement; what it raises is raised in the statement's place."""
-    engine, filled = jeton.database.engine, raw_statement._Form.filled
+    engine, bind = jeton.database.engine, raw_statement._CompiledStatement.bind
 
     def by_sqlalchemy(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
         do(sql)
 
-    def by_the_driver(form: raw_statement._Form, values: Mapping[str, Any]) -> tuple[str, Any]:
-        sql, parameters = filled(form, values)
+    def by_the_driver(statement: raw_statement._CompiledStatement, values: Mapping[str, Any]) -> tuple[str, Any]:
+        sql, parameters = bind(statement, values)
         do(sql)
         return sql, parameters
 
     event.listen(engine, "before_cursor_execute", by_sqlalchemy)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(raw_statement._Form, "filled", by_the_driver)
+            patch.setattr(raw_statement._CompiledStatement, "bind", by_the_driver)
             yield
     finally:
         event.remove(engine, "before_cursor_execute", by_sqlalchemy)

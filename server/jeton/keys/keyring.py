@@ -42,7 +42,7 @@ class Keyring:
         self._effective_at = 0
         self._store_error: KeyStoreError | None = None
         self._external_signatures = Batcher[Callable[[], str], str](
-            "signing", lambda tasks: [task() for task in tasks], most=1
+            "signing", lambda tasks: [task() for task in tasks], max_batch=1
         )
         self.verifier: Verifier
         self.key_set: KeySet

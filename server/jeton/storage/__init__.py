@@ -1,4 +1,4 @@
-"""The memory: tables, every SQL statement, and the ledger.
+"""Persistence: tables, every SQL statement, and the ledger that commits decisions.
 
-Owns the database. Hands out and takes in the values of `oauth`; decides nothing.
+Functions take and return the values of `oauth` and `rules`. Nothing is decided here.
 """

@@ -1,4 +1,4 @@
-"""Gathering: many requests, one piece of work in a thread."""
+"""Batching: many requests are served by one call in a thread."""
 
 import asyncio
 import contextlib
@@ -14,18 +14,19 @@ _CLOSING_SECONDS: Final = 2
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _Waiting: TypeAlias = tuple[Item, asyncio.Future[Result]]
+_Batch: TypeAlias = tuple[asyncio.AbstractEventLoop, list[_Waiting[Item, Result]]]
 
 
 class BatcherBusyError(TemporarilyUnavailableError):
-    """As many requests are waiting as there is room for: try again in a moment."""
+    """Too many requests are waiting: try again in a moment."""
 
 
 class Batcher(Generic[Item, Result]):
-    """Does what is waiting together: `work` is called once for all items that came while it last ran.
+    """Calls `work` once for all items that arrived during its previous call.
 
-    Nothing waits on purpose: an item that comes alone is done alone. `work` runs in a thread of its own, one call at
-    a time, and gives a result, or an exception, for each item. An item whose caller gave up before its turn is
-    dropped undone.
+    Nothing is delayed on purpose: an item that arrives alone is processed alone. `work` runs in a thread of its own,
+    one call at a time, and returns a result or an exception for each item. An item whose caller has been cancelled
+    before its batch starts is dropped.
     """
 
     def __init__(
@@ -33,76 +34,89 @@ class Batcher(Generic[Item, Result]):
         name: str,
         work: Callable[[Sequence[Item]], Sequence[Result | Exception]],
         *,
-        most: int = 128,
-        room: int = 4096,
+        max_batch: int = 128,
+        max_waiting: int = 4096,
     ) -> None:
         self._work = work
-        self._most = most
-        self._room = room
+        self._max_batch = max_batch
+        self._max_waiting = max_waiting
         self._waiting: list[_Waiting[Item, Result]] = []
         self._running = False
-        self._groups: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Waiting[Item, Result]]] | None] = SimpleQueue()
-        # A daemon: a database that hangs must not keep the process from ending.
+        self._batches: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Waiting[Item, Result]]] | None] = (
+            SimpleQueue()
+        )
+        # A daemon thread, because a database that hangs must not keep the process from exiting.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     async def __call__(self, item: Item) -> Result:
-        """The result for one item; raises what `work` raised or gave for it."""
-        if len(self._waiting) >= self._room:
+        """Return the result for one item. Raise what `work` raised, or returned for this item.
+
+        Raise BatcherBusyError if `max_waiting` items are waiting already.
+        """
+        if len(self._waiting) >= self._max_waiting:
             raise BatcherBusyError
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
         if not self._running:
             self._running = True
-            # At the end of this turn of the loop: whoever is ready in the same turn comes along.
+            # After this iteration of the loop, so that items that arrive within it join the batch.
             loop.call_soon(self._start, loop)
         return await future
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         wanted = [(item, future) for item, future in self._waiting if not future.done()]
-        group, self._waiting = wanted[: self._most], wanted[self._most :]
-        self._running = bool(group)
-        if group:
-            self._groups.put((loop, group))
+        batch, self._waiting = wanted[: self._max_batch], wanted[self._max_batch :]
+        self._running = bool(batch)
+        if batch:
+            self._batches.put((loop, batch))
 
-    def _start_after(self, turns: int, loop: asyncio.AbstractEventLoop) -> None:
-        """When the loop has come round so many times; it rests at none of them."""
-        if turns == 0:
+    def _start_after(self, iterations: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the next batch after a number of iterations of the loop. The loop does not block in any of them."""
+        if iterations == 0:
             loop.call_soon(self._start, loop)
         else:
-            loop.call_soon(self._start_after, turns - 1, loop)
+            loop.call_soon(self._start_after, iterations - 1, loop)
 
     def _run(self) -> None:
-        """The thread: one group after the other, until it is told to end."""
-        while (given := self._groups.get()) is not None:
-            loop, group = given
+        """Process one batch after the other in the thread, until `close`."""
+        while (next_batch := self._batches.get()) is not None:
+            loop, batch = next_batch
             try:
-                results = self._work([item for item, _ in group])
-            except Exception as error:  # noqa: BLE001 - it is handed to everybody whom it concerns
-                results = [error] * len(group)
-            # The loop may be gone: then nobody waits any more.
+                results = self._work([item for item, _ in batch])
+            except Exception as error:  # noqa: BLE001 - each caller gets it
+                results = [_own_copy(error) for _ in batch]
+            # If the loop is closed, no caller is waiting any more.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._finish, loop, group, results)
+                loop.call_soon_threadsafe(self._finish, loop, batch, results)
 
     def _finish(
         self,
         loop: asyncio.AbstractEventLoop,
-        group: list[_Waiting[Item, Result]],
+        batch: list[_Waiting[Item, Result]],
         results: Sequence[Result | Exception],
     ) -> None:
-        for (_, future), result in zip(group, results, strict=True):
+        for (_, future), result in zip(batch, results, strict=True):
             if future.done():
                 continue
             if isinstance(result, Exception):
                 future.set_exception(result)
             else:
                 future.set_result(result)
-        # First those who have their result go on, undisturbed by the thread; then whoever has come meanwhile is read
-        # and heard: the next group is larger, and costs each of them less.
+        # First the completed callers run, without the thread competing for the processor; then requests that arrived in
+        # between are read. They join the next batch: a larger batch costs less for each item.
         self._start_after(2, loop)
 
     def close(self) -> None:
-        """Finishes what is under way, but waits no longer than a moment for it."""
-        self._groups.put(None)
+        """Finish the running batch. Wait for it for two seconds at most."""
+        self._batches.put(None)
         self._thread.join(_CLOSING_SECONDS)
+
+
+def _own_copy(error: Exception) -> Exception:
+    """Return a copy for one caller: an exception that several callers raise would collect all their tracebacks."""
+    own = error.__class__.__new__(error.__class__, *error.args)
+    own.__dict__.update(error.__dict__)
+    own.__cause__ = error.__cause__
+    return own.with_traceback(error.__traceback__)

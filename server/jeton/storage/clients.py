@@ -1,4 +1,4 @@
-"""Statements over clients."""
+"""SQL statements on clients."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -12,15 +12,15 @@ from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.signing_keys import promise_lifetime
 from jeton.storage.tables import clients
 
-_THESE = select(clients).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
-_LOAD = RawStatement(_THESE)
+_BY_ID = select(clients).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
+_LOAD = RawStatement(_BY_ID)
 # The weakest lock, which the reference of a new session to its client takes anyway. It conflicts with `lock_client`.
-_LOCK_SHARED = LockingQuery(_THESE.order_by(clients.c.client_id), _LOAD, read=True, key_share=True)
+_LOCK_SHARED = LockingQuery(_BY_ID.order_by(clients.c.client_id), _LOAD, read=True, key_share=True)
 _LOCK = select(clients).where(clients.c.client_id == bindparam("client_id")).with_for_update()
 
 
 def load_clients(connection: Connection, client_ids: Collection[str]) -> dict[str, Client]:
-    """Those clients, by client_id."""
+    """Return clients, by client_id. Unknown ones are left out."""
     if not client_ids:
         return {}
     return {row[0]: Client(*row) for row in _LOAD.rows(connection, client_ids=client_ids)}
@@ -37,7 +37,10 @@ def lock_clients_shared(
 
 
 def lock_client(connection: Connection, client_id: str) -> Client | None:
-    """The client, when nobody opens a session with it any more; always before any family is locked."""
+    """Return the client, locked so that no session can be opened with it, or None if there is none.
+
+    Must be called before any family is locked.
+    """
     row = connection.execute(_LOCK, {"client_id": client_id}).one_or_none()
     return None if row is None else Client(*row)
 
@@ -54,17 +57,17 @@ def list_clients(connection: Connection) -> list[Client]:
 def insert_client(connection: Connection, client: Client) -> None:
     """Add the client; raise IdentifierUsedError if the `client_id` is not new."""
     claim_identifier(connection, client.client_id)
-    _keep_keys_for(connection, client.lifetimes)
+    _extend_key_lifetime(connection, client.lifetimes)
     connection.execute(insert(clients).values({column.name: getattr(client, column.name) for column in clients.c}))
 
 
 def update_client(connection: Connection, client_id: str, **values: Any) -> None:
-    _keep_keys_for(connection, values.get("lifetimes", {}))
+    _extend_key_lifetime(connection, values.get("lifetimes", {}))
     connection.execute(update(clients).where(clients.c.client_id == client_id).values(**values))
 
 
-def _keep_keys_for(connection: Connection, lifetimes: Mapping[str, int]) -> None:
-    """Before any token lives longer, the key that signs it is kept for longer."""
+def _extend_key_lifetime(connection: Connection, lifetimes: Mapping[str, int]) -> None:
+    """Keep signing keys for longer before any token can live longer."""
     if "access_seconds" in lifetimes:
         promise_lifetime(connection, lifetimes["access_seconds"])
 

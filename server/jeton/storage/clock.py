@@ -1,4 +1,4 @@
-"""Time: one clock for all nodes, the database's (ADR 0004, ADR 0021)."""
+"""The clock: all nodes use the time of the database (ADR 0004, ADR 0021)."""
 
 import time
 from typing import Final
@@ -6,19 +6,19 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 _POSTGRESQL_NOW = text("SELECT extract(epoch FROM clock_timestamp())::float8")
-# Goes on while the machine is suspended, where the system has such a clock.
+# Advances while the machine is suspended, if the system has such a clock.
 _BOOT_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-# More than any correction by slewing between two looks, and less than the shortest useful token.
-_SLEPT_SECONDS: Final = 5
+# More than slewing can correct between two readings, and less than the shortest useful token lifetime.
+_SUSPENDED_SECONDS: Final = 5
 _JUMP_SECONDS: Final = 60
 _DISTRUST_SECONDS: Final = 3600
 
 
 class Clock:
-    """Whole seconds since the epoch, as the database counts them.
+    """The database's time in whole seconds since the epoch.
 
-    Between two looks at the database it goes on by a clock that no step of this machine's wall clock changes, so nodes
-    agree as well as they hear the database.
+    Between two readings of the database, time is measured by a clock that steps of this machine's wall clock do not
+    change.
     """
 
     def __init__(self) -> None:
@@ -31,16 +31,16 @@ class Clock:
 
     @property
     def is_certain(self) -> bool:
-        """Whether this process has run without a gap since it last heard the database.
+        """Whether this process has run without interruption since the clock was last set.
 
-        The wall clock runs ahead of the monotonic one while the machine is suspended, and is set when a paused virtual
-        machine goes on. What was known before, the time and the signing keys, may then be long past.
+        While the machine is suspended, the wall clock runs ahead of the monotonic one; when a paused virtual machine
+        resumes, it is set. The time and the signing keys that were read before may then be outdated.
         """
-        return self._wall_offset is None or abs(_wall_offset() - self._wall_offset) < _SLEPT_SECONDS
+        return self._wall_offset is None or abs(_wall_offset() - self._wall_offset) < _SUSPENDED_SECONDS
 
     @property
     def is_steady(self) -> bool:
-        """Whether nothing speaks against deleting by this time: it has not jumped ahead within the last hour."""
+        """Whether the time is reliable enough to delete rows by: it has not jumped ahead within the last hour."""
         return _uptime() >= self._steady_from
 
     def follow(self, connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Connections: how each database is opened so that no commit is lost and no wait is endless."""
+"""Database connections, with settings under which no commit is lost and every wait ends."""
 
 import os
 import sqlite3
@@ -17,7 +17,7 @@ from jeton.storage.database_errors import describe_database_error, is_denied, sq
 from jeton.storage.database_url import DatabaseUrlError, parse_database_url
 from jeton.storage.raw_statement import execute_raw
 
-# The timeout first: two servers that start at once may both want to switch to WAL.
+# The timeout first: two servers that start at the same time may both switch to WAL.
 _SQLITE_PRAGMAS: Final = ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # A command that is stopped within a transaction releases its locks after this time.
@@ -30,7 +30,7 @@ _SERVING_SETTINGS: Final = {
     "enable_seqscan": "off",
     "jit": "off",
 }
-# Outlasts PostgreSQL's search for deadlocks (1 s), so that those are found and tried again.
+# Longer than PostgreSQL's deadlock_timeout (1 s), so that deadlocks are detected and retried.
 _LOCK_TIMEOUT_MS: Final = 2000
 _POSTGRESQL_ARGUMENTS: Final = {
     "connect_timeout": 3,
@@ -51,14 +51,14 @@ _READ_ONLY_NOW: Final = text("SHOW transaction_read_only")
 
 
 class StorageUnavailableError(TemporarilyUnavailableError):
-    """The database is away, hung, locked or damaged, or does not allow this.
+    """The database is unreachable, hung, locked or damaged, or denies access.
 
-    Whether anything was written is not known here: do not repeat blindly.
+    The transaction may have been committed: do not repeat it blindly.
     """
 
 
 class LockTimeoutError(StorageUnavailableError):
-    """Somebody else kept a lock for too long. Nothing was written."""
+    """Another transaction kept a lock for too long. Nothing was written."""
 
 
 class Database:
@@ -73,9 +73,9 @@ class Database:
             arguments = {name: it for name, it in _POSTGRESQL_ARGUMENTS.items() if name not in given} | _OUR_ARGUMENTS
         self.engine = create_engine(self.url, connect_args=arguments, hide_parameters=True, pool_timeout=2)
         if self.on_sqlite:
-            _prepare_sqlite(self.engine)
+            _configure_sqlite(self.engine)
         else:
-            _prepare_postgresql(self.engine, serving=serving)
+            _configure_postgresql(self.engine, serving=serving)
 
     @property
     def file(self) -> Path | None:
@@ -84,25 +84,25 @@ class Database:
 
     @contextmanager
     def write(self, *, lock_timeout_ms: int | None = None) -> Iterator[Connection]:
-        """A transaction that may write; committed at the end, rolled back on any exception.
+        """Open a transaction that may write. Commit it at the end; roll it back on any exception.
 
-        A server on PostgreSQL waits so long for each lock, a command for as long as it takes.
+        On PostgreSQL, a server waits for each lock for `lock_timeout_ms` (default 2000); a command waits without limit.
         """
         with self._connection(write=True, lock_timeout_ms=lock_timeout_ms) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only looks; on SQLite it waits for no writer."""
+        """Open a transaction that only reads. On SQLite it waits for no writer."""
         with self._connection(write=False) as connection, connection.begin():
             yield connection
 
     def can_write(self, connection: Connection) -> bool:
-        """False on a standby, and where PostgreSQL was made read-only."""
+        """Return False on a standby, and if PostgreSQL is set to read-only."""
         return self.on_sqlite or connection.execute(_READ_ONLY_NOW).scalar_one() == "off"
 
     def reconnect(self) -> None:
-        """Uses no connection again that is not in use: after a fail-over, new ones may find the new primary."""
+        """Close idle connections: after a fail-over, new ones may reach the new primary."""
         self.engine.dispose()
 
     @contextmanager
@@ -114,12 +114,12 @@ class Database:
             if was_rolled_back(error):
                 raise
             if sqlstate(error) == _LOCK_TIMEOUT:
-                raise LockTimeoutError("somebody else keeps a lock for too long") from error
+                raise LockTimeoutError("another transaction keeps a lock for too long") from error
             if isinstance(error, InternalError) and sqlstate(error) != _READ_ONLY:
                 raise
             raise StorageUnavailableError(describe_database_error(error, self.url)) from error
         except DatabaseError as error:
-            # What SQLite says of a file that is damaged, or no database at all, has no class of its own.
+            # SQLite reports a damaged file, or one that is no database, by the base class alone.
             if is_denied(error):
                 raise StorageUnavailableError(describe_database_error(error, self.url)) from error
             if type(error.orig) is not sqlite3.DatabaseError:
@@ -131,16 +131,16 @@ class Database:
 
 
 def was_rolled_back(error: BaseException) -> bool:
-    """Whether the database itself undid the whole transaction (a deadlock, a serialisation failure)."""
+    """Return whether the database rolled back the whole transaction (deadlock, serialisation failure)."""
     return sqlstate(error) in _ROLLED_BACK
 
 
-def _prepare_sqlite(engine: Engine) -> None:
-    """WAL and full synchronisation; BEGIN IMMEDIATE, because the driver's own defaults lose updates silently."""
+def _configure_sqlite(engine: Engine) -> None:
+    """Use WAL, full synchronisation and BEGIN IMMEDIATE: with the driver's defaults, updates are lost silently."""
     file = Path(str(engine.url.database))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Created by us, readable by us: SQLite's own files follow the permissions of this one.
+        # SQLite creates its other files with the permissions of this one.
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise DatabaseUrlError(
@@ -159,7 +159,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         execute_raw(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN"))
 
 
-def _prepare_postgresql(engine: Engine, *, serving: bool) -> None:
+def _configure_postgresql(engine: Engine, *, serving: bool) -> None:
     """Set up connections: session settings where they last, settings of each transaction behind a pooler (ADR 0020)."""
     settings = _SERVING_SETTINGS if serving else _COMMAND_SETTINGS
     begin_with_settings = "; ".join([_BEGIN, *(f"SET LOCAL {name} = {value}" for name, value in settings.items())])

@@ -1,4 +1,4 @@
-"""What a database said, as one sentence with advice. No values: those stand in the lines after the first."""
+"""Database errors as one sentence with advice. Without values, which are in the lines after the first."""
 
 import re
 from typing import Final
@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
 _DENIED: Final = re.compile(r"permission denied for (?P<kind>schema|\w+) (?P<name>\S+)")
 
-# The first that is found in what the database or its driver said, in English as both do unless told otherwise.
+# The first pattern found in the message applies. Databases and drivers write English unless configured otherwise.
 _ADVICE: Final = tuple(
     (re.compile(pattern), advice)
     for pattern, advice in (
@@ -21,7 +21,7 @@ _ADVICE: Final = tuple(
         ("starting up|shutting down|not yet accepting", "try again in a moment"),
         ("read-only|not read-write|hot standby|recovery", "name the primary, or every host, in database.url"),
         ("too many clients|too many connections|connection slots", "raise max_connections, or use fewer workers"),
-        # What PgBouncer says to BEGIN.
+        # PgBouncer's answer to BEGIN in statement mode.
         ("transaction blocks not allowed", "set pool_mode = transaction (or session) in the connection pooler"),
         ("SSL|certificate", "set sslmode and sslrootcert in database.url"),
         ("could not translate host name|resolve", "set the host in database.url"),
@@ -42,12 +42,12 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def is_denied(error: BaseException) -> bool:
-    """Return whether the database did not allow it to the role that Jeton connects as."""
+    """Return whether the role that Jeton connects as lacks a privilege."""
     return sqlstate(error) == _INSUFFICIENT_PRIVILEGE
 
 
 def describe_database_error(error: BaseException, url: URL) -> str:
-    """Return what the database said, in one line, and what to do about it."""
+    """Return the database's message in one line, and what to do about it."""
     said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].removeprefix("connection failed: ")
     if is_denied(error):
         return f"{said}: {_grant(said, url.username or 'ROLE')}"

@@ -1,6 +1,6 @@
-"""The URL in `database.url`.
+"""Parsing of `database.url`.
 
-No error quotes anything of a URL that is malformed: it may be a piece of the password.
+No error quotes a part of a malformed URL, because it may belong to the password.
 """
 
 import re
@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from psycopg.pq import Conninfo
 from sqlalchemy.engine import URL
 
-# One @ at most, in front of the hosts: a password that holds one of / ? @ leaves an @ where none may be.
+# At most one @, before the hosts: a password that contains / ? or @ leads to a second one.
 _POSTGRESQL: Final = re.compile(
     r"((?P<user>[^:@/?#]*)(:(?P<password>[^@/?#]*))?@)?(?P<hosts>[^@/?#]*)(/(?P<name>[^@?#]*))?(\?(?P<query>[^@#]*))?"
 )
@@ -19,12 +19,12 @@ _LONE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST: Final = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+(%[\w.-]+)?)\]|(?P<name>[^:\[\]]+))(:(?P<port>\d{1,5}))?")
 _BARE_ADDRESS: Final = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[\w.-]+)?")
 _PORT: Final = re.compile(r"\d{1,5}")
-# By libpq's word for how each is shown: what it hides, or is not for everybody, may be a secret.
+# By libpq's display option: parameters that it masks, or shows to experts only, may be secrets.
 _PARAMETERS: Final = {option.keyword.decode(): option.dispchar for option in Conninfo.get_defaults()}
 
 
 class DatabaseUrlError(Exception):
-    """`database.url` is not one that Jeton can use. The text says why, and what to write."""
+    """`database.url` is not usable."""
 
 
 def is_sqlite(text: str) -> bool:
@@ -152,7 +152,7 @@ def _parse_parameters(query: str) -> dict[str, list[str]]:
 
 
 def _decode(text: str | None) -> str | None:
-    """Return the text without percent-encoding, or None where there is none."""
+    """Return the text without percent-encoding, or None if there is none."""
     try:
         decoded = unquote_to_bytes(text or "").decode("utf-8")
     except UnicodeDecodeError:

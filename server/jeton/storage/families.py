@@ -1,4 +1,4 @@
-"""Statements over families: one row per session, whatever happens to it."""
+"""SQL statements on families: one row per session."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -40,9 +40,9 @@ _MUTABLE: Final = (
 )
 _FIELDS: Final = tuple(field.name for field in fields(Family))
 
-_THESE = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))
-_LOAD = RawStatement(_THESE)
-_LOCK = LockingQuery(_THESE.order_by(families.c.sid), _LOAD)
+_BY_SID = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))
+_LOAD = RawStatement(_BY_SID)
+_LOCK = LockingQuery(_BY_SID.order_by(families.c.sid), _LOAD)
 _UNENDED_OF = families.c.sub.in_(bindparam("subs", expanding=True)) & families.c.revoked_at.is_(None)
 _LOAD_UNENDED = RawStatement(select(families.c.sub, families.c.sid).where(_UNENDED_OF))
 _UPDATE = RawStatement(
@@ -50,10 +50,9 @@ _UPDATE = RawStatement(
     .where(families.c.sid == bindparam("at_sid"))
     .values({name: bindparam(f"new_{name}") for name in _MUTABLE})
 )
-# On PostgreSQL one statement for a whole group, with one parameter: what its driver does for each costs more than rows.
-# The rows are there and locked: each is found as a conflict, by the index of its sid, whatever PostgreSQL believes of
-# the table's size (a join reads all of it where that looks cheaper). Could one be missing, it would not come back:
-# nothing is inserted with the client '0'.
+# On PostgreSQL, one statement with one parameter for a whole batch: executions cost the driver more than rows.
+# The rows exist and are locked. Each is found as a conflict, by the index on its sid, whatever PostgreSQL assumes about
+# the size of the table; a join may read all of it. A missing row would not be inserted: its client would be '0'.
 _CHANGED = (
     func.json_to_recordset(cast(bindparam("changed", type_=Text), JSON))
     .table_valued(*(column(name, families.c[name].type) for name in ("sid", *_MUTABLE)), name="changed")
@@ -81,23 +80,23 @@ _BATCH: Final = 5000
 
 
 def load_families(connection: Connection, sids: Collection[str]) -> dict[str, Family]:
-    """Those families, by sid."""
+    """Return families, by sid. Unknown ones are left out."""
     if not sids:
         return {}
     return {row[0]: Family(*row) for row in _LOAD.rows(connection, sids=sids)}
 
 
 def lock_families(connection: Connection, sids: Collection[str], *, wait: bool = True) -> LockedRows[str, Family]:
-    """Those families, locked in the order of their sids until the transaction ends.
+    """Lock families in the order of their sids, until the transaction ends, and return them.
 
-    A statement of its own, with no join: joined rows would be those of before the wait for the lock. Only by their
-    sids: whatever else they were chosen by, PostgreSQL may read more rows than that.
+    No join: the joined rows would be those from before the wait for the lock. No other condition than the sids: with
+    one, PostgreSQL may read more rows than those.
     """
     return _LOCK.lock(connection, Family, wait=wait, sids=sids)
 
 
 def load_unended_sids(connection: Connection, subs: Collection[str]) -> dict[str, set[str]]:
-    """The sessions of each of these users that have not been ended, unlocked: the users' own locks keep it at that."""
+    """Return the sids of sessions that have not been ended, by user. The users must be locked; the sessions are not."""
     found: dict[str, set[str]] = {}
     for sub, sid in _LOAD_UNENDED.rows(connection, subs=subs) if subs else ():
         found.setdefault(sub, set()).add(sid)
@@ -105,7 +104,7 @@ def load_unended_sids(connection: Connection, subs: Collection[str]) -> dict[str
 
 
 def load_open_sids(connection: Connection, now: int, subs: Collection[str]) -> dict[str, list[str]]:
-    """The live sessions of each of these users, oldest first, unlocked."""
+    """Return the sids of live sessions, oldest first, by user. Takes no lock."""
     found: dict[str, list[str]] = {}
     if subs:
         for sub, sid in connection.execute(_OPEN_BY_AGE, {"subs": list(subs), "now": now}):
@@ -120,7 +119,7 @@ def save_families(connection: Connection, families_by_sid: Mapping[str, Family],
 
 
 def insert_families(connection: Connection, new: Iterable[Family]) -> None:
-    """Writes new families; one that ended with its first moment is listed as INVALID."""
+    """Insert families. The status index of one that has ended already becomes INVALID."""
     new = list(new)
     if new:
         connection.execute(insert(families), [{name: getattr(it, name) for name in _FIELDS} for it in new])
@@ -128,31 +127,31 @@ def insert_families(connection: Connection, new: Iterable[Family]) -> None:
 
 
 def update_families(connection: Connection, changed: Iterable[Family]) -> None:
-    """Writes what may change of a family, for locked ones; what has ended is listed as INVALID."""
+    """Update the mutable columns of locked families. The status indexes of those that have ended become INVALID."""
     changed = list(changed)
     if not changed:
         return
     if connection.dialect.name == "postgresql":
         rows = [{name: getattr(it, name) for name in ("sid", *_MUTABLE)} for it in changed]
-        _UPDATE_ALL.run(connection, [{"changed": json.dumps(rows, default=_as_postgresql_reads_it)}])
+        _UPDATE_ALL.run(connection, [{"changed": json.dumps(rows, default=_to_json_value)}])
     else:
         rows = [{"at_sid": it.sid} | {f"new_{name}": getattr(it, name) for name in _MUTABLE} for it in changed]
         _UPDATE.run(connection, rows)
     insert_revoked_statuses(connection, map(revoked_session_status, changed))
 
 
-def _as_postgresql_reads_it(value: bytes | Scope) -> str:
-    """What JSON has no form for: `bytea` in hexadecimal, a scope as its column holds it."""
+def _to_json_value(value: bytes | Scope) -> str:
+    """Return bytes and scopes, which JSON cannot represent, in the text form of their PostgreSQL columns."""
     return "\\x" + value.hex() if isinstance(value, bytes) else format_scope(value)
 
 
 def list_families(
-    connection: Connection, now: int, *, sub: str | None = None, client_id: str | None = None, most: int = 1000
+    connection: Connection, now: int, *, sub: str | None = None, client_id: str | None = None, limit: int = 1000
 ) -> list[Family]:
-    """Live sessions, newest use first."""
-    wanted = select(families).where(_chosen(None, sub, client_id), families.c.revoked_at.is_(None))
+    """Return live sessions, last used first."""
+    wanted = select(families).where(_selection(None, sub, client_id), families.c.revoked_at.is_(None))
     wanted = wanted.where(families.c.idle_expires_at > now, families.c.absolute_expires_at > now)
-    return [Family(*row) for row in connection.execute(wanted.order_by(families.c.rotated_at.desc()).limit(most))]
+    return [Family(*row) for row in connection.execute(wanted.order_by(families.c.rotated_at.desc()).limit(limit))]
 
 
 def end_families(
@@ -164,11 +163,12 @@ def end_families(
     sub: str | None = None,
     client_id: str | None = None,
 ) -> int:
-    """Revokes the live families chosen, all of them where nothing is chosen, and lists them; says how many.
+    """Revoke the live families selected, or all if nothing is selected, and return how many.
 
-    Locks them in the order of their sids, as the ledger does, so that the two never wait for each other in a ring.
+    Their status indexes become INVALID. Families are locked in the order of their sids, as in the ledger, so that the
+    two do not deadlock.
     """
-    chosen = _chosen(sid, sub, client_id)
+    chosen = _selection(sid, sub, client_id)
     ended = 0
     while True:
         live = select(families.c.sid).where(chosen, families.c.revoked_at.is_(None))
@@ -183,36 +183,36 @@ def end_families(
 
 
 def list_resting_families(connection: Connection, now: int, client_id: str) -> None:
-    """Lists the families of a client that is disabled, as if they had ended: its row must be locked."""
+    """Make the status indexes of a disabled client's families INVALID. The client must be locked."""
     resting = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
-    # Whoever refreshes one of them at this moment comes first: its newest token is in the row then.
+    # A refresh that is in progress commits first, so that the row has its newest access token.
     connection.execute(select(families.c.sid).where(resting).order_by(families.c.sid).with_for_update()).all()
     insert_selected_statuses(connection, _status_of_living_tokens(now).where(resting))
 
 
 def unlist_resting_families(connection: Connection, client_id: str) -> None:
-    """The families of a client that is enabled again go on, except for those that ended meanwhile."""
+    """Make the status indexes of an enabled client's families VALID again, unless they have ended since."""
     resting = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
     delete_revoked_statuses(connection, select(families.c.status_index).where(resting))
 
 
 def _status_of_living_tokens(now: int) -> Select[tuple[int | None, int]]:
-    """What to list of families: those of whose tokens one could still be accepted somewhere."""
+    """Return the query for the statuses of families of which a token could still be accepted."""
     until = families.c.access_expires_at + CLOCK_SKEW_SECONDS
     return select(families.c.status_index, until).where(families.c.status_index.is_not(None), until > now)
 
 
 def delete_expired_families(connection: Connection, now: int, limit: int) -> int:
-    """Delete families past their absolute end: none of their tokens could be accepted, nor tell a replay."""
+    """Delete at most `limit` families past their absolute end and return how many. No token of theirs is valid."""
     return delete_oldest(
         connection, families.c.sid, families.c.absolute_expires_at, families.c.absolute_expires_at <= now, limit
     )
 
 
 def forget_ended_families(connection: Connection, now: int, limit: int) -> int:
-    """Delete families that have been ended, once no access token of theirs could be accepted anywhere.
+    """Delete at most `limit` ended families of which no access token can be accepted any more. Return how many.
 
-    A replay of their refresh tokens has nothing left to end, and is refused as any unknown token.
+    A replay of their refresh tokens has nothing left to revoke, and is refused like any unknown token.
     """
     is_past = families.c.access_expires_at <= now - CLOCK_SKEW_SECONDS
     return delete_oldest(
@@ -226,7 +226,7 @@ def count_live_families(connection: Connection, now: int, sub: str) -> int:
 
 
 def sessions_of_older_master_keys(connection: Connection, now: int, newest: str) -> tuple[int, int | None]:
-    """How many live sessions were opened under another master key than this, and when the last of them ends."""
+    """Return how many live sessions were opened under another master key, and when the last of them ends."""
     live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now) & (families.c.absolute_expires_at > now)
     found = select(func.count(), func.max(families.c.absolute_expires_at)).where(
         live, families.c.master_key_id != newest
@@ -235,7 +235,7 @@ def sessions_of_older_master_keys(connection: Connection, now: int, newest: str)
     return count, last_ends_at
 
 
-def _chosen(sid: str | None, sub: str | None, client_id: str | None) -> ColumnElement[bool]:
+def _selection(sid: str | None, sub: str | None, client_id: str | None) -> ColumnElement[bool]:
     conditions: ColumnElement[bool] = true()
     if sid is not None:
         conditions &= families.c.sid == sid

@@ -1,7 +1,7 @@
-"""Identifiers that stand in tokens as `sub` or `client_id`, each given out once (OpenID Connect Core 2, RFC 9700 4.15).
+"""Identifiers in tokens (`sub`, `client_id`), each assigned once (OpenID Connect Core 2, RFC 9700 section 4.15).
 
-Users and clients share one table of digests, whose rows outlive them: services go on knowing people by an identifier
-long after this server has forgotten it. The primary key decides between two commands that run at once.
+Users and clients share one table of digests, whose rows outlive them, because services may still know a user by an
+identifier that this server has deleted. The primary key decides between two commands that run at the same time.
 """
 
 import hashlib
@@ -13,12 +13,12 @@ from sqlalchemy import Connection, delete, select, text
 from jeton.storage.tables import issued_identifiers
 
 _CLAIM: Final = text("INSERT INTO issued_identifiers (digest) VALUES (:digest) ON CONFLICT DO NOTHING")
-# The URL of a client's metadata document names whoever controls it, and nobody else can come to have it by a mistake.
+# The URL of a metadata document identifies its owner: another client cannot get it by mistake.
 _METADATA_DOCUMENT: Final = "https://"
 
 
 class IdentifierUsedError(Exception):
-    """A user or a client has this identifier, or had it once. The text says so."""
+    """A user or a client has, or had, this identifier."""
 
 
 def identifier_digest(identifier: str) -> bytes:
@@ -26,16 +26,16 @@ def identifier_digest(identifier: str) -> bytes:
 
 
 def claim_identifier(connection: Connection, identifier: str) -> None:
-    """Give the identifier out; raise IdentifierUsedError if that happened before, to a user or to a client."""
+    """Assign the identifier. Raise IdentifierUsedError if it was assigned to a user or a client before."""
     if connection.execute(_CLAIM, {"digest": identifier_digest(identifier)}).rowcount == 0:
         raise IdentifierUsedError(
-            f"the identifier {identifier} belongs to a user or client, or did once: it is never given out again,"
+            f"the identifier {identifier} belongs or belonged to a user or client: it is never given out again,"
             " because services may still know the earlier one by it"
         )
 
 
 def used_identifiers(connection: Connection, identifiers: Collection[str]) -> set[str]:
-    """Return those of these that were given out at any time."""
+    """Return those identifiers that were ever assigned."""
     by_digest = {identifier_digest(it): it for it in identifiers}
     found = connection.scalars(select(issued_identifiers.c.digest).where(issued_identifiers.c.digest.in_(by_digest)))
     return {by_digest[bytes(digest)] for digest in found}

@@ -103,9 +103,9 @@ class Ledger:
             writes: list[Write] = []
             results = [self._result(it, skipped, rows, now, writes) for it in batch]
             self._store(connection, rows, writes)
-            # The last check before the commit: a caller that has left was told to try again, so it must not be written.
+            # The last check before the commit: a cancelled caller was told to try again, so it must not be written.
             if any(
-                it.given_up and not isinstance(result, Exception) for it, result in zip(batch, results, strict=True)
+                it.is_cancelled and not isinstance(result, Exception) for it, result in zip(batch, results, strict=True)
             ):
                 raise CallerGoneError
         return results
@@ -126,7 +126,7 @@ class Ledger:
         writes: list[Write],
     ) -> Decision | Exception:
         """Decide one entry. Later entries see what it writes."""
-        if pending.given_up:
+        if pending.is_cancelled:
             return CallerGoneError()
         entry = pending.item
         if not skipped.isdisjoint(entry.locks):

@@ -23,7 +23,7 @@ from jeton.storage.lock_requests import (
 from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
 from jeton.storage.session_limit import OpenSessions, load_open_sessions
 from jeton.storage.transaction_rows import TransactionRows
-from jeton.storage.users import lock_users, store_new_passwords, store_rehashed_passwords
+from jeton.storage.users import change_passwords, lock_users, upgrade_password_hashes
 
 W = TypeVar("W", bound=Write)
 
@@ -111,12 +111,10 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
     ),
     # Before a change of password: a login may have upgraded the hash of the old password in the same transaction.
     UpgradePasswordHash: Writer(
-        lambda connection, writes, _: store_rehashed_passwords(
-            connection, [(it.sub, it.password_hash) for it in writes]
-        )
+        lambda connection, writes, _: upgrade_password_hashes(connection, [(it.sub, it.password_hash) for it in writes])
     ),
     ChangePassword: Writer(
-        lambda connection, writes, _: store_new_passwords(connection, [it.user for it in writes]),
+        lambda connection, writes, _: change_passwords(connection, [it.user for it in writes]),
         lambda rows, it: rows.change(it.user.sub, it.user),
     ),
 }

@@ -1,7 +1,7 @@
-"""Looking things up for requests: what is waiting is read together.
+"""Lookups for requests, in batches.
 
-Users, sessions and tokens are always read fresh. A client is remembered between two looks of the upkeep, for its
-authentication only: whatever is decided about a session reads the client anew (ADR 0005).
+Users, sessions and tokens are always read from the database. Clients are cached for client authentication, until the
+next maintenance run; decisions about a session read the client under their locks (ADR 0005).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,14 +23,14 @@ from jeton.storage.revoked_access_tokens import load_revoked_access_tokens
 from jeton.storage.signing_keys import load_published_kids
 from jeton.storage.users import find_users, load_users
 
-_MAX_KNOWN_CLIENTS: Final = 10_000
+_MAX_CACHED_CLIENTS: Final = 10_000
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSubject:
-    """What a token says it belongs to, as far as it says so."""
+    """The identifiers in a token; None for those that it does not have."""
 
     client_id: str | None = None
     sub: str | None = None
@@ -40,47 +40,47 @@ class TokenSubject:
 
 
 class Lookups:
-    """Clients, users and the surroundings of tokens."""
+    """Clients, users, sessions, and the context of tokens."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._known_clients: dict[str, Client] = {}
+        self._cached_clients: dict[str, Client] = {}
         self._clients = Batcher[str, Client | None]("clients", self._read_by_key(load_clients))
         self._users = Batcher[str, User | None]("users", self._read_by_key(find_users))
-        self._facts = Batcher[TokenSubject, TokenContext]("tokens", self._read_facts)
+        self._token_contexts = Batcher[TokenSubject, TokenContext]("tokens", self._read_token_contexts)
         self._sessions = Batcher[str, list[Family]]("sessions", self._read_sessions)
 
     async def client(self, client_id: str, *, fresh: bool = False) -> Client | None:
-        """The client as it was read since the last `forget_clients`, or, fresh, as it is now."""
-        known = None if fresh else self._known_clients.get(client_id)
+        """Return the client, from the cache unless `fresh`, or None if there is none."""
+        known = None if fresh else self._cached_clients.get(client_id)
         if known is None:
             known = await self._clients(client_id)
-            if known is not None and len(self._known_clients) < _MAX_KNOWN_CLIENTS:
-                self._known_clients[client_id] = known
+            if known is not None and len(self._cached_clients) < _MAX_CACHED_CLIENTS:
+                self._cached_clients[client_id] = known
         return known
 
     def known_client(self, client_id: str) -> Client | None:
-        """Return the client if it was read since the last `forget_clients`."""
-        return self._known_clients.get(client_id)
+        """Return the client if it is cached."""
+        return self._cached_clients.get(client_id)
 
     def clear_client_cache(self) -> None:
-        """From now on, clients are read anew."""
-        self._known_clients = {}
+        """Let clients be read from the database again."""
+        self._cached_clients = {}
 
     async def user(self, login_key: str) -> User | None:
         return await self._users(login_key)
 
     async def token_context(self, subject: TokenSubject) -> TokenContext:
-        return await self._facts(subject)
+        return await self._token_contexts(subject)
 
     async def sessions(self, sub: str) -> list[Family]:
-        """The live sessions of a user, the last used first, 1000 at most."""
+        """Return the live sessions of a user, last used first, 1000 at most."""
         return await self._sessions(sub)
 
     def close(self) -> None:
-        for gather in (self._clients, self._users, self._facts, self._sessions):
-            gather.close()
+        for batcher in (self._clients, self._users, self._token_contexts, self._sessions):
+            batcher.close()
 
     def _read_by_key(
         self, load: Callable[[Connection, Collection[str]], Mapping[str, Value]]
@@ -97,13 +97,13 @@ class Lookups:
             now = self._clock.now()
             return [list_families(connection, now, sub=sub) for sub in subs]
 
-    def _read_facts(self, subjects: Sequence[TokenSubject]) -> list[TokenContext]:
+    def _read_token_contexts(self, subjects: Sequence[TokenSubject]) -> list[TokenContext]:
         with self._database.read() as connection:
             return load_token_contexts(connection, subjects, self._clock.now())
 
 
 def load_token_contexts(connection: Connection, subjects: Sequence[TokenSubject], now: int) -> list[TokenContext]:
-    """The surroundings of each token, as they are now."""
+    """Return what the validity of each token depends on, as it is now."""
     families = load_families(connection, {it.sid for it in subjects if it.sid})
     subs = {it.sub for it in subjects if it.sub} | {family.sub for family in families.values()}
     users = load_users(connection, subs)
@@ -112,10 +112,10 @@ def load_token_contexts(connection: Connection, subjects: Sequence[TokenSubject]
     ended = load_revoked_access_tokens(connection, {it.jti for it in subjects if it.jti})
     published = load_published_kids(connection, {it.kid for it in subjects if it.kid}, now)
 
-    def facts(subject: TokenSubject) -> TokenContext:
+    def context_of(subject: TokenSubject) -> TokenContext:
         family = families.get(subject.sid or "")
         client = clients.get(subject.client_id or (family.client_id if family else ""))
         user = users.get(subject.sub or (family.sub if family else ""))
         return TokenContext(client, user, family, subject.jti in ended, subject.kid is None or subject.kid in published)
 
-    return [facts(subject) for subject in subjects]
+    return [context_of(subject) for subject in subjects]

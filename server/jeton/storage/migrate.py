@@ -1,4 +1,4 @@
-"""Migrations: up to the newest schema, safely when several processes try at once."""
+"""Migrations to the newest schema, safe if several processes run them at the same time."""
 
 from functools import cache
 from importlib.resources import files
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 
 from jeton.storage.database import Database
 
-# Any number will do, as long as nothing else of ours locks the same.
+# Any number that no other advisory lock of the server uses.
 _LOCK_NUMBER: Final = 7_461_000
 
 
@@ -18,13 +18,13 @@ class SchemaError(Exception):
 
 
 def migrations() -> Path:
-    """Inside the wheel, or /alembic in a checkout."""
+    """Return the folder of migrations: in the package, or alembic/ in a checkout."""
     packaged = Path(str(files("jeton"))) / "migrations"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "alembic"
 
 
 def migrate(database: Database) -> str:
-    """Brings the schema up to date; whoever comes second waits, and finds it done. Gives the revision reached."""
+    """Upgrade the schema and return its revision. A second process waits, and then has nothing to do."""
     with database.write() as connection:
         _check_database(connection)
         if not database.on_sqlite:
@@ -36,7 +36,7 @@ def migrate(database: Database) -> str:
 
 
 def bring_up_to_date(database: Database) -> None:
-    """SQLite migrates itself. PostgreSQL is only looked at: an operator decides when a shared schema changes."""
+    """Migrate SQLite. On PostgreSQL, where operators decide, raise SchemaError if the schema is not current."""
     with database.read() as connection:
         _check_database(connection)
         revision = _revision(connection)
@@ -55,7 +55,7 @@ def bring_up_to_date(database: Database) -> None:
 
 
 def _check_database(connection: Connection) -> None:
-    """Raise SchemaError if PostgreSQL holds less than any text, or if Jeton's role may use no schema."""
+    """Raise SchemaError if PostgreSQL's encoding is not UTF-8, or if Jeton's role may use no schema."""
     if connection.dialect.name == "sqlite":
         return
     encoding = connection.scalar(text("SHOW server_encoding"))
@@ -75,7 +75,7 @@ def _too_new() -> SchemaError:
 
 
 def _upgrade(connection: Connection) -> None:
-    # Late: to load Alembic takes longer than a whole command on a database that is up to date.
+    # Imported late: loading Alembic takes longer than a whole command on a database that is up to date.
     from alembic.config import Config
 
     from alembic import command
@@ -87,7 +87,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    """Where Alembic keeps it; None in a database without any."""
+    """Return the revision that Alembic has recorded, or None in a database without one."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -96,5 +96,5 @@ def _revision(connection: Connection) -> str | None:
 
 @cache
 def _known_revisions() -> tuple[str, ...]:
-    """The history is one line, and each file in it is named by its revision: the newest comes last."""
+    """Return all revisions, newest last: the history is linear, and each file is named by its revision."""
     return tuple(sorted(file.stem.partition("_")[0] for file in (migrations() / "versions").glob("*.py")))

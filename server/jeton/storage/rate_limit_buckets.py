@@ -1,4 +1,4 @@
-"""Statements over the buckets of failures. Keys are digests, of constant length: no row names anybody."""
+"""SQL statements on rate limit buckets. Keys are digests of constant length: no row has a user name or an address."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -18,7 +18,7 @@ _VALUES: Final = (
     buckets.c.pending,
     buckets.c.pending_until,
 )
-# By their keys alone: PostgreSQL may take the index of `expires_at` instead, and read all that has not expired.
+# By keys alone: with another condition, PostgreSQL may use the index on `expires_at` and read all unexpired rows.
 _LOAD = select(buckets.c.key, *_VALUES).where(buckets.c.key.in_(bindparam("keys", expanding=True)))
 _LOCK_FREE = (
     select(buckets.c.key, *_VALUES)
@@ -90,5 +90,5 @@ def store_buckets(connection: Connection, changed: Mapping[bytes, Bucket], now: 
 
 
 def delete_expired_buckets(connection: Connection, now: int, limit: int) -> int:
-    """Deletes those that hold nothing any more."""
+    """Delete at most `limit` expired buckets and return how many."""
     return delete_oldest(connection, buckets.c.key, buckets.c.expires_at, buckets.c.expires_at <= now, limit)

@@ -1,6 +1,6 @@
-"""The rate limiter: attempts are counted together, in one transaction for all that wait, and exactly, on all nodes.
+"""The rate limiter: counts attempts exactly, over all nodes, in one transaction for all attempts that are waiting.
 
-As in the ledger: lock, read, decide each by `oauth.attempts`, write, commit; nothing slow under a lock. A bucket that
+As in the ledger: lock, read, decide each by `rules.attempts`, write, commit; nothing slow under a lock. A bucket that
 another transaction has locked delays only the attempts that need it.
 """
 
@@ -34,14 +34,14 @@ _Outcome: TypeAlias = Reservation | RateLimited | None
 
 
 class RateLimiter:
-    """Counts attempts in the database, and remembers refusals for a moment."""
+    """Counts attempts in the database, and remembers refusals for two seconds."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._remembered: dict[bytes, tuple[RateLimited, int]] = {}
-        # Attempts are counted in any order: none has to wait for an earlier one that waits for a lock.
-        self._batches = RowLockBatches[_Request, Any]("throttle", self._transaction, lambda _: ())
+        # Attempts are counted in any order: none waits for an earlier one that waits for a lock.
+        self._batches = RowLockBatches[_Request, Any]("rate-limiter", self._transaction, lambda _: ())
 
     async def reserve(self, attempt: Attempt) -> Reservation | RateLimited:
         """Return the places of the attempt, durable before it is made, or the limit that refuses it."""
@@ -77,7 +77,7 @@ class RateLimiter:
         self._remembered[key] = (refusal, until)
 
     def remembered(self, *keys: bytes) -> RateLimited | None:
-        """Return a refusal by one of these that still holds, as its bucket does. Asks no database."""
+        """Return a remembered refusal by one of these buckets that still holds. Does not read the database."""
         for key in keys:
             refusal, until = self._remembered.get(key, (None, 0))
             # At most that far ahead: later, if the clock has been put back since.
@@ -106,13 +106,13 @@ class RateLimiter:
                 refusal or _decide(it, after, seen, now) if locked.skipped.isdisjoint(keys) else RowLockedError()
                 for it, refusal, keys in zip(requests, refused, needed, strict=True)
             ]
-            # What was made only to be locked, and what became empty, goes at once.
+            # Buckets that were inserted only to be locked, and those that became empty, are deleted.
             changed = {key: it for key, it in after.items() if it is not locked.rows[key] or it.expires_at <= now}
             store_buckets(connection, changed, now)
         return outcomes
 
     def _refused_from_memory(self, request: _Request, seen: Mapping[bytes, Bucket]) -> RateLimited | None:
-        """Return the refusal that another attempt met a moment ago, if the source is not known: no row is written."""
+        """Return the remembered refusal of another attempt, if the source is not known. Writes no row."""
         if not isinstance(request, Attempt) or _is_known(request, seen):
             return None
         return self.remembered(*(limit.key for limit in request.limits))

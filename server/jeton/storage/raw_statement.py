@@ -1,7 +1,7 @@
-"""Statements that requests run: SQLAlchemy writes each once, and the driver itself runs it (ADR 0014).
+"""Statements that SQLAlchemy compiles once and the driver executes (ADR 0014).
 
-The text, the types, the connection, its transaction and its errors are SQLAlchemy's. Only its way through an execution
-is left out: it costs several times what the driver's own does (docs/performance.md).
+Text, types, connection, transaction and errors are SQLAlchemy's. Only its execution is bypassed, because that costs
+several times as much as the driver's (docs/performance.md).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,44 +12,44 @@ from sqlalchemy import Connection, Dialect, Insert, Select, Update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
-# Of a statement with two lists there may be as many as the product of their lengths.
-_MAX_TEXTS: Final = 256
+# A statement with two lists may have as many texts as the product of their lengths.
+_MAX_EXPANSIONS: Final = 256
 
 _Convert: TypeAlias = Callable[[Any], Any]
 
 
 class RawStatement:
-    """A statement, compiled once for each dialect, with its lists of strings spelled out once for each length."""
+    """A statement, compiled once for each dialect, whose lists are expanded once for each length."""
 
     def __init__(self, statement: Select[Any] | Insert | Update) -> None:
         self._statement = statement
-        self._forms: dict[str, _Form] = {}
+        self._compiled: dict[str, _CompiledStatement] = {}
 
     def rows(self, connection: Connection, **values: Any) -> list[list[Any]]:
-        """What a query finds, each column as the type says that it is declared with."""
-        form = self._form(connection.dialect)
-        sql, parameters = form.filled(values)
-        return form.read(execute_raw(connection, lambda cursor: cursor.execute(sql, parameters).fetchall()))
+        """Execute a query and return its rows, with values converted by the types of their columns."""
+        compiled = self._compiled_for(connection.dialect)
+        sql, parameters = compiled.bind(values)
+        return compiled.convert(execute_raw(connection, lambda cursor: cursor.execute(sql, parameters).fetchall()))
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """An update, once for each of these."""
-        filled = [self._form(connection.dialect).filled(row) for row in rows]
-        sql, first = filled[0]
+        """Execute the statement once for each row of values."""
+        bound = [self._compiled_for(connection.dialect).bind(row) for row in rows]
+        sql, first = bound[0]
         if len(rows) == 1:
             execute_raw(connection, lambda cursor: cursor.execute(sql, first))
         else:
-            execute_raw(connection, lambda cursor: cursor.executemany(sql, [parameters for _, parameters in filled]))
+            execute_raw(connection, lambda cursor: cursor.executemany(sql, [parameters for _, parameters in bound]))
 
-    def _form(self, dialect: Dialect) -> "_Form":
-        form = self._forms.get(dialect.name)
-        if form is None:
-            form = self._forms[dialect.name] = _Form(self._statement, dialect)
-        return form
+    def _compiled_for(self, dialect: Dialect) -> "_CompiledStatement":
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = _CompiledStatement(self._statement, dialect)
+        return compiled
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
-    """SQL for lists of certain lengths, and the names under which it takes their elements."""
+class _ExpandedSql:
+    """SQL for lists of certain lengths, and the parameter names of their elements."""
 
     sql: str
     order: Sequence[str] | None
@@ -57,8 +57,8 @@ class _Text:
     constants: Mapping[str, Any]
 
 
-class _Form:
-    """What one dialect makes of a statement."""
+class _CompiledStatement:
+    """A statement compiled for one dialect."""
 
     def __init__(self, statement: Select[Any] | Insert | Update, dialect: Dialect) -> None:
         self._compiled: Any = statement.compile(dialect=dialect)
@@ -67,12 +67,12 @@ class _Form:
         self._binders = [(name, it) for name, bind in binds.items() if (it := _binder(bind.type, dialect))]
         columns = statement.selected_columns if isinstance(statement, Select) else ()
         self._readers = [(place, it) for place, column in enumerate(columns) if (it := _reader(column.type, dialect))]
-        self._texts: dict[tuple[int, ...], _Text] = {}
+        self._expansions: dict[tuple[int, ...], _ExpandedSql] = {}
 
-    def filled(self, values: Mapping[str, Any]) -> tuple[str, Any]:
-        """SQL and parameters, as the driver takes them."""
+    def bind(self, values: Mapping[str, Any]) -> tuple[str, Any]:
+        """Return SQL and parameters for the driver."""
         lengths = tuple([len(values[name]) for name in self._lists])
-        text = self._texts.get(lengths) or self._spelled_out(lengths, values)
+        text = self._expansions.get(lengths) or self._expand(lengths, values)
         parameters = {**text.constants, **values}
         for name, bind in self._binders:
             parameters[name] = bind(parameters[name])
@@ -80,21 +80,21 @@ class _Form:
             parameters |= zip(elements, parameters.pop(name), strict=True)
         return text.sql, parameters if text.order is None else [parameters[name] for name in text.order]
 
-    def read(self, rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    def convert(self, rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
         found = [list(row) for row in rows]
         for place, read in self._readers:
             for row in found:
                 row[place] = read(row[place])
         return found
 
-    def _spelled_out(self, lengths: tuple[int, ...], values: Mapping[str, Any]) -> _Text:
-        if len(self._texts) >= _MAX_TEXTS:
-            self._texts.clear()
+    def _expand(self, lengths: tuple[int, ...], values: Mapping[str, Any]) -> _ExpandedSql:
+        if len(self._expansions) >= _MAX_EXPANSIONS:
+            self._expansions.clear()
         state = self._compiled.construct_expanded_state(values, escape_names=False)
         elements = state.parameter_expansion
         given = {*values, *(element for names in elements.values() for element in names)}
         constants = {name: value for name, value in state.parameters.items() if name not in given}
-        text = self._texts[lengths] = _Text(state.statement, state.positiontup, elements, constants)
+        text = self._expansions[lengths] = _ExpandedSql(state.statement, state.positiontup, elements, constants)
         return text
 
 
@@ -107,14 +107,14 @@ def _reader(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
 
 
 def execute_raw(connection: Connection, call: Callable[[Any], Any]) -> Any:
-    """Lets the driver do it with a cursor of its own, and reports its errors as SQLAlchemy does."""
+    """Call the function with a cursor of the driver. Raise the driver's errors as SQLAlchemy's."""
     driver = connection.connection
     try:
         return call(driver.cursor())
     except connection.dialect.loaded_dbapi.Error as error:
         lost = connection.dialect.is_disconnect(error, driver, None)
         if lost:
-            # The others that wait in the pool were lost with it.
+            # The other connections in the pool are lost as well.
             connection.invalidate(error)
             connection.engine.dispose()
         raise DBAPIError.instance(

@@ -1,4 +1,4 @@
-"""Rows that nothing can refer to any more, deleted a bounded number at a time."""
+"""Deletion of expired rows, a limited number at a time."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from sqlalchemy import Column, ColumnElement, Connection, delete, select
 def delete_oldest(
     connection: Connection, key: Column[Any], age: Column[Any], condition: ColumnElement[bool], limit: int
 ) -> int:
-    """Delete at most so many rows of a table, by its `key`, the first by `age` first; return how many.
+    """Delete at most `limit` rows of a table, lowest `age` first, by its `key`. Return how many.
 
-    Rows that others hold are left for the next time.
+    Rows that other transactions have locked are left for the next call.
     """
-    # In two steps: PostgreSQL may run a subselect once for each row of the table, and find others each time.
+    # In two statements: PostgreSQL may execute a subselect once for each row of the table, with different results.
     oldest = select(key).where(condition).order_by(age).limit(limit).with_for_update(skip_locked=True)
     found = connection.scalars(oldest).all()
     if found:

@@ -1,4 +1,4 @@
-"""Statements over invalid statuses, each forgotten when no token that has it can be accepted any more."""
+"""SQL statements on status indexes that are INVALID. Each is deleted when no token with it can be accepted any more."""
 
 from collections.abc import Iterable
 
@@ -13,8 +13,8 @@ _LOAD = select(invalid_statuses.c.status_index).where(invalid_statuses.c.expires
 
 
 def insert_revoked_statuses(connection: Connection, statuses: Iterable[RevokedStatus | None]) -> None:
-    """Notes those that there are; one that is noted already stays noted."""
-    # In one order everywhere, so that two servers that note the same ones never wait for each other in a ring.
+    """Insert statuses, and skip None. One that is stored already is left as it is."""
+    # In one order everywhere, so that two servers that insert the same statuses do not deadlock.
     ordered = sorted((it for it in statuses if it is not None), key=lambda it: it.status_index)
     if ordered:
         rows = [{"status_index": it.status_index, "expires_at": it.expires_at} for it in ordered]
@@ -22,7 +22,7 @@ def insert_revoked_statuses(connection: Connection, statuses: Iterable[RevokedSt
 
 
 def insert_selected_statuses(connection: Connection, chosen: Select[tuple[int | None, int]]) -> None:
-    """Notes those that a statement finds, as (status_index, expires_at)."""
+    """Insert the statuses that a query returns, as (status_index, expires_at)."""
     ordered = chosen.order_by(chosen.selected_columns[0])
     connection.execute(
         _insert(connection).from_select(["status_index", "expires_at"], ordered).on_conflict_do_nothing()
@@ -30,17 +30,17 @@ def insert_selected_statuses(connection: Connection, chosen: Select[tuple[int | 
 
 
 def load_revoked_indexes(connection: Connection, now: int) -> list[int]:
-    """All status indexes that are INVALID at this moment."""
+    """Return all status indexes that are INVALID now."""
     return list(connection.scalars(_LOAD, {"now": now}))
 
 
 def delete_revoked_statuses(connection: Connection, chosen: Select[tuple[int | None]] | list[int | None]) -> None:
-    """What rested goes on: those given, or found by a statement, are VALID again."""
+    """Make status indexes VALID again: those given, or those that a query returns."""
     connection.execute(delete(invalid_statuses).where(invalid_statuses.c.status_index.in_(chosen)))
 
 
 def delete_expired_statuses(connection: Connection, now: int, limit: int) -> int:
-    """Deletes those that say nothing any more."""
+    """Delete at most `limit` expired statuses and return how many."""
     return delete_oldest(
         connection,
         invalid_statuses.c.status_index,

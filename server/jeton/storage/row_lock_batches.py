@@ -1,7 +1,7 @@
-"""Batches of items that lock rows: an item whose rows somebody else keeps locked waits aside, and holds up nobody.
+"""Batches of items that lock rows. An item whose rows another transaction has locked waits without delaying others.
 
-The main line takes what is free and skips the rest. What was skipped waits on a line, a thread and a connection of its
-own, for `MAX_WAIT_SECONDS` at most. Items over the same row are never done in another order than they came in.
+The main batcher processes items whose rows are free and skips the others. Skipped items go to a second batcher, with a
+thread and a connection of its own, for `MAX_WAIT_SECONDS` at most. Items over the same row keep their order.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from jeton.storage.batching import Batcher
 from jeton.storage.database import LockTimeoutError, StorageUnavailableError, was_rolled_back
 
 MAX_WAIT_SECONDS: Final = 2
-# Of each lock: whoever has to wait longer than that goes aside, or gives way to the others who wait there.
+# For each lock. After this time an item goes to the second batcher, or lets the other items there be tried.
 LOCK_TIMEOUT_MS: Final = 100
 _ATTEMPTS: Final = 3
-_GIVE_WAY_SECONDS: Final = 0.05
+_PAUSE_SECONDS: Final = 0.05
 _MAX_WAITING: Final = 4096
 
 Item = TypeVar("Item")
@@ -29,43 +29,43 @@ Result_co = TypeVar("Result_co", covariant=True)
 
 
 class RowLockedError(Exception):
-    """Somebody else holds a row that this item needs."""
+    """Another transaction has locked a row that this item needs."""
 
 
 class CallerGoneError(Exception):
-    """Nobody waits for the outcome any more."""
+    """The caller has been cancelled: nothing waits for the result."""
 
 
 class _LockTimedOutError(RowLockedError):
-    """Whoever of the batch needed it: a lock was not to be had in time."""
+    """A lock that some item of the batch needs was not acquired in time."""
 
 
 @dataclass(slots=True, eq=False)
 class Pending(Generic[Item]):
-    """An item, and whether its caller has gone: who was told to try again later must not find it done."""
+    """An item, and whether its caller has been cancelled: a client that was told to try again must not find it done."""
 
     item: Item
     number: int
     deadline: float = 0.0
-    given_up: bool = False
+    is_cancelled: bool = False
 
     @property
     def is_due(self) -> bool:
-        """Whether somebody still waits for it."""
-        return not self.given_up and not (self.deadline and time.monotonic() >= self.deadline)
+        """Whether its caller is still waiting and its time is not over."""
+        return not self.is_cancelled and not (self.deadline and time.monotonic() >= self.deadline)
 
 
 class Transaction(Protocol[Item, Result_co]):
-    """Does a batch in one transaction: skips the rows that others hold, or waits for them.
+    """Processes a batch in one transaction. Skips rows that other transactions have locked, or waits for them.
 
-    Gives a result for each item: RowLockedError where a row of it was skipped. May raise what a database raises.
+    Returns a result for each item: RowLockedError if a row of it was skipped. May raise what a database raises.
     """
 
     def __call__(self, batch: Sequence[Pending[Item]], *, wait: bool) -> Sequence[Result_co | Exception]: ...
 
 
 class RowLockBatches(Generic[Item, Result]):
-    """Runs items in batches. `rows` names what an item must not be overtaken at."""
+    """Runs items in batches. Items for which `rows` returns a common value keep their order."""
 
     def __init__(
         self, name: str, transaction: Transaction[Item, Result], rows: Callable[[Item], Collection[Hashable]]
@@ -73,60 +73,60 @@ class RowLockBatches(Generic[Item, Result]):
         self._transaction = transaction
         self._rows = rows
         self._numbers = itertools.count()
-        # Changed by three threads, by single steps only.
+        # Changed by three threads, in atomic operations only.
         self._waiting: set[Pending[Item]] = set()
         self._main = Batcher[Pending[Item], Result](name, self._run_main)
-        self._aside = Batcher[Pending[Item], Result](
-            f"{name}-waiting", self._run_aside, most=_MAX_WAITING, room=_MAX_WAITING
+        self._second = Batcher[Pending[Item], Result](
+            f"{name}-waiting", self._run_second, max_batch=_MAX_WAITING, max_waiting=_MAX_WAITING
         )
 
     async def __call__(self, item: Item) -> Result:
-        """The result, once it is durable; StorageUnavailableError where that is not known."""
+        """Return the result once it is durable. Raise StorageUnavailableError if that is not known."""
         pending = Pending(item, next(self._numbers))
-        line = self._main
+        batcher = self._main
         try:
             while True:
                 try:
-                    return await line(pending)
+                    return await batcher(pending)
                 except RowLockedError:
                     if not pending.is_due:
-                        raise StorageUnavailableError("somebody else keeps a row locked that is needed") from None
-                    line = self._aside
+                        raise StorageUnavailableError("another transaction keeps a row locked for too long") from None
+                    batcher = self._second
         except asyncio.CancelledError:
-            pending.given_up = True
+            pending.is_cancelled = True
             raise
         finally:
             self._waiting.discard(pending)
 
     def close(self) -> None:
-        """Finish what is under way; whoever waits aside still has its time."""
+        """Finish running batches. Items that wait for locks still have their time."""
         self._main.close()
         deadline = time.monotonic() + MAX_WAIT_SECONDS
         while self._waiting and time.monotonic() < deadline:
-            time.sleep(_GIVE_WAY_SECONDS)
-        self._aside.close()
+            time.sleep(_PAUSE_SECONDS)
+        self._second.close()
 
     def _run_main(self, batch: Sequence[Pending[Item]]) -> Sequence[Result | Exception]:
-        """Whatever is free; nothing that somebody waits for already."""
+        """Process items whose rows are free, unless an earlier item waits for one of those rows."""
         waited_for = {row for it in self._waiting.copy() for row in self._rows(it.item)}
         if not waited_for:
-            return self._kept_aside(batch, self._attempt(batch))
+            return self._record_locked(batch, self._attempt(batch))
         free = [it for it in batch if waited_for.isdisjoint(self._rows(it.item))]
         done = dict(zip(free, self._attempt(free) if free else (), strict=True))
-        return self._kept_aside(batch, [done.get(it) or RowLockedError() for it in batch])
+        return self._record_locked(batch, [done.get(it) or RowLockedError() for it in batch])
 
-    def _kept_aside(
+    def _record_locked(
         self, batch: Sequence[Pending[Item]], results: Sequence[Result | Exception]
     ) -> Sequence[Result | Exception]:
-        """Note who has to wait before the next batch begins: nobody of it may overtake them."""
+        """Record the items that have to wait, before the next batch starts: none of its items may overtake them."""
         for pending, result in zip(batch, results, strict=True):
             if isinstance(result, RowLockedError):
                 pending.deadline = time.monotonic() + MAX_WAIT_SECONDS
                 self._waiting.add(pending)
         return results
 
-    def _run_aside(self, batch: Sequence[Pending[Item]]) -> Sequence[Result | Exception]:
-        """Do what has become free; where nothing has, wait a moment for what came first."""
+    def _run_second(self, batch: Sequence[Pending[Item]]) -> Sequence[Result | Exception]:
+        """Process items whose rows have become free. If there are none, wait for the locks of the first item."""
         ordered = sorted(batch, key=lambda it: it.number)
         results = dict(zip(ordered, self._attempt(ordered), strict=True))
         if isinstance(results[ordered[0]], _LockTimedOutError):
@@ -136,18 +136,18 @@ class RowLockBatches(Generic[Item, Result]):
         return [results[it] for it in batch]
 
     def _attempt(self, batch: Sequence[Pending[Item]]) -> Sequence[Result | Exception]:
-        """All together; where one of them is at fault, one by one."""
+        """Process all items in one transaction; if that fails because of one of them, one by one."""
         try:
             return self._with_retries(batch, wait=False)
         except StorageUnavailableError as error:
             if not isinstance(error, LockTimeoutError):
                 raise
-            return [_LockTimedOutError()] * len(batch)
-        except Exception as error:  # noqa: BLE001 - it is handed to the caller it belongs to
+            return [_LockTimedOutError() for _ in batch]
+        except Exception as error:  # noqa: BLE001 - its caller gets it
             return list(self._one_by_one(batch)) if len(batch) > 1 else [_as_result(error)]
 
     def _one_by_one(self, batch: Sequence[Pending[Item]]) -> Iterator[Result | Exception]:
-        """Each by itself, but nothing over a row that one before it still waits for."""
+        """Process each item in a transaction of its own, but none over a row that an earlier item still waits for."""
         waited_for: set[Hashable] = set()
         for pending in batch:
             overtakes = not waited_for.isdisjoint(self._rows(pending.item))
@@ -163,11 +163,11 @@ class RowLockBatches(Generic[Item, Result]):
             return self._with_retries([pending], wait=wait)[0]
         except LockTimeoutError:
             return RowLockedError()
-        except Exception as error:  # noqa: BLE001 - it is handed to the caller it belongs to
+        except Exception as error:  # noqa: BLE001 - its caller gets it
             return _as_result(error)
 
     def _with_retries(self, batch: Sequence[Pending[Item]], *, wait: bool) -> Sequence[Result | Exception]:
-        """Once more only where the database has undone all of it, or a caller has gone before the commit."""
+        """Try again only if the database rolled the transaction back, or a caller was cancelled before the commit."""
         for _ in range(_ATTEMPTS):
             try:
                 return self._transaction(batch, wait=wait)
@@ -176,11 +176,11 @@ class RowLockBatches(Generic[Item, Result]):
             except DBAPIError as error:
                 if not was_rolled_back(error):
                     raise
-            # Whoever was let through instead must get its locks before we ask for them again.
-            time.sleep(_GIVE_WAY_SECONDS)
-        raise StorageUnavailableError(f"the database undid the transaction {_ATTEMPTS} times")
+            # The transaction that went on instead must get its locks before they are requested again.
+            time.sleep(_PAUSE_SECONDS)
+        raise StorageUnavailableError(f"the database rolled the transaction back {_ATTEMPTS} times")
 
 
 def _as_result(error: Exception) -> Exception:
-    """A user or client deleted just now, or text that the database cannot hold: the next try will tell."""
+    """Return a database error as StorageUnavailableError: a user or client was deleted, or text cannot be stored."""
     return StorageUnavailableError(str(error)) if isinstance(error, DBAPIError) else error

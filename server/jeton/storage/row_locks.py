@@ -1,4 +1,4 @@
-"""Queries that lock rows, by their keys: waiting for whoever holds one, or skipping it."""
+"""Queries that lock rows by their keys, and wait for locked rows or skip them."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class LockedRows(Generic[Key, Value]):
 
 
 class LockingQuery:
-    """A query for rows by a list of keys, which are their first column. `load` is the same without locks."""
+    """A query for rows by a list of keys, their first column. `load` is the same query without locks."""
 
     def __init__(self, query: Select[Any], load: RawStatement, **strength: Any) -> None:
         self._load = load
@@ -31,13 +31,13 @@ class LockingQuery:
     def lock(
         self, connection: Connection, make: Callable[..., Value], *, wait: bool, **keys: Collection[str]
     ) -> LockedRows[str, Value]:
-        """Lock and read the rows with these keys; SQLite has one lock for all, and nothing to skip."""
+        """Lock and read the rows with these keys. SQLite has one lock for the whole database, and skips nothing."""
         ((name, wanted),) = keys.items()
         if not wanted:
             return LockedRows({})
         query = self._waiting if wait else self._skipping
         found = {row[0]: make(*row) for row in query.rows(connection, **keys)}
         missing = [] if wait else [key for key in wanted if key not in found]
-        # Locked by somebody, or not there at all: the latter is not found without a lock either.
+        # Either locked by another transaction or missing; a missing row is not found without a lock either.
         existing = self._load.rows(connection, **{name: missing}) if missing else ()
         return LockedRows(found, frozenset(row[0] for row in existing))

@@ -1,4 +1,4 @@
-"""Statements over signing keys."""
+"""SQL statements on signing keys."""
 
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -9,10 +9,10 @@ from jeton.rules.key_lifecycle import KeyState, SigningKey
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.tables import clients, signing_keys
 
-# Any number will do, as long as nothing else of ours locks the same.
+# Any number that no other advisory lock of the server uses.
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(7461001)")
-# Whoever stalls within a change is undone, so that what it says of time is true when others see it.
-_HURRY: Final = text("SET LOCAL idle_in_transaction_session_timeout = 2000")
+# A process that stalls during a change is rolled back, so that the times it writes are right when others read them.
+_SET_IDLE_TIMEOUT: Final = text("SET LOCAL idle_in_transaction_session_timeout = 2000")
 _PUBLISHED: Final = RawStatement(
     select(signing_keys.c.kid).where(
         signing_keys.c.kid.in_(bindparam("kids", expanding=True)),
@@ -29,30 +29,30 @@ _PROMISE: Final = (
 
 
 def lock_signing_keys(connection: Connection) -> None:
-    """One process at a time changes keys, until its transaction ends. On SQLite every writer is alone anyway."""
+    """Let only this transaction change signing keys until it ends. On SQLite every writer is alone anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK)
-        connection.execute(_HURRY)
+        connection.execute(_SET_IDLE_TIMEOUT)
 
 
 def load_signing_keys(connection: Connection) -> list[SigningKey]:
-    """All that are stored, oldest first."""
+    """Return all signing keys, oldest first."""
     found = connection.execute(select(signing_keys).order_by(signing_keys.c.created_at, signing_keys.c.kid))
     return [SigningKey(row[0], row[1], row[2], row[3], row[4], KeyState(row[5]), *row[6:]) for row in found]
 
 
 def load_published_kids(connection: Connection, kids: Collection[str], now: int) -> set[str]:
-    """Those of these that are in the key set at this moment."""
+    """Return those that are in the published key set now."""
     return {kid for (kid,) in _PUBLISHED.rows(connection, kids=kids, now=now)} if kids else set()
 
 
 def longest_client_seconds(connection: Connection) -> int:
-    """The longest access token lifetime that any client has of its own; 0 where none has."""
+    """Return the longest access token lifetime set for a client, in seconds; 0 if none is set."""
     return connection.scalar(_LONGEST) or 0
 
 
 def promise_lifetime(connection: Connection, seconds: int) -> None:
-    """The active key is kept for tokens that live so long; always before any of them can be signed."""
+    """Keep the active key for tokens of this lifetime. Must be committed before any such token is signed."""
     lock_signing_keys(connection)
     connection.execute(_PROMISE, {"seconds": seconds})
 
@@ -67,7 +67,7 @@ def insert_signing_keys(connection: Connection, keys: Iterable[SigningKey]) -> N
 
 
 def update_signing_keys(connection: Connection, keys: Iterable[SigningKey]) -> None:
-    """In this order: the key that stops signing comes before the one that begins. Deletes those that are gone."""
+    """Update keys in this order: the key that stops signing before the one that starts. Delete those that are gone."""
     for key in keys:
         if key.state is KeyState.GONE:
             connection.execute(delete(signing_keys).where(signing_keys.c.kid == key.kid))
@@ -76,7 +76,6 @@ def update_signing_keys(connection: Connection, keys: Iterable[SigningKey]) -> N
 
 
 def delete_signing_keys(connection: Connection, kids: Collection[str]) -> None:
-    """Deletes these keys."""
     connection.execute(delete(signing_keys).where(signing_keys.c.kid.in_(kids)))
 
 

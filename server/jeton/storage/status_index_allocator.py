@@ -1,4 +1,4 @@
-"""Status indexes: handed out once each, to sessions by every process at once, and to clients (ADR 0009)."""
+"""Allocation of status indexes: each is used once, by a session or a client (ADR 0009)."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -18,38 +18,38 @@ _TAKE = (
 
 
 def allocate_status_indexes(connection: Connection, count: int) -> range:
-    """So many that nobody had before and nobody will have again."""
+    """Return `count` indexes that were never allocated before."""
     end: int = connection.execute(_TAKE, {"count": count}).scalar_one()
     return range(end - count, end)
 
 
 def load_next_status_index(connection: Connection) -> int:
-    """The first that was not taken yet."""
+    """Return the first index that is not allocated yet."""
     return int(connection.execute(select(status_counter.c.next_index)).scalar_one())
 
 
 class StatusIndexAllocator:
-    """What this process has taken and not used yet: one statement for thousands of logins.
+    """Allocates indexes for new sessions from blocks: one statement for thousands of logins.
 
-    `shuffle` puts a block into an order that tells nothing about the number of logins.
+    `shuffle` returns a block in an order that reveals nothing about the number of logins.
     """
 
     def __init__(self, database: Database, shuffle: Callable[[range], list[int]]) -> None:
         self._database = database
         self._shuffle = shuffle
-        self._spare: list[int] = []
-        self._gather = Batcher[None, int]("status-indexes", self._hand_out)
+        self._unused: list[int] = []
+        self._batcher = Batcher[None, int]("status-indexes", self._take_many)
 
     async def take(self) -> int:
-        """One, for a new session; StorageUnavailableError where there is none left and the database is away."""
-        return await self._gather(None)
+        """Return an unused index. Raise StorageUnavailableError if the block is used up and there is no database."""
+        return await self._batcher(None)
 
     def close(self) -> None:
-        self._gather.close()
+        self._batcher.close()
 
-    def _hand_out(self, group: Sequence[None]) -> list[int]:
-        if len(self._spare) < len(group):
+    def _take_many(self, batch: Sequence[None]) -> list[int]:
+        if len(self._unused) < len(batch):
             with self._database.write() as connection:
                 block = allocate_status_indexes(connection, _BLOCK)
-            self._spare += self._shuffle(block)
-        return [self._spare.pop() for _ in group]
+            self._unused += self._shuffle(block)
+        return [self._unused.pop() for _ in batch]

@@ -1,7 +1,7 @@
-"""The tables. Columns stand in the order of the fields of the value they hold, so that a row is `Family(*row)`.
+"""The tables. Columns are in the order of the fields of the value they store, so that a row is `Family(*row)`.
 
-Times are whole seconds since the epoch. Nothing that could be presented to this server is stored: digests, hashes and
-encrypted keys only.
+Times are whole seconds since the epoch. No credential is stored as it is presented to the server: only digests, hashes
+and encrypted keys.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ metadata = MetaData(
 
 
 class Words(TypeDecorator[tuple[str, ...]]):
-    """Words in their order, written as OAuth writes lists: with single spaces."""
+    """Words in order, stored as OAuth writes lists: separated by single spaces."""
 
     impl = Text
     cache_ok = True
@@ -50,7 +50,7 @@ class Words(TypeDecorator[tuple[str, ...]]):
 
 
 class WordSet(Words):
-    """A set of words, stored in one order."""
+    """A set of words, stored in sorted order."""
 
     cache_ok = True
 
@@ -62,7 +62,7 @@ class WordSet(Words):
 
 
 def _where(condition: str) -> dict[str, Any]:
-    """An index over the rows of which this is true."""
+    """Return the arguments of an index over the rows that satisfy the condition."""
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
 
 
@@ -77,7 +77,7 @@ users = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("password_version", Integer, nullable=False),
     Column("password_hash", Text),
-    # Not part of the value: the canonical forms (rules/login_identifiers.py) by which a user is found.
+    # Not part of the value: the canonical forms by which a user is found (rules/login_identifiers.py).
     Column("username_key", Text, nullable=False, unique=True),
     Column("email_key", Text),
     Index("uq_users_email_key", "email_key", unique=True),
@@ -135,7 +135,7 @@ families = Table(
     Column("last_user_agent", Text),
     Column("status_index", BigInteger),
     Column("moves", Integer, nullable=False, server_default="0"),
-    # No index holds a column that a rotation changes, and pages keep room: PostgreSQL then rewrites a row in its page.
+    # No index has a column that a rotation changes, and pages keep free space: PostgreSQL then updates rows in place.
     Index("ix_families_sub", "sub"),
     Index("ix_families_client_id", "client_id"),
     Index("ix_families_absolute_expires_at", "absolute_expires_at"),
@@ -143,7 +143,7 @@ families = Table(
     postgresql_with={"fillfactor": 70},
 )
 
-# Digests of every `sub` and `client_id` that was ever given out (identifiers.py). Rows are never deleted with time.
+# Digests of every `sub` and `client_id` that was ever assigned (identifiers.py). Rows do not expire.
 issued_identifiers = Table("issued_identifiers", metadata, Column("digest", LargeBinary, primary_key=True))
 
 ended_tokens = Table(
@@ -153,7 +153,7 @@ ended_tokens = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
-# What the status lists say INVALID of, and until when. Rows outlive the users, clients and sessions they were made for.
+# Status indexes that are INVALID, and until when. Rows outlive the users, clients and sessions they belong to.
 invalid_statuses = Table(
     "invalid_statuses",
     metadata,
@@ -161,14 +161,14 @@ invalid_statuses = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
-# One row: the first status index that nobody has taken yet.
+# One row: the first status index that is not allocated.
 status_counter = Table(
     "status_counter",
     metadata,
     Column("next_index", BigInteger, primary_key=True, autoincrement=False),
 )
 
-# Failures, and who is known (ADR 0010). Keys are digests; times of `due` are microseconds.
+# Failed attempts, and known sources (ADR 0010). Keys are digests; `due` is in microseconds.
 throttle_buckets = Table(
     "throttle_buckets",
     metadata,
@@ -176,7 +176,7 @@ throttle_buckets = Table(
     Column("due", BigInteger, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
-    # Attempts among them whose outcome is not known yet, and until when to wait for it (ADR 0018).
+    # Attempts without an outcome yet, and until when to wait for it (ADR 0018).
     Column("pending", Integer, nullable=False, server_default="0"),
     Column("pending_until", BigInteger, nullable=False, server_default="0"),
 )
@@ -187,20 +187,20 @@ signing_keys = Table(
     Column("kid", String(64), primary_key=True),
     Column("algorithm", String(16), nullable=False),
     Column("public_jwk", Text, nullable=False),
-    # Where the private part lives, and all that is needed to find and open it there.
+    # Where the private part is stored, and what is needed to find and open it there.
     Column("store", String(16), nullable=False),
     Column("private_part", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    # From when it may sign: by then every cache holds a key set with this key in it.
+    # From when it may sign: by then every cached key set contains it.
     Column("ready_at", BigInteger, nullable=False),
-    # The longest life of any token it may sign; 0 until it is active.
+    # The longest lifetime of any token it may sign; 0 until it is active.
     Column("longest_seconds", BigInteger, nullable=False),
     Column("activated_at", BigInteger),
     Column("rotation_asked_at", BigInteger),
-    # From when nothing can refer to it any more.
+    # From when no valid token refers to it.
     Column("gone_at", BigInteger),
-    # Never two that sign, however many processes start, rotate or crash at once.
+    # Never two that sign, however many processes start, rotate or crash at the same time.
     Index("uq_signing_keys_active", "state", unique=True, **_where("state = 'active'")),
     Index("uq_signing_keys_next", "state", unique=True, **_where("state = 'next'")),
 )

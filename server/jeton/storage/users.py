@@ -1,4 +1,4 @@
-"""Statements over users, who are found by canonical name or e-mail address (rules/login_identifiers.py)."""
+"""SQL statements on users, who are found by canonical name or e-mail address (rules/login_identifiers.py)."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -14,26 +14,26 @@ from jeton.storage.tables import users
 
 _KEYS = (users.c.username_key, users.c.email_key)
 _COLUMNS = [column for column in users.c if column not in set(_KEYS)]
-_THESE = select(*_COLUMNS).where(users.c.sub.in_(bindparam("subs", expanding=True)))
-_LOAD = RawStatement(_THESE)
-_LOCK = LockingQuery(_THESE.order_by(users.c.sub), _LOAD, key_share=True)
+_BY_SUB = select(*_COLUMNS).where(users.c.sub.in_(bindparam("subs", expanding=True)))
+_LOAD = RawStatement(_BY_SUB)
+_LOCK = LockingQuery(_BY_SUB.order_by(users.c.sub), _LOAD, key_share=True)
 _FIND = RawStatement(
     select(*_KEYS, *_COLUMNS).where(or_(*(key.in_(bindparam("keys", expanding=True)) for key in _KEYS)))
 )
 
 
 def load_users(connection: Connection, subs: Collection[str]) -> dict[str, User]:
-    """Those users, by sub."""
+    """Return users, by sub. Unknown ones are left out."""
     return {row[0]: User(*row) for row in _LOAD.rows(connection, subs=subs)} if subs else {}
 
 
 def lock_users(connection: Connection, subs: Collection[str], *, wait: bool = True) -> LockedRows[str, User]:
-    """Those users, locked in the order of their subs; always before any family is locked."""
+    """Lock users in the order of their subs and return them. Must be called before any family is locked."""
     return _LOCK.lock(connection, User, wait=wait, subs=subs)
 
 
 def find_users(connection: Connection, keys: Collection[str]) -> dict[str, User]:
-    """Those users, by each canonical form of theirs that was asked for."""
+    """Return users by login key: the canonical form of a user name or e-mail address."""
     rows = _FIND.rows(connection, keys=keys) if keys else ()
     return {key: User(*row[2:]) for row in rows for key in row[:2] if key in keys}
 
@@ -62,18 +62,18 @@ def update_user(connection: Connection, sub: str, **values: Any) -> None:
     connection.execute(update(users).where(users.c.sub == sub).values(**values))
 
 
-def store_rehashed_passwords(connection: Connection, hashes: Iterable[tuple[str, str]]) -> None:
-    """Upgraded hashes of unchanged passwords, as (sub, hash): no session ends by this."""
+def upgrade_password_hashes(connection: Connection, hashes: Iterable[tuple[str, str]]) -> None:
+    """Replace the hashes of unchanged passwords, given as (sub, hash). No session ends by this."""
     for sub, password_hash in hashes:
         update_user(connection, sub, password_hash=password_hash)
 
 
-def store_new_passwords(connection: Connection, changed: Iterable[User]) -> None:
-    """The passwords of locked users."""
+def change_passwords(connection: Connection, changed: Iterable[User]) -> None:
+    """Store the password hashes and password versions of locked users."""
     for user in changed:
         update_user(connection, user.sub, password_hash=user.password_hash, password_version=user.password_version)
 
 
 def delete_user(connection: Connection, sub: str) -> None:
-    """Delete the user, and the sessions with it. The `sub` stays given out."""
+    """Delete the user and their sessions. The `sub` is never assigned again."""
     connection.execute(delete(users).where(users.c.sub == sub))

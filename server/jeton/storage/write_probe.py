@@ -1,4 +1,4 @@
-"""Whether the database can be written, found out by writing one row."""
+"""Write probe: checks that the database accepts writes, by writing one row."""
 
 from typing import Final
 
@@ -19,6 +19,6 @@ def accepts_writes(database: Database) -> bool:
     except StorageUnavailableError:
         return False
     except DBAPIError:
-        # Somebody else holds the row: then they can write.
+        # Another transaction has locked the row: so it can write.
         return True
     return True
