@@ -60,6 +60,7 @@ def ledger(bench: Bench) -> Iterator[Ledger]:
     with bench.database.write() as connection:
         CODES.create(connection)
         connection.execute(insert(CODES), [{"code": code, "used": False} for code in "xy"])
+    bench.commits = 0
     opened = Ledger(
         bench.database,
         ManualClock(),
@@ -68,6 +69,8 @@ def ledger(bench: Bench) -> Iterator[Ledger]:
     )
     yield opened
     opened.close()
+    with bench.database.write() as connection:
+        CODES.drop(connection)
 
 
 def redeem(code: str, sid: str) -> Entry[Redeem]:
