@@ -77,7 +77,8 @@ async def _render_http_exception(request: Request, error: Exception) -> Response
     Pages look for metadata at several paths, and some of their requests are preceded by a preflight: it succeeds, so
     that the page learns that nothing is there.
     """
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        raise error
     preflight = parse_preflight(request.scope)
     if preflight is not None and error.status_code == 404:
         return answer_options(preflight, ("GET", "HEAD", "OPTIONS"), None).for_starlette()
