@@ -175,7 +175,7 @@ def test_a_key_published_later_is_found_after_ten_seconds(names: dict[str, Any],
     internet.keys.append(OTHER_KEY)
     assert keys.find("other") is None
 
-    keys._asked_at -= 10
+    keys._fetched_at -= 10
 
     assert keys.find("other").kid == "other"
 
@@ -185,7 +185,7 @@ def test_while_the_server_is_away_the_known_keys_stay_good(names: dict[str, Any]
     assert keys.find("one").kid == "one"
     internet.away = True
 
-    keys._asked_at -= 300
+    keys._fetched_at -= 300
 
     assert keys.find("one").kid == "one"
     assert len(internet.fetched) == 3
