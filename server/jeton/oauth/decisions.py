@@ -11,7 +11,7 @@ from jeton.oauth.errors import ErrorCode, OAuthError, rate_limited
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.users import User
-from jeton.oauth.writes import ChangePassword, RevokeAccessToken, SaveFamily, UpgradePasswordHash, Write
+from jeton.oauth.writes import RevokeAccessToken, SaveFamily, SavePassword, UpgradePasswordHash, Write
 
 
 class Decision(Protocol):
@@ -117,7 +117,7 @@ class EndSessions:
     def writes(self) -> tuple[Write, ...]:
         """The ended families and the changed password."""
         families = tuple(SaveFamily(it) for it in self.families)
-        return families if self.user is None else (*families, ChangePassword(self.user))
+        return families if self.user is None else (*families, SavePassword(self.user))
 
 
 # Whether a refresh token is genuine cannot be told without the master key of its family. Nothing is changed: saying

@@ -35,7 +35,7 @@ class UpgradePasswordHash(Write):
 
 
 @dataclass(frozen=True, slots=True)
-class ChangePassword(Write):
+class SavePassword(Write):
     """Store the new password hash and password version of the user, whose row must be locked."""
 
     user: User

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from jeton.oauth.clients import Client
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
-from jeton.oauth.writes import ChangePassword, RevokeAccessToken, SaveFamily, UpgradePasswordHash, Write
+from jeton.oauth.writes import RevokeAccessToken, SaveFamily, SavePassword, UpgradePasswordHash, Write
 from jeton.storage.clients import lock_clients_shared
 from jeton.storage.families import load_unended_sids, lock_families, save_families
 from jeton.storage.lock_requests import (
@@ -113,7 +113,7 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
     UpgradePasswordHash: Writer(
         lambda connection, writes, _: upgrade_password_hashes(connection, [(it.sub, it.password_hash) for it in writes])
     ),
-    ChangePassword: Writer(
+    SavePassword: Writer(
         lambda connection, writes, _: change_passwords(connection, [it.user for it in writes]),
         lambda rows, it: rows.change(it.user.sub, it.user),
     ),
