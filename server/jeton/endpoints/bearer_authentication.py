@@ -64,7 +64,7 @@ class BearerAuthentication:
 def _presented(request: FormRequest) -> str:
     """Return the token of the Authorization header, the only way to send it here (RFC 6750 section 2)."""
     if "access_token" in request.parameters:
-        raise malformed_bearer_request("The access token belongs into the Authorization header, and nowhere else.")
+        raise malformed_bearer_request("Send the access token in the Authorization header only.")
     scheme, _, token = (request.authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         raise missing_access_token()

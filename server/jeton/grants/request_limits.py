@@ -37,8 +37,8 @@ class Limits:
 class RequestLimits:
     """Counts failures and requests by address and by client."""
 
-    def __init__(self, throttle: RateLimiter, keys: RateLimitKeys, limits: Limits, clock: Clock) -> None:
-        self._throttle = throttle
+    def __init__(self, rate_limiter: RateLimiter, keys: RateLimitKeys, limits: Limits, clock: Clock) -> None:
+        self._rate_limiter = rate_limiter
         self._keys = keys
         self._limits = limits
         self._clock = clock
@@ -82,9 +82,9 @@ class RequestLimits:
     async def _count(self, event: str, limits: tuple[Limit, ...], source: Source) -> None:
         if not limits:
             return
-        refusal = self._throttle.remembered(*(limit.key for limit in limits))
+        refusal = self._rate_limiter.remembered(*(limit.key for limit in limits))
         if refusal is None:
-            outcome = await self._throttle.reserve(Attempt(limits, checked=False))
+            outcome = await self._rate_limiter.reserve(Attempt(limits, checked=False))
             if not isinstance(outcome, RateLimited):
                 return
             refusal = outcome
