@@ -20,7 +20,19 @@ from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys
 from jeton.storage.users import insert_user, load_users
 from support.ledger_fixtures import bench_over
 
-USER = User("u_1", "Ælfrida", "a@example.com", ("admin", "editor"), True, 1, 2, "a hash")
+USER = User(
+    "u_1",
+    "Ælfrida",
+    "a@example.com",
+    ("admin", "editor"),
+    True,
+    1,
+    2,
+    "a hash",
+    email_verified=True,
+    profile={"name": "Ælfrida", "address": {"country": "NO"}},
+    updated_at=3,
+)
 CLIENT = Client(
     "a client",
     public=True,
@@ -40,6 +52,18 @@ CLIENT = Client(
     previous_secret_expires_at=2**40,
     status_index=2**40,
     session_binding="strict",
+    name="A client",
+    redirect_uris=frozenset({"https://app.example/callback", "app.example:/callback"}),
+    post_logout_redirect_uris=frozenset({"https://app.example/"}),
+    application_type="native",
+    first_party=True,
+    require_pkce=False,
+    resources=("https://b.example", "https://a.example"),
+    refresh_token="always",
+    backchannel_logout_uri="https://app.example/logout",
+    backchannel_logout_session_required=True,
+    id_token_alg="EdDSA",
+    logo_type="image/png",
 )
 FAMILY = Family(
     sid="sid",
@@ -68,6 +92,10 @@ FAMILY = Family(
     last_user_agent="another agent",
     status_index=2**40 + 1,
     moves=7,
+    browser_session_id="browser",
+    code_challenge="c" * 43,
+    code_expires_at=2**40,
+    asked_resource=("https://b.example", "https://a.example"),
 )
 KEY = SigningKey("kid", "RS256", "{}", "database", "sealed", KeyState.RETIRING, 1, 2, 3, 4, 5, 2**40)
 
@@ -128,6 +156,7 @@ def test_all_that_may_change_of_a_family_is_written(database: Database) -> None:
         last_ip=None,
         last_user_agent=None,
         moves=0,
+        asked_resource=None,
     )
     with database.write() as connection:
         insert_user(connection, USER)

@@ -17,7 +17,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Table, create_engine, func, inspect, select, text
 
 from alembic import command
+from jeton.oauth.authorization_codes import AuthorizationCode
+from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
+from jeton.oauth.consents import Consent
+from jeton.oauth.resources import Resource
 from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.token_status_list import RevokedStatus
 from jeton.oauth.users import User
@@ -27,7 +31,19 @@ from jeton.storage import migrate as migrate_module
 from jeton.storage.database import Database
 from jeton.storage.identifiers import used_identifiers
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate, migrations
-from jeton.storage.tables import clients, ended_tokens, families, invalid_statuses, metadata, signing_keys, users
+from jeton.storage.tables import (
+    authorization_codes,
+    browser_sessions,
+    clients,
+    consents,
+    ended_tokens,
+    families,
+    invalid_statuses,
+    metadata,
+    resources,
+    signing_keys,
+    users,
+)
 from jeton.storage.users import find_users, insert_user, load_users
 from support.lock_contention import OnPostgresql
 from support.server_processes import run_jeton, wait_until
@@ -235,13 +251,20 @@ def test_the_table_of_sessions_keeps_room_in_its_pages(empty_postgresql: Databas
     ("table", "value", "not_of_the_value"),
     [
         (families, Family, ()),
-        (clients, Client, ()),
+        (clients, Client, ("logo",)),
+        (authorization_codes, AuthorizationCode, ()),
+        (browser_sessions, BrowserSession, ()),
+        (consents, Consent, ()),
+        (resources, Resource, ()),
         (users, User, ("username_key", "email_key")),
         (signing_keys, SigningKey, ()),
         (ended_tokens, RevokedAccessToken, ()),
         (invalid_statuses, RevokedStatus, ()),
     ],
-    ids=["families", "clients", "users", "signing keys", "ended tokens", "invalid statuses"],
+    ids=[
+        *("families", "clients", "authorization codes", "browser sessions", "consents", "resources"),
+        *("users", "signing keys", "ended tokens", "invalid statuses"),
+    ],
 )
 def test_columns_stand_in_the_order_of_the_fields(table: Table, value: Any, not_of_the_value: tuple[str, ...]) -> None:
     assert [column.name for column in table.c] == [*(it.name for it in fields(value)), *not_of_the_value]

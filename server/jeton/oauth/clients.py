@@ -8,6 +8,12 @@ from jeton.oauth.scope import Scope
 
 # What happens when a session is refreshed from another network or device: nothing, a log entry, or revocation.
 SESSION_BINDINGS: Final = ("off", "notice", "strict")
+# RFC 8252 section 2 and RFC 10017: an app on a server, a native app, a single-page app in a browser.
+APPLICATION_TYPES: Final = ("web", "native", "spa")
+# Whether each session with the client has refresh tokens, or only one with the scope offline_access.
+REFRESH_TOKEN_RULES: Final = ("always", "offline_access")
+# Algorithms of ID tokens.
+ID_TOKEN_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,10 @@ class Client:
     """A registered client (RFC 6749 section 2).
 
     `status_index` is the index of its client_credentials tokens in the status lists, `session_binding` one of
-    SESSION_BINDINGS, `lifetimes` its own values of Lifetimes by field name.
+    SESSION_BINDINGS, `lifetimes` its own values of Lifetimes by field name. `application_type` is one of
+    APPLICATION_TYPES, `resources` the URIs of the resources that it may request tokens for (RFC 8707), `refresh_token`
+    one of REFRESH_TOKEN_RULES or None for the default of its type. `logo_type` is the media type of its logo, or None
+    without one. `name` is what people see.
     """
 
     client_id: str
@@ -55,6 +64,18 @@ class Client:
     previous_secret_expires_at: int | None = None
     status_index: int | None = None
     session_binding: str = "off"
+    name: str | None = None
+    redirect_uris: frozenset[str] = frozenset()
+    post_logout_redirect_uris: frozenset[str] = frozenset()
+    application_type: str = "web"
+    first_party: bool = False
+    require_pkce: bool = True
+    resources: tuple[str, ...] = ()
+    refresh_token: str | None = None
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_session_required: bool = False
+    id_token_alg: str = "RS256"
+    logo_type: str | None = None
 
     def secret_digests(self, now: int) -> tuple[bytes, ...]:
         """Return the digests that a presented secret may match: two while the secret is being rotated."""

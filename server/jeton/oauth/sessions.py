@@ -18,6 +18,11 @@ class Family:
     the request that created it, to tell its repetition from a replay. `access_expires_at` is when the last of the
     access tokens expires, `status_index` their index in the status lists. `last_ip` and `last_user_agent` are the
     source of the last refresh, `moves` the number of detected changes of the source.
+
+    A family that comes from an authorization code begins at generation 0, which has no tokens: redeeming the code until
+    `code_expires_at` advances it to generation 1. `code_challenge` is its PKCE challenge (RFC 7636),
+    `browser_session_id` the browser session that it comes from. `asked_resource` are the `resource` values of the last
+    token request.
     """
 
     sid: str
@@ -46,6 +51,15 @@ class Family:
     last_user_agent: str | None = None
     status_index: int | None = None
     moves: int = 0
+    browser_session_id: str | None = None
+    code_challenge: str | None = None
+    code_expires_at: int | None = None
+    asked_resource: tuple[str, ...] | None = None
+
+    @property
+    def is_redeemed(self) -> bool:
+        """Whether tokens were issued: only then it is a session, and not merely an authorization code."""
+        return self.code_expires_at is None or self.generation > 0
 
     def revoked(self, reason: str, now: int) -> Self:
         """Return the family as revoked. A second revocation keeps the first time and reason."""

@@ -1,11 +1,17 @@
 """Users: the resource owners (RFC 6749 section 1.1)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user. `sub` is the identifier in tokens; it is never reused. `password_version` counts password changes."""
+    """A user. `sub` is the identifier in tokens; it is never reused. `password_version` counts password changes.
+
+    `profile` holds claims by their names in OpenID Connect Core section 5.1, except those that other fields hold;
+    `updated_at` is when one of these claims last changed.
+    """
 
     sub: str
     username: str
@@ -15,3 +21,6 @@ class User:
     created_at: int
     password_version: int
     password_hash: str | None = field(default=None, repr=False)
+    email_verified: bool = False
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    updated_at: int = 0

@@ -12,11 +12,12 @@ from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.signing_keys import promise_lifetime
 from jeton.storage.tables import clients
 
-_BY_ID = select(clients).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
+_COLUMNS = [column for column in clients.c if column is not clients.c.logo]
+_BY_ID = select(*_COLUMNS).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
 _LOAD = RawStatement(_BY_ID)
 # The weakest lock, which the reference of a new session to its client takes anyway. It conflicts with `lock_client`.
 _LOCK_SHARED = LockingQuery(_BY_ID.order_by(clients.c.client_id), _LOAD, read=True, key_share=True)
-_LOCK = select(clients).where(clients.c.client_id == bindparam("client_id")).with_for_update()
+_LOCK = select(*_COLUMNS).where(clients.c.client_id == bindparam("client_id")).with_for_update()
 
 
 def load_clients(connection: Connection, client_ids: Collection[str]) -> dict[str, Client]:
@@ -51,14 +52,14 @@ def has_clients(connection: Connection) -> bool:
 
 
 def list_clients(connection: Connection) -> list[Client]:
-    return [Client(*row) for row in connection.execute(select(clients).order_by(clients.c.client_id))]
+    return [Client(*row) for row in connection.execute(select(*_COLUMNS).order_by(clients.c.client_id))]
 
 
 def insert_client(connection: Connection, client: Client) -> None:
     """Add the client; raise IdentifierUsedError if the `client_id` is not new."""
     claim_identifier(connection, client.client_id)
     _extend_key_lifetime(connection, client.lifetimes)
-    connection.execute(insert(clients).values({column.name: getattr(client, column.name) for column in clients.c}))
+    connection.execute(insert(clients).values({it.name: getattr(client, it.name) for it in _COLUMNS}))
 
 
 def update_client(connection: Connection, client_id: str, **values: Any) -> None:

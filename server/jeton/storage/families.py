@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -36,7 +36,7 @@ from jeton.storage.tables import families
 _MUTABLE: Final = (
     *("generation", "access_expires_at", "rotated_at", "idle_expires_at"),
     *("idempotency_digest", "asked_scope", "retries"),
-    *("revoked_at", "revoke_reason", "last_ip", "last_user_agent", "moves"),
+    *("revoked_at", "revoke_reason", "last_ip", "last_user_agent", "moves", "asked_resource"),
 )
 _FIELDS: Final = tuple(field.name for field in fields(Family))
 
@@ -132,12 +132,20 @@ def update_families(connection: Connection, changed: Iterable[Family]) -> None:
     if not changed:
         return
     if connection.dialect.name == "postgresql":
-        rows = [{name: getattr(it, name) for name in ("sid", *_MUTABLE)} for it in changed]
+        rows = [_json_row(it) for it in changed]
         _UPDATE_ALL.run(connection, [{"changed": json.dumps(rows, default=_to_json_value)}])
     else:
         rows = [{"at_sid": it.sid} | {f"new_{name}": getattr(it, name) for name in _MUTABLE} for it in changed]
         _UPDATE.run(connection, rows)
     insert_revoked_statuses(connection, map(revoked_session_status, changed))
+
+
+def _json_row(family: Family) -> dict[str, Any]:
+    row = {name: getattr(family, name) for name in ("sid", *_MUTABLE)}
+    if family.asked_resource is not None:
+        # As its column stores it: JSON would represent a tuple as an array.
+        row["asked_resource"] = " ".join(family.asked_resource)
+    return row
 
 
 def _to_json_value(value: bytes | Scope) -> str:

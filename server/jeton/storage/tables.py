@@ -4,7 +4,8 @@ Times are whole seconds since the epoch. No credential is stored as it is presen
 and encrypted keys.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -20,7 +21,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
+    true,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -61,6 +64,19 @@ class WordSet(Words):
         return None if value is None else frozenset(value.split())
 
 
+class JsonObject(TypeDecorator[Mapping[str, Any]]):
+    """A JSON object as text: PostgreSQL cannot compare the default of a column of type JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Any) -> str | None:
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        return None if value is None else json.loads(value)
+
+
 def _where(condition: str) -> dict[str, Any]:
     """Return the arguments of an index over the rows that satisfy the condition."""
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
@@ -77,16 +93,22 @@ users = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("password_version", Integer, nullable=False),
     Column("password_hash", Text),
+    Column("email_verified", Boolean, nullable=False, server_default=false()),
+    Column("profile", JsonObject, nullable=False, server_default="{}"),
+    Column("updated_at", BigInteger, nullable=False, server_default="0"),
     # Not part of the value: the canonical forms by which a user is found (rules/login_identifiers.py).
     Column("username_key", Text, nullable=False, unique=True),
     Column("email_key", Text),
     Index("uq_users_email_key", "email_key", unique=True),
 )
 
+# SQLite ignores lengths, and could change one only by writing the table anew.
+_CLIENT_ID = String(512).with_variant(String(128), "sqlite")
+
 clients = Table(
     "clients",
     metadata,
-    Column("client_id", String(128), primary_key=True),
+    Column("client_id", _CLIENT_ID, primary_key=True),
     Column("public", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("disabled", Boolean, nullable=False),
@@ -104,6 +126,20 @@ clients = Table(
     Column("previous_secret_expires_at", BigInteger),
     Column("status_index", BigInteger),
     Column("session_binding", String(8), nullable=False, server_default="off"),
+    Column("name", Text),
+    Column("redirect_uris", WordSet, nullable=False, server_default=text("''")),
+    Column("post_logout_redirect_uris", WordSet, nullable=False, server_default=text("''")),
+    Column("application_type", String(8), nullable=False, server_default="web"),
+    Column("first_party", Boolean, nullable=False, server_default=false()),
+    Column("require_pkce", Boolean, nullable=False, server_default=true()),
+    Column("resources", Words, nullable=False, server_default=text("''")),
+    Column("refresh_token", String(16)),
+    Column("backchannel_logout_uri", Text),
+    Column("backchannel_logout_session_required", Boolean, nullable=False, server_default=false()),
+    Column("id_token_alg", String(8), nullable=False, server_default="RS256"),
+    Column("logo_type", String(32)),
+    # Not part of the value: it is large, and only pages show it.
+    Column("logo", LargeBinary),
 )
 
 families = Table(
@@ -135,12 +171,95 @@ families = Table(
     Column("last_user_agent", Text),
     Column("status_index", BigInteger),
     Column("moves", Integer, nullable=False, server_default="0"),
+    Column("browser_session_id", String(32)),
+    Column("code_challenge", String(43)),
+    Column("code_expires_at", BigInteger),
+    Column("asked_resource", Words),
     # No index has a column that a rotation changes, and pages keep free space: PostgreSQL then updates rows in place.
     Index("ix_families_sub", "sub"),
     Index("ix_families_client_id", "client_id"),
     Index("ix_families_absolute_expires_at", "absolute_expires_at"),
     Index("ix_families_revoked_at", "revoked_at", **_where("revoked_at IS NOT NULL")),
+    Index("ix_families_browser_session_id", "browser_session_id", **_where("browser_session_id IS NOT NULL")),
     postgresql_with={"fillfactor": 70},
+)
+
+# What only an authorization code needs, beside its family, and until when it may be redeemed for the first time.
+authorization_codes = Table(
+    "authorization_codes",
+    metadata,
+    Column("sid", ForeignKey("families.sid", ondelete="CASCADE"), primary_key=True),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("redirect_uri", Text),
+    Column("nonce", Text),
+)
+
+# Users who are signed in at this server in a browser. A session that ends is deleted.
+browser_sessions = Table(
+    "browser_sessions",
+    metadata,
+    Column("browser_session_id", String(32), primary_key=True),
+    Column("sub", ForeignKey("users.sub", ondelete="CASCADE"), nullable=False, index=True),
+    Column("secret_digest", LargeBinary, nullable=False, unique=True),
+    Column("auth_time", BigInteger, nullable=False),
+    Column("amr", Words, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Column("idle_expires_at", BigInteger, nullable=False),
+    Column("absolute_expires_at", BigInteger, nullable=False, index=True),
+    Column("ip", Text),
+    Column("user_agent", Text),
+)
+
+# The clients that a browser session has signed in to: they are told when it ends.
+browser_session_clients = Table(
+    "browser_session_clients",
+    metadata,
+    Column(
+        "browser_session_id",
+        ForeignKey("browser_sessions.browser_session_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("client_id", ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+# What users have allowed clients.
+consents = Table(
+    "consents",
+    metadata,
+    Column("sub", ForeignKey("users.sub", ondelete="CASCADE"), primary_key=True),
+    Column("client_id", ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("scope", WordSet, nullable=False),
+    Column("resources", WordSet, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+# What `resource` may name (RFC 8707).
+resources = Table(
+    "resources",
+    metadata,
+    Column("uri", String(512), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scope", WordSet, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# Logout tokens that clients have to be sent (OpenID Connect Back-Channel Logout 1.0).
+logout_outbox = Table(
+    "logout_outbox",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("client_id", ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("sub", String(64), nullable=False),
+    Column("sid", String(64)),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", BigInteger, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_status", Text),
+    Column("done_at", BigInteger),
+    Column("failed_at", BigInteger),
 )
 
 # Digests of every `sub` and `client_id` that was ever assigned (identifiers.py). Rows do not expire.
