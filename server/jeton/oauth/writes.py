@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from jeton.oauth.authorization_codes import AuthorizationCode
+from jeton.oauth.consents import Consent
 from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.users import User
 
@@ -39,3 +41,25 @@ class SavePassword(Write):
     """Store the new password hash and password version of the user, whose row must be locked."""
 
     user: User
+
+
+@dataclass(frozen=True, slots=True)
+class InsertAuthorizationCode(Write):
+    """Insert what a new authorization code needs beside its family."""
+
+    code: AuthorizationCode
+
+
+@dataclass(frozen=True, slots=True)
+class SaveConsent(Write):
+    """Insert the consent, or replace the one of the same user and client. The user's row must be locked."""
+
+    consent: Consent
+
+
+@dataclass(frozen=True, slots=True)
+class AddBrowserSessionClient(Write):
+    """Record that a browser session has signed in to a client."""
+
+    browser_session_id: str
+    client_id: str

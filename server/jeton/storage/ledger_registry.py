@@ -6,15 +6,33 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from jeton.oauth.authorization_codes import AuthorizationCode
+from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
+from jeton.oauth.consents import Consent
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
-from jeton.oauth.writes import RevokeAccessToken, SaveFamily, SavePassword, UpgradePasswordHash, Write
+from jeton.oauth.writes import (
+    AddBrowserSessionClient,
+    InsertAuthorizationCode,
+    RevokeAccessToken,
+    SaveConsent,
+    SaveFamily,
+    SavePassword,
+    UpgradePasswordHash,
+    Write,
+)
+from jeton.storage.authorization_codes import insert_authorization_codes, load_authorization_codes
+from jeton.storage.browser_sessions import insert_browser_session_clients, lock_browser_sessions
 from jeton.storage.clients import lock_clients_shared
+from jeton.storage.consents import load_consents, save_consents
 from jeton.storage.families import load_unended_sids, lock_families, save_families
 from jeton.storage.lock_requests import (
     Lock,
+    LockAuthorizationCode,
+    LockBrowserSession,
     LockClient,
+    LockConsent,
     LockFamily,
     LockSessionsOf,
     LockSessionsOverLimit,
@@ -72,6 +90,21 @@ def lock_requested_clients(context: LockContext, requests: Sequence[Lock]) -> It
     return [it for it in wanted if it.client_id in locked.skipped] if locked.skipped else ()
 
 
+def lock_requested_browser_sessions(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
+    """Lock browser sessions, in the order of their ids."""
+    wanted = [it for it in requests if isinstance(it, LockBrowserSession)]
+    locked = lock_browser_sessions(context.connection, {it.browser_session_id for it in wanted}, wait=context.wait)
+    context.rows.add(BrowserSession, locked.rows)
+    return [it for it in wanted if it.browser_session_id in locked.skipped] if locked.skipped else ()
+
+
+def load_requested_consents(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
+    """Read consents of users who are locked by now."""
+    wanted = {(it.sub, it.client_id) for it in requests if isinstance(it, LockConsent)}
+    context.rows.add(Consent, load_consents(context.connection, wanted))
+    return ()
+
+
 def lock_requested_families(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
     """Lock families, in the order of their sids: in one statement, because two would lock in two orders."""
     connection, rows = context.connection, context.rows
@@ -95,8 +128,22 @@ def lock_requested_families(context: LockContext, requests: Sequence[Lock]) -> I
     return [it for it in requests if not locked.skipped.isdisjoint(sids_of(it))] if locked.skipped else ()
 
 
+def load_requested_codes(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
+    """Read the authorization codes of families that are locked by now."""
+    wanted = {it.sid for it in requests if isinstance(it, LockAuthorizationCode)}
+    context.rows.add(AuthorizationCode, load_authorization_codes(context.connection, wanted))
+    return ()
+
+
 # The order in which every transaction locks, so that two of them never wait for each other.
-LOCK_ORDER: Final[tuple[LockRows, ...]] = (lock_requested_users, lock_requested_clients, lock_requested_families)
+LOCK_ORDER: Final[tuple[LockRows, ...]] = (
+    lock_requested_users,
+    lock_requested_clients,
+    lock_requested_browser_sessions,
+    load_requested_consents,
+    lock_requested_families,
+    load_requested_codes,
+)
 
 # In the order in which they are stored.
 WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
@@ -105,6 +152,19 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
             connection, {it.family.sid: it.family for it in writes}, rows.stored(Family)
         ),
         lambda rows, it: rows.change(it.family.sid, it.family),
+    ),
+    # After the family that they belong to.
+    InsertAuthorizationCode: Writer(
+        lambda connection, writes, _: insert_authorization_codes(connection, [it.code for it in writes])
+    ),
+    SaveConsent: Writer(
+        lambda connection, writes, _: save_consents(connection, [it.consent for it in writes]),
+        lambda rows, it: rows.change((it.consent.sub, it.consent.client_id), it.consent),
+    ),
+    AddBrowserSessionClient: Writer(
+        lambda connection, writes, _: insert_browser_session_clients(
+            connection, {(it.browser_session_id, it.client_id) for it in writes}
+        )
     ),
     RevokeAccessToken: Writer(
         lambda connection, writes, _: insert_revoked_access_tokens(connection, [it.token for it in writes])

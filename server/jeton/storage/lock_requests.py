@@ -56,3 +56,26 @@ class LockFamily(Lock):
     @property
     def row(self) -> Hashable:
         return self.sid
+
+
+@dataclass(frozen=True, slots=True)
+class LockAuthorizationCode(LockFamily):
+    """The family, exclusively, and its authorization code if that is still stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockBrowserSession(Lock):
+    """The browser session, exclusively."""
+
+    browser_session_id: str
+
+    @property
+    def row(self) -> Hashable:
+        return self.browser_session_id
+
+
+@dataclass(frozen=True, slots=True)
+class LockConsent(LockUser):
+    """The user, exclusively, and what the user has allowed the client. Consents change under the user's lock only."""
+
+    client_id: str
