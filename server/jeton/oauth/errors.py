@@ -19,6 +19,19 @@ class ErrorCode(StrEnum):
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
     INVALID_TOKEN = "invalid_token"
     INSUFFICIENT_SCOPE = "insufficient_scope"
+    # RFC 6749 section 4.1.2.1
+    ACCESS_DENIED = "access_denied"
+    UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+    # RFC 8707 section 2
+    INVALID_TARGET = "invalid_target"
+    # OpenID Connect Core section 3.1.2.6
+    INTERACTION_REQUIRED = "interaction_required"
+    LOGIN_REQUIRED = "login_required"
+    ACCOUNT_SELECTION_REQUIRED = "account_selection_required"
+    CONSENT_REQUIRED = "consent_required"
+    REQUEST_NOT_SUPPORTED = "request_not_supported"
+    REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
 
 
 # One fixed sentence per code, so that a response never tells which of several reasons it was.
@@ -32,6 +45,16 @@ _DESCRIPTION: Final = {
     ErrorCode.TEMPORARILY_UNAVAILABLE: "The server cannot answer just now; try again after a moment.",
     ErrorCode.INVALID_TOKEN: "The access token is malformed, expired, ended, or not a user's token for this server.",
     ErrorCode.INSUFFICIENT_SCOPE: "The access token does not hold the scope that is needed.",
+    ErrorCode.ACCESS_DENIED: "The user or the server refused the request.",
+    ErrorCode.UNSUPPORTED_RESPONSE_TYPE: "The only response_type here is code.",
+    ErrorCode.INVALID_TARGET: "A resource is malformed, unknown, or not one that may be requested.",
+    ErrorCode.INTERACTION_REQUIRED: "The user must be shown a page.",
+    ErrorCode.LOGIN_REQUIRED: "The user must sign in.",
+    ErrorCode.ACCOUNT_SELECTION_REQUIRED: "The user must choose an account.",
+    ErrorCode.CONSENT_REQUIRED: "The user must be asked for consent.",
+    ErrorCode.REQUEST_NOT_SUPPORTED: "Send the parameters themselves: request objects are not supported.",
+    ErrorCode.REQUEST_URI_NOT_SUPPORTED: "Send the parameters themselves: request_uri is not supported.",
+    ErrorCode.REGISTRATION_NOT_SUPPORTED: "The parameter registration is not supported.",
 }
 _STATUS: Final = {
     ErrorCode.INVALID_CLIENT: 401,

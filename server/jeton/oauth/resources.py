@@ -1,8 +1,20 @@
-"""Resources: what the parameter `resource` may name (RFC 8707)."""
+"""Resources: what the parameter `resource` may name, and what tokens for it are good for (RFC 8707)."""
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from jeton.oauth.clients import Client
+from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.scope import Scope
+
+MAX_CHARACTERS: Final = 512
+# An absolute URI (RFC 3986 section 4.3), without a fragment.
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:([A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
+_ROOT: Final = re.compile(r"([a-z][a-z0-9+.-]*://[^/?]+)/")
+# Scopes of OpenID Connect (Core sections 5.4 and 11) concern this server, whatever else a token is for.
+OPENID_SCOPES: Final[Scope] = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +27,42 @@ class Resource:
 
     uri: str
     name: str
-    scope: Scope
-    open: bool
-    created_at: int
+    scope: Scope = frozenset()
+    open: bool = False
+    created_at: int = 0
+
+
+def resource_rejection_reason(uri: str) -> str | None:
+    """Return why no resource can have this URI, or None if one can."""
+    if len(uri) > MAX_CHARACTERS:
+        return f"the URI of a resource has at most {MAX_CHARACTERS} characters"
+    if "#" in uri or not _URI.fullmatch(uri):
+        return f"{uri} is not an absolute URI without a fragment (RFC 8707 2)"
+    return None
+
+
+def canonical_uri(uri: str) -> str:
+    """Return the URI without the slash that is its whole path: clients add or drop it. No other spelling is equal."""
+    root = _ROOT.fullmatch(uri)
+    return uri if root is None else root[1]
+
+
+def select_resources(requested: Sequence[str], allowed: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Return the requested resources, each once. Raise OAuthError (invalid_target) if one of them is not allowed."""
+    by_uri = {canonical_uri(it.uri): it for it in allowed}
+    found = [by_uri.get(canonical_uri(it)) for it in requested]
+    if None in found:
+        raise OAuthError(ErrorCode.INVALID_TARGET, "resource_unknown_or_not_allowed")
+    return tuple(dict.fromkeys(it for it in found if it is not None))
+
+
+def resources_if_omitted(client: Client, allowed: Sequence[Resource]) -> tuple[Resource, ...]:
+    """Return the resource of a request that names none: the client's only one, unless it has an audience of its own."""
+    return tuple(allowed) if len(allowed) == 1 and not client.audience else ()
+
+
+def applicable_scope(scope: Scope, resources: Sequence[Resource]) -> Scope:
+    """Return the part of the scope that means something at these resources (RFC 8707 section 2.2)."""
+    if not resources or not all(it.scope for it in resources):
+        return scope
+    return scope & OPENID_SCOPES.union(*(it.scope for it in resources))

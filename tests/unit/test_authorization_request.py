@@ -1,0 +1,301 @@
+"""The authorization request: what is refused by a page, what goes back to the client, and what is understood."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jeton.oauth.authorization_request import (
+    AuthorizationRefusedError,
+    AuthorizationRequest,
+    AuthorizationRequestError,
+    ResponseTarget,
+    parse_authorization_request,
+    parse_client_and_redirect_uri,
+)
+from jeton.oauth.clients import Client
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.resources import Resource
+
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+CALLBACK = "https://app.example/callback"
+CLIENT = Client(
+    "app",
+    public=True,
+    created_at=1,
+    grant_types=frozenset({"authorization_code", "refresh_token"}),
+    scope=frozenset({"openid", "profile", "email", "offline_access", "read", "write"}),
+    default_scope=frozenset({"read"}),
+    redirect_uris=frozenset({CALLBACK}),
+)
+SENT = {
+    "client_id": "app",
+    "response_type": "code",
+    "redirect_uri": CALLBACK,
+    "scope": "openid read",
+    "state": "s t\u00e4te",
+    "code_challenge": CHALLENGE,
+    "code_challenge_method": "S256",
+}
+API = Resource("https://api.example", "API", frozenset({"read"}))
+FILES = Resource("https://files.example", "Files", frozenset({"files"}))
+
+
+def without(*names: str, **more: str) -> dict[str, str]:
+    return {name: value for name, value in SENT.items() if name not in names} | more
+
+
+def target_of(parameters: dict[str, str], client: Client | None = CLIENT) -> ResponseTarget:
+    return parse_client_and_redirect_uri(parameters, client)
+
+
+def parsed(
+    parameters: dict[str, str],
+    client: Client = CLIENT,
+    resource: tuple[str, ...] = (),
+    resources: tuple[Resource, ...] = (),
+) -> AuthorizationRequest:
+    lists = {"resource": resource} if resource else {}
+    return parse_authorization_request(parameters, lists, client, target_of(parameters, client), resources)
+
+
+def refused(parameters: dict[str, str], client: Client = CLIENT, **more: Any) -> AuthorizationRefusedError:
+    with pytest.raises(AuthorizationRefusedError) as caught:
+        parsed(parameters, client, **more)
+    return caught.value
+
+
+@pytest.mark.requirement("RA05", "RA10", "RR12", "RR11", "A29")
+@pytest.mark.parametrize(
+    ("parameters", "client", "reason", "client_id"),
+    [
+        (without("client_id"), None, "client_id_missing", None),
+        (SENT, None, "client_unknown", None),
+        (SENT, replace(CLIENT, disabled=True), "client_disabled", "app"),
+        (without(redirect_uri="https://evil.example/"), CLIENT, "redirect_uri_not_registered", "app"),
+        (without(redirect_uri=CALLBACK + "/"), CLIENT, "redirect_uri_not_registered", "app"),
+        (without("redirect_uri"), CLIENT, "redirect_uri_missing", "app"),
+        (
+            without("redirect_uri", scope="read"),
+            replace(CLIENT, redirect_uris=frozenset()),
+            "redirect_uri_missing",
+            "app",
+        ),
+        (
+            without("redirect_uri", scope="read"),
+            replace(CLIENT, redirect_uris=frozenset({CALLBACK, "https://app.example/other"})),
+            "redirect_uri_missing",
+            "app",
+        ),
+        (without(response_mode="fragment"), CLIENT, "response_mode_unsupported", "app"),
+        (without(response_mode="web_message"), CLIENT, "response_mode_unsupported", "app"),
+    ],
+)
+def test_a_wrong_client_or_redirect_uri_is_never_answered_by_a_redirect(
+    parameters: dict[str, str], client: Client | None, reason: str, client_id: str | None
+) -> None:
+    with pytest.raises(AuthorizationRequestError) as caught:
+        target_of(parameters, client)
+
+    assert (caught.value.reason, caught.value.client_id) == (reason, client_id)
+
+
+@pytest.mark.requirement("RA10")
+def test_the_only_redirect_uri_may_be_left_out_without_openid() -> None:
+    found = target_of(without("redirect_uri", scope="read"))
+
+    assert (found.redirect_uri, found.redirect_uri_sent) == (CALLBACK, False)
+    assert target_of(SENT).redirect_uri_sent
+
+
+@pytest.mark.requirement("RA13", "RR04")
+@pytest.mark.parametrize("state", ["s", "\u00e4 &=#\u2028", "x" * 2000])
+def test_state_is_carried_through_untouched(state: str) -> None:
+    assert parsed(without(state=state)).state == state
+    assert refused(without("code_challenge", state=state)).response.state == state
+
+
+def test_a_request_without_state_has_none() -> None:
+    assert parsed(without("state")).state is None
+    assert refused(without("state", "code_challenge")).response.state is None
+
+
+@pytest.mark.requirement("RR05", "RA11", "RA12", "RA14", "RA15", "RA20", "OI02", "OI05", "OI10", "OI11", "NA05")
+@pytest.mark.parametrize(
+    ("parameters", "error"),
+    [
+        (without("response_type"), "invalid_request"),
+        *(
+            (without(response_type=it), "unsupported_response_type")
+            for it in ("token", "id_token", "code token", "code id_token", "none", "x", "Code")
+        ),
+        (without("code_challenge"), "invalid_request"),
+        (without("code_challenge", "code_challenge_method"), "invalid_request"),
+        (without("code_challenge_method"), "invalid_request"),
+        (without(code_challenge_method="plain"), "invalid_request"),
+        (without(code_challenge="short"), "invalid_request"),
+        (without(scope="unknown"), "invalid_scope"),
+        (without(scope="offline_access"), "invalid_scope"),
+        (without(scope='re"ad'), "invalid_scope"),
+        (without(request="eyJ"), "request_not_supported"),
+        (without(request_uri="urn:x"), "request_uri_not_supported"),
+        (without(registration="{}"), "registration_not_supported"),
+        *((without(prompt=it), "invalid_request") for it in ("create", "x", "none login", "none consent", "LOGIN")),
+        *((without(max_age=it), "invalid_request") for it in ("-1", "x", "1.5", "\u0661", "9" * 11)),
+        (without(nonce="n" * 1025), "invalid_request"),
+    ],
+)
+def test_what_is_wrong_with_a_request_goes_to_the_client(parameters: dict[str, str], error: str) -> None:
+    response = refused(parameters).response
+
+    assert response.error == error
+    assert (response.redirect_uri, response.response_mode) == (CALLBACK, "query")
+    assert response.description.isascii()
+    assert not set(response.description) & set('"\\')
+
+
+@pytest.mark.requirement("RA11")
+def test_a_client_without_the_grant_is_told_so() -> None:
+    response = refused(SENT, replace(CLIENT, grant_types=frozenset({"password"}))).response
+
+    assert response.error is ErrorCode.UNAUTHORIZED_CLIENT
+
+
+@pytest.mark.requirement("RR05")
+def test_errors_go_back_in_the_response_mode_of_the_request() -> None:
+    response = refused(without("code_challenge", response_mode="form_post")).response
+
+    assert response.response_mode == "form_post"
+
+
+@pytest.mark.requirement("RA12", "OI01", "A19")
+@pytest.mark.parametrize(
+    ("scope", "granted"),
+    [
+        ("openid read", {"openid", "read"}),
+        ("read openid", {"openid", "read"}),
+        ("read unknown", {"read"}),
+        (None, {"read"}),
+    ],
+)
+def test_unknown_scope_is_ignored_and_a_missing_one_is_the_default(scope: str | None, granted: set[str]) -> None:
+    assert parsed(without("scope") if scope is None else without(scope=scope)).scope == granted
+
+
+@pytest.mark.requirement("OI14")
+@pytest.mark.parametrize(
+    ("fields", "prompt", "is_offline"),
+    [
+        ({}, None, False),
+        ({}, "login", False),
+        ({}, "consent", True),
+        ({}, "login consent", True),
+        ({"first_party": True}, None, True),
+        ({"refresh_token": "always"}, None, True),
+        ({"refresh_token": "offline_access"}, None, False),
+    ],
+)
+def test_offline_access_takes_a_consent_page_or_an_administrator_s_waiver(
+    fields: dict[str, Any], prompt: str | None, is_offline: bool
+) -> None:
+    sent = without(scope="openid offline_access", **({} if prompt is None else {"prompt": prompt}))
+
+    assert ("offline_access" in parsed(sent, replace(CLIENT, **fields)).scope) is is_offline
+
+
+@pytest.mark.requirement("RA17")
+def test_an_exempt_client_may_leave_out_pkce_for_openid_only() -> None:
+    exempt = replace(CLIENT, public=False, require_pkce=False)
+    bare = without("code_challenge", "code_challenge_method")
+
+    assert parsed(bare, exempt).code_challenge is None
+    assert refused(bare | {"scope": "read"}, exempt).response.error is ErrorCode.INVALID_REQUEST
+    not_openid = replace(exempt, scope=frozenset({"read"}))
+    assert refused(bare, not_openid).response.error is ErrorCode.INVALID_REQUEST
+
+
+@pytest.mark.requirement("RI01", "RI03", "RI05", "RI06")
+@pytest.mark.parametrize(
+    ("requested", "allowed", "found", "scope"),
+    [
+        ((), (), (), {"openid", "read"}),
+        ((), (API,), (API.uri,), {"openid", "read"}),
+        ((), (API, FILES), (), {"openid", "read"}),
+        (("https://api.example/",), (API, FILES), (API.uri,), {"openid", "read"}),
+        (("https://files.example",), (API, FILES), (FILES.uri,), {"openid"}),
+    ],
+)
+def test_resources_are_named_as_registered_and_limit_the_scope(
+    requested: tuple[str, ...], allowed: tuple[Resource, ...], found: tuple[str, ...], scope: set[str]
+) -> None:
+    request = parsed(SENT, resource=requested, resources=allowed)
+
+    assert (request.resources, request.scope) == (found, scope)
+
+
+@pytest.mark.requirement("RI01", "RI06")
+@pytest.mark.parametrize("requested", ["https://other.example", "api", "https://api.example/#x"])
+def test_a_resource_that_the_client_may_not_use_is_an_invalid_target(requested: str) -> None:
+    caught = refused(SENT, resource=(requested,), resources=(API, FILES))
+
+    assert caught.response.error is ErrorCode.INVALID_TARGET
+
+
+@pytest.mark.requirement("RI05")
+def test_a_request_of_which_no_scope_applies_is_refused() -> None:
+    caught = refused(without(scope="read"), resource=(FILES.uri,), resources=(API, FILES))
+
+    assert caught.response.error is ErrorCode.INVALID_SCOPE
+
+
+@pytest.mark.requirement("OI02", "OI05", "OI06", "OI09", "OI11", "RA03")
+def test_a_full_request_is_understood() -> None:
+    request = parsed(
+        without(
+            nonce="n-0S6_WzA2Mj",
+            prompt="login consent",
+            max_age="0",
+            login_hint=" alice@example.com ",
+            ui_locales="de-DE en x_y",
+            display="popup",
+            claims_locales="de",
+            acr_values="urn:x",
+            claims="{}",
+            unknown="ignored",
+        )
+    )
+
+    assert request == AuthorizationRequest(
+        client_id="app",
+        redirect_uri=CALLBACK,
+        redirect_uri_sent=True,
+        state=SENT["state"],
+        response_mode="query",
+        scope=frozenset({"openid", "read"}),
+        resources=(),
+        code_challenge=CHALLENGE,
+        nonce="n-0S6_WzA2Mj",
+        prompt=frozenset({"login", "consent"}),
+        max_age=0,
+        login_hint="alice@example.com",
+        ui_locales=("de-DE", "en"),
+        id_token_hint_sub=None,
+    )
+
+
+@pytest.mark.requirement("OI09")
+@pytest.mark.parametrize("hint", ["x" * 321, "a\nb", " "])
+def test_a_useless_login_hint_is_ignored(hint: str) -> None:
+    assert parsed(without(login_hint=hint)).login_hint is None
+
+
+@pytest.mark.requirement("OI11")
+def test_a_nonce_of_a_thousand_characters_is_accepted() -> None:
+    assert parsed(without(nonce="n" * 1000)).nonce == "n" * 1000
+
+
+@pytest.mark.requirement("RA24", "RA13")
+def test_no_value_of_the_request_is_in_what_is_logged() -> None:
+    caught = refused(without("code_challenge", state="canary", nonce="canary"))
+
+    assert "canary" not in repr(caught.response) + caught.reason + str(caught)

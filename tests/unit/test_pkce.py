@@ -1,0 +1,82 @@
+"""PKCE (RFC 7636): what an authorization request must hold, and which clients may do without."""
+
+import pytest
+
+from jeton.oauth.clients import Client
+from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.pkce import is_code_verifier, may_omit_challenge, parse_code_challenge
+
+# RFC 7636 appendix B.
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+OPENID = frozenset({"openid"})
+
+
+@pytest.mark.requirement("CO07", "L01")
+@pytest.mark.parametrize("verifier", [VERIFIER, "a" * 43, "a" * 128, "~._-" * 20])
+def test_verifiers_have_43_to_128_unreserved_characters(verifier: str) -> None:
+    assert is_code_verifier(verifier)
+
+
+@pytest.mark.requirement("CO07", "L01")
+@pytest.mark.parametrize("verifier", ["", "a" * 42, "a" * 129, "a" * 42 + "+", "a" * 42 + "\u00e4", "a" * 43 + "\n"])
+def test_anything_else_is_no_verifier(verifier: str) -> None:
+    assert not is_code_verifier(verifier)
+
+
+@pytest.mark.requirement("RA14", "RA15", "L02")
+@pytest.mark.parametrize("required", [True, False])
+def test_an_s256_challenge_is_returned(required: bool) -> None:
+    parameters = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
+
+    assert parse_code_challenge(parameters, required=required) == CHALLENGE
+
+
+@pytest.mark.requirement("RA14", "RA15", "L03", "O09")
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"code_challenge": CHALLENGE},
+        {"code_challenge": CHALLENGE, "code_challenge_method": "plain"},
+        {"code_challenge": CHALLENGE, "code_challenge_method": "s256"},
+        {"code_challenge": CHALLENGE, "code_challenge_method": "S512"},
+        {"code_challenge_method": "S256"},
+        {"code_challenge": CHALLENGE[:-1], "code_challenge_method": "S256"},
+        {"code_challenge": CHALLENGE + "A", "code_challenge_method": "S256"},
+        {"code_challenge": CHALLENGE[:-1] + "=", "code_challenge_method": "S256"},
+        {"code_challenge": CHALLENGE[:-1] + "+", "code_challenge_method": "S256"},
+        {"code_challenge": CHALLENGE + "\n", "code_challenge_method": "S256"},
+    ],
+)
+def test_other_methods_and_malformed_challenges_are_refused(parameters: dict[str, str], required: bool) -> None:
+    with pytest.raises(OAuthError) as refused:
+        parse_code_challenge(parameters, required=required)
+
+    assert refused.value.code is ErrorCode.INVALID_REQUEST
+
+
+@pytest.mark.requirement("RA14", "NA05", "I02")
+def test_a_request_without_challenge_is_refused_only_if_one_is_required() -> None:
+    assert parse_code_challenge({}, required=False) is None
+    with pytest.raises(OAuthError) as refused:
+        parse_code_challenge({}, required=True)
+    assert refused.value.code is ErrorCode.INVALID_REQUEST
+
+
+@pytest.mark.requirement("RA17", "NA05")
+@pytest.mark.parametrize(
+    ("client", "scope", "may_omit"),
+    [
+        (Client("c", public=False, created_at=1, require_pkce=False), OPENID, True),
+        (Client("c", public=False, created_at=1, require_pkce=False), frozenset({"read"}), False),
+        (Client("c", public=False, created_at=1), OPENID, False),
+        (Client("c", public=True, created_at=1, require_pkce=False), OPENID, False),
+        (Client("c", public=False, created_at=1, require_pkce=False, application_type="native"), OPENID, False),
+        (Client("c", public=False, created_at=1, require_pkce=False, application_type="spa"), OPENID, False),
+    ],
+)
+def test_only_exempt_confidential_web_clients_of_openid_connect_may_omit_it(
+    client: Client, scope: frozenset[str], may_omit: bool
+) -> None:
+    assert may_omit_challenge(client, scope) is may_omit
