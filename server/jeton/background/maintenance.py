@@ -13,6 +13,7 @@ from jeton.endpoints.status_lists import StatusLists
 from jeton.keys.key_rotation import KeyRotation
 from jeton.keys.keyring import Keyring
 from jeton.rules.key_lifecycle import STALE_SECONDS, SigningKey
+from jeton.storage.authorization_codes import delete_expired_codes
 from jeton.storage.batching import Batcher
 from jeton.storage.client_capabilities import ClientCapabilities, load_client_capabilities
 from jeton.storage.clock import Clock
@@ -34,6 +35,7 @@ _PURGE_SECONDS: Final = 60
 _MAX_ROWS: Final = 500
 
 _DELETIONS: Final = (
+    delete_expired_codes,
     *(delete_expired_access_tokens, delete_expired_families, forget_ended_families),
     *(delete_expired_statuses, delete_expired_buckets),
 )

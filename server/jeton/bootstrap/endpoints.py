@@ -6,6 +6,7 @@ from jeton.bootstrap.parts import Parts
 from jeton.config import Settings
 from jeton.endpoints.account import ChangePassword, ShowAccount
 from jeton.endpoints.account_sessions import EndAllSessions, EndSession, ListSessions
+from jeton.endpoints.authorization_response import CodeIssuer
 from jeton.endpoints.bearer_authentication import BearerAuthentication
 from jeton.endpoints.client_authentication import ClientAuthentication
 from jeton.endpoints.introspection import IntrospectionEndpoint
@@ -76,8 +77,10 @@ def _token_endpoint(
         parts.master_key_id,
         parts.clock,
         parts.ledger,
+        parts.lookups,
         parts.login,
         parts.status_indexes,
+        parts.authorization_codes,
         parts.refresh_tokens,
         parts.missing_master_keys,
         parts.request_limits,
@@ -86,16 +89,34 @@ def _token_endpoint(
         authenticate,
         {it.name: EnabledGrant(it, it.build(grant_parts)) for it in grants},
         tokens.default_audience,
-        Lifetimes(
-            tokens.access_seconds,
-            tokens.refresh_idle_seconds,
-            tokens.refresh_absolute_seconds,
-            tokens.retry_grace_seconds,
-            settings.limits.refresh_spacing_seconds,
-        ),
+        _lifetimes(settings),
         parts.keyring,
         TokenIssuer(settings.server.issuer, tokens.status_list, parts.keyring, parts.refresh_tokens),
         parts.request_limits,
+        parts.lookups,
+    )
+
+
+def build_code_issuer(settings: Settings, parts: Parts) -> CodeIssuer:
+    """Return what issues authorization codes to users who are signed in."""
+    return CodeIssuer(
+        parts.ledger,
+        parts.status_indexes,
+        parts.authorization_codes,
+        parts.master_key_id,
+        _lifetimes(settings),
+        settings.tokens.default_audience,
+    )
+
+
+def _lifetimes(settings: Settings) -> Lifetimes:
+    tokens = settings.tokens
+    return Lifetimes(
+        tokens.access_seconds,
+        tokens.refresh_idle_seconds,
+        tokens.refresh_absolute_seconds,
+        tokens.retry_grace_seconds,
+        settings.limits.refresh_spacing_seconds,
     )
 
 

@@ -7,6 +7,7 @@ from jeton.bootstrap.limits import login_limits, request_limits
 from jeton.bootstrap.opening import open_master_keys
 from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores, key_times
 from jeton.config import Settings
+from jeton.crypto.authorization_code import AuthorizationCodes
 from jeton.crypto.credentials import shuffle
 from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
 from jeton.crypto.hashing_pool import HashingPool
@@ -42,6 +43,7 @@ class Parts:
     status_indexes: StatusIndexAllocator
     master_key_id: str
     missing_master_keys: MissingMasterKeys
+    authorization_codes: AuthorizationCodes
     refresh_tokens: RefreshTokens
     keyring: Keyring
     passwords: Passwords
@@ -92,6 +94,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         status_indexes=StatusIndexAllocator(database, shuffle),
         master_key_id=master_keys.newest,
         missing_master_keys=MissingMasterKeys(),
+        authorization_codes=AuthorizationCodes(master_keys),
         refresh_tokens=RefreshTokens(master_keys),
         keyring=keyring,
         passwords=passwords,

@@ -16,7 +16,9 @@ from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.parameters import require
+from jeton.oauth.resources import Resource, resources_if_omitted, select_resources, uris_of
 from jeton.oauth.scope import parse_scope
+from jeton.storage.lookups import Lookups
 
 log = structlog.get_logger("jeton.token")
 
@@ -40,6 +42,7 @@ class TokenEndpoint:
     keyring: Keyring
     tokens: TokenIssuer
     request_limits: RequestLimits
+    lookups: Lookups
 
     async def handle(self, request: FormRequest, caller: AuthenticatedClient) -> Json:
         """Count the request, check that the client may use the grant, redeem it, and return the tokens.
@@ -52,20 +55,34 @@ class TokenEndpoint:
         redeem = self._find(grant_type, client)
         # Before anything is spent, make sure that its tokens can be signed.
         signer = self.keyring.signer
-        token_request = TokenRequest(
-            client,
-            request.parameters,
-            parse_scope(request.parameters["scope"]) if "scope" in request.parameters else None,
-            client.audience or (self.default_audience,),
-            self.lifetimes.with_overrides(client.lifetimes),
-            request.source,
-            request.idempotency_key,
-        )
+        token_request = await self._token_request(request, client)
         decision = await redeem(token_request)
         if isinstance(decision, Deny):
             raise decision.to_error()
         _log(decision, grant_type, request)
         return Json(await self.tokens.issue(decision, signer, token_request.lifetimes.access_seconds))
+
+    async def _token_request(self, request: FormRequest, client: Client) -> TokenRequest:
+        """Return the request with what its scope and `resource` mean. Raise OAuthError if either is not valid."""
+        scope = parse_scope(request.parameters["scope"]) if "scope" in request.parameters else None
+        requested = request.lists.get("resource")
+        resources: tuple[Resource, ...] | None = None
+        target: tuple[Resource, ...] = ()
+        if requested or client.resources:
+            allowed = await self.lookups.resources(client.resources)
+            resources = select_resources(requested, allowed) if requested else None
+            target = resources or resources_if_omitted(client, allowed)
+        return TokenRequest(
+            client,
+            request.parameters,
+            scope,
+            uris_of(target) or client.audience or (self.default_audience,),
+            self.lifetimes.with_overrides(client.lifetimes),
+            request.source,
+            request.idempotency_key,
+            resources,
+            target,
+        )
 
     def _find(self, grant_type: str, client: Client) -> Redeem:
         """Return how the grant is redeemed. Raise OAuthError if this client may not use it."""

@@ -9,6 +9,7 @@ from jeton.crypto.signed_jwt import Signer
 from jeton.keys.keyring import Keyring
 from jeton.oauth.claims import access_token_claims, token_response
 from jeton.oauth.decisions import Issue
+from jeton.oauth.refresh_rotation import has_refresh_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class TokenIssuer:
         else:
             key_id, secret = family.master_key_id, family.secret
             jti = tokens.derive_jti(family.generation, family.rotated_at, key_id, secret)
-            refreshable = "refresh_token" in issue.client.grant_types
+            refreshable = has_refresh_tokens(family, issue.client)
             refresh_token = tokens.derive(family.sid, family.generation, key_id, secret) if refreshable else None
         claims = access_token_claims(
             issue, issuer=self.issuer, jti=jti, access_seconds=access_seconds, status_lists=self.status_lists

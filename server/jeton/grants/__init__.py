@@ -6,9 +6,10 @@ endpoint, the metadata, the OpenAPI description and the command line.
 
 from typing import Final
 
+from jeton.grants.authorization_code import AUTHORIZATION_CODE
 from jeton.grants.client_credentials import CLIENT_CREDENTIALS
 from jeton.grants.description import Grant
 from jeton.grants.password import PASSWORD
 from jeton.grants.refresh_token import REFRESH_TOKEN
 
-GRANTS: Final[tuple[Grant, ...]] = (CLIENT_CREDENTIALS, PASSWORD, REFRESH_TOKEN)
+GRANTS: Final[tuple[Grant, ...]] = (AUTHORIZATION_CODE, CLIENT_CREDENTIALS, PASSWORD, REFRESH_TOKEN)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 # The command line reads descriptions and must start quickly: what only redeems is not loaded for them.
 if TYPE_CHECKING:
+    from jeton.crypto.authorization_code import AuthorizationCodes
     from jeton.crypto.refresh_token import RefreshTokens
     from jeton.grants.request import TokenRequest
     from jeton.grants.request_limits import RequestLimits
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from jeton.observability.missing_master_keys import MissingMasterKeys
     from jeton.storage.clock import Clock
     from jeton.storage.ledger import Ledger
+    from jeton.storage.lookups import Lookups
     from jeton.storage.status_index_allocator import StatusIndexAllocator
 
 Redeem = Callable[["TokenRequest"], Awaitable["Issue | Deny"]]
@@ -28,8 +30,10 @@ class GrantParts:
     master_key_id: str
     clock: Clock
     ledger: Ledger
+    lookups: Lookups
     login: PasswordLogin
     status_indexes: StatusIndexAllocator
+    authorization_codes: AuthorizationCodes
     refresh_tokens: RefreshTokens
     missing_master_keys: MissingMasterKeys
     request_limits: RequestLimits

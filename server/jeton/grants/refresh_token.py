@@ -40,6 +40,7 @@ class RefreshTokenGrant:
             request.scope,
             None if key is None else tokens.idempotency_digest(key),
             request.source,
+            request.resources,
         )
 
         def decide(facts: Facts) -> Issue | Deny:

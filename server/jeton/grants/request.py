@@ -5,13 +5,18 @@ from dataclasses import dataclass, field
 
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.resources import Resource, applicable_scope
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Source
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """`scope` and `idempotency_key` are None if the request has none; `audience` is the client's."""
+    """`scope`, `resources` and `idempotency_key` are None if the request has none.
+
+    `target` are the resources that the request names, or the one that it implies; `audience` is that of a token for
+    them.
+    """
 
     client: Client
     parameters: Mapping[str, str] = field(repr=False)
@@ -20,11 +25,17 @@ class TokenRequest:
     lifetimes: Lifetimes
     source: Source
     idempotency_key: str | None = field(default=None, repr=False)
+    resources: tuple[Resource, ...] | None = None
+    target: tuple[Resource, ...] = ()
 
     def granted_scope(self) -> Scope:
-        """Return the requested scope, or the client's default. Raise OAuthError if the client may not have it."""
-        if self.scope is None:
-            return self.client.scope_if_omitted & self.client.scope
-        if not self.scope <= self.client.scope:
+        """Return the part of the requested scope, or of the client's default, that means something at the target.
+
+        Raise OAuthError if the client may not have the scope, or none of it means anything there.
+        """
+        client = self.client
+        wanted = client.scope_if_omitted & client.scope if self.scope is None else self.scope
+        scope = applicable_scope(wanted, self.target)
+        if not wanted <= client.scope or (wanted and not scope):
             raise OAuthError(ErrorCode.INVALID_SCOPE, "scope_exceeds_client")
-        return self.scope
+        return scope

@@ -16,7 +16,7 @@ from jeton.oauth.openid_parameters import (
 from jeton.oauth.parameters import require
 from jeton.oauth.pkce import may_omit_challenge, parse_code_challenge
 from jeton.oauth.redirect_uris import is_registered_redirect_uri
-from jeton.oauth.resources import Resource, applicable_scope, resources_if_omitted, select_resources
+from jeton.oauth.resources import Resource, applicable_scope, resources_if_omitted, select_resources, uris_of
 from jeton.oauth.scope import Scope, parse_scope
 
 GRANT_TYPE: Final = "authorization_code"
@@ -183,7 +183,7 @@ def _parse(
         state=target.state,
         response_mode=target.response_mode,
         scope=scope,
-        resources=tuple(it.uri for it in chosen),
+        resources=uris_of(chosen),
         code_challenge=code_challenge,
         nonce=parse_nonce(parameters),
         prompt=prompt,

@@ -10,12 +10,17 @@ from jeton.oauth.token_status_list import status_claim
 def access_token_claims(
     issue: Issue, *, issuer: str, jti: str, access_seconds: int, status_lists: bool = False
 ) -> dict[str, Any]:
-    """Return the claims set. `roles` as in RFC 9068 section 2.2.3.1; `status` if the server has status lists."""
-    family, user, client = issue.family, issue.user, issue.client
+    """Return the claims set. `roles` as in RFC 9068 section 2.2.3.1; `status` if the server has status lists.
+
+    A user's token with the scope `openid` is for the userinfo endpoint too, so that its audience includes the issuer.
+    """
+    family, user, client, audience = issue.family, issue.user, issue.client, issue.audience
+    if user and "openid" in issue.scope and issuer not in audience:
+        audience = (*audience, issuer)
     claims: dict[str, Any] = {
         "iss": issuer,
         "sub": user.sub if user else client.client_id,
-        "aud": issue.audience[0] if len(issue.audience) == 1 else list(issue.audience),
+        "aud": audience[0] if len(audience) == 1 else list(audience),
         "exp": family.access_end(issue.issued_at, access_seconds) if family else issue.issued_at + access_seconds,
         "iat": issue.issued_at,
         "jti": jti,

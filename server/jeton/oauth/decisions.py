@@ -3,15 +3,26 @@
 Any class with `reason` and `writes` is a decision.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.clients import Client
+from jeton.oauth.consents import Consent
 from jeton.oauth.errors import ErrorCode, OAuthError, rate_limited
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.users import User
-from jeton.oauth.writes import RevokeAccessToken, SaveFamily, SavePassword, UpgradePasswordHash, Write
+from jeton.oauth.writes import (
+    AddBrowserSessionClient,
+    InsertAuthorizationCode,
+    RevokeAccessToken,
+    SaveConsent,
+    SaveFamily,
+    SavePassword,
+    UpgradePasswordHash,
+    Write,
+)
 
 
 class Decision(Protocol):
@@ -31,7 +42,8 @@ class Issue:
     """Tokens may be issued. `family` is stored as it stands here; without one, no refresh token is issued.
 
     `ended` are the families that end so that the user has no more sessions than allowed. `moved` says that the session
-    is used from another network or user agent than before, and that its client registered to have this noticed.
+    is used from another network or user agent than before, and that its client registered to have this noticed. `nonce`
+    is that of the authorization request (OpenID Connect Core section 3.1.2.1).
     """
 
     client: Client
@@ -44,6 +56,7 @@ class Issue:
     rehashed_password: str | None = None
     ended: tuple[Family, ...] = ()
     moved: bool = False
+    nonce: str | None = field(default=None, repr=False)
 
     @property
     def writes(self) -> tuple[Write, ...]:
@@ -53,6 +66,27 @@ class Issue:
         if self.user is None or self.rehashed_password is None:
             return saved
         return (*saved, UpgradePasswordHash(self.user.sub, self.rehashed_password))
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCode:
+    """An authorization code may be issued: `family` is opened at generation 0, and `code` is stored beside it.
+
+    `consent`, if given, is what the user has now allowed the client.
+    """
+
+    reason: str
+    family: Family
+    code: AuthorizationCode
+    browser_session_id: str
+    consent: Consent | None = None
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The family with its code, the client's part in the browser session, and the consent."""
+        signed_in = AddBrowserSessionClient(self.browser_session_id, self.family.client_id)
+        consent = () if self.consent is None else (SaveConsent(self.consent),)
+        return SaveFamily(self.family), InsertAuthorizationCode(self.code), signed_in, *consent
 
 
 @dataclass(frozen=True, slots=True)

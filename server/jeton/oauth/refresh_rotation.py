@@ -12,6 +12,7 @@ from typing import Any, Final
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
+from jeton.oauth.resources import Resource, applicable_scope, uris_of
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
@@ -24,12 +25,18 @@ _TOKEN_UNKNOWN: Final = Deny(ErrorCode.INVALID_GRANT, "refresh_token_unknown", u
 
 @dataclass(frozen=True, slots=True)
 class RefreshRequest:
-    """A refresh request. `idempotency_digest` and `scope` are None if the request has none."""
+    """A refresh request. `scope`, `idempotency_digest` and `resources` are None if the request has none."""
 
     generation: int
     scope: Scope | None = None
     idempotency_digest: bytes | None = None
     source: Source = Source()
+    resources: tuple[Resource, ...] | None = None
+
+    @property
+    def asked_resource(self) -> tuple[str, ...] | None:
+        """The URIs of the requested resources, as they are stored."""
+        return None if self.resources is None else uris_of(self.resources)
 
 
 def decide(
@@ -64,21 +71,52 @@ def decide(
         return Deny(ErrorCode.INVALID_GRANT, "user_disabled")
     if client.disabled:
         return Deny(ErrorCode.INVALID_CLIENT, "client_disabled")
-    if "refresh_token" not in client.grant_types:
+    if not has_refresh_tokens(family, client):
         return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
     # Before the checks that leave the family as it is: a thief elsewhere has one attempt.
     moved = client.session_binding != "off" and _has_moved(family, request.source)
     if moved and client.session_binding == "strict":
         return Deny(ErrorCode.INVALID_GRANT, "session_moved", family.revoked("session_moved", now))
-    allowed = family.scope & client.scope
-    scope = allowed if request.scope is None else request.scope
-    if not scope <= allowed or (family.scope and not scope):
-        return Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_grant")
+    scope = grantable_scope(family, client, request.scope, request.resources)
+    if isinstance(scope, Deny):
+        return scope
     too_soon_by = family.rotated_at + lifetimes.refresh_spacing_seconds - now
     # If it is more than the spacing, the last refresh was stamped by a clock that has been put back since.
     if not retry and 0 < too_soon_by <= lifetimes.refresh_spacing_seconds:
         return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "refreshed_too_soon", retry_after=too_soon_by)
     return _issued(family, user, client, request, scope, retry=retry, moved=moved, lifetimes=lifetimes, now=now)
+
+
+def grantable_scope(
+    family: Family, client: Client, requested: Scope | None, resources: tuple[Resource, ...] | None
+) -> Scope | Deny:
+    """Return the scope of the next access token, for these resources (RFC 8707 section 2.2), or the refusal.
+
+    `requested` and `resources` are None if the request has none: then they are those that were granted.
+    """
+    if resources is not None and not set(uris_of(resources)) <= set(family.audience):
+        return Deny(ErrorCode.INVALID_TARGET, "resource_exceeds_grant")
+    allowed = family.scope & client.scope
+    wanted = allowed if requested is None else requested
+    scope = applicable_scope(wanted, resources or ())
+    if not wanted <= allowed or (family.scope and not scope):
+        return Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_grant")
+    return scope
+
+
+def has_refresh_tokens(family: Family, client: Client) -> bool:
+    """Return whether the family has refresh tokens (RFC 9700 section 4.14.2, OpenID Connect Core section 11).
+
+    A web app that signs users in needs `offline_access` for them unless it is set otherwise; every other client has
+    them, because it acts for absent users or has nowhere else to keep a session.
+    """
+    if "refresh_token" not in client.grant_types:
+        return False
+    if family.code_expires_at is None:
+        return True
+    signs_in = client.application_type == "web" and "openid" in family.scope
+    rule = client.refresh_token or ("offline_access" if signs_in else "always")
+    return rule == "always" or "offline_access" in family.scope
 
 
 def _issued(
@@ -102,16 +140,20 @@ def _issued(
     # Lifetimes may have changed: an earlier access token may expire later than this one.
     access_end = max(family.access_expires_at, family.access_end(issued_at, lifetimes.access_seconds))
     after = replace(family, **changes, access_expires_at=access_end)
-    return Issue(client, scope, family.audience, issued_at, reason, user, after, moved=moved)
+    audience = request.asked_resource or family.audience
+    return Issue(client, scope, audience, issued_at, reason, user, after, moved=moved)
 
 
 def _is_permitted_retry(family: Family, request: RefreshRequest, lifetimes: Lifetimes, now: int) -> bool:
     """Return whether this is a permitted repetition of the last refresh.
 
-    Only the direct parent of the newest generation, with the same requested scope, for a short time after the rotation.
+    Only the direct parent of the newest generation, with the same requested scope and resources, for a short time after
+    the rotation.
     Once the newest generation has been presented, its parent is no longer the direct parent.
     """
     if request.generation != family.generation - 1 or request.scope != family.asked_scope:
+        return False
+    if request.asked_resource != family.asked_resource:
         return False
     age = now - family.rotated_at
     # A thief who has the token does not have the idempotency key.
@@ -145,6 +187,7 @@ def _rotated(family: Family, request: RefreshRequest, lifetimes: Lifetimes, now:
         "idle_expires_at": min(now + lifetimes.refresh_idle_seconds, family.absolute_expires_at),
         "idempotency_digest": request.idempotency_digest,
         "asked_scope": request.scope,
+        "asked_resource": request.asked_resource,
         "retries": 0,
         "last_ip": request.source.ip,
         "last_user_agent": request.source.user_agent,

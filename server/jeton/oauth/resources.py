@@ -56,6 +56,11 @@ def select_resources(requested: Sequence[str], allowed: Iterable[Resource]) -> t
     return tuple(dict.fromkeys(it for it in found if it is not None))
 
 
+def uris_of(resources: Iterable[Resource]) -> tuple[str, ...]:
+    """Return the URIs of resources, which are the audience of tokens for them."""
+    return tuple(it.uri for it in resources)
+
+
 def resources_if_omitted(client: Client, allowed: Sequence[Resource]) -> tuple[Resource, ...]:
     """Return the resource of a request that names none: the client's only one, unless it has an audience of its own."""
     return tuple(allowed) if len(allowed) == 1 and not client.audience else ()

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
-from jeton.oauth.authorization_codes import AuthorizationCode
-from jeton.storage.tables import authorization_codes
+from jeton.oauth.authorization_codes import KEPT_SECONDS, AuthorizationCode
+from jeton.storage.tables import authorization_codes, families
 
 
 def load_authorization_codes(connection: Connection, sids: Collection[str]) -> dict[str, AuthorizationCode]:
@@ -20,3 +20,19 @@ def load_authorization_codes(connection: Connection, sids: Collection[str]) -> d
 def insert_authorization_codes(connection: Connection, codes: Iterable[AuthorizationCode]) -> None:
     """Insert codes. Their families must be stored."""
     connection.execute(insert(authorization_codes), [asdict(it) for it in codes])
+
+
+def delete_expired_codes(connection: Connection, now: int, limit: int) -> int:
+    """Delete at most `limit` codes that expired long ago, each with its family unless it was redeemed. Return how many.
+
+    Families that other transactions have locked are left for the next call.
+    """
+    expired = select(authorization_codes.c.sid).where(authorization_codes.c.expires_at <= now - KEPT_SECONDS)
+    sids = connection.scalars(expired.order_by(authorization_codes.c.expires_at).limit(limit)).all()
+    if not sids:
+        return 0
+    owners = select(families.c.sid).where(families.c.sid.in_(sids)).order_by(families.c.sid)
+    locked = connection.scalars(owners.with_for_update(skip_locked=True)).all()
+    connection.execute(delete(authorization_codes).where(authorization_codes.c.sid.in_(locked)))
+    connection.execute(delete(families).where(families.c.sid.in_(locked), families.c.generation == 0))
+    return len(locked)

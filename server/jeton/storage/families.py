@@ -70,8 +70,11 @@ _UPDATE_ALL = RawStatement(
         index_elements=[families.c.sid], set_={name: _REWRITE.excluded[name] for name in _MUTABLE}
     )
 )
+# A family whose authorization code was not redeemed is no session.
+_IS_SESSION = families.c.code_expires_at.is_(None) | (families.c.generation > 0)
 _OPEN = select(families.c.sub, families.c.sid).where(
     _UNENDED_OF,
+    _IS_SESSION,
     families.c.idle_expires_at > bindparam("now"),
     families.c.absolute_expires_at > bindparam("now"),
 )
@@ -157,7 +160,7 @@ def list_families(
     connection: Connection, now: int, *, sub: str | None = None, client_id: str | None = None, limit: int = 1000
 ) -> list[Family]:
     """Return live sessions, last used first."""
-    wanted = select(families).where(_selection(None, sub, client_id), families.c.revoked_at.is_(None))
+    wanted = select(families).where(_selection(None, sub, client_id), _IS_SESSION, families.c.revoked_at.is_(None))
     wanted = wanted.where(families.c.idle_expires_at > now, families.c.absolute_expires_at > now)
     return [Family(*row) for row in connection.execute(wanted.order_by(families.c.rotated_at.desc()).limit(limit))]
 
@@ -171,7 +174,7 @@ def end_families(
     sub: str | None = None,
     client_id: str | None = None,
 ) -> int:
-    """Revoke the live families selected, or all if nothing is selected, and return how many.
+    """Revoke the live families selected, or all if nothing is selected, and return how many of them were sessions.
 
     Their status indexes become INVALID. Families are locked in the order of their sids, as in the ledger, so that the
     two do not deadlock.
@@ -179,15 +182,16 @@ def end_families(
     chosen = _selection(sid, sub, client_id)
     ended = 0
     while True:
-        live = select(families.c.sid).where(chosen, families.c.revoked_at.is_(None))
-        sids = list(connection.scalars(live.order_by(families.c.sid).limit(_BATCH).with_for_update()))
-        if not sids:
+        live = select(families.c.sid, _IS_SESSION).where(chosen, families.c.revoked_at.is_(None))
+        found = connection.execute(live.order_by(families.c.sid).limit(_BATCH).with_for_update()).all()
+        if not found:
             return ended
+        sids = [sid for sid, _ in found]
         connection.execute(
             update(families).where(families.c.sid.in_(sids)).values(revoked_at=now, revoke_reason=reason)
         )
         insert_selected_statuses(connection, _status_of_living_tokens(now).where(families.c.sid.in_(sids)))
-        ended += len(sids)
+        ended += sum(is_session for _, is_session in found)
 
 
 def list_resting_families(connection: Connection, now: int, client_id: str) -> None:
@@ -229,13 +233,14 @@ def forget_ended_families(connection: Connection, now: int, limit: int) -> int:
 
 
 def count_live_families(connection: Connection, now: int, sub: str) -> int:
-    live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now)
+    live = _IS_SESSION & families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now)
     return connection.scalar(select(func.count()).where(families.c.sub == sub, live)) or 0
 
 
 def sessions_of_older_master_keys(connection: Connection, now: int, newest: str) -> tuple[int, int | None]:
     """Return how many live sessions were opened under another master key, and when the last of them ends."""
     live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now) & (families.c.absolute_expires_at > now)
+    live &= _IS_SESSION
     found = select(func.count(), func.max(families.c.absolute_expires_at)).where(
         live, families.c.master_key_id != newest
     )

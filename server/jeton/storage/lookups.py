@@ -1,7 +1,8 @@
 """Lookups for requests, in batches.
 
-Users, sessions and tokens are always read from the database. Clients are cached for client authentication, until the
-next maintenance run; decisions about a session read the client under their locks (ADR 0005).
+Users, sessions and tokens are always read from the database. Clients are cached for client authentication, and the
+resources that they may use, until the next maintenance run; decisions about a session read the client under their locks
+(ADR 0005).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 
 from jeton.oauth.clients import Client
 from jeton.oauth.introspection_rules import TokenContext
+from jeton.oauth.resources import Resource
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.storage.batching import Batcher
@@ -19,6 +21,7 @@ from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.families import list_families, load_families
+from jeton.storage.resources import load_resources
 from jeton.storage.revoked_access_tokens import load_revoked_access_tokens
 from jeton.storage.signing_keys import load_published_kids
 from jeton.storage.users import find_users, load_users
@@ -46,9 +49,12 @@ class Lookups:
         self._database = database
         self._clock = clock
         self._cached_clients: dict[str, Client] = {}
+        self._cached_resources: dict[str, Resource] = {}
         self._clients = Batcher[str, Client | None]("clients", self._read_by_key(load_clients))
+        self._resources = Batcher[str, Resource | None]("resources", self._read_by_key(load_resources))
         self._users = Batcher[str, User | None]("users", self._read_by_key(find_users))
         self._token_contexts = Batcher[TokenSubject, TokenContext]("tokens", self._read_token_contexts)
+        self._families = Batcher[str, Family | None]("families", self._read_by_key(load_families))
         self._sessions = Batcher[str, list[Family]]("sessions", self._read_sessions)
 
     async def client(self, client_id: str, *, fresh: bool = False) -> Client | None:
@@ -64,9 +70,20 @@ class Lookups:
         """Return the client if it is cached."""
         return self._cached_clients.get(client_id)
 
+    async def resources(self, uris: Sequence[str]) -> tuple[Resource, ...]:
+        """Return the resources with these URIs, from the cache if they are there. Unknown ones are left out."""
+        cached, found = self._cached_resources, []
+        for uri in uris:
+            resource = cached.get(uri) or await self._resources(uri)
+            if resource is not None:
+                found.append(resource)
+                if len(cached) < _MAX_CACHED_CLIENTS:
+                    cached[uri] = resource
+        return tuple(found)
+
     def clear_client_cache(self) -> None:
-        """Let clients be read from the database again."""
-        self._cached_clients = {}
+        """Let clients, and the resources that they may use, be read from the database again."""
+        self._cached_clients, self._cached_resources = {}, {}
 
     async def user(self, login_key: str) -> User | None:
         return await self._users(login_key)
@@ -74,13 +91,19 @@ class Lookups:
     async def token_context(self, subject: TokenSubject) -> TokenContext:
         return await self._token_contexts(subject)
 
+    async def owner_of(self, sid: str) -> str | None:
+        """Return the `sub` of a family's user, or None if there is no such family."""
+        family = await self._families(sid)
+        return None if family is None else family.sub
+
     async def sessions(self, sub: str) -> list[Family]:
         """Return the live sessions of a user, last used first, 1000 at most."""
         return await self._sessions(sub)
 
     def close(self) -> None:
-        for batcher in (self._clients, self._users, self._token_contexts, self._sessions):
+        for batcher in (self._clients, self._resources, self._users, self._token_contexts, self._families):
             batcher.close()
+        self._sessions.close()
 
     def _read_by_key(
         self, load: Callable[[Connection, Collection[str]], Mapping[str, Value]]

@@ -39,7 +39,10 @@ def load_open_sessions(
 
 
 def sessions_over_limit(rows: TransactionRows, sub: str, max_sessions: int) -> tuple[Family, ...]:
-    """Return the sessions that have to end for one more, those included that this transaction has opened."""
+    """Return the sessions that have to end for one more, those included that this transaction has opened.
+
+    A family becomes a session when its authorization code is redeemed.
+    """
     families, stored = rows.of(Family), rows.stored(Family)
     found = rows.of(OpenSessions).get(sub)
     still_open = []
@@ -49,5 +52,12 @@ def sessions_over_limit(rows: TransactionRows, sub: str, max_sessions: int) -> t
         still_open = [
             sid for sid in found.sids if (families[sid].revoked_at is None if sid in families else sid not in locked)
         ]
-    still_open += [sid for sid, it in families.items() if sid not in stored and it.sub == sub and it.revoked_at is None]
+    still_open += [
+        sid
+        for sid, it in families.items()
+        if it.sub == sub
+        and it.revoked_at is None
+        and it.is_redeemed
+        and not (sid in stored and stored[sid].is_redeemed)
+    ]
     return tuple(families[sid] for sid in still_open[: max(0, len(still_open) + 1 - max_sessions)])

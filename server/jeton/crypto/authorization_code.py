@@ -1,0 +1,79 @@
+"""Authorization codes: derived from the family, not stored (ADR 0024).
+
+    jac_  base64url( version 1 | master key id 4 | sid 16 | tag 32 )
+
+The tag is HMAC-SHA256 of all that precedes it, under a key derived from the master key, for this purpose alone, and the
+family's secret. A code is generation zero of its family, so that it names no generation.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from jeton.crypto.master_key import MasterKeyError, MasterKeys
+
+PREFIX: Final = "jac_"
+_VERSION: Final = b"\x01"
+_SHAPE: Final = re.compile(r"jac_[A-Za-z0-9_-]{71}")
+_PURPOSE: Final = b"authorization code v1\0"
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCode:
+    """A well-formed code, not verified until `is_genuine` returns True."""
+
+    sid: str
+    master_key_id: str
+    signed: bytes = field(repr=False)
+    tag: bytes = field(repr=False)
+
+
+def parse_authorization_code(text: str) -> PresentedCode | None:
+    """Parse a code. Return None if it is not well-formed."""
+    if not _SHAPE.fullmatch(text):
+        return None
+    raw = base64.urlsafe_b64decode(text[len(PREFIX) :] + "=")
+    if raw[:1] != _VERSION or PREFIX + _encode(raw) != text:
+        return None
+    return PresentedCode(_encode(raw[5:21]), raw[1:5].hex(), raw[:21], raw[21:])
+
+
+class AuthorizationCodes:
+    """Derives and verifies authorization codes under the master keys."""
+
+    def __init__(self, master_keys: MasterKeys) -> None:
+        self._keys = {key_id: master_keys.derive(key_id, _PURPOSE) for key_id in master_keys}
+
+    def derive(self, sid: str, master_key_id: str, secret: bytes) -> str:
+        """Derive the code of a family. Deterministic. Raise MasterKeyError if the key is not configured."""
+        if master_key_id not in self._keys:
+            raise MasterKeyError(f"master key {master_key_id} is not configured: add it to secrets.master_key")
+        signed = _VERSION + bytes.fromhex(master_key_id) + base64.urlsafe_b64decode(sid + "==")
+        return PREFIX + _encode(signed + self._tag(signed, master_key_id, secret))
+
+    def is_genuine(self, presented: PresentedCode, master_key_id: str, secret: bytes) -> bool | None:
+        """Return whether the tag is that of the family's code.
+
+        Return None if that cannot be determined: code and family have the same master key, and it is not configured.
+        """
+        if presented.master_key_id != master_key_id:
+            return False
+        if master_key_id not in self._keys:
+            return None
+        return hmac.compare_digest(self._tag(presented.signed, master_key_id, secret), presented.tag)
+
+    def _tag(self, signed: bytes, master_key_id: str, secret: bytes) -> bytes:
+        family_key = hmac.digest(self._keys[master_key_id], secret, "sha256")
+        return hmac.digest(family_key, signed, "sha256")
+
+
+def s256_challenge(code_verifier: str) -> str:
+    """Return the challenge of a code verifier (RFC 7636 section 4.2)."""
+    return _encode(hashlib.sha256(code_verifier.encode("ascii")).digest())
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

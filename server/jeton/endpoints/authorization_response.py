@@ -1,0 +1,99 @@
+"""The authorization response (RFC 6749 section 4.1.2, RFC 9207): its code, and its parameters."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import structlog
+
+from jeton.crypto.authorization_code import AuthorizationCodes
+from jeton.crypto.refresh_token import generate_family_secret, generate_sid
+from jeton.oauth import code_issuance
+from jeton.oauth.authorization_request import AuthorizationRequest, AuthorizationRequestError
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.clients import Client, Lifetimes
+from jeton.oauth.consents import Consent
+from jeton.oauth.decisions import Deny, IssueCode
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.scope import Scope
+from jeton.oauth.sessions import Source
+from jeton.storage.ledger import Entry, Facts, Ledger
+from jeton.storage.lock_requests import LockBrowserSession, LockClient, LockConsent
+from jeton.storage.status_index_allocator import StatusIndexAllocator
+
+log = structlog.get_logger("jeton.authorization")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeIssuer:
+    """Issues authorization codes to users who are signed in."""
+
+    ledger: Ledger
+    status_indexes: StatusIndexAllocator
+    authorization_codes: AuthorizationCodes
+    master_key_id: str
+    lifetimes: Lifetimes
+    default_audience: str
+
+    async def issue(
+        self,
+        request: AuthorizationRequest,
+        client: Client,
+        browser_session: BrowserSession,
+        scope: Scope,
+        source: Source,
+        *,
+        consented: bool,
+    ) -> str:
+        """Return a code for this scope, which is all or a part of what was requested.
+
+        `consented` says that the user has just allowed it on a page, which is then remembered. Raise OAuthError if that
+        is no longer possible: login_required if user or browser session have ended, consent_required if nothing stored
+        covers the request. Raise AuthorizationRequestError if the redirect URI is not the client's any more.
+        """
+        sub, session_id = browser_session.sub, browser_session.browser_session_id
+        status_index = await self.status_indexes.take()
+        new = code_issuance.NewFamily(
+            generate_sid(), generate_family_secret(), self.master_key_id, status_index, source
+        )
+
+        def decide(facts: Facts) -> IssueCode | Deny:
+            return code_issuance.decide(
+                request,
+                scope,
+                facts.client,
+                facts.user,
+                facts.rows.of(BrowserSession).get(session_id),
+                facts.rows.of(Consent).get((sub, client.client_id)),
+                consented=consented,
+                new=new,
+                lifetimes=self.lifetimes.with_overrides(client.lifetimes),
+                default_audience=self.default_audience,
+                now=facts.now,
+            )
+
+        locks = (LockConsent(sub, client.client_id), LockClient(client.client_id), LockBrowserSession(session_id))
+        decision = await self.ledger.enter(Entry(decide, locks))
+        if isinstance(decision, Deny):
+            _refuse(decision, client)
+        family = decision.family
+        log.info(decision.reason, client_id=client.client_id, sub=sub, sid=family.sid, ip=source.ip)
+        return self.authorization_codes.derive(family.sid, family.master_key_id, family.secret)
+
+
+def authorization_response_parameters(
+    *,
+    code: str | None = None,
+    error: ErrorCode | None = None,
+    description: str | None = None,
+    state: str | None,
+    iss: str,
+) -> dict[str, str]:
+    """Return the parameters of the response: a code or an error, never both. `iss` is the issuer (RFC 9207)."""
+    values = {"code": code, "error": error, "error_description": description, "state": state, "iss": iss}
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _refuse(denied: Deny, client: Client) -> NoReturn:
+    if denied.reason == "redirect_uri_not_registered":
+        raise AuthorizationRequestError(denied.code, denied.reason, client.client_id)
+    raise denied.to_error()

@@ -1,0 +1,105 @@
+"""grant_type=authorization_code (RFC 6749 section 4.1.3). The rules are in `oauth.code_redemption`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from jeton.crypto.authorization_code import AuthorizationCodes, parse_authorization_code, s256_challenge
+from jeton.grants.description import Grant, GrantParts, Redeem
+from jeton.grants.request import TokenRequest
+from jeton.oauth import code_redemption
+from jeton.oauth.authorization_codes import AuthorizationCode
+from jeton.oauth.authorization_request import GRANT_TYPE
+from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.parameters import require
+from jeton.oauth.pkce import is_code_verifier
+from jeton.storage.ledger import Entry, Facts, Ledger
+from jeton.storage.lock_requests import LockAuthorizationCode, LockSessionsOverLimit
+
+if TYPE_CHECKING:  # for the command line, see grants/description.py
+    from jeton.crypto.refresh_token import RefreshTokens
+    from jeton.grants.request_limits import RequestLimits
+    from jeton.observability.missing_master_keys import MissingMasterKeys
+    from jeton.storage.lookups import Lookups
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationCodeGrant:
+    """Redeems authorization codes."""
+
+    ledger: Ledger
+    lookups: Lookups
+    authorization_codes: AuthorizationCodes
+    refresh_tokens: RefreshTokens
+    missing_master_keys: MissingMasterKeys
+    request_limits: RequestLimits
+
+    async def redeem(self, request: TokenRequest) -> Issue | Deny:
+        """Redeem the presented code, or refuse it; a second use by its owner ends the session."""
+        presented = parse_authorization_code(require(request.parameters, "code"))
+        if presented is None:
+            return Deny(ErrorCode.INVALID_GRANT, "code_malformed")
+        verifier = request.parameters.get("code_verifier")
+        if verifier is not None and not is_code_verifier(verifier):
+            return Deny(ErrorCode.INVALID_GRANT, "code_verifier_malformed")
+        key = request.idempotency_key
+        redemption = code_redemption.RedemptionRequest(
+            request.parameters.get("redirect_uri"),
+            None if verifier is None else s256_challenge(verifier),
+            request.resources,
+            None if key is None else self.refresh_tokens.idempotency_digest(key),
+            request.source,
+        )
+
+        def decide(facts: Facts) -> Issue | Deny:
+            family, client = facts.family, request.client
+            genuine = (
+                None
+                if family is None
+                else self.authorization_codes.is_genuine(presented, family.master_key_id, family.secret)
+            )
+            if facts.client is not None and facts.client.client_id == client.client_id:
+                # As it is at this moment: its permissions may have changed since it was authenticated.
+                client = facts.client
+            return code_redemption.decide(
+                family,
+                facts.rows.of(AuthorizationCode).get(presented.sid),
+                facts.user,
+                client,
+                redemption,
+                genuine=genuine,
+                lifetimes=request.lifetimes,
+                surplus=facts.sessions,
+                now=facts.now,
+            )
+
+        sub = await self.lookups.owner_of(presented.sid)
+        if sub is None:
+            decision: Issue | Deny = code_redemption.CODE_UNKNOWN
+        else:
+            # The user is locked before the family. A family never changes its user, so that reading it before is safe.
+            locks = (LockSessionsOverLimit(sub), LockAuthorizationCode(presented.sid))
+            decision = await self.ledger.enter(Entry(decide, locks))
+        if decision == MASTER_KEY_MISSING:
+            self.missing_master_keys.report(presented.master_key_id)
+        if isinstance(decision, Deny) and decision.unknown_token:
+            await self.request_limits.count_unknown_token(request.source)
+        return decision
+
+
+def _build(parts: GrantParts) -> Redeem:
+    return AuthorizationCodeGrant(
+        parts.ledger,
+        parts.lookups,
+        parts.authorization_codes,
+        parts.refresh_tokens,
+        parts.missing_master_keys,
+        parts.request_limits,
+    ).redeem
+
+
+AUTHORIZATION_CODE: Final = Grant(
+    GRANT_TYPE, _build, parameters=("code", "redirect_uri", "code_verifier"), announced_on_use=True
+)

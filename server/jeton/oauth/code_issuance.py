@@ -1,0 +1,122 @@
+"""Issuance of authorization codes: what must still be true when the code is issued (OAuth 2.1 section 4.1.2)."""
+
+from dataclasses import dataclass, replace
+
+from jeton.oauth.authorization_codes import CODE_SECONDS, AuthorizationCode
+from jeton.oauth.authorization_request import GRANT_TYPE, AuthorizationRequest
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.clients import Client, Lifetimes
+from jeton.oauth.consents import Consent
+from jeton.oauth.decisions import Deny, IssueCode
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.redirect_uris import is_registered_redirect_uri
+from jeton.oauth.refresh_rotation import has_refresh_tokens
+from jeton.oauth.scope import Scope
+from jeton.oauth.sessions import Family, Source
+from jeton.oauth.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class NewFamily:
+    """What a family is made of that no rule decides: random values, and where the request came from."""
+
+    sid: str
+    secret: bytes
+    master_key_id: str
+    status_index: int
+    source: Source
+
+
+def decide(
+    request: AuthorizationRequest,
+    scope: Scope,
+    client: Client | None,
+    user: User | None,
+    browser_session: BrowserSession | None,
+    consent: Consent | None,
+    *,
+    consented: bool,
+    new: NewFamily,
+    lifetimes: Lifetimes,
+    default_audience: str,
+    now: int,
+) -> IssueCode | Deny:
+    """Decide whether the code may be issued for `scope`, which is all or a part of what was requested.
+
+    `client`, `user`, `browser_session` and `consent` are as read under the user's lock. `consented` is whether the user
+    has just allowed it; otherwise what the user allowed before must cover it, unless the client is a first party.
+    """
+    if client is None or client.disabled or GRANT_TYPE not in client.grant_types:
+        return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
+    if not is_registered_redirect_uri(request.redirect_uri, client):
+        return Deny(ErrorCode.INVALID_REQUEST, "redirect_uri_not_registered")
+    if not set(request.resources) <= set(client.resources):
+        return Deny(ErrorCode.INVALID_TARGET, "resource_unknown_or_not_allowed")
+    if not scope <= request.scope & client.scope:
+        return Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_client")
+    if user is None or user.disabled:
+        return Deny(ErrorCode.LOGIN_REQUIRED, "user_disabled")
+    if browser_session is None or browser_session.sub != user.sub or not browser_session.is_live(now):
+        return Deny(ErrorCode.LOGIN_REQUIRED, "browser_session_ended", sub=user.sub)
+    allowed = Consent(user.sub, client.client_id, scope, frozenset(request.resources), now, now)
+    if not (consented or client.first_party or (consent is not None and _covers(consent, allowed))):
+        return Deny(ErrorCode.CONSENT_REQUIRED, "consent_missing", sub=user.sub)
+    family = _new_family(request, scope, client, browser_session, new, lifetimes, default_audience, now)
+    code = AuthorizationCode(
+        family.sid, now + CODE_SECONDS, request.redirect_uri if request.redirect_uri_sent else None, request.nonce
+    )
+    remembered = _merged(consent, allowed) if consented else None
+    return IssueCode("code_issued", family, code, browser_session.browser_session_id, remembered)
+
+
+def _covers(consent: Consent, wanted: Consent) -> bool:
+    return wanted.scope <= consent.scope and wanted.resources <= consent.resources
+
+
+def _merged(consent: Consent | None, allowed: Consent) -> Consent:
+    """Return what the user has allowed altogether."""
+    if consent is None:
+        return allowed
+    scope, resources = consent.scope | allowed.scope, consent.resources | allowed.resources
+    return replace(consent, scope=scope, resources=resources, updated_at=allowed.updated_at)
+
+
+def _new_family(
+    request: AuthorizationRequest,
+    scope: Scope,
+    client: Client,
+    browser_session: BrowserSession,
+    new: NewFamily,
+    lifetimes: Lifetimes,
+    default_audience: str,
+    now: int,
+) -> Family:
+    """Return the family at generation 0. Without a redemption it ends with its code."""
+    expires_at = now + CODE_SECONDS
+    family = Family(
+        sid=new.sid,
+        client_id=client.client_id,
+        sub=browser_session.sub,
+        scope=scope,
+        audience=request.resources or client.audience or (default_audience,),
+        auth_time=browser_session.auth_time,
+        amr=browser_session.amr,
+        created_at=now,
+        rotated_at=now,
+        idle_expires_at=expires_at,
+        absolute_expires_at=now + lifetimes.refresh_absolute_seconds,
+        master_key_id=new.master_key_id,
+        secret=new.secret,
+        created_ip=new.source.ip,
+        created_user_agent=new.source.user_agent,
+        last_ip=new.source.ip,
+        last_user_agent=new.source.user_agent,
+        status_index=new.status_index,
+        browser_session_id=browser_session.browser_session_id,
+        code_challenge=request.code_challenge,
+        code_expires_at=expires_at,
+    )
+    if has_refresh_tokens(family, client):
+        return family
+    # A session that cannot be refreshed ends with its only access token.
+    return replace(family, absolute_expires_at=expires_at + lifetimes.access_seconds)

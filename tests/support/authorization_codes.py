@@ -1,0 +1,112 @@
+"""Authorization codes for tests: issued to a user who is signed in, without the pages."""
+
+import hashlib
+import secrets
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import httpx2
+from sqlalchemy import insert
+
+from jeton.bootstrap.endpoints import build_code_issuer
+from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.resources import Resource
+from jeton.oauth.sessions import Source
+from jeton.oauth.users import User
+from jeton.storage.resources import insert_resource
+from jeton.storage.tables import browser_sessions
+from support.in_process_server import App, Running, settings_for
+
+CALLBACK: Final = "https://app.example/callback"
+# RFC 7636 appendix B.
+VERIFIER: Final = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGE: Final = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+GRANTS: Final = frozenset({"authorization_code", "refresh_token"})
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A user who is signed in in a browser, and codes for that user."""
+
+    node: Running
+    user: User
+    browser_session: BrowserSession
+
+    async def code(self, app: App, *, consented: bool = True, **fields: Any) -> str:
+        """A code for what `fields` (of AuthorizationRequest) say."""
+        node = self.node
+        request = replace(authorization_request(app), **fields)
+        issuer = build_code_issuer(
+            settings_for(node.database.url.render_as_string(hide_password=False)), node.server.parts
+        )
+        source = Source("192.0.2.1", "a browser")
+        return await issuer.issue(request, app.client, self.browser_session, request.scope, source, consented=consented)
+
+    async def redeemed(self, app: App, code: str | None = None, **more: str) -> dict[str, Any]:
+        """The members of a successful redemption."""
+        response = await redeem(self.node, app, code or await self.code(app), **more)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+
+def authorization_request(app: App) -> AuthorizationRequest:
+    return AuthorizationRequest(
+        client_id=app.client_id,
+        redirect_uri=CALLBACK,
+        redirect_uri_sent=True,
+        state=None,
+        response_mode="query",
+        scope=frozenset({"read"}),
+        resources=(),
+        code_challenge=CHALLENGE,
+        nonce=None,
+        prompt=frozenset(),
+        max_age=None,
+        login_hint=None,
+        ui_locales=(),
+        id_token_hint_sub=None,
+    )
+
+
+def add_app(node: Running, client_id: str = "app", **fields: Any) -> App:
+    """A client that may use the grant."""
+    given = {"grant_types": GRANTS, "redirect_uris": frozenset({CALLBACK}), **fields}
+    return node.add_client(client_id, **given)
+
+
+def sign_in(node: Running, username: str = "alice", **fields: Any) -> SignedIn:
+    """A new user, signed in."""
+    user = node.add_user(username)
+    now = node.clock.now()
+    session = BrowserSession(
+        secrets.token_urlsafe(16),
+        user.sub,
+        hashlib.sha256(secrets.token_bytes(32)).digest(),
+        now,
+        ("pwd",),
+        now,
+        now,
+        now + 3600,
+        now + 7200,
+    )
+    session = replace(session, **fields)
+    with node.database.write() as connection:
+        connection.execute(insert(browser_sessions).values(**asdict(session)))
+    return SignedIn(node, user, session)
+
+
+def add_resource(node: Running, uri: str, *scope: str) -> Resource:
+    resource = Resource(uri, uri, frozenset(scope), created_at=node.clock.now())
+    with node.database.write() as connection:
+        insert_resource(connection, resource)
+    return resource
+
+
+async def redeem(node: Running, app: App, code: str, key: str | None = None, **parameters: str) -> httpx2.Response:
+    """A token request with the code. A parameter that is given as an empty text is left out."""
+    form = {"redirect_uri": CALLBACK, "code_verifier": VERIFIER, **parameters}
+    headers = None if key is None else {"Idempotency-Key": key}
+    return await node.token(
+        app, headers, grant_type="authorization_code", code=code, **{name: it for name, it in form.items() if it}
+    )
