@@ -1,7 +1,6 @@
 """Builds a server process from the settings."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from jeton.http.app import Lifespan, create_app
 from jeton.http.client_address import ClientAddress
 from jeton.http.draining import Draining
 from jeton.http.public_documents import public_documents
-from jeton.observability.logs import configure_logs
 from jeton.storage.clock import Clock
 
 
@@ -90,11 +88,6 @@ def _lifespan(parts: Parts, draining: Draining) -> Lifespan:
     return lifespan
 
 
-def create() -> ASGIApp:
-    """Return the application of a server process, configured from its environment."""
-    configure_logs()
-    app = assemble(load_settings()).app
-    # What is loaded by now stays, so the garbage collector need not examine it again and again.
-    gc.collect()
-    gc.freeze()
-    return app
+def check_start() -> None:
+    """Build a server from the environment, and close it. Raise what would prevent its start."""
+    assemble(load_settings()).close()

@@ -1,23 +1,28 @@
 """jeton serve: run the server."""
 
 import asyncio
+import gc
 import logging
+import logging.config
 import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, cast
 
 import click
 import uvicorn
-from uvicorn.supervisors import Multiprocess
+from starlette.types import ASGIApp
 
-from jeton.bootstrap.server import assemble
+from jeton.bootstrap.server import Server, assemble
 from jeton.cli.demo import create_demo_accounts
+from jeton.cli.handover import take_over
 from jeton.cli.listening import bind_sockets, connection_limit
 from jeton.cli.options import effective_settings
+from jeton.cli.workers import Parent, Workers, answer_pings
 from jeton.config import ServerSettings, Settings
 from jeton.config_sources import FILE_VARIABLE
 from jeton.http1.connection_factory import ConnectionFactory
@@ -27,6 +32,8 @@ from jeton.rules.loopback import is_loopback
 # A request may take this long to arrive, so no client waits longer for its response.
 GRACEFUL_SECONDS: Final = 20
 STARTUP_FAILURE: Final = 3
+
+log = logging.getLogger("uvicorn.error")
 
 
 @click.command()
@@ -47,40 +54,62 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     _set_environment(config_file, host, port, workers)
     settings = effective_settings()
     configure_logs_once()
-    # Errors that prevent the start are raised here, once and as one sentence, before any worker starts.
+    logging.config.dictConfig(UVICORN_LOGGING)
+    handover = take_over()
+    sockets = bind_sockets(settings.server.host, settings.server.port) if handover is None else handover.sockets
+    if handover is None:
+        _warn(settings)
+    parent = None
+    if settings.server.workers > 1 or handover is not None:
+        parent = Workers(sockets, settings.server.workers, handover).run()
+        if parent is None:
+            return
+    _serve(settings, sockets, parent, demo=demo)
+
+
+def _serve(settings: Settings, sockets: Sequence[socket.socket], parent: Parent | None, *, demo: bool) -> None:
+    """Serve on bound sockets until a signal arrives, as a worker of `parent` or alone.
+
+    What prevents the start is raised before the sockets listen.
+    """
+    serving: list[uvicorn.Server] = []
+    if parent is not None:
+        answer_pings(parent.channel, lambda: bool(serving) and serving[0].started)
     server = assemble(settings)
+    is_first = parent is None or parent.is_first
+    if demo and is_first:
+        _create_demo_accounts(server, settings)
+    # What is loaded by now stays, so the garbage collector need not examine it again and again.
+    gc.collect()
+    gc.freeze()
+    config = _uvicorn_config(server.app, settings.server)
+    if is_first:
+        for sock in sockets:
+            sock.listen(config.backlog)
+        host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
+        log.info("Uvicorn running on http://%s:%d (Press CTRL+C to quit)", host, settings.server.port)
+    # uvicorn raises SIGTERM again after its shutdown: exit with status 0.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    serving.append(uvicorn.Server(config))
+    with suppress(KeyboardInterrupt):
+        serving[0].run(list(sockets))
+    if not serving[0].started:
+        sys.exit(STARTUP_FAILURE)
+
+
+def _create_demo_accounts(server: Server, settings: Settings) -> None:
+    parts = server.parts
     try:
-        sockets = bind_sockets(settings.server.host, settings.server.port)
-        if demo:
-            for line in create_demo_accounts(
-                server.parts.database, server.parts.clock.now(), server.parts.passwords, settings
-            ):
-                click.echo(line)
-    finally:
+        for line in create_demo_accounts(parts.database, parts.clock.now(), parts.passwords, settings):
+            click.echo(line)
+    except BaseException:
         server.close()
-    _warn(settings)
-    _run(settings.server, sockets)
+        raise
 
 
-class _Workers(Multiprocess):
-    """The worker processes of a server and the sockets that they share."""
-
-    def terminate_all(self) -> None:
-        """Terminate the workers, and close the sockets here.
-
-        The last one to close them ends the listening: until then the system accepts connections that no worker reads.
-        """
-        super().terminate_all()
-        for sock in self.sockets:
-            sock.close()
-
-
-def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
-    """Serve on bound sockets until a signal arrives, as uvicorn.run does."""
-    config = uvicorn.Config(
-        "jeton.bootstrap.server:create",
-        factory=True,
-        workers=settings.workers,
+def _uvicorn_config(app: ASGIApp, settings: ServerSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         # `http/client_address.py` reads them: uvicorn would accept any text as an address.
         proxy_headers=False,
         access_log=False,
@@ -88,27 +117,9 @@ def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
         # uvicorn calls it like a protocol class.
         http=cast("type[asyncio.Protocol]", ConnectionFactory(connection_limit(settings.max_connections))),
         ws="none",
-        timeout_worker_healthcheck=30,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
-        log_config=UVICORN_LOGGING,
+        log_config=None,
     )
-    for sock in sockets:
-        # From now on, clients that connect before the workers are ready wait instead of being refused.
-        sock.listen(config.backlog)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    logging.getLogger("uvicorn.error").info(
-        "Uvicorn running on http://%s:%d (Press CTRL+C to quit)", host, settings.port
-    )
-    # A single uvicorn server raises SIGTERM again after its shutdown: exit with status 0.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if settings.workers > 1:
-        _Workers(config, sockets).run()
-        return
-    server = uvicorn.Server(config)
-    with suppress(KeyboardInterrupt):
-        server.run(sockets)
-    if not server.started:
-        sys.exit(STARTUP_FAILURE)
 
 
 def _set_environment(config_file: Path | None, host: str | None, port: int | None, workers: int | None) -> None:

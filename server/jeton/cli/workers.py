@@ -1,0 +1,262 @@
+"""Worker processes: forked from a parent that has loaded the code, replaced if they die or hang, restarted one by one.
+
+The parent has no threads, no event loop and no open database, because a fork would copy half of each. Signals that it
+handles are blocked and taken one at a time, so that none interrupts its work.
+"""
+
+import gc
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from jeton.cli.handover import Handover, hand_over
+
+_SIGNALS: Final = frozenset(
+    {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD}
+)
+_TICK_SECONDS: Final = 0.2
+# A worker that does not answer for so long is killed; one that does not serve by then stops a restart.
+_UNRESPONSIVE_SECONDS: Final = 30
+# Between two attempts to replace a worker that died.
+_REPLACE_SECONDS: Final = 1
+_START_CHECK_SECONDS: Final = 60
+_START_CHECK: Final = "from jeton.bootstrap.server import check_start; check_start()"
+
+log = logging.getLogger("uvicorn.error")
+
+
+@dataclass(eq=False)
+class Worker:
+    """A worker process as its parent sees it. Over the channel go pings, and the answers whether the worker serves."""
+
+    pid: int
+    channel: socket.socket
+    is_serving: bool = False
+    heard_at: float = field(default_factory=time.monotonic)
+
+    def ping(self) -> None:
+        """Read the answers that have arrived, and ask again. Never blocks."""
+        with suppress(OSError):
+            while answer := self.channel.recv(64, socket.MSG_DONTWAIT):
+                self.is_serving, self.heard_at = answer.endswith(b"1"), time.monotonic()
+        with suppress(OSError):
+            self.channel.send(b"?", socket.MSG_DONTWAIT)
+
+    @property
+    def hangs(self) -> bool:
+        return time.monotonic() - self.heard_at > _UNRESPONSIVE_SECONDS
+
+    def exit_status(self) -> int | None:
+        """Return the exit status, or None while the process runs."""
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            return 1
+        return os.waitstatus_to_exitcode(status) if pid else None
+
+    def send(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The parent of this worker process, at the other end of the channel. `is_first`: no worker has served before."""
+
+    channel: socket.socket
+    is_first: bool
+
+
+class Workers:
+    """The parent of `count` worker processes over listening sockets."""
+
+    def __init__(self, sockets: Sequence[socket.socket], count: int, handover: Handover | None = None) -> None:
+        self._sockets = sockets
+        self._count = count
+        self._workers = [Worker(pid, channel) for pid, channel in handover.workers] if handover else []
+        self._replaceable_at = 0.0
+        self._stopping = False
+
+    def run(self) -> Parent | None:
+        """Return in each worker process with its parent; in the parent with None, after the last worker has ended.
+
+        Exit with the status of the first worker if that cannot start: its message has been printed by then.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        gc.collect()
+        gc.freeze()
+        parent = self._restart() if self._workers else self._start()
+        while parent is None and not self._stopping:
+            parent = self._handle_next_signal() or self._replace_lost()
+        if parent is None:
+            self._stop()
+        else:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        return parent
+
+    def _fork(self) -> Parent | None:
+        """Fork a worker. Return in the worker with its parent, in the parent with None."""
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid:
+            theirs.close()
+            os.set_inheritable(ours.fileno(), True)
+            self._workers.append(Worker(pid, ours))
+            return None
+        # A channel ends when its last copy is closed: that is how a worker knows that the parent has died.
+        for channel in (ours, *(it.channel for it in self._workers)):
+            channel.close()
+        return Parent(theirs, is_first=not self._workers)
+
+    def _start(self) -> Parent | None:
+        """Start the first worker alone: if it cannot start, neither can the others."""
+        if (parent := self._fork()) is not None:
+            return parent
+        first = self._workers[0]
+        while not first.is_serving:
+            if (status := first.exit_status()) is not None:
+                sys.exit(status)
+            if self._take_signal(_TICK_SECONDS / 4) in (signal.SIGINT, signal.SIGTERM):
+                self._stopping = True
+                return None
+            first.ping()
+        return self._fork_missing()
+
+    def _fork_missing(self) -> Parent | None:
+        while len(self._workers) < self._count:
+            if (parent := self._fork()) is not None:
+                return parent
+        return None
+
+    def _take_signal(self, seconds: float) -> int | None:
+        """Return the next signal, or None if there is none for so long."""
+        found = signal.sigtimedwait(_SIGNALS, seconds)
+        return None if found is None else found.si_signo
+
+    def _handle_next_signal(self) -> Parent | None:
+        match self._take_signal(_TICK_SECONDS):
+            case signal.SIGINT | signal.SIGTERM:
+                self._stopping = True
+            case signal.SIGHUP:
+                self._reload()
+            case signal.SIGTTIN:
+                self._count += 1
+                return self._fork_missing()
+            case signal.SIGTTOU if self._count > 1:
+                self._count -= 1
+                self._end(self._workers.pop())
+        return None
+
+    def _replace_lost(self) -> Parent | None:
+        """Replace workers that have died or hang."""
+        for worker in list(self._workers):
+            worker.ping()
+            if worker.hangs:
+                log.error("Child process [%d] hangs, killing it", worker.pid)
+                worker.send(signal.SIGKILL)
+            if worker.exit_status() is not None:
+                log.info("Child process [%d] died", worker.pid)
+                self._forget(worker)
+        if len(self._workers) == self._count or time.monotonic() < self._replaceable_at:
+            return None
+        self._replaceable_at = time.monotonic() + _REPLACE_SECONDS
+        return self._fork_missing()
+
+    def _reload(self) -> None:
+        """Become a new parent that has loaded the code anew, unless that could not start.
+
+        The process, its sockets and its workers stay; the new parent replaces the workers one by one.
+        """
+        check = [sys.executable, "-c", _START_CHECK]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own code
+                check, capture_output=True, text=True, timeout=_START_CHECK_SECONDS, check=False
+            )
+            reason = "" if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2]
+        except subprocess.TimeoutExpired:
+            done, reason = None, f"it did not start within {_START_CHECK_SECONDS} seconds"
+        if done is None or done.returncode:
+            log.error("Restart refused, the workers stay as they are: %s", reason)
+            return
+        log.info("Received SIGHUP, restarting processes.")
+        hand_over(self._sockets, [(it.pid, it.channel) for it in self._workers])
+
+    def _restart(self) -> Parent | None:
+        """Replace the workers of the parent before, each after its successor serves."""
+        for number, old in enumerate(list(self._workers)):
+            if number < self._count:
+                if (parent := self._fork()) is not None:
+                    return parent
+                if not self._has_begun_serving(self._workers[-1]):
+                    return None
+            self._end(old)
+            self._forget(old)
+        return self._fork_missing()
+
+    def _has_begun_serving(self, new: Worker) -> bool:
+        """Wait until the new worker serves. If it does not, end it and return False: the old ones stay."""
+        if self._wait_until_serving(new):
+            return True
+        if not self._stopping:
+            log.error("New child process [%d] does not serve: the old ones stay", new.pid)
+        new.send(signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(new.pid, 0)
+        self._forget(new)
+        return False
+
+    def _wait_until_serving(self, worker: Worker) -> bool:
+        deadline = time.monotonic() + _UNRESPONSIVE_SECONDS
+        while time.monotonic() < deadline and worker.exit_status() is None:
+            if self._take_signal(_TICK_SECONDS / 4) in (signal.SIGINT, signal.SIGTERM):
+                self._stopping = True
+                return False
+            worker.ping()
+            if worker.is_serving:
+                return True
+        return False
+
+    def _end(self, worker: Worker) -> None:
+        worker.send(signal.SIGTERM)
+        with suppress(ChildProcessError):
+            os.waitpid(worker.pid, 0)
+        log.info("Terminated child process [%d]", worker.pid)
+
+    def _forget(self, worker: Worker) -> None:
+        worker.channel.close()
+        self._workers.remove(worker)
+
+    def _stop(self) -> None:
+        """Terminate the workers, and wait until all have ended.
+
+        The last process to close a socket ends the listening: until then the system accepts connections that no worker
+        reads. So the sockets are closed here first.
+        """
+        for worker in self._workers:
+            worker.send(signal.SIGTERM)
+        for sock in self._sockets:
+            sock.close()
+        for worker in self._workers:
+            with suppress(ChildProcessError):
+                os.waitpid(worker.pid, 0)
+
+
+def answer_pings(channel: socket.socket, is_serving: Callable[[], bool]) -> None:
+    """Answer the parent's pings in a thread. When the parent has died, terminate this process: nobody supervises it."""
+
+    def run() -> None:
+        with suppress(OSError):
+            while channel.recv(64):
+                channel.sendall(b"1" if is_serving() else b"0")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=run, name="pings", daemon=True).start()
