@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import socket
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,7 @@ from support.server_processes import ServerProcess, server_process
 
 
 def workers_of(server: ServerProcess) -> set[int]:
-    """The processes that answer; the resource tracker of multiprocessing is none."""
-    return {pid for pid in children_of(server.pid) if "spawn_main" in command_of(pid)}
-
-
-def command_of(pid: int) -> str:
-    """Nothing, of a process that has just ended."""
-    with suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
-    return ""
+    return set(children_of(server.pid))
 
 
 async def test_workers_replaced_one_by_one_refuse_nothing_and_lose_no_session(

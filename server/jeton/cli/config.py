@@ -6,10 +6,13 @@ from typing import Any
 
 import click
 import msgspec
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from jeton.bootstrap.opening import check_master_key, password_rules
 from jeton.cli.options import configured, json_option
 from jeton.config import Secret, Settings
+from jeton.grants import GRANTS
+from jeton.oauth.metadata import server_metadata
 from jeton.observability.escaping import encode_json
 from jeton.storage.database_url import mask_database_url
 
@@ -31,6 +34,8 @@ def check(as_json: bool, settings: Settings) -> None:
     url = mask_database_url(settings.database.url)
     check_master_key(settings)
     password_rules(settings)
+    # The metadata that clients would read, by the rules of RFC 8414 section 2.
+    AuthorizationServerMetadata(server_metadata(settings.server.issuer, (it.name for it in GRANTS))).validate()
     shown: dict[str, dict[str, Any]] = msgspec.to_builtins(settings, enc_hook=str)
     for section, values in shown.items():
         for key, value in values.items():

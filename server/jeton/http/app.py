@@ -37,10 +37,11 @@ def create_app(
         Route("/livez", answer_livez, methods=["GET"]),
         Route("/readyz", answer_readyz(unready_reason), methods=["GET"]),
     ]
-    # Most endpoints answer 405 themselves, because they know which pages may read it.
-    routes = [*_routes(resources), *_routes(documents), *health]
+    apps = {**resources, **documents}
+    # They answer 405 themselves, because they know which pages may read it.
+    routes = [Route(path, it) for path, it in apps.items() if "{" in path] + health
     app = Starlette(
-        routes=_below_issuer(issuer, routes, documents),
+        routes=_below_issuer(issuer, routes),
         lifespan=lambda _: lifespan(),
         exception_handlers={
             HTTPException: _render_http_exception,
@@ -50,25 +51,24 @@ def create_app(
     )
     # A path is right or wrong: credentials are never sent on to another one.
     app.router.redirect_slashes = False
-    prefix = urlsplit(issuer).path.rstrip("/")
-    forms = {path: it for path, it in resources.items() if "POST" in it.operations}
-    forms |= {prefix + path: it for path, it in forms.items()}
-    return OutermostMiddleware(app, forms=forms, issuer=issuer, draining=draining)
+    return OutermostMiddleware(app, direct=_by_path(issuer, apps, documents), issuer=issuer, draining=draining)
 
 
-def _routes(apps: Mapping[str, ASGIApp]) -> list[Route]:
-    return [Route(path, app) for path, app in apps.items()]
-
-
-def _below_issuer(issuer: str, routes: list[Route], documents: Mapping[str, ASGIApp]) -> list[BaseRoute]:
+def _below_issuer(issuer: str, routes: list[Route]) -> list[BaseRoute]:
     """Return the routes; for an issuer with a path, below it too, so that no proxy has to rewrite paths."""
+    path = urlsplit(issuer).path.rstrip("/")
+    return [*routes, *([Mount(path, routes=routes)] if path else [])]
+
+
+def _by_path(issuer: str, apps: Mapping[str, ASGIApp], documents: Mapping[str, ASGIApp]) -> dict[str, ASGIApp]:
+    """Return the apps whose paths have no parameters; for an issuer with a path, below it too, and the metadata as
+    RFC 8414 section 3.1 places it: between host and path, also without a trailing slash, which some clients leave.
+    """
+    fixed = {path: app for path, app in apps.items() if "{" not in path}
     issuer_path = urlsplit(issuer).path
-    if not issuer_path:
-        return [*routes]
-    # RFC 8414 section 3.1: between host and path, without a trailing slash, which some clients leave.
     path = issuer_path.rstrip("/")
-    inserted = [Route(at + below, documents[at]) for at in METADATA_PATHS for below in (path, issuer_path)]
-    return [*inserted, *routes, *([Mount(path, routes=routes)] if path else [])]
+    inserted = {at + below: documents[at] for at in METADATA_PATHS for below in (path, issuer_path)}
+    return {**fixed, **{path + it: app for it, app in fixed.items()}, **inserted}
 
 
 async def _render_http_exception(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Outermost ASGI middleware: security headers, closing of connections, and routing of form endpoints."""
+"""Outermost ASGI middleware: security headers, closing of connections, and routing of paths without parameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -22,31 +22,30 @@ _STAY_WITH_HTTPS: Final[Header] = (b"strict-transport-security", b"max-age=31536
 
 
 class OutermostMiddleware:
-    """Passes form requests straight to their endpoint, and all others to the application.
+    """Passes requests for paths without parameters straight to what serves them, and all others to the application.
 
-    `forms` holds the endpoints of POST requests by path. Going around the router saves them more time than their own
-    protocol costs.
+    `direct` holds those by path. They answer every method and every failure themselves. Going around the router, which
+    tries one pattern after the other, saves them more time than their own work costs.
     """
 
-    def __init__(self, app: ASGIApp, *, forms: Mapping[str, ASGIApp], issuer: str, draining: Draining) -> None:
+    def __init__(self, app: ASGIApp, *, direct: Mapping[str, ASGIApp], issuer: str, draining: Draining) -> None:
         self._app = app
-        self._forms = forms
+        self._direct = direct
         # Browsers are told to stay with https if the issuer uses it (RFC 6797).
         self._headers = (*_HEADERS, _STAY_WITH_HTTPS) if issuer.startswith("https:") else _HEADERS
         self._closing_headers = (*self._headers, _CLOSE)
         self._draining = draining
-        self._forms_answered = 0
+        self._posts_answered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        form = self._forms.get(scope["path"]) if scope["method"] == "POST" else None
         closing = self._draining.has_begun
-        if form is not None:
-            self._forms_answered += 1
-            closing = closing or self._forms_answered % ANSWERS_PER_CLOSED_CONNECTION == 0
-        app = self._app if form is None else form
+        if scope["method"] == "POST":
+            self._posts_answered += 1
+            closing = closing or self._posts_answered % ANSWERS_PER_CLOSED_CONNECTION == 0
+        app = self._direct.get(scope["path"], self._app)
         await app(scope, receive, _with_headers(send, self._closing_headers if closing else self._headers))
 
 

@@ -1,11 +1,10 @@
 """The public documents of a server: metadata (RFC 8414), key set (RFC 7517), status lists and OpenAPI."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
-from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from starlette.types import ASGIApp
 
 from jeton.endpoints.messages import Document
@@ -30,13 +29,14 @@ def public_documents(
 ) -> Mapping[str, ASGIApp]:
     """Return the endpoints by path. `used_grant_types` returns the grant types that some client may use."""
 
-    def metadata() -> dict[str, Any]:
-        return server_metadata(
-            issuer, announced_grant_types(grants, used_grant_types()), status_lists=status_lists is not None
+    @lru_cache(maxsize=1)
+    def metadata(used: frozenset[str]) -> Document:
+        announced = announced_grant_types(grants, used)
+        return json_document(
+            server_metadata(issuer, announced, status_lists=status_lists is not None), _MAX_AGE_SECONDS
         )
 
-    AuthorizationServerMetadata(metadata()).validate()
-    metadata_endpoint = DocumentEndpoint(lambda: json_document(metadata(), _MAX_AGE_SECONDS))
+    metadata_endpoint = DocumentEndpoint(lambda: metadata(used_grant_types()))
     return {
         **dict.fromkeys(METADATA_PATHS, metadata_endpoint),
         JWKS_PATH: _key_set(keyring, clock),
