@@ -45,6 +45,9 @@ check-slow: $(VENV)/dev.stamp ## the tests that take minutes
 
 bench: $(VENV)/dev.stamp ## measure, and print ratios
 	PYTHONPATH=tests $(BIN)/python benchmarks/bench.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/bench.py --without-ifma --sessions 0
+	PYTHONPATH=tests $(BIN)/python benchmarks/footprint.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/sign_in.py
 	$(BIN)/python benchmarks/verification.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/status_list.py
 

@@ -9,151 +9,87 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import processor_time
+from jeton.oauth.metadata import INTROSPECTION_PATH, JWKS_PATH, METADATA_PATH, REVOCATION_PATH, TOKEN_PATH
+from load import CONNECTIONS, Requests, Window, window
 from servers import WORKERS, Measured, measured_server
 
-CONNECTIONS = 32
-THREADS = 2
-HERE = Path(__file__).parent
+# An OpenSSL without AVX-512 IFMA (bit 21 of the extended features), as on a processor that has none.
+WITHOUT_IFMA = ":~0x200000"
+# More than can be revoked in the windows: a token that is revoked already would cost less.
+_REVOCABLE_PER_SECOND = 8_000
+_COLUMNS = ("share", "ratio", "min-max", "server", "database", "signature", "req/s", "p50", "p99", "balance")
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One period of load. Processor times are in seconds per request.
-
-    `balance` is the load of the least busy worker as a share of an equal one.
-    """
-
-    requests: int
-    rate: float
-    server: float
-    database: float
-    signature: float
-    balance: float
-    p50: str
-    p99: str
-
-    @property
-    def ratio(self) -> float:
-        return (self.server + self.database) / self.signature
-
-
-def window(measured: Measured, script: str, tokens: list[str], seconds: int) -> Window:
-    """Put load on one endpoint. Raise SystemExit if a response was not a success."""
-    before_signature = processor_time.of_signature()
-    workers = processor_time.descendants(measured.pid)
-    database = [measured.database_pid] if measured.database_pid else []
-    with tempfile.NamedTemporaryFile("w", suffix=".tokens") as file:
-        file.write("\n".join(tokens) + "\n")
-        file.flush()
-        before = [processor_time.of_process(pid) for pid in workers]
-        before_database = sum(processor_time.of_tree(pid) for pid in database)
-        output = _wrk(measured, script, file.name, seconds)
-        after_database = sum(processor_time.of_tree(pid) for pid in database)
-        busy = [processor_time.of_process(pid) - was for pid, was in zip(workers, before, strict=True)]
-    signature = statistics.mean([before_signature, processor_time.of_signature()])
-    serving = sorted(busy)[-WORKERS:]
-    requests = int(_before(output, " requests in"))
-    return Window(
-        requests,
-        float(_after(output, "Requests/sec:")),
-        sum(busy) / requests,
-        (after_database - before_database) / requests,
-        signature,
-        min(serving) / (sum(serving) / WORKERS),
-        _after(output, " 50% "),
-        _after(output, " 99% "),
-    )
-
-
-def _wrk(measured: Measured, script: str, file: str, seconds: int) -> str:
-    command = ["wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(HERE / script)]
-    arguments = [measured.url, "--", file, str(THREADS), measured.authorization]
-    output = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in output or "Socket errors" in output:
-        raise SystemExit(f"a response was not a success:\n{output}")
-    return output
-
-
-def _before(text: str, end: str) -> str:
-    """Return the word before `end`."""
-    return text[: text.index(end)].rsplit(maxsplit=1)[-1]
-
-
-def _after(text: str, begin: str) -> str:
-    """Return the word after `begin`."""
-    return text[text.index(begin) + len(begin) :].split(maxsplit=1)[0]
-
-
-def access_tokens(measured: Measured, refresh_tokens: list[str]) -> list[str]:
+def access_tokens(measured: Measured, refresh_tokens: Sequence[str]) -> list[str]:
     """Return live access tokens, from one refresh each."""
     found = []
     for token in refresh_tokens:
         form = urllib.parse.urlencode({"grant_type": "refresh_token", "refresh_token": token}).encode()
-        request = urllib.request.Request(f"{measured.url}/oauth/token", form, {"Authorization": measured.authorization})
+        request = urllib.request.Request(measured.url + TOKEN_PATH, form, {"Authorization": measured.authorization})
         with urllib.request.urlopen(request, timeout=10) as response:
             found.append(json.load(response)["access_token"])
     return found
 
 
-def measure(kind: str, sessions: int, seconds: int, rounds: int) -> dict[str, list[Window]]:
-    """Measure refreshes and introspections with few sessions, then with more and more, on one running server.
+def growing(measured: Measured, counts: Sequence[int], rounds: int) -> Iterator[tuple[str, list[Requests]]]:
+    """Yield refreshes and introspections with few sessions, then with more and more, on one running server.
 
     At first there are so few that reading the whole table is a good plan, which must not be kept when the table grows.
     """
-    with tempfile.TemporaryDirectory() as folder, measured_server(kind, Path(folder)) as measured:
-        results: dict[str, list[Window]] = {}
-        for more in (256, 16_384, sessions):
-            if not more:
-                continue
-            started = time.monotonic()
-            tokens = measured.add_sessions(more)
-            print(f"{kind}: {more} sessions added in {time.monotonic() - started:.0f} s", file=sys.stderr)
-            introspected = access_tokens(measured, tokens[:64])
-            tokens, label = tokens[64:], f"{more:>9,} sessions"
-            for number in range(rounds):
-                share = tokens[number::rounds]
-                results.setdefault(f"refresh, {label}", []).append(window(measured, "refresh.lua", share, seconds))
-                results.setdefault(f"introspect, {label}", []).append(
-                    window(measured, "introspect.lua", introspected, seconds)
-                )
-        return results
+    for count in counts:
+        tokens = measured.add_sessions(count)
+        introspected = [f"token={it}" for it in access_tokens(measured, tokens[:64])]
+        tokens = tokens[64:]
+        yield (
+            f"refresh, {count:,} sessions",
+            [Requests("refresh", TOKEN_PATH, tokens[number::rounds]) for number in range(rounds)],
+        )
+        yield f"introspect, {count:,} sessions", [Requests("introspect", INTROSPECTION_PATH, introspected)] * rounds
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=1_000_000, help="the last, large number of sessions; 0: none")
-    parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
-    options = parser.parse_args()
-    if shutil.which("wrk") is None:
-        sys.exit("wrk is missing: install it (Debian: apt-get install wrk)")
-    print(
-        f"{os.cpu_count()} cores, {WORKERS} workers, {CONNECTIONS} connections, {options.rounds} x {options.seconds} s"
+def other_endpoints(measured: Measured, seconds: int, rounds: int) -> Iterator[tuple[str, list[Requests]]]:
+    count = _REVOCABLE_PER_SECOND * seconds * rounds
+    revocable = [f"token={it}" for it in measured.add_sessions(count, tokens=count)]
+    yield "revoke", [Requests("revoke", REVOCATION_PATH, revocable[number::rounds]) for number in range(rounds)]
+    yield (
+        "client_credentials",
+        [Requests("client_credentials", TOKEN_PATH, ["grant_type=client_credentials"])] * rounds,
     )
-    print("ratio: processor time per request, server and database, over that of one RS256 signature (2048 bits)\n")
-    header = ("ratio", "min-max", "server", "database", "signature", "req/s", "p50", "p99", "balance")
-    print(f"{'':44}" + "".join(f"{title:>12}" for title in header))
-    for kind in options.database or ["sqlite", "postgresql"]:
-        for label, windows in measure(kind, options.sessions, options.seconds, options.rounds).items():
-            print(f"{kind + ': ' + label:44}" + "".join(f"{cell:>12}" for cell in _row(windows)))
+    yield "key set", [Requests("key set", JWKS_PATH, method="GET")] * rounds
+    yield "metadata", [Requests("metadata", METADATA_PATH, method="GET")] * rounds
 
 
-def _row(windows: list[Window]) -> list[str]:
-    """Medians over the rounds; processor times in milliseconds."""
+def measure(kind: str, variables: dict[str, str], options: argparse.Namespace, *, whole: bool) -> None:
+    """Print a row for each kind of request. Only the `whole` measurement has more than refreshes."""
+    label = (
+        f"{kind}, " + variables.get("JETON_KEYS__ALGORITHM", "RS256") + (", no IFMA" if options.without_ifma else "")
+    )
+    counts = [count for count in (256, 16_384, options.sessions) if count] if whole else [4096]
+    with tempfile.TemporaryDirectory() as folder, measured_server(kind, Path(folder), **variables) as measured:
+        started = time.monotonic()
+        print(f"{label}: started", file=sys.stderr)
+        for name, windows in growing(measured, counts, options.rounds):
+            show(f"{label}: {name}", [window(measured, it, options.seconds) for it in windows])
+        if whole:
+            for name, windows in other_endpoints(measured, options.seconds, options.rounds):
+                show(f"{label}: {name}", [window(measured, it, options.seconds) for it in windows])
+        print(f"{label}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+
+
+def show(label: str, windows: Sequence[Window]) -> None:
+    """Print medians over the windows; processor times in milliseconds."""
     ratios = [it.ratio for it in windows]
     middle = sorted(windows, key=lambda it: it.ratio)[len(windows) // 2]
-    return [
+    cells = (
+        f"{100 * statistics.median(it.share for it in windows):.0f} %",
         f"{statistics.median(ratios):.2f}",
         f"{min(ratios):.2f}-{max(ratios):.2f}",
         *(f"{1000 * value:.3f}" for value in (middle.server, middle.database, middle.signature)),
@@ -161,7 +97,31 @@ def _row(windows: list[Window]) -> list[str]:
         middle.p50,
         middle.p99,
         f"{min(it.balance for it in windows):.2f}",
-    ]
+    )
+    print(f"{label:52}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=1_000_000, help="the last, large number of sessions; 0: none")
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
+    parser.add_argument("--without-ifma", action="store_true", help="switch AVX-512 IFMA off in OpenSSL")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing: install it (Debian: apt-get install wrk)")
+    if options.without_ifma:
+        os.environ["OPENSSL_ia32cap"] = WITHOUT_IFMA  # noqa: SIM112 - its name
+    print(
+        f"{os.cpu_count()} cores, {WORKERS} workers, {CONNECTIONS} connections, {options.rounds} x {options.seconds} s"
+    )
+    print("ratio: processor time per request, server and database, over that of one RS256 signature (2048 bits)")
+    print("share: of the rate at which all cores could sign with RS256 if they did nothing else\n")
+    print(f"{'':52}" + "".join(f"{title:>12}" for title in _COLUMNS))
+    for kind in options.database or ["sqlite", "postgresql"]:
+        measure(kind, {}, options, whole=True)
+        measure(kind, {"JETON_KEYS__ALGORITHM": "ES256"}, options, whole=False)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 -- Refresh continuously: each thread has a queue of tokens, takes one for a request and appends its successor.
+-- Arguments: file of tokens, threads, Authorization, and the delay before each request of a connection in milliseconds.
 local threads = 0
 function setup(thread)
   thread:set("number", threads)
@@ -17,6 +18,11 @@ function init(arguments)
     index = index + 1
   end
   headers = { ["Content-Type"] = "application/x-www-form-urlencoded", ["Authorization"] = arguments[3] }
+  pause = tonumber(arguments[4])
+end
+
+function delay()
+  return pause
 end
 
 function request()

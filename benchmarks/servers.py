@@ -34,24 +34,26 @@ class Measured:
     pid: int
     database_pid: int | None
     database_url: str
+    master_key: str
     authorization: str
     sub: str
     refresh_tokens: RefreshTokens
     master_key_id: str
 
-    def add_sessions(self, count: int) -> list[str]:
-        """Insert this number of sessions directly into the table. Return the refresh tokens of 4096 of them."""
+    def add_sessions(self, count: int, tokens: int = 4096) -> list[str]:
+        """Insert this number of sessions directly into the table. Return the refresh tokens of some of them."""
         database = Database(self.database_url)
-        tokens: list[str] = []
+        found: list[str] = []
         for begin in range(0, count, _BATCH):
             families = [self._session() for _ in range(min(_BATCH, count - begin))]
             with database.write() as connection:
                 insert_families(connection, families)
-            tokens += [self.refresh_tokens.derive(it.sid, 0, it.master_key_id, it.secret) for it in families][
-                : max(0, 4096 - len(tokens))
+            found += [
+                self.refresh_tokens.derive(it.sid, 0, it.master_key_id, it.secret)
+                for it in families[: max(0, tokens - len(found))]
             ]
         database.close()
-        return tokens
+        return found
 
     def _session(self) -> Family:
         now = int(time.time())
@@ -73,8 +75,8 @@ class Measured:
 
 
 @contextmanager
-def measured_server(kind: str, folder: Path) -> Iterator[Measured]:
-    """Start a server with two workers on an empty database of this kind."""
+def measured_server(kind: str, folder: Path, **variables: str) -> Iterator[Measured]:
+    """Start a server with two workers on an empty database of this kind. `variables` are set in its environment."""
     with ExitStack() as stack:
         database_url, database_pid = f"sqlite:///{folder}/jeton.db", None
         if kind == "postgresql":
@@ -90,10 +92,12 @@ def measured_server(kind: str, folder: Path) -> Iterator[Measured]:
             "JETON_SERVER__PORT": str(port),
             "JETON_SERVER__WORKERS": str(WORKERS),
             "JETON_PASSWORDS__MEMORY_KIB": "8",
+            **variables,
         }
         _jeton(environment, "migrate")
-        registration = ("--grant=password", "--grant=refresh_token", "--scope=read", "--scope=write")
-        client = _jeton(environment, "client", "add", "bench", "--audience=https://api.example", *registration)
+        grants = ("--grant=password", "--grant=refresh_token", "--grant=client_credentials")
+        registration = ("--audience=https://api.example", "--introspect", "--scope=read", "--scope=write")
+        client = _jeton(environment, "client", "add", "bench", *grants, *registration)
         user = _jeton(environment, "user", "add", "bench", "--generate-password")
         with (folder / "log").open("wb") as log:
             process = stack.enter_context(subprocess.Popen([_JETON, "serve"], env=environment, stderr=log, cwd=folder))
@@ -107,6 +111,7 @@ def measured_server(kind: str, folder: Path) -> Iterator[Measured]:
                     process.pid,
                     database_pid,
                     database_url,
+                    master_key,
                     "Basic " + base64.b64encode(credentials).decode(),
                     user["sub"],
                     RefreshTokens(keys),
