@@ -15,7 +15,6 @@ from typing import Final, cast
 
 import click
 import uvicorn
-from starlette.types import ASGIApp
 
 from jeton.bootstrap.server import Server, assemble
 from jeton.cli.demo import create_demo_accounts
@@ -82,7 +81,7 @@ def _serve(settings: Settings, sockets: Sequence[socket.socket], parent: Parent 
     # What is loaded by now stays, so the garbage collector need not examine it again and again.
     gc.collect()
     gc.freeze()
-    config = _uvicorn_config(server.app, settings.server)
+    config = _uvicorn_config(server, settings.server)
     if is_first:
         for sock in sockets:
             sock.listen(config.backlog)
@@ -107,9 +106,9 @@ def _create_demo_accounts(server: Server, settings: Settings) -> None:
         raise
 
 
-def _uvicorn_config(app: ASGIApp, settings: ServerSettings) -> uvicorn.Config:
+def _uvicorn_config(server: Server, settings: ServerSettings) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
+        server.app,
         # `http/client_address.py` reads them: uvicorn would accept any text as an address.
         proxy_headers=False,
         access_log=False,
