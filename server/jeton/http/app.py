@@ -37,7 +37,7 @@ def create_app(
         Route("/livez", answer_livez, methods=["GET"]),
         Route("/readyz", answer_readyz(unready_reason), methods=["GET"]),
     ]
-    apps = {**resources, **documents}
+    apps: dict[str, ASGIApp] = {**resources, **documents}
     # They answer 405 themselves, because they know which pages may read it.
     routes = [Route(path, it) for path, it in apps.items() if "{" in path] + health
     app = Starlette(
