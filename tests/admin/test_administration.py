@@ -40,7 +40,7 @@ def test_change_merges_lifetimes_and_replaces_other_fields(connection: Connectio
     clients.register(connection, NOW, "web", {"scope": frozenset({"read"}), "lifetimes": {"access_seconds": 60}})
 
     changed = clients.change(
-        connection, "web", {"scope": frozenset({"write"}), "lifetimes": {"retry_grace_seconds": 5}}
+        connection, NOW, "web", {"scope": frozenset({"write"}), "lifetimes": {"retry_grace_seconds": 5}}
     )
 
     assert changed.scope == frozenset({"write"})
@@ -53,7 +53,7 @@ def test_client_cannot_change_between_public_and_confidential(connection: Connec
     clients.register(connection, NOW, "web", {"public": public})
 
     with pytest.raises(AdminError, match="cannot change"):
-        clients.change(connection, "web", {"public": not public})
+        clients.change(connection, NOW, "web", {"public": not public})
 
 
 def test_existing_client_and_user_are_not_registered_again(connection: Connection) -> None:

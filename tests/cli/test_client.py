@@ -12,7 +12,10 @@ from support.in_process_server import START, App, Running
 MEMBERS = {
     *("client_id", "public", "grant_types", "scope", "default_scope", "audience", "auth_methods", "introspect"),
     *("claims", "origins", "retry_grace_seconds", "access_seconds", "refresh_idle_seconds"),
-    *("refresh_absolute_seconds", "session_binding", "disabled", "created_at"),
+    *("refresh_absolute_seconds", "session_binding", "disabled", "created_at", "warning"),
+    *("name", "logo", "application_type", "redirect_uris", "post_logout_redirect_uris", "first_party"),
+    *("require_pkce", "resources", "refresh_token", "backchannel_logout_uri", "id_token_alg"),
+    "backchannel_logout_session_required",
 }
 EVERYTHING = (
     *("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write"),
@@ -52,8 +55,21 @@ def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
         "refresh_idle_seconds": 3600,
         "refresh_absolute_seconds": 7200,
         "session_binding": "notice",
+        "name": None,
+        "logo": None,
+        "application_type": "web",
+        "redirect_uris": [],
+        "post_logout_redirect_uris": [],
+        "first_party": False,
+        "require_pkce": True,
+        "resources": [],
+        "refresh_token": None,
+        "backchannel_logout_uri": None,
+        "backchannel_logout_session_required": False,
+        "id_token_alg": "RS256",
         "disabled": False,
         "created_at": START,
+        "warning": None,
     }
     assert cli.json("client", "show", "web") == added
 

@@ -20,6 +20,7 @@ COMMANDS = {
     *("client add", "client set", "client rotate-secret", "client disable", "client enable", "client delete"),
     *("client show", "client list", "keys list", "keys rotate", "keys revoke", "secrets rewrap"),
     *("session list", "session revoke", "token inspect", "config check"),
+    *("resource add", "resource set", "resource delete", "resource list"),
 }
 # They print no data, but a log, and a file.
 WITHOUT_JSON = {"serve", "config example"}
@@ -39,7 +40,7 @@ def _commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Comma
 ALL = dict(_commands(jeton))
 
 
-@pytest.mark.parametrize("command", ["client", "user", "session"])
+@pytest.mark.parametrize("command", ["client", "resource", "user", "session"])
 def test_frequent_commands_do_not_import_server_or_migrations(command: str) -> None:
     """These modules take longer to import than everything else."""
     code = f"import sys, jeton.cli.{command}; print(*sys.modules)"

@@ -8,6 +8,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
+from jeton.admin.images import MAX_LOGO_BYTES, image_type
+from jeton.admin.resources import registered_uris
 from jeton.config import MAX_ACCESS_SECONDS
 from jeton.crypto.credentials import digest_secret, generate_client_secret
 from jeton.grants import GRANTS
@@ -15,14 +17,13 @@ from jeton.oauth.clients import Client
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.registration_rules import check_client, check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
-from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client
+from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client, update_logo
 from jeton.storage.families import end_families, list_resting_families, unlist_resting_families
 from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses
 from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton.storage.users import load_users
 
 _CONFIDENTIAL_GRANTS: Final = frozenset(grant.name for grant in GRANTS if grant.confidential)
-LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
 
 
 class ClientChanges(TypedDict, total=False):
@@ -39,6 +40,17 @@ class ClientChanges(TypedDict, total=False):
     origins: frozenset[str]
     lifetimes: Mapping[str, int]
     session_binding: str
+    name: str
+    redirect_uris: frozenset[str]
+    post_logout_redirect_uris: frozenset[str]
+    application_type: str
+    first_party: bool
+    require_pkce: bool
+    resources: tuple[str, ...]
+    refresh_token: str
+    backchannel_logout_uri: str
+    backchannel_logout_session_required: bool
+    id_token_alg: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,7 @@ def register(connection: Connection, now: int, client_id: str, changes: ClientCh
     is_public = changes.get("public", False)
     secret = None if is_public else generate_client_secret()
     client = _changed(
+        connection,
         Client(
             client_id,
             is_public,
@@ -88,11 +101,14 @@ def register(connection: Connection, now: int, client_id: str, changes: ClientCh
     return client, secret
 
 
-def change(connection: Connection, client_id: str, changes: ClientChanges, *, cleared: Collection[str] = ()) -> Client:
+def change(
+    connection: Connection, now: int, client_id: str, changes: ClientChanges, *, cleared: Collection[str] = ()
+) -> Client:
     """Update a client: first reset the fields named in `cleared` to their defaults, then apply `changes`.
 
-    Write only the columns that differ, so that concurrent changes to other columns are kept. Raise NotFoundError if
-    there is no such client, RegistrationError if it would not work or be unsafe.
+    Sessions that were granted a resource which the client loses end. Write only the columns that differ, so that
+    concurrent changes to other columns are kept. Raise NotFoundError if there is no such client, RegistrationError or
+    AdminError if it would not work or be unsafe.
     """
     before = _lock(connection, client_id)
     if changes.get("public", before.public) != before.public:
@@ -100,12 +116,24 @@ def change(connection: Connection, client_id: str, changes: ClientChanges, *, cl
         raise AdminError(f"{client_id} {kind}, and that cannot change: add a client with another client_id")
     default = Client(client_id, before.public, before.created_at)
     reset: dict[str, Any] = {name: getattr(default, name) for name in cleared}
-    after = _changed(replace(before, **reset), changes)
+    after = _changed(connection, replace(before, **reset), changes)
     names = (field.name for field in fields(Client))
     differences = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
     if differences:
         update_client(connection, client_id, **differences)
+    for uri in set(before.resources) - set(after.resources):
+        end_families(connection, now, "resource_removed", client_id=client_id, audience=uri)
     return after
+
+
+def set_logo(connection: Connection, client_id: str, logo: bytes | None) -> Client:
+    """Store the logo that people see, or remove it. Raise AdminError if it is no image that browsers show safely."""
+    client = _lock(connection, client_id)
+    logo_type = None if logo is None else image_type(logo)
+    if logo is not None and (logo_type is None or len(logo) > MAX_LOGO_BYTES):
+        raise AdminError(f"a logo is a PNG, JPEG or WebP image of at most {MAX_LOGO_BYTES // 1024} KiB")
+    update_logo(connection, client_id, logo, logo_type)
+    return replace(client, logo_type=logo_type)
 
 
 def rotate_secret(connection: Connection, now: int, client_id: str, overlap_seconds: int) -> RotatedSecret:
@@ -160,29 +188,11 @@ def find(connection: Connection, client_id: str) -> Client:
     return found[client_id]
 
 
-def describe(client: Client) -> dict[str, Any]:
-    """Return what may be shown of a client, as JSON members. Secrets and their digests are not included."""
-    return {
-        "client_id": client.client_id,
-        "public": client.public,
-        "grant_types": sorted(client.grant_types),
-        "scope": sorted(client.scope),
-        "default_scope": sorted(client.default_scope),
-        "audience": list(client.audience),
-        "auth_methods": sorted(client.auth_methods),
-        "introspect": client.introspect,
-        "claims": sorted(client.claims),
-        "origins": sorted(client.origins),
-        **{name: client.lifetimes.get(name) for name in LIFETIMES},
-        "session_binding": client.session_binding,
-        "disabled": client.disabled,
-        "created_at": client.created_at,
-    }
-
-
-def _changed(client: Client, changes: ClientChanges) -> Client:
+def _changed(connection: Connection, client: Client, changes: ClientChanges) -> Client:
     lifetimes = {**client.lifetimes, **changes.get("lifetimes", {})}
     values: dict[str, Any] = {**changes, "lifetimes": lifetimes}
+    if "resources" in changes:
+        values["resources"] = registered_uris(connection, changes["resources"])
     changed = replace(client, **values)
     check_client(changed, _CONFIDENTIAL_GRANTS)
     return changed

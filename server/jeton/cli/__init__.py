@@ -30,7 +30,9 @@ REFUSALS: Final = (
     *(CommandError, AdminError, RegistrationError, InvalidIdentifierError, ConfigError, DatabaseUrlError),
     *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
-_COMMANDS: Final = ("client", "config", "keys", "migrate", "passwords", "secrets", "serve", "session", "token", "user")
+_COMMANDS: Final = (
+    *("client", "config", "keys", "migrate", "passwords", "resource", "secrets", "serve", "session", "token", "user"),
+)
 
 
 @contextmanager

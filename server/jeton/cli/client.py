@@ -4,14 +4,18 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from sqlalchemy import Connection
 
 from jeton.admin import clients
+from jeton.admin.client_description import describe
 from jeton.admin.errors import AlreadyExistsError
-from jeton.cli.client_options import CLEARABLE, changes_from, client_options
+from jeton.admin.images import MAX_LOGO_BYTES
+from jeton.cli.client_options import CLEARABLE, LOGO, changes_from, client_options
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.config import Settings
+from jeton.oauth.clients import Client
 from jeton.storage.clients import list_clients
 
 _COLUMNS = ("client_id", "public", "grant_types", "scope", "audience", "introspect", "disabled")
@@ -35,13 +39,15 @@ def add(client_id: str, as_json: bool, settings: Settings, **options: Any) -> No
     jeton client add spa --public --grant password --grant refresh_token --scope read --origin https://app.example
     jeton client add orders-api --introspect --audience https://orders.example
     jeton client add nightly --grant client_credentials --scope report
+    jeton client add shop --grant authorization_code --redirect-uri https://shop.example/callback --scope openid
     """
     try:
         with transaction(settings) as (connection, now):
             added, secret = clients.register(connection, now, client_id, changes_from(options))
+            added = _with_logo(connection, added, options)
     except AlreadyExistsError as error:
         raise CommandError(f"{error}: change it with `jeton client set`") from None
-    print_result(clients.describe(added) | ({"client_secret": secret} if secret else {}), as_json=as_json)
+    print_result(describe(added) | ({"client_secret": secret} if secret else {}), as_json=as_json)
 
 
 @client.command(name="set")
@@ -51,7 +57,7 @@ def add(client_id: str, as_json: bool, settings: Settings, **options: Any) -> No
     "--clear",
     "cleared",
     multiple=True,
-    type=click.Choice(sorted(CLEARABLE)),
+    type=click.Choice(sorted((*CLEARABLE, LOGO))),
     help="Remove all values of this option (repeatable).",
 )
 @json_option
@@ -61,10 +67,13 @@ def set_(client_id: str, cleared: tuple[str, ...], as_json: bool, settings: Sett
 
     Removed permissions are gone at the next refresh and at introspection.
     """
-    with transaction(settings) as (connection, _):
-        names = [CLEARABLE[name] for name in cleared]
-        changed = clients.change(connection, client_id, changes_from(options), cleared=names)
-    print_result(clients.describe(changed), as_json=as_json)
+    with transaction(settings) as (connection, now):
+        names = [CLEARABLE[name] for name in cleared if name != LOGO]
+        changed = clients.change(connection, now, client_id, changes_from(options), cleared=names)
+        if LOGO in cleared:
+            changed = clients.set_logo(connection, client_id, None)
+        changed = _with_logo(connection, changed, options)
+    print_result(describe(changed), as_json=as_json)
 
 
 @client.command()
@@ -131,7 +140,7 @@ def show(client_id: str, as_json: bool, settings: Settings) -> None:
     """Show a client. Its secret cannot be shown, because only a digest is stored."""
     with transaction(settings) as (connection, _):
         found = clients.find(connection, client_id)
-    print_result(clients.describe(found), as_json=as_json)
+    print_result(describe(found), as_json=as_json)
 
 
 @client.command(name="list")
@@ -140,5 +149,11 @@ def show(client_id: str, as_json: bool, settings: Settings) -> None:
 def list_(as_json: bool, settings: Settings) -> None:
     """List all clients."""
     with transaction(settings) as (connection, _):
-        found = [clients.describe(it) for it in list_clients(connection)]
+        found = [describe(it) for it in list_clients(connection)]
     print_results(found, as_json=as_json, columns=_COLUMNS)
+
+
+def _with_logo(connection: Connection, client: Client, options: dict[str, Any]) -> Client:
+    """Store the logo that the options name, if any. One byte too many is read, so that it is refused."""
+    file = options[LOGO]
+    return client if file is None else clients.set_logo(connection, client.client_id, file.read(MAX_LOGO_BYTES + 1))

@@ -5,14 +5,16 @@ from typing import Any, Final, TypeVar, cast
 
 import click
 
-from jeton.admin.clients import LIFETIMES, ClientChanges
+from jeton.admin.client_description import LIFETIMES
+from jeton.admin.clients import ClientChanges
 from jeton.config import MAX_ACCESS_SECONDS
 from jeton.grants import GRANTS
-from jeton.oauth.clients import SESSION_BINDINGS
+from jeton.oauth.clients import APPLICATION_TYPES, ID_TOKEN_ALGORITHMS, REFRESH_TOKEN_RULES, SESSION_BINDINGS
 from jeton.oauth.metadata import SECRET_METHODS
 
 GRANT_TYPES: Final = tuple(grant.name for grant in GRANTS)
-# What `--clear` takes, and the field of `Client` that it resets.
+LOGO: Final = "logo"
+# What `--clear` takes beside the logo, and the field of `Client` that it resets.
 CLEARABLE: Final = {
     "grant": "grant_types",
     "scope": "scope",
@@ -21,8 +23,23 @@ CLEARABLE: Final = {
     "claim": "claims",
     "origin": "origins",
     "lifetimes": "lifetimes",
+    "name": "name",
+    "redirect-uri": "redirect_uris",
+    "post-logout-redirect-uri": "post_logout_redirect_uris",
+    "resource": "resources",
+    "refresh-token": "refresh_token",
+    "backchannel-logout-uri": "backchannel_logout_uri",
 }
-_SETS: Final = ("grant_types", "scope", "default_scope", "auth_methods", "claims", "origins")
+_SETS: Final = (
+    *("grant_types", "scope", "default_scope", "auth_methods", "claims", "origins"),
+    *("redirect_uris", "post_logout_redirect_uris"),
+)
+_LISTS: Final = ("audience", "resources")
+# Options that take one value, or a flag that has an opposite; None if they are left out.
+_SINGLE: Final = (
+    *("introspect", "session_binding", "name", "application_type", "first_party", "require_pkce", "refresh_token"),
+    *("backchannel_logout_uri", "backchannel_logout_session_required", "id_token_alg"),
+)
 _MAX_REFRESH_SECONDS: Final = 10 * 366 * 86400
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -70,6 +87,45 @@ _OPTIONS: Final = (
     ),
     _repeatable("--claim", "claims", choices=("preferred_username", "email"), text="Claim added to access tokens"),
     _repeatable("--origin", "origins", metavar="O", text="Browser origin allowed by CORS"),
+    click.option("--name", help="Name that people see."),
+    click.option(
+        "--logo",
+        type=click.File("rb"),
+        metavar="FILE",
+        help="Image that people see: PNG, JPEG or WebP, 64 KiB at most.",
+    ),
+    click.option(
+        "--application-type",
+        type=click.Choice(APPLICATION_TYPES),
+        help="web: on a server; native: on a device; spa: in a browser.",
+    ),
+    _repeatable("--redirect-uri", "redirect_uris", metavar="URI", text="Where users are sent back to"),
+    _repeatable(
+        "--post-logout-redirect-uri",
+        "post_logout_redirect_uris",
+        metavar="URI",
+        text="Where users may be sent after they have signed out",
+    ),
+    _repeatable("--resource", "resources", metavar="URI", text="Resource that it may request tokens for"),
+    click.option("--first-party/--no-first-party", default=None, help="Your own app: users are not asked for consent."),
+    click.option(
+        "--require-pkce/--no-require-pkce",
+        default=None,
+        help="Whether authorization requests need PKCE. Required unless told otherwise.",
+    ),
+    click.option(
+        "--refresh-token",
+        type=click.Choice(REFRESH_TOKEN_RULES),
+        help="When a user's session has refresh tokens. Default: offline_access for web apps that sign users in,"
+        " always for others.",
+    ),
+    click.option("--backchannel-logout-uri", metavar="URI", help="Where it is told that a user has signed out."),
+    click.option(
+        "--backchannel-logout-session-required/--no-backchannel-logout-session-required",
+        default=None,
+        help="Whether it must be told which session has ended.",
+    ),
+    click.option("--id-token-alg", type=click.Choice(ID_TOKEN_ALGORITHMS), help="Algorithm of its ID tokens."),
 )
 
 
@@ -83,7 +139,7 @@ def client_options(command: Command) -> Command:
 def changes_from(options: dict[str, Any]) -> ClientChanges:
     """Return the changes that the given options ask for; options that were left out change nothing."""
     changes: dict[str, Any] = {name: frozenset(options[name]) for name in _SETS if options[name]}
-    changes |= {name: options[name] for name in ("audience", "public") if options[name]}
-    changes |= {name: options[name] for name in ("introspect", "session_binding") if options[name] is not None}
+    changes |= {name: options[name] for name in (*_LISTS, "public") if options[name]}
+    changes |= {name: options[name] for name in _SINGLE if options[name] is not None}
     changes["lifetimes"] = {name: options[name] for name in LIFETIMES if options[name] is not None}
     return cast("ClientChanges", changes)

@@ -6,6 +6,7 @@ from typing import Final
 
 from jeton.oauth.clients import Client
 from jeton.oauth.origins import origin_rejection_reason
+from jeton.oauth.redirection_rules import redirection_rejection_reason
 from jeton.oauth.scope import is_scope_token
 
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]([\x20-\x7E]{0,126}[\x21-\x7E])?")
@@ -68,8 +69,9 @@ def check_client(client: Client, confidential_grants: Set[str] = frozenset()) ->
         raise RegistrationError("an audience must not be empty or contain white space")
     _check_size("the scopes of a client", client.scope, MAX_SCOPE_BYTES)
     _check_size("the audiences of a client", client.audience, MAX_AUDIENCE_BYTES)
-    for origin in sorted(client.origins):
-        reason = origin_rejection_reason(origin)
+    _check_size("the resources of a client", client.resources, MAX_AUDIENCE_BYTES)
+    reasons = map(origin_rejection_reason, sorted(client.origins))
+    for reason in (*reasons, redirection_rejection_reason(client)):
         if reason is not None:
             raise RegistrationError(reason)
 

@@ -77,3 +77,14 @@ def delete_client(connection: Connection, client_id: str) -> None:
     """Delete the client, and the sessions of its users with it."""
     connection.execute(delete(clients).where(clients.c.client_id == client_id))
     release_client_id(connection, client_id)
+
+
+def load_logo(connection: Connection, client_id: str) -> bytes | None:
+    """Return the client's logo, of its `logo_type`, or None if it has none."""
+    found: bytes | None = connection.scalar(select(clients.c.logo).where(clients.c.client_id == client_id))
+    return found
+
+
+def update_logo(connection: Connection, client_id: str, logo: bytes | None, logo_type: str | None) -> None:
+    """Store the client's logo; with None, remove it."""
+    update_client(connection, client_id, logo=logo, logo_type=logo_type)

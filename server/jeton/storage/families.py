@@ -16,9 +16,11 @@ from sqlalchemy import (
     column,
     func,
     insert,
+    literal,
     literal_column,
     select,
     true,
+    type_coerce,
     update,
 )
 from sqlalchemy.dialects import postgresql
@@ -173,6 +175,7 @@ def end_families(
     sid: str | None = None,
     sub: str | None = None,
     client_id: str | None = None,
+    audience: str | None = None,
 ) -> int:
     """Revoke the live families selected, or all if nothing is selected, and return how many of them were sessions.
 
@@ -180,6 +183,9 @@ def end_families(
     two do not deadlock.
     """
     chosen = _selection(sid, sub, client_id)
+    if audience is not None:
+        words = literal(" ") + type_coerce(families.c.audience, Text) + " "
+        chosen &= words.contains(f" {audience} ", autoescape=True)
     ended = 0
     while True:
         live = select(families.c.sid, _IS_SESSION).where(chosen, families.c.revoked_at.is_(None))

@@ -1,0 +1,41 @@
+"""What may be shown of a client."""
+
+from typing import Any, Final
+
+from jeton.oauth.clients import Client
+from jeton.oauth.redirection_rules import registration_warning
+
+LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
+
+
+def describe(client: Client) -> dict[str, Any]:
+    """Return what may be shown of a client, as JSON members. Secrets and their digests are not included."""
+    return {
+        "client_id": client.client_id,
+        "public": client.public,
+        "grant_types": sorted(client.grant_types),
+        "scope": sorted(client.scope),
+        "default_scope": sorted(client.default_scope),
+        "audience": list(client.audience),
+        "auth_methods": sorted(client.auth_methods),
+        "introspect": client.introspect,
+        "claims": sorted(client.claims),
+        "origins": sorted(client.origins),
+        **{name: client.lifetimes.get(name) for name in LIFETIMES},
+        "session_binding": client.session_binding,
+        "name": client.name,
+        "logo": client.logo_type,
+        "application_type": client.application_type,
+        "redirect_uris": sorted(client.redirect_uris),
+        "post_logout_redirect_uris": sorted(client.post_logout_redirect_uris),
+        "first_party": client.first_party,
+        "require_pkce": client.require_pkce,
+        "resources": list(client.resources),
+        "refresh_token": client.refresh_token,
+        "backchannel_logout_uri": client.backchannel_logout_uri,
+        "backchannel_logout_session_required": client.backchannel_logout_session_required,
+        "id_token_alg": client.id_token_alg,
+        "disabled": client.disabled,
+        "created_at": client.created_at,
+        "warning": registration_warning(client),
+    }

@@ -1,0 +1,58 @@
+"""Registration rules for clients that send users to the authorization endpoint (RFC 8252, RFC 10017, RFC 9700)."""
+
+from typing import Final
+
+from jeton.oauth.authorization_request import GRANT_TYPE
+from jeton.oauth.clients import Client
+from jeton.oauth.redirect_uris import redirect_uri_rejection_reason
+
+MAX_REDIRECT_URIS: Final = 100
+MAX_NAME_CHARACTERS: Final = 100
+
+
+def redirection_rejection_reason(client: Client) -> str | None:
+    """Return why this registration is contradictory or unsafe and what to do, or None if it is neither."""
+    if client.name is not None and not (0 < len(client.name) <= MAX_NAME_CHARACTERS and client.name.isprintable()):
+        return f"a name has 1 to {MAX_NAME_CHARACTERS} printable characters"
+    if max(len(client.redirect_uris), len(client.post_logout_redirect_uris)) > MAX_REDIRECT_URIS:
+        return f"a client has at most {MAX_REDIRECT_URIS} redirect URIs of a kind"
+    for uri in sorted(client.redirect_uris | client.post_logout_redirect_uris):
+        if reason := redirect_uri_rejection_reason(uri, client.application_type):
+            return reason
+    if GRANT_TYPE in client.grant_types and not client.redirect_uris:
+        return f"the grant {GRANT_TYPE} needs at least one --redirect-uri, to which users are sent back"
+    if client.application_type == "spa" and not client.public:
+        return "a single-page app cannot keep a secret: register it with --public"
+    return _pkce_rejection_reason(client) or _logout_rejection_reason(client)
+
+
+def registration_warning(client: Client) -> str | None:
+    """Return what an administrator should know about a registration that is allowed, or None."""
+    warnings = []
+    if not client.require_pkce:
+        warnings.append(
+            "PKCE is not required: a stolen code is noticed only if the client checks the nonce (RFC 9700 2.1.1)."
+        )
+    if client.application_type == "native" and not client.public:
+        warnings.append("A secret that is shipped in a native app proves nothing: prefer --public (RFC 8252 8.5).")
+    return " ".join(warnings) or None
+
+
+def _pkce_rejection_reason(client: Client) -> str | None:
+    may_go_without = not client.public and client.application_type == "web" and "openid" in client.scope
+    if client.require_pkce or may_go_without:
+        return None
+    return (
+        "--no-require-pkce is for confidential web clients with the scope openid, which check a nonce (RFC 9700 2.1.1)"
+    )
+
+
+def _logout_rejection_reason(client: Client) -> str | None:
+    uri = client.backchannel_logout_uri
+    if uri is None:
+        return (
+            "--backchannel-logout-session-required needs --backchannel-logout-uri"
+            if client.backchannel_logout_session_required
+            else None
+        )
+    return redirect_uri_rejection_reason(uri, "web")
