@@ -81,7 +81,7 @@ def test_set_replaces_given_options_and_keeps_others(
     assert cli.json("client", "show", "shop") == after
 
 
-@pytest.mark.requirement("RA09", "RA10", "NA02", "LO20", "BB04", "RA17")
+@pytest.mark.requirement("RA09", "RA10", "NA02", "BB04", "RA17")
 @pytest.mark.parametrize(
     ("options", "advice"),
     [

@@ -65,7 +65,7 @@ def refused(parameters: dict[str, str], client: Client = CLIENT, **more: Any) ->
     return caught.value
 
 
-@pytest.mark.requirement("RA05", "RA10", "RR12", "RR11", "A29")
+@pytest.mark.requirement("RA05", "RA10", "RR12", "A29")
 @pytest.mark.parametrize(
     ("parameters", "client", "reason", "client_id"),
     [

@@ -19,8 +19,8 @@ DIVERGENCES = TESTS.parent / "docs" / "divergences.md"
 LEVELS = {"M", "S", "O", "-"}
 MISSING = "not offered yet"
 
-_ID = re.compile(r"[A-Z]\d{1,2}")
-_RANGE = re.compile(r"([A-Z]\d{1,2})(?:\s*[-\u2013]\s*([A-Z]\d{1,2}))?")
+_ID = re.compile(r"([A-Z]{1,2})(\d{1,2})")
+_RANGE = re.compile(r"([A-Z]{1,2}\d{1,2})(?:\s*[-\u2013]\s*([A-Z]{1,2}\d{1,2}))?")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,15 @@ class Listed:
 
 
 def _is_between(it: str, first: str, last: str) -> bool:
-    return it[0] == first[0] == last[0] and int(first[1:]) <= int(it[1:]) <= int(last[1:])
+    (series, number), (first_series, start), (last_series, end) = map(_split, (it, first, last))
+    return series == first_series == last_series and start <= number <= end
+
+
+def _split(it: str) -> tuple[str, int]:
+    """Return the letters and the number of an id."""
+    match = _ID.fullmatch(it)
+    assert match is not None, f"{it} is no id"
+    return match[1], int(match[2])
 
 
 def _rows(file: Path) -> Iterator[list[str]]:
@@ -85,7 +93,7 @@ def _ids_of(mark: ast.Call, file: Path) -> list[str]:
 
 
 def _sorted(ids: set[str]) -> list[str]:
-    return sorted(ids, key=lambda it: (it[0], int(it[1:])))
+    return sorted(ids, key=_split)
 
 
 def test_each_id_is_registered_once_with_level_source_and_text() -> None:

@@ -3,6 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_MODES, RESPONSE_TYPES
+from jeton.oauth.openid_parameters import PROMPTS
+from jeton.oauth.pkce import CHALLENGE_METHODS
+
+AUTHORIZATION_PATH: Final = "/oauth/authorize"
 TOKEN_PATH: Final = "/oauth/token"
 REVOCATION_PATH: Final = "/oauth/revoke"
 INTROSPECTION_PATH: Final = "/oauth/introspect"
@@ -18,8 +23,10 @@ SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
 def server_metadata(issuer: str, grant_types: Iterable[str], *, status_lists: bool = False) -> dict[str, Any]:
     """Return the document for this issuer. `grant_types` are those that at least one client may use.
 
-    `response_types_supported` is required and must not be empty. It is "none": there is no authorization endpoint.
+    `response_types_supported` is required and must not be empty. It is "none" if no client may use the authorization
+    endpoint.
     """
+    grant_types = sorted(grant_types)
     url = issuer.rstrip("/")
     metadata: dict[str, Any] = {
         "issuer": issuer,
@@ -28,11 +35,29 @@ def server_metadata(issuer: str, grant_types: Iterable[str], *, status_lists: bo
         "introspection_endpoint": url + INTROSPECTION_PATH,
         "jwks_uri": url + JWKS_PATH,
         "response_types_supported": ["none"],
-        "grant_types_supported": sorted(grant_types),
+        "grant_types_supported": grant_types,
         "token_endpoint_auth_methods_supported": [*SECRET_METHODS, "none"],
         "revocation_endpoint_auth_methods_supported": [*SECRET_METHODS, "none"],
         "introspection_endpoint_auth_methods_supported": [*SECRET_METHODS],
     }
+    if GRANT_TYPE in grant_types:
+        metadata |= _authorization_metadata(url)
     if status_lists:
         metadata["status_list_aggregation_endpoint"] = url + STATUS_LISTS_PATH
     return metadata
+
+
+def _authorization_metadata(url: str) -> dict[str, Any]:
+    """Return what is said of the authorization endpoint (RFC 8414, RFC 7636, RFC 9207, OpenID Connect Discovery)."""
+    return {
+        "authorization_endpoint": url + AUTHORIZATION_PATH,
+        "response_types_supported": list(RESPONSE_TYPES),
+        "response_modes_supported": list(RESPONSE_MODES),
+        "code_challenge_methods_supported": list(CHALLENGE_METHODS),
+        "authorization_response_iss_parameter_supported": True,
+        "prompt_values_supported": list(PROMPTS),
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        # Without this member, OpenID Connect clients take it for true.
+        "request_uri_parameter_supported": False,
+    }
