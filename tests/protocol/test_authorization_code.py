@@ -383,6 +383,8 @@ async def test_an_unredeemed_code_is_no_session(jeton: Running) -> None:
 
     assert len(listed) == 1
     assert len(await jeton.lookups.sessions(alice.user.sub)) == 1
+    ended = await jeton.http.delete("/account/sessions", headers=bearer)
+    assert ended.json() == {"sessions_ended": 1}
 
 
 async def test_codes_and_unredeemed_families_are_deleted_minutes_later(jeton: Running) -> None:

@@ -69,8 +69,9 @@ class EndAllSessions:
         decision = await self.ledger.enter(
             Entry(lambda facts: end_own_sessions(facts.sessions, facts.now, keep=keep), (LockSessionsOf(sub),))
         )
-        _log(decision.reason, request, caller, len(decision.families))
-        return Json({"sessions_ended": len(decision.families)})
+        ended = sum(it.is_redeemed for it in decision.families)
+        _log(decision.reason, request, caller, ended)
+        return Json({"sessions_ended": ended})
 
 
 def _described(it: Family, *, current: bool) -> dict[str, Any]:
