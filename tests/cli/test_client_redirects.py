@@ -175,3 +175,29 @@ async def test_sessions_end_with_the_resource_that_the_client_loses(cli: Command
     assert (await jeton.refresh(app, first["refresh_token"])).json()["error"] == "invalid_grant"
     assert (await redeem(jeton, app, unredeemed)).json()["error"] == "invalid_grant"
     await jeton.refreshed(app, second["refresh_token"])
+
+
+def test_show_prints_configuration_for_common_programs(cli: CommandLine) -> None:
+    cli = cli.with_variables(SERVER__ISSUER="https://id.example/realms/main")
+    secret = cli.json("client", "add", "it's a shop", *CODE, "--scope", "openid", "--scope", "email")["client_secret"]
+
+    text = cli.text("client", "show", "it's a shop")
+
+    for line in (
+        "--oidc-issuer-url=https://id.example/realms/main \\",
+        """--client-id='it'"'"'s a shop' \\""",
+        f"--redirect-url={CALLBACK} \\",
+        "auth_url = https://id.example/realms/main/oauth/authorize",
+        "scopes = email openid",
+        "OIDCProviderMetadataURL https://id.example/realms/main/.well-known/openid-configuration",
+        """client.discovery(new URL("https://id.example/realms/main"), "it's a shop", "CLIENT_SECRET")""",
+    ):
+        assert line in text
+    assert secret not in text
+
+
+@pytest.mark.parametrize("options", [("--grant", "password", "--scope", "openid"), (*CODE, "--scope", "read")])
+def test_show_prints_no_configuration_for_other_clients(cli: CommandLine, options: tuple[str, ...]) -> None:
+    cli.text("client", "add", "shop", *options)
+
+    assert "oauth2-proxy" not in cli.text("client", "show", "shop")

@@ -11,6 +11,7 @@ from jeton.admin.client_description import describe
 from jeton.admin.errors import AlreadyExistsError
 from jeton.admin.images import MAX_LOGO_BYTES
 from jeton.cli.client_options import CLEARABLE, LOGO, changes_from, client_options
+from jeton.cli.client_snippets import snippets
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
@@ -137,10 +138,15 @@ def delete(client_id: str, as_json: bool, settings: Settings) -> None:
 @json_option
 @configured
 def show(client_id: str, as_json: bool, settings: Settings) -> None:
-    """Show a client. Its secret cannot be shown, because only a digest is stored."""
+    """Show a client, with configuration to paste into common programs if it signs users in.
+
+    Its secret cannot be shown, because only a digest is stored.
+    """
     with transaction(settings) as (connection, _):
         found = clients.find(connection, client_id)
     print_result(describe(found), as_json=as_json)
+    for snippet in () if as_json else snippets(found, settings.server.issuer):
+        click.echo(f"\n{snippet}")
 
 
 @client.command(name="list")
