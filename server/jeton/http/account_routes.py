@@ -28,7 +28,8 @@ def read_account_request(*query_parameters: str) -> Read:
         if scope["method"] == "POST":
             return await read_form_request(scope, headers, receive)
         check_single(headers)
-        parameters = {**query, **scope["path_params"]}
+        # Paths without parameters are dispatched without Starlette, which sets them.
+        parameters = {**query, **scope.get("path_params", {})}
         return FormRequest(parameters, headers.get(b"authorization"), source=source_of(scope, headers))
 
     return read
