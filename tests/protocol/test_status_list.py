@@ -159,12 +159,21 @@ async def test_a_refused_client_s_own_tokens_are_listed(jeton: Running, app: App
 @pytest.mark.usefixtures("commands")
 async def test_a_client_added_by_command_has_a_place_of_its_own(jeton: Running, app: App) -> None:
     registration = dict.fromkeys(
-        ("scope", "default_scope", "audience", "auth_methods", "claims", "origins", "grant_types"), ()
+        (
+            *("scope", "default_scope", "audience", "auth_methods", "claims", "origins", "grant_types"),
+            *("redirect_uris", "post_logout_redirect_uris", "resources"),
+        ),
+        (),
     )
     single = dict.fromkeys(
-        ("introspect", "retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
+        (
+            *("introspect", "retry_grace_seconds", "access_seconds", "refresh_idle_seconds"),
+            *("refresh_absolute_seconds", "session_binding", "name", "logo", "application_type", "first_party"),
+            *("require_pkce", "refresh_token", "backchannel_logout_uri", "backchannel_logout_session_required"),
+            "id_token_alg",
+        )
     )
-    arguments = {**registration, **single, "session_binding": None}
+    arguments = {**registration, **single}
     await command("client", "add", client_id="added", public=True, **arguments)
 
     added = await jeton.lookups.client("added")
