@@ -387,6 +387,25 @@ async def test_an_unredeemed_code_is_no_session(jeton: Running) -> None:
     assert ended.json() == {"sessions_ended": 1}
 
 
+@pytest.mark.requirement("O13")
+async def test_codes_that_nobody_redeems_are_limited_per_user(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jeton.oauth.code_issuance.MAX_UNREDEEMED_CODES", 3)
+    app, alice, bob = add_app(jeton), sign_in(jeton), sign_in(jeton, "bob")
+    codes = [await alice.code(app) for _ in range(3)]
+
+    with pytest.raises(OAuthError) as refused:
+        await alice.code(app)
+
+    assert (refused.value.status, refused.value.retry_after) == (429, CODE_SECONDS)
+    await bob.code(app)
+    await alice.redeemed(app, codes[0])
+    await alice.code(app)
+    with pytest.raises(OAuthError):
+        await alice.code(app)
+    jeton.clock.advance(CODE_SECONDS)
+    await alice.code(app)
+
+
 async def test_codes_and_unredeemed_families_are_deleted_minutes_later(jeton: Running) -> None:
     app, alice = add_app(jeton), sign_in(jeton)
     redeemed, unredeemed = await alice.code(app), await alice.code(app)

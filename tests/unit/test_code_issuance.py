@@ -60,6 +60,7 @@ def decided(**more: Any) -> IssueCode | Deny:
         "user": USER,
         "browser_session": BROWSER,
         "consent": None,
+        "unredeemed_codes": 0,
         "consented": True,
         "new": NEW,
         "lifetimes": Lifetimes(600, 3600, 86400, 0),
@@ -165,6 +166,16 @@ def test_without_a_page_only_what_was_allowed_before_is_issued_and_nothing_is_re
         assert decision.consent is None
     else:
         assert decision.code is ErrorCode.CONSENT_REQUIRED
+
+
+@pytest.mark.requirement("O13")
+@pytest.mark.parametrize(("unredeemed", "is_issued"), [(99, True), (100, False)])
+def test_a_user_has_a_limited_number_of_codes_that_were_not_redeemed(unredeemed: int, is_issued: bool) -> None:
+    decision = decided(unredeemed_codes=unredeemed)
+
+    assert isinstance(decision, IssueCode) is is_issued
+    if isinstance(decision, Deny):
+        assert (decision.code, decision.retry_after) == (ErrorCode.TEMPORARILY_UNAVAILABLE, CODE_SECONDS)
 
 
 def test_a_new_consent_is_added_to_the_older_one() -> None:

@@ -61,7 +61,8 @@ def _describe(family: Family, username: str | None) -> dict[str, Any]:
         "created_at": family.created_at,
         "last_used_at": family.rotated_at,
         "expires_at": min(family.idle_expires_at, family.absolute_expires_at),
-        "refreshes": family.generation,
+        # Redeeming an authorization code is the first step of a family, and no refresh.
+        "refreshes": family.generation - (family.code_expires_at is not None),
         "created_ip": family.created_ip,
         "created_user_agent": family.created_user_agent,
         "last_ip": family.last_ip,

@@ -1,7 +1,7 @@
 """The authorization response (RFC 6749 section 4.1.2, RFC 9207): its code, and its parameters."""
 
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import structlog
 
@@ -16,9 +16,12 @@ from jeton.oauth.decisions import Deny, IssueCode
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Source
+from jeton.storage.authorization_codes import UnredeemedCodes
 from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockBrowserSession, LockClient, LockConsent
+from jeton.storage.lock_requests import LockBrowserSession, LockClient, LockConsent, LockNewCode
 from jeton.storage.status_index_allocator import StatusIndexAllocator
+
+_NO_CODES: Final = UnredeemedCodes(0)
 
 log = structlog.get_logger("jeton.authorization")
 
@@ -48,7 +51,8 @@ class CodeIssuer:
 
         `consented` says that the user has just allowed it on a page, which is then remembered. Raise OAuthError if that
         is no longer possible: login_required if user or browser session have ended, consent_required if nothing stored
-        covers the request. Raise AuthorizationRequestError if the redirect URI is not the client's any more.
+        covers the request, status 429 if the user has too many unused codes. Raise AuthorizationRequestError if the
+        redirect URI is not the client's any more.
         """
         sub, session_id = browser_session.sub, browser_session.browser_session_id
         status_index = await self.status_indexes.take()
@@ -64,6 +68,7 @@ class CodeIssuer:
                 facts.user,
                 facts.rows.of(BrowserSession).get(session_id),
                 facts.rows.of(Consent).get((sub, client.client_id)),
+                facts.rows.of(UnredeemedCodes).get(sub, _NO_CODES).count,
                 consented=consented,
                 new=new,
                 lifetimes=self.lifetimes.with_overrides(client.lifetimes),
@@ -71,7 +76,12 @@ class CodeIssuer:
                 now=facts.now,
             )
 
-        locks = (LockConsent(sub, client.client_id), LockClient(client.client_id), LockBrowserSession(session_id))
+        locks = (
+            LockConsent(sub, client.client_id),
+            LockNewCode(sub),
+            LockClient(client.client_id),
+            LockBrowserSession(session_id),
+        )
         decision = await self.ledger.enter(Entry(decide, locks))
         if isinstance(decision, Deny):
             _refuse(decision, client)

@@ -115,12 +115,20 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
     "Metadata": _object(
         ("issuer", "token_endpoint", "jwks_uri", "response_types_supported", "grant_types_supported"),
         issuer=_STRING,
+        authorization_endpoint=_STRING,
         token_endpoint=_STRING,
         revocation_endpoint=_STRING,
         introspection_endpoint=_STRING,
         jwks_uri=_STRING,
         response_types_supported=_STRINGS,
+        response_modes_supported=_STRINGS,
         grant_types_supported=_STRINGS,
+        code_challenge_methods_supported=_STRINGS,
+        authorization_response_iss_parameter_supported=_BOOLEAN,
+        prompt_values_supported=_STRINGS,
+        claims_parameter_supported=_BOOLEAN,
+        request_parameter_supported=_BOOLEAN,
+        request_uri_parameter_supported=_BOOLEAN,
         token_endpoint_auth_methods_supported=_STRINGS,
         revocation_endpoint_auth_methods_supported=_STRINGS,
         introspection_endpoint_auth_methods_supported=_STRINGS,
@@ -136,5 +144,7 @@ def schemas(grants: Sequence[Grant]) -> Mapping[str, Any]:
     """Return the schemas by name, for a server that offers these grants."""
     parameters = dict.fromkeys((name for grant in grants for name in grant.parameters), _STRING)
     grant_type = {"type": "string", "enum": sorted(it.name for it in grants)}
-    request = _object(("grant_type",), grant_type=grant_type, scope=_STRING, **parameters, **_CLIENT)
+    # RFC 8707: may be sent several times.
+    resource = {"anyOf": [_STRING, _STRINGS]}
+    request = _object(("grant_type",), grant_type=grant_type, scope=_STRING, resource=resource, **parameters, **_CLIENT)
     return {"TokenRequest": request, **_SCHEMAS}

@@ -7,6 +7,8 @@ from typing import Final
 CODE_SECONDS: Final = 60
 # How long a code is kept after it has expired: a late repetition finds its redirect URI and nonce.
 KEPT_SECONDS: Final = 600
+# Codes of one user that can still be redeemed: each is a row that is stored for the time above.
+MAX_UNREDEEMED_CODES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)

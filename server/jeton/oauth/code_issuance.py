@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from jeton.oauth.authorization_codes import CODE_SECONDS, AuthorizationCode
+from jeton.oauth.authorization_codes import CODE_SECONDS, MAX_UNREDEEMED_CODES, AuthorizationCode
 from jeton.oauth.authorization_request import GRANT_TYPE, AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client, Lifetimes
@@ -34,6 +34,7 @@ def decide(
     user: User | None,
     browser_session: BrowserSession | None,
     consent: Consent | None,
+    unredeemed_codes: int,
     *,
     consented: bool,
     new: NewFamily,
@@ -43,8 +44,9 @@ def decide(
 ) -> IssueCode | Deny:
     """Decide whether the code may be issued for `scope`, which is all or a part of what was requested.
 
-    `client`, `user`, `browser_session` and `consent` are as read under the user's lock. `consented` is whether the user
-    has just allowed it; otherwise what the user allowed before must cover it, unless the client is a first party.
+    What is stored is as read under the user's lock. `unredeemed_codes` is how many codes of the user can still be
+    redeemed. `consented` is whether the user has just allowed it; otherwise what the user allowed before must cover it,
+    unless the client is a first party.
     """
     if client is None or client.disabled or GRANT_TYPE not in client.grant_types:
         return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
@@ -61,6 +63,8 @@ def decide(
     allowed = Consent(user.sub, client.client_id, scope, frozenset(request.resources), now, now)
     if not (consented or client.first_party or (consent is not None and _covers(consent, allowed))):
         return Deny(ErrorCode.CONSENT_REQUIRED, "consent_missing", sub=user.sub)
+    if unredeemed_codes >= MAX_UNREDEEMED_CODES:
+        return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "too_many_codes", sub=user.sub, retry_after=CODE_SECONDS)
     family = _new_family(request, scope, client, browser_session, new, lifetimes, default_audience, now)
     code = AuthorizationCode(
         family.sid, now + CODE_SECONDS, request.redirect_uri if request.redirect_uri_sent else None, request.nonce

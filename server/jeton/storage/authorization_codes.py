@@ -1,12 +1,30 @@
 """SQL statements on authorization codes, each a row beside its family."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from jeton.oauth.authorization_codes import KEPT_SECONDS, AuthorizationCode
 from jeton.storage.tables import authorization_codes, families
+
+
+@dataclass(frozen=True, slots=True)
+class UnredeemedCodes:
+    """How many codes a user has that can still be redeemed."""
+
+    count: int
+
+
+def count_unredeemed_codes(connection: Connection, now: int, subs: Collection[str]) -> dict[str, UnredeemedCodes]:
+    """Return the numbers, by sub. Users without such codes are left out."""
+    if not subs:
+        return {}
+    unredeemed = (families.c.code_expires_at > now) & (families.c.generation == 0)
+    wanted = select(families.c.sub, func.count()).where(
+        families.c.sub.in_(subs), unredeemed, families.c.revoked_at.is_(None)
+    )
+    return {sub: UnredeemedCodes(count) for sub, count in connection.execute(wanted.group_by(families.c.sub))}
 
 
 def load_authorization_codes(connection: Connection, sids: Collection[str]) -> dict[str, AuthorizationCode]:

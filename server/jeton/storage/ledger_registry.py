@@ -22,7 +22,12 @@ from jeton.oauth.writes import (
     UpgradePasswordHash,
     Write,
 )
-from jeton.storage.authorization_codes import insert_authorization_codes, load_authorization_codes
+from jeton.storage.authorization_codes import (
+    UnredeemedCodes,
+    count_unredeemed_codes,
+    insert_authorization_codes,
+    load_authorization_codes,
+)
 from jeton.storage.browser_sessions import insert_browser_session_clients, lock_browser_sessions
 from jeton.storage.clients import lock_clients_shared
 from jeton.storage.consents import load_consents, save_consents
@@ -34,6 +39,7 @@ from jeton.storage.lock_requests import (
     LockClient,
     LockConsent,
     LockFamily,
+    LockNewCode,
     LockSessionsOf,
     LockSessionsOverLimit,
     LockUser,
@@ -129,7 +135,9 @@ def lock_requested_families(context: LockContext, requests: Sequence[Lock]) -> I
 
 
 def load_requested_codes(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
-    """Read the authorization codes of families that are locked by now."""
+    """Read the authorization codes of families that are locked by now, and count those of users who are."""
+    counted = {it.sub for it in requests if isinstance(it, LockNewCode)}
+    context.rows.add(UnredeemedCodes, count_unredeemed_codes(context.connection, context.now, counted))
     wanted = {it.sid for it in requests if isinstance(it, LockAuthorizationCode)}
     context.rows.add(AuthorizationCode, load_authorization_codes(context.connection, wanted))
     return ()

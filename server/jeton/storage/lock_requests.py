@@ -64,6 +64,11 @@ class LockAuthorizationCode(LockFamily):
 
 
 @dataclass(frozen=True, slots=True)
+class LockNewCode(LockUser):
+    """The user, and the number of the user's authorization codes that can still be redeemed."""
+
+
+@dataclass(frozen=True, slots=True)
 class LockBrowserSession(Lock):
     """The browser session, exclusively."""
 
