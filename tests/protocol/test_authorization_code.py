@@ -174,7 +174,7 @@ async def test_no_code_is_issued_where_the_sign_in_has_ended_meanwhile(jeton: Ru
 
 @pytest.mark.requirement("CO10")
 @pytest.mark.parametrize("fields", [{"idle_expires_at": 1}, {"absolute_expires_at": 1}])
-async def test_no_code_is_issued_to_an_expired_browser_session(jeton: Running, fields: dict[str, int]) -> None:
+async def test_no_code_is_issued_to_an_expired_browser_session(jeton: Running, fields: dict[str, Any]) -> None:
     alice = sign_in(jeton, **fields)
 
     with pytest.raises(OAuthError) as refused:
@@ -279,8 +279,7 @@ async def test_resource_chooses_the_audience_and_drops_scope_that_means_nothing_
     add_resource(jeton, API, "read", "write")
     add_resource(jeton, FILES, "files")
     app, alice = add_app(jeton, scope=SCOPE, resources=(API, FILES), refresh_token="always"), sign_in(jeton)
-    asked = {"scope": frozenset({"openid", "read", "files"}), "resources": (API, FILES)}
-    code = await alice.code(app, **asked)
+    code = await alice.code(app, scope=frozenset({"openid", "read", "files"}), resources=(API, FILES))
 
     tokens = await alice.redeemed(app, code, resource=API + "/")
 
@@ -332,7 +331,7 @@ async def test_client_credentials_take_resource_too(jeton: Running) -> None:
     single = jeton.add_client("single", scope=SCOPE, resources=(API,))
 
     async def issued(client: Any, **more: str) -> tuple[Any, str]:
-        response = await jeton.token(client, grant_type="client_credentials", **more)
+        response = await jeton.token(client, None, grant_type="client_credentials", **more)
         assert response.status_code == 200, response.text
         return claims_of(jeton, response.json()["access_token"])["aud"], response.json()["scope"]
 

@@ -103,7 +103,9 @@ def add_resource(node: Running, uri: str, *scope: str) -> Resource:
     return resource
 
 
-async def redeem(node: Running, app: App, code: str, key: str | None = None, **parameters: str) -> httpx2.Response:
+async def redeem(
+    node: Running, app: App | None, code: str, key: str | None = None, **parameters: str
+) -> httpx2.Response:
     """A token request with the code. A parameter that is given as an empty text is left out."""
     form = {"redirect_uri": CALLBACK, "code_verifier": VERIFIER, **parameters}
     headers = None if key is None else {"Idempotency-Key": key}

@@ -230,7 +230,7 @@ def test_resources_are_named_as_registered_and_limit_the_scope(
 ) -> None:
     request = parsed(SENT, resource=requested, resources=allowed)
 
-    assert (request.resources, request.scope) == (found, scope)
+    assert (request.resources, request.scope) == (found, frozenset(scope))
 
 
 @pytest.mark.requirement("RI01", "RI06")

@@ -244,7 +244,7 @@ def test_resource_narrows_the_access_token_and_not_the_grant(
 ) -> None:
     issue = issued(replace(REQUEST, resources=resources))
 
-    assert (issue.audience, issue.scope) == (audience, scope)
+    assert (issue.audience, issue.scope) == (audience, frozenset(scope))
     assert issue.family is not None
     assert (issue.family.audience, issue.family.scope) == (FAMILY.audience, FAMILY.scope)
 
