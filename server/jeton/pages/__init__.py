@@ -1,0 +1,1 @@
+"""Pages for people: templates, message catalogues and the stylesheet. The only room that knows HTML."""
