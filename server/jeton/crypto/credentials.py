@@ -34,6 +34,17 @@ def generate_jti() -> str:
     return secrets.token_urlsafe(16)
 
 
+def generate_cookie_secret() -> str:
+    """Generate the secret of a cookie: 256 random bits, base64url."""
+    return secrets.token_urlsafe(32)
+
+
+def generate_reference() -> str:
+    """Generate a reference that people can read out, such as `7KQ2-M9XD`: 40 random bits without I, L, O and U."""
+    letters = [secrets.choice("0123456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in range(8)]
+    return "".join(letters[:4]) + "-" + "".join(letters[4:])
+
+
 def shuffle(numbers: Iterable[int]) -> list[int]:
     """Return the numbers in a random order."""
     ordered = list(numbers)

@@ -8,12 +8,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jeton.http.draining import Draining
 from jeton.http.responses import Header
 
-# For every response: nothing here is a page, and nothing is to be guessed.
-_HEADERS: Final[tuple[Header, ...]] = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-)
+# For every response: nothing is to be guessed, and no address is to be passed on.
+_HEADERS: Final[tuple[Header, ...]] = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+# For every response that has no policy of its own, because it is no page.
+_NO_PAGE: Final[Header] = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 # Workers share one listening socket, and a kept-alive connection stays with the worker that accepted it. Closing one
 # now and then lets its client connect to the least busy worker.
 ANSWERS_PER_CLOSED_CONNECTION: Final = 250
@@ -50,11 +48,13 @@ class OutermostMiddleware:
 
 
 def _with_headers(send: Send, headers: Sequence[Header]) -> Send:
-    """Return `send`, with these header fields added to the response."""
+    """Return `send`, with these header fields and a content security policy added to the response."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *headers]
+            sent = message["headers"]
+            has_policy = any(name == _NO_PAGE[0] for name, _ in sent)
+            message["headers"] = [*sent, *headers] if has_policy else [*sent, *headers, _NO_PAGE]
         await send(message)
 
     return send_with_headers

@@ -1,0 +1,81 @@
+"""What the endpoint of a page receives, the kinds of its answers, and its refusals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from jeton.oauth.sessions import Source
+from jeton.pages.content import Fault, PageContent
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """A well-formed request of a browser, of which nothing is verified yet.
+
+    `parameters` come from the query of a GET, else from the form; `lists` holds those that may be repeated. `from_own_page`
+    is False if the browser says that another site sent it. `navigates` says that the browser opens what is answered as
+    a page of its own (Fetch Metadata).
+    """
+
+    method: str
+    parameters: Mapping[str, str] = field(repr=False)
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    source: Source = Source()
+    from_own_page: bool = True
+    navigates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie to set; `max_age` in seconds, None: until the browser closes, 0: to be deleted."""
+
+    name: str
+    value: str = field(repr=False)
+    max_age: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of HTML. `form_target` is the redirect URI to which a form of the page may lead, by redirects.
+
+    `ui_locales` are the languages that the client asks for. `clears_site_data` lets the browser drop what it cached.
+    """
+
+    content: PageContent
+    status: int = 200
+    ui_locales: tuple[str, ...] = ()
+    form_target: str | None = field(default=None, repr=False)
+    cookies: tuple[Cookie, ...] = ()
+    clears_site_data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """A redirect by 303 (RFC 9110 section 15.4.4): the browser follows it with GET, and never sends a form again."""
+
+    location: str = field(repr=False)
+    cookies: tuple[Cookie, ...] = ()
+    clears_site_data: bool = False
+
+
+PageAnswer = Page | Redirect
+
+
+class PageError(Exception):
+    """A refusal that is shown as an error page. `reason` and `about` are for the log."""
+
+    def __init__(
+        self, fault: Fault, reason: str, *, status: int = 400, about: Mapping[str, str | int | None] | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.fault = fault
+        self.reason = reason
+        self.status = status
+        self.about = about or {}
+
+
+class PageEndpoint(Protocol):
+    """Answers requests of one path and method. Raise PageError to refuse."""
+
+    async def handle(self, request: PageRequest) -> PageAnswer: ...

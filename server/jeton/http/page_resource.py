@@ -1,0 +1,120 @@
+"""One path of the pages as an ASGI application: strict requests, and an error page for every failure."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from jeton.crypto.credentials import generate_reference
+from jeton.endpoints.page_messages import Page, PageAnswer, PageEndpoint, PageError, PageRequest
+from jeton.http.dispatch import DEADLINE_SECONDS, UNAVAILABLE, route_of
+from jeton.http.form_parsing import MAX_BYTES, parse_form
+from jeton.http.page_responses import PageResponses
+from jeton.http.request_parsing import address_of, header_fields, read_form_request, source_of
+from jeton.oauth.errors import OAuthError
+from jeton.pages.content import ErrorPage, Fault
+
+_MAX_COOKIES: Final = 50
+
+log = structlog.get_logger("jeton.pages")
+
+
+@dataclass(frozen=True, slots=True)
+class PageResource:
+    """The endpoints of one path by method."""
+
+    endpoints: Mapping[str, PageEndpoint]
+    responses: PageResponses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = header_fields(scope)
+        answer = await self._answer(scope, headers, receive)
+        await self.responses.render(answer, headers.get(b"accept-language", "")).send(send, *self._allow(answer))
+
+    def _allow(self, answer: PageAnswer) -> tuple[tuple[bytes, bytes], ...]:
+        is_refused = isinstance(answer, Page) and answer.status == 405
+        return ((b"allow", ", ".join(self.endpoints).encode()),) if is_refused else ()
+
+    async def _answer(self, scope: Scope, headers: Mapping[bytes, str], receive: Receive) -> PageAnswer:
+        """Return what the endpoint answers, or an error page."""
+        try:
+            endpoint = self.endpoints.get(scope["method"])
+            if endpoint is None:
+                raise PageError(Fault.METHOD, "method_not_allowed", status=405)
+            request = await self._read(scope, headers, receive)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                return await endpoint.handle(request)
+        except PageError as error:
+            return _refuse(scope, error)
+        except OAuthError as error:
+            return _refuse(scope, PageError(_fault_of(error), error.reason, status=error.status, about=error.about))
+        except UNAVAILABLE as error:
+            reason = {"reason": type(error).__name__, "detail": str(error)}
+            return _failed(scope, Fault.UNAVAILABLE, 503, "temporarily_unavailable", reason)
+        except Exception:
+            log.exception("server_error", path=route_of(scope))
+            return _failed(scope, Fault.FAILED, 500, "page_failed", {})
+
+    async def _read(self, scope: Scope, headers: Mapping[bytes, str], receive: Receive) -> PageRequest:
+        """Return the request. Raise OAuthError if it is malformed or too large."""
+        if scope["method"] == "POST":
+            sent = await read_form_request(scope, headers, receive)
+            parameters, lists = sent.parameters, sent.lists
+        else:
+            if len(scope["query_string"]) > MAX_BYTES:
+                raise PageError(Fault.MALFORMED, "query_too_long", status=414)
+            parameters, lists = parse_form(scope["query_string"])
+        return PageRequest(
+            scope["method"],
+            parameters,
+            lists,
+            _cookies(scope),
+            source_of(scope, headers),
+            is_from_own_page(headers, self.responses.renderer.issuer),
+            headers.get(b"sec-fetch-mode") == "navigate",
+        )
+
+
+def is_from_own_page(headers: Mapping[bytes, str], issuer: str) -> bool:
+    """Return False if the browser says that another site sent the request.
+
+    Our pages have no referrer, so the `Origin` of their forms is `null` (Fetch section 3.2): without `Sec-Fetch-Site`
+    that says nothing, and the sealed value in the form and the cookie have to prove where it comes from.
+    """
+    site = headers.get(b"sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    parts = urlsplit(issuer)
+    return headers.get(b"origin", "null") in ("null", f"{parts.scheme}://{parts.netloc}")
+
+
+def _cookies(scope: Scope) -> dict[str, str]:
+    """Return the cookies. Of two with the same name the first counts: it has the longer path."""
+    found: dict[str, str] = {}
+    sent = b";".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
+    for pair in sent.split(";")[:_MAX_COOKIES]:
+        name, _, value = pair.strip().partition("=")
+        found.setdefault(name, value)
+    return found
+
+
+def _fault_of(error: OAuthError) -> Fault:
+    if error.status == 429:
+        return Fault.TOO_MANY_REQUESTS
+    return Fault.UNAVAILABLE if error.status == 503 else Fault.MALFORMED
+
+
+def _refuse(scope: Scope, error: PageError) -> Page:
+    about = {"reason": error.reason, "ip": address_of(scope), **error.about}
+    return _failed(scope, error.fault, error.status, "page_refused", about)
+
+
+def _failed(scope: Scope, fault: Fault, status: int, event: str, about: Mapping[str, str | int | None]) -> Page:
+    """Return the error page. Its reference is in the log line."""
+    reference = generate_reference()
+    log.warning(event, reference=reference, path=route_of(scope), **about)
+    return Page(ErrorPage(fault, reference), status)

@@ -1,0 +1,77 @@
+"""Rendering of pages and redirects, with the header policy of each kind in one place (CSP Level 3, ASVS 5 chapter 3)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from jeton.endpoints.page_messages import Cookie, Page, PageAnswer, Redirect
+from jeton.http.responses import Header, Rendered
+from jeton.pages.rendering import PageRenderer
+
+_NOT_STORED: Final[tuple[Header, ...]] = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
+# Without "cookies": that would sign people out of the sites of the neighbouring hosts, too.
+_CLEAR_SITE_DATA: Final[Header] = (b"clear-site-data", b'"cache", "storage"')
+_PAGE_HEADERS: Final[tuple[Header, ...]] = (
+    *_NOT_STORED,
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"vary", b"Accept-Language, Cookie"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"permissions-policy",
+        b"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), midi=(), "
+        b"payment=(), usb=(), publickey-credentials-create=(self), publickey-credentials-get=(self)",
+    ),
+)
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action {}; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageResponses:
+    """Renders the answers of page endpoints."""
+
+    renderer: PageRenderer
+
+    def render(self, answer: PageAnswer, accept_language: str) -> Rendered:
+        """Return the response to a browser that prefers these languages."""
+        if isinstance(answer, Redirect):
+            headers: tuple[Header, ...] = (*_NOT_STORED, (b"location", answer.location.encode("latin-1")))
+            return Rendered(HTTPStatus.SEE_OTHER, (*headers, *self._common(answer)))
+        language, body = self.renderer.render(answer.content, answer.ui_locales, accept_language)
+        policy = _POLICY.format(form_action(answer.form_target))
+        headers = (
+            *_PAGE_HEADERS,
+            (b"content-language", language.encode()),
+            (b"content-security-policy", policy.encode()),
+        )
+        return Rendered(answer.status, (*headers, *self._common(answer)), body)
+
+    def _common(self, answer: Page | Redirect) -> Iterator[Header]:
+        for cookie in answer.cookies:
+            yield b"set-cookie", self._set_cookie(cookie).encode()
+        if answer.clears_site_data:
+            yield _CLEAR_SITE_DATA
+
+    def _set_cookie(self, cookie: Cookie) -> str:
+        """Return the `Set-Cookie` of a cookie for this host alone (RFC 6265bis section 4.1.3, `__Host-`)."""
+        secure = "; Secure" if self.renderer.issuer.startswith("https:") else ""
+        max_age = "" if cookie.max_age is None else f"; Max-Age={cookie.max_age}"
+        return f"{cookie.name}={cookie.value}; Path=/; HttpOnly; SameSite=Lax{secure}{max_age}"
+
+
+def form_action(target: str | None) -> str:
+    """Return the sources of `form-action`: this server, and where a redirect after a form leads.
+
+    Chromium applies it to all redirects that follow a form. `target` is a validated redirect URI: of an address of the
+    web its origin counts, of a private scheme (RFC 8252 section 7.1) the scheme.
+    """
+    if target is None:
+        return "'self'"
+    parts = urlsplit(target)
+    return f"'self' {parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"'self' {parts.scheme}:"

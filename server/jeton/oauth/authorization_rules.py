@@ -1,0 +1,113 @@
+"""Which page an authorization request needs next, or that the code can be issued (OpenID Connect Core 3.1.2.3, 3.1.2.4)."""
+
+from dataclasses import dataclass
+
+from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.clients import Client
+from jeton.oauth.consents import Consent
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.interactions import Freshness, Shown
+from jeton.oauth.scope import Scope
+
+OFFLINE_ACCESS = "offline_access"
+
+
+@dataclass(frozen=True, slots=True)
+class AskSignIn:
+    """The person has to sign in first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskConsent:
+    """The person has to be asked; without `shown.asks_consent` only whether to go on (one button)."""
+
+    shown: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCode:
+    """Nothing has to be asked: the client gets its code, for this scope."""
+
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The client gets an error (section 3.1.2.6)."""
+
+    error: ErrorCode
+    description: str
+
+
+NextStep = AskSignIn | AskConsent | IssueCode | Refuse
+
+
+def decide_next_step(
+    request: AuthorizationRequest,
+    client: Client,
+    session: BrowserSession | None,
+    consent: Consent | None,
+    freshness: Freshness,
+    *,
+    has_seen_pages: bool,
+) -> NextStep:
+    """Decide what comes next.
+
+    `session` is live and its user may sign in, or None; `consent` is what this user has allowed this client. With
+    `has_seen_pages`, the person comes back from a page of this request.
+    """
+    silent = "none" in request.prompt
+    hinted = request.id_token_hint_sub
+    is_other_user = session is not None and hinted is not None and session.sub != hinted
+    if is_other_user and has_seen_pages:
+        return Refuse(ErrorCode.LOGIN_REQUIRED, "Another user has signed in than the ID token hint names.")
+    if session is None or is_other_user or not freshness.is_satisfied_by(session):
+        return Refuse(ErrorCode.LOGIN_REQUIRED, "The user has to sign in.") if silent else AskSignIn()
+    shown = _question(request, client, session, consent)
+    if shown is None:
+        return IssueCode(grantable_scope(request, client))
+    if not silent:
+        return AskConsent(shown)
+    if shown.asks_consent:
+        return Refuse(ErrorCode.CONSENT_REQUIRED, "The user has to allow the access.")
+    return Refuse(ErrorCode.INTERACTION_REQUIRED, "The user has to confirm.")
+
+
+def grantable_scope(request: AuthorizationRequest, client: Client) -> Scope:
+    """Return the requested scope; `offline_access` only if the user is asked, or the administrator waived that.
+
+    OpenID Connect Core section 11. The administrator did so for its own clients, and where every session of the client
+    has refresh tokens anyway.
+    """
+    waived = client.first_party or client.always_refreshes
+    return request.scope if waived or "consent" in request.prompt else request.scope - {OFFLINE_ACCESS}
+
+
+def is_assured(redirect_uri: str) -> bool:
+    """Return whether no other program can receive the answer in the client's place (RFC 8252 section 8.6).
+
+    Only an https address belongs to one host. Any program can listen on loopback, or claim a private scheme.
+    """
+    return redirect_uri.startswith("https://")
+
+
+def _question(
+    request: AuthorizationRequest, client: Client, session: BrowserSession, consent: Consent | None
+) -> Shown | None:
+    """Return what to ask the person, or None if nothing has to be asked."""
+    scope, assured = grantable_scope(request, client), is_assured(request.redirect_uri)
+    allowed_scope = consent.scope if consent is not None else frozenset()
+    allowed_resources = consent.resources if consent is not None else frozenset()
+    new_scope, new_resources = scope - allowed_scope, frozenset(request.resources) - allowed_resources
+    if "consent" in request.prompt:
+        asks_consent = True
+    elif client.first_party:
+        asks_consent = False
+    else:
+        asks_consent = consent is None or bool(new_scope or new_resources) or not assured
+    if not asks_consent and assured and "select_account" not in request.prompt:
+        return None
+    if consent is None:
+        new_scope, new_resources = frozenset(), frozenset()  # everything is new, so nothing is marked
+    return Shown(session.browser_session_id, scope, request.resources, new_scope, new_resources, asks_consent)

@@ -1,0 +1,67 @@
+"""An authorization request on its way through the pages. It travels in one sealed value, so nothing is stored for it."""
+
+from dataclasses import dataclass
+
+from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Which authentication satisfies the request: one at `since` or later, and not the one with this fingerprint."""
+
+    since: int = 0
+    stale_session: str | None = None
+
+    def is_satisfied_by(self, session: BrowserSession) -> bool:
+        """Return whether the person has authenticated recently enough."""
+        return session.auth_time >= self.since and fingerprint(session) != self.stale_session
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the consent page shows, to whom: exactly this is granted if the person allows it."""
+
+    browser_session_id: str
+    scope: Scope
+    resources: tuple[str, ...]
+    new_scope: Scope
+    new_resources: frozenset[str]
+    asks_consent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """The content of a sealed value.
+
+    `browser` is the digest of the cookie that binds it to a browser, None if it has not reached one: a request that
+    came by POST from the client's site, without cookies. `request` is None if the person signs in for their own account
+    page.
+    """
+
+    expires_at: int
+    browser: str | None
+    request: AuthorizationRequest | None
+    freshness: Freshness = Freshness()
+    shown: Shown | None = None
+
+
+def fingerprint(session: BrowserSession) -> str:
+    """Return what changes each time the person authenticates in this browser."""
+    return session.secret_digest.hex()[:32]
+
+
+def freshness_on_arrival(request: AuthorizationRequest, session: BrowserSession | None, now: int) -> Freshness:
+    """Return what `prompt=login` and `max_age` ask for (OpenID Connect Core section 3.1.2.1).
+
+    To be kept from now on: a second look at a later time could be satisfied by going back in the browser.
+    """
+    if "login" in request.prompt or request.max_age == 0:
+        return authenticate_again(session, now)
+    return Freshness() if request.max_age is None else Freshness(now - request.max_age)
+
+
+def authenticate_again(session: BrowserSession | None, now: int) -> Freshness:
+    """Return the freshness that only a new authentication satisfies."""
+    return Freshness(now, None if session is None else fingerprint(session))
