@@ -150,7 +150,7 @@ async def make_up_names(folder: Path) -> None:
         limits = jeton.login.limits
         for begin in range(0, NAMES, 1000):
             await gather(
-                limits.reserve(LoginRequest(f"user{it}", client, Source(address)), None)
+                limits.reserve(LoginRequest(f"user{it}", client.client_id, Source(address)), None)
                 for it in range(begin, begin + 1000)
                 for address in [f"2001:db8:{it % 65536:x}:{it // 65536}::1"]
             )

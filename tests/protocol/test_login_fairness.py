@@ -196,7 +196,7 @@ async def test_who_waits_too_long_for_others_is_told_to_come_back_and_counts_now
     app, login = jeton.add_client(), jeton.login
     jeton.add_user()
     monkeypatch.setattr("jeton.login.password_login._WAIT_SECONDS", 0)
-    source = LoginRequest(name, app.client, Source("192.0.2.1"))
+    source = LoginRequest(name, app.client_id, Source("192.0.2.1"))
     user = (await jeton.lookups.user(name)) or None
     pending = await login.limits.reserve(source, user)
     assert isinstance(pending, Reservation)

@@ -120,7 +120,10 @@ async def test_made_up_names_leave_no_more_rows_than_there_are_buckets_for_them(
     monkeypatch.setattr("jeton.login.address_limits._BUCKETS", (32, 16, 8))
     client, limits = jeton.add_client().client, jeton.login.limits
 
-    logins = [LoginRequest(f"user{it}", client, Source(f"2001:db8:{it % 50}:{it // 50:x}00::")) for it in range(2000)]
+    logins = [
+        LoginRequest(f"user{it}", client.client_id, Source(f"2001:db8:{it % 50}:{it // 50:x}00::"))
+        for it in range(2000)
+    ]
     await asyncio.gather(*(limits.reserve(login, None) for login in logins))
 
     assert count_buckets(jeton) == 16 + 32 + 16 + 8 + 1

@@ -34,6 +34,11 @@ def generate_jti() -> str:
     return secrets.token_urlsafe(16)
 
 
+def generate_browser_session_id() -> str:
+    """Generate the public identifier of a browser session: 128 random bits, base64url."""
+    return secrets.token_urlsafe(16)
+
+
 def generate_cookie_secret() -> str:
     """Generate the secret of a cookie: 256 random bits, base64url."""
     return secrets.token_urlsafe(32)

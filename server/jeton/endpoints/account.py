@@ -68,7 +68,7 @@ class ChangePassword:
         keep = caller.sid if flag(parameters, "keep_current") else None
         await self._check_rules(new, request, caller)
         authenticated = await self.login.authenticate(
-            user.username, current, caller.client, request.source, session=True
+            user.username, current, caller.client.client_id, request.source, session=True
         )
         if isinstance(authenticated, Deny):
             raise authenticated.to_error()

@@ -12,9 +12,9 @@ from jeton.pages.content import Fault, PageContent
 class PageRequest:
     """A well-formed request of a browser, of which nothing is verified yet.
 
-    `parameters` come from the query of a GET, else from the form; `lists` holds those that may be repeated. `from_own_page`
-    is False if the browser says that another site sent it. `navigates` says that the browser opens what is answered as
-    a page of its own (Fetch Metadata).
+    `parameters` come from the query of a GET, else from the form; `lists` holds those that may be repeated.
+    `from_own_page` is False if the browser says that another site sent it. `navigates` says that the browser opens the
+    answer as a page of its own (Fetch Metadata).
     """
 
     method: str

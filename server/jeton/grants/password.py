@@ -37,7 +37,7 @@ class PasswordGrant:
         username, password = require(request.parameters, "username"), require(request.parameters, "password")
         # Keyboards and copied text add white space at the ends, and no name has any. A password is taken as it is.
         username = username.strip()
-        authenticated = await self.login.authenticate(username, password, request.client, request.source)
+        authenticated = await self.login.authenticate(username, password, request.client.client_id, request.source)
         if isinstance(authenticated, Deny):
             return authenticated
         return await self._open_session(request, authenticated, scope)

@@ -1,4 +1,4 @@
-"""Rendering of pages and redirects, with the header policy of each kind in one place (CSP Level 3, ASVS 5 chapter 3)."""
+"""Rendering of pages and redirects, with the header policy of each kind in one place (ASVS 5 chapter 3)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +13,12 @@ from jeton.pages.rendering import PageRenderer
 _NOT_STORED: Final[tuple[Header, ...]] = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 # Without "cookies": that would sign people out of the sites of the neighbouring hosts, too.
 _CLEAR_SITE_DATA: Final[Header] = (b"clear-site-data", b'"cache", "storage"')
+_PERMISSIONS: Final = ", ".join(
+    (
+        *(f"{it}=()" for it in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")),
+        *(f"publickey-credentials-{it}=(self)" for it in ("create", "get")),
+    )
+)
 _PAGE_HEADERS: Final[tuple[Header, ...]] = (
     *_NOT_STORED,
     (b"content-type", b"text/html; charset=utf-8"),
@@ -20,11 +26,7 @@ _PAGE_HEADERS: Final[tuple[Header, ...]] = (
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (
-        b"permissions-policy",
-        b"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), midi=(), "
-        b"payment=(), usb=(), publickey-credentials-create=(self), publickey-credentials-get=(self)",
-    ),
+    (b"permissions-policy", _PERMISSIONS.encode()),
 )
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

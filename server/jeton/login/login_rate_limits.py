@@ -7,7 +7,6 @@ import structlog
 
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.login.address_limits import address_limits
-from jeton.oauth.clients import Client
 from jeton.oauth.sessions import Source
 from jeton.oauth.users import User
 from jeton.rules.attempts import Attempt, Limit, RateLimited, Reservation, WhenFull
@@ -46,11 +45,12 @@ class LoginLimits:
 class LoginRequest:
     """A login to be rate-limited. `name` is canonical if it has a canonical form.
 
-    `session` says that the user has a live session and confirms the password.
+    `client_id` is empty if the user signs in for their own account page. `session` says that the user has a live
+    session and confirms the password.
     """
 
     name: str
-    client: Client
+    client_id: str
     source: Source
     session: bool = False
 
@@ -102,7 +102,7 @@ class LoginRateLimits:
                 until=outcome.opens_at,
                 # Never the name of an unknown user: it may be a mistyped password.
                 sub=user.sub if user else None,
-                client_id=login.client.client_id,
+                client_id=login.client_id,
                 ip=login.source.ip,
             )
         return outcome
@@ -120,7 +120,7 @@ class LoginRateLimits:
         """Return the limits of the login: from a live session, from a known source, and from any other source."""
         limits, keys = self._limits, self._account_keys(login, user)
         addresses = address_limits(self._keys, "login", limits.per_address, login.source.ip)
-        client = self._client_limits(login.client)
+        client = self._client_limits(login.client_id)
         rate = limits.successes_per_account
         successes = None if rate is None else Limit(SUCCESSES, keys.successes, rate)
         attempt = Attempt((*addresses, *client), successes=successes)
@@ -144,11 +144,11 @@ class LoginRateLimits:
             known_limits=(*trusted, known_source, all_known),
         )
 
-    def _client_limits(self, client: Client) -> tuple[Limit, ...]:
+    def _client_limits(self, client_id: str) -> tuple[Limit, ...]:
         """Return the limit of the client. It delays and never refuses: a refusal would lock out all its users."""
         rate = self._limits.per_client
-        key = self._keys.key("login client", client.client_id)
-        return () if rate is None else (Limit(CLIENT, key, rate, WhenFull.DELAY),)
+        key = self._keys.key("login client", client_id)
+        return () if rate is None or not client_id else (Limit(CLIENT, key, rate, WhenFull.DELAY),)
 
     def _known_address_limits(self, login: LoginRequest) -> tuple[Limit, ...]:
         """Return the limits of the address as a known source, over all accounts. Unknown sources do not fill them."""

@@ -14,7 +14,6 @@ from jeton.login.address_limits import ADDRESS
 from jeton.login.concurrency import LoginConcurrency
 from jeton.login.login_rate_limits import LoginRateLimits, LoginRequest
 from jeton.login.uniform_timing import UniformTiming
-from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import ErrorCode, OAuthError, rate_limited
 from jeton.oauth.sessions import Source
@@ -66,7 +65,7 @@ class PasswordLogin:
         self.timing = timing
 
     async def authenticate(
-        self, name: str, password: str, client: Client, source: Source, *, session: bool = False
+        self, name: str, password: str, client_id: str, source: Source, *, session: bool = False
     ) -> Authenticated | Deny:
         """Verify the password of the user with this name or e-mail address.
 
@@ -74,7 +73,7 @@ class PasswordLogin:
         address or of successful logins is reached; HashingBusyError if too many passwords are being verified.
         """
         key = login_key(name)
-        login = LoginRequest(key or name, client, source, session)
+        login = LoginRequest(key or name, client_id, source, session)
         self._hashing.check_capacity(login.name, login.network)
         async with self._concurrency.acquire((login.name, login.network)):
             began, user = time.monotonic(), None

@@ -1,4 +1,4 @@
-"""Which page an authorization request needs next, or that the code can be issued (OpenID Connect Core 3.1.2.3, 3.1.2.4)."""
+"""Which page an authorization request needs next, or that its code can be issued (OpenID Connect Core 3.1.2)."""
 
 from dataclasses import dataclass
 

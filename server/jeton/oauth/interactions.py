@@ -1,4 +1,4 @@
-"""An authorization request on its way through the pages. It travels in one sealed value, so nothing is stored for it."""
+"""An authorization request on its way through the pages. It is one sealed value, and nothing is stored."""
 
 from dataclasses import dataclass
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from jeton.oauth.authorization_codes import AuthorizationCode
+from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.consents import Consent
 from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.users import User
@@ -63,3 +64,25 @@ class AddBrowserSessionClient(Write):
 
     browser_session_id: str
     client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveBrowserSession(Write):
+    """Insert the browser session, or update it if it is stored already."""
+
+    session: BrowserSession
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteBrowserSession(Write):
+    """End the browser session."""
+
+    browser_session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteBrowserSessionsOf(Write):
+    """End the browser sessions of the user, except `keep`."""
+
+    sub: str
+    keep: str | None = None

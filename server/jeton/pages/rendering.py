@@ -63,7 +63,11 @@ def _helpers(catalogue: Catalogue) -> Mapping[str, Any]:
     def describe(item: ScopeItem) -> str:
         """Return the operator's words in this language, else in English, else ours, else the name itself."""
         words = item.descriptions
-        return words.get(catalogue.language) or words.get(SOURCE_LANGUAGE) or translate(SCOPE_TEXTS.get(item.name, item.name))
+        return (
+            words.get(catalogue.language)
+            or words.get(SOURCE_LANGUAGE)
+            or translate(SCOPE_TEXTS.get(item.name, item.name))
+        )
 
     return {
         "_": translate,

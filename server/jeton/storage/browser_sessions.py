@@ -1,20 +1,32 @@
 """SQL statements on browser sessions: one row per signed-in browser, and the clients that it has signed in to."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.storage.raw_statement import RawStatement
+from jeton.storage.retention import delete_oldest
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.tables import browser_session_clients, browser_sessions
 
+_FIND = RawStatement(
+    select(browser_sessions).where(browser_sessions.c.secret_digest.in_(bindparam("digests", expanding=True)))
+)
 _BY_ID = select(browser_sessions).where(
     browser_sessions.c.browser_session_id.in_(bindparam("browser_session_ids", expanding=True))
 )
 _LOAD = RawStatement(_BY_ID)
 _LOCK = LockingQuery(_BY_ID.order_by(browser_sessions.c.browser_session_id), _LOAD, key_share=True)
+_MAX_LISTED: Final = 1000
+
+
+def find_browser_sessions(connection: Connection, digests: Collection[bytes]) -> dict[bytes, BrowserSession]:
+    """Return browser sessions, by the digest of their secret. Unknown ones are left out."""
+    found = [BrowserSession(*row) for row in _FIND.rows(connection, digests=digests)] if digests else []
+    return {it.secret_digest: it for it in found}
 
 
 def lock_browser_sessions(
@@ -29,3 +41,53 @@ def insert_browser_session_clients(connection: Connection, pairs: Collection[tup
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     rows = [{"browser_session_id": it, "client_id": client_id} for it, client_id in sorted(pairs)]
     connection.execute(dialect.insert(browser_session_clients).on_conflict_do_nothing(), rows)
+
+
+def list_browser_sessions(connection: Connection, now: int, sub: str | None = None) -> list[BrowserSession]:
+    """Return the live browser sessions of a user, or of all; the last used first, 1,000 at most."""
+    wanted: Select[Any] = select(browser_sessions).where(
+        browser_sessions.c.idle_expires_at > now, browser_sessions.c.absolute_expires_at > now
+    )
+    if sub is not None:
+        wanted = wanted.where(browser_sessions.c.sub == sub)
+    ordered = wanted.order_by(browser_sessions.c.used_at.desc()).limit(_MAX_LISTED)
+    return [BrowserSession(*row) for row in connection.execute(ordered)]
+
+
+def save_browser_sessions(
+    connection: Connection, sessions: Iterable[BrowserSession], stored: Mapping[str, BrowserSession]
+) -> None:
+    """Insert new browser sessions and update changed ones. `stored` are the rows as they were read."""
+    for session in sessions:
+        values = {column.name: getattr(session, column.name) for column in browser_sessions.c}
+        if session.browser_session_id in stored:
+            at = browser_sessions.c.browser_session_id == session.browser_session_id
+            connection.execute(update(browser_sessions).where(at).values(values))
+        else:
+            connection.execute(insert(browser_sessions).values(values))
+
+
+def record_use(connection: Connection, uses: Iterable[tuple[str, int, int]]) -> None:
+    """Store when browser sessions were used, and when they expire without further use, as (id, used, expires)."""
+    for browser_session_id, used_at, idle_expires_at in uses:
+        at = browser_sessions.c.browser_session_id == browser_session_id
+        connection.execute(update(browser_sessions).where(at).values(used_at=used_at, idle_expires_at=idle_expires_at))
+
+
+def delete_browser_sessions(connection: Connection, ids: Collection[str]) -> None:
+    connection.execute(delete(browser_sessions).where(browser_sessions.c.browser_session_id.in_(ids)))
+
+
+def delete_browser_sessions_of(connection: Connection, owners: Sequence[tuple[str, str | None]]) -> None:
+    """Delete the browser sessions of users, given as (sub, id to keep or None)."""
+    for sub, keep in owners:
+        others = browser_sessions.c.sub == sub
+        if keep is not None:
+            others &= browser_sessions.c.browser_session_id != keep
+        connection.execute(delete(browser_sessions).where(others))
+
+
+def delete_expired_browser_sessions(connection: Connection, now: int, limit: int) -> int:
+    """Delete at most `limit` browser sessions past their absolute end and return how many. No family ends by this."""
+    absolute = browser_sessions.c.absolute_expires_at
+    return delete_oldest(connection, browser_sessions.c.browser_session_id, absolute, absolute <= now, limit)

@@ -108,6 +108,18 @@ def load_unended_sids(connection: Connection, subs: Collection[str]) -> dict[str
     return found
 
 
+def load_sids_of_browser_sessions(connection: Connection, ids: Collection[str]) -> dict[str, set[str]]:
+    """Return the sids of families that have not been ended, by the browser session that they come from."""
+    found: dict[str, set[str]] = {}
+    if ids:
+        wanted = families.c.browser_session_id.in_(ids) & families.c.revoked_at.is_(None)
+        for browser_session_id, sid in connection.execute(
+            select(families.c.browser_session_id, families.c.sid).where(wanted)
+        ):
+            found.setdefault(browser_session_id, set()).add(sid)
+    return found
+
+
 def load_open_sids(connection: Connection, now: int, subs: Collection[str]) -> dict[str, list[str]]:
     """Return the sids of live sessions, oldest first, by user. Takes no lock."""
     found: dict[str, list[str]] = {}

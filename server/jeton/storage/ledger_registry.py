@@ -14,8 +14,11 @@ from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.oauth.writes import (
     AddBrowserSessionClient,
+    DeleteBrowserSession,
+    DeleteBrowserSessionsOf,
     InsertAuthorizationCode,
     RevokeAccessToken,
+    SaveBrowserSession,
     SaveConsent,
     SaveFamily,
     SavePassword,
@@ -28,10 +31,16 @@ from jeton.storage.authorization_codes import (
     insert_authorization_codes,
     load_authorization_codes,
 )
-from jeton.storage.browser_sessions import insert_browser_session_clients, lock_browser_sessions
+from jeton.storage.browser_sessions import (
+    delete_browser_sessions,
+    delete_browser_sessions_of,
+    insert_browser_session_clients,
+    lock_browser_sessions,
+    save_browser_sessions,
+)
 from jeton.storage.clients import lock_clients_shared
 from jeton.storage.consents import load_consents, save_consents
-from jeton.storage.families import load_unended_sids, lock_families, save_families
+from jeton.storage.families import load_sids_of_browser_sessions, load_unended_sids, lock_families, save_families
 from jeton.storage.lock_requests import (
     Lock,
     LockAuthorizationCode,
@@ -41,6 +50,7 @@ from jeton.storage.lock_requests import (
     LockFamily,
     LockNewCode,
     LockSessionsOf,
+    LockSessionsOfBrowser,
     LockSessionsOverLimit,
     LockUser,
 )
@@ -119,8 +129,13 @@ def lock_requested_families(context: LockContext, requests: Sequence[Lock]) -> I
     rows.add(OpenSessions, open_sessions)
     unended = load_unended_sids(connection, {it.sub for it in requests if isinstance(it, LockSessionsOf)})
 
+    browser_sessions = {it.browser_session_id for it in requests if isinstance(it, LockSessionsOfBrowser)}
+    of_browser = load_sids_of_browser_sessions(connection, browser_sessions)
+
     def sids_of(request: Lock) -> Iterable[str]:
         match request:
+            case LockSessionsOfBrowser(browser_session_id):
+                return of_browser.get(browser_session_id, ())
             case LockFamily(sid):
                 return (sid,)
             case LockSessionsOf(sub):
@@ -180,6 +195,17 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
     # Before a change of password: a login may have upgraded the hash of the old password in the same transaction.
     UpgradePasswordHash: Writer(
         lambda connection, writes, _: upgrade_password_hashes(connection, [(it.sub, it.password_hash) for it in writes])
+    ),
+    SaveBrowserSession: Writer(
+        lambda connection, writes, rows: save_browser_sessions(
+            connection, [it.session for it in writes], rows.stored(BrowserSession)
+        ),
+    ),
+    DeleteBrowserSession: Writer(
+        lambda connection, writes, _: delete_browser_sessions(connection, [it.browser_session_id for it in writes])
+    ),
+    DeleteBrowserSessionsOf: Writer(
+        lambda connection, writes, _: delete_browser_sessions_of(connection, [(it.sub, it.keep) for it in writes])
     ),
     SavePassword: Writer(
         lambda connection, writes, _: change_passwords(connection, [it.user for it in writes]),

@@ -84,3 +84,8 @@ class LockConsent(LockUser):
     """The user, exclusively, and what the user has allowed the client. Consents change under the user's lock only."""
 
     client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockSessionsOfBrowser(LockBrowserSession):
+    """The browser session, and all families that come from it. Its user must be locked by the same entry."""

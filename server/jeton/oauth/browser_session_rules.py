@@ -1,0 +1,111 @@
+"""How browser sessions begin and end, and which sessions of apps end with them (OpenID Connect Core section 11)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from jeton.oauth.authorization_rules import OFFLINE_ACCESS
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.clients import Client
+from jeton.oauth.sessions import Family, Source
+from jeton.oauth.users import User
+from jeton.oauth.writes import DeleteBrowserSession, SaveBrowserSession, SaveFamily, UpgradePasswordHash, Write
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSessionLifetimes:
+    """Lifetimes of browser sessions, in seconds: since the last use, and since the user signed in."""
+
+    idle_seconds: int
+    absolute_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A user signs in: `session` begins or goes on with a new secret, and `ended`, if given, is replaced by it."""
+
+    reason: str
+    user: User
+    session: BrowserSession
+    rehashed_password: str | None = None
+    ended: "EndBrowserSessions | None" = None
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The session, the new hash of the password that was verified, and the end of the session before."""
+        saved: tuple[Write, ...] = (SaveBrowserSession(self.session),)
+        if self.rehashed_password is not None:
+            saved = (UpgradePasswordHash(self.user.sub, self.rehashed_password), *saved)
+        return saved if self.ended is None else (*self.ended.writes, *saved)
+
+
+@dataclass(frozen=True, slots=True)
+class EndBrowserSessions:
+    """Browser sessions end, with the families that go with them."""
+
+    reason: str
+    sessions: tuple[BrowserSession, ...] = ()
+    families: tuple[Family, ...] = ()
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The ended families, and the sessions to delete."""
+        families = tuple(SaveFamily(it) for it in self.families)
+        return (*families, *(DeleteBrowserSession(it.browser_session_id) for it in self.sessions))
+
+
+def sign_in(
+    user: User,
+    current: BrowserSession | None,
+    browser_session_id: str,
+    secret_digest: bytes,
+    amr: tuple[str, ...],
+    lifetimes: BrowserSessionLifetimes,
+    source: Source,
+    now: int,
+) -> BrowserSession:
+    """Return the session of a user who has just authenticated, with a new secret.
+
+    `current` is the live session of this browser. If it is of the same user, it goes on, so that what came from it does
+    too; else a new one begins under `browser_session_id`.
+    """
+    absolute = now + lifetimes.absolute_seconds
+    session = BrowserSession(
+        browser_session_id,
+        user.sub,
+        secret_digest,
+        auth_time=now,
+        amr=amr,
+        created_at=now,
+        used_at=now,
+        idle_expires_at=min(now + lifetimes.idle_seconds, absolute),
+        absolute_expires_at=absolute,
+        ip=source.ip,
+        user_agent=source.user_agent,
+    )
+    if current is None or current.sub != user.sub:
+        return session
+    return replace(session, browser_session_id=current.browser_session_id, created_at=current.created_at)
+
+
+def end_browser_sessions(
+    reason: str,
+    sessions: Sequence[BrowserSession],
+    families: Iterable[Family],
+    clients: Iterable[Client],
+    now: int,
+) -> EndBrowserSessions:
+    """Decide to end browser sessions, and the families that came from them.
+
+    A family goes on if it is meant to last while the user is away: with `offline_access`, or if its client has refresh
+    tokens always. An authorization code that was not redeemed yet ends in any case.
+    """
+    ids = {it.browser_session_id for it in sessions}
+    lasting = {it.client_id for it in clients if it.refresh_token == "always"}
+    ended = tuple(
+        it.revoked(reason, now)
+        for it in families
+        if it.browser_session_id in ids
+        and it.revoked_at is None
+        and not (it.is_redeemed and (OFFLINE_ACCESS in it.scope or it.client_id in lasting))
+    )
+    return EndBrowserSessions(reason, tuple(sessions), ended)
