@@ -1,0 +1,77 @@
+"""Sealed values between the pages of one sign-in (ADR 0025)."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlencode
+
+from jeton.crypto.sealed_request import SealedRequests
+from jeton.endpoints.browser_cookies import BrowserCookies
+from jeton.endpoints.page_messages import Cookie, PageError, PageRequest, Redirect
+from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.interactions import Freshness, Interaction
+from jeton.pages.content import Fault
+from jeton.storage.clock import Clock
+
+PARAMETER: Final = "sealed_request"
+AUTHORIZATION_PATH: Final = "/oauth/authorize"
+SIGN_IN_PATH: Final = "/sign-in"
+CONSENT_PATH: Final = "/consent"
+ACCOUNT_PATH: Final = "/me"
+
+INTERACTION_SECONDS: Final = 30 * 60
+# From the client's site to this server: the browser follows at once.
+RELAY_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """Seals interactions, leads to the next page with them, and opens them there. `base` is the path of the issuer."""
+
+    base: str
+    sealed: SealedRequests
+    cookies: BrowserCookies
+    clock: Clock
+
+    def begin(
+        self, request: PageRequest, authorization: AuthorizationRequest | None, freshness: Freshness = Freshness()
+    ) -> tuple[Interaction, tuple[Cookie, ...]]:
+        """Return an interaction that is bound to this browser, and the cookies to set for that."""
+        digest, cookies = self.cookies.bind(request)
+        return Interaction(self.clock.now() + INTERACTION_SECONDS, digest, authorization, freshness), cookies
+
+    def relay(self, authorization: AuthorizationRequest) -> Redirect:
+        """Return the redirect that brings a request to the authorization endpoint again, this time with cookies.
+
+        A browser sends no SameSite=Lax cookie with a form that another site posts.
+        """
+        return self.lead_to(AUTHORIZATION_PATH, Interaction(self.clock.now() + RELAY_SECONDS, None, authorization))
+
+    def lead_to(self, path: str, interaction: Interaction, cookies: tuple[Cookie, ...] = ()) -> Redirect:
+        """Return the redirect to a page. Raise SealedRequestTooLongError if the request is too long."""
+        return Redirect(f"{self.base}{path}?{urlencode({PARAMETER: self.sealed.seal(interaction)})}", cookies)
+
+    def open(self, request: PageRequest) -> Interaction:
+        """Return the interaction. Raise PageError if it has expired, or belongs to another browser."""
+        interaction = self.sealed.open(request.parameters.get(PARAMETER, ""), self.clock.now())
+        if interaction is None:
+            raise PageError(Fault.EXPIRED, "sealed_request_invalid_or_expired")
+        if interaction.browser is not None and interaction.browser != self.cookies.digest(request):
+            raise PageError(Fault.EXPIRED, "sealed_request_of_another_browser")
+        return interaction
+
+    def open_bound(self, request: PageRequest) -> Interaction:
+        """Return the interaction, as `open` does. Raise PageError if it is not bound to this browser."""
+        interaction = self.open(request)
+        if interaction.browser is None:
+            raise PageError(Fault.EXPIRED, "sealed_request_not_bound")
+        return interaction
+
+    def sign_in_again(self, interaction: Interaction, freshness: Freshness) -> Redirect:
+        """Return the redirect to the sign-in page, where only a new authentication leads on."""
+        return self.lead_to(SIGN_IN_PATH, replace(interaction, freshness=freshness, shown=None))
+
+
+def check_own_page(request: PageRequest) -> None:
+    """Raise PageError if another site sent the form (CSRF)."""
+    if not request.from_own_page:
+        raise PageError(Fault.OTHER_SITE, "form_of_another_site", status=403)

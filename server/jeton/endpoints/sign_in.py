@@ -1,0 +1,122 @@
+"""The sign-in page: GET and POST /sign-in, and POST /sign-in/other for another account."""
+
+from dataclasses import dataclass
+
+from jeton.crypto.hashing_pool import HashingBusyError
+from jeton.endpoints.app_labels import app_label
+from jeton.endpoints.interactions import (
+    ACCOUNT_PATH,
+    AUTHORIZATION_PATH,
+    PARAMETER,
+    SIGN_IN_PATH,
+    Interactions,
+    check_own_page,
+)
+from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
+from jeton.login.browser_login import BrowserLogin
+from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.decisions import Deny
+from jeton.oauth.errors import OAuthError
+from jeton.oauth.interactions import Interaction, authenticate_again
+from jeton.pages.content import AppLabel, Fault, Problem, SignIn
+from jeton.storage.lookups import Lookups
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSignIn:
+    """GET /sign-in."""
+
+    interactions: Interactions
+    lookups: Lookups
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """Show the form. Without an authorization request, the person signs in for their account page."""
+        if PARAMETER not in request.parameters:
+            interaction, cookies = self.interactions.begin(request, None)
+            return self.interactions.lead_to(SIGN_IN_PATH, interaction, cookies)
+        interaction = self.interactions.open_bound(request)
+        hint = interaction.request.login_hint if interaction.request is not None else None
+        return await sign_in_page(request, interaction, self.lookups, hint or "")
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitSignIn:
+    """POST /sign-in."""
+
+    interactions: Interactions
+    lookups: Lookups
+    login: BrowserLogin
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """Check the password as every login does. Then go on with the authorization request, or to the account page."""
+        check_own_page(request)
+        interaction = self.interactions.open_bound(request)
+        username, password = request.parameters.get("username", ""), request.parameters.get("password", "")
+        if not (username and password):
+            return await self._again(request, interaction, Problem.CREDENTIALS_MISSING, 400)
+        cookies = self.interactions.cookies
+        visitor = await self.login.find(cookies.session_secret(request))
+        current = None if visitor is None else visitor.session
+        client_id = "" if interaction.request is None else interaction.request.client_id
+        try:
+            signed_in = await self.login.sign_in(username, password, client_id, request.source, current)
+        except HashingBusyError:
+            return await self._again(request, interaction, Problem.BUSY, 503)
+        except OAuthError as error:
+            if error.status != 429:
+                raise
+            return await self._again(request, interaction, Problem.TOO_MANY_ATTEMPTS, 429)
+        if isinstance(signed_in, Deny):
+            return await self._again(request, interaction, Problem.WRONG_CREDENTIALS, 400)
+        new_cookies = (cookies.signed_in(signed_in.secret),)
+        if interaction.request is None:
+            return Redirect(self.interactions.base + ACCOUNT_PATH, new_cookies)
+        return self.interactions.lead_to(AUTHORIZATION_PATH, interaction, new_cookies)
+
+    async def _again(self, request: PageRequest, interaction: Interaction, problem: Problem, status: int) -> Page:
+        username = request.parameters.get("username", "")
+        return await sign_in_page(request, interaction, self.lookups, username, problem, status)
+
+
+@dataclass(frozen=True, slots=True)
+class UseOtherAccount:
+    """POST /sign-in/other."""
+
+    interactions: Interactions
+    login: BrowserLogin
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """Lead to the sign-in page, although somebody is signed in."""
+        check_own_page(request)
+        interaction = self.interactions.open_bound(request)
+        visitor = await self.login.find(self.interactions.cookies.session_secret(request))
+        session = None if visitor is None else visitor.session
+        return self.interactions.sign_in_again(interaction, authenticate_again(session, self.interactions.clock.now()))
+
+
+async def sign_in_page(
+    request: PageRequest,
+    interaction: Interaction,
+    lookups: Lookups,
+    username: str,
+    problem: Problem | None = None,
+    status: int = 200,
+) -> Page:
+    """Return the page with the form. Its form leads, by redirects, to the client."""
+    authorization = interaction.request
+    return Page(
+        SignIn(request.parameters[PARAMETER], await _app(authorization, lookups), username, problem),
+        status,
+        () if authorization is None else authorization.ui_locales,
+        None if authorization is None else authorization.redirect_uri,
+    )
+
+
+async def _app(authorization: AuthorizationRequest | None, lookups: Lookups) -> AppLabel | None:
+    """Return how the client is shown. Raise PageError if it does not exist any more."""
+    if authorization is None:
+        return None
+    client = await lookups.client(authorization.client_id)
+    if client is None:
+        raise PageError(Fault.UNKNOWN_CLIENT, "client_unknown")
+    return app_label(client, authorization.redirect_uri)
