@@ -21,6 +21,7 @@ MAX_ACCESS_SECONDS: Final = 86400
 
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
+WebAddress = Annotated[str, Meta(pattern="^(https?://[^ ]+)?$")]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
@@ -89,6 +90,25 @@ class GrantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     password: bool = True
 
 
+class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    idle_seconds: PositiveSeconds = 86400
+    absolute_seconds: PositiveSeconds = 1209600
+
+
+class PageSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(min_length=1, max_length=60)] = "Jeton"
+    logo: str = ""
+    accent: Annotated[str, Meta(pattern="^(#[0-9A-Fa-f]{6})?$")] = ""
+    terms_uri: WebAddress = ""
+    privacy_uri: WebAddress = ""
+    support: str = ""
+    templates: str = ""
+
+
+class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    descriptions: dict[str, dict[str, str]] = {}
+
+
 class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     login_failures_per_address: Count = 100
     login_failures_per_client: Count = 10_000
@@ -112,6 +132,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     pkcs11: Pkcs11Settings = Pkcs11Settings()
     passwords: PasswordSettings = PasswordSettings()
     grants: GrantSettings = GrantSettings()
+    sessions: SessionSettings = SessionSettings()
+    pages: PageSettings = PageSettings()
+    scopes: ScopeSettings = ScopeSettings()
     limits: LimitSettings = LimitSettings()
 
 
@@ -162,6 +185,8 @@ def _complete(settings: Settings) -> Settings:
     _check_issuer(issuer)
     if tokens.refresh_idle_seconds > tokens.refresh_absolute_seconds:
         raise ConfigError("tokens.refresh_idle_seconds must not exceed tokens.refresh_absolute_seconds")
+    if settings.sessions.idle_seconds > settings.sessions.absolute_seconds:
+        raise ConfigError("sessions.idle_seconds must not exceed sessions.absolute_seconds")
     _check_pkcs11(settings.keys, settings.pkcs11)
     _check_trusted_proxies(server.trusted_proxies)
     if tokens.default_audience and not is_audience(tokens.default_audience):

@@ -126,7 +126,7 @@ def _account_resources(settings: Settings, parts: Parts, tokens: TokenParser) ->
     read = read_account_request()
     show = Operation(ShowAccount(authenticate), read)
     change_password = Operation(
-        ChangePassword(authenticate, parts.login, parts.passwords, parts.password_rules, parts.hashing, parts.ledger),
+        ChangePassword(authenticate, parts.password_change),
         read,
     )
     list_sessions = Operation(ListSessions(authenticate, parts.lookups), read)

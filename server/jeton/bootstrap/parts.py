@@ -15,13 +15,18 @@ from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import Passwords
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.crypto.refresh_token import RefreshTokens
+from jeton.crypto.sealed_request import FormTokens, SealedRequests
 from jeton.endpoints.status_lists import StatusLists
 from jeton.grants.request_limits import RequestLimits
 from jeton.keys.keyring import Keyring
+from jeton.login.browser_login import BrowserLogin
 from jeton.login.login_rate_limits import LoginRateLimits
+from jeton.login.password_change import PasswordChange
 from jeton.login.password_login import PasswordLogin
 from jeton.login.uniform_timing import UniformTiming
+from jeton.oauth.browser_session_rules import BrowserSessionLifetimes
 from jeton.observability.missing_master_keys import MissingMasterKeys
+from jeton.storage.browser_session_lookups import BrowserSessionLookups
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
@@ -50,6 +55,11 @@ class Parts:
     password_rules: PasswordRules
     hashing: HashingPool
     login: PasswordLogin
+    password_change: PasswordChange
+    sealed_requests: SealedRequests
+    form_tokens: FormTokens
+    browser_session_lookups: BrowserSessionLookups
+    browser_login: BrowserLogin
     maintenance: Maintenance
 
     def close(self) -> None:
@@ -58,6 +68,7 @@ class Parts:
         self.hashing.close()
         self.ledger.close()
         self.lookups.close()
+        self.browser_session_lookups.close()
         self.rate_limiter.close()
         self.status_indexes.close()
         self.keyring.close()
@@ -84,10 +95,21 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
     )
     maintenance = Maintenance(database, clock, keyring, lookups, rotation, status_lists)
     maintenance.refresh()
+    ledger = Ledger(database, clock, sessions_per_user=settings.limits.sessions_per_user)
+    login = PasswordLogin(
+        lookups,
+        LoginRateLimits(rate_limiter, rate_limit_keys, login_limits(settings)),
+        passwords,
+        hashing,
+        UniformTiming(lambda: passwords.verify(None, "")),
+        clock,
+    )
+    browser_session_lookups = BrowserSessionLookups(database, clock)
+    sessions = settings.sessions
     return Parts(
         clock=clock,
         database=database,
-        ledger=Ledger(database, clock, sessions_per_user=settings.limits.sessions_per_user),
+        ledger=ledger,
         lookups=lookups,
         rate_limiter=rate_limiter,
         request_limits=RequestLimits(rate_limiter, rate_limit_keys, request_limits(settings), clock),
@@ -100,12 +122,16 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         passwords=passwords,
         password_rules=password_rules,
         hashing=hashing,
-        login=PasswordLogin(
-            lookups,
-            LoginRateLimits(rate_limiter, rate_limit_keys, login_limits(settings)),
-            passwords,
-            hashing,
-            UniformTiming(lambda: passwords.verify(None, "")),
+        login=login,
+        password_change=PasswordChange(login, passwords, password_rules, hashing, ledger),
+        sealed_requests=SealedRequests(master_keys),
+        form_tokens=FormTokens(master_keys),
+        browser_session_lookups=browser_session_lookups,
+        browser_login=BrowserLogin(
+            login,
+            browser_session_lookups,
+            ledger,
+            BrowserSessionLifetimes(sessions.idle_seconds, sessions.absolute_seconds),
             clock,
         ),
         maintenance=maintenance,

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from jeton.bootstrap.endpoints import build_resources, enabled_grants
 from jeton.bootstrap.opening import open_database, password_rules
+from jeton.bootstrap.pages import build_pages, build_renderer
 from jeton.bootstrap.parts import Parts, build_parts
 from jeton.config import Settings, load_settings
 from jeton.grants import GRANTS
@@ -17,6 +18,7 @@ from jeton.http.app import Lifespan, create_app
 from jeton.http.client_address import ClientAddress
 from jeton.http.draining import Draining
 from jeton.http.public_documents import public_documents
+from jeton.pages.rendering import PageRenderer
 from jeton.storage.clock import Clock
 
 
@@ -40,16 +42,17 @@ def assemble(settings: Settings, clock: Clock | None = None, grants: Sequence[Gr
     """
     # A list of breached passwords that cannot be read stops the start, and not the first change of a password.
     rules = password_rules(settings)
+    renderer = build_renderer(settings)
     database = open_database(settings, serving=True)
     try:
         parts = build_parts(settings, database, clock or Clock(), rules)
-        return _server(settings, parts, enabled_grants(settings, grants))
+        return _server(settings, parts, enabled_grants(settings, grants), renderer)
     except Exception:
         database.close()
         raise
 
 
-def _server(settings: Settings, parts: Parts, grants: Sequence[Grant]) -> Server:
+def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer: PageRenderer) -> Server:
     issuer, maintenance = settings.server.issuer, parts.maintenance
     draining = Draining(settings.server.drain_seconds)
 
@@ -65,7 +68,8 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant]) -> Server
         maintenance.status_lists,
     )
     lifespan = _lifespan(parts, draining)
-    app = create_app(issuer, build_resources(settings, parts, grants), documents, unready_reason, draining, lifespan)
+    resources, pages = build_resources(settings, parts, grants), build_pages(settings, parts, renderer)
+    app = create_app(issuer, resources, documents, pages, unready_reason, draining, lifespan)
     if settings.server.trusted_proxies:
         app = ClientAddress(app, settings.server.trusted_proxies)
     return Server(app, parts, lifespan)

@@ -8,7 +8,7 @@ from jeton.crypto.sealed_request import SealedRequests
 from jeton.endpoints.browser_cookies import BrowserCookies
 from jeton.endpoints.page_messages import Cookie, PageError, PageRequest, Redirect
 from jeton.oauth.authorization_request import AuthorizationRequest
-from jeton.oauth.interactions import Freshness, Interaction
+from jeton.oauth.interactions import ANY_AUTHENTICATION, Freshness, Interaction
 from jeton.pages.content import Fault
 from jeton.storage.clock import Clock
 
@@ -33,7 +33,10 @@ class Interactions:
     clock: Clock
 
     def begin(
-        self, request: PageRequest, authorization: AuthorizationRequest | None, freshness: Freshness = Freshness()
+        self,
+        request: PageRequest,
+        authorization: AuthorizationRequest | None,
+        freshness: Freshness = ANY_AUTHENTICATION,
     ) -> tuple[Interaction, tuple[Cookie, ...]]:
         """Return an interaction that is bound to this browser, and the cookies to set for that."""
         digest, cookies = self.cookies.bind(request)

@@ -28,16 +28,17 @@ def create_app(
     issuer: str,
     resources: Mapping[str, Resource],
     documents: Mapping[str, ASGIApp],
+    pages: Mapping[str, ASGIApp],
     unready_reason: Callable[[], str | None],
     draining: Draining,
     lifespan: Lifespan,
 ) -> ASGIApp:
-    """Return the application that serves these resources and documents, by path."""
+    """Return the application that serves these resources, documents and pages, by path."""
     health = [
         Route("/livez", answer_livez, methods=["GET"]),
         Route("/readyz", answer_readyz(unready_reason), methods=["GET"]),
     ]
-    apps: dict[str, ASGIApp] = {**resources, **documents}
+    apps: dict[str, ASGIApp] = {**resources, **documents, **pages}
     # They answer 405 themselves, because they know which pages may read it.
     routes = [Route(path, it) for path, it in apps.items() if "{" in path] + health
     app = Starlette(

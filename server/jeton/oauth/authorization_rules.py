@@ -8,9 +8,6 @@ from jeton.oauth.clients import Client
 from jeton.oauth.consents import Consent
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Freshness, Shown
-from jeton.oauth.scope import Scope
-
-OFFLINE_ACCESS = "offline_access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +23,8 @@ class AskConsent:
 
 
 @dataclass(frozen=True, slots=True)
-class IssueCode:
-    """Nothing has to be asked: the client gets its code, for this scope."""
-
-    scope: Scope
+class Proceed:
+    """Nothing has to be asked: the client gets its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +35,7 @@ class Refuse:
     description: str
 
 
-NextStep = AskSignIn | AskConsent | IssueCode | Refuse
+NextStep = AskSignIn | AskConsent | Proceed | Refuse
 
 
 def decide_next_step(
@@ -66,22 +61,12 @@ def decide_next_step(
         return Refuse(ErrorCode.LOGIN_REQUIRED, "The user has to sign in.") if silent else AskSignIn()
     shown = _question(request, client, session, consent)
     if shown is None:
-        return IssueCode(grantable_scope(request, client))
+        return Proceed()
     if not silent:
         return AskConsent(shown)
     if shown.asks_consent:
         return Refuse(ErrorCode.CONSENT_REQUIRED, "The user has to allow the access.")
     return Refuse(ErrorCode.INTERACTION_REQUIRED, "The user has to confirm.")
-
-
-def grantable_scope(request: AuthorizationRequest, client: Client) -> Scope:
-    """Return the requested scope; `offline_access` only if the user is asked, or the administrator waived that.
-
-    OpenID Connect Core section 11. The administrator did so for its own clients, and where every session of the client
-    has refresh tokens anyway.
-    """
-    waived = client.first_party or client.always_refreshes
-    return request.scope if waived or "consent" in request.prompt else request.scope - {OFFLINE_ACCESS}
 
 
 def is_assured(redirect_uri: str) -> bool:
@@ -96,7 +81,7 @@ def _question(
     request: AuthorizationRequest, client: Client, session: BrowserSession, consent: Consent | None
 ) -> Shown | None:
     """Return what to ask the person, or None if nothing has to be asked."""
-    scope, assured = grantable_scope(request, client), is_assured(request.redirect_uri)
+    scope, assured = request.scope, is_assured(request.redirect_uri)
     allowed_scope = consent.scope if consent is not None else frozenset()
     allowed_resources = consent.resources if consent is not None else frozenset()
     new_scope, new_resources = scope - allowed_scope, frozenset(request.resources) - allowed_resources

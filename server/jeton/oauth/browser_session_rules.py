@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from jeton.oauth.authorization_rules import OFFLINE_ACCESS
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 from jeton.oauth.writes import DeleteBrowserSession, SaveBrowserSession, SaveFamily, UpgradePasswordHash, Write
+
+OFFLINE_ACCESS: Final = "offline_access"
 
 
 @dataclass(frozen=True, slots=True)

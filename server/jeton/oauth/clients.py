@@ -83,13 +83,6 @@ class Client:
         return tuple(digest for digest in (self.secret_digest, previous) if digest is not None)
 
     @property
-    def always_refreshes(self) -> bool:
-        """Whether its sessions have refresh tokens without `offline_access`: native and single-page apps by default."""
-        if self.refresh_token is None:
-            return self.application_type in ("native", "spa")
-        return self.refresh_token == "always"
-
-    @property
     def scope_if_omitted(self) -> Scope:
         """The scope if a request names none (RFC 6749 section 3.3): the default scope, else the registered scope."""
         return self.default_scope or self.scope

@@ -15,6 +15,7 @@ from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.users import User
 from jeton.oauth.writes import (
     AddBrowserSessionClient,
+    DeleteBrowserSessionsOf,
     InsertAuthorizationCode,
     RevokeAccessToken,
     SaveConsent,
@@ -141,17 +142,19 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class EndSessions:
-    """Several families of one user end. `user`, if given, is the user with a new password."""
+    """Several families of one user end, and browser sessions. `user`, if given, is the user with a new password."""
 
     reason: str
     families: tuple[Family, ...]
     user: User | None = None
+    browsers: DeleteBrowserSessionsOf | None = None
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        """The ended families and the changed password."""
+        """The ended families and browser sessions, and the changed password."""
         families = tuple(SaveFamily(it) for it in self.families)
-        return families if self.user is None else (*families, SavePassword(self.user))
+        ended: tuple[Write, ...] = families if self.browsers is None else (*families, self.browsers)
+        return ended if self.user is None else (*ended, SavePassword(self.user))
 
 
 # Whether a refresh token is genuine cannot be told without the master key of its family. Nothing is changed: saying

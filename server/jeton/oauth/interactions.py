@@ -1,6 +1,7 @@
 """An authorization request on its way through the pages. It is one sealed value, and nothing is stored."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
@@ -17,6 +18,9 @@ class Freshness:
     def is_satisfied_by(self, session: BrowserSession) -> bool:
         """Return whether the person has authenticated recently enough."""
         return session.auth_time >= self.since and fingerprint(session) != self.stale_session
+
+
+ANY_AUTHENTICATION: Final = Freshness()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Interaction:
     expires_at: int
     browser: str | None
     request: AuthorizationRequest | None
-    freshness: Freshness = Freshness()
+    freshness: Freshness = ANY_AUTHENTICATION
     shown: Shown | None = None
 
 
@@ -59,7 +63,7 @@ def freshness_on_arrival(request: AuthorizationRequest, session: BrowserSession 
     """
     if "login" in request.prompt or request.max_age == 0:
         return authenticate_again(session, now)
-    return Freshness() if request.max_age is None else Freshness(now - request.max_age)
+    return ANY_AUTHENTICATION if request.max_age is None else Freshness(now - request.max_age)
 
 
 def authenticate_again(session: BrowserSession | None, now: int) -> Freshness:

@@ -8,6 +8,7 @@ from jeton.oauth.decisions import Deny, End, EndSessions
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
+from jeton.oauth.writes import DeleteBrowserSessionsOf
 
 # The scope that the client and the access token need.
 ACCOUNT_SCOPE: Final = "account"
@@ -26,16 +27,33 @@ def end_own_sessions(sessions: Iterable[Family], now: int, *, keep: str | None) 
 
 
 def change_password(
-    checked: User, user: User | None, sessions: Iterable[Family], password_hash: str, now: int, *, keep: str | None
+    checked: User,
+    user: User | None,
+    sessions: Iterable[Family],
+    password_hash: str,
+    now: int,
+    *,
+    keep: str | None,
+    keep_browser: str | None = None,
+    keep_all: bool = False,
 ) -> EndSessions | Deny:
-    """Decide to change the password and to end all sessions except `keep`.
+    """Decide to change the password, and to end all sessions except `keep` and all browser sessions except one.
+
+    Without `keep_browser`, that is the one which `keep` comes from. With `keep_all`, nothing ends but authorization
+    codes that are not redeemed yet.
 
     `checked` is the user whose old password was verified; `user` and `sessions` are as read under the user's lock.
     """
     if user is None or user.disabled or user.password_version != checked.password_version:
         return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=checked.sub)
     changed = replace(user, password_hash=password_hash, password_version=user.password_version + 1)
-    return EndSessions("password_changed", _ended(sessions, "password_changed", now, keep), changed)
+    sessions = tuple(sessions)
+    if keep_all:
+        unredeemed = [it for it in sessions if not it.is_redeemed]
+        return EndSessions("password_changed", _ended(unredeemed, "password_changed", now, None), changed)
+    of_kept = next((it.browser_session_id for it in sessions if keep is not None and it.sid == keep), None)
+    browsers = DeleteBrowserSessionsOf(user.sub, keep_browser or of_kept)
+    return EndSessions("password_changed", _ended(sessions, "password_changed", now, keep), changed, browsers)
 
 
 def _ended(sessions: Iterable[Family], reason: str, now: int, keep: str | None) -> tuple[Family, ...]:

@@ -86,3 +86,11 @@ class DeleteBrowserSessionsOf(Write):
 
     sub: str
     keep: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteConsent(Write):
+    """Delete what the user has allowed the client. The user's row must be locked."""
+
+    sub: str
+    client_id: str

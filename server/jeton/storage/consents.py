@@ -41,10 +41,8 @@ def save_consents(connection: Connection, changed: Iterable[Consent]) -> None:
         connection.execute(new.on_conflict_do_update(index_elements=["sub", "client_id"], set_=replaced))
 
 
-def delete_consents(connection: Connection, keys: Iterable[tuple[str, str]]) -> int:
-    """Delete consents, given as (sub, client_id). Return how many there were."""
-    deleted = 0
+def delete_consents(connection: Connection, keys: Iterable[tuple[str, str]]) -> None:
+    """Delete consents, given as (sub, client_id)."""
     for sub, client_id in keys:
         at = (consents.c.sub == sub) & (consents.c.client_id == client_id)
-        deleted += connection.execute(delete(consents).where(at)).rowcount
-    return deleted
+        connection.execute(delete(consents).where(at))

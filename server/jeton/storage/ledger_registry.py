@@ -16,6 +16,7 @@ from jeton.oauth.writes import (
     AddBrowserSessionClient,
     DeleteBrowserSession,
     DeleteBrowserSessionsOf,
+    DeleteConsent,
     InsertAuthorizationCode,
     RevokeAccessToken,
     SaveBrowserSession,
@@ -39,7 +40,7 @@ from jeton.storage.browser_sessions import (
     save_browser_sessions,
 )
 from jeton.storage.clients import lock_clients_shared
-from jeton.storage.consents import load_consents, save_consents
+from jeton.storage.consents import delete_consents, load_consents, save_consents
 from jeton.storage.families import load_sids_of_browser_sessions, load_unended_sids, lock_families, save_families
 from jeton.storage.lock_requests import (
     Lock,
@@ -183,6 +184,9 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
     SaveConsent: Writer(
         lambda connection, writes, _: save_consents(connection, [it.consent for it in writes]),
         lambda rows, it: rows.change((it.consent.sub, it.consent.client_id), it.consent),
+    ),
+    DeleteConsent: Writer(
+        lambda connection, writes, _: delete_consents(connection, [(it.sub, it.client_id) for it in writes])
     ),
     AddBrowserSessionClient: Writer(
         lambda connection, writes, _: insert_browser_session_clients(

@@ -1,0 +1,105 @@
+"""The pages, each given what it uses, and their paths."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from jeton.bootstrap.parts import Parts
+from jeton.config import PageSettings, Settings
+from jeton.config_sources import ConfigError
+from jeton.endpoints.authorization import AuthorizationEndpoint, HintSubject
+from jeton.endpoints.authorization_response import CodeIssuer
+from jeton.endpoints.browser_cookies import BrowserCookies
+from jeton.endpoints.client_responses import ClientResponses
+from jeton.endpoints.consent import Questions, ShowConsent, SubmitConsent
+from jeton.endpoints.interactions import ACCOUNT_PATH, AUTHORIZATION_PATH, CONSENT_PATH, SIGN_IN_PATH, Interactions
+from jeton.endpoints.my_account import ShowMyAccount, ShowPasswordForm, SignedInForms, SubmitPasswordForm
+from jeton.endpoints.my_account_forms import (
+    SIGNED_OUT_PATH,
+    EndAppSession,
+    EndBrowserSession,
+    LeadTo,
+    ShowSignedOut,
+    SignOut,
+    WithdrawAccess,
+)
+from jeton.endpoints.page_messages import PageEndpoint
+from jeton.endpoints.sign_in import ShowSignIn, SubmitSignIn, UseOtherAccount
+from jeton.http.page_assets import asset_endpoints
+from jeton.http.page_resource import PageResource
+from jeton.http.page_responses import PageResponses
+from jeton.pages.branding import Branding, BrandingError, read_logo
+from jeton.pages.catalogues import CatalogueError
+from jeton.pages.rendering import PageRenderer
+
+
+def build_renderer(settings: Settings) -> PageRenderer:
+    """Return what renders the pages. Raise ConfigError if a setting of section `pages` cannot be used."""
+    pages = settings.pages
+    if pages.templates and not Path(pages.templates).is_dir():
+        raise ConfigError(f"pages.templates: there is no folder {pages.templates}")
+    try:
+        return PageRenderer(settings.server.issuer, _branding(pages), pages.templates)
+    except (BrandingError, CatalogueError) as error:
+        raise ConfigError(str(error)) from None
+
+
+def _branding(pages: PageSettings) -> Branding:
+    logo = read_logo(pages.logo) if pages.logo else ""
+    own = Branding(pages.name, logo, terms_uri=pages.terms_uri, privacy_uri=pages.privacy_uri, support=pages.support)
+    return Branding(pages.name, logo, pages.accent or own.accent, own.terms_uri, own.privacy_uri, own.support)
+
+
+def build_pages(
+    settings: Settings, parts: Parts, codes: CodeIssuer, hint_subject: HintSubject, renderer: PageRenderer
+) -> Mapping[str, ASGIApp]:
+    """Return the pages by path, and the files that they use."""
+    cookies = BrowserCookies(settings.server.issuer, settings.sessions.absolute_seconds)
+    interactions = Interactions(renderer.base, parts.sealed_requests, cookies, parts.clock)
+    responses = PageResponses(renderer)
+    endpoints = {
+        **_authorization_pages(settings, parts, interactions, codes, hint_subject),
+        **_account_pages(settings, parts, interactions),
+    }
+    pages: dict[str, ASGIApp] = {path: PageResource(it, responses) for path, it in endpoints.items()}
+    return {**pages, **asset_endpoints(renderer.assets)}
+
+
+def _authorization_pages(
+    settings: Settings, parts: Parts, interactions: Interactions, codes: CodeIssuer, hint_subject: HintSubject
+) -> dict[str, dict[str, PageEndpoint]]:
+    login, lookups, browser_lookups = parts.browser_login, parts.lookups, parts.browser_session_lookups
+    answers = ClientResponses(settings.server.issuer, codes)
+    authorization = AuthorizationEndpoint(interactions, lookups, browser_lookups, login, answers, hint_subject)
+    questions = Questions(interactions, lookups, login)
+    return {
+        AUTHORIZATION_PATH: {"GET": authorization, "POST": authorization},
+        SIGN_IN_PATH: {"GET": ShowSignIn(interactions, lookups), "POST": SubmitSignIn(interactions, lookups, login)},
+        SIGN_IN_PATH + "/other": {"POST": UseOtherAccount(interactions, login)},
+        CONSENT_PATH: {
+            "GET": ShowConsent(questions, browser_lookups, settings.scopes.descriptions),
+            "POST": SubmitConsent(questions, answers),
+        },
+    }
+
+
+def _account_pages(settings: Settings, parts: Parts, interactions: Interactions) -> dict[str, dict[str, PageEndpoint]]:
+    """Return the pages that people see without an app."""
+    login, lookups = parts.browser_login, parts.browser_session_lookups
+    forms = SignedInForms(interactions, login, parts.form_tokens)
+    min_length, base = settings.passwords.min_length, interactions.base
+    return {
+        "/": {"GET": LeadTo(base + ACCOUNT_PATH)},
+        "/.well-known/change-password": {"GET": LeadTo(base + ACCOUNT_PATH + "/password")},
+        ACCOUNT_PATH: {"GET": ShowMyAccount(forms, lookups, settings.scopes.descriptions)},
+        ACCOUNT_PATH + "/password": {
+            "GET": ShowPasswordForm(forms, min_length),
+            "POST": SubmitPasswordForm(forms, min_length, parts.password_change),
+        },
+        ACCOUNT_PATH + "/browsers/end": {"POST": EndBrowserSession(forms, login, lookups)},
+        ACCOUNT_PATH + "/sessions/end": {"POST": EndAppSession(forms, parts.ledger)},
+        ACCOUNT_PATH + "/apps/end": {"POST": WithdrawAccess(forms, parts.ledger)},
+        "/sign-out": {"POST": SignOut(forms, login)},
+        SIGNED_OUT_PATH: {"GET": ShowSignedOut()},
+    }

@@ -1,0 +1,148 @@
+"""The authorization endpoint: GET and POST /oauth/authorize (RFC 6749 section 3.1, OpenID Connect Core 3.1.2)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from jeton.crypto.sealed_request import SealedRequestTooLongError
+from jeton.endpoints.client_responses import ClientResponses, error_response
+from jeton.endpoints.interactions import CONSENT_PATH, PARAMETER, SIGN_IN_PATH, Interactions
+from jeton.endpoints.page_messages import PageAnswer, PageError, PageRequest
+from jeton.login.browser_login import BrowserLogin
+from jeton.oauth.authorization_request import (
+    AuthorizationErrorResponse,
+    AuthorizationRefusedError,
+    AuthorizationRequest,
+    AuthorizationRequestError,
+    parse_authorization_request,
+    parse_client_and_redirect_uri,
+)
+from jeton.oauth.authorization_rules import AskConsent, AskSignIn, Proceed, Refuse, decide_next_step
+from jeton.oauth.clients import Client
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.interactions import Freshness, Interaction, freshness_on_arrival
+from jeton.oauth.redirect_uris import is_registered_redirect_uri
+from jeton.pages.content import Fault
+from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor
+from jeton.storage.lookups import Lookups
+
+# Returns the subject of an `id_token_hint`, or None if the hint is not one of ours, or not for this client.
+HintSubject = Callable[[str, Client], Awaitable[str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationEndpoint:
+    """Reads the request, finds out who is signed in, and takes the next step."""
+
+    interactions: Interactions
+    lookups: Lookups
+    browser_lookups: BrowserSessionLookups
+    login: BrowserLogin
+    responses: ClientResponses
+    hint_subject: HintSubject
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """Answer a request of a client, or one that comes back from a page."""
+        if PARAMETER in request.parameters:
+            interaction = self.interactions.open(request)
+            if interaction.request is None:
+                raise PageError(Fault.EXPIRED, "sealed_request_without_request")
+            client = await self._client_again(interaction.request)
+            if interaction.browser is None:
+                return await self._arrive(request, interaction.request, client)
+            return await self._go_on(request, interaction, interaction.request, client)
+        try:
+            return await self._read(request)
+        except AuthorizationRequestError as error:
+            about = {"error": error.code, "client_id": error.client_id}
+            raise PageError(_fault_of(error), error.reason, about=about) from None
+
+    async def _read(self, request: PageRequest) -> PageAnswer:
+        """Validate in the order that RFC 6749 section 4.1.2.1 requires: client, redirect URI, everything else."""
+        parameters = request.parameters
+        client_id = parameters.get("client_id")
+        client = None if client_id is None else await self.lookups.client(client_id)
+        target = parse_client_and_redirect_uri(parameters, client)
+        if client is None:
+            raise PageError(Fault.UNKNOWN_CLIENT, "client_unknown")
+        hint = parameters.get("id_token_hint")
+        subject = None if hint is None else await self.hint_subject(hint, client)
+        resources = await self.browser_lookups.resources(client.resources)
+        try:
+            authorization = parse_authorization_request(parameters, request.lists, client, target, resources, subject)
+            if request.method == "POST":
+                return self.interactions.relay(authorization)
+            return await self._arrive(request, authorization, client)
+        except AuthorizationRefusedError as error:
+            return self.responses.send_error(request, client, error.response, error.reason, after_form=False)
+        except SealedRequestTooLongError:
+            response = AuthorizationErrorResponse(
+                target.redirect_uri,
+                target.state,
+                target.response_mode,
+                ErrorCode.INVALID_REQUEST,
+                "The request is too long.",
+            )
+            return self.responses.send_error(request, client, response, "request_too_long", after_form=False)
+
+    async def _client_again(self, authorization: AuthorizationRequest) -> Client:
+        """Return the client of a request that was valid before. Raise PageError if it may not have it any more."""
+        client = await self.lookups.client(authorization.client_id)
+        if client is None or client.disabled:
+            raise PageError(Fault.UNKNOWN_CLIENT, "client_deleted_or_disabled")
+        if not is_registered_redirect_uri(authorization.redirect_uri, client):
+            raise PageError(Fault.REDIRECT_URI, "redirect_uri_no_longer_registered")
+        return client
+
+    async def _arrive(self, request: PageRequest, authorization: AuthorizationRequest, client: Client) -> PageAnswer:
+        """Take the first step of a request that has just reached this browser."""
+        visitor = await self._visitor(request)
+        now = self.interactions.clock.now()
+        freshness = freshness_on_arrival(authorization, None if visitor is None else visitor.session, now)
+        return await self._step(request, authorization, client, visitor, freshness, None)
+
+    async def _go_on(
+        self, request: PageRequest, interaction: Interaction, authorization: AuthorizationRequest, client: Client
+    ) -> PageAnswer:
+        """Take the next step of a request after a page."""
+        visitor = await self._visitor(request)
+        return await self._step(request, authorization, client, visitor, interaction.freshness, interaction)
+
+    async def _visitor(self, request: PageRequest) -> Visitor | None:
+        return await self.login.find(self.interactions.cookies.session_secret(request))
+
+    async def _step(
+        self,
+        request: PageRequest,
+        authorization: AuthorizationRequest,
+        client: Client,
+        visitor: Visitor | None,
+        freshness: Freshness,
+        interaction: Interaction | None,
+    ) -> PageAnswer:
+        """Do what the pure decision says. `interaction` is None if the person has seen no page yet."""
+        session, after_form = None if visitor is None else visitor.session, interaction is not None
+        consent = None
+        if session is not None:
+            consent = await self.browser_lookups.consent(session.sub, client.client_id)
+        step = decide_next_step(authorization, client, session, consent, freshness, has_seen_pages=after_form)
+        match step:
+            case AskSignIn():
+                begun, cookies = self.interactions.begin(request, authorization, freshness)
+                return self.interactions.lead_to(SIGN_IN_PATH, interaction or begun, () if interaction else cookies)
+            case AskConsent(shown):
+                begun, cookies = self.interactions.begin(request, authorization, freshness)
+                return self.interactions.lead_to(CONSENT_PATH, replace(interaction or begun, shown=shown), cookies)
+            case Refuse(error, description):
+                response = error_response(authorization, error, description)
+                return self.responses.send_error(request, client, response, error.value, after_form=after_form)
+            case Proceed() if session is not None:
+                return await self.responses.send_code(
+                    request, authorization, client, session, authorization.scope, consented=False, after_form=after_form
+                )
+        raise PageError(Fault.FAILED, "no_step", status=500)
+
+
+def _fault_of(error: AuthorizationRequestError) -> Fault:
+    if error.reason.startswith("redirect_uri"):
+        return Fault.REDIRECT_URI
+    return Fault.UNKNOWN_CLIENT if error.reason.startswith("client") else Fault.MALFORMED

@@ -1,0 +1,101 @@
+"""The way back to the client: by redirect, by a page that leads on, or by a form (RFC 6749 section 4.1.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import structlog
+
+from jeton.endpoints.app_labels import app_label
+from jeton.endpoints.authorization_response import CodeIssuer, authorization_response_parameters
+from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest, Redirect
+from jeton.oauth.authorization_request import AuthorizationErrorResponse, AuthorizationRequest
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.clients import Client
+from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.scope import Scope
+from jeton.pages.content import FormPost, LeadOn
+
+# What the client is told if the code cannot be issued after all. Other refusals are shown as a page.
+_FOR_CLIENT = (ErrorCode.LOGIN_REQUIRED, ErrorCode.CONSENT_REQUIRED, ErrorCode.UNAUTHORIZED_CLIENT)
+
+log = structlog.get_logger("jeton.authorization")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientResponses:
+    """Answers clients. `after_form` says that the request follows a form of ours."""
+
+    issuer: str
+    codes: CodeIssuer
+
+    async def send_code(
+        self,
+        request: PageRequest,
+        authorization: AuthorizationRequest,
+        client: Client,
+        session: BrowserSession,
+        scope: Scope,
+        *,
+        consented: bool,
+        after_form: bool,
+    ) -> PageAnswer:
+        """Issue a code. `consented` says that the person has just allowed this on the consent page."""
+        try:
+            code = await self.codes.issue(authorization, client, session, scope, request.source, consented=consented)
+        except OAuthError as error:
+            if error.code not in _FOR_CLIENT:
+                raise
+            response = error_response(authorization, error.code, error.description)
+            return self.send_error(request, client, response, error.reason, after_form=after_form)
+        parameters = authorization_response_parameters(code=code, state=authorization.state, iss=self.issuer)
+        return _answer(request, client, authorization, parameters, after_form=after_form)
+
+    def send_error(
+        self,
+        request: PageRequest,
+        client: Client,
+        response: AuthorizationErrorResponse,
+        reason: str,
+        *,
+        after_form: bool,
+    ) -> PageAnswer:
+        """Tell the client what went wrong, and log the reason."""
+        about = {"error": response.error, "client_id": client.client_id, "ip": request.source.ip}
+        log.warning("authorization_refused", reason=reason, **about)
+        parameters = authorization_response_parameters(
+            error=response.error, description=response.description, state=response.state, iss=self.issuer
+        )
+        return _answer(request, client, response, parameters, after_form=after_form)
+
+
+def error_response(
+    authorization: AuthorizationRequest, error: ErrorCode, description: str
+) -> AuthorizationErrorResponse:
+    """Return the error response to a valid request."""
+    return AuthorizationErrorResponse(
+        authorization.redirect_uri, authorization.state, authorization.response_mode, error, description
+    )
+
+
+def _answer(
+    request: PageRequest,
+    client: Client,
+    target: AuthorizationRequest | AuthorizationErrorResponse,
+    parameters: Mapping[str, str],
+    *,
+    after_form: bool,
+) -> PageAnswer:
+    """Return what brings these parameters to the client.
+
+    Chromium blocks a redirect that follows a form if any step of it leaves what `form-action` allows, and clients
+    redirect on to places that nobody here knows: `after_form`, a browser gets a page that leads on. What is no browser,
+    and private schemes, which a browser only follows at a click, are redirected.
+    """
+    redirect_uri, app = target.redirect_uri, app_label(client, target.redirect_uri)
+    if target.response_mode == "form_post":
+        return Page(FormPost(redirect_uri, parameters, app), form_target=redirect_uri)
+    location = f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(parameters)}"
+    if after_form and request.navigates and redirect_uri.startswith(("https://", "http://")):
+        return Page(LeadOn(location, app))
+    return Redirect(location)

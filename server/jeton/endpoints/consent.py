@@ -1,0 +1,120 @@
+"""The consent page: GET and POST /consent. What it shows is what is granted: both come from the sealed value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jeton.endpoints.app_labels import app_label
+from jeton.endpoints.client_responses import ClientResponses, error_response
+from jeton.endpoints.interactions import AUTHORIZATION_PATH, PARAMETER, Interactions, check_own_page
+from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest
+from jeton.login.browser_login import BrowserLogin
+from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.browser_session_rules import OFFLINE_ACCESS
+from jeton.oauth.clients import Client
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.interactions import Interaction, Shown
+from jeton.pages.content import Consent, Fault, ScopeItem
+from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor
+from jeton.storage.lookups import Lookups
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that was put to the person who is signed in here."""
+
+    interaction: Interaction
+    authorization: AuthorizationRequest
+    shown: Shown
+    client: Client
+    visitor: Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Opens questions from requests."""
+
+    interactions: Interactions
+    lookups: Lookups
+    login: BrowserLogin
+
+    async def open(self, request: PageRequest) -> Question | PageAnswer:
+        """Return the question, or where to go if another person is signed in by now, or nobody."""
+        interaction = self.interactions.open_bound(request)
+        authorization, shown = interaction.request, interaction.shown
+        if authorization is None or shown is None:
+            raise PageError(Fault.EXPIRED, "sealed_request_without_question")
+        client = await self.lookups.client(authorization.client_id)
+        if client is None or client.disabled:
+            raise PageError(Fault.UNKNOWN_CLIENT, "client_deleted_or_disabled")
+        visitor = await self.login.find(self.interactions.cookies.session_secret(request))
+        is_asked = visitor is not None and visitor.session.browser_session_id == shown.browser_session_id
+        if visitor is None or not is_asked or not interaction.freshness.is_satisfied_by(visitor.session):
+            return self.interactions.lead_to(AUTHORIZATION_PATH, interaction)
+        return Question(interaction, authorization, shown, client, visitor)
+
+
+@dataclass(frozen=True, slots=True)
+class ShowConsent:
+    """GET /consent. `descriptions` has the words for scopes, by scope and language."""
+
+    questions: Questions
+    browser_lookups: BrowserSessionLookups
+    descriptions: Mapping[str, Mapping[str, str]]
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """Show what the app asks for, or, without a question about access, one button to go on."""
+        question = await self.questions.open(request)
+        if not isinstance(question, Question):
+            return question
+        shown, authorization = question.shown, question.authorization
+        resources = await self.browser_lookups.resources(shown.resources)
+        content = Consent(
+            request.parameters[PARAMETER],
+            app_label(question.client, authorization.redirect_uri),
+            question.visitor.user.username,
+            scope_items(shown.scope, self.descriptions, shown.new_scope),
+            [ScopeItem(it.uri, {"en": it.name}, it.uri in shown.new_resources) for it in resources],
+            OFFLINE_ACCESS in shown.scope,
+            shown.asks_consent,
+        )
+        return Page(content, ui_locales=authorization.ui_locales, form_target=authorization.redirect_uri)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitConsent:
+    """POST /consent."""
+
+    questions: Questions
+    responses: ClientResponses
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """Issue the code for exactly what was shown, or tell the client that the person refused."""
+        check_own_page(request)
+        question = await self.questions.open(request)
+        if not isinstance(question, Question):
+            return question
+        authorization, client, shown = question.authorization, question.client, question.shown
+        match request.parameters.get("decision"):
+            case "allow":
+                return await self.responses.send_code(
+                    request,
+                    authorization,
+                    client,
+                    question.visitor.session,
+                    shown.scope,
+                    consented=shown.asks_consent,
+                    after_form=True,
+                )
+            case "deny":
+                response = error_response(authorization, ErrorCode.ACCESS_DENIED, "The user denied the access.")
+                return self.responses.send_error(request, client, response, "denied_by_user", after_form=True)
+        raise PageError(Fault.MALFORMED, "decision_missing")
+
+
+def scope_items(
+    scope: frozenset[str], descriptions: Mapping[str, Mapping[str, str]], new: frozenset[str] = frozenset()
+) -> list[ScopeItem]:
+    """Return how scopes are shown: those of OpenID Connect first, then by name."""
+    order = {name: place for place, name in enumerate(("openid", "profile", "email", "address", "phone"))}
+    ordered = sorted(scope, key=lambda it: (order.get(it, len(order)), it))
+    return [ScopeItem(it, descriptions.get(it, {}), it in new) for it in ordered]

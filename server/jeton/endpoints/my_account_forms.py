@@ -1,0 +1,125 @@
+"""What a person ends on their own page: browser sessions, sessions of apps, the access of an app, and this session."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from jeton.crypto.refresh_token import is_sid
+from jeton.endpoints.my_account import SignedInForms
+from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
+from jeton.login.browser_login import BrowserLogin
+from jeton.oauth.consent_rules import withdraw_consent
+from jeton.oauth.self_service import end_own_session
+from jeton.pages.content import Fault, Notice, SignedOut
+from jeton.storage.browser_session_lookups import BrowserSessionLookups
+from jeton.storage.ledger import Entry, Ledger
+from jeton.storage.lock_requests import LockFamily, LockSessionsOf
+
+SIGNED_OUT_PATH: Final = "/signed-out"
+
+log = structlog.get_logger("jeton.account")
+
+
+@dataclass(frozen=True, slots=True)
+class SignOut:
+    """POST /sign-out."""
+
+    forms: SignedInForms
+    login: BrowserLogin
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """End the browser session with what goes with it. Nobody signed in is no error: the page says the same."""
+        visitor = await self.forms.sender(request)
+        cookies = self.forms.interactions.cookies
+        if not isinstance(visitor, Redirect):
+            await self.login.sign_out(visitor.session, "signed_out", request.source)
+        path = self.forms.interactions.base + SIGNED_OUT_PATH
+        return Redirect(path, (cookies.signed_out(),), clears_site_data=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSignedOut:
+    """GET /signed-out."""
+
+    async def handle(self, _: PageRequest) -> PageAnswer:
+        """Say so."""
+        return Page(SignedOut())
+
+
+@dataclass(frozen=True, slots=True)
+class EndBrowserSession:
+    """POST /me/browsers/end."""
+
+    forms: SignedInForms
+    login: BrowserLogin
+    lookups: BrowserSessionLookups
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """Sign out another browser of the same person. One that has ended already is no error."""
+        visitor = await self.forms.sender(request)
+        if isinstance(visitor, Redirect):
+            return visitor
+        wanted = request.parameters.get("browser_session_id")
+        overview = await self.lookups.overview(visitor.user.sub)
+        for session in overview.browser_sessions:
+            if session.browser_session_id == wanted:
+                await self.login.sign_out(session, "ended_by_user", request.source)
+        return self.forms.done(Notice.BROWSER_SIGNED_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class EndAppSession:
+    """POST /me/sessions/end."""
+
+    forms: SignedInForms
+    ledger: Ledger
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """End one session of an app. One that has ended already, or of somebody else, is left as it is."""
+        visitor = await self.forms.sender(request)
+        if isinstance(visitor, Redirect):
+            return visitor
+        sub, sid = visitor.user.sub, request.parameters.get("sid", "")
+        if not is_sid(sid):
+            raise PageError(Fault.MALFORMED, "sid_malformed")
+        decision = await self.ledger.enter(
+            Entry(lambda facts: end_own_session(facts.family, sub, facts.now), (LockFamily(sid),))
+        )
+        log.info(decision.reason, sub=sub, sid=sid, ip=request.source.ip)
+        return self.forms.done(Notice.SESSION_ENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawAccess:
+    """POST /me/apps/end."""
+
+    forms: SignedInForms
+    ledger: Ledger
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """Withdraw what the person has allowed an app. Its sessions end, and codes that it has not redeemed."""
+        visitor = await self.forms.sender(request)
+        if isinstance(visitor, Redirect):
+            return visitor
+        sub, client_id = visitor.user.sub, request.parameters.get("client_id", "")
+        decision = await self.ledger.enter(
+            Entry(
+                lambda facts: withdraw_consent("consent_withdrawn", sub, client_id, facts.sessions, facts.now),
+                (LockSessionsOf(sub),),
+            )
+        )
+        ended = len(decision.families)
+        log.info(decision.reason, sub=sub, client_id=client_id, ip=request.source.ip, sessions_ended=ended)
+        return self.forms.done(Notice.ACCESS_WITHDRAWN)
+
+
+@dataclass(frozen=True, slots=True)
+class LeadTo:
+    """A fixed redirect to another page."""
+
+    location: str
+
+    async def handle(self, _: PageRequest) -> PageAnswer:
+        """Lead there."""
+        return Redirect(self.location)
