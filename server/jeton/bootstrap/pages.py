@@ -5,11 +5,11 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from jeton.bootstrap.endpoints import build_code_issuer
 from jeton.bootstrap.parts import Parts
 from jeton.config import PageSettings, Settings
 from jeton.config_sources import ConfigError
-from jeton.endpoints.authorization import AuthorizationEndpoint, HintSubject
-from jeton.endpoints.authorization_response import CodeIssuer
+from jeton.endpoints.authorization import AuthorizationEndpoint
 from jeton.endpoints.browser_cookies import BrowserCookies
 from jeton.endpoints.client_responses import ClientResponses
 from jeton.endpoints.consent import Questions, ShowConsent, SubmitConsent
@@ -29,6 +29,7 @@ from jeton.endpoints.sign_in import ShowSignIn, SubmitSignIn, UseOtherAccount
 from jeton.http.page_assets import asset_endpoints
 from jeton.http.page_resource import PageResource
 from jeton.http.page_responses import PageResponses
+from jeton.oauth.clients import Client
 from jeton.pages.branding import Branding, BrandingError, read_logo
 from jeton.pages.catalogues import CatalogueError
 from jeton.pages.rendering import PageRenderer
@@ -51,15 +52,18 @@ def _branding(pages: PageSettings) -> Branding:
     return Branding(pages.name, logo, pages.accent or own.accent, own.terms_uri, own.privacy_uri, own.support)
 
 
-def build_pages(
-    settings: Settings, parts: Parts, codes: CodeIssuer, hint_subject: HintSubject, renderer: PageRenderer
-) -> Mapping[str, ASGIApp]:
+async def _no_hint(_: str, __: Client) -> str | None:
+    """Ignore the `id_token_hint`: no ID tokens are issued yet."""
+    return None
+
+
+def build_pages(settings: Settings, parts: Parts, renderer: PageRenderer) -> Mapping[str, ASGIApp]:
     """Return the pages by path, and the files that they use."""
     cookies = BrowserCookies(settings.server.issuer, settings.sessions.absolute_seconds)
     interactions = Interactions(renderer.base, parts.sealed_requests, cookies, parts.clock)
     responses = PageResponses(renderer)
     endpoints = {
-        **_authorization_pages(settings, parts, interactions, codes, hint_subject),
+        **_authorization_pages(settings, parts, interactions),
         **_account_pages(settings, parts, interactions),
     }
     pages: dict[str, ASGIApp] = {path: PageResource(it, responses) for path, it in endpoints.items()}
@@ -67,18 +71,18 @@ def build_pages(
 
 
 def _authorization_pages(
-    settings: Settings, parts: Parts, interactions: Interactions, codes: CodeIssuer, hint_subject: HintSubject
+    settings: Settings, parts: Parts, interactions: Interactions
 ) -> dict[str, dict[str, PageEndpoint]]:
     login, lookups, browser_lookups = parts.browser_login, parts.lookups, parts.browser_session_lookups
-    answers = ClientResponses(settings.server.issuer, codes)
-    authorization = AuthorizationEndpoint(interactions, lookups, browser_lookups, login, answers, hint_subject)
+    answers = ClientResponses(settings.server.issuer, build_code_issuer(settings, parts))
+    authorization = AuthorizationEndpoint(interactions, lookups, browser_lookups, login, answers, _no_hint)
     questions = Questions(interactions, lookups, login)
     return {
         AUTHORIZATION_PATH: {"GET": authorization, "POST": authorization},
         SIGN_IN_PATH: {"GET": ShowSignIn(interactions, lookups), "POST": SubmitSignIn(interactions, lookups, login)},
         SIGN_IN_PATH + "/other": {"POST": UseOtherAccount(interactions, login)},
         CONSENT_PATH: {
-            "GET": ShowConsent(questions, browser_lookups, settings.scopes.descriptions),
+            "GET": ShowConsent(questions, lookups, settings.scopes.descriptions),
             "POST": SubmitConsent(questions, answers),
         },
     }

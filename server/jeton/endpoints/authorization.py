@@ -66,7 +66,7 @@ class AuthorizationEndpoint:
             raise PageError(Fault.UNKNOWN_CLIENT, "client_unknown")
         hint = parameters.get("id_token_hint")
         subject = None if hint is None else await self.hint_subject(hint, client)
-        resources = await self.browser_lookups.resources(client.resources)
+        resources = await self.lookups.resources(client.resources)
         try:
             authorization = parse_authorization_request(parameters, request.lists, client, target, resources, subject)
             if request.method == "POST":

@@ -14,7 +14,7 @@ from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Interaction, Shown
 from jeton.pages.content import Consent, Fault, ScopeItem
-from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor
+from jeton.storage.browser_session_lookups import Visitor
 from jeton.storage.lookups import Lookups
 
 
@@ -58,7 +58,7 @@ class ShowConsent:
     """GET /consent. `descriptions` has the words for scopes, by scope and language."""
 
     questions: Questions
-    browser_lookups: BrowserSessionLookups
+    lookups: Lookups
     descriptions: Mapping[str, Mapping[str, str]]
 
     async def handle(self, request: PageRequest) -> PageAnswer:
@@ -67,7 +67,7 @@ class ShowConsent:
         if not isinstance(question, Question):
             return question
         shown, authorization = question.shown, question.authorization
-        resources = await self.browser_lookups.resources(shown.resources)
+        resources = await self.lookups.resources(shown.resources)
         content = Consent(
             request.parameters[PARAMETER],
             app_label(question.client, authorization.redirect_uri),

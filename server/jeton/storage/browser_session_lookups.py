@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import Consent
-from jeton.oauth.resources import Resource
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.storage.batching import Batcher
@@ -16,7 +15,6 @@ from jeton.storage.clock import Clock
 from jeton.storage.consents import list_consents, load_consents
 from jeton.storage.database import Database
 from jeton.storage.families import list_families
-from jeton.storage.resources import load_resources
 from jeton.storage.users import load_users
 
 
@@ -46,7 +44,6 @@ class BrowserSessionLookups:
         self._clock = clock
         self._visitors = Batcher[bytes, Visitor | None]("browsers", self._read_visitors)
         self._consents = Batcher[tuple[str, str], Consent | None]("consents", self._read_consents)
-        self._resources = Batcher[tuple[str, ...], list[Resource]]("resources", self._read_resources)
         self._overviews = Batcher[str, AccountOverview]("accounts", self._read_overviews)
         self._uses = Batcher[tuple[str, int, int], None]("browser uses", self._write_uses)
 
@@ -58,10 +55,6 @@ class BrowserSessionLookups:
         """Return what the user has allowed the client."""
         return await self._consents((sub, client_id))
 
-    async def resources(self, uris: Sequence[str]) -> list[Resource]:
-        """Return the resources with these URIs, in this order, without those that are not registered."""
-        return await self._resources(tuple(uris)) if uris else []
-
     async def overview(self, sub: str) -> AccountOverview:
         """Return what the user's account page shows."""
         return await self._overviews(sub)
@@ -71,7 +64,7 @@ class BrowserSessionLookups:
         await self._uses((browser_session_id, used_at, idle_expires_at))
 
     def close(self) -> None:
-        for batcher in (self._visitors, self._consents, self._resources, self._overviews, self._uses):
+        for batcher in (self._visitors, self._consents, self._overviews, self._uses):
             batcher.close()
 
     def _read_visitors(self, digests: Sequence[bytes]) -> list[Visitor | None]:
@@ -93,11 +86,6 @@ class BrowserSessionLookups:
         with self._database.read() as connection:
             found = load_consents(connection, set(keys))
         return [found.get(key) for key in keys]
-
-    def _read_resources(self, requested: Sequence[tuple[str, ...]]) -> list[list[Resource]]:
-        with self._database.read() as connection:
-            found = load_resources(connection, {uri for uris in requested for uri in uris})
-        return [[found[uri] for uri in uris if uri in found] for uris in requested]
 
     def _read_overviews(self, subs: Sequence[str]) -> list[AccountOverview]:
         with self._database.read() as connection:

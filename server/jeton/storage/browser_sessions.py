@@ -12,9 +12,6 @@ from jeton.storage.retention import delete_oldest
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.tables import browser_session_clients, browser_sessions
 
-_FIND = RawStatement(
-    select(browser_sessions).where(browser_sessions.c.secret_digest.in_(bindparam("digests", expanding=True)))
-)
 _BY_ID = select(browser_sessions).where(
     browser_sessions.c.browser_session_id.in_(bindparam("browser_session_ids", expanding=True))
 )
@@ -25,8 +22,10 @@ _MAX_LISTED: Final = 1000
 
 def find_browser_sessions(connection: Connection, digests: Collection[bytes]) -> dict[bytes, BrowserSession]:
     """Return browser sessions, by the digest of their secret. Unknown ones are left out."""
-    found = [BrowserSession(*row) for row in _FIND.rows(connection, digests=digests)] if digests else []
-    return {it.secret_digest: it for it in found}
+    if not digests:
+        return {}
+    wanted = select(browser_sessions).where(browser_sessions.c.secret_digest.in_(digests))
+    return {row.secret_digest: BrowserSession(*row) for row in connection.execute(wanted)}
 
 
 def lock_browser_sessions(

@@ -1,0 +1,384 @@
+"""An authorization request through the pages, as a browser without scripts sees it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.authorization_codes import add_app, redeem
+from support.browsing import Browser, authorization_parameters, browser
+from support.in_process_server import ISSUER, Running
+
+pytestmark = pytest.mark.anyio
+
+AUTHORIZE = "/oauth/authorize"
+
+
+@pytest.fixture
+async def visitor(jeton: Running) -> AsyncIterator[Browser]:
+    jeton.add_user("alice")
+    async with browser(jeton) as it:
+        yield it
+
+
+@pytest.mark.requirement("RA01", "RR02", "RR03", "RR04", "CN01")
+async def test_sign_in_and_consent_lead_to_the_client_with_a_code(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    assert visitor.path == "/sign-in"
+    await visitor.sign_in()
+    assert visitor.path == "/consent"
+    await visitor.decide()
+    assert visitor.answer.keys() == {"code", "state", "iss"}
+    assert visitor.answer["state"] == "the state"
+    assert visitor.answer["iss"] == ISSUER
+    tokens = await redeem(jeton, app, visitor.answer["code"])
+    assert tokens.status_code == 200, tokens.text
+    assert tokens.json()["scope"] == "read"
+
+
+@pytest.mark.requirement("CN03")
+async def test_second_request_passes_silently(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.sign_in()
+    await visitor.decide()
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    assert "code" in visitor.answer
+
+
+@pytest.mark.requirement("CN03")
+async def test_wider_request_asks_again_and_marks_what_is_new(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.sign_in()
+    await visitor.decide()
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, scope="read write"))
+    assert visitor.path == "/consent"
+    assert visitor.page.text.count('class="chip"') == 1
+
+
+@pytest.mark.requirement("CN04")
+async def test_denial_tells_the_client_and_stores_nothing(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.sign_in()
+    await visitor.decide("deny")
+    assert visitor.answer["error"] == "access_denied"
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    assert visitor.path == "/consent"
+
+
+@pytest.mark.requirement("CN05")
+async def test_first_party_client_is_not_asked_for_consent(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton, first_party=True)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.sign_in()
+    assert "code" in visitor.answer
+
+
+@pytest.mark.requirement("CN05", "NA04")
+async def test_first_party_on_loopback_has_one_button(jeton: Running, visitor: Browser) -> None:
+    uri = "http://127.0.0.1:7777/callback"
+    app = add_app(
+        jeton, public=True, first_party=True, application_type="native", redirect_uris=frozenset({uri})
+    )
+    for _ in range(2):
+        await visitor.get(AUTHORIZE, **authorization_parameters(app, redirect_uri=uri))
+        if visitor.path == "/sign-in":
+            await visitor.sign_in()
+        assert visitor.path == "/consent"
+        assert "This app asks to" not in visitor.page.text
+        await visitor.decide()
+        assert visitor.page.headers["location"].startswith(f"{uri}?code=")
+
+
+@pytest.mark.requirement("NA04")
+async def test_client_on_loopback_is_asked_each_time(jeton: Running, visitor: Browser) -> None:
+    uri = "http://127.0.0.1:7777/callback"
+    app = add_app(jeton, public=True, application_type="native", redirect_uris=frozenset({uri}))
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, redirect_uri=uri))
+    await visitor.sign_in()
+    await visitor.decide()
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, redirect_uri=uri))
+    assert visitor.path == "/consent"
+
+
+@pytest.mark.requirement("RA05", "RR09", "RR15")
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"client_id": "unknown"}, "not known to this server"),
+        ({"client_id": None}, "not known to this server"),
+        ({"redirect_uri": "https://evil.example/callback"}, "not registered"),
+        ({"response_mode": "fragment"}, "cannot be understood"),
+    ],
+)
+async def test_wrong_client_or_redirect_uri_is_an_error_page(
+    jeton: Running, visitor: Browser, wrong: dict[str, str | None], words: str
+) -> None:
+    page = await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton), **wrong))
+    assert page.status_code == 400
+    assert words in page.text
+    assert "evil.example" not in page.text
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.requirement("RA11", "RA14", "RA20", "RR05")
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": None}, "invalid_request"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"scope": "unheard-of"}, "invalid_scope"),
+        ({"request": "a.b.c"}, "request_not_supported"),
+        ({"prompt": "none login"}, "invalid_request"),
+        ({"prompt": "none"}, "login_required"),
+        ({"resource": "https://other.example"}, "invalid_target"),
+    ],
+)
+async def test_other_errors_go_to_the_client(
+    jeton: Running, visitor: Browser, wrong: dict[str, str | None], error: str
+) -> None:
+    await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton), **wrong))
+    assert visitor.answer["error"] == error
+    assert visitor.answer["state"] == "the state"
+    assert visitor.answer["iss"] == ISSUER
+
+
+@pytest.mark.requirement("OI03")
+async def test_prompt_none_needs_a_session_and_consent(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    await visitor.get("/me")
+    await visitor.sign_in()
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, prompt="none"))
+    assert visitor.answer["error"] == "consent_required"
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.decide()
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, prompt="none"))
+    assert "code" in visitor.answer
+
+
+@pytest.mark.requirement("OI04")
+async def test_prompt_login_takes_a_new_sign_in_and_going_back_does_not_get_round_it(
+    jeton: Running, visitor: Browser
+) -> None:
+    app = add_app(jeton, first_party=True)
+    await visitor.get("/me")
+    await visitor.sign_in()
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, prompt="login"))
+    assert visitor.path == "/sign-in"
+    sealed = visitor.form("/sign-in").fields["sealed_request"]
+    await visitor.get(AUTHORIZE, sealed_request=sealed)
+    assert visitor.path == "/sign-in"
+    await visitor.sign_in()
+    assert "code" in visitor.answer
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, prompt="login"))
+    assert visitor.path == "/sign-in"
+
+
+@pytest.mark.requirement("OI05")
+async def test_max_age_takes_a_new_sign_in_once_the_last_one_is_older(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton, first_party=True)
+    await visitor.get("/me")
+    await visitor.sign_in()
+    jeton.clock.advance(30)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, max_age="60"))
+    assert "code" in visitor.answer
+    jeton.clock.advance(31)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, max_age="60", prompt="none"))
+    assert visitor.answer["error"] == "login_required"
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, max_age="60"))
+    assert visitor.path == "/sign-in"
+    await visitor.sign_in()
+    assert "code" in visitor.answer
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, max_age="0"))
+    assert visitor.path == "/sign-in"
+
+
+@pytest.mark.requirement("OI02")
+async def test_prompt_consent_asks_again_and_select_account_offers_another(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    jeton.add_user("bob")
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.sign_in()
+    await visitor.decide()
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, prompt="consent"))
+    assert "This app asks to" in visitor.page.text
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, prompt="select_account"))
+    assert visitor.path == "/consent"
+    await visitor.submit("/sign-in/other")
+    assert visitor.path == "/sign-in"
+    await visitor.sign_in("bob")
+    assert "bob" in visitor.page.text
+    await visitor.decide()
+    assert "code" in visitor.answer
+
+
+@pytest.mark.requirement("OI09")
+async def test_login_hint_fills_the_name_field_escaped(jeton: Running, visitor: Browser) -> None:
+    await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton), login_hint='"><script>x'))
+    assert visitor.form("/sign-in").fields["username"] == '"><script>x'
+    assert "<script>x" not in visitor.page.text
+
+
+async def test_ui_locales_choose_the_language(jeton: Running, visitor: Browser) -> None:
+    english = {"Accept-Language": "en"}
+    await visitor.get(AUTHORIZE, english, **authorization_parameters(add_app(jeton), ui_locales="fr de-AT"))
+    assert '<html lang="de"' in visitor.page.text
+    assert visitor.page.headers["content-language"] == "de"
+
+
+@pytest.mark.requirement("RA01", "RA22")
+async def test_posted_request_becomes_a_get_with_cookies(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton, first_party=True)
+    await visitor.get("/me")
+    await visitor.sign_in()
+    cross_site = {"Sec-Fetch-Site": "cross-site", "Origin": "https://app.example"}
+    without_cookies = await jeton.http.post(AUTHORIZE, data=authorization_parameters(app), headers=cross_site)
+    assert without_cookies.status_code == 303
+    location = without_cookies.headers["location"]
+    await visitor.get(location)
+    assert "code" in visitor.answer
+    jeton.clock.advance(61)
+    page = await visitor.get(location)
+    assert page.status_code == 400
+
+
+@pytest.mark.requirement("RR11")
+async def test_form_post_answers_with_a_form(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton, first_party=True)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, response_mode="form_post"))
+    await visitor.sign_in()
+    form = visitor.form("/callback")
+    assert form.fields.keys() == {"code", "state", "iss"}
+    assert "form-action 'self' https://app.example;" in visitor.page.headers["content-security-policy"]
+
+
+@pytest.mark.requirement("SE05", "RA23")
+async def test_sign_in_started_in_another_browser_is_refused(jeton: Running, visitor: Browser) -> None:
+    """Login CSRF: the attacker's link would sign the victim in to the attacker's request."""
+    async with browser(jeton) as attacker:
+        await attacker.get(AUTHORIZE, **authorization_parameters(add_app(jeton)))
+        link = str(attacker.page.url)
+    page = await visitor.get(link)
+    assert page.status_code == 400
+    assert "another browser" in page.text
+
+
+@pytest.mark.requirement("SE05", "RA22")
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
+async def test_form_of_another_site_is_refused(
+    jeton: Running, visitor: Browser, headers: dict[str, str]
+) -> None:
+    await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton)))
+    page = await visitor.submit("/sign-in", headers, username="alice", password="correct horse battery staple")
+    assert page.status_code == 403
+    await visitor.get("/me")
+    assert visitor.path == "/sign-in"
+
+
+async def test_sealed_request_expires(jeton: Running, visitor: Browser) -> None:
+    await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton)))
+    jeton.clock.advance(1800)
+    page = await visitor.sign_in()
+    assert page.status_code == 400
+    assert "expired" in page.text
+
+
+async def test_two_requests_in_two_tabs_work_independently(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, state="one"))
+    first = visitor.form("/sign-in")
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, state="two"))
+    await visitor.sign_in()
+    await visitor.decide()
+    assert visitor.answer["state"] == "two"
+    await visitor.post(first.action, first.fields | {"username": "alice", "password": "correct horse battery staple"})
+    assert visitor.answer["state"] == "one"
+
+
+async def test_wrong_password_shows_the_form_again_and_tells_nothing(jeton: Running, visitor: Browser) -> None:
+    await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton)))
+    for username in ("alice", "nobody"):
+        page = await visitor.sign_in(username, "wrong")
+        assert page.status_code == 400
+        assert "The user name or the password is wrong." in page.text
+        assert "wrong" not in visitor.form("/sign-in").fields["password"]
+    await visitor.sign_in()
+    assert visitor.path == "/consent"
+
+
+@pytest.mark.requirement("SE01")
+async def test_each_sign_in_has_a_new_secret(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton, first_party=True)
+    await visitor.get("/me")
+    await visitor.sign_in()
+    first = {it.name: it.value for it in visitor.http.cookies.jar}
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, prompt="login"))
+    await visitor.sign_in()
+    second = {it.name: it.value for it in visitor.http.cookies.jar}
+    assert [name for name in first if first[name] != second[name] and name.endswith("-session")]
+
+
+@pytest.mark.requirement("RA13")
+async def test_state_is_carried_through_untouched(jeton: Running, visitor: Browser) -> None:
+    state = "ä%20+&=#" * 140
+    await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton, first_party=True), state=state))
+    await visitor.sign_in()
+    assert visitor.answer["state"] == state
+
+
+async def test_request_that_is_too_long_to_seal_is_refused_to_the_client(jeton: Running, visitor: Browser) -> None:
+    await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton), state="x" * 6000))
+    assert visitor.answer["error"] == "invalid_request"
+
+
+@pytest.mark.requirement("CN06")
+async def test_what_was_shown_is_granted_even_if_the_client_may_do_more_by_now(
+    jeton: Running, visitor: Browser
+) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.sign_in()
+    await visitor.submit("/consent", decision="allow", scope="read write")
+    tokens = (await redeem(jeton, app, visitor.answer["code"])).json()
+    assert tokens["scope"] == "read"
+
+
+async def test_disabled_user_is_not_signed_in_any_more(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton, first_party=True)
+    await visitor.get("/me")
+    await visitor.sign_in()
+    user = await jeton.lookups.user("alice")
+    assert user is not None
+    jeton.set_user(user.sub, disabled=True)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, prompt="none"))
+    assert visitor.answer["error"] == "login_required"
+
+
+@pytest.mark.requirement("SE02")
+async def test_browser_session_ends_without_use_and_at_last_in_any_case(jeton: Running, visitor: Browser) -> None:
+    await visitor.get("/me")
+    await visitor.sign_in()
+    for _ in range(14):
+        jeton.clock.advance(86000)
+        await visitor.get("/me")
+        assert visitor.path == "/me"
+    jeton.clock.advance(1209600 - 14 * 86000)
+    await visitor.get("/me")
+    assert visitor.path == "/sign-in"
+    await visitor.sign_in()
+    jeton.clock.advance(86400)
+    await visitor.get("/me")
+    assert visitor.path == "/sign-in"
+
+
+@pytest.mark.requirement("RA04")
+async def test_pages_answer_no_preflight(jeton: Running) -> None:
+    preflight = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+    response = await jeton.http.options(AUTHORIZE, headers=preflight)
+    assert response.status_code == 405
+    assert response.headers["allow"] == "GET, POST"
+    assert not [name for name in response.headers if name.startswith("access-control")]

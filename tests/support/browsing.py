@@ -1,0 +1,123 @@
+"""A browser without scripts, in this process: it keeps cookies, follows redirects within the server, and fills forms."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+import httpx2
+
+from support.authorization_codes import CALLBACK, CHALLENGE
+from support.in_process_server import ISSUER, PASSWORD, App, Running
+
+_MAX_REDIRECTS: Final = 10
+
+
+@dataclass
+class Form:
+    """A form: where it goes, what it sends, and its named buttons."""
+
+    action: str
+    fields: dict[str, str] = field(default_factory=dict)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+
+class _Forms(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Form] = []
+        self._open = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.found.append(Form(values["action"]))
+            self._open = True
+        elif self._open and tag == "input" and "name" in values:
+            if values.get("type") != "checkbox" or "checked" in values:
+                self.found[-1].fields[values["name"]] = values.get("value", "")
+        elif self._open and tag == "button" and "name" in values:
+            self.found[-1].buttons.append((values["name"], values["value"]))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = self._open and tag != "form"
+
+
+class Browser:
+    """One browser. `page` is what it shows now; a redirect to another site is where it stops."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self.http = http
+        self.page = httpx2.Response(200)
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None, **query: Any) -> httpx2.Response:
+        return await self._follow("GET", f"{path}?{urlencode(query, doseq=True)}" if query else path, None, headers)
+
+    async def post(
+        self, path: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
+        return await self._follow("POST", path, form, headers)
+
+    async def submit(self, path: str, headers: Mapping[str, str] | None = None, **values: str) -> httpx2.Response:
+        """Sends the page's form of this path, with these values."""
+        form = self.form(path)
+        return await self.post(form.action, form.fields | values, headers)
+
+    def form(self, path: str) -> Form:
+        parser = _Forms()
+        parser.feed(self.page.text)
+        return next(it for it in parser.found if urlsplit(it.action).path.endswith(path))
+
+    async def sign_in(self, username: str = "alice", password: str = PASSWORD, **more: Any) -> httpx2.Response:
+        return await self.submit("/sign-in", username=username, password=password, **more)
+
+    async def decide(self, decision: str = "allow") -> httpx2.Response:
+        return await self.submit("/consent", decision=decision)
+
+    @property
+    def path(self) -> str:
+        return urlsplit(str(self.page.url)).path
+
+    @property
+    def answer(self) -> dict[str, str]:
+        """What the client at `CALLBACK` receives."""
+        assert self.page.status_code == 303, self.page.text
+        location = self.page.headers["location"]
+        assert location.startswith(CALLBACK), location
+        return dict(parse_qsl(urlsplit(location).query, strict_parsing=True))
+
+    async def _follow(
+        self, method: str, path: str, form: Mapping[str, str] | None, headers: Mapping[str, str] | None
+    ) -> httpx2.Response:
+        self.page = await self.http.request(method, path, data=form, headers=headers)
+        for _ in range(_MAX_REDIRECTS):
+            target = urljoin(ISSUER, self.page.headers.get("location", "https://elsewhere.example"))
+            if self.page.status_code != 303 or not target.startswith(ISSUER):
+                return self.page
+            self.page = await self.http.get(target, headers=headers)
+        raise AssertionError("too many redirects")
+
+
+@asynccontextmanager
+async def browser(node: Running) -> AsyncIterator[Browser]:
+    """A browser without cookies."""
+    transport = httpx2.ASGITransport(node.server.app)
+    async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
+        yield Browser(http)
+
+
+def authorization_parameters(app: App, **more: Any) -> dict[str, Any]:
+    """The parameters of an authorization request; None leaves one out."""
+    given = {
+        "response_type": "code",
+        "client_id": app.client_id,
+        "redirect_uri": CALLBACK,
+        "scope": "read",
+        "state": "the state",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+        **more,
+    }
+    return {name: value for name, value in given.items() if value is not None}
