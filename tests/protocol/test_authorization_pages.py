@@ -79,9 +79,7 @@ async def test_first_party_client_is_not_asked_for_consent(jeton: Running, visit
 @pytest.mark.requirement("CN05", "NA04")
 async def test_first_party_on_loopback_has_one_button(jeton: Running, visitor: Browser) -> None:
     uri = "http://127.0.0.1:7777/callback"
-    app = add_app(
-        jeton, public=True, first_party=True, application_type="native", redirect_uris=frozenset({uri})
-    )
+    app = add_app(jeton, public=True, first_party=True, application_type="native", redirect_uris=frozenset({uri}))
     for _ in range(2):
         await visitor.get(AUTHORIZE, **authorization_parameters(app, redirect_uri=uri))
         if visitor.path == "/sign-in":
@@ -269,9 +267,7 @@ async def test_sign_in_started_in_another_browser_is_refused(jeton: Running, vis
 
 @pytest.mark.requirement("SE05", "RA22")
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
-async def test_form_of_another_site_is_refused(
-    jeton: Running, visitor: Browser, headers: dict[str, str]
-) -> None:
+async def test_form_of_another_site_is_refused(jeton: Running, visitor: Browser, headers: dict[str, str]) -> None:
     await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton)))
     page = await visitor.submit("/sign-in", headers, username="alice", password="correct horse battery staple")
     assert page.status_code == 403

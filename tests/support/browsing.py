@@ -1,4 +1,4 @@
-"""A browser without scripts, in this process: it keeps cookies, follows redirects within the server, and fills forms."""
+"""A browser without scripts, in this process: it keeps cookies, follows redirects here, and fills forms."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

@@ -11,6 +11,7 @@ from jeton.crypto.password_rules import PasswordRules
 from jeton.oauth.registration_rules import check_roles
 from jeton.oauth.users import User
 from jeton.rules.login_identifiers import identifier_keys, login_key
+from jeton.storage.browser_sessions import delete_browser_sessions_of
 from jeton.storage.families import count_live_families, end_families
 from jeton.storage.users import delete_user, find_users, insert_user, lock_users, update_user
 
@@ -51,16 +52,24 @@ def register(
 
 
 def set_password(connection: Connection, now: int, username: str, password_hash: str) -> tuple[User, int]:
-    """Replace a user's password and end the user's sessions. Return the user and the number of ended sessions."""
+    """Replace a user's password, and end the user's sessions and browser sessions.
+
+    Return the user and the number of ended sessions.
+    """
     user = lock(connection, username)
     update_user(connection, user.sub, password_hash=password_hash, password_version=user.password_version + 1)
+    delete_browser_sessions_of(connection, [(user.sub, None)])
     return user, end_families(connection, now, "password_changed", sub=user.sub)
 
 
 def disable(connection: Connection, now: int, username: str) -> tuple[User, int]:
-    """Refuse a user's logins and end the user's sessions. Return the user and the number of ended sessions."""
+    """Refuse a user's logins, and end the user's sessions and browser sessions.
+
+    Return the user and the number of ended sessions.
+    """
     user = lock(connection, username)
     update_user(connection, user.sub, disabled=True)
+    delete_browser_sessions_of(connection, [(user.sub, None)])
     return user, end_families(connection, now, "user_disabled", sub=user.sub)
 
 

@@ -15,6 +15,7 @@ from jeton.keys.keyring import Keyring
 from jeton.rules.key_lifecycle import STALE_SECONDS, SigningKey
 from jeton.storage.authorization_codes import delete_expired_codes
 from jeton.storage.batching import Batcher
+from jeton.storage.browser_sessions import delete_expired_browser_sessions
 from jeton.storage.client_capabilities import ClientCapabilities, load_client_capabilities
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
@@ -35,7 +36,7 @@ _PURGE_SECONDS: Final = 60
 _MAX_ROWS: Final = 500
 
 _DELETIONS: Final = (
-    delete_expired_codes,
+    *(delete_expired_codes, delete_expired_browser_sessions),
     *(delete_expired_access_tokens, delete_expired_families, forget_ended_families),
     *(delete_expired_statuses, delete_expired_buckets),
 )

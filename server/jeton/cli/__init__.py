@@ -31,7 +31,10 @@ REFUSALS: Final = (
     *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 _COMMANDS: Final = (
-    *("client", "config", "keys", "migrate", "passwords", "resource", "secrets", "serve", "session", "token", "user"),
+_COMMANDS: Final = (
+    *("browser-session", "client", "config", "consent", "keys", "migrate", "passwords", "resource", "secrets", "serve"),
+    *("session", "token", "user"),
+)
 )
 
 
@@ -54,7 +57,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"jeton.cli.{cmd_name}"), cmd_name)
+        module = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"jeton.cli.{module}"), module)
         return command
 
     def make_context(

@@ -1,0 +1,56 @@
+"""Administration of consents: what users have allowed clients, and withdrawing it."""
+
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from jeton.admin import clients, users
+from jeton.oauth.consents import Consent
+from jeton.oauth.scope import format_scope
+from jeton.storage.consents import delete_consents, list_consents
+from jeton.storage.families import end_families
+from jeton.storage.users import load_users
+
+_REASON: Final = "consent_withdrawn_by_operator"
+
+
+def list_all(
+    connection: Connection, *, username: str | None = None, client_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Return at most 1,000 consents as JSON members, the last changed first; of one user, to one client, or all.
+
+    Raise NotFoundError if there is no such user or client.
+    """
+    sub = None if username is None else users.find(connection, username).sub
+    if client_id is not None:
+        clients.find(connection, client_id)
+    found = list_consents(connection, sub=sub, client_id=client_id)
+    owners = load_users(connection, {it.sub for it in found})
+    return [_describe(it, owners[it.sub].username) for it in found if it.sub in owners]
+
+
+def withdraw(connection: Connection, now: int, username: str, client_id: str | None = None) -> tuple[int, int]:
+    """Withdraw what a user has allowed one client, or all. Return the numbers of consents and of ended sessions.
+
+    All sessions of the user with these clients end. Raise NotFoundError if there is no such user or client.
+    """
+    if client_id is not None:
+        clients.find(connection, client_id)
+    sub = users.lock(connection, username).sub
+    found = list_consents(connection, sub=sub, client_id=client_id)
+    client_ids = {it.client_id for it in found} if client_id is None else {client_id}
+    ended = sum(end_families(connection, now, _REASON, sub=sub, client_id=it) for it in sorted(client_ids))
+    delete_consents(connection, [(sub, it) for it in client_ids])
+    return len(found), ended
+
+
+def _describe(it: Consent, username: str) -> dict[str, Any]:
+    return {
+        "username": username,
+        "sub": it.sub,
+        "client_id": it.client_id,
+        "scope": format_scope(it.scope),
+        "resources": sorted(it.resources),
+        "created_at": it.created_at,
+        "updated_at": it.updated_at,
+    }

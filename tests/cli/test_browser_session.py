@@ -1,0 +1,77 @@
+"""jeton browser-session and jeton consent: who is signed in where, and what users have allowed."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.authorization_codes import add_app, redeem
+from support.browsing import Browser, authorization_parameters, browser
+from support.cli_runner import CommandLine
+from support.in_process_server import App, Running
+
+
+@pytest.fixture
+async def visitor(jeton: Running) -> AsyncIterator[Browser]:
+    """Alice, signed in."""
+    jeton.add_user("alice")
+    async with browser(jeton) as it:
+        await it.get("/me")
+        await it.sign_in()
+        yield it
+
+
+async def token_of(node: Running, visitor: Browser, app: App) -> str:
+    await visitor.get("/oauth/authorize", **authorization_parameters(app))
+    if visitor.path == "/consent":
+        await visitor.decide()
+    return str((await redeem(node, app, visitor.answer["code"])).json()["access_token"])
+
+
+async def test_list_names_user_and_browser(cli: CommandLine, jeton: Running, visitor: Browser) -> None:
+    (listed,) = cli.json("browser-session", "list", "--user", "alice")
+    assert listed["username"] == "alice"
+    assert listed["amr"] == ["pwd"]
+    assert listed["signed_in_at"] == jeton.clock.now()
+    assert "secret" not in str(listed)
+
+
+@pytest.mark.parametrize("how", [(), ("--user", "alice"), ("--all",)])
+async def test_revoke_signs_out_and_ends_what_came_from_there(
+    cli: CommandLine, jeton: Running, visitor: Browser, how: tuple[str, ...]
+) -> None:
+    passing, lasting = add_app(jeton, "passing"), add_app(jeton, "lasting", refresh_token="always")
+    tokens = {app.client_id: await token_of(jeton, visitor, app) for app in (passing, lasting)}
+    words = how or (cli.json("browser-session", "list")[0]["browser_session_id"],)
+    assert cli.json("browser-session", "revoke", *words) == {"browser_sessions_ended": 1, "sessions_ended": 1}
+    await visitor.get("/me")
+    assert visitor.path == "/sign-in"
+    assert (await jeton.introspect(passing, tokens["passing"]))["active"] is False
+    assert (await jeton.introspect(lasting, tokens["lasting"]))["active"] is True
+
+
+def test_unknown_browser_session_is_refused(cli: CommandLine) -> None:
+    assert "browser-session" in cli.refused("browser-session", "revoke", "unknown")
+
+
+async def test_consents_are_listed_and_withdrawn(cli: CommandLine, jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    token = await token_of(jeton, visitor, app)
+    (listed,) = cli.json("consent", "list", "--client", "app")
+    assert (listed["username"], listed["scope"]) == ("alice", "read")
+    withdrawn = cli.json("consent", "revoke", "--user", "alice", "--client", "app")
+    assert withdrawn == {"consents_withdrawn": 1, "sessions_ended": 1}
+    assert cli.json("consent", "list") == []
+    assert (await jeton.introspect(app, token))["active"] is False
+    await visitor.get("/oauth/authorize", **authorization_parameters(app))
+    assert visitor.path == "/consent"
+
+
+@pytest.mark.parametrize("command", [("user", "disable"), ("user", "delete")])
+async def test_user_who_is_disabled_or_deleted_is_signed_out(
+    cli: CommandLine, jeton: Running, visitor: Browser, command: tuple[str, ...]
+) -> None:
+    cli.json(*command, "alice")
+    if command[1] == "disable":
+        cli.json("user", "enable", "alice")
+    await visitor.get("/me")
+    assert visitor.path == "/sign-in"
