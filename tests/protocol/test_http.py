@@ -63,7 +63,7 @@ async def test_any_other_method_is_refused_with_those_there_are(jeton: Running, 
 @pytest.mark.requirement("O15", "O19")
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nowhere", "/oauth", "/oauth/", "/oauth/token/x", "/docs", "/metrics", "/admin", "/.git/config",
+    ["/nowhere", "/oauth", "/oauth/", "/oauth/token/x", "/docs", "/metrics", "/admin", "/.git/config",
      "/.well-known/openid-federation"],
 )  # fmt: skip
 async def test_there_is_nothing_else(jeton: Running, path: str) -> None:

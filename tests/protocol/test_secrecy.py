@@ -159,7 +159,8 @@ async def test_a_path_is_logged_as_its_route_and_nothing_of_what_stands_in_it(
     for path in (f"/account/sessions/{odd}", f"/oauth/status/{odd}", f"/oauth/token/{odd}", f"/{odd}", f"//{odd}"):
         for method in ("DELETE", "POST", "GET"):
             answer = await jeton.http.request(method, path, headers={"Authorization": f"Bearer {odd}"})
-            assert answer.status_code in (400, 401, 404, 405)
+            # The last one names another host, and no path.
+            assert answer.status_code in (400, 401, 404, 405) or (path.startswith("//") and answer.status_code == 303)
 
     lines = logged.getvalue().decode("ascii").splitlines()
     assert any('"path":"/account/sessions/{sid}"' in line for line in lines)

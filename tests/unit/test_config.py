@@ -55,6 +55,16 @@ DOCUMENTED = {
     "limits.token_requests_per_client": 0,
     "limits.refresh_spacing_seconds": 0,
     "limits.sessions_per_user": 100,
+    "sessions.idle_seconds": 86400,
+    "sessions.absolute_seconds": 1209600,
+    "pages.name": "Jeton",
+    "pages.logo": "",
+    "pages.accent": "",
+    "pages.terms_uri": "",
+    "pages.privacy_uri": "",
+    "pages.support": "",
+    "pages.templates": "",
+    "scopes.descriptions": {},
 }
 
 

@@ -9,6 +9,7 @@ from jeton.oauth.errors import ErrorCode
 from jeton.oauth.self_service import change_password, end_own_session, end_own_sessions
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
+from jeton.oauth.writes import DeleteBrowserSessionsOf
 
 NOW = 1000
 ALICE = User("u_1", "alice", None, (), False, 0, 1, "old hash")
@@ -58,8 +59,30 @@ def test_a_new_password_is_the_next_version_and_ends_sessions() -> None:
 
     ended = replace(FAMILY, revoked_at=NOW, revoke_reason="password_changed")
     assert decision == EndSessions(
-        "password_changed", (ended,), replace(ALICE, password_hash="new hash", password_version=2)
+        "password_changed",
+        (ended,),
+        replace(ALICE, password_hash="new hash", password_version=2),
+        DeleteBrowserSessionsOf(ALICE.sub),
     )
+
+
+def test_a_new_password_keeps_the_browser_session_of_the_session_that_is_kept() -> None:
+    kept = replace(OTHER, browser_session_id="browser")
+
+    decision = change_password(ALICE, ALICE, [FAMILY, kept], "new hash", NOW, keep="two")
+
+    assert isinstance(decision, EndSessions)
+    assert decision.browsers == DeleteBrowserSessionsOf(ALICE.sub, "browser")
+
+
+def test_a_new_password_that_ends_nothing_else_ends_codes_all_the_same() -> None:
+    unredeemed = replace(OTHER, generation=0, code_expires_at=NOW + 60)
+
+    decision = change_password(ALICE, ALICE, [FAMILY, unredeemed], "new hash", NOW, keep=None, keep_all=True)
+
+    assert isinstance(decision, EndSessions)
+    assert [it.sid for it in decision.families] == [unredeemed.sid]
+    assert decision.browsers is None
 
 
 def test_a_hash_that_was_raised_meanwhile_is_no_other_password() -> None:

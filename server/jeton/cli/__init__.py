@@ -31,10 +31,8 @@ REFUSALS: Final = (
     *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 _COMMANDS: Final = (
-_COMMANDS: Final = (
     *("browser-session", "client", "config", "consent", "keys", "migrate", "passwords", "resource", "secrets", "serve"),
     *("session", "token", "user"),
-)
 )
 
 

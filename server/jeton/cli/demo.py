@@ -1,16 +1,17 @@
 """The demo accounts of `jeton serve --demo`, and the text that shows how to use them."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from jeton.admin import clients, users
 from jeton.admin.clients import ClientChanges
+from jeton.cli.demo_app import CALLBACK, start_demo_app
 from jeton.config import Settings
 from jeton.crypto.credentials import generate_password
 from jeton.crypto.passwords import Passwords
 from jeton.rules.loopback import is_loopback
-from jeton.storage.clients import has_clients
+from jeton.storage.clients import has_clients, update_client
 from jeton.storage.database import Database
 from jeton.storage.database_url import is_sqlite
 from jeton.storage.identifiers import used_identifiers
@@ -28,6 +29,13 @@ _CLIENTS: Final[dict[str, ClientChanges]] = {
     APP: {**_COMMON, "grant_types": _SESSION_GRANTS | {"client_credentials"}},
     PUBLIC_APP: {**_COMMON, "grant_types": _SESSION_GRANTS, "public": True},
     RESOURCE_SERVER: {"audience": (AUDIENCE,), "introspect": True},
+}
+# The public client is the app that signs people in by a browser (cli/demo_app.py).
+_SIGN_IN: Final[dict[str, Any]] = {
+    "name": "Demo app",
+    "application_type": "native",
+    "grant_types": _SESSION_GRANTS | {"authorization_code"},
+    "redirect_uris": frozenset({CALLBACK}),
 }
 
 
@@ -50,7 +58,13 @@ def create_demo_accounts(database: Database, now: int, passwords: Passwords, set
         password = generate_password()
         users.register(connection, now, USERNAME, None, ("user",), passwords.hash(password))
         secrets = {name: clients.register(connection, now, name, changes)[1] for name, changes in _CLIENTS.items()}
+        update_client(connection, PUBLIC_APP, **_SIGN_IN)
     yield from _guide(settings.server.issuer, password, secrets)
+
+
+def demo_app_url(settings: Settings) -> str | None:
+    """Start the demo app if only this machine can use the server. Return the URL to open in a browser, or None."""
+    return None if _reason_against(settings) else start_demo_app(settings.server.issuer, PUBLIC_APP)
 
 
 def _reason_against(settings: Settings) -> str | None:

@@ -17,7 +17,7 @@ import click
 import uvicorn
 
 from jeton.bootstrap.server import Server, assemble
-from jeton.cli.demo import create_demo_accounts
+from jeton.cli.demo import create_demo_accounts, demo_app_url
 from jeton.cli.handover import take_over
 from jeton.cli.listening import bind_sockets, connection_limit
 from jeton.cli.options import effective_settings
@@ -101,6 +101,8 @@ def _create_demo_accounts(server: Server, settings: Settings) -> None:
     try:
         for line in create_demo_accounts(parts.database, parts.clock.now(), parts.passwords, settings):
             click.echo(line)
+        if url := demo_app_url(settings):
+            click.echo(f"Open {url} in a browser, and sign in as the demo user: the demo app shows its tokens.\n")
     except BaseException:
         server.close()
         raise

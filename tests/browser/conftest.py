@@ -1,0 +1,63 @@
+"""A server, an app and real Chromium (Debian's, headless), for what only a browser can show."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from browser.sites import App, Site, add_app, add_user
+from interop.live_server import Installation
+from support.node_packages import NoNodeError, installed_packages
+from support.server_processes import free_port
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        if os.environ.get("CI"):
+            raise FileNotFoundError(CHROMIUM)
+        pytest.skip(f"NOT RUN IN A BROWSER: there is no {CHROMIUM} (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A browser without cookies."""
+    with chromium.new_context(locale="en") as context:
+        context.set_default_timeout(10_000)
+        yield context
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app whose callback leads on to another site, and the server that it uses."""
+    folder = tmp_path_factory.mktemp("browser")
+    url = f"sqlite:///{folder}/jeton.db"
+    installation = Installation(
+        folder, free_port(), {"JETON_DATABASE__URL": url, "JETON_PAGES__SUPPORT": "help@example.com"}
+    )
+    installation.output("migrate")
+    with Site() as site, installation.serving():
+        add_user(url)
+        yield add_app(url, installation.issuer, site)
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core, which finds violations of WCAG."""
+    try:
+        packages = installed_packages(tmp_path_factory.getbasetemp().parent)
+    except NoNodeError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"NOT CHECKED FOR ACCESSIBILITY: {missing}")
+    return (packages / "axe-core" / "axe.min.js").read_text(encoding="utf-8")

@@ -1,0 +1,136 @@
+"""Sites of others: an app that sends people to the server, and pages that mean harm."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from jeton.crypto.credentials import generate_sub
+from jeton.crypto.passwords import Passwords
+from jeton.oauth.clients import Client
+from jeton.oauth.users import User
+from jeton.storage.clients import insert_client
+from jeton.storage.database import Database
+from jeton.storage.users import insert_user
+from support.authorization_codes import CHALLENGE
+from support.in_process_server import PASSWORD
+
+USERNAME: Final = "alice"
+
+
+@dataclass
+class Site:
+    """One listener that is two sites: `http://127.0.0.1` and `http://localhost`, which no browser takes for the same.
+
+    The callback of the first leads on to the second. `received` is what the callback was sent.
+    """
+
+    received: list[dict[str, str]] = field(default_factory=list)
+    pages: dict[str, str] = field(default_factory=dict)
+    _server: ThreadingHTTPServer = field(init=False, repr=False)
+
+    def __enter__(self) -> Self:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def callback(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/callback"
+
+    @property
+    def other(self) -> str:
+        return f"http://localhost:{self._server.server_port}"
+
+
+def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+        def do_GET(self) -> None:
+            path, query = urlsplit(self.path).path, urlsplit(self.path).query
+            if path == "/callback":
+                self._receive(query)
+            else:
+                self._show(site.pages.get(path, "<h1>At home</h1>"))
+
+        def do_POST(self) -> None:
+            self._receive(self.rfile.read(int(self.headers["content-length"])).decode())
+
+        def _receive(self, form: str) -> None:
+            site.received.append(dict(parse_qsl(form)))
+            if "form_post" in site.received[-1].get("state", ""):
+                self._show("<h1>At home</h1>")
+                return
+            self.send_response(303)
+            self.send_header("location", f"{site.other}/home")
+            self.end_headers()
+
+        def _show(self, body: str) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(f"<!doctype html><title>app</title>{body}".encode())
+
+    return Handler
+
+
+@dataclass(frozen=True)
+class App:
+    """An app at a server."""
+
+    issuer: str
+    client_id: str
+    site: Site
+    database_url: str
+
+    def authorization_url(self, **more: Any) -> str:
+        given = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.site.callback,
+            "scope": "read openid profile",
+            "state": "the state",
+            "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256",
+            **more,
+        }
+        return f"{self.issuer}/oauth/authorize?{urlencode(given)}"
+
+    @property
+    def answer(self) -> dict[str, str]:
+        """What the callback was sent last."""
+        return self.site.received[-1]
+
+
+def add_user(database_url: str) -> None:
+    user = User(generate_sub(), USERNAME, None, (), False, 0, 1, Passwords(8, 1, 1).hash(PASSWORD))
+    _write(database_url, lambda connection: insert_user(connection, user))
+
+
+def add_app(database_url: str, issuer: str, site: Site) -> App:
+    client = Client(
+        "photos",
+        public=True,
+        created_at=0,
+        name="Photo Album",
+        grant_types=frozenset({"authorization_code", "refresh_token"}),
+        scope=frozenset({"read", "openid", "profile"}),
+        redirect_uris=frozenset({site.callback}),
+    )
+    _write(database_url, lambda connection: insert_client(connection, client))
+    return App(issuer, client.client_id, site, database_url)
+
+
+def _write(database_url: str, write: Callable[[Any], None]) -> None:
+    database = Database(database_url)
+    with database.write() as connection:
+        write(connection)
+    database.close()

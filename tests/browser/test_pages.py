@@ -1,0 +1,238 @@
+"""The pages in real Chromium: the whole way, by keyboard, without scripts, and against pages that mean harm."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from browser.sites import USERNAME, App
+from support.in_process_server import PASSWORD
+
+
+def sign_in(page: Page) -> None:
+    page.get_by_label("User name").fill(USERNAME)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def allow(page: Page) -> None:
+    page.get_by_role("button", name="Allow", exact=True).click()
+    expect(page.get_by_role("heading", name="At home")).to_be_visible()
+
+
+@pytest.mark.requirement("RR14", "RR08")
+def test_whole_way_ends_where_the_callback_leads_on_to(context: BrowserContext, app: App) -> None:
+    page = context.new_page()
+    hosts = set()
+    page.on("request", lambda it: hosts.add(it.url.split("/")[2]))
+    page.goto(app.authorization_url())
+    assert hosts == {app.issuer.removeprefix("http://")}
+    sign_in(page)
+    allow(page)
+    assert page.url == f"{app.site.other}/home"
+    assert app.answer.keys() == {"code", "state", "iss"}
+
+
+@pytest.mark.requirement("PG09")
+def test_whole_way_works_without_scripts(context: BrowserContext, app: App) -> None:
+    browser = context.browser
+    assert browser is not None
+    with browser.new_context(java_script_enabled=False) as plain:
+        page = plain.new_page()
+        page.goto(app.authorization_url())
+        sign_in(page)
+        allow(page)
+        page.goto(app.authorization_url(response_mode="form_post", state="form_post"))
+        page.get_by_role("button", name="Allow", exact=True).click()
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_role("heading", name="At home")).to_be_visible()
+
+
+@pytest.mark.requirement("RR11")
+def test_form_post_is_submitted_by_the_script(context: BrowserContext, app: App) -> None:
+    page = context.new_page()
+    page.goto(app.authorization_url(response_mode="form_post", state="form_post"))
+    sign_in(page)
+    allow(page)
+    assert app.answer["state"] == "form_post"
+    assert "code" in app.answer
+
+
+@pytest.mark.requirement("PG08")
+def test_whole_way_works_by_keyboard(context: BrowserContext, app: App) -> None:
+    page = context.new_page()
+    page.goto(app.authorization_url())
+    keys = page.keyboard
+    keys.type(USERNAME)
+    keys.press("Tab")
+    keys.type("wrong")
+    keys.press("Enter")
+    problem = page.get_by_role("alert")
+    expect(problem).to_have_text("The user name or the password is wrong.")
+    expect(page.get_by_label("Password", exact=True)).to_be_focused()
+    keys.type(PASSWORD)
+    keys.press("Enter")
+    expect(page.get_by_role("heading", name="Allow access?")).to_be_visible()
+    button = page.get_by_role("button", name="Allow", exact=True)
+    for _ in range(10):
+        keys.press("Tab")
+        if button.evaluate("it => it === document.activeElement"):
+            break
+    assert button.evaluate("it => getComputedStyle(it).outlineStyle") == "solid"
+    keys.press("Enter")
+    expect(page.get_by_role("heading", name="At home")).to_be_visible()
+
+
+@pytest.mark.requirement("PG07")
+def test_password_can_be_shown_and_is_hidden_again_when_sent(context: BrowserContext, app: App) -> None:
+    page = context.new_page()
+    page.goto(app.authorization_url())
+    field = page.get_by_label("Password", exact=True)
+    field.fill("secret")
+    button = page.get_by_role("button", name="Show")
+    button.click()
+    expect(field).to_have_attribute("type", "text")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    assert field.get_attribute("autocomplete") == "current-password"
+
+
+@pytest.mark.requirement("RR15")
+def test_page_in_a_frame_is_not_shown(context: BrowserContext, app: App) -> None:
+    app.site.pages["/frame"] = f'<iframe src="{app.authorization_url().replace("&", "&amp;")}"></iframe>'
+    page = context.new_page()
+    page.goto(f"{app.site.other}/frame")
+    page.wait_for_load_state("networkidle")
+    assert all(app.issuer not in frame.url for frame in page.frames[1:])
+
+
+@pytest.mark.requirement("SE05", "RA22")
+def test_form_that_another_site_posts_is_refused(context: BrowserContext, app: App) -> None:
+    page = context.new_page()
+    page.goto(app.authorization_url())
+    sealed = page.locator("input[name=sealed_request]").first.input_value()
+    fields = {"username": USERNAME, "password": PASSWORD, "sealed_request": sealed}
+    inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
+    app.site.pages["/attack"] = f'<form method="post" action="{app.issuer}/sign-in">{inputs}<button>Win</button></form>'
+    page.goto(f"{app.site.other}/attack")
+    page.get_by_role("button", name="Win").click()
+    expect(page.get_by_text("The form was sent from another site")).to_be_visible()
+    page.goto(f"{app.issuer}/me")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.requirement("SE01", "SE05")
+def test_sign_in_that_another_browser_began_cannot_be_finished(context: BrowserContext, app: App) -> None:
+    attacker = context.new_page()
+    attacker.goto(app.authorization_url())
+    browser = context.browser
+    assert browser is not None
+    with browser.new_context(locale="en") as victim:
+        page = victim.new_page()
+        page.goto(attacker.url)
+        expect(page.get_by_text("started in another browser")).to_be_visible()
+
+
+@pytest.mark.requirement("OI04")
+def test_going_back_does_not_get_round_a_new_sign_in(context: BrowserContext, app: App) -> None:
+    page = context.new_page()
+    page.goto(f"{app.issuer}/me")
+    sign_in(page)
+    page.goto(app.authorization_url(prompt="login"))
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.go_back()
+    page.go_forward()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.requirement("CN06")
+def test_going_back_after_the_decision_is_harmless(context: BrowserContext, app: App) -> None:
+    page = context.new_page()
+    page.goto(app.authorization_url())
+    sign_in(page)
+    allow(page)
+    page.go_back()
+    expect(page.get_by_role("heading", name="Allow access?")).to_be_visible()
+    allow(page)
+    assert "code" in app.answer
+
+
+SignInFirst = Callable[[Page, App], None]
+
+
+def _on_sign_in(page: Page, app: App) -> None:
+    page.goto(app.authorization_url())
+
+
+def _on_wrong_password(page: Page, app: App) -> None:
+    page.goto(app.authorization_url())
+    page.get_by_label("User name").fill(USERNAME)
+    page.get_by_label("Password", exact=True).fill("wrong")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def _on_consent(page: Page, app: App) -> None:
+    page.goto(app.authorization_url())
+    sign_in(page)
+    expect(page.get_by_role("heading", name="Allow access?")).to_be_visible()
+
+
+def _on_form_post(page: Page, app: App) -> None:
+    page.route("**/pages/pages.*.js", lambda route: route.abort())
+    page.goto(app.authorization_url(response_mode="form_post", state="form_post"))
+    sign_in(page)
+    page.get_by_role("button", name="Allow", exact=True).click()
+    expect(page.get_by_role("button", name="Continue")).to_be_visible()
+
+
+def _on_error(page: Page, app: App) -> None:
+    page.goto(app.authorization_url(client_id="unknown"))
+
+
+def _on_account(page: Page, app: App) -> None:
+    page.goto(app.authorization_url())
+    sign_in(page)
+    allow(page)
+    page.goto(f"{app.issuer}/me")
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+
+
+def _on_password(page: Page, app: App) -> None:
+    _on_account(page, app)
+    page.get_by_role("link", name="Change password").click()
+
+
+def _on_signed_out(page: Page, app: App) -> None:
+    _on_account(page, app)
+    page.get_by_role("button", name="Sign out", exact=True).first.click()
+    expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+
+
+@pytest.mark.requirement("PG08")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "arrive",
+    [
+        *(_on_sign_in, _on_wrong_password, _on_consent, _on_form_post, _on_error),
+        *(_on_account, _on_password, _on_signed_out),
+    ],
+)
+def test_page_has_no_findings_fits_a_phone_and_is_light(
+    context: BrowserContext, app: App, axe: str, arrive: SignInFirst, scheme: Any
+) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.emulate_media(color_scheme=scheme)
+    arrive(page, app)
+    # A content security policy that lets only our own files run cannot be told to let this one.
+    session = context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": axe})
+    found = session.send(
+        "Runtime.evaluate",
+        {"expression": "axe.run().then(it => JSON.stringify(it.violations))", "awaitPromise": True},
+    )
+    assert found["result"]["value"] == "[]"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert len(page.content()) < 50_000
+    assert page.evaluate("performance.getEntriesByType('resource').filter(it => it.name.endsWith('.css')).length") == 1
