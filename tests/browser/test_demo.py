@@ -1,0 +1,25 @@
+"""`jeton serve --demo` prints an address: signing in there ends at an app that shows the tokens."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, expect
+
+from interop.live_server import Installation
+from support.server_processes import free_port
+
+
+def test_demo_app_shows_the_tokens_of_whoever_signs_in(context: BrowserContext, tmp_path: Path) -> None:
+    installation = Installation(tmp_path, free_port())
+    with installation.serving("--demo"):
+        printed = (tmp_path / "serve.log").read_text(encoding="utf-8")
+        (url,) = re.findall(r"Open (\S+) in a browser", printed)
+        (password,) = re.findall(r"demo +password +(\S+)", printed)
+        page = context.new_page()
+        page.goto(url)
+        page.get_by_label("User name").fill("demo")
+        page.get_by_label("Password", exact=True).fill(password)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.get_by_role("button", name="Allow", exact=True).click()
+        expect(page.get_by_text("You are signed in. The demo app received:")).to_be_visible()
+        expect(page.get_by_text('"refresh_token": "jrt_')).to_be_visible()
