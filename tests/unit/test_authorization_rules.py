@@ -1,0 +1,174 @@
+"""What an authorization request needs next: a pure decision, as a table (OpenID Connect Core 3.1.2.3, RFC 8252 8.6)."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization_rules import AskConsent, AskSignIn, NextStep, Proceed, Refuse, decide_next_step
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.clients import Client
+from jeton.oauth.consents import Consent
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.interactions import (
+    ANY_AUTHENTICATION,
+    Freshness,
+    authenticate_again,
+    fingerprint,
+    freshness_on_arrival,
+)
+
+NOW = 1000
+REQUEST = AuthorizationRequest(
+    client_id="app",
+    redirect_uri="https://app.example/callback",
+    redirect_uri_sent=True,
+    state=None,
+    response_mode="query",
+    scope=frozenset({"read"}),
+    resources=("https://api.example",),
+    code_challenge=None,
+    nonce=None,
+    prompt=frozenset(),
+    max_age=None,
+    login_hint=None,
+    ui_locales=(),
+    id_token_hint_sub=None,
+)
+CLIENT = Client("app", public=False, created_at=0)
+FIRST_PARTY = replace(CLIENT, first_party=True)
+SESSION = BrowserSession("b", "alice", b"digest", NOW, ("pwd",), NOW, NOW, NOW + 100, NOW + 100)
+CONSENT = Consent("alice", "app", frozenset({"read"}), frozenset({"https://api.example"}), 0, 0)
+LOOPBACK = "http://127.0.0.1:7000/callback"
+PRIVATE = "com.example.app:/callback"
+
+
+def decide(
+    client: Client = CLIENT,
+    session: BrowserSession | None = SESSION,
+    consent: Consent | None = CONSENT,
+    freshness: Freshness = ANY_AUTHENTICATION,
+    *,
+    seen: bool = False,
+    **request: Any,
+) -> NextStep:
+    return decide_next_step(replace(REQUEST, **request), client, session, consent, freshness, has_seen_pages=seen)
+
+
+def prompt(*values: str) -> dict[str, frozenset[str]]:
+    return {"prompt": frozenset(values)}
+
+
+@pytest.mark.requirement("CN03", "CN05")
+def test_stored_consent_passes_silently() -> None:
+    assert decide() == Proceed()
+
+
+def test_nobody_signed_in_has_to_sign_in() -> None:
+    assert decide(session=None, consent=None) == AskSignIn()
+
+
+@pytest.mark.requirement("OI03")
+@pytest.mark.parametrize(
+    ("facts", "error"),
+    [
+        ({"session": None}, ErrorCode.LOGIN_REQUIRED),
+        ({"freshness": Freshness(NOW + 1)}, ErrorCode.LOGIN_REQUIRED),
+        ({"id_token_hint_sub": "bob"}, ErrorCode.LOGIN_REQUIRED),
+        ({"consent": None}, ErrorCode.CONSENT_REQUIRED),
+        ({"redirect_uri": LOOPBACK}, ErrorCode.CONSENT_REQUIRED),
+        ({"client": FIRST_PARTY, "redirect_uri": LOOPBACK}, ErrorCode.INTERACTION_REQUIRED),
+    ],
+)
+def test_prompt_none_shows_nothing(facts: dict[str, Any], error: ErrorCode) -> None:
+    step = decide(**facts, **prompt("none"))
+    assert isinstance(step, Refuse)
+    assert step.error is error
+
+
+@pytest.mark.requirement("CN03")
+@pytest.mark.parametrize(
+    ("consent", "new_scope", "new_resources"),
+    [
+        (None, set(), set()),
+        (replace(CONSENT, scope=frozenset()), {"read"}, set()),
+        (replace(CONSENT, resources=frozenset()), set(), {"https://api.example"}),
+    ],
+    ids=["none", "scope", "resource"],
+)
+def test_what_is_not_covered_is_asked_and_marked(
+    consent: Consent | None, new_scope: set[str], new_resources: set[str]
+) -> None:
+    step = decide(consent=consent)
+    assert isinstance(step, AskConsent)
+    assert step.shown.asks_consent
+    assert step.shown.browser_session_id == "b"
+    assert (step.shown.scope, step.shown.new_scope) == (frozenset({"read"}), frozenset(new_scope))
+    assert (step.shown.resources, step.shown.new_resources) == (("https://api.example",), frozenset(new_resources))
+
+
+@pytest.mark.requirement("NA04")
+@pytest.mark.parametrize("redirect_uri", [LOOPBACK, PRIVATE, "http://localhost/callback"])
+def test_client_that_is_not_assured_is_never_approved_silently(redirect_uri: str) -> None:
+    step = decide(redirect_uri=redirect_uri)
+    assert isinstance(step, AskConsent)
+    assert step.shown.asks_consent
+
+
+@pytest.mark.requirement("CN05")
+def test_first_party_needs_no_consent_but_a_button_where_anybody_can_listen() -> None:
+    assert decide(FIRST_PARTY, consent=None) == Proceed()
+    for redirect_uri in (LOOPBACK, PRIVATE):
+        step = decide(FIRST_PARTY, consent=None, redirect_uri=redirect_uri)
+        assert isinstance(step, AskConsent)
+        assert not step.shown.asks_consent
+
+
+@pytest.mark.requirement("OI02", "CN03")
+@pytest.mark.parametrize("client", [CLIENT, FIRST_PARTY])
+def test_prompt_consent_always_asks(client: Client) -> None:
+    step = decide(client, **prompt("consent"))
+    assert isinstance(step, AskConsent)
+    assert step.shown.asks_consent
+
+
+@pytest.mark.requirement("OI02")
+def test_select_account_shows_who_is_signed_in() -> None:
+    step = decide(**prompt("select_account"))
+    assert isinstance(step, AskConsent)
+    assert not step.shown.asks_consent
+
+
+@pytest.mark.requirement("OI08")
+def test_hint_of_another_user_asks_to_sign_in_once() -> None:
+    assert decide(id_token_hint_sub="bob") == AskSignIn()
+    step = decide(id_token_hint_sub="bob", seen=True)
+    assert isinstance(step, Refuse)
+    assert step.error is ErrorCode.LOGIN_REQUIRED
+    assert decide(id_token_hint_sub="alice") == Proceed()
+
+
+@pytest.mark.requirement("OI04", "OI05")
+@pytest.mark.parametrize(
+    ("request_fields", "elapsed", "satisfied"),
+    [
+        ({}, 10_000, True),
+        ({"max_age": 60}, 60, True),
+        ({"max_age": 60}, 61, False),
+        ({"max_age": 0}, 0, False),
+        (prompt("login"), 0, False),
+    ],
+)
+def test_recent_enough_authentication(request_fields: dict[str, Any], elapsed: int, satisfied: bool) -> None:
+    freshness = freshness_on_arrival(replace(REQUEST, **request_fields), SESSION, NOW + elapsed)
+    assert freshness.is_satisfied_by(SESSION) is satisfied
+
+
+@pytest.mark.requirement("OI04")
+def test_new_authentication_in_the_same_second_satisfies_prompt_login() -> None:
+    freshness = authenticate_again(SESSION, NOW)
+    assert not freshness.is_satisfied_by(SESSION)
+    assert freshness.is_satisfied_by(replace(SESSION, secret_digest=b"another"))
+    assert not freshness.is_satisfied_by(replace(SESSION, secret_digest=b"another", auth_time=NOW - 1))
+    assert fingerprint(SESSION) != SESSION.secret_digest.hex() or len(SESSION.secret_digest) < 16

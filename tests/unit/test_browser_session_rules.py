@@ -1,0 +1,87 @@
+"""How browser sessions begin, go on and end, and what ends with them."""
+
+from dataclasses import replace
+
+import pytest
+
+from jeton.oauth.browser_session_rules import BrowserSessionLifetimes, end_browser_sessions, sign_in
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.clients import Client
+from jeton.oauth.sessions import Family, Source
+from jeton.oauth.users import User
+from jeton.oauth.writes import DeleteBrowserSession, SaveFamily
+
+NOW = 1000
+ALICE = User("u_1", "alice", None, (), False, 0, 1)
+LIFETIMES = BrowserSessionLifetimes(100, 1000)
+OLD = BrowserSession("old", "u_1", b"old digest", 500, ("pwd",), 500, 900, 1100, 1500)
+FAMILY = Family(
+    sid="one",
+    client_id="web",
+    sub="u_1",
+    scope=frozenset({"read"}),
+    audience=(),
+    auth_time=0,
+    amr=(),
+    created_at=0,
+    rotated_at=0,
+    idle_expires_at=NOW + 1,
+    absolute_expires_at=NOW + 1,
+    master_key_id="",
+    secret=b"",
+    generation=1,
+    browser_session_id="old",
+)
+CLIENT = Client("web", public=False, created_at=0)
+
+
+def begin(current: BrowserSession | None, user: User = ALICE) -> BrowserSession:
+    return sign_in(user, current, "new", b"new digest", ("pwd",), LIFETIMES, Source("192.0.2.1", "browser"), NOW)
+
+
+@pytest.mark.requirement("SE01", "SE02")
+def test_session_begins_with_both_ends() -> None:
+    session = begin(None)
+    assert (session.browser_session_id, session.secret_digest) == ("new", b"new digest")
+    assert (session.idle_expires_at, session.absolute_expires_at) == (NOW + 100, NOW + 1000)
+    assert (session.auth_time, session.amr, session.ip) == (NOW, ("pwd",), "192.0.2.1")
+
+
+@pytest.mark.requirement("SE01")
+def test_same_user_goes_on_with_a_new_secret_and_both_ends_reset() -> None:
+    session = begin(OLD)
+    assert (session.browser_session_id, session.created_at) == ("old", 500)
+    assert (session.secret_digest, session.auth_time) == (b"new digest", NOW)
+    assert (session.idle_expires_at, session.absolute_expires_at) == (NOW + 100, NOW + 1000)
+
+
+@pytest.mark.requirement("SE01")
+def test_another_user_gets_a_session_of_their_own() -> None:
+    assert begin(OLD, replace(ALICE, sub="u_2")).browser_session_id == "new"
+
+
+@pytest.mark.requirement("LO08")
+@pytest.mark.parametrize(
+    ("family", "client", "ends"),
+    [
+        (FAMILY, CLIENT, True),
+        (replace(FAMILY, scope=frozenset({"offline_access"})), CLIENT, False),
+        (FAMILY, replace(CLIENT, refresh_token="always"), False),
+        (FAMILY, replace(CLIENT, refresh_token="offline_access"), True),
+        (replace(FAMILY, browser_session_id="another"), CLIENT, False),
+        (replace(FAMILY, browser_session_id=None), CLIENT, False),
+        (replace(FAMILY, revoked_at=1), CLIENT, False),
+    ],
+    ids=["usual", "offline", "always", "rule offline", "another browser", "no browser", "ended before"],
+)
+def test_what_ends_with_a_browser_session(family: Family, client: Client, ends: bool) -> None:
+    decision = end_browser_sessions("signed_out", (OLD,), [family], [client], NOW)
+    saved = [it.family.sid for it in decision.writes if isinstance(it, SaveFamily)]
+    assert saved == (["one"] if ends else [])
+    assert DeleteBrowserSession("old") in decision.writes
+
+
+@pytest.mark.requirement("CO10", "LO08")
+def test_code_that_is_not_redeemed_ends_in_any_case() -> None:
+    code = replace(FAMILY, generation=0, code_expires_at=NOW + 60, scope=frozenset({"offline_access"}))
+    assert end_browser_sessions("signed_out", (OLD,), [code], [CLIENT], NOW).families

@@ -1,0 +1,155 @@
+"""Pages: languages, catalogues, branding, escaping, and what each page weighs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jeton.pages.branding import Branding, BrandingError, image_uri, read_logo
+from jeton.pages.catalogues import CatalogueError, load_catalogues, parse_catalogue
+from jeton.pages.content import (
+    SCOPE_TEXTS,
+    AppLabel,
+    Consent,
+    ErrorPage,
+    Fault,
+    Notice,
+    Problem,
+    ScopeItem,
+    SignedOut,
+    SignIn,
+)
+from jeton.pages.devices import device_name
+from jeton.pages.languages import choose_language
+from jeton.pages.rendering import PageRenderer
+from support.checkout import ROOT
+
+PAGES = ROOT / "server" / "jeton" / "pages"
+ISSUER = "https://id.example.com"
+APP = AppLabel("<b>App</b>", "app.example")
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def rendered(branding: Branding | None = None, issuer: str = ISSUER, language: str = "en") -> str:
+    _, body = PageRenderer(issuer, branding or Branding()).render(SignIn("sealed", APP), (language,), "")
+    return body.decode()
+
+
+@pytest.mark.requirement("PG12")
+@pytest.mark.parametrize(
+    ("ui_locales", "accept_language", "chosen"),
+    [
+        ((), "", "en"),
+        ((), "de", "de"),
+        ((), "de-CH, en;q=0.5", "de"),
+        ((), "fr, de;q=0.2, en;q=0.9", "en"),
+        ((), "fr;q=x, de;q=0, *", "en"),
+        (("fr", "de-AT"), "en", "de"),
+        (("fr",), "de", "de"),
+        (("DE_de",), "", "de"),
+    ],
+)
+def test_language_is_the_first_wanted_one_that_is_there(
+    ui_locales: tuple[str, ...], accept_language: str, chosen: str
+) -> None:
+    assert choose_language(("en", "de"), ui_locales, accept_language) == chosen
+
+
+@pytest.mark.requirement("PG12")
+def test_every_text_of_a_page_is_in_every_catalogue() -> None:
+    texts = {text.value for texts in (Problem, Fault, Notice) for text in texts} | set(SCOPE_TEXTS.values())
+    for template in (PAGES / "templates").glob("*.html"):
+        texts |= {a or b for a, b in re.findall(r"""_\((?:"([^"]+)"|'([^']+)')\)""", template.read_text("utf-8"))}
+    for language, catalogue in load_catalogues().items():
+        if language != "en":
+            assert texts - catalogue.messages.keys() == set(), language
+
+
+def test_catalogue_joins_lines_and_refuses_what_it_does_not_understand() -> None:
+    text = 'msgid ""\nmsgstr "header"\n\n# comment\nmsgid "a "\n"b"\nmsgstr "c"\n'
+    assert parse_catalogue(text, "xx.po") == {"a b": "c"}
+    for wrong in ('msgid "a"\nmsgid_plural "b"', "msgid a", 'msgctxt "x"'):
+        with pytest.raises(CatalogueError, match="line"):
+            parse_catalogue(wrong, "xx.po")
+
+
+@pytest.mark.requirement("PG03", "RA24")
+def test_everything_from_outside_is_escaped() -> None:
+    page = rendered()
+    assert "&lt;b&gt;App&lt;/b&gt;" in page
+    assert "<b>" not in page
+
+
+@pytest.mark.requirement("PG13")
+def test_title_and_foot_name_the_page_the_operator_and_the_host() -> None:
+    page = rendered(Branding("Example ID"))
+    assert "<title>Sign in · Example ID</title>" in page
+    assert "<span>id.example.com</span>" in page
+
+
+def test_issuer_with_a_path_is_in_every_address_of_a_page() -> None:
+    page = rendered(issuer="https://example.com/auth")
+    assert 'action="/auth/sign-in"' in page
+    assert 'href="/auth/pages/style.' in page
+
+
+@pytest.mark.requirement("PG01", "PG06")
+@pytest.mark.parametrize("content", [SignIn("x", APP), SignedOut(), ErrorPage(Fault.FAILED, "A-B")])
+def test_page_has_nothing_inline_and_nothing_from_elsewhere(content: SignIn | SignedOut | ErrorPage) -> None:
+    _, body = PageRenderer(ISSUER, Branding()).render(content, (), "en")
+    page = body.decode()
+    assert not re.search(r"<style|style=|<script(?! src=)|\son\w+=|https?://", page)
+    assert len(body) < 50_000
+
+
+@pytest.mark.parametrize(("accent", "text"), [("#2457c5", "#ffffff"), ("#ffd400", "#000000"), ("#777777", "#000000")])
+def test_text_on_the_accent_has_the_higher_contrast(accent: str, text: str) -> None:
+    assert Branding(accent=accent).on_accent == text
+
+
+@pytest.mark.parametrize(
+    ("support", "uri"),
+    [
+        ("help@example.com", "mailto:help@example.com"),
+        ("https://example.com/help", "https://example.com/help"),
+        ("Room 12", ""),
+        ("javascript:alert(1)", ""),
+    ],
+)
+def test_support_is_a_link_only_if_it_is_an_address(support: str, uri: str) -> None:
+    assert Branding(support=support).support_uri == uri
+
+
+def test_logo_is_an_image_of_limited_size(tmp_path: Path) -> None:
+    file = tmp_path / "logo"
+    file.write_bytes(PNG)
+    assert read_logo(str(file)).startswith("data:image/png;base64,")
+    for content in (b"<svg/>", PNG + b"x" * 65536):
+        with pytest.raises(BrandingError):
+            image_uri(content)
+    with pytest.raises(BrandingError):
+        read_logo(str(tmp_path / "missing"))
+
+
+def test_operator_replaces_a_template_and_describes_scopes(tmp_path: Path) -> None:
+    (tmp_path / "signed_out.html").write_text("<p>Bye</p>", encoding="utf-8")
+    renderer = PageRenderer(ISSUER, Branding(), str(tmp_path))
+    assert renderer.render(SignedOut(), (), "")[1] == b"<p>Bye</p>"
+    scopes = [ScopeItem("photos", {"en": "See your photos", "de": "Ihre Fotos sehen"}), ScopeItem("bare")]
+    page = renderer.render(Consent("x", APP, "alice", scopes), ("de",), "")[1].decode()
+    assert "Ihre Fotos sehen" in page
+    assert "<li>bare</li>" in page
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0", ("Firefox", "Linux")),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/156.0 Safari/537.36 Edg/156.0", ("Edge", "Windows")),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1", ("Safari", "iPhone")),
+        ("my-tool/1.0", ("my-tool/1.0", "")),
+        (None, ("", "")),
+    ],
+)
+def test_device_is_named_by_browser_and_system(user_agent: str | None, name: tuple[str, str]) -> None:
+    assert device_name(user_agent) == name
