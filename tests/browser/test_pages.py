@@ -97,7 +97,7 @@ def test_password_can_be_shown_and_is_hidden_again_when_sent(context: BrowserCon
     assert field.get_attribute("autocomplete") == "current-password"
 
 
-@pytest.mark.requirement("RR15")
+@pytest.mark.requirement("RR15", "I17")
 def test_page_in_a_frame_is_not_shown(context: BrowserContext, app: App) -> None:
     app.site.pages["/frame"] = f'<iframe src="{app.authorization_url().replace("&", "&amp;")}"></iframe>'
     page = context.new_page()

@@ -6,7 +6,7 @@ import pytest
 
 from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, authorization_parameters, browser
-from support.in_process_server import ISSUER, Running
+from support.in_process_server import ISSUER, PASSWORD, Running
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ async def visitor(jeton: Running) -> AsyncIterator[Browser]:
         yield it
 
 
-@pytest.mark.requirement("RA01", "RR02", "RR03", "RR04", "CN01")
+@pytest.mark.requirement("A30", "RA01", "RR02", "RR03", "RR04", "CN01")
 async def test_sign_in_and_consent_lead_to_the_client_with_a_code(jeton: Running, visitor: Browser) -> None:
     app = add_app(jeton)
     await visitor.get(AUTHORIZE, **authorization_parameters(app))
@@ -265,11 +265,11 @@ async def test_sign_in_started_in_another_browser_is_refused(jeton: Running, vis
     assert "another browser" in page.text
 
 
-@pytest.mark.requirement("SE05", "RA22")
+@pytest.mark.requirement("A53", "SE05", "RA22")
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
 async def test_form_of_another_site_is_refused(jeton: Running, visitor: Browser, headers: dict[str, str]) -> None:
     await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton)))
-    page = await visitor.submit("/sign-in", headers, username="alice", password="correct horse battery staple")
+    page = await visitor.submit("/sign-in", headers, username="alice", password=PASSWORD)
     assert page.status_code == 403
     await visitor.get("/me")
     assert visitor.path == "/sign-in"
@@ -283,6 +283,7 @@ async def test_sealed_request_expires(jeton: Running, visitor: Browser) -> None:
     assert "expired" in page.text
 
 
+@pytest.mark.requirement("SE13")
 async def test_two_requests_in_two_tabs_work_independently(jeton: Running, visitor: Browser) -> None:
     app = add_app(jeton)
     await visitor.get(AUTHORIZE, **authorization_parameters(app, state="one"))
@@ -291,10 +292,11 @@ async def test_two_requests_in_two_tabs_work_independently(jeton: Running, visit
     await visitor.sign_in()
     await visitor.decide()
     assert visitor.answer["state"] == "two"
-    await visitor.post(first.action, first.fields | {"username": "alice", "password": "correct horse battery staple"})
+    await visitor.post(first.action, first.fields | {"username": "alice", "password": PASSWORD})
     assert visitor.answer["state"] == "one"
 
 
+@pytest.mark.requirement("PG10")
 async def test_wrong_password_shows_the_form_again_and_tells_nothing(jeton: Running, visitor: Browser) -> None:
     await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton)))
     for username in ("alice", "nobody"):
@@ -378,3 +380,19 @@ async def test_pages_answer_no_preflight(jeton: Running) -> None:
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, POST"
     assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+@pytest.mark.requirement("RR10", "O18")
+async def test_nothing_secret_is_logged(jeton: Running, visitor: Browser, capsys: pytest.CaptureFixture[str]) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, state="canary-state", login_hint="canary-hint"))
+    sealed = visitor.form("/sign-in").fields["sealed_request"]
+    await visitor.sign_in("canary-name", "canary-password")
+    await visitor.sign_in()
+    await visitor.decide()
+    code = visitor.answer["code"]
+    await visitor.get(AUTHORIZE, sealed_request="canary-sealed")
+    logged = capsys.readouterr().out
+    assert '"event": "code_issued"' in logged
+    secrets = (code, sealed, PASSWORD, "canary", *(it.value or "" for it in visitor.http.cookies.jar))
+    assert [it for it in secrets if it in logged] == []
