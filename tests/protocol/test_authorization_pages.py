@@ -1,6 +1,8 @@
 """An authorization request through the pages, as a browser without scripts sees it."""
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from html import unescape
 
 import pytest
 
@@ -396,3 +398,46 @@ async def test_nothing_secret_is_logged(jeton: Running, visitor: Browser, capsys
     assert '"event": "code_issued"' in logged
     secrets = (code, sealed, PASSWORD, "canary", *(it.value or "" for it in visitor.http.cookies.jar))
     assert [it for it in secrets if it in logged] == []
+
+
+@pytest.mark.requirement("PG10", "O20")
+async def test_too_many_attempts_show_the_form_with_the_time_to_wait(
+    start: Callable[..., Awaitable[Running]],
+) -> None:
+    node = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="2")
+    async with browser(node) as it:
+        await it.get("/me")
+        for _ in range(2):
+            assert (await it.sign_in("nobody", "wrong")).status_code == 400
+        page = await it.sign_in("nobody", "wrong")
+    assert page.status_code == 429
+    assert int(page.headers["retry-after"]) > 0
+    assert "There were too many attempts." in page.text
+
+
+async def test_failure_is_a_page_with_a_reference_that_is_in_the_log(
+    jeton: Running, visitor: Browser, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    await visitor.get("/me")
+    monkeypatch.setattr(type(jeton.server.parts.browser_login), "find", fail)
+    page = await visitor.get("/me")
+    (reference,) = re.findall(r"<code>([0-9A-Z]{4}-[0-9A-Z]{4})</code>", page.text)
+    assert page.status_code == 500
+    assert "secret detail" not in page.text
+    assert f'"reference": "{reference}"' in capsys.readouterr().out
+
+
+async def test_page_shows_the_logo_of_the_client(jeton: Running, visitor: Browser) -> None:
+    png = b"\x89PNG\r\n\x1a\n and more"
+    app = add_app(jeton, "a b&c")
+    jeton.set_client(app.client_id, logo=png, logo_type="image/png")
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    (address,) = re.findall(r'src="(/pages/logo[^"]+)"', visitor.page.text)
+    logo = await visitor.http.get(unescape(address))
+    assert (logo.status_code, logo.headers["content-type"], logo.content) == (200, "image/png", png)
+    assert logo.headers["content-security-policy"].startswith("default-src 'none'")
+    assert (await visitor.http.get("/pages/logo?client_id=unknown")).status_code == 404
+    assert (await visitor.http.post("/pages/logo")).status_code == 405

@@ -56,7 +56,7 @@ def decide(
     return decide_next_step(replace(REQUEST, **request), client, session, consent, freshness, has_seen_pages=seen)
 
 
-def prompt(*values: str) -> dict[str, frozenset[str]]:
+def prompt(*values: str) -> dict[str, Any]:
     return {"prompt": frozenset(values)}
 
 

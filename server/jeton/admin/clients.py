@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
-from jeton.admin.images import MAX_LOGO_BYTES, image_type
 from jeton.admin.resources import registered_uris
 from jeton.config import MAX_ACCESS_SECONDS
 from jeton.crypto.credentials import digest_secret, generate_client_secret
@@ -17,6 +16,7 @@ from jeton.oauth.clients import Client
 from jeton.oauth.metadata import SECRET_METHODS
 from jeton.oauth.registration_rules import check_client, check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
+from jeton.rules.images import MAX_LOGO_BYTES, image_type
 from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client, update_logo
 from jeton.storage.families import end_families, list_resting_families, unlist_resting_families
 from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses

@@ -26,7 +26,7 @@ from jeton.endpoints.my_account_forms import (
 )
 from jeton.endpoints.page_messages import PageEndpoint
 from jeton.endpoints.sign_in import ShowSignIn, SubmitSignIn, UseOtherAccount
-from jeton.http.page_assets import asset_endpoints
+from jeton.http.page_assets import LOGO_PATH, LogoEndpoint, asset_endpoints
 from jeton.http.page_resource import PageResource
 from jeton.http.page_responses import PageResponses
 from jeton.oauth.clients import Client
@@ -67,7 +67,8 @@ def build_pages(settings: Settings, parts: Parts, renderer: PageRenderer) -> Map
         **_account_pages(settings, parts, interactions),
     }
     pages: dict[str, ASGIApp] = {path: PageResource(it, responses) for path, it in endpoints.items()}
-    return {**pages, **asset_endpoints(renderer.assets)}
+    logo = LogoEndpoint(parts.browser_session_lookups.logo)
+    return {**pages, **asset_endpoints(renderer.assets), LOGO_PATH: logo}
 
 
 def _authorization_pages(

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from jeton.admin import clients
 from jeton.admin.client_description import describe
 from jeton.admin.errors import AlreadyExistsError
-from jeton.admin.images import MAX_LOGO_BYTES
 from jeton.cli.client_options import CLEARABLE, LOGO, changes_from, client_options
 from jeton.cli.client_snippets import snippets
 from jeton.cli.errors import CommandError
@@ -17,6 +16,7 @@ from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.config import Settings
 from jeton.oauth.clients import Client
+from jeton.rules.images import MAX_LOGO_BYTES
 from jeton.storage.clients import list_clients
 
 _COLUMNS = ("client_id", "public", "grant_types", "scope", "audience", "introspect", "disabled")

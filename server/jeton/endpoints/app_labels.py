@@ -9,7 +9,8 @@ from jeton.rules.loopback import is_loopback
 
 def app_label(client: Client, redirect_uri: str | None = None) -> AppLabel:
     """Return the name of the client, and the host of the redirect URI, or of its only registered host."""
-    return AppLabel(client.name or client.client_id, _host(client, redirect_uri))
+    logo_of = None if client.logo_type is None else client.client_id
+    return AppLabel(client.name or client.client_id, _host(client, redirect_uri), logo_of)
 
 
 def _host(client: Client, redirect_uri: str | None) -> str | None:

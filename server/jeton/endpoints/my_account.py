@@ -1,7 +1,7 @@
 """The person's own page: GET /me, and the form for a new password, GET and POST /me/password."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from jeton.crypto.hashing_pool import HashingBusyError
@@ -129,11 +129,11 @@ class SubmitPasswordForm:
         except PasswordRejectedError as rejected:
             return self._again(visitor, Problem.NEW_PASSWORD_REJECTED, 400, str(rejected))
         except HashingBusyError:
-            return self._again(visitor, Problem.BUSY, 503)
+            return replace(self._again(visitor, Problem.BUSY, 503), retry_after=1)
         except OAuthError as error:
             if error.status != 429:
                 raise
-            return self._again(visitor, Problem.TOO_MANY_ATTEMPTS, 429)
+            return replace(self._again(visitor, Problem.TOO_MANY_ATTEMPTS, 429), retry_after=error.retry_after)
         if isinstance(decision, Deny):
             return self._again(visitor, Problem.CURRENT_PASSWORD_WRONG, 400)
         return self.forms.done(Notice.PASSWORD_CHANGED)

@@ -40,6 +40,7 @@ class Page:
     """A page of HTML. `form_target` is the redirect URI to which a form of the page may lead, by redirects.
 
     `ui_locales` are the languages that the client asks for. `clears_site_data` lets the browser drop what it cached.
+    `retry_after` is in seconds.
     """
 
     content: PageContent
@@ -48,6 +49,7 @@ class Page:
     form_target: str | None = field(default=None, repr=False)
     cookies: tuple[Cookie, ...] = ()
     clears_site_data: bool = False
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,19 @@ class PageError(Exception):
     """A refusal that is shown as an error page. `reason` and `about` are for the log."""
 
     def __init__(
-        self, fault: Fault, reason: str, *, status: int = 400, about: Mapping[str, str | int | None] | None = None
+        self,
+        fault: Fault,
+        reason: str,
+        *,
+        status: int = 400,
+        retry_after: int | None = None,
+        about: Mapping[str, str | int | None] | None = None,
     ) -> None:
         super().__init__(reason)
         self.fault = fault
         self.reason = reason
         self.status = status
+        self.retry_after = retry_after
         self.about = about or {}
 
 

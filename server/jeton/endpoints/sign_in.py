@@ -1,6 +1,6 @@
 """The sign-in page: GET and POST /sign-in, and POST /sign-in/other for another account."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.endpoints.app_labels import app_label
@@ -61,11 +61,13 @@ class SubmitSignIn:
         try:
             signed_in = await self.login.sign_in(username, password, client_id, request.source, current)
         except HashingBusyError:
-            return await self._again(request, interaction, Problem.BUSY, 503)
+            page = await self._again(request, interaction, Problem.BUSY, 503)
+            return replace(page, retry_after=1)
         except OAuthError as error:
             if error.status != 429:
                 raise
-            return await self._again(request, interaction, Problem.TOO_MANY_ATTEMPTS, 429)
+            page = await self._again(request, interaction, Problem.TOO_MANY_ATTEMPTS, 429)
+            return replace(page, retry_after=error.retry_after)
         if isinstance(signed_in, Deny):
             return await self._again(request, interaction, Problem.WRONG_CREDENTIALS, 400)
         new_cookies = (cookies.signed_in(signed_in.secret),)

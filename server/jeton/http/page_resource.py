@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -51,10 +51,14 @@ class PageResource:
         except PageError as error:
             return _refuse(scope, error)
         except OAuthError as error:
-            return _refuse(scope, PageError(_fault_of(error), error.reason, status=error.status, about=error.about))
+            fault, retry_after = _fault_of(error), error.retry_after
+            return _refuse(
+                scope,
+                PageError(fault, error.reason, status=error.status, retry_after=retry_after, about=error.about),
+            )
         except UNAVAILABLE as error:
             reason = {"reason": type(error).__name__, "detail": str(error)}
-            return _failed(scope, Fault.UNAVAILABLE, 503, "temporarily_unavailable", reason)
+            return replace(_failed(scope, Fault.UNAVAILABLE, 503, "temporarily_unavailable", reason), retry_after=1)
         except Exception:
             log.exception("server_error", path=route_of(scope))
             return _failed(scope, Fault.FAILED, 500, "page_failed", {})
@@ -110,7 +114,8 @@ def _fault_of(error: OAuthError) -> Fault:
 
 def _refuse(scope: Scope, error: PageError) -> Page:
     about = {"reason": error.reason, "ip": address_of(scope), **error.about}
-    return _failed(scope, error.fault, error.status, "page_refused", about)
+    page = _failed(scope, error.fault, error.status, "page_refused", about)
+    return replace(page, retry_after=error.retry_after)
 
 
 def _failed(scope: Scope, fault: Fault, status: int, event: str, about: Mapping[str, str | int | None]) -> Page:

@@ -52,7 +52,8 @@ class PageResponses:
             (b"content-language", language.encode()),
             (b"content-security-policy", policy.encode()),
         )
-        return Rendered(answer.status, (*headers, *self._common(answer)), body)
+        retry = () if answer.retry_after is None else ((b"retry-after", b"%d" % answer.retry_after),)
+        return Rendered(answer.status, (*headers, *retry, *self._common(answer)), body)
 
     def _common(self, answer: Page | Redirect) -> Iterator[Header]:
         for cookie in answer.cookies:

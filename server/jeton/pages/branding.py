@@ -1,20 +1,13 @@
 """How the operator's pages look: name, logo, colour and links."""
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-MAX_LOGO_BYTES: Final = 64 * 1024
+from jeton.rules.images import MAX_LOGO_BYTES, image_type
+
 _DEFAULT_ACCENT: Final = "#2457c5"
-# By their first bytes. SVG is left out: it is a document of its own, which may hold scripts.
-_IMAGE_TYPES: Final[Mapping[bytes, str]] = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"RIFF": "image/webp",
-    b"GIF8": "image/gif",
-}
 
 
 class BrandingError(Exception):
@@ -47,16 +40,11 @@ class Branding:
 
 
 def image_uri(content: bytes) -> str:
-    """Return the image as a `data:` URI. Raise BrandingError if it is too large, or no PNG, JPEG, WebP or GIF."""
+    """Return the image as a `data:` URI. Raise BrandingError if it is too large, or no PNG, JPEG or WebP."""
     media_type = image_type(content)
     if media_type is None or len(content) > MAX_LOGO_BYTES:
-        raise BrandingError(f"a logo must be a PNG, JPEG, WebP or GIF of at most {MAX_LOGO_BYTES // 1024} KiB")
+        raise BrandingError(f"a logo must be a PNG, JPEG or WebP image of at most {MAX_LOGO_BYTES // 1024} KiB")
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
-
-
-def image_type(content: bytes) -> str | None:
-    """Return the media type of an image by its first bytes, or None."""
-    return next((it for start, it in _IMAGE_TYPES.items() if content.startswith(start)), None)
 
 
 def read_logo(path: str) -> str:

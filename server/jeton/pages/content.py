@@ -45,11 +45,14 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppLabel:
-    """How a client is shown: its name, and the host that stands behind it (None: a program on this device)."""
+    """How a client is shown: its name, and the host that stands behind it (None: a program on this device).
+
+    `logo_of` is its client_id if it has a logo.
+    """
 
     name: str
     host: str | None
-    logo: str | None = None
+    logo_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

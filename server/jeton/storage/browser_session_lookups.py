@@ -10,7 +10,7 @@ from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.storage.batching import Batcher
 from jeton.storage.browser_sessions import find_browser_sessions, list_browser_sessions, record_use
-from jeton.storage.clients import load_clients
+from jeton.storage.clients import load_clients, load_logo
 from jeton.storage.clock import Clock
 from jeton.storage.consents import list_consents, load_consents
 from jeton.storage.database import Database
@@ -44,6 +44,7 @@ class BrowserSessionLookups:
         self._clock = clock
         self._visitors = Batcher[bytes, Visitor | None]("browsers", self._read_visitors)
         self._consents = Batcher[tuple[str, str], Consent | None]("consents", self._read_consents)
+        self._logos = Batcher[str, bytes | None]("logos", self._read_logos)
         self._overviews = Batcher[str, AccountOverview]("accounts", self._read_overviews)
         self._uses = Batcher[tuple[str, int, int], None]("browser uses", self._write_uses)
 
@@ -55,6 +56,10 @@ class BrowserSessionLookups:
         """Return what the user has allowed the client."""
         return await self._consents((sub, client_id))
 
+    async def logo(self, client_id: str) -> bytes | None:
+        """Return a client's logo, or None if it has none."""
+        return await self._logos(client_id)
+
     async def overview(self, sub: str) -> AccountOverview:
         """Return what the user's account page shows."""
         return await self._overviews(sub)
@@ -64,7 +69,7 @@ class BrowserSessionLookups:
         await self._uses((browser_session_id, used_at, idle_expires_at))
 
     def close(self) -> None:
-        for batcher in (self._visitors, self._consents, self._overviews, self._uses):
+        for batcher in (self._visitors, self._consents, self._logos, self._overviews, self._uses):
             batcher.close()
 
     def _read_visitors(self, digests: Sequence[bytes]) -> list[Visitor | None]:
@@ -86,6 +91,10 @@ class BrowserSessionLookups:
         with self._database.read() as connection:
             found = load_consents(connection, set(keys))
         return [found.get(key) for key in keys]
+
+    def _read_logos(self, client_ids: Sequence[str]) -> list[bytes | None]:
+        with self._database.read() as connection:
+            return [load_logo(connection, it) for it in client_ids]
 
     def _read_overviews(self, subs: Sequence[str]) -> list[AccountOverview]:
         with self._database.read() as connection:
