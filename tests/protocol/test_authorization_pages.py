@@ -356,6 +356,21 @@ async def test_disabled_user_is_not_signed_in_any_more(jeton: Running, visitor: 
     jeton.set_user(user.sub, disabled=True)
     await visitor.get(AUTHORIZE, **authorization_parameters(app, prompt="none"))
     assert visitor.answer["error"] == "login_required"
+    await visitor.get("/me")
+    assert visitor.path == "/sign-in"
+
+
+@pytest.mark.requirement("CN06")
+async def test_question_to_one_person_is_not_answered_by_another(jeton: Running, visitor: Browser) -> None:
+    jeton.add_user("bob")
+    await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton)))
+    await visitor.sign_in()
+    question = visitor.form("/consent")
+    await visitor.get("/sign-in")
+    await visitor.sign_in("bob")
+    await visitor.post(question.action, question.fields | {"decision": "allow"})
+    assert visitor.path == "/consent"
+    assert "<strong>bob</strong>" in visitor.page.text
 
 
 @pytest.mark.requirement("SE02")
