@@ -3,7 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import select
 
+from jeton.crypto.credentials import digest_secret
+from jeton.storage.tables import browser_sessions
 from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, authorization_parameters, browser
 from support.in_process_server import PASSWORD, Running
@@ -208,3 +211,13 @@ async def test_signing_in_as_another_user_ends_the_session_before(jeton: Running
     await visitor.sign_in("bob")
     assert "bob" in visitor.page.text
     assert await _browser_sessions(jeton, "alice") == []
+
+
+@pytest.mark.requirement("SE01")
+async def test_database_does_not_contain_the_secret_of_the_cookie(jeton: Running, visitor: Browser) -> None:
+    with jeton.database.read() as connection:
+        (row,) = connection.execute(select(browser_sessions))
+    secrets = [it.value or "" for it in visitor.http.cookies.jar]
+    assert len(secrets) == 2
+    assert [it for it in secrets if it in repr(row)] == []
+    assert digest_secret(next(it.value or "" for it in visitor.http.cookies.jar if it.name.endswith("-session"))) in row
