@@ -9,11 +9,11 @@ from vectors.signing import base64url, jwt, segment
 from vectors.verifying import ISSUER, LIST, NOW, without
 
 _MINUTE: Final = "public, max-age=60"
-_LIST_HEADER: Final = {"alg": "RS256", "typ": "statuslist+jwt", "kid": "one"}
+LIST_HEADER: Final = {"alg": "RS256", "typ": "statuslist+jwt", "kid": "one"}
 # Section 4.1 of the draft: 16 statuses of one bit, and 12 of two.
 _ONE_BIT: Final = {"bits": 1, "lst": "eNrbuRgAAhcBXQ"}
 _ONE_BIT_STATUSES: Final = [1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1]
-_LIST_CLAIMS: Final = {"iss": ISSUER, "sub": LIST, "iat": NOW, "exp": NOW + 300, "ttl": 2, "status_list": _ONE_BIT}
+LIST_CLAIMS: Final = {"iss": ISSUER, "sub": LIST, "iat": NOW, "exp": NOW + 300, "ttl": 2, "status_list": _ONE_BIT}
 
 
 def vectors() -> dict[str, list[dict[str, Any]]]:
@@ -88,26 +88,26 @@ _C2: Final = """
 
 def _status_list_tokens() -> list[dict[str, Any]]:
     def token(**claims: Any) -> str:
-        return jwt(_LIST_HEADER, {**_LIST_CLAIMS, **claims})
+        return jwt(LIST_HEADER, {**LIST_CLAIMS, **claims})
 
     facts = {"issued_at": NOW, "ttl": 2, "statuses": [[0, 1], [1, 0], [15, 1], [16, None]]}
     rows: list[tuple[str, str, dict[str, Any]]] = [
         ("good", token(), facts),
-        ("a type in full", jwt({**_LIST_HEADER, "typ": "application/statuslist+jwt"}, _LIST_CLAIMS), facts),
-        ("no issuer", jwt(_LIST_HEADER, without(_LIST_CLAIMS, "iss")), facts),
-        ("no expiry", jwt(_LIST_HEADER, without(_LIST_CLAIMS, "exp")), facts),
-        ("no ttl", jwt(_LIST_HEADER, without(_LIST_CLAIMS, "ttl")), {**facts, "ttl": None}),
-        ("an access token", jwt({**_LIST_HEADER, "typ": "at+jwt"}, _LIST_CLAIMS), {"reason": "typ"}),
-        ("by another key", jwt(_LIST_HEADER, _LIST_CLAIMS, "other"), {"reason": "signature"}),
-        ("alg none", f"{segment({**_LIST_HEADER, 'alg': 'none'})}.{segment(_LIST_CLAIMS)}.AA", {"reason": "alg"}),
+        ("a type in full", jwt({**LIST_HEADER, "typ": "application/statuslist+jwt"}, LIST_CLAIMS), facts),
+        ("no issuer", jwt(LIST_HEADER, without(LIST_CLAIMS, "iss")), facts),
+        ("no expiry", jwt(LIST_HEADER, without(LIST_CLAIMS, "exp")), facts),
+        ("no ttl", jwt(LIST_HEADER, without(LIST_CLAIMS, "ttl")), {**facts, "ttl": None}),
+        ("an access token", jwt({**LIST_HEADER, "typ": "at+jwt"}, LIST_CLAIMS), {"reason": "typ"}),
+        ("by another key", jwt(LIST_HEADER, LIST_CLAIMS, "other"), {"reason": "signature"}),
+        ("alg none", f"{segment({**LIST_HEADER, 'alg': 'none'})}.{segment(LIST_CLAIMS)}.AA", {"reason": "alg"}),
         ("of another issuer", token(iss="https://evil.example"), {"reason": "iss"}),
         ("of another address", token(sub=LIST + "0"), {"reason": "sub"}),
-        ("of no address", jwt(_LIST_HEADER, without(_LIST_CLAIMS, "sub")), {"reason": "sub"}),
+        ("of no address", jwt(LIST_HEADER, without(LIST_CLAIMS, "sub")), {"reason": "sub"}),
         ("expired", token(exp=NOW), {"reason": "exp"}),
-        ("no time", jwt(_LIST_HEADER, without(_LIST_CLAIMS, "iat")), {"reason": "claims"}),
+        ("no time", jwt(LIST_HEADER, without(LIST_CLAIMS, "iat")), {"reason": "claims"}),
         ("a ttl of nothing", token(ttl=0), {"reason": "claims"}),
         ("a ttl as text", token(ttl="2"), {"reason": "claims"}),
-        ("no list", jwt(_LIST_HEADER, without(_LIST_CLAIMS, "status_list")), {"reason": "claims"}),
+        ("no list", jwt(LIST_HEADER, without(LIST_CLAIMS, "status_list")), {"reason": "claims"}),
         ("a list that is cut", token(status_list={"bits": 1, "lst": "eNrbuRgAAhc"}), {"reason": "claims"}),
     ]
     return [
@@ -173,4 +173,4 @@ def _given(
     status_list = {"bits": 1, "lst": deflated(bytes([status]))}
     claims = {"iss": ISSUER, "sub": LIST, "iat": issued_at, "exp": issued_at + 300, "status_list": status_list}
     claims |= {} if ttl is None else {"ttl": ttl}
-    return told(at, answer(200, jwt(_LIST_HEADER, claims), cache_control=_MINUTE, age=age, etag='"1"'))
+    return told(at, answer(200, jwt(LIST_HEADER, claims), cache_control=_MINUTE, age=age, etag='"1"'))

@@ -1,4 +1,4 @@
-"""How steps are taken: requests sent once and to one place, answers bounded, nothing half done by who is cancelled."""
+"""How operations are run: requests sent once and to one place, responses bounded, nothing half done on cancellation."""
 
 import asyncio
 import socket
@@ -14,55 +14,52 @@ from jeton_client.executors import AsyncExecutor, Executor
 from jeton_client.messages import Answer, Request
 from jeton_client.operations import Do, Operation
 
-ASK = Request("POST", "https://as.example/token", {"authorization": "Basic x"}, {"a": "b"})
+REQUEST = Request("POST", "https://as.example/token", {"authorization": "Basic x"}, {"a": "b"})
 
-Run = Callable[[Callable[[httpx2.Request], httpx2.Response]], Answer | None]
+Handler = Callable[[httpx2.Request], httpx2.Response]
+Run = Callable[[Handler | None, Request], Answer | None]
 
 
-def operation() -> Operation[Answer | None]:
-    answer: Answer | None = yield ASK
+def operation(request: Request) -> Operation[Answer | None]:
+    answer: Answer | None = yield request
     return answer
 
 
-def by_thread(handle: Callable[[httpx2.Request], httpx2.Response]) -> Answer | None:
-    with httpx2.Client(transport=httpx2.MockTransport(handle)) as http:
-        return Executor(http).run(operation())
+def with_threads(handle: Handler | None, request: Request = REQUEST) -> Answer | None:
+    executor = Executor(handle and httpx2.Client(transport=httpx2.MockTransport(handle)))
+    answer = executor.run(operation(request))
+    executor.close()
+    return answer
 
 
-def by_task(handle: Callable[[httpx2.Request], httpx2.Response]) -> Answer | None:
+def with_tasks(handle: Handler | None, request: Request = REQUEST) -> Answer | None:
     async def run() -> Answer | None:
-        async with httpx2.AsyncClient(transport=httpx2.MockTransport(handle)) as http:
-            return await AsyncExecutor(http).run(operation())
+        executor = AsyncExecutor(handle and httpx2.AsyncClient(transport=httpx2.MockTransport(handle)))
+        answer = await executor.run(operation(request))
+        await executor.close()
+        return answer
 
     return asyncio.run(run())
 
 
-both = pytest.mark.parametrize("run", [by_thread, by_task], ids=["thread", "task"])
+both = pytest.mark.parametrize("run", [with_threads, with_tasks])
 
 
 @both
-def test_an_answer_comes_back_whole(run: Run) -> None:
-    def handle(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(201, headers={"ETag": '"1"'}, content=request.content)
-
-    answer = run(handle)
-
-    assert answer is not None
-    assert (answer.status, answer.headers["etag"], answer.body) == (201, '"1"', b"a=b")
-
-
-@both
-def test_no_redirect_is_followed(run: Run) -> None:
-    asked: list[str] = []
+def test_a_response_is_complete_and_a_redirect_is_not_followed(run: Run) -> None:
+    urls: list[str] = []
 
     def handle(request: httpx2.Request) -> httpx2.Response:
-        asked.append(str(request.url))
-        return httpx2.Response(307, headers={"Location": "https://evil.example/"})
+        urls.append(str(request.url))
+        return httpx2.Response(
+            307, headers={"ETag": '"1"', "Location": "https://evil.example/"}, content=request.content
+        )
 
-    answer = run(handle)
+    answer = run(handle, REQUEST)
 
     assert answer is not None
-    assert (answer.status, asked) == (307, ["https://as.example/token"])
+    assert (answer.status, answer.headers["etag"], answer.body) == (307, '"1"', b"a=b")
+    assert urls == ["https://as.example/token"]
 
 
 @both
@@ -81,75 +78,48 @@ def test_no_redirect_is_followed(run: Run) -> None:
         RuntimeError("Cannot send a request, as the client has been closed."),
         ExceptionGroup("lost", [anyio.BrokenResourceError()]),
     ],
-    ids=repr,
+    ids=lambda error: type(error).__name__,
 )
-def test_an_answer_that_does_not_come_is_none(run: Run, error: Exception) -> None:
+def test_every_error_of_a_transport_means_no_response(run: Run, error: Exception) -> None:
     def handle(_: httpx2.Request) -> httpx2.Response:
         raise error
 
-    assert run(handle) is None
-
-
-def respond_with(text: bytes) -> Callable[[socket.socket], None]:
-    def serve(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            connection.recv(65536)
-            connection.sendall(text)
-
-    return serve
+    assert run(handle, REQUEST) is None
 
 
 @both
 @pytest.mark.parametrize(
     "text",
     [
-        b"",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}",
-        b"SSH-2.0-OpenSSH\r\n",
+        pytest.param(b"", id="closed"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", id="cut short"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", id="a chunk cut short"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", id="no gzip"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", id="no length"),
+        pytest.param(b"SSH-2.0-OpenSSH\r\n", id="no HTTP"),
     ],
-    ids=["closed", "cut short", "a chunk cut short", "no gzip", "no length", "no HTTP"],
 )
-def test_an_answer_that_is_broken_on_its_way_is_none(run: Run, text: bytes) -> None:
+def test_a_broken_response_is_no_response(run: Run, text: bytes) -> None:
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(text)
+
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = threading.Thread(target=respond_with(text), args=[listener])
+        server = threading.Thread(target=serve, args=[listener])
         server.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        answer = run_for_real(run, Request("POST", url, {}, {"a": "b"}))
+        answer = run(None, Request("POST", f"http://127.0.0.1:{listener.getsockname()[1]}/", {}, {"a": "b"}))
         server.join()
 
     assert answer is None
 
 
-def run_for_real(run: Run, request: Request) -> Answer | None:
-    """By sockets instead of a handler."""
-
-    def asking() -> Operation[Answer | None]:
-        answer: Answer | None = yield request
-        return answer
-
-    async def by_tasks() -> Answer | None:
-        executor = AsyncExecutor()
-        answer = await executor.run(asking())
-        await executor.close()
-        return answer
-
-    if run is by_task:
-        return asyncio.run(by_tasks())
-    executor = Executor()
-    answer = executor.run(asking())
-    executor.close()
-    return answer
-
-
-def test_a_client_that_was_closed_gets_no_answer() -> None:
+def test_a_closed_client_gets_no_response() -> None:
     executor = Executor()
     executor.close()
 
-    assert executor.run(operation()) is None
+    assert executor.run(operation(REQUEST)) is None
 
 
 class Parts(httpx2.SyncByteStream, httpx2.AsyncByteStream):
@@ -164,17 +134,23 @@ class Parts(httpx2.SyncByteStream, httpx2.AsyncByteStream):
 
 
 @both
-@pytest.mark.parametrize(("limit", "is_lost"), [("MAX_BYTES", True), ("MAX_SECONDS", True), (None, False)])
-def test_an_answer_that_has_no_end_is_none(
-    run: Run, limit: str | None, is_lost: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("limits", "body"),
+    [({"MAX_BYTES": 9}, None), ({"MAX_SECONDS": -1}, None), ({"MAX_BYTES": 10}, b"x" * 10)],
+    ids=["too long", "too slow", "just short enough"],
+)
+def test_a_response_without_end_is_no_response(
+    run: Run, limits: dict[str, int], body: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if limit is not None:
-        monkeypatch.setattr(f"jeton_client.executors.{limit}", {"MAX_BYTES": 9, "MAX_SECONDS": -1}[limit])
+    for name, limit in limits.items():
+        monkeypatch.setattr(f"jeton_client.executors.{name}", limit)
 
-    assert (run(lambda _: httpx2.Response(200, stream=Parts())) is None) == is_lost
+    answer = run(lambda _: httpx2.Response(200, stream=Parts()), REQUEST)
+
+    assert (answer and answer.body) == body
 
 
-async def test_what_a_thread_does_is_done_before_who_is_cancelled_goes_on() -> None:
+async def test_cancellation_waits_for_the_end_of_a_call_in_a_thread() -> None:
     begun, finish, done = threading.Event(), threading.Event(), threading.Event()
 
     def save() -> None:

@@ -1,4 +1,4 @@
-"""Where a session is kept: whole or not at all, for its owner only, one writer at a time."""
+"""Storages of sessions: complete or unchanged, private to their owner, one writer at a time."""
 
 import fcntl
 import os
@@ -9,19 +9,21 @@ from errno import ENOLCK
 from pathlib import Path
 from typing import Final
 
+import httpx2
 import pytest
 
-from clients.python.world import APP, ISSUER, TokenEndpoint, World, refused
-from jeton_client.errors import RefusedError, StorageUnusableError
+from clients.python.scenario import CLIENT, ISSUER, SERVER
+from jeton_client.errors import StorageUnusableError
 from jeton_client.session import PendingRefresh, Session
-from jeton_client.session_operations import SessionOperations
 from jeton_client.storage import FileStorage, MemoryStorage, Storage
 from jeton_client.token_answers import Tokens
+from jeton_client.token_session import TokenSession
 from support.checkout import ROOT
 
-SESSION = Session(
+SESSION: Final = Session(
     Tokens("access-secret", 1.5, 601.5, "refresh-secret", "read"), "password", "read", PendingRefresh("key-secret", 2.0)
 )
+IMPORT: Final = f"import sys; sys.path.insert(0, {str(ROOT / 'clients' / 'python')!r})\n"
 
 
 @pytest.fixture
@@ -30,33 +32,28 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=["memory", "file"])
-def storage(request: pytest.FixtureRequest, file: Path) -> Storage:
-    return MemoryStorage() if request.param == "memory" else FileStorage(file)
+def storages(request: pytest.FixtureRequest, file: Path) -> tuple[Storage, Storage]:
+    """Two users of one storage."""
+    memory = MemoryStorage()
+    return (memory, memory) if request.param == "memory" else (FileStorage(file), FileStorage(file))
 
 
-def test_what_was_saved_is_loaded(storage: Storage) -> None:
-    assert storage.load() is None
+def test_a_saved_session_is_loaded_until_it_is_deleted(storages: tuple[Storage, Storage]) -> None:
+    one, other = storages
+    assert one.load() is None
 
-    storage.save(SESSION)
-    assert storage.load() == SESSION
+    one.save(SESSION)
+    assert other.load() == SESSION
 
-    storage.save(None)
-    assert storage.load() is None
-    storage.save(None)
-
-
-def test_one_has_the_lock_at_a_time(storage: Storage) -> None:
-    assert storage.try_lock()
-    assert not storage.try_lock()
-
-    storage.unlock()
-
-    assert storage.try_lock()
+    for _ in range(2):
+        one.save(None)
+        assert other.load() is None
 
 
-def test_two_storages_of_one_file_lock_each_other_out(file: Path) -> None:
-    one, other = FileStorage(file), FileStorage(file)
+def test_the_lock_has_one_holder(storages: tuple[Storage, Storage]) -> None:
+    one, other = storages
     assert one.try_lock()
+    assert not one.try_lock()
     assert not other.try_lock()
 
     one.unlock()
@@ -64,26 +61,23 @@ def test_two_storages_of_one_file_lock_each_other_out(file: Path) -> None:
     assert other.try_lock()
 
 
-def test_the_lock_of_a_process_that_died_is_free(file: Path) -> None:
-    script = f"""
-import os, sys
-sys.path.insert(0, {str(ROOT / "clients" / "python")!r})
+def test_the_lock_of_a_killed_process_is_free(file: Path) -> None:
+    script = f"""{IMPORT}
 from jeton_client import FileStorage
 storage = FileStorage({str(file)!r})
-assert storage.try_lock()
-print("locked", flush=True)
+print(storage.try_lock(), flush=True)
 sys.stdin.read()
 """
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"locked\n"
+        assert process.stdout.readline() == b"True\n"
         assert not FileStorage(file).try_lock()
         process.kill()
 
     assert FileStorage(file).try_lock()
 
 
-def test_a_file_is_for_its_owner_only(file: Path) -> None:
+def test_files_are_private_to_their_owner(file: Path) -> None:
     old = os.umask(0)
     try:
         storage = FileStorage(file)
@@ -92,113 +86,83 @@ def test_a_file_is_for_its_owner_only(file: Path) -> None:
     finally:
         os.umask(old)
 
-    assert {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()} == {
-        "session.json": 0o600,
-        "session.json.lock": 0o600,
-    }
-
-
-def test_a_file_that_others_may_read_is_refused(file: Path) -> None:
-    FileStorage(file).save(SESSION)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
+    assert modes == {"session.json": 0o600, "session.json.lock": 0o600}
     file.chmod(0o640)
-
     with pytest.raises(StorageUnusableError, match="chmod 600"):
-        FileStorage(file).load()
+        storage.load()
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("old", "new"),
     [
-        b"",
-        b"{}",
-        b"[]",
-        b"\xff",
-        b'{"tokens": 1, "pending": null}',
-        SESSION.to_json().encode()[:-9],
-        SESSION.to_json().replace("1.5", '"soon"').encode(),
-        SESSION.to_json().replace("601.5", "[]").encode(),
-        SESSION.to_json().replace('"access-secret"', "null").encode(),
-        SESSION.to_json().replace('"refresh-secret"', "7").encode(),
-        SESSION.to_json().replace('"key-secret"', "{}").encode(),
-        SESSION.to_json().replace('"password"', '"magic"').encode(),
+        (SESSION.to_json(), ""),
+        (SESSION.to_json(), "{}"),
+        (SESSION.to_json(), "[]"),
+        (SESSION.to_json(), "\udcff"),
+        (SESSION.to_json(), '{"tokens": 1, "pending": null}'),
+        (SESSION.to_json()[-9:], ""),
+        ("1.5", '"soon"'),
+        ("601.5", "[]"),
+        ('"access-secret"', "null"),
+        ('"refresh-secret"', "7"),
+        ('"key-secret"', "{}"),
+        ('"password"', '"magic"'),
     ],
-    ids=repr,
 )
-def test_a_file_that_holds_something_else_is_told_and_left_alone(file: Path, text: bytes) -> None:
-    file.write_bytes(text)
+def test_a_file_with_something_else_is_reported_and_left_alone(file: Path, old: str, new: str) -> None:
+    octets = SESSION.to_json().replace(old, new).encode(errors="surrogateescape")
+    file.write_bytes(octets)
     file.chmod(0o600)
 
     with pytest.raises(StorageUnusableError):
         FileStorage(file).load()
 
-    assert file.read_bytes() == text
+    assert file.read_bytes() == octets
 
 
-def locked_by_others(_: int, __: int) -> None:
-    raise OSError(ENOLCK, "no locks available")
+def without_locks(_: Path, patch: pytest.MonkeyPatch) -> None:
+    def flock(_: int, __: int) -> None:
+        raise OSError(ENOLCK, "no locks available")
+
+    patch.setattr("fcntl.flock", flock)
 
 
-def make_folder_of_the_lock(file: Path, _: pytest.MonkeyPatch) -> None:
-    file.with_name("session.json.lock").mkdir()
-
-
-def make_folder_of_the_session(file: Path, _: pytest.MonkeyPatch) -> None:
-    (file / "below").mkdir(parents=True)
-
-
-def take_the_folder_away(file: Path, _: pytest.MonkeyPatch) -> None:
-    file.parent.rmdir()
-
-
-def put_a_file_in_its_place(file: Path, _: pytest.MonkeyPatch) -> None:
-    file.parent.rmdir()
-    file.parent.touch()
-
-
-def have_no_locks(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fcntl.flock", locked_by_others)
-
-
-def fill_the_disk(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jeton_client.storage.mkstemp", lambda **_: os.open("/dev/full/x", os.O_RDONLY))
+def full_disk(_: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("jeton_client.storage.mkstemp", lambda **_: os.open("/dev/full/x", os.O_RDONLY))
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        make_folder_of_the_lock,
-        make_folder_of_the_session,
-        take_the_folder_away,
-        put_a_file_in_its_place,
-        have_no_locks,
-        fill_the_disk,
+        pytest.param(lambda file, _: file.with_name("session.json.lock").mkdir(), id="a folder instead of the lock"),
+        pytest.param(lambda file, _: (file / "below").mkdir(parents=True), id="a folder instead of the session"),
+        pytest.param(lambda file, _: file.parent.rmdir(), id="no folder"),
+        pytest.param(lambda file, _: (file.parent.rmdir(), file.parent.touch()), id="a file instead of the folder"),
+        pytest.param(without_locks, id="no locks"),
+        pytest.param(full_disk, id="a full disk"),
     ],
 )
-def test_a_file_that_keeps_nothing_is_unusable_before_a_password_is_sent(
+def test_an_unusable_file_is_detected_before_a_password_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path, pytest.MonkeyPatch], None]
 ) -> None:
     file = tmp_path / "folder" / "session.json"
     file.parent.mkdir()
     spoil(file, monkeypatch)
-    world = World({"https://as.example/token": TokenEndpoint()})
+    methods: list[str] = []
 
+    def metadata(request: httpx2.Request) -> httpx2.Response:
+        methods.append(request.method)
+        return httpx2.Response(200, json=SERVER["answers"]["metadata"]["body"])
+
+    http = httpx2.Client(transport=httpx2.MockTransport(metadata))
     with pytest.raises(StorageUnusableError):
-        world.follow(SessionOperations(ISSUER, APP, FileStorage(file), world.clock).log_in("alice", "pw", None))
+        TokenSession(ISSUER, CLIENT, storage=FileStorage(file), http=http).log_in("alice", "the-password")
 
-    assert world.asked_of("/token") == []
-
-
-def test_a_login_that_fails_leaves_the_session_that_there_was(file: Path) -> None:
-    FileStorage(file).save(SESSION)
-    world = World({"https://as.example/token": lambda _: refused("invalid_grant")})
-
-    with pytest.raises(RefusedError):
-        world.follow(SessionOperations(ISSUER, APP, FileStorage(file), world.clock).log_in("alice", "wrong", None))
-
-    assert FileStorage(file).load() == SESSION
+    assert methods == ["GET"]
 
 
-def test_a_lock_file_that_was_deleted_meanwhile_is_no_lock(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_lock_file_is_no_lock(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flock = fcntl.flock
 
     def deleted_first(descriptor: int, operation: int) -> None:
@@ -212,9 +176,8 @@ def test_a_lock_file_that_was_deleted_meanwhile_is_no_lock(file: Path, monkeypat
     assert FileStorage(file).try_lock()
 
 
-WITHOUT_FCNTL: Final = f"""
-import errno, os, subprocess, sys, types
-sys.path.insert(0, {str(ROOT / "clients" / "python")!r})
+WITHOUT_FCNTL: Final = f"""{IMPORT}
+import errno, os, subprocess, types
 sys.modules["fcntl"] = None
 held = set()
 def locking(descriptor, mode, count):
@@ -238,15 +201,14 @@ except StorageUnusableError as error:
 """
 
 
-@pytest.mark.parametrize(("platform", "said"), [("Windows", "True False\nTrue\n"), ("none", "unusable\n")])
-def test_without_fcntl_files_are_locked_as_on_windows_or_not_at_all(file: Path, platform: str, said: str) -> None:
+@pytest.mark.parametrize(("platform", "output"), [("Windows", "True False\nTrue\n"), ("none", "unusable\n")])
+def test_without_fcntl_files_are_locked_as_on_windows_or_not_at_all(file: Path, platform: str, output: str) -> None:
     command = [sys.executable, "-c", WITHOUT_FCNTL, str(file), platform]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
 
-    assert done.stdout == said
+    assert subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout == output
 
 
-def test_a_write_that_fails_leaves_what_was(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_stored_session(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = FileStorage(file)
     storage.save(SESSION)
 

@@ -1,0 +1,189 @@
+/** Runner of scenario vectors: events in, requests and outcomes out (tests/vectors/README.md). */
+
+import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
+import { AccessToken, authorizedFetch, Introspector, TokenSession, Verifier } from '@jeton/client'
+import { FailingStorage } from './failing-storage.js'
+import { camelCase, type Json, read } from './vectors.js'
+
+export const ISSUER = 'https://as.example/tenant'
+export const AUDIENCE = 'https://api.example'
+const CLIENT = { clientId: 'web', secret: 'the-secret' }
+const START = 1_800_000_000
+const SECRETS = /access-[12o]|refresh-[12]|the-password|the-secret|Basic /
+const LOGIN = { call: 'log_in', with: ['alice', 'the-password', 'read'], requests: ['metadata', 'log in'] }
+const SERVER = read('scenarios/server')
+const TOKENS = read('tokens')
+const KEYS = new Map(read('public_keys').keys.map((key: Json) => [key.kid, key]))
+const setTimer = globalThis.setTimeout
+
+/** An imaginary server, a clock, a storage, and the objects that use them. Each request must be the next listed. */
+export class Scenario {
+  readonly #storage = new FailingStorage()
+  readonly #objects = new Map<string, Json>()
+  readonly #failures: unknown[] = []
+  readonly #keys = new Map<string, string | null>()
+  readonly #options: Json
+  #now = START
+  #pauses = 0
+  #expected: Json[] = []
+
+  constructor(options: Json = {}) {
+    this.#options = camelCased(options)
+  }
+
+  async run({ logged_in: isLoggedIn = false, steps }: Json): Promise<void> {
+    globalThis.setTimeout = this.#wait as unknown as typeof setTimeout
+    try {
+      for (const step of isLoggedIn ? [LOGIN, ...steps] : steps) await this.#step(step)
+    } finally {
+      globalThis.setTimeout = setTimer
+    }
+    assert.doesNotMatch(inspect([...this.#objects.values()], { depth: 9, showHidden: true }), SECRETS)
+  }
+
+  /** Let time pass, as `setTimeout` of the client. */
+  readonly #wait = (done: () => void, milliseconds: number): void => {
+    this.#pauses += 1
+    this.#now += milliseconds / 1000
+    setImmediate(done)
+  }
+
+  async #step(step: Json): Promise<void> {
+    if (step.advance) this.#now += step.advance
+    else if (step.storage_fails) {
+      this.#storage.failing = new Map(step.storage_fails.map((name: string) => [name, new Error('full')]))
+    } else if ('stored' in step) assert.deepEqual(await this.#stored(step.stored), step.stored)
+    else await this.#call(step)
+  }
+
+  async #call(step: Json): Promise<void> {
+    const { call, session = 'first', sessions = [session], times = 1, requests = [] } = step
+    const [before, pauses] = [this.#expected, this.#pauses]
+    this.#expected = requests.flatMap(listed)
+    const values = (step.with ?? []).map((value: Json) => TOKENS[value] ?? value)
+    const names: string[] = Array(times).fill(sessions).flat()
+    const outcomes = await Promise.allSettled(names.map((name) => this.#invoke(call, name, values)))
+    for (const outcome of outcomes) check(step, outcome)
+    assert.deepEqual(this.#failures, [])
+    assert.deepEqual(this.#expected, [], 'not requested')
+    if (step.pauses !== undefined) assert.equal(this.#pauses - pauses, step.pauses)
+    this.#expected = before
+  }
+
+  async #invoke(call: string, name: string, values: Json[]): Promise<Json> {
+    const [first, second, third] = values
+    if (call === 'verify') return this.#object(name, (options) => new Verifier(options)).verify(first)
+    if (call === 'introspect') return this.#object(name, (options) => new Introspector(options)).verify(first)
+    const session = this.#object(name, (options) => new TokenSession(options))
+    if (call === 'log_in') return session.logIn(first, second, { scope: third })
+    if (call === 'log_in_as_client') return session.logInAsClient({ scope: first })
+    if (call === 'access_token') return session.accessToken()
+    if (call === 'renew') return session.renew(first)
+    if (call === 'log_out') return session.logOut()
+    const send = authorizedFetch(session, { origins: [AUDIENCE], fetch: this.#fetch })
+    return (await send(second, { method: first, body: third })).status
+  }
+
+  #object<Kind>(name: string, make: (options: Json) => Kind): Kind {
+    const clocks = { clock: () => this.#now, monotonic: () => this.#now }
+    const options = { issuer: ISSUER, client: CLIENT, audience: AUDIENCE, fetch: this.#fetch, ...clocks }
+    if (!this.#objects.has(name)) {
+      this.#objects.set(name, make({ ...options, storage: this.#storage, ...this.#options }))
+    }
+    return this.#objects.get(name)
+  }
+
+  readonly #fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+    const request = new Request(input, init)
+    let entry: Json
+    try {
+      entry = await this.#next(request)
+      for (const step of entry.meanwhile ?? []) await this.#step(step)
+    } catch (error) {
+      this.#failures.push(error) // kept, because a client takes any error for a lost response
+      throw error
+    }
+    const answer = SERVER.answers[entry.answer ?? SERVER.requests[entry.request].answer]
+    if (answer === null) throw new TypeError('lost')
+    return responseOf(answer)
+  }
+
+  async #next(request: Request): Promise<Json> {
+    const text = await request.text()
+    const isForm = request.headers.get('content-type') === 'application/x-www-form-urlencoded'
+    const { method, url } = request
+    const form = isForm ? Object.fromEntries(new URLSearchParams(text)) : {}
+    const seen = { method, url, form, body: isForm ? '' : text, headers: Object.fromEntries(request.headers) }
+    const entry = this.#expected.shift()
+    assert.ok(entry && matches(SERVER.requests[entry.request], seen), inspect({ seen, entry }))
+    if (url.endsWith('/token')) await this.#checkTokenRequest(form, request.headers.get('idempotency-key'))
+    return entry
+  }
+
+  /** Check what holds for each token request: the lock, and the stored key, one for each refresh token. */
+  async #checkTokenRequest({ refresh_token: presented }: Json, key: string | null): Promise<void> {
+    assert.ok(this.#storage.isLocked)
+    assert.equal(presented === undefined, key === null)
+    if (presented === undefined) return
+    assert.ok(key !== null && key.length >= 32)
+    if (!this.#keys.has(presented)) this.#keys.set(presented, key)
+    assert.equal(this.#keys.get(presented), key)
+    assert.equal(new Set(this.#keys.values()).size, this.#keys.size)
+    const { pending, tokens } = (await this.#storage.kept()) ?? {}
+    assert.deepEqual([pending?.idempotencyKey, tokens?.refreshToken], [key, presented])
+  }
+
+  async #stored(names: Json): Promise<Json> {
+    const kept = await this.#storage.kept()
+    if (kept === null) return null
+    const { accessToken: access_token, refreshToken: refresh_token, expiresAt } = kept.tokens
+    const expires_at = expiresAt && expiresAt - START
+    const facts = { access_token, refresh_token, expires_at, scope: kept.scope, pending: kept.pending !== null }
+    return Object.fromEntries(Object.entries(facts).filter(([name]) => names === null || name in names))
+  }
+}
+
+function camelCased(members: Json): Json {
+  if (members === null || typeof members !== 'object' || Array.isArray(members)) return members
+  return Object.fromEntries(Object.entries(members).map(([name, value]) => [camelCase(name), camelCased(value)]))
+}
+
+function listed(entry: Json): Json[] {
+  return typeof entry === 'string' ? [{ request: entry }] : Array(entry.times ?? 1).fill(entry)
+}
+
+function matches(expected: Json, seen: Json): boolean {
+  const { method, url, form = {}, body = '', headers = {} } = expected
+  const compared = {
+    ...seen,
+    headers: Object.fromEntries(Object.keys(headers).map((name) => [name, seen.headers[name]])),
+  }
+  try {
+    assert.deepEqual(compared, { method, url, form, body, headers })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function responseOf({ status = 200, headers = {}, body = '', token, keys }: Json): Response {
+  if (token !== undefined) return new Response(TOKENS[token], { status, headers })
+  if (keys !== undefined) return Response.json({ keys: keys.map((kid: string) => KEYS.get(kid)) }, { status, headers })
+  return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status, headers })
+}
+
+function check({ raises, returns }: Json, outcome: PromiseSettledResult<Json>): void {
+  if (outcome.status === 'rejected') {
+    const error = outcome.reason
+    assert.doesNotMatch(inspect(error), SECRETS)
+    if (raises === undefined) throw error
+    const expected: Json = camelCased(typeof raises === 'string' ? { name: raises } : raises)
+    assert.deepEqual(Object.fromEntries(Object.keys(expected).map((name) => [name, error[name]])), expected)
+    return
+  }
+  assert.equal(raises, undefined, `${inspect(outcome.value)} instead of an error`)
+  const value: Json = outcome.value
+  if (!(value instanceof AccessToken)) assert.equal(value, returns)
+  else assert.deepEqual({ ...value, ...camelCased(returns) }, { ...value })
+}

@@ -1,0 +1,59 @@
+/** Verifier and introspector, beyond the scenarios: what they cannot be created with, and the size of their caches. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AccessToken, Introspector, Verifier } from '@jeton/client'
+import { VerifiedTokens } from '@jeton/client/verified-tokens'
+import { AUDIENCE, ISSUER } from './scenario.js'
+import { read } from './vectors.js'
+
+const { answers } = read('scenarios/server')
+const client = { clientId: 'api' }
+
+for (const audience of [undefined, null, '', []] as unknown as string[]) {
+  test(`an audience is required: ${JSON.stringify(audience)}`, () => {
+    assert.throws(() => new Introspector({ issuer: ISSUER, client, audience }), TypeError)
+    assert.throws(() => new Verifier({ issuer: ISSUER, audience }), TypeError)
+  })
+}
+
+for (const algorithms of [[], ['none'], ['RS1'], ['RS256', 'HS256']]) {
+  test(`only algorithms with public keys can be allowed: ${JSON.stringify(algorithms)}`, () => {
+    assert.throws(() => new Verifier({ issuer: ISSUER, audience: AUDIENCE, algorithms }), TypeError)
+  })
+}
+
+test('verified tokens end with their keys, at their expiry, and when newer ones need the place', () => {
+  const facts = { subject: 'u_1', clientId: 'web', scope: new Set<string>(), roles: [], claims: {}, status: null }
+  const token = new AccessToken({ ...facts, expiresAt: 10 })
+  const [keys, others] = [new Map(), new Map()]
+  const cache = new VerifiedTokens(2)
+  for (const name of ['1', '2', '3']) cache.add(name, token, keys)
+
+  assert.deepEqual(
+    ['1', '2', '3'].map((name) => cache.get(name, keys, 9.9)),
+    [null, token, token],
+  )
+  assert.deepEqual([cache.get('3', keys, 10), cache.get('3', others, 0)], [null, null])
+  cache.add('4', token, others)
+  assert.deepEqual([cache.get('3', others, 0), cache.get('4', others, 0)], [null, token])
+})
+
+test('ten thousand invalid tokens evict no valid one', async () => {
+  const asked: string[] = []
+  const fetch = async (_: unknown, { method, body }: RequestInit = {}) => {
+    if (method === 'GET') return Response.json(answers.metadata.body)
+    const token = new URLSearchParams(String(body)).get('token') ?? ''
+    asked.push(token)
+    return Response.json(answers[token === 'valid' ? 'active' : 'inactive'].body)
+  }
+  const introspector = new Introspector({ issuer: ISSUER, client, audience: AUDIENCE, fetch, clock: () => 0 })
+  await introspector.verify('valid')
+  for (let number = 0; number < 10_000; number += 1) await introspector.verify(`${number}`).catch(() => undefined)
+  await introspector.verify('9999').catch(() => undefined)
+  await introspector.verify('0').catch(() => undefined)
+  await introspector.verify('valid')
+
+  assert.equal(asked.length, 10_002)
+  assert.equal(asked.at(-1), '0')
+})

@@ -1,0 +1,69 @@
+"""Verifier and introspector, beyond the scenarios: what they cannot be created with, and the size of their caches."""
+
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx2
+import pytest
+
+from clients.python.scenario import AUDIENCE, CLIENT, ISSUER, SERVER
+from jeton_client import AccessToken, Introspector, InvalidTokenError, Verifier
+from jeton_client.verified_tokens import VerifiedTokens
+
+TOKEN = AccessToken("u_1", "web", 10)
+
+
+@pytest.mark.parametrize("audience", [None, "", []], ids=repr)
+def test_an_audience_is_required(audience: Any) -> None:
+    for make in (lambda: Introspector(ISSUER, CLIENT, audience), lambda: Verifier(ISSUER, audience)):
+        with pytest.raises(ValueError, match="audience is required"):
+            make()
+
+
+@pytest.mark.parametrize("algorithms", [[], ["none"], ["RS256", "HS256"]], ids=str)
+def test_only_algorithms_with_public_keys_can_be_allowed(algorithms: list[str]) -> None:
+    with pytest.raises(ValueError, match="algorithms must be among"):
+        Verifier(ISSUER, AUDIENCE, algorithms=algorithms)
+
+
+def test_the_oldest_verified_token_is_evicted() -> None:
+    keys: dict[str, Any] = {}
+    cache = VerifiedTokens(2)
+    for token in ("1", "2", "3"):
+        cache.add(token, TOKEN, keys)
+
+    assert [cache.get(token, keys, 0) for token in ("1", "2", "3")] == [None, TOKEN, TOKEN]
+
+
+def test_verified_tokens_end_with_their_keys_and_at_their_expiry() -> None:
+    keys: dict[str, Any] = {}
+    cache = VerifiedTokens(2)
+    cache.add("1", TOKEN, keys)
+
+    assert [cache.get("1", keys, 9.9), cache.get("1", keys, 10), cache.get("1", {}, 0)] == [TOKEN, None, None]
+    other: dict[str, Any] = {}
+    cache.add("2", TOKEN, other)
+    assert [cache.get("1", other, 0), cache.get("2", other, 0)] == [None, TOKEN]
+
+
+def test_many_invalid_tokens_evict_no_valid_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jeton_client.introspector.MAX_ANSWERS", 10)
+    asked: list[str] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        if request.method == "GET":
+            return httpx2.Response(200, json=SERVER["answers"]["metadata"]["body"])
+        [token] = parse_qs(request.content.decode())["token"]
+        asked.append(token)
+        return httpx2.Response(200, json=SERVER["answers"]["active" if token == "valid" else "inactive"]["body"])
+
+    http = httpx2.Client(transport=httpx2.MockTransport(handle))
+    introspector = Introspector(ISSUER, CLIENT, AUDIENCE, http=http, clock=lambda: 0, monotonic=lambda: 0)
+    introspector.verify("valid")
+    invalid = [f"invalid {number}" for number in range(11)]
+    for token in [*invalid, *reversed(invalid)]:
+        with pytest.raises(InvalidTokenError):
+            introspector.verify(token)
+    introspector.verify("valid")
+
+    assert asked == ["valid", *invalid, "invalid 0"]
