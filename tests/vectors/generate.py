@@ -1,4 +1,4 @@
-"""Writes the vectors from their tables: `python tests/vectors/generate.py`."""
+"""Write the vectors that contain keys and signatures: `python tests/vectors/generate.py`."""
 
 import json
 import sys
@@ -8,17 +8,23 @@ from typing import Any, Final
 FOLDER: Final = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 
-from vectors import answering, asking, caching, challenging, listing, scenario_tokens, signing, verifying  # noqa: E402 - found just now
-
-TABLES: Final = (asking, answering, caching, verifying, listing, challenging)
+from vectors import access_tokens, key_sets, scenario_tokens, signing, status_lists  # noqa: E402 - see the line above
 
 
 def files() -> dict[str, str]:
-    """The text of each file, by name."""
-    tables: dict[str, Any] = {"public_keys": signing.public_keys(), "tokens": scenario_tokens.tokens()}
-    for table in TABLES:
-        tables |= table.vectors()
-    return {f"{name}.json": json.dumps(cases, indent=1, ensure_ascii=True) + "\n" for name, cases in tables.items()}
+    """Return the text of each file, by name."""
+    lists: dict[str, list[dict[str, Any]]] = {
+        "access_tokens": access_tokens.access_tokens(),
+        "usable_keys": key_sets.usable_keys(),
+        "key_set": key_sets.key_set(),
+        "status_lists": status_lists.status_lists(),
+        "status_list_tokens": status_lists.status_list_tokens(),
+        "status_list_cache": status_lists.status_list_cache(),
+    }
+    objects = {"public_keys": signing.public_keys(), "tokens": scenario_tokens.tokens()}
+    one_a_line = {name: "[\n" + ",\n".join(map(json.dumps, cases)) + "\n]\n" for name, cases in lists.items()}
+    texts = one_a_line | {name: json.dumps(members, indent=1) + "\n" for name, members in objects.items()}
+    return {f"{name}.json": text for name, text in texts.items()}
 
 
 if __name__ == "__main__":

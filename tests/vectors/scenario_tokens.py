@@ -1,28 +1,31 @@
 """Tokens that the scenarios name (tests/vectors/scenarios)."""
 
-from typing import Any
+from typing import Any, Final
 
-from vectors.listing import LIST_CLAIMS, LIST_HEADER, deflated
+from vectors.access_tokens import AUDIENCE, ISSUER, LIST, NOW
 from vectors.signing import jwt
-from vectors.verifying import AUDIENCE, ISSUER, LIST, NOW
+from vectors.status_lists import LIST_CLAIMS, LIST_HEADER, deflated
 
-_TIMES = {"iat": NOW, "exp": NOW + 600}
-_CLAIMS = {"iss": ISSUER, "aud": AUDIENCE, "sub": "u_1", "client_id": "web", "jti": "j", **_TIMES}
+_CLAIMS: Final = {"iss": ISSUER, "aud": AUDIENCE, "sub": "u_1", "client_id": "web", "jti": "j", "iat": NOW}
+_OTHER_ORIGINS: Final = (
+    "https://evil.example/status/0",
+    "http://as.example/status/0",
+    "https://as.example:8443/0",
+    "file:///etc/passwd",
+    "0",
+)
 
 
 def tokens() -> dict[str, str]:
     """Return the tokens by name."""
-    indexes = {f"listed {idx}": _token(status=_status(idx)) for idx in (3, 4, 16)}
-    urls = ["https://evil.example/status/0", "http://as.example/status/0", "https://as.example:8443/0"]
-    elsewhere = {f"listed at {url}": _token(status=_status(3, url)) for url in [*urls, "file:///etc/passwd", "0"]}
     return {
         "good": _token(),
         "another": _token(jti="another"),
         "long": _token(exp=NOW + 90_000),
         "by an unpublished key": _token("other"),
         "by ed, listed 4": _token("ed", "EdDSA", status=_status(4)),
-        **indexes,
-        **elsewhere,
+        **{f"listed {idx}": _token(status=_status(idx)) for idx in (3, 4, 16)},
+        **{f"listed at {url}": _token(status=_status(3, url)) for url in _OTHER_ORIGINS},
         "list: all valid": _list(bytes(2)),
         "list: 3 revoked": _list(bytes([1 << 3, 0])),
         "list by an unknown key": jwt({**LIST_HEADER, "kid": "new"}, {}),
@@ -31,7 +34,7 @@ def tokens() -> dict[str, str]:
 
 
 def _token(kid: str = "one", alg: str = "RS256", **claims: Any) -> str:
-    return jwt({"alg": alg, "typ": "at+jwt", "kid": kid}, {**_CLAIMS, **claims}, kid, alg)
+    return jwt({"alg": alg, "typ": "at+jwt", "kid": kid}, {**_CLAIMS, "exp": NOW + 600, **claims}, kid, alg)
 
 
 def _status(idx: int, uri: str = LIST) -> dict[str, Any]:

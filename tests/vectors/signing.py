@@ -1,4 +1,4 @@
-"""Keys of an imaginary issuer, and JWTs signed with them, also such as no library would sign."""
+"""Keys of an imaginary issuer, and JWTs signed with them, also malformed ones that no library would sign."""
 
 import hmac
 import json
@@ -12,18 +12,18 @@ from joserfc.jws import JWSRegistry
 
 FOLDER: Final = Path(__file__).parent
 _KINDS: Final[dict[str, type[RSAKey | ECKey | OKPKey]]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
-_RANDOM: Final = {"PS256", "ES256"}  # signatures that differ each time: they are written down
+_RANDOM: Final = {"PS256", "ES256"}  # their signatures are random: they are kept in a file
 
 
 @cache
 def keys() -> dict[str, RSAKey | ECKey | OKPKey]:
-    """By kid. `one`, `ps`, `ec` and `ed` are published; `other` is an attacker's."""
+    """Return the keys by kid. `one`, `ps`, `ec` and `ed` are published; `other` is an attacker's."""
     jwks = json.loads((FOLDER / "signing_keys.json").read_text())
     return {jwk["kid"]: _KINDS[jwk["kty"]].import_key(jwk) for jwk in jwks}
 
 
 def public_keys() -> dict[str, Any]:
-    """The issuer's key set."""
+    """Return the issuer's key set."""
     published = []
     for kid, algorithm in {"one": "RS256", "ps": "PS256", "ec": "ES256", "ed": "EdDSA"}.items():
         members = keys()[kid].as_dict(private=False)
@@ -36,13 +36,13 @@ def public_pem(kid: str) -> bytes:
 
 
 def jwt(header: dict[str, Any] | str, claims: dict[str, Any] | str, kid: str = "one", algorithm: str = "RS256") -> str:
-    """Signed over exactly these texts; objects are written as JSON."""
+    """Sign exactly these texts; objects are rendered as JSON."""
     signing_input = f"{segment(header)}.{segment(claims)}"
     return f"{signing_input}.{base64url(_signature(algorithm, signing_input.encode(), keys()[kid]))}"
 
 
 def jwt_by_secret(header: dict[str, Any], claims: dict[str, Any], secret: bytes) -> str:
-    """HS256 with a secret that anybody knows: the confusion of RFC 8725 section 2.1."""
+    """Sign with HS256 and a public secret: the confusion of RFC 8725 section 2.1."""
     signing_input = f"{segment(header)}.{segment(claims)}"
     return f"{signing_input}.{base64url(hmac.digest(secret, signing_input.encode(), 'sha256'))}"
 
@@ -52,6 +52,21 @@ def segment(members: dict[str, Any] | str) -> str:
     return base64url(text.encode())
 
 
+def respelled(token: str) -> str:
+    """Return the same octets in another spelling: with other spare bits at the end (RFC 4648 section 3.5)."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
+
+
+def without(members: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if name not in names}
+
+
+def nested(depth: int) -> str:
+    """Return an object with this many open brackets."""
+    return '{"a":' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
+
+
 def base64url(octets: bytes) -> str:
     return urlsafe_b64encode(octets).rstrip(b"=").decode()
 
@@ -59,10 +74,10 @@ def base64url(octets: bytes) -> str:
 def _signature(algorithm: str, signing_input: bytes, key: RSAKey | ECKey | OKPKey) -> bytes:
     if algorithm not in _RANDOM:
         return JWSRegistry.algorithms[algorithm].sign(signing_input, key)
-    written = FOLDER / "signatures.json"
-    known = json.loads(written.read_text()) if written.exists() else {}
+    file = FOLDER / "signatures.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
     name = f"{algorithm} {signing_input.decode()}"
     if name not in known:
         known[name] = JWSRegistry.algorithms[algorithm].sign(signing_input, key).hex()
-        written.write_text(json.dumps(known, indent=1) + "\n")
+        file.write_text(json.dumps(known, indent=1) + "\n")
     return bytes.fromhex(known[name])

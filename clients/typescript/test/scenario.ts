@@ -4,17 +4,15 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { AccessToken, authorizedFetch, Introspector, TokenSession, Verifier } from '@jeton/client'
 import { FailingStorage } from './failing-storage.js'
-import { camelCase, type Json, read } from './vectors.js'
+import { answerOf, camelCase, type Json, read, TOKENS } from './vectors.js'
 
 export const ISSUER = 'https://as.example/tenant'
 export const AUDIENCE = 'https://api.example'
 const CLIENT = { clientId: 'web', secret: 'the-secret' }
-const START = 1_800_000_000
+export const START = 1_800_000_000
 const SECRETS = /access-[12o]|refresh-[12]|the-password|the-secret|Basic /
 const LOGIN = { call: 'log_in', with: ['alice', 'the-password', 'read'], requests: ['metadata', 'log in'] }
 const SERVER = read('scenarios/server')
-const TOKENS = read('tokens')
-const KEYS = new Map(read('public_keys').keys.map((key: Json) => [key.kid, key]))
 const setTimer = globalThis.setTimeout
 
 /** An imaginary server, a clock, a storage, and the objects that use them. Each request must be the next listed. */
@@ -104,9 +102,9 @@ export class Scenario {
       this.#failures.push(error) // kept, because a client takes any error for a lost response
       throw error
     }
-    const answer = SERVER.answers[entry.answer ?? SERVER.requests[entry.request].answer]
+    const answer = answerOf(SERVER.answers[entry.answer ?? SERVER.requests[entry.request].answer])
     if (answer === null) throw new TypeError('lost')
-    return responseOf(answer)
+    return new Response(answer.body, answer)
   }
 
   async #next(request: Request): Promise<Json> {
@@ -165,12 +163,6 @@ function matches(expected: Json, seen: Json): boolean {
   } catch {
     return false
   }
-}
-
-function responseOf({ status = 200, headers = {}, body = '', token, keys }: Json): Response {
-  if (token !== undefined) return new Response(TOKENS[token], { status, headers })
-  if (keys !== undefined) return Response.json({ keys: keys.map((kid: string) => KEYS.get(kid)) }, { status, headers })
-  return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status, headers })
 }
 
 function check({ raises, returns }: Json, outcome: PromiseSettledResult<Json>): void {

@@ -27,6 +27,7 @@ from jeton_client import (
     TokenSession,
     Verifier,
 )
+from jeton_client.messages import Answer
 from support.checkout import ROOT
 
 T = TypeVar("T")
@@ -164,10 +165,11 @@ class Scenario:
         except AssertionError as error:  # kept, because a client takes any error for a lost response
             self._failures.append(error)
             raise
-        answer = SERVER["answers"][entry.get("answer", SERVER["requests"][entry["request"]]["answer"])]
+        name = entry.get("answer", SERVER["requests"][entry["request"]]["answer"])
+        answer = answer_of(SERVER["answers"][name])
         if answer is None:
             raise httpx2.ReadError("lost")
-        return _response(answer)
+        return httpx2.Response(answer.status, headers=dict(answer.headers), content=answer.body)
 
     def _next(self, request: httpx2.Request) -> Mapping[str, Any]:
         seen = _seen(request)
@@ -275,14 +277,17 @@ def _matches(expected: Mapping[str, Any] | None, seen: Mapping[str, Any]) -> boo
     )
 
 
-def _response(answer: Mapping[str, Any]) -> httpx2.Response:
-    body = answer.get("body", "")
-    if "token" in answer:
-        body = TOKENS[answer["token"]]
-    if "keys" in answer:
-        body = {"keys": [KEYS[kid] for kid in answer["keys"]]}
+def answer_of(members: Mapping[str, Any] | None) -> Answer | None:
+    """Return the response of a vector, or None if it is lost. A body that is an object is rendered as JSON."""
+    if members is None:
+        return None
+    body = members.get("body", "")
+    if "token" in members:
+        body = TOKENS[members["token"]]
+    if "keys" in members:
+        body = {"keys": [KEYS[kid] for kid in members["keys"]]}
     text = body if isinstance(body, str) else json.dumps(body)
-    return httpx2.Response(answer.get("status", 200), headers=answer.get("headers", {}), content=text.encode())
+    return Answer(members.get("status", 200), members.get("headers", {}), text.encode())
 
 
 def _check(step: Mapping[str, Any], outcome: Any) -> None:

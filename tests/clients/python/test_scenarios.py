@@ -8,13 +8,17 @@ import pytest
 from clients.python.scenario import SECRETS, read, run_with_tasks, run_with_threads
 
 FILES = ("sessions", "authorized_requests", "verification", "introspection")
+RUNS = {"threads": run_with_threads, "tasks": run_with_tasks}
 SCENARIOS = [
-    pytest.param(scenario, id=f"{file}: {scenario['name']}") for file in FILES for scenario in read(f"scenarios/{file}")
+    pytest.param(run, scenario, id=f"{kind}: {file}: {scenario['name']}")
+    for file in FILES
+    for scenario in read(f"scenarios/{file}")
+    for kind, run in RUNS.items()
+    if kind == "tasks" or "tasks_only" not in scenario
 ]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.parametrize("run", [run_with_threads, run_with_tasks], ids=["threads", "tasks"])
+@pytest.mark.parametrize(("run", "scenario"), SCENARIOS)
 def test_scenario(
     run: Callable[[Mapping[str, Any], pytest.MonkeyPatch], None],
     scenario: Mapping[str, Any],

@@ -1,13 +1,14 @@
 """Verifier and introspector, beyond the scenarios: what they cannot be created with, and the size of their caches."""
 
+import asyncio
 from typing import Any
 from urllib.parse import parse_qs
 
 import httpx2
 import pytest
 
-from clients.python.scenario import AUDIENCE, CLIENT, ISSUER, SERVER
-from jeton_client import AccessToken, Introspector, InvalidTokenError, Verifier
+from clients.python.scenario import AUDIENCE, CLIENT, ISSUER, SERVER, START, TOKENS, answer_of
+from jeton_client import AccessToken, AsyncVerifier, Introspector, InvalidTokenError, Verifier
 from jeton_client.verified_tokens import VerifiedTokens
 
 TOKEN = AccessToken("u_1", "web", 10)
@@ -67,3 +68,31 @@ def test_many_invalid_tokens_evict_no_valid_one(monkeypatch: pytest.MonkeyPatch)
     introspector.verify("valid")
 
     assert asked == ["valid", *invalid, "invalid 0"]
+
+
+@pytest.mark.xfail(strict=True, reason="callers that arrive during the fetch get VerificationUnavailableError")
+@pytest.mark.parametrize("slow", ["keys", "list"])
+async def test_callers_that_arrive_during_a_fetch_wait_for_it(slow: str) -> None:
+    arrived, finish = asyncio.Event(), asyncio.Event()
+    requests = {it["url"]: (name, it["answer"]) for name, it in SERVER["requests"].items()}
+
+    async def handle(request: httpx2.Request) -> httpx2.Response:
+        name, answered = requests[str(request.url)]
+        if name == slow:
+            arrived.set()
+            await finish.wait()
+        answer = answer_of(SERVER["answers"][answered])
+        assert answer is not None
+        return httpx2.Response(200, content=answer.body)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(handle)) as http:
+        verifier = AsyncVerifier(ISSUER, AUDIENCE, http=http, clock=lambda: START, monotonic=lambda: START)
+        first = asyncio.ensure_future(verifier.verify(TOKENS["listed 3"]))
+        await arrived.wait()
+        second = asyncio.ensure_future(verifier.verify(TOKENS["listed 4"]))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        finish.set()
+        outcomes = await asyncio.gather(first, second, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [AccessToken, AccessToken]
