@@ -104,7 +104,7 @@ export class Scenario {
     }
     const answer = answerOf(SERVER.answers[entry.answer ?? SERVER.requests[entry.request].answer])
     if (answer === null) throw new TypeError('lost')
-    return new Response(answer.body, answer)
+    return new Response(answer.body || null, answer)
   }
 
   async #next(request: Request): Promise<Json> {

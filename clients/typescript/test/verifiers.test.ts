@@ -4,10 +4,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AccessToken, Introspector, Verifier } from '@jeton/client'
 import { VerifiedTokens } from '@jeton/client/verified-tokens'
-import { AUDIENCE, ISSUER } from './scenario.js'
-import { read } from './vectors.js'
+import { AUDIENCE, ISSUER, START } from './scenario.js'
+import { read, TOKENS } from './vectors.js'
 
-const { answers } = read('scenarios/server')
+const { metadata, active, inactive } = read('scenarios/server').answers
 const client = { clientId: 'api' }
 
 for (const audience of [undefined, null, '', []] as unknown as string[]) {
@@ -20,6 +20,19 @@ for (const audience of [undefined, null, '', []] as unknown as string[]) {
 for (const algorithms of [[], ['none'], ['RS1'], ['RS256', 'HS256']]) {
   test(`only algorithms with public keys can be allowed: ${JSON.stringify(algorithms)}`, () => {
     assert.throws(() => new Verifier({ issuer: ISSUER, audience: AUDIENCE, algorithms }), TypeError)
+  })
+}
+
+for (const maxCacheEntries of [0, 1]) {
+  test(`a token is returned itself while it is cached, with ${maxCacheEntries} places`, async () => {
+    const fetch = async (url: unknown) =>
+      Response.json(`${url}`.endsWith('/keys') ? read('public_keys') : metadata.body)
+    const clock = () => START
+    const verifier = new Verifier({ issuer: ISSUER, audience: AUDIENCE, maxCacheEntries, fetch, clock })
+
+    const [first, second] = [await verifier.verify(TOKENS.good), await verifier.verify(TOKENS.good)]
+
+    assert.equal(first === second, maxCacheEntries === 1)
   })
 }
 
@@ -42,10 +55,10 @@ test('verified tokens end with their keys, at their expiry, and when newer ones 
 test('ten thousand invalid tokens evict no valid one', async () => {
   const asked: string[] = []
   const fetch = async (_: unknown, { method, body }: RequestInit = {}) => {
-    if (method === 'GET') return Response.json(answers.metadata.body)
+    if (method === 'GET') return Response.json(metadata.body)
     const token = new URLSearchParams(String(body)).get('token') ?? ''
     asked.push(token)
-    return Response.json(answers[token === 'valid' ? 'active' : 'inactive'].body)
+    return Response.json((token === 'valid' ? active : inactive).body)
   }
   const introspector = new Introspector({ issuer: ISSUER, client, audience: AUDIENCE, fetch, clock: () => 0 })
   await introspector.verify('valid')

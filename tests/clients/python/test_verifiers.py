@@ -7,10 +7,12 @@ from urllib.parse import parse_qs
 import httpx2
 import pytest
 
-from clients.python.scenario import AUDIENCE, CLIENT, ISSUER, SERVER, START, TOKENS, answer_of
+from clients.python.scenario import AUDIENCE, CLIENT, ISSUER, SERVER, START, TOKENS, answer_of, read
 from jeton_client import AccessToken, AsyncVerifier, Introspector, InvalidTokenError, Verifier
 from jeton_client.verified_tokens import VerifiedTokens
 
+METADATA = SERVER["answers"]["metadata"]["body"]
+KEY_SET = read("public_keys")
 TOKEN = AccessToken("u_1", "web", 10)
 
 
@@ -25,6 +27,18 @@ def test_an_audience_is_required(audience: Any) -> None:
 def test_only_algorithms_with_public_keys_can_be_allowed(algorithms: list[str]) -> None:
     with pytest.raises(ValueError, match="algorithms must be among"):
         Verifier(ISSUER, AUDIENCE, algorithms=algorithms)
+
+
+@pytest.mark.parametrize("max_cache_entries", [0, 1])
+def test_a_cached_token_is_returned_itself(max_cache_entries: int) -> None:
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json=KEY_SET if "/keys" in str(request.url) else METADATA)
+
+    http = httpx2.Client(transport=httpx2.MockTransport(handle))
+    verifier = Verifier(ISSUER, AUDIENCE, max_cache_entries=max_cache_entries, http=http, clock=lambda: START)
+    first, second = (verifier.verify(TOKENS["good"]) for _ in range(2))
+
+    assert (first is second) == (max_cache_entries == 1)
 
 
 def test_the_oldest_verified_token_is_evicted() -> None:
@@ -53,7 +67,7 @@ def test_many_invalid_tokens_evict_no_valid_one(monkeypatch: pytest.MonkeyPatch)
 
     def handle(request: httpx2.Request) -> httpx2.Response:
         if request.method == "GET":
-            return httpx2.Response(200, json=SERVER["answers"]["metadata"]["body"])
+            return httpx2.Response(200, json=METADATA)
         [token] = parse_qs(request.content.decode())["token"]
         asked.append(token)
         return httpx2.Response(200, json=SERVER["answers"]["active" if token == "valid" else "inactive"]["body"])
@@ -74,14 +88,14 @@ def test_many_invalid_tokens_evict_no_valid_one(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("slow", ["keys", "list"])
 async def test_callers_that_arrive_during_a_fetch_wait_for_it(slow: str) -> None:
     arrived, finish = asyncio.Event(), asyncio.Event()
-    requests = {it["url"]: (name, it["answer"]) for name, it in SERVER["requests"].items()}
+    names = {SERVER["requests"][name]["url"]: name for name in ("metadata", "keys", "list")}
 
     async def handle(request: httpx2.Request) -> httpx2.Response:
-        name, answered = requests[str(request.url)]
+        name = names[str(request.url)]
         if name == slow:
             arrived.set()
             await finish.wait()
-        answer = answer_of(SERVER["answers"][answered])
+        answer = answer_of(SERVER["answers"][SERVER["requests"][name]["answer"]])
         assert answer is not None
         return httpx2.Response(200, content=answer.body)
 
