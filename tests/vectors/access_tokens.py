@@ -51,6 +51,7 @@ def _valid() -> list[tuple[str, str, dict[str, Any]]]:
         ("a status that is null", _token(status=None), {}),
         ("a second left", _token(exp=NOW + 1), {"expires_at": NOW + 1}),
         ("a fraction of a second left", _token(exp=NOW + 0.5), {"expires_at": NOW + 0.5}),
+        ("the largest expiry", _token(exp=2**53 - 1), {"expires_at": 2**53 - 1}),
         ("valid from now on", _token(nbf=NOW), {}),
         ("valid within the skew", _token(nbf=NOW + 5), {}),
         ("URLs of foreign keys", _token(foreign_keys), {}),

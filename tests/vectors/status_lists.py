@@ -71,6 +71,7 @@ def status_list_tokens() -> list[dict[str, Any]]:
         ("no issuer", lacking("iss"), {"ttl": 2}),
         ("no expiry", lacking("exp"), {"ttl": 2}),
         ("no ttl", lacking("ttl"), {"ttl": None}),
+        ("a ttl of half a second", token(ttl=0.5), {"ttl": 0.5}),
         ("an access token", jwt({**LIST_HEADER, "typ": "at+jwt"}, LIST_CLAIMS), {"reason": "typ"}),
         ("another key", jwt(LIST_HEADER, LIST_CLAIMS, "other"), {"reason": "signature"}),
         ("no algorithm", unsigned, {"reason": "alg"}),

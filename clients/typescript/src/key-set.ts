@@ -2,6 +2,7 @@
 
 import { importJWK } from 'jose'
 import { type VerifySignature, verifySignatureBy } from '#signature'
+import { decodeBase64url } from './base64url.js'
 import {
   type Ask,
   asked,
@@ -15,7 +16,6 @@ import {
   RETRY_SECONDS,
 } from './cached-document.js'
 import { type Answer, jsonObjectIn, type Request } from './messages.js'
-import { decodeBase64url } from './signed-jwt.js'
 import { isObject, type JsonObject } from './strict-json.js'
 
 export const ALGORITHMS: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@
 
 import type { Rules, StatusReference } from './access-token.js'
 import { originOf } from './addresses.js'
+import { decodeBase64url } from './base64url.js'
 import {
   type Ask,
   ageSeconds,
@@ -19,7 +20,7 @@ import {
 import { InvalidTokenError, UntrustedServerError } from './errors.js'
 import type { KeySet } from './key-set.js'
 import type { Answer, Request } from './messages.js'
-import { decodeBase64url, readJwt, type UnverifiedJwt, verifiedClaims } from './signed-jwt.js'
+import { readJwt, type UnverifiedJwt, verifiedClaims } from './signed-jwt.js'
 import { isNumber, isObject, type JsonObject } from './strict-json.js'
 
 const TYPE = 'statuslist+jwt'

@@ -22,7 +22,7 @@ for (const body of [undefined, null, { pipe: () => undefined }]) {
   })
 }
 
-test('a body that is too long is no answer', async () => {
+test('a body that is too long is no response', async () => {
   assert.equal(await sendBy(async () => oldResponse(null, 'x'.repeat(8 * 1024 * 1024 + 1)))(request), null)
 })
 
@@ -32,7 +32,7 @@ for (const error of [
   Object.assign(new Error(), { code: 'ERR_HTTP2_GOAWAY_SESSION' }),
   'text',
 ]) {
-  test(`a fetch that throws ${error} gives no answer`, async () => {
+  test(`a fetch that throws ${error} gives no response`, async () => {
     assert.equal(await sendBy(() => Promise.reject(error))(request), null)
     const broken = new ReadableStream({ pull: (controller) => controller.error(error) })
     assert.equal(await sendBy(async () => new Response(broken))(request), null)
@@ -48,7 +48,7 @@ for (const [what, text] of [
   ['no HTTP', 'SSH-2.0-OpenSSH\r\n'],
   ['no UTF-8', `${HEAD}Content-Length: 1\r\n\r\n\xff`],
 ] as const) {
-  test(`an answer that is broken on its way (${what}) is none`, async () => {
+  test(`a broken response is no response: ${what}`, async () => {
     const server = createServer((socket) => {
       socket.once('data', () => socket.end(Buffer.from(text, 'latin1')))
       socket.on('error', () => undefined)

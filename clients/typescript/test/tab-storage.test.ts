@@ -92,7 +92,7 @@ afterEach(() => {
   }
 })
 
-test('a database that was closed under way is opened again', async () => {
+test('a closed database is opened again', async () => {
   const storage = tabStorage()
   await storage.save(SESSION)
   for (const database of browser.databases) database.isOpen = false
@@ -104,7 +104,7 @@ test('a database that was closed under way is opened again', async () => {
   assert.equal(browser.databases.length, 3)
 })
 
-test('a full disk is told, and leaves what was', async () => {
+test('a full disk is reported, and leaves the stored session', async () => {
   const storage = tabStorage()
   await storage.save(SESSION)
   browser.writeError = new DOMException('', 'QuotaExceededError')
@@ -113,7 +113,7 @@ test('a full disk is told, and leaves what was', async () => {
   assert.deepEqual(await storage.load(), SESSION)
 })
 
-test('a channel that is closed loses no session', async () => {
+test('a closed channel loses no session', async () => {
   const storage = tabStorage()
   for (const channel of channels) channel.close()
 
@@ -123,7 +123,7 @@ test('a channel that is closed loses no session', async () => {
 })
 
 for (const left of ['text', 7, {}, { issue: 1 }, { issue: 1, session: { tokens: {} } }]) {
-  test(`what another version left, ${JSON.stringify(left)}, is no session`, async () => {
+  test(`a value of another version is not a session: ${JSON.stringify(left)}`, async () => {
     browser.kept.set('jeton:jeton', left)
     const storage = tabStorage()
 
@@ -133,7 +133,7 @@ for (const left of ['text', 7, {}, { issue: 1 }, { issue: 1, session: { tokens: 
   })
 }
 
-test('messages that are none of ours are not heard', async () => {
+test('malformed messages are ignored', async () => {
   const storage = tabStorage()
   const heard: unknown[] = []
   storage.follow?.((session) => heard.push(session))
@@ -149,7 +149,7 @@ test('messages that are none of ours are not heard', async () => {
 })
 
 for (const name of names) {
-  test(`a page that may not use ${name} is told so at once`, () => {
+  test(`a page that may not use ${name} gets an error at once`, () => {
     provide(name, () => {
       throw new DOMException('', 'SecurityError')
     })
@@ -157,7 +157,7 @@ for (const name of names) {
   })
 }
 
-test('without Web Locks there are no tabs', () => {
+test('without Web Locks there is no storage for tabs', () => {
   provide('navigator', () => ({}))
 
   assert.throws(() => tabStorage(), StorageUnusableError)

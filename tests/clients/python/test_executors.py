@@ -122,6 +122,22 @@ def test_a_closed_client_gets_no_response() -> None:
     assert executor.run(operation(REQUEST)) is None
 
 
+def test_only_an_own_client_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, own = httpx2.Client(), httpx2.Client()
+    options: dict[str, float] = {}
+
+    def create(**given_options: float) -> httpx2.Client:
+        options.update(given_options)
+        return own
+
+    monkeypatch.setattr("jeton_client.executors.httpx2.Client", create)
+    for executor in (Executor(given), Executor()):
+        executor.close()
+
+    assert (given.is_closed, own.is_closed, options) == (False, True, {"timeout": 5})
+    given.close()
+
+
 class Parts(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     """Ten bytes, in ten parts."""
 

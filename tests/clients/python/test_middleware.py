@@ -76,7 +76,7 @@ def test_a_websocket_without_a_valid_token_is_closed_before_it_opens() -> None:
     with TestClient(asgi([])) as client:
         with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect("/talk"):
             pass
-        assert closed.value.code == 1008
+        assert (closed.value.code, closed.value.reason) == (1008, "unauthorized")
 
         with client.websocket_connect("/talk", headers={"Authorization": "Bearer good"}) as websocket:
             assert websocket.receive_text() == "u_1"

@@ -24,7 +24,7 @@ function ask(path: string, token: string | null, method = 'GET'): Promise<Respon
   return fetch(examples.api + path, { method, headers: token === null ? {} : { authorization: `Bearer ${token}` } })
 }
 
-test('the service lets in who may, and tells the others why not', async () => {
+test('the service answers who is authorized, and refuses the others', async () => {
   const [bea, ann, other] = [
     await tokenOf('bea', 'orders'),
     await tokenOf('ann', 'orders'),
@@ -51,7 +51,7 @@ test('the service refuses an ended session within five seconds', async () => {
   await session.logOut()
   const begun = Date.now()
   while ((await ask('/orders', token)).status === 200) {
-    assert.ok(Date.now() - begun < SECONDS * 1000, 'still let in')
+    assert.ok(Date.now() - begun < SECONDS * 1000, 'still admitted')
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 })

@@ -45,7 +45,7 @@ async function loggedIn(): Promise<TokenSession> {
   return session
 }
 
-test('a login gives a token that a service verifies', async () => {
+test('a login returns a token that a service verifies', async () => {
   const session = await loggedIn()
 
   const token = await new Verifier({ issuer: jeton.issuer, audience: AUDIENCE }).verify(await session.accessToken())
@@ -60,7 +60,7 @@ test('a token for another service is refused', async () => {
   await assert.rejects(verifier.verify(await session.accessToken()), { name: 'InvalidTokenError', reason: 'aud' })
 })
 
-test('a client logs in for itself', async () => {
+test('a client acts for itself', async () => {
   const session = newSession()
   await session.logInAsClient({ scope: 'write' })
 
@@ -73,7 +73,7 @@ test('a wrong password is refused', async () => {
   await assert.rejects(newSession().logIn('alice', 'wrong'), (error) => error instanceof RefusedError)
 })
 
-test('fifty tasks whose token was rejected get one new token', async () => {
+test('fifty tasks with a rejected token get one new token', async () => {
   const session = await loggedIn()
   const token = await session.accessToken()
 
@@ -83,7 +83,7 @@ test('fifty tasks whose token was rejected get one new token', async () => {
   assert.ok(!renewed.has(token))
 })
 
-test('introspection says the same as verification, until the session is logged out', async () => {
+test('introspection agrees with verification until the logout', async () => {
   const session = await loggedIn()
   const token = await session.accessToken()
   const options = { issuer: jeton.issuer, client: clientNamed('api'), audience: AUDIENCE }
@@ -94,7 +94,7 @@ test('introspection says the same as verification, until the session is logged o
   await assert.rejects(session.accessToken(), LoginRequiredError)
 })
 
-test('a session that the operator ended asks for a login', async () => {
+test('a session that an administrator ended requires a login', async () => {
   const session = await loggedIn()
   const token = await session.accessToken()
   await jeton.run('session', 'revoke', '--user', 'alice')
@@ -102,7 +102,7 @@ test('a session that the operator ended asks for a login', async () => {
   await assert.rejects(session.renew(token), LoginRequiredError)
 })
 
-test('an ended session is refused within five seconds, without a request to the server for each request', async (t) => {
+test('an ended session is refused within five seconds, without a call per request', async (t) => {
   let fetched = 0
   const counting: typeof fetch = (...request) => {
     fetched += 1

@@ -44,7 +44,7 @@ describe('the single-page app', { skip: noBrowser }, () => {
     await page.getByText('three apples').waitFor()
   })
 
-  test('no access token is written down, in no storage and no cookie', async () => {
+  test('no storage and no cookie contains an access token', async () => {
     const tokens: string[] = []
     page.on('request', (request) => tokens.push(request.headers().authorization?.replace('Bearer ', '') ?? ''))
     await logIn()
@@ -55,7 +55,7 @@ describe('the single-page app', { skip: noBrowser }, () => {
     assert.ok(!JSON.stringify(await context.storageState({ indexedDB: true })).includes(token))
   })
 
-  test('a second tab is logged in without a refresh, and is logged out with the first', async () => {
+  test('a second tab is logged in without a refresh, and logged out with the first', async () => {
     await logIn()
     await page.getByText('three apples').waitFor()
     const second = await context.newPage()
@@ -73,13 +73,13 @@ describe('the single-page app', { skip: noBrowser }, () => {
     assert.equal(refreshes, 0)
   })
 
-  test('a wrong password is told', async () => {
+  test('a wrong password is reported', async () => {
     await logIn('not the password at all')
 
     await page.getByText('The user name or password is wrong.').waitFor()
   })
 
-  test('a session that the operator ended asks for a login', async () => {
+  test('a session that an administrator ended requires a login', async () => {
     await logIn()
     await page.getByText('three apples').waitFor()
     await examples.jeton.run('session', 'revoke', '--user', 'bea')

@@ -111,7 +111,7 @@ describe('tabs', { skip: noBrowser }, () => {
     await context.close()
   })
 
-  test('a new tab gets the access token from the others, and none of it is written down', async () => {
+  test('a new tab gets the access token from the others, and it is not stored', async () => {
     const context = await browser.newContext()
     const tab = await openTab(context)
     await logInIn(tab)
@@ -126,7 +126,7 @@ describe('tabs', { skip: noBrowser }, () => {
     await context.close()
   })
 
-  test('what a tab began that was closed is finished by another, with the same key', async () => {
+  test('the refresh of a closed tab is finished by another tab, with the same key', async () => {
     const context = await browser.newContext()
     const [tab, other] = [await openTab(context), await openTab(context)]
     await logInIn(tab)
@@ -137,7 +137,7 @@ describe('tabs', { skip: noBrowser }, () => {
     await tab.close()
     await leaving
     const deadline = Date.now() + 20_000
-    while ((await accessTokenIn(other)) === token) assert.ok(Date.now() < deadline, 'nobody finished the refresh')
+    while ((await accessTokenIn(other)) === token) assert.ok(Date.now() < deadline, 'the refresh was not finished')
 
     assert.equal(proxy.keys.size, 1)
     await context.close()
@@ -154,7 +154,7 @@ describe('tabs', { skip: noBrowser }, () => {
     await context.close()
   })
 
-  test('who logs out in one tab is logged out in all', async () => {
+  test('a logout in one tab ends the session in all tabs', async () => {
     const context = await browser.newContext()
     const [tab, other] = [await openTab(context), await openTab(context)]
     await logInIn(tab)
@@ -166,7 +166,7 @@ describe('tabs', { skip: noBrowser }, () => {
     await context.close()
   })
 
-  test('an origin that was not registered is not let in', async () => {
+  test('an origin that is not registered is refused', async () => {
     const elsewhere = new Site(await freePort(), { '/': PAGE, ...CLIENT })
     await elsewhere.start()
     const page = await browser.newPage()
