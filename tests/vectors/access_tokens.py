@@ -16,13 +16,13 @@ _CLAIMS: Final = {"iss": ISSUER, "aud": AUDIENCE, "sub": "u_1", "client_id": "we
 
 
 def access_tokens() -> list[dict[str, Any]]:
-    """Return the cases: a token, and what differs from the values of a valid one, or the reason of its rejection."""
-    valid = [{"name": name, "token": token, "expect": expect} for name, token, expect in _valid()]
+    """Return the cases: a token, and values that it has, or the reason of its rejection."""
+    valid = [{"name": name, "token": token, "returns": returns} for name, token, returns in _valid()]
     invalid = [("malformed", _malformed()), ("typ", _of_another_type()), ("alg", _of_another_algorithm())]
     invalid += [("crit", _critical()), ("kid", _without_kid()), ("unknown_key", _by_unknown_keys())]
     invalid += [("signature", _with_other_signatures()), *_with_other_claims()]
     return valid + [
-        {"name": f"{reason}: {name}", "token": token, "expect": {"reason": reason}}
+        {"name": f"{reason}: {name}", "token": token, "raises": {"name": "InvalidTokenError", "reason": reason}}
         for reason, tokens in invalid
         for name, token in tokens.items()
     ]
@@ -38,16 +38,17 @@ def _token_by(kid: str, alg: str) -> str:
 
 def _valid() -> list[tuple[str, str, dict[str, Any]]]:
     status = {"status_list": {"idx": 7, "uri": LIST}}
+    facts = {"subject": "u_1", "client_id": "web", "scope": ["read", "write"], "roles": [], "status": None}
     foreign_keys = {"jku": "https://evil.example/jwks", "x5u": "https://evil.example"}
     return [
-        ("valid", _token(), {}),
+        ("valid", _token(), facts),
         ("the full type, in capitals", _token({"typ": "application/AT+JWT"}), {}),
         ("one audience of several", _token(aud=["https://other.example", AUDIENCE]), {}),
         ("roles", _token(roles=["editor", "admin"]), {"roles": ["editor", "admin"]}),
         ("no scope", jwt(_HEADER, without(_CLAIMS, "scope")), {"scope": []}),
-        ("scope with extra spaces", _token(scope=" read  write "), {}),
+        ("scope with extra spaces", _token(scope=" read  write "), {"scope": ["read", "write"]}),
         ("a status", _token(status=status), {"status": {"uri": LIST, "idx": 7}}),
-        ("another status mechanism", _token(status={"other": {}}), {}),
+        ("another status mechanism", _token(status={"other": {}}), {"status": None}),
         ("a status that is null", _token(status=None), {}),
         ("a second left", _token(exp=NOW + 1), {"expires_at": NOW + 1}),
         ("a fraction of a second left", _token(exp=NOW + 0.5), {"expires_at": NOW + 0.5}),

@@ -33,7 +33,7 @@ def usable_keys() -> list[dict[str, Any]]:
         ("a secret", {"kty": "oct", "k": "c2VjcmV0", "kid": "oct"}, []),
         *[(name, jwk, []) for name, jwk in unusable_keys().items()],
     ]
-    return [{"name": name, "jwk": jwk, "algorithms": algorithms} for name, jwk, algorithms in rows]
+    return [{"name": name, "jwk": jwk, "returns": algorithms} for name, jwk, algorithms in rows]
 
 
 def unusable_keys() -> dict[str, dict[str, Any]]:

@@ -49,9 +49,9 @@ def status_lists() -> list[dict[str, Any]]:
         ("17 MiB", 1, deflated(bytes(17 * 1024 * 1024))),
     ]
     return [
-        {"name": name, "list": {"bits": bits, "lst": lst}, "statuses": list(statuses.items())}
+        {"name": name, "list": {"bits": bits, "lst": lst}, "returns": list(statuses.items())}
         for name, bits, lst, statuses in valid
-    ] + [{"name": name, "list": {"bits": bits, "lst": lst}} for name, bits, lst in malformed]
+    ] + [{"name": name, "list": {"bits": bits, "lst": lst}, "raises": "ValueError"} for name, bits, lst in malformed]
 
 
 def status_list_tokens() -> list[dict[str, Any]]:
@@ -86,7 +86,13 @@ def status_list_tokens() -> list[dict[str, Any]]:
         ("no list", lacking("status_list"), {"reason": "claims"}),
         ("a truncated list", token(status_list=truncated), {"reason": "claims"}),
     ]
-    return [{"name": name, "token": text, "expect": expect} for name, text, expect in rows]
+    return [{"name": name, "token": text, **_expected(**expect)} for name, text, expect in rows]
+
+
+def _expected(reason: str | None = None, ttl: float | None = None) -> dict[str, Any]:
+    if reason is not None:
+        return {"raises": {"name": "InvalidTokenError", "reason": reason}}
+    return {"returns": {"issued_at": NOW, "ttl": ttl, "statuses": [1, 0, 0, 1]}}
 
 
 def status_list_cache() -> list[dict[str, Any]]:

@@ -4,10 +4,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { authorizedFetch, memoryStorage, type Session, TokenSession, UntrustedServerError } from '@jeton/client'
 import { FailingStorage } from './failing-storage.js'
-import { AUDIENCE, ISSUER } from './scenario.js'
-import { read } from './vectors.js'
+import { AUDIENCE, ISSUER, SERVER } from './vectors.js'
 
-const { answers } = read('scenarios/server')
+const { answers } = SERVER
 const client = { clientId: 'web' }
 const NOW = 1_800_000_000
 

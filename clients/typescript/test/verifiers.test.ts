@@ -4,10 +4,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AccessToken, Introspector, Verifier } from '@jeton/client'
 import { VerifiedTokens } from '@jeton/client/verified-tokens'
-import { AUDIENCE, ISSUER, START } from './scenario.js'
-import { read, TOKENS } from './vectors.js'
+import { AUDIENCE, ISSUER, read, SERVER, START, TOKENS } from './vectors.js'
 
-const { metadata, active, inactive } = read('scenarios/server').answers
+const { metadata, active, inactive } = SERVER.answers
 const client = { clientId: 'api' }
 
 for (const audience of [undefined, null, '', []] as unknown as string[]) {

@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
@@ -15,8 +14,8 @@ import httpx2
 import pytest
 
 from clients.python.failing_storage import FailingStorage
+from clients.python.vectors import AUDIENCE, ISSUER, SERVER, START, TOKENS, answer_of, check
 from jeton_client import (
-    AccessToken,
     AsyncIntrospector,
     AsyncTokenSession,
     AsyncVerifier,
@@ -27,29 +26,14 @@ from jeton_client import (
     TokenSession,
     Verifier,
 )
-from jeton_client.messages import Answer
-from support.checkout import ROOT
 
 T = TypeVar("T")
 
-VECTORS: Final = ROOT / "tests" / "vectors"
-ISSUER: Final = "https://as.example/tenant"
-AUDIENCE: Final = "https://api.example"
 CLIENT: Final = Client("web", "the-secret")
-START: Final = 1_800_000_000
 SECRETS: Final = ("access-1", "access-2", "access-o", "refresh-1", "refresh-2", "the-password", "the-secret", "Basic ")
 _LOGIN: Final = {"call": "log_in", "with": ["alice", "the-password", "read"], "requests": ["metadata", "log in"]}
 _pause: Final = time.sleep
 _async_pause: Final = asyncio.sleep
-
-
-def read(name: str) -> Any:
-    return json.loads((VECTORS / f"{name}.json").read_text())
-
-
-SERVER: Final = read("scenarios/server")
-TOKENS: Final = read("tokens")
-KEYS: Final = {key["kid"]: key for key in read("public_keys")["keys"]}
 
 
 class Scenario:
@@ -91,7 +75,8 @@ class Scenario:
             partial(self._invoke, step["call"], name, arguments) for name in sessions * step.get("times", 1)
         ]
         for outcome in await (self._at_once(calls) if len(calls) > 1 else self._alone(*calls)):
-            _check(step, outcome)
+            assert isinstance(outcome, str) or not any(secret in f"{outcome!r} {outcome}" for secret in SECRETS)
+            check(step, outcome)
         assert not self._failures, self._failures
         assert not self._expected, f"not requested: {list(self._expected)}"
         assert step.get("pauses", self._pauses - pauses) == self._pauses - pauses
@@ -275,32 +260,3 @@ def _matches(expected: Mapping[str, Any] | None, seen: Mapping[str, Any]) -> boo
         and (expected.get("form", {}), expected.get("body", "")) == (seen["form"], seen["body"])
         and all(seen["headers"].get(name) == value for name, value in headers.items())
     )
-
-
-def answer_of(members: Mapping[str, Any] | None) -> Answer | None:
-    """Return the response of a vector, or None if it is lost. A body that is an object is rendered as JSON."""
-    if members is None:
-        return None
-    body = members.get("body", "")
-    if "token" in members:
-        body = TOKENS[members["token"]]
-    if "keys" in members:
-        body = {"keys": [KEYS[kid] for kid in members["keys"]]}
-    text = body if isinstance(body, str) else json.dumps(body)
-    return Answer(members.get("status", 200), members.get("headers", {}), text.encode())
-
-
-def _check(step: Mapping[str, Any], outcome: Any) -> None:
-    assert not any(secret in f"{outcome!r} {outcome}" for secret in SECRETS) or isinstance(outcome, str)
-    if "raises" in step:
-        expected = step["raises"] if isinstance(step["raises"], dict) else {"name": step["raises"]}
-        seen = {name: getattr(outcome, name, None) for name in expected} | {"name": type(outcome).__name__}
-        assert seen == expected, repr(outcome)
-        return
-    if isinstance(outcome, Exception):
-        raise outcome
-    if isinstance(outcome, AccessToken):
-        expected = step["returns"]
-        assert {name: getattr(outcome, name) for name in expected} == expected
-    else:
-        assert outcome == step.get("returns")

@@ -12,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from clients.python.scenario import read
+from clients.python.vectors import read
 from jeton_client import AccessToken, BearerMiddleware, ClientError, InvalidTokenError, VerificationUnavailableError
 from jeton_client.fastapi import Bearer
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from clients.python.scenario import SECRETS, read, run_with_tasks, run_with_threads
+from clients.python.scenario import SECRETS, run_with_tasks, run_with_threads
+from clients.python.vectors import read
 
 FILES = ("sessions", "authorized_requests", "verification", "introspection")
 RUNS = {"threads": run_with_threads, "tasks": run_with_tasks}

@@ -12,7 +12,8 @@ from typing import Final
 import httpx2
 import pytest
 
-from clients.python.scenario import CLIENT, ISSUER, SERVER
+from clients.python.scenario import CLIENT
+from clients.python.vectors import ISSUER, SERVER
 from jeton_client.errors import StorageUnusableError
 from jeton_client.session import PendingRefresh, Session
 from jeton_client.storage import FileStorage, MemoryStorage, Storage

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 
 from clients.python.failing_storage import FailingStorage
-from clients.python.scenario import AUDIENCE, CLIENT, ISSUER, SERVER, START
+from clients.python.scenario import CLIENT
+from clients.python.vectors import AUDIENCE, ISSUER, SERVER, START
 from jeton_client import (
     AsyncTokenSession,
     BearerAuth,

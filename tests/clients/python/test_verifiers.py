@@ -7,7 +7,8 @@ from urllib.parse import parse_qs
 import httpx2
 import pytest
 
-from clients.python.scenario import AUDIENCE, CLIENT, ISSUER, SERVER, START, TOKENS, answer_of, read
+from clients.python.scenario import CLIENT
+from clients.python.vectors import AUDIENCE, ISSUER, SERVER, START, TOKENS, answer_of, read
 from jeton_client import AccessToken, AsyncVerifier, Introspector, InvalidTokenError, Verifier
 from jeton_client.verified_tokens import VerifiedTokens
 

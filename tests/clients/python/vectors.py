@@ -1,0 +1,70 @@
+"""Vectors and scenarios of tests/vectors: how they are read, and how outcomes are compared with them."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jeton_client import AccessToken
+from jeton_client.messages import Answer
+from support.checkout import ROOT
+
+VECTORS: Final = ROOT / "tests" / "vectors"
+ISSUER: Final = "https://as.example/tenant"
+AUDIENCE: Final = "https://api.example"
+START: Final = 1_800_000_000
+
+
+def read(name: str) -> Any:
+    return json.loads((VECTORS / f"{name}.json").read_text())
+
+
+SERVER: Final = read("scenarios/server")
+TOKENS: Final = read("tokens")
+_KEYS: Final = {key["kid"]: key for key in read("public_keys")["keys"]}
+
+
+def answer_of(members: Mapping[str, Any] | None) -> Answer | None:
+    """Return the response of a vector, or None if it is lost. A body that is an object is rendered as JSON."""
+    if members is None:
+        return None
+    body = members.get("body", "")
+    if "token" in members:
+        body = TOKENS[members["token"]]
+    if "keys" in members:
+        body = {"keys": [_KEYS[kid] for kid in members["keys"]]}
+    text = body if isinstance(body, str) else json.dumps(body)
+    return Answer(members.get("status", 200), members.get("headers", {}), text.encode())
+
+
+def outcome_of(call: Callable[[], Any]) -> Any:
+    """Return the result, or the error."""
+    try:
+        return call()
+    except Exception as error:
+        return error
+
+
+def check(expected: Mapping[str, Any], outcome: Any) -> None:
+    """Check what a vector `raises` (the name of the error, and members) or `returns` (of objects, these members)."""
+    if "raises" in expected:
+        members = expected["raises"] if isinstance(expected["raises"], dict) else {"name": expected["raises"]}
+        assert members["name"] in [ancestor.__name__ for ancestor in type(outcome).__mro__], repr(outcome)
+        assert {name: getattr(outcome, name, members["name"]) for name in members} == members
+        return
+    if isinstance(outcome, Exception):
+        raise outcome
+    value, returns = _facts(outcome) if isinstance(outcome, AccessToken) else outcome, expected.get("returns")
+    if isinstance(returns, dict) and returns.keys() <= value.keys():
+        value = {name: value[name] for name in returns}
+    assert value == returns
+
+
+def _facts(token: AccessToken) -> dict[str, Any]:
+    return {
+        "subject": token.subject,
+        "client_id": token.client_id,
+        "scope": sorted(token.scope),
+        "roles": list(token.roles),
+        "expires_at": None if token.expires_at == float("inf") else token.expires_at,
+        "status": token.status and {"uri": token.status.uri, "idx": token.status.idx},
+    }
