@@ -2,14 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import {
-  Introspector,
-  InvalidTokenError,
-  LoginRequiredError,
-  RefusedError,
-  TokenSession,
-  Verifier,
-} from '@jeton/client'
+import { Introspector, InvalidTokenError, LoginRequiredError, TokenSession, Verifier } from '@jeton/client'
 import { Jeton } from './jeton.js'
 
 const AUDIENCE = 'https://orders.example'
@@ -31,66 +24,44 @@ before(async () => {
 
 after(() => jeton?.remove())
 
-function newSession(): TokenSession {
-  return new TokenSession({ issuer: jeton.issuer, client: clientNamed('web') })
-}
-
-function clientNamed(clientId: string): { clientId: string; secret: string } {
-  return { clientId, secret: secrets[clientId] ?? '' }
+/** Return the options for this client, as issuer and audience know them. */
+function optionsOf(clientId: string) {
+  return { issuer: jeton.issuer, audience: AUDIENCE, client: { clientId, secret: secrets[clientId] ?? '' } }
 }
 
 async function loggedIn(): Promise<TokenSession> {
-  const session = newSession()
+  const session = new TokenSession(optionsOf('web'))
   await session.logIn('alice', password, { scope: 'read' })
   return session
 }
 
-test('a login returns a token that a service verifies', async () => {
+test('a login returns a token that a service verifies, and fifty tasks renew it once', async () => {
   const session = await loggedIn()
+  const first = await session.accessToken()
 
-  const token = await new Verifier({ issuer: jeton.issuer, audience: AUDIENCE }).verify(await session.accessToken())
+  const renewed = new Set(await Promise.all(Array.from({ length: 50 }, () => session.renew(first))))
 
+  assert.ok(renewed.size === 1 && !renewed.has(first))
+  const token = await new Verifier(optionsOf('web')).verify(await session.accessToken())
   assert.deepEqual([token.clientId, [...token.scope], token.roles], ['web', ['read'], ['clerk']])
 })
 
-test('a token for another service is refused', async () => {
-  const session = await loggedIn()
-  const verifier = new Verifier({ issuer: jeton.issuer, audience: 'https://payroll.example' })
-
-  await assert.rejects(verifier.verify(await session.accessToken()), { name: 'InvalidTokenError', reason: 'aud' })
-})
-
 test('a client acts for itself', async () => {
-  const session = newSession()
+  const session = new TokenSession(optionsOf('web'))
   await session.logInAsClient({ scope: 'write' })
 
-  const token = await new Verifier({ issuer: jeton.issuer, audience: AUDIENCE }).verify(await session.accessToken())
+  const token = await new Verifier(optionsOf('web')).verify(await session.accessToken())
 
   assert.deepEqual([token.subject, [...token.scope]], ['web', ['write']])
-})
-
-test('a wrong password is refused', async () => {
-  await assert.rejects(newSession().logIn('alice', 'wrong'), (error) => error instanceof RefusedError)
-})
-
-test('fifty tasks with a rejected token get one new token', async () => {
-  const session = await loggedIn()
-  const token = await session.accessToken()
-
-  const renewed = new Set(await Promise.all(Array.from({ length: 50 }, () => session.renew(token))))
-
-  assert.equal(renewed.size, 1)
-  assert.ok(!renewed.has(token))
 })
 
 test('introspection agrees with verification until the logout', async () => {
   const session = await loggedIn()
   const token = await session.accessToken()
-  const options = { issuer: jeton.issuer, client: clientNamed('api'), audience: AUDIENCE }
 
-  assert.deepEqual([...(await new Introspector(options).verify(token)).scope], ['read'])
+  assert.deepEqual([...(await new Introspector(optionsOf('api')).verify(token)).scope], ['read'])
   await session.logOut()
-  await assert.rejects(new Introspector(options).verify(token), InvalidTokenError)
+  await assert.rejects(new Introspector(optionsOf('api')).verify(token), InvalidTokenError)
   await assert.rejects(session.accessToken(), LoginRequiredError)
 })
 
@@ -108,7 +79,7 @@ test('an ended session is refused within five seconds, without a call per reques
     fetched += 1
     return fetch(...request)
   }
-  const verifier = new Verifier({ issuer: jeton.issuer, audience: AUDIENCE, fetch: counting })
+  const verifier = new Verifier({ ...optionsOf('web'), fetch: counting })
   const session = await loggedIn()
   const token = await session.accessToken()
   await verifier.verify(token)
