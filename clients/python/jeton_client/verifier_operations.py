@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
@@ -99,13 +99,14 @@ class VerifierOperations:
 
     def _fetch_keys(self) -> Operation[None]:
         now = self._monotonic()
-        self._keys = self._keys.answered(None, now)  # first, so that an error does not make every caller fetch again
+        answer: Answer | None = None
         try:
             metadata = yield from self._server.metadata()
+            answer = yield self._keys.request(required(metadata.jwks_uri, "jwks_uri"))
         except ServerUnavailableError:
             return
-        jwks_uri = required(metadata.jwks_uri, "jwks_uri")
-        self._keys = self._keys.answered((yield self._keys.request(jwks_uri)), now)
+        finally:  # also after an error, so that not every caller fetches again
+            self._keys = self._keys.answered(answer, now)
 
     def _check_status(self, reference: StatusReference, polling: StatusPolling) -> Operation[None]:
         known = self._lists.get(reference.uri) or self._new_list(reference)
@@ -130,7 +131,6 @@ class VerifierOperations:
 
     def _fetch_list(self, known: CachedList) -> Operation[None]:
         now = self._monotonic()
-        self._lists[known.uri] = replace(known, freshness=known.freshness.asked(now))
         answer: Answer | None = yield known.request()
         keys: KeySet = {}
         if answer is not None and answer.status == 200:

@@ -15,7 +15,6 @@ SCENARIOS = [
     for file in FILES
     for scenario in read(f"scenarios/{file}")
     for kind, run in RUNS.items()
-    if kind == "tasks" or "tasks_only" not in scenario
 ]
 
 

@@ -85,7 +85,6 @@ def test_many_invalid_tokens_evict_no_valid_one(monkeypatch: pytest.MonkeyPatch)
     assert asked == ["valid", *invalid, "invalid 0"]
 
 
-@pytest.mark.xfail(strict=True, reason="callers that arrive during the fetch get VerificationUnavailableError")
 @pytest.mark.parametrize("slow", ["keys", "list"])
 async def test_callers_that_arrive_during_a_fetch_wait_for_it(slow: str) -> None:
     arrived, finish = asyncio.Event(), asyncio.Event()
