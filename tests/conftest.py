@@ -1,4 +1,4 @@
-"""Databases and servers for tests. Every test has a database to itself; whatever touches one runs on both kinds."""
+"""Databases and servers for tests, of a test's own (`jeton`, `start`) or shared by a module (`shared_jeton`)."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from support.shared_database import SharedDatabase
 from support.shared_engines import AlikeEngines
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
 
@@ -100,9 +100,12 @@ def _create_database(server: str, name: str) -> str:
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """A migrated SQLite database of this test's own."""
-    file = tmp_path / "jeton.db"
-    shutil.copy(sqlite_template, file)
-    return f"sqlite:///{file}"
+    return _copy_of(sqlite_template, tmp_path)
+
+
+def _copy_of(template: Path, folder: Path) -> str:
+    """Its URL."""
+    return f"sqlite:///{shutil.copy(template, folder / 'jeton.db')}"
 
 
 @pytest.fixture
@@ -137,6 +140,16 @@ async def start(database_url: str) -> AsyncIterator[Callable[..., object]]:
 
 @pytest.fixture
 async def jeton(database_url: str) -> AsyncIterator[Running]:
-    """A server with default settings."""
+    """A server with default settings, for one test."""
     async with running(settings_for(database_url)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def shared_jeton(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A server with default settings for all tests of a module.
+
+    They add clients and users with names of their own, and never move its clock or change its keys.
+    """
+    async with running(settings_for(_copy_of(sqlite_template, tmp_path_factory.mktemp("shared")))) as server:
         yield server
