@@ -1,4 +1,4 @@
-"""GET and DELETE /account/sessions: people see where they are logged in, and end it (ASVS 7.5.2)."""
+"""GET and DELETE /account/sessions: users see where they are logged in, and log out elsewhere (ASVS 7.5.2)."""
 
 from typing import Any
 
@@ -6,49 +6,52 @@ import httpx2
 import pytest
 
 from support.client_addresses import seen_from
-from support.in_process_server import START, App, Running
+from support.in_process_server import PASSWORD, START, Running
+from support.sessions import Session, new_session
 
 PATH = "/account/sessions"
-NOT_A_SID = ["AAAAAAAAAAAAAAAAAAAAAA", "x", "%00", "%C3%A9"]
+pytestmark = pytest.mark.requirement("O03", "O04")
 
 
 @pytest.fixture
-def app(jeton: Running) -> App:
-    jeton.add_user()
-    return jeton.add_client(scope=frozenset({"account"}))
+async def here(jeton: Running) -> Session:
+    return await new_session(jeton, scope=frozenset({"account"}))
 
 
-async def request(jeton: Running, tokens: dict[str, Any], method: str = "GET", path: str = PATH) -> httpx2.Response:
-    return await jeton.http.request(method, path, headers={"Authorization": f"Bearer {tokens['access_token']}"})
+async def request(jeton: Running, session: Session, method: str = "GET", path: str = PATH) -> httpx2.Response:
+    return await jeton.http.request(method, path, headers=session.bearer)
 
 
-async def listed(jeton: Running, tokens: dict[str, Any]) -> list[dict[str, Any]]:
-    response = await request(jeton, tokens)
+async def listed(jeton: Running, session: Session) -> list[dict[str, Any]]:
+    response = await request(jeton, session)
     assert response.status_code == 200, response.text
     return list(response.json()["sessions"])
 
 
-async def is_live(jeton: Running, app: App, tokens: dict[str, Any]) -> bool:
-    """Both tokens, as introspection has it."""
-    active = {bool((await jeton.introspect(app, tokens[it]))["active"]) for it in ("access_token", "refresh_token")}
-    assert len(active) == 1
-    return active.pop()
+async def are_live(jeton: Running, *sessions: Session) -> list[bool]:
+    """Whether both tokens are active."""
+    active = [
+        [(await jeton.introspect(it.app, token))["active"] for token in (it.access, it.refresh)] for it in sessions
+    ]
+    assert all(access is refresh for access, refresh in active)
+    return [access for access, _ in active]
 
 
-@pytest.mark.requirement("O04")
-async def test_a_session_is_told_with_its_client_device_address_and_times(jeton: Running, app: App) -> None:
-    headers = {"User-Agent": "Orders/1.0 (phone)"}
-    form = {"grant_type": "password", "username": "alice", "password": "correct horse battery staple"}
-    tokens = (await seen_from(jeton, "192.0.2.1").token(app, headers, **form)).json()
+@pytest.mark.both_databases
+async def test_session_is_listed_with_client_device_address_and_times(jeton: Running, here: Session) -> None:
+    await jeton.revoke(here.app, here.refresh)
+    form = {"grant_type": "password", "username": here.user.username, "password": PASSWORD}
+    device = {"User-Agent": "Orders/1.0 (phone)"}
+    tokens = (await seen_from(jeton, "192.0.2.1").token(here.app, device, **form)).json()
     jeton.clock.advance(30)
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
-    tokens = (await seen_from(jeton, "192.0.2.2").token(app, headers, **form)).json()
+    tokens = (await seen_from(jeton, "192.0.2.2").token(here.app, device, **form)).json()
 
-    (session,) = await listed(jeton, tokens)
+    (session,) = await listed(jeton, Session(here.app, here.user, tokens))
 
     assert len(session.pop("sid")) == 22
     assert session == {
-        "client_id": app.client_id,
+        "client_id": here.app.client_id,
         "current": True,
         "created_at": START,
         "last_used_at": START + 30,
@@ -58,92 +61,65 @@ async def test_a_session_is_told_with_its_client_device_address_and_times(jeton:
     }
 
 
-@pytest.mark.requirement("O04")
-async def test_all_live_sessions_of_the_user_are_listed_the_last_used_first_and_nobody_else_s(
-    jeton: Running, app: App
-) -> None:
-    jeton.add_user("bob")
-    other = jeton.add_client("other")
-    first = await jeton.log_in(app)
+@pytest.mark.both_databases
+async def test_only_live_sessions_of_the_user_are_listed_last_used_first(jeton: Running, here: Session) -> None:
     jeton.clock.advance(1)
-    await jeton.log_in(other)
-    ended = await jeton.log_in(app)
-    await jeton.revoke(app, ended["refresh_token"])
-    await jeton.log_in(app, "bob")
+    other = await new_session(jeton, user=here.user)
+    ended = await new_session(jeton, here.app, here.user)
+    await jeton.revoke(here.app, ended.refresh)
+    await new_session(jeton, here.app)
 
-    sessions = await listed(jeton, first)
+    sessions = await listed(jeton, here)
 
-    assert [(it["client_id"], it["current"]) for it in sessions] == [("other", False), ("web", True)]
+    assert [(it["client_id"], it["current"]) for it in sessions] == [
+        (other.app.client_id, False),
+        (here.app.client_id, True),
+    ]
 
 
-@pytest.mark.requirement("O03", "O04")
-async def test_one_session_ends_at_once_and_no_other(jeton: Running, app: App) -> None:
-    here, there = await jeton.log_in(app), await jeton.log_in(app)
-    sid = next(it["sid"] for it in await listed(jeton, here) if not it["current"])
+@pytest.mark.both_databases
+@pytest.mark.parametrize("current", [False, True], ids=["another", "its own"])
+async def test_one_session_ends_at_once_and_no_other(jeton: Running, here: Session, current: bool) -> None:
+    there = await new_session(jeton, here.app, here.user)
+    sid = next(it["sid"] for it in await listed(jeton, here) if it["current"] is current)
 
     response = await request(jeton, here, "DELETE", f"{PATH}/{sid}")
 
     assert (response.status_code, response.json()) == (200, {"sessions_ended": 1})
-    assert [await is_live(jeton, app, it) for it in (here, there)] == [True, False]
-    assert (await jeton.refresh(app, there["refresh_token"])).json()["error"] == "invalid_grant"
+    assert await are_live(jeton, here, there) == [not current, current]
+    if not current:
+        assert (await request(jeton, here, "DELETE", f"{PATH}/{sid}")).status_code == 404
 
 
-@pytest.mark.requirement("O04")
-async def test_the_session_that_asks_may_end_itself(jeton: Running, app: App) -> None:
-    here = await jeton.log_in(app)
-    (session,) = await listed(jeton, here)
+async def test_session_of_another_user_is_not_found_like_an_unknown_one(jeton: Running, here: Session) -> None:
+    theirs = await new_session(jeton, here.app)
+    (session,) = await listed(jeton, theirs)
+    sids = [session["sid"], "AAAAAAAAAAAAAAAAAAAAAA", "x", "%00", "%C3%A9"]
 
-    assert (await request(jeton, here, "DELETE", f"{PATH}/{session['sid']}")).status_code == 200
-
-    assert not await is_live(jeton, app, here)
-
-
-@pytest.mark.requirement("O04")
-async def test_another_user_s_session_is_as_unknown_as_one_that_never_was(jeton: Running, app: App) -> None:
-    jeton.add_user("bob")
-    alices, bobs = await jeton.log_in(app), await jeton.log_in(app, "bob")
-    (session,) = await listed(jeton, bobs)
-
-    answers = [await request(jeton, alices, "DELETE", f"{PATH}/{it}") for it in (session["sid"], *NOT_A_SID)]
+    answers = [await request(jeton, here, "DELETE", f"{PATH}/{it}") for it in sids]
 
     assert {(it.status_code, it.content) for it in answers} == {(404, answers[0].content)}
     assert answers[0].headers["cache-control"] == "no-store"
-    assert await is_live(jeton, app, bobs)
+    assert await are_live(jeton, theirs) == [True]
 
 
-async def test_a_session_that_has_ended_is_not_found_again(jeton: Running, app: App) -> None:
-    here, _ = await jeton.log_in(app), await jeton.log_in(app)
-    sid = next(it["sid"] for it in await listed(jeton, here) if not it["current"])
-
-    statuses = [(await request(jeton, here, "DELETE", f"{PATH}/{sid}")).status_code for _ in range(2)]
-
-    assert statuses == [200, 404]
-
-
-@pytest.mark.requirement("O03", "O04")
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
-    ("query", "ended", "stays"),
-    [("", 3, False), ("?keep_current=false", 3, False), ("?keep_current=true", 2, True)],
-    ids=["all", "all, said so", "all others"],
+    ("query", "status", "ended", "stays"),
+    [
+        pytest.param("", 200, 3, False, id="all"),
+        pytest.param("?keep_current=false", 200, 3, False, id="all, explicitly"),
+        pytest.param("?keep_current=true", 200, 2, True, id="all others"),
+        pytest.param("?keep_current=1", 400, None, True, id="malformed"),
+    ],
 )
-async def test_all_sessions_end_at_once_but_for_the_one_to_keep_and_nobody_else_s(
-    jeton: Running, app: App, query: str, ended: int, stays: bool
+async def test_all_sessions_of_the_user_end_at_once(
+    jeton: Running, here: Session, query: str, status: int, ended: int | None, stays: bool
 ) -> None:
-    jeton.add_user("bob")
-    bobs = await jeton.log_in(app, "bob")
-    here, *others = [await jeton.log_in(app) for _ in range(3)]
+    others = [await new_session(jeton, here.app, here.user) for _ in range(2)]
+    stranger = await new_session(jeton, here.app)
 
     response = await request(jeton, here, "DELETE", PATH + query)
 
-    assert (response.status_code, response.json()) == (200, {"sessions_ended": ended})
-    assert await is_live(jeton, app, here) is stays
-    assert [await is_live(jeton, app, it) for it in [*others, bobs]] == [False, False, True]
-
-
-async def test_a_word_that_is_neither_true_nor_false_ends_nothing(jeton: Running, app: App) -> None:
-    here = await jeton.log_in(app)
-
-    response = await request(jeton, here, "DELETE", f"{PATH}?keep_current=1")
-
-    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
-    assert await is_live(jeton, app, here)
+    assert (response.status_code, response.json().get("sessions_ended")) == (status, ended)
+    assert await are_live(jeton, here, *others, stranger) == [stays, *[ended is None] * 2, True]

@@ -1,6 +1,6 @@
 """A server in this process, for tests: over ASGI, with a clock that only tests move, and cheap password hashes."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -217,3 +217,6 @@ async def running(settings: Settings, grants: Sequence[Grant] = GRANTS) -> Async
         httpx2.AsyncClient(transport=httpx2.ASGITransport(server.app), base_url=ISSUER) as http,
     ):
         yield Running(server, clock, http)
+
+
+StartServer = Callable[..., Awaitable[Running]]

@@ -1,0 +1,241 @@
+"""Authentication by access token (RFC 6750, RFC 9068 section 4): who is let in, and what everybody else is told."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import delete
+
+from jeton.storage.tables import families
+from support.in_process_server import ISSUER, Running, StartServer
+from support.sessions import Session, fresh, new_session
+
+ACCOUNT = frozenset({"account", "read"})
+BARE = 'Bearer realm="jeton"'
+SPA = "https://spa.example"
+SESSION_PATH = "/account/sessions/AAAAAAAAAAAAAAAAAAAAAA"
+FORM = {"current_password": "x", "new_password": "y"}
+every_operation = pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/account"),
+        ("POST", "/account/password"),
+        ("GET", "/account/sessions"),
+        ("DELETE", "/account/sessions"),
+        ("DELETE", SESSION_PATH),
+    ],
+    ids=lambda it: it.strip("/"),
+)
+
+
+@pytest.fixture(scope="module")
+def jeton(shared_jeton: Running) -> Running:
+    return shared_jeton
+
+
+@pytest.fixture(scope="module")
+async def session(jeton: Running) -> Session:
+    """One that no test ends."""
+    return await new_session(jeton, scope=ACCOUNT)
+
+
+async def send(
+    jeton: Running, authorization: str | None, method: str = "GET", path: str = "/account", **options: Any
+) -> httpx2.Response:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    if method == "POST":
+        options = {"data": FORM, **options}
+    return await jeton.http.request(method, path, headers=headers | options.pop("headers", {}), **options)
+
+
+def refusal(response: httpx2.Response) -> tuple[int, str | None]:
+    """Status and error code; challenge and body agree on the code."""
+    error = response.json().get("error")
+    challenge = response.headers["www-authenticate"]
+    assert challenge.startswith(BARE)
+    assert challenge.count("error=") == challenge.count("error_description=") == (error is not None)
+    assert error is None or f', error="{error}", ' in challenge
+    assert response.headers["cache-control"] == "no-store"
+    return response.status_code, error
+
+
+@pytest.mark.requirement("B01")
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_access_token_in_the_authorization_header_lets_its_user_in(
+    jeton: Running, session: Session, scheme: str
+) -> None:
+    response = await send(jeton, f"{scheme} {session.access}")
+
+    assert (response.status_code, response.headers["cache-control"]) == (200, "no-store")
+    assert response.json()["username"] == session.user.username
+
+
+@every_operation
+@pytest.mark.requirement("B05", "B06")
+@pytest.mark.parametrize("authorization", [None, "Basic d2ViOnNlY3JldA==", ""], ids=["none", "Basic", "empty"])
+async def test_request_without_access_token_gets_a_challenge_without_error(
+    jeton: Running, method: str, path: str, authorization: str | None
+) -> None:
+    response = await send(jeton, authorization, method, path)
+
+    assert (response.status_code, response.json()) == (401, {})
+    assert response.headers["www-authenticate"] == BARE
+
+
+@pytest.mark.requirement("B05", "B07", "B08")
+async def test_invalid_token_is_refused(jeton: Running, session: Session) -> None:
+    changed = session.access[:-6] + ("AAAAAA" if session.access[-6:] != "AAAAAA" else "BBBBBB")
+    unsigned, long = session.access.rpartition(".")[0] + ".", session.access + "x" * 9000
+    for token in ("garbage", changed, unsigned, long, "", "  ", f"{session.access} {session.access}", session.refresh):
+        assert refusal(await send(jeton, f"Bearer {token}")) == (401, "invalid_token"), token
+    assert refusal(await send(jeton, "Bearer")) == (401, "invalid_token")
+
+
+@pytest.mark.requirement("O06")
+@pytest.mark.parametrize(
+    ("audience", "status"),
+    [((), 200), ((ISSUER,), 200), (("https://orders.example", ISSUER), 200), (("https://orders.example",), 401)],
+    ids=["default", "this server", "this server too", "another service"],
+)
+async def test_only_tokens_for_this_server_are_accepted(jeton: Running, audience: tuple[str, ...], status: int) -> None:
+    session = await new_session(jeton, scope=ACCOUNT, audience=audience)
+
+    assert (await send(jeton, f"Bearer {session.access}")).status_code == status
+
+
+async def _delete_sessions(jeton: Running, session: Session) -> None:
+    with jeton.database.write() as connection:
+        connection.execute(delete(families))
+
+
+async def _disable_user(jeton: Running, session: Session) -> None:
+    jeton.set_user(session.user.sub, disabled=True)
+
+
+async def _disable_client(jeton: Running, session: Session) -> None:
+    jeton.set_client(session.app.client_id, disabled=True)
+
+
+async def _expire(jeton: Running, session: Session) -> None:
+    jeton.clock.advance(600)
+
+
+@pytest.mark.requirement("B05", "B07", "O03", "O06")
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(lambda jeton, it: jeton.revoke(it.app, it.access), id="token revoked"),
+        pytest.param(lambda jeton, it: jeton.revoke(it.app, it.refresh), id="session ended"),
+        pytest.param(_delete_sessions, id="session deleted"),
+        pytest.param(_disable_user, id="user disabled"),
+        pytest.param(_disable_client, id="client disabled"),
+        pytest.param(_expire, id="token expired"),
+    ],
+)
+async def test_token_is_refused_as_soon_as_it_or_its_context_has_ended(
+    start: StartServer, end: Callable[[Running, Session], Awaitable[object]]
+) -> None:
+    jeton = await start()
+    session = await new_session(jeton, scope=ACCOUNT)
+    assert (await send(jeton, f"Bearer {session.access}")).status_code == 200
+
+    await end(jeton, session)
+
+    assert refusal(await send(jeton, f"Bearer {session.access}")) == (401, "invalid_token")
+
+
+@every_operation
+@pytest.mark.requirement("B07", "O10")
+async def test_token_without_the_scope_is_told_the_required_one(jeton: Running, method: str, path: str) -> None:
+    token = (await new_session(jeton, scope=ACCOUNT, requested_scope="read")).access
+
+    response = await send(jeton, f"Bearer {token}", method, path)
+
+    assert refusal(response) == (403, "insufficient_scope")
+    assert response.headers["www-authenticate"].endswith(', scope="account"')
+
+
+@pytest.mark.requirement("O10")
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"public": True}, {"scope": frozenset()}, {"scope": frozenset({"accounts", "Account"})}],
+    ids=["confidential", "public", "no scope", "similar names"],
+)
+async def test_client_without_the_scope_never_gets_it(jeton: Running, fields: dict[str, Any]) -> None:
+    session = await new_session(jeton, **fields)
+    login = {"grant_type": "password", "username": session.user.username, "password": "correct horse battery staple"}
+
+    requested = await jeton.token(session.app, None, **login, scope="account")
+    widened = await jeton.refresh(session.app, session.refresh, scope="account")
+
+    assert [requested.json()["error"], widened.json()["error"]] == ["invalid_scope", "invalid_scope"]
+    assert refusal(await send(jeton, f"Bearer {session.access}")) == (403, "insufficient_scope")
+
+
+@pytest.mark.requirement("O10")
+async def test_client_credentials_token_has_no_account(jeton: Running) -> None:
+    app = jeton.add_client(fresh(), scope=ACCOUNT)
+    own = (await jeton.token(app, grant_type="client_credentials", scope="account")).json()["access_token"]
+
+    assert refusal(await send(jeton, f"Bearer {own}")) == (401, "invalid_token")
+
+
+@pytest.mark.requirement("O10")
+async def test_scope_taken_from_the_client_is_gone_at_once(jeton: Running) -> None:
+    session = await new_session(jeton, scope=ACCOUNT)
+    jeton.set_client(session.app.client_id, scope=frozenset({"read"}))
+
+    assert refusal(await send(jeton, f"Bearer {session.access}")) == (403, "insufficient_scope")
+
+
+@every_operation
+@pytest.mark.requirement("B02", "B03", "B04", "K05", "O17")
+async def test_token_is_sent_in_the_header_only_and_the_uri_has_no_other_parameters(
+    jeton: Running, session: Session, method: str, path: str
+) -> None:
+    bearer = f"Bearer {session.access}"
+    queries = ["unknown=1", "keep_current=true&keep_current=true", "keep_current=", "%zz", "x", "\u00e9=1", "&"]
+
+    refused = [await send(jeton, bearer, method, f"{path}?{it}") for it in [*queries, f"access_token={session.access}"]]
+    refused.append(await send(jeton, None, method, f"{path}?access_token={session.access}"))
+    if method == "POST":
+        form = FORM | {"access_token": session.access}
+        refused += [await send(jeton, it, method, path, data=form) for it in (None, bearer)]
+
+    assert [refusal(it) for it in refused] == [(400, "invalid_request")] * len(refused)
+
+
+@pytest.mark.requirement("B02")
+async def test_two_authorization_headers_are_refused(jeton: Running, session: Session) -> None:
+    response = await jeton.http.get("/account", headers=[*session.bearer.items()] * 2)
+
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
+
+
+@every_operation
+@pytest.mark.requirement("I14", "O12")
+async def test_preflight_tells_registered_origins_the_methods_of_the_path(
+    jeton: Running, method: str, path: str
+) -> None:
+    jeton.add_client(fresh(), public=True, scope=ACCOUNT, origins=frozenset({SPA}))
+
+    registered, other = [await jeton.http.options(path, headers={"Origin": it}) for it in (SPA, "https://evil.example")]
+
+    assert registered.status_code == other.status_code == 204
+    assert registered.headers["access-control-allow-origin"] == SPA
+    assert method in registered.headers["access-control-allow-methods"].split(", ")
+    assert not [name for name in other.headers if name.startswith("access-control")]
+
+
+@pytest.mark.requirement("I14", "O12")
+async def test_only_origins_of_the_client_may_read_the_response(jeton: Running) -> None:
+    jeton.add_client(fresh(), public=True, origins=frozenset({"https://other.example"}))
+    bearer = f"Bearer {(await new_session(jeton, public=True, scope=ACCOUNT, origins=frozenset({SPA}))).access}"
+    allowed = {}
+    for origin in (SPA, "https://other.example", "https://evil.example"):
+        headers = (await send(jeton, bearer, headers={"Origin": origin})).headers
+        assert headers["vary"] == "Origin"
+        allowed[origin] = headers.get("access-control-allow-origin")
+
+    assert allowed == {SPA: SPA, "https://other.example": None, "https://evil.example": None}
