@@ -146,10 +146,13 @@ async def jeton(database_url: str) -> AsyncIterator[Running]:
 
 
 @pytest.fixture(scope="module")
-async def shared_jeton(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    """A server with default settings for all tests of a module.
+async def shared_jeton(
+    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Running]:
+    """A server for all tests of a module, with the module's `SETTINGS` if it has any.
 
     They add clients and users with names of their own, and never move its clock or change its keys.
     """
-    async with running(settings_for(_copy_of(sqlite_template, tmp_path_factory.mktemp("shared")))) as server:
+    url = _copy_of(sqlite_template, tmp_path_factory.mktemp("shared"))
+    async with running(settings_for(url, **getattr(request.module, "SETTINGS", {}))) as server:
         yield server

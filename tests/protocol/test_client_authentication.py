@@ -1,46 +1,53 @@
-"""RFC 6749 section 2.3: client_secret_basic, client_secret_post or none; exactly one; every failure looks the same."""
+"""Client authentication (RFC 6749 section 2.3): by Basic, in the body or by name; how credentials may be written."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from urllib.parse import quote_plus
 
 import httpx2
 import pytest
 
 from jeton.crypto.credentials import digest_secret
-from support.in_process_server import App, Running, running, settings_for
+from support.in_process_server import App, Running
+from support.sessions import new_session
 
-GRANT = {"grant_type": "client_credentials"}
-
-
-@pytest.fixture
-async def sqlite_server(sqlite_url: str) -> AsyncIterator[Running]:
-    """For tables of spellings, which are none of the database's business: one kind will do."""
-    async with running(settings_for(sqlite_url)) as server:
-        yield server
+SETTINGS = {"LIMITS__SECRET_FAILURES_PER_ADDRESS": "0", "LIMITS__SECRET_FAILURES_PER_CLIENT": "0"}
+CLIENT_ID, SECRET = "my app", "p\u00e4 :"
+OTHER_SECRET = "another secret"
+ASSERTION = {"client_assertion": "a", "client_assertion_type": "b"}
+UNAUTHENTICATED, MALFORMED = (401, "invalid_client"), (400, "invalid_request")
 
 
-def encoded(text: str | bytes) -> str:
-    return b64encode(text.encode() if isinstance(text, str) else text).decode()
+@pytest.fixture(scope="module")
+def jeton(shared_jeton: Running) -> Running:
+    shared_jeton.add_client(CLIENT_ID, secret_digest=digest_secret(SECRET))
+    shared_jeton.add_client("other", secret_digest=digest_secret(OTHER_SECRET))
+    return shared_jeton
 
 
-def basic(client_id: str, secret: str) -> str:
-    """As section 2.3.1 wants it: form-encoded, joined by a colon, base64."""
-    return "Basic " + encoded(f"{quote_plus(client_id)}:{quote_plus(secret)}")
+@pytest.fixture(scope="module")
+def spa(jeton: Running) -> App:
+    return jeton.add_client("my spa", public=True)
 
 
-async def ask(jeton: Running, authorization: str | None = None, **more: str) -> httpx2.Response:
-    headers = {} if authorization is None else {"Authorization": authorization}
-    return await jeton.http.post("/oauth/token", data=GRANT | more, headers=headers)
+def basic(credentials: str | bytes) -> str:
+    return "Basic " + b64encode(credentials.encode() if isinstance(credentials, str) else credentials).decode()
+
+
+def encoded(client_id: str, secret: str) -> str:
+    """Form-encode each and join them by a colon (section 2.3.1)."""
+    return basic(f"{quote_plus(client_id)}:{quote_plus(secret)}")
+
+
+RIGHT = encoded(CLIENT_ID, SECRET)
+
+
+async def send(jeton: Running, *authorization: str, **form: str) -> httpx2.Response:
+    headers = [("Authorization", it) for it in authorization]
+    return await jeton.http.post("/oauth/token", data={"grant_type": "client_credentials"} | form, headers=headers)
 
 
 def outcome(response: httpx2.Response) -> tuple[int, str | None]:
     return response.status_code, response.json().get("error")
-
-
-def secret_of(app: App) -> str:
-    assert app.secret is not None
-    return app.secret
 
 
 @pytest.mark.requirement("A05", "A16", "K06")
@@ -53,113 +60,56 @@ def secret_of(app: App) -> str:
         ("me & you", "x&y=z"),
         ("a+b", "a+b c"),
         ("with space", " "),
-        ("x=y?z#", "pässwörd"),
-        ('"\\', "☃ 中😀"),
+        ("x=y?z#", "p\u00e4ssw\u00f6rd"),
+        ('"\\', "\u2603 \u4e2d\U0001f600"),
         ("~", ":"),
     ],
 )
-async def test_id_and_secret_are_form_encoded_in_basic(sqlite_server: Running, client_id: str, secret: str) -> None:
-    sqlite_server.add_client(client_id, secret_digest=digest_secret(secret))
+async def test_any_id_and_secret_can_be_sent_by_both_methods(jeton: Running, client_id: str, secret: str) -> None:
+    jeton.add_client(client_id, secret_digest=digest_secret(secret))
 
-    assert (await ask(sqlite_server, basic(client_id, secret))).status_code == 200
-    assert outcome(await ask(sqlite_server, basic(client_id, secret + "x"))) == (401, "invalid_client")
+    for it, expected in ((secret, (200, None)), (secret + "x", UNAUTHENTICATED)):
+        assert outcome(await send(jeton, encoded(client_id, it))) == expected
+        assert outcome(await send(jeton, client_id=client_id, client_secret=it)) == expected
 
 
-@pytest.mark.requirement("A05")
+@pytest.mark.requirement("A04", "A05", "A06", "A13", "A16", "A36", "K06")
 @pytest.mark.parametrize(
-    "credentials",
+    ("authorization", "form"),
     [
-        pytest.param("my+app:p%C3%A4+%3A", id="plus"),
-        pytest.param("my%20app:p%c3%a4%20%3a", id="lower-case escapes"),
-        pytest.param("my app:p%C3%A4 %3A", id="spaces left as they are"),
-        pytest.param("my app:pä :", id="not encoded at all"),
-        pytest.param("%6d%79%20app:%70%C3%A4%20:", id="everything encoded, the second colon not"),
+        pytest.param(basic("my+app:p%C3%A4+%3A"), {}, id="plus"),
+        pytest.param(basic("my%20app:p%c3%a4%20%3a"), {}, id="lower-case escapes"),
+        pytest.param(basic("my app:p%C3%A4 %3A"), {}, id="spaces not encoded"),
+        pytest.param(basic("my app:p\u00e4 :"), {}, id="nothing encoded"),
+        pytest.param(basic("%6d%79%20app:%70%C3%A4%20:"), {}, id="everything encoded but the second colon"),
+        pytest.param(RIGHT.replace("Basic", "basic"), {}, id="lower-case scheme"),
+        pytest.param(RIGHT.replace("Basic", "bAsIc"), {}, id="mixed-case scheme"),
+        pytest.param(RIGHT, {"client_id": CLIENT_ID}, id="client_id repeated in the body"),
+        pytest.param(RIGHT, {"client_id": "", "client_secret": ""}, id="empty parameters"),
     ],
 )
-async def test_every_spelling_of_the_same_credentials_is_understood(sqlite_server: Running, credentials: str) -> None:
-    sqlite_server.add_client("my app", secret_digest=digest_secret("pä :"))
-
-    assert (await ask(sqlite_server, "Basic " + encoded(credentials))).status_code == 200
-
-
-@pytest.mark.requirement("A05")
-@pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "bAsIc"])
-async def test_the_scheme_is_not_case_sensitive(jeton: Running, scheme: str) -> None:
-    app = jeton.add_client()
-
-    assert (await ask(jeton, basic(app.client_id, secret_of(app)).replace("Basic", scheme))).status_code == 200
-
-
-@pytest.mark.requirement("A06", "A16", "K06")
-async def test_credentials_in_the_body_authenticate_too(jeton: Running) -> None:
-    app = jeton.add_client("a:b & c", secret_digest=digest_secret("pä ss+%41"))
-
-    response = await ask(jeton, client_id=app.client_id, client_secret="pä ss+%41")
-
-    assert response.status_code == 200
-
-
-@pytest.mark.requirement("A03", "A23")
-async def test_a_public_client_names_itself(jeton: Running) -> None:
-    app = jeton.add_client("spa", public=True)
-    jeton.add_user()
-
-    assert "access_token" in await jeton.log_in(app)
-
-
-@pytest.mark.requirement("A04", "A36")
-async def test_two_methods_at_once_are_refused_even_where_both_are_right(jeton: Running) -> None:
-    app = jeton.add_client()
-    secret = secret_of(app)
-
-    both = await ask(jeton, basic(app.client_id, secret), client_id=app.client_id, client_secret=secret)
-    without_id = await ask(jeton, basic(app.client_id, secret), client_secret=secret)
-
-    assert outcome(both) == outcome(without_id) == (400, "invalid_request")
-
-
-@pytest.mark.requirement("A04", "A36")
-async def test_an_assertion_beside_a_secret_is_a_second_method(jeton: Running) -> None:
-    app = jeton.add_client()
-    secret, assertion = secret_of(app), {"client_assertion": "a", "client_assertion_type": "b"}
-
-    basic_too = await ask(jeton, basic(app.client_id, secret), **assertion)
-    post_too = await ask(jeton, client_id=app.client_id, client_secret=secret, **assertion)
-
-    assert outcome(basic_too) == outcome(post_too) == (400, "invalid_request")
-
-
-@pytest.mark.requirement("A04", "A36")
-async def test_a_body_that_names_another_client_than_the_header_is_refused(jeton: Running) -> None:
-    app, other = jeton.add_client(), jeton.add_client("other")
-
-    response = await ask(jeton, basic(app.client_id, secret_of(app)), client_id=other.client_id)
-
-    assert outcome(response) == (400, "invalid_request")
-
-
-@pytest.mark.requirement("A04", "A13")
-@pytest.mark.parametrize("more", [{"client_id": "web"}, {"client_secret": ""}, {"client_id": "", "client_secret": ""}])
-async def test_a_body_that_repeats_the_client_id_or_leaves_parameters_empty_is_no_second_method(
-    jeton: Running, more: dict[str, str]
+async def test_every_spelling_of_the_same_credentials_is_accepted(
+    jeton: Running, authorization: str, form: dict[str, str]
 ) -> None:
-    app = jeton.add_client("web")
-
-    response = await jeton.http.post(
-        "/oauth/token", data=GRANT | more, headers={"Authorization": basic("web", secret_of(app))}
-    )
-
-    assert response.status_code == 200
+    assert outcome(await send(jeton, authorization, **form)) == (200, None)
 
 
-@pytest.mark.requirement("A36")
-async def test_a_repeated_authorization_header_is_refused(jeton: Running) -> None:
-    app = jeton.add_client()
-    header = ("Authorization", basic(app.client_id, secret_of(app)))
-
-    response = await jeton.http.post("/oauth/token", data=GRANT, headers=[header, header])
-
-    assert outcome(response) == (400, "invalid_request")
+@pytest.mark.requirement("A04", "A36")
+@pytest.mark.parametrize(
+    ("authorization", "form"),
+    [
+        pytest.param([RIGHT], {"client_id": CLIENT_ID, "client_secret": SECRET}, id="Basic and body"),
+        pytest.param([RIGHT], {"client_secret": SECRET}, id="Basic and secret"),
+        pytest.param([RIGHT], ASSERTION, id="Basic and assertion"),
+        pytest.param([], ASSERTION | {"client_id": CLIENT_ID, "client_secret": SECRET}, id="body and assertion"),
+        pytest.param([RIGHT], {"client_id": "other"}, id="another client_id"),
+        pytest.param([RIGHT, RIGHT], {}, id="two headers"),
+    ],
+)
+async def test_two_methods_are_refused_even_if_both_are_right(
+    jeton: Running, authorization: list[str], form: dict[str, str]
+) -> None:
+    assert outcome(await send(jeton, *authorization, **form)) == MALFORMED
 
 
 @pytest.mark.requirement("A36", "A37", "A54")
@@ -170,111 +120,84 @@ async def test_a_repeated_authorization_header_is_refused(jeton: Running) -> Non
         pytest.param("Basic", id="scheme alone"),
         pytest.param("Basic ", id="nothing after the scheme"),
         pytest.param("Basic !!!!", id="no base64"),
-        pytest.param("Basic " + encoded("web"), id="no colon"),
-        pytest.param("Basic " + encoded(b"\xff\xfe:secret"), id="no UTF-8"),
-        pytest.param("Basic " + encoded("web:%FF"), id="escapes that are no UTF-8"),
-        pytest.param("Basic " + encoded("web:secret")[:-3], id="cut base64"),
-        pytest.param("Basic " + encoded("web:secret") + " x", id="two words"),
-        pytest.param("Basic web:secret", id="in clear"),
-        pytest.param("Basic\t" + encoded("web:secret"), id="tab"),
-        pytest.param("Basic" + encoded("web:secret"), id="no space"),
-        pytest.param("Basic " + encoded(":secret"), id="no id"),
-        pytest.param("Basic " + encoded("web:"), id="no secret"),
-        pytest.param("Basic " + encoded("web:" + "x" * 10000), id="ten thousand characters"),
-        pytest.param("Basic " + encoded("w\0eb:secret"), id="NUL"),
-        pytest.param("Bearer secret", id="another scheme"),
-        pytest.param('Digest username="web"', id="digest"),
+        pytest.param(basic("other"), id="no colon"),
+        pytest.param(basic(b"\xff\xfe:secret"), id="no UTF-8"),
+        pytest.param(basic("other:%FF"), id="escapes that are no UTF-8"),
+        pytest.param(basic(f"other:{OTHER_SECRET}")[:-3], id="cut base64"),
+        pytest.param(basic(f"other:{OTHER_SECRET}") + " x", id="two words"),
+        pytest.param(f"Basic other:{OTHER_SECRET}", id="in clear"),
+        pytest.param(basic(f"other:{OTHER_SECRET}").replace(" ", "\t"), id="tab"),
+        pytest.param(basic(f"other:{OTHER_SECRET}").replace(" ", ""), id="no space"),
+        pytest.param(basic(":secret"), id="no id"),
+        pytest.param(basic("other:"), id="no secret"),
+        pytest.param(basic("other:" + "x" * 10000), id="ten thousand characters"),
+        pytest.param(basic(f"oth\0er:{OTHER_SECRET}"), id="NUL"),
+        pytest.param(basic(f"other:{SECRET}"), id="secret of another client"),
+        pytest.param(f"Bearer {OTHER_SECRET}", id="another scheme"),
+        pytest.param('Digest username="other"', id="digest"),
         pytest.param("Basic " + "=" * 8, id="padding only"),
     ],
 )
-async def test_a_header_that_authenticates_nobody_is_401_with_a_challenge(
-    sqlite_server: Running, authorization: str
-) -> None:
-    sqlite_server.add_client("web", secret_digest=digest_secret("secret"))
+async def test_invalid_header_is_401_with_a_challenge(jeton: Running, authorization: str) -> None:
+    response = await send(jeton, authorization)
 
-    response = await ask(sqlite_server, authorization)
-
-    assert outcome(response) == (401, "invalid_client")
+    assert outcome(response) == UNAUTHENTICATED
     assert response.headers["www-authenticate"] == 'Basic realm="jeton", charset="UTF-8"'
 
 
 @pytest.mark.requirement("A01", "A03", "A16", "A37")
-async def test_nothing_less_than_its_credentials_authenticates_a_confidential_client(jeton: Running) -> None:
-    app = jeton.add_client()
-    for more in (
+@pytest.mark.parametrize(
+    "form",
+    [
         {},
-        {"client_secret": secret_of(app)},
-        {"client_id": app.client_id},
-        {"client_id": app.client_id, "client_secret": ""},
-        {"client_id": app.client_id, "client_secret": digest_secret(secret_of(app)).hex()},
-        {"client_id": app.client_id, "client_secret": secret_of(app).upper()},
-        {"client_id": app.client_id, "client_secret": secret_of(app) + " "},
-        {"client_id": app.client_id.upper(), "client_secret": secret_of(app)},
-        {"client_id": app.client_id + "\t", "client_secret": secret_of(app)},
-        {"client_id": "é", "client_secret": secret_of(app)},
-    ):
-        assert outcome(await jeton.http.post("/oauth/token", data=GRANT | more)) == (401, "invalid_client")
+        {"client_secret": OTHER_SECRET},
+        {"client_id": "other"},
+        {"client_id": "other", "client_secret": ""},
+        {"client_id": "other", "client_secret": SECRET},
+        {"client_id": "other", "client_secret": digest_secret(OTHER_SECRET).hex()},
+        {"client_id": "other", "client_secret": OTHER_SECRET.upper()},
+        {"client_id": "other", "client_secret": OTHER_SECRET + " "},
+        {"client_id": "OTHER", "client_secret": OTHER_SECRET},
+        {"client_id": "other\t", "client_secret": OTHER_SECRET},
+        {"client_id": "\u00e9", "client_secret": OTHER_SECRET},
+    ],
+)
+async def test_wrong_or_missing_credentials_in_the_body_are_refused(jeton: Running, form: dict[str, str]) -> None:
+    assert outcome(await send(jeton, **form)) == UNAUTHENTICATED
 
 
-@pytest.mark.requirement("A01", "A37")
-async def test_another_client_s_secret_is_a_wrong_one(jeton: Running) -> None:
-    app, other = jeton.add_client(), jeton.add_client("other")
-
-    assert outcome(await ask(jeton, basic(app.client_id, secret_of(other)))) == (401, "invalid_client")
-
-
-@pytest.mark.requirement("A37")
-async def test_a_public_client_that_proves_something_is_refused(jeton: Running) -> None:
-    app = jeton.add_client("spa", public=True)
-    jeton.add_user()
-    login = {"grant_type": "password", "username": "alice", "password": "x"}
-
-    assert outcome(await ask(jeton, basic(app.client_id, "x"), **login)) == (401, "invalid_client")
-    posted = await jeton.http.post("/oauth/token", data=login | {"client_id": "spa", "client_secret": "x"})
-    assert outcome(posted) == (401, "invalid_client")
-
-
-@pytest.mark.requirement("A03", "A05")
-@pytest.mark.parametrize("more", [{}, {"client_id": "my spa"}, {"client_secret": ""}], ids=["alone", "id too", "both"])
-@pytest.mark.parametrize("header", [basic("my spa", ""), basic("my spa", "").replace("Basic", "basic")])
-async def test_basic_with_an_empty_secret_names_a_public_client(
-    sqlite_server: Running, header: str, more: dict[str, str]
+@pytest.mark.requirement("A03", "A05", "A23", "A37")
+@pytest.mark.parametrize(
+    ("authorization", "form", "status"),
+    [
+        pytest.param([], {"client_id": "my spa"}, 200, id="by name"),
+        pytest.param([basic("my+spa:")], {}, 200, id="Basic without secret"),
+        pytest.param([basic("my+spa:").replace("B", "b", 1)], {}, 200, id="basic without secret"),
+        pytest.param([basic("my+spa:")], {"client_id": "my spa"}, 200, id="Basic and client_id"),
+        pytest.param([basic("my+spa:")], {"client_secret": ""}, 200, id="Basic and empty secret"),
+        pytest.param([basic("my+spa:x")], {}, 401, id="Basic with a secret"),
+        pytest.param([], {"client_id": "my spa", "client_secret": "x"}, 401, id="a secret in the body"),
+    ],
+)
+async def test_public_client_identifies_itself_without_a_secret(
+    jeton: Running, spa: App, authorization: list[str], form: dict[str, str], status: int
 ) -> None:
-    app = sqlite_server.add_client("my spa", public=True)
-    sqlite_server.add_user()
-    tokens = await sqlite_server.log_in(app)
-    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    session = await new_session(jeton, spa)
+    refresh = {"grant_type": "refresh_token", "refresh_token": session.refresh}
 
-    assert (await ask(sqlite_server, header, **refresh | more)).status_code == 200
-
-
-@pytest.mark.requirement("A37")
-async def test_basic_with_an_empty_secret_authenticates_no_confidential_client_and_is_no_guess(jeton: Running) -> None:
-    app = jeton.add_client()
-
-    outcomes = [outcome(await ask(jeton, basic(it, ""))) for it in [app.client_id, "unknown"] * 60]
-
-    assert outcomes == [(401, "invalid_client")] * 120
+    assert (await send(jeton, *authorization, **refresh | form)).status_code == status
 
 
 @pytest.mark.requirement("A37")
 @pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/introspect"])
 @pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "DPoP {}", "Token {}", "{}", ""])
-async def test_a_header_that_is_not_basic_is_told_what_belongs_there(
-    sqlite_server: Running, path: str, header: str
-) -> None:
-    app = sqlite_server.add_client("spa", public=True)
-    sqlite_server.add_user()
-    tokens = await sqlite_server.log_in(app)
-    headers = {"Authorization": header.format(tokens["access_token"])}
-    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "token": tokens["refresh_token"]}
+async def test_header_that_is_not_basic_is_told_what_belongs_there(jeton: Running, path: str, header: str) -> None:
+    session = await new_session(jeton, public=True)
+    headers = {"Authorization": header.format(session.access)}
 
-    response = await sqlite_server.post(path, app, headers, **form)
+    response = await jeton.post(path, session.app, headers, grant_type="refresh_token", token=session.refresh)
 
-    assert outcome(response) == (401, "invalid_client")
+    assert outcome(response) == UNAUTHENTICATED
     assert response.headers["www-authenticate"].startswith("Basic ")
-    assert response.json()["error_description"] == (
-        "The Authorization header authenticates the client here, by Basic: leave it out, or send client_id and "
-        "client_secret in it. Tokens belong in the form."
-    )
-    assert (await sqlite_server.refresh(app, tokens["refresh_token"])).status_code == 200
+    assert "leave it out" in response.json()["error_description"]
+    assert (await jeton.refresh(session.app, session.refresh)).status_code == 200

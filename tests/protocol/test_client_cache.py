@@ -1,0 +1,98 @@
+"""The client cache (ADR 0005): a cached client may authenticate, and everything else is decided by the stored one."""
+
+from typing import Any
+
+import pytest
+
+from jeton.crypto.credentials import digest_secret
+from jeton.storage.clients import update_client
+from support.in_process_server import App, Running
+from support.sessions import Session, new_session
+
+
+@pytest.fixture
+async def session(jeton: Running) -> Session:
+    return await new_session(jeton)
+
+
+def change_elsewhere(jeton: Running, app: App, **columns: Any) -> None:
+    """Change the client as another process does: this server has not read it yet."""
+    with jeton.database.write() as connection:
+        update_client(connection, app.client_id, **columns)
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("A37", "A39", "A42", "O03", "O07")
+async def test_what_a_client_has_lost_is_refused_at_its_next_refresh(jeton: Running, session: Session) -> None:
+    for change, scope, status, error in (
+        ({"disabled": True}, "", 401, "invalid_client"),
+        ({"grant_types": frozenset({"password"})}, "", 400, "unauthorized_client"),
+        ({"scope": frozenset({"read"})}, "write", 400, "invalid_scope"),
+        ({"scope": frozenset({"other"})}, "", 400, "invalid_scope"),
+    ):
+        before = {name: getattr(session.app.client, name) for name in change}
+        change_elsewhere(jeton, session.app, **change)
+        refused = await jeton.refresh(session.app, session.refresh, scope=scope)
+        assert (refused.status_code, refused.json()["error"]) == (status, error)
+        change_elsewhere(jeton, session.app, **before)
+
+    assert await jeton.refreshed(session.app, session.refresh)
+
+
+@pytest.mark.requirement("A37")
+async def test_client_disabled_a_moment_ago_gets_the_response_to_any_failed_authentication(
+    jeton: Running, session: Session
+) -> None:
+    change_elsewhere(jeton, session.app, disabled=True)
+
+    cached = await jeton.refresh(session.app, session.refresh)
+    wrong = await jeton.refresh(App(session.app.client, "wrong"), session.refresh)
+
+    assert (cached.status_code, sorted(cached.headers.multi_items()), cached.content) == (
+        wrong.status_code,
+        sorted(wrong.headers.multi_items()),
+        wrong.content,
+    )
+
+
+@pytest.mark.requirement("D05", "O03")
+async def test_tokens_of_a_disabled_client_are_inactive_at_once(jeton: Running, session: Session) -> None:
+    api = jeton.add_client("api", introspect=True)
+    assert (await jeton.introspect(api, session.access))["active"] is True
+    change_elsewhere(jeton, session.app, disabled=True)
+
+    assert await jeton.introspect(api, session.access) == {"active": False}
+
+
+@pytest.mark.requirement("O14")
+async def test_new_secret_is_accepted_at_once_and_the_overlap_ends_at_its_second(
+    jeton: Running, session: Session
+) -> None:
+    overlap = {
+        "previous_secret_digest": session.app.client.secret_digest,
+        "previous_secret_expires_at": jeton.clock.now() + 60,
+    }
+    change_elsewhere(jeton, session.app, secret_digest=digest_secret("new"), **overlap)
+
+    assert await new_session(jeton, App(session.app.client, "new"))
+    assert await new_session(jeton, session.app)
+    jeton.clock.advance(60)
+    assert (await jeton.token(session.app, grant_type="client_credentials")).status_code == 401
+
+
+@pytest.mark.requirement("A10")
+async def test_new_authentication_method_is_accepted_at_once(jeton: Running) -> None:
+    app = jeton.add_client(auth_methods=frozenset({"client_secret_basic"}))
+    form = {"grant_type": "client_credentials", "client_id": app.client_id, "client_secret": app.secret or ""}
+    assert (await jeton.http.post("/oauth/token", data=form)).status_code == 401
+    change_elsewhere(jeton, app, auth_methods=frozenset({"client_secret_post"}))
+
+    assert (await jeton.http.post("/oauth/token", data=form)).status_code == 200
+
+
+@pytest.mark.requirement("A37", "O03")
+async def test_maintenance_clears_a_disabled_client_from_the_cache(jeton: Running, session: Session) -> None:
+    change_elsewhere(jeton, session.app, disabled=True)
+    jeton.maintenance.refresh()
+
+    assert (await jeton.token(session.app, grant_type="client_credentials")).status_code == 401
