@@ -1,186 +1,131 @@
-"""RFC 7662 sections 2.2 and 4: a token is active only while everything that it depends on still is."""
+"""Liveness (RFC 7662 sections 2.2 and 4): a token is active only while everything that it depends on is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from jeton.oauth.users import User
 from jeton.storage.clients import delete_client
 from jeton.storage.families import end_families
 from jeton.storage.users import delete_user
 from support.in_process_server import App, Running
+from support.sessions import Session, new_session
 
 INACTIVE = {"active": False}
-KINDS = ["access_token", "refresh_token"]
-# The one kind of client_id that may be registered again.
-METADATA_DOCUMENT = "https://app.example/client.json"
+pytestmark = pytest.mark.both_databases
 
 
-@dataclass(frozen=True)
-class Session:
-    """A server, an app, and a user of it who is logged in."""
-
-    jeton: Running
-    app: App
-    user: User
-    tokens: dict[str, Any]
-
-    async def introspected(self, kind: str, app: App | None = None) -> dict[str, Any]:
-        return await self.jeton.introspect(app or self.app, self.tokens[kind])
+async def are_active(jeton: Running, session: Session, app: App | None = None) -> list[bool]:
+    """Whether the access token and the refresh token are."""
+    told = [await jeton.introspect(app or session.app, token) for token in (session.access, session.refresh)]
+    assert all(it["active"] or it == INACTIVE for it in told)
+    return [it["active"] for it in told]
 
 
-@pytest.fixture
-async def session(jeton: Running) -> Session:
-    app = jeton.add_client(METADATA_DOCUMENT, lifetimes={"access_seconds": 300, "refresh_idle_seconds": 1000})
-    user = jeton.add_user()
-    return Session(jeton, app, user, await jeton.log_in(app))
+def end_session(jeton: Running, session: Session) -> None:
+    with jeton.database.write() as connection:
+        assert end_families(connection, jeton.clock.now(), "test", sub=session.user.sub) == 1
 
 
-def _end_the_session(session: Session) -> None:
-    with session.jeton.database.write() as connection:
-        assert end_families(connection, session.jeton.clock.now(), "test", sub=session.user.sub) == 1
-
-
-def _delete_the_user(session: Session) -> None:
-    with session.jeton.database.write() as connection:
+def remove_user(jeton: Running, session: Session) -> None:
+    with jeton.database.write() as connection:
         delete_user(connection, session.user.sub)
 
 
-@pytest.mark.requirement("D04", "D05", "D08", "O03")
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    "end",
-    [
-        _end_the_session,
-        _delete_the_user,
-        lambda it: it.jeton.set_user(it.user.sub, disabled=True),
-    ],
-    ids=["its session was ended", "its user is gone", "its user is disabled"],
-)
-async def test_a_token_is_inactive_as_soon_as(session: Session, kind: str, end: Callable[[Session], None]) -> None:
-    assert (await session.introspected(kind))["active"] is True
-
-    end(session)
-
-    assert await session.introspected(kind) == INACTIVE
-
-
-@pytest.mark.requirement("D04", "D05", "D08")
-@pytest.mark.parametrize(("kind", "seconds"), [("access_token", 300), ("refresh_token", 1000)], ids=KINDS)
-async def test_a_token_is_active_until_the_second_it_expires(session: Session, kind: str, seconds: int) -> None:
-    session.jeton.clock.advance(seconds - 1)
-    assert (await session.introspected(kind))["active"] is True
-
-    session.jeton.clock.advance(1)
-    assert await session.introspected(kind) == INACTIVE
-
-
-@pytest.mark.requirement("D05", "D08")
-async def test_no_access_token_outlives_the_absolute_end_of_its_session(jeton: Running) -> None:
-    app = jeton.add_client(METADATA_DOCUMENT, lifetimes={"refresh_idle_seconds": 100, "refresh_absolute_seconds": 100})
-    jeton.add_user()
-    tokens = await jeton.log_in(app)
-    jeton.clock.advance(100)
-
-    assert tokens["expires_in"] == 100
-    assert await jeton.introspect(app, tokens["access_token"]) == INACTIVE
-
-
-@pytest.mark.requirement("D05", "D08")
-async def test_a_token_is_inactive_for_a_service_too_when_its_client_is_disabled(session: Session) -> None:
-    api = session.jeton.add_client("api", introspect=True)
-    session.jeton.set_client(session.app.client_id, disabled=True)
-
-    assert await session.introspected("access_token", api) == INACTIVE
-
-
-@pytest.mark.requirement("D05")
-async def test_a_token_is_active_again_when_its_client_is_enabled_again(session: Session) -> None:
-    session.jeton.set_client(session.app.client_id, disabled=True)
-    session.jeton.set_client(session.app.client_id, disabled=False)
-
-    assert (await session.introspected("access_token"))["active"] is True
-
-
-@pytest.mark.requirement("D05", "D08")
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_client_registered_again_under_an_old_name_inherits_no_tokens(session: Session, kind: str) -> None:
-    with session.jeton.database.write() as connection:
-        delete_client(connection, session.app.client_id)
-    session.jeton.clock.advance(1)
-    heir = session.jeton.add_client(session.app.client_id)
-
-    assert await session.introspected(kind, heir) == INACTIVE
-
-
-@pytest.mark.requirement("D05")
-async def test_a_client_s_own_token_dies_with_its_registration(jeton: Running) -> None:
-    app = jeton.add_client(METADATA_DOCUMENT)
-    token = (await jeton.token(app, grant_type="client_credentials")).json()["access_token"]
+def register_again(jeton: Running, session: Session) -> None:
     with jeton.database.write() as connection:
-        delete_client(connection, app.client_id)
+        delete_client(connection, session.app.client_id)
     jeton.clock.advance(1)
-
-    assert await jeton.introspect(jeton.add_client(app.client_id), token) == INACTIVE
-
-
-@pytest.mark.requirement("D08")
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_scope_taken_away_from_the_client_is_gone_from_its_tokens(session: Session, kind: str) -> None:
-    assert (await session.introspected(kind))["scope"] == "read write"
-
-    session.jeton.set_client(session.app.client_id, scope=frozenset({"read"}))
-
-    assert (await session.introspected(kind))["scope"] == "read"
+    jeton.add_client(session.app.client_id, secret_digest=session.app.client.secret_digest)
 
 
-@pytest.mark.requirement("D05", "D08")
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_token_whose_whole_scope_was_taken_away_is_inactive(session: Session, kind: str) -> None:
-    session.jeton.set_client(session.app.client_id, scope=frozenset({"other"}))
+ENDS: dict[str, Callable[[Running, Session], None]] = {
+    "session ended": end_session,
+    "user deleted": remove_user,
+    "user disabled": lambda jeton, it: jeton.set_user(it.user.sub, disabled=True),
+    "whole scope lost": lambda jeton, it: jeton.set_client(it.app.client_id, scope=frozenset({"other"})),
+    "client registered again": register_again,
+}
 
-    assert await session.introspected(kind) == INACTIVE
 
-
-@pytest.mark.requirement("D08")
-async def test_a_scope_given_later_is_not_added_to_old_tokens(session: Session) -> None:
-    session.jeton.set_client(session.app.client_id, scope=frozenset({"read", "write", "admin"}))
-
-    assert (await session.introspected("access_token"))["scope"] == "read write"
+@pytest.mark.requirement("D04", "D05", "D08", "O03")
+async def test_tokens_are_inactive_as_soon_as_what_they_depend_on_has_ended(jeton: Running) -> None:
+    for number, (name, end) in enumerate(ENDS.items()):
+        # The one kind of client_id that may be registered again.
+        session = await new_session(jeton, jeton.add_client(f"https://app.example/{number}.json"))
+        assert await are_active(jeton, session) == [True, True]
+        end(jeton, session)
+        assert await are_active(jeton, session) == [False, False], name
 
 
 @pytest.mark.requirement("D05", "D08")
-async def test_a_refresh_token_is_inactive_when_its_client_lost_the_grant(session: Session) -> None:
-    session.jeton.set_client(session.app.client_id, grant_types=frozenset({"password"}))
+async def test_tokens_are_active_until_the_second_they_expire(jeton: Running) -> None:
+    lifetimes = {"access_seconds": 300, "refresh_idle_seconds": 1000}
+    session = await new_session(jeton, lifetimes=lifetimes)
+    short = await new_session(jeton, lifetimes={"refresh_idle_seconds": 100, "refresh_absolute_seconds": 100})
+    assert short.tokens["expires_in"] == 100
 
-    assert await session.introspected("refresh_token") == INACTIVE
+    active = []
+    for seconds in (99, 1, 199, 1, 699, 1):
+        jeton.clock.advance(seconds)
+        active.append((*await are_active(jeton, short), *await are_active(jeton, session)))
+
+    assert active == [
+        (True, True, True, True),
+        (False, False, True, True),
+        (False, False, True, True),
+        (False, False, False, True),
+        (False, False, False, True),
+        (False, False, False, False),
+    ]
 
 
 @pytest.mark.requirement("D05", "D08")
-async def test_a_client_s_own_token_is_inactive_when_it_lost_the_grant(jeton: Running) -> None:
-    app = jeton.add_client()
-    token = (await jeton.token(app, grant_type="client_credentials")).json()["access_token"]
-    jeton.set_client(app.client_id, grant_types=frozenset({"password"}))
+async def test_access_token_is_inactive_for_a_resource_server_while_its_client_is_disabled(jeton: Running) -> None:
+    api, session = jeton.add_client("api", introspect=True), await new_session(jeton)
+    active = []
+    for disabled in (True, False):
+        jeton.set_client(session.app.client_id, disabled=disabled)
+        active.append((await jeton.introspect(api, session.access))["active"])
+    jeton.set_client("api", introspect=False)
 
-    assert await jeton.introspect(app, token) == INACTIVE
+    assert active == [False, True]
+    assert await jeton.introspect(api, session.access) == INACTIVE
 
 
 @pytest.mark.requirement("D08")
-async def test_a_service_that_lost_the_right_to_introspect_hears_nothing_more(session: Session) -> None:
-    api = session.jeton.add_client("api", introspect=True)
-    assert (await session.introspected("access_token", api))["active"] is True
+async def test_scope_is_what_both_the_token_and_the_client_have(jeton: Running) -> None:
+    session = await new_session(jeton)
+    for scope, expected in (({"read", "write", "admin"}, "read write"), ({"read"}, "read")):
+        jeton.set_client(session.app.client_id, scope=frozenset(scope))
+        for token in (session.access, session.refresh):
+            assert (await jeton.introspect(session.app, token))["scope"] == expected
 
-    session.jeton.set_client("api", introspect=False)
 
-    assert await session.introspected("access_token", api) == INACTIVE
+@pytest.mark.requirement("D05", "D08")
+async def test_token_is_inactive_when_its_client_has_lost_the_grant(jeton: Running) -> None:
+    session = await new_session(jeton)
+    own = (await jeton.token(session.app, grant_type="client_credentials")).json()["access_token"]
+    assert (await jeton.introspect(session.app, own))["active"] is True
+    jeton.set_client(session.app.client_id, grant_types=frozenset({"password"}))
+
+    assert await are_active(jeton, session) == [True, False]
+    assert await jeton.introspect(session.app, own) == INACTIVE
 
 
 @pytest.mark.requirement("D05")
-async def test_a_replay_makes_every_token_of_the_family_inactive(session: Session) -> None:
-    after = await session.jeton.refreshed(session.app, session.tokens["refresh_token"])
-    await session.jeton.refresh(session.app, session.tokens["refresh_token"])
+async def test_client_credentials_token_ends_with_the_registration(jeton: Running) -> None:
+    session = await new_session(jeton, jeton.add_client("https://app.example/client.json"))
+    own = (await jeton.token(session.app, grant_type="client_credentials")).json()["access_token"]
+    register_again(jeton, session)
 
-    for token in (session.tokens["access_token"], after["access_token"], after["refresh_token"]):
-        assert await session.jeton.introspect(session.app, token) == INACTIVE
+    assert await jeton.introspect(session.app, own) == INACTIVE
+
+
+@pytest.mark.requirement("D05")
+async def test_replay_makes_every_token_of_the_session_inactive(jeton: Running) -> None:
+    session = await new_session(jeton)
+    after = Session(session.app, session.user, await jeton.refreshed(session.app, session.refresh))
+    await jeton.refresh(session.app, session.refresh)
+
+    assert await are_active(jeton, session) == [False, False]
+    assert await are_active(jeton, after) == [False, False]
