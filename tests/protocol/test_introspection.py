@@ -108,7 +108,7 @@ async def test_resource_server_is_told_of_access_tokens_for_its_audience_only(
 @pytest.mark.requirement("D10")
 @pytest.mark.parametrize("claims", [frozenset(), IDENTIFYING], ids=["without the claims", "with the claims"])
 async def test_names_are_told_only_if_the_access_token_contains_them(jeton: Running, claims: frozenset[str]) -> None:
-    user = jeton.add_user(fresh("Alice"), email=f"{fresh("alice")}@example.com")
+    user = jeton.add_user(fresh("Alice"), email=f"{fresh()}@example.com")
     session = await new_session(jeton, user=user, claims=claims)
     api = jeton.add_client(fresh(), introspect=True)
 
