@@ -1,6 +1,7 @@
 """Client secrets (RFC 6749 section 2.3.1): allowed methods, rotation with an overlap, and failures that look alike."""
 
 from base64 import b64encode
+from typing import Any
 
 import httpx2
 import pytest
@@ -54,8 +55,8 @@ async def test_client_may_use_only_its_own_methods(jeton: Running) -> None:
 @pytest.mark.requirement("O14")
 async def test_previous_secret_is_valid_until_its_overlap_ends(jeton: Running) -> None:
     for end, status in ((None, 401), (START - 1, 401), (START, 401), (START + 1, 200)):
-        fields = {"secret_digest": NEW, "previous_secret_digest": OLD, "previous_secret_expires_at": end}
-        client_id = jeton.add_client(fresh(), **fields).client_id
+        overlap: dict[str, Any] = {"previous_secret_digest": OLD, "previous_secret_expires_at": end}
+        client_id = jeton.add_client(fresh(), secret_digest=NEW, **overlap).client_id
         assert (await send(jeton, BASIC, client_id, "old")).status_code == status
         assert (await send(jeton, BASIC, client_id, "new")).status_code == 200
         assert (await send(jeton, BASIC, client_id, "older")).status_code == 401

@@ -36,9 +36,11 @@ def spa(jeton: Running) -> App:
 
 
 async def preflight(
-    jeton: Running, path: str, origin: str | None, headers: bytes = b"idempotency-key", **more: str
+    jeton: Running, path: str, origin: str | None, headers: bytes = b"idempotency-key", private_network: str = ""
 ) -> httpx2.Response:
-    fields = {"Access-Control-Request-Method": "POST", **({"Origin": origin} if origin else {}), **more}
+    fields = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Private-Network": private_network}
+    if origin:
+        fields["Origin"] = origin
     request = jeton.http.build_request("OPTIONS", path, headers=fields)
     request.headers.update([(b"Access-Control-Request-Headers", headers)])
     return await jeton.http.send(request)
@@ -162,7 +164,7 @@ async def test_malformed_list_of_headers_is_not_repeated(jeton: Running, headers
 async def test_page_may_reach_a_server_in_a_private_network(
     jeton: Running, path: str, requested: str, allowed: str | None
 ) -> None:
-    response = await preflight(jeton, path, ORIGIN, **{"Access-Control-Request-Private-Network": requested})
+    response = await preflight(jeton, path, ORIGIN, private_network=requested)
 
     assert response.headers.get("access-control-allow-private-network") == allowed
 

@@ -5,7 +5,6 @@ import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx2
 import pytest
 
 from jeton.http.form_parsing import MAX_BYTES

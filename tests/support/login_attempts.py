@@ -1,0 +1,21 @@
+"""Attempts to log in with a password, and how each is answered."""
+
+import asyncio
+from collections import Counter
+from typing import Final
+
+import httpx2
+
+from support.in_process_server import App, Running
+
+WRONG: Final = "a wrong password, and long"
+
+
+async def attempt(jeton: Running, app: App, username: str = "alice", password: str = WRONG) -> httpx2.Response:
+    return await jeton.token(app, None, grant_type="password", username=username, password=password)
+
+
+async def attempts(jeton: Running, app: App, count: int, username: str = "alice") -> Counter[tuple[int, str]]:
+    """Send that many wrong passwords at once. Return how often each status and error was answered."""
+    answers = await asyncio.gather(*(attempt(jeton, app, username) for _ in range(count)))
+    return Counter((it.status_code, it.json()["error"]) for it in answers)
