@@ -73,18 +73,6 @@ async def test_token_of_a_user_has_exactly_these_members(start: StartServer) -> 
     }
 
 
-@pytest.mark.requirement("G09", "O10")
-async def test_personal_data_is_in_the_token_of_a_client_that_may_have_it(jeton: Running) -> None:
-    allowed = frozenset({"preferred_username", "email"})
-    user = jeton.add_user(fresh("Alice"), email="alice@example.com")
-
-    given = await verified(jeton, (await new_session(jeton, user=user, claims=allowed)).access)
-    other = await verified(jeton, (await new_session(jeton, user=user)).access)
-
-    assert (given["preferred_username"], given["email"]) == (user.username, "alice@example.com")
-    assert given.keys() - other.keys() == allowed
-
-
 @pytest.mark.requirement("G04")
 async def test_authentication_is_kept_through_refreshes_and_new_at_a_login(start: StartServer) -> None:
     jeton = await start()

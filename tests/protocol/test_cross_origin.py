@@ -196,14 +196,6 @@ async def test_options_without_a_preflight_names_the_methods(jeton: Running, pat
     assert allows_nobody(response)
 
 
-@pytest.mark.parametrize("path", ["/account", "/account/sessions"])
-async def test_page_of_a_registered_origin_may_read_that_a_method_is_not_allowed(jeton: Running, path: str) -> None:
-    readable, hidden = [await jeton.http.put(path, headers={"Origin": origin}) for origin in (ORIGIN, OTHER)]
-
-    assert (readable.status_code, readable.headers[ALLOW_ORIGIN], hidden.status_code) == (405, ORIGIN, 405)
-    assert allows_nobody(hidden)
-
-
 @pytest.mark.requirement("O19")
 @pytest.mark.parametrize(
     ("error", "status", "code"),

@@ -105,7 +105,7 @@ async def test_resource_server_is_told_of_access_tokens_for_its_audience_only(
     assert await jeton.introspect(api, session.refresh) == INACTIVE
 
 
-@pytest.mark.requirement("D10")
+@pytest.mark.requirement("D10", "G09", "O10")
 @pytest.mark.parametrize("claims", [frozenset(), IDENTIFYING], ids=["without the claims", "with the claims"])
 async def test_names_are_told_only_if_the_access_token_contains_them(jeton: Running, claims: frozenset[str]) -> None:
     user = jeton.add_user(fresh("Alice"), email=f"{fresh()}@example.com")
