@@ -89,7 +89,7 @@ async def test_compressed_body_is_refused(jeton: Running, app: App, coding: str)
     ("query", "request_", "status"),
     [
         pytest.param("", {"content": GRANT + b"&scope=&unknown=1"}, 200, id="form"),
-        pytest.param("", {"content": GRANT + b"&resource=a&resource=b"}, 200, id="repeatable parameter"),
+        pytest.param("", {"content": GRANT + b"&audience=a&audience=b"}, 200, id="repeatable parameter"),
         pytest.param("", {"content": GRANT, "headers": FORM | {"Content-Encoding": "Identity"}}, 200, id="identity"),
         pytest.param("", {"content": GRANT + b"&" + GRANT}, 400, id="repeated parameter"),
         pytest.param("", {"content": GRANT + b"%00"}, 400, id="NUL"),
