@@ -106,7 +106,7 @@ async def test_only_tokens_for_this_server_are_accepted(jeton: Running, audience
 
 async def _delete_sessions(jeton: Running, session: Session) -> None:
     with jeton.database.write() as connection:
-        connection.execute(delete(families))
+        connection.execute(delete(families).where(families.c.client_id == session.app.client_id))
 
 
 async def _disable_user(jeton: Running, session: Session) -> None:
@@ -134,9 +134,9 @@ async def _expire(jeton: Running, session: Session) -> None:
     ],
 )
 async def test_token_is_refused_as_soon_as_it_or_its_context_has_ended(
-    start: StartServer, end: Callable[[Running, Session], Awaitable[object]]
+    jeton: Running, start: StartServer, end: Callable[[Running, Session], Awaitable[object]]
 ) -> None:
-    jeton = await start()
+    jeton = await start() if end is _expire else jeton
     session = await new_session(jeton, scope=ACCOUNT)
     assert (await send(jeton, f"Bearer {session.access}")).status_code == 200
 
