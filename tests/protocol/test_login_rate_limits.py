@@ -256,7 +256,7 @@ async def test_login_that_waits_too_long_for_others_is_503_and_not_counted(
     app, limits, _ = jeton.add_client(), jeton.login.limits, jeton.add_user()
     monkeypatch.setattr("jeton.login.password_login._WAIT_SECONDS", 0)
     user = (await jeton.lookups.user(name)) or None
-    pending = await limits.reserve(LoginRequest(name, app.client, Source("192.0.2.1")), user)
+    pending = await limits.reserve(LoginRequest(name, app.client_id, Source("192.0.2.1")), user)
     assert isinstance(pending, Reservation)
     other = seen_from(jeton, "192.0.2.2")
 
