@@ -1,123 +1,106 @@
-"""The ledger: many requests, one transaction; what touches one request is kept to it."""
+"""The ledger: many requests in one transaction, decided one after the other; a failure is its own caller's only."""
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from jeton.oauth.decisions import End, Issue
+from jeton.oauth.decisions import Deny, End, EndSessions, Issue
+from jeton.oauth.self_service import change_password, end_own_sessions
 from jeton.oauth.sessions import RevokedAccessToken
 from jeton.storage.database import StorageUnavailableError
-from jeton.storage.families import load_families
-from jeton.storage.ledger import Entry, Facts
-from jeton.storage.lock_requests import LockFamily, LockUser
+from jeton.storage.families import list_families, load_families
+from jeton.storage.ledger import Entry, Facts, Ledger
+from jeton.storage.lock_requests import LockClient, LockFamily, LockSessionsOf, LockSessionsOverLimit, LockUser
+from jeton.storage.revoked_statuses import load_revoked_indexes
 from jeton.storage.users import load_users
-from support.ledger_fixtures import CLIENT, USER, Bench, bench_over, family, opened
+from support.in_process_server import START, ManualClock
+from support.ledger_fixtures import CLIENT, USER, Bench, family, opened
 
 
-async def test_what_comes_together_is_one_transaction(bench: Bench) -> None:
-    decisions = await asyncio.gather(
-        *(bench.ledger.enter(bench.turned(sid)) for sid in "abc"),
-        *(bench.ledger.enter(opened(family(f"new {number}"))) for number in range(50)),
-    )
+async def test_entries_that_arrive_together_are_one_transaction(bench: Bench) -> None:
+    new = [f"new {number}" for number in range(50)]
+    decisions = await asyncio.gather(*map(bench.turn, "abc"), *(bench.ledger.enter(opened(family(sid))) for sid in new))
 
     assert [it.reason for it in decisions] == ["turned"] * 3 + ["opened"] * 50
     assert bench.commits == 1
     with bench.database.read() as connection:
-        assert len(load_families(connection, [f"new {number}" for number in range(50)])) == 50
+        assert load_families(connection, new).keys() == set(new)
 
 
-async def test_what_comes_while_one_transaction_runs_is_the_next_one(bench: Bench) -> None:
-    first = asyncio.ensure_future(bench.ledger.enter(bench.turned("a")))
-    while not bench.decided:
-        await asyncio.sleep(0)
-    await asyncio.gather(first, *(bench.ledger.enter(bench.turned("b")) for _ in range(20)))
+async def test_entries_that_arrive_during_a_transaction_are_the_next_one(bench: Bench) -> None:
+    first = bench.turn("a")
+    await bench.until_deciding()
+    await asyncio.gather(first, *map(bench.turn, "b" * 20))
 
-    assert (bench.commits, bench.generation("a"), bench.generation("b")) == (2, 1, 20)
+    assert (bench.commits, bench.generations("ab")) == (2, [1, 20])
 
 
-async def test_an_entry_sees_what_the_one_before_it_made_of_the_family(bench: Bench) -> None:
-    decisions = await asyncio.gather(*(bench.ledger.enter(bench.turned("a")) for _ in range(5)))
+async def test_an_entry_sees_what_an_earlier_one_of_its_transaction_writes(bench: Bench) -> None:
+    decisions = await asyncio.gather(*map(bench.turn, "aaaaa"))
 
     assert [it.family.generation for it in decisions if it.family] == [1, 2, 3, 4, 5]
-    assert (bench.commits, bench.generation("a")) == (1, 5)
+    assert (bench.commits, bench.generations("a")) == (1, [5])
 
 
-async def test_an_entry_for_nothing_that_exists_is_decided_on_nothing(bench: Bench) -> None:
+async def test_facts_lack_what_does_not_exist(bench: Bench) -> None:
     facts: list[Facts] = []
 
     def decide(found: Facts) -> End:
         facts.append(found)
         return End("nothing")
 
-    await asyncio.gather(
-        bench.ledger.enter(Entry(decide, (LockFamily("unknown"),))),
-        bench.ledger.enter(Entry(decide, (LockUser("unknown"),))),
-    )
+    locks = (LockFamily("unknown"), LockUser("unknown"))
+    await asyncio.gather(*(bench.ledger.enter(Entry(decide, (lock,))) for lock in locks))
 
     assert [(it.family, it.user) for it in facts] == [(None, None)] * 2
 
 
-async def test_an_exception_in_one_decision_is_its_own_callers_only(bench: Bench) -> None:
-    def fail(_: Facts) -> End:
-        raise LookupError("a defect")
-
-    results = await asyncio.gather(
-        bench.ledger.enter(bench.turned("a")),
-        bench.ledger.enter(Entry(fail, (LockFamily("b"),))),
-        bench.ledger.enter(bench.turned("c")),
-        return_exceptions=True,
-    )
-
-    assert isinstance(results[1], LookupError)
-    assert [bench.generation(sid) for sid in "abc"] == [1, 0, 1]
+def fail(_: Facts) -> End:
+    raise LookupError("a defect")
 
 
 @pytest.mark.parametrize(
-    "entry",
+    ("entry", "error"),
     [
-        pytest.param(opened(family("new", client_id="deleted")), id="of a client deleted meanwhile"),
-        pytest.param(opened(family("new", sub="deleted")), id="of a user deleted meanwhile"),
+        pytest.param(Entry(fail, (LockFamily("b"),)), LookupError, id="a defect"),
+        pytest.param(opened(family("new", client_id="deleted")), StorageUnavailableError, id="client deleted"),
+        pytest.param(opened(family("new", sub="deleted")), StorageUnavailableError, id="user deleted"),
     ],
 )
-async def test_what_the_database_refuses_of_one_entry_is_temporary_for_it_and_nothing_to_the_others(
-    bench: Bench, entry: Entry[Issue]
+async def test_an_error_is_raised_to_the_caller_of_its_entry_only(
+    bench: Bench, entry: Entry[Issue], error: type[Exception]
 ) -> None:
-    results = await asyncio.gather(
-        bench.ledger.enter(bench.turned("a")),
-        bench.ledger.enter(entry),
-        bench.ledger.enter(bench.turned("a")),
-        return_exceptions=True,
+    _, failed, _ = await asyncio.gather(
+        bench.turn("a"), bench.ledger.enter(entry), bench.turn("a"), return_exceptions=True
     )
 
-    assert isinstance(results[1], StorageUnavailableError)
-    assert bench.generation("a") == 2
+    assert isinstance(failed, error)
+    assert bench.generations() == [2, 0, 0]
 
 
-async def test_text_that_the_database_cannot_store_stops_only_its_own_request(postgresql_url: str) -> None:
-    async with bench_over(postgresql_url) as bench:
-        results = await asyncio.gather(
-            bench.ledger.enter(bench.turned("a")),
-            bench.ledger.enter(opened(family("new", last_user_agent="\0"))),
-            return_exceptions=True,
-        )
+async def test_text_that_the_database_cannot_store_fails_its_own_request_only(postgresql_bench: Bench) -> None:
+    entry = opened(family("new", last_user_agent="\0"))
+    _, failed = await asyncio.gather(
+        postgresql_bench.turn("a"), postgresql_bench.ledger.enter(entry), return_exceptions=True
+    )
 
-        assert isinstance(results[1], Exception)
-        assert bench.generation("a") == 1
+    assert isinstance(failed, Exception)
+    assert postgresql_bench.generations("a") == [1]
 
 
-async def test_a_caller_who_gave_up_before_his_turn_changes_nothing(bench: Bench) -> None:
-    staying = asyncio.ensure_future(bench.ledger.enter(bench.turned("a")))
-    leaving = asyncio.ensure_future(bench.ledger.enter(bench.turned("b")))
+async def test_a_caller_that_is_cancelled_before_its_transaction_changes_nothing(bench: Bench) -> None:
+    staying, leaving = bench.turn("a"), bench.turn("b")
     await asyncio.sleep(0)
     leaving.cancel()
     await staying
 
-    assert (bench.decided, bench.generation("b")) == (["a"], 0)
+    assert (bench.decided, bench.generations("b")) == (["a"], [0])
 
 
-async def test_an_access_token_ended_twice_stays_ended(bench: Bench) -> None:
+async def test_an_access_token_that_is_revoked_twice_stays_revoked(bench: Bench) -> None:
     ended = Entry(lambda facts: End("ended", token=RevokedAccessToken("jti", facts.now + 60)))
 
     await asyncio.gather(bench.ledger.enter(ended), bench.ledger.enter(ended))
@@ -125,24 +108,118 @@ async def test_an_access_token_ended_twice_stays_ended(bench: Bench) -> None:
     assert (await bench.ledger.enter(ended)).reason == "ended"
 
 
-async def test_a_rehashed_password_is_stored_with_the_login_that_made_it(bench: Bench) -> None:
-    new = family("new")
-    decide: Callable[[Facts], Issue] = lambda facts: Issue(  # noqa: E731
-        CLIENT, new.scope, (), facts.now, "logged_in", facts.user, new, "new hash"
-    )
+async def test_entries_are_decided_in_another_thread_than_the_event_loops(bench: Bench) -> None:
+    entry = Entry(lambda _: End(str(threading.get_ident())))
 
-    await bench.ledger.enter(Entry(decide, (LockUser("u_1"),)))
+    assert (await bench.ledger.enter(entry)).reason != str(threading.get_ident())
 
+
+async def test_closing_finishes_the_transaction_that_runs(bench: Bench) -> None:
+    entering = bench.turn("a")
+    await bench.until_deciding()
+    bench.ledger.close()
+    await entering
+
+    assert bench.generations("a") == [1]
+
+
+# Logins, changes of password and ends of sessions that arrive together.
+
+CHANGE: Entry[EndSessions | Deny] = Entry(
+    lambda facts: change_password(USER, facts.user, facts.sessions, "new hash", facts.now, keep=None),
+    (LockSessionsOf("u_1"),),
+)
+END_ALL: Entry[EndSessions] = Entry(
+    lambda facts: end_own_sessions(facts.sessions, facts.now, keep="b"), (LockSessionsOf("u_1"),)
+)
+
+
+def login(sid: str) -> Entry[Issue]:
+    """Open a session as the password grant does, with an upgraded password hash."""
+    new = family(sid, status_index=len(sid), access_expires_at=START + 60)
+
+    def decide(facts: Facts) -> Issue:
+        ended = tuple(it.revoked("too_many_sessions", facts.now) for it in facts.sessions)
+        return Issue(CLIENT, new.scope, (), facts.now, "logged_in", facts.user, new, "upgraded hash", ended=ended)
+
+    return Entry(decide, (LockSessionsOverLimit("u_1"), LockClient("web")))
+
+
+def open_sids(bench: Bench) -> set[str]:
     with bench.database.read() as connection:
-        assert load_users(connection, ["u_1"])["u_1"] == replace(USER, password_hash="new hash")
+        return {it.sid for it in list_families(connection, START)}
 
 
-async def test_closing_finishes_what_is_under_way(database_url: str) -> None:
-    async with bench_over(database_url) as bench:
-        entering = asyncio.ensure_future(bench.ledger.enter(bench.turned("a")))
-        while not bench.decided:
-            await asyncio.sleep(0)
-        bench.ledger.close()
-        await entering
+@pytest.fixture
+async def two_sessions_at_most(bench: Bench) -> AsyncIterator[Ledger]:
+    ledger = Ledger(bench.database, ManualClock(), sessions_per_user=2)
+    yield ledger
+    ledger.close()
 
-        assert bench.generation("a") == 1
+
+@pytest.mark.requirement("I09", "O16")
+@pytest.mark.parametrize(
+    ("entries", "after"),
+    [
+        pytest.param((login("new"),), {"password_hash": "upgraded hash"}, id="login"),
+        pytest.param(
+            (login("new"), CHANGE), {"password_hash": "new hash", "password_version": 2}, id="login and change"
+        ),
+    ],
+)
+async def test_a_hash_upgraded_by_a_login_is_stored_but_never_over_a_new_password(
+    bench: Bench, entries: tuple[Entry[Issue], ...], after: dict[str, str | int]
+) -> None:
+    await asyncio.gather(*map(bench.ledger.enter, entries))
+
+    assert bench.commits == 1
+    with bench.database.read() as connection:
+        assert load_users(connection, ["u_1"])["u_1"] == replace(USER, **after)  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("I09", "O03", "O16", "Q04")
+async def test_a_session_opened_just_before_all_are_ended_is_ended_and_listed(bench: Bench) -> None:
+    _, ended = await asyncio.gather(bench.ledger.enter(login("new")), bench.ledger.enter(END_ALL))
+
+    assert {it.sid for it in ended.families} == {"a", "c", "new"}
+    assert open_sids(bench) == {"b"}
+    with bench.database.read() as connection:
+        assert load_families(connection, ["new"])["new"].revoke_reason == "ended_by_user"
+        assert load_revoked_indexes(connection, START) == [len("new")]
+
+
+@pytest.mark.requirement("O16")
+async def test_a_second_change_of_the_same_password_is_refused(bench: Bench) -> None:
+    first, second = await asyncio.gather(bench.ledger.enter(CHANGE), bench.ledger.enter(CHANGE))
+
+    assert (type(first), type(second), bench.commits) == (EndSessions, Deny, 1)
+
+
+@pytest.mark.requirement("O16")
+async def test_of_more_logins_at_once_than_the_session_limit_the_last_ones_stay(
+    bench: Bench, two_sessions_at_most: Ledger
+) -> None:
+    await asyncio.gather(*(two_sessions_at_most.enter(login(f"new {number}")) for number in range(5)))
+
+    assert bench.commits == 1
+    assert open_sids(bench) == {"new 3", "new 4"}
+
+
+@pytest.mark.requirement("O16")
+async def test_a_session_that_is_refreshed_and_has_to_make_room_at_once_ends(
+    bench: Bench, two_sessions_at_most: Ledger
+) -> None:
+    enter = two_sessions_at_most.enter
+    refreshed, _ = await asyncio.gather(enter(bench.turned("a")), enter(login("new")))
+
+    assert refreshed.reason == "turned"
+    with bench.database.read() as connection:
+        ended = load_families(connection, ["a"])["a"]
+    assert (ended.generation, ended.revoke_reason) == (1, "too_many_sessions")
+    assert open_sids(bench) == {"c", "new"}
+
+
+async def test_an_entry_that_is_no_login_ends_no_session(bench: Bench, two_sessions_at_most: Ledger) -> None:
+    await two_sessions_at_most.enter(opened(family("new")))
+
+    assert len(open_sids(bench)) == 4

@@ -1,5 +1,6 @@
 """A ledger by itself, over a database with one user, one client and three families, and entries to put into it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,14 @@ def family(sid: str, **fields: Any) -> Family:
     return Family(**{**given, **fields})
 
 
+def insert_accounts(database: Database, *families: Family) -> None:
+    """Insert the client, the user and these families of theirs."""
+    with database.write() as connection:
+        insert_client(connection, CLIENT)
+        insert_user(connection, USER)
+        insert_families(connection, families)
+
+
 @dataclass
 class Bench:
     """A ledger over a database that holds one user, one client and the families a, b and c."""
@@ -51,20 +60,34 @@ class Bench:
     commits: int = 0
     decided: list[str] = field(default_factory=list)
 
-    def turned(self, sid: str) -> Entry[Issue]:
-        """An entry that turns that family one generation on."""
+    def turned(self, sid: str, name: str | None = None) -> Entry[Issue]:
+        """An entry that turns that family one generation on, and notes its name (by default the sid)."""
 
         def decide(facts: Facts) -> Issue:
-            self.decided.append(sid)
+            self.decided.append(name or sid)
             assert facts.family is not None
             after = replace(facts.family, generation=facts.family.generation + 1)
             return Issue(CLIENT, after.scope, (), facts.now, "turned", facts.user, after)
 
         return Entry(decide, (LockFamily(sid),))
 
-    def generation(self, sid: str) -> int:
+    def turn(self, sid: str, name: str | None = None) -> "asyncio.Task[Issue]":
+        """Enter that entry, and do not wait for it."""
+        return asyncio.create_task(self.ledger.enter(self.turned(sid, name)))
+
+    async def turn_all(self, sids: str) -> list[Issue | BaseException]:
+        """Enter one entry for each of these families, and return what they end with."""
+        return await asyncio.gather(*map(self.turn, sids), return_exceptions=True)
+
+    async def until_deciding(self) -> None:
+        """Wait until a transaction has begun."""
+        while not self.decided:
+            await asyncio.sleep(0)
+
+    def generations(self, sids: str = "abc") -> list[int]:
         with self.database.read() as connection:
-            return load_families(connection, [sid])[sid].generation
+            found = load_families(connection, list(sids))
+        return [found[sid].generation for sid in sids]
 
 
 def opened(new: Family) -> Entry[Issue]:
@@ -75,10 +98,7 @@ def opened(new: Family) -> Entry[Issue]:
 @asynccontextmanager
 async def bench_over(url: str) -> AsyncIterator[Bench]:
     database = Database(url, serving=True)
-    with database.write() as connection:
-        insert_client(connection, CLIENT)
-        insert_user(connection, USER)
-        insert_families(connection, [family("a"), family("b"), family("c")])
+    insert_accounts(database, *map(family, "abc"))
     bench = Bench(database, Ledger(database, ManualClock()))
 
     def count(_: object) -> None:

@@ -1,0 +1,179 @@
+"""Batching: items that wait are processed together, within bounds, and each caller gets the result of its own item."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from jeton.storage.batching import Batcher, BatcherBusyError
+
+
+class Work:
+    """Doubles numbers, and keeps each batch. Waits for `open`; fails with `error`, and for each negative number."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.open = threading.Event()
+        self.open.set()
+        self.begun = threading.Event()
+        self.error: Exception | None = None
+
+    def __call__(self, items: Sequence[int]) -> list[int | Exception]:
+        self.batches.append(list(items))
+        self.begun.set()
+        assert self.open.wait(10)
+        if self.error is not None:
+            raise self.error
+        return [ValueError(f"{item} is negative") if item < 0 else 2 * item for item in items]
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+@pytest.fixture
+async def batcher(work: Work) -> AsyncIterator[Batcher[int, int]]:
+    started = Batcher[int, int]("test", work, max_batch=4, max_waiting=10)
+    yield started
+    work.open.set()
+    started.close()
+
+
+async def arrive(batcher: Batcher[int, int], *items: int) -> list["asyncio.Task[int]"]:
+    """Let callers with these items arrive within one iteration of the event loop."""
+    callers = [asyncio.create_task(batcher(item)) for item in items]
+    await asyncio.sleep(0)
+    return callers
+
+
+async def cancel(caller: "asyncio.Task[int]") -> None:
+    caller.cancel()
+    await asyncio.wait([caller])
+
+
+@pytest.fixture
+async def first(work: Work, batcher: Batcher[int, int]) -> "asyncio.Task[int]":
+    """The caller with the item 0, whose batch has begun and goes on once `work.open` is set."""
+    work.open.clear()
+    (caller,) = await arrive(batcher, 0)
+    while not work.begun.is_set():
+        await asyncio.sleep(0)
+    return caller
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (3, [3]), (4, [4]), (10, [4, 4, 2])])
+async def test_items_that_arrive_together_form_batches_of_bounded_size_in_their_order(
+    work: Work, batcher: Batcher[int, int], count: int, sizes: list[int]
+) -> None:
+    assert await asyncio.gather(*await arrive(batcher, *range(count))) == [2 * item for item in range(count)]
+    assert [len(it) for it in work.batches] == sizes
+    assert [item for batch in work.batches for item in batch] == list(range(count))
+
+
+async def test_items_that_arrive_during_a_batch_form_the_next_one(
+    work: Work, batcher: Batcher[int, int], first: "asyncio.Task[int]"
+) -> None:
+    later = await arrive(batcher, 1, 2)
+    work.open.set()
+
+    assert await asyncio.gather(first, *later) == [0, 2, 4]
+    assert work.batches == [[0], [1, 2]]
+
+
+async def test_a_caller_that_goes_on_with_its_result_joins_the_batch_of_those_that_arrive_meanwhile(
+    work: Work, batcher: Batcher[int, int], first: "asyncio.Task[int]"
+) -> None:
+    async def after_the_first(iterations: int, item: int) -> int:
+        await first
+        for _ in range(iterations):
+            await asyncio.sleep(0)
+        return await batcher(item)
+
+    callers = asyncio.gather(after_the_first(0, 1), after_the_first(1, 2))
+    work.open.set()
+
+    assert await callers == [2, 4]
+    assert work.batches == [[0], [1, 2]]
+
+
+async def test_too_many_callers_are_refused_at_once_and_the_others_served(
+    work: Work, batcher: Batcher[int, int], first: "asyncio.Task[int]"
+) -> None:
+    waiting = await arrive(batcher, *range(1, 11))
+
+    with pytest.raises(BatcherBusyError):
+        await batcher(11)
+
+    work.open.set()
+    assert await asyncio.gather(first, *waiting) == [2 * item for item in range(11)]
+    assert await batcher(12) == 24
+
+
+async def test_an_item_whose_caller_is_cancelled_before_its_batch_is_left_out(
+    work: Work, batcher: Batcher[int, int], first: "asyncio.Task[int]"
+) -> None:
+    staying, leaving = await arrive(batcher, 1, 2)
+    await cancel(leaving)
+    work.open.set()
+
+    assert (await first, await staying) == (0, 2)
+    assert work.batches == [[0], [1]]
+
+
+async def test_a_caller_that_is_cancelled_during_its_batch_disturbs_no_other(
+    work: Work, batcher: Batcher[int, int], first: "asyncio.Task[int]"
+) -> None:
+    (staying,) = await arrive(batcher, 1)
+    await cancel(first)
+    work.open.set()
+
+    assert (await staying, await batcher(2)) == (2, 4)
+
+
+async def test_if_all_callers_are_cancelled_nothing_is_done_and_the_next_is_served(
+    work: Work, batcher: Batcher[int, int]
+) -> None:
+    (leaving,) = await arrive(batcher, 1)
+    await cancel(leaving)
+
+    assert await batcher(2) == 4
+    assert work.batches == [[2]]
+
+
+async def test_an_exception_for_one_item_is_raised_to_its_caller_only(batcher: Batcher[int, int]) -> None:
+    one, failed, other = await asyncio.gather(*await arrive(batcher, 1, -1, 2), return_exceptions=True)
+
+    assert (one, other) == (2, 4)
+    assert isinstance(failed, ValueError)
+
+
+async def test_work_that_fails_fails_for_its_whole_batch_and_not_for_the_next(
+    work: Work, batcher: Batcher[int, int]
+) -> None:
+    work.error = OSError("gone")
+    results = await asyncio.gather(*await arrive(batcher, 1, 2), return_exceptions=True)
+    work.error = None
+
+    assert [repr(it) for it in results] == ["OSError('gone')"] * 2
+    assert results[0] is not results[1]
+    assert await batcher(3) == 6
+
+
+async def test_batches_run_one_at_a_time_in_a_thread_of_their_own() -> None:
+    threads: list[int] = []
+    running = threading.Lock()
+
+    def work(items: Sequence[int]) -> Sequence[int]:
+        assert running.acquire(blocking=False)
+        threads.append(threading.get_ident())
+        running.release()
+        return items
+
+    batcher = Batcher[int, int]("test", work, max_batch=1)
+    await asyncio.gather(*await arrive(batcher, *range(20)))
+    batcher.close()
+
+    assert (len(threads), len(set(threads))) == (20, 1)
+    assert threading.get_ident() not in threads
