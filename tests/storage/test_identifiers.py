@@ -110,7 +110,7 @@ def test_of_two_that_are_added_at_once_one_gets_it(
 
 
 @on_sqlite
-def test_retention_keeps_what_was_given_out(jeton: Running) -> None:
+async def test_retention_keeps_what_was_given_out(jeton: Running) -> None:
     user = jeton.add_user()
     with jeton.database.write() as connection:
         delete_user(connection, user.sub)
@@ -123,7 +123,7 @@ def test_retention_keeps_what_was_given_out(jeton: Running) -> None:
 
 
 @on_sqlite
-def test_demo_accounts_that_were_deleted_do_not_come_back(jeton: Running, database_url: str) -> None:
+async def test_demo_accounts_that_were_deleted_do_not_come_back(jeton: Running, database_url: str) -> None:
     arguments = (jeton.database, jeton.clock.now(), jeton.passwords, settings_for(database_url))
     list(create_demo_accounts(*arguments))
     with jeton.database.write() as connection:
