@@ -1,8 +1,9 @@
 """What a database says, as one sentence that says what to do; PostgreSQL itself is asked wherever it can be."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -36,7 +37,7 @@ AT = 'connection failed: connection to server at "192.0.2.1", port 5432 failed: 
         ("attempt to write a readonly database", "write the file and its folder"),
     ],
 )  # fmt: skip
-def test_what_is_often_wrong_is_told_with_advice(said: str, advice: str) -> None:
+def test_common_errors_come_with_advice(said: str, advice: str) -> None:
     error = OperationalError("SELECT 1", {}, psycopg.OperationalError(said + "\nDETAIL: Key (name)=(secret)"))
 
     sentence = describe_database_error(error, parse_database_url("postgresql://u@h/n"))
@@ -60,62 +61,70 @@ def test_what_is_often_wrong_is_told_with_advice(said: str, advice: str) -> None
 def test_a_database_that_cannot_be_reached(postgresql_server: str, url: str, advice: str) -> None:
     database = Database(url.format(folder=postgresql_server.partition("host=")[2]))
 
-    with pytest.raises(StorageUnavailableError, match=advice) as unavailable:
-        database.read().__enter__()
+    assert advice in refusal(database, lambda it: it.read().__enter__())
 
-    assert len(str(unavailable.value).splitlines()) == 1
+
+def refusal(database: Database, use: Callable[[Database], object]) -> str:
+    """Return the one line that says why the database cannot be used."""
+    with pytest.raises((StorageUnavailableError, SchemaError)) as unavailable:
+        use(database)
     database.close()
+    assert len(str(unavailable.value).splitlines()) == 1
+    return str(unavailable.value)
+
+
+# Roles without rights.
 
 
 @pytest.fixture
-def role(postgresql_server: str, empty_postgresql_url: str) -> Iterator[str]:
+def owner(empty_postgresql_url: str) -> Iterator["psycopg.Connection[Any]"]:
+    """A connection of the owner of an empty database."""
+    with psycopg.connect(empty_postgresql_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def role(owner: "psycopg.Connection[Any]") -> Iterator[str]:
     """A role that owns nothing."""
     name = f"role_{uuid4().hex}"
-    with psycopg.connect(empty_postgresql_url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'right'")
-        yield name
-        connection.execute(f"DROP OWNED BY {name}")
-        connection.execute(f"DROP ROLE {name}")
+    owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'right'".encode())
+    yield name
+    owner.execute(f"DROP OWNED BY {name}; DROP ROLE {name}".encode())
 
 
-def as_role(url: str, role: str) -> Database:
-    return Database(url.replace("//jeton@", f"//{role}@"))
+@pytest.fixture
+def role_url(empty_postgresql_url: str, role: str) -> str:
+    return empty_postgresql_url.replace("//jeton@", f"//{role}@")
 
 
-@pytest.mark.parametrize("migrated", [False, True], ids=["empty", "migrated by another role"])
-def test_a_role_that_may_not_create_tables_is_told_the_grant_and_it_helps(
-    empty_postgresql_url: str, role: str, migrated: bool
+def execute_advised_grant(owner: "psycopg.Connection[Any]", sentence: str) -> None:
+    (grant,) = re.findall(r"GRANT .*", sentence)
+    owner.execute(grant)
+
+
+def test_a_role_that_may_not_create_tables_is_told_a_grant_that_helps(
+    owner: "psycopg.Connection[Any]", role_url: str
 ) -> None:
-    database = as_role(empty_postgresql_url, role)
-    if migrated:
-        with psycopg.connect(empty_postgresql_url) as connection:
-            connection.execute("CREATE TABLE alembic_version (version_num text)")
-    with pytest.raises(StorageUnavailableError, match="permission denied") as unavailable:
-        migrate(database)
+    sentence = refusal(Database(role_url), migrate)
 
-    (grant,) = re.findall(r"GRANT .*", str(unavailable.value))
-    with psycopg.connect(empty_postgresql_url) as connection:
-        connection.execute(grant)
-    if not migrated:
-        migrate(database)
+    assert "permission denied" in sentence
+    execute_advised_grant(owner, sentence)
+    database = Database(role_url)
+    migrate(database)
     database.close()
 
 
 async def test_a_role_that_only_serves_needs_rights_on_the_tables_and_none_to_create(
-    empty_postgresql_url: str, role: str
+    owner: "psycopg.Connection[Any]", empty_postgresql_url: str, role_url: str
 ) -> None:
-    owner = Database(empty_postgresql_url)
-    migrate(owner)
-    owner.close()
-    database = as_role(empty_postgresql_url, role)
-    with pytest.raises(StorageUnavailableError) as unavailable:
-        bring_up_to_date(database)
+    of_owner = Database(empty_postgresql_url)
+    migrate(of_owner)
+    of_owner.close()
+    assert "permission denied" in refusal(Database(role_url), migrate)
 
-    (grant,) = re.findall(r"GRANT .*", str(unavailable.value))
-    with psycopg.connect(empty_postgresql_url) as connection:
-        connection.execute(grant)
-    database.close()
-    async with running(settings_for(empty_postgresql_url.replace("//jeton@", f"//{role}@"))) as server:
+    execute_advised_grant(owner, refusal(Database(role_url), bring_up_to_date))
+
+    async with running(settings_for(role_url)) as server:
         app, _ = server.add_client(), server.add_user()
         tokens = await server.log_in(app)
         tokens = await server.refreshed(app, tokens["refresh_token"])
@@ -123,14 +132,10 @@ async def test_a_role_that_only_serves_needs_rights_on_the_tables_and_none_to_cr
         assert (await server.http.get("/readyz")).status_code == 200
 
 
-def test_a_role_that_may_not_even_look_into_the_schema_is_told_so(empty_postgresql_url: str, role: str) -> None:
-    with psycopg.connect(empty_postgresql_url) as connection:
-        connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-    database = as_role(empty_postgresql_url, role)
+def test_a_role_that_may_not_use_the_schema_is_told_so(owner: "psycopg.Connection[Any]", role_url: str) -> None:
+    owner.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
 
-    with pytest.raises(SchemaError, match="GRANT USAGE ON SCHEMA public"):
-        bring_up_to_date(database)
-    database.close()
+    assert "GRANT USAGE ON SCHEMA public" in refusal(Database(role_url), bring_up_to_date)
 
 
 def test_a_wrong_password_is_told_and_not_repeated(postgresql_server: str, role: str) -> None:
@@ -139,19 +144,18 @@ def test_a_wrong_password_is_told_and_not_repeated(postgresql_server: str, role:
     configuration.write_text(f"local all {role} scram-sha-256\n" + before, encoding="utf-8")
     with psycopg.connect(postgresql_server) as connection:
         connection.execute("SELECT pg_reload_conf()")
-    wait_until(lambda: not _connects(postgresql_server, role), "the password is asked for", 10)
+
+    def password_is_required() -> bool:
+        try:
+            psycopg.connect(postgresql_server, user=role).close()
+        except psycopg.OperationalError:
+            return True
+        return False
+
+    wait_until(password_is_required, "the password is required", 10)
     database = Database(postgresql_server.replace("//jeton@", f"//{role}:wrong-password@"))
 
-    with pytest.raises(StorageUnavailableError, match="set user and password") as unavailable:
-        database.read().__enter__()
+    sentence = refusal(database, lambda it: it.read().__enter__())
 
-    assert "wrong-password" not in str(unavailable.value)
-    database.close()
-
-
-def _connects(server: str, role: str) -> bool:
-    try:
-        psycopg.connect(server, user=role).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+    assert "set user and password" in sentence
+    assert "wrong-password" not in sentence

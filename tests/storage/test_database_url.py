@@ -44,13 +44,13 @@ SEVERAL = {"host": "a,b", "port": "5433,5432", "dbname": "jeton", "target_sessio
         ("postgresql://db?user=u&password=p", {"host": "db", "user": "u", "password": "p"}),
     ],
 )  # fmt: skip
-def test_urls_as_platforms_and_manuals_write_them(url: str, expected: dict[str, Any]) -> None:
+def test_urls_are_accepted_as_platforms_and_manuals_write_them(url: str, expected: dict[str, Any]) -> None:
     assert connect_arguments(url) == expected
     assert connect_arguments(parse_database_url(url).render_as_string(hide_password=False)) == expected
 
 
 @pytest.mark.parametrize("scheme", ["sqlite", "sqlite+pysqlite"])
-def test_an_sqlite_file_is_taken_as_it_is_written(scheme: str) -> None:
+def test_the_path_of_a_sqlite_file_is_taken_literally(scheme: str) -> None:
     assert parse_database_url(f"{scheme}:////var/a%20b.db").database == "/var/a%20b.db"
 
 
@@ -83,7 +83,7 @@ def test_an_sqlite_file_is_taken_as_it_is_written(scheme: str) -> None:
         ("postgresql://u:secret%00@h/n", "%00"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_refused_with_advice_and_nothing_of_it_is_quoted(url: str, advice: str) -> None:
+def test_unusable_urls_are_refused_with_advice_and_not_quoted(url: str, advice: str) -> None:
     with pytest.raises(DatabaseUrlError) as refusal:
         parse_database_url(url)
 
@@ -91,20 +91,27 @@ def test_what_cannot_be_used_is_refused_with_advice_and_nothing_of_it_is_quoted(
     assert "secret" not in str(refusal.value)
 
 
-def test_whatever_may_be_a_secret_is_masked() -> None:
+def test_parameters_that_may_be_secret_are_masked() -> None:
     url = "postgresql://u:secret@h/n?sslpassword=secret&oauth_client_secret=secret&scram_client_key=secret&sslmode=require"
 
     assert "secret" not in mask_database_url(url).replace("client_secret", "")
     assert "sslmode=require" in mask_database_url(url)
 
 
-def test_what_the_url_says_wins_over_what_the_server_would_say_but_the_encoding(postgresql_url: str) -> None:
-    database = Database(postgresql_url + "&application_name=other&client_encoding=latin1")
-
-    with database.read() as connection:
-        names = ("application_name", "client_encoding")
-        assert [connection.scalar(text(f"SHOW {name}")) for name in names] == ["other", "UTF8"]
-    database.close()
+@pytest.mark.parametrize("preferred", ["LATIN1", "SQL_ASCII"])
+def test_the_url_overrides_the_server_s_settings_but_the_encoding_is_utf8(
+    postgresql_url: str, preferred: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", preferred)
+    names = ("application_name", "client_encoding")
+    for parameters, expected in (
+        ("", ["jeton", "UTF8"]),
+        (f"&application_name=other&client_encoding={preferred}", ["other", "UTF8"]),
+    ):
+        database = Database(postgresql_url + parameters)
+        with database.read() as connection:
+            assert [connection.scalar(text(f"SHOW {name}")) for name in names] == expected
+        database.close()
 
 
 @pytest.mark.parametrize("spelling", ["host=/nowhere,{}", "host=/nowhere&host={}"], ids=["libpq", "SQLAlchemy"])

@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Table, create_engine, func, inspect, select, text
+from sqlalchemy import create_engine, inspect, text
 
 from alembic import command
 from jeton.oauth.authorization_codes import AuthorizationCode
@@ -31,38 +31,22 @@ from jeton.storage import migrate as migrate_module
 from jeton.storage.database import Database
 from jeton.storage.identifiers import used_identifiers
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate, migrations
-from jeton.storage.tables import (
-    authorization_codes,
-    browser_sessions,
-    clients,
-    consents,
-    ended_tokens,
-    families,
-    invalid_statuses,
-    metadata,
-    resources,
-    signing_keys,
-    users,
-)
+from jeton.storage.tables import metadata
 from jeton.storage.users import find_users, insert_user, load_users
 from support.lock_contention import OnPostgresql
 from support.server_processes import run_jeton, wait_until
+
+ALL_TABLES = {*metadata.tables, "alembic_version"}
+REVISION = text("SELECT version_num FROM alembic_version")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database without any table, of either kind."""
-    url = f"sqlite:///{tmp_path}/empty.db"
+    url = f"sqlite:///{tmp_path}/new/jeton.db"
     if request.param == "postgresql":
         url = request.getfixturevalue("empty_postgresql_url")
     database = Database(url)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def empty_postgresql(empty_postgresql_url: str) -> Iterator[Database]:
-    database = Database(empty_postgresql_url)
     yield database
     database.close()
 
@@ -74,7 +58,7 @@ def config() -> Config:
 
 
 def revisions() -> list[str]:
-    """All of them, oldest first."""
+    """All revisions, oldest first."""
     return [script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()][::-1]
 
 
@@ -85,35 +69,69 @@ def upgrade_to(database: Database, revision: str) -> None:
         command.upgrade(configured, revision)
 
 
-def test_each_migration_s_file_is_named_by_its_revision_and_they_stand_in_order() -> None:
-    """So that what is newest is known without loading any."""
+def tables_of(database: Database) -> set[str]:
+    return set(inspect(database.engine).get_table_names())
+
+
+def test_each_migration_s_file_is_named_by_its_revision_and_imports_nothing_of_the_application() -> None:
+    """The newest revision is then known without loading any."""
     assert list(migrate_module._known_revisions()) == revisions()
+    for file in (migrations() / "versions").glob("*.py"):
+        assert "jeton" not in file.read_text(encoding="utf-8"), file
 
 
-def test_an_empty_database_gets_all_tables(empty: Database) -> None:
+def test_an_empty_database_gets_the_tables_that_the_code_describes_once(empty: Database) -> None:
+    """What `alembic check` looks for, and server-side options and index contents too."""
     assert migrate(empty) == revisions()[-1]
-    assert set(inspect(empty.engine).get_table_names()) == {*metadata.tables, "alembic_version"}
 
-
-def test_migrating_twice_changes_nothing(empty: Database) -> None:
-    migrate(empty)
+    assert tables_of(empty) == ALL_TABLES
     with empty.write() as connection:
-        connection.execute(ended_tokens.insert().values(jti="kept", expires_at=1))
+        options = {"compare_type": True, "compare_server_default": True, "target_metadata": metadata}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+        configured = config()
+        configured.attributes["connection"] = connection
+        command.check(configured)
+        if not empty.on_sqlite:
+            query = text("SELECT reloptions FROM pg_class WHERE relname = 'families'")
+            assert connection.scalar(query) == ["fillfactor=70"]
+        connection.execute(text("INSERT INTO ended_tokens (jti, expires_at) VALUES ('kept', 1)"))
 
-    migrate(empty)
-
+    assert migrate(empty) == revisions()[-1]
     with empty.read() as connection:
-        assert connection.scalar(select(ended_tokens.c.jti)) == "kept"
+        assert connection.scalar(text("SELECT jti FROM ended_tokens")) == "kept"
 
 
-@pytest.mark.parametrize("start", revisions())
-def test_every_older_schema_comes_up_to_date(empty: Database, start: str) -> None:
-    upgrade_to(empty, start)
-
-    migrate(empty)
+def test_each_migration_follows_the_one_before(empty: Database) -> None:
+    for revision in revisions():
+        upgrade_to(empty, revision)
+        with empty.read() as connection:
+            assert connection.scalar(REVISION) == revision
 
     bring_up_to_date(empty)
-    assert set(inspect(empty.engine).get_table_names()) == {*metadata.tables, "alembic_version"}
+    assert tables_of(empty) == ALL_TABLES
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "not_of_the_value"),
+    [
+        ("families", Family, ()),
+        ("clients", Client, ("logo",)),
+        ("authorization_codes", AuthorizationCode, ()),
+        ("browser_sessions", BrowserSession, ()),
+        ("consents", Consent, ()),
+        ("resources", Resource, ()),
+        ("users", User, ("username_key", "email_key")),
+        ("signing_keys", SigningKey, ()),
+        ("ended_tokens", RevokedAccessToken, ()),
+        ("invalid_statuses", RevokedStatus, ()),
+    ],
+)
+def test_columns_stand_in_the_order_of_the_fields(name: str, value: Any, not_of_the_value: tuple[str, ...]) -> None:
+    columns = metadata.tables[name].c.keys()
+    assert columns == [*(it.name for it in fields(value)), *not_of_the_value]
+
+
+# What earlier versions stored.
 
 
 @pytest.mark.requirement("N13")
@@ -130,20 +148,17 @@ def test_every_older_schema_comes_up_to_date(empty: Database, start: str) -> Non
         ("a" * 243 + "@example.com", None),
     ],
 )
-def test_the_migration_s_own_canonical_form_stays_what_it_was(address: str, expected: str | None) -> None:
+def test_the_migration_s_own_canonical_form_is_that_of_the_application(address: str, expected: str | None) -> None:
     revision = ScriptDirectory.from_config(config()).get_revision("0005")
 
     assert revision.module.email_key(address) == expected
     assert email_key(address) == expected
 
 
-def test_no_migration_imports_the_application() -> None:
-    for file in (migrations() / "versions").glob("*.py"):
-        assert "jeton" not in file.read_text(encoding="utf-8"), file
-
-
-@pytest.mark.requirement("N13")
-def test_users_of_before_are_found_by_e_mail_address_where_nobody_else_could_be_meant(empty: Database) -> None:
+@pytest.mark.requirement("N13", "G03")
+def test_earlier_users_are_found_by_e_mail_address_if_it_is_theirs_alone_and_keep_their_identifiers(
+    empty: Database,
+) -> None:
     upgrade_to(empty, "0004")
     old = [
         ("u_1", "alice", "alice", "Alice@Example.com"),
@@ -153,121 +168,30 @@ def test_users_of_before_are_found_by_e_mail_address_where_nobody_else_could_be_
         ("u_5", "dave", "dave", "no address"),
         ("u_6", "eve", "eve", None),
     ]
+    insert_old_user = text(
+        "INSERT INTO users (sub, username, username_key, email, roles, disabled, created_at, password_version)"
+        " VALUES (:sub, :username, :key, :email, '', FALSE, 1, 1)"
+    )
+    insert_old_client = text(
+        "INSERT INTO clients (client_id, public, created_at, disabled, introspect, auth_methods, grant_types,"
+        " scope, default_scope, audience, claims, origins, lifetimes)"
+        " VALUES ('web', TRUE, 1, FALSE, FALSE, '', '', '', '', '', '', '', '{}')"
+    )
     with empty.write() as connection:
-        for sub, username, key, email in old:
-            connection.execute(
-                text(
-                    "INSERT INTO users (sub, username, email, roles, disabled, created_at, password_version,"
-                    " username_key) VALUES (:sub, :username, :email, '', FALSE, 1, 1, :key)"
-                ),
-                {"sub": sub, "username": username, "key": key, "email": email},
-            )
+        names = ("sub", "username", "key", "email")
+        connection.execute(insert_old_user, [dict(zip(names, it, strict=True)) for it in old])
+        connection.execute(insert_old_client)
 
     migrate(empty)
 
     typed = ["alice", "alice@example.com", "twin", "bob@xn--mnchen-3ya.example", "carol", "dave", "eve"]
     with empty.read() as connection:
         found = {key: user.sub for key, user in find_users(connection, typed).items()}
+        assert used_identifiers(connection, ["u_1", "u_6", "web", "other"]) == {"u_1", "u_6", "web"}
     assert found == dict(zip(typed, ["u_1", "u_1", "u_2", "u_3", "u_4", "u_5", "u_6"], strict=True))
 
 
-@pytest.mark.requirement("G03")
-def test_identifiers_of_before_are_given_out_already(empty: Database) -> None:
-    upgrade_to(empty, "0007")
-    with empty.write() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO users (sub, username, roles, disabled, created_at, password_version, username_key)"
-                " VALUES ('u_1', 'alice', '', FALSE, 1, 1, 'alice')"
-            )
-        )
-        connection.execute(
-            text(
-                "INSERT INTO clients (client_id, public, created_at, disabled, introspect, auth_methods, grant_types,"
-                " scope, default_scope, audience, claims, origins, lifetimes)"
-                " VALUES ('web', TRUE, 1, FALSE, FALSE, '', '', '', '', '', '', '', '{}')"
-            )
-        )
-
-    migrate(empty)
-
-    with empty.read() as connection:
-        assert used_identifiers(connection, ["u_1", "web", "other"]) == {"u_1", "web"}
-
-
-@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-@pytest.mark.parametrize("look", [migrate, bring_up_to_date])
-def test_a_database_that_cannot_hold_every_name_is_refused(
-    postgresql_server: str, encoding: str, look: Callable[[Database], object]
-) -> None:
-    name = f"encoded_{uuid4().hex}"
-    engine = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"))
-    engine.dispose()
-    database = Database(postgresql_server.replace("/postgres?", f"/{name}?"))
-
-    with pytest.raises(SchemaError, match=f"encoding is {encoding}: create it with ENCODING 'UTF8'"):
-        look(database)
-
-    database.close()
-
-
-@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
-def test_what_encoding_the_environment_prefers_is_not_asked(
-    empty_postgresql_url: str, encoding: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PGCLIENTENCODING", encoding)
-    database = Database(empty_postgresql_url)
-
-    with database.read() as connection:
-        assert connection.scalar(text("SHOW client_encoding")) == "UTF8"
-
-    database.close()
-
-
-def test_migrations_and_tables_say_the_same(empty: Database) -> None:
-    """What `alembic check` looks for, and server-side options and index contents too."""
-    migrate(empty)
-    with empty.read() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True, "target_metadata": metadata}
-        )
-        assert compare_metadata(context, metadata) == []
-    configured = config()
-    with empty.write() as connection:
-        configured.attributes["connection"] = connection
-        command.check(configured)
-
-
-def test_the_table_of_sessions_keeps_room_in_its_pages(empty_postgresql: Database) -> None:
-    migrate(empty_postgresql)
-    with empty_postgresql.read() as connection:
-        options = connection.scalar(text("SELECT reloptions FROM pg_class WHERE relname = 'families'"))
-    assert options == ["fillfactor=70"]
-
-
-@pytest.mark.parametrize(
-    ("table", "value", "not_of_the_value"),
-    [
-        (families, Family, ()),
-        (clients, Client, ("logo",)),
-        (authorization_codes, AuthorizationCode, ()),
-        (browser_sessions, BrowserSession, ()),
-        (consents, Consent, ()),
-        (resources, Resource, ()),
-        (users, User, ("username_key", "email_key")),
-        (signing_keys, SigningKey, ()),
-        (ended_tokens, RevokedAccessToken, ()),
-        (invalid_statuses, RevokedStatus, ()),
-    ],
-    ids=[
-        *("families", "clients", "authorization codes", "browser sessions", "consents", "resources"),
-        *("users", "signing keys", "ended tokens", "invalid statuses"),
-    ],
-)
-def test_columns_stand_in_the_order_of_the_fields(table: Table, value: Any, not_of_the_value: tuple[str, ...]) -> None:
-    assert [column.name for column in table.c] == [*(it.name for it in fields(value)), *not_of_the_value]
+# Who migrates, and when.
 
 
 @pytest.mark.postgresql
@@ -282,26 +206,23 @@ def test_four_migrations_at_once_all_succeed_and_migrate_once(empty_postgresql_u
     assert [(it.returncode, it.stderr) for it in done] == [(0, "")] * 4
     assert {json.loads(it.stdout)["revision"] for it in done} == {revisions()[-1]}
     database = Database(empty_postgresql_url)
+    assert tables_of(database) == ALL_TABLES
     with database.read() as connection:
-        assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
-        assert connection.scalar(select(func.count()).select_from(families)) == 0
+        assert connection.scalars(REVISION).all() == [revisions()[-1]]
     database.close()
 
 
 @pytest.mark.postgresql
-def test_postgresql_without_a_schema_is_refused_and_left_alone(empty_postgresql: Database) -> None:
-    with pytest.raises(SchemaError, match=r"is empty.* run `jeton migrate`"):
-        bring_up_to_date(empty_postgresql)
-    assert inspect(empty_postgresql.engine).get_table_names() == []
-
-
-@pytest.mark.postgresql
-def test_serve_says_in_one_line_that_the_schema_is_missing(empty_postgresql_url: str, tmp_path: Path) -> None:
+def test_an_empty_postgresql_is_refused_in_one_line_and_left_alone(empty_postgresql_url: str, tmp_path: Path) -> None:
     done = run_jeton(tmp_path, empty_postgresql_url, "serve")
 
     assert done.returncode == 1
+    assert "is empty" in done.stderr
     assert "run `jeton migrate`" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    database = Database(empty_postgresql_url)
+    assert tables_of(database) == set()
+    database.close()
 
 
 @pytest.fixture
@@ -324,39 +245,27 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
     return become
 
 
-@pytest.mark.postgresql
-def test_postgresql_of_an_older_version_is_refused_until_it_is_migrated(
-    empty_postgresql: Database, next_version: Callable[[], None]
+def test_at_its_start_a_newer_version_migrates_sqlite_and_refuses_postgresql_until_it_is_migrated(
+    empty: Database, next_version: Callable[[], None]
 ) -> None:
-    migrate(empty_postgresql)
-    next_version()
-
-    with pytest.raises(SchemaError, match=r"is at revision .*, this version needs 9999: run `jeton migrate`"):
-        bring_up_to_date(empty_postgresql)
-
-    assert migrate(empty_postgresql) == "9999"
-    bring_up_to_date(empty_postgresql)
-
-
-def test_sqlite_of_an_older_version_migrates_itself_and_keeps_what_it_holds(
-    tmp_path: Path, next_version: Callable[[], None]
-) -> None:
-    database = Database(f"sqlite:///{tmp_path}/older.db")
-    bring_up_to_date(database)
-    with database.write() as connection:
+    (bring_up_to_date if empty.on_sqlite else migrate)(empty)
+    with empty.write() as connection:
         insert_user(connection, User("u_1", "alice", None, (), False, 1, 1))
     next_version()
 
-    bring_up_to_date(database)
+    if not empty.on_sqlite:
+        with pytest.raises(SchemaError, match=r"is at revision .*, this version needs 9999: run `jeton migrate`"):
+            bring_up_to_date(empty)
+        assert migrate(empty) == "9999"
+    bring_up_to_date(empty)
 
-    with database.read() as connection:
+    with empty.read() as connection:
         assert load_users(connection, ["u_1"]).keys() == {"u_1"}
         assert connection.scalar(text("SELECT later FROM users")) is None
-    database.close()
 
 
-@pytest.mark.parametrize("bring_up", [migrate, bring_up_to_date], ids=["jeton migrate", "start"])
-def test_a_database_of_a_newer_version_is_refused(empty: Database, bring_up: Any) -> None:
+@pytest.mark.parametrize("bring_up", [migrate, bring_up_to_date], ids=["command", "start"])
+def test_a_database_of_a_newer_version_is_refused(empty: Database, bring_up: Callable[[Database], object]) -> None:
     migrate(empty)
     with empty.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
@@ -365,13 +274,21 @@ def test_a_database_of_a_newer_version_is_refused(empty: Database, bring_up: Any
         bring_up(empty)
 
     with empty.read() as connection:
-        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "from_the_future"
+        assert connection.scalar(REVISION) == "from_the_future"
 
 
-def test_sqlite_migrates_itself_at_the_start(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/new/jeton.db")
-    bring_up_to_date(database)
-    database.close()
+@pytest.mark.parametrize(("encoding", "bring_up"), [("SQL_ASCII", migrate), ("LATIN1", bring_up_to_date)])
+def test_a_database_that_cannot_hold_every_name_is_refused(
+    postgresql_server: str, encoding: str, bring_up: Callable[[Database], object]
+) -> None:
+    name = f"encoded_{uuid4().hex}"
+    engine = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"))
+    engine.dispose()
+    database = Database(postgresql_server.replace("/postgres?", f"/{name}?"))
 
-    assert {"families", "alembic_version"} <= set(inspect(database.engine).get_table_names())
+    with pytest.raises(SchemaError, match=f"encoding is {encoding}: create it with ENCODING 'UTF8'"):
+        bring_up(database)
+
     database.close()

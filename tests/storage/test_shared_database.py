@@ -1,4 +1,4 @@
-"""The bench itself: what one test leaves in the PostgreSQL database, the next one does not find."""
+"""What one test leaves behind in the PostgreSQL database that all tests use, the next one does not find."""
 
 import pytest
 from sqlalchemy import text
@@ -14,22 +14,18 @@ def test_rows_settings_and_connections_of_another_test_are_gone(
     postgresql_url: str, shared_postgresql: SharedDatabase
 ) -> None:
     database = Database(postgresql_url)
-    with database.read() as connection:
-        before = load_signing_keys(connection)
     with database.write() as connection:
+        before = load_signing_keys(connection)
         connection.execute(signing_keys.delete().where(signing_keys.c.kid == before[0].kid))
         connection.execute(signing_keys.update().values(state="retired"))
         connection.exec_driver_sql("ALTER DATABASE jeton_tests SET default_transaction_read_only = on")
-    left_open = database.engine.connect()
-    left_open.begin()
-    left_open.execute(text("LOCK TABLE users"))
+    with database.engine.connect() as left_open:
+        left_open.execute(text("LOCK TABLE users"))
 
-    shared_postgresql.restore()
+        shared_postgresql.restore()
 
-    with pytest.raises(OperationalError):
-        left_open.execute(text("SELECT 1"))
-    left_open.close()
-    database.engine.dispose()
+        with pytest.raises(OperationalError):
+            left_open.execute(text("SELECT 1"))
     with database.write() as connection:
         assert load_signing_keys(connection) == before
         assert connection.scalar(text("SHOW default_transaction_read_only")) == "off"
