@@ -1,22 +1,20 @@
-"""Databases of this folder's own: what is done to them here, no other test would survive."""
+"""Databases of this folder's own: no other test would survive what is done to them here."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores
+from jeton.crypto.master_key import parse_master_keys
+from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from support.crashable_postgresql import Cluster, cluster
+from support.in_process_server import MASTER_KEY, settings_for
 from support.postgresql import NoPostgresqlError
-
-
-def migrated(url: str) -> str:
-    database = Database(url)
-    migrate(database)
-    database.close()
-    return url
 
 
 @pytest.fixture(scope="session")
@@ -31,15 +29,35 @@ def own_cluster() -> Iterator[Cluster]:
         pytest.skip(f"NOT RUN ON POSTGRESQL: {missing}")
 
 
+@pytest.fixture(scope="session")
+def own_template(own_cluster: Cluster) -> str:
+    """The name of a migrated database with signing keys."""
+    url = own_cluster.new_database()
+    database, settings = Database(url), settings_for(url)
+    migrate(database)
+    stores = key_stores(settings, parse_master_keys(MASTER_KEY))
+    key_rotation(settings, database, Clock(), stores).ensure_keys_exist(key_kind(settings, stores))
+    database.close()
+    return str(database.url.database)
+
+
 @pytest.fixture
-def own_postgresql_url(own_cluster: Cluster) -> str:
-    """A migrated database in that cluster."""
-    return migrated(own_cluster.new_database())
+def own_postgresql_url(own_cluster: Cluster, own_template: str) -> str:
+    """A database in that cluster, migrated and with signing keys."""
+    return own_cluster.new_database(own_template)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A migrated database whose answered commits survive the death of any process, of either kind."""
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("own_postgresql_url"))
-    return migrated(f"sqlite:///{tmp_path}/jeton.db")
+@pytest.fixture(scope="module")
+def module_sqlite_url(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{shutil.copy(sqlite_template_of_today, tmp_path_factory.mktemp('module'))}"
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template_of_today: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(sqlite_template_of_today, tmp_path)}"
+
+
+@pytest.fixture(params=["sqlite_url", "own_postgresql_url"], ids=["sqlite", "postgresql"])
+def durable_url(request: pytest.FixtureRequest) -> str:
+    """A database whose answered commits survive the death of any process, of either kind."""
+    return str(request.getfixturevalue(request.param))

@@ -4,7 +4,7 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +18,20 @@ POST: Final = b"POST /oauth/token HTTP/1.1\r\nHost: a\r\n"
 
 
 @pytest.fixture(scope="module")
-def server(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    folder = tmp_path_factory.mktemp("connections")
-    with server_process(folder, f"sqlite:///{folder}/jeton.db") as process:
+def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server at all addresses, started where few files may be open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    with at_all_addresses(tmp_path_factory.mktemp("server"), module_sqlite_url, "1") as process:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        yield process
+
+
+@contextmanager
+def at_all_addresses(folder: Path, url: str, workers: str) -> Iterator[ServerProcess]:
+    arguments = ["--host", "::", "--workers", workers]
+    with server_process(folder, url, *arguments, begin_only=True, SERVER__MAX_CONNECTIONS="100") as process:
+        wait_until(lambda: process.answers("/readyz"), "answers over IPv4", 20)
         yield process
 
 
@@ -118,24 +129,17 @@ def test_who_pipelines_without_reading_holds_up_nobody_and_costs_little_memory(s
         assert memory_of(server) - before < 64 * 2**20
 
 
-def test_silent_connections_shut_nobody_out(sqlite_template_of_today: Path, tmp_path: Path) -> None:
-    with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db", SERVER__MAX_CONNECTIONS="100") as server:
-        with ExitStack() as stack:
-            for _ in range(300):
-                stack.enter_context(connect(server))
-            assert server.answers("/livez")
-        assert server.log.count("connection_limit_reached") == 1
+def test_silent_connections_shut_nobody_out(server: ServerProcess) -> None:
+    with ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(connect(server))
+        assert server.answers("/livez")
+    assert server.log.count("connection_limit_reached") == 1
 
 
-def test_as_many_files_may_be_open_as_the_system_allows(tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-    try:
-        with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db") as server:
-            limits = Path(f"/proc/{server.pid}/limits").read_text().partition("Max open files")[2].split()
-            assert limits[0] == limits[1]
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+def test_as_many_files_may_be_open_as_the_system_allows(server: ServerProcess) -> None:
+    limits = Path(f"/proc/{server.pid}/limits").read_text(encoding="ascii").partition("Max open files")[2].split()
+    assert limits[0] == limits[1]
 
 
 def test_an_answer_is_read_although_the_client_still_sends(server: ServerProcess) -> None:
@@ -146,13 +150,12 @@ def test_an_answer_is_read_although_the_client_still_sends(server: ServerProcess
         assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_all_addresses_are_both_of_ipv6_and_of_ipv4(tmp_path: Path, workers: str) -> None:
-    arguments = ["--host", "::", "--workers", workers]
-    with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db", *arguments, begin_only=True) as server:
-        wait_until(lambda: server.answers("/readyz"), "answers over IPv4", 20)
-
+@pytest.mark.parametrize("workers", [1, 2])
+def test_all_addresses_are_both_of_ipv6_and_of_ipv4(
+    server: ServerProcess, sqlite_url: str, tmp_path: Path, workers: int
+) -> None:
+    with at_all_addresses(tmp_path, sqlite_url, "2") if workers == 2 else nullcontext(server) as asked:
         closing = GET[:-2] + b"Connection: close\r\n\r\n"
-        assert answer_to(server, closing, host="::1").startswith(b"HTTP/1.1 200 ")
-        answer_to(server, POST + b"Connection: close\r\nContent-Length: 0\r\n\r\n")
-        wait_until(lambda: '"ip":"127.0.0.1"' in server.log, "an IPv4 address written as such", 5)
+        assert answer_to(asked, closing, host="::1").startswith(b"HTTP/1.1 200 ")
+        answer_to(asked, POST + b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+        wait_until(lambda: '"ip":"127.0.0.1"' in asked.log, "an IPv4 address written as such", 5)

@@ -11,9 +11,9 @@ from support.server_processes import server_process, wait_until
 
 
 @pytest.mark.requirement("O19")
-def test_a_server_that_cannot_write_is_not_ready_until_it_can(tmp_path: Path) -> None:
+def test_a_server_that_cannot_write_is_not_ready_until_it_can(sqlite_url: str, tmp_path: Path) -> None:
     # Its log goes to a file, too: nothing of it is read while nothing can be written.
-    with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db") as server:
+    with server_process(tmp_path, sqlite_url) as server:
         limit = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (0, limit[1]))
         wait_until(lambda: not server.answers("/readyz"), "not ready", 15)

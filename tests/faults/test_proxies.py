@@ -97,9 +97,8 @@ def listens(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def server(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    folder = tmp_path_factory.mktemp("behind_proxies")
-    with server_process(folder, f"sqlite:///{folder}/jeton.db") as process:
+def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with server_process(tmp_path_factory.mktemp("behind_proxies"), module_sqlite_url) as process:
         yield process
 
 
@@ -122,7 +121,7 @@ def attack(port: int, *parts: bytes) -> None:
 
 @pytest.mark.parametrize("method", [b"POST", b"GET"])
 @pytest.mark.parametrize(("fields", "body"), ATTACKS.values(), ids=ATTACKS)
-def test_nobody_is_answered_for_what_stands_in_anothers_body(
+def test_a_body_is_never_answered_as_a_request(
     server: ServerProcess, port: int, fields: bytes, body: bytes, method: bytes
 ) -> None:
     for _ in range(ATTEMPTS):
@@ -138,7 +137,7 @@ def test_nobody_is_answered_for_what_stands_in_anothers_body(
 
 
 @pytest.mark.parametrize("upgrade", [b"", UPGRADE], ids=["plain", "with an upgrade"])
-def test_a_form_arrives_whole(server: ServerProcess, port: int, upgrade: bytes) -> None:
+def test_a_form_arrives_completely(server: ServerProcess, port: int, upgrade: bytes) -> None:
     """Of clients that offer HTTP/2 in clear text with their POST."""
     form = b"grant_type=password"
     head = b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n" + upgrade

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -10,9 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from jeton.storage.database import Database
-from jeton.storage.migrate import migrate
 from jeton.storage.tables import signing_keys
-from support.refresh_load import USERNAME, add_accounts, assert_nothing_lost_or_doubled, load_on, stored
+from support.refresh_load import USERNAME, Load, add_accounts, assert_nothing_lost_or_doubled, load_on, stored
 from support.server_processes import ServerProcess, run_jeton, server_process
 
 
@@ -21,57 +21,52 @@ def kids_at(server: ServerProcess) -> set[str]:
         return {key["kid"] for key in json.load(response)["keys"]}
 
 
-@pytest.mark.requirement("O14")
-@pytest.mark.parametrize("attempt", range(3))
-async def test_servers_started_at_once_in_an_empty_folder_agree_on_the_keys(tmp_path: Path, attempt: int) -> None:
-    url = f"sqlite:///{tmp_path}/var/jeton.db"
+@asynccontextmanager
+async def two_servers_started_at_once(folder: Path) -> AsyncIterator[tuple[str, Load]]:
+    """The URL of the database in a folder that was empty, and clients of two servers that agree on its keys."""
+    url = f"sqlite:///{folder}/var/jeton.db"
     with ExitStack() as stack:
-        servers = [
-            stack.enter_context(server_process(tmp_path, url, begin_only=True, SECRETS__MASTER_KEY=""))
-            for _ in range(2)
-        ]
+        variables = {"SECRETS__MASTER_KEY": ""}
+        servers = [stack.enter_context(server_process(folder, url, begin_only=True, **variables)) for _ in range(2)]
         for server in servers:
             server.wait_until_ready()
         database = Database(url)
         with database.read() as connection:
             stored_kids = set(connection.scalars(select(signing_keys.c.kid)))
         database.close()
-
         assert len(stored_kids) == 2
         assert [kids_at(server) for server in servers] == [stored_kids] * 2
-        assert {it.name for it in (tmp_path / "var").iterdir()} >= {"jeton.db", "jeton.db.master-key"}
-        assert not list((tmp_path / "var").glob(".master-key-*"))
-        secret = add_accounts(url)
-        async with load_on([server.url for server in servers], secret) as load:
-            # One master key: each server knows the other's refresh tokens, and the session goes back and forth.
-            sessions = await load.log_in(2)
-            async with load.running():
-                await load.until_answered(4)
-            assert load.statuses.keys() == {200}
-            assert_nothing_lost_or_doubled(url, sessions)
+        assert {it.name for it in (folder / "var").iterdir()} >= {"jeton.db", "jeton.db.master-key"}
+        assert not list((folder / "var").glob(".master-key-*"))
+        async with load_on([server.url for server in servers], add_accounts(url)) as load:
+            yield url, load
 
 
-async def test_commands_and_two_servers_on_one_file_under_load_are_never_told_that_it_is_locked(
-    tmp_path: Path,
-) -> None:
-    url = f"sqlite:///{tmp_path}/jeton.db"
-    database = Database(url)
-    migrate(database)
-    database.close()
-    secret = add_accounts(url)
-    with server_process(tmp_path, url) as first, server_process(tmp_path, url) as second:
-        async with load_on([first.url, second.url], secret) as load:
-            sessions = await load.log_in(8)
-            async with load.running():
-                await load.until_answered(2)
-                added = await asyncio.to_thread(run_jeton, tmp_path, url, "user", "add", "bob", "--generate-password")
-                await load.until_answered(2)
-            assert (added.returncode, added.stderr) == (0, "")
-            assert (load.losses, set(load.statuses)) == ([], {200})
-            assert_nothing_lost_or_doubled(url, sessions)
+@pytest.mark.requirement("O14")
+@pytest.mark.parametrize("attempt", range(2))
+async def test_servers_started_at_once_in_an_empty_folder_agree_on_all_keys(tmp_path: Path, attempt: int) -> None:
+    async with two_servers_started_at_once(tmp_path) as (url, load):
+        # One master key: each server knows the other's refresh tokens, and the session goes back and forth.
+        sessions = await load.log_in(2)
+        async with load.running():
+            await load.until_answered(4)
+        assert load.statuses.keys() == {200}
+        assert_nothing_lost_or_doubled(url, sessions)
 
-            ended = await asyncio.to_thread(run_jeton, tmp_path, url, "user", "disable", USERNAME)
-            assert (ended.returncode, ended.stderr) == (0, "")
-            for session in sessions:
-                assert (await load.refresh(session)).status_code == 400
-            assert {it.revoke_reason for it in stored(url, sessions)} == {"user_disabled"}
+
+async def test_commands_and_two_servers_under_load_never_find_the_file_locked(tmp_path: Path) -> None:
+    async with two_servers_started_at_once(tmp_path) as (url, load):
+        sessions = await load.log_in(8)
+        async with load.running():
+            await load.until_answered(2)
+            added = await asyncio.to_thread(run_jeton, tmp_path, url, "user", "add", "bob", "--generate-password")
+            await load.until_answered(2)
+        assert (added.returncode, added.stderr) == (0, "")
+        assert (load.losses, set(load.statuses)) == ([], {200})
+        assert_nothing_lost_or_doubled(url, sessions)
+
+        ended = await asyncio.to_thread(run_jeton, tmp_path, url, "user", "disable", USERNAME)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        for session in sessions:
+            assert (await load.refresh(session)).status_code == 400
+        assert {it.revoke_reason for it in stored(url, sessions)} == {"user_disabled"}

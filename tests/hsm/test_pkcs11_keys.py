@@ -43,26 +43,27 @@ def verified(signed: str, public_jwk: str) -> Any:
     return jwt.decode(signed, jwt.PyJWK.from_json(public_jwk), algorithms=[algorithm])
 
 
-@each_algorithm
-def test_what_a_key_on_the_token_signs_another_library_verifies(keys: Pkcs11Keys, algorithm: str) -> None:
-    stored = keys.create(algorithm, 2048)
+@pytest.mark.parametrize(
+    ("algorithm", "bits", "stored_bits"),
+    [("RS256", 2048, 2048), ("RS256", 3072, 3072), ("ES256", 2048, None), ("EdDSA", None, None)],
+)
+def test_another_library_verifies_what_a_key_on_the_token_signs(
+    keys: Pkcs11Keys, algorithm: str, bits: int | None, stored_bits: int | None
+) -> None:
+    stored = keys.create(algorithm, bits)
 
     signed = Signer(keys.open(stored)).sign({"sub": "u_1"})
 
     assert verified(signed, stored.public_jwk) == {"sub": "u_1"}
     assert jwt.get_unverified_header(signed) == {"typ": "at+jwt", "alg": algorithm, "kid": stored.kid}
-
-
-@pytest.mark.parametrize("bits", [2048, 3072])
-def test_an_rsa_key_is_as_long_as_was_asked(keys: Pkcs11Keys, bits: int) -> None:
-    assert keys.create("RS256", bits).key_type.rsa_bits == bits
+    assert stored.key_type.rsa_bits == stored_bits
 
 
 @each_algorithm
 def test_the_private_part_never_leaves_the_token(token: Pkcs11Token, keys: Pkcs11Keys, algorithm: str) -> None:
     stored = keys.create(algorithm, 2048)
 
-    def look(logged_in: LoggedIn) -> None:
+    def check(logged_in: LoggedIn) -> None:
         key = logged_in.session.get_key(ObjectClass.PRIVATE_KEY, label=f"jeton {stored.kid}")
         flags = (Attribute.TOKEN, Attribute.PRIVATE, Attribute.SENSITIVE, Attribute.ALWAYS_SENSITIVE)
         assert [key[it] for it in (*flags, Attribute.NEVER_EXTRACTABLE)] == [True] * 5
@@ -71,37 +72,29 @@ def test_the_private_part_never_leaves_the_token(token: Pkcs11Token, keys: Pkcs1
             with pytest.raises((pkcs11.AttributeSensitive, pkcs11.AttributeTypeInvalid)):
                 key[part]
 
-    token.use(look)
+    token.use(check)
 
 
-def test_keys_have_a_name_of_their_own_on_the_token(token: Pkcs11Token, keys: Pkcs11Keys) -> None:
+def test_only_the_private_key_is_kept_on_the_token_under_a_name_of_its_own(
+    hsm: SoftHsm, token: Pkcs11Token, keys: Pkcs11Keys
+) -> None:
     made = {keys.create("ES256", None).kid for _ in range(3)}
 
     labels = token.use(lambda it: [key[Attribute.LABEL] for key in it.session.get_objects()])
 
     assert sorted(labels) == sorted(f"jeton {kid}" for kid in made)
+    assert hsm.objects() == 3
 
 
-def test_only_the_private_key_is_kept_on_the_token(hsm: SoftHsm, keys: Pkcs11Keys) -> None:
-    keys.create("ES256", None)
-
-    assert hsm.objects() == 1
-
-
-def test_another_server_on_the_same_token_signs_with_the_same_key(hsm: SoftHsm, keys: Pkcs11Keys) -> None:
+def test_servers_on_one_token_use_each_other_s_keys(hsm: SoftHsm, keys: Pkcs11Keys) -> None:
     stored = keys.create("RS256", 2048)
+    signature = keys.open(stored).sign(b"input")
 
     other = Pkcs11Keys(Pkcs11Token(hsm.module, LABEL, PIN))
+    made_later = other.create("ES256", None)
 
-    assert other.open(stored).sign(b"input") == keys.open(stored).sign(b"input")
-
-
-def test_a_key_that_another_server_made_later_is_found(hsm: SoftHsm, keys: Pkcs11Keys) -> None:
-    keys.open(keys.create("ES256", None))
-
-    made_elsewhere = Pkcs11Keys(Pkcs11Token(hsm.module, LABEL, PIN)).create("ES256", None)
-
-    assert keys.open(made_elsewhere).kid == made_elsewhere.kid
+    assert other.open(stored).sign(b"input") == signature
+    assert keys.open(made_later).kid == made_later.kid
 
 
 @each_algorithm
@@ -115,35 +108,31 @@ def test_threads_that_sign_at_once_each_get_their_own_signature(keys: Pkcs11Keys
     assert [verified(it, stored.public_jwk)["number"] for it in signed] == list(range(200))
 
 
-def test_a_lost_session_is_opened_again_while_nobody_notices(hsm: SoftHsm, keys: Pkcs11Keys) -> None:
-    key = keys.open(keys.create("RS256", 2048))
-    before = key.sign(b"input")
-
-    pkcs11.lib(hsm.module).reinitialize()
-
-    assert key.sign(b"input") == before
+# A token that is away.
 
 
-def test_a_token_that_is_away_is_an_error_and_afterwards_the_same_key_signs(
+def test_a_lost_session_is_opened_again_and_a_token_that_was_away_signs_again(
     hsm: SoftHsm, keys: Pkcs11Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = keys.open(keys.create("RS256", 2048))
-    before = key.sign(b"input")
     monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 0)
+    key = keys.open(keys.create("RS256", 2048))
+    signature = key.sign(b"input")
+
+    pkcs11.lib(hsm.module).reinitialize()
+    assert key.sign(b"input") == signature
 
     with hsm.away():
         pkcs11.lib(hsm.module).reinitialize()
         with pytest.raises(KeyStoreError, match="no PKCS#11 token has the label 'jeton'"):
             key.sign(b"input")
+    assert key.sign(b"input") == signature
 
-    assert key.sign(b"input") == before
 
-
-def test_whoever_queues_behind_a_token_that_is_away_does_not_ask_for_it_again(
+def test_a_token_that_is_away_is_not_asked_for_again_at_once(
     hsm: SoftHsm, keys: Pkcs11Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = keys.open(keys.create("ES256", None))
     monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 3600)
+    key = keys.open(keys.create("ES256", None))
     with hsm.away():
         pkcs11.lib(hsm.module).reinitialize()
         with pytest.raises(KeyStoreError):
@@ -153,25 +142,25 @@ def test_whoever_queues_behind_a_token_that_is_away_does_not_ask_for_it_again(
         key.sign(b"input")
 
 
-def test_a_wrong_pin_is_given_once_and_never_again(
+def test_a_wrong_pin_is_given_once_and_never_again_and_not_shown(
     hsm: SoftHsm, keys: Pkcs11Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = keys.create("ES256", None)
     monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 0)
-    wrong = Pkcs11Keys(Pkcs11Token(hsm.module, LABEL, "wrong"))
-    with pytest.raises(KeyStoreError, match=r"refused the PIN \(PinIncorrect\).*correct pkcs11.pin and restart"):
+    token = Pkcs11Token(hsm.module, LABEL, "a wrong pin")
+    wrong = Pkcs11Keys(token)
+    with pytest.raises(
+        KeyStoreError, match=r"refused the PIN \(PinIncorrect\).*correct pkcs11.pin and restart"
+    ) as first:
         wrong.open(stored)
 
     with hsm.away(), pytest.raises(KeyStoreError, match="refused the PIN"):
         wrong.open(stored)
 
+    assert "a wrong pin" not in f"{first.value} {token!r} {first.value.__cause__!r}"
 
-def test_the_pin_shows_itself_nowhere(hsm: SoftHsm) -> None:
-    token = Pkcs11Token(hsm.module, LABEL, "a wrong pin")
-    with pytest.raises(KeyStoreError) as refused:
-        Pkcs11Keys(token).create("ES256", None)
 
-    assert "a wrong pin" not in f"{refused.value} {token!r} {refused.value.__cause__!r}"
+# Keys and tokens that are missing.
 
 
 @pytest.mark.parametrize(
@@ -186,14 +175,16 @@ def test_an_error_says_what_is_missing(hsm: SoftHsm, module: str | None, label: 
         keys.create("ES256", None)
 
 
-def test_a_key_that_the_token_does_not_hold_is_an_error_and_others_sign_on(keys: Pkcs11Keys) -> None:
+def test_a_destroyed_key_is_missing_may_be_destroyed_again_and_others_sign_on(hsm: SoftHsm, keys: Pkcs11Keys) -> None:
     key = keys.open(keys.create("ES256", None))
-    gone = keys.create("ES256", None)
-    keys.destroy(gone)
+    gone = keys.create("RS256", 2048)
+    for _ in range(2):
+        keys.destroy(gone)
 
     with pytest.raises(KeyStoreError, match="does not contain that key: restore it, or revoke the key"):
         keys.open(gone)
 
+    assert hsm.objects() == 1
     assert len(key.sign(b"input")) == 64
 
 
@@ -210,15 +201,6 @@ def test_another_key_in_the_place_of_the_published_one_is_refused(token: Pkcs11T
 
     with pytest.raises(KeyStoreError, match="has another private key under the id"):
         keys.open(published)
-
-
-def test_a_destroyed_key_leaves_nothing_behind_and_may_be_destroyed_again(hsm: SoftHsm, keys: Pkcs11Keys) -> None:
-    stored = keys.create("RS256", 2048)
-
-    keys.destroy(stored)
-    keys.destroy(stored)
-
-    assert hsm.objects() == 0
 
 
 def test_an_algorithm_that_no_token_signs_with_is_refused(keys: Pkcs11Keys) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from threading import Event
 from urllib.request import urlopen
@@ -60,12 +61,8 @@ async def verified_kid(jeton: Running, token: str) -> str:
     """The kid of a token that another library verifies with the published keys."""
     published = jwt.PyJWKSet.from_dict((await jeton.http.get("/.well-known/jwks.json")).json())
     kid = jwt.get_unverified_header(token)["kid"]
-    jwt.decode(
-        token,
-        published[kid],
-        algorithms=["RS256", "ES256"],
-        options={"verify_aud": False, "verify_iat": False, "verify_nbf": False, "verify_exp": False},
-    )
+    unchecked = dict.fromkeys(("verify_aud", "verify_iat", "verify_nbf", "verify_exp"), False)
+    jwt.decode(token, published[kid], algorithms=["RS256", "ES256"], options=unchecked)
     return str(kid)
 
 
@@ -75,120 +72,110 @@ def rotate_when_ready(jeton: Running) -> None:
     jeton.maintenance.refresh()
 
 
-async def test_keys_that_were_in_the_database_are_followed_by_keys_on_the_token(hsm: SoftHsm, sqlite_url: str) -> None:
-    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as jeton:
-        app, before = jeton.add_client(), stored(jeton)
-        old = await own_token(jeton, app)
-        assert (before[KeyState.ACTIVE].store, before[KeyState.NEXT].store) == ("database", "pkcs11")
-        assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
-
-        jeton.clock.advance(AHEAD)
-        jeton.maintenance.refresh()
-
-        new = await own_token(jeton, app)
-        assert await verified_kid(jeton, new) == before[KeyState.NEXT].kid
-        assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
-        assert stored(jeton)[KeyState.NEXT].store == "pkcs11"
+@pytest.fixture
+async def jeton(hsm: SoftHsm, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    """A server whose first keys are in the database and whose next keys are made on the token."""
+    monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 0)
+    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as server:
+        yield server
 
 
-async def test_and_back_again(hsm: SoftHsm, sqlite_url: str) -> None:
-    on_token = {**SHORT, **hsm.settings}
-    async with running(settings_for(sqlite_url, **on_token)) as jeton:
-        jeton.clock.advance(PROPAGATION_SECONDS)
-        jeton.maintenance.rotation.rotate_now()
-    async with running(settings_for(sqlite_url, **{**on_token, "KEYS__STORE": "database"})) as jeton:
-        jeton.clock.advance(PROPAGATION_SECONDS)
-        jeton.maintenance.refresh()
-        keys = stored(jeton)
+async def test_keys_in_the_database_are_followed_by_keys_on_the_token(jeton: Running) -> None:
+    app, before = jeton.add_client(), stored(jeton)
+    old = await own_token(jeton, app)
+    assert (before[KeyState.ACTIVE].store, before[KeyState.NEXT].store) == ("database", "pkcs11")
+    assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
+
+    jeton.clock.advance(AHEAD)
+    jeton.maintenance.refresh()
+
+    assert await verified_kid(jeton, await own_token(jeton, app)) == before[KeyState.NEXT].kid
+    assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
+    assert stored(jeton)[KeyState.NEXT].store == "pkcs11"
+
+
+async def test_keys_on_the_token_are_followed_by_keys_in_the_database(
+    hsm: SoftHsm, jeton: Running, sqlite_url: str
+) -> None:
+    jeton.clock.advance(PROPAGATION_SECONDS)
+    jeton.maintenance.rotation.rotate_now()
+    in_database = {**SHORT, **hsm.settings, "KEYS__STORE": "database"}
+    async with running(settings_for(sqlite_url, **in_database)) as restarted:
+        restarted.clock.advance(PROPAGATION_SECONDS)
+        restarted.maintenance.refresh()
+        keys = stored(restarted)
         assert (keys[KeyState.ACTIVE].store, keys[KeyState.NEXT].store) == ("pkcs11", "database")
 
-        assert await verified_kid(jeton, await own_token(jeton, jeton.add_client())) == keys[KeyState.ACTIVE].kid
+        token = await own_token(restarted, restarted.add_client())
+        assert await verified_kid(restarted, token) == keys[KeyState.ACTIVE].kid
         # The successor on the token, which has never signed, has made way and is destroyed.
         assert hsm.objects() == 1
 
 
-async def test_a_key_that_is_forgotten_is_destroyed_on_the_token(hsm: SoftHsm, sqlite_url: str) -> None:
-    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as jeton:
-        rotate_when_ready(jeton)
-        rotate_when_ready(jeton)
-        (retiring,) = retiring_on_token(jeton)
-        assert hsm.objects() == 3
-
-        jeton.clock.advance((retiring.gone_at or 0) - jeton.clock.now() - 1)
+async def test_a_key_that_is_deleted_is_destroyed_on_the_token(hsm: SoftHsm, jeton: Running) -> None:
+    rotate_when_ready(jeton)
+    rotate_when_ready(jeton)
+    (retiring,) = retiring_on_token(jeton)
+    objects = []
+    for seconds in ((retiring.gone_at or 0) - jeton.clock.now() - 1, 1):
+        jeton.clock.advance(seconds)
         jeton.maintenance.purge_expired()
-        assert hsm.objects() == 3
-        jeton.clock.advance(1)
-        jeton.maintenance.purge_expired()
+        objects.append(hsm.objects())
 
-        assert hsm.objects() == 2
-        assert retiring_on_token(jeton) == []
+    assert objects == [3, 2]
+    assert retiring_on_token(jeton) == []
 
 
-async def test_while_the_token_is_away_nothing_is_spent_and_afterwards_all_goes_on(
-    hsm: SoftHsm, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("noticed", "key"), [(True, None), (False, "key 1")], ids=["before the request", "only after it was spent"]
+)
+async def test_while_the_token_is_away_no_session_is_lost_and_afterwards_all_go_on(
+    hsm: SoftHsm, jeton: Running, noticed: bool, key: str | None
 ) -> None:
-    monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 0)
-    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as jeton:
-        app, _ = jeton.add_client(), jeton.add_user()
-        rotate_when_ready(jeton)
-        refresh_token = (await jeton.log_in(app))["refresh_token"]
+    """What was not spent is repeated without an idempotency key; what was, with it."""
+    app, _ = jeton.add_client(), jeton.add_user()
+    rotate_when_ready(jeton)
+    refresh_token = (await jeton.log_in(app))["refresh_token"]
 
-        with hsm.away():
-            pkcs11.lib(hsm.module).reinitialize()
+    with hsm.away():
+        pkcs11.lib(hsm.module).reinitialize()
+        if noticed:
             jeton.maintenance.refresh()
-            refused = await jeton.refresh(app, refresh_token)
-            assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
-            assert int(refused.headers["retry-after"]) >= 1
-            assert (await jeton.http.get("/readyz")).status_code == 503
-            assert (await jeton.http.get("/.well-known/jwks.json")).status_code == 200
+        refused = await jeton.refresh(app, refresh_token, key)
+        assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert (await jeton.http.get("/readyz")).status_code == 503
+        assert (await jeton.http.get("/.well-known/jwks.json")).status_code == 200
+    jeton.maintenance.refresh()
+    assert (await jeton.http.get("/readyz")).status_code == 200
 
-        jeton.maintenance.refresh()
-        assert (await jeton.http.get("/readyz")).status_code == 200
-        # No key was sent with the first try: had it been spent, this would be a replay.
-        await jeton.refreshed(app, refresh_token)
+    repeated = await jeton.refresh(app, refresh_token, key)
+
+    assert repeated.status_code == 200
+    await jeton.refreshed(app, repeated.json()["refresh_token"])
 
 
-async def test_a_client_repeats_with_its_key_what_was_spent_when_the_token_went_away(
-    hsm: SoftHsm, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_slow_token_delays_only_requests_that_need_a_signature(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 0)
-    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as jeton:
-        app, _ = jeton.add_client(), jeton.add_user()
-        rotate_when_ready(jeton)
-        refresh_token = (await jeton.log_in(app))["refresh_token"]
-        with hsm.away():
-            pkcs11.lib(hsm.module).reinitialize()
-            assert (await jeton.refresh(app, refresh_token, "key 1")).status_code == 503
-        jeton.maintenance.refresh()
+    app = jeton.add_client()
+    rotate_when_ready(jeton)
+    asked, may_sign, sign = Event(), Event(), Pkcs11Key.sign
 
-        repeated = await jeton.refresh(app, refresh_token, "key 1")
+    def sign_slowly(key: Pkcs11Key, signing_input: bytes) -> bytes:
+        asked.set()
+        assert may_sign.wait(10)
+        return sign(key, signing_input)
 
-        assert repeated.status_code == 200
-        await jeton.refreshed(app, repeated.json()["refresh_token"])
+    monkeypatch.setattr(Pkcs11Key, "sign", sign_slowly)
+    waiting = asyncio.ensure_future(own_token(jeton, app))
+    await asyncio.to_thread(asked.wait, 10)
 
+    assert (await jeton.http.get("/livez")).status_code == 200
+    assert not waiting.done()
+    may_sign.set()
 
-async def test_a_slow_token_keeps_nobody_waiting_but_those_who_want_a_signature(
-    hsm: SoftHsm, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as jeton:
-        app = jeton.add_client()
-        rotate_when_ready(jeton)
-        asked, may_sign, sign = Event(), Event(), Pkcs11Key.sign
-
-        def sign_slowly(key: Pkcs11Key, signing_input: bytes) -> bytes:
-            asked.set()
-            assert may_sign.wait(10)
-            return sign(key, signing_input)
-
-        monkeypatch.setattr(Pkcs11Key, "sign", sign_slowly)
-        waiting = asyncio.ensure_future(own_token(jeton, app))
-        await asyncio.to_thread(asked.wait, 10)
-
-        assert (await jeton.http.get("/livez")).status_code == 200
-        assert not waiting.done()
-        may_sign.set()
-
-        assert await verified_kid(jeton, await waiting) == stored(jeton)[KeyState.ACTIVE].kid
+    assert await verified_kid(jeton, await waiting) == stored(jeton)[KeyState.ACTIVE].kid
 
 
 def test_a_server_that_cannot_reach_the_token_does_not_start_and_changes_nothing(hsm: SoftHsm, sqlite_url: str) -> None:

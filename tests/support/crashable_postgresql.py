@@ -26,12 +26,12 @@ class Cluster:
     def folder(self) -> Path:
         return Path(str(make_url(self.url).query["host"]))
 
-    def new_database(self) -> str:
-        """The URL of an empty database whose commits are durable when they are answered."""
+    def new_database(self, template: str = "template0") -> str:
+        """The URL of a copy of that database, whose commits are durable when they are answered."""
         name = f"faults_{uuid4().hex}"
         engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
             # The cluster's own default is to be fast: a crash would lose what was answered.
             connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = on"))
         engine.dispose()
@@ -81,9 +81,8 @@ class Cluster:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that this one started and that still run."""
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [int(word) for word in listed.stdout.split()]
+    """The processes that this one's main thread started and that still run."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
 
 
 @contextmanager
