@@ -19,7 +19,7 @@ from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.database_url import DatabaseUrlError
 from jeton.storage.families import insert_families, load_families, update_families
 from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys
-from jeton.storage.tables import Words, WordSet
+from jeton.storage.tables import JsonObject, Words, WordSet
 from jeton.storage.users import insert_user, load_users
 from support.ledger_fixtures import bench_over
 
@@ -29,18 +29,21 @@ VALUES: dict[type, Callable[[Column[Any]], Any]] = {
     Text: lambda column: f'{column.name} quote " backslash \\ percent % {{brace}} \x01 \x7f \xe9 \u2028',
     BigInteger: lambda _: 2**40,
     Integer: lambda _: 2**31 - 1,
-    Boolean: lambda _: True,
     LargeBinary: lambda _: bytes(range(256)),
     Words: lambda _: ("b", "a", "https://a.example"),
     WordSet: lambda _: frozenset({"b", "a", "https://a.example"}),
     JSON: lambda _: {"access_seconds": 60},
+    JsonObject: lambda _: {"name": "Ælfrida", "address": {"country": "NO"}},
 }
 
 
 def example(kind: type, table: Table, **given: Any) -> Any:
     """Return a value with nothing at its default, so that a round trip says something of every column."""
-    names = {it.name for it in fields(kind)}
-    found = kind(**{it.name: VALUES[type(it.type)](it) for it in table.c if it.name in names - given.keys()}, **given)
+    values = {}
+    for it in fields(kind):
+        column = table.c[it.name]
+        values[it.name] = it.default is not True if type(column.type) is Boolean else VALUES[type(column.type)](column)
+    found = kind(**values | given)
     assert not [it.name for it in fields(found) if getattr(found, it.name) == it.default]
     return found
 
@@ -72,7 +75,15 @@ def test_what_is_written_is_what_is_read(database: Database) -> None:
 
 def test_an_update_of_families_writes_all_that_may_change_and_nothing_else(database: Database) -> None:
     numbers = ("generation", "access_expires_at", "rotated_at", "idle_expires_at", "retries", "moves")
-    optional = ("idempotency_digest", "asked_scope", "revoked_at", "revoke_reason", "last_ip", "last_user_agent")
+    optional = (
+        "idempotency_digest",
+        "asked_scope",
+        "asked_resource",
+        "revoked_at",
+        "revoke_reason",
+        "last_ip",
+        "last_user_agent",
+    )
     before: Any = replace(FAMILY, **dict.fromkeys(numbers, 0), **dict.fromkeys(optional))
     after = {
         "all": replace(FAMILY, sid="all"),
