@@ -3,9 +3,8 @@
 import asyncio
 import json
 import random
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from support.crashable_postgresql import Cluster
 from support.in_process_server import PASSWORD
+from support.lock_contention import until
 from support.refresh_load import AWAY, CLIENT_ID, PATIENCE, add_accounts
 from support.server_processes import ServerProcess, server_process
 
@@ -96,7 +96,7 @@ class Watching:
     """Asks every node for tokens without a pause, and every node for the keys that it publishes."""
 
     http: httpx2.AsyncClient
-    nodes: list[ServerProcess]
+    nodes: list[ServerProcess] = field(default_factory=list)
     down: set[int] = field(default_factory=set)
     checked: int = 0
     unpublished: list[str] = field(default_factory=list)
@@ -147,16 +147,6 @@ class Watching:
         self.down.add(number)
         await asyncio.to_thread(self.nodes[number].kill)
 
-    async def until(self, seen: Callable[[], object], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not seen():
-            assert time.monotonic() < deadline, f"not seen within {PATIENCE} seconds: {what}"
-            await asyncio.sleep(0.02)
-
-
-def url_of_role(database_url: str, role: str) -> str:
-    return database_url.replace("//jeton@", f"//{role}@")
-
 
 @pytest.mark.timeout(300)
 async def test_a_node_killed_at_any_point_of_a_rotation_leaves_one_key_that_signs_and_is_published(
@@ -165,19 +155,19 @@ async def test_a_node_killed_at_any_point_of_a_rotation_leaves_one_key_that_sign
     secret, faults = add_accounts(own_postgresql_url), Faults(create_engine(own_postgresql_url))
     with faults.engine.begin() as connection:
         connection.exec_driver_sql(_FAULTS)
-    urls = (url_of_role(own_postgresql_url, role) for role in ("node_0", "node_1"))
-    # One user logs in all the time.
-    with (
-        server_process(tmp_path, next(urls), LIMITS__LOGINS_PER_ACCOUNT="0") as first,
-        server_process(tmp_path, next(urls), LIMITS__LOGINS_PER_ACCOUNT="0") as second,
-    ):
-        async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), timeout=PATIENCE, trust_env=False) as http:
-            watching = Watching(http, [first, second])
-            async with watching.running():
-                for point in _POINTS:
-                    await killed_at(point, faults, watching)
-                for moment in _MOMENTS:
-                    await killed_about(moment, faults, watching)
+    async with AsyncExitStack() as stack:
+        http = httpx2.AsyncClient(auth=(CLIENT_ID, secret), timeout=PATIENCE, trust_env=False)
+        watching = Watching(await stack.enter_async_context(http))
+        for role in ("node_0", "node_1"):
+            url = own_postgresql_url.replace("//jeton@", f"//{role}@")
+            # One user logs in all the time.
+            node = server_process(tmp_path, url, LIMITS__LOGINS_PER_ACCOUNT="0")
+            watching.nodes.append(stack.enter_context(node))
+        await stack.enter_async_context(watching.running())
+        for point in _POINTS:
+            await killed_at(point, faults, watching)
+        for moment in _MOMENTS:
+            await killed_about(moment, faults, watching)
     faults.engine.dispose()
     assert watching.unpublished == []
     assert watching.checked > 100
@@ -187,7 +177,7 @@ async def killed_at(point: int, faults: Faults, watching: Watching) -> None:
     """Whoever rotates is killed at that step; the other rotates instead, and the killed one comes back."""
     before = faults.active()
     with faults.rotation_stopped_at(point):
-        await watching.until(faults.stopped, f"a node that rotates at step {point}")
+        await until(faults.stopped, f"a node that rotates at step {point}", PATIENCE)
         await watching.kill(int(str(faults.stopped()).removeprefix("node_")))
         assert faults.active() == before
     await rotated_and_restarted(before, faults, watching)
@@ -203,7 +193,7 @@ async def killed_about(moment: float, faults: Faults, watching: Watching) -> Non
 
 
 async def rotated_and_restarted(before: list[str], faults: Faults, watching: Watching) -> None:
-    await watching.until(lambda: faults.active() != before, "the other node rotates")
+    await until(lambda: faults.active() != before, "the other node rotates", PATIENCE)
     assert len(faults.active()) == 1
     for number in list(watching.down):
         await asyncio.to_thread(watching.nodes[number].start)

@@ -8,11 +8,10 @@ import httpx2
 import pytest
 
 from jeton.bootstrap.server import assemble
-from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.storage import clock as clock_module
 from jeton.storage.clock import Clock
-from jeton.storage.families import load_families
 from support.in_process_server import ISSUER, App, ManualClock, Running, settings_for
+from support.stored_sessions import stored_family
 
 YEAR = 366 * 86400
 
@@ -55,13 +54,6 @@ def app(jeton: Running) -> App:
     return jeton.add_client()
 
 
-def is_stored(jeton: Running, refresh_token: str) -> bool:
-    presented = parse_refresh_token(refresh_token)
-    assert presented is not None
-    with jeton.database.read() as connection:
-        return bool(load_families(connection, [presented.sid]))
-
-
 async def test_while_the_clock_is_a_year_ahead_no_session_and_no_revocation_is_deleted(
     jeton: Running, app: App, clocks: WrongClocks
 ) -> None:
@@ -73,7 +65,7 @@ async def test_while_the_clock_is_a_year_ahead_no_session_and_no_revocation_is_d
     clocks.ahead = YEAR
     jeton.maintenance.refresh()
     assert jeton.maintenance.purge_expired() == 0
-    assert is_stored(jeton, session["refresh_token"])
+    assert stored_family(jeton, session["refresh_token"])
     clocks.ahead = 0
     jeton.maintenance.refresh()
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from threading import Event
+from typing import Any
 from urllib.request import urlopen
 
 import jwt
@@ -61,7 +62,7 @@ async def verified_kid(jeton: Running, token: str) -> str:
     """The kid of a token that another library verifies with the published keys."""
     published = jwt.PyJWKSet.from_dict((await jeton.http.get("/.well-known/jwks.json")).json())
     kid = jwt.get_unverified_header(token)["kid"]
-    unchecked = dict.fromkeys(("verify_aud", "verify_iat", "verify_nbf", "verify_exp"), False)
+    unchecked: Any = dict.fromkeys(("verify_aud", "verify_iat", "verify_nbf", "verify_exp"), False)
     jwt.decode(token, published[kid], algorithms=["RS256", "ES256"], options=unchecked)
     return str(kid)
 

@@ -3,10 +3,14 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
+from typing import TypeAlias
 
 import pytest
 
 from jeton.storage.batching import Batcher, BatcherBusyError
+
+Caller: TypeAlias = "asyncio.Task[int]"
+IntBatcher: TypeAlias = Batcher[int, int]
 
 
 class Work:
@@ -34,27 +38,27 @@ def work() -> Work:
 
 
 @pytest.fixture
-async def batcher(work: Work) -> AsyncIterator[Batcher[int, int]]:
-    started = Batcher[int, int]("test", work, max_batch=4, max_waiting=10)
+async def batcher(work: Work) -> AsyncIterator[IntBatcher]:
+    started = IntBatcher("test", work, max_batch=4, max_waiting=10)
     yield started
     work.open.set()
     started.close()
 
 
-async def arrive(batcher: Batcher[int, int], *items: int) -> list["asyncio.Task[int]"]:
+async def arrive(batcher: IntBatcher, *items: int) -> list[Caller]:
     """Let callers with these items arrive within one iteration of the event loop."""
     callers = [asyncio.create_task(batcher(item)) for item in items]
     await asyncio.sleep(0)
     return callers
 
 
-async def cancel(caller: "asyncio.Task[int]") -> None:
+async def cancel(caller: Caller) -> None:
     caller.cancel()
     await asyncio.wait([caller])
 
 
 @pytest.fixture
-async def first(work: Work, batcher: Batcher[int, int]) -> "asyncio.Task[int]":
+async def first(work: Work, batcher: IntBatcher) -> Caller:
     """The caller with the item 0, whose batch has begun and goes on once `work.open` is set."""
     work.open.clear()
     (caller,) = await arrive(batcher, 0)
@@ -64,17 +68,15 @@ async def first(work: Work, batcher: Batcher[int, int]) -> "asyncio.Task[int]":
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (3, [3]), (4, [4]), (10, [4, 4, 2])])
-async def test_items_that_arrive_together_form_batches_of_bounded_size_in_their_order(
-    work: Work, batcher: Batcher[int, int], count: int, sizes: list[int]
+async def test_items_that_arrive_together_form_bounded_batches_in_order(
+    work: Work, batcher: IntBatcher, count: int, sizes: list[int]
 ) -> None:
     assert await asyncio.gather(*await arrive(batcher, *range(count))) == [2 * item for item in range(count)]
     assert [len(it) for it in work.batches] == sizes
     assert [item for batch in work.batches for item in batch] == list(range(count))
 
 
-async def test_items_that_arrive_during_a_batch_form_the_next_one(
-    work: Work, batcher: Batcher[int, int], first: "asyncio.Task[int]"
-) -> None:
+async def test_items_that_arrive_during_a_batch_form_the_next(work: Work, batcher: IntBatcher, first: Caller) -> None:
     later = await arrive(batcher, 1, 2)
     work.open.set()
 
@@ -82,8 +84,8 @@ async def test_items_that_arrive_during_a_batch_form_the_next_one(
     assert work.batches == [[0], [1, 2]]
 
 
-async def test_a_caller_that_goes_on_with_its_result_joins_the_batch_of_those_that_arrive_meanwhile(
-    work: Work, batcher: Batcher[int, int], first: "asyncio.Task[int]"
+async def test_completed_callers_join_those_that_arrive_meanwhile(
+    work: Work, batcher: IntBatcher, first: Caller
 ) -> None:
     async def after_the_first(iterations: int, item: int) -> int:
         await first
@@ -98,8 +100,8 @@ async def test_a_caller_that_goes_on_with_its_result_joins_the_batch_of_those_th
     assert work.batches == [[0], [1, 2]]
 
 
-async def test_too_many_callers_are_refused_at_once_and_the_others_served(
-    work: Work, batcher: Batcher[int, int], first: "asyncio.Task[int]"
+async def test_too_many_callers_are_refused_and_the_others_served(
+    work: Work, batcher: IntBatcher, first: Caller
 ) -> None:
     waiting = await arrive(batcher, *range(1, 11))
 
@@ -111,9 +113,7 @@ async def test_too_many_callers_are_refused_at_once_and_the_others_served(
     assert await batcher(12) == 24
 
 
-async def test_an_item_whose_caller_is_cancelled_before_its_batch_is_left_out(
-    work: Work, batcher: Batcher[int, int], first: "asyncio.Task[int]"
-) -> None:
+async def test_a_caller_cancelled_before_its_batch_is_left_out(work: Work, batcher: IntBatcher, first: Caller) -> None:
     staying, leaving = await arrive(batcher, 1, 2)
     await cancel(leaving)
     work.open.set()
@@ -122,19 +122,18 @@ async def test_an_item_whose_caller_is_cancelled_before_its_batch_is_left_out(
     assert work.batches == [[0], [1]]
 
 
-async def test_a_caller_that_is_cancelled_during_its_batch_disturbs_no_other(
-    work: Work, batcher: Batcher[int, int], first: "asyncio.Task[int]"
+async def test_a_caller_cancelled_during_its_batch_disturbs_no_other(
+    work: Work, batcher: IntBatcher, first: Caller
 ) -> None:
     (staying,) = await arrive(batcher, 1)
     await cancel(first)
     work.open.set()
 
-    assert (await staying, await batcher(2)) == (2, 4)
+    assert await staying == 2
+    assert await batcher(2) == 4
 
 
-async def test_if_all_callers_are_cancelled_nothing_is_done_and_the_next_is_served(
-    work: Work, batcher: Batcher[int, int]
-) -> None:
+async def test_a_batch_without_callers_is_not_run(work: Work, batcher: IntBatcher) -> None:
     (leaving,) = await arrive(batcher, 1)
     await cancel(leaving)
 
@@ -142,16 +141,14 @@ async def test_if_all_callers_are_cancelled_nothing_is_done_and_the_next_is_serv
     assert work.batches == [[2]]
 
 
-async def test_an_exception_for_one_item_is_raised_to_its_caller_only(batcher: Batcher[int, int]) -> None:
+async def test_an_exception_for_one_item_is_raised_to_its_caller_only(batcher: IntBatcher) -> None:
     one, failed, other = await asyncio.gather(*await arrive(batcher, 1, -1, 2), return_exceptions=True)
 
     assert (one, other) == (2, 4)
     assert isinstance(failed, ValueError)
 
 
-async def test_work_that_fails_fails_for_its_whole_batch_and_not_for_the_next(
-    work: Work, batcher: Batcher[int, int]
-) -> None:
+async def test_work_that_fails_fails_for_its_batch_only(work: Work, batcher: IntBatcher) -> None:
     work.error = OSError("gone")
     results = await asyncio.gather(*await arrive(batcher, 1, 2), return_exceptions=True)
     work.error = None
@@ -171,7 +168,7 @@ async def test_batches_run_one_at_a_time_in_a_thread_of_their_own() -> None:
         running.release()
         return items
 
-    batcher = Batcher[int, int]("test", work, max_batch=1)
+    batcher = IntBatcher("test", work, max_batch=1)
     await asyncio.gather(*await arrive(batcher, *range(20)))
     batcher.close()
 

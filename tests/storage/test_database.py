@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, LargeBinary, String, Table, Text, text
+from sqlalchemy import JSON, BigInteger, Boolean, Integer, LargeBinary, String, Table, Text, text
 
 from jeton.oauth.clients import Client
 from jeton.oauth.sessions import Family
@@ -24,7 +24,7 @@ from jeton.storage.users import insert_user, load_users
 from support.ledger_fixtures import bench_over
 
 # A value for each type of column, as long or as awkward as it can be.
-VALUES: dict[type, Callable[[Column[Any]], Any]] = {
+VALUES: dict[type, Callable[[Any], Any]] = {
     String: lambda column: column.name[: column.type.length],
     Text: lambda column: f'{column.name} quote " backslash \\ percent % {{brace}} \x01 \x7f \xe9 \u2028',
     BigInteger: lambda _: 2**40,
@@ -84,7 +84,8 @@ def test_an_update_of_families_writes_all_that_may_change_and_nothing_else(datab
         "last_ip",
         "last_user_agent",
     )
-    before: Any = replace(FAMILY, **dict.fromkeys(numbers, 0), **dict.fromkeys(optional))
+    unchanged: dict[str, Any] = dict.fromkeys(numbers, 0) | dict.fromkeys(optional)
+    before = replace(FAMILY, **unchanged)
     after = {
         "all": replace(FAMILY, sid="all"),
         "some": replace(before, sid="some", generation=7, asked_scope=frozenset(), last_ip="2001:db8::1"),
