@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,9 +25,8 @@ def pooled(empty_postgresql_url: str) -> Iterator[Pooled]:
     with ExitStack() as stack:
 
         def start(mode: str) -> str:
-            pooler: AbstractContextManager[str] = pgbouncer(empty_postgresql_url, mode)
             try:
-                return stack.enter_context(pooler)
+                return stack.enter_context(pgbouncer(empty_postgresql_url, mode))
             except NoPgbouncerError as missing:
                 if os.environ.get("CI"):
                     raise

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
-from sqlalchemy import Boolean, Column, Connection, MetaData, String, Table, insert, select, update
+from sqlalchemy import Connection
 
 from jeton.oauth.writes import SaveFamily, Write
 from jeton.storage.ledger import Entry, Facts, Ledger
@@ -14,8 +14,6 @@ from jeton.storage.lock_requests import Lock, LockUser
 from jeton.storage.transaction_rows import TransactionRows
 from support.in_process_server import ManualClock
 from support.ledger_fixtures import Bench, family
-
-CODES = Table("test_codes", MetaData(), Column("code", String(16), primary_key=True), Column("used", Boolean))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +40,24 @@ class Redeem:
     writes: tuple[Write, ...] = ()
 
 
-def lock_codes(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
-    wanted = sorted({it.code for it in requests if isinstance(it, LockCode)})
-    query = select(CODES).where(CODES.c.code.in_(wanted)).order_by(CODES.c.code).with_for_update()
-    context.rows.add(Code, {row.code: Code(*row) for row in context.connection.execute(query)})
-    return ()
-
-
-def save_codes(connection: Connection, writes: Sequence[SaveCode], _: TransactionRows) -> None:
-    for write in writes:
-        connection.execute(update(CODES).where(CODES.c.code == write.code.code).values(used=write.code.used))
+@pytest.fixture
+def codes() -> dict[str, Code]:
+    """What stands in for a table of codes."""
+    return {code: Code(code, used=False) for code in "xy"}
 
 
 @pytest.fixture
-def ledger(bench: Bench) -> Iterator[Ledger]:
-    """A ledger with one more kind of lock and of write, over a database with the unused codes x and y."""
-    with bench.database.write() as connection:
-        CODES.create(connection)
-        connection.execute(insert(CODES), [{"code": code, "used": False} for code in "xy"])
-    bench.commits = 0
+def ledger(bench: Bench, codes: dict[str, Code]) -> Iterator[Ledger]:
+    """A ledger with one more kind of lock and of write."""
+
+    def lock_codes(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
+        wanted = {it.code for it in requests if isinstance(it, LockCode)}
+        context.rows.add(Code, {code: it for code, it in codes.items() if code in wanted})
+        return ()
+
+    def save_codes(_: Connection, writes: Sequence[SaveCode], rows: TransactionRows) -> None:
+        codes.update({it.code.code: it.code for it in writes})
+
     extended = Ledger(
         bench.database,
         ManualClock(),
@@ -69,8 +66,6 @@ def ledger(bench: Bench) -> Iterator[Ledger]:
     )
     yield extended
     extended.close()
-    with bench.database.write() as connection:
-        CODES.drop(connection)
 
 
 def redeem(code: str, sid: str) -> Entry[Redeem]:
@@ -86,16 +81,15 @@ def redeem(code: str, sid: str) -> Entry[Redeem]:
 
 
 async def test_a_new_kind_of_write_is_committed_with_the_others_and_seen_by_later_decisions(
-    bench: Bench, ledger: Ledger
+    bench: Bench, ledger: Ledger, codes: dict[str, Code]
 ) -> None:
-    codes = ["x", "unknown", "x", "y", "x"]
-    decisions = await asyncio.gather(*(ledger.enter(redeem(code, f"{at}")) for at, code in enumerate(codes)))
+    presented = ["x", "unknown", "x", "y", "x"]
+    decisions = await asyncio.gather(*(ledger.enter(redeem(code, f"{at}")) for at, code in enumerate(presented)))
 
     assert [it.reason for it in decisions] == ["redeemed", "refused", "refused", "redeemed", "refused"]
     assert bench.commits == 1
     assert bench.generations("03") == [0, 0]
-    with bench.database.read() as connection:
-        assert connection.execute(select(CODES).order_by(CODES.c.code)).all() == [("x", True), ("y", True)]
+    assert [it.used for it in codes.values()] == [True, True]
     assert (await ledger.enter(redeem("x", "later"))).reason == "refused"
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
@@ -20,24 +20,24 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O16", "O19")]
 
 @dataclass
 class Person:
-    """A user with a session and a client of its own; `rows` has the keys of the rows that its requests lock."""
+    """A user with a session and a client of its own. Its requests lock `rows`, given by their keys."""
 
     node: Running
     name: str
     app: App
-    token: str = ""
-    rows: dict[str, Any] = field(default_factory=dict)
+    token: str
+    rows: dict[str, Any]
 
-    async def log_in(self) -> httpx2.Response:
-        return await self.node.token(self.app, grant_type="password", username=self.name, password=PASSWORD)
+    def log_in(self) -> Awaitable[httpx2.Response]:
+        return self.node.token(self.app, grant_type="password", username=self.name, password=PASSWORD)
 
     async def refresh(self) -> httpx2.Response:
         response = await self.node.refresh(self.app, self.token)
         self.token = response.json().get("refresh_token", self.token)
         return response
 
-    async def introspect(self) -> httpx2.Response:
-        return await self.node.post("/oauth/introspect", self.app, token=self.token)
+    def introspect(self) -> Awaitable[httpx2.Response]:
+        return self.node.post("/oauth/introspect", self.app, token=self.token)
 
     async def revoke_access_token(self) -> httpx2.Response:
         issued = await self.node.token(self.app, grant_type="client_credentials")
@@ -48,13 +48,12 @@ Request = Callable[[Person], Awaitable[httpx2.Response]]
 
 
 async def person(node: Running, name: str) -> Person:
-    found = Person(node, name, node.add_client(f"{name}s_client"))
-    user = node.add_user(name)
-    found.token = (await found.log_in()).json()["refresh_token"]
+    app, user = node.add_client(f"{name}s_client"), node.add_user(name)
+    token = (await node.log_in(app, name))["refresh_token"]
     with node.database.read() as connection:
         bucket = connection.scalars(select(throttle_buckets.c.key)).first()
-    found.rows = {"family": sid_of(found.token), "user": user.sub, "client": found.app.client_id, "bucket": bucket}
-    return found
+    rows = {"family": sid_of(token), "user": user.sub, "client": app.client_id, "bucket": bucket}
+    return Person(node, name, app, token, rows)
 
 
 @pytest.fixture
