@@ -95,11 +95,6 @@ def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from plan_nodes(below)
 
 
-def rows_read(step: dict[str, Any]) -> float:
-    removed = sum(step.get(f"Rows Removed by {it}", 0) for it in ("Filter", "Index Recheck", "Join Filter"))
-    return float((step.get("Actual Rows", 0) + removed) * step.get("Actual Loops", 1))
-
-
 def of_growing_tables(sent: dict[str, Any]) -> dict[str, Any]:
     """Return the statements over growing tables; there must be some over each of them."""
     found = {it: sent[it] for it in sent if any(f" {table}" in it for table in GROWING)}
@@ -115,14 +110,15 @@ def explain(statement: str) -> str:
 
 
 def faults_of(statement: str, plan: Any) -> list[str]:
-    """Return what in the statement's plan reads more than it needs."""
-    nodes = list(plan_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
-    scans = [it for it in nodes if it.get("Relation Name") in GROWING and it["Node Type"] != "ModifyTable"]
-    return [
-        *(f"{it['Node Type']}: {statement}" for it in nodes if it["Node Type"] in ("Hash Join", "Merge Join")),
-        *(f"{it['Node Type']}: {statement}" for it in scans if it["Node Type"] == "Seq Scan"),
-        *(f"{rows_read(it)} rows: {statement}" for it in scans if rows_read(it) > _MAX_ROWS_READ),
-    ]
+    """Return the steps of the statement's plan that read more than they need."""
+    faults = []
+    for step in plan_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]):
+        kind, reads = step["Node Type"], step.get("Relation Name") in GROWING and step["Node Type"] != "ModifyTable"
+        removed = sum(step.get(f"Rows Removed by {it}", 0) for it in ("Filter", "Index Recheck", "Join Filter"))
+        rows = (step.get("Actual Rows", 0) + removed) * step.get("Actual Loops", 1)
+        if kind in ("Hash Join", "Merge Join") or (reads and (kind == "Seq Scan" or rows > _MAX_ROWS_READ)):
+            faults.append(f"{kind}, {rows} rows: {statement}")
+    return faults
 
 
 class PreparedStatements:
