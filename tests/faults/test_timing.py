@@ -75,7 +75,7 @@ async def test_no_refusal_of_a_login_tells_by_its_time_what_it_is_about(tmp_path
     variables = {"SERVER__TRUSTED_PROXIES": "127.0.0.1", "LIMITS__LOGIN_FAILURES_PER_CLIENT": "1000000"}
     defaults = load_settings(environment={}).passwords
     variables["PASSWORDS__MEMORY_KIB"] = str(defaults.memory_kib)
-    with server_process(tmp_path, url, **variables) as server:
+    with server_process(tmp_path, url, begin_only=False, **variables) as server:
         secret = add_accounts(url)
         add_users(url, [f"user{number}" for number in range(ROUNDS)] + ["besieged"], disabled=False)
         add_users(url, [f"disabled{number}" for number in range(ROUNDS)], disabled=True)

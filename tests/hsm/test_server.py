@@ -193,8 +193,8 @@ def test_a_server_that_cannot_reach_the_token_does_not_start_and_changes_nothing
 @pytest.mark.slow
 def test_two_servers_share_a_token(hsm: SoftHsm, sqlite_url: str, tmp_path: Path) -> None:
     with (
-        server_process(tmp_path, sqlite_url, **hsm.settings) as first,
-        server_process(tmp_path, sqlite_url, **hsm.settings) as second,
+        server_process(tmp_path, sqlite_url, begin_only=False, **hsm.settings) as first,
+        server_process(tmp_path, sqlite_url, begin_only=False, **hsm.settings) as second,
     ):
         done = run_jeton(tmp_path, sqlite_url, "keys", "rotate", "--now", "--json", **hsm.settings)
         assert "not every server publishes it yet" in done.stderr

@@ -96,7 +96,7 @@ async def test_completed_callers_join_those_that_arrive_meanwhile(
     callers = asyncio.gather(after_the_first(0, 1), after_the_first(1, 2))
     work.open.set()
 
-    assert await callers == [2, 4]
+    assert list(await callers) == [2, 4]
     assert work.batches == [[0], [1, 2]]
 
 
