@@ -123,36 +123,24 @@ def test_every_connection_to_sqlite_is_durable_and_checks_references(sqlite_url:
 
 
 @pytest.mark.requirement("O13")
-def test_waits_for_postgresql_are_bounded(postgresql_url: str) -> None:
-    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-    for serving, bounds in ((True, ["3s", "2s", "5s"]), (False, ["0", "0", "1min"])):
-        database = Database(postgresql_url, serving=serving)
-        with database.read() as connection:
-            assert [connection.scalar(text(f"SHOW {name}")) for name in names] == bounds
-        database.close()
-
-
-def test_postgresql_compiles_no_statement_of_a_server(postgresql_url: str) -> None:
-    """If only a scan is possible, `enable_seqscan=off` makes it look so expensive that it would be compiled."""
-    database = Database(postgresql_url, serving=True)
-    with database.read() as connection:
-        plan = "\n".join(connection.scalars(text("EXPLAIN (ANALYZE) SELECT * FROM signing_keys")))
-    database.close()
-
-    assert "Seq Scan on signing_keys" in plan
-    assert "JIT" not in plan
-
-
-def test_isolation_is_read_committed_whatever_the_database_prefers(postgresql_url: str) -> None:
-    """Under a stricter level, what is read after the wait for a lock would be what was there before it."""
-    database = Database(postgresql_url)
+@pytest.mark.parametrize(
+    ("serving", "bounds"),
+    [(True, ["3s", "2s", "5s", "off"]), (False, ["0", "0", "1min", "on"])],
+    ids=["server", "command"],
+)
+def test_waits_for_postgresql_are_bounded_and_transactions_read_what_others_committed(
+    postgresql_url: str, serving: bool, bounds: list[str]
+) -> None:
+    """Under a stricter isolation, what is read after the wait for a lock would be what was there before it."""
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "jit")
+    database = Database(postgresql_url, serving=serving)
     with database.write() as connection:
-        connection.exec_driver_sql(
-            f"ALTER DATABASE {database.url.database} SET default_transaction_isolation = 'repeatable read'"
-        )
+        name = database.url.database
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
     database.engine.dispose()
 
     with database.write() as connection:
+        assert [connection.scalar(text(f"SHOW {name}")) for name in names] == bounds
         assert connection.scalar(text("SHOW transaction_isolation")) == "read committed"
     database.close()
 
@@ -186,25 +174,23 @@ def test_a_sqlite_file_that_cannot_be_created_is_refused_by_name(tmp_path: Path,
         Database(f"sqlite:///{tmp_path / path}")
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    file = tmp_path / "jeton.db"
-    file.write_text("a letter\n" * 1000, encoding="utf-8")
-    database = Database(f"sqlite:///{file}")
-
-    with pytest.raises(StorageUnavailableError, match=r"jeton\.db: file is not a database"), database.read():
-        pass
-
-    database.close()
-    assert file.read_text(encoding="utf-8") == "a letter\n" * 1000
-
-
-def test_a_damaged_database_is_unavailable(sqlite_url: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        pytest.param(lambda sound: sound[:4096] + b"\xff" * (len(sound) - 4096), "malformed", id="damaged"),
+        pytest.param(lambda _: b"a letter\n" * 1000, r"jeton\.db: file is not a database", id="no database"),
+    ],
+)
+def test_a_damaged_file_is_unavailable_and_left_as_it_is(
+    sqlite_url: str, damage: Callable[[bytes], bytes], says: str
+) -> None:
     database = Database(sqlite_url)
     assert database.file is not None
-    sound = database.file.read_bytes()
-    database.file.write_bytes(sound[:4096] + b"\xff" * (len(sound) - 4096))
+    damaged = damage(database.file.read_bytes())
+    database.file.write_bytes(damaged)
 
-    with pytest.raises(StorageUnavailableError, match="malformed"), database.read() as connection:
+    with pytest.raises(StorageUnavailableError, match=says), database.read() as connection:
         connection.scalar(text("SELECT count(*) FROM users"))
 
     database.close()
+    assert database.file.read_bytes() == damaged

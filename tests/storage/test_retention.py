@@ -149,6 +149,16 @@ async def test_a_bounded_number_of_rows_is_deleted_at_once_and_none_that_is_in_u
     await node.refreshed(app, kept)
 
 
+def recorded(method: Callable[[Maintenance], object], calls: list[str]) -> Callable[[Maintenance], object]:
+    """Return the same method, which notes its name."""
+
+    def call(maintenance: Maintenance) -> object:
+        calls.append(method.__name__)
+        return method(maintenance)
+
+    return call
+
+
 @pytest.mark.requirement("O02")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_server_deletes_until_nothing_is_left_and_refreshes_meanwhile(
@@ -157,16 +167,8 @@ async def test_a_server_deletes_until_nothing_is_left_and_refreshes_meanwhile(
     for name, value in (("_MAX_ROWS", 10), ("_PURGE_SECONDS", 0), ("_REFRESH_SECONDS", 0)):
         monkeypatch.setattr(f"jeton.background.maintenance.{name}", value)
     calls: list[str] = []
-
-    def recorded(method: Callable[[Maintenance], object]) -> Callable[[Maintenance], object]:
-        def call(maintenance: Maintenance) -> object:
-            calls.append(method.__name__)
-            return method(maintenance)
-
-        return call
-
     for method in (Maintenance.refresh, Maintenance.delete_expired_batch):
-        monkeypatch.setattr(Maintenance, method.__name__, recorded(method))
+        monkeypatch.setattr(Maintenance, method.__name__, recorded(method, calls))
     past = [RevokedAccessToken(f"jti{number}", node.clock.now()) for number in range(95)]
     with node.database.write() as connection:
         insert_revoked_access_tokens(connection, past)
