@@ -188,6 +188,12 @@ async def test_a_session_opened_just_before_all_are_ended_is_ended_and_listed(be
         assert load_revoked_indexes(connection, START) == [len("new")]
 
 
+async def test_a_session_is_ended_once(bench: Bench) -> None:
+    first, second = await asyncio.gather(bench.ledger.enter(END_ALL), bench.ledger.enter(END_ALL))
+
+    assert [len(it.families) for it in (first, second)] == [2, 0]
+
+
 @pytest.mark.requirement("O16")
 async def test_a_second_change_of_the_same_password_is_refused(bench: Bench) -> None:
     first, second = await asyncio.gather(bench.ledger.enter(CHANGE), bench.ledger.enter(CHANGE))
@@ -219,7 +225,10 @@ async def test_a_session_that_is_refreshed_and_has_to_make_room_at_once_ends(
     assert open_sids(bench) == {"c", "new"}
 
 
-async def test_an_entry_that_is_no_login_ends_no_session(bench: Bench, two_sessions_at_most: Ledger) -> None:
-    await two_sessions_at_most.enter(opened(family("new")))
+async def test_an_entry_that_is_no_login_is_given_no_session_to_end(bench: Bench, two_sessions_at_most: Ledger) -> None:
+    new = [opened(family(f"new {number}")) for number in range(3)]
+    count = Entry(lambda facts: End(str(len(facts.sessions))), (LockUser("u_1"),))
 
-    assert len(open_sids(bench)) == 4
+    *_, counted = await asyncio.gather(*map(two_sessions_at_most.enter, [*new, count]))
+
+    assert (counted.reason, len(open_sids(bench))) == ("0", 6)
