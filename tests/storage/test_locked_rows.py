@@ -126,8 +126,9 @@ async def test_a_login_waits_for_the_session_that_has_to_make_room_for_it(
 
 
 async def test_entries_whose_row_becomes_free_are_decided_in_their_order_while_others_still_wait(
-    postgresql_bench: Bench, locks: OnPostgresql
+    postgresql_bench: Bench, locks: OnPostgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("jeton.storage.ledger.LOCK_TIMEOUT_MS", 10)
     bench = postgresql_bench
     async with locks.holding("family", "a"):
         stuck = bench.turn("a")
@@ -136,7 +137,7 @@ async def test_entries_whose_row_becomes_free_are_decided_in_their_order_while_o
             await bench.turn("c")
             await until(lambda: locks.waiting() >= 1, "the waiting line")
             second = bench.turn("b", "second of b")
-            # Until both wait in one line.
+            # Long enough for both to wait in one line.
             for _ in range(60):
                 await bench.turn("c")
         await asyncio.gather(first, second)
