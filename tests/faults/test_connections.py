@@ -1,4 +1,4 @@
-"""Callers who misuse connections: they cost others nothing, and are held to a budget."""
+"""Clients that misuse connections: they delay no other, and use bounded resources."""
 
 import resource
 import socket
@@ -56,7 +56,7 @@ def memory_of(server: ServerProcess) -> int:
     return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def test_a_body_that_spells_a_request_is_a_body(server: ServerProcess) -> None:
+def test_a_body_is_never_read_as_a_request(server: ServerProcess) -> None:
     smuggled = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
     head = b"POST /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n"
 
@@ -73,7 +73,7 @@ def test_an_endless_head_ends_the_connection(server: ServerProcess, endless: byt
     assert answer == b"reset" or answer.startswith(b"HTTP/1.1 431 ")
 
 
-def test_what_is_large_but_no_head_is_let_through(server: ServerProcess) -> None:
+def test_large_requests_with_small_heads_are_read(server: ServerProcess) -> None:
     fields = b"X: " + b"a" * (MAX_BYTES - 2048) + b"\r\nConnection: close\r\n\r\n"
     form = POST + b"Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
 
@@ -91,7 +91,7 @@ def test_what_is_large_but_no_head_is_let_through(server: ServerProcess) -> None
         pytest.param(b"GET / HTTP/0.9\r\n\r\n", b"400", id="a head"),
     ],
 )
-def test_after_its_answer_a_client_cannot_go_on_sending(server: ServerProcess, head: bytes, status: bytes) -> None:
+def test_a_client_cannot_keep_sending_after_its_answer(server: ServerProcess, head: bytes, status: bytes) -> None:
     sent, began = 0, time.monotonic()
     with connect(server) as connection:
         connection.sendall(head)
@@ -116,7 +116,7 @@ def flooding(server: ServerProcess, count: int) -> Iterator[None]:
         yield
 
 
-def test_who_pipelines_without_reading_holds_up_nobody_and_costs_little_memory(server: ServerProcess) -> None:
+def test_clients_that_pipeline_without_reading_delay_no_other_and_use_little_memory(server: ServerProcess) -> None:
     before = memory_of(server)
     with flooding(server, 60):
         slowest = 0.0
@@ -129,7 +129,7 @@ def test_who_pipelines_without_reading_holds_up_nobody_and_costs_little_memory(s
         assert memory_of(server) - before < 64 * 2**20
 
 
-def test_silent_connections_shut_nobody_out(server: ServerProcess) -> None:
+def test_idle_connections_exclude_no_other_client(server: ServerProcess) -> None:
     with ExitStack() as stack:
         for _ in range(300):
             stack.enter_context(connect(server))

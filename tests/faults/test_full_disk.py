@@ -1,4 +1,4 @@
-"""A disk that is full, or a file that may not grow: /readyz says so, and that it is over."""
+"""A full disk, or a file that may not grow: /readyz reports it, and its end."""
 
 import resource
 from pathlib import Path

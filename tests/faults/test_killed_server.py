@@ -36,7 +36,7 @@ async def test_after_kill_and_restart_every_answered_token_is_the_newest(durable
 
 
 @pytest.mark.requirement("I08", "O16")
-async def test_sessions_of_a_killed_server_go_on_at_the_other(own_postgresql_url: str, tmp_path: Path) -> None:
+async def test_sessions_of_a_killed_server_continue_on_another(own_postgresql_url: str, tmp_path: Path) -> None:
     secret = add_accounts(own_postgresql_url)
     with server_process(tmp_path, own_postgresql_url) as first, server_process(tmp_path, own_postgresql_url) as second:
         async with load_on([first.url, second.url], secret) as load:

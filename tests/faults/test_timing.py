@@ -1,7 +1,7 @@
-"""How long refused logins take: nobody learns from it whether a user exists, is disabled, or is held back.
+"""How long refused logins take: the time does not reveal whether a user exists, is disabled or is rate-limited.
 
-Statistical, with the password hash as it is by default; `-s` shows the figures. Every login comes from an address of
-its own and, but for the account that is held back, goes to an account of its own.
+Statistical, with the default password hash; `-s` shows the figures. Every login comes from an address of
+its own and, except for the rate-limited account, goes to an account of its own.
 """
 
 import asyncio

@@ -108,10 +108,10 @@ def test_threads_that_sign_at_once_each_get_their_own_signature(keys: Pkcs11Keys
     assert [verified(it, stored.public_jwk)["number"] for it in signed] == list(range(200))
 
 
-# A token that is away.
+# An unavailable token.
 
 
-def test_a_lost_session_is_opened_again_and_a_token_that_was_away_signs_again(
+def test_a_lost_session_is_reopened_and_a_token_that_was_unavailable_signs_again(
     hsm: SoftHsm, keys: Pkcs11Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 0)
@@ -128,7 +128,7 @@ def test_a_lost_session_is_opened_again_and_a_token_that_was_away_signs_again(
     assert key.sign(b"input") == signature
 
 
-def test_a_token_that_is_away_is_not_asked_for_again_at_once(
+def test_an_unavailable_token_is_not_asked_again_at_once(
     hsm: SoftHsm, keys: Pkcs11Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 3600)

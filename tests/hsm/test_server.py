@@ -1,4 +1,4 @@
-"""A server whose signing keys live in an HSM: issue, rotate, move there, and stand its absence."""
+"""A server whose signing keys are in an HSM: it issues, rotates, migrates keys and survives outages of the HSM."""
 
 import asyncio
 import json
@@ -130,7 +130,7 @@ async def test_a_key_that_is_deleted_is_destroyed_on_the_token(hsm: SoftHsm, jet
 @pytest.mark.parametrize(
     ("noticed", "key"), [(True, None), (False, "key 1")], ids=["before the request", "only after it was spent"]
 )
-async def test_while_the_token_is_away_no_session_is_lost_and_afterwards_all_go_on(
+async def test_no_session_is_lost_while_the_token_is_unavailable(
     hsm: SoftHsm, jeton: Running, noticed: bool, key: str | None
 ) -> None:
     """What was not spent is repeated without an idempotency key; what was, with it."""

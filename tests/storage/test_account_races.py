@@ -88,9 +88,7 @@ async def test_no_session_that_is_being_refreshed_survives(
         assert await nodes[1].introspect(app, newest) == {"active": False}
 
 
-async def test_the_end_of_all_sessions_spares_none_that_is_being_refreshed(
-    nodes: Nodes, contention: Contention
-) -> None:
+async def test_no_session_survives_the_end_of_all_while_it_is_refreshed(nodes: Nodes, contention: Contention) -> None:
     app, user = nodes[0].add_client(), nodes[0].add_user()
     for _ in range(10):
         tokens = [(await nodes[0].log_in(app))["refresh_token"] for _ in range(8)]

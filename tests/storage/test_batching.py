@@ -84,9 +84,7 @@ async def test_items_that_arrive_during_a_batch_form_the_next(work: Work, batche
     assert work.batches == [[0], [1, 2]]
 
 
-async def test_completed_callers_join_those_that_arrive_meanwhile(
-    work: Work, batcher: IntBatcher, first: Caller
-) -> None:
+async def test_completed_callers_join_the_batch_of_new_arrivals(work: Work, batcher: IntBatcher, first: Caller) -> None:
     async def after_the_first(iterations: int, item: int) -> int:
         await first
         for _ in range(iterations):

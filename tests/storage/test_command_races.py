@@ -118,7 +118,7 @@ async def test_of_two_commands_that_add_the_same_one_is_refused(
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("line", ["user disable alice", "user set-password alice --generate-password"])
-async def test_a_user_who_is_deleted_meanwhile_is_unknown(postgresql_url: str, locks: OnPostgresql, line: str) -> None:
+async def test_a_concurrently_deleted_user_is_unknown(postgresql_url: str, locks: OnPostgresql, line: str) -> None:
     async with running(settings_for(postgresql_url)) as node:
         user = node.add_user()
     with configured_for(postgresql_url):

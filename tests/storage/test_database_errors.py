@@ -102,7 +102,7 @@ def execute_advised_grant(owner: "psycopg.Connection[Any]", sentence: str) -> No
     owner.execute(grant)
 
 
-def test_a_role_that_may_not_create_tables_is_told_a_grant_that_helps(
+def test_a_role_that_may_not_create_tables_gets_a_grant_that_helps(
     owner: "psycopg.Connection[Any]", role_url: str
 ) -> None:
     sentence = refusal(Database(role_url), migrate)
@@ -132,13 +132,13 @@ async def test_a_role_that_only_serves_needs_rights_on_the_tables_and_none_to_cr
         assert (await server.http.get("/readyz")).status_code == 200
 
 
-def test_a_role_that_may_not_use_the_schema_is_told_so(owner: "psycopg.Connection[Any]", role_url: str) -> None:
+def test_a_role_that_may_not_use_the_schema_gets_advice(owner: "psycopg.Connection[Any]", role_url: str) -> None:
     owner.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
 
     assert "GRANT USAGE ON SCHEMA public" in refusal(Database(role_url), bring_up_to_date)
 
 
-def test_a_wrong_password_is_told_and_not_repeated(postgresql_server: str, role: str) -> None:
+def test_a_wrong_password_is_reported_and_not_repeated(postgresql_server: str, role: str) -> None:
     configuration = Path(postgresql_server.partition("host=")[2]) / "data" / "pg_hba.conf"
     before = configuration.read_text(encoding="utf-8")
     configuration.write_text(f"local all {role} scram-sha-256\n" + before, encoding="utf-8")

@@ -61,7 +61,7 @@ def test_an_identifier_is_never_given_out_again(
 
 
 @each_other
-def test_the_url_of_a_metadata_document_may_come_back_unless_somebody_else_has_it(
+def test_the_url_of_a_deleted_metadata_document_may_be_used_again_unless_it_is_taken(
     database: Database, add_other: Write
 ) -> None:
     with database.write() as connection:

@@ -125,7 +125,7 @@ async def test_a_login_waits_for_the_session_that_has_to_make_room_for_it(
         assert count_open_sessions(node, alice.rows["user"]) == 1
 
 
-async def test_entries_whose_row_becomes_free_are_decided_in_their_order_while_others_still_wait(
+async def test_entries_of_a_released_row_are_decided_in_order_while_others_wait(
     postgresql_bench: Bench, locks: OnPostgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jeton.storage.ledger.LOCK_TIMEOUT_MS", 10)

@@ -161,7 +161,7 @@ def recorded(method: Callable[[Maintenance], object], calls: list[str]) -> Calla
 
 @pytest.mark.requirement("O02")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_a_server_deletes_until_nothing_is_left_and_refreshes_meanwhile(
+async def test_a_server_deletes_all_expired_rows_and_refreshes_in_between(
     node: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("_MAX_ROWS", 10), ("_PURGE_SECONDS", 0), ("_REFRESH_SECONDS", 0)):

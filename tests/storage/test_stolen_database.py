@@ -155,7 +155,7 @@ async def test_a_refresh_token_needs_both_the_master_key_and_the_family_s_secret
     assert derived(MASTER_KEY, presented.generation, family.secret) == token
 
 
-async def test_a_backup_of_the_sqlite_file_goes_on_with_its_master_key(sqlite_url: str, tmp_path: Path) -> None:
+async def test_a_backup_of_the_sqlite_file_works_with_its_master_key(sqlite_url: str, tmp_path: Path) -> None:
     async with running(settings_for(sqlite_url)) as node:
         app = node.add_client()
         node.add_user()

@@ -1,4 +1,4 @@
-"""PostgreSQL gone or hung under load (RFC 7009 section 2.2.1, ASVS 16.5): 503, nothing spent, nobody logged out."""
+"""A PostgreSQL that is stopped or hung under load (RFC 7009 section 2.2.1, ASVS 16.5): 503, and no session ends."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("C10", "O19")]
 RECOVERY_SECONDS: Final = 10
 
 
-async def assert_told_to_come_back_in_time(load: Load, resting: Sequence[Session]) -> None:
+async def assert_temporary_in_time(load: Load, resting: Sequence[Session]) -> None:
     """A refresh without a key, a revocation and an introspection (RFC 9110 section 15.6.4): nothing is said of them."""
     asked_at = time.monotonic()
     responses = await asyncio.gather(
@@ -41,7 +41,7 @@ async def assert_told_to_come_back_in_time(load: Load, resting: Sequence[Session
         pytest.param(Cluster.hang, Cluster.resume, 1, 6, id="hung"),
     ],
 )
-async def test_while_the_database_is_away_nothing_is_spent_and_afterwards_all_sessions_go_on(
+async def test_a_database_outage_spends_nothing_and_ends_no_session(
     own_cluster: Cluster,
     own_postgresql_url: str,
     tmp_path: Path,
@@ -61,7 +61,7 @@ async def test_while_the_database_is_away_nothing_is_spent_and_afterwards_all_se
                 fail(own_cluster)
                 try:
                     for _ in range(rounds):
-                        await assert_told_to_come_back_in_time(load, resting)
+                        await assert_temporary_in_time(load, resting)
                     await load.until(lambda: load.statuses[503] >= refusals, f"{refusals} answers of 503")
                     assert server.answers("/livez")
                     assert server.answers("/.well-known/jwks.json")
