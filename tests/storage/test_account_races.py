@@ -80,8 +80,8 @@ async def test_no_session_that_is_being_refreshed_survives(
 
         assert refresh is not None
         assert refresh.status_code in (200, 400)
-        assert count_open_sessions(nodes[0], user.sub) == 0
         assert ended is None or ended.json() == {"sessions_ended": 2}
+        assert count_open_sessions(nodes[0], user.sub) == 0
         after = await nodes[1].refresh(app, refresh.json().get("refresh_token", token))
         assert (after.status_code, after.json()["error"]) == (400, "invalid_grant")
         newest = refresh.json().get("access_token", there["access_token"])
