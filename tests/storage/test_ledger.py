@@ -228,9 +228,10 @@ async def test_a_session_that_is_refreshed_and_has_to_make_room_at_once_ends(
 
 
 async def test_an_entry_that_is_no_login_is_given_no_session_to_end(bench: Bench, two_sessions_at_most: Ledger) -> None:
-    new = [opened(family(f"new {number}")) for number in range(3)]
+    enter = two_sessions_at_most.enter
     count = Entry(lambda facts: End(str(len(facts.sessions))), (LockUser("u_1"),))
 
-    *_, counted = await asyncio.gather(*map(two_sessions_at_most.enter, [*new, count]))
+    opening = asyncio.gather(*(enter(opened(family(f"new {number}"))) for number in range(3)))
+    _, counted = await asyncio.gather(opening, enter(count))
 
     assert (counted.reason, len(open_sids(bench))) == ("0", 6)
