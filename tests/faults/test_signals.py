@@ -27,6 +27,7 @@ async def replace_workers_under_load(server: ServerProcess, url: str, secret: st
             await load.until(
                 lambda: len(workers_of(server) - before) == 2 and not workers_of(server) & before,
                 "both workers replaced",
+                60,
             )
             await load.until_answered(3)
 
