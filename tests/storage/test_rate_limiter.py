@@ -118,7 +118,9 @@ async def test_unknown_names_and_addresses_share_a_bounded_number_of_buckets(
     monkeypatch.setattr("jeton.login.address_limits._BUCKETS", (32, 16, 8))
     client, limits = jeton.add_client().client, jeton.login.limits
 
-    logins = [LoginRequest(f"user{it}", client, Source(f"2001:db8:{it % 50}:{it // 50:x}00::")) for it in range(600)]
+    logins = [
+        LoginRequest(f"user{it}", client.client_id, Source(f"2001:db8:{it % 50}:{it // 50:x}00::")) for it in range(600)
+    ]
     await asyncio.gather(*(limits.reserve(login, None) for login in logins))
 
     assert count_buckets(jeton) == 16 + 32 + 16 + 8 + 1
