@@ -1,13 +1,18 @@
 """The command `jeton`, run in this process with an environment of its own; and what its exit statuses mean."""
 
 import json
+import os
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
+from io import StringIO
 from typing import Any
+from unittest.mock import patch
 
 from click.testing import CliRunner, Result
 
-from jeton.cli import REFUSALS, jeton
+from jeton.cli import REFUSALS, jeton, main
 
 # What `jeton.cli.main` turns into one line and status 1; anything else that is raised is a defect.
 
@@ -19,7 +24,7 @@ class CommandLine:
     environment: Mapping[str, str]
 
     def with_variables(self, **variables: str) -> "CommandLine":
-        """The same with more settings, named as in the environment but without the prefix; an empty one is unset."""
+        """Return the same with more settings, named without the prefix; an empty one is unset."""
         named = {f"JETON_{name}": value for name, value in variables.items()}
         return replace(self, environment={name: it for name, it in {**self.environment, **named}.items() if it})
 
@@ -27,18 +32,18 @@ class CommandLine:
         return CliRunner(env=dict(self.environment)).invoke(jeton, words, stdin)
 
     def text(self, *words: str, stdin: str | bytes | None = None) -> str:
-        """What a command that succeeds prints."""
+        """Return what a command that succeeds prints."""
         result = self.run(*words, stdin=stdin)
         assert result.exit_code == 0, result.output or repr(result.exception)
         assert result.stderr == ""
         return result.stdout
 
     def json(self, *words: str, stdin: str | bytes | None = None) -> Any:
-        """What a command that succeeds prints with --json."""
+        """Return what a command that succeeds prints with --json."""
         return json.loads(self.text(*words, "--json", stdin=stdin))
 
     def refused(self, *words: str, stdin: str | bytes | None = None) -> str:
-        """The one line that says why a command was refused: status 1."""
+        """Return the one line that says why a command was refused: status 1."""
         result = self.run(*words, stdin=stdin)
         assert isinstance(result.exception, REFUSALS), result.output or repr(result.exception)
         assert (result.exit_code, result.stdout) == (1, "")
@@ -48,8 +53,23 @@ class CommandLine:
         return sentence
 
     def misused(self, *words: str) -> str:
-        """What is said about a command that is not written as it must be: status 2."""
+        """Return the message about a command that is not written as it must be: status 2."""
         result = self.run(*words)
         assert result.exit_code == 2, result.output or repr(result.exception)
         assert "Usage:" in result.stderr
         return result.stderr
+
+    def main(self, *words: str) -> tuple[object, str, str]:
+        """Run the entry point. Return its exit status, standard output and standard error."""
+        output, errors, status = StringIO(), StringIO(), None
+        with (
+            patch.dict(os.environ, self.environment),
+            patch.object(sys, "argv", ["jeton", *words]),
+            redirect_stdout(output),
+            redirect_stderr(errors),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code
+        return status, output.getvalue(), errors.getvalue()
