@@ -1,4 +1,4 @@
-"""jeton client add, show, list: registration, and what is refused."""
+"""jeton client: registration, changes, secrets, disabling and deletion, and their effects on a running server."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from jeton.oauth.clients import Client
 from support.cli_runner import CommandLine
-from support.in_process_server import START, App, Running
+from support.in_process_server import PASSWORD, START, App, Running
 
 MEMBERS = {
     *("client_id", "public", "grant_types", "scope", "default_scope", "audience", "auth_methods", "introspect"),
@@ -18,27 +18,44 @@ MEMBERS = {
     "backchannel_logout_session_required",
 }
 EVERYTHING = (
-    *("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write"),
-    *("--default-scope", "read", "--audience", "https://b.example", "--audience", "https://a.example"),
-    *("--auth-method", "client_secret_post", "--introspect", "--retry-grace-seconds", "5"),
-    *("--access-token-seconds", "60", "--refresh-idle-seconds", "3600", "--refresh-absolute-seconds", "7200"),
-    *("--claim", "preferred_username", "--claim", "email", "--origin", "https://app.example"),
-    *("--session-binding", "notice"),
-)
+    "--grant=password", "--grant=refresh_token", "--scope=read", "--scope=write", "--default-scope=read",
+    "--audience=https://b.example", "--audience=https://a.example", "--auth-method=client_secret_post", "--introspect",
+    "--retry-grace-seconds=5", "--access-token-seconds=60", "--refresh-idle-seconds=3600",
+    "--refresh-absolute-seconds=7200", "--claim=preferred_username", "--claim=email", "--origin=https://app.example",
+    "--session-binding=notice",
+)  # fmt: skip
+SESSIONS = ("--grant=password", "--grant=refresh_token", "--scope=read", "--scope=write")
 
 
-def _app(added: dict[str, Any]) -> App:
+def as_app(printed: dict[str, Any]) -> App:
     """Return the client that a command has printed, as an `App` that can send requests."""
-    return App(Client(added["client_id"], added["public"], START), added.get("client_secret"))
+    return App(Client(printed["client_id"], "client_secret" not in printed, START), printed.get("client_secret"))
 
 
-# Adding.
+def add(cli: CommandLine, *options: str, client_id: str = "web") -> App:
+    return as_app(cli.json("client", "add", client_id, *SESSIONS, *options))
+
+
+def change(cli: CommandLine, jeton: Running, *words: str) -> Any:
+    """Change a client, and refresh the server's cache as it does within five seconds."""
+    printed = cli.json("client", *words)
+    jeton.maintenance.refresh()
+    return printed
+
+
+async def is_authenticated(jeton: Running, app: App) -> bool:
+    response = await jeton.post("/oauth/introspect", app, token="garbage")
+    assert response.status_code in {200, 401}
+    return response.status_code == 200
+
+
+# add, show, list
 
 
 def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
     added = cli.json("client", "add", "web", *EVERYTHING)
 
-    assert re.fullmatch(r"jcs_[A-Za-z0-9_-]{43}", added.pop("client_secret"))
+    assert re.fullmatch(r"jcs_[A-Za-z0-9_-]{43}", secret := added.pop("client_secret"))
     assert added == {
         "client_id": "web",
         "public": False,
@@ -72,198 +89,58 @@ def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
         "warning": None,
     }
     assert cli.json("client", "show", "web") == added
+    shown = cli.text("client", "show", "web")
+    assert secret not in shown
+    assert "digest" not in shown
 
 
 @pytest.mark.requirement("O07", "P1")
 def test_new_client_has_only_the_requested_permissions(cli: CommandLine) -> None:
     added = cli.json("client", "add", "web")
+    public = cli.json("client", "add", "spa", "--public", "--grant", "password")
 
     assert added.keys() == MEMBERS | {"client_secret"}
-    granted = {name: added[name] for name in ("grant_types", "scope", "audience", "claims", "origins", "introspect")}
-    assert not any(granted.values())
+    granted = ("grant_types", "scope", "audience", "claims", "origins", "introspect")
+    assert [name for name in granted if added[name]] == []
     assert added["auth_methods"] == ["client_secret_basic", "client_secret_post"]
+    assert public.keys() == MEMBERS
+    assert (public["public"], public["auth_methods"]) == (True, [])
 
 
-def test_public_client_has_no_secret_and_no_auth_method(cli: CommandLine) -> None:
-    added = cli.json("client", "add", "spa", "--public", "--grant", "password")
+def test_result_without_json_is_one_line_per_member(cli: CommandLine) -> None:
+    added = cli.text("client", "add", "web", *SESSIONS)
+    changed = cli.text("client", "set", "web", "--claim", "email")
+    rotated = cli.text("client", "rotate-secret", "web", "--overlap-seconds", "60")
 
-    assert added.keys() == MEMBERS
-    assert (added["public"], added["auth_methods"]) == (True, [])
-
-
-def test_add_without_json_prints_one_line_per_member(cli: CommandLine) -> None:
-    text = cli.text("client", "add", "web", "--scope", "read", "--scope", "write", "--grant", "password")
-
-    assert re.search(r"^client_id +web$", text, re.MULTILINE)
-    assert re.search(r"^scope +read write$", text, re.MULTILINE)
-    assert re.search(r"^public +no$", text, re.MULTILINE)
-    assert re.search(r"^created_at +2027-01-15 08:00:00Z$", text, re.MULTILINE)
-    assert re.search(r"^client_secret +jcs_\S+$", text, re.MULTILINE)
-
-
-async def test_added_client_can_authenticate_immediately(cli: CommandLine, jeton: Running) -> None:
-    options = ("--grant", "client_credentials", "--scope", "report", "--access-token-seconds", "60")
-    added = cli.json("client", "add", "nightly", *options)
-
-    tokens = (await jeton.token(_app(added), grant_type="client_credentials")).json()
-
-    assert (tokens["scope"], tokens["expires_in"]) == ("report", 60)
-
-
-async def test_added_public_client_can_log_users_in(cli: CommandLine, jeton: Running) -> None:
-    jeton.add_user()
-    added = cli.json("client", "add", "spa", "--public", "--grant", "password", "--grant", "refresh_token")
-
-    tokens = await jeton.log_in(_app(added))
-
-    assert (await jeton.refresh(_app(added), tokens["refresh_token"])).status_code == 200
+    lines = {line.split()[0]: line.split()[1:] for line in added.splitlines()}
+    assert (lines["scope"], lines["public"], lines["created_at"]) == (
+        ["read", "write"],
+        ["no"],
+        ["2027-01-15", "08:00:00Z"],
+    )
+    assert lines["client_secret"][0].startswith("jcs_")
+    assert changed == cli.text("client", "show", "web")
+    assert [line.split()[0] for line in rotated.splitlines()] == ["client_id", "client_secret", "old_secret_until"]
+    assert rotated.split()[-2:] == ["2027-01-15", "08:01:00Z"]
+    assert cli.text("client", "disable", "web").split() == ["client_id", "web", "disabled", "yes"]
 
 
 @pytest.mark.requirement("A06", "A10")
-@pytest.mark.parametrize(("method", "by_header", "in_body"), [("basic", 200, 401), ("post", 401, 200)])
-async def test_client_can_be_restricted_to_one_auth_method(
-    cli: CommandLine, jeton: Running, method: str, by_header: int, in_body: int
-) -> None:
-    words = ("client", "add", "web", "--auth-method", f"client_secret_{method}", "--grant", "client_credentials")
-    added = cli.json(*words)
-    credentials = {name: added[name] for name in ("client_id", "client_secret")}
+async def test_added_clients_are_accepted_immediately(cli: CommandLine, jeton: Running) -> None:
+    jeton.add_user()
+    basic = add(cli, "--grant=client_credentials", "--auth-method=client_secret_basic", "--access-token-seconds=60")
+    public = add(cli, "--public", client_id="spa")
+    form = {"grant_type": "client_credentials", "client_id": "web", "client_secret": str(basic.secret)}
 
-    basic = await jeton.token(_app(added), grant_type="client_credentials")
-    post = await jeton.token(None, grant_type="client_credentials", **credentials)
-
-    assert (basic.status_code, post.status_code) == (by_header, in_body)
-
-
-# Refusing.
-
-
-def test_existing_client_id_is_refused_with_advice(cli: CommandLine) -> None:
-    cli.text("client", "add", "web")
-
-    assert "jeton client set" in cli.refused("client", "add", "web", "--public")
-    assert cli.json("client", "show", "web")["public"] is False
-
-
-@pytest.mark.requirement("A02", "G03", "I14")
-@pytest.mark.parametrize(
-    ("client_id", "taken"),
-    [("a", True), ("x" * 128, True), ("my app: 100%", True), ("https://app.example", True), ("u_1", True),
-     ("", False), (" a", False), ("a ", False), ("x" * 129, False), ("caf\u00e9", False), ("a\nb", False),
-     ("u_" + "0" * 32, False)],
-)  # fmt: skip
-def test_client_id_is_printable_ascii_and_unlike_a_sub(cli: CommandLine, client_id: str, taken: bool) -> None:
-    if taken:
-        assert cli.json("client", "add", client_id)["client_id"] == client_id
-    else:
-        assert "client_id must be 1 to 128 printable ASCII" in cli.refused("client", "add", client_id)
-        assert cli.json("client", "list") == []
-
-
-@pytest.mark.requirement("A25", "D01")
-@pytest.mark.parametrize(
-    "options",
-    [("--introspect",), ("--auth-method", "client_secret_basic"), ("--grant", "client_credentials")],
-    ids=lambda options: options[0],
-)
-@pytest.mark.parametrize("command", ["add", "set"])
-def test_public_client_cannot_have_confidential_permissions(
-    cli: CommandLine, command: str, options: tuple[str, ...]
-) -> None:
-    if command == "set":
-        cli.text("client", "add", "spa", "--public")
-    before = cli.json("client", "list")
-    words = ("--public", *options) if command == "add" else options
-
-    assert "does not authenticate" in cli.refused("client", command, "spa", *words)
-    assert cli.json("client", "list") == before
-
-
-@pytest.mark.requirement("A17")
-@pytest.mark.parametrize("token", ["", "two words", 'quo"te', "back\\slash", "caf\u00e9", "tab\t"])
-@pytest.mark.parametrize("option", ["--scope", "--default-scope"])
-def test_scope_must_be_one_token(cli: CommandLine, option: str, token: str) -> None:
-    assert "is not a scope" in cli.refused("client", "add", "web", "--scope", "read", option, token)
-
-
-@pytest.mark.requirement("A19")
-def test_default_scope_must_be_an_allowed_scope(cli: CommandLine) -> None:
-    assert "--default-scope" in cli.refused("client", "add", "web", "--scope", "read", "--default-scope", "write")
-
-
-@pytest.mark.parametrize("audience", ["", "two words", "a\tb", " a"])
-def test_audience_must_be_one_word(cli: CommandLine, audience: str) -> None:
-    assert "audience" in cli.refused("client", "add", "web", "--audience", audience)
-
-
-@pytest.mark.requirement("O12")
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "https://app.example",
-        "https://app.example:8443",
-        "http://localhost:5173",
-        "http://127.0.0.1",
-        "http://[::1]:8080",
-        "capacitor://localhost",
-    ],
-)
-def test_origin_is_https_loopback_or_packaged_app(cli: CommandLine, origin: str) -> None:
-    assert cli.json("client", "add", "spa", "--public", "--origin", origin)["origins"] == [origin]
-
-
-@pytest.mark.requirement("I14", "O12")
-@pytest.mark.parametrize(
-    "origin",
-    ["", "*", "null", "app.example", "//app.example", "https://", "https://app.example/", "https://app.example/path",
-     "https://app.example?x", "https://app.example#x", "https://user@app.example", "HTTPS://app.example",
-     "https://App.example", "https://caf\u00e9.example", "http://app.example", "ftp://app.example",
-     "file://localhost"],
-)  # fmt: skip
-def test_malformed_origin_is_refused(cli: CommandLine, origin: str) -> None:
-    assert f"{origin} " in cli.refused("client", "add", "spa", "--public", "--origin", origin)
-    assert cli.json("client", "list") == []
-
-
-@pytest.mark.requirement("I14", "O12")
-@pytest.mark.parametrize(
-    "origin",
-    ["https://app.example evil", "https://*.example", "https://app.example:", "https://app.example:x",
-     "https://app.example:443", "https://app.example:99999", "http://localhost:80"],
-)  # fmt: skip
-def test_origin_that_browsers_never_send_is_refused(cli: CommandLine, origin: str) -> None:
-    assert origin in cli.refused("client", "add", "spa", "--public", "--origin", origin)
-    assert cli.json("client", "list") == []
-
-
-@pytest.mark.parametrize(
-    "options",
-    [("--grant", "implicit"), ("--auth-method", "none"), ("--claim", "password"), ("--access-token-seconds", "0"),
-     ("--access-token-seconds", "86401"), ("--retry-grace-seconds", "301"), ("--retry-grace-seconds", "-1"),
-     ("--refresh-idle-seconds", "0"), ("--colour", "blue")],
-    ids=" ".join,
-)  # fmt: skip
-@pytest.mark.parametrize("command", ["add", "set"])
-def test_option_value_out_of_range_is_wrong_usage(cli: CommandLine, command: str, options: tuple[str, ...]) -> None:
-    assert options[0] in cli.misused("client", command, "web", *options)
-
-
-# Looking.
-
-
-def test_show_client_contains_no_secret(cli: CommandLine) -> None:
-    secret = cli.json("client", "add", "web")["client_secret"]
-
-    assert cli.json("client", "show", "web").keys() == MEMBERS
-    assert secret not in cli.text("client", "show", "web")
-    assert "digest" not in cli.text("client", "show", "web")
+    assert (await jeton.token(basic, grant_type="client_credentials")).json()["expires_in"] == 60
+    assert (await jeton.token(None, **form)).status_code == 401
+    tokens = await jeton.log_in(public)
+    assert (await jeton.refresh(public, tokens["refresh_token"])).status_code == 200
 
 
 @pytest.mark.requirement("N16")
-def test_new_database_has_no_clients(cli: CommandLine) -> None:
-    assert cli.json("client", "list") == []
-
-
 def test_clients_are_listed_in_order_of_client_id(cli: CommandLine) -> None:
+    assert cli.json("client", "list") == []
     for client_id in ("web", "api", "spa"):
         cli.text("client", "add", client_id)
 
@@ -274,9 +151,167 @@ def test_clients_are_listed_in_order_of_client_id(cli: CommandLine) -> None:
     assert len(cli.text("client", "list").splitlines()) == 4
 
 
-@pytest.mark.parametrize("command", ["set", "rotate-secret", "disable", "enable", "delete", "show"])
-def test_unknown_client_is_refused_with_advice(cli: CommandLine, command: str) -> None:
-    cli.text("client", "add", "web")
+@pytest.mark.requirement("A25", "D01", "I14", "O12")
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("add web --public", "jeton client set"),
+        ("add caf\u00e9", "client_id must be 1 to 128 printable ASCII"),
+        ("add a --scope=read --default-scope=write", "--default-scope"),
+        ("add a --public --origin=http://a.example", "http://a.example "),
+        *((f"{words} {option}", "does not authenticate") for words in ("add a --public", "set spa")
+          for option in ("--introspect", "--auth-method=client_secret_basic", "--grant=client_credentials")),
+        ("set web --scope=admin --audience=b", "--default-scope"),
+        ("set web --public", "another client_id"),
+        ("rotate-secret spa", "no secret"),
+        *((f"{command} webb", "jeton client list")
+          for command in ("set", "rotate-secret", "disable", "enable", "delete", "show")),
+    ],
+)  # fmt: skip
+def test_refused_command_gives_the_reason_and_changes_nothing(cli: CommandLine, words: str, reason: str) -> None:
+    cli.text("client", "add", "web", *EVERYTHING)
+    cli.text("client", "add", "spa", "--public")
+    before = cli.json("client", "list")
 
-    assert "jeton client list" in cli.refused("client", command, "webb")
-    assert [client["client_id"] for client in cli.json("client", "list")] == ["web"]
+    assert reason in cli.refused("client", *words.split())
+    assert cli.json("client", "list") == before
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--grant=implicit", "--auth-method=none", "--claim=password", "--access-token-seconds=0",
+     "--access-token-seconds=86401", "--retry-grace-seconds=301", "--retry-grace-seconds=-1",
+     "--refresh-idle-seconds=0", "--colour=blue"],
+)  # fmt: skip
+def test_option_value_out_of_range_is_wrong_usage(cli: CommandLine, option: str) -> None:
+    for command in ("add", "set"):
+        assert option.partition("=")[0] in cli.misused("client", command, "web", option)
+
+
+# set
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ("--grant=client_credentials", {"grant_types": ["client_credentials"]}),
+        ("--scope=read", {"scope": ["read"]}),
+        ("--scope=admin --default-scope=admin", {"scope": ["admin"], "default_scope": ["admin"]}),
+        ("--default-scope=write", {"default_scope": ["write"]}),
+        ("--audience=b --audience=c", {"audience": ["b", "c"]}),
+        ("--auth-method=client_secret_basic", {"auth_methods": ["client_secret_basic"]}),
+        ("--no-introspect", {"introspect": False}),
+        ("--claim=preferred_username", {"claims": ["preferred_username"]}),
+        ("--origin=https://b.example", {"origins": ["https://b.example"]}),
+        ("--retry-grace-seconds=0", {"retry_grace_seconds": 0}),
+        ("--access-token-seconds=30", {"access_seconds": 30}),
+        ("--refresh-idle-seconds=10", {"refresh_idle_seconds": 10}),
+        ("--refresh-absolute-seconds=9999", {"refresh_absolute_seconds": 9999}),
+        ("--session-binding=strict", {"session_binding": "strict"}),
+        ("", {}),
+        ("--clear=origin --clear=grant --clear=default-scope --clear=audience --clear=claim",
+         {"origins": [], "grant_types": [], "default_scope": [], "audience": [], "claims": []}),
+        ("--clear=lifetimes --access-token-seconds=30",
+         {"retry_grace_seconds": None, "access_seconds": 30, "refresh_idle_seconds": None,
+          "refresh_absolute_seconds": None}),
+    ],
+)  # fmt: skip
+def test_set_replaces_given_options_and_keeps_others(cli: CommandLine, options: str, changed: dict[str, Any]) -> None:
+    cli.text("client", "add", "web", *EVERYTHING)
+    before = cli.json("client", "show", "web")
+
+    after = cli.json("client", "set", "web", *options.split())
+
+    assert after == before | changed
+    assert cli.json("client", "show", "web") == after
+
+
+@pytest.mark.requirement("A42", "I07")
+async def test_changes_apply_to_the_next_request_and_keep_secret_and_sessions(cli: CommandLine, jeton: Running) -> None:
+    app = add(cli, "--access-token-seconds=600")
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+
+    change(cli, jeton, "set", "web", "--scope=read", "--access-token-seconds=30", "--introspect")
+
+    assert (await jeton.introspect(app, tokens["access_token"]))["scope"] == "read"
+    refreshed = await jeton.refreshed(app, tokens["refresh_token"])
+    assert (refreshed["scope"], refreshed["expires_in"]) == ("read", 30)
+    change(cli, jeton, "set", "web", "--grant=password")
+    assert (await jeton.refresh(app, refreshed["refresh_token"])).json()["error"] == "unauthorized_client"
+
+
+# rotate-secret
+
+
+@pytest.mark.requirement("O14")
+@pytest.mark.parametrize(
+    ("overlaps", "valid", "valid_later"),
+    [
+        (["0"], [False, True], [False, True]),
+        (["60"], [True, True], [False, True]),
+        (["60", "60"], [False, True, True], [False, False, True]),
+        (["60", "0"], [False, False, True], [False, False, True]),
+    ],
+    ids=["at once", "overlap", "two overlaps", "overlap ended"],
+)
+async def test_rotated_secret_replaces_older_ones_after_the_overlap(
+    cli: CommandLine, jeton: Running, overlaps: list[str], valid: list[bool], valid_later: list[bool]
+) -> None:
+    apps = [add(cli)]
+    jeton.add_user()
+    tokens = await jeton.log_in(apps[0])
+    for overlap in overlaps:
+        printed = change(cli, jeton, "rotate-secret", "web", "--overlap-seconds", overlap)
+        ended = {"older_secret_ended"} if len(apps) > 1 else set[str]()
+        assert printed.keys() == {"client_id", "client_secret", "old_secret_until"} | ended
+        assert printed["old_secret_until"] == (START + 60 if overlap == "60" else None)
+        apps.append(as_app(printed))
+
+    jeton.clock.advance(59)
+    assert [await is_authenticated(jeton, app) for app in apps] == valid
+    jeton.clock.advance(1)
+    assert [await is_authenticated(jeton, app) for app in apps] == valid_later
+    assert (await jeton.refresh(apps[-1], tokens["refresh_token"])).status_code == 200
+
+
+@pytest.mark.parametrize("seconds", ["-1", "2592001", "soon"])
+def test_overlap_out_of_range_is_wrong_usage(cli: CommandLine, seconds: str) -> None:
+    assert "--overlap-seconds" in cli.misused("client", "rotate-secret", "web", "--overlap-seconds", seconds)
+
+
+# disable, enable, delete
+
+
+async def test_sessions_of_disabled_client_continue_when_it_is_enabled(cli: CommandLine, jeton: Running) -> None:
+    app = add(cli)
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+
+    assert change(cli, jeton, "disable", "web") == {"client_id": "web", "disabled": True}
+    assert (await jeton.refresh(app, tokens["refresh_token"])).json()["error"] == "invalid_client"
+    assert cli.json("client", "show", "web")["disabled"] is True
+
+    assert change(cli, jeton, "enable", "web") == {"client_id": "web", "disabled": False}
+    assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 200
+
+
+async def test_client_id_of_a_deleted_client_inherits_no_session(cli: CommandLine, jeton: Running) -> None:
+    """Only the URL of a metadata document can be used again."""
+    url = "https://app.example/client.json"
+    app, api = add(cli, client_id=url), jeton.add_client("api", introspect=True)
+    jeton.add_user()
+    tokens = await jeton.log_in(app)
+
+    assert change(cli, jeton, "delete", url) == {"client_id": url, "deleted": True}
+
+    assert not await is_authenticated(jeton, app)
+    assert await jeton.introspect(api, tokens["access_token"]) == {"active": False}
+    assert cli.json("session", "list") == []
+    assert [client["client_id"] for client in cli.json("client", "list")] == ["api"]
+    jeton.clock.advance(1)
+    heir = add(cli, client_id=url)
+    assert await jeton.introspect(heir, tokens["access_token"]) == {"active": False}
+    assert (await jeton.refresh(heir, tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    assert not await is_authenticated(jeton, app)
+    assert (await jeton.token(app, grant_type="password", username="alice", password=PASSWORD)).status_code == 401

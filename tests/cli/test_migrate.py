@@ -11,29 +11,23 @@ from jeton.storage.database import Database
 from jeton.storage.migrate import migrations
 from support.cli_runner import CommandLine
 
-
-def _newest() -> str:
-    return max(file.stem.split("_")[0] for file in (migrations() / "versions").glob("*.py"))
+NEWEST = max(file.stem.split("_")[0] for file in (migrations() / "versions").glob("*.py"))
 
 
 def test_first_command_migrates_empty_sqlite_database(cli: CommandLine, tmp_path: Path) -> None:
-    empty = cli.with_variables(DATABASE__URL=f"sqlite:///{tmp_path}/new/jeton.db")
+    url = f"sqlite:///{tmp_path}/new/jeton.db"
+    empty = cli.with_variables(DATABASE__URL=url)
 
     assert empty.json("user", "list") == []
-    assert empty.json("migrate")["revision"] == _newest()
+    assert empty.json("migrate") == {"database": url, "revision": NEWEST}
 
 
-def test_migrate_prints_database_and_revision_and_can_be_repeated(cli: CommandLine, tmp_path: Path) -> None:
+def test_migrate_can_be_repeated_and_keeps_the_file_private_to_its_owner(cli: CommandLine, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/new.db"
     empty = cli.with_variables(DATABASE__URL=url)
 
-    assert empty.json("migrate") == empty.json("migrate") == {"database": url, "revision": _newest()}
-    assert empty.text("migrate").split() == ["database", url, "revision", _newest()]
-
-
-def test_database_file_is_private_to_its_owner(cli: CommandLine, tmp_path: Path) -> None:
-    cli.with_variables(DATABASE__URL=f"sqlite:///{tmp_path}/new.db").text("migrate")
-
+    assert empty.json("migrate") == {"database": url, "revision": NEWEST}
+    assert empty.text("migrate").split() == ["database", url, "revision", NEWEST]
     assert (tmp_path / "new.db").stat().st_mode & 0o777 == 0o600
 
 
@@ -44,23 +38,20 @@ def on_postgresql(cli: CommandLine, empty_postgresql_url: str) -> Iterator[Comma
     gc.collect()
 
 
-def test_empty_postgresql_database_is_refused_with_advice(on_postgresql: CommandLine) -> None:
-    sentence = on_postgresql.refused("user", "list")
+def test_only_migrate_migrates_empty_postgresql_database(on_postgresql: CommandLine) -> None:
+    said = on_postgresql.refused("user", "list")
+    assert "is empty" in said
+    assert "run `jeton migrate`" in said
 
-    assert "is empty" in sentence
-    assert "run `jeton migrate`" in sentence
-
-
-def test_migrate_migrates_postgresql_database(on_postgresql: CommandLine) -> None:
-    assert on_postgresql.json("migrate")["revision"] == _newest()
+    assert on_postgresql.json("migrate")["revision"] == NEWEST
     assert on_postgresql.json("user", "list") == []
 
 
-@pytest.mark.parametrize("words", [("migrate",), ("user", "list")], ids=["migrate", "user list"])
-def test_database_of_newer_version_is_not_changed(cli: CommandLine, sqlite_url: str, words: tuple[str, ...]) -> None:
+def test_database_of_newer_version_is_refused(cli: CommandLine, sqlite_url: str) -> None:
     database = Database(sqlite_url)
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     database.close()
 
-    assert "newer version of Jeton" in cli.refused(*words)
+    assert "newer version of Jeton" in cli.refused("migrate")
+    assert "newer version of Jeton" in cli.refused("user", "list")
