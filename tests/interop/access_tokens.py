@@ -1,4 +1,4 @@
-"""Access tokens for tests of resource servers: had from a live server by bare HTTP, and tampered with."""
+"""Access tokens for tests of resource servers: requested by bare HTTP, and tampered with."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from support.server_processes import wait_until
 
 
 def token_response(live: Live, **parameters: str) -> dict[str, Any]:
-    """The answer to a login with the client `web-basic`, with no OAuth library between."""
+    """Log in with the client `web-basic`, without an OAuth library."""
     form = {"grant_type": "password", "username": live.username, "password": live.password, **parameters}
     credentials = base64.b64encode(f"web-basic:{live.secrets['web-basic']}".encode()).decode()
     request = urllib.request.Request(
@@ -29,29 +29,20 @@ def header_of(token: str) -> dict[str, Any]:
     return _decoded(token.partition(".")[0])
 
 
-def with_header(token: str, **changes: Any) -> str:
-    """The token with another header, and the signature it had."""
-    header, payload, signature = token.split(".")
-    return f"{_encoded(_decoded(header) | changes)}.{payload}.{signature}"
-
-
-def with_claims(token: str, **changes: Any) -> str:
-    """The token with other claims, and the signature it had."""
-    header, payload, signature = token.split(".")
-    return f"{header}.{_encoded(_decoded(payload) | changes)}.{signature}"
+def tampered(token: str, part: int, **changes: Any) -> str:
+    """Return the token with another header (part 0) or other claims (part 1), and the signature it had."""
+    parts = token.split(".")
+    changed = json.dumps(_decoded(parts[part]) | changes).encode()
+    parts[part] = base64.urlsafe_b64encode(changed).rstrip(b"=").decode()
+    return ".".join(parts)
 
 
 def rotate_key(live: Live) -> str:
-    """Rotates the signing key as an operator does in an emergency; gives its kid once the server signs with it."""
-    keys = live.installation.run("keys", "rotate", "--now")
-    (kid,) = (key["kid"] for key in keys if key["state"] == "active")
+    """Rotate the signing key as in an emergency. Return its kid when the server signs with it."""
+    (kid,) = (key["kid"] for key in live.server.json("keys", "rotate", "--now") if key["state"] == "active")
     wait_until(lambda: header_of(access_token(live))["kid"] == kid, f"the server signs with {kid}", seconds=10)
     return str(kid)
 
 
 def _decoded(part: str) -> dict[str, Any]:
     return dict(json.loads(base64.urlsafe_b64decode(part + "==")))
-
-
-def _encoded(part: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()

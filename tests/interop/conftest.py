@@ -1,13 +1,13 @@
-"""One live server and its accounts, for whatever drives it from outside: made as an operator makes them."""
+"""One live server and its accounts, which are made as an operator makes them."""
 
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
-from interop.live_server import AUDIENCE, Installation, Live
+from interop.live_server import AUDIENCE, Live
 from support.cli_runner import CommandLine
-from support.server_processes import free_port
+from support.server_processes import ServerProcess, environment, free_port
 
 _SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write")
 
@@ -16,8 +16,8 @@ _SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", "--scope"
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Clients: `web-basic` and `web-post` (each by its own authentication method), `spa`, `docs` and `orders-api`."""
     folder = tmp_path_factory.mktemp("live")
-    installation = Installation(folder, free_port(), {"JETON_DATABASE__URL": f"sqlite:///{folder}/jeton.db"})
-    run = CommandLine(installation.environment).json
+    server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db"))
+    run = CommandLine(server.environment).json
     user = run("user", "add", "alice", "--role", "clerk", "--generate-password")
     own = ("--grant", "client_credentials", "--audience", AUDIENCE)
     added = [
@@ -28,6 +28,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     run("client", "add", "spa", "--public", *_SESSIONS, "--audience", AUDIENCE)
     origin = f"http://127.0.0.1:{free_port()}"
     run("client", "add", "docs", "--public", "--grant", "password", "--scope", "account", "--origin", origin)
-    secrets = {client["client_id"]: client["client_secret"] for client in added}
-    with installation.serving():
-        yield Live(installation.issuer, "alice", user["sub"], user["password"], secrets, installation, origin)
+    with server.serving():
+        secrets = {client["client_id"]: client["client_secret"] for client in added}
+        yield Live(server, user["sub"], user["password"], secrets, origin)

@@ -28,50 +28,46 @@ def basic(live: Live, client_id: str = CONFIDENTIAL) -> HTTPBasicAuth:
     return HTTPBasicAuth(client_id, live.secrets[client_id])
 
 
+def session_of(client_id: str, scope: str = "read", **options: Any) -> OAuth2Session:
+    return OAuth2Session(client=LegacyApplicationClient(client_id, scope=[scope]), **options)
+
+
 def log_in(session: OAuth2Session, live: Live, **more: Any) -> dict[str, Any]:
-    password = {"username": live.username, "password": live.password}
-    return dict(session.fetch_token(live.token_endpoint, **password, **more))
+    return dict(session.fetch_token(live.token_endpoint, username=live.username, password=live.password, **more))
 
 
 def introspected(live: Live, token: str) -> dict[str, Any]:
+    form, auth = {"token": token}, basic(live, "orders-api")
     with OAuth2Session("orders-api") as session:
-        answer = session.post(
-            live.introspection_endpoint, data={"token": token}, auth=basic(live, "orders-api"), withhold_token=True
-        )
-        return dict(answer.json())
+        return dict(session.post(live.introspection_endpoint, data=form, auth=auth, withhold_token=True).json())
 
 
-def test_a_confidential_app_logs_in_by_basic(live: Live) -> None:
-    with OAuth2Session(client=LegacyApplicationClient(CONFIDENTIAL, scope=["read", "write"])) as session:
-        token = log_in(session, live, auth=basic(live))
+@pytest.mark.parametrize(
+    ("client_id", "options"),
+    [
+        pytest.param("web-basic", {"auth": "SECRET"}, id="basic"),
+        pytest.param("web-post", {"include_client_id": True, "client_secret": "SECRET"}, id="form"),
+        pytest.param(PUBLIC, {"include_client_id": True}, id="public"),
+        # As the library does by itself if it is given a client_id and no more.
+        pytest.param(PUBLIC, {"client_id": PUBLIC}, id="public, basic with an empty secret"),
+    ],
+)
+def test_apps_log_users_in(live: Live, client_id: str, options: dict[str, Any]) -> None:
+    secret = live.secrets.get(client_id)
+    given: dict[str, Any] = {
+        "auth": lambda: HTTPBasicAuth(client_id, secret),
+        "client_secret": lambda: secret,
+    }
+    filled = {name: given[name]() if value == "SECRET" else value for name, value in options.items()}
+    with session_of(client_id) as session:
+        token = log_in(session, live, **filled)
 
-    assert (token["token_type"], token["expires_in"], set(token["scope"])) == ("Bearer", 600, {"read", "write"})
-    assert introspected(live, token["access_token"])["sub"] == live.sub
-
-
-def test_a_confidential_app_logs_in_by_the_form(live: Live) -> None:
-    with OAuth2Session(client=LegacyApplicationClient("web-post", scope=["read"])) as session:
-        token = log_in(session, live, include_client_id=True, client_secret=live.secrets["web-post"])
-
-    assert introspected(live, token["access_token"])["client_id"] == "web-post"
-
-
-def test_a_public_app_logs_in_by_its_name(live: Live) -> None:
-    with OAuth2Session(client=LegacyApplicationClient(PUBLIC, scope=["read"])) as session:
-        token = log_in(session, live, include_client_id=True)
-
-    assert introspected(live, token["access_token"])["client_id"] == PUBLIC
-
-
-def test_a_public_app_logs_in_by_basic_with_an_empty_secret(live: Live) -> None:
-    """As the library does by itself where it is given a client_id and no more."""
-    with OAuth2Session(client=LegacyApplicationClient(PUBLIC, scope=["read"])) as session:
-        token = log_in(session, live, client_id=PUBLIC)
-
-    assert introspected(live, token["access_token"])["client_id"] == PUBLIC
+    assert (token["token_type"], token["expires_in"], token["scope"]) == ("Bearer", 600, ["read"])
+    seen = introspected(live, token["access_token"])
+    assert (seen["client_id"], seen["sub"]) == (client_id, live.sub)
 
 
-def test_a_service_gets_a_token_in_its_own_name(live: Live) -> None:
+def test_service_gets_a_token_in_its_own_name(live: Live) -> None:
     with OAuth2Session(client=BackendApplicationClient(CONFIDENTIAL, scope=["write"])) as session:
         token = dict(session.fetch_token(live.token_endpoint, auth=basic(live)))
 
@@ -80,48 +76,32 @@ def test_a_service_gets_a_token_in_its_own_name(live: Live) -> None:
     assert (seen["sub"], seen["scope"]) == (CONFIDENTIAL, "write")
 
 
-def test_a_refresh_gives_the_next_pair(live: Live) -> None:
-    with OAuth2Session(client=LegacyApplicationClient(CONFIDENTIAL, scope=["read"])) as session:
-        first = log_in(session, live, auth=basic(live))
-        second = dict(session.refresh_token(live.token_endpoint, auth=basic(live)))
-
-    assert second["refresh_token"] != first["refresh_token"]
-    assert second["access_token"] != first["access_token"]
-    assert introspected(live, second["access_token"])["active"] is True
-
-
-def test_what_has_expired_is_refreshed_before_the_next_request(live: Live) -> None:
+def test_expired_token_is_refreshed_before_the_next_request(live: Live) -> None:
     """Twice in a row: each time with the newest refresh token, which the session keeps by itself."""
     saved: list[dict[str, Any]] = []
-    with OAuth2Session(
-        client=LegacyApplicationClient(PUBLIC, scope=["read"]),
-        auto_refresh_url=live.token_endpoint,
-        auto_refresh_kwargs={"client_id": PUBLIC},
-        token_updater=saved.append,
-    ) as session:
+    refreshing = {"auto_refresh_url": live.token_endpoint, "auto_refresh_kwargs": {"client_id": PUBLIC}}
+    with session_of(PUBLIC, token_updater=saved.append, **refreshing) as session:
         first = log_in(session, live, include_client_id=True)
         for _ in range(2):
             session.token = {**session.token, "expires_in": -1, "expires_at": 1}
             assert session.get(live.jwks_uri).status_code == 200
 
-    refresh_tokens = [token["refresh_token"] for token in [first, *saved]]
-    assert len(set(refresh_tokens)) == 3
+    assert len({token["refresh_token"] for token in [first, *saved]}) == 3
     assert introspected(live, saved[-1]["access_token"])["active"] is True
 
 
-def test_a_replay_is_the_librarys_invalid_grant(live: Live) -> None:
-    with OAuth2Session(client=LegacyApplicationClient(CONFIDENTIAL, scope=["read"])) as session:
+def test_replay_is_the_librarys_invalid_grant(live: Live) -> None:
+    with session_of(CONFIDENTIAL) as session:
         first = log_in(session, live, auth=basic(live))
         second = dict(session.refresh_token(live.token_endpoint, auth=basic(live)))
+        assert second["refresh_token"] != first["refresh_token"]
+        assert introspected(live, second["access_token"])["active"] is True
         with pytest.raises(InvalidGrantError):
             session.refresh_token(live.token_endpoint, refresh_token=first["refresh_token"], auth=basic(live))
 
     assert introspected(live, second["access_token"]) == {"active": False}
 
 
-def test_a_scope_the_client_may_not_have_is_the_librarys_invalid_scope(live: Live) -> None:
-    with (
-        OAuth2Session(client=LegacyApplicationClient(CONFIDENTIAL, scope=["admin"])) as session,
-        pytest.raises(InvalidScopeError),
-    ):
+def test_scope_that_is_not_allowed_is_the_librarys_invalid_scope(live: Live) -> None:
+    with session_of(CONFIDENTIAL, "admin") as session, pytest.raises(InvalidScopeError):
         log_in(session, live, auth=basic(live))

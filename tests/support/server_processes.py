@@ -1,5 +1,6 @@
 """Real processes: `jeton` as it is installed, on a port of its own, started, watched, signalled and stopped."""
 
+import json
 import os
 import random
 import signal
@@ -12,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from support.checkout import ROOT
@@ -28,7 +28,7 @@ _taken: set[int] = set()
 
 
 def environment(database_url: str, **variables: str) -> dict[str, str]:
-    """For a process of this checkout, with settings named as in the environment, without the prefix."""
+    """Return the environment of a process of this checkout. `variables` are settings, named without the prefix."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("JETON_")}
     settings = {
         "DATABASE__URL": database_url,
@@ -41,7 +41,7 @@ def environment(database_url: str, **variables: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port on which nobody listens, never given out twice by this process, and seldom by two."""
+    """Return a port on which nobody listens, never the same twice in this process, and seldom in two."""
     for _ in range(1000):
         port = random.choice(_PORTS)
         with socket.socket() as probe:
@@ -52,7 +52,7 @@ def free_port() -> int:
 
 
 def wait_until(seen: Callable[[], Any], what: str, seconds: float) -> None:
-    """Looks again and again until `seen()` is true; fails at the deadline."""
+    """Look again and again until `seen()` is true. Fail at the deadline."""
     deadline = time.monotonic() + seconds
     while not seen():
         assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}"
@@ -61,12 +61,13 @@ def wait_until(seen: Callable[[], Any], what: str, seconds: float) -> None:
 
 @dataclass
 class ServerProcess:
-    """One `jeton serve`, with its workers."""
+    """One `jeton serve`, with its workers; and other commands in the same folder with the same settings."""
 
     port: int
     folder: Path
     environment: Mapping[str, str]
     arguments: tuple[str, ...] = ()
+    command: tuple[str, ...] = (str(JETON), "serve")
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     log_begins: int = 0
 
@@ -84,27 +85,31 @@ class ServerProcess:
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**self.environment, "JETON_SERVER__PORT": str(self.port)}
+
     def begin(self) -> None:
-        """Starts it, and does not wait."""
+        """Start it without waiting."""
         with (self.folder / f"log-{self.port}").open("ab") as log:
             self.log_begins = len(self.log)
             self.process = subprocess.Popen(
-                [JETON, "serve", "--port", str(self.port), *self.arguments],
+                [*self.command, *self.arguments],
                 cwd=self.folder,
-                env=dict(self.environment),
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
 
-    def wait_until_ready(self) -> None:
-        wait_until(self._is_ready_or_dead, f"{self.url} ready", START_SECONDS)
+    def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
+        wait_until(self._is_ready_or_dead, f"{self.url} ready", seconds)
         assert self.process is not None
         assert self.process.poll() is None, self.log
 
     def _is_ready_or_dead(self) -> bool:
-        """The log is its own: what answers at the port might be somebody else's."""
+        """The log is its own: another server might answer at the port."""
         assert self.process is not None
         listens = f"running on {self.url}" in self.log[self.log_begins :]
         return self.process.poll() is not None or (listens and self.answers("/readyz"))
@@ -113,32 +118,52 @@ class ServerProcess:
         try:
             with urlopen(self.url + path, timeout=5) as response:
                 return bool(response.status == 200)
-        except (URLError, OSError):
+        except OSError:
             return False
 
     def start(self) -> None:
         self.begin()
         self.wait_until_ready()
 
+    @contextmanager
+    def serving(self) -> Iterator["ServerProcess"]:
+        """Start it, and kill what is left of it at the end."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.kill()
+
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """SIGKILL to it and all its workers: nothing is finished."""
-        os.killpg(self.pid, signal.SIGKILL)
-        self.wait()
+        """Send SIGKILL to it and all its workers: nothing is finished."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+            self.wait()
 
     def wait(self) -> int:
-        """The exit status."""
+        """Return the exit status."""
         assert self.process is not None
         return self.process.wait(STOP_SECONDS)
+
+    def output(self, *words: str) -> str:
+        """Return what another command prints, which must succeed."""
+        done = _run([self.command[0], *words], self.folder, self._environment)
+        assert done.returncode == 0, f"jeton {' '.join(words)}: {done.stderr}{done.stdout}"
+        return done.stdout
+
+    def json(self, *words: str) -> Any:
+        """Return what another command prints with --json."""
+        return json.loads(self.output(*words, "--json"))
 
 
 @contextmanager
 def server_process(
     folder: Path, database_url: str, *arguments: str, begin_only: bool = False, **variables: str
 ) -> Iterator[ServerProcess]:
-    """A server that answers; whatever is left of it at the end is killed."""
+    """Start a server, wait until it answers, and kill what is left of it at the end."""
     server = ServerProcess(free_port(), folder, environment(database_url, **variables), arguments)
     try:
         server.begin()
@@ -146,18 +171,13 @@ def server_process(
             server.wait_until_ready()
         yield server
     finally:
-        if server.process is not None and server.process.poll() is None:
-            server.kill()
+        server.kill()
 
 
 def run_jeton(folder: Path, database_url: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """One command, to its end."""
-    return subprocess.run(
-        [JETON, *words],
-        cwd=folder,
-        env=environment(database_url, **variables),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """Run one command to its end."""
+    return _run([str(JETON), *words], folder, environment(database_url, **variables))
+
+
+def _run(command: list[str], folder: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False)
