@@ -1,7 +1,7 @@
-"""What the documents tell people to type is run, so that it goes on being true. How to write it:
+"""The commands in README.md and docs/ work. How to write them:
 
 * A block fenced as ```sh is run, by bash with `set -euo pipefail`: if one command fails, so does the test. `curl` fails
-  where the server refuses.
+  if the server refuses.
 * A block fenced as ```python is run by Python, as a script of its own.
 * Of a block fenced as ```console the lines that begin with `$ ` are run; the others show what is printed.
 * Blocks of one document share folder, variables and background processes, in the order in which they stand. The folder
@@ -9,7 +9,7 @@
 * `jeton serve &` is waited for until it is ready, and is stopped at the end of the document.
 * The port 8000 is replaced by a free one.
 * A block that calls `make`, `git`, `pip` or `python3 -m venv` is for people with a checkout: test_make.py and
-  test_wheel.py go that way. It is not run here, but the targets of `make` that it names must exist.
+  test_wheel.py do the same. It is not run here, but the targets of `make` that it names must exist.
 * Blocks of any other language (```text, ```toml, ```json ...) are not run.
 """
 
@@ -20,21 +20,21 @@ import signal
 import socket
 import subprocess
 import textwrap
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from support.checkout import ROOT, tracked_files
+from support.forked_commands import forked_commands
 from support.server_processes import JETON, free_port
 
-_FENCE: Final = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_FENCE: Final = re.compile(r"^ *```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _FOR_A_CHECKOUT: Final = re.compile(r"^(make|git|pip|\.venv/bin/\w+|python3? -m (venv|pip))\b", re.MULTILINE)
 _SERVER: Final = re.compile(r"^(.*\bjeton serve\b.*&)[ \t]*$", re.MULTILINE)
 _PROMPTED: Final = re.compile(r"^\$ ((?:.*\\\n)*.*)$", re.MULTILINE)
-_DEFAULT_PORT: Final = "8000"
 _PRELUDE: Final = """
 set -euo pipefail
 trap '{ kill $(jobs -p); wait; } 2> /dev/null || true' EXIT
@@ -50,21 +50,8 @@ set -x
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Commands of a document, from this line on."""
-
-    line: int
-    commands: str
-
-    @property
-    def is_for_a_checkout(self) -> bool:
-        return _FOR_A_CHECKOUT.search(self.commands) is not None
-
-
-def blocks_of(document: str) -> list[Block]:
-    """The blocks of commands, whoever may run them."""
-    found = []
+def commands_of(document: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and the commands of each block that is run."""
     for fence in _FENCE.finditer(document):
         code = textwrap.dedent(fence["code"]).strip()
         if fence["language"] == "console":
@@ -73,27 +60,37 @@ def blocks_of(document: str) -> list[Block]:
             code = f"python3 - << 'END OF PYTHON'\n{code}\nEND OF PYTHON"
         elif fence["language"] != "sh":
             continue
-        found.append(Block(document.count("\n", 0, fence.start()) + 1, code))
-    return found
+        if not _FOR_A_CHECKOUT.search(code):
+            yield document.count("\n", 0, fence.start()) + 1, code
 
 
 def script_of(document: str, port: int) -> str:
-    """The whole document as one script for bash. The trace of `set -x` shows which line of which block was the last."""
+    """Return the document as one script for bash. The trace of `set -x` shows which line was the last."""
     parts = [
-        f": the block in line {block.line}\n" + _SERVER.sub("\\1\nready", block.commands) + "\n"
-        for block in blocks_of(document)
-        if not block.is_for_a_checkout
+        f": the block in line {line}\n" + _SERVER.sub("\\1\nready", code) + "\n" for line, code in commands_of(document)
     ]
-    return _PRELUDE + re.sub(rf"\b{_DEFAULT_PORT}\b", str(port), "\n".join(parts))
+    return _PRELUDE + re.sub(r"\b8000\b", str(port), "\n".join(parts))
 
 
-def run_document(document: str, folder: Path, port: int) -> subprocess.CompletedProcess[str]:
-    """What became of the document's commands; whatever they left running is ended."""
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the command `jeton`."""
+    with forked_commands(tmp_path_factory.mktemp("commands")) as folder:
+        yield folder
+
+
+def run_document(commands: Path, document: str, folder: Path, port: int | None = None) -> tuple[int, str]:
+    """Run the commands, and end whatever they left running. Return the exit status and the output."""
+    port = port or free_port()
+    # A folder beside the document's own: a response of 400 or more is a failure.
+    settings_of_curl = folder.with_name(f"{folder.name}.curl")
+    settings_of_curl.mkdir()
+    (settings_of_curl / ".curlrc").write_text("fail\nshow-error\n")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("JETON_")},
         "HOME": str(folder),
-        "CURL_HOME": str(_settings_of_curl(folder)),
-        "PATH": f"{JETON.parent}:{os.environ['PATH']}",
+        "CURL_HOME": str(settings_of_curl),
+        "PATH": f"{commands}:{JETON.parent}:{os.environ['PATH']}",
         "JETON_SERVER__PORT": str(port),
         "JETON_PASSWORDS__MEMORY_KIB": "8",
     }
@@ -112,53 +109,37 @@ def run_document(document: str, folder: Path, port: int) -> subprocess.Completed
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    return subprocess.CompletedProcess("bash", process.returncode, output, "")
+    return process.returncode, output
 
 
-def _settings_of_curl(folder: Path) -> Path:
-    """A folder beside the document's own with a .curlrc: an answer of 400 or more is a failure."""
-    settings = folder.with_name(f"{folder.name}.curl")
-    settings.mkdir()
-    (settings / ".curlrc").write_text("fail\nshow-error\n")
-    return settings
+DOCUMENTS: Final = {
+    str(file): (ROOT / file).read_text(encoding="utf-8")
+    for file in tracked_files()
+    if file == Path("README.md") or (file.is_relative_to("docs") and file.suffix == ".md")
+}
 
 
-def documents() -> dict[str, str]:
-    """README.md and all below docs/, by name."""
-    names = [file for file in tracked_files() if file == Path("README.md") or file.is_relative_to("docs")]
-    return {str(name): (ROOT / name).read_text(encoding="utf-8") for name in names if name.suffix == ".md"}
-
-
-def documents_to_run() -> list[str]:
-    return [name for name, text in documents().items() if any(not it.is_for_a_checkout for it in blocks_of(text))]
-
-
-@pytest.mark.parametrize("name", documents_to_run())
-def test_the_commands_of_a_document_work(name: str, tmp_path: Path) -> None:
-    document = documents()[name]
+@pytest.mark.parametrize("name", [name for name, text in DOCUMENTS.items() if any(commands_of(text))])
+def test_commands_of_a_document_work(name: str, commands: Path, tmp_path: Path) -> None:
+    document = DOCUMENTS[name]
     if "softhsm2-util" in document and shutil.which("softhsm2-util") is None and not os.environ.get("CI"):
         pytest.skip(f"THE COMMANDS OF {name} WERE NOT RUN: there is no SoftHSM (Debian: apt-get install softhsm2)")
 
-    done = run_document(document, tmp_path, free_port())
+    status, output = run_document(commands, document, tmp_path)
 
-    assert done.returncode == 0, f"{name}:\n{done.stdout}"
-
-
-def test_there_are_documents_with_commands() -> None:
-    assert "README.md" in documents()
-    assert documents_to_run() != []
+    assert status == 0, f"{name}:\n{output}"
 
 
-def test_each_make_target_that_a_document_names_exists() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+def test_readme_has_commands_and_each_make_target_that_a_document_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {
         (name, target)
-        for name, text in documents().items()
+        for name, text in DOCUMENTS.items()
         for code in (*re.findall(r"`([^`\n]+)`", text), *(fence["code"] for fence in _FENCE.finditer(text)))
         for target in re.findall(r"^make ([a-z]+)", code, re.MULTILINE)
     }
 
+    assert any(commands_of(DOCUMENTS["README.md"]))
     assert named != set()
     assert {(name, target) for name, target in named if target not in targets} == set()
 
@@ -203,68 +184,46 @@ false
 git clone https://example.org/jeton && cd jeton
 make serve
 ```
+
+```sh
+curl -s http://127.0.0.1:8000/oauth/token -d grant_type=password
+```
 """
 
 
-def test_a_document_that_works_is_run_from_its_first_block_to_its_last(tmp_path: Path) -> None:
+def test_sample_is_run_from_its_first_block_to_the_refused_request(commands: Path, tmp_path: Path) -> None:
     port = free_port()
 
-    done = run_document(SAMPLE, tmp_path, port)
+    status, output = run_document(commands, SAMPLE, tmp_path, port)
 
-    assert done.returncode == 0, done.stdout
     assert '"token_type":"Bearer"' in (tmp_path / "token.json").read_text()
     assert (tmp_path / "done.txt").read_text() == "done\n"
     assert (tmp_path / "type.txt").read_text() == "Bearer"
     assert not (tmp_path / "jeton").exists()
-
-
-def test_the_server_that_a_document_started_is_gone_afterwards(tmp_path: Path) -> None:
-    port = free_port()
-
-    done = run_document("```sh\njeton serve > serve.log 2>&1 &\n```\n", tmp_path, port)
-
-    assert done.returncode == 0, done.stdout
-    assert "Uvicorn running" in (tmp_path / "serve.log").read_text()
+    assert status == 22
+    assert "The requested URL returned error: 401" in output
+    # The server that it started is gone.
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 @pytest.mark.parametrize(
-    "commands",
-    ["false", "true\nfalse\ntrue", "false | true", "echo $NOT_SET", "jeton user show nobody", "jeton frobnicate"],
-)
-@pytest.mark.parametrize("fence", ["sh", "console"])
-def test_a_command_that_fails_is_a_failure(tmp_path: Path, fence: str, commands: str) -> None:
+    ("fence", "code", "said"),
+    [
+        *((fence, code, "the block in line 3") for fence in ("sh", "console")
+          for code in ("false", "true\nfalse\ntrue", "false | true", "echo $NOT_SET")),
+        ("sh", "jeton frobnicate", "the block in line 3"),
+        ("python", "assert 1 == 2", "AssertionError"),
+        ("sh", "JETON_SERVER__WORKERS=none jeton serve &\nwait $!", "the configuration is not valid"),
+    ],
+)  # fmt: skip
+def test_command_that_fails_is_a_failure(commands: Path, tmp_path: Path, fence: str, code: str, said: str) -> None:
     if fence == "console":
-        commands = textwrap.indent(commands, "$ ")
+        code = textwrap.indent(code, "$ ")
 
-    done = run_document(
-        f"# A sample\n\n```{fence}\n{commands}\n```\n\n```sh\ntouch later\n```\n", tmp_path, free_port()
-    )
+    document = f"# A sample\n\n```{fence}\n{code}\n```\n\n```sh\ntouch later\n```\n"
+    status, output = run_document(commands, document, tmp_path)
 
-    assert done.returncode != 0
-    assert "the block in line 3" in done.stdout
+    assert status != 0
+    assert said in output
     assert not (tmp_path / "later").exists()
-
-
-def test_python_that_fails_is_a_failure(tmp_path: Path) -> None:
-    done = run_document("```python\nassert 1 == 2\n```\n", tmp_path, free_port())
-
-    assert done.returncode != 0
-    assert "AssertionError" in done.stdout
-
-
-def test_a_request_that_is_refused_is_a_failure(tmp_path: Path) -> None:
-    commands = "jeton serve &\ncurl -s http://127.0.0.1:8000/oauth/token -d grant_type=password"
-
-    done = run_document(f"```sh\n{commands}\n```\n", tmp_path, free_port())
-
-    assert done.returncode == 22
-    assert "The requested URL returned error: 401" in done.stdout
-
-
-def test_a_server_that_does_not_start_is_a_failure(tmp_path: Path) -> None:
-    done = run_document("```sh\nJETON_SERVER__WORKERS=none jeton serve &\nwait $!\n```\n", tmp_path, free_port())
-
-    assert done.returncode != 0
-    assert "the configuration is not valid" in done.stdout
