@@ -13,26 +13,22 @@ from typing import Final
 import httpx2
 import pytest
 
-from interop.live_server import AUDIENCE, Installation
+from interop.live_server import AUDIENCE
 from jeton_client import BearerAuth, Client, TokenSession
 from support.checkout import ROOT
 from support.cli_runner import CommandLine
-from support.server_processes import free_port, wait_until
+from support.server_processes import ServerProcess, environment, free_port, wait_until
 
 EXAMPLES: Final = ROOT / "examples"
 _NGINX: Final = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Accounts:
     """A server where bea has an account, for the public client `orders-app` and the scopes `orders` and `other`."""
 
-    installation: Installation
+    issuer: str
     password: str = field(repr=False)
-
-    @property
-    def issuer(self) -> str:
-        return self.installation.issuer
 
     @contextmanager
     def session(self, scope: str) -> Iterator[TokenSession]:
@@ -42,15 +38,15 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
-    installation = Installation(folder, free_port(), {"JETON_DATABASE__URL": f"sqlite:///{folder}/jeton.db"})
-    run = CommandLine(installation.environment).json
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
+    folder = tmp_path_factory.mktemp("server")
+    server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db"))
+    run = CommandLine(server.environment).json
     user = run("user", "add", "bea", "--role", "clerk", "--generate-password")
     grants = ("--grant", "password", "--grant", "refresh_token", "--scope", "orders", "--scope", "other")
     run("client", "add", "orders-app", "--public", *grants, "--audience", AUDIENCE)
-    with installation.serving():
-        yield World(installation, user["password"])
+    with server.serving():
+        yield Accounts(server.url, user["password"])
 
 
 @contextmanager
@@ -76,9 +72,9 @@ def process(folder: Path, url: str, command: Sequence[str], environment: dict[st
 
 
 @contextmanager
-def service(world: World, folder: Path, name: str, port: int) -> Iterator[str]:
+def service(accounts: Accounts, folder: Path, name: str, port: int) -> Iterator[str]:
     """The example of this name, served by uvicorn on this port."""
-    environment = {"ISSUER": world.issuer, "AUDIENCE": AUDIENCE, "PYTHONPATH": str(ROOT / "clients" / "python")}
+    environment = {"ISSUER": accounts.issuer, "AUDIENCE": AUDIENCE, "PYTHONPATH": str(ROOT / "clients" / "python")}
     command = [sys.executable, "-m", "uvicorn", "service:app", "--app-dir", str(EXAMPLES / name), "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
     with process(folder, f"{url}/orders", command, environment):
@@ -86,37 +82,28 @@ def service(world: World, folder: Path, name: str, port: int) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def orders(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with service(world, tmp_path_factory.mktemp("orders"), "fastapi-service", free_port()) as url:
+def orders(accounts: Accounts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with service(accounts, tmp_path_factory.mktemp("orders"), "fastapi-service", free_port()) as url:
         yield url
 
 
-def test_the_fastapi_service_lets_in_who_has_the_scope(world: World, orders: str) -> None:
+def test_fastapi_service_checks_scope_and_session(accounts: Accounts, orders: str) -> None:
     with (
         httpx2.Client(base_url=orders, trust_env=False) as http,
-        world.session("orders") as may,
-        world.session("other") as may_not,
+        accounts.session("orders") as may,
+        accounts.session("other") as may_not,
     ):
         nobody = http.get("/orders")
         other = http.get("/orders", auth=BearerAuth(may_not, [orders]))
         placed = http.post("/orders", params={"item": "tea"}, auth=BearerAuth(may, [orders]))
         listed = http.get("/orders", auth=BearerAuth(may, [orders]))
+        kept = {"Authorization": f"Bearer {may.access_token()}"}
+        may.log_out()
+        wait_until(lambda: http.get("/orders", headers=kept).status_code == 401, "the session's end is noticed", 6)
 
     assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, 'Bearer realm="orders"')
     assert other.status_code == 403
     assert (placed.status_code, listed.json()) == (201, ["tea"])
-
-
-def test_the_fastapi_service_lets_nobody_in_whose_session_has_ended(world: World, orders: str) -> None:
-    with world.session("orders") as session:
-        headers = {"Authorization": f"Bearer {session.access_token()}"}
-        assert httpx2.get(f"{orders}/orders", headers=headers, trust_env=False).status_code == 200
-        session.log_out()
-
-    def refused() -> bool:
-        return httpx2.get(f"{orders}/orders", headers=headers, trust_env=False).status_code == 401
-
-    wait_until(refused, "the session's end is noticed", 6)
 
 
 def nginx() -> str:
@@ -129,7 +116,7 @@ def nginx() -> str:
     pytest.skip(missing)
 
 
-def test_the_plain_service_answers_behind_nginx(world: World, tmp_path: Path) -> None:
+def test_plain_service_answers_behind_nginx(accounts: Accounts, tmp_path: Path) -> None:
     program, front, back = nginx(), free_port(), free_port()
     text = (EXAMPLES / "asgi-service" / "nginx.conf").read_text()
     text = text.replace("127.0.0.1:8080", f"127.0.0.1:{front}").replace("127.0.0.1:8001", f"127.0.0.1:{back}")
@@ -138,9 +125,9 @@ def test_the_plain_service_answers_behind_nginx(world: World, tmp_path: Path) ->
     url = f"http://127.0.0.1:{front}"
     command = [program, "-p", str(tmp_path), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"]
     with ExitStack() as stack:
-        stack.enter_context(service(world, tmp_path, "asgi-service", back))
+        stack.enter_context(service(accounts, tmp_path, "asgi-service", back))
         printed = stack.enter_context(process(tmp_path, url, command, {}))
-        with httpx2.Client(base_url=url, trust_env=False) as http, world.session("orders") as session:
+        with httpx2.Client(base_url=url, trust_env=False) as http, accounts.session("orders") as session:
             nobody = http.get("/?access_token=abc")
             bea = http.get("/", auth=BearerAuth(session, [url]))
             too_long = http.get("/", headers={"Authorization": f"Bearer {'x' * 8000}"})
@@ -151,38 +138,25 @@ def test_the_plain_service_answers_behind_nginx(world: World, tmp_path: Path) ->
     assert "access_token" not in printed.read_text()
 
 
-@pytest.fixture
-def command(world: World, orders: str, tmp_path: Path) -> dict[str, str]:
-    """The environment that the app runs in."""
+def test_command_line_app_keeps_its_session_between_commands(accounts: Accounts, orders: str, tmp_path: Path) -> None:
     paths = {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "clients" / "python")}
-    return {**os.environ, **paths, "ISSUER": world.issuer, "CLIENT_ID": "orders-app", "API": orders}
+    variables = {**os.environ, **paths, "ISSUER": accounts.issuer, "CLIENT_ID": "orders-app", "API": orders}
 
+    def run(*words: str, typed: str = "") -> tuple[int, str]:
+        """Return the exit status, and what was printed."""
+        program = [sys.executable, str(EXAMPLES / "command-line" / "orders.py"), *words]
+        done = subprocess.run(
+            program, env=variables, input=typed, capture_output=True, text=True, timeout=30, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
 
-def run(environment: dict[str, str], *words: str, typed: str = "") -> tuple[int, str]:
-    """The exit status, and what was printed."""
-    program = [sys.executable, str(EXAMPLES / "command-line" / "orders.py"), *words]
-    done = subprocess.run(
-        program, env=environment, input=typed, capture_output=True, text=True, timeout=30, check=False
-    )
-    return done.returncode, done.stdout + done.stderr
+    wrong = run("login", "bea", typed="wrong\n")
+    assert run("login", "bea", typed=f"{accounts.password}\n") == (0, "")
+    assert run("place", "coffee")[0] == 0
+    status, printed = run("list")
 
-
-def test_the_command_line_app_stays_logged_in_from_one_command_to_the_next(
-    world: World, command: dict[str, str], tmp_path: Path
-) -> None:
-    assert run(command, "login", "bea", typed=f"{world.password}\n") == (0, "")
-
-    assert run(command, "place", "coffee")[0] == 0
-    status, printed = run(command, "list")
-
+    assert (wrong[0], wrong[1].partition(": ")[2][:13], "Traceback" in wrong[1]) == (1, "invalid_grant", False)
     assert (status, printed.splitlines()[-1]) == (0, "coffee")
     assert (tmp_path / "orders" / "session.json").stat().st_mode & 0o777 == 0o600
-    assert run(command, "logout") == (0, "")
-    assert run(command, "list") == (1, "You are not logged in. Run: python orders.py login NAME\n")
-
-
-def test_the_command_line_app_tells_that_a_password_is_wrong(command: dict[str, str]) -> None:
-    status, printed = run(command, "login", "bea", typed="wrong\n")
-
-    assert (status, printed.startswith("The server refused the request: invalid_grant")) == (1, True)
-    assert "Traceback" not in printed
+    assert run("logout") == (0, "")
+    assert run("list") == (1, "You are not logged in. Run: python orders.py login NAME\n")

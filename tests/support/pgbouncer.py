@@ -6,15 +6,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import make_url
 
-_START_SECONDS: Final = 10
+from support.server_processes import wait_until
 
 
 class NoPgbouncerError(Exception):
@@ -37,7 +36,7 @@ def pgbouncer(url: str, mode: str) -> Iterator[str]:
     )
     process = subprocess.Popen([program, "-q", folder / "ini"], **_unprivileged(folder))
     try:
-        _wait_for(folder / ".s.PGSQL.6432")
+        wait_until(lambda: _accepts(folder / ".s.PGSQL.6432"), "PgBouncer listens", 10)
         yield f"postgresql://jeton@/{database.database}?host={folder}&port=6432"
     finally:
         process.terminate()
@@ -54,11 +53,6 @@ def _unprivileged(folder: Path) -> dict[str, Any]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(str(path)) == 0:
-                return
-        assert time.monotonic() < deadline, "PgBouncer did not start"
-        time.sleep(0.02)
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
