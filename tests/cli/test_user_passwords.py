@@ -99,7 +99,7 @@ def test_leaked_password_is_refused(cli: CommandLine, tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("N06")
-@pytest.mark.parametrize("command", ["serve", "config check", "user add alice --password-stdin"])
+@pytest.mark.parametrize("command", ["config check", "user add alice --password-stdin"])
 def test_missing_file_of_leaked_passwords_is_reported(cli: CommandLine, command: str) -> None:
     said = cli.with_variables(PASSWORDS__BREACHED_FILE="/nowhere/leaked.txt").refused(*command.split(), stdin=PASSWORD)
 
