@@ -130,10 +130,10 @@ async def test_added_clients_are_accepted_immediately(cli: CommandLine, jeton: R
     jeton.add_user()
     basic = add(cli, "--grant=client_credentials", "--auth-method=client_secret_basic", "--access-token-seconds=60")
     public = add(cli, "--public", client_id="spa")
-    form = {"grant_type": "client_credentials", "client_id": "web", "client_secret": str(basic.secret)}
+    form = {"client_id": "web", "client_secret": str(basic.secret)}
 
     assert (await jeton.token(basic, grant_type="client_credentials")).json()["expires_in"] == 60
-    assert (await jeton.token(None, **form)).status_code == 401
+    assert (await jeton.token(None, None, grant_type="client_credentials", **form)).status_code == 401
     tokens = await jeton.log_in(public)
     assert (await jeton.refresh(public, tokens["refresh_token"])).status_code == 200
 

@@ -65,7 +65,13 @@ def stored_hash(jeton: Running) -> str:
 
 
 def test_every_member_of_a_line_is_stored(cli: CommandLine) -> None:
-    told = {"sub": SUB, "email": "a@b.example", "roles": ["admin", "clerk"], "disabled": True, "created_at": 10**9}
+    told: dict[str, Any] = {
+        "sub": SUB,
+        "email": "a@b.example",
+        "roles": ["admin", "clerk"],
+        "disabled": True,
+        "created_at": 10**9,
+    }
 
     assert imported(cli, line(password_hash=BCRYPT, **told)) == 1
 

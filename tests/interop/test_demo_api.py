@@ -68,9 +68,12 @@ def token(key: RSAKey | OctKey = KEY, header: dict[str, Any] | None = None, **cl
     """Return an access token that is valid but for the changes. A member that is None is left out."""
     good_claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "u_1", "exp": in_seconds(60), "scope": "read"}
     good_header = {"alg": "RS256", "typ": "at+jwt", "kid": "one"}
-    both = [good_header | (header or {}), good_claims | claims]
-    parts = [{name: value for name, value in members.items() if value is not None} for members in both]
-    return jwt.encode(*parts, key, algorithms=["RS256", "HS256"])
+    header = without_nones(good_header | (header or {}))
+    return jwt.encode(header, without_nones(good_claims | claims), key, algorithms=["RS256", "HS256"])
+
+
+def without_nones(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def in_seconds(seconds: int) -> int:

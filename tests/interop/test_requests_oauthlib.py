@@ -53,12 +53,9 @@ def introspected(live: Live, token: str) -> dict[str, Any]:
     ],
 )
 def test_apps_log_users_in(live: Live, client_id: str, options: dict[str, Any]) -> None:
-    secret = live.secrets.get(client_id)
-    given: dict[str, Any] = {
-        "auth": lambda: HTTPBasicAuth(client_id, secret),
-        "client_secret": lambda: secret,
-    }
-    filled = {name: given[name]() if value == "SECRET" else value for name, value in options.items()}
+    secret = live.secrets.get(client_id, "")
+    given = {"auth": HTTPBasicAuth(client_id, secret), "client_secret": secret}
+    filled = {name: given[name] if value == "SECRET" else value for name, value in options.items()}
     with session_of(client_id) as session:
         token = log_in(session, live, **filled)
 
@@ -79,7 +76,7 @@ def test_service_gets_a_token_in_its_own_name(live: Live) -> None:
 def test_expired_token_is_refreshed_before_the_next_request(live: Live) -> None:
     """Twice in a row: each time with the newest refresh token, which the session keeps by itself."""
     saved: list[dict[str, Any]] = []
-    refreshing = {"auto_refresh_url": live.token_endpoint, "auto_refresh_kwargs": {"client_id": PUBLIC}}
+    refreshing: dict[str, Any] = {"auto_refresh_url": live.token_endpoint, "auto_refresh_kwargs": {"client_id": PUBLIC}}
     with session_of(PUBLIC, token_updater=saved.append, **refreshing) as session:
         first = log_in(session, live, include_client_id=True)
         for _ in range(2):
