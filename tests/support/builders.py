@@ -1,0 +1,52 @@
+"""Clients, users, families and lifetimes with defaults; every field can be overridden by name."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from jeton.oauth.clients import Client, Lifetimes
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
+
+NOW: Final = 1_000_000
+API: Final = "https://api.example"
+READ: Final = frozenset({"read"})
+READ_WRITE: Final = frozenset({"read", "write"})
+
+
+def client(client_id: str = "web", **fields: Any) -> Client:
+    """Return a confidential client that may refresh, with the scope `read write`."""
+    default = Client(client_id, False, NOW, grant_types=frozenset({"refresh_token"}), scope=READ_WRITE)
+    return replace(default, **fields)
+
+
+def user(sub: str = "u_1", **fields: Any) -> User:
+    """Return an enabled user, alice, without e-mail address, roles and password."""
+    return replace(User(sub, "alice", None, (), False, NOW, 1), **fields)
+
+
+def family(sid: str = "session", *, now: int = NOW, **fields: Any) -> Family:
+    """Return a session that began at `now`; unused, it ends after 100 seconds, and at the latest after 1000."""
+    default = Family(
+        sid=sid,
+        client_id="web",
+        sub="u_1",
+        scope=READ_WRITE,
+        audience=(API,),
+        auth_time=now,
+        amr=("pwd",),
+        created_at=now,
+        rotated_at=now,
+        idle_expires_at=now + 100,
+        absolute_expires_at=now + 1000,
+        master_key_id="0" * 8,
+        secret=b"secret",
+    )
+    return replace(default, **fields)
+
+
+def lifetimes(**seconds: int) -> Lifetimes:
+    """Return lifetimes that fit `family`: no retry grace period, no minimum interval between refreshes."""
+    default = Lifetimes(
+        access_seconds=60, refresh_idle_seconds=100, refresh_absolute_seconds=1000, retry_grace_seconds=0
+    )
+    return replace(default, **seconds)
