@@ -1,166 +1,131 @@
-"""Refresh rotation, refusals: every check, and their order (RFC 6749 section 6)."""
+"""Refresh rotation: the order of the checks, and what a granted refresh changes (RFC 6749 section 6)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
 import pytest
 
-from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import RefreshRequest, decide
 from jeton.oauth.sessions import Family, Source
-from jeton.oauth.users import User
+from support.builders import NOW, READ, READ_WRITE, client, family, lifetimes, user
 
-NOW = 1_000_000
-GENERATION = 5
-
-CLIENT = Client("web", False, 0, grant_types=frozenset({"refresh_token"}), scope=frozenset({"read", "write"}))
-USER = User("u_1", "alice", None, (), False, 0, 1)
-FAMILY = Family(
-    sid="session",
-    client_id="web",
-    sub="u_1",
-    scope=frozenset({"read", "write"}),
-    audience=("https://api.example",),
-    auth_time=NOW - 500,
-    amr=("pwd",),
-    created_at=NOW - 500,
-    rotated_at=NOW - 50,
-    idle_expires_at=NOW + 100,
-    absolute_expires_at=NOW + 1000,
-    master_key_id="0" * 8,
-    secret=b"secret",
-    generation=GENERATION,
-)
-LIFETIMES = Lifetimes(
-    access_seconds=600, refresh_idle_seconds=150, refresh_absolute_seconds=1500, retry_grace_seconds=0
-)
-GRACE = replace(LIFETIMES, retry_grace_seconds=300)
+WRITE, NO_SCOPE = frozenset({"write"}), frozenset[str]()
+FAMILY = family(rotated_at=NOW - 50, generation=5, idempotency_digest=b"earlier", asked_scope=READ, retries=3)
+CLIENT, USER, LIFETIMES = client(), user(), lifetimes(access_seconds=600, refresh_idle_seconds=150)
+GRANT = ErrorCode.INVALID_GRANT
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a request, and what alone may come of it. `rank`: its place in the order of checks."""
+    """A fault by the facts that it changes, its place in the order of checks (`rank`), and the expected refusal."""
 
     name: str
     rank: int
-    code: ErrorCode
-    reason: str
-    revokes: bool = False
-    family: dict[str, Any] = field(default_factory=dict)
-    client: dict[str, Any] = field(default_factory=dict)
-    request: dict[str, Any] = field(default_factory=dict)
-    more: dict[str, Any] = field(default_factory=dict)
+    denial: Deny
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
-GRANT, SCOPE, UNAUTHORIZED = ErrorCode.INVALID_GRANT, ErrorCode.INVALID_SCOPE, ErrorCode.UNAUTHORIZED_CLIENT
-BACK: dict[str, Any] = {"generation": GENERATION - 1}
-STRICT, ELSEWHERE = {"session_binding": "strict"}, Source("192.0.2.1", "another agent")
+def denied(reason: str, code: ErrorCode = GRANT, **more: Any) -> Deny:
+    return Deny(code, reason, **more)
+
+
+UNKNOWN, REUSED = denied("refresh_token_unknown", unknown_token=True), denied("refresh_token_reused")
+EXPIRED, DISABLED = denied("refresh_token_expired"), denied("user_disabled")
+EXCEEDS = denied("scope_exceeds_grant", ErrorCode.INVALID_SCOPE)
+MASTER_KEY = denied("master_key_missing", ErrorCode.TEMPORARILY_UNAVAILABLE)
+TOO_SOON = denied("refreshed_too_soon", ErrorCode.TEMPORARILY_UNAVAILABLE, retry_after=10)
+NOT_GIVEN = denied("grant_type_not_given_to_client", ErrorCode.UNAUTHORIZED_CLIENT)
+MOVED = {"client.session_binding": "strict", "request.source": Source("192.0.2.1", "another agent")}
 FAULTS = [
-    Fault("no family", 0, GRANT, "refresh_token_unknown", more={"family": None}),
-    Fault("forged", 0, GRANT, "refresh_token_unknown", more={"genuine": False}),
-    Fault("master key missing", 0, ErrorCode.TEMPORARILY_UNAVAILABLE, "master_key_missing", more={"genuine": None}),
-    Fault("other client", 1, GRANT, "refresh_token_of_other_client", client={"client_id": "other"}),
-    Fault("revoked", 2, GRANT, "family_revoked", family={"revoked_at": NOW - 10, "revoke_reason": "earlier"}),
-    Fault("parent replayed", 3, GRANT, "refresh_token_reused", revokes=True, request=BACK),
-    Fault("first one replayed", 3, GRANT, "refresh_token_reused", revokes=True, request={"generation": 0}),
-    Fault("idle too long", 4, GRANT, "refresh_token_expired", family={"idle_expires_at": NOW}),
-    Fault("absolutely expired", 4, GRANT, "refresh_token_expired", family={"absolute_expires_at": NOW}),
-    Fault("user gone", 5, GRANT, "user_disabled", more={"user": None}),
-    Fault("user disabled", 5, GRANT, "user_disabled", more={"user": replace(USER, disabled=True)}),
-    Fault("client disabled", 6, ErrorCode.INVALID_CLIENT, "client_disabled", client={"disabled": True}),
-    Fault("grant taken away", 7, UNAUTHORIZED, "grant_type_not_given_to_client", client={"grant_types": frozenset()}),
-    Fault("moved", 8, GRANT, "session_moved", revokes=True, client=STRICT, request={"source": ELSEWHERE}),
-    Fault("scope too wide", 9, SCOPE, "scope_exceeds_grant", request={"scope": frozenset({"read", "admin"})}),
-    Fault("scope taken away", 9, SCOPE, "scope_exceeds_grant", client={"scope": frozenset({"other"})}),
+    Fault("no family", 0, UNKNOWN, {"family": None}),
+    Fault("no family, no master key", 0, UNKNOWN, {"family": None, "genuine": None}),
+    Fault("forged", 0, UNKNOWN, {"genuine": False}),
+    Fault("master key missing", 0, MASTER_KEY, {"genuine": None}),
+    Fault("other client", 1, denied("refresh_token_of_other_client"), {"client.client_id": "other"}),
+    Fault("revoked", 2, denied("family_revoked"), {"family.revoked_at": NOW - 10}),
+    Fault("parent replayed", 3, REUSED, {"request.generation": 4}),
+    Fault("first one replayed", 3, REUSED, {"request.generation": 0}),
+    Fault("idle too long", 4, EXPIRED, {"family.idle_expires_at": NOW}),
+    Fault("absolutely expired", 4, EXPIRED, {"family.absolute_expires_at": NOW}),
+    Fault("user gone", 5, DISABLED, {"user": None}),
+    Fault("user disabled", 5, DISABLED, {"user.disabled": True}),
+    Fault("client disabled", 6, denied("client_disabled", ErrorCode.INVALID_CLIENT), {"client.disabled": True}),
+    Fault("grant taken away", 7, NOT_GIVEN, {"client.grant_types": frozenset()}),
+    Fault("moved", 8, denied("session_moved"), MOVED),
+    Fault("scope too wide", 9, EXCEEDS, {"request.scope": frozenset({"read", "admin"})}),
+    Fault("scope taken away", 9, EXCEEDS, {"client.scope": frozenset({"other"})}),
+    Fault("too soon", 10, TOO_SOON, {"lifetimes.refresh_spacing_seconds": 60}),
 ]
+REVOKING = {"refresh_token_reused", "session_moved"}
 
 
-def refuse(*faults: Fault) -> Deny:
-    """The refusal of a request with these faults; an AssertionError where it is granted."""
-    family: dict[str, Any] = {}
-    client: dict[str, Any] = {}
-    request: dict[str, Any] = {"generation": GENERATION}
-    more: dict[str, Any] = {"user": USER, "genuine": True}
-    for fault in faults:
-        family |= fault.family
-        client |= fault.client
-        request |= fault.request
-        more |= fault.more
-    presented = more.pop("family", replace(FAMILY, **family))
-    user = more.pop("user")
-    decision = decide(
-        presented, user, replace(CLIENT, **client), RefreshRequest(**request), lifetimes=LIFETIMES, now=NOW, **more
-    )
-    assert isinstance(decision, Deny)
-    return decision
+def refresh(facts: Mapping[str, Any]) -> Issue | Deny:
+    """Decide about a request in which these facts differ from those of a good one; a part as a whole wins."""
+    parts: dict[str, Any] = {"family": FAMILY, "user": USER, "client": CLIENT, "request": RefreshRequest(5)}
+    parts |= {"lifetimes": LIFETIMES, "genuine": True, "now": NOW}
+    for name, value in sorted(facts.items(), key=lambda it: "." not in it[0]):
+        part, _, member = name.partition(".")
+        parts[part] = replace(parts[part], **{member: value}) if member else value
+    return decide(**parts)
 
 
-def names(value: object) -> str | None:
-    return value.name.replace(" ", "-") if isinstance(value, Fault) else None
+def rotated(facts: Mapping[str, Any]) -> Family:
+    """Return the family after a request that is granted."""
+    decision = refresh(facts)
+    assert isinstance(decision, Issue), decision
+    assert decision.family is not None
+    return decision.family
 
 
-@pytest.mark.requirement("A38", "A39", "A41", "A42", "I08")
-@pytest.mark.parametrize("fault", FAULTS, ids=names)
-def test_each_fault_has_its_own_reason(fault: Fault) -> None:
-    denial = refuse(fault)
+@pytest.mark.requirement("A38", "A39", "A41", "A42", "A46", "I08", "O08")
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda it: it.name)
+def test_each_fault_has_its_reason_and_only_replay_and_move_revoke_the_family(fault: Fault) -> None:
+    revoked = FAMILY.revoked(fault.denial.reason, NOW) if fault.denial.reason in REVOKING else None
 
-    assert (denial.code, denial.reason) == (fault.code, fault.reason)
-
-
-@pytest.mark.requirement("A46", "I08", "O08")
-@pytest.mark.parametrize("fault", FAULTS, ids=names)
-def test_only_a_replay_and_a_forbidden_move_change_the_family(fault: Fault) -> None:
-    denial = refuse(fault)
-
-    assert (denial.family is not None) == fault.revokes
-
-
-PAIRS = [(first, second) for first, second in combinations(FAULTS, 2) if first.rank != second.rank]
+    assert refresh(fault.facts) == replace(fault.denial, family=revoked)
 
 
 @pytest.mark.requirement("A41", "A46", "I08", "K04", "O08")
-@pytest.mark.parametrize(("first", "second"), PAIRS, ids=names)
-def test_earlier_check_decides_between_two_faults(first: Fault, second: Fault) -> None:
-    denial = refuse(second, first)
+def test_earlier_check_decides_between_two_faults() -> None:
+    pairs = [pair for pair in combinations(FAULTS, 2) if pair[0].rank != pair[1].rank]
+    decisions = [(first, second, refresh(second.facts | first.facts)) for first, second in pairs]
 
-    assert (denial.code, denial.reason, denial.family is not None) == (first.code, first.reason, first.revokes)
+    assert [
+        (first.name, second.name)
+        for first, second, decision in decisions
+        if replace(decision, family=None) != first.denial
+        or (decision.family is not None) != (first.denial.reason in REVOKING)
+    ] == []
 
 
 @pytest.mark.requirement("I08", "O08")
 def test_replay_revokes_the_family_whatever_else_is_wrong() -> None:
-    denial = refuse(*(fault for fault in FAULTS if fault.rank >= 3))
+    decision = refresh({name: value for it in reversed(FAULTS) if it.rank >= 3 for name, value in it.facts.items()})
 
-    assert denial.family is not None
-    assert denial.family.revoked_at == NOW
-    assert denial.family.revoke_reason == "refresh_token_reused"
-
-
-@pytest.mark.requirement("I08")
-@pytest.mark.parametrize("generation", range(GENERATION))
-def test_every_used_generation_is_a_replay(generation: int) -> None:
-    denial = refuse(Fault("spent", 3, GRANT, "", request={"generation": generation}))
-
-    assert denial.family == FAMILY.revoked("refresh_token_reused", NOW)
+    assert decision.family is not None
+    assert (decision.family.revoked_at, decision.family.revoke_reason) == (NOW, "refresh_token_reused")
 
 
 @pytest.mark.requirement("I08")
-def test_replay_in_a_revoked_family_changes_nothing() -> None:
-    dead = refuse(Fault("replay", 3, GRANT, "", request=BACK)).family
+@pytest.mark.parametrize("generation", range(5))
+def test_every_used_generation_is_a_replay_and_a_second_one_changes_nothing(generation: int) -> None:
+    revoked = FAMILY.revoked("refresh_token_reused", NOW)
 
-    again = decide(dead, USER, CLIENT, RefreshRequest(**BACK), genuine=True, lifetimes=LIFETIMES, now=NOW + 60)
-
-    assert again == Deny(GRANT, "family_revoked")
+    assert refresh({"request.generation": generation}) == replace(REUSED, family=revoked)
+    again = refresh({"request.generation": generation, "family": revoked, "now": NOW + 60})
+    assert again == denied("family_revoked")
 
 
 @pytest.mark.requirement("A46", "I08")
-@pytest.mark.parametrize("generation", [0, GENERATION - 1, GENERATION, GENERATION + 1, 2**32 - 1])
-def test_a_forged_generation_changes_nothing(generation: int) -> None:
-    decision = decide(FAMILY, USER, CLIENT, RefreshRequest(generation), genuine=False, lifetimes=GRACE, now=NOW)
+@pytest.mark.parametrize("generation", [0, 4, 5, 6, 2**32 - 1])
+def test_forged_generation_changes_nothing(generation: int) -> None:
+    facts = {"request.generation": generation, "genuine": False, "lifetimes.retry_grace_seconds": 300}
 
-    assert decision == Deny(GRANT, "refresh_token_unknown", unknown_token=True)
+    assert refresh(facts) == UNKNOWN
 
 
 @pytest.mark.requirement("I10", "O02")
@@ -175,15 +140,120 @@ def test_a_forged_generation_changes_nothing(generation: int) -> None:
     ],
 )
 def test_session_ends_at_the_exact_second(idle: int, absolute: int, granted: bool) -> None:
-    family = replace(FAMILY, idle_expires_at=idle, absolute_expires_at=absolute)
-
-    decision = decide(family, USER, CLIENT, RefreshRequest(GENERATION), genuine=True, lifetimes=LIFETIMES, now=NOW)
+    decision = refresh({"family.idle_expires_at": idle, "family.absolute_expires_at": absolute})
 
     assert isinstance(decision, Issue) is granted
 
 
-def test_a_request_without_faults_is_granted() -> None:
-    decision = decide(FAMILY, USER, CLIENT, RefreshRequest(GENERATION), genuine=True, lifetimes=LIFETIMES, now=NOW)
+@pytest.mark.parametrize(
+    ("rotated_at", "retry_after"),
+    [(NOW, 60), (NOW - 59, 1), (NOW - 60, None), (NOW - 61, None), (NOW + 1, None)],
+    ids=["at once", "last second", "in time", "later", "clock was put back"],
+)
+def test_two_refreshes_have_the_minimum_interval(rotated_at: int, retry_after: int | None) -> None:
+    decision = refresh({"family.rotated_at": rotated_at, "lifetimes.refresh_spacing_seconds": 60})
+
+    if retry_after is None:
+        assert isinstance(decision, Issue)
+    else:
+        assert decision == replace(TOO_SOON, retry_after=retry_after)
+
+
+@pytest.mark.requirement("G03", "G04", "I07", "I08")
+def test_rotation_advances_one_generation_and_clears_the_previous_request() -> None:
+    after = replace(
+        FAMILY,
+        generation=6,
+        access_expires_at=NOW + 600,
+        rotated_at=NOW,
+        idle_expires_at=NOW + 150,
+        idempotency_digest=b"key",
+        asked_scope=None,
+        retries=0,
+        last_ip="198.51.100.7",
+        last_user_agent="second",
+    )
+
+    decision = refresh({"request": RefreshRequest(5, None, b"key", Source("198.51.100.7", "second"))})
+
+    assert decision == Issue(CLIENT, READ_WRITE, FAMILY.audience, NOW, "rotated", USER, after)
+
+
+@pytest.mark.requirement("O02")
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param({}, NOW + 600, id="this one"),
+        pytest.param({"family.access_expires_at": NOW + 900}, NOW + 900, id="an earlier one, before a shorter setting"),
+        pytest.param({"family.absolute_expires_at": NOW + 70}, NOW + 70, id="never after the session"),
+    ],
+)
+def test_session_records_when_its_last_access_token_expires(facts: dict[str, Any], expected: int) -> None:
+    assert rotated(facts).access_expires_at == expected
+
+
+@pytest.mark.requirement("I10", "O02")
+@pytest.mark.parametrize("absolute", [NOW + 1000, NOW + 150, NOW + 149])
+def test_idle_end_extends_up_to_the_absolute_end_which_never_moves(absolute: int) -> None:
+    after = rotated({"family.absolute_expires_at": absolute, "lifetimes.refresh_absolute_seconds": 10**6})
+
+    assert (after.idle_expires_at, after.absolute_expires_at) == (min(NOW + 150, absolute), absolute)
+
+
+@pytest.mark.requirement("A39", "A42", "A43", "I07")
+@pytest.mark.parametrize(
+    ("granted", "registered", "asked", "expected"),
+    [
+        pytest.param(READ_WRITE, READ_WRITE, None, READ_WRITE, id="omitted: all of the grant"),
+        pytest.param(READ_WRITE, READ_WRITE, READ, READ, id="narrowed"),
+        pytest.param(READ_WRITE, READ_WRITE, READ_WRITE, READ_WRITE, id="the same"),
+        pytest.param(READ, READ_WRITE, READ, READ, id="client was given more since"),
+        pytest.param(READ, READ_WRITE, None, READ, id="omitted: not what the client was given since"),
+        pytest.param(READ_WRITE, READ, None, READ, id="omitted: what the client still has"),
+        pytest.param(READ_WRITE, READ, READ, READ, id="asked for what is left"),
+        pytest.param(NO_SCOPE, READ_WRITE, None, NO_SCOPE, id="granted without scope"),
+        pytest.param(READ, READ_WRITE, READ_WRITE, None, id="more than granted"),
+        pytest.param(READ, READ_WRITE, WRITE, None, id="registered, but not granted"),
+        pytest.param(READ_WRITE, READ, READ_WRITE, None, id="granted, but no longer registered"),
+        pytest.param(READ_WRITE, READ, WRITE, None, id="only what was taken away"),
+        pytest.param(READ_WRITE, NO_SCOPE, None, None, id="nothing is left, none asked"),
+        pytest.param(NO_SCOPE, READ_WRITE, READ, None, id="asked, but granted without scope"),
+    ],
+)
+def test_scope_is_within_grant_and_registration_and_the_grant_is_never_narrowed(
+    granted: frozenset[str], registered: frozenset[str], asked: frozenset[str] | None, expected: frozenset[str] | None
+) -> None:
+    facts = {"family.scope": granted, "client.scope": registered, "request.scope": asked}
+
+    decision = refresh(facts)
+
+    if expected is None:
+        assert decision == EXCEEDS
+    else:
+        assert isinstance(decision, Issue)
+        assert decision.family is not None
+        assert (decision.scope, decision.family.scope, decision.family.asked_scope) == (expected, granted, asked)
+
+
+@pytest.mark.requirement("I08")
+@pytest.mark.parametrize("ahead", [1, 2, 1000])
+def test_genuine_generation_ahead_of_the_stored_one_is_accepted_and_uses_up_all_before(ahead: int) -> None:
+    decision = refresh({"request.generation": 5 + ahead})
 
     assert isinstance(decision, Issue)
-    assert decision.reason == "rotated"
+    assert decision.family is not None
+    assert decision.reason == "fast_forwarded"
+    assert decision.family.generation == 6 + ahead
+    for generation in (5, 4 + ahead, 5 + ahead):
+        replay = refresh({"family": decision.family, "request.generation": generation})
+        assert replay == replace(REUSED, family=decision.family.revoked("refresh_token_reused", NOW))
+
+
+@pytest.mark.requirement("I08", "O02", "O03")
+@pytest.mark.parametrize(
+    "fault", [it for it in FAULTS if it.rank != 3 and it.name != "no family"], ids=lambda it: it.name
+)
+def test_generation_ahead_does_not_bypass_other_checks(fault: Fault) -> None:
+    decision = refresh(fault.facts | {"request.generation": 9})
+
+    assert replace(decision, family=None) == fault.denial
