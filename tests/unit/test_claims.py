@@ -1,139 +1,99 @@
 """Access token claims (RFC 9068 section 2.2) and the token response (RFC 6749 section 5.1)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from jeton.oauth.claims import access_token_claims, token_response
-from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue
-from jeton.oauth.sessions import Family
-from jeton.oauth.users import User
+from support.builders import API, NOW, READ, READ_WRITE, client, family, user
 
-NOW = 1_000_000
-CLIENT = Client("web", False, 0)
-USER = User("u_1", "alice", "alice@example.com", ("admin", "staff"), False, 0, 1)
-FAMILY = Family(
-    sid="session",
-    client_id="web",
-    sub="u_1",
-    scope=frozenset({"read", "write"}),
-    audience=("https://api.example",),
-    auth_time=NOW - 500,
-    amr=("pwd",),
-    created_at=NOW - 500,
-    rotated_at=NOW,
-    idle_expires_at=NOW + 100,
-    absolute_expires_at=NOW + 1000,
-    master_key_id="0" * 8,
-    secret=b"secret",
-)
-ISSUE = Issue(CLIENT, frozenset({"write", "read"}), ("https://api.example",), NOW, "rotated", USER, FAMILY)
-ALONE = Issue(CLIENT, frozenset({"read"}), ("https://api.example",), NOW, "issued")
+USER = user(email="alice@example.com", roles=("admin", "staff"))
+OF_USER = Issue(client(), READ_WRITE, (API,), NOW, "rotated", USER, family(auth_time=NOW - 500))
+OF_CLIENT = Issue(client(), READ, (API,), NOW, "issued")
+COMMON: dict[str, Any] = {"iss": "https://as.example", "aud": API, "exp": NOW + 600, "iat": NOW, "jti": "id"}
+USER_CLAIMS = COMMON | {
+    "sub": "u_1",
+    "client_id": "web",
+    "scope": "read write",
+    "sid": "session",
+    "auth_time": NOW - 500,
+    "amr": ["pwd"],
+    "roles": ["admin", "staff"],
+}
+WITHOUT_SCOPE = {name: value for name, value in USER_CLAIMS.items() if name != "scope"}
+CLIENT_CLAIMS = COMMON | {"sub": "web", "client_id": "web", "scope": "read"}
+NAME, MAIL = {"preferred_username": "alice"}, {"email": "alice@example.com"}
 
 
 def claims_of(issue: Issue, access_seconds: int = 600) -> dict[str, object]:
     return access_token_claims(issue, issuer="https://as.example", jti="id", access_seconds=access_seconds)
 
 
-@pytest.mark.requirement("F02", "G02", "G04", "G05", "G06", "G09")
-def test_user_token_has_exactly_the_expected_claims() -> None:
-    assert claims_of(ISSUE) == {
-        "iss": "https://as.example",
-        "sub": "u_1",
-        "aud": "https://api.example",
-        "exp": NOW + 600,
-        "iat": NOW,
-        "jti": "id",
-        "client_id": "web",
-        "scope": "read write",
-        "sid": "session",
-        "auth_time": NOW - 500,
-        "amr": ["pwd"],
-        "roles": ["admin", "staff"],
-    }
+def of_user_for(*claims: str, **fields: Any) -> Issue:
+    """Return the decision for a client that may have these claims about the user, whose fields may be changed."""
+    return replace(OF_USER, client=client(claims=frozenset(claims)), user=replace(USER, **fields))
 
 
-@pytest.mark.requirement("A26", "G02", "G03")
-def test_client_credentials_token_has_exactly_the_expected_claims() -> None:
-    assert claims_of(ALONE) == {
-        "iss": "https://as.example",
-        "sub": "web",
-        "aud": "https://api.example",
-        "exp": NOW + 600,
-        "iat": NOW,
-        "jti": "id",
-        "client_id": "web",
-        "scope": "read",
-    }
+@pytest.mark.requirement("A17", "A26", "F02", "G02", "G03", "G04", "G05", "G06", "G07", "G09", "O02")
+@pytest.mark.parametrize(
+    ("issue", "expected"),
+    [
+        pytest.param(OF_USER, USER_CLAIMS, id="user"),
+        pytest.param(replace(OF_USER, scope=frozenset()), WITHOUT_SCOPE, id="user, no scope"),
+        pytest.param(OF_CLIENT, CLIENT_CLAIMS, id="client"),
+        pytest.param(replace(OF_CLIENT, client=client(claims=frozenset({*NAME, *MAIL}))), CLIENT_CLAIMS, id="no user"),
+        pytest.param(
+            replace(OF_USER, audience=(API, "https://b")), USER_CLAIMS | {"aud": [API, "https://b"]}, id="aud"
+        ),
+        pytest.param(of_user_for(*NAME), USER_CLAIMS | NAME, id="client may have the username"),
+        pytest.param(of_user_for(*MAIL), USER_CLAIMS | MAIL, id="client may have the e-mail address"),
+        pytest.param(of_user_for(*NAME, *MAIL), USER_CLAIMS | NAME | MAIL, id="client may have both"),
+        pytest.param(of_user_for(*MAIL, email=None), USER_CLAIMS, id="user without e-mail address"),
+    ],
+)
+def test_token_has_exactly_the_expected_claims(issue: Issue, expected: dict[str, object]) -> None:
+    assert claims_of(issue) == expected
 
 
-@pytest.mark.requirement("F02", "G07")
-def test_multiple_audiences_are_an_array() -> None:
-    issue = replace(ISSUE, audience=("https://a.example", "https://b.example"))
+@pytest.mark.requirement("Q01")
+@pytest.mark.parametrize(
+    ("issue", "index"),
+    [
+        pytest.param(replace(OF_USER, client=client(status_index=3), family=family(status_index=7)), 7, id="session"),
+        pytest.param(replace(OF_USER, client=client(status_index=3)), None, id="session without one"),
+        pytest.param(replace(OF_CLIENT, client=client(status_index=3)), 3, id="client"),
+        pytest.param(OF_CLIENT, None, id="client without one"),
+    ],
+)
+def test_status_is_that_of_the_session_or_else_of_the_client(issue: Issue, index: int | None) -> None:
+    listed = access_token_claims(issue, issuer="https://as.example", jti="id", access_seconds=600, status_lists=True)
+    status = None if index is None else {"idx": index, "uri": "https://as.example/oauth/status/0"}
 
-    assert claims_of(issue)["aud"] == ["https://a.example", "https://b.example"]
-
-
-@pytest.mark.requirement("A17")
-def test_scope_claim_is_omitted_if_scope_is_empty() -> None:
-    assert "scope" not in claims_of(replace(ALONE, scope=frozenset()))
+    assert listed.get("status") == (status and {"status_list": status})
+    assert "status" not in claims_of(issue)
 
 
 @pytest.mark.requirement("O02")
 @pytest.mark.parametrize(("left", "expected"), [(601, 600), (600, 600), (599, 599), (1, 1)])
 def test_access_token_never_outlives_its_session(left: int, expected: int) -> None:
-    issue = replace(ISSUE, family=replace(FAMILY, absolute_expires_at=NOW + left))
+    issue = replace(OF_USER, family=family(absolute_expires_at=NOW + left))
 
     assert claims_of(issue)["exp"] == NOW + expected
 
 
-@pytest.mark.requirement("G09")
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        (set(), {}),
-        ({"preferred_username"}, {"preferred_username": "alice"}),
-        ({"email"}, {"email": "alice@example.com"}),
-        ({"preferred_username", "email"}, {"preferred_username": "alice", "email": "alice@example.com"}),
-    ],
-    ids=["none", "username", "email", "both"],
-)
-def test_personal_data_is_included_only_for_clients_that_may_have_it(given: set[str], expected: dict[str, str]) -> None:
-    claims = claims_of(replace(ISSUE, client=replace(CLIENT, claims=frozenset(given))))
-
-    assert {name: claims[name] for name in ("preferred_username", "email") if name in claims} == expected
-
-
-@pytest.mark.requirement("F02")
-def test_email_claim_is_omitted_if_the_user_has_none() -> None:
-    client, user = replace(CLIENT, claims=frozenset({"email"})), replace(USER, email=None)
-
-    assert "email" not in claims_of(replace(ISSUE, client=client, user=user))
-
-
-@pytest.mark.requirement("G09")
-def test_client_credentials_token_has_no_personal_data() -> None:
-    client = replace(CLIENT, claims=frozenset({"preferred_username", "email"}))
-
-    assert not {"preferred_username", "email", "roles", "sid"} & claims_of(replace(ALONE, client=client)).keys()
-
-
-@pytest.mark.requirement("A18", "A32")
-def test_response_states_lifetime_and_scope() -> None:
-    response = token_response(claims_of(ISSUE, access_seconds=60), "access", "refresh")
-
-    assert response == {
+@pytest.mark.requirement("A18", "A26", "A32")
+def test_response_states_lifetime_and_scope_and_omits_what_does_not_apply() -> None:
+    assert token_response(claims_of(OF_USER, access_seconds=60), "access", "refresh") == {
         "access_token": "access",
         "token_type": "Bearer",
         "expires_in": 60,
         "refresh_token": "refresh",
         "scope": "read write",
     }
-
-
-@pytest.mark.requirement("A26", "A32")
-def test_members_that_do_not_apply_are_omitted_from_the_response() -> None:
-    response = token_response(claims_of(replace(ALONE, scope=frozenset())), "access", None)
-
-    assert response == {"access_token": "access", "token_type": "Bearer", "expires_in": 600}
+    assert token_response(claims_of(replace(OF_CLIENT, scope=frozenset())), "access", None) == {
+        "access_token": "access",
+        "token_type": "Bearer",
+        "expires_in": 600,
+    }

@@ -1,94 +1,107 @@
-"""Revocation rules (RFC 7009 section 2)."""
+"""Ending sessions and tokens: revocation (RFC 7009 section 2) and self-service (ASVS 7.4.3, 7.5.2)."""
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from jeton.oauth.clients import Client
-from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
+from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End, EndSessions
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.revocation_rules import revoke_access_token, revoke_family
+from jeton.oauth.self_service import change_password, end_own_session, end_own_sessions
 from jeton.oauth.sessions import Family, RevokedAccessToken
+from jeton.oauth.users import User
+from support.builders import NOW, client, family, user
 
-NOW = 1_000_000
-OWNER, OTHER = Client("web", False, 0), Client("other", False, 0)
-FAMILY = Family(
-    sid="session",
-    client_id="web",
-    sub="u_1",
-    scope=frozenset({"read"}),
-    audience=("https://api.example",),
-    auth_time=NOW - 500,
-    amr=("pwd",),
-    created_at=NOW - 500,
-    rotated_at=NOW,
-    idle_expires_at=NOW + 100,
-    absolute_expires_at=NOW + 1000,
-    master_key_id="0" * 8,
-    secret=b"secret",
-    generation=3,
-)
-OF_ANOTHER = Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
+OWNER, OTHER = client(), client("other")
+FAMILY = family("one")
+REVOKED = FAMILY.revoked("refresh_token_reused", NOW - 100)
+SECOND, ENDED = family("two"), replace(REVOKED, sid="three")
+OF_OTHER_CLIENT = Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
 UNKNOWN = End("token_unknown", unknown_token=True)
+ALICE = user(password_hash="old hash")
 
 
-@pytest.mark.requirement("C01", "C04")
-def test_owner_revokes_the_family() -> None:
-    end = revoke_family(FAMILY, OWNER, genuine=True, now=NOW)
-
-    assert end == End("family_revoked", family=FAMILY.revoked("revoked_by_client", NOW))
-    assert isinstance(end, End)
-    assert end.family is not None
-    assert end.family.revoked_at == NOW
-
-
-@pytest.mark.requirement("C03")
-def test_other_client_is_refused_and_revokes_nothing() -> None:
-    assert revoke_family(FAMILY, OTHER, genuine=True, now=NOW) == OF_ANOTHER
-
-
-@pytest.mark.requirement("C08")
-@pytest.mark.parametrize("client", [OWNER, OTHER], ids=["owner", "other"])
-@pytest.mark.parametrize(("family", "genuine"), [(None, False), (FAMILY, False)], ids=["unknown", "forged"])
-def test_unknown_or_forged_token_is_no_error_and_revokes_nothing(
-    family: Family | None, genuine: bool, client: Client
+@pytest.mark.requirement("C01", "C03", "C04", "C08")
+@pytest.mark.parametrize(
+    ("stored", "genuine", "by", "expected"),
+    [
+        pytest.param(
+            FAMILY, True, OWNER,
+            End("family_revoked", replace(FAMILY, revoked_at=NOW, revoke_reason="revoked_by_client")), id="owner",
+        ),
+        pytest.param(REVOKED, True, OWNER, End("family_revoked", REVOKED), id="again: keeps the first time and reason"),
+        pytest.param(FAMILY, True, OTHER, OF_OTHER_CLIENT, id="other client"),
+        pytest.param(None, False, OWNER, UNKNOWN, id="unknown"),
+        pytest.param(None, None, OWNER, UNKNOWN, id="unknown, no master key"),
+        pytest.param(FAMILY, False, OWNER, UNKNOWN, id="forged"),
+        pytest.param(FAMILY, False, OTHER, UNKNOWN, id="forged, other client"),
+        pytest.param(FAMILY, None, OWNER, MASTER_KEY_MISSING, id="master key missing"),
+    ],
+)  # fmt: skip
+def test_only_its_client_revokes_a_family_by_a_genuine_token(
+    stored: Family | None, genuine: bool | None, by: Client, expected: End | Deny
 ) -> None:
-    assert revoke_family(family, client, genuine=genuine, now=NOW) == UNKNOWN
+    assert revoke_family(stored, by, genuine=genuine, now=NOW) == expected
 
 
-@pytest.mark.parametrize(("family", "expected"), [(FAMILY, MASTER_KEY_MISSING), (None, UNKNOWN)])
-def test_missing_master_key_is_temporarily_unavailable(family: Family | None, expected: End | Deny) -> None:
-    assert revoke_family(family, OWNER, genuine=None, now=NOW) == expected
+@pytest.mark.requirement("C01", "C03", "C06", "C08")
+@pytest.mark.parametrize(
+    ("expires_at", "by", "expected"),
+    [
+        pytest.param(NOW + 1, OWNER, End("access_token_revoked", token=RevokedAccessToken("id", NOW + 1)), id="live"),
+        pytest.param(NOW, OWNER, End("token_expired"), id="expired this second"),
+        pytest.param(NOW - 1, OWNER, End("token_expired"), id="expired"),
+        pytest.param(NOW + 60, OTHER, OF_OTHER_CLIENT, id="other client"),
+        pytest.param(NOW - 60, OTHER, OF_OTHER_CLIENT, id="other client, expired"),
+    ],
+)
+def test_only_its_client_revokes_an_access_token_by_jti_until_its_exp(
+    expires_at: int, by: Client, expected: End | Deny
+) -> None:
+    assert revoke_access_token({"client_id": "web", "jti": "id", "exp": expires_at}, by, NOW) == expected
 
 
-@pytest.mark.requirement("C08")
-def test_second_revocation_keeps_the_first_time_and_reason() -> None:
-    dead = FAMILY.revoked("refresh_token_reused", NOW - 100)
-
-    assert revoke_family(dead, OWNER, genuine=True, now=NOW) == End("family_revoked", family=dead)
-
-
-def claims(**changes: Any) -> dict[str, object]:
-    return {"client_id": "web", "jti": "id", "exp": NOW + 60} | changes
-
-
-@pytest.mark.requirement("C01", "C06")
-def test_access_token_is_revoked_by_jti_until_its_exp() -> None:
-    end = revoke_access_token(claims(), OWNER, NOW)
-
-    assert end == End("access_token_revoked", token=RevokedAccessToken("id", NOW + 60))
+@pytest.mark.parametrize(
+    ("stored", "sub", "expected"),
+    [
+        pytest.param(FAMILY, "u_1", End("session_ended", FAMILY.revoked("ended_by_user", NOW)), id="own"),
+        pytest.param(None, "u_1", End("session_unknown"), id="none"),
+        pytest.param(FAMILY, "u_2", End("session_unknown"), id="of another user"),
+        pytest.param(ENDED, "u_1", End("session_unknown"), id="already ended"),
+    ],
+)
+def test_users_end_only_their_own_sessions(stored: Family | None, sub: str, expected: End) -> None:
+    assert end_own_session(stored, sub, NOW) == expected
 
 
-@pytest.mark.requirement("C03")
-@pytest.mark.parametrize("expires_at", [NOW + 60, NOW - 60], ids=["live", "expired"])
-def test_access_token_of_another_client_is_not_revoked(expires_at: int) -> None:
-    assert revoke_access_token(claims(exp=expires_at), OTHER, NOW) == OF_ANOTHER
+@pytest.mark.parametrize(
+    ("keep", "ended"), [(None, [FAMILY, SECOND]), ("one", [SECOND]), ("elsewhere", [FAMILY, SECOND])]
+)
+def test_all_live_sessions_end_except_the_one_to_keep(keep: str | None, ended: list[Family]) -> None:
+    sessions, changed = [FAMILY, SECOND, ENDED], replace(ALICE, password_hash="new hash", password_version=2)
+    by_user = tuple(it.revoked("ended_by_user", NOW) for it in ended)
+    by_change = tuple(it.revoked("password_changed", NOW) for it in ended)
+
+    assert end_own_sessions(sessions, NOW, keep=keep) == EndSessions("sessions_ended", by_user)
+    assert change_password(ALICE, ALICE, sessions, "new hash", NOW, keep=keep) == EndSessions(
+        "password_changed", by_change, changed
+    )
 
 
-@pytest.mark.requirement("C08")
-@pytest.mark.parametrize(("expires_at", "written"), [(NOW + 1, True), (NOW, False), (NOW - 1, False)])
-def test_an_expired_access_token_needs_no_record(expires_at: int, written: bool) -> None:
-    end = revoke_access_token(claims(exp=expires_at), OWNER, NOW)
+@pytest.mark.parametrize(
+    ("stored", "allowed"),
+    [
+        pytest.param(replace(ALICE, password_hash="upgraded hash"), True, id="hash was upgraded since"),
+        pytest.param(None, False, id="gone"),
+        pytest.param(replace(ALICE, disabled=True), False, id="disabled"),
+        pytest.param(replace(ALICE, password_version=2), False, id="password was changed since"),
+    ],
+)
+def test_password_changes_only_if_the_user_is_as_when_the_old_one_was_verified(
+    stored: User | None, allowed: bool
+) -> None:
+    decision = change_password(ALICE, stored, [FAMILY], "new hash", NOW, keep=None)
 
-    assert isinstance(end, End)
-    assert (end.token is not None) is written
+    refused = Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub="u_1")
+    assert isinstance(decision, EndSessions) if allowed else decision == refused
