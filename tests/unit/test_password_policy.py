@@ -14,114 +14,77 @@ from jeton.rules.password_policy import MAX_CODE_POINTS, MAX_TYPED_CODE_POINTS
 RULES = PasswordRules(15, ("jeton", "id.example.com"), None)
 
 
-def refusal(password: str, username: str = "alice.smith", email: str | None = "al@corp.test") -> str | None:
-    return RULES.rejection_reason(password, username, email)
+def rejection(password: str, username: str = "alice.smith", email: str | None = "al@corp.test") -> str:
+    """Return the reason, or an empty string if the password is allowed."""
+    return RULES.rejection_reason(password, username, email) or ""
 
 
 @pytest.mark.requirement("N03", "N04", "N06")
 @pytest.mark.parametrize(
     "password",
-    [
-        "correct horse battery staple",
-        "correcthorsebatterystaple",
-        "839201847561029",
-        "    spaces    all    over    ",
-        "пароль и ещё немного слов",
-        "alice.smith never chose that",
-        "my jeton has a hole in it",
-        "dragon and monkey at football",
-        "qwertyuiop to begin with",
-        "twelve chars twelve chars",
-        "\U0001f600\U0001f40e\U0001f50b\U0001f4ce\u2603 and three words",
-    ],
-)
+    ["correct horse battery staple", "correcthorsebatterystaple", "839201847561029", "    spaces    all    over    ",
+     "пароль и ещё немного слов", "alice.smith never chose that", "my jeton has a hole in it",
+     "dragon and monkey at football", "qwertyuiop to begin with", "twelve chars twelve chars",
+     "\U0001f600\U0001f40e\U0001f50b\U0001f4ce\u2603 and three words"],
+)  # fmt: skip
 def test_other_passwords_are_allowed(password: str) -> None:
-    assert refusal(password) is None
+    assert rejection(password) == ""
 
 
 @pytest.mark.requirement("N06")
 @pytest.mark.parametrize(
     "password",
-    [
-        "alice.smithalice.smith",
-        "Alice.Smith 1-2-2025!",
-        "smith-alice-smith-alice",
-        "smithsmithsmith",
-        "al@corp.test!!!",
-        "corpcorpcorpcorp1",
-        "id.example.com1234567",
-        "EXAMPLE example 99",
-        "jetonjetonjeton",
-        "\uff41\uff4c\uff49\uff43\uff45alicealice!",
-        "alice-jeton-secret",
-    ],
-)
+    ["alice.smithalice.smith", "Alice.Smith 1-2-2025!", "smith-alice-smith-alice", "smithsmithsmith",
+     "al@corp.test!!!", "corpcorpcorpcorp1", "id.example.com1234567", "EXAMPLE example 99", "jetonjetonjeton",
+     "\uff41\uff4c\uff49\uff43\uff45alicealice!", "alice-jeton-secret"],
+)  # fmt: skip
 def test_password_that_is_little_more_than_a_name_is_rejected(password: str) -> None:
-    assert "name of the user or of the service" in str(refusal(password))
+    assert "name of the user or of the service" in rejection(password)
 
 
 @pytest.mark.requirement("N06")
 @pytest.mark.parametrize(
     "password",
-    [
-        "1qaz2wsx3edc4rfv",
-        "passwordstandard",
-        "PasswordStandard",
-        "password1234567890",
-        "!!!Football2024!!!",
-        "sunshinesunshine",
-        "michaeljackson--",
-        "letmeinletmeinletmein",
-        "\uff50assword\uff50assword",
-        "alice superman 2025",
-    ],
-)
+    ["1qaz2wsx3edc4rfv", "passwordstandard", "PasswordStandard", "password1234567890", "!!!Football2024!!!",
+     "sunshinesunshine", "michaeljackson--", "letmeinletmeinletmein", "\uff50assword\uff50assword",
+     "alice superman 2025"],
+)  # fmt: skip
 def test_common_password_is_rejected_also_with_digits_or_repeated(password: str) -> None:
-    assert "a common one" in str(refusal(password))
+    assert "a common one" in rejection(password)
 
 
 @pytest.mark.requirement("N06")
 @pytest.mark.parametrize(
     "password",
-    [
-        "a" * 15,
-        " " * 15,
-        "0" * 1024,
-        "abcabcabcabcabc",
-        "\u7b80\u5355" * 8,
-        "abcdefghijklmnopqrst",
-        "zyxwvutsrqponmlkjihg",
-        "09876543210987654321",
-        "yuiopasdfghjklz",
-        "alice.smith34567890123456",
-    ],
+    ["a" * 15, " " * 15, "0" * 1024, "abcabcabcabcabc", "\u7b80\u5355" * 8, "abcdefghijklmnopqrst",
+     "zyxwvutsrqponmlkjihg", "09876543210987654321", "yuiopasdfghjklz", "alice.smith34567890123456"],
     ids=ascii,
-)
+)  # fmt: skip
 def test_repetitions_and_sequences_are_rejected(password: str) -> None:
-    assert "only a repetition" in str(refusal(password))
+    assert "only a repetition" in rejection(password)
 
 
 @pytest.mark.requirement("N01", "N02")
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
-        ("fourteen chars", "at least 15 characters"),
-        ("e\u0301" * 7 + "fourteen", None),
-        ("e\u0301" * 14, "at least 15 characters"),
-        ("".join(map(chr, range(0x4E00, 0x4E00 + MAX_CODE_POINTS))), None),
-        ("".join(map(chr, range(0x4E00, 0x4E01 + MAX_CODE_POINTS))), "at most 1024 characters"),
-        ("a password with a \0 in it", "NUL"),
+        pytest.param("fourteen chars", "at least 15 characters", id="14"),
+        pytest.param("e\u0301" * 7 + "fourteen", "", id="15 of NFC"),
+        pytest.param("e\u0301" * 14, "at least 15 characters", id="14 of NFC, 28 of NFD"),
+        pytest.param("".join(map(chr, range(0x4E00, 0x4E00 + 1024))), "", id="1024"),
+        pytest.param("".join(map(chr, range(0x4E00, 0x4E00 + 1025))), "at most 1024 characters", id="1025"),
+        pytest.param("a password with a \0 in it", "NUL", id="NUL"),
     ],
-    ids=["14", "15 of NFC", "14 of NFC, 28 of NFD", "1024", "1025", "NUL"],
 )
-def test_length_is_counted_in_code_points_after_nfc(password: str, reason: str | None) -> None:
-    assert (refusal(password) is None) if reason is None else (reason in str(refusal(password)))
+def test_length_is_counted_in_code_points_after_nfc(password: str, reason: str) -> None:
+    assert reason in rejection(password)
+    assert bool(reason) is bool(rejection(password))
 
 
 @pytest.mark.requirement("N06")
 @pytest.mark.parametrize("name", ["a", "al", "中"], ids=ascii)
 def test_very_short_names_are_ignored(name: str) -> None:
-    assert refusal(name + "bcdxfghkjlmnopq", username=name, email=None) is None
+    assert rejection(name + "bcdxfghkjlmnopq", username=name, email=None) == ""
 
 
 @pytest.mark.requirement("N06")
@@ -134,7 +97,7 @@ def test_list_of_common_passwords_has_entries_and_no_comments() -> None:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """The processor time of the fastest of several runs."""
+    """Return the processor time of the fastest of several runs."""
     times = []
     for _ in range(5):
         began = time.thread_time()
@@ -147,35 +110,38 @@ def seconds(work: Callable[[], object]) -> float:
 @pytest.mark.parametrize(
     "crafted",
     [
-        lambda n: password_policy._trim_to_letters("a" + "1" * n + "a"),
-        lambda n: password_policy._trim_to_letters("1" * n),
-        lambda n: password_policy._repeated_unit("a" * (n // 2) + "b" + "a" * (n // 2)),
-        lambda n: password_policy._repeated_unit("ab" * (n // 2) + "b"),
-        lambda n: password_policy._is_walk("1234567890" * (n // 10)),
-        lambda n: password_policy._remove_words("a" * n, ["a" * size + "b" for size in range(3, 20)]),
-        lambda n: password_policy._remove_words(("a" * 254 + "b") * (n // 255), ["a" * 255, "b" + "a" * 253 + "b"]),
+        pytest.param(lambda n: password_policy._trim_to_letters("a" + "1" * n + "a"), id="digits between letters"),
+        pytest.param(lambda n: password_policy._trim_to_letters("1" * n), id="digits"),
+        pytest.param(lambda n: password_policy._repeated_unit("a" * (n // 2) + "b" + "a" * (n // 2)), id="one odd"),
+        pytest.param(lambda n: password_policy._repeated_unit("ab" * (n // 2) + "b"), id="nearly repeated"),
+        pytest.param(lambda n: password_policy._is_walk("1234567890" * (n // 10)), id="walk"),
+        pytest.param(
+            lambda n: password_policy._remove_words("a" * n, ["a" * size + "b" for size in range(3, 20)]), id="words"
+        ),
+        pytest.param(
+            lambda n: password_policy._remove_words(("a" * 254 + "b") * (n // 255), ["a" * 255, "b" + "a" * 253 + "b"]),
+            id="long words",
+        ),
     ],
-    ids=["digits between letters", "digits", "one odd letter", "nearly repeated", "walk", "words", "long words"],
 )
 def test_each_rule_takes_linear_time(crafted: Callable[[int], object]) -> None:
-    """Sixteen times the length: a rule that goes by the square would take 256 times as long."""
-    small, large = seconds(lambda: crafted(8_000)), seconds(lambda: crafted(128_000))
-
-    assert large < 64 * max(small, 50e-6)
+    """Sixteen times the length: a quadratic rule would take 256 times as long."""
+    assert seconds(lambda: crafted(64_000)) < 64 * max(seconds(lambda: crafted(4_000)), 50e-6)
 
 
 @pytest.mark.requirement("N02", "O16")
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
-        ("a" + "\u0301\u0316" * (MAX_TYPED_CODE_POINTS // 2), "at most 1024 characters"),
-        ("\ufdfa" * MAX_CODE_POINTS, "expand to several others"),
-        ("".join("aeiouy"[n * n // 7 % 6] + "\u0308" for n in range(MAX_CODE_POINTS)), None),
+        pytest.param("a" + "\u0301\u0316" * (MAX_TYPED_CODE_POINTS // 2), "at most 1024 characters", id="as typed"),
+        pytest.param("\ufdfa" * MAX_CODE_POINTS, "expand to several others", id="after folding"),
+        pytest.param(
+            "".join("aeiouy"[n * n // 7 % 6] + "\u0308" for n in range(MAX_CODE_POINTS)), "", id="1024, decomposed"
+        ),
     ],
-    ids=["before normalisation", "after folding", "1024 characters, decomposed"],
 )
 def test_length_is_bounded_before_normalisation_and_after_folding(
-    password: str, reason: str | None, monkeypatch: pytest.MonkeyPatch
+    password: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
     normalize = unicodedata.normalize
@@ -186,7 +152,8 @@ def test_length_is_bounded_before_normalisation_and_after_folding(
 
     monkeypatch.setattr("unicodedata.normalize", measured)
 
-    said = refusal(password)
+    said = rejection(password)
 
-    assert (said is None) if reason is None else (reason in str(said))
+    assert reason in said
+    assert bool(reason) is bool(said)
     assert all(size <= MAX_TYPED_CODE_POINTS for size in sizes)
