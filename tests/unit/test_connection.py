@@ -2,11 +2,12 @@
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn import Config, Server
 from uvicorn.server import ServerState
 
@@ -39,6 +40,13 @@ def answering(*messages: Message) -> Any:
     return app
 
 
+@asynccontextmanager
+async def connected(app: ASGIApp = echo, max_connections: int = 100) -> AsyncIterator[tuple[wire.Server, wire.Peer]]:
+    """A server of this application, and one connection to it."""
+    async with serving(app, max_connections) as server:
+        yield server, server.connect()
+
+
 def start(status: int = 200, /, **headers: str) -> Message:
     fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return {"type": "http.response.start", "status": status, "headers": fields}
@@ -56,37 +64,29 @@ UNSIZED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 @pytest.mark.parametrize(
     ("method", "messages", "written"),
     [
-        pytest.param(b"GET", [start(content_length="3"), body(b"abc")], [OK + b"abc"], id="in one piece"),
+        pytest.param(b"GET", [start(content_length="3"), body(b"abc")], [OK + b"abc"], id="one piece"),
         pytest.param(
-            b"GET",
-            [start(content_length="3"), body(b"ab", more=True), body(b"c")],
-            [OK + b"ab", b"c"],
-            id="the rest at once",
+            b"GET", [start(content_length="3"), body(b"ab", more=True), body(b"c")], [OK + b"ab", b"c"], id="two pieces"
         ),
         pytest.param(b"HEAD", [start(content_length="3"), body(b"abc")], [OK], id="HEAD has no body"),
-        pytest.param(b"HEAD", [start(), body(b"abc")], [b"HTTP/1.1 200 OK\r\n\r\n"], id="HEAD of no known length"),
+        pytest.param(b"HEAD", [start(), body(b"abc")], [b"HTTP/1.1 200 OK\r\n\r\n"], id="HEAD without length"),
         pytest.param(
-            b"GET",
-            [start(204, content_length="0"), body(b"")],
-            [b"HTTP/1.1 204 No Content\r\n\r\n"],
+            b"GET", [start(204, content_length="0"), body(b"")], [b"HTTP/1.1 204 No Content\r\n\r\n"],
             id="204 has neither body nor length",
         ),
         pytest.param(b"GET", [start(304), body(b"abc")], [b"HTTP/1.1 304 Not Modified\r\n\r\n"], id="304 has no body"),
-        pytest.param(b"GET", [start(), body(b"abc")], [UNSIZED + b"3\r\nabc\r\n0\r\n\r\n"], id="of unknown length"),
+        pytest.param(b"GET", [start(), body(b"abc")], [UNSIZED + b"3\r\nabc\r\n0\r\n\r\n"], id="unknown length"),
         pytest.param(
             b"GET",
             [start(transfer_encoding="chunked"), body(b"a", more=True), body(b"", more=True), body(b"")],
-            [UNSIZED + b"1\r\na\r\n", b"", b"0\r\n\r\n"],
-            id="no empty chunk before the end",
+            [UNSIZED + b"1\r\na\r\n", b"", b"0\r\n\r\n"], id="no empty chunk before the end",
         ),
     ],
-)
+)  # fmt: skip
 async def test_response_framing_follows_status_and_method(
     method: bytes, messages: Sequence[Message], written: Sequence[bytes]
 ) -> None:
-    async with serving(answering(*messages)) as server:
-        peer = server.connect()
-
+    async with connected(answering(*messages)) as (_, peer):
         await peer.send(method + b" / HTTP/1.1\r\nHost: a\r\n\r\n")
 
         assert peer.wire.written == written
@@ -94,67 +94,59 @@ async def test_response_framing_follows_status_and_method(
 
 
 @pytest.mark.parametrize(
-    "messages",
+    ("messages", "statuses"),
     [
-        pytest.param([start(content_length="3", x="a\r\nSet-Cookie: b"), body(b"abc")], id="a field with a line break"),
-        pytest.param([start(200, **{"content_length": "3", "x\n": "a"}), body(b"abc")], id="a name with a line break"),
-        pytest.param([start(content_length="3"), body(b"abcd")], id="more than its length"),
-        pytest.param([start(100), body(b"")], id="an interim status"),
-        pytest.param([body(b"abc")], id="no start"),
-        pytest.param([start(content_length="3")], id="no body"),
-        pytest.param([], id="nothing"),
+        pytest.param([start(content_length="3", x="a\r\nSet-Cookie: b"), body(b"abc")], [500], id="CRLF in a value"),
+        pytest.param([start(200, **{"content_length": "3", "x\n": "a"}), body(b"abc")], [500], id="LF in a name"),
+        pytest.param([start(100), body(b"")], [500], id="interim status"),
+        pytest.param([body(b"abc")], [500], id="no start"),
+        pytest.param([], [500], id="nothing"),
+        pytest.param([start(content_length="3")], [], id="no body"),
+        pytest.param([start(content_length="3"), body(b"abcd")], [], id="too long"),
+        pytest.param([start(content_length="4"), body(b"a", more=True), body(b"ab")], [200], id="too short"),
+        pytest.param(
+            [start(content_length="4"), body(b"a", more=True), body(b"ab", more=True)], [200], id="unfinished"
+        ),
     ],
 )
-async def test_missing_or_invalid_response_becomes_500(messages: Sequence[Message]) -> None:
-    async with serving(answering(*messages)) as server:
-        peer = server.connect()
-
+async def test_invalid_response_becomes_500_or_aborts_if_it_has_begun(
+    messages: Sequence[Message], statuses: Sequence[int]
+) -> None:
+    async with connected(answering(*messages)) as (_, peer):
         await peer.send(GET + GET)
 
+        assert (peer.statuses, peer.wire.aborted) == (statuses, statuses != [500])
         assert peer.is_ended
-        assert (peer.statuses, peer.wire.aborted) in [([500], False), ([], True)]
-
-
-@pytest.mark.parametrize("rest", [[body(b"ab")], [body(b"ab", more=True)]], ids=["short", "unfinished"])
-async def test_incomplete_response_aborts_the_connection(rest: Sequence[Message]) -> None:
-    async with serving(answering(start(content_length="4"), body(b"a", more=True), *rest)) as server:
-        peer = server.connect()
-
-        await peer.send(GET + GET)
-
-        assert peer.wire.aborted
-        assert len(peer.statuses) == 1
 
 
 @pytest.mark.parametrize(
-    ("request_bytes", "written"),
+    ("request_bytes", "messages", "written"),
     [
-        pytest.param(GET[:-2] + b"Connection: x, Close\r\n\r\n", b"content-length: 6", id="on request"),
-        pytest.param(b"GET / HTTP/1.0\r\n\r\n", b"content-length: 6", id="HTTP/1.0"),
+        pytest.param(
+            GET[:-2] + b"Connection: x, Close\r\n\r\n", [start(content_length="3"), body(b"abc")],
+            OK[:-2] + b"connection: close\r\n\r\nabc", id="on request",
+        ),
+        pytest.param(
+            b"GET / HTTP/1.0\r\n\r\n", [start(content_length="3"), body(b"abc")],
+            OK[:-2] + b"connection: close\r\n\r\nabc", id="HTTP/1.0",
+        ),
+        pytest.param(
+            b"GET / HTTP/1.0\r\n\r\n", [start(), body(b"abc")],
+            b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc", id="HTTP/1.0, unknown length",
+        ),
     ],
-)
-async def test_connection_is_closed_after_the_complete_response(request_bytes: bytes, written: bytes) -> None:
-    async with serving(echo) as server:
-        peer = server.connect()
-
+)  # fmt: skip
+async def test_connection_is_closed_after_the_complete_response(
+    request_bytes: bytes, messages: Sequence[Message], written: bytes
+) -> None:
+    async with connected(answering(*messages)) as (_, peer):
         await peer.send(request_bytes + GET)
 
-        assert peer.wire.written == [b"HTTP/1.1 200 OK\r\n" + written + b"\r\nconnection: close\r\n\r\nGET / "]
-        assert peer.is_ended
-
-
-async def test_body_of_unknown_length_ends_with_the_connection_for_http_1_0() -> None:
-    async with serving(answering(start(), body(b"abc"))) as server:
-        peer = server.connect()
-
-        await peer.send(b"GET / HTTP/1.0\r\n\r\n")
-
-        assert (peer.answer, peer.wire.closed) == (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc", True)
+        assert (peer.answer, peer.is_ended) == (written, True)
 
 
 async def test_expect_100_continue_is_answered() -> None:
-    async with serving(echo) as server:
-        peer = server.connect()
+    async with connected() as (_, peer):
         await peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
         assert peer.answer == b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -174,23 +166,21 @@ async def test_one_request_is_processed_at_a_time_and_little_is_read_ahead() -> 
         running -= 1
         await respond(send, b"")
 
-    async with serving(app) as server:
-        peer = server.connect()
-        await peer.send(GET * 10_000)
+    async with connected(app) as (server, peer):
+        await peer.send(GET * 3_000)
         assert len(server.state.tasks) == 1
         assert not peer.wire.is_read_from
-        assert len(GET * 10_000) - len(peer.unsent) <= 2 * READ_BYTES
+        assert len(GET * 3_000) - len(peer.unsent) <= 2 * READ_BYTES
 
         going_on.set()
-        while len(peer.statuses) < 10_000:
+        while len(peer.statuses) < 3_000:
             await peer.settle()
 
         assert not peer.unsent
 
 
 async def test_second_response_waits_until_the_first_is_written() -> None:
-    async with serving(echo) as server:
-        peer = server.connect()
+    async with connected() as (_, peer):
         peer.wire.stuck = True
         await peer.send(GET, GET)
         assert len(peer.statuses) == 1
@@ -202,20 +192,18 @@ async def test_second_response_waits_until_the_first_is_written() -> None:
         assert peer.statuses == [200, 200]
 
 
-EARLY = {
-    "sized": POST % 2**30 + MEBIBYTE,
-    "chunked": CHUNKED + b"100000\r\n" + MEBIBYTE,
-    "not sent yet": POST % 5,
-}
-
-
-@pytest.mark.parametrize("request_bytes", EARLY.values(), ids=EARLY)
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        pytest.param(POST % 2**30 + MEBIBYTE, id="sized"),
+        pytest.param(CHUNKED + b"100000\r\n" + MEBIBYTE, id="chunked"),
+        pytest.param(POST % 5, id="not sent yet"),
+    ],
+)
 async def test_early_response_closes_the_connection_after_reading_little_of_the_body(
     request_bytes: bytes,
 ) -> None:
-    async with serving(answering(start(413, content_length="1"), body(b"a"))) as server:
-        peer = server.connect()
-
+    async with connected(answering(start(413, content_length="1"), body(b"a"))) as (server, peer):
         await peer.send(request_bytes, MEBIBYTE)
 
         assert (peer.statuses, peer.wire.ended, peer.wire.closed) == ([413], True, False)
@@ -227,9 +215,7 @@ async def test_early_response_closes_the_connection_after_reading_little_of_the_
 
 
 async def test_received_but_unread_body_keeps_the_connection() -> None:
-    async with serving(answering(start(content_length="0"), body(b""))) as server:
-        peer = server.connect()
-
+    async with connected(answering(start(content_length="0"), body(b""))) as (_, peer):
         await peer.send(POST % 3 + b"abc" + GET)
 
         assert (peer.statuses, peer.is_ended) == ([200, 200], False)
@@ -243,23 +229,22 @@ def later(server: wire.Server, seconds: float) -> None:
             connection.expire()
 
 
-BUDGETS: dict[str, tuple[Sequence[bytes], float, Sequence[int]]] = {
-    "silent": ([], HEAD_SECONDS, []),
-    "a head that does not end": ([GET[:-2]], HEAD_SECONDS, [408]),
-    "a head that drips": ([GET[:1], GET[1:2]], HEAD_SECONDS, [408]),
-    "the head of a later request": ([GET + GET[:-2]], HEAD_SECONDS, [200, 408]),
-    "a body that does not end": ([POST % 3 + b"ab"], BODY_SECONDS, [408]),
-    "chunks that do not end": ([CHUNKED + b"1\r\na\r\n"], BODY_SECONDS, [408]),
-    "between requests": ([GET], IDLE_SECONDS, [200]),
-}
-
-
-@pytest.mark.parametrize(("segments", "seconds", "statuses"), BUDGETS.values(), ids=BUDGETS)
+@pytest.mark.parametrize(
+    ("segments", "seconds", "statuses"),
+    [
+        pytest.param([], HEAD_SECONDS, [], id="silent"),
+        pytest.param([GET[:-2]], HEAD_SECONDS, [408], id="unfinished head"),
+        pytest.param([GET[:1], GET[1:2]], HEAD_SECONDS, [408], id="head in single bytes"),
+        pytest.param([GET + GET[:-2]], HEAD_SECONDS, [200, 408], id="head of a later request"),
+        pytest.param([POST % 3 + b"ab"], BODY_SECONDS, [408], id="unfinished body"),
+        pytest.param([CHUNKED + b"1\r\na\r\n"], BODY_SECONDS, [408], id="unfinished chunks"),
+        pytest.param([GET], IDLE_SECONDS, [200], id="between requests"),
+    ],
+)
 async def test_connection_ends_at_its_deadline(
     segments: Sequence[bytes], seconds: float, statuses: Sequence[int]
 ) -> None:
-    async with serving(echo) as server:
-        peer = server.connect()
+    async with connected() as (server, peer):
         await peer.send(*segments)
         later(server, seconds - 1)
         assert not peer.is_ended
@@ -282,11 +267,14 @@ async def test_slow_sending_does_not_extend_the_deadlines() -> None:
             assert peer.connection.deadline == deadline
 
 
-async def test_client_that_does_not_read_is_disconnected() -> None:
-    async with serving(echo) as server:
-        peer = server.connect()
+@pytest.mark.parametrize("further", [b"", GET * 2_000], ids=["one request", "many"])
+async def test_client_that_does_not_read_is_disconnected_whatever_it_sends(further: bytes) -> None:
+    async with connected() as (server, peer):
         peer.wire.stuck = True
         await peer.send(GET)
+        await peer.send(further)
+        assert server.state.tasks == set()
+        assert len(further) - len(peer.unsent) <= 2 * READ_BYTES
         later(server, WRITE_SECONDS - 1)
         assert not peer.wire.closed
 
@@ -295,23 +283,8 @@ async def test_client_that_does_not_read_is_disconnected() -> None:
         assert peer.wire.aborted
 
 
-async def test_further_requests_do_not_extend_the_time_to_read_a_response() -> None:
-    async with serving(echo) as server:
-        peer = server.connect()
-        peer.wire.stuck = True
-        await peer.send(GET)
-
-        await peer.send(GET * 2_000)
-
-        assert server.state.tasks == set()
-        assert len(GET * 2_000) - len(peer.unsent) <= 2 * READ_BYTES
-        later(server, WRITE_SECONDS)
-        assert peer.wire.aborted
-
-
 async def test_head_that_began_before_the_response_was_read_has_its_whole_time() -> None:
-    async with serving(echo) as server:
-        peer = server.connect()
+    async with connected() as (server, peer):
         peer.wire.stuck = True
         await peer.send(GET, GET[:5])
 
@@ -327,9 +300,7 @@ async def test_head_that_began_before_the_response_was_read_has_its_whole_time()
 async def test_sweep_ends_overdue_connections_and_stops_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jeton.http1.connection_table.SWEEP_SECONDS", 0)
     monkeypatch.setattr("jeton.http1.connection.HEAD_SECONDS", -1)
-    async with serving(echo) as server:
-        peer = server.connect()
-
+    async with connected() as (_, peer):
         while not peer.wire.closed:
             await asyncio.sleep(0)
 
@@ -369,26 +340,17 @@ async def test_the_limit_is_logged_once_a_minute(monkeypatch: pytest.MonkeyPatch
     assert lines == ["connection_limit_reached"]
 
 
-async def test_half_closed_client_still_gets_its_responses() -> None:
-    async with serving(echo) as server:
-        peer = server.connect()
-        peer.arrive(GET + GET)
+@pytest.mark.parametrize(
+    ("received", "statuses"), [(GET + GET, [200, 200]), (POST % 3 + b"ab", [400])], ids=["complete", "truncated"]
+)
+async def test_half_closed_client_still_gets_its_responses(received: bytes, statuses: Sequence[int]) -> None:
+    async with connected() as (_, peer):
+        peer.arrive(received)
 
         assert peer.connection.eof_received()
         await peer.settle()
 
-        assert (peer.statuses, peer.wire.closed) == ([200, 200], True)
-
-
-async def test_truncated_body_is_answered() -> None:
-    async with serving(echo) as server:
-        peer = server.connect()
-        await peer.send(POST % 3 + b"ab")
-
-        peer.connection.eof_received()
-        await peer.settle()
-
-        assert (peer.statuses, peer.wire.closed) == ([400], True)
+        assert (peer.statuses, peer.wire.closed) == (statuses, True)
 
 
 @pytest.mark.parametrize(
@@ -403,8 +365,7 @@ async def test_truncated_body_is_answered() -> None:
 async def test_shutdown_answers_received_requests_and_then_closes(
     before: Sequence[bytes], after: Sequence[bytes], statuses: Sequence[int]
 ) -> None:
-    async with serving(echo) as server:
-        peer = server.connect()
+    async with connected() as (_, peer):
         await peer.send(*before)
 
         peer.connection.shutdown()

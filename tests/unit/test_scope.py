@@ -3,7 +3,7 @@
 import pytest
 
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.scope import MAX_CHARACTERS, format_scope, is_scope_token, parse_scope
+from jeton.oauth.scope import format_scope, is_scope_token, parse_scope
 
 ALLOWED = {0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)}
 
@@ -36,7 +36,7 @@ def test_scope_is_a_set_of_case_sensitive_tokens(text: str, expected: set[str]) 
 @pytest.mark.parametrize(
     "text",
     ["", " ", " read", "read ", "read  write", "read\twrite", "read\nwrite", "read,write\u00a0admin", 're"ad', "re\\ad",
-     "read\x00", "read\x7f", "lés", pytest.param("a" * (MAX_CHARACTERS + 1), id="too long")],
+     "read\x00", "read\x7f", "lés", pytest.param("a" * 2049, id="too long")],
     ids=ascii,
 )  # fmt: skip
 def test_malformed_scope_is_refused(text: str) -> None:
