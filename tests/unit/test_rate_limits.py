@@ -1,24 +1,39 @@
-"""Rate limit policies and attempts (NIST SP 800-63B-4 section 3.2.2, OWASP ASVS 6.1.1)."""
+"""Rate limits: policies, attempts and bucket keys (NIST SP 800-63B-4 section 3.2.2, OWASP ASVS 6.1.1)."""
 
 from dataclasses import replace
 
 import pytest
 
-from jeton.rules.attempts import Attempt, Limit, RateLimited, Reservation, WhenFull, fail, release, reserve, succeed
+from jeton.crypto.master_key import MasterKeys
+from jeton.crypto.rate_limit_keys import RateLimitKeys
+from jeton.rules.attempts import (
+    Attempt,
+    Limit,
+    RateLimited,
+    Reservation,
+    WhenFull,
+    fail,
+    release,
+    reserve,
+    settled_keys,
+    succeed,
+    succeeded_keys,
+)
 from jeton.rules.rate_limit_policies import HOUR, PENDING_SECONDS, BackoffPolicy, Blocked, Bucket, BucketPolicy, Rate
 
 NOW = 1_800_000_000
+DAY = 86400
 ACCOUNT = Limit("account", b"account", BackoffPolicy(3, 30, HOUR, limit=100))
 ADDRESS = Limit("address", b"address", Rate(100, HOUR))
 CLIENT = Limit("client", b"client", Rate(1000, HOUR))
 KNOWN = Limit("known", b"known", BackoffPolicy(3, 30, 300))
 SUCCESSES = Limit("successes", b"successes", Rate(2, HOUR))
 LOGIN = Attempt((ADDRESS, CLIENT, ACCOUNT), (KNOWN,), b"source", 1000, (b"account", b"known"), SUCCESSES)
+Buckets = dict[bytes, Bucket]
 
 
-def let_in(policy: BucketPolicy, times: int, *, bucket: Bucket | None = None, now: int = NOW) -> Bucket:
-    """The bucket after so many attempts, all of which had a place."""
-    bucket = bucket or Bucket()
+def filled(policy: BucketPolicy, times: int, bucket: Bucket = Bucket(), now: int = NOW) -> Bucket:  # noqa: B008
+    """Return the bucket after so many attempts, all of which were allowed."""
     for _ in range(times):
         after = policy.reserve(bucket, now)
         assert isinstance(after, Bucket)
@@ -27,140 +42,148 @@ def let_in(policy: BucketPolicy, times: int, *, bucket: Bucket | None = None, no
 
 
 def wait_of(policy: BucketPolicy, bucket: Bucket, now: int = NOW) -> int | None:
-    """For how many seconds the bucket is shut."""
+    """Return for how many seconds the bucket allows no attempt."""
     after = policy.reserve(bucket, now)
     return after.opens_at - now if isinstance(after, Blocked) else None
 
 
-@pytest.mark.parametrize(("count", "seconds"), [(1, 1), (1, HOUR), (7, HOUR), (100, HOUR), (10_000, HOUR), (600, 60)])
-def test_rate_allows_exactly_its_count_at_once(count: int, seconds: int) -> None:
-    policy = Rate(count, seconds)
+def made(buckets: Buckets, attempt: Attempt = LOGIN, *, known: bool = False) -> Reservation:
+    outcome = reserve(buckets, attempt, NOW, known=known, seen={})
+    assert isinstance(outcome, Reservation)
+    return outcome
 
-    assert wait_of(policy, let_in(policy, count)) == -(-seconds // count)
+
+def refused(buckets: Buckets, attempt: Attempt = LOGIN, *, known: bool = False) -> RateLimited:
+    outcome = reserve(buckets, attempt, NOW, known=known, seen={})
+    assert isinstance(outcome, RateLimited)
+    return outcome
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(1, 1), (1, HOUR), (7, HOUR), (100, HOUR), (10_000, HOUR), (600, 60)])
+def test_rate_allows_exactly_its_count_at_once_and_is_empty_after_its_period(count: int, seconds: int) -> None:
+    policy = Rate(count, seconds)
+    full = filled(policy, count)
+
+    assert wait_of(policy, full) == -(-seconds // count)
+    assert abs(full.expires_at - (NOW + seconds)) <= 1
+    assert filled(policy, count, full, full.expires_at).expires_at == full.expires_at + (full.expires_at - NOW)
+    assert wait_of(policy, filled(policy, 1, policy.release(full, NOW))) is not None
+    assert policy.times(2) == Rate(2 * count, seconds)
 
 
 def test_rate_then_allows_one_attempt_per_interval() -> None:
     policy = Rate(100, HOUR)
-    full = let_in(policy, 100)
+    full = filled(policy, 100)
 
     assert wait_of(policy, full, NOW + 35) == 1
-    one_more = let_in(policy, 1, bucket=full, now=NOW + 36)
+    one_more = filled(policy, 1, full, NOW + 36)
     assert wait_of(policy, one_more, NOW + 36) == 36
-    assert wait_of(policy, let_in(policy, 2, bucket=one_more, now=NOW + 108), NOW + 108) == 36
-
-
-def test_rate_bucket_expires_when_it_is_empty() -> None:
-    policy = Rate(100, HOUR)
-    full = let_in(policy, 100)
-
-    assert full.expires_at == NOW + HOUR
-    assert let_in(policy, 100, bucket=full, now=NOW + HOUR) == let_in(policy, 100, now=NOW + HOUR)
-
-
-def test_released_attempt_of_a_rate_can_be_reserved_again() -> None:
-    policy = Rate(2, HOUR)
-    full = let_in(policy, 2)
-
-    assert wait_of(policy, let_in(policy, 1, bucket=policy.release(full, NOW))) is not None
+    assert wait_of(policy, filled(policy, 2, one_more, NOW + 108), NOW + 108) == 36
 
 
 @pytest.mark.requirement("N10")
-def test_backoff_grows_to_the_longest_wait_and_blocks_at_the_limit() -> None:
+def test_backoff_grows_to_the_longest_wait_and_blocks_at_the_limit_for_ever() -> None:
     policy = BackoffPolicy(10, 30, HOUR, limit=100)
     bucket, now, waits = Bucket(), NOW, []
     for _ in range(100):
         wait = wait_of(policy, bucket, now) or 0
         waits.append(wait)
         now += wait
-        bucket = let_in(policy, 1, bucket=bucket, now=now)
+        bucket = filled(policy, 1, bucket, now)
 
     assert waits[:19] == [0] * 10 + [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
     assert set(waits[17:]) == {3600}
-    assert wait_of(policy, bucket, now + 300 * 86400) is not None
+    assert wait_of(policy, bucket.at(now + 36600 * DAY), now + 36600 * DAY) is not None
+    assert wait_of(BackoffPolicy(10, 30, 300), Bucket(due=NOW * 10**6, failures=10**6)) is None
 
 
-def test_backoff_without_limit_stays_at_the_longest_wait() -> None:
-    policy = BackoffPolicy(10, 30, 300)
+def test_failures_are_kept_for_a_year_and_a_released_one_allows_another_attempt_at_once() -> None:
+    policy = BackoffPolicy(3, 30, HOUR, limit=4)
+    blocked = filled(policy, 1, filled(policy, 3), NOW + 30)
 
-    assert wait_of(policy, Bucket(due=NOW * 10**6, failures=10**6), NOW) is None
-
-
-def test_failures_are_kept_for_a_year_and_for_ever_at_the_limit() -> None:
-    policy = BackoffPolicy(10, 0, 0, limit=10)
-
-    assert let_in(policy, 9).expires_at == NOW + 366 * 86400
-    assert wait_of(policy, let_in(policy, 10).at(NOW + 100 * 366 * 86400), NOW) is not None
-    assert policy.release(let_in(policy, 10), NOW).expires_at == NOW + 366 * 86400
+    assert filled(policy, 3).expires_at == policy.release(blocked, NOW).expires_at == NOW + 366 * DAY
+    after = policy.release(filled(policy, 3), NOW)
+    assert (after.failures, wait_of(policy, after)) == (2, None)
+    assert wait_of(policy, filled(policy, 1, after)) == 30
 
 
-def test_released_failure_allows_another_attempt_at_once() -> None:
-    policy = BackoffPolicy(3, 30, HOUR)
-    after = policy.release(let_in(policy, 3), NOW)
+@pytest.mark.parametrize("policy", [Rate(3, HOUR), BackoffPolicy(3, 30, HOUR)])
+@pytest.mark.parametrize("ahead", [HOUR, 400 * DAY])
+def test_bucket_filled_by_a_fast_clock_blocks_nothing_after_correction(policy: BucketPolicy, ahead: int) -> None:
+    full = filled(policy, 3, now=NOW + ahead)
 
-    assert after.failures == 2
-    assert wait_of(policy, let_in(policy, 1, bucket=after)) == 30
+    assert wait_of(policy, full, NOW + ahead)
+    assert wait_of(policy, full) is None
 
 
-def test_attempt_must_be_allowed_by_each_limit() -> None:
-    buckets: dict[bytes, Bucket] = {}
-
-    outcomes = [reserve(buckets, LOGIN, NOW, known=False, seen={}) for _ in range(4)]
-
-    assert [type(it) for it in outcomes] == [Reservation, Reservation, Reservation, RateLimited]
+def test_attempt_must_be_allowed_by_each_limit_and_a_refused_one_counts_only_under_earlier_ones() -> None:
+    buckets: Buckets = {}
+    for _ in range(3):
+        made(buckets)
+    assert refused(buckets).limit == "account"
     assert buckets.keys() == {b"address", b"client", b"account"}
 
-
-def test_refused_attempt_counts_only_under_earlier_limits() -> None:
-    buckets = {b"client": let_in(CLIENT.policy, 1000)}
-
-    refused = reserve(buckets, LOGIN, NOW, known=False, seen={})
-
-    assert isinstance(refused, RateLimited)
-    assert (refused.limit, refused.opens_at) == ("client", NOW + 4)
-    assert buckets.keys() == {b"address", b"client"}
+    buckets = {b"client": filled(CLIENT.policy, 1000)}
+    refusal = refused(buckets)
+    assert (refusal.limit, refusal.key, refusal.opens_at) == ("client", b"client", NOW + 4)
+    assert buckets == {b"client": filled(CLIENT.policy, 1000), b"address": buckets[b"address"]}
 
 
 def test_limit_that_delays_or_refuses_if_wrong_allows_and_does_not_count() -> None:
-    full = let_in(ADDRESS.policy, 100)
-    limits = (replace(ADDRESS, when_full=WhenFull.REFUSE_IF_WRONG), replace(ADDRESS, when_full=WhenFull.DELAY), ACCOUNT)
+    full = filled(ADDRESS.policy, 100)
+    if_wrong, delays = replace(ADDRESS, when_full=WhenFull.REFUSE_IF_WRONG), replace(ADDRESS, when_full=WhenFull.DELAY)
     buckets = {b"address": full}
 
-    made = reserve(buckets, Attempt(limits), NOW, known=False, seen={})
+    reservation = made(buckets, Attempt((if_wrong, delays, ACCOUNT)))
 
-    assert isinstance(made, Reservation)
-    assert (made.limits, made.delay, made.if_wrong and made.if_wrong.limit) == ((ACCOUNT,), 1, "address")
-    assert buckets[b"address"] == full
+    assert (reservation.limits, reservation.delay) == ((ACCOUNT,), 1)
+    assert reservation.if_wrong is not None
+    assert (reservation.if_wrong.limit, reservation.if_wrong.delay, buckets[b"address"]) == ("address", 0, full)
+    by_client = refused(buckets | {b"client": filled(CLIENT.policy, 1000)}, Attempt((if_wrong, delays, CLIENT)))
+    assert (by_client.limit, by_client.delay, by_client.if_wrong) == ("client", 1, reservation.if_wrong)
+
+
+def test_limit_that_is_not_counted_is_only_read() -> None:
+    attempt, buckets = Attempt((replace(ADDRESS, counted=False), ACCOUNT), source=b"source"), Buckets()
+
+    assert attempt.read_only_keys == (b"source", b"address")
+    assert made(buckets, attempt).limits == (ACCOUNT,)
+    assert buckets.keys() == {b"account"}
+    seen = {b"address": filled(ADDRESS.policy, 100)}
+    assert isinstance(reserve({}, attempt, NOW, known=False, seen=seen), RateLimited)
 
 
 @pytest.mark.requirement("N14")
 def test_known_source_has_separate_limits() -> None:
-    full = {it.key: let_in(it.policy, 3) for it in (ACCOUNT,)} | {b"address": let_in(ADDRESS.policy, 100)}
+    full = {b"account": filled(ACCOUNT.policy, 3), b"address": filled(ADDRESS.policy, 100)}
     buckets = dict(full)
 
-    outcomes = [reserve(buckets, LOGIN, NOW, known=True, seen={}) for _ in range(4)]
+    for _ in range(3):
+        made(buckets, known=True)
 
-    assert [type(it) for it in outcomes] == [Reservation, Reservation, Reservation, RateLimited]
+    assert refused(buckets, known=True).limit == "known"
     assert buckets.keys() - full.keys() == {b"known"}
 
 
 @pytest.mark.requirement("N10")
 @pytest.mark.parametrize("known", [False, True])
 def test_success_resets_failures_and_makes_the_source_known(known: bool) -> None:
-    buckets = {b"account": let_in(ACCOUNT.policy, 2), b"address": let_in(ADDRESS.policy, 5)}
-    reservation = reserve(buckets, LOGIN, NOW, known=known, seen={})
-    assert isinstance(reservation, Reservation)
+    buckets = {b"account": filled(ACCOUNT.policy, 2), b"address": filled(ADDRESS.policy, 5)}
+    reservation = made(buckets, known=known)
 
     assert succeed(buckets, reservation, NOW) is None
 
     assert (buckets[b"account"].failures, buckets[b"known"].failures) == (0, 0)
-    assert buckets[b"address"].due == let_in(ADDRESS.policy, 5).due
+    assert buckets[b"address"].due == filled(ADDRESS.policy, 5).due
     assert buckets[b"source"] == Bucket(expires_at=NOW + 1000)
+    assert settled_keys(reservation) == ({b"known"} if known else {b"address", b"client", b"account"})
+    reset = {b"account", b"known", b"successes", b"source"}
+    assert succeeded_keys(reservation) == settled_keys(reservation) | reset
 
 
 def test_success_keeps_pending_attempts_counted() -> None:
-    buckets: dict[bytes, Bucket] = {}
-    first, *_ = [reserve(buckets, LOGIN, NOW, known=False, seen={}) for _ in range(3)]
-    assert isinstance(first, Reservation)
+    buckets: Buckets = {}
+    first, *_ = [made(buckets) for _ in range(3)]
 
     succeed(buckets, first, NOW)
 
@@ -168,60 +191,68 @@ def test_success_keeps_pending_attempts_counted() -> None:
 
 
 def test_too_many_successes_are_refused_and_reset_nothing() -> None:
-    buckets = {b"account": let_in(ACCOUNT.policy, 1), b"successes": let_in(SUCCESSES.policy, 2)}
-    reservation = reserve(buckets, LOGIN, NOW, known=False, seen={})
-    assert isinstance(reservation, Reservation)
+    buckets = {b"account": filled(ACCOUNT.policy, 1), b"successes": filled(SUCCESSES.policy, 2)}
 
-    refused = succeed(buckets, reservation, NOW)
+    refusal = succeed(buckets, made(buckets), NOW)
 
-    assert refused is not None
-    assert (refused.limit, refused.opens_at, buckets[b"account"].failures) == ("successes", NOW + HOUR // 2, 1)
+    assert refusal is not None
+    assert (refusal.limit, refusal.opens_at, buckets[b"account"].failures) == ("successes", NOW + HOUR // 2, 1)
 
 
 def test_release_restores_every_bucket() -> None:
-    buckets = {it.key: let_in(it.policy, 2) for it in (ADDRESS, CLIENT)}
+    buckets = {it.key: filled(it.policy, 2) for it in (ADDRESS, CLIENT)}
     before = dict(buckets)
-    reservation = reserve(buckets, LOGIN, NOW, known=False, seen={})
-    assert isinstance(reservation, Reservation)
 
-    release(buckets, reservation, NOW)
+    release(buckets, made(buckets), NOW)
 
     assert {key: replace(buckets[key], pending_until=0) for key in before} == before
     assert buckets[b"account"].failures == 0
 
 
 def test_attempt_blocked_by_pending_ones_is_not_counted() -> None:
-    buckets: dict[bytes, Bucket] = {}
-    pending = [reserve(buckets, LOGIN, NOW, known=False, seen={}) for _ in range(3)]
+    buckets: Buckets = {}
+    pending = [made(buckets) for _ in range(3)]
     before = dict(buckets)
 
-    waiting = reserve(buckets, LOGIN, NOW, known=False, seen={})
-
-    assert isinstance(waiting, RateLimited)
-    assert waiting.pending
+    assert refused(buckets).pending
     assert buckets == before
     for reservation in pending:
-        assert isinstance(reservation, Reservation)
         fail(buckets, reservation, NOW)
-    refused = reserve(buckets, LOGIN, NOW, known=False, seen={})
-    assert isinstance(refused, RateLimited)
-    assert not refused.pending
+    assert not refused(buckets).pending
 
 
-def test_attempt_of_a_dead_server_becomes_a_failure() -> None:
-    buckets: dict[bytes, Bucket] = {}
-    reserve(buckets, LOGIN, NOW, known=False, seen={})
+def test_attempt_of_a_dead_server_becomes_a_failure_and_an_unchecked_one_is_never_pending() -> None:
+    buckets: Buckets = {}
+    made(buckets)
     left = buckets[b"account"]
 
     assert left.at(NOW + PENDING_SECONDS - 1).pending == 1
     assert (left.at(NOW + PENDING_SECONDS).pending, left.at(NOW + PENDING_SECONDS).failures) == (0, 1)
     assert left.at(NOW - PENDING_SECONDS).pending == 0
+    made(buckets := {}, Attempt((ACCOUNT,), checked=False))
+    assert (buckets[b"account"].pending, buckets[b"account"].failures) == (0, 1)
 
 
-@pytest.mark.parametrize("policy", [Rate(3, HOUR), BackoffPolicy(3, 30, HOUR)])
-@pytest.mark.parametrize("ahead", [HOUR, 400 * 86400])
-def test_bucket_filled_by_a_fast_clock_blocks_nothing_after_correction(policy: BucketPolicy, ahead: int) -> None:
-    full = let_in(policy, 3, now=NOW + ahead)
-    assert wait_of(policy, full, NOW + ahead)
+OLD, NEW = MasterKeys([b"o" * 32]), MasterKeys([b"n" * 32])
 
-    assert wait_of(policy, full) is None
+
+def test_bucket_key_reveals_nothing_and_each_list_of_words_has_its_own() -> None:
+    keys = RateLimitKeys(OLD)
+    named = [("a", "bc"), ("ab", "c"), ("abc",), ("a", "b", "c"), ("b", "ac"), ("a", "bc", ""), ("name", "\ud800")]
+
+    assert {len(keys.key(*words)) for words in named} == {16}
+    assert len({keys.key(*words) for words in named}) == len(named)
+    assert b"alice" not in keys.key("account", "alice", "198.51.100.7")
+    assert repr(keys) == "RateLimitKeys()"
+
+
+def test_nodes_share_buckets_during_master_key_rollout_but_not_with_another_master_key() -> None:
+    before, during = RateLimitKeys(OLD), RateLimitKeys(MasterKeys([b"n" * 32, b"o" * 32]))
+
+    assert before.key("account", "a") == during.key("account", "a") != RateLimitKeys(NEW).key("account", "a")
+
+
+def test_unlimited_names_share_a_bounded_number_of_buckets() -> None:
+    keys = RateLimitKeys(OLD)
+
+    assert len({keys.shared_key("unknown name", f"user{number}", of=256) for number in range(4000)}) == 256

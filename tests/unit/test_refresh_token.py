@@ -116,8 +116,17 @@ def test_missing_master_key_makes_the_check_undecidable() -> None:
     others = RefreshTokens(MasterKeys([b"o" * 32]))
 
     assert others.is_genuine(parsed(TOKEN), KEY_ID, SECRET) is None
+    assert others.is_genuine(parsed(TOKEN), OTHER_KEYS.newest, SECRET) is False
     with pytest.raises(MasterKeyError, match=KEY_ID):
         others.derive(SID, 7, KEY_ID, SECRET)
+
+
+def test_derivation_never_changes_because_tokens_are_not_stored() -> None:
+    token, jti = TOKENS.derive("A" * 22, 7, KEY_ID, b"s" * 32), TOKENS.derive_jti(7, 1000, KEY_ID, b"s" * 32)
+
+    assert token == "jrt_AZn0_hYAAAAAAAAAAAAAAAAAAAAAAAAAB6OhZo7-wl7UUqzz24Clu5WWAcjAV-wqCRgvgF-F1Zs2"
+    assert jti == "1Uw3AzWzh9FKIfY2fYj75g"
+    assert TOKENS.idempotency_digest("key").hex().startswith("d656b26dc034a7f7")
 
 
 @pytest.mark.requirement("A51")

@@ -1,0 +1,181 @@
+"""Forged access tokens (RFC 8725): nothing in a token chooses its key or algorithm."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import RSAAlgorithm
+
+from jeton.crypto.signed_jwt import MAX_CHARACTERS, VerifiedToken, Verifier
+
+OURS, THEIRS = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+CLAIMS = {"iss": "https://as.example", "sub": "u_1", "exp": 1_000_000}
+PAYLOAD = json.dumps(CLAIMS).encode()
+HEADER: dict[str, Any] = {"typ": "at+jwt", "alg": "RS256", "kid": "ours"}
+
+
+def public_jwk(key: rsa.RSAPrivateKey, kid: str) -> dict[str, Any]:
+    public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return {"kty": "RSA", "n": public["n"], "e": public["e"], "kid": kid, "use": "sig", "alg": "RS256"}
+
+
+def encoded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def rs256(key: rsa.RSAPrivateKey = OURS) -> Callable[[bytes], bytes]:
+    return lambda message: RSAAlgorithm(RSAAlgorithm.SHA256).sign(message, key)
+
+
+def hs256(secret: bytes) -> Callable[[bytes], bytes]:
+    return lambda message: hmac.digest(secret, message, hashlib.sha256)
+
+
+SIGN = rs256()
+
+
+def compact(header: object, payload: bytes = PAYLOAD, sign: Callable[[bytes], bytes] = SIGN) -> str:
+    """Make a JWS by hand, so that the header may be anything: an object, or its serialization."""
+    serialized = header if isinstance(header, bytes) else json.dumps(header, separators=(",", ":")).encode()
+    signed = f"{encoded(serialized)}.{encoded(payload)}"
+    return f"{signed}.{encoded(sign(signed.encode()))}"
+
+
+VERIFIER = Verifier([public_jwk(OURS, "ours")])
+TOKEN = compact(HEADER)
+HEAD, BODY, SIGNATURE = TOKEN.split(".")
+PUBLIC = OURS.public_key()
+PEM = PUBLIC.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+DER = PUBLIC.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+MODULUS = PUBLIC.public_numbers().n.to_bytes(256)
+TYPES = ["JWT", "jwt", "", "rt+jwt", "dpop+jwt", "logout+jwt", "at+jwt ", None, 1, ["at+jwt"]]
+KIDS = ["theirs", "", "OURS", "ours ", "../ours", "' OR '1'='1", "ours\0", None, 0, ["ours"], {"a": 1}]
+CRITICAL = [None, True, 1, 1.5, "exp", {"exp": 1}, [1], [None], [["exp"]], [], ["alg"], ["nothing"]]
+
+
+@pytest.mark.requirement("E07", "F06", "F12", "F13", "F14", "G08", "O05", "O06", "O19")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"typ": it} for it in TYPES),
+        *({"kid": it} for it in KIDS),
+        *({"crit": it} for it in CRITICAL),
+        {"crit": ["exp"], "exp": 1},
+        {"crit": ["kid", "x"], "x": 1},
+        {"crit": ["b64"], "b64": False},
+        {"cty": "JWT"},
+        {"x5t": "x"},
+        {"b64": True},
+        {"zip": "DEF"},
+        {"x": 1},
+        {"jwk": public_jwk(THEIRS, "ours")},
+        {"jwk": public_jwk(THEIRS, "theirs"), "kid": "theirs"},
+        {"jku": "https://evil.example/jwks.json"},
+        {"x5u": "https://evil.example/cert.pem"},
+        {"x5c": ["MIIB"]},
+    ],
+    ids=lambda it: json.dumps(it)[:40],
+)
+def test_token_with_another_header_is_rejected_whoever_signed_it(changes: dict[str, Any]) -> None:
+    assert VERIFIER.verify(compact(HEADER | changes)) is None
+    assert VERIFIER.verify(compact(HEADER | changes, sign=rs256(THEIRS))) is None
+
+
+@pytest.mark.requirement("F12", "F13", "F14")
+@pytest.mark.parametrize("missing", HEADER)
+def test_token_without_a_header_member_is_rejected(missing: str) -> None:
+    assert VERIFIER.verify(compact({name: it for name, it in HEADER.items() if name != missing})) is None
+
+
+@pytest.mark.requirement("F05", "O05")
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "", None])
+def test_alg_none_is_rejected(algorithm: str | None) -> None:
+    head, body, signature = compact(HEADER | {"alg": algorithm}).split(".")
+
+    assert [it for it in ("", SIGNATURE, signature) if VERIFIER.verify(f"{head}.{body}.{it}")] == []
+
+
+@pytest.mark.requirement("F04", "O05")
+@pytest.mark.parametrize(
+    "secret",
+    [PEM, PEM.strip(), DER, MODULUS, json.dumps(public_jwk(OURS, "ours")).encode(), b""],
+    ids=["PEM", "PEM without line end", "DER", "modulus", "JWK", "empty"],
+)
+def test_public_key_is_not_used_as_hmac_secret(secret: bytes) -> None:
+    assert VERIFIER.verify(compact(HEADER | {"alg": "HS256"}, sign=hs256(secret))) is None
+
+
+@pytest.mark.requirement("F04")
+@pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256", "PS384", "PS512"])
+def test_key_is_bound_to_one_algorithm(algorithm: str) -> None:
+    assert VERIFIER.verify(jwt.encode(CLAIMS, OURS, algorithm, {"typ": "at+jwt", "kid": "ours"})) is None
+
+
+@pytest.mark.requirement("A48", "F06")
+def test_every_flipped_bit_of_the_signature_is_rejected() -> None:
+    number = int.from_bytes(base64.urlsafe_b64decode(SIGNATURE + "=="))
+    flipped = {encoded((number ^ 1 << bit).to_bytes(256)) for bit in range(0, 2048, 61)}
+
+    assert [it for it in flipped if VERIFIER.verify(f"{HEAD}.{BODY}.{it}")] == []
+
+
+@pytest.mark.requirement("A48", "E08", "F06", "F09")
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(f"{HEAD}.{encoded(json.dumps(CLAIMS | {'sub': 'u_2'}).encode())}.{SIGNATURE}", id="other claims"),
+        pytest.param(f"{encoded(json.dumps(HEADER).encode() + b' ')}.{BODY}.{SIGNATURE}", id="other header"),
+        pytest.param(compact(json.dumps(HEADER).encode()), id="header with spaces"),
+        pytest.param(
+            compact(json.dumps(HEADER, separators=(",", ":"), sort_keys=True).encode()), id="header reordered"
+        ),
+        pytest.param(TOKEN[:-1], id="one character less"),
+        pytest.param(TOKEN + "A", id="one character more"),
+        pytest.param(TOKEN + "=", id="padding"),
+        pytest.param(TOKEN + "==", id="two characters of padding"),
+        pytest.param(TOKEN[:-1] + chr(ord(TOKEN[-1]) + 1), id="excess bits"),
+        pytest.param(f"{HEAD}.{BODY}.{SIGNATURE[:9]}\n{SIGNATURE[9:]}", id="line feed inside"),
+        pytest.param(f"{HEAD}.{BODY}.{SIGNATURE[:9]}!{SIGNATURE[9:]}", id="character outside the alphabet"),
+        pytest.param(TOKEN + "\n", id="line feed after"),
+        pytest.param(" " + TOKEN, id="space before"),
+        pytest.param("\udcff" + TOKEN, id="surrogate before"),
+        pytest.param(f"{HEAD}.{BODY}", id="two parts"),
+        pytest.param(f"{HEAD}.{BODY}.", id="no signature"),
+        pytest.param(f"{TOKEN}.{SIGNATURE}", id="four parts"),
+        pytest.param(f"{HEAD}..{SIGNATURE}", id="no payload"),
+        pytest.param(f".{BODY}.{SIGNATURE}", id="no header"),
+        pytest.param("", id="empty"),
+        pytest.param("..", id="dots"),
+        pytest.param("é.é.é", id="not ASCII"),
+        pytest.param(json.dumps({"payload": BODY, "protected": HEAD, "signature": SIGNATURE}), id="JSON serialization"),
+        pytest.param(encoded(b"[" * 4000) + f".{BODY}.{SIGNATURE}", id="deeply nested header"),
+        *(pytest.param(compact(HEADER, it), id=f"payload {it!r}") for it in (b"", b"[]", b'"text"', b"1", b"null")),
+        *(pytest.param(compact(HEADER, it), id=f"payload {it!r}") for it in (b"{", b'{"a":"\xff"}')),
+    ],
+)
+def test_token_with_any_change_is_rejected(token: str) -> None:
+    assert VERIFIER.verify(token) is None
+
+
+@pytest.mark.requirement("A54")
+def test_oversized_token_is_rejected_before_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = compact(HEADER, json.dumps(CLAIMS | {"pad": "x" * MAX_CHARACTERS}).encode())
+    monkeypatch.setattr("joserfc.jws.extract_compact", lambda *_, **__: pytest.fail("it was parsed"))
+
+    assert VERIFIER.verify(token) is None
+
+
+def test_each_published_key_verifies_only_its_own_tokens() -> None:
+    both = Verifier([public_jwk(OURS, "ours"), public_jwk(THEIRS, "theirs")])
+    of_theirs = HEADER | {"kid": "theirs"}
+
+    assert VERIFIER.verify(TOKEN) == both.verify(TOKEN) == VerifiedToken("ours", CLAIMS)
+    assert both.verify(compact(of_theirs, sign=rs256(THEIRS))) == VerifiedToken("theirs", CLAIMS)
+    assert both.verify(compact(of_theirs)) is None
