@@ -1,9 +1,10 @@
-"""The client's address behind proxies: what no trusted proxy wrote is not believed, and no limit goes off by it."""
+"""Client addresses behind proxies, of which only trusted ones are believed, and their network prefixes (RFC 5952)."""
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from jeton.http.client_address import ClientAddress
+from jeton.rules.network_prefix import network_prefix, network_prefixes
 
 PEER = "10.0.0.1"
 
@@ -20,20 +21,20 @@ BEHIND = ClientAddress(nothing, ["10.0.0.0/8", "2001:db8:ff::1", "::ffff:172.16.
     [
         pytest.param("192.0.2.1", "192.0.2.1", id="IPv4"),
         pytest.param("192.0.2.1:443", "192.0.2.1", id="IPv4 with a port"),
-        pytest.param("2001:DB8:0001::00a1", "2001:db8:1::a1", id="IPv6 in another spelling"),
+        pytest.param("2001:DB8:0001::00a1", "2001:db8:1::a1", id="IPv6 in another notation"),
         pytest.param("[2001:db8::1]", "2001:db8::1", id="IPv6 in brackets"),
         pytest.param("[2001:db8::1]:65535", "2001:db8::1", id="IPv6 in brackets with a port"),
         pytest.param("[fe80::1%eth0]:443", "fe80::1", id="with a zone and a port"),
         pytest.param("::ffff:192.0.2.1", "192.0.2.1", id="IPv4 as IPv6 writes it"),
         pytest.param("[::FFFF:c000:201]:1", "192.0.2.1", id="the same in hexadecimal"),
         pytest.param("64:ff9b::192.0.2.1", "192.0.2.1", id="NAT64"),
-        pytest.param(" 203.0.113.9 ,\t192.0.2.1 ", "192.0.2.1", id="what the client itself claims is not believed"),
+        pytest.param(" 203.0.113.9 ,\t192.0.2.1 ", "192.0.2.1", id="not what the client claims"),
         pytest.param("192.0.2.1, 10.9.9.9", "192.0.2.1", id="two proxies"),
-        pytest.param("203.0.113.9, 192.0.2.1, 2001:db8:ff::1, 172.17.0.1", "192.0.2.1", id="proxies in every spelling"),
+        pytest.param("203.0.113.9, 192.0.2.1, 2001:db8:ff::1, 172.17.0.1", "192.0.2.1", id="proxies in every notation"),
         pytest.param("192.0.2.1, [::ffff:10.2.2.2]:80", "192.0.2.1", id="a proxy with a port"),
         pytest.param("10.3.3.3", "10.3.3.3", id="only proxies"),
-        pytest.param("192.0.2.1, unknown, 10.2.2.2", "10.2.2.2", id="what the second proxy wrote is no address"),
-        pytest.param(", ".join(["10.2.2.2"] * 5000), "10.2.2.2", id="more proxies than there are"),
+        pytest.param("192.0.2.1, unknown, 10.2.2.2", "10.2.2.2", id="no address from the second proxy"),
+        pytest.param(", ".join(["10.2.2.2"] * 5000), "10.2.2.2", id="too many proxies"),
     ],
 )
 def test_the_last_address_that_a_trusted_proxy_names_is_the_client(forwarded_for: str, client: str) -> None:
@@ -49,21 +50,26 @@ unknown UNKNOWN _hidden _SEVKISEK - localhost example.com unix: unix:/run/x null
 
 
 @pytest.mark.parametrize("no_address", ["", " ", "192.0.2.1 192.0.2.2", "x" * 9000, *NO_ADDRESSES.split()])
-def test_what_is_no_address_leaves_the_proxy_that_wrote_it(no_address: str) -> None:
+def test_proxy_that_wrote_no_address_is_taken_for_the_client(no_address: str) -> None:
     for forwarded_for in (no_address, f"192.0.2.1, {no_address}"):
         client = BEHIND.find(PEER, forwarded_for)
 
         assert client == PEER
 
 
-@pytest.mark.parametrize("peer", ["192.0.2.7", "2001:db8::7"])
-def test_a_peer_that_is_no_trusted_proxy_is_the_client(peer: str) -> None:
-    assert BEHIND.find(peer, "203.0.113.9") == peer
-
-
-@pytest.mark.parametrize("peer", ["::ffff:10.0.0.1", "::FFFF:0a00:1", "10.0.0.1"])
-def test_a_trusted_proxy_is_known_in_every_spelling(peer: str) -> None:
-    assert BEHIND.find(peer, "192.0.2.1") == "192.0.2.1"
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("unix", "unix"),
+        ("10.0.0.1", "203.0.113.9"),
+        ("::ffff:10.0.0.1", "203.0.113.9"),
+        ("::FFFF:0a00:1", "203.0.113.9"),
+    ],
+)
+def test_only_a_peer_that_is_a_trusted_proxy_in_any_notation_is_believed(peer: str, client: str) -> None:
+    assert BEHIND.find(peer, "203.0.113.9") == client
 
 
 async def test_all_fields_of_a_request_are_one_list() -> None:
@@ -73,3 +79,37 @@ async def test_all_fields_of_a_request_are_one_list() -> None:
     await BEHIND(scope, None, None)  # type: ignore[arg-type]
 
     assert scope["client"][0] == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("ip", "prefix"),
+    [
+        pytest.param("192.0.2.1", "192.0.2.1", id="a whole IPv4 address"),
+        pytest.param("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", id="the /64 of an IPv6 address"),
+        pytest.param("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64", id="another address of that /64"),
+        pytest.param("2001:0DB8:0001:0002::", "2001:db8:1:2::/64", id="the same, written otherwise"),
+        pytest.param("2001:db8:1:3::1", "2001:db8:1:3::/64", id="the next /64"),
+        pytest.param("::ffff:192.0.2.1", "192.0.2.1", id="IPv4 as IPv6 writes it"),
+        pytest.param("::FFFF:C000:0201", "192.0.2.1", id="the same in hexadecimal"),
+        pytest.param("64:ff9b::c000:201", "192.0.2.1", id="IPv4 behind NAT64"),
+        pytest.param("2002:c000:201:5::1", "192.0.2.1", id="IPv4 by 6to4"),
+        pytest.param("2001:0:4136:e378:8000:63bf:3fff:fdfe", "192.0.2.1", id="IPv4 by Teredo"),
+        pytest.param("fe80::1%eth0", "fe80::/64", id="with a zone"),
+    ],
+)
+def test_addresses_of_one_holder_have_one_prefix(ip: str, prefix: str) -> None:
+    assert network_prefix(ip) == prefix
+
+
+def test_invalid_address_has_no_prefix() -> None:
+    invalid = ["", "unknown", "192.0.2", "192.0.2.1:443", "192.0.2.01", "192.0.2.1%eth0", "[2001:db8::1]", "testclient"]
+
+    assert [ip for ip in [None, *invalid] if network_prefix(ip) is not None] == []
+    assert [ip for ip in invalid if network_prefixes(ip)] == []
+
+
+def test_ipv6_address_has_the_prefixes_of_a_network_a_site_and_an_organisation() -> None:
+    prefixes = ("2001:db8:1:2300::/64", "2001:db8:1:2300::/56", "2001:db8:1::/48")
+
+    assert network_prefixes("2001:db8:1:2300::7") == prefixes
+    assert network_prefixes("192.0.2.1") == ("192.0.2.1",)
