@@ -47,7 +47,7 @@ def test_at_most_a_hundred_failures_between_two_successes(free: int, steps: list
             release(buckets, under_way.pop(), now)
             made.pop()
         assert len(made) <= 100
-        # After the first ones, thirty seconds lie between two at least.
+        # After the free ones, at least thirty seconds pass between two.
         assert len(made) <= free + (now - NOW) // 30
 
 

@@ -1,15 +1,15 @@
-"""Signing keys of two nodes, whatever happens in whatever order (RFC 7517, RFC 9111 section 4.2).
+"""Signing keys of two nodes under any sequence of events (RFC 7517, RFC 9111 section 4.2).
 
-Two whole servers on one SQLite database, and one clock that only this test moves. In every second each node is asked
-for a token and for the key set, and each second all key sets that are still fresh are held against all tokens alive.
+Two servers on one SQLite database, and one clock that only this test moves. In every second each node issues tokens and
+serves its key set, and every key set that is still fresh must have the keys of all live tokens.
 """
 
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, Final
 from uuid import uuid4
 
@@ -46,20 +46,19 @@ ALGORITHMS: Final = st.sampled_from(["ES256", "EdDSA"])
 SECONDS: Final = st.sampled_from([1, 1, 2, 3, 5, 8, 15, MAX_AGE, 35, ROTATE, 130])
 
 
-class Crashed(Exception):
-    """The process is gone, in the middle of what it was doing."""
+class CrashError(Exception):
+    """The process ends in the middle of a transaction."""
 
 
 @dataclass
 class Node:
-    """A server, and what it has not answered yet. `dies_at`: the statement of its next change that it does not live to
-    see."""
+    """A server and its unanswered token requests. It crashes before statement `crashes_at` of its next change."""
 
     server: Server
-    looked_at: int
-    is_cut_off: bool = False
-    dies_at: int | None = None
-    asked: list[tuple[Signer, int]] = field(default_factory=list)
+    read_at: int
+    is_disconnected: bool = False
+    crashes_at: int | None = None
+    unanswered: list[tuple[Signer, int]] = field(default_factory=list)
 
     @property
     def published(self) -> dict[str, Any]:
@@ -68,52 +67,50 @@ class Node:
 
 @dataclass(frozen=True)
 class Cached:
-    """A key set that somebody fetched, and may use until then: what the database held at the node's last look."""
+    """A key set in a cache, as the database held it when the node last read it."""
 
     kids: frozenset[str]
-    looked_at: int
+    read_at: int
     fresh_until: int
 
 
 class KeysMachine(RuleBasedStateMachine):
-    """`reached` counts what happened, so that nobody praises a machine that never got anywhere."""
+    """`reached` counts what happened, to prove that the histories are not empty."""
 
     template: ClassVar[Path]
     folder: ClassVar[Path]
-    set_monotonic: ClassVar[Callable[[Callable[[], float]], None]]
+    time: ClassVar[SimpleNamespace]
     reached: ClassVar[Counter[str]]
 
     @initialize()
-    def begin(self) -> None:
+    def start(self) -> None:
         file = self.folder / f"{uuid4().hex}.db"
         shutil.copy(self.template, file)
         self.url = f"sqlite:///{file}"
         self.clock = ManualClock()
-        KeysMachine.set_monotonic(lambda: float(self.clock.time - START + 1_000_000))
+        self.time.monotonic = lambda: float(self.clock.time - START + 1_000_000)
         self.database = Database(self.url)
         self.nodes: list[Node | None] = [None, None]
-        self.alive: dict[str, tuple[str, int]] = {}
+        self.live: dict[str, tuple[str, int]] = {}
         self.cached: list[Cached] = []
         self.revoked: dict[str, int] = {}
-        self.hasty: dict[str, int] = {}
+        self.early: dict[str, int] = {}
         self.restart(0, "EdDSA")
         self.restart(1, "EdDSA")
 
-    # What happens.
-
     @rule(seconds=SECONDS)
-    def time_goes_by(self, seconds: int) -> None:
+    def time_passes(self, seconds: int) -> None:
         for _ in range(seconds):
             self.clock.advance(1)
             for node in self.running():
-                if not node.is_cut_off and self.clock.time - node.looked_at >= 2:
-                    self.look(node)
+                if not node.is_disconnected and self.clock.time - node.read_at >= 2:
+                    self.read_keys(node)
             for node in self.running():
                 self.serve(node)
-            self.hold_all_against_all()
+            self.check_all_caches()
 
     @rule(number=NODES)
-    def a_node_dies(self, number: int) -> None:
+    def node_stops(self, number: int) -> None:
         node = self.nodes[number]
         if node is not None:
             self.nodes[number] = None
@@ -121,51 +118,49 @@ class KeysMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: None in self.nodes)
     @rule(algorithm=ALGORITHMS)
-    def a_node_starts(self, algorithm: str) -> None:
+    def node_starts(self, algorithm: str) -> None:
         self.restart(self.nodes.index(None), algorithm)
 
     @rule(number=NODES, algorithm=ALGORITHMS)
-    def a_node_is_replaced(self, number: int, algorithm: str) -> None:
-        self.a_node_dies(number)
+    def node_is_replaced(self, number: int, algorithm: str) -> None:
+        self.node_stops(number)
         self.restart(number, algorithm)
 
     @rule(number=NODES, statement=st.integers(0, 6))
-    def a_node_dies_while_it_changes_keys(self, number: int, statement: int) -> None:
+    def node_crashes_while_it_changes_keys(self, number: int, statement: int) -> None:
         node = self.nodes[number]
         if node is not None:
-            node.dies_at, node.is_cut_off = statement, False
-            self.time_goes_by(ROTATE)
+            node.crashes_at, node.is_disconnected = statement, False
+            self.time_passes(ROTATE)
 
-    @rule(number=NODES, is_cut_off=st.booleans())
-    def a_node_loses_or_finds_the_database(self, number: int, is_cut_off: bool) -> None:
+    @rule(number=NODES, is_disconnected=st.booleans())
+    def node_loses_or_finds_the_database(self, number: int, is_disconnected: bool) -> None:
         node = self.nodes[number]
         if node is not None:
-            node.is_cut_off = is_cut_off
+            node.is_disconnected = is_disconnected
 
     @rule()
-    def the_operator_rotates(self) -> None:
+    def operator_rotates(self) -> None:
         self.command().request_rotation()
 
     @rule()
-    def the_operator_rotates_at_once(self) -> None:
-        before = dict(self.hasty)
-        self.note_haste()
+    def operator_rotates_at_once(self) -> None:
+        before = dict(self.early)
+        self.record_early_activation()
         try:
             self.command().rotate_now()
         except KeyChangeRefusedError:
-            self.hasty = before
+            self.early = before
 
     @rule(which=st.integers(0, 3))
-    def the_operator_revokes_a_key(self, which: int) -> None:
+    def operator_revokes_a_key(self, which: int) -> None:
         keys = [key for key in self.stored() if key.state is not KeyState.REVOKED]
         key = keys[which % len(keys)]
         if key.state is KeyState.ACTIVE:
-            self.note_haste()
+            self.record_early_activation()
         self.command().revoke(key.kid)
         self.revoked[key.kid] = self.clock.time
         self.reached["revoked"] += 1
-
-    # How it happens.
 
     def settings_of(self, algorithm: str) -> Any:
         return settings_for(
@@ -183,81 +178,81 @@ class KeysMachine(RuleBasedStateMachine):
         node = self.nodes[number] = Node(server, self.clock.time)
         statements = 0
 
-        def die(connection: Any, *_: Any) -> None:
+        def crash(connection: Any, *_: Any) -> None:
             nonlocal statements
-            if node.dies_at is not None and connection.get_execution_options().get("write"):
+            if node.crashes_at is not None and connection.get_execution_options().get("write"):
                 statements += 1
-                if statements > node.dies_at:
-                    raise Crashed
+                if statements > node.crashes_at:
+                    raise CrashError
 
-        event.listen(server.parts.database.engine, "before_cursor_execute", die)
+        event.listen(server.parts.database.engine, "before_cursor_execute", crash)
 
-    def look(self, node: Node) -> None:
+    def read_keys(self, node: Node) -> None:
         before = node.server.parts.keyring.key_set
         try:
             node.server.parts.maintenance.refresh()
-        except Crashed:
-            self.reached["died while changing keys"] += 1
-            self.a_node_dies(self.nodes.index(node))
+        except CrashError:
+            self.reached["crashed while changing keys"] += 1
+            self.node_stops(self.nodes.index(node))
             return
-        node.looked_at = self.clock.time
+        node.read_at = self.clock.time
         self.reached["changed"] += before != node.server.parts.keyring.key_set
         kids = {key["kid"] for key in node.published["keys"]}
-        assert not kids & self.revoked.keys(), "a revoked key is published after a look"
+        assert not kids & self.revoked.keys(), "a revoked key is published after the keys were read"
 
     def serve(self, node: Node) -> None:
-        """A request for the key set; one for a token that is answered at once, and one that takes its time."""
+        """Serve the key set, and issue one token at once and one after REQUEST_SECONDS."""
         keyring, now = node.server.parts.keyring, self.clock.time
         kids = frozenset(key["kid"] for key in node.published["keys"])
-        self.cached.append(Cached(kids, node.looked_at, now + keyring.max_age(now)))
+        self.cached.append(Cached(kids, node.read_at, now + keyring.max_age(now)))
         try:
             signer = keyring.signer
         except StorageUnavailableError:
-            assert self.clock.time - node.looked_at > STALE_SECONDS or self.hasty, "nothing keeps it from signing"
+            assert self.clock.time - node.read_at > STALE_SECONDS or self.early, "it could have signed"
             self.reached["signed nothing"] += 1
         else:
             self.sign(signer)
-            node.asked.append((signer, now + REQUEST_SECONDS))
-        while node.asked and node.asked[0][1] <= now:
-            self.sign(node.asked.pop(0)[0])
+            node.unanswered.append((signer, now + REQUEST_SECONDS))
+        while node.unanswered and node.unanswered[0][1] <= now:
+            self.sign(node.unanswered.pop(0)[0])
 
     def sign(self, signer: Signer) -> None:
-        """A token; every node that follows the database publishes its key, and another library verifies it by that."""
+        """Issue a token. Every node that reads the database publishes its key, which another library accepts."""
         now = self.clock.time
         token = signer.sign({"kid": signer.kid})
         if signer.kid in self.revoked:
             return
         for node in self.running():
-            if now - node.looked_at <= STALE_SECONDS:
+            if now - node.read_at <= STALE_SECONDS:
                 published = {key["kid"]: key for key in node.published["keys"]}
                 assert signer.kid in published, "signed with a key that some node does not publish"
-                if signer.kid not in self.alive:
+                if signer.kid not in self.live:
                     self.reached["keys that signed"] += 1
                     key = jwt.PyJWK(published[signer.kid])
                     jwt.decode(token, key, algorithms=[key.algorithm_name])
-        self.alive[signer.kid] = (token, now + ACCESS)
+        self.live[signer.kid] = (token, now + ACCESS)
 
-    def hold_all_against_all(self) -> None:
+    def check_all_caches(self) -> None:
         now = self.clock.time
-        self.alive = {kid: it for kid, it in self.alive.items() if now < it[1] and kid not in self.revoked}
+        self.live = {kid: it for kid, it in self.live.items() if now < it[1] and kid not in self.revoked}
         self.cached = [it for it in self.cached if now < it.fresh_until]
         for cached in self.cached:
-            for kid in self.alive.keys() - cached.kids:
-                # In an emergency a cache may lack the key: one that was filled by a node before its next look.
-                assert cached.looked_at <= self.hasty.get(kid, 0), "a fresh key set lacks a key"
+            for kid in self.live.keys() - cached.kids:
+                # In an emergency a cache may lack the key if its node had not read the keys since.
+                assert cached.read_at <= self.early.get(kid, 0), "a fresh key set lacks a key"
                 self.reached["missed in an emergency"] += 1
 
     def command(self) -> KeyRotation:
-        """As `jeton keys` does it."""
+        """Return the key rotation of the command `jeton keys`."""
         settings = self.settings_of("ES256")
         stores = key_stores(settings, parse_master_keys(MASTER_KEY))
         return key_rotation(settings, self.database, self.clock, stores)
 
-    def note_haste(self) -> None:
-        """The key that is `next` now, and when it was announced."""
+    def record_early_activation(self) -> None:
+        """Record the present `next` key and when it was published, if it is activated before it is ready."""
         (following,) = [key for key in self.stored() if key.state is KeyState.NEXT]
         if self.clock.time < following.ready_at:
-            self.hasty[following.kid] = following.created_at
+            self.early[following.kid] = following.created_at
 
     def stored(self) -> list[SigningKey]:
         with self.database.read() as connection:
@@ -275,39 +270,28 @@ class KeysMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "database"):
             for number in range(2):
-                self.a_node_dies(number)
+                self.node_stops(number)
             self.database.close()
-
-
-class _Monotonic:
-    """The module `time`, as far as the nodes look at it."""
-
-    monotonic: Callable[[], float]
 
 
 @pytest.fixture
 def machine(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[KeysMachine]:
-    time = _Monotonic()
-
-    def set_monotonic(monotonic: Callable[[], float]) -> None:
-        time.monotonic = monotonic
-
+    time = SimpleNamespace()
     monkeypatch.setattr("jeton.keys.keyring.time", time)
     monkeypatch.setattr("jeton.background.maintenance.time", time)
-    KeysMachine.template, KeysMachine.folder = sqlite_template, tmp_path
-    KeysMachine.set_monotonic = staticmethod(set_monotonic)
+    KeysMachine.template, KeysMachine.folder, KeysMachine.time = sqlite_template, tmp_path, time
     KeysMachine.reached = Counter()
     return KeysMachine
 
 
-def run(machine: type[KeysMachine], examples: int, steps: int, *, always_the_same: bool = False) -> None:
+def run(machine: type[KeysMachine], examples: int, steps: int, *, derandomize: bool = False) -> None:
     limits = settings(
         max_examples=examples,
         stateful_step_count=steps,
         deadline=None,
-        derandomize=always_the_same,
+        derandomize=derandomize,
         suppress_health_check=[*HealthCheck],
-        # A history is minutes of work to make shorter, and is read well enough as it is.
+        # Shrinking a history takes minutes and does not make it easier to read.
         phases=[Phase.explicit, Phase.generate],
     )
     run_state_machine_as_test(machine, settings=limits)
@@ -315,7 +299,7 @@ def run(machine: type[KeysMachine], examples: int, steps: int, *, always_the_sam
 
 @pytest.mark.requirement("O14")
 def test_fresh_key_set_has_the_keys_of_all_live_tokens(machine: type[KeysMachine]) -> None:
-    run(machine, examples=8, steps=12, always_the_same=True)
+    run(machine, examples=8, steps=12, derandomize=True)
 
     assert machine.reached["keys that signed"] > 4
 
@@ -329,7 +313,7 @@ def test_fresh_key_set_has_the_keys_of_all_live_tokens_in_many_histories(
 
     assert machine.reached.keys() == {
         "changed",
-        "died while changing keys",
+        "crashed while changing keys",
         "keys that signed",
         "missed in an emergency",
         "revoked",
