@@ -56,33 +56,32 @@ def body(data: bytes, *, more: bool = False) -> Message:
     return {"type": "http.response.body", "body": data, "more_body": more}
 
 
-HEAD = b"HTTP/1.1 %d %b\r\ncontent-length: %d\r\n\r\n"
-OK = HEAD % (200, b"OK", 3)
-UNSIZED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n"
+CLOSING = OK[:-2] + b"connection: close\r\n\r\nabc"
+CHUNKS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+SIZED, LONGER, ABC, PART = start(content_length="3"), start(content_length="4"), body(b"abc"), body(b"a", more=True)
 
 
 @pytest.mark.parametrize(
     ("method", "messages", "written"),
     [
-        pytest.param(b"GET", [start(content_length="3"), body(b"abc")], [OK + b"abc"], id="one piece"),
+        pytest.param(b"GET", [SIZED, ABC], [OK + b"abc"], id="one piece"),
+        pytest.param(b"GET", [SIZED, PART, body(b"bc")], [OK + b"a", b"bc"], id="two pieces"),
+        pytest.param(b"HEAD", [SIZED, ABC], [OK], id="HEAD has no body"),
+        pytest.param(b"HEAD", [start(), ABC], [b"HTTP/1.1 200 OK\r\n\r\n"], id="HEAD without length"),
         pytest.param(
-            b"GET", [start(content_length="3"), body(b"ab", more=True), body(b"c")], [OK + b"ab", b"c"], id="two pieces"
+            b"GET", [start(204, content_length="0"), body(b"")], [b"HTTP/1.1 204 No Content\r\n\r\n"], id="204"
         ),
-        pytest.param(b"HEAD", [start(content_length="3"), body(b"abc")], [OK], id="HEAD has no body"),
-        pytest.param(b"HEAD", [start(), body(b"abc")], [b"HTTP/1.1 200 OK\r\n\r\n"], id="HEAD without length"),
-        pytest.param(
-            b"GET", [start(204, content_length="0"), body(b"")], [b"HTTP/1.1 204 No Content\r\n\r\n"],
-            id="204 has neither body nor length",
-        ),
-        pytest.param(b"GET", [start(304), body(b"abc")], [b"HTTP/1.1 304 Not Modified\r\n\r\n"], id="304 has no body"),
-        pytest.param(b"GET", [start(), body(b"abc")], [UNSIZED + b"3\r\nabc\r\n0\r\n\r\n"], id="unknown length"),
+        pytest.param(b"GET", [start(304), ABC], [b"HTTP/1.1 304 Not Modified\r\n\r\n"], id="304 has no body"),
+        pytest.param(b"GET", [start(), ABC], [CHUNKS + b"3\r\nabc\r\n0\r\n\r\n"], id="unknown length"),
         pytest.param(
             b"GET",
-            [start(transfer_encoding="chunked"), body(b"a", more=True), body(b"", more=True), body(b"")],
-            [UNSIZED + b"1\r\na\r\n", b"", b"0\r\n\r\n"], id="no empty chunk before the end",
+            [start(transfer_encoding="chunked"), PART, body(b"", more=True), body(b"")],
+            [CHUNKS + b"1\r\na\r\n", b"", b"0\r\n\r\n"],
+            id="no empty chunk before the end",
         ),
     ],
-)  # fmt: skip
+)
 async def test_response_framing_follows_status_and_method(
     method: bytes, messages: Sequence[Message], written: Sequence[bytes]
 ) -> None:
@@ -96,17 +95,15 @@ async def test_response_framing_follows_status_and_method(
 @pytest.mark.parametrize(
     ("messages", "statuses"),
     [
-        pytest.param([start(content_length="3", x="a\r\nSet-Cookie: b"), body(b"abc")], [500], id="CRLF in a value"),
-        pytest.param([start(200, **{"content_length": "3", "x\n": "a"}), body(b"abc")], [500], id="LF in a name"),
+        pytest.param([start(content_length="3", x="a\r\nSet-Cookie: b"), ABC], [500], id="CRLF in a value"),
+        pytest.param([start(200, **{"content_length": "3", "x\n": "a"}), ABC], [500], id="LF in a name"),
         pytest.param([start(100), body(b"")], [500], id="interim status"),
-        pytest.param([body(b"abc")], [500], id="no start"),
+        pytest.param([ABC], [500], id="no start"),
         pytest.param([], [500], id="nothing"),
-        pytest.param([start(content_length="3")], [], id="no body"),
-        pytest.param([start(content_length="3"), body(b"abcd")], [], id="too long"),
-        pytest.param([start(content_length="4"), body(b"a", more=True), body(b"ab")], [200], id="too short"),
-        pytest.param(
-            [start(content_length="4"), body(b"a", more=True), body(b"ab", more=True)], [200], id="unfinished"
-        ),
+        pytest.param([SIZED], [], id="no body"),
+        pytest.param([SIZED, body(b"abcd")], [], id="too long"),
+        pytest.param([LONGER, PART, body(b"ab")], [200], id="too short"),
+        pytest.param([LONGER, PART, PART], [200], id="unfinished"),
     ],
 )
 async def test_invalid_response_becomes_500_or_aborts_if_it_has_begun(
@@ -122,27 +119,21 @@ async def test_invalid_response_becomes_500_or_aborts_if_it_has_begun(
 @pytest.mark.parametrize(
     ("request_bytes", "messages", "written"),
     [
+        pytest.param(GET[:-2] + b"Connection: x, Close\r\n\r\n", [SIZED, ABC], CLOSING, id="on request"),
+        pytest.param(b"GET / HTTP/1.0\r\n\r\n", [SIZED, ABC], CLOSING, id="HTTP/1.0"),
         pytest.param(
-            GET[:-2] + b"Connection: x, Close\r\n\r\n", [start(content_length="3"), body(b"abc")],
-            OK[:-2] + b"connection: close\r\n\r\nabc", id="on request",
-        ),
-        pytest.param(
-            b"GET / HTTP/1.0\r\n\r\n", [start(content_length="3"), body(b"abc")],
-            OK[:-2] + b"connection: close\r\n\r\nabc", id="HTTP/1.0",
-        ),
-        pytest.param(
-            b"GET / HTTP/1.0\r\n\r\n", [start(), body(b"abc")],
-            b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc", id="HTTP/1.0, unknown length",
+            b"GET / HTTP/1.0\r\n\r\n", [start(), ABC], CLOSING.replace(OK[17:-2], b""), id="HTTP/1.0, no length"
         ),
     ],
-)  # fmt: skip
+)
 async def test_connection_is_closed_after_the_complete_response(
     request_bytes: bytes, messages: Sequence[Message], written: bytes
 ) -> None:
-    async with connected(answering(*messages)) as (_, peer):
-        await peer.send(request_bytes + GET)
+    for further, closed in [(b"", True), (GET, False)]:
+        async with connected(answering(*messages)) as (_, peer):
+            await peer.send(request_bytes + further)
 
-        assert (peer.answer, peer.is_ended) == (written, True)
+            assert (peer.answer, peer.is_ended, peer.wire.closed) == (written, True, closed)
 
 
 async def test_expect_100_continue_is_answered() -> None:
@@ -179,30 +170,12 @@ async def test_one_request_is_processed_at_a_time_and_little_is_read_ahead() -> 
         assert not peer.unsent
 
 
-async def test_second_response_waits_until_the_first_is_written() -> None:
-    async with connected() as (_, peer):
-        peer.wire.stuck = True
-        await peer.send(GET, GET)
-        assert len(peer.statuses) == 1
-
-        peer.wire.stuck = False
-        peer.connection.resume_writing()
-        await peer.settle()
-
-        assert peer.statuses == [200, 200]
-
-
 @pytest.mark.parametrize(
     "request_bytes",
-    [
-        pytest.param(POST % 2**30 + MEBIBYTE, id="sized"),
-        pytest.param(CHUNKED + b"100000\r\n" + MEBIBYTE, id="chunked"),
-        pytest.param(POST % 5, id="not sent yet"),
-    ],
+    [POST % 2**30 + MEBIBYTE, CHUNKED + b"100000\r\n" + MEBIBYTE, POST % 5],
+    ids=["sized", "chunked", "not sent yet"],
 )
-async def test_early_response_closes_the_connection_after_reading_little_of_the_body(
-    request_bytes: bytes,
-) -> None:
+async def test_early_response_closes_the_connection_after_reading_little_of_the_body(request_bytes: bytes) -> None:
     async with connected(answering(start(413, content_length="1"), body(b"a"))) as (server, peer):
         await peer.send(request_bytes, MEBIBYTE)
 
@@ -283,18 +256,21 @@ async def test_client_that_does_not_read_is_disconnected_whatever_it_sends(furth
         assert peer.wire.aborted
 
 
-async def test_head_that_began_before_the_response_was_read_has_its_whole_time() -> None:
+async def test_second_response_and_deadline_wait_until_the_first_response_was_read() -> None:
     async with connected() as (server, peer):
         peer.wire.stuck = True
-        await peer.send(GET, GET[:5])
+        await peer.send(GET, GET + GET[:5])
+        assert len(peer.statuses) == 1
 
         peer.wire.stuck = False
         peer.connection.resume_writing()
+        await peer.settle()
 
+        assert peer.statuses == [200, 200]
         later(server, HEAD_SECONDS - 1)
         assert not peer.is_ended
         later(server, HEAD_SECONDS)
-        assert peer.statuses == [200, 408]
+        assert peer.statuses == [200, 200, 408]
 
 
 async def test_sweep_ends_overdue_connections_and_stops_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,24 +294,18 @@ async def test_above_the_limit_the_longest_waiting_connection_is_closed(begun: b
         assert [oldest.wire.aborted, other.is_ended, newcomer.statuses] == [True, False, [200]]
 
 
-async def test_above_the_limit_a_busy_connection_is_never_closed() -> None:
-    async with serving(echo, max_connections=1) as server:
-        busy = server.connect()
-        await busy.send(POST % 3)
-
-        turned_away = server.connect()
-
-        assert (turned_away.statuses, turned_away.wire.closed) == ([503], True)
-        await busy.send(b"abc")
-        assert busy.statuses == [200]
-
-
-async def test_the_limit_is_logged_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_above_the_limit_a_busy_connection_is_never_closed_and_one_line_is_logged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lines: list[str] = []
     monkeypatch.setattr("jeton.http1.connection_table.log.warning", lambda event, **_: lines.append(event))
-    async with serving(echo, max_connections=1) as server:
-        for _ in range(5):
-            server.connect()
+    async with connected(max_connections=1) as (server, busy):
+        await busy.send(POST % 3)
+
+        for rejected in [server.connect() for _ in range(5)]:
+            assert (rejected.statuses, rejected.wire.closed) == ([503], True)
+        await busy.send(b"abc")
+        assert busy.statuses == [200]
 
     assert lines == ["connection_limit_reached"]
 
@@ -356,10 +326,10 @@ async def test_half_closed_client_still_gets_its_responses(received: bytes, stat
 @pytest.mark.parametrize(
     ("before", "after", "statuses"),
     [
-        pytest.param([GET], [], [200], id="idle: closed"),
-        pytest.param([POST % 3], [b"abc"], [200], id="a request in work: answered"),
-        pytest.param([GET[:5]], [GET[5:]], [200], id="a head begun: answered"),
-        pytest.param([], [GET], [200], id="arrived, but not read: answered"),
+        pytest.param([GET], [], [200], id="idle"),
+        pytest.param([POST % 3], [b"abc"], [200], id="in a body"),
+        pytest.param([GET[:5]], [GET[5:]], [200], id="in a head"),
+        pytest.param([], [GET], [200], id="received, but not read"),
     ],
 )
 async def test_shutdown_answers_received_requests_and_then_closes(
@@ -377,15 +347,7 @@ async def test_shutdown_answers_received_requests_and_then_closes(
         assert (b"connection: close" in peer.answer) == bool(after)
 
 
-@pytest.mark.parametrize(
-    ("peer", "client"),
-    [
-        (("192.0.2.1", 5), ("192.0.2.1", 5)),
-        (("::ffff:192.0.2.1", 5, 0, 0), ("192.0.2.1", 5)),
-        (("2001:db8::1", 5, 0, 0), ("2001:db8::1", 5)),
-    ],
-)
-async def test_ipv4_address_is_the_same_on_ipv4_and_ipv6_sockets(peer: Any, client: Any) -> None:
+async def test_ipv4_address_is_the_same_on_ipv4_and_ipv6_sockets() -> None:
     seen = []
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -393,18 +355,17 @@ async def test_ipv4_address_is_the_same_on_ipv4_and_ipv6_sockets(peer: Any, clie
         await respond(send, b"")
 
     async with serving(app) as server:
-        await server.connect(peer).send(GET)
+        for peer in (("192.0.2.1", 5), ("::ffff:192.0.2.1", 5, 0, 0), ("2001:db8::1", 5, 0, 0)):
+            await server.connect(peer).send(GET)
 
-    assert seen == [client]
+    assert seen == [("192.0.2.1", 5), ("192.0.2.1", 5), ("2001:db8::1", 5)]
 
 
 def test_uvicorn_uses_the_expected_interface_of_a_connection() -> None:
-    """What an upgrade of uvicorn must keep: who calls a connection, with what, and what of its state we use."""
     source = inspect.getsource(Server)
-    assert "config.http_protocol_class(" in source
-    for call in ("config=config", "server_state=self.server_state", "app_state=self.lifespan.state", "_loop=_loop"):
-        assert call in source
-    assert "connection.shutdown()" in source
+    arguments = ["config=config", "server_state=self.server_state", "app_state=self.lifespan.state", "_loop=_loop"]
+    calls = ["config.http_protocol_class(", "connection.shutdown()", *arguments]
+    assert [it for it in calls if it not in source] == []
     assert vars(ServerState()) == {"total_requests": 0, "connections": set(), "tasks": set(), "default_headers": []}
     factory: Any = ConnectionFactory(1)
     config = Config(echo, http=factory, log_config=None)
