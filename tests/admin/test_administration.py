@@ -28,14 +28,16 @@ def connection(database: Database) -> Iterator[Connection]:
 
 
 def test_registered_client_has_the_returned_secret_and_a_change_merges_lifetimes(connection: Connection) -> None:
-    settings = {"scope": frozenset({"read"}), "lifetimes": {"access_seconds": 60}}
-    client, secret = clients.register(connection, NOW, "web", settings)
+    client, secret = clients.register(
+        connection, NOW, "web", {"scope": frozenset({"read"}), "lifetimes": {"access_seconds": 60}}
+    )
     assert secret is not None
     assert client.secret_digest == digest_secret(secret)
     assert clients.find(connection, "web") == client
 
-    changes = {"scope": frozenset({"write"}), "lifetimes": {"retry_grace_seconds": 5}}
-    changed = clients.change(connection, "web", changes)
+    changed = clients.change(
+        connection, "web", {"scope": frozenset({"write"}), "lifetimes": {"retry_grace_seconds": 5}}
+    )
 
     assert clients.find(connection, "web") == changed
     assert changed.scope == frozenset({"write"})

@@ -21,16 +21,15 @@ def write(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.requirement("N06")
-@pytest.mark.parametrize("count", [1, 2, 3, 500])
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
 @pytest.mark.parametrize("form", ["{}:12", "{}:999999999999", "{}"], ids=["count", "long count", "no count"])
-def test_every_password_in_the_list_is_found_and_no_other(tmp_path: Path, count: int, end: str, form: str) -> None:
-    text = end.join(form.format(it) for it in sorted(map(digest, LEAKED[:count])))
-
-    for written in (text, text + end, text.lower()):
-        leaked = BreachedPasswords(write(tmp_path, written))
-        assert all(password in leaked for password in LEAKED[:count])
-        assert not any(f"{password}!" in leaked for password in [*LEAKED[:99], "", "\u2603"])
+def test_every_password_in_the_list_is_found_and_no_other(tmp_path: Path, end: str, form: str) -> None:
+    for count in (1, 2, 3, 500):
+        text = end.join(form.format(it) for it in sorted(map(digest, LEAKED[:count])))
+        for written in (text, text + end, text.lower()):
+            leaked = BreachedPasswords(write(tmp_path, written))
+            assert all(password in leaked for password in LEAKED[:count])
+            assert not any(f"{password}!" in leaked for password in [*LEAKED[:99], "", "\u2603"])
 
 
 @pytest.mark.requirement("N06")

@@ -49,12 +49,12 @@ unknown UNKNOWN _hidden _SEVKISEK - localhost example.com unix: unix:/run/x null
 """
 
 
-@pytest.mark.parametrize("no_address", ["", " ", "192.0.2.1 192.0.2.2", "x" * 9000, *NO_ADDRESSES.split()])
-def test_proxy_that_wrote_no_address_is_taken_for_the_client(no_address: str) -> None:
-    for forwarded_for in (no_address, f"192.0.2.1, {no_address}"):
-        client = BEHIND.find(PEER, forwarded_for)
+def test_proxy_that_wrote_no_address_is_taken_for_the_client() -> None:
+    elements = ["", " ", "192.0.2.1 192.0.2.2", "x" * 9000, *NO_ADDRESSES.split()]
 
-        assert client == PEER
+    found = {it: [BEHIND.find(PEER, forwarded_for) for forwarded_for in (it, f"192.0.2.1, {it}")] for it in elements}
+
+    assert found == {it: [PEER, PEER] for it in elements}
 
 
 @pytest.mark.parametrize(

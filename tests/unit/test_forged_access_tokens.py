@@ -61,9 +61,8 @@ CRITICAL = [None, True, 1, 1.5, "exp", {"exp": 1}, [1], [None], [["exp"]], [], [
 
 
 @pytest.mark.requirement("E07", "F06", "F12", "F13", "F14", "G08", "O05", "O06", "O19")
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_token_with_another_header_is_rejected_whoever_signed_it() -> None:
+    changes: list[dict[str, Any]] = [
         *({"typ": it} for it in TYPES),
         *({"kid": it} for it in KIDS),
         *({"crit": it} for it in CRITICAL),
@@ -80,12 +79,9 @@ CRITICAL = [None, True, 1, 1.5, "exp", {"exp": 1}, [1], [None], [["exp"]], [], [
         {"jku": "https://evil.example/jwks.json"},
         {"x5u": "https://evil.example/cert.pem"},
         {"x5c": ["MIIB"]},
-    ],
-    ids=lambda it: json.dumps(it)[:40],
-)
-def test_token_with_another_header_is_rejected_whoever_signed_it(changes: dict[str, Any]) -> None:
-    assert VERIFIER.verify(compact(HEADER | changes)) is None
-    assert VERIFIER.verify(compact(HEADER | changes, sign=rs256(THEIRS))) is None
+    ]
+    assert [it for it in changes if VERIFIER.verify(compact(HEADER | it))] == []
+    assert [it for it in changes if VERIFIER.verify(compact(HEADER | it, sign=rs256(THEIRS)))] == []
 
 
 @pytest.mark.requirement("F12", "F13", "F14")

@@ -1,4 +1,4 @@
-"""Canonical forms of user names (RFC 8265) and e-mail addresses: all spellings of one account have one key."""
+"""Canonical forms of user names (RFC 8265) and e-mail addresses: all notations of one account have one key."""
 
 import pytest
 
@@ -28,15 +28,13 @@ def test_email_address_has_one_canonical_form(typed: str, key: str) -> None:
 
 
 @pytest.mark.requirement("N13")
-@pytest.mark.parametrize(
-    "text",
-    ["", "alice", "@", "alice@", "@example.com", "a@b@example.com", "a\uff20b@example.com", "a b@example.com",
-     '"a b"@example.com', "a@exa mple.com", "a@[127.0.0.1]", "a@-example.com", "a@example..com", "a@exam_ple.com",
-     "a\u200b@example.com", "x" * 255 + "@example.com", "a@" + "x" * 64 + ".com", "a@example.com\n"],
-    ids=ascii,
-)  # fmt: skip
-def test_invalid_email_address_has_no_canonical_form(text: str) -> None:
-    assert email_key(text) is None
+def test_invalid_email_address_has_no_canonical_form() -> None:
+    invalid = ["", "alice", "@", "alice@", "@example.com", "a@b@example.com", "a\uff20b@example.com", "a b@example.com",
+               '"a b"@example.com', "a@exa mple.com", "a@[127.0.0.1]", "a@-example.com", "a@example..com",
+               "a@exam_ple.com", "a\u200b@example.com", "x" * 255 + "@example.com", "a@" + "x" * 64 + ".com",
+               "a@example.com\n"]  # fmt: skip
+
+    assert {text: key for text in invalid if (key := email_key(text)) is not None} == {}
 
 
 @pytest.mark.requirement("N13")
@@ -46,6 +44,7 @@ def test_canonical_form_is_idempotent(name: str) -> None:
 
     assert key is not None
     assert key == username_key(name) == login_key(key)
+    assert username_key("x" * 256) is None
 
 
 @pytest.mark.requirement("N13")

@@ -42,16 +42,12 @@ def test_hash_is_argon2id_with_the_configured_costs_and_its_own_salt() -> None:
 
 
 @pytest.mark.requirement("N07")
-@pytest.mark.parametrize(
-    "password",
-    ["", PASSWORD + " ", " " + PASSWORD, PASSWORD + "\n", PASSWORD + "\0", PASSWORD.title(),
-     PASSWORD.replace(" ", "\u00a0"), PASSWORD.replace(" ", "  "), PASSWORD[:-1], PASSWORD * 2,
-     "\uff43" + PASSWORD[1:], HASH],
-    ids=ascii,
-)  # fmt: skip
-def test_password_is_neither_trimmed_nor_case_folded(password: str) -> None:
+def test_password_is_neither_trimmed_nor_case_folded() -> None:
+    trimmed = [PASSWORD + " ", " " + PASSWORD, PASSWORD + "\n", PASSWORD + "\0", PASSWORD[:-1], PASSWORD * 2]
+    changed = [PASSWORD.title(), PASSWORD.replace(" ", "\u00a0"), PASSWORD.replace(" ", "  "), "\uff43" + PASSWORD[1:]]
+
     assert CHEAP.verify(HASH, PASSWORD) == Verified(ok=True)
-    assert CHEAP.verify(HASH, password) == Verified(ok=False)
+    assert [it for it in ["", HASH, *trimmed, *changed] if CHEAP.verify(HASH, it) != Verified(ok=False)] == []
 
 
 @pytest.mark.requirement("N02", "N03", "N07")

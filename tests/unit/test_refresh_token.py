@@ -63,34 +63,15 @@ def test_every_flipped_bit_and_every_changed_character_is_detected() -> None:
 
 
 @pytest.mark.requirement("A48", "A54")
-@pytest.mark.parametrize(
-    "token",
-    [
-        pytest.param("", id="empty"),
-        pytest.param("jrt_", id="prefix only"),
-        pytest.param(TOKEN + "A", id="one character more"),
-        pytest.param(TOKEN + "AAAA", id="three octets more"),
-        pytest.param(TOKEN + "=", id="padding"),
-        pytest.param(TOKEN + "\n", id="line feed after"),
-        pytest.param(" " + TOKEN, id="space before"),
-        pytest.param(TOKEN + " ", id="space after"),
-        pytest.param(TOKEN[:40] + "\n" + TOKEN[41:], id="line feed inside"),
-        pytest.param(TOKEN[:40] + "+" + TOKEN[41:], id="plus"),
-        pytest.param(TOKEN[:40] + "/" + TOKEN[41:], id="slash"),
-        pytest.param(TOKEN[:40] + "%41" + TOKEN[41:], id="percent escape"),
-        pytest.param(TOKEN[:40] + "\u0101" + TOKEN[41:], id="not ASCII"),
-        pytest.param(TOKEN[:40] + "\uff21" + TOKEN[41:], id="full-width letter"),
-        pytest.param("JRT_" + TOKEN[4:], id="prefix in capitals"),
-        pytest.param(TOKEN[4:], id="no prefix"),
-        pytest.param(TOKEN + TOKEN, id="twice"),
-        pytest.param(encoded(b"\x00" + RAW[1:]), id="version 0"),
-        pytest.param(encoded(b"\x02" + RAW[1:]), id="version 2"),
-        pytest.param("jrt_" + "A" * 10**6, id="a megabyte"),
-        *(pytest.param(TOKEN[:length], id=f"cut to {length}") for length in (1, 4, 5, 40, 76, 79)),
-    ],
-)
-def test_anything_else_is_malformed(token: str) -> None:
-    assert parse_refresh_token(token) is None
+def test_anything_else_is_malformed() -> None:
+    appended = [TOKEN + it for it in ("A", "AAAA", "=", "\n", " ", TOKEN)]
+    inside = [TOKEN[:40] + it + TOKEN[41:] for it in ("\n", "+", "/", "%41", "\u0101", "\uff21")]
+    prefixes = [it + TOKEN[4:] for it in ("", " jrt_", "JRT_")]
+    versions = [encoded(it + RAW[1:]) for it in (b"\x00", b"\x02")]
+    truncated = [TOKEN[:length] for length in range(len(TOKEN))]
+
+    malformed = [*appended, *inside, *prefixes, *versions, *truncated, "jrt_" + "A" * 10**6]
+    assert [token for token in malformed if parse_refresh_token(token) is not None] == []
 
 
 @pytest.mark.requirement("A48")

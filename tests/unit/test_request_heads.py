@@ -10,30 +10,31 @@ from support.fake_transport import echo, serving
 from support.request_heads import NEXT, READ, REJECTED
 
 
-@pytest.mark.parametrize(("request_bytes", "answer"), READ.values(), ids=READ)
-async def test_valid_request_is_read_as_framed(request_bytes: bytes, answer: bytes) -> None:
+async def test_valid_requests_are_read_as_framed() -> None:
+    read: dict[str, tuple[list[bytes], bool]] = {}
     async with serving(echo) as server:
-        peer = server.connect()
+        for name, (request, _) in READ.items():
+            peer = server.connect()
+            await peer.send(request + NEXT)
+            assert set(peer.statuses) == {200}, name
+            read[name] = ([part.partition(b"\r\n\r\n")[2] for part in peer.wire.written], peer.is_ended)
 
-        await peer.send(request_bytes + NEXT)
-
-        assert peer.statuses[-1] == 200
-        assert [part.partition(b"\r\n\r\n")[2] for part in peer.wire.written] == [answer, b"GET /next "]
-        assert not peer.is_ended
+    assert read == {name: ([body, b"GET /next "], False) for name, (_, body) in READ.items()}
 
 
 @pytest.mark.requirement("O20")
-@pytest.mark.parametrize(("request_bytes", "status"), REJECTED.values(), ids=REJECTED)
-async def test_invalid_request_is_rejected_and_nothing_after_it_is_read(request_bytes: bytes, status: int) -> None:
+async def test_invalid_requests_are_rejected_and_nothing_after_them_is_read() -> None:
+    statuses = {}
     async with serving(echo) as server:
-        peer = server.connect()
+        for name, (request, _) in REJECTED.items():
+            peer = server.connect()
+            await peer.send(request)
+            assert peer.is_ended, name
+            await peer.send(NEXT)
+            assert b"connection: close\r\n" in peer.answer, name
+            statuses[name] = peer.statuses
 
-        await peer.send(request_bytes)
-        assert peer.is_ended
-        await peer.send(NEXT)
-
-        assert peer.statuses == [status]
-        assert b"connection: close\r\n" in peer.answer
+    assert statuses == {name: [status] for name, (_, status) in REJECTED.items()}
 
 
 @pytest.mark.parametrize(

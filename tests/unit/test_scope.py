@@ -33,17 +33,21 @@ def test_scope_is_a_set_of_case_sensitive_tokens(text: str, expected: set[str]) 
 
 
 @pytest.mark.requirement("A17", "A39", "A54")
-@pytest.mark.parametrize(
-    "text",
-    ["", " ", " read", "read ", "read  write", "read\twrite", "read\nwrite", "read,write\u00a0admin", 're"ad', "re\\ad",
-     "read\x00", "read\x7f", "lés", pytest.param("a" * 2049, id="too long")],
-    ids=ascii,
-)  # fmt: skip
-def test_malformed_scope_is_refused(text: str) -> None:
-    with pytest.raises(OAuthError) as refusal:
-        parse_scope(text)
-
-    assert (refusal.value.code, refusal.value.reason) == (ErrorCode.INVALID_SCOPE, "scope_malformed")
+def test_malformed_scope_is_refused() -> None:
+    characters = [
+        "read\twrite",
+        "read\nwrite",
+        "read,write\u00a0admin",
+        're"ad',
+        "re\\ad",
+        "read\x00",
+        "read\x7f",
+        "lés",
+    ]
+    for text in ["", " ", " read", "read ", "read  write", *characters, "a" * 2049]:
+        with pytest.raises(OAuthError) as refusal:
+            parse_scope(text)
+        assert (refusal.value.code, refusal.value.reason) == (ErrorCode.INVALID_SCOPE, "scope_malformed")
 
 
 @pytest.mark.requirement("A17")

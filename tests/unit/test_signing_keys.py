@@ -202,7 +202,9 @@ def test_new_key_is_created_in_the_default_store_and_each_is_opened_and_destroye
     stores, key = KeyStores(one, two), two.create("ES256", None)
 
     assert stores.create("ES256", None).store == stores.default_store == "one"
-    assert stores.open(key) is stores.open(key)
+    opened = stores.open(key)
+    assert opened.kid == "two-1"
+    assert stores.open(key) is opened
     stores.destroy(key)
     assert (one.opened, two.opened, one.destroyed, two.destroyed) == ([], ["two-1"], [], ["two-1"])
 
