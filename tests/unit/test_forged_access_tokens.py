@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
-from jeton.crypto.signed_jwt import MAX_CHARACTERS, VerifiedToken, Verifier
+from jeton.crypto.signed_jwt import VerifiedToken, Verifier
 
 OURS, THEIRS = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 CLAIMS = {"iss": "https://as.example", "sub": "u_1", "exp": 1_000_000}
@@ -162,10 +162,34 @@ def test_token_with_any_change_is_rejected(token: str) -> None:
 
 @pytest.mark.requirement("A54")
 def test_oversized_token_is_rejected_before_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
-    token = compact(HEADER, json.dumps(CLAIMS | {"pad": "x" * MAX_CHARACTERS}).encode())
-    monkeypatch.setattr("joserfc.jws.extract_compact", lambda *_, **__: pytest.fail("it was parsed"))
+    padded = (compact(HEADER, json.dumps(CLAIMS | {"pad": "x" * size}).encode()) for size in range(5700, 5800))
+    longest = next(it for it in padded if len(it) == 8192)
+    assert VERIFIER.verify(longest) is not None
 
-    assert VERIFIER.verify(token) is None
+    monkeypatch.setattr("jeton.crypto.signed_jwt.verify", lambda *_: pytest.fail("it was parsed"))
+    assert VERIFIER.verify(longest + "A") is None
+    assert not VERIFIER.lacks_key_of(compact(HEADER | {"kid": "new"}, json.dumps({"pad": "x" * 8192}).encode()))
+
+
+@pytest.mark.parametrize(
+    ("token", "lacks"),
+    [
+        pytest.param(compact(HEADER | {"kid": "new"}), True, id="unknown kid"),
+        pytest.param(compact(HEADER | {"alg": "ES256"}), True, id="known kid, other algorithm"),
+        pytest.param(TOKEN, False, id="known kid"),
+        pytest.param(compact(HEADER | {"kid": "new"}).partition(".")[0], False, id="header only"),
+        pytest.param(compact(HEADER | {"kid": "new", "x": 1}), False, id="additional member"),
+        pytest.param(compact(HEADER | {"kid": "new", "typ": "JWT"}), False, id="other type"),
+        pytest.param(compact({"typ": "at+jwt", "alg": "RS256"}), False, id="no kid"),
+        pytest.param(compact({"typ": "at+jwt", "kid": "new"}), False, id="no alg"),
+        pytest.param(compact([]), False, id="no object"),
+        pytest.param("!." + BODY, False, id="not base64"),
+        pytest.param("é." + BODY, False, id="not ASCII"),
+        pytest.param(encoded(b"[" * 4000) + "." + BODY, False, id="deeply nested"),
+    ],
+)
+def test_only_an_own_header_with_an_unknown_key_lacks_its_key(token: str, lacks: bool) -> None:
+    assert VERIFIER.lacks_key_of(token) is lacks
 
 
 def test_each_published_key_verifies_only_its_own_tokens() -> None:
@@ -175,3 +199,4 @@ def test_each_published_key_verifies_only_its_own_tokens() -> None:
     assert VERIFIER.verify(TOKEN) == both.verify(TOKEN) == VerifiedToken("ours", CLAIMS)
     assert both.verify(compact(of_theirs, sign=rs256(THEIRS))) == VerifiedToken("theirs", CLAIMS)
     assert both.verify(compact(of_theirs)) is None
+    assert "u_1" not in repr(both.verify(TOKEN))

@@ -63,6 +63,8 @@ def test_rotation_activates_the_next_key_and_retires_the_active_one_without_priv
 ) -> None:
     assert change(KEYS, NOW, TIMES, LONGEST) == [RETIRED, ACTIVATED]
     assert "sealed" not in repr(ACTIVE) + repr(stored("it"))
+    assert list(KeyState) == ["next", "active", "retiring", "revoked", "gone"]
+    assert (CLOCK_SKEW_SECONDS, STALE_SECONDS, PROPAGATION_SECONDS) == (60, 8, 15)
 
 
 @pytest.mark.parametrize("age", [0, PROPAGATION_SECONDS - 1, PROPAGATION_SECONDS])

@@ -19,7 +19,16 @@ from jeton.rules.attempts import (
     succeed,
     succeeded_keys,
 )
-from jeton.rules.rate_limit_policies import HOUR, PENDING_SECONDS, BackoffPolicy, Blocked, Bucket, BucketPolicy, Rate
+from jeton.rules.rate_limit_policies import (
+    HOUR,
+    MAX_FAILURES,
+    PENDING_SECONDS,
+    BackoffPolicy,
+    Blocked,
+    Bucket,
+    BucketPolicy,
+    Rate,
+)
 
 NOW = 1_800_000_000
 DAY = 86400
@@ -95,6 +104,7 @@ def test_backoff_grows_to_the_longest_wait_and_blocks_at_the_limit_for_ever() ->
     assert set(waits[17:]) == {3600}
     assert wait_of(policy, bucket.at(now + 36600 * DAY), now + 36600 * DAY) is not None
     assert wait_of(BackoffPolicy(10, 30, 300), Bucket(due=NOW * 10**6, failures=10**6)) is None
+    assert (MAX_FAILURES, PENDING_SECONDS) == (100, 10)
 
 
 def test_failures_are_kept_for_a_year_and_a_released_one_allows_another_attempt_at_once() -> None:
@@ -107,13 +117,27 @@ def test_failures_are_kept_for_a_year_and_a_released_one_allows_another_attempt_
     assert wait_of(policy, filled(policy, 1, after)) == 30
 
 
-@pytest.mark.parametrize("policy", [Rate(3, HOUR), BackoffPolicy(3, 30, HOUR)])
-@pytest.mark.parametrize("ahead", [HOUR, 400 * DAY])
-def test_bucket_filled_by_a_fast_clock_blocks_nothing_after_correction(policy: BucketPolicy, ahead: int) -> None:
-    full = filled(policy, 3, now=NOW + ahead)
+@pytest.mark.parametrize(("policy", "wait"), [(Rate(3, HOUR), 2 * HOUR // 3), (BackoffPolicy(3, 30, HOUR), 0)])
+def test_bucket_is_empty_when_it_expires_and_a_fast_clock_blocks_nothing_after_correction(
+    policy: BucketPolicy, wait: int
+) -> None:
+    full = filled(policy, 3)
+    assert (full.at(full.expires_at - 1), full.at(full.expires_at)) == (full, Bucket())
+    assert policy.release(full, NOW).due == (NOW + wait) * 10**6
+    assert policy.release(Bucket(), NOW).failures == 0
 
-    assert wait_of(policy, full, NOW + ahead)
-    assert wait_of(policy, full) is None
+    for ahead in (HOUR, 400 * DAY):
+        early = filled(policy, 3, now=NOW + ahead)
+        assert wait_of(policy, early, NOW + ahead)
+        assert wait_of(policy, early) is None
+
+
+def test_reset_keeps_only_pending_attempts() -> None:
+    bucket = Bucket(due=5, failures=3, expires_at=NOW + 9, pending=1, pending_until=NOW + 5)
+
+    assert bucket.reset(NOW) == replace(bucket, due=NOW * 10**6, failures=1)
+    without = replace(bucket, pending=0)
+    assert without.reset(NOW) == replace(without, due=NOW * 10**6, failures=0, expires_at=NOW)
 
 
 def test_attempt_must_be_allowed_by_each_limit_and_a_refused_one_counts_only_under_earlier_ones() -> None:
@@ -176,6 +200,7 @@ def test_success_resets_failures_and_makes_the_source_known(known: bool) -> None
     assert (buckets[b"account"].failures, buckets[b"known"].failures) == (0, 0)
     assert buckets[b"address"].due == filled(ADDRESS.policy, 5).due
     assert buckets[b"source"] == Bucket(expires_at=NOW + 1000)
+    assert buckets[b"successes"] == filled(SUCCESSES.policy, 1)
     assert settled_keys(reservation) == ({b"known"} if known else {b"address", b"client", b"account"})
     reset = {b"account", b"known", b"successes", b"source"}
     assert succeeded_keys(reservation) == settled_keys(reservation) | reset
@@ -197,6 +222,17 @@ def test_too_many_successes_are_refused_and_reset_nothing() -> None:
 
     assert refusal is not None
     assert (refusal.limit, refusal.opens_at, buckets[b"account"].failures) == ("successes", NOW + HOUR // 2, 1)
+    assert (refusal.pending, refusal.delay) == (False, 0)
+
+
+def test_attempt_without_source_and_success_limit_changes_only_its_own_buckets() -> None:
+    attempt, buckets = Attempt((ACCOUNT,)), Buckets()
+    reservation = made(buckets, attempt)
+
+    assert (attempt.read_only_keys, reservation.delay, reservation.if_wrong) == ((), 0, None)
+    assert succeeded_keys(reservation) == {b"account"}
+    assert succeed(buckets, reservation, NOW) is None
+    assert buckets.keys() == {b"account"}
 
 
 def test_release_restores_every_bucket() -> None:

@@ -161,7 +161,9 @@ def test_incomplete_private_key_is_rejected(changed: dict[str, str | None]) -> N
         SEALED_KEYS.open(replace(rsa, private_part=SEALED_KEYS._seal(json.dumps(whole).encode())))
 
 
-@pytest.mark.parametrize("text", ["", "a", "a.b.c", "..", "jrt_" + "A" * 76, "W10.W10.", "é.é.é"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "a.b.c", "..", "jrt_" + "A" * 76, "W10.W10.", "eyJhbGciOiJub25lIn0.W10.", "é.é.é"]
+)
 def test_text_that_is_not_a_jwt_has_no_parts(text: str) -> None:
     assert unverified_parts(text) is None
 
