@@ -15,6 +15,7 @@ from jeton.crypto.credentials import (
     generate_password,
     generate_sub,
     matches,
+    shuffle,
 )
 
 DIGESTS = [digest_secret("first"), digest_secret("second")]
@@ -44,6 +45,13 @@ def test_generated_values_have_their_form_and_every_bit_varies(
         ever_set |= number
         always_set &= number
     assert (ever_set, always_set) == (2**bits - 1, 0)
+
+
+def test_shuffle_returns_the_same_numbers_in_another_order() -> None:
+    orders = [shuffle(iter(range(100))) for _ in range(2)]
+
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(100))
+    assert orders[0] != orders[1] != list(range(100))
 
 
 @pytest.mark.requirement("A50")

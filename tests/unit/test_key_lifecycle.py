@@ -6,40 +6,19 @@ from typing import Any
 
 import pytest
 
-from jeton.rules.key_lifecycle import (
-    CLOCK_SKEW_SECONDS,
-    PROPAGATION_SECONDS,
-    STALE_SECONDS,
-    KeyChangeRefusedError,
-    KeyState,
-    KeyTimings,
-    KeyType,
-    SigningKey,
-    StoredKey,
-    correct_timestamps,
-    create_first_keys,
-    create_next_key,
-    drop_next_of_other_type,
-    is_effective,
-    max_age,
-    request_rotation,
-    revoke,
-    rotate,
-    rotate_early,
-    rotation_at,
-    transition,
-)
+from jeton.rules import key_lifecycle as lifecycle
+from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS, STALE_SECONDS, KeyState, SigningKey
 from support.builders import NOW
 
 DAY = 86400
 YEAR = 365 * DAY
 LONGEST = 3600
-TIMES = KeyTimings(publish_ahead_seconds=DAY, jwks_max_age_seconds=300, rotate_seconds=90 * DAY)
+TIMES = lifecycle.KeyTimings(publish_ahead_seconds=DAY, jwks_max_age_seconds=300, rotate_seconds=90 * DAY)
 GONE_AT = NOW + PROPAGATION_SECONDS + LONGEST + 300 + CLOCK_SKEW_SECONDS
 
 
-def stored(kid: str) -> StoredKey:
-    return StoredKey(kid, "ES256", "{}", "database", "sealed")
+def stored(kid: str) -> lifecycle.StoredKey:
+    return lifecycle.StoredKey(kid, "ES256", "{}", "database", "sealed")
 
 
 def key(kid: str, state: KeyState, **fields: Any) -> SigningKey:
@@ -57,7 +36,7 @@ ACTIVATED = replace(NEXT, state=KeyState.ACTIVE, activated_at=NOW, longest_secon
 
 
 @pytest.mark.requirement("O14", "O18")
-@pytest.mark.parametrize("change", [rotate, rotate_early])
+@pytest.mark.parametrize("change", [lifecycle.rotate, lifecycle.rotate_early])
 def test_rotation_activates_the_next_key_and_retires_the_active_one_without_private_part(
     change: Callable[..., list[SigningKey]],
 ) -> None:
@@ -73,10 +52,10 @@ def test_early_rotation_is_refused_until_every_server_publishes_the_next_key(age
     wait = PROPAGATION_SECONDS - age
 
     if wait:
-        with pytest.raises(KeyChangeRefusedError, match=f"try again in {wait} s"):
-            rotate_early(keys, NOW, TIMES, LONGEST)
+        with pytest.raises(lifecycle.KeyChangeRefusedError, match=f"try again in {wait} s"):
+            lifecycle.rotate_early(keys, NOW, TIMES, LONGEST)
     else:
-        assert [it.kid for it in rotate_early(keys, NOW, TIMES, LONGEST)] == ["active", "next"]
+        assert [it.kid for it in lifecycle.rotate_early(keys, NOW, TIMES, LONGEST)] == ["active", "next"]
 
 
 @pytest.mark.parametrize(
@@ -87,13 +66,13 @@ def test_early_rotation_is_refused_until_every_server_publishes_the_next_key(age
     ],
 )
 def test_next_key_is_published_before_it_may_sign(publish_ahead: int, expected: int) -> None:
-    new = create_next_key(stored("new"), NOW, replace(TIMES, publish_ahead_seconds=publish_ahead))
+    new = lifecycle.create_next_key(stored("new"), NOW, replace(TIMES, publish_ahead_seconds=publish_ahead))
 
     assert (new.state, new.created_at, new.ready_at, new.longest_seconds) == (KeyState.NEXT, NOW, NOW + expected, 0)
 
 
 def test_first_keys_may_sign_at_once() -> None:
-    active, following = create_first_keys(stored("one"), stored("two"), NOW, LONGEST)
+    active, following = lifecycle.create_first_keys(stored("one"), stored("two"), NOW, LONGEST)
 
     assert (active.kid, active.state, active.activated_at) == ("one", KeyState.ACTIVE, NOW)
     assert (following.kid, following.state, following.ready_at) == ("two", KeyState.NEXT, NOW)
@@ -123,39 +102,39 @@ def test_rotation_is_due_when_requested_or_scheduled_and_ready(
     following = replace(NEXT, ready_at=ready_at)
     keys = [active, following]
 
-    assert rotation_at(keys, TIMES) == expected
-    assert transition(active, keys, TIMES) == (KeyState.RETIRING, expected)
-    assert transition(following, keys, TIMES) == (KeyState.ACTIVE, expected)
+    assert lifecycle.rotation_at(keys, TIMES) == expected
+    assert lifecycle.transition(active, keys, TIMES) == (KeyState.RETIRING, expected)
+    assert lifecycle.transition(following, keys, TIMES) == (KeyState.ACTIVE, expected)
 
 
 def test_rotation_is_requested_once() -> None:
-    assert request_rotation(KEYS, NOW) == [ASKED]
-    assert request_rotation([ASKED, NEXT], NOW + 5) == []
+    assert lifecycle.request_rotation(KEYS, NOW) == [ASKED]
+    assert lifecycle.request_rotation([ASKED, NEXT], NOW + 5) == []
 
 
 @pytest.mark.parametrize("it", [RETIRING, REVOKED], ids=["retiring", "revoked"])
 def test_retiring_and_revoked_keys_become_gone(it: SigningKey) -> None:
-    assert transition(it, KEYS, TIMES) == (KeyState.GONE, it.gone_at)
+    assert lifecycle.transition(it, KEYS, TIMES) == (KeyState.GONE, it.gone_at)
 
 
 @pytest.mark.parametrize(
     ("key_type", "stays"),
     [
-        (KeyType("ES256", None, "database"), True),
-        (KeyType("RS256", 2048, "database"), False),
-        (KeyType("EdDSA", None, "database"), False),
-        (KeyType("ES256", None, "hsm"), False),
+        (lifecycle.KeyType("ES256", None, "database"), True),
+        (lifecycle.KeyType("RS256", 2048, "database"), False),
+        (lifecycle.KeyType("EdDSA", None, "database"), False),
+        (lifecycle.KeyType("ES256", None, "hsm"), False),
     ],
 )
-def test_next_key_of_another_type_is_dropped(key_type: KeyType, stays: bool) -> None:
-    assert drop_next_of_other_type(KEYS, key_type) == ([] if stays else [replace(NEXT, state=KeyState.GONE)])
+def test_next_key_of_another_type_is_dropped(key_type: lifecycle.KeyType, stays: bool) -> None:
+    assert lifecycle.drop_next_of_other_type(KEYS, key_type) == ([] if stays else [replace(NEXT, state=KeyState.GONE)])
 
 
 @pytest.mark.parametrize(("characters", "bits"), [(342, 2048), (512, 3072), (683, 4096)])
 def test_rsa_size_is_part_of_the_key_type(characters: int, bits: int) -> None:
     rsa = replace(stored("kid"), algorithm="RS256", public_jwk=f'{{"n": "{"A" * characters}"}}')
 
-    assert rsa.key_type == KeyType("RS256", bits, "database")
+    assert rsa.key_type == lifecycle.KeyType("RS256", bits, "database")
 
 
 @pytest.mark.parametrize(
@@ -189,12 +168,12 @@ def test_key_leaves_the_key_set_at_the_exact_second_or_when_revoked(it: SigningK
 def test_revoking_a_key_changes_only_it_and_activates_the_next_one_if_needed(
     kid: str, expected: list[SigningKey]
 ) -> None:
-    assert revoke(KEYS, kid, NOW, TIMES, LONGEST) == expected
+    assert lifecycle.revoke(KEYS, kid, NOW, TIMES, LONGEST) == expected
 
 
 def test_revoking_an_unknown_key_is_refused() -> None:
-    with pytest.raises(KeyChangeRefusedError, match="nowhere"):
-        revoke(KEYS, "nowhere", NOW, TIMES, LONGEST)
+    with pytest.raises(lifecycle.KeyChangeRefusedError, match="nowhere"):
+        lifecycle.revoke(KEYS, "nowhere", NOW, TIMES, LONGEST)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +219,7 @@ def rotating(at: int) -> list[SigningKey]:
     ],
 )
 def test_key_set_is_never_cached_beyond_the_next_change(keys: list[SigningKey], unread: int, expected: int) -> None:
-    assert max_age(keys, NOW, TIMES, unread) == expected
+    assert lifecycle.max_age(keys, NOW, TIMES, unread) == expected
 
 
 @pytest.mark.parametrize(
@@ -248,7 +227,7 @@ def test_key_set_is_never_cached_beyond_the_next_change(keys: list[SigningKey], 
     [(-1, True), (0, True), (1, False), (PROPAGATION_SECONDS, False), (PROPAGATION_SECONDS + 1, True)],
 )
 def test_no_key_waits_longer_than_the_propagation_time(ahead: int, effective: bool) -> None:
-    assert is_effective(NOW + ahead, NOW) is effective
+    assert lifecycle.is_effective(NOW + ahead, NOW) is effective
 
 
 @pytest.mark.parametrize(
@@ -270,4 +249,4 @@ def test_no_key_waits_longer_than_the_propagation_time(ahead: int, effective: bo
 def test_future_timestamps_are_corrected_to_now(keys: list[SigningKey], expected: list[SigningKey]) -> None:
     expected = [replace(it, activated_at=NOW) if it.state is KeyState.ACTIVE else it for it in expected]
 
-    assert correct_timestamps(keys, NOW) == expected
+    assert lifecycle.correct_timestamps(keys, NOW) == expected

@@ -10,7 +10,7 @@ import pytest
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import RefreshRequest, decide
-from jeton.oauth.sessions import Family, Source
+from jeton.oauth.sessions import Source
 from support.builders import NOW, READ, READ_WRITE, client, family, lifetimes, user
 
 WRITE, NO_SCOPE = frozenset({"write"}), frozenset[str]()
@@ -51,6 +51,8 @@ FAULTS = [
     Fault("first one replayed", 3, REUSED, {"request.generation": 0}),
     Fault("idle too long", 4, EXPIRED, {"family.idle_expires_at": NOW}),
     Fault("absolutely expired", 4, EXPIRED, {"family.absolute_expires_at": NOW}),
+    Fault("idle end long passed", 4, EXPIRED, {"family.idle_expires_at": NOW - 50}),
+    Fault("absolute end long passed", 4, EXPIRED, {"family.absolute_expires_at": NOW - 50}),
     Fault("user gone", 5, DISABLED, {"user": None}),
     Fault("user disabled", 5, DISABLED, {"user.disabled": True}),
     Fault("client disabled", 6, denied("client_disabled", ErrorCode.INVALID_CLIENT), {"client.disabled": True}),
@@ -71,14 +73,6 @@ def refresh(facts: Mapping[str, Any]) -> Issue | Deny:
         part, _, member = name.partition(".")
         parts[part] = replace(parts[part], **{member: value}) if member else value
     return decide(**parts)
-
-
-def rotated(facts: Mapping[str, Any]) -> Family:
-    """Return the family after a request that is granted."""
-    decision = refresh(facts)
-    assert isinstance(decision, Issue), decision
-    assert decision.family is not None
-    return decision.family
 
 
 @pytest.mark.requirement("A38", "A39", "A41", "A42", "A46", "I08", "O08")
@@ -128,23 +122,6 @@ def test_forged_generation_changes_nothing(generation: int) -> None:
     assert refresh(facts) == UNKNOWN
 
 
-@pytest.mark.requirement("I10", "O02")
-@pytest.mark.parametrize(
-    ("idle", "absolute", "granted"),
-    [
-        pytest.param(NOW + 1, NOW + 1, True, id="last second of both"),
-        pytest.param(NOW, NOW + 1, False, id="idle end reached"),
-        pytest.param(NOW - 1, NOW + 1, False, id="idle end passed"),
-        pytest.param(NOW + 1, NOW, False, id="absolute end reached"),
-        pytest.param(NOW + 1, NOW - 1, False, id="absolute end passed"),
-    ],
-)
-def test_session_ends_at_the_exact_second(idle: int, absolute: int, granted: bool) -> None:
-    decision = refresh({"family.idle_expires_at": idle, "family.absolute_expires_at": absolute})
-
-    assert isinstance(decision, Issue) is granted
-
-
 @pytest.mark.parametrize(
     ("rotated_at", "retry_after"),
     [(NOW, 60), (NOW - 59, 1), (NOW - 60, None), (NOW - 61, None), (NOW + 1, None)],
@@ -179,25 +156,28 @@ def test_rotation_advances_one_generation_and_clears_the_previous_request() -> N
     assert decision == Issue(CLIENT, READ_WRITE, FAMILY.audience, NOW, "rotated", USER, after)
 
 
-@pytest.mark.requirement("O02")
+@pytest.mark.requirement("I10", "O02")
 @pytest.mark.parametrize(
-    ("facts", "expected"),
+    ("facts", "access_end", "idle_end", "absolute_end"),
     [
-        pytest.param({}, NOW + 600, id="this one"),
-        pytest.param({"family.access_expires_at": NOW + 900}, NOW + 900, id="an earlier one, before a shorter setting"),
-        pytest.param({"family.absolute_expires_at": NOW + 70}, NOW + 70, id="never after the session"),
+        pytest.param({}, 600, 150, 1000, id="own lifetimes"),
+        pytest.param({"family.access_expires_at": NOW + 900}, 900, 150, 1000, id="an earlier token lives longer"),
+        pytest.param({"family.absolute_expires_at": NOW + 150}, 150, 150, 150, id="idle end meets the absolute end"),
+        pytest.param({"family.absolute_expires_at": NOW + 70}, 70, 70, 70, id="nothing outlives the session"),
+        pytest.param(
+            {"family.absolute_expires_at": NOW + 1, "family.idle_expires_at": NOW + 1}, 1, 1, 1, id="last second"
+        ),
     ],
 )
-def test_session_records_when_its_last_access_token_expires(facts: dict[str, Any], expected: int) -> None:
-    assert rotated(facts).access_expires_at == expected
+def test_idle_end_and_access_tokens_extend_up_to_the_absolute_end_which_never_moves(
+    facts: dict[str, Any], access_end: int, idle_end: int, absolute_end: int
+) -> None:
+    decision = refresh(facts | {"lifetimes.refresh_absolute_seconds": 10**6})
 
-
-@pytest.mark.requirement("I10", "O02")
-@pytest.mark.parametrize("absolute", [NOW + 1000, NOW + 150, NOW + 149])
-def test_idle_end_extends_up_to_the_absolute_end_which_never_moves(absolute: int) -> None:
-    after = rotated({"family.absolute_expires_at": absolute, "lifetimes.refresh_absolute_seconds": 10**6})
-
-    assert (after.idle_expires_at, after.absolute_expires_at) == (min(NOW + 150, absolute), absolute)
+    assert isinstance(decision, Issue)
+    assert decision.family is not None
+    ends = (decision.family.access_expires_at, decision.family.idle_expires_at, decision.family.absolute_expires_at)
+    assert ends == (NOW + access_end, NOW + idle_end, NOW + absolute_end)
 
 
 @pytest.mark.requirement("A39", "A42", "A43", "I07")
