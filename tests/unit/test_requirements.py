@@ -16,8 +16,8 @@ import pytest
 TESTS = Path(__file__).parents[1]
 REGISTER = TESTS.parent / "docs" / "requirements.md"
 DIVERGENCES = TESTS.parent / "docs" / "divergences.md"
-ID = re.compile(r"[A-Z]\d{1,2}")
-RANGE = re.compile(r"([A-Z]\d{1,2})(?:\s*[-\u2013]\s*([A-Z]\d{1,2}))?")
+ID = re.compile(r"([A-Z]{1,2})(\d{1,2})")
+RANGE = re.compile(r"([A-Z]{1,2})(\d{1,2})(?:\s*[-\u2013]\s*\1(\d{1,2}))?")
 
 
 def table_rows(text: str) -> Iterator[list[str]]:
@@ -31,9 +31,10 @@ def table_rows(text: str) -> Iterator[list[str]]:
 def ids_in(cell: str, register: list[str]) -> set[str]:
     """Return the registered ids, and those at the ends of ranges, that a cell names."""
     found: set[str] = set()
-    for first, last in RANGE.findall(cell):
-        between = range(int(first[1:]), int((last or first)[1:]) + 1)
-        found |= {first, last or first} | {it for it in register if it[0] == first[0] and int(it[1:]) in between}
+    for letters, first, last in RANGE.findall(cell):
+        between = range(int(first), int(last or first) + 1)
+        parts = [match for it in register if (match := ID.fullmatch(it)) and match[1] == letters]
+        found |= {letters + first, letters + (last or first), *(it[0] for it in parts if int(it[2]) in between)}
     return found
 
 
@@ -99,12 +100,13 @@ def test_each_marked_or_admitted_id_is_registered() -> None:
         ("A01\u2013A02 B02", {"A01", "A02", "B02"}),
         ("A02, A99", {"A02", "A99"}),
         ("B01-B04", {"B01", "B02", "B04"}),
+        ("AB01-AB03, C02", {"AB01", "AB02", "AB03", "C02"}),
     ],
 )
 def test_ids_and_ranges_are_parsed(cell: str, ids: set[str]) -> None:
     text = f"| ids | what |\n|---|---|\n| `{cell}` | Not offered yet: A99. |\n\nA01 in a sentence.\n"
 
-    assert [ids_in(cells[0], ["A01", "A02", "A03", "B02"]) for cells in table_rows(text)] == [ids]
+    assert [ids_in(cells[0], ["A01", "A02", "A03", "AB02", "B02"]) for cells in table_rows(text)] == [ids]
 
 
 def test_marks_of_decorators_parameters_and_modules_are_found() -> None:
