@@ -17,38 +17,38 @@ STEPS = st.lists(
 
 @given(st.integers(1, 30), st.integers(1, 4000), st.lists(st.integers(0, 500), max_size=120))
 def test_rate_never_exceeds_its_count_in_any_period(count: int, seconds: int, waits: list[int]) -> None:
-    policy, bucket, now, let_in = Rate(count, seconds), Bucket(), NOW, list[int]()
+    policy, bucket, now, allowed = Rate(count, seconds), Bucket(), NOW, list[int]()
     for wait in waits:
         now += wait
         after = policy.reserve(bucket, now)
         if isinstance(after, Bucket):
             bucket = after
-            let_in.append(now)
+            allowed.append(now)
 
-    for first, begin in enumerate(let_in):
-        for last in range(first, len(let_in)):
-            assert last - first + 1 <= count + (let_in[last] - begin) * count / seconds
+    for first, begin in enumerate(allowed):
+        for last in range(first, len(allowed)):
+            assert last - first + 1 <= count + (allowed[last] - begin) * count / seconds
 
 
 @given(st.integers(1, 20), STEPS)
 def test_at_most_a_hundred_failures_between_two_successes(free: int, steps: list[str | tuple[str, int]]) -> None:
     attempt = Attempt((Limit("account", b"account", BackoffPolicy(free, 30, 3600, limit=100)),), reset=(b"account",))
     buckets: dict[bytes, Bucket] = {}
-    now, under_way, made = NOW, list[Reservation](), list[int]()
+    now, pending, attempts = NOW, list[Reservation](), list[int]()
     for step in steps:
         if step == "try":
             outcome = reserve(buckets, attempt, now, known=False, seen={})
             if isinstance(outcome, Reservation):
-                under_way.append(outcome)
-                made.append(now)
+                pending.append(outcome)
+                attempts.append(now)
         elif step[0] == "wait":
             now += int(step[1])
-        elif under_way:
-            release(buckets, under_way.pop(), now)
-            made.pop()
-        assert len(made) <= 100
+        elif pending:
+            release(buckets, pending.pop(), now)
+            attempts.pop()
+        assert len(attempts) <= 100
         # After the free ones, at least thirty seconds pass between two.
-        assert len(made) <= free + (now - NOW) // 30
+        assert len(attempts) <= free + (now - NOW) // 30
 
 
 @given(st.integers(1, 20), st.integers(1, 300))
@@ -57,10 +57,10 @@ def test_burst_takes_the_free_attempts_and_success_resets_them(free: int, burst:
     buckets: dict[bytes, Bucket] = {}
     for _ in range(2):
         outcomes = [reserve(buckets, attempt, NOW, known=False, seen={}) for _ in range(burst)]
-        let_in = [it for it in outcomes if isinstance(it, Reservation)]
+        allowed = [it for it in outcomes if isinstance(it, Reservation)]
 
-        assert len(let_in) == min(free, burst)
-        *wrong, right = let_in
+        assert len(allowed) == min(free, burst)
+        *wrong, right = allowed
         for reservation in wrong:
             fail(buckets, reservation, NOW)
         succeed(buckets, right, NOW)

@@ -37,7 +37,7 @@ BEHIND = ClientAddress(nothing, ["10.0.0.0/8", "2001:db8:ff::1", "::ffff:172.16.
         pytest.param(", ".join(["10.2.2.2"] * 5000), "10.2.2.2", id="too many proxies"),
     ],
 )
-def test_the_last_address_that_a_trusted_proxy_names_is_the_client(forwarded_for: str, client: str) -> None:
+def test_last_address_that_a_trusted_proxy_names_is_the_client(forwarded_for: str, client: str) -> None:
     assert BEHIND.find(PEER, forwarded_for) == client
 
 

@@ -46,7 +46,7 @@ async def test_invalid_requests_are_rejected_and_nothing_after_them_is_read() ->
         pytest.param(ChunkedBody, b"0\r\na: ", id="trailer"),
     ],
 )
-def test_a_line_in_single_bytes_takes_time_in_proportion_to_its_length(
+def test_line_in_single_bytes_takes_time_in_proportion_to_its_length(
     reader: type[HeadReader | ChunkedBody], start: bytes
 ) -> None:
     def seconds(length: int) -> float:
