@@ -96,11 +96,6 @@ def test_repetition_changes_nothing_but_its_count(request_: RefreshRequest, life
     assert decision == Issue(CLIENT, READ_WRITE, BEFORE.audience, NOW, "retried", user(), after)
 
 
-def test_repetition_does_not_extend_the_time_in_which_it_is_permitted() -> None:
-    assert is_replay(granted(ROTATED_KEYED, KEYED, after=119), KEYED, after=121)
-    assert is_replay(granted(ROTATED_PLAIN, PLAIN, GRACE, after=29), PLAIN, GRACE, after=30)
-
-
 def test_narrowed_request_is_repeated_with_its_own_scope() -> None:
     narrowed = replace(KEYED, scope=READ)
     after = granted(BEFORE, narrowed)
@@ -110,13 +105,6 @@ def test_narrowed_request_is_repeated_with_its_own_scope() -> None:
     assert isinstance(decision, Issue)
     assert decision.scope == READ
     assert is_replay(after, KEYED, after=5)
-
-
-@MODES
-def test_repetition_is_refused_once_the_successor_was_presented(request_: RefreshRequest, lifetimes: Lifetimes) -> None:
-    after = granted(granted(BEFORE, request_), replace(request_, generation=6), after=1)
-
-    assert is_replay(after, request_, lifetimes, after=2)
 
 
 @MODES
@@ -143,10 +131,3 @@ def test_permitted_repetition_with_another_fault_is_refused_without_revocation(
     stored = replace(granted(BEFORE, request_), **changes)
 
     assert refresh(stored, request_, lifetimes, after=10, by=by) == denial
-
-
-def test_each_rotation_has_its_own_retries() -> None:
-    after = granted(replace(ROTATED_PLAIN, retries=MAX_GRACE_RETRIES), RefreshRequest(6), GRACE)
-
-    assert after.retries == 0
-    assert granted(after, RefreshRequest(6), GRACE, after=1).generation == 7
