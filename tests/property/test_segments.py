@@ -32,7 +32,7 @@ async def answered(*segments: bytes) -> tuple[bytes, bool]:
         return peer.answer, peer.is_ended
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(damaged(), st.lists(st.integers(0, 2000), max_size=8))
 def test_segmentation_does_not_change_the_result(stream: bytes, cuts: list[int]) -> None:
     at = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})

@@ -233,7 +233,7 @@ def test_rotation_rules_hold_for_any_sequence_of_events() -> None:
         def open_session(self, grace: int) -> Session:
             return LawSession(grace)
 
-    run_state_machine_as_test(RulesMachine, settings=settings(max_examples=80, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(RulesMachine, settings=settings(max_examples=50, stateful_step_count=40, deadline=None))
     assert RulesMachine.reached.keys() == {"rotation", "repeat", "replay", "refused"}
 
 
@@ -249,6 +249,6 @@ def test_server_follows_the_rotation_rules(sqlite_template: Path, tmp_path: Path
 
     run_state_machine_as_test(
         ServerMachine,
-        settings=settings(max_examples=6, stateful_step_count=25, deadline=None, suppress_health_check=[*HealthCheck]),
+        settings=settings(max_examples=5, stateful_step_count=25, deadline=None, suppress_health_check=[*HealthCheck]),
     )
     assert ServerMachine.reached.keys() >= {"rotation", "refused"}

@@ -41,7 +41,7 @@ def ids_in(cell: str, register: list[str]) -> set[str]:
 def marks(text: str, file: str) -> Iterator[str]:
     """Yield the ids in the requirement marks of a test file."""
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.requirement":
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "requirement":
             ids = [it.value for it in node.args if isinstance(it, ast.Constant) and isinstance(it.value, str)]
             assert ids, f"{file}, line {node.lineno}: a requirement mark without an id"
             assert len(ids) == len(node.args), (
