@@ -36,7 +36,7 @@ def test_registered_client_has_the_returned_secret_and_a_change_merges_lifetimes
     assert clients.find(connection, "web") == client
 
     changed = clients.change(
-        connection, "web", {"scope": frozenset({"write"}), "lifetimes": {"retry_grace_seconds": 5}}
+        connection, NOW, "web", {"scope": frozenset({"write"}), "lifetimes": {"retry_grace_seconds": 5}}
     )
 
     assert clients.find(connection, "web") == changed
@@ -48,7 +48,7 @@ def test_client_cannot_change_between_public_and_confidential(connection: Connec
     for public in (True, False):
         clients.register(connection, NOW, str(public), {"public": public})
         with pytest.raises(AdminError, match="cannot change"):
-            clients.change(connection, str(public), {"public": not public})
+            clients.change(connection, NOW, str(public), {"public": not public})
 
 
 def test_existing_client_and_user_are_not_registered_again(connection: Connection) -> None:
