@@ -9,8 +9,9 @@ from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS, MAX_GRACE_RETRIES, RefreshRequest, decide
+from jeton.oauth.resources import Resource
 from jeton.oauth.sessions import Family, Source
-from support.builders import NOW, READ, READ_WRITE, client, family, lifetimes, user
+from support.builders import API, NOW, READ, READ_WRITE, client, family, lifetimes, user
 
 CLIENT = client()
 STRICT = lifetimes(refresh_idle_seconds=5000, refresh_absolute_seconds=9000)
@@ -61,6 +62,9 @@ ROTATED_KEYED, ROTATED_PLAIN = granted(BEFORE, KEYED), granted(BEFORE, PLAIN)
         pytest.param(ROTATED_KEYED, replace(KEYED, idempotency_digest=b"other"), STRICT, 0, True, id="another key"),
         pytest.param(ROTATED_KEYED, PLAIN, STRICT, 0, True, id="no key, but the rotation had one"),
         pytest.param(ROTATED_KEYED, replace(KEYED, scope=READ), STRICT, 0, True, id="key: narrower scope"),
+        pytest.param(
+            ROTATED_KEYED, replace(KEYED, resources=(Resource(API, "api"),)), STRICT, 0, True, id="key: resource"
+        ),
         pytest.param(ROTATED_KEYED, replace(KEYED, generation=4), STRICT, 0, True, id="key: grandparent"),
         pytest.param(ROTATED_KEYED, replace(KEYED, generation=0), STRICT, 0, True, id="key: first generation"),
         pytest.param(ROTATED_PLAIN, PLAIN, GRACE, 0, False, id="grace: at once"),

@@ -10,6 +10,7 @@ import pytest
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import RefreshRequest, decide
+from jeton.oauth.resources import Resource
 from jeton.oauth.sessions import Source
 from support.builders import NOW, READ, READ_WRITE, client, family, lifetimes, user
 
@@ -36,6 +37,7 @@ def denied(reason: str, code: ErrorCode = GRANT, **more: Any) -> Deny:
 UNKNOWN, REUSED = denied("refresh_token_unknown", unknown_token=True), denied("refresh_token_reused")
 EXPIRED, DISABLED = denied("refresh_token_expired"), denied("user_disabled")
 EXCEEDS = denied("scope_exceeds_grant", ErrorCode.INVALID_SCOPE)
+NOT_GRANTED = denied("resource_exceeds_grant", ErrorCode.INVALID_TARGET)
 MASTER_KEY = denied("master_key_missing", ErrorCode.TEMPORARILY_UNAVAILABLE)
 TOO_SOON = denied("refreshed_too_soon", ErrorCode.TEMPORARILY_UNAVAILABLE, retry_after=10)
 NOT_GIVEN = denied("grant_type_not_given_to_client", ErrorCode.UNAUTHORIZED_CLIENT)
@@ -59,9 +61,10 @@ FAULTS = [
     Fault("client disabled", 6, denied("client_disabled", ErrorCode.INVALID_CLIENT), {"client.disabled": True}),
     Fault("grant taken away", 7, NOT_GIVEN, {"client.grant_types": frozenset()}),
     Fault("moved", 8, denied("session_moved"), MOVED),
-    Fault("scope too wide", 9, EXCEEDS, {"request.scope": frozenset({"read", "admin"})}),
-    Fault("scope taken away", 9, EXCEEDS, {"client.scope": frozenset({"other"})}),
-    Fault("too soon", 10, TOO_SOON, {"lifetimes.refresh_spacing_seconds": 60}),
+    Fault("resource not granted", 9, NOT_GRANTED, {"request.resources": (Resource("https://other.example", "other"),)}),
+    Fault("scope too wide", 10, EXCEEDS, {"request.scope": frozenset({"read", "admin"})}),
+    Fault("scope taken away", 10, EXCEEDS, {"client.scope": frozenset({"other"})}),
+    Fault("too soon", 11, TOO_SOON, {"lifetimes.refresh_spacing_seconds": 60}),
 ]
 REVOKING = {"refresh_token_reused", "session_moved"}
 
