@@ -11,6 +11,7 @@ from jeton.oauth.revocation_rules import revoke_access_token, revoke_family
 from jeton.oauth.self_service import change_password, end_own_session, end_own_sessions
 from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.users import User
+from jeton.oauth.writes import DeleteBrowserSessionsOf
 from support.builders import NOW, client, family, user
 
 OWNER, OTHER = client(), client("other")
@@ -85,8 +86,27 @@ def test_all_live_sessions_end_except_the_one_to_keep(keep: str | None, ended: l
 
     assert end_own_sessions(sessions, NOW, keep=keep) == EndSessions("sessions_ended", by_user)
     assert change_password(ALICE, ALICE, sessions, "new hash", NOW, keep=keep) == EndSessions(
-        "password_changed", by_change, changed
+        "password_changed", by_change, changed, DeleteBrowserSessionsOf(ALICE.sub)
     )
+
+
+def test_new_password_keeps_the_browser_session_of_the_session_that_is_kept() -> None:
+    kept = replace(SECOND, browser_session_id="browser")
+
+    decision = change_password(ALICE, ALICE, [FAMILY, kept], "new hash", NOW, keep="two")
+
+    assert isinstance(decision, EndSessions)
+    assert decision.browsers == DeleteBrowserSessionsOf(ALICE.sub, "browser")
+
+
+def test_new_password_that_keeps_all_sessions_ends_codes_all_the_same() -> None:
+    unredeemed = replace(SECOND, generation=0, code_expires_at=NOW + 60)
+
+    decision = change_password(ALICE, ALICE, [FAMILY, unredeemed], "new hash", NOW, keep=None, keep_all=True)
+
+    assert isinstance(decision, EndSessions)
+    assert [it.sid for it in decision.families] == [unredeemed.sid]
+    assert decision.browsers is None
 
 
 @pytest.mark.parametrize(
