@@ -1,0 +1,127 @@
+"""A session ends when it is idle, and after its absolute time in any case (RFC 9700 section 4.14.2, ASVS 7.3)."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from support.in_process_server import App, Running
+from support.responses import outcome
+
+StartServer = Callable[..., Awaitable[Running]]
+DAY = 86400
+DEFAULT: dict[str, int] = {}
+SHORT = {"refresh_idle_seconds": 100, "refresh_absolute_seconds": 250}
+
+
+@pytest.fixture(autouse=True)
+def alice(jeton: Running) -> None:
+    jeton.add_user()
+
+
+async def is_refreshed(jeton: Running, app: App, refresh_token: str) -> bool:
+    response = await jeton.refresh(app, refresh_token)
+    assert outcome(response) in [(200, None), (400, "invalid_grant")]
+    return response.status_code == 200
+
+
+@pytest.mark.requirement("A38", "I10", "O02")
+@pytest.mark.parametrize(
+    ("lifetimes", "seconds", "alive"),
+    [
+        pytest.param(SHORT, [99], True, id="last second of the idle time"),
+        pytest.param(SHORT, [100], False, id="idle"),
+        pytest.param(SHORT, [99, 99], True, id="a refresh starts the idle time again"),
+        pytest.param(SHORT, [90, 90, 69], True, id="last second of the absolute time"),
+        pytest.param(SHORT, [90, 90, 70], False, id="absolute end"),
+        pytest.param(DEFAULT, [14 * DAY - 1], True, id="14 idle days by default"),
+        pytest.param(DEFAULT, [14 * DAY], False, id="idle for 14 days"),
+        pytest.param(DEFAULT, [*[10 * DAY - 1] * 9, 8], True, id="90 days by default"),
+        pytest.param(DEFAULT, [*[10 * DAY - 1] * 9, 9], False, id="after 90 days"),
+    ],
+)
+async def test_session_refreshed_at_these_intervals_ends_at_the_exact_second(
+    jeton: Running, lifetimes: dict[str, int], seconds: list[int], alive: bool
+) -> None:
+    app = jeton.add_client(lifetimes=lifetimes)
+    token = (await jeton.log_in(app))["refresh_token"]
+    for interval in seconds[:-1]:
+        jeton.clock.advance(interval)
+        token = (await jeton.refreshed(app, token))["refresh_token"]
+    jeton.clock.advance(seconds[-1])
+
+    assert await is_refreshed(jeton, app, token) is alive
+
+
+@pytest.mark.requirement("I10", "O02")
+@pytest.mark.parametrize("use", ["refused refresh", "introspection"])
+async def test_only_a_refresh_prolongs_a_session(jeton: Running, use: str) -> None:
+    app = jeton.add_client(lifetimes=SHORT)
+    tokens = await jeton.log_in(app)
+    jeton.clock.advance(99)
+    if use == "introspection":
+        assert (await jeton.introspect(app, tokens["access_token"]))["active"] is True
+    else:
+        await jeton.refresh(app, tokens["refresh_token"], scope="admin")
+    jeton.clock.advance(1)
+
+    assert not await is_refreshed(jeton, app, tokens["refresh_token"])
+
+
+@pytest.mark.requirement("O02")
+async def test_access_token_ends_with_its_session(jeton: Running) -> None:
+    app = jeton.add_client(lifetimes=SHORT)
+    tokens = await jeton.log_in(app)
+    assert tokens["expires_in"] == 250
+    for _ in range(2):
+        jeton.clock.advance(90)
+        tokens = await jeton.refreshed(app, tokens["refresh_token"])
+
+    assert tokens["expires_in"] == 70
+    jeton.clock.advance(70)
+    assert await jeton.introspect(app, tokens["access_token"]) == {"active": False}
+
+
+@pytest.mark.requirement("I06", "O02")
+async def test_lifetimes_of_the_settings_apply_to_clients_without_their_own(start: StartServer) -> None:
+    jeton = await start(TOKENS__REFRESH_IDLE_SECONDS="50", TOKENS__ACCESS_SECONDS="20")
+    plain = jeton.add_client("plain")
+    longer = jeton.add_client("longer", lifetimes={"refresh_idle_seconds": 100})
+    first, second = await jeton.log_in(plain), await jeton.log_in(longer)
+    assert (first["expires_in"], second["expires_in"]) == (20, 20)
+    jeton.clock.advance(50)
+
+    assert not await is_refreshed(jeton, plain, first["refresh_token"])
+    assert await is_refreshed(jeton, longer, second["refresh_token"])
+
+
+@pytest.mark.requirement("I10", "O02")
+@pytest.mark.parametrize(
+    ("idle", "absolute", "refreshed_after", "ended_after"),
+    [
+        pytest.param(10, 250, 50, 10, id="a shorter idle time counts from the next refresh"),
+        pytest.param(10**6, 10**7, 99, 151, id="the absolute end is fixed at login"),
+    ],
+)
+async def test_lifetimes_that_change_during_a_session(
+    jeton: Running, idle: int, absolute: int, refreshed_after: int, ended_after: int
+) -> None:
+    app = jeton.add_client(lifetimes=SHORT)
+    tokens = await jeton.log_in(app)
+    jeton.set_client(app.client_id, lifetimes={"refresh_idle_seconds": idle, "refresh_absolute_seconds": absolute})
+    jeton.clock.advance(refreshed_after)
+    tokens = await jeton.refreshed(app, tokens["refresh_token"])
+    jeton.clock.advance(ended_after)
+
+    assert not await is_refreshed(jeton, app, tokens["refresh_token"])
+
+
+@pytest.mark.requirement("I06", "O02")
+async def test_session_without_refresh_token_ends_with_its_access_token(jeton: Running) -> None:
+    app = jeton.add_client(grant_types=frozenset({"password"}))
+    tokens = await jeton.log_in(app)
+
+    assert tokens.keys() == {"access_token", "token_type", "expires_in", "scope"}
+    jeton.clock.advance(599)
+    assert (await jeton.introspect(app, tokens["access_token"]))["active"] is True
+    jeton.clock.advance(1)
+    assert await jeton.introspect(app, tokens["access_token"]) == {"active": False}
