@@ -1,7 +1,8 @@
-"""RFC 7009: what a client can end, what it cannot, and what it hears."""
+"""What a client can revoke, what it cannot, and what it is told (RFC 7009)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, Engine, event, func, select
@@ -9,238 +10,157 @@ from sqlalchemy.exc import OperationalError
 
 from jeton.storage.tables import ended_tokens
 from support.in_process_server import App, Running
+from support.responses import outcome
 from support.statement_recorder import statements_of
 
-
-async def _is_spendable(jeton: Running, app: App, refresh_token: str) -> bool:
-    response = await jeton.refresh(app, refresh_token)
-    if response.status_code != 200:
-        assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
-    return response.status_code == 200
+INACTIVE = {"active": False}
+REFUSED = (400, "invalid_grant")
+KINDS = ["refresh_token", "access_token"]
 
 
-async def _is_active(jeton: Running, app: App, token: str) -> bool:
+@pytest.fixture
+def server(jeton: Running) -> Running:
+    """A server for this test alone."""
+    jeton.add_user()
+    return jeton
+
+
+@pytest.fixture(scope="module")
+def shared(shared_jeton: Running) -> Running:
+    """A server for all tests that need no other."""
+    shared_jeton.add_user()
+    return shared_jeton
+
+
+def add_client(jeton: Running, *, public: bool = False) -> App:
+    return jeton.add_client(uuid4().hex, public=public)
+
+
+async def is_active(jeton: Running, app: App, token: str) -> bool:
     return bool((await jeton.introspect(app, token))["active"])
 
 
-@pytest.mark.requirement("C01", "C04", "C05")
-async def test_a_revoked_refresh_token_is_dead_at_once_and_its_access_token_with_it(jeton: Running) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
-    tokens = await jeton.log_in(app)
-
-    response = await jeton.revoke(app, tokens["refresh_token"])
-
-    assert response.status_code == 200
-    assert not await _is_spendable(jeton, app, tokens["refresh_token"])
-    assert await jeton.introspect(app, tokens["access_token"]) == {"active": False}
-
-
-@pytest.mark.requirement("C05")
-async def test_every_access_token_of_the_family_ends_with_its_refresh_token(jeton: Running) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
-    first = await jeton.log_in(app)
-    second = await jeton.refreshed(app, first["refresh_token"])
-
-    await jeton.revoke(app, second["refresh_token"])
-
-    assert not await _is_active(jeton, app, first["access_token"])
-    assert not await _is_active(jeton, app, second["access_token"])
-
-
-@pytest.mark.requirement("C01", "C05")
-@pytest.mark.parametrize("generation", [0, 1, 2], ids=["the first", "a spent one", "the newest"])
-async def test_a_refresh_token_of_any_generation_ends_the_family(jeton: Running, generation: int) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
-    issued = [(await jeton.log_in(app))["refresh_token"]]
+@pytest.mark.both_databases
+@pytest.mark.requirement("C01", "C04", "C05", "O03")
+@pytest.mark.parametrize("generation", [0, 1, 2], ids=["first", "spent", "newest"])
+async def test_refresh_token_of_any_generation_ends_its_session_and_no_other(server: Running, generation: int) -> None:
+    app = add_client(server)
+    laptop, issued = await server.log_in(app), [await server.log_in(app)]
     for _ in range(2):
-        issued.append((await jeton.refreshed(app, issued[-1]))["refresh_token"])
+        issued.append(await server.refreshed(app, issued[-1]["refresh_token"]))
 
-    response = await jeton.revoke(app, issued[generation])
+    answers = [await server.revoke(app, issued[generation]["refresh_token"]) for _ in range(2)]
 
-    assert response.status_code == 200
-    assert not await _is_spendable(jeton, app, issued[-1])
-
-
-@pytest.mark.requirement("C05")
-async def test_another_session_of_the_same_user_and_client_lives_on(jeton: Running) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
-    phone, laptop = await jeton.log_in(app), await jeton.log_in(app)
-
-    await jeton.revoke(app, phone["refresh_token"])
-
-    assert await _is_active(jeton, app, laptop["access_token"])
-    assert await _is_spendable(jeton, app, laptop["refresh_token"])
+    assert [outcome(it) for it in answers] == [(200, None)] * 2
+    assert [await server.introspect(app, it["access_token"]) for it in issued] == [INACTIVE] * 3
+    for _ in range(2):
+        assert outcome(await server.refresh(app, issued[-1]["refresh_token"])) == REFUSED
+    assert await is_active(server, app, laptop["access_token"])
+    assert await server.refreshed(app, laptop["refresh_token"])
 
 
-@pytest.mark.requirement("C01", "C06")
-async def test_a_revoked_access_token_is_inactive_and_its_session_lives_on(jeton: Running) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
-    first = await jeton.log_in(app)
-    second = await jeton.refreshed(app, first["refresh_token"])
+@pytest.mark.both_databases
+@pytest.mark.requirement("C01", "C06", "C08")
+async def test_access_token_ends_alone_and_its_session_goes_on(server: Running) -> None:
+    app = add_client(server)
+    first = await server.log_in(app)
+    second = await server.refreshed(app, first["refresh_token"])
 
-    response = await jeton.revoke(app, first["access_token"])
+    answers = [await server.revoke(app, first["access_token"]) for _ in range(2)]
 
-    assert response.status_code == 200
-    assert await jeton.introspect(app, first["access_token"]) == {"active": False}
-    assert await _is_active(jeton, app, second["access_token"])
-    assert await _is_spendable(jeton, app, second["refresh_token"])
-
-
-@pytest.mark.requirement("C01")
-async def test_an_access_token_without_a_session_can_be_revoked(jeton: Running) -> None:
-    app = jeton.add_client()
-    token = (await jeton.token(app, grant_type="client_credentials")).json()["access_token"]
-
-    await jeton.revoke(app, token)
-
-    assert await jeton.introspect(app, token) == {"active": False}
+    assert [outcome(it) for it in answers] == [(200, None)] * 2
+    assert await server.introspect(app, first["access_token"]) == INACTIVE
+    assert await is_active(server, app, second["access_token"])
+    assert await server.refreshed(app, second["refresh_token"])
 
 
-@pytest.mark.requirement("C04")
-async def test_a_revoked_access_token_is_remembered_until_it_expires_and_not_longer(jeton: Running) -> None:
-    app = jeton.add_client()
-    tokens = (await jeton.token(app, grant_type="client_credentials")).json()
-    await jeton.revoke(app, tokens["access_token"])
-
-    jeton.clock.advance(tokens["expires_in"] - 1)
-    jeton.maintenance.purge_expired()
-    remembered = _count_ended(jeton)
-    jeton.clock.advance(1)
-    jeton.maintenance.purge_expired()
-
-    assert (remembered, _count_ended(jeton)) == (1, 0)
-    assert await jeton.introspect(app, tokens["access_token"]) == {"active": False}
-
-
-def _count_ended(jeton: Running) -> int:
+def count_stored(jeton: Running) -> int:
     with jeton.database.read() as connection:
         return connection.scalar(select(func.count()).select_from(ended_tokens)) or 0
 
 
-@pytest.mark.requirement("C08")
-async def test_revoking_an_expired_access_token_stores_nothing(jeton: Running) -> None:
-    app = jeton.add_client()
-    tokens = (await jeton.token(app, grant_type="client_credentials")).json()
-    jeton.clock.advance(tokens["expires_in"])
+@pytest.mark.both_databases
+@pytest.mark.requirement("C01", "C04", "C08")
+async def test_revoked_access_token_is_stored_until_it_expires_and_no_longer(server: Running) -> None:
+    app = add_client(server)
+    tokens = (await server.token(app, grant_type="client_credentials")).json()
+    stored = []
+    await server.revoke(app, tokens["access_token"])
+    for seconds in (tokens["expires_in"] - 1, 1):
+        server.clock.advance(seconds)
+        server.maintenance.purge_expired()
+        stored.append(count_stored(server))
+    assert outcome(await server.revoke(app, tokens["access_token"])) == (200, None)
 
-    response = await jeton.revoke(app, tokens["access_token"])
-
-    assert (response.status_code, _count_ended(jeton)) == (200, 0)
+    assert [*stored, count_stored(server)] == [1, 0, 0]
+    assert await server.introspect(app, tokens["access_token"]) == INACTIVE
 
 
 @pytest.mark.requirement("C02", "C07", "C08")
-@pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
-@pytest.mark.parametrize("hint", ["refresh_token", "access_token", "urn:example:unheard-of"])
-async def test_the_hint_never_matters(jeton: Running, kind: str, hint: str) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
-    tokens = await jeton.log_in(app)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("hint", [*KINDS, "urn:example:unheard-of"])
+async def test_hint_never_matters(shared: Running, kind: str, hint: str) -> None:
+    app = add_client(shared)
+    token = (await shared.log_in(app))[kind]
 
-    response = await jeton.revoke(app, tokens[kind], token_type_hint=hint)
-
-    assert response.status_code == 200
-    assert await jeton.introspect(app, tokens[kind]) == {"active": False}
+    assert outcome(await shared.revoke(app, token, token_type_hint=hint)) == (200, None)
+    assert await shared.introspect(app, token) == INACTIVE
 
 
-@pytest.mark.requirement("C08")
+@pytest.mark.requirement("C01", "C08")
 @pytest.mark.parametrize(
     "token",
     ["garbage", "jrt_" + "A" * 76, "jrt_" + "_" * 75, "eyJhbGciOiJub25lIn0.e30.", "a.b.c", "\u00e9\u2713", "x" * 9000],
     ids=["garbage", "forged", "cut", "unsigned", "three parts", "not ASCII", "long"],
 )
-async def test_an_unknown_token_is_no_error(jeton: Running, token: str) -> None:
-    app = jeton.add_client()
-
-    response = await jeton.revoke(app, token)
+async def test_unknown_token_is_no_error(shared: Running, token: str) -> None:
+    response = await shared.revoke(add_client(shared), token)
 
     assert (response.status_code, response.content) == (200, b"{}")
     assert response.headers["content-type"] == "application/json"
-    assert response.headers["cache-control"] == "no-store"
-
-
-@pytest.mark.requirement("C08")
-@pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
-async def test_revoking_again_is_no_error(jeton: Running, kind: str) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
-    tokens = await jeton.log_in(app)
-    await jeton.revoke(app, tokens[kind])
-
-    again = await jeton.revoke(app, tokens[kind])
-
-    assert again.status_code == 200
-    assert await jeton.introspect(app, tokens[kind]) == {"active": False}
-
-
-@pytest.mark.requirement("C01")
-async def test_the_answer_is_never_stored_by_a_cache(jeton: Running) -> None:
-    response = await jeton.revoke(jeton.add_client(), "garbage")
-
     assert (response.headers["cache-control"], response.headers["pragma"]) == ("no-store", "no-cache")
 
 
 @pytest.mark.requirement("C03")
-@pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
-async def test_the_token_of_another_client_is_refused_and_stays_alive(jeton: Running, kind: str) -> None:
-    app, other = jeton.add_client(), jeton.add_client("other")
-    jeton.add_user()
-    tokens = await jeton.log_in(app)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("public", [False, True], ids=["confidential", "public"])
+async def test_token_of_another_client_is_refused_and_stays_alive(shared: Running, public: bool, kind: str) -> None:
+    app, other = add_client(shared), add_client(shared, public=public)
+    tokens = await shared.log_in(app)
 
-    response = await jeton.revoke(other, tokens[kind])
-
-    assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
-    assert await _is_active(jeton, app, tokens["access_token"])
-    assert await _is_spendable(jeton, app, tokens["refresh_token"])
+    assert outcome(await shared.revoke(other, tokens[kind])) == REFUSED
+    assert await is_active(shared, app, tokens["access_token"])
+    assert await shared.refreshed(app, tokens["refresh_token"])
 
 
 @pytest.mark.requirement("C03")
-@pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
-async def test_a_public_client_may_revoke_its_own(jeton: Running, kind: str) -> None:
-    app, reader = jeton.add_client("spa", public=True), jeton.add_client("api", introspect=True)
-    jeton.add_user()
-    tokens = await jeton.log_in(app)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_public_client_may_revoke_its_own(shared: Running, kind: str) -> None:
+    app, reader = add_client(shared, public=True), shared.add_client(uuid4().hex, introspect=True)
+    tokens = await shared.log_in(app)
 
-    response = await jeton.revoke(app, tokens[kind])
-
-    assert response.status_code == 200
-    assert await jeton.introspect(reader, tokens["access_token"]) == {"active": False}
-    assert await _is_spendable(jeton, app, tokens["refresh_token"]) is (kind == "access_token")
-
-
-@pytest.mark.requirement("C03")
-async def test_a_public_client_may_not_revoke_what_is_another_s(jeton: Running) -> None:
-    app, spa = jeton.add_client(), jeton.add_client("spa", public=True)
-    jeton.add_user()
-    tokens = await jeton.log_in(app)
-
-    response = await jeton.revoke(spa, tokens["refresh_token"])
-
-    assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
-    assert await _is_spendable(jeton, app, tokens["refresh_token"])
+    assert outcome(await shared.revoke(app, tokens[kind])) == (200, None)
+    assert await shared.introspect(reader, tokens["access_token"]) == INACTIVE
+    refreshed = await shared.refresh(app, tokens["refresh_token"])
+    assert outcome(refreshed) == ((200, None) if kind == "access_token" else REFUSED)
 
 
 @pytest.mark.requirement("C10")
-async def test_503_and_not_200_where_the_revocation_could_not_be_committed(jeton: Running) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
-    tokens = await jeton.log_in(app)
+async def test_503_and_not_200_if_the_revocation_could_not_be_committed(server: Running) -> None:
+    app = add_client(server)
+    tokens = await server.log_in(app)
 
-    with _failing_commits(jeton.database.engine):
-        response = await jeton.revoke(app, tokens["refresh_token"])
+    with failing_commits(server.database.engine):
+        response = await server.revoke(app, tokens["refresh_token"])
 
-    assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
+    assert outcome(response) == (503, "temporarily_unavailable")
     assert int(response.headers["retry-after"]) > 0
-    assert await _is_spendable(jeton, app, tokens["refresh_token"])
+    assert await server.refreshed(app, tokens["refresh_token"])
 
 
 @contextmanager
-def _failing_commits(engine: Engine) -> Iterator[None]:
-    """The database goes away at the worst moment of a transaction that writes."""
+def failing_commits(engine: Engine) -> Iterator[None]:
+    """Fail at the commit of each transaction that writes, as if the connection were lost."""
 
     def fail(connection: Connection) -> None:
         if connection.get_execution_options().get("write", True):
@@ -254,12 +174,12 @@ def _failing_commits(engine: Engine) -> Iterator[None]:
 
 
 @pytest.mark.requirement("C12")
-@pytest.mark.parametrize("hint", ["refresh_token", "access_token"])
-async def test_garbage_under_a_bad_hint_costs_no_look_into_the_database(jeton: Running, hint: str) -> None:
-    app = jeton.add_client()
+@pytest.mark.parametrize("hint", KINDS)
+async def test_garbage_costs_no_query_for_a_token(server: Running, hint: str) -> None:
+    app = add_client(server)
 
-    with statements_of(jeton) as statements:
-        await jeton.revoke(app, "garbage", token_type_hint=hint)
+    with statements_of(server) as statements:
+        await server.revoke(app, "garbage", token_type_hint=hint)
 
     assert any("FROM clients" in statement for statement in statements)
     assert not [it for it in statements if "families" in it or "ended_tokens" in it]
