@@ -95,7 +95,10 @@ async def test_next_login_applies_the_limit(
     with jeton.database.write() as connection:
         insert_families(
             connection,
-            [builders.family(str(number), now=START, sub=user.sub, idle_expires_at=START + 1) for number in range(before)],
+            [
+                builders.family(str(number), now=START, sub=user.sub, idle_expires_at=START + 1)
+                for number in range(before)
+            ],
         )
 
     await jeton.log_in(app)

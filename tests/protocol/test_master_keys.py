@@ -1,20 +1,30 @@
-"""A node without the master key of a session answers 503, changes nothing, and logs an error."""
+"""Master keys: one that is missing for a session, a wrong one for the signing keys, and a new one."""
 
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from jeton.crypto.master_key import generate_master_key, parse_master_keys
+from jeton.bootstrap.server import assemble
+from jeton.bootstrap.signing_keys import key_rotation, key_stores
+from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.crypto.sealed_keys import SealedKeys
+from jeton.keys.key_rotation import KeyRotation
 from jeton.keys.rewrap import rewrap_signing_keys
 from jeton.observability.missing_master_keys import MissingMasterKeys
+from jeton.storage.database import Database
+from jeton.storage.tables import metadata
 from support.in_process_server import MASTER_KEY, App, Running, running, settings_for
 from support.responses import outcome
+from support.signing_keys import stored_keys
 
 NEW = generate_master_key()
+StartServer = Callable[..., Awaitable[Running]]
 endpoints = pytest.mark.parametrize("endpoint", ["refresh", "revoke", "introspect"])
 
 
@@ -85,3 +95,57 @@ def test_each_missing_key_is_logged_once_a_minute() -> None:
             missing.report("two")
 
     assert [it["master_key_id"] for it in logs] == ["one", "two", "one", "two"]
+
+
+# A wrong master key for the signing keys.
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("O14")
+async def test_server_with_a_wrong_master_key_does_not_start_and_changes_nothing(database_url: str) -> None:
+    before = all_rows(database_url)
+
+    with pytest.raises(MasterKeyError, match=r"master key \w+ is needed but not configured"):
+        assemble(settings_for(database_url, SECRETS__MASTER_KEY=generate_master_key()))
+    # A connection left open is reported here, and not in the next test.
+    gc.collect()
+
+    assert all_rows(database_url) == before
+
+
+def all_rows(url: str) -> list[list[Any]]:
+    database = Database(url)
+    with database.read() as connection:
+        rows = [[tuple(row) for row in connection.execute(select(table))] for table in metadata.sorted_tables]
+    database.close()
+    return rows
+
+
+@pytest.mark.requirement("O14")
+@pytest.mark.parametrize("change", ["rotate", "revoke the active key", "revoke the next key"])
+async def test_keys_are_not_changed_under_a_wrong_master_key(jeton: Running, change: str) -> None:
+    before = stored_keys(jeton)
+    by_state = {key.state.value: key.kid for key in before}
+    changes: dict[str, Callable[[KeyRotation], object]] = {
+        "rotate": lambda rotation: rotation.rotate_now(),
+        "revoke the active key": lambda rotation: rotation.revoke(by_state["active"]),
+        "revoke the next key": lambda rotation: rotation.revoke(by_state["next"]),
+    }
+    settings = settings_for(jeton.database.url.render_as_string(hide_password=False))
+    stores = key_stores(settings, parse_master_keys(generate_master_key()))
+
+    with pytest.raises(MasterKeyError):
+        changes[change](key_rotation(settings, jeton.database, jeton.clock, stores))
+
+    assert stored_keys(jeton) == before
+
+
+@pytest.mark.requirement("O14")
+async def test_new_master_key_before_the_old_one_ends_nothing(jeton: Running, app: App, start: StartServer) -> None:
+    tokens = await jeton.log_in(app)
+
+    renewed = await start(SECRETS__MASTER_KEY=f"{generate_master_key()},{MASTER_KEY}")
+
+    refreshed = await renewed.refreshed(app, tokens["refresh_token"])
+    for it in (tokens, refreshed):
+        assert (await renewed.introspect(app, it["access_token"]))["active"] is True

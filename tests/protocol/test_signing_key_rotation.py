@@ -1,0 +1,257 @@
+"""Planned rotation of signing keys, to a key of the same or of another type (RFC 7517, ADR 0011).
+
+When a key changes its state is decided, and tested, in rules/key_lifecycle.py.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import jwt
+import pytest
+
+from jeton.rules.key_lifecycle import (
+    CLOCK_SKEW_SECONDS,
+    PROPAGATION_SECONDS,
+    KeyChangeRefusedError,
+    KeyState,
+    active_and_next,
+)
+from support.in_process_server import Running
+from support.signing_keys import (
+    ECDSA,
+    by_state,
+    new_token,
+    published_kids,
+    replace_by_ecdsa_keys,
+    revoke_key,
+    rotate,
+    signer_of,
+    stored_keys,
+)
+
+StartServer = Callable[..., Awaitable[Running]]
+
+AHEAD, MAX_AGE, ACCESS = 86400, 300, 600
+ACTIVE, NEXT, RETIRING, REVOKED = KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRING, KeyState.REVOKED
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    replace_by_ecdsa_keys(sqlite_url)
+    return sqlite_url
+
+
+@pytest.fixture
+def start(start: StartServer) -> StartServer:
+    async def start_with_ecdsa(**variables: str) -> Running:
+        return await start(**ECDSA | variables)
+
+    return start_with_ecdsa
+
+
+@pytest.fixture
+async def jeton(start: StartServer) -> Running:
+    return await start()
+
+
+def advance(seconds: int, *nodes: Running) -> None:
+    """Let time pass, and then each server refresh."""
+    for node in nodes:
+        node.clock.advance(seconds)
+        node.maintenance.refresh()
+
+
+@pytest.mark.requirement("E06", "O14")
+async def test_first_successor_signs_at_once_and_what_was_signed_before_stays_valid(
+    jeton: Running, start: StartServer
+) -> None:
+    app, before = jeton.add_client(), by_state(stored_keys(jeton))
+    jeton.add_user()
+    session = await jeton.log_in(app)
+    assert before.keys() == {ACTIVE, NEXT}
+    assert await published_kids(jeton) == set(before.values())
+    assert signer_of(session["access_token"]) == before[ACTIVE]
+
+    after = rotate(jeton)
+
+    assert (after[ACTIVE], after[RETIRING]) == (before[NEXT], before[ACTIVE])
+    assert after[NEXT] not in before.values()
+    refreshed = await jeton.refreshed(app, session["refresh_token"])
+    assert signer_of(refreshed["access_token"]) == after[ACTIVE]
+    for node in (jeton, await start()):
+        assert await published_kids(node) == set(after.values())
+        assert signer_of(await new_token(node, app)) == after[ACTIVE]
+        for tokens in (session, refreshed):
+            assert (await node.introspect(app, tokens["access_token"]))["active"] is True
+
+
+@pytest.mark.requirement("O14")
+async def test_requested_rotation_happens_by_itself_once_as_soon_as_every_cache_knows_the_key(jeton: Running) -> None:
+    first = rotate(jeton)
+    requested = rotate(jeton)
+    assert requested[ACTIVE] == first[ACTIVE]
+
+    advance(AHEAD - 1, jeton)
+    assert jeton.keyring.signer.kid == first[ACTIVE]
+    advance(1, jeton)
+    assert jeton.keyring.signer.kid == first[NEXT]
+    advance(AHEAD, jeton)
+    assert jeton.keyring.signer.kid == first[NEXT]
+    assert rotate(jeton)[ACTIVE] != first[NEXT]
+
+
+@pytest.mark.requirement("O14")
+async def test_rotation_can_be_forced_but_never_stops_the_signing(jeton: Running) -> None:
+    app, before = jeton.add_client(), rotate(jeton)
+    jeton.clock.advance(PROPAGATION_SECONDS - 1)
+
+    with pytest.raises(KeyChangeRefusedError, match="try again in 1 s"):
+        rotate(jeton, force=True)
+    assert signer_of(await new_token(jeton, app)) == before[ACTIVE]
+    jeton.clock.advance(1)
+    assert rotate(jeton, force=True)[ACTIVE] == before[NEXT]
+
+    assert signer_of(await new_token(jeton, app)) == before[NEXT]
+
+
+@pytest.mark.requirement("E06")
+async def test_server_rotates_by_itself_when_it_is_due_and_not_before(start: StartServer) -> None:
+    jeton = await start(KEYS__ROTATE_SECONDS="1000", KEYS__PUBLISH_AHEAD_SECONDS="500")
+    before = by_state(stored_keys(jeton))
+    advance(999, jeton)
+    assert jeton.keyring.signer.kid == before[ACTIVE]
+
+    advance(1, jeton)
+    advance(0, jeton)
+
+    assert jeton.keyring.signer.kid == before[NEXT]
+    assert set(before.values()) < await published_kids(jeton)
+
+
+# How long a key is published.
+
+
+@pytest.mark.parametrize(
+    ("setting", "lifetimes", "longest"),
+    [
+        pytest.param(ACCESS, {}, ACCESS, id="the setting"),
+        pytest.param(3600, {"access_seconds": 60}, 3600, id="a setting that exceeds a client's"),
+        pytest.param(ACCESS, {"access_seconds": 7200}, 7200, id="a client's that exceeds the setting"),
+    ],
+)
+async def test_retiring_key_stays_as_long_as_a_token_of_it_may_live_and_is_then_deleted(
+    start: StartServer, setting: int, lifetimes: dict[str, int], longest: int
+) -> None:
+    jeton = await start(TOKENS__ACCESS_SECONDS=str(setting))
+    jeton.add_client(lifetimes=lifetimes)
+    retiring = rotate(jeton)[RETIRING]
+
+    advance(PROPAGATION_SECONDS + longest + MAX_AGE + CLOCK_SKEW_SECONDS - 1, jeton)
+    assert retiring in await published_kids(jeton)
+
+    advance(1, jeton)
+    jeton.maintenance.purge_expired()
+    assert retiring not in await published_kids(jeton)
+    assert retiring not in {key.kid for key in stored_keys(jeton)}
+
+
+@pytest.mark.parametrize("longer", ["client, until a moment ago", "another server"])
+async def test_longest_lifetime_of_any_client_and_server_counts(
+    jeton: Running, start: StartServer, longer: str
+) -> None:
+    node = await start(TOKENS__ACCESS_SECONDS="7200") if longer == "another server" else jeton
+    # A server promises its lifetime before it signs the first token.
+    assert active_and_next(stored_keys(jeton))[0].longest_seconds == (7200 if node is not jeton else ACCESS)
+    app = node.add_client(lifetimes={} if node is not jeton else {"access_seconds": 7200})
+    token = await new_token(node, app)
+    node.set_client(app.client_id, lifetimes={"access_seconds": 60})
+    rotate(jeton)
+
+    advance(7199, *{id(it): it for it in (jeton, node)}.values())
+    jeton.maintenance.purge_expired()
+
+    assert (await jeton.introspect(app, token))["active"] is True
+
+
+@pytest.mark.requirement("O14")
+async def test_only_active_and_next_key_have_a_private_part(jeton: Running) -> None:
+    revoke_key(jeton, rotate(jeton)[ACTIVE])
+
+    private = {key.state: bool(key.private_part) for key in stored_keys(jeton)}
+
+    assert private == {RETIRING: False, REVOKED: False, ACTIVE: True, NEXT: True}
+
+
+async def test_server_cut_off_from_its_database_does_not_sign_and_publishes_what_it_knows(jeton: Running) -> None:
+    app, published = jeton.add_client(), await published_kids(jeton)
+    jeton.keyring.update(stored_keys(jeton), time.monotonic() - MAX_AGE - PROPAGATION_SECONDS)
+
+    assert (await jeton.token(app, grant_type="client_credentials")).status_code == 503
+    assert await published_kids(jeton) == published
+    assert (await jeton.http.get("/.well-known/jwks.json")).headers["cache-control"] == "public, max-age=0"
+
+
+# A key of another type.
+
+
+@pytest.mark.requirement("F04")
+async def test_another_algorithm_is_announced_at_once_and_signs_when_every_cache_knows_it(
+    jeton: Running, start: StartServer
+) -> None:
+    before, app = by_state(stored_keys(jeton)), jeton.add_client()
+    old = await new_token(jeton, app)
+
+    switched = await start(KEYS__ALGORITHM="EdDSA")
+    active, following = active_and_next(stored_keys(switched))
+    assert (active.kid, following.algorithm) == (before[ACTIVE], "EdDSA")
+    advance(AHEAD, jeton, switched)
+
+    new = await new_token(jeton, app)
+    assert (signer_of(new), jwt.get_unverified_header(new)["alg"]) == (following.kid, "EdDSA")
+    assert {signer_of(old), signer_of(new)} < await published_kids(jeton) == await published_kids(switched)
+    assert active_and_next(stored_keys(jeton))[1].algorithm == "EdDSA"
+    assert (await switched.introspect(app, new))["active"] is True
+
+
+@pytest.mark.parametrize(
+    ("settings", "rsa_bits"),
+    [({"KEYS__ALGORITHM": "EdDSA"}, None), ({"KEYS__ALGORITHM": "RS256", "KEYS__RSA_BITS": "3072"}, 3072)],
+    ids=["EdDSA", "RSA of 3072 bits"],
+)
+async def test_successor_of_the_configured_type_replaces_one_that_never_signed(
+    jeton: Running, start: StartServer, settings: dict[str, str], rsa_bits: int | None
+) -> None:
+    before = by_state(stored_keys(jeton))
+
+    await start(**settings)
+
+    after = by_state(stored_keys(jeton))
+    assert (len(after), after[ACTIVE], after[NEXT] == before[NEXT]) == (2, before[ACTIVE], False)
+    following = active_and_next(stored_keys(jeton))[1]
+    assert (following.algorithm, following.key_type.rsa_bits) == (settings["KEYS__ALGORITHM"], rsa_bits)
+    assert following.ready_at == jeton.clock.now() + AHEAD
+
+
+async def test_servers_with_different_settings_do_not_undo_each_other_s_changes(
+    jeton: Running, start: StartServer
+) -> None:
+    await start(KEYS__ALGORITHM="EdDSA")
+    announced = by_state(stored_keys(jeton))
+
+    advance(0, jeton)
+    rotate(jeton)
+    advance(AHEAD, jeton)
+
+    assert by_state(stored_keys(jeton))[ACTIVE] == announced[NEXT]
+    assert active_and_next(stored_keys(jeton))[1].algorithm == "EdDSA"
+
+
+async def test_setting_that_is_taken_back_before_it_took_effect_changes_no_signer(
+    jeton: Running, start: StartServer
+) -> None:
+    signer = jeton.keyring.signer.kid
+    await start(KEYS__ALGORITHM="EdDSA")
+    advance(2 * AHEAD, jeton, await start())
+
+    assert signer == jeton.keyring.signer.kid == by_state(stored_keys(jeton))[ACTIVE]
+    assert sorted((key.state, key.algorithm) for key in stored_keys(jeton)) == [(ACTIVE, "ES256"), (NEXT, "ES256")]
