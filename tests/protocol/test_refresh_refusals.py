@@ -20,40 +20,34 @@ def app(jeton: Running) -> App:
     return jeton.add_client(uuid4().hex)
 
 
-@pytest.fixture
-async def tokens(jeton: Running, app: App) -> list[str]:
-    """Two refresh tokens of one session: a spent one, and the current one."""
+async def log_in_and_refresh(jeton: Running, app: App) -> list[str]:
+    """Return two refresh tokens of one session: a spent one, and the current one."""
     first = (await jeton.log_in(app))["refresh_token"]
     return [first, (await jeton.refreshed(app, first))["refresh_token"]]
 
 
-@pytest.mark.requirement("A16", "A38", "A41", "A46", "I08", "K04")
-@pytest.mark.parametrize("presented", [0, 1], ids=["spent", "current"])
-@pytest.mark.parametrize("caller", ["another client", "another public client", "wrong secret", "no secret"])
-async def test_token_in_other_hands_is_neither_spent_nor_a_replay(
-    jeton: Running, app: App, tokens: list[str], caller: str, presented: int
-) -> None:
-    callers = {
-        "another client": (jeton.add_client(uuid4().hex), (400, "invalid_grant")),
-        "another public client": (jeton.add_client(uuid4().hex, public=True), (400, "invalid_grant")),
-        "wrong secret": (App(app.client, "wrong"), (401, "invalid_client")),
-        "no secret": (App(app.client, None), (401, "invalid_client")),
-    }
-    other, expected = callers[caller]
+@pytest.fixture
+async def token(jeton: Running, app: App) -> str:
+    return (await log_in_and_refresh(jeton, app))[1]
 
-    assert outcome(await jeton.refresh(other, tokens[presented])) == expected
+
+@pytest.mark.requirement("A03", "A16", "A38", "A41", "A46", "I08", "K02", "K04")
+@pytest.mark.parametrize("public", [False, True], ids=["confidential", "public"])
+@pytest.mark.parametrize("presented", [0, 1], ids=["spent", "current"])
+async def test_token_in_other_hands_is_neither_spent_nor_a_replay(jeton: Running, public: bool, presented: int) -> None:
+    app = jeton.add_client(uuid4().hex, public=public)
+    tokens = await log_in_and_refresh(jeton, app)
+    callers = [
+        (jeton.add_client(uuid4().hex), (400, "invalid_grant")),
+        (jeton.add_client(uuid4().hex, public=True), (400, "invalid_grant")),
+        (App(app.client, "wrong"), (401, "invalid_client")),
+        *([] if public else [(App(app.client, None), (401, "invalid_client"))]),
+    ]
+
+    for caller, expected in callers:
+        assert outcome(await jeton.refresh(caller, tokens[presented])) == expected
 
     assert await jeton.refreshed(app, tokens[1])
-
-
-@pytest.mark.requirement("A03", "A41", "A46", "K02")
-async def test_public_client_may_not_use_the_token_of_another_public_client(jeton: Running) -> None:
-    mine, other = (jeton.add_client(uuid4().hex, public=True) for _ in range(2))
-    token = (await jeton.log_in(mine))["refresh_token"]
-
-    assert outcome(await jeton.refresh(other, token)) == (400, "invalid_grant")
-
-    assert await jeton.refreshed(mine, token)
 
 
 @pytest.mark.requirement("A15", "A36", "A39", "A42")
@@ -70,35 +64,33 @@ async def test_public_client_may_not_use_the_token_of_another_public_client(jeto
     ],
 )
 async def test_wrong_request_consumes_nothing(
-    jeton: Running, app: App, tokens: list[str], parameters: dict[str, Any], error: str
+    jeton: Running, app: App, token: str, parameters: dict[str, Any], error: str
 ) -> None:
-    form = {"grant_type": "refresh_token", "refresh_token": tokens[1]} | parameters
+    form = {"grant_type": "refresh_token", "refresh_token": token} | parameters
 
     response = await jeton.http.post("/oauth/token", data=form, auth=app.auth or ("", ""))
 
     assert outcome(response) == (400, error)
-    assert await jeton.refreshed(app, tokens[1])
+    assert await jeton.refreshed(app, token)
 
 
 @pytest.mark.requirement("A36", "A54")
 @pytest.mark.parametrize("keys", [[b""], [b"x" * 256], [b"tab\there"], [b"\xe9"], [b"one", b"two"]], ids=ascii)
 async def test_malformed_or_repeated_idempotency_key_consumes_nothing(
-    jeton: Running, app: App, tokens: list[str], keys: list[bytes]
+    jeton: Running, app: App, token: str, keys: list[bytes]
 ) -> None:
-    form = {"grant_type": "refresh_token", "refresh_token": tokens[1]}
+    form = {"grant_type": "refresh_token", "refresh_token": token}
     headers = [(b"Idempotency-Key", key) for key in keys]
 
     response = await jeton.http.post("/oauth/token", data=form, headers=headers, auth=app.auth or ("", ""))
 
     assert outcome(response) == (400, "invalid_request")
-    assert await jeton.refreshed(app, tokens[1])
+    assert await jeton.refreshed(app, token)
 
 
 @pytest.mark.requirement("A38", "A45", "A48")
-async def test_altered_token_is_refused_and_costs_the_session_nothing(
-    jeton: Running, app: App, tokens: list[str]
-) -> None:
-    token, other = tokens[1], await jeton.log_in(app)
+async def test_altered_token_is_refused_and_costs_the_session_nothing(jeton: Running, app: App, token: str) -> None:
+    other = await jeton.log_in(app)
     altered = {
         "one character changed": token[:50] + ("A" if token[50] != "A" else "B") + token[51:],
         "cut": token[:-1],
@@ -117,10 +109,10 @@ async def test_altered_token_is_refused_and_costs_the_session_nothing(
 
 @pytest.mark.requirement("A39", "O07")
 async def test_client_that_lost_the_grant_is_refused_until_it_has_it_again(
-    jeton: Running, app: App, tokens: list[str]
+    jeton: Running, app: App, token: str
 ) -> None:
     jeton.set_client(app.client_id, grant_types=frozenset({"password"}))
-    assert outcome(await jeton.refresh(app, tokens[1])) == (400, "unauthorized_client")
+    assert outcome(await jeton.refresh(app, token)) == (400, "unauthorized_client")
 
     jeton.set_client(app.client_id, grant_types=frozenset({"refresh_token"}))
-    assert await jeton.refreshed(app, tokens[1])
+    assert await jeton.refreshed(app, token)

@@ -38,19 +38,17 @@ def assert_is_not_authenticated(response: httpx2.Response) -> None:
 @both
 @pytest.mark.requirement("C03", "C09", "D01", "D07")
 @pytest.mark.parametrize(
-    ("secret", "client_id"),
-    [(None, None), (None, "web"), ("", None), ("wrong", None), ("jcs_" + "A" * 43, None)],
+    ("secret", "form"),
+    [(None, {}), (None, {"client_id": "web"}), ("", {}), ("wrong", {}), ("jcs_" + "A" * 43, {})],
     ids=["nobody", "only a name", "empty secret", "wrong secret", "well-formed secret"],
 )
 async def test_caller_without_the_client_s_secret_is_refused_and_the_token_stays_alive(
-    jeton: Running, app: App, path: str, secret: str | None, client_id: str | None
+    jeton: Running, app: App, path: str, secret: str | None, form: dict[str, str]
 ) -> None:
     token = (await jeton.log_in(app))["refresh_token"]
     caller = None if secret is None else App(app.client, secret)
 
-    assert_is_not_authenticated(
-        await jeton.post(path, caller, token=token, **({"client_id": client_id} if client_id else {}))
-    )
+    assert_is_not_authenticated(await jeton.post(path, caller, None, token=token, **form))
     assert (await jeton.introspect(app, token))["active"] is True
 
 

@@ -6,6 +6,7 @@ That the tokens of ended sessions are listed is tested with the ways to end them
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import jwt
 import pytest
 
 from jeton.oauth.token_status_list import STATUSES_PER_LIST
@@ -225,7 +226,7 @@ async def test_list_is_signed_by_the_new_key_after_a_rotation(jeton: Running) ->
     jeton.maintenance.rotation.rotate_now()
     jeton.maintenance.refresh()
 
-    assert jeton.keyring.signer.kid != before
+    assert jwt.get_unverified_header((await jeton.http.get(PATH)).text)["kid"] == jeton.keyring.signer.kid != before
     await status_list(jeton, URI)
 
 

@@ -53,23 +53,6 @@ async def test_successful_answer_is_json_that_no_cache_keeps(jeton: Running, app
     assert members.get("refresh_token", "set-cookie") not in headers
 
 
-@pytest.mark.requirement("A32")
-@pytest.mark.parametrize(
-    ("lifetimes", "expected"),
-    [({}, 600), ({"access_seconds": 30}, 30), ({"access_seconds": 900, "refresh_absolute_seconds": 60}, 60)],
-    ids=["default", "the client's own", "the session ends sooner"],
-)
-async def test_expires_in_is_the_life_of_the_access_token(
-    jeton: Running, lifetimes: dict[str, Any], expected: int
-) -> None:
-    app = jeton.add_client(uuid4().hex, lifetimes=lifetimes)
-    tokens = await jeton.log_in(app)
-
-    told = await jeton.introspect(app, tokens["access_token"])
-
-    assert tokens["expires_in"] == told["exp"] - told["iat"] == expected
-
-
 # Errors.
 
 ERRORS = [

@@ -76,14 +76,6 @@ async def test_refresh_may_narrow_the_access_token_but_never_the_session(jeton: 
     assert (await jeton.introspect(app, full["access_token"]))["scope"] == BOTH
 
 
-@pytest.mark.requirement("A42", "I07")
-async def test_session_of_narrow_scope_never_grows(jeton: Running, app: App) -> None:
-    token = (await jeton.log_in(app, scope="read"))["refresh_token"]
-
-    assert outcome(await jeton.refresh(app, token, scope=BOTH)) == (400, "invalid_scope")
-    assert (await jeton.refreshed(app, token))["scope"] == "read"
-
-
 @pytest.mark.requirement("A42", "I07", "O03")
 async def test_scope_is_lost_with_the_client_s_and_comes_back_with_it(jeton: Running, app: App) -> None:
     token = (await jeton.log_in(app))["refresh_token"]
@@ -97,12 +89,3 @@ async def test_scope_is_lost_with_the_client_s_and_comes_back_with_it(jeton: Run
 
     assert narrowed["scope"] == "read"
     assert (await jeton.refreshed(app, narrowed["refresh_token"]))["scope"] == BOTH
-
-
-@pytest.mark.requirement("A42", "I07")
-async def test_session_without_scope_stays_without(jeton: Running) -> None:
-    app = jeton.add_client(uuid4().hex, scope=NONE)
-    first = await jeton.log_in(app)
-    jeton.set_client(app.client_id, scope=READ)
-
-    assert "scope" not in await jeton.refreshed(app, first["refresh_token"])
