@@ -9,9 +9,9 @@ from typing import Any
 import jwt
 import pytest
 
+from jeton.admin.clients import ClientChanges, register
 from jeton.oauth.token_status_list import STATUSES_PER_LIST
 from jeton.storage.tables import families, invalid_statuses, status_counter
-from support.cli_functions import command, configured_for
 from support.in_process_server import ISSUER, START, App, Running
 from support.status_lists import is_listed, reference, status_list
 
@@ -74,24 +74,16 @@ async def test_session_whose_tokens_have_all_expired_is_never_listed(jeton: Runn
 
 
 @pytest.mark.both_databases
-async def test_every_session_and_client_has_an_index_of_its_own(
-    start: StartServer, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_session_and_client_has_an_index_of_its_own(start: StartServer) -> None:
     nodes = [await start(), await start()]
     nodes[0].add_user()
     app = nodes[0].add_client()
-    monkeypatch.setattr("jeton.cli.options.Clock", lambda: nodes[0].clock)
-    lists = ("scope", "default_scope", "audience", "auth_methods", "claims", "origins", "grant_types")
-    single = ("introspect", "retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
-    with configured_for(database_url):
-        arguments = {**dict.fromkeys(lists, ()), **dict.fromkeys((*single, "session_binding"))}
-        await command("client", "add", client_id="added", public=True, **arguments)
+    with nodes[0].database.write() as connection:
+        added, _ = register(connection, START, "added", ClientChanges(public=True))
 
     for node in nodes * 3:
         await node.log_in(app)
 
-    added = await nodes[0].lookups.client("added")
-    assert added is not None
     with nodes[0].database.read() as connection:
         taken = connection.scalars(families.select().with_only_columns(families.c.status_index)).all()
     assert len({*taken, app.client.status_index, added.status_index} - {None}) == 8
