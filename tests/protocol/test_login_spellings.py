@@ -70,13 +70,6 @@ async def test_users_log_in_by_any_spelling_of_their_name_or_address(
 
 
 @pytest.mark.requirement("N13")
-async def test_user_whose_name_is_the_address_logs_in_by_it(jeton: Running, app: App) -> None:
-    jeton.add_user("bob@example.com", email="bob@example.com")
-
-    assert await logs_in(jeton, app, "Bob@example.com")
-
-
-@pytest.mark.requirement("N13")
 async def test_each_logs_in_by_the_own_name_and_address(jeton: Running, app: App) -> None:
     passwords = {"carol": "password of carol, long", "dave": "password of dave, long enough"}
     for username, password in passwords.items():
