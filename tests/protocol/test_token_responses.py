@@ -67,6 +67,7 @@ ERRORS = [
     pytest.param(LOGIN | {"password": "wrong"}, "invalid_grant", id="wrong password"),
     pytest.param(REFRESH | {"refresh_token": "x"}, "invalid_grant", id="malformed refresh token"),
     pytest.param({"grant_type": "client_credentials"}, "unauthorized_client", id="grant not given"),
+    pytest.param({"grant_type": "authorization_code"}, "unauthorized_client", id="code grant not given"),
     pytest.param({"grant_type": "magic"}, "unsupported_grant_type", id="unknown grant"),
     pytest.param({"grant_type": "Password"}, "unsupported_grant_type", id="another case"),
     pytest.param({"grant_type": "password "}, "unsupported_grant_type", id="space after"),
