@@ -8,9 +8,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from browser.sites import App, Site, add_app, add_user
-from interop.live_server import Installation
 from support.node_packages import NoNodeError, installed_packages
-from support.server_processes import free_port
+from support.server_processes import run_jeton, server_process
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
@@ -42,13 +41,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """An app whose callback leads on to another site, and the server that it uses."""
     folder = tmp_path_factory.mktemp("browser")
     url = f"sqlite:///{folder}/jeton.db"
-    installation = Installation(
-        folder, free_port(), {"JETON_DATABASE__URL": url, "JETON_PAGES__SUPPORT": "help@example.com"}
-    )
-    installation.output("migrate")
-    with Site() as site, installation.serving():
+    run_jeton(folder, url, "migrate").check_returncode()
+    with Site() as site, server_process(folder, url, PAGES__SUPPORT="help@example.com") as server:
         add_user(url)
-        yield add_app(url, installation.issuer, site)
+        yield add_app(url, server.url, site)
 
 
 @pytest.fixture(scope="session")

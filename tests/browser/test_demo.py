@@ -5,14 +5,12 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, expect
 
-from interop.live_server import Installation
-from support.server_processes import free_port
+from support.server_processes import server_process
 
 
 def test_demo_app_shows_the_tokens_of_whoever_signs_in(context: BrowserContext, tmp_path: Path) -> None:
-    installation = Installation(tmp_path, free_port())
-    with installation.serving("--demo"):
-        printed = (tmp_path / "serve.log").read_text(encoding="utf-8")
+    with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db", "--demo") as server:
+        printed = server.log
         (url,) = re.findall(r"Open (\S+) in a browser", printed)
         (password,) = re.findall(r"demo +password +(\S+)", printed)
         page = context.new_page()
