@@ -1,33 +1,58 @@
 """One live server and its accounts, which are made as an operator makes them."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
 
-from interop.live_server import AUDIENCE, Live
+from interop.live_server import AUDIENCE, CALLBACK, Live
 from support.cli_runner import CommandLine
+from support.node_packages import NoNodeError, installed_packages
+from support.person import Person
+from support.protected_resource import ProtectedResource
 from support.server_processes import ServerProcess, environment, free_port
 
-_SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", "--scope", "read", "--scope", "write")
+_SCOPE: Final = ("--scope", "read", "--scope", "write")
+_SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", *_SCOPE)
+_CODES: Final = ("--grant", "authorization_code", "--redirect-uri", CALLBACK)
+# Installed apps that receive codes on a port that they find free (RFC 8252 section 7.3).
+_NATIVE: Final = ("--public", "--application-type", "native", "--grant", "authorization_code", *_SCOPE)
+_LOOPBACK: Final = ("--redirect-uri", "http://localhost/callback", "--redirect-uri", "http://127.0.0.1/callback")
 
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Clients: `web-basic` and `web-post` (each by its own authentication method), `spa`, `docs` and `orders-api`."""
+    """Clients: `web-basic`, `web-post` (each with that authentication method), `spa`, `docs`, `mcp` and `orders-api`."""
     folder = tmp_path_factory.mktemp("live")
     server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db"))
     run = CommandLine(server.environment).json
     user = run("user", "add", "alice", "--role", "clerk", "--generate-password")
     own = ("--grant", "client_credentials", "--audience", AUDIENCE)
     added = [
-        run("client", "add", "web-basic", *_SESSIONS, *own, "--auth-method", "client_secret_basic"),
-        run("client", "add", "web-post", *_SESSIONS, *own, "--auth-method", "client_secret_post"),
+        run("client", "add", "web-basic", *_SESSIONS, *_CODES, *own, "--auth-method", "client_secret_basic"),
+        run("client", "add", "web-post", *_SESSIONS, *_CODES, *own, "--auth-method", "client_secret_post"),
         run("client", "add", "orders-api", "--introspect", "--audience", AUDIENCE),
     ]
-    run("client", "add", "spa", "--public", *_SESSIONS, "--audience", AUDIENCE)
+    run("client", "add", "spa", "--public", *_SESSIONS, *_CODES, "--audience", AUDIENCE)
     origin = f"http://127.0.0.1:{free_port()}"
     run("client", "add", "docs", "--public", "--grant", "password", "--scope", "account", "--origin", origin)
-    with server.serving():
+    resource = ProtectedResource(free_port(), server.url, ("read", "write"))
+    run("resource", "add", resource.url, "--scope", "read", "--scope", "write")
+    run("client", "add", "mcp", *_NATIVE, *_LOOPBACK, "--grant", "refresh_token", "--resource", resource.url)
+    person = Person(server.url, "alice", user["password"])
+    with server.serving(), resource.serving(), person.at_work() as person_url:
         secrets = {client["client_id"]: client["client_secret"] for client in added}
-        yield Live(server, user["sub"], user["password"], secrets, origin)
+        yield Live(server, user["sub"], user["password"], secrets, origin, resource, person_url)
+
+
+@pytest.fixture(scope="session")
+def node_modules(pytestconfig: pytest.Config) -> Path:
+    """The packages of the lock; without Node the tests are skipped, and on CI they fail."""
+    try:
+        return installed_packages(pytestconfig.cache.mkdir("javascript"))
+    except NoNodeError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"JAVASCRIPT CLIENTS NOT RUN: {missing}")

@@ -3,16 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from support.person import Person
+from support.protected_resource import ProtectedResource
 from support.server_processes import ServerProcess
 
 AUDIENCE: Final = "https://orders.example"
+CALLBACK: Final = "https://app.example/callback"
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A server with two confidential apps, two public ones, and a service.
+    """A server with two confidential apps, public ones, and a service.
 
     `secrets` are those of `web-basic`, `web-post` and `orders-api`. `origin` is that of the pages of `docs`.
+    `resource` is that of `mcp`, and `person_url` signs people in for programs in other languages.
     """
 
     server: ServerProcess
@@ -20,11 +24,22 @@ class Live:
     password: str = field(repr=False)
     secrets: dict[str, str] = field(repr=False)
     origin: str
+    resource: ProtectedResource
+    person_url: str
     username: str = "alice"
 
     @property
     def issuer(self) -> str:
         return self.server.url
+
+    @property
+    def person(self) -> Person:
+        """The user, in front of a browser."""
+        return Person(self.issuer, self.username, self.password)
+
+    @property
+    def authorization_endpoint(self) -> str:
+        return f"{self.issuer}/oauth/authorize"
 
     @property
     def token_endpoint(self) -> str:
@@ -41,5 +56,6 @@ class Live:
     @property
     def facts(self) -> dict[str, Any]:
         """What programs in other languages need to know of it."""
-        names = ("issuer", "username", "password", "sub", "secrets", "origin")
-        return {name: getattr(self, name) for name in names} | {"audience": AUDIENCE}
+        names = ("issuer", "username", "password", "sub", "secrets", "origin", "person_url")
+        more = {"audience": AUDIENCE, "callback": CALLBACK, "resource": self.resource.url}
+        return {name: getattr(self, name) for name in names} | more

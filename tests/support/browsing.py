@@ -1,4 +1,4 @@
-"""A browser without scripts, in this process: it keeps cookies, follows redirects here, and fills forms."""
+"""A browser without scripts: it keeps cookies, follows redirects within one server, and fills forms."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -46,10 +46,11 @@ class _Forms(HTMLParser):
 
 
 class Browser:
-    """One browser. `page` is what it shows now; a redirect to another site is where it stops."""
+    """One browser. `page` is what it shows now; a redirect to another site than `issuer` is where it stops."""
 
-    def __init__(self, http: httpx2.AsyncClient) -> None:
+    def __init__(self, http: httpx2.AsyncClient, issuer: str = ISSUER) -> None:
         self.http = http
+        self.issuer = issuer
         self.page = httpx2.Response(200)
 
     async def get(self, path: str, headers: Mapping[str, str] | None = None, **query: Any) -> httpx2.Response:
@@ -93,8 +94,8 @@ class Browser:
     ) -> httpx2.Response:
         self.page = await self.http.request(method, path, data=form, headers=headers)
         for _ in range(_MAX_REDIRECTS):
-            target = urljoin(ISSUER, self.page.headers.get("location", "https://elsewhere.example"))
-            if self.page.status_code != 303 or not target.startswith(ISSUER):
+            target = urljoin(self.issuer, self.page.headers.get("location", "https://elsewhere.example"))
+            if self.page.status_code != 303 or not target.startswith(self.issuer):
                 return self.page
             self.page = await self.http.get(target, headers=headers)
         raise AssertionError("too many redirects")

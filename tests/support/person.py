@@ -1,0 +1,68 @@
+"""A person who signs in over the pages and allows what an app asks, for programs that send people to the server."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+
+from support.browsing import Browser
+
+_SIGN_IN: Final = "/sign-in"
+_CONSENT: Final = "/consent"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with an account. Each authorization takes place in a browser without cookies."""
+
+    issuer: str
+    username: str
+    password: str = field(repr=False)
+
+    async def authorize(self, url: str, decision: str = "allow") -> str:
+        """Open an authorization URL. Return the URL at which the client receives the answer."""
+        async with httpx2.AsyncClient(base_url=self.issuer) as http:
+            browser = Browser(http, self.issuer)
+            await browser.get(url)
+            if browser.path == _SIGN_IN:
+                await browser.sign_in(self.username, self.password)
+            if browser.path == _CONSENT:
+                await browser.decide(decision)
+            assert browser.page.status_code == 303, browser.page.text
+            return browser.page.headers["location"]
+
+    def authorize_blocking(self, url: str, decision: str = "allow") -> str:
+        """Do the same from code without an event loop."""
+        return asyncio.run(self.authorize(url, decision))
+
+    @contextmanager
+    def at_work(self) -> Iterator[str]:
+        """Serve `authorize` to programs in other languages. Yield the URL to which they add `url` and `decision`."""
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+def _handler(person: Person) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+        def do_GET(self) -> None:
+            query = parse_qs(urlsplit(self.path).query)
+            answer = person.authorize_blocking(query["url"][0], query.get("decision", ["allow"])[0])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+    return Handler
