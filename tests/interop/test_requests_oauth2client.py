@@ -1,0 +1,50 @@
+"""requests_oauth2client against a live server: discovery, the authorization code grant, and what follows."""
+
+import pytest
+from requests_oauth2client import AuthorizationResponseError, BearerToken, InvalidGrant, OAuth2Client
+
+from interop.live_server import AUDIENCE, CALLBACK, Live
+
+
+def client_of(live: Live, client_id: str) -> OAuth2Client:
+    return OAuth2Client.from_discovery_endpoint(
+        f"{live.issuer}/.well-known/oauth-authorization-server",
+        issuer=live.issuer,
+        client_id=client_id,
+        client_secret=live.secrets.get(client_id),
+        redirect_uri=CALLBACK,
+        testing=True,  # Plain http.
+    )
+
+
+@pytest.mark.parametrize("client_id", ["web-post", "spa"])
+@pytest.mark.requirement("A27", "A28", "RR03", "RR04", "CO03", "CO04")
+def test_code_is_redeemed_once_and_its_session_refreshed(live: Live, client_id: str) -> None:
+    client = client_of(live, client_id)
+    request = client.authorization_request(scope="read", nonce=None)
+    answer = request.validate_callback(live.person.authorize_blocking(request.uri))
+
+    first = client.authorization_code(answer)
+    second = client.refresh_token(first)
+    service = client_of(live, "orders-api")
+    seen = service.introspect_token(second)
+    assert isinstance(first, BearerToken)
+    assert (first.scope, first.expires_in) == ("read", 600)
+    assert (seen["sub"], seen["client_id"], seen["aud"]) == (live.sub, client_id, AUDIENCE)
+
+    with pytest.raises(InvalidGrant):
+        client.authorization_code(answer)
+    with pytest.raises(InvalidGrant):
+        client.refresh_token(second)
+    assert service.introspect_token(second) == {"active": False}
+
+
+@pytest.mark.requirement("RR05")
+def test_denial_is_an_error_that_names_the_issuer(live: Live) -> None:
+    request = client_of(live, "spa").authorization_request(scope="write", nonce=None)
+    denied = live.person.authorize_blocking(request.uri, "deny")
+
+    with pytest.raises(AuthorizationResponseError) as refused:
+        request.validate_callback(denied)
+    assert refused.value.error == "access_denied"
+    assert "iss=" in denied
