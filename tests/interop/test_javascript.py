@@ -13,20 +13,9 @@ from pathlib import Path
 import pytest
 
 from interop.live_server import Live
-from support.node_packages import INTEROP, NoNodeError, installed_packages, node_and_npm
+from support.node_packages import INTEROP, node_and_npm
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-
-
-@pytest.fixture(scope="session")
-def node_modules(pytestconfig: pytest.Config) -> Path:
-    """The packages of the lock; without Node the tests are skipped, and on CI they fail."""
-    try:
-        return installed_packages(pytestconfig.cache.mkdir("javascript"))
-    except NoNodeError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"JAVASCRIPT CLIENTS NOT RUN: {missing}")
 
 
 def run_script(folder: Path, node_modules: Path, script: str, **environment: str) -> tuple[int, str]:
@@ -53,6 +42,9 @@ def number_of_tests(script: str) -> int:
     [
         ("openid-client.mjs", "openid-client"),
         ("oauth4webapi.mjs", "oauth4webapi"),
+        ("openid-client-code.mjs", "openid-client"),
+        ("oauth4webapi-code.mjs", "oauth4webapi"),
+        ("mcp-sdk.mjs", "@modelcontextprotocol/sdk"),
         ("jose.mjs", "jose-v5"),
         ("jose.mjs", "jose-v6"),
         pytest.param(

@@ -22,3 +22,9 @@ export function tamper(token, part, changes) {
   parts[part] = Buffer.from(JSON.stringify(changed)).toString('base64url')
   return parts.join('.')
 }
+
+/** Lets the user sign in and decide about this authorization request. Returns the URL at which the client is answered. */
+export async function authorize(url, decision = 'allow') {
+  const response = await fetch(`${live.person_url}?${new URLSearchParams({ url, decision })}`)
+  return new URL(await response.text())
+}
