@@ -24,7 +24,7 @@ _LOOPBACK: Final = ("--redirect-uri", "http://localhost/callback", "--redirect-u
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Clients: `web-basic`, `web-post` (each with that authentication method), `spa`, `docs`, `mcp` and `orders-api`."""
+    """Clients: `web-basic`, `web-post` (each by its own method), `spa`, `docs`, `mcp` and `orders-api`."""
     folder = tmp_path_factory.mktemp("live")
     server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db"))
     run = CommandLine(server.environment).json
@@ -37,7 +37,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     ]
     run("client", "add", "spa", "--public", *_SESSIONS, *_CODES, "--audience", AUDIENCE)
     origin = f"http://127.0.0.1:{free_port()}"
-    run("client", "add", "docs", "--public", "--grant", "password", "--scope", "account", "--origin", origin)
+    pages = ("--origin", origin, "--redirect-uri", f"{origin}/oidc-client-ts", "--redirect-uri", f"{origin}/appauth")
+    docs = ("--application-type", "spa", "--grant", "password", "--grant", "authorization_code")
+    run("client", "add", "docs", "--public", *docs, "--grant", "refresh_token", "--scope", "account", *pages)
     resource = ProtectedResource(free_port(), server.url, ("read", "write"))
     run("resource", "add", resource.url, "--scope", "read", "--scope", "write")
     run("client", "add", "mcp", *_NATIVE, *_LOOPBACK, "--grant", "refresh_token", "--resource", resource.url)

@@ -1,6 +1,7 @@
-"""openid-client, oauth4webapi, jose and a browser against a live server: their claims are tests of Node's own runner.
+"""openid-client, oauth4webapi, jose, the MCP SDK and pages in a browser against a live server.
 
-What they need is installed from the lock into pytest's cache folder, outside the source and ignored by git.
+The claims of a script are tests of Node's own runner. What the scripts need is installed from the lock into pytest's
+cache folder, outside the source and ignored by git.
 """
 
 import json
@@ -37,23 +38,23 @@ def number_of_tests(script: str) -> int:
     return len(re.findall(r"^ *test\(", (INTEROP / script).read_text(), re.MULTILINE))
 
 
+_IN_CHROMIUM = pytest.mark.skipif(
+    not CHROMIUM.exists() and not os.environ.get("CI"), reason=f"PAGES NOT RUN: there is no {CHROMIUM}"
+)
+
+
 @pytest.mark.parametrize(
     ("script", "package"),
     [
         ("openid-client.mjs", "openid-client"),
-        ("oauth4webapi.mjs", "oauth4webapi"),
         ("openid-client-code.mjs", "openid-client"),
+        ("oauth4webapi.mjs", "oauth4webapi"),
         ("oauth4webapi-code.mjs", "oauth4webapi"),
         ("mcp-sdk.mjs", "@modelcontextprotocol/sdk"),
         ("jose.mjs", "jose-v5"),
         ("jose.mjs", "jose-v6"),
-        pytest.param(
-            "browser.mjs",
-            "playwright-core",
-            marks=pytest.mark.skipif(
-                not CHROMIUM.exists() and not os.environ.get("CI"), reason=f"PAGES NOT RUN: there is no {CHROMIUM}"
-            ),
-        ),
+        pytest.param("browser.mjs", "playwright-core", marks=_IN_CHROMIUM),
+        pytest.param("browser-code.mjs", "playwright-core", marks=_IN_CHROMIUM),
     ],
 )
 @pytest.mark.requirement("A05", "A06", "A32", "C01", "C11", "D03", "E01", "F13", "G01", "G02", "H01", "H04", "O12")

@@ -1,0 +1,108 @@
+// Single-page apps in Chromium that sign users in: oidc-client-ts and AppAuth, as their packages bring them.
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { after, before, test } from 'node:test'
+import { chromium } from 'playwright-core'
+import { live } from './live.mjs'
+
+const SCOPE = 'account'
+const MODULES = {
+  'oidc-client-ts': `
+    import { UserManager, WebStorageStateStore } from '/node_modules/oidc-client-ts/dist/esm/oidc-client-ts.js'
+    const manager = new UserManager({
+      authority: '${live.issuer}', client_id: 'docs', redirect_uri: location.origin + location.pathname, scope: '${SCOPE}',
+      userStore: new WebStorageStateStore({ store: localStorage }), automaticSilentRenew: false,
+    })
+    window.begin = () => manager.signinRedirect()
+    const complete = async () => {
+      const first = await manager.signinCallback()
+      const second = await manager.signinSilent()
+      return [first, second].map((user) => ({ access_token: user.access_token }))
+    }`,
+  appauth: `
+    import * as appauth from '/node_modules/@openid/appauth/built/src/index'
+    class Query extends appauth.BasicQueryStringUtils {
+      parse(input) { return super.parse(input, false) }
+    }
+    const fetcher = new appauth.FetchRequestor()
+    const configuration = await appauth.AuthorizationServiceConfiguration.fetchFromIssuer('${live.issuer}', fetcher)
+    const [client_id, redirect_uri] = ['docs', location.origin + location.pathname]
+    const handler = new appauth.RedirectRequestHandler(new appauth.LocalStorageBackend(), new Query())
+    const request = { client_id, redirect_uri, scope: '${SCOPE}', response_type: 'code' }
+    window.begin = () => handler.performAuthorizationRequest(configuration, new appauth.AuthorizationRequest(request))
+    const redeem = (grant_type, more) => {
+      const parameters = new appauth.TokenRequest({ client_id, redirect_uri, grant_type, ...more })
+      return new appauth.BaseTokenRequestHandler(fetcher, new Query()).performTokenRequest(configuration, parameters)
+    }
+    const complete = async () => {
+      const { response, request } = await handler.completeAuthorizationRequest()
+      const extras = { code_verifier: request.internal.code_verifier }
+      const first = await redeem('authorization_code', { code: response.code, extras })
+      const second = await redeem('refresh_token', { refresh_token: first.refreshToken })
+      return [first, second].map((token) => ({ access_token: token.accessToken }))
+    }`,
+}
+const IMPORTS = { imports: { 'base64-js': '/base64', 'jwt-decode': '/node_modules/jwt-decode/build/esm/index.js' } }
+
+/** The page of an app, which is its callback as well. */
+const page = (module) => `<!doctype html><title>App</title><link rel="icon" href="data:,">
+<script type="importmap">${JSON.stringify(IMPORTS)}</script>
+<script type="module">${module}
+  const show = (text) => { document.body.innerHTML = '<pre></pre>'; document.querySelector('pre').textContent = text }
+  if (location.search) complete().then((it) => show(JSON.stringify(it)), (error) => show(String(error)))
+</script><body></body>`
+
+/** AppAuth imports files without their extension, and a CommonJS package, as bundlers allow. */
+async function script(path) {
+  if (path !== '/base64') return readFile(`.${path.endsWith('.js') ? path : `${path}.js`}`)
+  return `const exports = {}\n${await readFile('node_modules/base64-js/index.js')}\nexport { fromByteArray }`
+}
+
+const site = createServer(async ({ url }, outgoing) => {
+  const { pathname } = new URL(url, live.origin)
+  const module = MODULES[pathname.slice(1)]
+  outgoing.setHeader('content-type', module ? 'text/html; charset=utf-8' : 'text/javascript; charset=utf-8')
+  outgoing.end(module ? page(module) : await script(pathname))
+})
+let browser
+
+before(async () => {
+  await new Promise((resolve) => site.listen(new URL(live.origin).port, '127.0.0.1', resolve))
+  browser = await chromium.launch({ executablePath: live.chromium, args: ['--no-sandbox', '--no-first-run'] })
+})
+
+after(async () => {
+  await browser?.close()
+  site.close()
+  site.closeAllConnections()
+})
+
+async function signedIn(app) {
+  const page = await browser.newPage({ locale: 'en' })
+  page.setDefaultTimeout(10_000)
+  page.on('pageerror', (error) => console.log(error))
+  await page.goto(`${live.origin}/${app}`)
+  await page.waitForFunction(() => window.begin)
+  await page.evaluate(() => void window.begin())
+  await page.getByLabel('User name').fill(live.username)
+  await page.getByLabel('Password', { exact: true }).fill(live.password)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.getByRole('button', { name: 'Allow', exact: true }).click()
+  const shown = await page.locator('pre').innerText()
+  await page.close()
+  return JSON.parse(shown)
+}
+
+for (const app of Object.keys(MODULES)) {
+  test(`${app} signs a user in, refreshes, and calls with the token`, async () => {
+    const tokens = await signedIn(app)
+
+    assert.equal(tokens.length, 2)
+    assert.notEqual(tokens[0].access_token, tokens[1].access_token)
+    for (const token of tokens) {
+      const headers = { authorization: `Bearer ${token.access_token}` }
+      assert.equal((await (await fetch(`${live.issuer}/account`, { headers })).json()).username, live.username)
+    }
+  })
+}
