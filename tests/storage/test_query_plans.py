@@ -186,19 +186,7 @@ async def test_no_request_reads_more_of_a_growing_table_than_it_needs(
         assert faults_of(statement, plan) == []
 
 
-@pytest.mark.parametrize(
-    "analysed",
-    [
-        "never",
-        "now",
-        pytest.param(
-            "while almost empty",
-            marks=pytest.mark.xfail(
-                strict=True, reason="load_open_sids: the condition on absolute_expires_at may use its index"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("analysed", ["never", "while almost empty", "now"])
 @pytest.mark.parametrize("rows", [200, 3000])
 async def test_generic_plans_of_prepared_statements_read_no_more_than_they_need(
     node: Running, sent: dict[str, Any], autocommit: "psycopg.Connection[Any]", rows: int, analysed: str
