@@ -10,11 +10,16 @@ import pytest
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from jeton.storage.raw_statement import execute_raw
+from support.authorization_codes import add_app, redeem
+from support.browsing import authorization_parameters, browser
 from support.in_process_server import PASSWORD, App, Running, running, settings_for
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O13")]
 
-GROWING: Final = ("families", "users", "ended_tokens", "invalid_statuses", "throttle_buckets")
+GROWING: Final = (
+    *("families", "users", "ended_tokens", "invalid_statuses", "throttle_buckets"),
+    *("browser_sessions", "browser_session_clients", "authorization_codes", "consents"),
+)
 _FILL: Final = """
     INSERT INTO users (sub, username, username_key, email_key, roles, disabled, created_at, password_version)
     SELECT 'u' || n, 'user' || n, 'user' || n, 'user' || n || '@x', '', false, 0, 1 FROM generate_series(1, {0}) n;
@@ -22,6 +27,12 @@ _FILL: Final = """
         absolute_expires_at, master_key_id, secret, generation, retries, access_expires_at, revoked_at)
     SELECT md5(n::text), 'web', 'u' || n, 'read', 'https://api.example', 0, 'pwd', 0, 0, 9e9, 9e9, '00000000',
         decode(repeat('ab', 32), 'hex'), 0, 0, 8e9, CASE WHEN n <= 20 THEN 5 END FROM generate_series(1, {0}) n;
+    INSERT INTO authorization_codes SELECT md5(n::text), 9e9, NULL, NULL FROM generate_series(1, {0}) n;
+    INSERT INTO browser_sessions (browser_session_id, sub, secret_digest, auth_time, amr, created_at, used_at,
+        idle_expires_at, absolute_expires_at)
+    SELECT 'b' || n, 'u' || n, decode(md5(n::text), 'hex'), 0, 'pwd', 0, 0, 9e9, 9e9 FROM generate_series(1, {0}) n;
+    INSERT INTO browser_session_clients SELECT 'b' || n, 'web' FROM generate_series(1, {0}) n;
+    INSERT INTO consents SELECT 'u' || n, 'web', 'read', '', 0, 0 FROM generate_series(1, {0}) n;
     INSERT INTO ended_tokens SELECT 'j' || n, 9e9 FROM generate_series(1, {0}) n;
     INSERT INTO invalid_statuses SELECT n + 1000000, 0 FROM generate_series(1, {0}) n;
     INSERT INTO throttle_buckets SELECT decode(md5(n::text), 'hex'), 0, 1, 9e9 FROM generate_series(1, {0}) n
@@ -83,10 +94,26 @@ async def request_everything(node: Running, app: App) -> None:
         await node.introspect(app, token)
     for token in (own, third["refresh_token"]):
         await node.revoke(app, token)
+    await visit_pages(node)
     form = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
     assert (await node.http.post("/account/password", data=form, headers=bearer)).status_code == 200
     node.maintenance.refresh()
     node.maintenance.delete_expired_batch()
+
+
+async def visit_pages(node: Running) -> None:
+    """Sign in in two browsers, allow an app, redeem its code, and end each thing that the account page shows."""
+    app = add_app(node, refresh_token="always")
+    async with browser(node) as other, browser(node) as visitor:
+        await other.get("/")
+        await other.sign_in()
+        await visitor.get("/oauth/authorize", **authorization_parameters(app))
+        await visitor.sign_in()
+        await visitor.decide()
+        await redeem(node, app, visitor.answer["code"])
+        for form in ("/me/sessions/end", "/me/apps/end", "/me/browsers/end"):
+            await visitor.get("/me")
+            await visitor.submit(form)
 
 
 def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -105,7 +132,7 @@ def of_growing_tables(sent: dict[str, Any]) -> dict[str, Any]:
 
 def explain(statement: str) -> str:
     """Return the EXPLAIN that also runs the statement, unless that cannot be done twice."""
-    run = "ANALYZE, " if "INTO families" not in statement or "ON CONFLICT" in statement else ""
+    run = "ANALYZE, " if "INSERT INTO" not in statement or " DO UPDATE " in statement else ""
     return f"EXPLAIN ({run}FORMAT JSON)"
 
 
