@@ -27,7 +27,7 @@ LOGGED = {
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
     """What a serving process writes, byte for byte, with its own configuration of the log."""
-    written = io.BytesIO()
+    before, written = structlog.get_config(), io.BytesIO()
     configure = structlog.configure
 
     def configure_into_memory(**settings: Any) -> None:
@@ -37,7 +37,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
     monkeypatch.setattr(structlog, "configure", configure_into_memory)
     configure_logs()
     yield written
-    structlog.reset_defaults()
+    configure(**before)
 
 
 async def use_everything(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tuple[App, dict[str, str]]:
