@@ -13,6 +13,7 @@ from jeton.endpoints.authorization import AuthorizationEndpoint
 from jeton.endpoints.browser_cookies import BrowserCookies
 from jeton.endpoints.client_responses import ClientResponses
 from jeton.endpoints.consent import Questions, ShowConsent, SubmitConsent
+from jeton.endpoints.id_token_hints import IdTokenHints
 from jeton.endpoints.interactions import ACCOUNT_PATH, AUTHORIZATION_PATH, CONSENT_PATH, SIGN_IN_PATH, Interactions
 from jeton.endpoints.my_account import ShowMyAccount, ShowPasswordForm, SignedInForms, SubmitPasswordForm
 from jeton.endpoints.my_account_forms import (
@@ -29,7 +30,6 @@ from jeton.endpoints.sign_in import ShowSignIn, SubmitSignIn, UseOtherAccount
 from jeton.http.page_assets import LOGO_PATH, LogoEndpoint, asset_endpoints
 from jeton.http.page_resource import PageResource
 from jeton.http.page_responses import PageResponses
-from jeton.oauth.clients import Client
 from jeton.pages.branding import Branding, BrandingError, read_logo
 from jeton.pages.catalogues import CatalogueError
 from jeton.pages.rendering import PageRenderer
@@ -52,11 +52,6 @@ def _branding(pages: PageSettings) -> Branding:
     return Branding(pages.name, logo, pages.accent or own.accent, own.terms_uri, own.privacy_uri, own.support)
 
 
-async def _no_hint(_: str, __: Client) -> str | None:
-    """Ignore the `id_token_hint`: no ID tokens are issued yet."""
-    return None
-
-
 def build_pages(settings: Settings, parts: Parts, renderer: PageRenderer) -> Mapping[str, ASGIApp]:
     """Return the pages by path, and the files that they use."""
     cookies = BrowserCookies(settings.server.issuer, settings.sessions.absolute_seconds)
@@ -76,7 +71,10 @@ def _authorization_pages(
 ) -> dict[str, dict[str, PageEndpoint]]:
     login, lookups, browser_lookups = parts.browser_login, parts.lookups, parts.browser_session_lookups
     answers = ClientResponses(settings.server.issuer, build_code_issuer(settings, parts))
-    authorization = AuthorizationEndpoint(interactions, lookups, browser_lookups, login, answers, _no_hint)
+    hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
+    authorization = AuthorizationEndpoint(
+        interactions, lookups, browser_lookups, login, answers, hints.subject, lambda: parts.keyring.algorithm
+    )
     questions = Questions(interactions, lookups, login)
     return {
         AUTHORIZATION_PATH: {"GET": authorization, "POST": authorization},

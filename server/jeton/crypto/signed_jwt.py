@@ -15,12 +15,13 @@ from jeton.crypto.algorithms import load_public_key, verify
 from jeton.crypto.key_stores import PrivateKey
 
 ACCESS_TOKEN: Final = "at+jwt"
+ID_TOKEN: Final = "JWT"
 MAX_CHARACTERS: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """An access token with a valid signature by this server's key `kid`."""
+    """A token with a valid signature by this server's key `kid`."""
 
     kid: str
     claims: dict[str, Any] = field(repr=False)
@@ -33,6 +34,7 @@ class Signer:
         self._key = key
         self._headers: dict[str, bytes] = {}
         self.kid = key.kid
+        self.algorithm = key.algorithm
         self.is_external = key.is_external
 
     def __repr__(self) -> str:
@@ -48,15 +50,15 @@ class Signer:
 
 
 class Verifier:
-    """Verifies this server's access tokens. Public keys are looked up by the exact header that the signer writes.
+    """Verifies this server's tokens of one type. Public keys are looked up by the exact header that the signer writes.
 
     No other header is accepted, so that no key, URL or algorithm is ever taken from a token (RFC 8725).
     """
 
-    def __init__(self, public_jwks: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, public_jwks: Iterable[dict[str, Any]], typ: str = ACCESS_TOKEN) -> None:
+        self._typ = typ
         self._keys = {
-            _header(ACCESS_TOKEN, jwk["alg"], jwk["kid"]): (jwk["kid"], jwk["alg"], load_public_key(jwk))
-            for jwk in public_jwks
+            _header(typ, jwk["alg"], jwk["kid"]): (jwk["kid"], jwk["alg"], load_public_key(jwk)) for jwk in public_jwks
         }
 
     def verify(self, unverified_token: str) -> VerifiedToken | None:
@@ -81,7 +83,7 @@ class Verifier:
             return False
         try:
             given = msgspec.json.decode(urlsafe_b64decode(segment.encode()))
-            expected = _header(ACCESS_TOKEN, given["alg"], given["kid"])
+            expected = _header(self._typ, given["alg"], given["kid"])
         except (KeyError, TypeError, ValueError, RecursionError):
             return False
         return segment.encode() == expected and expected not in self._keys

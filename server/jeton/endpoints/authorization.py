@@ -19,6 +19,7 @@ from jeton.oauth.authorization_request import (
 from jeton.oauth.authorization_rules import AskConsent, AskSignIn, Proceed, Refuse, decide_next_step
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
+from jeton.oauth.id_token import check_id_token_algorithm
 from jeton.oauth.interactions import Freshness, Interaction, freshness_on_arrival
 from jeton.oauth.redirect_uris import is_registered_redirect_uri
 from jeton.pages.content import Fault
@@ -31,7 +32,10 @@ HintSubject = Callable[[str, Client], Awaitable[str | None]]
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationEndpoint:
-    """Reads the request, finds out who is signed in, and takes the next step."""
+    """Reads the request, finds out who is signed in, and takes the next step.
+
+    `id_token_algorithm` returns the algorithm that ID tokens are signed with now.
+    """
 
     interactions: Interactions
     lookups: Lookups
@@ -39,6 +43,7 @@ class AuthorizationEndpoint:
     login: BrowserLogin
     responses: ClientResponses
     hint_subject: HintSubject
+    id_token_algorithm: Callable[[], str]
 
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Answer a request of a client, or one that comes back from a page."""
@@ -69,6 +74,7 @@ class AuthorizationEndpoint:
         resources = await self.lookups.resources(client.resources)
         try:
             authorization = parse_authorization_request(parameters, request.lists, client, target, resources, subject)
+            check_id_token_algorithm(authorization, client, self.id_token_algorithm())
             if request.method == "POST":
                 return self.interactions.relay(authorization)
             return await self._arrive(request, authorization, client)

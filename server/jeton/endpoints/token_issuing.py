@@ -1,14 +1,16 @@
-"""Signing of access tokens, and derivation of refresh tokens, for decisions that are durable."""
+"""Signing of access tokens and ID tokens, and derivation of refresh tokens, for decisions that are durable."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from jeton.crypto.credentials import generate_jti
+from jeton.crypto.id_token_hashes import access_token_hash, derive_session_id
 from jeton.crypto.refresh_token import RefreshTokens
-from jeton.crypto.signed_jwt import Signer
+from jeton.crypto.signed_jwt import ID_TOKEN, Signer
 from jeton.keys.keyring import Keyring
 from jeton.oauth.claims import access_token_claims, token_response
 from jeton.oauth.decisions import Issue
+from jeton.oauth.id_token import id_token_claims, signed_in_family
 from jeton.oauth.refresh_rotation import has_refresh_tokens
 
 
@@ -34,4 +36,22 @@ class TokenIssuer:
         claims = access_token_claims(
             issue, issuer=self.issuer, jti=jti, access_seconds=access_seconds, status_lists=self.status_lists
         )
-        return token_response(claims, await self.keyring.sign(signer, claims), refresh_token)
+        access_token = await self.keyring.sign(signer, claims)
+        id_token = await self._id_token(issue, signer, access_token, claims["exp"])
+        return token_response(claims, access_token, refresh_token, id_token)
+
+    async def _id_token(self, issue: Issue, signer: Signer, access_token: str, expires_at: int) -> str | None:
+        """Return the ID token, or None if none is due. It expires with the access token."""
+        family = signed_in_family(issue)
+        if family is None:
+            return None
+        browser = family.browser_session_id
+        claims = id_token_claims(
+            issue,
+            family,
+            issuer=self.issuer,
+            expires_at=expires_at,
+            at_hash=access_token_hash(access_token, signer.algorithm),
+            sid=None if browser is None else derive_session_id(browser, family.client_id),
+        )
+        return await self.keyring.sign(signer, claims, ID_TOKEN)

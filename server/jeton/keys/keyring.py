@@ -12,7 +12,7 @@ import structlog
 
 from jeton.crypto.key_stores import KeyStoreError, KeyStores
 from jeton.crypto.master_key import MasterKeyError
-from jeton.crypto.signed_jwt import ACCESS_TOKEN, Signer, Verifier
+from jeton.crypto.signed_jwt import ACCESS_TOKEN, ID_TOKEN, Signer, Verifier
 from jeton.rules.key_lifecycle import STALE_SECONDS, KeyTimings, SigningKey, active_and_next, is_effective, max_age
 from jeton.storage.batching import Batcher
 from jeton.storage.clock import Clock
@@ -45,6 +45,7 @@ class Keyring:
             "signing", lambda tasks: [task() for task in tasks], max_batch=1
         )
         self.verifier: Verifier
+        self.id_token_verifier: Verifier
         self.key_set: KeySet
 
     @property
@@ -59,6 +60,11 @@ class Keyring:
         if self.seconds_since_read > STALE_SECONDS or not self._clock.is_certain or not self._is_effective():
             raise StorageUnavailableError("there is no key to sign with at the moment")
         return self._signer
+
+    @property
+    def algorithm(self) -> str:
+        """Return the algorithm of the key that signs, now or as soon as it may."""
+        return self._signer.algorithm
 
     @property
     def can_sign(self) -> bool:
@@ -129,6 +135,7 @@ class Keyring:
         public: list[dict[str, Any]] = [json.loads(key.public_jwk) for key in keys]
         # The verifier first: a key must be known before a token is signed with it.
         self.verifier = Verifier(public)
+        self.id_token_verifier = Verifier(public, ID_TOKEN)
         self.key_set = _key_set(public)
         self._signer, self._effective_at = signer, active.activated_at or 0
         self._keys = keys

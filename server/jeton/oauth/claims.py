@@ -42,11 +42,18 @@ def access_token_claims(
     return claims
 
 
-def token_response(claims: dict[str, Any], access_token: str, refresh_token: str | None) -> dict[str, Any]:
-    """Return the token response. It always states the granted scope (RFC 6749 section 3.3)."""
+def token_response(
+    claims: dict[str, Any], access_token: str, refresh_token: str | None, id_token: str | None = None
+) -> dict[str, Any]:
+    """Return the token response, with an ID token if one is due (OpenID Connect Core section 3.1.3.3).
+
+    It always states the granted scope (RFC 6749 section 3.3).
+    """
     response = {"access_token": access_token, "token_type": "Bearer", "expires_in": claims["exp"] - claims["iat"]}
     if refresh_token is not None:
         response["refresh_token"] = refresh_token
+    if id_token is not None:
+        response["id_token"] = id_token
     if "scope" in claims:
         response["scope"] = claims["scope"]
     return response

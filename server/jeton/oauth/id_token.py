@@ -1,0 +1,67 @@
+"""ID token claims (OpenID Connect Core sections 2 and 12.2)."""
+
+from typing import Any, Final
+
+from jeton.oauth.authorization_request import (
+    AuthorizationErrorResponse,
+    AuthorizationRefusedError,
+    AuthorizationRequest,
+)
+from jeton.oauth.clients import Client
+from jeton.oauth.decisions import Issue
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.sessions import Family
+
+OPENID: Final = "openid"
+
+
+def signed_in_family(issue: Issue) -> Family | None:
+    """Return the family if an ID token is due: the user was sent here by the client, and `openid` is granted."""
+    family = issue.family
+    if family is None or family.code_expires_at is None or OPENID not in issue.scope:
+        return None
+    return family
+
+
+def check_id_token_algorithm(request: AuthorizationRequest, client: Client, algorithm: str) -> None:
+    """Raise AuthorizationRefusedError if the client needs ID tokens with another signature than this `algorithm`.
+
+    Better at once than after the user has signed in: the client would reject the ID token.
+    """
+    if OPENID in request.scope and client.id_token_alg != algorithm:
+        sentence = f"The client is registered for ID tokens signed with {client.id_token_alg}; this server signs with "
+        raise AuthorizationRefusedError(
+            AuthorizationErrorResponse(
+                request.redirect_uri,
+                request.state,
+                request.response_mode,
+                ErrorCode.UNAUTHORIZED_CLIENT,
+                f"{sentence}{algorithm}.",
+            ),
+            "id_token_algorithm_not_available",
+        )
+
+
+def id_token_claims(
+    issue: Issue, family: Family, *, issuer: str, expires_at: int, at_hash: str, sid: str | None
+) -> dict[str, Any]:
+    """Return the claims. What is not known is left out.
+
+    `auth_time` and `amr` say when and how the user authenticated, which a refresh does not change. The nonce is that of
+    the authorization request; a token of a refresh has none. `sid` is that of the browser session for this client.
+    """
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "sub": family.sub,
+        "aud": family.client_id,
+        "exp": expires_at,
+        "iat": issue.issued_at,
+        "auth_time": family.auth_time,
+        "amr": list(family.amr),
+        "at_hash": at_hash,
+    }
+    if issue.nonce is not None:
+        claims["nonce"] = issue.nonce
+    if sid is not None:
+        claims["sid"] = sid
+    return claims

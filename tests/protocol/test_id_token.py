@@ -1,0 +1,141 @@
+"""ID tokens in token responses, and as hints (OpenID Connect Core sections 2, 3.1.3, 12.2)."""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import jwt
+import pytest
+from jwt.types import Options
+
+from support.authorization_codes import add_app, redeem, sign_in
+from support.browsing import authorization_parameters, browser
+from support.in_process_server import ISSUER, Running
+
+StartServer = Callable[..., Awaitable[Running]]
+OPENID = frozenset({"openid", "read"})
+ALGORITHMS = ["RS256", "ES256", "EdDSA"]
+
+
+def read(jeton: Running, id_token: str, client_id: str = "app") -> dict[str, Any]:
+    """The claims, verified by another library with the published keys."""
+    keys = jwt.PyJWKSet.from_json(jeton.keyring.key_set.document.decode())
+    key = keys[jwt.get_unverified_header(id_token)["kid"]]
+    options: Options = {"verify_exp": False, "verify_iat": False}
+    return dict(jwt.decode(id_token, key, [key.algorithm_name], options, audience=client_id, issuer=ISSUER))
+
+
+@pytest.mark.requirement("OI20", "OI21", "OI22", "OI25", "OI26", "OI29")
+async def test_redemption_with_openid_returns_an_id_token(jeton: Running) -> None:
+    app, alice = add_app(jeton, scope=OPENID), sign_in(jeton)
+    code = await alice.code(app, scope=OPENID, nonce="a nonce")
+    jeton.clock.advance(7)
+
+    tokens = await alice.redeemed(app, code)
+
+    claims = read(jeton, tokens["id_token"])
+    digest = hashlib.sha256(tokens["access_token"].encode()).digest()[:16]
+    assert claims == {
+        "iss": ISSUER,
+        "sub": alice.user.sub,
+        "aud": "app",
+        "exp": jeton.clock.now() + tokens["expires_in"],
+        "iat": jeton.clock.now(),
+        "auth_time": alice.browser_session.auth_time,
+        "amr": ["pwd"],
+        "nonce": "a nonce",
+        "at_hash": urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "sid": claims["sid"],
+    }
+    assert alice.browser_session.browser_session_id not in claims["sid"]
+
+
+@pytest.mark.requirement("OI23", "OI28")
+async def test_an_id_token_is_no_access_token_and_an_access_token_no_hint(jeton: Running) -> None:
+    app, alice = add_app(jeton, scope=OPENID, introspect=True), sign_in(jeton)
+    tokens = await alice.redeemed(app, await alice.code(app, scope=OPENID))
+
+    header = jwt.get_unverified_header(tokens["id_token"])
+
+    assert header.keys() == {"alg", "kid", "typ"}
+    assert header["typ"] == "JWT"
+    assert await jeton.introspect(app, tokens["id_token"]) == {"active": False}
+    assert jeton.keyring.id_token_verifier.verify(tokens["access_token"]) is None
+    assert jeton.keyring.id_token_verifier.verify(tokens["id_token"]) is not None
+
+
+@pytest.mark.requirement("OI01", "OI26")
+async def test_without_openid_there_is_no_id_token(jeton: Running) -> None:
+    app, alice = add_app(jeton, scope=OPENID | {"account"}), sign_in(jeton)
+
+    assert "id_token" not in await alice.redeemed(app)
+    logged_in = jeton.add_client("old", scope=OPENID)
+    assert "id_token" not in await jeton.log_in(logged_in, scope="openid")
+
+
+@pytest.mark.requirement("OI21", "OI27")
+async def test_a_refresh_returns_an_id_token_of_the_same_authentication_without_nonce(jeton: Running) -> None:
+    app, alice = add_app(jeton, scope=OPENID, refresh_token="always"), sign_in(jeton)
+    first = await alice.redeemed(app, await alice.code(app, scope=OPENID, nonce="a nonce"))
+    jeton.clock.advance(100)
+
+    second = await jeton.refreshed(app, first["refresh_token"])
+
+    before, after = read(jeton, first["id_token"]), read(jeton, second["id_token"])
+    kept = ("iss", "sub", "aud", "auth_time", "amr", "sid")
+    assert [after[name] for name in kept] == [before[name] for name in kept]
+    assert after["iat"] == before["iat"] + 100
+    assert "nonce" not in after
+    narrowed = await jeton.refreshed(app, second["refresh_token"], scope="read")
+    assert "id_token" not in narrowed
+
+
+@pytest.mark.requirement("CO05", "OI22")
+async def test_a_repeated_answer_has_the_same_id_token(jeton: Running) -> None:
+    app, alice = add_app(jeton, scope=OPENID), sign_in(jeton)
+    code = await alice.code(app, scope=OPENID, nonce="a nonce")
+    first = await redeem(jeton, app, code, "a key")
+    jeton.clock.advance(60)
+
+    assert (await redeem(jeton, app, code, "a key")).content == first.content
+
+
+@pytest.mark.requirement("OI24")
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_the_client_has_its_algorithm_or_no_sign_in(start: StartServer, algorithm: str) -> None:
+    jeton = await start()
+    app = add_app(jeton, scope=OPENID, id_token_alg=algorithm)
+    async with browser(jeton) as visitor:
+        await visitor.get("/oauth/authorize", **authorization_parameters(app, scope="openid"))
+        if algorithm == "RS256":
+            assert visitor.path == "/sign-in"
+        else:
+            assert visitor.answer["error"] == "unauthorized_client"
+            assert algorithm in visitor.answer["error_description"]
+        await visitor.get("/oauth/authorize", **authorization_parameters(app))
+        assert visitor.path == "/sign-in"
+
+
+@pytest.mark.requirement("OI08")
+async def test_a_hint_of_another_user_is_login_required_without_a_page(jeton: Running) -> None:
+    app, alice = add_app(jeton, scope=OPENID, first_party=True), sign_in(jeton)
+    hint = (await alice.redeemed(app, await alice.code(app, scope=OPENID)))["id_token"]
+    jeton.add_user("bob")
+
+    async def error(hint: str) -> str | None:
+        wanted = authorization_parameters(app, scope="openid", prompt="none", id_token_hint=hint)
+        await visitor.get("/oauth/authorize", **wanted)
+        return visitor.answer.get("error")
+
+    async with browser(jeton) as visitor:
+        await visitor.get("/")
+        await visitor.sign_in("bob")
+        assert await error(hint) == "login_required"
+        jeton.clock.advance(50_000)
+        await visitor.get("/me")
+        if visitor.path == "/sign-in":
+            await visitor.sign_in("bob")
+        assert await error(hint) == "login_required", "an expired hint still names its user"
+        # What this server did not sign hints at nobody.
+        assert await error("x.y.z") is None
