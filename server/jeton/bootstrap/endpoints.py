@@ -14,6 +14,7 @@ from jeton.endpoints.revocation import RevocationEndpoint
 from jeton.endpoints.token import EnabledGrant, TokenEndpoint
 from jeton.endpoints.token_issuing import TokenIssuer
 from jeton.endpoints.token_parsing import TokenParser
+from jeton.endpoints.userinfo import UserinfoEndpoint
 from jeton.grants.description import Grant, GrantParts
 from jeton.http.account_routes import (
     ACCOUNT_PATH,
@@ -21,10 +22,12 @@ from jeton.http.account_routes import (
     SESSION_PATH,
     SESSIONS_PATH,
     read_account_request,
+    read_userinfo_request,
 )
 from jeton.http.resource import Operation, Resource
 from jeton.oauth.clients import Lifetimes
-from jeton.oauth.metadata import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
+from jeton.oauth.id_token import OPENID
+from jeton.oauth.metadata import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH, USERINFO_PATH
 
 
 def enabled_grants(settings: Settings, grants: Sequence[Grant]) -> tuple[Grant, ...]:
@@ -35,7 +38,11 @@ def enabled_grants(settings: Settings, grants: Sequence[Grant]) -> tuple[Grant, 
 def build_resources(settings: Settings, parts: Parts, grants: Sequence[Grant]) -> Mapping[str, Resource]:
     """Return the resources by path; the token endpoint offers these grants."""
     tokens = TokenParser(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
-    return _client_resources(settings, parts, tokens, grants) | _account_resources(settings, parts, tokens)
+    return {
+        **_client_resources(settings, parts, tokens, grants),
+        **_account_resources(settings, parts, tokens),
+        USERINFO_PATH: _userinfo(settings, parts, tokens),
+    }
 
 
 def _client_resources(
@@ -118,6 +125,15 @@ def _lifetimes(settings: Settings) -> Lifetimes:
         tokens.retry_grace_seconds,
         settings.limits.refresh_spacing_seconds,
     )
+
+
+def _userinfo(settings: Settings, parts: Parts, tokens: TokenParser) -> Resource:
+    """Return what clients learn of users by access tokens with the scope `openid`."""
+    authenticate = BearerAuthentication(
+        settings.server.issuer, tokens, parts.lookups, parts.clock, required_scope=OPENID, form_token=True
+    )
+    operation = Operation(UserinfoEndpoint(authenticate), read_userinfo_request)
+    return Resource({"GET": operation, "POST": operation}, lambda: parts.maintenance.client_capabilities.origins)
 
 
 def _account_resources(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, Resource]:

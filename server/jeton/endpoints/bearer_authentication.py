@@ -1,4 +1,4 @@
-"""Authentication by access token (RFC 6750, RFC 9068 section 4): a user, through a client with the scope `account`."""
+"""Authentication by access token (RFC 6750, RFC 9068 section 4): a user, through a client."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from jeton.oauth.errors import (
     missing_access_token,
 )
 from jeton.oauth.introspection_rules import introspect_access_token
-from jeton.oauth.scope import parse_scope
+from jeton.oauth.scope import Scope, parse_scope
 from jeton.oauth.self_service import ACCOUNT_SCOPE
 from jeton.oauth.users import User
 from jeton.storage.clock import Clock
@@ -21,28 +21,37 @@ from jeton.storage.lookups import Lookups, TokenSubject
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedUser:
-    """A user, and the client and session through which the request comes, as they are now."""
+    """A user, and the client and session through which the request comes, as they are now.
+
+    `scope` is that of the access token, as far as the client still has it.
+    """
 
     user: User
     client: Client
     sid: str
+    scope: Scope = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class BearerAuthentication:
-    """Authenticates the user of a request to the self-service API."""
+    """Authenticates the user of a request to an API of this server, for which the token needs `required_scope`.
+
+    `form_token` says that the token may be sent in the form instead of the header (RFC 6750 section 2.2).
+    """
 
     issuer: str
     tokens: TokenParser
     lookups: Lookups
     clock: Clock
+    required_scope: str = ACCOUNT_SCOPE
+    form_token: bool = False
 
     async def __call__(self, request: FormRequest) -> AuthenticatedUser:
         """Return the user. Raise OAuthError unless the access token is one that introspection calls active.
 
         It must also name this server in its audience, belong to a user's session and hold the scope.
         """
-        token = await self.tokens.verify_access_token(_presented(request))
+        token = await self.tokens.verify_access_token(self._presented(request))
         if token is None:
             raise invalid_access_token("access_token_unknown")
         claims = token.claims
@@ -56,16 +65,19 @@ class BearerAuthentication:
         active = introspect_access_token(claims, facts, facts.client, (), self.clock.now())
         if not active["active"]:
             raise invalid_access_token("access_token_not_active")
-        if "scope" not in active or ACCOUNT_SCOPE not in parse_scope(active["scope"]):
-            raise insufficient_scope("scope_without_account", ACCOUNT_SCOPE)
-        return AuthenticatedUser(facts.user, facts.client, facts.family.sid)
+        scope = parse_scope(active["scope"]) if "scope" in active else frozenset[str]()
+        if self.required_scope not in scope:
+            raise insufficient_scope(f"scope_without_{self.required_scope}", self.required_scope)
+        return AuthenticatedUser(facts.user, facts.client, facts.family.sid, scope)
 
-
-def _presented(request: FormRequest) -> str:
-    """Return the token of the Authorization header, the only way to send it here (RFC 6750 section 2)."""
-    if "access_token" in request.parameters:
-        raise malformed_bearer_request("Send the access token in the Authorization header only.")
-    scheme, _, token = (request.authorization or "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise missing_access_token()
-    return token.strip(" ")
+    def _presented(self, request: FormRequest) -> str:
+        """Return the token. It must be sent in one way only (RFC 6750 section 2)."""
+        in_form = request.parameters.get("access_token")
+        if in_form is not None:
+            if not self.form_token or request.authorization is not None:
+                raise malformed_bearer_request("Send the access token in the Authorization header only.")
+            return in_form
+        scheme, _, token = (request.authorization or "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise missing_access_token()
+        return token.strip(" ")

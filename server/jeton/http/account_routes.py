@@ -1,4 +1,4 @@
-"""Paths of self-service, and how requests to them are read."""
+"""Paths of self-service, and how requests with a user's access token are read."""
 
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -33,6 +33,15 @@ def read_account_request(*query_parameters: str) -> Read:
         return FormRequest(parameters, headers.get(b"authorization"), source=source_of(scope, headers))
 
     return read
+
+
+async def read_userinfo_request(scope: Scope, headers: Mapping[bytes, str], receive: Receive) -> FormRequest:
+    """Return a request to the userinfo endpoint. A POST may have no body: then the token is in the header."""
+    if scope["method"] == "POST" and b"content-type" in headers:
+        return await read_form_request(scope, headers, receive)
+    _parse_query(scope["query_string"], ())
+    check_single(headers)
+    return FormRequest({}, headers.get(b"authorization"), source=source_of(scope, headers))
 
 
 def _parse_query(query: bytes, permitted: Collection[str]) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from jeton.oauth.metadata import (
     REVOCATION_PATH,
     STATUS_LISTS_PATH,
     TOKEN_PATH,
+    USERINFO_PATH,
 )
 from jeton.oauth.self_service import ACCOUNT_SCOPE
 
@@ -61,6 +62,7 @@ def _paths() -> dict[str, Any]:
             "post": _form("introspect", "Introspect a token (RFC 7662)", "IntrospectionRequest", "Introspection")
         },
         **_account_paths(),
+        USERINFO_PATH: _userinfo(),
         STATUS_LISTS_PATH: {"get": _document("statusLists", "All status lists, by address", "StatusLists")},
         STATUS_LISTS_PATH + "/{number}": {"get": _status_list()},
         JWKS_PATH: {"get": _document("keySet", "Keys that verify access tokens (RFC 7517)", "KeySet")},
@@ -124,6 +126,18 @@ def _account_paths() -> dict[str, Any]:
         },
         SESSION_PATH: {"delete": end_one},
     }
+
+
+def _userinfo() -> dict[str, Any]:
+    """Return both operations of the userinfo endpoint. The token may be in the form of a POST."""
+    post = _for_user("userinfoByPost", "Claims about the user (OpenID Connect)", "Userinfo")
+    post["requestBody"] = {"required": False, "content": {_FORM: {"schema": _reference("UserinfoRequest")}}}
+    post["security"] = [{"access_token": []}, {}]
+    post["responses"] |= {
+        "413": _refused(f"The body has more than {MAX_BYTES} bytes"),
+        "415": _refused("The body is compressed"),
+    }
+    return {"get": _for_user("userinfo", "Claims about the user (OpenID Connect)", "Userinfo"), "post": post}
 
 
 def _for_user(operation: str, summary: str, response: str, *parameters: dict[str, Any]) -> dict[str, Any]:

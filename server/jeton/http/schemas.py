@@ -34,6 +34,7 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         token_type={"const": "Bearer"},
         expires_in=_INTEGER,
         refresh_token=_STRING,
+        id_token=_STRING,
         scope=_STRING,
     ),
     "Empty": _object(()),
@@ -74,6 +75,17 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         email=_OR_NULL,
         roles=_STRINGS,
         created_at=_INTEGER,
+    ),
+    "UserinfoRequest": _object((), access_token=_STRING),
+    # With further claims (OpenID Connect Core section 5.1).
+    "Userinfo": _object(
+        ("sub",),
+        sub=_STRING,
+        preferred_username=_STRING,
+        email=_STRING,
+        email_verified=_BOOLEAN,
+        updated_at=_INTEGER,
+        address={"type": "object"},
     ),
     "PasswordChange": _object(
         ("current_password", "new_password"),

@@ -1,0 +1,19 @@
+"""Userinfo endpoint: GET and POST /oauth/userinfo (OpenID Connect Core section 5.3)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from jeton.endpoints.bearer_authentication import AuthenticatedUser
+from jeton.endpoints.messages import FormRequest, Json
+from jeton.oauth.userinfo import userinfo_claims
+
+
+@dataclass(frozen=True, slots=True)
+class UserinfoEndpoint:
+    """Tells a client what its access token covers of the user."""
+
+    authenticate: Callable[[FormRequest], Awaitable[AuthenticatedUser]]
+
+    async def handle(self, _: FormRequest, caller: AuthenticatedUser) -> Json:
+        """Return the claims, as they are now."""
+        return Json(userinfo_claims(caller.user, caller.scope))

@@ -1,0 +1,123 @@
+"""Userinfo (OpenID Connect Core section 5.3): who may ask, and how."""
+
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import update
+
+from jeton.storage.families import end_families
+from jeton.storage.tables import users
+from support.authorization_codes import SignedIn, add_app, add_resource, sign_in
+from support.in_process_server import App, Running
+
+PATH = "/oauth/userinfo"
+SCOPE = frozenset({"openid", "profile", "email", "read"})
+SPA = "https://spa.example"
+BOTH = pytest.mark.parametrize("method", ["GET", "POST"])
+
+
+@pytest.fixture
+def app(jeton: Running) -> App:
+    return add_app(jeton, scope=SCOPE, origins=frozenset({SPA}))
+
+
+@pytest.fixture
+def alice(jeton: Running) -> SignedIn:
+    return sign_in(jeton)
+
+
+async def token(alice: SignedIn, app: App, scope: frozenset[str] = SCOPE, **more: Any) -> dict[str, Any]:
+    return await alice.redeemed(app, await alice.code(app, scope=scope, **more))
+
+
+async def ask(jeton: Running, access_token: str, method: str = "GET", **headers: str) -> httpx2.Response:
+    return await jeton.http.request(method, PATH, headers={"Authorization": f"Bearer {access_token}", **headers})
+
+
+def refusal(response: httpx2.Response) -> tuple[int, str | None]:
+    assert response.headers["www-authenticate"].startswith('Bearer realm="jeton"')
+    return response.status_code, response.json().get("error")
+
+
+@BOTH
+@pytest.mark.requirement("OI40", "OI42")
+async def test_the_claims_are_of_the_same_user_as_the_id_token(
+    jeton: Running, app: App, alice: SignedIn, method: str
+) -> None:
+    with jeton.database.write() as connection:
+        connection.execute(update(users).values(profile={"name": "Alice Archer"}, email="alice@example.com"))
+    tokens = await token(alice, app)
+
+    response = await ask(jeton, tokens["access_token"], method)
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    assert response.headers["cache-control"] == "no-store"
+    claims = response.json()
+    assert (claims["sub"], claims["name"], claims["preferred_username"]) == (alice.user.sub, "Alice Archer", "alice")
+    assert (claims["email"], claims["email_verified"]) == ("alice@example.com", False)
+    id_token = jeton.keyring.id_token_verifier.verify(tokens["id_token"])
+    assert id_token is not None
+    assert id_token.claims["sub"] == claims["sub"]
+
+
+@pytest.mark.requirement("OI40", "B02", "B03")
+async def test_the_token_may_be_in_the_form_but_not_in_the_uri_nor_twice(
+    jeton: Running, app: App, alice: SignedIn
+) -> None:
+    access_token = (await token(alice, app))["access_token"]
+    form, header = {"access_token": access_token}, {"Authorization": f"Bearer {access_token}"}
+
+    assert (await jeton.http.post(PATH, data=form)).status_code == 200
+    assert refusal(await jeton.http.post(PATH, data=form, headers=header)) == (400, "invalid_request")
+    assert refusal(await jeton.http.get(PATH, params=form)) == (400, "invalid_request")
+    assert refusal(await jeton.http.get(PATH)) == (401, None)
+    assert refusal(await jeton.http.post(PATH)) == (401, None)
+
+
+@pytest.mark.requirement("OI41")
+async def test_only_tokens_with_openid_and_for_this_server_are_accepted(
+    jeton: Running, app: App, alice: SignedIn
+) -> None:
+    add_resource(jeton, "https://api.example", "read", "openid")
+    jeton.set_client("app", resources=("https://api.example",))
+    plain = await token(alice, app, frozenset({"read"}))
+    assert refusal(await ask(jeton, plain["access_token"])) == (403, "insufficient_scope")
+    of_api = await token(alice, app, resources=("https://api.example",))
+    assert (await ask(jeton, of_api["access_token"])).status_code == 200
+    for other in (of_api["id_token"], of_api["access_token"][:-4], "x"):
+        assert refusal(await ask(jeton, other)) == (401, "invalid_token")
+
+
+@pytest.mark.requirement("OI41")
+async def test_what_introspection_calls_inactive_is_refused(jeton: Running, app: App, alice: SignedIn) -> None:
+    revoked, of_disabled, expired = [(await token(alice, app))["access_token"] for _ in range(3)]
+    await jeton.revoke(app, revoked)
+    assert refusal(await ask(jeton, revoked)) == (401, "invalid_token")
+    jeton.set_user(alice.user.sub, disabled=True)
+    assert refusal(await ask(jeton, of_disabled)) == (401, "invalid_token")
+    jeton.set_user(alice.user.sub, disabled=False)
+    assert (await ask(jeton, expired)).status_code == 200
+    with jeton.database.write() as connection:
+        end_families(connection, jeton.clock.now(), "a test", sub=alice.user.sub)
+    assert refusal(await ask(jeton, expired)) == (401, "invalid_token")
+
+
+@pytest.mark.requirement("OI41")
+async def test_the_client_s_present_scope_counts(jeton: Running, app: App, alice: SignedIn) -> None:
+    access_token = (await token(alice, app))["access_token"]
+    jeton.set_client("app", scope=frozenset({"openid", "read"}))
+
+    assert (await ask(jeton, access_token)).json() == {"sub": alice.user.sub}
+
+
+@pytest.mark.requirement("OI45")
+async def test_pages_of_the_client_s_origins_may_read_it(jeton: Running, app: App, alice: SignedIn) -> None:
+    jeton.maintenance.refresh()
+    access_token = (await token(alice, app))["access_token"]
+
+    assert (await ask(jeton, access_token, Origin=SPA)).headers["access-control-allow-origin"] == SPA
+    other = await ask(jeton, access_token, Origin="https://evil.example")
+    assert "access-control-allow-origin" not in other.headers
+    preflight = await jeton.http.options(PATH, headers={"Origin": SPA, "Access-Control-Request-Method": "GET"})
+    assert preflight.headers["access-control-allow-methods"] == "GET, POST, HEAD"

@@ -1,0 +1,49 @@
+"""Claims about the user, by scope."""
+
+import pytest
+
+from jeton.oauth.userinfo import userinfo_claims
+from jeton.oauth.users import User
+
+PROFILE = {
+    "name": "Alice Archer",
+    "nickname": "",
+    "locale": "de-AT",
+    "phone_number": "+43 1 234",
+    "phone_number_verified": False,
+    "address": {"locality": "Vienna"},
+    "favourite_colour": "green",
+    "preferred_username": "somebody else",
+    "email": "somebody@else.example",
+}
+ALICE = User("u_1", "alice", "alice@example.com", (), False, 100, 1, profile=PROFILE, updated_at=200)
+
+
+@pytest.mark.requirement("OI42", "OI43", "OI44", "OI13")
+@pytest.mark.parametrize(
+    ("scope", "claims"),
+    [
+        ("openid", {}),
+        ("openid read", {}),
+        (
+            "openid profile",
+            {"name": "Alice Archer", "preferred_username": "alice", "locale": "de-AT", "updated_at": 200},
+        ),
+        ("openid email", {"email": "alice@example.com", "email_verified": False}),
+        ("openid address", {"address": {"locality": "Vienna"}}),
+        ("openid phone", {"phone_number": "+43 1 234", "phone_number_verified": False}),
+    ],
+)
+def test_each_scope_covers_its_claims_and_nothing_else(scope: str, claims: dict[str, object]) -> None:
+    assert userinfo_claims(ALICE, frozenset(scope.split())) == {"sub": "u_1"} | claims
+
+
+@pytest.mark.requirement("OI42", "OI44")
+def test_what_is_not_known_is_left_out() -> None:
+    bob = User("u_2", "bob", None, (), False, 100, 1)
+
+    assert userinfo_claims(bob, frozenset({"openid", "profile", "email", "address", "phone"})) == {
+        "sub": "u_2",
+        "preferred_username": "bob",
+        "updated_at": 100,
+    }
