@@ -489,5 +489,6 @@ async def test_the_metadata_name_the_grant_as_soon_as_a_client_may_use_it(jeton:
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "ui_locales_supported": ["en", "de"],
     }
     assert (await jeton.http.get("/.well-known/openid-configuration")).json() == after

@@ -26,8 +26,9 @@ from jeton.http.account_routes import (
 )
 from jeton.http.resource import Operation, Resource
 from jeton.oauth.clients import Lifetimes
+from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.id_token import OPENID
-from jeton.oauth.metadata import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH, USERINFO_PATH
+from jeton.oauth.metadata import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
 
 
 def enabled_grants(settings: Settings, grants: Sequence[Grant]) -> tuple[Grant, ...]:

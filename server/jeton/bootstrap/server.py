@@ -18,6 +18,7 @@ from jeton.http.app import Lifespan, create_app
 from jeton.http.client_address import ClientAddress
 from jeton.http.draining import Draining
 from jeton.http.public_documents import public_documents
+from jeton.oauth.discovery import SignInCapabilities
 from jeton.pages.rendering import PageRenderer
 from jeton.storage.clock import Clock
 
@@ -59,10 +60,12 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
     def unready_reason() -> str | None:
         return "stopping" if draining.has_begun else maintenance.unready_reason
 
+    languages = renderer.languages
     documents = public_documents(
         issuer,
         grants,
         lambda: maintenance.client_capabilities.grant_types,
+        lambda: SignInCapabilities(maintenance.client_capabilities.scope, parts.keyring.algorithm, languages),
         parts.keyring,
         parts.clock,
         maintenance.status_lists,

@@ -7,7 +7,8 @@ from typing import Final
 
 from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import Client
-from jeton.oauth.metadata import AUTHORIZATION_PATH, METADATA_PATHS, TOKEN_PATH, USERINFO_PATH
+from jeton.oauth.discovery import USERINFO_PATH
+from jeton.oauth.metadata import AUTHORIZATION_PATH, METADATA_PATHS, TOKEN_PATH
 
 _SECRET: Final = "CLIENT_SECRET"
 

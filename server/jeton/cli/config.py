@@ -12,6 +12,7 @@ from jeton.bootstrap.opening import check_master_key, password_rules
 from jeton.cli.options import configured, json_option
 from jeton.config import Secret, Settings
 from jeton.grants import GRANTS
+from jeton.oauth.discovery import SignInCapabilities
 from jeton.oauth.metadata import server_metadata
 from jeton.observability.escaping import encode_json
 from jeton.storage.database_url import mask_database_url
@@ -35,7 +36,8 @@ def check(as_json: bool, settings: Settings) -> None:
     check_master_key(settings)
     password_rules(settings)
     # The metadata that clients would read, by the rules of RFC 8414 section 2.
-    AuthorizationServerMetadata(server_metadata(settings.server.issuer, (it.name for it in GRANTS))).validate()
+    metadata = server_metadata(settings.server.issuer, (it.name for it in GRANTS), SignInCapabilities())
+    AuthorizationServerMetadata(metadata).validate()
     shown: dict[str, dict[str, Any]] = msgspec.to_builtins(settings, enc_hook=str)
     for section, values in shown.items():
         for key, value in values.items():

@@ -7,6 +7,7 @@ from jeton.grants.description import Grant
 from jeton.http.account_routes import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
 from jeton.http.form_parsing import MAX_BYTES
 from jeton.http.schemas import schemas
+from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
     JWKS_PATH,
@@ -14,7 +15,6 @@ from jeton.oauth.metadata import (
     REVOCATION_PATH,
     STATUS_LISTS_PATH,
     TOKEN_PATH,
-    USERINFO_PATH,
 )
 from jeton.oauth.self_service import ACCOUNT_SCOPE
 

@@ -13,6 +13,7 @@ from jeton.grants.description import Grant
 from jeton.http.cacheable_documents import DocumentEndpoint, NumberedDocumentEndpoint, json_document
 from jeton.http.openapi import openapi_document
 from jeton.keys.keyring import Keyring
+from jeton.oauth.discovery import SignInCapabilities
 from jeton.oauth.metadata import JWKS_PATH, METADATA_PATHS, STATUS_LISTS_PATH, server_metadata
 from jeton.storage.clock import Clock
 
@@ -23,20 +24,24 @@ def public_documents(
     issuer: str,
     grants: Sequence[Grant],
     used_grant_types: Callable[[], frozenset[str]],
+    sign_in: Callable[[], SignInCapabilities],
     keyring: Keyring,
     clock: Clock,
     status_lists: StatusLists | None,
 ) -> Mapping[str, ASGIApp]:
-    """Return the endpoints by path. `used_grant_types` returns the grant types that some client may use."""
+    """Return the endpoints by path.
+
+    `used_grant_types` returns the grant types that some client may use, `sign_in` what is announced of signing in.
+    """
 
     @lru_cache(maxsize=1)
-    def metadata(used: frozenset[str]) -> Document:
+    def metadata(used: frozenset[str], sign_in: SignInCapabilities) -> Document:
         announced = announced_grant_types(grants, used)
         return json_document(
-            server_metadata(issuer, announced, status_lists=status_lists is not None), _MAX_AGE_SECONDS
+            server_metadata(issuer, announced, sign_in, status_lists=status_lists is not None), _MAX_AGE_SECONDS
         )
 
-    metadata_endpoint = DocumentEndpoint(lambda: metadata(used_grant_types()))
+    metadata_endpoint = DocumentEndpoint(lambda: metadata(used_grant_types(), sign_in()))
     return {
         **dict.fromkeys(METADATA_PATHS, metadata_endpoint),
         JWKS_PATH: _key_set(keyring, clock),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_MODES, RESPONSE_TYPES
+from jeton.oauth.discovery import SignInCapabilities, openid_metadata
 from jeton.oauth.openid_parameters import PROMPTS
 from jeton.oauth.pkce import CHALLENGE_METHODS
 
@@ -11,7 +12,6 @@ AUTHORIZATION_PATH: Final = "/oauth/authorize"
 TOKEN_PATH: Final = "/oauth/token"
 REVOCATION_PATH: Final = "/oauth/revoke"
 INTROSPECTION_PATH: Final = "/oauth/introspect"
-USERINFO_PATH: Final = "/oauth/userinfo"
 STATUS_LISTS_PATH: Final = "/oauth/status"
 JWKS_PATH: Final = "/.well-known/jwks.json"
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
@@ -21,7 +21,13 @@ METADATA_PATHS: Final = (METADATA_PATH, "/.well-known/openid-configuration")
 SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
 
 
-def server_metadata(issuer: str, grant_types: Iterable[str], *, status_lists: bool = False) -> dict[str, Any]:
+def server_metadata(
+    issuer: str,
+    grant_types: Iterable[str],
+    sign_in: SignInCapabilities,
+    *,
+    status_lists: bool = False,
+) -> dict[str, Any]:
     """Return the document for this issuer. `grant_types` are those that at least one client may use.
 
     `response_types_supported` is required and must not be empty. It is "none" if no client may use the authorization
@@ -42,14 +48,15 @@ def server_metadata(issuer: str, grant_types: Iterable[str], *, status_lists: bo
         "introspection_endpoint_auth_methods_supported": [*SECRET_METHODS],
     }
     if GRANT_TYPE in grant_types:
-        metadata |= _authorization_metadata(url)
+        metadata |= _authorization_metadata(url, sign_in)
     if status_lists:
         metadata["status_list_aggregation_endpoint"] = url + STATUS_LISTS_PATH
     return metadata
 
 
-def _authorization_metadata(url: str) -> dict[str, Any]:
+def _authorization_metadata(url: str, sign_in: SignInCapabilities) -> dict[str, Any]:
     """Return what is said of the authorization endpoint (RFC 8414, RFC 7636, RFC 9207, OpenID Connect Discovery)."""
+    locales = {"ui_locales_supported": list(sign_in.ui_locales)} if sign_in.ui_locales else {}
     return {
         "authorization_endpoint": url + AUTHORIZATION_PATH,
         "response_types_supported": list(RESPONSE_TYPES),
@@ -61,4 +68,6 @@ def _authorization_metadata(url: str) -> dict[str, Any]:
         "request_parameter_supported": False,
         # Without this member, OpenID Connect clients take it for true.
         "request_uri_parameter_supported": False,
+        **locales,
+        **openid_metadata(url, sign_in),
     }

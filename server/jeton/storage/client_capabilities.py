@@ -1,4 +1,4 @@
-"""Client capabilities: the grant types and browser origins that the server announces for its clients together."""
+"""Client capabilities: grant types, browser origins and scopes that the server announces for all clients together."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,11 @@ class ClientCapabilities:
 
     grant_types: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
+    scope: frozenset[str] = frozenset()
 
 
 def load_client_capabilities(connection: Connection) -> ClientCapabilities:
     """Return the union over all clients that are not disabled."""
-    wanted = select(clients.c.grant_types, clients.c.origins).where(clients.c.disabled.is_(False)).distinct()
-    rows = connection.execute(wanted).all()
-    return ClientCapabilities(
-        frozenset().union(*(row[0] for row in rows)), frozenset().union(*(row[1] for row in rows))
-    )
+    columns = (clients.c.grant_types, clients.c.origins, clients.c.scope)
+    rows = connection.execute(select(*columns).where(clients.c.disabled.is_(False)).distinct()).all()
+    return ClientCapabilities(*(frozenset[str]().union(*(row[it] for row in rows)) for it in range(len(columns))))

@@ -1,0 +1,41 @@
+"""What the metadata say of OpenID Connect (Discovery section 3)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jeton.oauth.id_token import OPENID
+from jeton.oauth.scope import Scope
+from jeton.oauth.userinfo import CLAIMS_BY_SCOPE
+
+USERINFO_PATH: Final = "/oauth/userinfo"
+# Of the scopes that clients may request, only those with a public meaning are announced: others may be internal.
+_ANNOUNCED_SCOPES: Final = (OPENID, *CLAIMS_BY_SCOPE, "offline_access")
+_ID_TOKEN_CLAIMS: Final = ("iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "nonce", "at_hash", "sid")
+
+
+@dataclass(frozen=True, slots=True)
+class SignInCapabilities:
+    """What is announced of signing in: scopes of all clients, algorithm of ID tokens, languages of the pages."""
+
+    scope: Scope = frozenset()
+    algorithm: str = "RS256"
+    ui_locales: tuple[str, ...] = ()
+
+
+def openid_metadata(url: str, capabilities: SignInCapabilities) -> dict[str, Any]:
+    """Return the members for the issuer at `url`; none if no client has the scope `openid`."""
+    if OPENID not in capabilities.scope:
+        return {}
+    return {
+        "userinfo_endpoint": url + USERINFO_PATH,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [capabilities.algorithm],
+        "scopes_supported": [it for it in _ANNOUNCED_SCOPES if it in capabilities.scope],
+        "claims_supported": [*_ID_TOKEN_CLAIMS, *_claims_of(capabilities.scope)],
+        "claim_types_supported": ["normal"],
+    }
+
+
+def _claims_of(scope: Collection[str]) -> list[str]:
+    return [name for it, names in CLAIMS_BY_SCOPE.items() if it in scope for name in names]
