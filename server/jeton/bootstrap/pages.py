@@ -15,6 +15,7 @@ from jeton.endpoints.client_responses import ClientResponses
 from jeton.endpoints.consent import Questions, ShowConsent, SubmitConsent
 from jeton.endpoints.id_token_hints import IdTokenHints
 from jeton.endpoints.interactions import ACCOUNT_PATH, AUTHORIZATION_PATH, CONSENT_PATH, SIGN_IN_PATH, Interactions
+from jeton.endpoints.logout import ConfirmLogout, LogoutEndpoint, LogoutSteps
 from jeton.endpoints.my_account import ShowMyAccount, ShowPasswordForm, SignedInForms, SubmitPasswordForm
 from jeton.endpoints.my_account_forms import (
     SIGNED_OUT_PATH,
@@ -30,6 +31,7 @@ from jeton.endpoints.sign_in import ShowSignIn, SubmitSignIn, UseOtherAccount
 from jeton.http.page_assets import LOGO_PATH, LogoEndpoint, asset_endpoints
 from jeton.http.page_resource import PageResource
 from jeton.http.page_responses import PageResponses
+from jeton.oauth.discovery import END_SESSION_PATH
 from jeton.pages.branding import Branding, BrandingError, read_logo
 from jeton.pages.catalogues import CatalogueError
 from jeton.pages.rendering import PageRenderer
@@ -75,6 +77,8 @@ def _authorization_pages(
     authorization = AuthorizationEndpoint(
         interactions, lookups, browser_lookups, login, answers, hints.subject, lambda: parts.keyring.algorithm
     )
+    logout = LogoutSteps(interactions, lookups, login)
+    log_out = LogoutEndpoint(logout, hints)
     questions = Questions(interactions, lookups, login)
     return {
         AUTHORIZATION_PATH: {"GET": authorization, "POST": authorization},
@@ -84,6 +88,8 @@ def _authorization_pages(
             "GET": ShowConsent(questions, lookups, settings.scopes.descriptions),
             "POST": SubmitConsent(questions, answers),
         },
+        END_SESSION_PATH: {"GET": log_out, "POST": log_out},
+        END_SESSION_PATH + "/confirm": {"POST": ConfirmLogout(logout)},
     }
 
 

@@ -140,6 +140,7 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         prompt_values_supported=_STRINGS,
         ui_locales_supported=_STRINGS,
         userinfo_endpoint=_STRING,
+        end_session_endpoint=_STRING,
         subject_types_supported=_STRINGS,
         id_token_signing_alg_values_supported=_STRINGS,
         scopes_supported=_STRINGS,

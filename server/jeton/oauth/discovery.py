@@ -9,6 +9,7 @@ from jeton.oauth.scope import Scope
 from jeton.oauth.userinfo import CLAIMS_BY_SCOPE
 
 USERINFO_PATH: Final = "/oauth/userinfo"
+END_SESSION_PATH: Final = "/oauth/logout"
 # Of the scopes that clients may request, only those with a public meaning are announced: others may be internal.
 _ANNOUNCED_SCOPES: Final = (OPENID, *CLAIMS_BY_SCOPE, "offline_access")
 _ID_TOKEN_CLAIMS: Final = ("iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "nonce", "at_hash", "sid")
@@ -29,6 +30,7 @@ def openid_metadata(url: str, capabilities: SignInCapabilities) -> dict[str, Any
         return {}
     return {
         "userinfo_endpoint": url + USERINFO_PATH,
+        "end_session_endpoint": url + END_SESSION_PATH,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [capabilities.algorithm],
         "scopes_supported": [it for it in _ANNOUNCED_SCOPES if it in capabilities.scope],

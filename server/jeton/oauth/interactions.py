@@ -5,6 +5,7 @@ from typing import Final
 
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.logout_rules import LogoutRequest
 from jeton.oauth.scope import Scope
 
 
@@ -41,7 +42,7 @@ class Interaction:
 
     `browser` is the digest of the cookie that binds it to a browser, None if it has not reached one: a request that
     came by POST from the client's site, without cookies. `request` is None if the person signs in for their own account
-    page.
+    page, or out: then `logout` is the request for that.
     """
 
     expires_at: int
@@ -49,6 +50,7 @@ class Interaction:
     request: AuthorizationRequest | None
     freshness: Freshness = ANY_AUTHENTICATION
     shown: Shown | None = None
+    logout: LogoutRequest | None = None
 
 
 def fingerprint(session: BrowserSession) -> str:

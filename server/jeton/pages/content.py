@@ -109,6 +109,16 @@ class FormPost:
 
 
 @dataclass(frozen=True, slots=True)
+class SignOutQuestion:
+    """The question whether to sign out, when an app asks for it; `app` is None if it does not say which one it is."""
+
+    template: ClassVar[str] = "sign_out.html"
+    sealed_request: str = field(repr=False)
+    username: str
+    app: AppLabel | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SignedOut:
     """What is left to say after signing out."""
 
@@ -192,4 +202,4 @@ class ChangePassword:
     rejection: str = ""
 
 
-PageContent = SignIn | Consent | LeadOn | FormPost | SignedOut | ErrorPage | Account | ChangePassword
+PageContent = SignIn | Consent | LeadOn | FormPost | SignOutQuestion | SignedOut | ErrorPage | Account | ChangePassword

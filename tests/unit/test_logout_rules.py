@@ -1,0 +1,77 @@
+"""Logout at the request of a client: which requests are valid, and when the user is asked."""
+
+from typing import Any
+
+import pytest
+
+from jeton.oauth.clients import Client
+from jeton.oauth.logout_rules import (
+    LogoutRequest,
+    LogoutRequestError,
+    LogoutStep,
+    decide_logout,
+    named_client_id,
+    parse_logout_request,
+)
+
+BYE = "https://app.example/bye"
+APP = Client("app", False, 0, post_logout_redirect_uris=frozenset({BYE}), redirect_uris=frozenset({BYE + "/not"}))
+HINT = {"aud": "app", "sub": "u_1", "sid": "s"}
+
+
+@pytest.mark.requirement("LO02")
+@pytest.mark.parametrize(
+    ("parameters", "hint", "expected"),
+    [
+        ({}, None, None),
+        ({"client_id": "app"}, None, "app"),
+        ({}, HINT, "app"),
+        ({"client_id": "app"}, HINT, "app"),
+        ({"client_id": "other"}, HINT, LogoutRequestError),
+    ],
+)
+def test_hint_and_client_id_name_the_same_client(
+    parameters: dict[str, str], hint: dict[str, Any] | None, expected: Any
+) -> None:
+    if expected is LogoutRequestError:
+        with pytest.raises(LogoutRequestError, match="other_client"):
+            named_client_id(parameters, hint)
+    else:
+        assert named_client_id(parameters, hint) == expected
+
+
+@pytest.mark.requirement("LO04")
+@pytest.mark.parametrize("uri", [BYE + "/", BYE + "?x", BYE.upper(), BYE + "/not", "https://evil.example", "app:/bye"])
+def test_only_a_registered_uri_is_returned_to(uri: str) -> None:
+    with pytest.raises(LogoutRequestError, match="not_registered"):
+        parse_logout_request({"post_logout_redirect_uri": uri}, APP, HINT)
+
+
+@pytest.mark.requirement("LO04")
+def test_without_a_client_no_uri_is_returned_to() -> None:
+    with pytest.raises(LogoutRequestError, match="not_registered"):
+        parse_logout_request({"post_logout_redirect_uri": BYE}, None, None)
+
+
+@pytest.mark.requirement("LO01")
+def test_all_parameters_are_optional_and_hints_of_names_are_ignored() -> None:
+    assert parse_logout_request({"logout_hint": "alice"}, None, None) == LogoutRequest()
+    full = {"post_logout_redirect_uri": BYE, "state": "a state", "ui_locales": "de en"}
+    assert parse_logout_request(full, APP, HINT) == LogoutRequest("app", BYE, "a state", ("de", "en"), True, "s")
+
+
+@pytest.mark.requirement("LO02", "LO03", "LO05")
+@pytest.mark.parametrize(
+    ("hint_sid", "session_sid", "step"),
+    [
+        ("s", "s", LogoutStep.END_SESSION),
+        ("other", "s", LogoutStep.ASK_USER),
+        (None, "s", LogoutStep.ASK_USER),
+        ("s", None, LogoutStep.NOBODY_SIGNED_IN),
+        (None, None, LogoutStep.NOBODY_SIGNED_IN),
+    ],
+)
+def test_the_user_is_asked_unless_the_hint_names_this_session(
+    hint_sid: str | None, session_sid: str | None, step: LogoutStep
+) -> None:
+    assert decide_logout(LogoutRequest(hint_sid=hint_sid), session_sid) is step
