@@ -36,7 +36,7 @@ async def test_add_prints_user_and_generated_password_once(cli: CommandLine, jet
     password = added.pop("password")
     assert len(password) >= 20
     assert re.fullmatch(r"u_[0-9a-f]{32}", added["sub"])
-    assert cli.json("user", "show", "alice") == added | {"sessions": 0}
+    assert cli.json("user", "show", "alice") == added | {"email_verified": False, "claims": {}, "sessions": 0}
     assert (added["username"], added["email"], added["roles"]) == ("Alice", "alice@example.com", ["admin", "clerk"])
     assert (added["disabled"], added["created_at"]) == (False, START)
     assert await can_log_in(jeton, jeton.add_client(), password)

@@ -71,6 +71,8 @@ def test_every_member_of_a_line_is_stored(cli: CommandLine) -> None:
         "roles": ["admin", "clerk"],
         "disabled": True,
         "created_at": 10**9,
+        "email_verified": True,
+        "claims": {"name": "Alice Archer"},
     }
 
     assert imported(cli, line(password_hash=BCRYPT, **told)) == 1
@@ -85,7 +87,8 @@ def test_missing_and_empty_members_get_the_defaults_of_a_new_user(cli: CommandLi
         shown = cli.json("user", "show", name)
         assert re.fullmatch("u_[0-9a-f]{32}", shown.pop("sub"))
         assert shown.pop("created_at") == START
-        assert shown == {"username": name, "email": None, "roles": [], "disabled": False, "sessions": 0}
+        nothing: dict[str, Any] = {"email": None, "email_verified": False, "claims": {}, "roles": []}
+        assert shown == {"username": name, "disabled": False, "sessions": 0} | nothing
 
 
 @pytest.mark.parametrize(

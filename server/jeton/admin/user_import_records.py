@@ -1,7 +1,7 @@
 """Records of imported users: one JSON object per line, validated and converted to a `User`."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +12,7 @@ from jeton.crypto.hash_trial import HashTrial
 from jeton.crypto.imported_hash import PasswordHashRefusedError
 from jeton.crypto.imported_hash_formats import parse_imported_hash, stored_form
 from jeton.oauth.registration_rules import RegistrationError, check_roles, check_sub
+from jeton.oauth.user_claims import UserClaimError, check_claims
 from jeton.oauth.users import User
 from jeton.rules.login_identifiers import InvalidIdentifierError, identifier_keys
 
@@ -24,10 +25,12 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True):
     username: str
     password_hash: str | None = None
     email: str | None = None
+    email_verified: bool = False
     roles: tuple[str, ...] = ()
     disabled: bool = False
     sub: str | None = None
     created_at: int | None = None
+    claims: dict[str, Any] = {}
 
 
 class RecordError(Exception):
@@ -55,7 +58,7 @@ def parse_record(number: int, line: bytes, now: int, trial: HashTrial) -> Import
         raise RecordError(f"the line is not a user record: {detail}") from None
     try:
         return _to_user(number, record, now, trial)
-    except (InvalidIdentifierError, RegistrationError, PasswordHashRefusedError) as error:
+    except (InvalidIdentifierError, RegistrationError, UserClaimError, PasswordHashRefusedError) as error:
         raise RecordError(str(error)) from None
 
 
@@ -72,6 +75,7 @@ def _to_user(number: int, record: Record, now: int, trial: HashTrial) -> Importe
     email = record.email or None
     keys = identifier_keys(record.username, email)
     check_roles(record.roles)
+    check_claims(record.claims)
     if record.sub is not None:
         check_sub(record.sub)
     created_at = now if record.created_at is None else record.created_at
@@ -86,6 +90,9 @@ def _to_user(number: int, record: Record, now: int, trial: HashTrial) -> Importe
         created_at=created_at,
         password_version=1,
         password_hash=_accept_hash(record.password_hash, trial) if record.password_hash else None,
+        email_verified=record.email_verified and email is not None,
+        profile=record.claims,
+        updated_at=now,
     )
     return ImportedUser(number, user, tuple(key for key in keys if key is not None))
 

@@ -1,5 +1,7 @@
-"""Administration of users: registration, passwords, disabling, deletion."""
+"""Administration of users: registration, claims, passwords, disabling, deletion."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -9,6 +11,7 @@ from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
 from jeton.crypto.credentials import generate_sub
 from jeton.crypto.password_rules import PasswordRules
 from jeton.oauth.registration_rules import check_roles
+from jeton.oauth.user_claims import check_claims
 from jeton.oauth.users import User
 from jeton.rules.login_identifiers import identifier_keys, login_key
 from jeton.storage.browser_sessions import delete_browser_sessions_of
@@ -51,6 +54,50 @@ def register(
     return user
 
 
+@dataclass(frozen=True, slots=True)
+class UserChanges:
+    """What is to change of a user; None stays. A claim without a value is removed, and so is an empty address."""
+
+    email: str | None = None
+    email_verified: bool | None = None
+    roles: tuple[str, ...] | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+
+def change(connection: Connection, now: int, username: str, changes: UserChanges) -> User:
+    """Change the user, and return the changed user. Sessions go on; the next access tokens have the new roles.
+
+    An address that changes is no longer verified. Raise AlreadyExistsError if another user has it,
+    InvalidIdentifierError, RegistrationError or UserClaimError if something is not valid.
+    """
+    user = lock(connection, username)
+    email = user.email if changes.email is None else changes.email or None
+    is_kept = changes.email_verified is None and email == user.email
+    roles = user.roles if changes.roles is None else changes.roles
+    profile = {name: value for name, value in {**user.profile, **changes.claims}.items() if value is not None}
+    check_names(user.username, email, roles)
+    check_claims(profile)
+    changed = replace(
+        user,
+        email=email,
+        email_verified=user.email_verified if is_kept else bool(changes.email_verified and email),
+        roles=roles,
+        profile=profile,
+        updated_at=now,
+    )
+    taken = AlreadyExistsError("there is another user with this e-mail address (case does not count)")
+    _, email_key = identifier_keys(changed.username, email)
+    if any(it.sub != user.sub for it in find_users(connection, [email_key] if email_key else []).values()):
+        raise taken
+    values = {it: getattr(changed, it) for it in ("email", "email_verified", "roles", "profile", "updated_at")}
+    try:
+        update_user(connection, user.sub, **values, email_key=email_key)
+    except IntegrityError:
+        # Another transaction has inserted it since it was looked up.
+        raise taken from None
+    return changed
+
+
 def set_password(connection: Connection, now: int, username: str, password_hash: str) -> tuple[User, int]:
     """Replace a user's password, and end the user's sessions and browser sessions.
 
@@ -91,7 +138,8 @@ def delete(connection: Connection, now: int, username: str) -> User:
 def show(connection: Connection, now: int, username: str) -> dict[str, Any]:
     """Return what may be shown of a user, with the number of live sessions, as JSON members."""
     user = find(connection, username)
-    return describe(user) | {"sessions": count_live_families(connection, now, user.sub)}
+    claims = {"email_verified": user.email_verified, "claims": dict(user.profile)}
+    return describe(user) | claims | {"sessions": count_live_families(connection, now, user.sub)}
 
 
 def find(connection: Connection, username: str) -> User:

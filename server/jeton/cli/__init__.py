@@ -17,6 +17,7 @@ from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import MasterKeyError
 from jeton.oauth.registration_rules import RegistrationError
+from jeton.oauth.user_claims import UserClaimError
 from jeton.observability.escaping import escape
 from jeton.rules.key_lifecycle import KeyChangeRefusedError
 from jeton.rules.login_identifiers import InvalidIdentifierError
@@ -27,7 +28,8 @@ from jeton.storage.migrate import SchemaError
 
 # Errors whose text says what the caller can do about them. Other exceptions are defects and keep their traceback.
 REFUSALS: Final = (
-    *(CommandError, AdminError, RegistrationError, InvalidIdentifierError, ConfigError, DatabaseUrlError),
+    *(CommandError, AdminError, RegistrationError, UserClaimError, InvalidIdentifierError),
+    *(ConfigError, DatabaseUrlError),
     *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 _COMMANDS: Final = (

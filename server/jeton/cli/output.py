@@ -33,6 +33,8 @@ def print_results(results: Sequence[Mapping[str, Any]], *, as_json: bool, column
 def _format(name: str, value: Any) -> str:
     if value is None or value in ([], ""):
         return "-"
+    if isinstance(value, Mapping):
+        return encode_json(value) if value else "-"
     if isinstance(value, list):
         return " ".join(escape(str(item)) for item in value)
     if isinstance(value, bool):

@@ -1,7 +1,8 @@
 """jeton user: register and change users."""
 
 import sys
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 import click
 
@@ -14,6 +15,7 @@ from jeton.cli.user_import import import_
 from jeton.config import Settings
 from jeton.crypto.credentials import generate_password as random_password
 from jeton.crypto.passwords import Passwords
+from jeton.oauth.user_claims import parse_claim
 from jeton.storage.users import list_users
 
 _MAX_PASSWORD_BYTES: Final = 64 * 1024
@@ -63,6 +65,51 @@ def add(
     with transaction(settings) as (connection, now):
         added = users.register(connection, now, username, email, roles, password_hash)
     print_result(users.describe(added) | ({"password": password} if generate_password else {}), as_json=as_json)
+
+
+@user.command(name="set")
+@click.argument("username")
+@click.option("--email", help="E-mail address; an empty one removes it.")
+@click.option("--email-verified/--no-email-verified", default=None, help="Whether the address is proven to be theirs.")
+@click.option("--role", "roles", multiple=True, help="Role, instead of all previous ones (repeatable); '' for none.")
+@click.option(
+    "--claim", "claims", multiple=True, metavar="NAME=VALUE", help="Claim for apps (repeatable); NAME= removes it."
+)
+@json_option
+@configured
+def set_(
+    username: str,
+    email: str | None,
+    email_verified: bool | None,
+    roles: tuple[str, ...],
+    claims: tuple[str, ...],
+    as_json: bool,
+    settings: Settings,
+) -> None:
+    """Change what is known of a user. Sessions continue.
+
+    \b
+    jeton user set alice --claim name='Alice Archer' --claim locale=de-AT
+    jeton user set alice --email alice@example.com --email-verified --role editor
+    jeton user set alice --claim address='{"locality": "Vienna", "country": "Austria"}'
+    """
+    changes = users.UserChanges(
+        email, email_verified, tuple(it for it in roles if it) if roles else None, _parse_claims(claims)
+    )
+    with transaction(settings) as (connection, now):
+        users.change(connection, now, username, changes)
+        shown = users.show(connection, now, username)
+    print_result(shown, as_json=as_json)
+
+
+def _parse_claims(options: Iterable[str]) -> dict[str, Any]:
+    """Return the claims by name; None for one that is to be removed. Raise UserClaimError if one is not valid."""
+    claims = {}
+    for name, is_given, text in (it.partition("=") for it in options):
+        if not is_given:
+            raise click.UsageError("write claims as --claim NAME=VALUE")
+        claims[name] = parse_claim(name, text) if text else None
+    return claims
 
 
 @user.command()

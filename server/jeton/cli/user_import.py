@@ -23,7 +23,8 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool, settings: Settings) ->
     \b
     {"username": "alice", "password_hash": "$2y$12$...", "email": "alice@example.com", "roles": ["editor"]}
 
-    Only `username` is required. Also allowed: `sub`, `created_at` (seconds since 1970) and `disabled`.
+    Only `username` is required. Also allowed: `sub`, `created_at` (seconds since 1970), `disabled`,
+    `email_verified` and `claims`.
     Password hashes of bcrypt, PBKDF2, scrypt and Argon2 are accepted in the formats of many systems; the first login
     replaces them.
 
