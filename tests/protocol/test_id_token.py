@@ -117,6 +117,28 @@ async def test_the_client_has_its_algorithm_or_no_sign_in(start: StartServer, al
         assert visitor.path == "/sign-in"
 
 
+@pytest.mark.requirement("OI24", "OI25", "OI51")
+@pytest.mark.parametrize(("algorithm", "octets"), [("ES256", 16), ("EdDSA", 32)])
+async def test_id_tokens_follow_the_algorithm_of_the_server(start: StartServer, algorithm: str, octets: int) -> None:
+    jeton = await start(KEYS__ALGORITHM=algorithm)
+    jeton.clock.advance(86_400)
+    jeton.maintenance.refresh()
+    app, alice = add_app(jeton, scope=OPENID, id_token_alg=algorithm), sign_in(jeton)
+    jeton.maintenance.refresh()
+
+    tokens = await alice.redeemed(app, await alice.code(app, scope=OPENID))
+
+    assert jwt.get_unverified_header(tokens["id_token"])["alg"] == algorithm
+    digest = hashlib.new("sha256" if octets == 16 else "sha512", tokens["access_token"].encode()).digest()
+    expected = urlsafe_b64encode(digest[:octets]).rstrip(b"=").decode()
+    assert read(jeton, tokens["id_token"])["at_hash"] == expected
+    found = (await jeton.http.get("/.well-known/openid-configuration")).json()
+    assert found["id_token_signing_alg_values_supported"] == [algorithm]
+    async with browser(jeton) as visitor:
+        await visitor.get("/oauth/authorize", **authorization_parameters(app, scope="openid"))
+        assert visitor.path == "/sign-in"
+
+
 @pytest.mark.requirement("OI08")
 async def test_a_hint_of_another_user_is_login_required_without_a_page(jeton: Running) -> None:
     app, alice = add_app(jeton, scope=OPENID, first_party=True), sign_in(jeton)
