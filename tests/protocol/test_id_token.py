@@ -143,6 +143,8 @@ async def test_id_tokens_follow_the_algorithm_of_the_server(start: StartServer, 
 async def test_a_hint_of_another_user_is_login_required_without_a_page(jeton: Running) -> None:
     app, alice = add_app(jeton, scope=OPENID, first_party=True), sign_in(jeton)
     hint = (await alice.redeemed(app, await alice.code(app, scope=OPENID)))["id_token"]
+    other = add_app(jeton, "other", scope=OPENID)
+    for_other = (await alice.redeemed(other, await alice.code(other, scope=OPENID)))["id_token"]
     jeton.add_user("bob")
 
     async def error(hint: str) -> str | None:
@@ -159,5 +161,6 @@ async def test_a_hint_of_another_user_is_login_required_without_a_page(jeton: Ru
         if visitor.path == "/sign-in":
             await visitor.sign_in("bob")
         assert await error(hint) == "login_required", "an expired hint still names its user"
-        # What this server did not sign hints at nobody.
+        # What this server did not sign, or not for this client, hints at nobody.
+        assert await error(for_other) is None
         assert await error("x.y.z") is None

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from sqlalchemy import select
@@ -146,9 +147,13 @@ async def test_the_confirmation_cannot_be_given_by_another_site_or_browser(jeton
     foreign = await alice.visitor.http.post(form.action, data=form.fields, headers={"Sec-Fetch-Site": "cross-site"})
     async with browser(jeton) as other:
         stolen = await other.http.post(form.action, data=form.fields)
+        relayed = await other.http.post(PATH, data={"client_id": "app"})
     no_value = await alice.visitor.http.post(form.action, data={})
+    of_anybody = dict(parse_qsl(urlsplit(relayed.headers["location"]).query))
+    not_bound = await alice.visitor.http.post(form.action, data=of_anybody)
 
-    assert [foreign.status_code, stolen.status_code, no_value.status_code] == [403, 400, 400]
+    refusals = [it.status_code for it in (foreign, stolen, no_value, not_bound)]
+    assert refusals == [403, 400, 400, 400]
     assert alice.signed_in() == 1
 
 
