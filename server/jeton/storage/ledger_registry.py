@@ -159,6 +159,18 @@ def load_requested_codes(context: LockContext, requests: Sequence[Lock]) -> Iter
     return ()
 
 
+def _count_new_code(rows: TransactionRows, code: AuthorizationCode) -> None:
+    sub = rows.of(Family)[code.sid].sub
+    found = rows.of(UnredeemedCodes).get(sub)
+    rows.change(sub, UnredeemedCodes(1 if found is None else found.count + 1))
+
+
+def _remove_browser_sessions(rows: TransactionRows, write: DeleteBrowserSessionsOf) -> None:
+    for browser_session_id, session in tuple(rows.of(BrowserSession).items()):
+        if session.sub == write.sub and browser_session_id != write.keep:
+            rows.remove(BrowserSession, browser_session_id)
+
+
 # The order in which every transaction locks, so that two of them never wait for each other.
 LOCK_ORDER: Final[tuple[LockRows, ...]] = (
     lock_requested_users,
@@ -179,14 +191,19 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
     ),
     # After the family that they belong to.
     InsertAuthorizationCode: Writer(
-        lambda connection, writes, _: insert_authorization_codes(connection, [it.code for it in writes])
-    ),
-    SaveConsent: Writer(
-        lambda connection, writes, _: save_consents(connection, [it.consent for it in writes]),
-        lambda rows, it: rows.change((it.consent.sub, it.consent.client_id), it.consent),
+        lambda connection, writes, _: insert_authorization_codes(connection, [it.code for it in writes]),
+        lambda rows, it: _count_new_code(rows, it.code),
     ),
     DeleteConsent: Writer(
-        lambda connection, writes, _: delete_consents(connection, [(it.sub, it.client_id) for it in writes])
+        lambda connection, writes, _: delete_consents(connection, [(it.sub, it.client_id) for it in writes]),
+        lambda rows, it: rows.remove(Consent, (it.sub, it.client_id)),
+    ),
+    # After the deletions: of a consent that was given and withdrawn, or the reverse, the last decision counts.
+    SaveConsent: Writer(
+        lambda connection, writes, rows: save_consents(
+            connection, [it.consent for it in writes if it.consent in rows.of(Consent).values()]
+        ),
+        lambda rows, it: rows.change((it.consent.sub, it.consent.client_id), it.consent),
     ),
     AddBrowserSessionClient: Writer(
         lambda connection, writes, _: insert_browser_session_clients(
@@ -204,12 +221,15 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
         lambda connection, writes, rows: save_browser_sessions(
             connection, [it.session for it in writes], rows.stored(BrowserSession)
         ),
+        lambda rows, it: rows.change(it.session.browser_session_id, it.session),
     ),
     DeleteBrowserSession: Writer(
-        lambda connection, writes, _: delete_browser_sessions(connection, [it.browser_session_id for it in writes])
+        lambda connection, writes, _: delete_browser_sessions(connection, [it.browser_session_id for it in writes]),
+        lambda rows, it: rows.remove(BrowserSession, it.browser_session_id),
     ),
     DeleteBrowserSessionsOf: Writer(
-        lambda connection, writes, _: delete_browser_sessions_of(connection, [(it.sub, it.keep) for it in writes])
+        lambda connection, writes, _: delete_browser_sessions_of(connection, [(it.sub, it.keep) for it in writes]),
+        _remove_browser_sessions,
     ),
     SavePassword: Writer(
         lambda connection, writes, _: change_passwords(connection, [it.user for it in writes]),

@@ -29,3 +29,7 @@ class TransactionRows:
     def change(self, key: Any, value: object) -> None:
         """Let later decisions see a row that will be written."""
         self._current.setdefault(type(value), {})[key] = value
+
+    def remove(self, kind: type[object], key: Any) -> None:
+        """Let later decisions see that a row will be deleted."""
+        self._current.get(kind, {}).pop(key, None)

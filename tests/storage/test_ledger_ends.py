@@ -1,0 +1,123 @@
+"""What one entry of a transaction ends, the later ones of the same transaction do not find any more."""
+
+import asyncio
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from jeton.oauth.authorization_codes import AuthorizationCode
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.consents import Consent
+from jeton.oauth.writes import (
+    DeleteBrowserSession,
+    DeleteBrowserSessionsOf,
+    DeleteConsent,
+    InsertAuthorizationCode,
+    SaveConsent,
+    SaveFamily,
+    Write,
+)
+from jeton.storage.authorization_codes import UnredeemedCodes
+from jeton.storage.consents import load_consents
+from jeton.storage.ledger import Entry, Facts
+from jeton.storage.lock_requests import LockBrowserSession, LockConsent, LockNewCode, LockUser
+from jeton.storage.tables import browser_sessions, consents
+from support.in_process_server import START
+from support.ledger_fixtures import Bench, family
+
+KEY = ("u_1", "web")
+CONSENT = Consent(*KEY, frozenset({"read"}), frozenset(), START, START)
+AGAIN = Consent(*KEY, frozenset({"write"}), frozenset(), START + 1, START + 1)
+SESSION = BrowserSession("browser", "u_1", b"digest", START, ("pwd",), START, START, START + 60, START + 60)
+LOCKS = (LockUser("u_1"), LockBrowserSession("browser"), LockConsent(*KEY))
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision that writes, or the rows that it saw."""
+
+    reason: str
+    writes: tuple[Write, ...] = ()
+    seen: Any = None
+
+
+def writing(*writes: Write) -> Entry[Decided]:
+    return Entry(lambda _: Decided("written", writes), LOCKS)
+
+
+def seeing(kind: type[Any], key: Any) -> Entry[Decided]:
+    return Entry(lambda facts: Decided("seen", seen=facts.rows.of(kind).get(key)), LOCKS)
+
+
+@pytest.fixture(autouse=True)
+def _stored(bench: Bench) -> None:
+    with bench.database.write() as connection:
+        connection.execute(insert(browser_sessions).values(**asdict(SESSION)))
+        connection.execute(insert(consents).values(**asdict(CONSENT)))
+    bench.commits = 0
+
+
+@pytest.mark.requirement("CO10", "LO08")
+@pytest.mark.parametrize(
+    ("end", "kind", "key", "before"),
+    [
+        pytest.param(DeleteConsent(*KEY), Consent, KEY, CONSENT, id="consent"),
+        pytest.param(DeleteBrowserSession("browser"), BrowserSession, "browser", SESSION, id="browser session"),
+        pytest.param(DeleteBrowserSessionsOf("u_1"), BrowserSession, "browser", SESSION, id="all of the user"),
+    ],
+)
+async def test_what_has_ended_is_not_found_any_more(
+    bench: Bench, end: Write, kind: type[Any], key: Any, before: Any
+) -> None:
+    entries = [seeing(kind, key), writing(end), seeing(kind, key)]
+
+    decisions = await asyncio.gather(*map(bench.ledger.enter, entries))
+
+    assert bench.commits == 1
+    assert [it.seen for it in decisions] == [before, None, None]
+
+
+@pytest.mark.parametrize("keep", ["browser", None])
+async def test_the_browser_session_that_is_kept_is_still_found(bench: Bench, keep: str | None) -> None:
+    sub = "u_1" if keep else "another"
+    entries = [writing(DeleteBrowserSessionsOf(sub, keep)), seeing(BrowserSession, "browser")]
+
+    _, later = await asyncio.gather(*map(bench.ledger.enter, entries))
+
+    assert later.seen == SESSION
+
+
+@pytest.mark.requirement("CN08")
+@pytest.mark.parametrize(
+    ("writes", "stored"),
+    [
+        pytest.param([DeleteConsent(*KEY), SaveConsent(AGAIN)], AGAIN, id="withdrawn, then given"),
+        pytest.param([SaveConsent(AGAIN), DeleteConsent(*KEY)], None, id="given, then withdrawn"),
+        pytest.param([SaveConsent(AGAIN), SaveConsent(CONSENT)], CONSENT, id="given twice"),
+    ],
+)
+async def test_of_decisions_about_one_consent_the_last_counts(
+    bench: Bench, writes: list[Write], stored: Consent | None
+) -> None:
+    await asyncio.gather(*(bench.ledger.enter(writing(it)) for it in writes))
+
+    assert bench.commits == 1
+    with bench.database.read() as connection:
+        assert load_consents(connection, {KEY}).get(KEY) == stored
+
+
+async def test_codes_of_the_same_transaction_count_for_the_limit(bench: Bench) -> None:
+    def decide(number: int, facts: Facts) -> Decided:
+        new = family(f"new {number}", code_expires_at=START + 60)
+        code = AuthorizationCode(new.sid, START + 60, None, None)
+        seen = facts.rows.of(UnredeemedCodes).get("u_1", UnredeemedCodes(0)).count
+        return Decided("issued", (SaveFamily(new), InsertAuthorizationCode(code)), seen)
+
+    entries = [Entry(partial(decide, it), (LockNewCode("u_1"),)) for it in range(3)]
+
+    decisions = await asyncio.gather(*map(bench.ledger.enter, entries))
+
+    assert [it.seen for it in decisions] == [0, 1, 2]
