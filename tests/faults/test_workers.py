@@ -53,6 +53,32 @@ def test_worker_that_hangs_is_killed_and_replaced(url: str, tmp_path: Path) -> N
         assert f"[{hanging}] hangs" in server.log
 
 
+@pytest.mark.slow
+def test_worker_that_hangs_does_not_keep_the_server_from_ending(url: str, tmp_path: Path) -> None:
+    with server_process(tmp_path, url, "--workers", "2") as server:
+        wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)
+        workers = workers_of(server)
+        os.kill(min(workers), signal.SIGSTOP)
+
+        server.signal(signal.SIGTERM)
+
+        wait_until(lambda: not any(map(is_running, workers)), "the workers' end", 60)
+        assert server.wait() == 0
+
+
+def test_signals_for_the_parent_do_not_end_workers(url: str, tmp_path: Path) -> None:
+    with server_process(tmp_path, url, "--workers", "2") as server:
+        wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)
+        before = workers_of(server)
+
+        for number in (signal.SIGTTIN, signal.SIGTTOU, signal.SIGHUP):
+            for worker in before:
+                os.kill(worker, number)
+
+        assert server.answers("/readyz")
+        assert workers_of(server) == before
+
+
 def test_workers_end_when_their_parent_is_killed(url: str, tmp_path: Path) -> None:
     with server_process(tmp_path, url, "--workers", "2") as server:
         wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)

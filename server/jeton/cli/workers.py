@@ -23,9 +23,13 @@ from jeton.cli.handover import Handover, hand_over
 _SIGNALS: Final = frozenset(
     {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD}
 )
+# Of no use to workers, whom they would end or stop if they are sent to all processes of the service.
+_FOR_PARENT: Final = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
 _TICK_SECONDS: Final = 0.2
 # A worker that does not answer for so long is killed; one that does not serve by then stops a restart.
 _UNRESPONSIVE_SECONDS: Final = 30
+# The graceful end of a worker (GRACEFUL_SECONDS of serve.py) takes less. After this time it is killed.
+_END_SECONDS: Final = 30
 # Between two attempts to replace a worker that died.
 _REPLACE_SECONDS: Final = 1
 _START_CHECK_SECONDS: Final = 60
@@ -100,6 +104,8 @@ class Workers:
         if parent is None:
             self._stop()
         else:
+            for number in _FOR_PARENT:
+                signal.signal(number, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         return parent
 
@@ -227,8 +233,7 @@ class Workers:
 
     def _end(self, worker: Worker) -> None:
         worker.send(signal.SIGTERM)
-        with suppress(ChildProcessError):
-            os.waitpid(worker.pid, 0)
+        _wait_for_end([worker])
         log.info("Terminated child process [%d]", worker.pid)
 
     def _forget(self, worker: Worker) -> None:
@@ -245,9 +250,20 @@ class Workers:
             worker.send(signal.SIGTERM)
         for sock in self._sockets:
             sock.close()
-        for worker in self._workers:
-            with suppress(ChildProcessError):
-                os.waitpid(worker.pid, 0)
+        _wait_for_end(self._workers)
+
+
+def _wait_for_end(workers: Sequence[Worker]) -> None:
+    """Wait until terminated workers have ended. Kill those that take too long: they hang."""
+    deadline = time.monotonic() + _END_SECONDS
+    running = list(workers)
+    while running := [it for it in running if it.exit_status() is None]:
+        if time.monotonic() >= deadline:
+            for worker in running:
+                log.error("Child process [%d] hangs, killing it", worker.pid)
+                worker.send(signal.SIGKILL)
+            deadline += _END_SECONDS
+        time.sleep(_TICK_SECONDS / 4)
 
 
 def answer_pings(channel: socket.socket, is_serving: Callable[[], bool]) -> None:
