@@ -27,6 +27,7 @@ CLIENT = Client(
     created_at=1,
     grant_types=frozenset({"authorization_code", "refresh_token"}),
     scope=frozenset({"read", "files", "openid"}),
+    redirect_uris=frozenset({CALLBACK}),
 )
 USER = User("u_1", "alice", None, (), False, 1, 1)
 FAMILY = Family(
@@ -113,7 +114,6 @@ def test_the_first_redemption_makes_the_family_a_session_of_generation_one() -> 
         (replace(REQUEST, challenge="x" * 43), {}, "code_verifier_wrong"),
         (replace(REQUEST, challenge=None), {}, "code_verifier_missing"),
         (replace(REQUEST, redirect_uri=CALLBACK + "/"), {}, "redirect_uri_wrong"),
-        (REQUEST, {"code": replace(CODE, redirect_uri=None)}, "redirect_uri_wrong"),
     ],
 )
 @pytest.mark.parametrize("family", [FAMILY, REDEEMED], ids=["first use", "second use"])
@@ -150,6 +150,15 @@ def test_without_a_challenge_the_redirect_uri_is_required_and_a_verifier_refused
 @pytest.mark.requirement("CO06")
 def test_with_a_challenge_the_redirect_uri_may_be_left_out() -> None:
     assert issued(replace(REQUEST, redirect_uri=None)).reason == "code_redeemed"
+
+
+@pytest.mark.requirement("CO06", "RA10")
+def test_the_only_redirect_uri_that_the_first_request_left_out_may_be_sent_with_the_code() -> None:
+    left_out = replace(CODE, redirect_uri=None)
+
+    assert issued(REQUEST, code=left_out).reason == "code_redeemed"
+    other = denied(replace(REQUEST, redirect_uri=CALLBACK + "/"), code=left_out)
+    assert (other.reason, other.writes) == ("redirect_uri_wrong", ())
 
 
 @pytest.mark.requirement("CO03", "CO04", "CO05", "A27", "O09")

@@ -65,7 +65,7 @@ def decide(
         return MASTER_KEY_MISSING if undecidable else CODE_UNKNOWN
     if family.client_id != client.client_id:
         return Deny(ErrorCode.INVALID_GRANT, "code_of_other_client")
-    if reason := _mismatch(family, code, request):
+    if reason := _mismatch(family, code, client, request):
         return Deny(ErrorCode.INVALID_GRANT, reason)
     if family.revoked_at is not None:
         return Deny(ErrorCode.INVALID_GRANT, "family_revoked")
@@ -92,7 +92,7 @@ def decide(
     )
 
 
-def _mismatch(family: Family, code: AuthorizationCode | None, request: RedemptionRequest) -> str | None:
+def _mismatch(family: Family, code: AuthorizationCode | None, client: Client, request: RedemptionRequest) -> str | None:
     """Return why the request does not come from the owner of the code, or None if it does."""
     if family.code_challenge is None:
         # A verifier where no challenge was sent points to a challenge that was removed (RFC 9700 section 4.8.2).
@@ -104,7 +104,9 @@ def _mismatch(family: Family, code: AuthorizationCode | None, request: Redemptio
         return "code_verifier_wrong"
     if code is None:
         return None
-    if request.redirect_uri is not None and request.redirect_uri != code.redirect_uri:
+    # An authorization request may leave it to the only one that is registered. Many clients send it now all the same.
+    expected = client.redirect_uris if code.redirect_uri is None else {code.redirect_uri}
+    if request.redirect_uri is not None and request.redirect_uri not in expected:
         return "redirect_uri_wrong"
     # OAuth 2.1 drops the parameter, because PKCE does its work.
     if request.redirect_uri is None and code.redirect_uri is not None and family.code_challenge is None:
