@@ -360,6 +360,40 @@ async def test_disabled_user_is_not_signed_in_any_more(jeton: Running, visitor: 
     assert visitor.path == "/sign-in"
 
 
+@pytest.mark.requirement("RA05", "RA06", "PA08")
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+async def test_nothing_goes_to_a_redirect_uri_that_was_removed_meanwhile(
+    jeton: Running, visitor: Browser, decision: str
+) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.sign_in()
+    jeton.set_client(app.client_id, redirect_uris=frozenset({"https://other.example/callback"}))
+
+    page = await visitor.decide(decision)
+
+    assert page.status_code == 400
+    assert "address" in page.text
+    assert "location" not in page.headers
+
+
+@pytest.mark.requirement("RA05", "RA06")
+async def test_no_code_goes_to_a_redirect_uri_that_is_removed_at_this_moment(
+    jeton: Running, visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.sign_in()
+    jeton.set_client(app.client_id, redirect_uris=frozenset())
+    # As it was when the form arrived.
+    monkeypatch.setattr("jeton.endpoints.interactions.is_registered_redirect_uri", lambda *_: True)
+
+    page = await visitor.decide()
+
+    assert page.status_code == 400
+    assert "location" not in page.headers
+
+
 @pytest.mark.requirement("CN06")
 async def test_question_to_one_person_is_not_answered_by_another(jeton: Running, visitor: Browser) -> None:
     jeton.add_user("bob")

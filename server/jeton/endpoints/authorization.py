@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from jeton.crypto.sealed_request import SealedRequestTooLongError
 from jeton.endpoints.client_responses import ClientResponses, error_response
-from jeton.endpoints.interactions import CONSENT_PATH, PARAMETER, SIGN_IN_PATH, Interactions
+from jeton.endpoints.interactions import CONSENT_PATH, PARAMETER, SIGN_IN_PATH, Interactions, client_of
 from jeton.endpoints.page_messages import PageAnswer, PageError, PageRequest
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_request import (
@@ -21,7 +21,6 @@ from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.id_token import check_id_token_algorithm
 from jeton.oauth.interactions import Freshness, Interaction, freshness_on_arrival
-from jeton.oauth.redirect_uris import is_registered_redirect_uri
 from jeton.pages.content import Fault
 from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor
 from jeton.storage.lookups import Lookups
@@ -51,7 +50,7 @@ class AuthorizationEndpoint:
             interaction = self.interactions.open(request)
             if interaction.request is None:
                 raise PageError(Fault.EXPIRED, "sealed_request_without_request")
-            client = await self._client_again(interaction.request)
+            client = await client_of(interaction.request, self.lookups)
             if interaction.browser is None:
                 return await self._arrive(request, interaction.request, client)
             return await self._go_on(request, interaction, interaction.request, client)
@@ -89,15 +88,6 @@ class AuthorizationEndpoint:
                 "The request is too long.",
             )
             return self.responses.send_error(request, client, response, "request_too_long", after_form=False)
-
-    async def _client_again(self, authorization: AuthorizationRequest) -> Client:
-        """Return the client of a request that was valid before. Raise PageError if it may not have it any more."""
-        client = await self.lookups.client(authorization.client_id)
-        if client is None or client.disabled:
-            raise PageError(Fault.UNKNOWN_CLIENT, "client_deleted_or_disabled")
-        if not is_registered_redirect_uri(authorization.redirect_uri, client):
-            raise PageError(Fault.REDIRECT_URI, "redirect_uri_no_longer_registered")
-        return client
 
     async def _arrive(self, request: PageRequest, authorization: AuthorizationRequest, client: Client) -> PageAnswer:
         """Take the first step of a request that has just reached this browser."""

@@ -8,13 +8,17 @@ import structlog
 
 from jeton.endpoints.app_labels import app_label
 from jeton.endpoints.authorization_response import CodeIssuer, authorization_response_parameters
-from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest, Redirect
-from jeton.oauth.authorization_request import AuthorizationErrorResponse, AuthorizationRequest
+from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
+from jeton.oauth.authorization_request import (
+    AuthorizationErrorResponse,
+    AuthorizationRequest,
+    AuthorizationRequestError,
+)
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.scope import Scope
-from jeton.pages.content import FormPost, LeadOn
+from jeton.pages.content import Fault, FormPost, LeadOn
 
 # What the client is told if the code cannot be issued after all. Other refusals are shown as a page.
 _FOR_CLIENT = (ErrorCode.LOGIN_REQUIRED, ErrorCode.CONSENT_REQUIRED, ErrorCode.UNAUTHORIZED_CLIENT)
@@ -43,6 +47,8 @@ class ClientResponses:
         """Issue a code. `consented` says that the person has just allowed this on the consent page."""
         try:
             code = await self.codes.issue(authorization, client, session, scope, request.source, consented=consented)
+        except AuthorizationRequestError as error:
+            raise PageError(Fault.REDIRECT_URI, error.reason, about={"client_id": error.client_id}) from None
         except OAuthError as error:
             if error.code not in _FOR_CLIENT:
                 raise

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jeton.endpoints.app_labels import app_label
 from jeton.endpoints.client_responses import ClientResponses, error_response
-from jeton.endpoints.interactions import AUTHORIZATION_PATH, PARAMETER, Interactions, check_own_page
+from jeton.endpoints.interactions import AUTHORIZATION_PATH, PARAMETER, Interactions, check_own_page, client_of
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_request import AuthorizationRequest
@@ -43,9 +43,7 @@ class Questions:
         authorization, shown = interaction.request, interaction.shown
         if authorization is None or shown is None:
             raise PageError(Fault.EXPIRED, "sealed_request_without_question")
-        client = await self.lookups.client(authorization.client_id)
-        if client is None or client.disabled:
-            raise PageError(Fault.UNKNOWN_CLIENT, "client_deleted_or_disabled")
+        client = await client_of(authorization, self.lookups)
         visitor = await self.login.find(self.interactions.cookies.session_secret(request))
         is_asked = visitor is not None and visitor.session.browser_session_id == shown.browser_session_id
         if visitor is None or not is_asked or not interaction.freshness.is_satisfied_by(visitor.session):

@@ -8,9 +8,12 @@ from jeton.crypto.sealed_request import SealedRequests
 from jeton.endpoints.browser_cookies import BrowserCookies
 from jeton.endpoints.page_messages import Cookie, PageError, PageRequest, Redirect
 from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.clients import Client
 from jeton.oauth.interactions import ANY_AUTHENTICATION, Freshness, Interaction
+from jeton.oauth.redirect_uris import is_registered_redirect_uri
 from jeton.pages.content import Fault
 from jeton.storage.clock import Clock
+from jeton.storage.lookups import Lookups
 
 PARAMETER: Final = "sealed_request"
 AUTHORIZATION_PATH: Final = "/oauth/authorize"
@@ -72,6 +75,16 @@ class Interactions:
     def sign_in_again(self, interaction: Interaction, freshness: Freshness) -> Redirect:
         """Return the redirect to the sign-in page, where only a new authentication leads on."""
         return self.lead_to(SIGN_IN_PATH, replace(interaction, freshness=freshness, shown=None))
+
+
+async def client_of(authorization: AuthorizationRequest, lookups: Lookups) -> Client:
+    """Return the client of a request that was valid before. Raise PageError if it may not have it any more."""
+    client = await lookups.client(authorization.client_id)
+    if client is None or client.disabled:
+        raise PageError(Fault.UNKNOWN_CLIENT, "client_deleted_or_disabled")
+    if not is_registered_redirect_uri(authorization.redirect_uri, client):
+        raise PageError(Fault.REDIRECT_URI, "redirect_uri_no_longer_registered")
+    return client
 
 
 def check_own_page(request: PageRequest) -> None:

@@ -11,14 +11,15 @@ from jeton.endpoints.interactions import (
     SIGN_IN_PATH,
     Interactions,
     check_own_page,
+    client_of,
 )
-from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
+from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest, Redirect
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.interactions import Interaction, authenticate_again
-from jeton.pages.content import AppLabel, Fault, Problem, SignIn
+from jeton.pages.content import AppLabel, Problem, SignIn
 from jeton.storage.lookups import Lookups
 
 
@@ -115,10 +116,7 @@ async def sign_in_page(
 
 
 async def _app(authorization: AuthorizationRequest | None, lookups: Lookups) -> AppLabel | None:
-    """Return how the client is shown. Raise PageError if it does not exist any more."""
+    """Return how the client is shown. Raise PageError if it may not have its request any more."""
     if authorization is None:
         return None
-    client = await lookups.client(authorization.client_id)
-    if client is None:
-        raise PageError(Fault.UNKNOWN_CLIENT, "client_unknown")
-    return app_label(client, authorization.redirect_uri)
+    return app_label(await client_of(authorization, lookups), authorization.redirect_uri)
