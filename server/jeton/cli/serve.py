@@ -17,7 +17,6 @@ import click
 import uvicorn
 
 from jeton.bootstrap.server import Server, assemble
-from jeton.cli.demo import create_demo_accounts, demo_app_url
 from jeton.cli.handover import take_over
 from jeton.cli.listening import bind_sockets, connection_limit
 from jeton.cli.options import effective_settings
@@ -27,6 +26,7 @@ from jeton.config_sources import FILE_VARIABLE
 from jeton.http1.connection_factory import ConnectionFactory
 from jeton.observability.logs import UVICORN_LOGGING, configure_logs_once
 from jeton.rules.loopback import is_loopback
+from jeton.storage.database_url import parse_database_url
 
 # A request may take this long to arrive, so no client waits longer for its response.
 GRACEFUL_SECONDS: Final = 20
@@ -60,6 +60,8 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
         _warn(settings)
     parent = None
     if settings.server.workers > 1 or handover is not None:
+        # Loaded before the fork, the driver is in memory once.
+        parse_database_url(settings.database.url).get_dialect().import_dbapi()
         parent = Workers(sockets, settings.server.workers, handover).run()
         if parent is None:
             return
@@ -97,6 +99,9 @@ def _serve(settings: Settings, sockets: Sequence[socket.socket], parent: Parent 
 
 
 def _create_demo_accounts(server: Server, settings: Settings) -> None:
+    # Imports an HTTP server and client of their own, which nothing else needs.
+    from jeton.cli.demo import create_demo_accounts, demo_app_url
+
     parts = server.parts
     try:
         for line in create_demo_accounts(parts.database, parts.clock.now(), parts.passwords, settings):

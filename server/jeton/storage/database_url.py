@@ -4,11 +4,12 @@ No error quotes a part of a malformed URL, because it may belong to the password
 """
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from psycopg.pq import Conninfo
 from sqlalchemy.engine import URL
 
 # At most one @, before the hosts: a password that contains / ? or @ leads to a second one.
@@ -19,8 +20,6 @@ _LONE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST: Final = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+(%[\w.-]+)?)\]|(?P<name>[^:\[\]]+))(:(?P<port>\d{1,5}))?")
 _BARE_ADDRESS: Final = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[\w.-]+)?")
 _PORT: Final = re.compile(r"\d{1,5}")
-# By libpq's display option: parameters that it masks, or shows to experts only, may be secrets.
-_PARAMETERS: Final = {option.keyword.decode(): option.dispchar for option in Conninfo.get_defaults()}
 
 
 class DatabaseUrlError(Exception):
@@ -56,7 +55,7 @@ def parse_database_url(text: str) -> URL:
 def mask_database_url(text: str) -> str:
     """Return the URL with every password in it masked, also one among its parameters."""
     url = parse_database_url(text)
-    masked = {name: "***" for name in url.query if _PARAMETERS[name]}
+    masked = {name: "***" for name in url.query if _parameters()[name]}
     return url.update_query_dict(masked).render_as_string(hide_password=True)
 
 
@@ -138,8 +137,8 @@ def _parse_parameters(query: str) -> dict[str, list[str]]:
     for number, pair in enumerate(filter(None, query.split("&")), 1):
         # `ssl=true` is JDBC's word, and libpq takes it in URLs as well.
         name, _, value = ("sslmode=require" if pair == "ssl=true" else pair).partition("=")
-        if name not in _PARAMETERS:
-            likely = get_close_matches(name, _PARAMETERS, 1)
+        if name not in _parameters():
+            likely = get_close_matches(name, _parameters(), 1)
             hint = f"did you mean {likely[0]}?" if likely else "see PostgreSQL's manual, Parameter Key Words"
             raise DatabaseUrlError(f"database.url: PostgreSQL has no such parameter as number {number} of them: {hint}")
         if name in ("host", "port"):
@@ -160,3 +159,14 @@ def _decode(text: str | None) -> str | None:
     if "\0" in decoded:
         raise DatabaseUrlError("database.url must not hold %00")
     return decoded or None
+
+
+@cache
+def _parameters() -> Mapping[str, bytes]:
+    """Return libpq's connection parameters with their display option: those that it masks, or shows to experts only,
+    may be secrets.
+    """
+    # A server on SQLite does not load the driver of PostgreSQL.
+    from psycopg.pq import Conninfo
+
+    return {option.keyword.decode(): option.dispchar for option in Conninfo.get_defaults()}
