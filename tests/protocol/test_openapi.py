@@ -26,6 +26,8 @@ from jeton.storage.users import insert_user
 from support.builders import client, user
 from support.in_process_server import ISSUER, PASSWORD, SESSIONS, Running, settings_for
 
+pytest_plugins = ["schemathesis.pytest.plugin"]
+
 SECRET = "jcs_for_the_generator_only"
 PLACEHOLDER = "Bearer placeholder"
 # A well-formed request with a made-up password or token is refused, and rightly so.
