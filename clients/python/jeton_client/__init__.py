@@ -2,10 +2,15 @@
 
 from jeton_client.access_token import AccessToken
 from jeton_client.asgi import BearerMiddleware
+from jeton_client.authorization_request import AuthorizationRequest, PendingAuthorization
+from jeton_client.callback import check_logout_callback
 from jeton_client.client_authentication import Client
 from jeton_client.errors import (
+    AccessDeniedError,
     ClientError,
     InsufficientScopeError,
+    InteractionRequiredError,
+    InvalidCallbackError,
     InvalidTokenError,
     LoginRequiredError,
     MalformedRequestError,
@@ -23,10 +28,12 @@ from jeton_client.verifier import AsyncVerifier, Verifier
 from jeton_client.verifier_operations import StatusPolling
 
 __all__ = [
+    "AccessDeniedError",
     "AccessToken",
     "AsyncIntrospector",
     "AsyncTokenSession",
     "AsyncVerifier",
+    "AuthorizationRequest",
     "BearerAuth",
     "BearerMiddleware",
     "CacheLimits",
@@ -34,11 +41,14 @@ __all__ = [
     "ClientError",
     "FileStorage",
     "InsufficientScopeError",
+    "InteractionRequiredError",
     "Introspector",
+    "InvalidCallbackError",
     "InvalidTokenError",
     "LoginRequiredError",
     "MalformedRequestError",
     "MemoryStorage",
+    "PendingAuthorization",
     "RefusedError",
     "ServerUnavailableError",
     "StatusPolling",
@@ -48,4 +58,5 @@ __all__ = [
     "UntrustedServerError",
     "VerificationUnavailableError",
     "Verifier",
+    "check_logout_callback",
 ]

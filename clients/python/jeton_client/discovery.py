@@ -16,10 +16,12 @@ class ServerMetadata:
     """The members that this package uses; None for an endpoint that the server does not offer."""
 
     issuer: str
+    authorization_endpoint: str | None
     token_endpoint: str | None
     revocation_endpoint: str | None
     introspection_endpoint: str | None
     jwks_uri: str | None
+    end_session_endpoint: str | None
 
 
 def metadata_requests(issuer: str) -> tuple[Request, ...]:
@@ -54,10 +56,12 @@ def judge_metadata(issuer: str, answer: Answer | None) -> ServerMetadata:
         raise UntrustedServerError(f"the metadata of {issuer} names another issuer")
     return ServerMetadata(
         issuer,
+        _endpoint(members, "authorization_endpoint"),
         _endpoint(members, "token_endpoint"),
         _endpoint(members, "revocation_endpoint"),
         _endpoint(members, "introspection_endpoint"),
         _endpoint(members, "jwks_uri"),
+        _endpoint(members, "end_session_endpoint"),
     )
 
 

@@ -26,6 +26,22 @@ class RefusedError(ClientError):
         self.description = description
 
 
+class AccessDeniedError(RefusedError):
+    """The person, or the server for them, refused the authorization: `access_denied` (RFC 6749 section 4.1.2.1)."""
+
+
+class InteractionRequiredError(RefusedError):
+    """The server must show a page, but the request has `prompt=none` (OpenID Connect Core 3.1.2.6)."""
+
+
+class InvalidCallbackError(ClientError):
+    """The redirect does not answer this request: begin again. `reason` is for the log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class UntrustedServerError(ClientError):
     """A URL that is neither https nor loopback, or metadata that names another issuer."""
 

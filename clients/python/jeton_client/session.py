@@ -18,7 +18,7 @@ _MARGIN_SHARE: Final = 0.05
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 30.0
 
-Grant = Literal["password", "client_credentials"]
+Grant = Literal["password", "authorization_code", "client_credentials"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def renew_at(tokens: Tokens, jitter: float) -> float:
 
 def begin_renewal(session: Session, idempotency_key: str, now: float) -> Session:
     """Return the session to store before the request is sent. A pending refresh continues with its own key."""
-    if session.tokens.refresh_token is None and session.grant == "password":
+    if session.tokens.refresh_token is None and session.grant != "client_credentials":
         raise LoginRequiredError("the session has ended, and the server gave no refresh token")
     if session.pending is not None or session.grant == "client_credentials":
         return session
@@ -100,13 +100,15 @@ def after_attempt(
     match judged:
         case Tokens():
             refresh_token = judged.refresh_token or session.tokens.refresh_token  # RFC 6749 section 6
-            return replace(session, tokens=replace(judged, refresh_token=refresh_token), pending=None)
+            # A refresh may return no ID token (OpenID Connect Core 12.2); the old one remains the hint for a logout.
+            tokens = replace(judged, refresh_token=refresh_token, id_token=judged.id_token or session.tokens.id_token)
+            return replace(session, tokens=tokens, pending=None)
         case TryAgain(after) if attempt < most:
             return Pause(pause(attempt, after, jitter))
         case TryAgain(after):
             seconds = pause(attempt, after, jitter)
             return ServerUnavailableError(f"no usable response after {attempt} attempts; the session is kept", seconds)
-        case RefusedError(error="invalid_grant") if session.grant == "password":
+        case RefusedError(error="invalid_grant") if session.grant != "client_credentials":
             return LoginRequiredError("the session is over")
         case _:
             return judged
@@ -121,7 +123,7 @@ def pause(attempt: int, after: float | None, jitter: float) -> float:
 def _is_well_formed(session: Any) -> bool:
     """Return whether every member has its type. The stored text may come from another program."""
     tokens, pending = session.tokens, session.pending
-    texts = (tokens.refresh_token, tokens.scope, session.scope)
+    texts = (tokens.refresh_token, tokens.id_token, tokens.scope, session.scope)
     return (
         session.grant in get_args(Grant)
         and isinstance(tokens.access_token, str)

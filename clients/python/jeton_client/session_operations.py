@@ -8,16 +8,25 @@ from functools import partial
 from typing import Final
 
 from jeton_client import token_requests
+from jeton_client.authorization_request import (
+    AuthorizationRequest,
+    PendingAuthorization,
+    authorization_url,
+    begin,
+)
 from jeton_client.authorization_server import AuthorizationServer
+from jeton_client.callback import code_in
 from jeton_client.client_authentication import Client
 from jeton_client.discovery import ServerMetadata, required
 from jeton_client.errors import (
     ClientError,
+    InvalidCallbackError,
     LoginRequiredError,
     RefusedError,
     ServerUnavailableError,
     StorageUnusableError,
 )
+from jeton_client.logout_request import logout_url
 from jeton_client.messages import Request
 from jeton_client.operations import Do, Operation, Shared, Wait
 from jeton_client.session import (
@@ -77,6 +86,23 @@ class SessionOperations:
             token_requests.log_in_as_client(endpoint, self._client, scope), "client_credentials", scope
         )
 
+    def start_authorization(self, request: AuthorizationRequest) -> Operation[tuple[str, PendingAuthorization]]:
+        metadata = yield from self._discovered()
+        endpoint = required(metadata.authorization_endpoint, "authorization_endpoint")
+        pending = begin(metadata.issuer, request, self._clock())
+        return authorization_url(endpoint, self._client, request, pending), pending
+
+    def finish_authorization(self, pending: PendingAuthorization, callback: str) -> Operation[None]:
+        if pending.issuer != self._server.issuer:
+            raise InvalidCallbackError("iss")
+        code = code_in(callback, pending, self._clock())
+        metadata = yield from self._discovered()
+        endpoint = required(metadata.token_endpoint, "token_endpoint")
+        request = token_requests.redeem(
+            endpoint, self._client, code, pending.redirect_uri, pending.code_verifier, pending.idempotency_key
+        )
+        yield from self._begin(request, "authorization_code", pending.scope, MAX_ATTEMPTS)
+
     def access_token(self) -> Operation[str]:
         """Renew a token that is due. While it is still valid, one caller renews it and the others use it."""
         token = self.good_token()
@@ -113,17 +139,32 @@ class SessionOperations:
         finally:
             self._storage.unlock()
 
-    def _begin(self, request: Request, grant: Grant, scope: str | None) -> Operation[None]:
-        """Send a login once; the user repeats it if it is lost. Check first that its result can be stored."""
+    def start_logout(self, post_logout_redirect_uri: str | None) -> Operation[tuple[str, str]]:
+        metadata = yield from self._discovered()
+        endpoint = required(metadata.end_session_endpoint, "end_session_endpoint")
+        session: Session | None = yield Do(self._storage.load)
+        with suppress(ServerUnavailableError):  # the browser is sent to the server, which ends the session as well
+            yield from self.log_out()
+        hint = None if session is None else session.tokens.id_token
+        state = secrets.token_urlsafe(32)
+        return logout_url(endpoint, self._client, hint, post_logout_redirect_uri, state), state
+
+    def _begin(self, request: Request, grant: Grant, scope: str | None, max_attempts: int = 1) -> Operation[None]:
+        """Send a login, after checking that its result can be stored. A password is sent once: the user repeats it."""
         yield from self._locked()
         try:
             yield Do(self._storage.check)
             now = self._clock()
             judged = judge_token_answer((yield request), now)
-            if isinstance(judged, RefusedError):
-                raise judged
+            for attempt in range(1, max_attempts):
+                if not isinstance(judged, TryAgain):
+                    break
+                yield Wait(pause(attempt, judged.after, _random.random()))
+                judged = judge_token_answer((yield request), now)
             if isinstance(judged, TryAgain):
                 raise ServerUnavailableError("no usable response to the login", judged.after or 1.0)
+            if isinstance(judged, RefusedError):
+                raise judged
             yield from self._store(Session(judged, grant, scope))
         finally:
             self._storage.unlock()

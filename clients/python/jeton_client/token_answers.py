@@ -23,6 +23,7 @@ class Tokens:
     expires_at: float | None = None
     refresh_token: str | None = field(default=None, repr=False)
     scope: str | None = None
+    id_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ def refusal_of(answer: Answer) -> RefusedError:
     members = answer.json_object() or {}
     error, description = members.get("error"), members.get("error_description")
     return RefusedError(
-        _printable(error) if _is_text(error) else f"http_{answer.status}",
-        _printable(description) if _is_text(description) else "",
+        printable(error) if _is_text(error) else f"http_{answer.status}",
+        printable(description) if _is_text(description) else "",
     )
 
 
@@ -80,12 +81,13 @@ def _refusal(answer: Answer | None) -> RefusedError | TryAgain | None:
 
 
 def _tokens(members: dict[str, Any], asked_at: float) -> Tokens | TryAgain:
-    expires_in, refresh_token, scope = (members.get(name) for name in ("expires_in", "refresh_token", "scope"))
+    expires_in, scope = members.get("expires_in"), members.get("scope")
+    refresh_token, id_token = members.get("refresh_token"), members.get("id_token")
     if expires_in is not None and not (is_number(expires_in) and expires_in > 0):
         return TryAgain()
-    if (refresh_token is not None and not _is_text(refresh_token)) or (
-        scope is not None and not isinstance(scope, str)
-    ):
+    if any(token is not None and not _is_text(token) for token in (refresh_token, id_token)):
+        return TryAgain()
+    if scope is not None and not isinstance(scope, str):
         return TryAgain()
     return Tokens(
         members["access_token"],
@@ -93,6 +95,7 @@ def _tokens(members: dict[str, Any], asked_at: float) -> Tokens | TryAgain:
         None if expires_in is None else asked_at + expires_in,
         refresh_token,
         scope,
+        id_token,
     )
 
 
@@ -100,5 +103,6 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _printable(value: object) -> str:
+def printable(value: object) -> str:
+    """Return the text in printable ASCII, shortened, because apps may show it."""
     return re.sub(r"[^\x20-\x7E]", "?", str(value))[:_MAX_DESCRIPTION]

@@ -1,4 +1,4 @@
-"""Requests to an authorization server (RFC 6749 sections 4.3, 4.4 and 6, RFC 7009, RFC 7662)."""
+"""Requests to an authorization server (RFC 6749 sections 4.1.3, 4.3, 4.4 and 6, RFC 7636, RFC 7009, RFC 7662)."""
 
 from collections.abc import Mapping
 
@@ -14,10 +14,19 @@ def log_in_as_client(endpoint: str, client: Client, scope: str | None = None) ->
     return _form(endpoint, client, _with_scope({"grant_type": "client_credentials"}, scope))
 
 
+def redeem(
+    endpoint: str, client: Client, code: str, redirect_uri: str, code_verifier: str, idempotency_key: str
+) -> Request:
+    """Redeem an authorization code. The same `idempotency_key` returns the same tokens, as for `refresh`."""
+    fields = {"grant_type": "authorization_code", "code": code}
+    request = _form(endpoint, client, fields, redirect_uri=redirect_uri, code_verifier=code_verifier)
+    return _repeatable(request, idempotency_key)
+
+
 def refresh(endpoint: str, client: Client, refresh_token: str, idempotency_key: str) -> Request:
     """Refresh. The same `idempotency_key` returns the same tokens, so that the request can be repeated."""
     request = _form(endpoint, client, {"grant_type": "refresh_token"}, refresh_token=refresh_token)
-    return Request(request.method, endpoint, {**request.headers, "idempotency-key": idempotency_key}, request.form)
+    return _repeatable(request, idempotency_key)
 
 
 def revoke(endpoint: str, client: Client, token: str, hint: str) -> Request:
@@ -27,6 +36,10 @@ def revoke(endpoint: str, client: Client, token: str, hint: str) -> Request:
 
 def introspect(endpoint: str, client: Client, token: str) -> Request:
     return _form(endpoint, client, {}, token=token, token_type_hint="access_token")
+
+
+def _repeatable(request: Request, idempotency_key: str) -> Request:
+    return Request(request.method, request.url, {**request.headers, "idempotency-key": idempotency_key}, request.form)
 
 
 def _with_scope(parameters: dict[str, str], scope: str | None) -> dict[str, str]:

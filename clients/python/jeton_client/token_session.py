@@ -6,6 +6,7 @@ from typing import Self
 
 import httpx2
 
+from jeton_client.authorization_request import AuthorizationRequest, PendingAuthorization
 from jeton_client.client_authentication import Client
 from jeton_client.executors import AsyncExecutor, Executor
 from jeton_client.session_operations import SessionOperations
@@ -38,6 +39,21 @@ class TokenSession:
         """Start a session of the client itself (RFC 6749 section 4.4), renewed by the same grant."""
         self._executor.run(self._operations.log_in_as_client(scope))
 
+    def start_authorization(self, request: AuthorizationRequest) -> tuple[str, PendingAuthorization]:
+        """Return the URL to which the browser is sent, and what must be kept until it comes back.
+
+        The value is for `finish_authorization`, also in another process: see `PendingAuthorization.to_json`.
+        """
+        return self._executor.run(self._operations.start_authorization(request))
+
+    def finish_authorization(self, pending: PendingAuthorization, callback: str) -> None:
+        """Start a session with the redirect that came back: its URL, its query, or the form of a `form_post`.
+
+        Raise InvalidCallbackError if it does not answer the request, AccessDeniedError if the person refused,
+        RefusedError for other errors of the server. After ServerUnavailableError, the call can be repeated.
+        """
+        self._executor.run(self._operations.finish_authorization(pending, callback))
+
     def access_token(self) -> str:
         """Return a currently valid access token.
 
@@ -59,6 +75,13 @@ class TokenSession:
         revoked but could not be deleted.
         """
         self._executor.run(self._operations.log_out())
+
+    def start_logout(self, post_logout_redirect_uri: str | None = None) -> tuple[str, str]:
+        """Delete the session and revoke it. Return a URL at which the browser logs out at the server, and its state.
+
+        The browser comes back to `post_logout_redirect_uri`; pass its URL and the state to `check_logout_callback`.
+        """
+        return self._executor.run(self._operations.start_logout(post_logout_redirect_uri))
 
     def close(self) -> None:
         self._executor.close()
@@ -93,6 +116,14 @@ class AsyncTokenSession:
         """See `TokenSession.log_in_as_client`."""
         await self._executor.run(self._operations.log_in_as_client(scope))
 
+    async def start_authorization(self, request: AuthorizationRequest) -> tuple[str, PendingAuthorization]:
+        """See `TokenSession.start_authorization`."""
+        return await self._executor.run(self._operations.start_authorization(request))
+
+    async def finish_authorization(self, pending: PendingAuthorization, callback: str) -> None:
+        """See `TokenSession.finish_authorization`."""
+        await self._executor.run(self._operations.finish_authorization(pending, callback))
+
     async def access_token(self) -> str:
         """See `TokenSession.access_token`."""
         token = self._operations.good_token()
@@ -107,6 +138,10 @@ class AsyncTokenSession:
     async def log_out(self) -> None:
         """See `TokenSession.log_out`."""
         await self._executor.run(self._operations.log_out())
+
+    async def start_logout(self, post_logout_redirect_uri: str | None = None) -> tuple[str, str]:
+        """See `TokenSession.start_logout`."""
+        return await self._executor.run(self._operations.start_logout(post_logout_redirect_uri))
 
     async def close(self) -> None:
         await self._executor.close()

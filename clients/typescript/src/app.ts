@@ -1,6 +1,12 @@
 /** Sessions for apps, without verification. A page can load this module directly; it has no dependencies. */
 
+export {
+  type AuthorizationRequest,
+  isPendingAuthorization,
+  type PendingAuthorization,
+} from './authorization-request.js'
 export { authorizedFetch } from './authorized-fetch.js'
+export { checkLogoutCallback } from './callback.js'
 export type { Client } from './client-authentication.js'
 export * from './errors.js'
 export type { Session } from './session.js'

@@ -11,10 +11,12 @@ const OPENID = '/.well-known/openid-configuration'
 /** The members that this package uses; `null` for an endpoint that the server does not offer. */
 export interface ServerMetadata {
   readonly issuer: string
+  readonly authorizationEndpoint: string | null
   readonly tokenEndpoint: string | null
   readonly revocationEndpoint: string | null
   readonly introspectionEndpoint: string | null
   readonly jwksUri: string | null
+  readonly endSessionEndpoint: string | null
 }
 
 /**
@@ -44,10 +46,12 @@ export function judgeMetadata(issuer: string, answer: Answer | null): ServerMeta
   if (members.issuer !== issuer) throw new UntrustedServerError(`the metadata of ${issuer} names another issuer`)
   return {
     issuer,
+    authorizationEndpoint: endpoint(members, 'authorization_endpoint'),
     tokenEndpoint: endpoint(members, 'token_endpoint'),
     revocationEndpoint: endpoint(members, 'revocation_endpoint'),
     introspectionEndpoint: endpoint(members, 'introspection_endpoint'),
     jwksUri: endpoint(members, 'jwks_uri'),
+    endSessionEndpoint: endpoint(members, 'end_session_endpoint'),
   }
 }
 

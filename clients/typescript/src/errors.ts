@@ -33,6 +33,22 @@ export class RefusedError extends ClientError {
   }
 }
 
+/** The person, or the server for them, refused the authorization: `access_denied` (RFC 6749 section 4.1.2.1). */
+export class AccessDeniedError extends RefusedError {}
+
+/** The server must show a page, but the request has `prompt=none` (OpenID Connect Core 3.1.2.6). */
+export class InteractionRequiredError extends RefusedError {}
+
+/** The redirect does not answer this request: begin again. `reason` is for the log. */
+export class InvalidCallbackError extends ClientError {
+  readonly reason: string
+
+  constructor(reason: string) {
+    super(reason)
+    this.reason = reason
+  }
+}
+
 /** A URL that is neither https nor loopback, or metadata that names another issuer. */
 export class UntrustedServerError extends ClientError {}
 

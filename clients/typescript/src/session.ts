@@ -16,7 +16,9 @@ const MARGIN_SHARE = 0.05
 const FIRST_PAUSE = 0.25
 const LONGEST_PAUSE = 30
 
-export type Grant = 'password' | 'client_credentials'
+export type Grant = 'password' | 'authorization_code' | 'client_credentials'
+
+const GRANTS: readonly Grant[] = ['password', 'authorization_code', 'client_credentials']
 
 /** A refresh that was begun and has no outcome yet: it is repeated with this key only. */
 export interface PendingRefresh {
@@ -37,13 +39,17 @@ export function isSession(value: unknown): value is Session {
   if (!isObject(value) || !isObject(value.tokens)) return false
   const { tokens, grant, scope, pending } = value
   return (
-    (grant === 'password' || grant === 'client_credentials') &&
+    (GRANTS as readonly unknown[]).includes(grant) &&
     typeof tokens.accessToken === 'string' &&
     isNumber(tokens.receivedAt) &&
     (tokens.expiresAt === null || isNumber(tokens.expiresAt)) &&
-    [tokens.refreshToken, tokens.scope, scope].every((text) => text === null || typeof text === 'string') &&
+    [tokens.refreshToken, tokens.idToken ?? null, tokens.scope, scope].every(isTextOrNull) &&
     (pending === null || (isObject(pending) && typeof pending.idempotencyKey === 'string' && isNumber(pending.begunAt)))
   )
+}
+
+function isTextOrNull(value: unknown): boolean {
+  return value === null || typeof value === 'string'
 }
 
 /** Wait this number of seconds, then repeat the same request. */
@@ -69,7 +75,7 @@ export function renewAt(tokens: Tokens, jitter: number): number {
 
 /** Return the session to store before the request is sent. A pending refresh continues with its own key. */
 export function beginRenewal(session: Session, idempotencyKey: string, now: number): Session {
-  if (session.tokens.refreshToken === null && session.grant === 'password') {
+  if (session.tokens.refreshToken === null && session.grant !== 'client_credentials') {
     throw new LoginRequiredError('the session has ended, and the server gave no refresh token')
   }
   if (session.pending !== null || session.grant === 'client_credentials') return session
@@ -95,12 +101,14 @@ export function afterAttempt(
     return new ServerUnavailableError(`no usable response after ${attempt} attempts; the session is kept`, seconds)
   }
   if (judged instanceof RefusedError) {
-    const isOver = judged.error === 'invalid_grant' && session.grant === 'password'
+    const isOver = judged.error === 'invalid_grant' && session.grant !== 'client_credentials'
     return isOver ? new LoginRequiredError('the session is over') : judged
   }
   // RFC 6749 section 6: without a new refresh token, the old one remains.
   const refreshToken = judged.refreshToken ?? session.tokens.refreshToken
-  return { ...session, tokens: { ...judged, refreshToken }, pending: null }
+  // A refresh may return no ID token (OpenID Connect Core 12.2); the old one remains the hint for a logout.
+  const idToken = judged.idToken ?? session.tokens.idToken ?? null
+  return { ...session, tokens: { ...judged, refreshToken, idToken }, pending: null }
 }
 
 /** Return the seconds before the next attempt: doubled each time, half of it random, at least `after`. */

@@ -85,7 +85,7 @@ export class CheckedStorage {
 
 /** If it remains stored, it requires a login. */
 const ENDED: Session = {
-  tokens: { accessToken: '', receivedAt: 0, expiresAt: 0, refreshToken: null, scope: null },
+  tokens: { accessToken: '', receivedAt: 0, expiresAt: 0, refreshToken: null, scope: null, idToken: null },
   grant: 'password',
   scope: null,
   pending: null,

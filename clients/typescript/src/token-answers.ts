@@ -16,6 +16,7 @@ export interface Tokens {
   readonly expiresAt: number | null
   readonly refreshToken: string | null
   readonly scope: string | null
+  readonly idToken: string | null
 }
 
 /** A lost or unusable response: repeat the same request, `after` this number of seconds if the server states it. */
@@ -74,18 +75,21 @@ function refusalIn(answer: Answer | null): RefusedError | TryAgain | null {
 function tokensIn(members: JsonObject, accessToken: string, askedAt: number): Tokens | TryAgain {
   const expiresIn = members.expires_in ?? null
   const refreshToken = members.refresh_token ?? null
+  const idToken = members.id_token ?? null
   const scope = members.scope ?? null
   if (expiresIn !== null && !(isNumber(expiresIn) && expiresIn > 0)) return new TryAgain()
   if (refreshToken !== null && !isText(refreshToken)) return new TryAgain()
+  if (idToken !== null && !isText(idToken)) return new TryAgain()
   if (scope !== null && typeof scope !== 'string') return new TryAgain()
   const expiresAt = expiresIn === null ? null : askedAt + expiresIn
-  return { accessToken, receivedAt: askedAt, expiresAt, refreshToken, scope }
+  return { accessToken, receivedAt: askedAt, expiresAt, refreshToken, scope, idToken }
 }
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
 
-function printable(text: string): string {
+/** Return the text in printable ASCII, shortened, because apps may show it. */
+export function printable(text: string): string {
   return text.replace(/[^\x20-\x7E]/gu, '?').slice(0, MAX_DESCRIPTION)
 }

@@ -1,4 +1,4 @@
-/** Requests to an authorization server (RFC 6749 sections 4.3, 4.4 and 6, RFC 7009, RFC 7662). */
+/** Requests to an authorization server (RFC 6749 sections 4.1.3, 4.3, 4.4 and 6, RFC 7636, RFC 7009, RFC 7662). */
 
 import { type Client, credentials } from './client-authentication.js'
 import type { Request } from './messages.js'
@@ -17,10 +17,23 @@ export function logInAsClient(endpoint: string, client: Client, scope: string | 
   return formRequest(endpoint, client, { grant_type: 'client_credentials', ...scopeParameter(scope) })
 }
 
+/** Redeem an authorization code. The same `idempotencyKey` returns the same tokens, as for `refresh`. */
+export function redeem(
+  endpoint: string,
+  client: Client,
+  code: string,
+  redirectUri: string,
+  codeVerifier: string,
+  idempotencyKey: string,
+): Request {
+  const fields = { code, redirect_uri: redirectUri, code_verifier: codeVerifier }
+  return repeatable(formRequest(endpoint, client, { grant_type: 'authorization_code', ...fields }), idempotencyKey)
+}
+
 /** Refresh. The same `idempotencyKey` returns the same tokens, so that the request can be repeated. */
 export function refresh(endpoint: string, client: Client, refreshToken: string, idempotencyKey: string): Request {
-  const request = formRequest(endpoint, client, { grant_type: 'refresh_token', refresh_token: refreshToken })
-  return { ...request, headers: { ...request.headers, 'idempotency-key': idempotencyKey } }
+  const fields = { grant_type: 'refresh_token', refresh_token: refreshToken }
+  return repeatable(formRequest(endpoint, client, fields), idempotencyKey)
 }
 
 export function revoke(
@@ -34,6 +47,10 @@ export function revoke(
 
 export function introspect(endpoint: string, client: Client, token: string): Request {
   return formRequest(endpoint, client, { token, token_type_hint: 'access_token' })
+}
+
+function repeatable(request: Request, idempotencyKey: string): Request {
+  return { ...request, headers: { ...request.headers, 'idempotency-key': idempotencyKey } }
 }
 
 function scopeParameter(scope: string | null): Record<string, string> {

@@ -1,9 +1,23 @@
 /** Sessions for apps: log in, get valid access tokens, renew them, log out. Tasks and, with `tabStorage`, tabs share one. */
 
+import {
+  type AuthorizationRequest,
+  authorizationUrl,
+  begin,
+  type PendingAuthorization,
+} from './authorization-request.js'
 import { AuthorizationServer } from './authorization-server.js'
+import { codeIn } from './callback.js'
 import type { Client } from './client-authentication.js'
 import { required, type ServerMetadata } from './discovery.js'
-import { ClientError, LoginRequiredError, RefusedError, ServerUnavailableError } from './errors.js'
+import {
+  ClientError,
+  InvalidCallbackError,
+  LoginRequiredError,
+  RefusedError,
+  ServerUnavailableError,
+} from './errors.js'
+import { logoutUrl } from './logout-request.js'
 import type { Request } from './messages.js'
 import { type Send, sendBy } from './sending.js'
 import {
@@ -73,6 +87,28 @@ export class TokenSession {
     await this.#begin(request, 'client_credentials', scope)
   }
 
+  /** Resolve to the URL to which the browser is sent, and to what must be kept until it comes back. */
+  async startAuthorization(request: AuthorizationRequest): Promise<{ url: string; pending: PendingAuthorization }> {
+    const { issuer, authorizationEndpoint } = await this.#discovered()
+    const endpoint = required(authorizationEndpoint, 'authorization_endpoint')
+    const pending = begin(issuer, request, this.#clock())
+    return { url: await authorizationUrl(endpoint, this.#client, request, pending), pending }
+  }
+
+  /** Start a session with the redirect that came back: its URL, its query, or the form of a `form_post`.
+   *
+   * Reject with InvalidCallbackError if it does not answer the request, AccessDeniedError if the person refused,
+   * RefusedError for other errors of the server. After ServerUnavailableError, the call can be repeated.
+   */
+  async finishAuthorization(pending: PendingAuthorization, callback: string): Promise<void> {
+    if (pending.issuer !== this.#server.issuer) throw new InvalidCallbackError('iss')
+    const { redirectUri, codeVerifier, idempotencyKey, scope } = pending
+    const code = codeIn(callback, pending, this.#clock())
+    const endpoint = await this.#tokenEndpoint()
+    const request = tokenRequests.redeem(endpoint, this.#client, code, redirectUri, codeVerifier, idempotencyKey)
+    await this.#begin(request, 'authorization_code', scope, MAX_ATTEMPTS)
+  }
+
   /** Return a valid access token, renewed ahead of its end. Reject with LoginRequiredError if the session is over. */
   async accessToken(): Promise<string> {
     const token = this.#goodToken()
@@ -109,12 +145,35 @@ export class TokenSession {
     if (failed !== null) throw failed
   }
 
-  /** Send a login, after checking that its result can be stored. */
-  #begin(request: Request, grant: Grant, scope: string | null): Promise<void> {
+  /** Log out, and resolve to a URL at which the browser logs out at the server, and its state.
+   *
+   * The browser comes back to `postLogoutRedirectUri`; pass its URL and the state to `checkLogoutCallback`.
+   */
+  async startLogout(postLogoutRedirectUri: string | null = null): Promise<{ url: string; state: string }> {
+    const { endSessionEndpoint } = await this.#discovered()
+    const endpoint = required(endSessionEndpoint, 'end_session_endpoint')
+    const session = await this.#storage.load()
+    await this.logOut().catch((error: unknown) => {
+      // The browser is sent to the server, which ends the session as well.
+      if (!(error instanceof ServerUnavailableError)) throw error
+    })
+    const state = randomKey()
+    return {
+      url: logoutUrl(endpoint, this.#client, session?.tokens.idToken ?? null, postLogoutRedirectUri, state),
+      state,
+    }
+  }
+
+  /** Send a login, after checking that its result can be stored. A password is sent once: the user repeats it. */
+  #begin(request: Request, grant: Grant, scope: string | null, maxAttempts = 1): Promise<void> {
     return this.#storage.locked(async () => {
       await this.#storage.check()
       const now = this.#clock()
-      const judged = judgeTokenAnswer(await this.#send(request), now)
+      let judged = judgeTokenAnswer(await this.#send(request), now)
+      for (let attempt = 1; judged instanceof TryAgain && attempt < maxAttempts; attempt += 1) {
+        await waited(pause(attempt, judged.after, Math.random()))
+        judged = judgeTokenAnswer(await this.#send(request), now)
+      }
       if (judged instanceof RefusedError) throw judged
       if (judged instanceof TryAgain)
         throw new ServerUnavailableError('no usable response to the login', judged.after ?? 1)

@@ -2,12 +2,20 @@
 
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
-import { authorizedFetch, Introspector, TokenSession, Verifier } from '@jeton/client'
+import {
+  type AuthorizationRequest,
+  authorizedFetch,
+  Introspector,
+  type PendingAuthorization,
+  TokenSession,
+  Verifier,
+} from '@jeton/client'
+import { codeChallenge } from '@jeton/client/authorization-request'
 import { FailingStorage } from './failing-storage.js'
 import { AUDIENCE, answerOf, camelCased, check, ISSUER, type Json, SERVER, START, TOKENS } from './vectors.js'
 
 const CLIENT = { clientId: 'web', secret: 'the-secret' }
-const SECRETS = /access-[12o]|refresh-[12]|the-password|the-secret|Basic /
+const SECRETS = /access-[12o]|refresh-[12]|the-password|the-secret|Basic |code-1/
 const LOGIN = { call: 'log_in', with: ['alice', 'the-password', 'read'], requests: ['metadata', 'log in'] }
 const setTimer = globalThis.setTimeout
 
@@ -18,6 +26,7 @@ export class Scenario {
   readonly #failures: unknown[] = []
   readonly #keys = new Map<string, string | null>()
   readonly #options: Json
+  #pending: PendingAuthorization | null = null
   #now = START
   #pauses = 0
   #expected: Json[] = []
@@ -75,11 +84,27 @@ export class Scenario {
     const session = this.#object(name, (options) => new TokenSession(options))
     if (call === 'log_in') return session.logIn(first, second, { scope: third })
     if (call === 'log_in_as_client') return session.logInAsClient({ scope: first })
+    if (call === 'start_authorization') return this.#started(await session.startAuthorization(asked(first, second)))
+    if (call === 'start_logout') return this.#started(await session.startLogout(first))
+    if (call === 'finish_authorization') {
+      assert.ok(this.#pending)
+      return session.finishAuthorization(this.#pending, `${first}&state=${this.#pending.state}`)
+    }
     if (call === 'access_token') return session.accessToken()
     if (call === 'renew') return session.renew(first)
     if (call === 'log_out') return session.logOut()
     const send = authorizedFetch(session, { origins: [AUDIENCE], fetch: this.#fetch })
     return (await send(second, { method: first, body: third })).status
+  }
+
+  /** Keep what was started, and return its URL without random values. */
+  async #started({ url, pending }: { url: string; pending?: PendingAuthorization }): Promise<string> {
+    if (pending !== undefined) {
+      this.#pending = pending
+      const challenge = await codeChallenge(pending.codeVerifier)
+      assert.ok(url.includes(`&state=${pending.state}&code_challenge=${challenge}&`))
+    }
+    return url.replace(/&(state|code_challenge)=[^&]{43,}?(?=&|$)/g, '')
   }
 
   #object<Kind>(name: string, make: (options: Json) => Kind): Kind {
@@ -111,6 +136,7 @@ export class Scenario {
     const isForm = request.headers.get('content-type') === 'application/x-www-form-urlencoded'
     const { method, url } = request
     const form = isForm ? Object.fromEntries(new URLSearchParams(text)) : {}
+    if (this.#pending !== null && form.code_verifier === this.#pending.codeVerifier) form.code_verifier = 'the verifier'
     const seen = { method, url, form, body: isForm ? '' : text, headers: Object.fromEntries(request.headers) }
     const entry = this.#expected.shift()
     assert.ok(entry && matches(SERVER.requests[entry.request], seen), inspect({ seen, entry }))
@@ -118,9 +144,10 @@ export class Scenario {
     return entry
   }
 
-  /** Check what holds for each token request: the lock, and the stored key, one for each refresh token. */
-  async #checkTokenRequest({ refresh_token: presented }: Json, key: string | null): Promise<void> {
+  /** Check what holds for each token request: the lock, and the stored key, one for each refresh token or code. */
+  async #checkTokenRequest({ refresh_token: presented, code }: Json, key: string | null): Promise<void> {
     assert.ok(this.#storage.isLocked)
+    if (code !== undefined) return assert.equal(key, this.#pending?.idempotencyKey)
     assert.equal(presented === undefined, key === null)
     if (presented === undefined) return
     assert.ok(key !== null && key.length >= 32)
@@ -139,6 +166,10 @@ export class Scenario {
     const facts = { access_token, refresh_token, expires_at, scope: kept.scope, pending: kept.pending !== null }
     return Object.fromEntries(Object.entries(facts).filter(([name]) => names === null || name in names))
   }
+}
+
+function asked(redirectUri: string, scope: string): AuthorizationRequest {
+  return { redirectUri, scope }
 }
 
 function listed(entry: Json): Json[] {

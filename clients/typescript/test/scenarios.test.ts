@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { Scenario } from './scenario.js'
 import { read } from './vectors.js'
 
-for (const file of ['sessions', 'authorized_requests', 'verification', 'introspection']) {
+for (const file of ['sessions', 'authorization', 'authorized_requests', 'verification', 'introspection']) {
   for (const scenario of read(`scenarios/${file}`)) {
     test(`${file}: ${scenario.name}`, () => new Scenario(scenario.options).run(scenario))
   }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { memoryStorage, type Session, StorageUnusableError, tabStorage } from '@jeton/client'
 
 const SESSION: Session = {
-  tokens: { accessToken: 'a1', receivedAt: 1, expiresAt: 601, refreshToken: 'r1', scope: null },
+  tokens: { accessToken: 'a1', receivedAt: 1, expiresAt: 601, refreshToken: 'r1', scope: null, idToken: null },
   grant: 'password',
   scope: null,
   pending: null,

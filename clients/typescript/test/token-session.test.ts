@@ -12,7 +12,14 @@ const NOW = 1_800_000_000
 
 /** Return a storage with a session that was renewed ten minutes ago. */
 async function storageOf(expiresAt = NOW): Promise<FailingStorage> {
-  const tokens = { accessToken: 'access-1', receivedAt: NOW - 600, expiresAt, refreshToken: 'refresh-1', scope: null }
+  const tokens = {
+    accessToken: 'access-1',
+    receivedAt: NOW - 600,
+    expiresAt,
+    refreshToken: 'refresh-1',
+    scope: null,
+    idToken: null,
+  }
   const storage = new FailingStorage()
   await storage.save({ tokens, grant: 'password', scope: null, pending: null })
   return storage

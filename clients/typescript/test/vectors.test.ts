@@ -5,20 +5,27 @@ import { test } from 'node:test'
 import type { Client, Session } from '@jeton/client'
 import { judgeAccessToken, type Rules, readAccessToken } from '@jeton/client/access-token'
 import { originOf } from '@jeton/client/addresses'
+import {
+  authorizationUrl,
+  isPendingAuthorization,
+  type PendingAuthorization,
+} from '@jeton/client/authorization-request'
 import { freshSeconds } from '@jeton/client/cached-document'
+import { checkLogoutCallback, codeIn } from '@jeton/client/callback'
 import { bearerToken, refusal } from '@jeton/client/challenges'
 import { credentials } from '@jeton/client/client-authentication'
 import { metadataRequests } from '@jeton/client/discovery'
 import * as errors from '@jeton/client/errors'
 import { judgeIntrospectionAnswer } from '@jeton/client/introspection'
 import { ALGORITHMS, askForKey, keysAnswered, NO_KEYS, parseKeySet, usableKeys } from '@jeton/client/key-set'
+import { logoutUrl } from '@jeton/client/logout-request'
 import { formEncoded } from '@jeton/client/messages'
 import { afterAttempt, hasEnded, Pause, renewAt } from '@jeton/client/session'
 import * as statusLists from '@jeton/client/status-list'
 import { parseObject } from '@jeton/client/strict-json'
 import { judgeRevocationAnswer, judgeTokenAnswer, type Tokens, TryAgain } from '@jeton/client/token-answers'
 import * as tokenRequests from '@jeton/client/token-requests'
-import { AUDIENCE, answerOf, camelCase, check, ISSUER, type Json, read, START } from './vectors.js'
+import { AUDIENCE, answerOf, camelCase, camelCased, check, ISSUER, type Json, read, START } from './vectors.js'
 
 const RULES: Rules = { issuer: ISSUER, audience: AUDIENCE, algorithms: Object.keys(ALGORITHMS), skewSeconds: 5 }
 const KEYS = await parseKeySet(read('public_keys'))
@@ -61,6 +68,37 @@ each('token requests', read('token_requests'), ({ call, with: values }) => {
   return [request.method, request.url, request.headers, formEncoded(request.form)]
 })
 
+const PENDING: PendingAuthorization = {
+  issuer: ISSUER,
+  redirectUri: '',
+  state: 'the-state',
+  nonce: 'the-nonce',
+  codeVerifier: 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+  idempotencyKey: 'k',
+  begunAt: START,
+  scope: null,
+  maxAge: null,
+}
+
+each('authorization requests', read('authorization_requests'), ({ endpoint, request }) =>
+  authorizationUrl(endpoint ?? 'https://as.example/authorize', { clientId: 'web' }, camelCased(request), PENDING),
+)
+
+each('callbacks', read('callbacks'), ({ callback, after = 0 }) => codeIn(callback, PENDING, START + after))
+
+each('logout requests', read('logout_requests'), ({ id_token: idToken, post_logout_redirect_uri: uri }) =>
+  logoutUrl('https://as.example/logout', { clientId: 'web' }, idToken, uri, 'the-state'),
+)
+
+each('logout callbacks', read('logout_callbacks'), ({ callback }) => checkLogoutCallback(callback, 'the-state') ?? null)
+
+test('a pending authorization is recognised after it was stored as JSON', () => {
+  assert.ok(isPendingAuthorization(JSON.parse(JSON.stringify(PENDING))))
+  for (const other of [null, [], {}, { ...PENDING, state: 1 }, { ...PENDING, begunAt: '1' }]) {
+    assert.ok(!isPendingAuthorization(other))
+  }
+})
+
 each('URLs of metadata', read('metadata_urls'), ({ issuer }) => metadataRequests(issuer).map(({ url }) => url))
 
 const failures = read('failures')
@@ -82,13 +120,19 @@ function resultOf(judged: Json): Json {
   if (judged instanceof errors.ServerUnavailableError) return { unavailable: judged.retryAfter }
   if (judged instanceof errors.LoginRequiredError) return { login_required: true }
   if (judged.tokens !== undefined) return { refresh_token: judged.tokens.refreshToken, session: judged }
-  const { accessToken: access_token, expiresAt: expires_at, refreshToken: refresh_token, scope } = judged
-  return { access_token, expires_at, refresh_token, scope }
+  const {
+    accessToken: access_token,
+    expiresAt: expires_at,
+    refreshToken: refresh_token,
+    scope,
+    idToken: id_token,
+  } = judged
+  return { access_token, expires_at, refresh_token, scope, id_token }
 }
 
 /** Return tokens that were received at 1000. */
 function tokensOf(accessToken: string, expiresAt: number | null, refreshToken: string | null): Tokens {
-  return { accessToken, receivedAt: 1000, expiresAt, refreshToken, scope: 'read' }
+  return { accessToken, receivedAt: 1000, expiresAt, refreshToken, scope: 'read', idToken: null }
 }
 
 each('renewal times', read('renewal_times'), ({ expires_at: expiresAt, jitter, at }) => {

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,18 +19,31 @@ from jeton_client import (
     AsyncIntrospector,
     AsyncTokenSession,
     AsyncVerifier,
+    AuthorizationRequest,
     BearerAuth,
     Client,
     Introspector,
+    PendingAuthorization,
     StatusPolling,
     TokenSession,
     Verifier,
 )
+from jeton_client.authorization_request import code_challenge
 
 T = TypeVar("T")
 
 CLIENT: Final = Client("web", "the-secret")
-SECRETS: Final = ("access-1", "access-2", "access-o", "refresh-1", "refresh-2", "the-password", "the-secret", "Basic ")
+SECRETS: Final = (
+    "access-1",
+    "access-2",
+    "access-o",
+    "refresh-1",
+    "refresh-2",
+    "the-password",
+    "the-secret",
+    "Basic ",
+    "code-1",
+)
 _LOGIN: Final = {"call": "log_in", "with": ["alice", "the-password", "read"], "requests": ["metadata", "log in"]}
 _KINDS: Final = {"verify": "verifier", "introspect": "introspector"}
 _sleep, _async_sleep = time.sleep, asyncio.sleep  # the tests replace those of the executors
@@ -90,10 +104,32 @@ class Scenario:
 
     def _invoke(self, call: str, name: str, values: list[Any]) -> Any:
         """Return the result of threads, or the coroutine of tasks."""
+        if call in {"start_authorization", "start_logout", "finish_authorization"}:
+            return self._redirect(call, self._object("session", name), values)
         if call == "request":
             return self._request(BearerAuth(self._object("session", name), [AUDIENCE]), *values)
         kind = _KINDS.get(call, "session")
         return getattr(self._object(kind, name), call if kind == "session" else "verify")(*values)
+
+    def _redirect(self, call: str, session: Any, values: list[Any]) -> Any:
+        """Call with the random values of this scenario, and return a URL without them."""
+        if call == "finish_authorization":
+            assert self.server.pending is not None
+            return session.finish_authorization(self.server.pending, f"{values[0]}&state={self.server.pending.state}")
+        request = AuthorizationRequest(*values) if call == "start_authorization" else values[0]
+        started = getattr(session, call)(request)
+
+        async def awaited() -> str:
+            return self._without_random_values(await started)
+
+        return awaited() if inspect.isawaitable(started) else self._without_random_values(started)
+
+    def _without_random_values(self, started: tuple[str, Any]) -> str:
+        url, kept = started
+        if isinstance(kept, PendingAuthorization):
+            self.server.pending = kept
+            assert f"&state={kept.state}&code_challenge={code_challenge(kept.code_verifier)}&" in url
+        return re.sub("&(state|code_challenge)=[^&]{43}(?=&|$)", "", url)
 
     def _request(self, auth: BearerAuth, method: str, url: str, body: str) -> Any:
         async def send(http: httpx2.AsyncClient) -> int:

@@ -10,6 +10,7 @@ import httpx2
 
 from clients.python.failing_storage import FailingStorage
 from clients.python.vectors import SERVER, answer_of
+from jeton_client import PendingAuthorization
 
 Step = Mapping[str, Any]
 
@@ -23,6 +24,7 @@ class ScenarioServer:
         self._expected: deque[Step] = deque()
         self._failures: list[AssertionError] = []
         self._keys: dict[str, str] = {}
+        self.pending: PendingAuthorization | None = None
 
     @contextmanager
     def expecting(self, step: Step) -> Iterator[None]:
@@ -52,14 +54,21 @@ class ScenarioServer:
         entry = self._expected.popleft()
         expected = SERVER["requests"][entry["request"]]
         seen = _seen(request, expected.get("headers", {}))
+        if self.pending is not None and seen["form"].get("code_verifier") == self.pending.code_verifier:
+            seen["form"]["code_verifier"] = "the verifier"
         assert seen == {"headers": {}, "form": {}, "body": "", **expected, "answer": None}
         if expected["url"].endswith("/token"):
-            self._check_token_request(seen["form"].get("refresh_token"), request.headers.get("idempotency-key"))
+            self._check_token_request(seen["form"], request.headers.get("idempotency-key"))
         return entry
 
-    def _check_token_request(self, presented: str | None, key: str | None) -> None:
-        """Check what holds for each token request: the lock, and the stored key, one for each refresh token."""
+    def _check_token_request(self, form: Mapping[str, str], key: str | None) -> None:
+        """Check what holds for each token request: the lock, and the stored key, one for each refresh token or code."""
         assert self._storage.is_locked
+        if "code" in form:
+            assert self.pending is not None
+            assert key == self.pending.idempotency_key
+            return
+        presented = form.get("refresh_token")
         assert (presented is None) == (key is None)
         if presented is None or key is None:
             return

@@ -8,7 +8,7 @@ import pytest
 from clients.python.scenario import SECRETS, run_with_tasks, run_with_threads
 from clients.python.vectors import read
 
-FILES = ("sessions", "authorized_requests", "verification", "introspection")
+FILES = ("sessions", "authorization", "authorized_requests", "verification", "introspection")
 RUNS = {"threads": run_with_threads, "tasks": run_with_tasks}
 SCENARIOS = [
     pytest.param(run, scenario, id=f"{kind}: {file}: {scenario['name']}")

@@ -9,12 +9,15 @@ from clients.python.vectors import AUDIENCE, ISSUER, START, VECTORS, answer_of, 
 from jeton_client import errors, token_requests
 from jeton_client.access_token import Rules
 from jeton_client.addresses import origin_of
+from jeton_client.authorization_request import AuthorizationRequest, PendingAuthorization, authorization_url
 from jeton_client.cached_document import fresh_seconds
+from jeton_client.callback import check_logout_callback, code_in
 from jeton_client.challenges import bearer_token, refusal
 from jeton_client.client_authentication import Client, credentials
 from jeton_client.discovery import metadata_requests
 from jeton_client.introspection import judge_introspection_answer
 from jeton_client.key_set import CachedKeys, parse_key_set
+from jeton_client.logout_request import logout_url
 from jeton_client.messages import Answer
 from jeton_client.session import Pause, PendingRefresh, Session, after_attempt, has_ended, renew_at
 from jeton_client.status_list import (
@@ -75,15 +78,58 @@ def test_token_requests(case: Any) -> None:
     check(case, [request.method, request.url, request.headers, request.body.decode()])
 
 
+PENDING: Final = PendingAuthorization(
+    ISSUER, "", "the-state", "the-nonce", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "k", START
+)
+
+
+@each(read("authorization_requests"))
+def test_authorization_requests(case: Any) -> None:
+    endpoint = case.get("endpoint", "https://as.example/authorize")
+
+    check(case, authorization_url(endpoint, Client("web"), AuthorizationRequest(**case["request"]), PENDING))
+
+
+@each(read("callbacks"))
+def test_callbacks(case: Any) -> None:
+    check(case, outcome_of(lambda: code_in(case["callback"], PENDING, START + case.get("after", 0))))
+
+
+@each(read("logout_requests"))
+def test_logout_requests(case: Any) -> None:
+    values = case["id_token"], case["post_logout_redirect_uri"], "the-state"
+
+    check(case, logout_url("https://as.example/logout", Client("web"), *values))
+
+
+@each(read("logout_callbacks"))
+def test_logout_callbacks(case: Any) -> None:
+    check(case, outcome_of(lambda: check_logout_callback(case["callback"], "the-state")))
+
+
+def test_a_pending_authorization_is_stored_as_text() -> None:
+    assert PendingAuthorization.from_json(PENDING.to_json()) == PENDING
+    assert not any(secret in repr(PENDING) for secret in ("the-state", "the-nonce", "dBjft"))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"x": 1}', PENDING.to_json().replace('"the-state"', "1")])
+def test_any_other_text_is_no_pending_authorization(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        PendingAuthorization.from_json(text)
+
+
 @each(read("metadata_urls"))
 def test_metadata_urls(case: Any) -> None:
     check(case, outcome_of(lambda: [request.url for request in metadata_requests(case["issuer"])]))
 
 
+_TOKENS: Final = ("access_token", "expires_at", "refresh_token", "scope", "id_token")
+
+
 def result_of(judged: object) -> dict[str, Any]:
     match judged:
         case Tokens():
-            return {name: getattr(judged, name) for name in ("access_token", "expires_at", "refresh_token", "scope")}
+            return {name: getattr(judged, name) for name in _TOKENS}
         case TryAgain(after):
             return {"try_again": after}
         case Session():
