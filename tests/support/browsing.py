@@ -45,6 +45,13 @@ class _Forms(HTMLParser):
         self._open = self._open and tag != "form"
 
 
+def form_in(page: str, path: str) -> Form:
+    """The page's form of this path."""
+    parser = _Forms()
+    parser.feed(page)
+    return next(it for it in parser.found if urlsplit(it.action).path.endswith(path))
+
+
 class Browser:
     """One browser. `page` is what it shows now; a redirect to another site than `issuer` is where it stops."""
 
@@ -67,9 +74,7 @@ class Browser:
         return await self.post(form.action, form.fields | values, headers)
 
     def form(self, path: str) -> Form:
-        parser = _Forms()
-        parser.feed(self.page.text)
-        return next(it for it in parser.found if urlsplit(it.action).path.endswith(path))
+        return form_in(self.page.text, path)
 
     async def sign_in(self, username: str = "alice", password: str = PASSWORD, **more: Any) -> httpx2.Response:
         return await self.submit("/sign-in", username=username, password=password, **more)

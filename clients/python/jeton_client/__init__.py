@@ -22,6 +22,7 @@ from jeton_client.errors import (
 )
 from jeton_client.http_auth import BearerAuth
 from jeton_client.introspector import AsyncIntrospector, CacheLimits, Introspector
+from jeton_client.loopback_login import log_in_by_browser
 from jeton_client.storage import FileStorage, MemoryStorage, Storage
 from jeton_client.token_session import AsyncTokenSession, TokenSession
 from jeton_client.verifier import AsyncVerifier, Verifier
@@ -59,4 +60,5 @@ __all__ = [
     "VerificationUnavailableError",
     "Verifier",
     "check_logout_callback",
+    "log_in_by_browser",
 ]
