@@ -1,9 +1,12 @@
 // A page that logs in, calls a service, and stays logged in, across reloads and in all of its tabs.
 
 import {
+  AccessDeniedError,
   authorizedFetch,
+  finishLogInByBrowser,
+  InvalidCallbackError,
   LoginRequiredError,
-  RefusedError,
+  logInByBrowser,
   ServerUnavailableError,
   TokenSession,
   tabStorage,
@@ -38,13 +41,15 @@ async function attempt(work) {
   try {
     await work()
   } catch (error) {
-    if (error instanceof LoginRequiredError) show(login)
-    else message.textContent = explained(error)
+    if (!(error instanceof LoginRequiredError)) message.textContent = explained(error)
+    if (!(error instanceof ServerUnavailableError)) show(login)
   }
 }
 
 function explained(error) {
-  if (error instanceof RefusedError && error.error === 'invalid_grant') return 'The user name or password is wrong.'
+  if (error instanceof AccessDeniedError) return 'You have not allowed this app to see your orders.'
+  if (error instanceof InvalidCallbackError)
+    return 'This login was not begun in this tab, or too long ago. Log in again.'
   if (error instanceof ServerUnavailableError)
     return 'The server does not respond. You are still logged in. Try again in a moment.'
   return error.message
@@ -55,15 +60,9 @@ function show(section) {
   orders.hidden = section !== orders
 }
 
-login.addEventListener('submit', (event) => {
-  event.preventDefault()
-  const { username, password } = Object.fromEntries(new FormData(login))
-  login.reset()
-  attempt(async () => {
-    await session.logIn(username, password, { scope: 'orders' })
-    await showOrders()
-  })
-})
+login.addEventListener('click', () =>
+  attempt(() => logInByBrowser(session, { redirectUri: `${location.origin}/callback`, scope: 'orders' })),
+)
 
 document.querySelector('#reload').addEventListener('click', () => attempt(showOrders))
 
@@ -75,4 +74,7 @@ document.querySelector('#logout').addEventListener('click', () =>
   }),
 )
 
-attempt(showOrders)
+attempt(async () => {
+  await finishLogInByBrowser(session)
+  await showOrders()
+})

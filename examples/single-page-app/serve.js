@@ -7,6 +7,7 @@ const { ISSUER = 'http://127.0.0.1:8000', API = 'http://127.0.0.1:3000', PORT = 
 
 const OWN = new Map([
   ['/', 'index.html'],
+  ['/callback', 'index.html'],
   ['/app.js', 'app.js'],
   ['/style.css', 'style.css'],
 ])
@@ -31,8 +32,12 @@ async function contentOf(path) {
 }
 
 createServer(async (request, response) => {
-  const [type, body] = (await contentOf(request.url)) ?? []
-  const headers = { 'content-security-policy': POLICY, 'x-content-type-options': 'nosniff' }
+  const [type, body] = (await contentOf(request.url.split('?')[0])) ?? []
+  const headers = {
+    'content-security-policy': POLICY,
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+  }
   response.writeHead(
     body === undefined ? 404 : 200,
     type === undefined ? headers : { ...headers, 'content-type': type },

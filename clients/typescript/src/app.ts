@@ -6,6 +6,7 @@ export {
   type PendingAuthorization,
 } from './authorization-request.js'
 export { authorizedFetch } from './authorized-fetch.js'
+export { finishLogInByBrowser, logInByBrowser } from './browser-login.js'
 export { checkLogoutCallback } from './callback.js'
 export type { Client } from './client-authentication.js'
 export * from './errors.js'

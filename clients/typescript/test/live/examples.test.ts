@@ -18,7 +18,7 @@ after(() => examples?.remove())
 
 describe('the Express service', () => {
   async function loggedIn(username: string, scope: string): Promise<{ session: TokenSession; token: string }> {
-    const session = new TokenSession({ issuer: examples.jeton.issuer, client: { clientId: 'orders-app' } })
+    const session = new TokenSession({ issuer: examples.jeton.issuer, client: { clientId: 'orders-tests' } })
     await session.logIn(username, examples.passwords[username] ?? '', { scope })
     return { session, token: await session.accessToken() }
   }
@@ -72,11 +72,14 @@ describe('the single-page app', { skip: noBrowser }, () => {
     page.setDefaultTimeout(20_000)
   })
 
-  async function logIn(password = examples.passwords.bea ?? ''): Promise<void> {
-    await page.goto(examples.app)
-    await page.getByLabel('Name').fill('bea')
-    await page.getByLabel('Password').fill(password)
+  /** Log in at the server's pages, from this tab. */
+  async function logIn(decision: 'allow' | 'deny' = 'allow'): Promise<void> {
+    await page.goto(`${examples.app}/?from=here`)
     await page.getByRole('button', { name: 'Log in' }).click()
+    await page.locator('input[name=username]').fill('bea')
+    await page.locator('input[name=password]').fill(examples.passwords.bea ?? '')
+    await page.locator('input[name=password]').press('Enter')
+    await page.locator(`button[name=decision][value=${decision}]`).click()
   }
 
   test('it logs in, stays logged in after a reload, and stores no access token', async () => {
@@ -88,9 +91,35 @@ describe('the single-page app', { skip: noBrowser }, () => {
     assert.ok(token)
     assert.ok(!JSON.stringify(await context.storageState({ indexedDB: true })).includes(token))
 
+    assert.equal(page.url(), `${examples.app}/?from=here`)
+    assert.equal(await page.evaluate('sessionStorage.length'), 0)
+
     await page.reload()
 
     await page.getByText('three apples').waitFor()
+  })
+
+  test('two tabs log in at the same time, each with its own redirect', async () => {
+    const other = await context.newPage()
+    await other.goto(examples.app)
+    await other.getByRole('button', { name: 'Log in' }).click()
+    await other.locator('input[name=username]').waitFor()
+    await logIn()
+    await page.getByText('three apples').waitFor()
+
+    await other.locator('input[name=username]').fill('bea')
+    await other.locator('input[name=password]').fill(examples.passwords.bea ?? '')
+    await other.locator('input[name=password]').press('Enter')
+    await other.locator('button[name=decision][value=allow]').click() // an app on loopback: not by remembered consent
+
+    await other.getByText('three apples').waitFor()
+  })
+
+  test('a redirect that this tab has not begun starts no session', async () => {
+    await page.goto(`${examples.app}/callback?code=c&state=s&iss=${encodeURIComponent(examples.jeton.issuer)}`)
+
+    await page.getByText('This login was not begun in this tab').waitFor()
+    assert.equal(page.url(), `${examples.app}/callback`)
   })
 
   test('a second tab is logged in without a refresh, and logged out with the first', async () => {
@@ -104,17 +133,17 @@ describe('the single-page app', { skip: noBrowser }, () => {
     await second.goto(examples.app)
     await second.getByText('three apples').waitFor()
     await page.getByRole('button', { name: 'Log out' }).click()
-    await page.getByLabel('Password').waitFor()
+    await page.getByRole('button', { name: 'Log in' }).waitFor()
     await second.getByRole('button', { name: 'Look again' }).click()
 
-    await second.getByLabel('Password').waitFor()
+    await second.getByRole('button', { name: 'Log in' }).waitFor()
     assert.equal(refreshes, 0)
   })
 
-  test('it reports a wrong password', async () => {
-    await logIn('not the password at all')
+  test('it reports that the person refused', async () => {
+    await logIn('deny')
 
-    await page.getByText('The user name or password is wrong.').waitFor()
+    await page.getByText('You have not allowed this app to see your orders.').waitFor()
   })
 
   test('it asks for a login after an administrator ended the session', async () => {
@@ -123,6 +152,6 @@ describe('the single-page app', { skip: noBrowser }, () => {
     await examples.jeton.run('session', 'revoke', '--user', 'bea')
     await page.reload()
 
-    await page.getByLabel('Password').waitFor()
+    await page.getByRole('button', { name: 'Log in' }).waitFor()
   })
 })

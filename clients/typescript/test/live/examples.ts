@@ -39,8 +39,10 @@ export class Examples {
 
   async #start(): Promise<void> {
     const { jeton, api, app } = this
-    const grants = ['--grant', 'password', '--grant', 'refresh_token', '--scope', 'orders', '--scope', 'other']
-    await jeton.run('client', 'add', 'orders-app', '--public', ...grants, '--audience', AUDIENCE, '--origin', app)
+    const common = ['--public', '--grant', 'refresh_token', '--scope', 'orders', '--audience', AUDIENCE]
+    const redirect = ['--application-type', 'spa', '--redirect-uri', `${app}/callback`, '--origin', app]
+    await jeton.run('client', 'add', 'orders-app', ...common, '--grant', 'authorization_code', ...redirect)
+    await jeton.run('client', 'add', 'orders-tests', ...common, '--grant', 'password', '--scope', 'other')
     this.passwords.bea = (await jeton.run('user', 'add', 'bea', '--role', 'clerk', '--generate-password')).password
     this.passwords.ann = (await jeton.run('user', 'add', 'ann', '--generate-password')).password
     await jeton.start()
