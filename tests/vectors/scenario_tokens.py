@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from vectors.access_tokens import AUDIENCE, ISSUER, LIST, NOW
+from vectors.id_tokens import id_token, logout_token
 from vectors.signing import jwt
 from vectors.status_lists import LIST_CLAIMS, LIST_HEADER, deflated
 
@@ -29,6 +30,8 @@ def tokens() -> dict[str, str]:
         "list: all valid": _list(bytes(2)),
         "list: 3 revoked": _list(bytes([1 << 3, 0])),
         "list by an unknown key": jwt({**LIST_HEADER, "kid": "new"}, {}),
+        "id token": id_token(),
+        "logout token": logout_token(),
         "8193 characters": "x" * 8193,
     }
 

@@ -21,9 +21,12 @@ from jeton_client.errors import (
     VerificationUnavailableError,
 )
 from jeton_client.http_auth import BearerAuth
+from jeton_client.id_token import IdToken, LogoutToken
+from jeton_client.id_token_verifier import AsyncIdTokenVerifier, IdTokenVerifier
 from jeton_client.introspector import AsyncIntrospector, CacheLimits, Introspector
 from jeton_client.loopback_login import log_in_by_browser
 from jeton_client.storage import FileStorage, MemoryStorage, Storage
+from jeton_client.token_answers import Tokens
 from jeton_client.token_session import AsyncTokenSession, TokenSession
 from jeton_client.verifier import AsyncVerifier, Verifier
 from jeton_client.verifier_operations import StatusPolling
@@ -31,6 +34,7 @@ from jeton_client.verifier_operations import StatusPolling
 __all__ = [
     "AccessDeniedError",
     "AccessToken",
+    "AsyncIdTokenVerifier",
     "AsyncIntrospector",
     "AsyncTokenSession",
     "AsyncVerifier",
@@ -41,12 +45,15 @@ __all__ = [
     "Client",
     "ClientError",
     "FileStorage",
+    "IdToken",
+    "IdTokenVerifier",
     "InsufficientScopeError",
     "InteractionRequiredError",
     "Introspector",
     "InvalidCallbackError",
     "InvalidTokenError",
     "LoginRequiredError",
+    "LogoutToken",
     "MalformedRequestError",
     "MemoryStorage",
     "PendingAuthorization",
@@ -56,6 +63,7 @@ __all__ = [
     "Storage",
     "StorageUnusableError",
     "TokenSession",
+    "Tokens",
     "UntrustedServerError",
     "VerificationUnavailableError",
     "Verifier",

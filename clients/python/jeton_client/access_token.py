@@ -54,7 +54,7 @@ class Rules:
 
     def read(self, token: str) -> UnverifiedJwt:
         """Parse the token; see `read_jwt`."""
-        return read_jwt(token, TYPE, self.algorithms, MAX_CHARACTERS)
+        return read_jwt(token, [TYPE], self.algorithms, MAX_CHARACTERS)
 
     def judge(self, unverified: UnverifiedJwt, keys: KeySet, now: float) -> AccessToken:
         """Verify and return the token.

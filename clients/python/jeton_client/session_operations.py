@@ -92,7 +92,7 @@ class SessionOperations:
         pending = begin(metadata.issuer, request, self._clock())
         return authorization_url(endpoint, self._client, request, pending), pending
 
-    def finish_authorization(self, pending: PendingAuthorization, callback: str) -> Operation[None]:
+    def finish_authorization(self, pending: PendingAuthorization, callback: str) -> Operation[Tokens]:
         if pending.issuer != self._server.issuer:
             raise InvalidCallbackError("iss")
         code = code_in(callback, pending, self._clock())
@@ -101,7 +101,7 @@ class SessionOperations:
         request = token_requests.redeem(
             endpoint, self._client, code, pending.redirect_uri, pending.code_verifier, pending.idempotency_key
         )
-        yield from self._begin(request, "authorization_code", pending.scope, MAX_ATTEMPTS)
+        return (yield from self._begin(request, "authorization_code", pending.scope, MAX_ATTEMPTS))
 
     def access_token(self) -> Operation[str]:
         """Renew a token that is due. While it is still valid, one caller renews it and the others use it."""
@@ -149,7 +149,7 @@ class SessionOperations:
         state = secrets.token_urlsafe(32)
         return logout_url(endpoint, self._client, hint, post_logout_redirect_uri, state), state
 
-    def _begin(self, request: Request, grant: Grant, scope: str | None, max_attempts: int = 1) -> Operation[None]:
+    def _begin(self, request: Request, grant: Grant, scope: str | None, max_attempts: int = 1) -> Operation[Tokens]:
         """Send a login, after checking that its result can be stored. A password is sent once: the user repeats it."""
         yield from self._locked()
         try:
@@ -166,6 +166,7 @@ class SessionOperations:
             if isinstance(judged, RefusedError):
                 raise judged
             yield from self._store(Session(judged, grant, scope))
+            return judged
         finally:
             self._storage.unlock()
 

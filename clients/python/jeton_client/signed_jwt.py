@@ -5,7 +5,7 @@ issuer's, and `jku`, `x5u`, `jwk` and `x5c` are ignored.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -31,8 +31,13 @@ class UnverifiedJwt:
     signature: bytes = field(repr=False)
 
 
-def read_jwt(text: str, typ: str, algorithms: Collection[str], max_characters: int) -> UnverifiedJwt:
-    """Parse a JWT. Raise InvalidTokenError for `malformed`, `typ`, `alg`, `crit` or `kid`, checked in this order."""
+def read_jwt(
+    text: str, types: Collection[str | None], algorithms: Collection[str], max_characters: int
+) -> UnverifiedJwt:
+    """Parse a JWT of one of these types, in lower case; None: without a type.
+
+    Raise InvalidTokenError for `malformed`, `typ`, `alg`, `crit` or `kid`, checked in this order.
+    """
     if len(text) > max_characters or not _COMPACT.fullmatch(text):
         raise InvalidTokenError("malformed")
     signing_input, _, signature = text.rpartition(".")
@@ -42,7 +47,7 @@ def read_jwt(text: str, typ: str, algorithms: Collection[str], max_characters: i
         octets = base64url.decode(payload), base64url.decode(signature)
     except ValueError:
         raise InvalidTokenError("malformed") from None
-    if not _is_type(members.get("typ"), typ):
+    if _type(members) not in types:
         raise InvalidTokenError("typ")
     algorithm, kid = members.get("alg"), members.get("kid")
     if not isinstance(algorithm, str) or algorithm not in algorithms:
@@ -78,6 +83,13 @@ def _is_signature(unverified: UnverifiedJwt, key: VerificationKey) -> bool:
         return False
 
 
-def _is_type(value: object, typ: str) -> bool:
-    """Return whether `typ` matches: case-insensitive, `application/` is optional (RFC 7515 section 4.1.9)."""
-    return isinstance(value, str) and value.lower().removeprefix("application/") == typ
+def _type(header: Mapping[str, Any]) -> str | None:
+    """Return `typ`, or None if there is none: case-insensitive, `application/` is optional (RFC 7515 section 4.1.9).
+
+    Raise InvalidTokenError(`typ`) if it is not a string.
+    """
+    if "typ" not in header:
+        return None
+    if not isinstance(header["typ"], str):
+        raise InvalidTokenError("typ")
+    return header["typ"].lower().removeprefix("application/")

@@ -137,7 +137,7 @@ def may_follow(reference: StatusReference, issuer: str) -> bool:
 def read_status_list_token(answer: Answer, rules: Rules) -> UnverifiedJwt:
     """Parse the token. Raise InvalidTokenError if it is malformed (see `read_jwt`)."""
     text = answer.body.decode("ascii", "replace").strip()
-    return read_jwt(text, TYPE, rules.algorithms, MAX_CHARACTERS)
+    return read_jwt(text, [TYPE], rules.algorithms, MAX_CHARACTERS)
 
 
 def judge_status_list_token(

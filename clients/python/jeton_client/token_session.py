@@ -11,6 +11,7 @@ from jeton_client.client_authentication import Client
 from jeton_client.executors import AsyncExecutor, Executor
 from jeton_client.session_operations import SessionOperations
 from jeton_client.storage import Storage
+from jeton_client.token_answers import Tokens
 
 
 class TokenSession:
@@ -46,13 +47,14 @@ class TokenSession:
         """
         return self._executor.run(self._operations.start_authorization(request))
 
-    def finish_authorization(self, pending: PendingAuthorization, callback: str) -> None:
+    def finish_authorization(self, pending: PendingAuthorization, callback: str) -> Tokens:
         """Start a session with the redirect that came back: its URL, its query, or the form of a `form_post`.
 
         Raise InvalidCallbackError if it does not answer the request, AccessDeniedError if the person refused,
-        RefusedError for other errors of the server. After ServerUnavailableError, the call can be repeated.
+        RefusedError for other errors of the server. After ServerUnavailableError, the call can be repeated. Return the
+        tokens: `IdTokenVerifier` says from them who logged in.
         """
-        self._executor.run(self._operations.finish_authorization(pending, callback))
+        return self._executor.run(self._operations.finish_authorization(pending, callback))
 
     def access_token(self) -> str:
         """Return a currently valid access token.
@@ -120,9 +122,9 @@ class AsyncTokenSession:
         """See `TokenSession.start_authorization`."""
         return await self._executor.run(self._operations.start_authorization(request))
 
-    async def finish_authorization(self, pending: PendingAuthorization, callback: str) -> None:
+    async def finish_authorization(self, pending: PendingAuthorization, callback: str) -> Tokens:
         """See `TokenSession.finish_authorization`."""
-        await self._executor.run(self._operations.finish_authorization(pending, callback))
+        return await self._executor.run(self._operations.finish_authorization(pending, callback))
 
     async def access_token(self) -> str:
         """See `TokenSession.access_token`."""

@@ -7,11 +7,10 @@ from functools import partial
 from typing import Final, Literal
 
 from jeton_client.access_token import AccessToken, Rules, StatusReference
-from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.cached_document import Ask
-from jeton_client.discovery import required
-from jeton_client.errors import ClientError, InvalidTokenError, ServerUnavailableError, VerificationUnavailableError
-from jeton_client.key_set import ALGORITHMS, MAX_STALE_SECONDS, CachedKeys, KeySet
+from jeton_client.errors import ClientError, InvalidTokenError, VerificationUnavailableError
+from jeton_client.issuer_keys import IssuerKeys
+from jeton_client.key_set import ALGORITHMS, MAX_STALE_SECONDS, KeySet
 from jeton_client.messages import Answer
 from jeton_client.operations import Operation, Shared
 from jeton_client.status_list import (
@@ -58,15 +57,14 @@ class VerifierOperations:
         self._polling = polling
         self._clock = clock
         self._monotonic = monotonic
-        self._server = AuthorizationServer(rules.issuer)
-        self._keys = CachedKeys(max_stale_seconds=key_max_stale_seconds)
+        self._keys = IssuerKeys(rules.issuer, monotonic, key_max_stale_seconds)
         self._lists: dict[str, CachedList] = {}
         self._verified = VerifiedTokens(max_cache_entries)
 
     def cached(self, token: str) -> AccessToken | None:
         """Return the token if it was verified before with keys and status that are fresh, otherwise None."""
-        found = self._verified.get(token, self._keys.keys, self._clock())
-        if found is None or self._monotonic() >= self._keys.freshness.fresh_until:
+        found = self._verified.get(token, self._keys.cached.keys, self._clock())
+        if found is None or self._monotonic() >= self._keys.cached.freshness.fresh_until:
             return None
         if found.status is None or self._polling is None:
             return found
@@ -78,7 +76,7 @@ class VerifierOperations:
     def verify(self, token: str) -> Operation[AccessToken]:
         """Return the token. Raise InvalidTokenError, or VerificationUnavailableError without keys or status."""
         unverified = self._rules.read(token)
-        keys = yield from self._keys_for(unverified.kid)
+        keys = yield from self._keys.keys_for(unverified.kid)
         now = self._clock()
         verified = self._verified.get(token, keys, now)
         if verified is None:
@@ -87,26 +85,6 @@ class VerifierOperations:
         if verified.status is not None and self._polling is not None:
             yield from self._check_status(verified.status, self._polling)
         return verified
-
-    def _keys_for(self, kid: str) -> Operation[KeySet]:
-        ask = self._keys.ask_for(kid, self._monotonic())
-        if ask is not Ask.NO:
-            yield Shared("keys", self._fetch_keys, background=ask is Ask.BACKGROUND)
-        keys = self._keys.usable(self._monotonic())
-        if keys is None or (kid not in keys and self._keys.freshness.is_away):
-            raise VerificationUnavailableError(f"the keys of {self._rules.issuer} are unavailable")
-        return keys
-
-    def _fetch_keys(self) -> Operation[None]:
-        now = self._monotonic()
-        answer: Answer | None = None
-        try:
-            metadata = yield from self._server.metadata()
-            answer = yield self._keys.request(required(metadata.jwks_uri, "jwks_uri"))
-        except ServerUnavailableError:
-            return
-        finally:  # also after an error, so that not every caller fetches again
-            self._keys = self._keys.answered(answer, now)
 
     def _check_status(self, reference: StatusReference, polling: StatusPolling) -> Operation[None]:
         known = self._lists.get(reference.uri) or self._new_list(reference)
@@ -135,7 +113,7 @@ class VerifierOperations:
         keys: KeySet = {}
         if answer is not None and answer.status == 200:
             with suppress(ClientError):  # the response is judged as a whole below
-                keys = yield from self._keys_for(read_status_list_token(answer, self._rules).kid)
+                keys = yield from self._keys.keys_for(read_status_list_token(answer, self._rules).kid)
         self._lists[known.uri] = known.answered(answer, self._rules, keys, now, self._clock())
 
 

@@ -63,7 +63,7 @@ export interface Rules {
 
 /** Parse the token; see `readJwt`. */
 export function readAccessToken(token: string, rules: Rules): UnverifiedJwt {
-  return readJwt(token, TYPE, rules.algorithms, MAX_CHARACTERS)
+  return readJwt(token, [TYPE], rules.algorithms, MAX_CHARACTERS)
 }
 
 /** Verify and return the token. Reject with a reason of `verifiedClaims`, or `iss`, `aud`, `exp`, `nbf` or `claims`. */

@@ -2,6 +2,8 @@
 
 export { AccessToken } from './access-token.js'
 export * from './app.js'
+export type { IdToken, LogoutToken } from './id-token.js'
+export { IdTokenVerifier, type IdTokenVerifierOptions } from './id-token-verifier.js'
 export { type CacheLimits, Introspector, type IntrospectorOptions } from './introspector.js'
 export { accessTokenOf, admit, type BearerOptions, bearer, honoBearer, type TokenVerifier } from './middleware.js'
 export { type StatusPolling, Verifier, type VerifierOptions } from './verifier.js'

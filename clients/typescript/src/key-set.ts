@@ -41,6 +41,13 @@ const NUMBERS = new Map<unknown, readonly string[]>([
   ['OKP', ['x']],
 ])
 
+/** Throw TypeError unless these are some of the library's algorithms. */
+export function requireAlgorithms(algorithms: readonly string[]): void {
+  if (algorithms.length === 0 || !algorithms.every((algorithm) => Object.hasOwn(ALGORITHMS, algorithm))) {
+    throw new TypeError(`algorithms must be among ${Object.keys(ALGORITHMS).join(', ')}`)
+  }
+}
+
 /** A key, with a verifier for each allowed algorithm. Equal keys have equal `facts`. */
 export interface VerificationKey {
   readonly byAlgorithm: ReadonlyMap<string, VerifySignature>

@@ -22,10 +22,13 @@ export interface UnverifiedJwt {
   readonly signature: Uint8Array<ArrayBuffer>
 }
 
-/** Parse a JWT. Throw InvalidTokenError for `malformed`, `typ`, `alg`, `crit` or `kid`, checked in this order. */
+/** Parse a JWT of one of these types, in lower case; `null`: without a type.
+ *
+ * Throw InvalidTokenError for `malformed`, `typ`, `alg`, `crit` or `kid`, checked in this order.
+ */
 export function readJwt(
   text: string,
-  typ: string,
+  types: readonly (string | null)[],
   algorithms: readonly string[],
   maxCharacters: number,
 ): UnverifiedJwt {
@@ -36,7 +39,7 @@ export function readJwt(
     decodeBase64url(claims),
     decodeBase64url(mark),
   ])
-  if (!isType(members.typ, typ)) throw new InvalidTokenError('typ')
+  if (!types.includes(typeIn(members))) throw new InvalidTokenError('typ')
   const { alg: algorithm, kid } = members
   if (typeof algorithm !== 'string' || !algorithms.includes(algorithm)) throw new InvalidTokenError('alg')
   // RFC 7515 section 4.1.11: an unsupported critical header makes the token invalid.
@@ -69,7 +72,12 @@ function wellFormed<Value>(read: () => Value): Value {
   }
 }
 
-/** Return whether `typ` matches: case-insensitive, `application/` is optional (RFC 7515 section 4.1.9). */
-function isType(value: unknown, typ: string): boolean {
-  return typeof value === 'string' && value.toLowerCase().replace(/^application\//, '') === typ
+/** Return `typ`, or `null` if there is none: case-insensitive, `application/` is optional (RFC 7515 section 4.1.9).
+ *
+ * Throw InvalidTokenError(`typ`) if it is not a string.
+ */
+function typeIn(header: JsonObject): string | null {
+  if (!Object.hasOwn(header, 'typ')) return null
+  if (typeof header.typ !== 'string') throw new InvalidTokenError('typ')
+  return header.typ.toLowerCase().replace(/^application\//, '')
 }

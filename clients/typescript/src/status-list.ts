@@ -127,7 +127,7 @@ export function mayFollow({ uri }: StatusReference, issuer: string): boolean {
 
 /** Parse the token. Throw InvalidTokenError if it is malformed (see `readJwt`). */
 export function readStatusListToken(answer: Answer, rules: Rules): UnverifiedJwt {
-  return readJwt(answer.body.trim(), TYPE, rules.algorithms, MAX_CHARACTERS)
+  return readJwt(answer.body.trim(), [TYPE], rules.algorithms, MAX_CHARACTERS)
 }
 
 /** Return the list of a Status List Token (section 8.3). Reject with InvalidTokenError if it is not valid. */

@@ -98,15 +98,16 @@ export class TokenSession {
   /** Start a session with the redirect that came back: its URL, its query, or the form of a `form_post`.
    *
    * Reject with InvalidCallbackError if it does not answer the request, AccessDeniedError if the person refused,
-   * RefusedError for other errors of the server. After ServerUnavailableError, the call can be repeated.
+   * RefusedError for other errors of the server. After ServerUnavailableError, the call can be repeated. Resolve
+   * to the tokens: `IdTokenVerifier` says from them who logged in.
    */
-  async finishAuthorization(pending: PendingAuthorization, callback: string): Promise<void> {
+  async finishAuthorization(pending: PendingAuthorization, callback: string): Promise<Tokens> {
     if (pending.issuer !== this.#server.issuer) throw new InvalidCallbackError('iss')
     const { redirectUri, codeVerifier, idempotencyKey, scope } = pending
     const code = codeIn(callback, pending, this.#clock())
     const endpoint = await this.#tokenEndpoint()
     const request = tokenRequests.redeem(endpoint, this.#client, code, redirectUri, codeVerifier, idempotencyKey)
-    await this.#begin(request, 'authorization_code', scope, MAX_ATTEMPTS)
+    return this.#begin(request, 'authorization_code', scope, MAX_ATTEMPTS)
   }
 
   /** Return a valid access token, renewed ahead of its end. Reject with LoginRequiredError if the session is over. */
@@ -165,7 +166,7 @@ export class TokenSession {
   }
 
   /** Send a login, after checking that its result can be stored. A password is sent once: the user repeats it. */
-  #begin(request: Request, grant: Grant, scope: string | null, maxAttempts = 1): Promise<void> {
+  #begin(request: Request, grant: Grant, scope: string | null, maxAttempts = 1): Promise<Tokens> {
     return this.#storage.locked(async () => {
       await this.#storage.check()
       const now = this.#clock()
@@ -178,6 +179,7 @@ export class TokenSession {
       if (judged instanceof TryAgain)
         throw new ServerUnavailableError('no usable response to the login', judged.after ?? 1)
       await this.#store({ tokens: judged, grant, scope, pending: null })
+      return judged
     })
   }
 

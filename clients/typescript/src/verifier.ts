@@ -9,20 +9,9 @@ import {
   requireAudience,
   type StatusReference,
 } from './access-token.js'
-import { AuthorizationServer } from './authorization-server.js'
-import { isAway } from './cached-document.js'
-import { required } from './discovery.js'
-import { ClientError, InvalidTokenError, ServerUnavailableError, VerificationUnavailableError } from './errors.js'
-import {
-  ALGORITHMS,
-  askForKey,
-  type CachedKeys,
-  type KeySet,
-  keySetRequest,
-  keysAnswered,
-  NO_KEYS,
-  usableKeys,
-} from './key-set.js'
+import { ClientError, InvalidTokenError, VerificationUnavailableError } from './errors.js'
+import { IssuerKeys } from './issuer-keys.js'
+import { ALGORITHMS, type KeySet, requireAlgorithms } from './key-set.js'
 import type { Answer } from './messages.js'
 import { type Send, sendBy } from './sending.js'
 import { SingleFlight } from './single-flight.js'
@@ -41,7 +30,6 @@ import {
 import { MAX_TOKENS, VerifiedTokens } from './verified-tokens.js'
 
 const MAX_LISTS = 64
-const KEYS = 'keys'
 const NO_KEY: KeySet = new Map()
 
 /** How ended sessions are noticed: by the status list that a token names, fetched again after its `ttl`.
@@ -83,11 +71,10 @@ export class Verifier {
   readonly #clock: () => number
   readonly #monotonic: () => number
   readonly #send: Send
-  readonly #server: AuthorizationServer
+  readonly #keys: IssuerKeys
   readonly #verified: VerifiedTokens
   readonly #lists = new Map<string, CachedList>()
   readonly #flights = new SingleFlight<void>()
-  #keys: CachedKeys
 
   constructor(options: VerifierOptions) {
     const {
@@ -97,17 +84,14 @@ export class Verifier {
       skewSeconds = DEFAULT_SKEW_SECONDS,
       status,
     } = options
-    if (algorithms.length === 0 || !algorithms.every((algorithm) => Object.hasOwn(ALGORITHMS, algorithm))) {
-      throw new TypeError(`algorithms must be among ${Object.keys(ALGORITHMS).join(', ')}`)
-    }
+    requireAlgorithms(algorithms)
     requireAudience(audience)
     this.#rules = { issuer, audience, algorithms, skewSeconds }
-    this.#keys = { ...NO_KEYS, maxStaleSeconds: options.keyMaxStaleSeconds ?? NO_KEYS.maxStaleSeconds }
     this.#polling = status === null ? null : { ...DEFAULT_STATUS_POLLING, ...status }
     this.#clock = options.clock ?? (() => Date.now() / 1000)
     this.#monotonic = options.monotonic ?? (() => performance.now() / 1000)
     this.#send = sendBy(options.fetch)
-    this.#server = new AuthorizationServer(issuer, this.#send)
+    this.#keys = new IssuerKeys(issuer, this.#send, this.#monotonic, options.keyMaxStaleSeconds)
     this.#verified = new VerifiedTokens(options.maxCacheEntries ?? MAX_TOKENS)
   }
 
@@ -118,8 +102,8 @@ export class Verifier {
 
   /** Return the token if it was verified before with keys and status that are fresh, otherwise `null`. */
   #cached(token: string): AccessToken | null {
-    const found = this.#verified.get(token, this.#keys.keys, this.#clock())
-    if (found === null || this.#monotonic() >= this.#keys.freshness.freshUntil) return null
+    const found = this.#verified.get(token, this.#keys.cached.keys, this.#clock())
+    if (found === null || this.#monotonic() >= this.#keys.cached.freshness.freshUntil) return null
     if (found.status === null || this.#polling === null) return found
     const known = this.#lists.get(found.status.uri)
     if (known === undefined || this.#monotonic() >= known.freshness.freshUntil) return null
@@ -128,7 +112,7 @@ export class Verifier {
 
   async #verify(token: string): Promise<AccessToken> {
     const unverified = readAccessToken(token, this.#rules)
-    const keys = await this.#keysFor(unverified.kid)
+    const keys = await this.#keys.keysFor(unverified.kid)
     const now = this.#clock()
     let verified = this.#verified.get(token, keys, now)
     if (verified === null) {
@@ -137,32 +121,6 @@ export class Verifier {
     }
     if (verified.status !== null && this.#polling !== null) await this.#checkStatus(verified.status, this.#polling)
     return verified
-  }
-
-  async #keysFor(kid: string): Promise<KeySet> {
-    const ask = askForKey(this.#keys, kid, this.#monotonic())
-    if (ask === 'blocking' || (ask === 'background' && !this.#flights.isUnderWay(KEYS))) {
-      await this.#flights.join(KEYS, () => this.#fetchKeys())
-    }
-    const keys = usableKeys(this.#keys, this.#monotonic())
-    if (keys === null || (!keys.has(kid) && isAway(this.#keys.freshness))) {
-      throw new VerificationUnavailableError(`the keys of ${this.#rules.issuer} are unavailable`)
-    }
-    return keys
-  }
-
-  async #fetchKeys(): Promise<void> {
-    const now = this.#monotonic()
-    let answer: Answer | null = null
-    try {
-      const { jwksUri } = await this.#server.metadata()
-      answer = await this.#send(keySetRequest(this.#keys, required(jwksUri, 'jwks_uri')))
-    } catch (error) {
-      if (!(error instanceof ServerUnavailableError)) throw error
-    } finally {
-      // Also after an error, so that not every caller fetches again.
-      this.#keys = await keysAnswered(this.#keys, answer, now)
-    }
   }
 
   async #checkStatus(reference: StatusReference, polling: StatusPolling): Promise<void> {
@@ -204,7 +162,7 @@ export class Verifier {
   /** Fetch the key that a list names, if it is unknown: the list may be the first that it signs. */
   async #keysThatSigned(answer: Answer | null): Promise<KeySet> {
     try {
-      return answer?.status === 200 ? await this.#keysFor(readStatusListToken(answer, this.#rules).kid) : NO_KEY
+      return answer?.status === 200 ? await this.#keys.keysFor(readStatusListToken(answer, this.#rules).kid) : NO_KEY
     } catch (error) {
       if (error instanceof ClientError) return NO_KEY // listAnswered judges the response as a whole
       throw error

@@ -5,9 +5,11 @@ import { inspect } from 'node:util'
 import {
   type AuthorizationRequest,
   authorizedFetch,
+  IdTokenVerifier,
   Introspector,
   type PendingAuthorization,
   TokenSession,
+  type Tokens,
   Verifier,
 } from '@jeton/client'
 import { codeChallenge } from '@jeton/client/authorization-request'
@@ -27,6 +29,7 @@ export class Scenario {
   readonly #keys = new Map<string, string | null>()
   readonly #options: Json
   #pending: PendingAuthorization | null = null
+  #tokens: Tokens | null = null
   #now = START
   #pauses = 0
   #expected: Json[] = []
@@ -81,6 +84,7 @@ export class Scenario {
     const [first, second, third] = values
     if (call === 'verify') return this.#object(name, (options) => new Verifier(options)).verify(first)
     if (call === 'introspect') return this.#object(name, (options) => new Introspector(options)).verify(first)
+    if (call.startsWith('verify_')) return (await this.#verifyAs(call, first)).subject
     const session = this.#object(name, (options) => new TokenSession(options))
     if (call === 'log_in') return session.logIn(first, second, { scope: third })
     if (call === 'log_in_as_client') return session.logInAsClient({ scope: first })
@@ -88,7 +92,8 @@ export class Scenario {
     if (call === 'start_logout') return this.#started(await session.startLogout(first))
     if (call === 'finish_authorization') {
       assert.ok(this.#pending)
-      return session.finishAuthorization(this.#pending, `${first}&state=${this.#pending.state}`)
+      this.#tokens = await session.finishAuthorization(this.#pending, `${first}&state=${this.#pending.state}`)
+      return undefined
     }
     if (call === 'access_token') return session.accessToken()
     if (call === 'renew') return session.renew(first)
@@ -105,6 +110,14 @@ export class Scenario {
       assert.ok(url.includes(`&state=${pending.state}&code_challenge=${challenge}&`))
     }
     return url.replace(/&(state|code_challenge)=[^&]{43,}?(?=&|$)/g, '')
+  }
+
+  /** Verify the ID token of the last login, whose nonce is not the random one, or a logout token. */
+  #verifyAs(call: string, text: string): Promise<{ subject: string | null }> {
+    const verifier = this.#object('ID tokens', (options) => new IdTokenVerifier({ ...options, clientId: 'web' }))
+    if (call === 'verify_logout_token') return verifier.verifyLogoutToken(text)
+    assert.ok(this.#tokens && this.#pending)
+    return verifier.verify(this.#tokens, { ...this.#pending, nonce: 'the-nonce' })
   }
 
   #object<Kind>(name: string, make: (options: Json) => Kind): Kind {

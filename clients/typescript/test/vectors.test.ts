@@ -16,6 +16,7 @@ import { bearerToken, refusal } from '@jeton/client/challenges'
 import { credentials } from '@jeton/client/client-authentication'
 import { metadataRequests } from '@jeton/client/discovery'
 import * as errors from '@jeton/client/errors'
+import { type IdTokenRules, judgeIdToken, judgeLogoutToken, readIdToken, readLogoutToken } from '@jeton/client/id-token'
 import { judgeIntrospectionAnswer } from '@jeton/client/introspection'
 import { ALGORITHMS, askForKey, keysAnswered, NO_KEYS, parseKeySet, usableKeys } from '@jeton/client/key-set'
 import { logoutUrl } from '@jeton/client/logout-request'
@@ -25,7 +26,18 @@ import * as statusLists from '@jeton/client/status-list'
 import { parseObject } from '@jeton/client/strict-json'
 import { judgeRevocationAnswer, judgeTokenAnswer, type Tokens, TryAgain } from '@jeton/client/token-answers'
 import * as tokenRequests from '@jeton/client/token-requests'
-import { AUDIENCE, answerOf, camelCase, camelCased, check, ISSUER, type Json, read, START } from './vectors.js'
+import {
+  AUDIENCE,
+  answerOf,
+  camelCase,
+  camelCased,
+  check,
+  ISSUER,
+  type Json,
+  read,
+  START,
+  snakeCased,
+} from './vectors.js'
 
 const RULES: Rules = { issuer: ISSUER, audience: AUDIENCE, algorithms: Object.keys(ALGORITHMS), skewSeconds: 5 }
 const KEYS = await parseKeySet(read('public_keys'))
@@ -98,6 +110,18 @@ test('a pending authorization is recognised after it was stored as JSON', () => 
     assert.ok(!isPendingAuthorization(other))
   }
 })
+
+const CLIENT_RULES: IdTokenRules = { ...RULES, clientId: 'web' }
+
+each('ID tokens', read('id_tokens'), async ({ token, max_age: maxAge = null }) => {
+  const pending = { ...PENDING, maxAge }
+  const unverified = readIdToken(token, CLIENT_RULES)
+  return snakeCased(await judgeIdToken(unverified, CLIENT_RULES, KEYS, pending, 'the-access-token', START))
+})
+
+each('logout tokens', read('logout_tokens'), async ({ token }) =>
+  snakeCased(await judgeLogoutToken(readLogoutToken(token, CLIENT_RULES), CLIENT_RULES, KEYS, START)),
+)
 
 each('URLs of metadata', read('metadata_urls'), ({ issuer }) => metadataRequests(issuer).map(({ url }) => url))
 

@@ -27,8 +27,14 @@ const KEYS = new Map(read('public_keys').keys.map((key: Json) => [key.kid, key])
 export function answerOf(members: Json): Answer | null {
   if (members === null) return null
   const { status = 200, headers = {}, token, keys } = members
-  const body = TOKENS[token] ?? (keys && { keys: keys.map((kid: string) => KEYS.get(kid)) }) ?? members.body ?? ''
-  return { status, headers, body: typeof body === 'string' ? body : JSON.stringify(body) }
+  const body = named(members.body)
+  const text = TOKENS[token] ?? (keys && { keys: keys.map((kid: string) => KEYS.get(kid)) }) ?? body ?? ''
+  return { status, headers, body: typeof text === 'string' ? text : JSON.stringify(text) }
+}
+
+/** Return the body; its ID token can be the name of one. */
+function named(body: Json): Json {
+  return body?.id_token in TOKENS ? { ...body, id_token: TOKENS[body.id_token] } : body
 }
 
 export function camelCase(name: string): string {
@@ -38,6 +44,11 @@ export function camelCase(name: string): string {
 export function camelCased(members: Json): Json {
   if (members === null || typeof members !== 'object' || Array.isArray(members)) return members
   return Object.fromEntries(Object.entries(members).map(([name, value]) => [camelCase(name), camelCased(value)]))
+}
+
+export function snakeCased(members: object): Json {
+  const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return Object.fromEntries(Object.entries(members).map(([name, value]) => [snakeCase(name), value]))
 }
 
 /** Check what a vector `raises` (the name of the error, and members) or `returns` (of objects, these members). */

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -16,15 +17,18 @@ from clients.python.failing_storage import FailingStorage
 from clients.python.scenario_server import ScenarioServer, Step
 from clients.python.vectors import AUDIENCE, ISSUER, START, TOKENS, check
 from jeton_client import (
+    AsyncIdTokenVerifier,
     AsyncIntrospector,
     AsyncTokenSession,
     AsyncVerifier,
     AuthorizationRequest,
     BearerAuth,
     Client,
+    IdTokenVerifier,
     Introspector,
     PendingAuthorization,
     StatusPolling,
+    Tokens,
     TokenSession,
     Verifier,
 )
@@ -61,6 +65,7 @@ class Scenario:
         self._options = dict(options or {})
         self._objects: dict[tuple[str, str], Any] = {}
         self._pauses = 0
+        self._tokens: Tokens | None = None
 
     async def run(self, scenario: Mapping[str, Any]) -> None:
         for step in [_LOGIN] * scenario.get("logged_in", False) + scenario["steps"]:
@@ -104,6 +109,8 @@ class Scenario:
 
     def _invoke(self, call: str, name: str, values: list[Any]) -> Any:
         """Return the result of threads, or the coroutine of tasks."""
+        if call.startswith("verify_"):
+            return self._verify(call, self._object("id_token_verifier", name), values)
         if call in {"start_authorization", "start_logout", "finish_authorization"}:
             return self._redirect(call, self._object("session", name), values)
         if call == "request":
@@ -115,14 +122,29 @@ class Scenario:
         """Call with the random values of this scenario, and return a URL without them."""
         if call == "finish_authorization":
             assert self.server.pending is not None
-            return session.finish_authorization(self.server.pending, f"{values[0]}&state={self.server.pending.state}")
+            callback = f"{values[0]}&state={self.server.pending.state}"
+            return self._then(session.finish_authorization(self.server.pending, callback), self._keep_tokens)
         request = AuthorizationRequest(*values) if call == "start_authorization" else values[0]
-        started = getattr(session, call)(request)
+        return self._then(getattr(session, call)(request), self._without_random_values)
 
-        async def awaited() -> str:
-            return self._without_random_values(await started)
+    def _verify(self, call: str, verifier: Any, values: list[Any]) -> Any:
+        """Verify the ID token of the last login, whose nonce is not the random one, or a logout token."""
+        if call == "verify_logout_token":
+            return self._then(verifier.verify_logout_token(*values), lambda token: token.subject)
+        assert self.server.pending is not None
+        pending = replace(self.server.pending, nonce="the-nonce")
+        return self._then(verifier.verify(self._tokens, pending), lambda token: token.subject)
 
-        return awaited() if inspect.isawaitable(started) else self._without_random_values(started)
+    def _then(self, result: Any, use: Callable[[Any], T]) -> Any:
+        """Return what `use` makes of a result of threads, or the coroutine of tasks."""
+
+        async def awaited() -> T:
+            return use(await result)
+
+        return awaited() if inspect.isawaitable(result) else use(result)
+
+    def _keep_tokens(self, tokens: Tokens) -> None:
+        self._tokens = tokens
 
     def _without_random_values(self, started: tuple[str, Any]) -> str:
         url, kept = started
@@ -151,6 +173,7 @@ class Scenario:
         makers: dict[str, tuple[type, type, tuple[Any, ...], dict[str, Any]]] = {
             "session": (TokenSession, AsyncTokenSession, (ISSUER, CLIENT), {"storage": self.storage}),
             "introspector": (Introspector, AsyncIntrospector, (ISSUER, CLIENT, AUDIENCE), {"monotonic": clock}),
+            "id_token_verifier": (IdTokenVerifier, AsyncIdTokenVerifier, (ISSUER, "web"), {"monotonic": clock}),
             "verifier": (Verifier, AsyncVerifier, (ISSUER, AUDIENCE), {"monotonic": clock, **self._verifier_options()}),
         }
         of_threads, of_tasks, values, options = makers[kind]

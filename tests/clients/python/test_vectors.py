@@ -1,6 +1,7 @@
 """The pure core behaves as specified in tests/vectors, like that of TypeScript (tests/vectors/README.md)."""
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import Any, Final
 
 import pytest
@@ -15,6 +16,7 @@ from jeton_client.callback import check_logout_callback, code_in
 from jeton_client.challenges import bearer_token, refusal
 from jeton_client.client_authentication import Client, credentials
 from jeton_client.discovery import metadata_requests
+from jeton_client.id_token import IdToken, IdTokenRules, LogoutToken
 from jeton_client.introspection import judge_introspection_answer
 from jeton_client.key_set import CachedKeys, parse_key_set
 from jeton_client.logout_request import logout_url
@@ -116,6 +118,32 @@ def test_a_pending_authorization_is_stored_as_text() -> None:
 def test_any_other_text_is_no_pending_authorization(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         PendingAuthorization.from_json(text)
+
+
+@each(read("id_tokens"))
+def test_id_tokens(case: Any) -> None:
+    rules, pending = IdTokenRules(ISSUER, "web"), replace(PENDING, max_age=case.get("max_age"))
+
+    check(
+        case,
+        outcome_of(lambda: _members(rules.judge(rules.read(case["token"]), KEYS, pending, "the-access-token", START))),
+    )
+
+
+@each(read("logout_tokens"))
+def test_logout_tokens(case: Any) -> None:
+    rules = IdTokenRules(ISSUER, "web")
+
+    check(
+        case,
+        outcome_of(
+            lambda: _members(rules.judge_logout_token(rules.read_logout_token(case["token"]), KEYS, START)),
+        ),
+    )
+
+
+def _members(token: IdToken | LogoutToken) -> dict[str, Any]:
+    return {member.name: getattr(token, member.name) for member in fields(token)}
 
 
 @each(read("metadata_urls"))

@@ -32,6 +32,8 @@ def answer_of(members: Mapping[str, Any] | None) -> Answer | None:
         body = TOKENS[members["token"]]
     if "keys" in members:
         body = {"keys": [_KEYS[kid] for kid in members["keys"]]}
+    if isinstance(body, dict) and body.get("id_token") in TOKENS:
+        body = {**body, "id_token": TOKENS[body["id_token"]]}
     text = body if isinstance(body, str) else json.dumps(body)
     return Answer(members.get("status", 200), members.get("headers", {}), text.encode())
 
