@@ -1,13 +1,12 @@
 """Authorization requests with PKCE (RFC 6749 section 4.1.1, RFC 7636, RFC 8707, OpenID Connect Core 3.1.2.1)."""
 
 import json
-import secrets
-from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Literal, Self
 
+from jeton_client import base64url
 from jeton_client.client_authentication import Client
 from jeton_client.messages import encoded
 from jeton_client.strict_json import is_number, parse_object
@@ -67,9 +66,11 @@ class PendingAuthorization:
 _TEXTS = ("issuer", "redirect_uri", "state", "nonce", "code_verifier", "idempotency_key")
 
 
-def begin(issuer: str, request: AuthorizationRequest, now: float) -> PendingAuthorization:
-    """Return new secrets for this request, of 256 random bits each."""
-    state, nonce, code_verifier, key = (secrets.token_urlsafe(32) for _ in range(4))
+def begin(
+    issuer: str, request: AuthorizationRequest, now: float, new_secret: Callable[[], str]
+) -> PendingAuthorization:
+    """Return new secrets for this request. `new_secret` returns 256 random bits in base64url."""
+    state, nonce, code_verifier, key = (new_secret() for _ in range(4))
     return PendingAuthorization(
         issuer, request.redirect_uri, state, nonce, code_verifier, key, now, request.scope, request.max_age
     )
@@ -106,4 +107,4 @@ def url_with(endpoint: str, pairs: Sequence[tuple[str, str]]) -> str:
 
 def code_challenge(code_verifier: str) -> str:
     """Return the challenge of a verifier, by the method S256 (RFC 7636 section 4.2)."""
-    return urlsafe_b64encode(sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
+    return base64url.encode(sha256(code_verifier.encode()).digest())

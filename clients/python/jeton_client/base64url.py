@@ -2,13 +2,17 @@
 
 import re
 import string
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64encode
 from typing import Final
 
 ALPHABET: Final = "A-Za-z0-9_-"
 # The allowed last characters, by length modulo 4.
 _LAST: Final = (f"{string.ascii_letters}{string.digits}-_", "", "AQgw", "AEIMQUYcgkosw048")
 _TEXT: Final = re.compile(f"[{ALPHABET}]*")
+
+
+def encode(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
 def decode(text: str) -> bytes:

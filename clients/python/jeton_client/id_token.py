@@ -2,11 +2,11 @@
 
 import hashlib
 import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from jeton_client import base64url
 from jeton_client.access_token import DEFAULT_SKEW_SECONDS, MAX_CHARACTERS, audiences, check_times, is_name
 from jeton_client.authorization_request import PendingAuthorization
 from jeton_client.errors import InvalidTokenError
@@ -126,7 +126,7 @@ class IdTokenRules:
 def access_token_hash(access_token: str, algorithm: str) -> str:
     """Return `at_hash`: the left half of the digest that belongs to the ID token's algorithm (Core 3.1.3.6)."""
     digest = hashlib.new("sha512" if algorithm in _SHA512 else "sha256", access_token.encode()).digest()
-    return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+    return base64url.encode(digest[: len(digest) // 2])
 
 
 def _is_name_or_none(value: object) -> bool:

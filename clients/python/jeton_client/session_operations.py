@@ -89,7 +89,7 @@ class SessionOperations:
     def start_authorization(self, request: AuthorizationRequest) -> Operation[tuple[str, PendingAuthorization]]:
         metadata = yield from self._discovered()
         endpoint = required(metadata.authorization_endpoint, "authorization_endpoint")
-        pending = begin(metadata.issuer, request, self._clock())
+        pending = begin(metadata.issuer, request, self._clock(), _new_secret)
         return authorization_url(endpoint, self._client, request, pending), pending
 
     def finish_authorization(self, pending: PendingAuthorization, callback: str) -> Operation[Tokens]:
@@ -146,7 +146,7 @@ class SessionOperations:
         with suppress(ServerUnavailableError):  # the browser is sent to the server, which ends the session as well
             yield from self.log_out()
         hint = None if session is None else session.tokens.id_token
-        state = secrets.token_urlsafe(32)
+        state = _new_secret()
         return logout_url(endpoint, self._client, hint, post_logout_redirect_uri, state), state
 
     def _begin(self, request: Request, grant: Grant, scope: str | None, max_attempts: int = 1) -> Operation[Tokens]:
@@ -193,7 +193,7 @@ class SessionOperations:
         """Repeat the request until it has an outcome, soon, because servers repeat a response only for a while."""
         metadata = yield from self._discovered(max_attempts)
         endpoint = required(metadata.token_endpoint, "token_endpoint")
-        session = begin_renewal(session, secrets.token_urlsafe(32), self._clock())
+        session = begin_renewal(session, _new_secret(), self._clock())
         yield from self._store(session)
         for attempt in range(1, max_attempts + 1):
             judged = judge_token_answer((yield self._renewal(endpoint, session)), asked_at(session, self._clock()))
@@ -274,3 +274,7 @@ class SessionOperations:
         self._renew_at = 0.0
         if session is not None and session.pending is None:
             self._renew_at = renew_at(session.tokens, _random.random())
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(32)

@@ -50,10 +50,15 @@ export function isPendingAuthorization(value: unknown): value is PendingAuthoriz
   )
 }
 
-/** Return new secrets for this request, of 256 random bits each. */
-export function begin(issuer: string, request: AuthorizationRequest, now: number): PendingAuthorization {
+/** Return new secrets for this request. `newSecret` returns 256 random bits in base64url. */
+export function begin(
+  issuer: string,
+  request: AuthorizationRequest,
+  now: number,
+  newSecret: () => string,
+): PendingAuthorization {
   const { redirectUri, scope = null, maxAge = null } = request
-  const [state, nonce, codeVerifier, idempotencyKey] = [randomText(), randomText(), randomText(), randomText()]
+  const [state, nonce, codeVerifier, idempotencyKey] = [newSecret(), newSecret(), newSecret(), newSecret()]
   return { issuer, redirectUri, state, nonce, codeVerifier, idempotencyKey, begunAt: now, scope, maxAge }
 }
 
@@ -98,12 +103,8 @@ export async function codeChallenge(codeVerifier: string): Promise<string> {
   return base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', ASCII.encode(codeVerifier))))
 }
 
-function randomText(): string {
-  return base64url(crypto.getRandomValues(new Uint8Array(32)))
-}
-
 /** Encode here and not by `jose`, so that a page can load this module directly. */
-function base64url(octets: Uint8Array): string {
+export function base64url(octets: Uint8Array): string {
   return btoa(String.fromCharCode(...octets))
     .replaceAll('+', '-')
     .replaceAll('/', '_')

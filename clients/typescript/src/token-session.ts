@@ -3,6 +3,7 @@
 import {
   type AuthorizationRequest,
   authorizationUrl,
+  base64url,
   begin,
   type PendingAuthorization,
 } from './authorization-request.js'
@@ -91,7 +92,7 @@ export class TokenSession {
   async startAuthorization(request: AuthorizationRequest): Promise<{ url: string; pending: PendingAuthorization }> {
     const { issuer, authorizationEndpoint } = await this.#discovered()
     const endpoint = required(authorizationEndpoint, 'authorization_endpoint')
-    const pending = begin(issuer, request, this.#clock())
+    const pending = begin(issuer, request, this.#clock(), newSecret)
     return { url: await authorizationUrl(endpoint, this.#client, request, pending), pending }
   }
 
@@ -158,7 +159,7 @@ export class TokenSession {
       // The browser is sent to the server, which ends the session as well.
       if (!(error instanceof ServerUnavailableError)) throw error
     })
-    const state = randomKey()
+    const state = newSecret()
     return {
       url: logoutUrl(endpoint, this.#client, session?.tokens.idToken ?? null, postLogoutRedirectUri, state),
       state,
@@ -209,7 +210,7 @@ export class TokenSession {
   /** Repeat the request until it has an outcome, soon, because servers repeat a response only for a while. */
   async #renewed(kept: Session, maxAttempts: number): Promise<Session> {
     const endpoint = await this.#tokenEndpoint(maxAttempts)
-    const session = beginRenewal(kept, randomKey(), this.#clock())
+    const session = beginRenewal(kept, newSecret(), this.#clock())
     await this.#store(session)
     const request = this.#renewalRequest(endpoint, session)
     for (let attempt = 1; ; attempt += 1) {
@@ -299,9 +300,9 @@ export class TokenSession {
   }
 }
 
-/** Return 244 random bits: guessing a key would reveal the response of its refresh. */
-function randomKey(): string {
-  return crypto.randomUUID() + crypto.randomUUID()
+/** Return 256 random bits in base64url: guessing a key would reveal the response of its request. */
+function newSecret(): string {
+  return base64url(crypto.getRandomValues(new Uint8Array(32)))
 }
 
 function waited(seconds: number): Promise<void> {
