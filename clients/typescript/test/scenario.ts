@@ -92,7 +92,8 @@ export class Scenario {
     if (call === 'start_logout') return this.#started(await session.startLogout(first))
     if (call === 'finish_authorization') {
       assert.ok(this.#pending)
-      this.#tokens = await session.finishAuthorization(this.#pending, `${first}&state=${this.#pending.state}`)
+      const pending = { ...this.#pending, issuer: second ?? ISSUER }
+      this.#tokens = await session.finishAuthorization(pending, `${first}&state=${pending.state}`)
       return undefined
     }
     if (call === 'access_token') return session.accessToken()
@@ -109,7 +110,7 @@ export class Scenario {
       const challenge = await codeChallenge(pending.codeVerifier)
       assert.ok(url.includes(`&state=${pending.state}&code_challenge=${challenge}&`))
     }
-    return url.replace(/&(state|code_challenge)=[^&]{43,}?(?=&|$)/g, '')
+    return url.replace(/&(state|code_challenge)=[^&]{43,}?(?=&|$)/g, '').replace(TOKENS['id token'], 'id token')
   }
 
   /** Verify the ID token of the last login, whose nonce is not the random one, or a logout token. */

@@ -102,7 +102,11 @@ each('logout requests', read('logout_requests'), ({ id_token: idToken, post_logo
   logoutUrl('https://as.example/logout', { clientId: 'web' }, idToken, uri, 'the-state'),
 )
 
-each('logout callbacks', read('logout_callbacks'), ({ callback }) => checkLogoutCallback(callback, 'the-state') ?? null)
+each(
+  'logout callbacks',
+  read('logout_callbacks'),
+  ({ callback, state = 'the-state' }) => checkLogoutCallback(callback, state) ?? null,
+)
 
 test('a pending authorization is recognised after it was stored as JSON', () => {
   assert.ok(isPendingAuthorization(JSON.parse(JSON.stringify(PENDING))))

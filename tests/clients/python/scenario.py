@@ -122,8 +122,10 @@ class Scenario:
         """Call with the random values of this scenario, and return a URL without them."""
         if call == "finish_authorization":
             assert self.server.pending is not None
-            callback = f"{values[0]}&state={self.server.pending.state}"
-            return self._then(session.finish_authorization(self.server.pending, callback), self._keep_tokens)
+            callback, *issuer = values
+            pending = replace(self.server.pending, issuer=issuer[0]) if issuer else self.server.pending
+            finished = session.finish_authorization(pending, f"{callback}&state={pending.state}")
+            return self._then(finished, self._keep_tokens)
         request = AuthorizationRequest(*values) if call == "start_authorization" else values[0]
         return self._then(getattr(session, call)(request), self._without_random_values)
 
@@ -151,7 +153,8 @@ class Scenario:
         if isinstance(kept, PendingAuthorization):
             self.server.pending = kept
             assert f"&state={kept.state}&code_challenge={code_challenge(kept.code_verifier)}&" in url
-        return re.sub("&(state|code_challenge)=[^&]{43}(?=&|$)", "", url)
+        url = re.sub("&(state|code_challenge)=[^&]{43}(?=&|$)", "", url)
+        return url.replace(TOKENS["id token"], "id token")
 
     def _request(self, auth: BearerAuth, method: str, url: str, body: str) -> Any:
         async def send(http: httpx2.AsyncClient) -> int:

@@ -106,7 +106,7 @@ def test_logout_requests(case: Any) -> None:
 
 @each(read("logout_callbacks"))
 def test_logout_callbacks(case: Any) -> None:
-    check(case, outcome_of(lambda: check_logout_callback(case["callback"], "the-state")))
+    check(case, outcome_of(lambda: check_logout_callback(case["callback"], case.get("state", "the-state"))))
 
 
 def test_a_pending_authorization_is_stored_as_text() -> None:
