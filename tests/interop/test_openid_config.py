@@ -1,0 +1,34 @@
+"""The module of the profile Config OP."""
+
+import pytest
+
+from interop.relying_party import SCOPES
+from support.authorization_codes import add_app
+from support.in_process_server import ISSUER, Running
+
+REQUIRED = {
+    *("issuer", "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri"),
+    *("response_types_supported", "subject_types_supported", "id_token_signing_alg_values_supported"),
+}
+PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "k"}
+
+
+@pytest.mark.requirement("OI50", "OI51", "OI55", "H01")
+async def test_oidcc_discovery_endpoint_verification(shared_jeton: Running) -> None:
+    add_app(shared_jeton, scope=SCOPES)
+    response = await shared_jeton.http.get("/.well-known/openid-configuration")
+    metadata = response.json()
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    assert metadata.keys() >= REQUIRED
+    assert metadata["issuer"] == ISSUER
+    assert "code" in metadata["response_types_supported"]
+    assert "RS256" in metadata["id_token_signing_alg_values_supported"]
+    assert "openid" in metadata["scopes_supported"]
+    assert all(url.startswith(ISSUER) for name, url in metadata.items() if name.endswith(("_endpoint", "_uri")))
+
+    keys = (await shared_jeton.http.get(metadata["jwks_uri"])).json()["keys"]
+    assert keys
+    assert len({key["kid"] for key in keys}) == len(keys)
+    assert not any(key.keys() & PRIVATE for key in keys)
+    assert {key["use"] for key in keys} == {"sig"}
