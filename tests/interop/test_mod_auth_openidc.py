@@ -1,0 +1,83 @@
+"""mod_auth_openidc (Debian's): an Apache that signs people in before it shows them a page."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx2
+import pytest
+
+from interop.live_server import Live
+from support.server_processes import free_port, wait_until
+
+MODULES: Final = Path("/usr/lib/apache2/modules")
+APACHE: Final = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+# Its page is that of mod_status, which needs no file that Apache's user may read.
+CONFIGURATION: Final = """
+ServerRoot {folder}
+ServerName 127.0.0.1
+Listen 127.0.0.1:{port}
+User www-data
+Group www-data
+PidFile {folder}/pid
+ErrorLog {folder}/log
+DefaultRuntimeDir {folder}
+{modules}
+OIDCProviderMetadataURL {issuer}/.well-known/openid-configuration
+OIDCClientID apache
+OIDCClientSecret {secret}
+OIDCRedirectURI http://127.0.0.1:{port}/protected/callback
+OIDCCryptoPassphrase "a secret of this Apache alone"
+OIDCScope "openid profile"
+OIDCPKCEMethod S256
+<Location /protected>
+  AuthType openid-connect
+  Require valid-user
+  SetHandler server-status
+  Header set X-Remote-User "expr=%{{REMOTE_USER}}"
+  Header set X-Username "expr=%{{req:OIDC_CLAIM_preferred_username}}"
+</Location>
+"""
+LOADED: Final = ("mpm_event", "authn_core", "authz_core", "authz_user", "headers", "status", "auth_openidc")
+
+
+@contextmanager
+def apache(live: Live, folder: Path) -> Iterator[str]:
+    """Start an Apache that is a new client. Yield the URL of its protected page."""
+    if APACHE is None or not (MODULES / "mod_auth_openidc.so").exists():
+        assert not os.environ.get("CI")
+        pytest.skip("APACHE NOT RUN: it is not on this machine (Debian: apt-get install libapache2-mod-auth-openidc)")
+    port = free_port()
+    redirect_uri = f"http://127.0.0.1:{port}/protected/callback"
+    words = ("--grant", "authorization_code", "--scope", "openid", "--scope", "profile", "--redirect-uri", redirect_uri)
+    secret = live.server.json("client", "add", "apache", *words)["client_secret"]
+    modules = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
+    configuration = folder / "apache.conf"
+    configuration.write_text(
+        CONFIGURATION.format(folder=folder, port=port, modules=modules, issuer=live.issuer, secret=secret)
+    )
+    process = subprocess.Popen([APACHE, "-X", "-f", configuration])
+    try:
+        wait_until((folder / "pid").exists, "Apache is ready", seconds=10)
+        yield f"http://127.0.0.1:{port}/protected/"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.mark.requirement("OI20", "OI22", "OI42", "OI51", "RR03", "A28")
+def test_people_are_signed_in_before_they_see_the_page(live: Live, tmp_path: Path) -> None:
+    with apache(live, tmp_path) as page, httpx2.Client() as browser:
+        sent = browser.get(page, headers={"Accept": "text/html"})
+        assert sent.status_code == 302, (sent.text, (tmp_path / "log").read_text())
+        callback = browser.get(live.person.authorize_blocking(sent.headers["location"]))
+        assert callback.headers.get("location") == page, (callback.text, (tmp_path / "log").read_text())
+        shown = browser.get(page)
+
+    assert shown.status_code == 200
+    assert shown.headers["X-Remote-User"] == f"{live.sub}@{live.issuer}"
+    assert shown.headers["X-Username"] == live.username
