@@ -16,7 +16,8 @@ from support.server_processes import ServerProcess, environment, free_port
 
 _SCOPE: Final = ("--scope", "read", "--scope", "write")
 _SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", *_SCOPE)
-_CODES: Final = ("--grant", "authorization_code", "--redirect-uri", CALLBACK)
+_OPENID: Final = ("--scope", "openid", "--scope", "profile", "--refresh-token", "always")
+_CODES: Final = ("--grant", "authorization_code", "--redirect-uri", CALLBACK, *_OPENID)
 # Installed apps that receive codes on a port that they find free (RFC 8252 section 7.3).
 _NATIVE: Final = ("--public", "--application-type", "native", "--grant", "authorization_code", *_SCOPE)
 _LOOPBACK: Final = ("--redirect-uri", "http://localhost/callback", "--redirect-uri", "http://127.0.0.1/callback")
@@ -38,7 +39,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     run("client", "add", "spa", "--public", *_SESSIONS, *_CODES, "--audience", AUDIENCE)
     origin = f"http://127.0.0.1:{free_port()}"
     pages = ("--origin", origin, "--redirect-uri", f"{origin}/oidc-client-ts", "--redirect-uri", f"{origin}/appauth")
-    docs = ("--application-type", "spa", "--grant", "password", "--grant", "authorization_code")
+    docs = ("--application-type", "spa", "--grant", "password", "--grant", "authorization_code", *_OPENID)
     run("client", "add", "docs", "--public", *docs, "--grant", "refresh_token", "--scope", "account", *pages)
     resource = ProtectedResource(free_port(), server.url, ("read", "write"))
     run("resource", "add", resource.url, "--scope", "read", "--scope", "write")

@@ -15,7 +15,7 @@ def app_of(live: Live, client_id: str, scope: str = "read") -> StarletteOAuth2Ap
         "jeton",
         client_id=client_id,
         client_secret=live.secrets.get(client_id),
-        server_metadata_url=f"{live.issuer}/.well-known/oauth-authorization-server",
+        server_metadata_url=f"{live.issuer}/.well-known/openid-configuration",
         client_kwargs={"scope": scope, "code_challenge_method": "S256"},
     )
     assert isinstance(registered, StarletteOAuth2App)
@@ -50,6 +50,16 @@ async def test_user_of_a_web_app_signs_in(live: Live, client_id: str) -> None:
     assert "refresh_token" in token
     with pytest.raises(OAuthError, match="invalid_grant"):
         await redeem(app, redemption, callback)
+
+
+@pytest.mark.requirement("OI20", "OI22", "OI42")
+async def test_id_token_and_userinfo_name_the_same_user(live: Live) -> None:
+    app, session = app_of(live, "web-basic", "openid profile"), dict[str, Any]()
+    token = await redeem(app, session, await answer(live, app, session))
+
+    assert token["userinfo"]["sub"] == live.sub
+    user = await app.userinfo(token=token)
+    assert (user["sub"], user["preferred_username"]) == (live.sub, live.username)
 
 
 @pytest.mark.requirement("RR05")

@@ -39,6 +39,16 @@ def test_code_is_redeemed_once_and_its_session_refreshed(live: Live, client_id: 
     assert service.introspect_token(second) == {"active": False}
 
 
+@pytest.mark.requirement("OI20", "OI22", "OI25")
+def test_id_token_is_valid(live: Live) -> None:
+    client = client_of(live, "web-post")
+    request = client.authorization_request(scope="openid", max_age=60)
+    token = client.authorization_code(request.validate_callback(live.person.authorize_blocking(request.uri)))
+
+    assert token.id_token is not None
+    assert token.id_token.subject == live.sub
+
+
 @pytest.mark.requirement("RR05")
 def test_denial_is_an_error_that_names_the_issuer(live: Live) -> None:
     request = client_of(live, "spa").authorization_request(scope="write", nonce=None)

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import { chromium } from 'playwright-core'
 import { live } from './live.mjs'
 
-const SCOPE = 'account'
+const SCOPE = 'openid account'
 const MODULES = {
   'oidc-client-ts': `
     import { UserManager, WebStorageStateStore } from '/node_modules/oidc-client-ts/dist/esm/oidc-client-ts.js'
@@ -18,7 +18,7 @@ const MODULES = {
     const complete = async () => {
       const first = await manager.signinCallback()
       const second = await manager.signinSilent()
-      return [first, second].map((user) => ({ access_token: user.access_token }))
+      return [first, second].map((user) => ({ access_token: user.access_token, id_token: user.id_token }))
     }`,
   appauth: `
     import * as appauth from '/node_modules/@openid/appauth/built/src/index'
@@ -40,7 +40,7 @@ const MODULES = {
       const extras = { code_verifier: request.internal.code_verifier }
       const first = await redeem('authorization_code', { code: response.code, extras })
       const second = await redeem('refresh_token', { refresh_token: first.refreshToken })
-      return [first, second].map((token) => ({ access_token: token.accessToken }))
+      return [first, second].map((token) => ({ access_token: token.accessToken, id_token: token.idToken }))
     }`,
 }
 const IMPORTS = { imports: { 'base64-js': '/base64', 'jwt-decode': '/node_modules/jwt-decode/build/esm/index.js' } }
@@ -101,6 +101,7 @@ for (const app of Object.keys(MODULES)) {
     assert.equal(tokens.length, 2)
     assert.notEqual(tokens[0].access_token, tokens[1].access_token)
     for (const token of tokens) {
+      assert.equal(JSON.parse(Buffer.from(token.id_token.split('.')[1], 'base64url')).sub, live.sub)
       const headers = { authorization: `Bearer ${token.access_token}` }
       assert.equal((await (await fetch(`${live.issuer}/account`, { headers })).json()).username, live.username)
     }

@@ -67,6 +67,24 @@ for (const [client_id, authentication] of APPS) {
   })
 }
 
+test('an ID token has the nonce, and names the user of userinfo', async () => {
+  const [client, authentication] = [{ client_id: 'web-basic' }, APPS[0][1]]
+  const nonce = oauth.generateRandomNonce()
+  const [answer, state, verifier] = await answered('web-basic', 'allow', { scope: 'openid profile', nonce, max_age: 60 })
+  const parameters = oauth.validateAuthResponse(server, client, answer, state)
+  const response = await oauth.authorizationCodeGrantRequest(
+    ...[server, client, authentication, parameters, live.callback, verifier, plainHttp],
+  )
+  const expected = { expectedNonce: nonce, maxAge: 60, requireIdToken: true }
+  const token = await oauth.processAuthorizationCodeResponse(server, client, response, expected)
+  await oauth.validateApplicationLevelSignature(server, response, plainHttp)
+
+  const { sub } = oauth.getValidatedIdTokenClaims(token)
+  const userinfo = await oauth.userInfoRequest(server, client, token.access_token, plainHttp)
+  const user = await oauth.processUserInfoResponse(server, client, sub, userinfo)
+  assert.deepEqual([sub, user.preferred_username], [live.sub, live.username])
+})
+
 test('each refusal names state and issuer', async () => {
   const refusals = [
     ['access_denied', 'deny', { scope: 'read write' }],
