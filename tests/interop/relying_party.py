@@ -13,6 +13,7 @@ from support.authorization_codes import CALLBACK, add_app
 from support.browsing import Browser, authorization_parameters
 from support.in_process_server import ISSUER, App, Running
 
+SIGNED_OUT: Final = "https://app.example/signed-out"
 SCOPES: Final = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 PROFILE: Final[dict[str, Any]] = {
     "name": "Alice Archer",
@@ -45,7 +46,8 @@ class RelyingParty:
         cls, jeton: Running, browser: Browser, response_mode: str = "query", **fields: Any
     ) -> "RelyingParty":
         """A confidential client that may go without PKCE, as the suite has it unless a module is about PKCE."""
-        app = add_app(jeton, scope=SCOPES, require_pkce=False, **fields)
+        uris = frozenset({SIGNED_OUT})
+        app = add_app(jeton, scope=SCOPES, require_pkce=False, post_logout_redirect_uris=uris, **fields)
         return cls(jeton, browser, app, response_mode)
 
     async def request(self, **more: Any) -> httpx2.Response:

@@ -1,7 +1,7 @@
 """requests_oauth2client against a live server: discovery, the authorization code grant, and what follows."""
 
 import pytest
-from requests_oauth2client import AuthorizationResponseError, BearerToken, InvalidGrant, OAuth2Client
+from requests_oauth2client import AuthorizationResponseError, BearerToken, IdToken, InvalidGrant, OAuth2Client
 
 from interop.live_server import AUDIENCE, CALLBACK, Live
 
@@ -45,7 +45,7 @@ def test_id_token_is_valid(live: Live) -> None:
     request = client.authorization_request(scope="openid", max_age=60)
     token = client.authorization_code(request.validate_callback(live.person.authorize_blocking(request.uri)))
 
-    assert token.id_token is not None
+    assert isinstance(token.id_token, IdToken)
     assert token.id_token.subject == live.sub
 
 
