@@ -45,7 +45,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     run("resource", "add", resource.url, "--scope", "read", "--scope", "write")
     run("client", "add", "mcp", *_NATIVE, *_LOOPBACK, "--grant", "refresh_token", "--resource", resource.url)
     person = Person(server.url, "alice", user["password"])
-    with server.serving(), resource.serving(), person.at_work() as person_url:
+    with server.serving(), resource.serving(), person.serving() as person_url:
         secrets = {client["client_id"]: client["client_secret"] for client in added}
         yield Live(server, user["sub"], user["password"], secrets, origin, resource, person_url)
 

@@ -100,9 +100,7 @@ async def test_oidcc_scope(party: RelyingParty, scope: str, names: set[str]) -> 
     claims = await party.userinfo(await party.signed_in(scope=f"openid {scope}"))
 
     assert claims.keys() == {"sub", *names}
-    assert {name: claims[name] for name in names & PROFILE.keys()} == {
-        name: PROFILE[name] for name in names & PROFILE.keys()
-    }
+    assert claims | {name: PROFILE[name] for name in names & PROFILE.keys()} == claims
 
 
 @pytest.mark.requirement("OI43")

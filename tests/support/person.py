@@ -42,7 +42,7 @@ class Person:
         return asyncio.run(self.authorize(url, decision))
 
     @contextmanager
-    def at_work(self) -> Iterator[str]:
+    def serving(self) -> Iterator[str]:
         """Serve `authorize` to programs in other languages. Yield the URL to which they add `url` and `decision`."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=server.serve_forever, daemon=True).start()
