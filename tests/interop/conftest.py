@@ -39,8 +39,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     run("client", "add", "spa", "--public", *_SESSIONS, *_CODES, "--audience", AUDIENCE)
     origin = f"http://127.0.0.1:{free_port()}"
     pages = ("--origin", origin, "--redirect-uri", f"{origin}/oidc-client-ts", "--redirect-uri", f"{origin}/appauth")
+    left = ("--post-logout-redirect-uri", f"{origin}/signed-out")
     docs = ("--application-type", "spa", "--grant", "password", "--grant", "authorization_code", *_OPENID)
-    run("client", "add", "docs", "--public", *docs, "--grant", "refresh_token", "--scope", "account", *pages)
+    run("client", "add", "docs", "--public", *docs, "--grant", "refresh_token", "--scope", "account", *pages, *left)
     resource = ProtectedResource(free_port(), server.url, ("read", "write"))
     run("resource", "add", resource.url, "--scope", "read", "--scope", "write")
     run("client", "add", "mcp", *_NATIVE, *_LOOPBACK, "--grant", "refresh_token", "--resource", resource.url)

@@ -15,6 +15,7 @@ const MODULES = {
       userStore: new WebStorageStateStore({ store: localStorage }), automaticSilentRenew: false,
     })
     window.begin = () => manager.signinRedirect()
+    window.leave = () => manager.signoutRedirect({ post_logout_redirect_uri: location.origin + '/signed-out' })
     const complete = async () => {
       const first = await manager.signinCallback()
       const second = await manager.signinSilent()
@@ -61,7 +62,7 @@ async function script(path) {
 
 const site = createServer(async ({ url }, outgoing) => {
   const { pathname } = new URL(url, live.origin)
-  const module = MODULES[pathname.slice(1)]
+  const module = pathname === '/signed-out' ? '/* No app. */' : MODULES[pathname.slice(1)]
   outgoing.setHeader('content-type', module ? 'text/html; charset=utf-8' : 'text/javascript; charset=utf-8')
   outgoing.end(module ? page(module) : await script(pathname))
 })
@@ -78,8 +79,8 @@ after(async () => {
   site.closeAllConnections()
 })
 
-async function signedIn(app) {
-  const page = await browser.newPage({ locale: 'en' })
+/** Signs the user in, and shows what the app received. */
+async function signIn(page, app) {
   page.setDefaultTimeout(10_000)
   page.on('pageerror', (error) => console.log(error))
   await page.goto(`${live.origin}/${app}`)
@@ -89,14 +90,14 @@ async function signedIn(app) {
   await page.getByLabel('Password', { exact: true }).fill(live.password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await page.getByRole('button', { name: 'Allow', exact: true }).click()
-  const shown = await page.locator('pre').innerText()
-  await page.close()
-  return JSON.parse(shown)
+  return JSON.parse(await page.locator('pre').innerText())
 }
 
 for (const app of Object.keys(MODULES)) {
   test(`${app} signs a user in, refreshes, and calls with the token`, async () => {
-    const tokens = await signedIn(app)
+    const page = await browser.newPage({ locale: 'en' })
+    const tokens = await signIn(page, app)
+    await page.close()
 
     assert.equal(tokens.length, 2)
     assert.notEqual(tokens[0].access_token, tokens[1].access_token)
@@ -107,3 +108,14 @@ for (const app of Object.keys(MODULES)) {
     }
   })
 }
+
+test('oidc-client-ts signs the user out, at the server as well', async () => {
+  const page = await browser.newPage({ locale: 'en' })
+  await signIn(page, 'oidc-client-ts')
+
+  await page.evaluate(() => void window.leave())
+  await page.waitForURL(`${live.origin}/signed-out*`)
+
+  await signIn(page, 'oidc-client-ts')
+  await page.close()
+})
