@@ -28,8 +28,6 @@ _FOR_PARENT: Final = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
 _TICK_SECONDS: Final = 0.2
 # A worker that does not answer for so long is killed; one that does not serve by then stops a restart.
 _UNRESPONSIVE_SECONDS: Final = 30
-# The graceful end of a worker (GRACEFUL_SECONDS of serve.py) takes less. After this time it is killed.
-_END_SECONDS: Final = 30
 # Between two attempts to replace a worker that died.
 _REPLACE_SECONDS: Final = 1
 _START_CHECK_SECONDS: Final = 60
@@ -55,9 +53,12 @@ class Worker:
         with suppress(OSError):
             self.channel.send(b"?", socket.MSG_DONTWAIT)
 
-    @property
-    def hangs(self) -> bool:
-        return time.monotonic() - self.heard_at > _UNRESPONSIVE_SECONDS
+    def kill_if_it_hangs(self) -> None:
+        """Ping the worker, and kill it if it has not answered for too long."""
+        self.ping()
+        if time.monotonic() - self.heard_at > _UNRESPONSIVE_SECONDS:
+            log.error("Child process [%d] hangs, killing it", self.pid)
+            self.send(signal.SIGKILL)
 
     def exit_status(self) -> int | None:
         """Return the exit status, or None while the process runs."""
@@ -165,10 +166,7 @@ class Workers:
     def _replace_lost(self) -> Parent | None:
         """Replace workers that have died or hang."""
         for worker in list(self._workers):
-            worker.ping()
-            if worker.hangs:
-                log.error("Child process [%d] hangs, killing it", worker.pid)
-                worker.send(signal.SIGKILL)
+            worker.kill_if_it_hangs()
             if worker.exit_status() is not None:
                 log.info("Child process [%d] died", worker.pid)
                 self._forget(worker)
@@ -254,15 +252,11 @@ class Workers:
 
 
 def _wait_for_end(workers: Sequence[Worker]) -> None:
-    """Wait until terminated workers have ended. Kill those that take too long: they hang."""
-    deadline = time.monotonic() + _END_SECONDS
+    """Wait until terminated workers have ended. They answer pings until then, however long they drain."""
     running = list(workers)
     while running := [it for it in running if it.exit_status() is None]:
-        if time.monotonic() >= deadline:
-            for worker in running:
-                log.error("Child process [%d] hangs, killing it", worker.pid)
-                worker.send(signal.SIGKILL)
-            deadline += _END_SECONDS
+        for worker in running:
+            worker.kill_if_it_hangs()
         time.sleep(_TICK_SECONDS / 4)
 
 
