@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from html import unescape
+from typing import Any
 
 import pytest
 
@@ -360,7 +361,7 @@ async def test_disabled_user_is_not_signed_in_any_more(jeton: Running, visitor: 
     assert visitor.path == "/sign-in"
 
 
-@pytest.mark.requirement("RA05", "RA06", "PA08")
+@pytest.mark.requirement("RA05", "RA06")
 @pytest.mark.parametrize("decision", ["allow", "deny"])
 async def test_nothing_goes_to_a_redirect_uri_that_was_removed_meanwhile(
     jeton: Running, visitor: Browser, decision: str
@@ -375,6 +376,24 @@ async def test_nothing_goes_to_a_redirect_uri_that_was_removed_meanwhile(
     assert page.status_code == 400
     assert "address" in page.text
     assert "location" not in page.headers
+
+
+@pytest.mark.requirement("RR05")
+@pytest.mark.parametrize(
+    ("lost", "error"),
+    [({"scope": frozenset({"write"})}, "invalid_scope"), ({"grant_types": frozenset()}, "unauthorized_client")],
+)
+async def test_client_is_told_what_it_lost_while_the_question_was_shown(
+    jeton: Running, visitor: Browser, lost: dict[str, Any], error: str
+) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.sign_in()
+    jeton.set_client(app.client_id, **lost)
+
+    await visitor.decide()
+
+    assert visitor.answer["error"] == error
 
 
 @pytest.mark.requirement("RA05", "RA06")

@@ -90,7 +90,7 @@ async def test_the_browser_session_that_is_kept_is_still_found(bench: Bench, kee
     assert later.seen == SESSION
 
 
-@pytest.mark.requirement("CN08")
+@pytest.mark.requirement("CN02")
 @pytest.mark.parametrize(
     ("writes", "stored"),
     [

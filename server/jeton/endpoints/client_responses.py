@@ -21,7 +21,13 @@ from jeton.oauth.scope import Scope
 from jeton.pages.content import Fault, FormPost, LeadOn
 
 # What the client is told if the code cannot be issued after all. Other refusals are shown as a page.
-_FOR_CLIENT = (ErrorCode.LOGIN_REQUIRED, ErrorCode.CONSENT_REQUIRED, ErrorCode.UNAUTHORIZED_CLIENT)
+_FOR_CLIENT = (
+    ErrorCode.LOGIN_REQUIRED,
+    ErrorCode.CONSENT_REQUIRED,
+    ErrorCode.UNAUTHORIZED_CLIENT,
+    ErrorCode.INVALID_SCOPE,
+    ErrorCode.INVALID_TARGET,
+)
 
 log = structlog.get_logger("jeton.authorization")
 
