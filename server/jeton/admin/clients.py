@@ -18,7 +18,7 @@ from jeton.oauth.registration_rules import check_client, check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
 from jeton.rules.images import MAX_LOGO_BYTES, image_type
 from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client, update_logo
-from jeton.storage.families import end_families, list_resting_families, unlist_resting_families
+from jeton.storage.families import delete_family_statuses, end_families, insert_family_statuses
 from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses
 from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton.storage.users import load_users
@@ -160,7 +160,7 @@ def disable(connection: Connection, now: int, client_id: str) -> None:
     """Refuse the client and its tokens. Its sessions continue when it is enabled again."""
     client = _lock(connection, client_id)
     update_client(connection, client_id, disabled=True)
-    list_resting_families(connection, now, client_id)
+    insert_family_statuses(connection, now, client_id)
     insert_revoked_statuses(connection, [revoked_client_status(client, now, MAX_ACCESS_SECONDS)])
 
 
@@ -168,7 +168,7 @@ def enable(connection: Connection, client_id: str) -> None:
     """Accept a disabled client and its sessions again."""
     client = _lock(connection, client_id)
     update_client(connection, client_id, disabled=False)
-    unlist_resting_families(connection, client_id)
+    delete_family_statuses(connection, client_id)
     delete_revoked_statuses(connection, [client.status_index])
 
 

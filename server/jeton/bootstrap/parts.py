@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from jeton.background.maintenance import Maintenance
+from jeton.bootstrap.from_settings import open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
-from jeton.bootstrap.opening import open_master_keys
 from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores, key_times
 from jeton.config import Settings
 from jeton.crypto.authorization_code import AuthorizationCodes

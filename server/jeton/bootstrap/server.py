@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from jeton.bootstrap.endpoints import build_resources, enabled_grants
-from jeton.bootstrap.opening import open_database, password_rules
+from jeton.bootstrap.from_settings import open_database, password_rules
 from jeton.bootstrap.pages import build_pages, build_renderer
 from jeton.bootstrap.parts import Parts, build_parts
 from jeton.config import Settings, load_settings

@@ -8,7 +8,7 @@ import click
 import msgspec
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
-from jeton.bootstrap.opening import check_master_key, password_rules
+from jeton.bootstrap.from_settings import check_master_key, password_rules
 from jeton.cli.options import configured, json_option
 from jeton.config import Secret, Settings
 from jeton.grants import GRANTS

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from jeton.admin.signing_keys import describe, list_keys
-from jeton.bootstrap.opening import open_master_keys
+from jeton.bootstrap.from_settings import open_master_keys
 from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores, key_times
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, opened, transaction
 from jeton.cli.output import print_results

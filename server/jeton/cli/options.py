@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 from sqlalchemy import Connection
 
-from jeton.bootstrap.opening import open_database
+from jeton.bootstrap.from_settings import open_database
 from jeton.config import Settings, load_settings, warning_about_variables
 from jeton.observability.escaping import escape
 from jeton.storage.clock import Clock

@@ -3,7 +3,7 @@
 import click
 
 from jeton.admin import master_keys
-from jeton.bootstrap.opening import open_master_keys
+from jeton.bootstrap.from_settings import open_master_keys
 from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result
 from jeton.config import Settings

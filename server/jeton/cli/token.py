@@ -5,7 +5,7 @@ import sys
 import click
 
 from jeton.admin.token_inspection import Inspection, inspect_access_token, inspect_refresh_token
-from jeton.bootstrap.opening import open_master_keys
+from jeton.bootstrap.from_settings import open_master_keys
 from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result
 from jeton.config import Settings

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from jeton.admin import users
-from jeton.bootstrap.opening import password_rules
+from jeton.bootstrap.from_settings import password_rules
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results

@@ -32,7 +32,7 @@ from jeton.storage.signing_keys import (
     load_signing_keys,
     lock_signing_keys,
     longest_client_seconds,
-    promise_lifetime,
+    record_token_lifetime,
     update_signing_keys,
 )
 
@@ -91,7 +91,7 @@ class KeyRotation:
         if active_and_next(keys)[0].longest_seconds >= self._longest_seconds:
             return keys
         with self._exclusive_transaction() as (connection, _):
-            promise_lifetime(connection, self._longest_seconds)
+            record_token_lifetime(connection, self._longest_seconds)
             return load_signing_keys(connection)
 
     def correct_timestamps(self, keys: list[SigningKey]) -> list[SigningKey]:

@@ -9,7 +9,7 @@ from jeton.oauth.clients import Client
 from jeton.storage.identifiers import claim_identifier, release_client_id
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.row_locks import LockedRows, LockingQuery
-from jeton.storage.signing_keys import promise_lifetime
+from jeton.storage.signing_keys import record_token_lifetime
 from jeton.storage.tables import clients
 
 _COLUMNS = [column for column in clients.c if column is not clients.c.logo]
@@ -70,7 +70,7 @@ def update_client(connection: Connection, client_id: str, **values: Any) -> None
 def _extend_key_lifetime(connection: Connection, lifetimes: Mapping[str, int]) -> None:
     """Keep signing keys for longer before any token can live longer."""
     if "access_seconds" in lifetimes:
-        promise_lifetime(connection, lifetimes["access_seconds"])
+        record_token_lifetime(connection, lifetimes["access_seconds"])
 
 
 def delete_client(connection: Connection, client_id: str) -> None:

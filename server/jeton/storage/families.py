@@ -211,18 +211,18 @@ def end_families(
         ended += sum(is_session for _, is_session in found)
 
 
-def list_resting_families(connection: Connection, now: int, client_id: str) -> None:
+def insert_family_statuses(connection: Connection, now: int, client_id: str) -> None:
     """Make the status indexes of a disabled client's families INVALID. The client must be locked."""
-    resting = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
+    unrevoked = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
     # A refresh that is in progress commits first, so that the row has its newest access token.
-    connection.execute(select(families.c.sid).where(resting).order_by(families.c.sid).with_for_update()).all()
-    insert_selected_statuses(connection, _status_of_living_tokens(now).where(resting))
+    connection.execute(select(families.c.sid).where(unrevoked).order_by(families.c.sid).with_for_update()).all()
+    insert_selected_statuses(connection, _status_of_living_tokens(now).where(unrevoked))
 
 
-def unlist_resting_families(connection: Connection, client_id: str) -> None:
+def delete_family_statuses(connection: Connection, client_id: str) -> None:
     """Make the status indexes of an enabled client's families VALID again, unless they have ended since."""
-    resting = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
-    delete_revoked_statuses(connection, select(families.c.status_index).where(resting))
+    unrevoked = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
+    delete_revoked_statuses(connection, select(families.c.status_index).where(unrevoked))
 
 
 def _status_of_living_tokens(now: int) -> Select[tuple[int | None, int]]:

@@ -21,7 +21,7 @@ _PUBLISHED: Final = RawStatement(
     )
 )
 _LONGEST: Final = select(func.max(clients.c.lifetimes["access_seconds"].as_integer()))
-_PROMISE: Final = (
+_RECORD_TOKEN_LIFETIME: Final = (
     update(signing_keys)
     .where(signing_keys.c.state == KeyState.ACTIVE, signing_keys.c.longest_seconds < bindparam("seconds"))
     .values(longest_seconds=bindparam("seconds"))
@@ -51,10 +51,13 @@ def longest_client_seconds(connection: Connection) -> int:
     return connection.scalar(_LONGEST) or 0
 
 
-def promise_lifetime(connection: Connection, seconds: int) -> None:
-    """Keep the active key for tokens of this lifetime. Must be committed before any such token is signed."""
+def record_token_lifetime(connection: Connection, seconds: int) -> None:
+    """Record in the active key that tokens live this long, so that it is published long enough.
+
+    Must be committed before any such token is signed.
+    """
     lock_signing_keys(connection)
-    connection.execute(_PROMISE, {"seconds": seconds})
+    connection.execute(_RECORD_TOKEN_LIFETIME, {"seconds": seconds})
 
 
 def has_signing_keys(connection: Connection) -> bool:

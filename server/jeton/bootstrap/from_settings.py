@@ -1,4 +1,4 @@
-"""Opening of the database and the master keys that the settings name, for commands and servers."""
+"""Database, master keys and password rules, as the settings name them, for commands and servers."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
