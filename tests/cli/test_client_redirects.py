@@ -201,3 +201,8 @@ def test_show_prints_no_configuration_for_other_clients(cli: CommandLine, option
     cli.text("client", "add", "shop", *options)
 
     assert "oauth2-proxy" not in cli.text("client", "show", "shop")
+
+
+def test_redirect_uri_without_the_code_grant_is_warned_of(cli: CommandLine) -> None:
+    added = cli.json("client", "add", "shop", "--redirect-uri", "https://shop.example/callback")
+    assert added["warning"] == "The redirect URIs have no effect without --grant authorization_code."

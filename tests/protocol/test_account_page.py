@@ -185,7 +185,7 @@ async def test_new_password_can_leave_everything_else_signed_in(jeton: Running, 
     [
         ("wrong", NEW_PASSWORD, "The current password is wrong."),
         (PASSWORD, "short", "at least 15 characters"),
-        (PASSWORD, "passwordpassword", "Choose another password."),
+        (PASSWORD, "passwordpassword", "The new password was not accepted. The password is a common one"),
     ],
 )
 async def test_password_that_cannot_be_changed_says_why(

@@ -6,6 +6,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, authorization_parameters, browser
@@ -109,7 +110,7 @@ async def test_client_on_loopback_is_asked_each_time(jeton: Running, visitor: Br
     ("wrong", "words"),
     [
         ({"client_id": "unknown"}, "not known to this server"),
-        ({"client_id": None}, "not known to this server"),
+        ({"client_id": None}, "cannot be understood"),
         ({"redirect_uri": "https://evil.example/callback"}, "not registered"),
         ({"response_mode": "fragment"}, "cannot be understood"),
     ],
@@ -123,6 +124,30 @@ async def test_wrong_client_or_redirect_uri_is_an_error_page(
     assert "evil.example" not in page.text
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["x-frame-options"] == "DENY"
+
+
+async def test_missing_redirect_uri_is_not_called_unregistered(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton, redirect_uris=frozenset({"https://a.example/callback", "https://b.example/callback"}))
+    page = await visitor.get(AUTHORIZE, **authorization_parameters(app, redirect_uri=None))
+    assert "cannot be understood" in page.text
+
+
+async def test_unregistered_redirect_uri_is_in_the_log_line_of_the_error_page(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    uri = "https://evil.example/" + "a" * 1000
+    with capture_logs() as lines:
+        page = await visitor.get(AUTHORIZE, **authorization_parameters(app, redirect_uri=uri))
+    (line,) = (it for it in lines if it["event"] == "page_refused")
+    assert line["reference"] in page.text
+    assert line["reason"] == "redirect_uri_not_registered"
+    assert line["redirect_uri"] == uri[:200]
+
+
+async def test_browser_without_cookies_is_told_to_allow_them(jeton: Running, visitor: Browser) -> None:
+    await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton)))
+    visitor.http.cookies.clear()
+    await visitor.sign_in()
+    assert "allow cookies" in visitor.page.text
 
 
 @pytest.mark.requirement("RA11", "RA14", "RA20", "RR05")

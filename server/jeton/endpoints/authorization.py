@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from jeton.crypto.sealed_request import SealedRequestTooLongError
 from jeton.endpoints.client_responses import ClientResponses, error_response
@@ -27,6 +28,14 @@ from jeton.storage.lookups import Lookups
 
 # Returns the subject of an `id_token_hint`, or None if the hint is not one of ours, or not for this client.
 HintSubject = Callable[[str, Client], Awaitable[str | None]]
+
+_MAX_LOGGED_CHARACTERS: Final = 200
+# All other errors of this kind are malformed requests.
+_FAULTS: Final = {
+    "client_unknown": Fault.UNKNOWN_CLIENT,
+    "client_disabled": Fault.UNKNOWN_CLIENT,
+    "redirect_uri_not_registered": Fault.REDIRECT_URI,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +66,7 @@ class AuthorizationEndpoint:
         try:
             return await self._read(request)
         except AuthorizationRequestError as error:
-            about = {"error": error.code, "client_id": error.client_id}
-            raise PageError(_fault_of(error), error.reason, about=about) from None
+            raise PageError(_fault_of(error), error.reason, about=_about(error, request)) from None
 
     async def _read(self, request: PageRequest) -> PageAnswer:
         """Validate in the order that RFC 6749 section 4.1.2.1 requires: client, redirect URI, everything else."""
@@ -139,6 +147,12 @@ class AuthorizationEndpoint:
 
 
 def _fault_of(error: AuthorizationRequestError) -> Fault:
-    if error.reason.startswith("redirect_uri"):
-        return Fault.REDIRECT_URI
-    return Fault.UNKNOWN_CLIENT if error.reason.startswith("client") else Fault.MALFORMED
+    return _FAULTS.get(error.reason, Fault.MALFORMED)
+
+
+def _about(error: AuthorizationRequestError, request: PageRequest) -> dict[str, str | None]:
+    """Return what the log line adds: an operator compares an unregistered redirect URI with the registered ones."""
+    about = {"error": error.code.value, "client_id": error.client_id}
+    if error.reason == "redirect_uri_not_registered":
+        about["redirect_uri"] = request.parameters["redirect_uri"][:_MAX_LOGGED_CHARACTERS]
+    return about

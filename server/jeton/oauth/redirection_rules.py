@@ -29,6 +29,8 @@ def redirection_rejection_reason(client: Client) -> str | None:
 def registration_warning(client: Client) -> str | None:
     """Return what an administrator should know about a registration that is allowed, or None."""
     warnings = []
+    if client.redirect_uris and GRANT_TYPE not in client.grant_types:
+        warnings.append(f"The redirect URIs have no effect without --grant {GRANT_TYPE}.")
     if not client.require_pkce:
         warnings.append(
             "PKCE is not required: a stolen code is noticed only if the client checks the nonce (RFC 9700 2.1.1)."

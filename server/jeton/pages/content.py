@@ -24,7 +24,7 @@ class Problem(StrEnum):
     CREDENTIALS_MISSING = "Enter your user name and your password."
     TOO_MANY_ATTEMPTS = "There were too many attempts. Try again in a few minutes."
     BUSY = "The server is busy. Try again in a moment."
-    NEW_PASSWORD_REJECTED = "Choose another password."
+    NEW_PASSWORD_REJECTED = "The new password was not accepted."
     CURRENT_PASSWORD_WRONG = "The current password is wrong."
 
 
