@@ -84,17 +84,22 @@ def test_whole_way_works_by_keyboard(context: BrowserContext, app: App) -> None:
     expect(page.get_by_role("heading", name="At home")).to_be_visible()
 
 
-@pytest.mark.requirement("PG07")
+@pytest.mark.requirement("N11", "PG07")
 def test_password_can_be_shown_and_is_hidden_again_when_sent(context: BrowserContext, app: App) -> None:
     page = context.new_page()
     page.goto(app.authorization_url())
     field = page.get_by_label("Password", exact=True)
-    field.fill("secret")
+    page.get_by_label("User name").fill("secret")
+    page.get_by_label("User name").press("Control+A")
+    page.get_by_label("User name").press("Control+X")
+    field.press("Control+V")
+    expect(field).to_have_value("secret")
     button = page.get_by_role("button", name="Show")
     button.click()
     expect(field).to_have_attribute("type", "text")
     expect(button).to_have_attribute("aria-pressed", "true")
     assert field.get_attribute("autocomplete") == "current-password"
+    assert page.get_by_label("User name").get_attribute("autocomplete") == "username"
 
 
 @pytest.mark.requirement("RR15", "I17")

@@ -75,6 +75,12 @@ async def test_a_code_is_exchanged_for_tokens_of_its_user(jeton: Running, public
     assert claims_of(jeton, refreshed["access_token"])["sid"] == sid_of(code)
 
 
+async def test_refused_code_says_what_must_match(jeton: Running) -> None:
+    app, alice = add_app(jeton), sign_in(jeton)
+    response = await redeem(jeton, app, await alice.code(app), code_verifier=VERIFIER[::-1])
+    assert "code_verifier and redirect_uri must match" in response.json()["error_description"]
+
+
 @pytest.mark.requirement("CO04", "CO06", "CO07", "CO08", "CO14", "A28", "RA18")
 async def test_nothing_is_consumed_by_whoever_is_not_the_owner(jeton: Running) -> None:
     app, other, alice = add_app(jeton), add_app(jeton, "other"), sign_in(jeton)

@@ -150,7 +150,7 @@ async def test_browser_without_cookies_is_told_to_allow_them(jeton: Running, vis
     assert "allow cookies" in visitor.page.text
 
 
-@pytest.mark.requirement("RA11", "RA14", "RA20", "RR05")
+@pytest.mark.requirement("I03", "RA11", "RA14", "RA20", "RR05")
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [

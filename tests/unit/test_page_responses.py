@@ -57,7 +57,7 @@ def test_form_may_lead_to_the_redirect_uri(target: str | None, sources: str) -> 
     assert form_action(target) == sources
 
 
-@pytest.mark.requirement("SE04", "O11")
+@pytest.mark.requirement("B09", "SE04", "O11")
 @pytest.mark.parametrize(
     ("issuer", "attributes"),
     [

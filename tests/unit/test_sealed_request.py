@@ -1,6 +1,7 @@
 """Sealed values: readable only here, for half an hour, under any configured master key."""
 
 import base64
+import json
 from dataclasses import replace
 
 import pytest
@@ -49,6 +50,17 @@ def test_sealed_value_tells_nothing_and_is_new_each_time() -> None:
     assert first != second
     parts = [base64.urlsafe_b64decode(it + "=" * (-len(it) % 4)) for it in first.split(".")]
     assert not any(b"app" in it or b"state" in it for it in parts)
+
+
+@pytest.mark.requirement("F08")
+def test_sealed_value_is_not_compressed() -> None:
+    header = SealedRequests(MasterKeys([NEW])).seal(INTERACTION).split(".")[0]
+    assert json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))).keys() == {
+        "alg",
+        "enc",
+        "kid",
+        "typ",
+    }
 
 
 def test_expired_value_does_not_open() -> None:

@@ -37,7 +37,10 @@ class ErrorCode(StrEnum):
 # One fixed sentence per code, so that a response never tells which of several reasons it was.
 _DESCRIPTION: Final = {
     ErrorCode.INVALID_CLIENT: "Client authentication failed.",
-    ErrorCode.INVALID_GRANT: "The credentials or the token are invalid, expired, revoked, or not this client's.",
+    ErrorCode.INVALID_GRANT: (
+        "The credentials, code or token are invalid, expired, used, revoked, or not this client's."
+        " For a code, code_verifier and redirect_uri must match the authorization request."
+    ),
     ErrorCode.UNAUTHORIZED_CLIENT: "This client may not use this grant type.",
     ErrorCode.UNSUPPORTED_GRANT_TYPE: "This grant type is not offered by this server.",
     ErrorCode.INVALID_SCOPE: "The scope is malformed or exceeds what may be granted.",
