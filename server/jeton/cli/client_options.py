@@ -119,7 +119,11 @@ _OPTIONS: Final = (
         help="When a user's session has refresh tokens. Default: offline_access for web apps that sign users in,"
         " always for others.",
     ),
-    click.option("--backchannel-logout-uri", metavar="URI", help="Where it is told that a user has signed out."),
+    click.option(
+        "--backchannel-logout-uri",
+        metavar="URI",
+        help="Where it is to be told that a user has signed out. Not sent yet.",
+    ),
     click.option(
         "--backchannel-logout-session-required/--no-backchannel-logout-session-required",
         default=None,
