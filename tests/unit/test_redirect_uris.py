@@ -63,6 +63,8 @@ def test_https_and_loopback_uris_may_be_registered_by_every_type_of_client(uri: 
         ("https://app.example:x/cb", "origin"),
         ("https://*.app.example/cb", "wildcard"),
         ("https://app.example/*", "wildcard"),
+        ("https://app.example/cb?a=1&code=2", "parameter code"),
+        ("https://app.example/cb?%73tate", "parameter state"),
         ("https://app.example/c\u00e4b", "percent-encode"),
         ("https://app.example/c b", "percent-encode"),
         ("https://app.example/cb\n", "percent-encode"),

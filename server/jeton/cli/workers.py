@@ -26,7 +26,7 @@ _SIGNALS: Final = frozenset(
 # Of no use to workers, whom they would end or stop if they are sent to all processes of the service.
 _FOR_PARENT: Final = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
 _TICK_SECONDS: Final = 0.2
-# A worker that does not answer for so long is killed; one that does not serve by then stops a restart.
+# A worker that has not answered for this time is killed; one that does not serve by then stops a restart.
 _UNRESPONSIVE_SECONDS: Final = 30
 # Between two attempts to replace a worker that died.
 _REPLACE_SECONDS: Final = 1
@@ -145,7 +145,7 @@ class Workers:
         return None
 
     def _take_signal(self, seconds: float) -> int | None:
-        """Return the next signal, or None if there is none for so long."""
+        """Return the next signal, or None if none arrives within this time."""
         found = signal.sigtimedwait(_SIGNALS, seconds)
         return None if found is None else found.si_signo
 
@@ -176,7 +176,7 @@ class Workers:
         return self._fork_missing()
 
     def _reload(self) -> None:
-        """Become a new parent that has loaded the code anew, unless that could not start.
+        """Become a new parent that has loaded the installed code, unless that could not start.
 
         The process, its sockets and its workers stay; the new parent replaces the workers one by one.
         """

@@ -2,6 +2,7 @@
 
 import re
 from typing import Final
+from urllib.parse import parse_qsl
 
 from jeton.oauth.clients import Client
 from jeton.oauth.origins import origin_rejection_reason
@@ -17,6 +18,9 @@ _LOOPBACK: Final = re.compile(
     r"http://(?P<host>127\.0\.0\.1|\[::1\]|localhost)(?::(?P<port>[1-9][0-9]{0,4}))?(?P<rest>[/?].*)?"
 )
 
+# What the authorization response adds to the query (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207).
+_RESPONSE_PARAMETERS: Final = frozenset({"code", "state", "iss", "error", "error_description"})
+
 
 def redirect_uri_rejection_reason(uri: str, application_type: str) -> str | None:
     """Return why the redirect URI cannot be registered and what to write instead, or None if it can."""
@@ -28,6 +32,9 @@ def redirect_uri_rejection_reason(uri: str, application_type: str) -> str | None
         return f"{uri} is not a URI: percent-encode every character that RFC 3986 does not allow"
     if "*" in uri:
         return f"{uri} has a wildcard, and redirect URIs are compared exactly: register each one"
+    names = {name for name, _ in parse_qsl(uri.partition("?")[2], keep_blank_values=True)}
+    if taken := names & _RESPONSE_PARAMETERS:
+        return f"{uri} has the parameter {min(taken)}, which the response adds: the app would receive it twice"
     web = _WEB_URL.fullmatch(uri)
     if web is not None:
         return _web_rejection_reason(uri, web["scheme"], web["authority"])

@@ -102,7 +102,7 @@ users = Table(
     Index("uq_users_email_key", "email_key", unique=True),
 )
 
-# SQLite ignores lengths, and could change one only by writing the table anew.
+# SQLite ignores lengths, and could change one only by rewriting the table.
 _CLIENT_ID = String(512).with_variant(String(128), "sqlite")
 
 clients = Table(
