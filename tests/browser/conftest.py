@@ -39,7 +39,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """An app whose callback leads on to another site, and the server that it uses."""
+    """An app whose callback redirects to another site, and the server that it uses."""
     folder = tmp_path_factory.mktemp("browser")
     url = f"sqlite:///{folder}/jeton.db"
     run_jeton(folder, url, "migrate").check_returncode()

@@ -24,7 +24,7 @@ USERNAME: Final = "alice"
 class Site:
     """One listener that is two sites: `http://127.0.0.1` and `http://localhost`, which no browser takes for the same.
 
-    The callback of the first leads on to the second. `received` is what the callback was sent.
+    The callback of the first redirects to the second. `received` is what the callback was sent.
     """
 
     received: list[dict[str, str]] = field(default_factory=list)

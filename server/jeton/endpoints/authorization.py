@@ -132,10 +132,10 @@ class AuthorizationEndpoint:
         match step:
             case AskSignIn():
                 begun, cookies = self.interactions.begin(request, authorization, freshness)
-                return self.interactions.lead_to(SIGN_IN_PATH, interaction or begun, () if interaction else cookies)
+                return self.interactions.redirect_to(SIGN_IN_PATH, interaction or begun, () if interaction else cookies)
             case AskConsent(shown):
                 begun, cookies = self.interactions.begin(request, authorization, freshness)
-                return self.interactions.lead_to(CONSENT_PATH, replace(interaction or begun, shown=shown), cookies)
+                return self.interactions.redirect_to(CONSENT_PATH, replace(interaction or begun, shown=shown), cookies)
             case Refuse(error, description):
                 response = error_response(authorization, error, description)
                 return self.responses.send_error(request, client, response, error.value, after_form=after_form)

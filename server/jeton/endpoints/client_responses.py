@@ -1,4 +1,4 @@
-"""The way back to the client: by redirect, by a page that leads on, or by a form (RFC 6749 section 4.1.2)."""
+"""The way back to the client: by redirect, by a page that redirects, or by a form (RFC 6749 section 4.1.2)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.scope import Scope
-from jeton.pages.content import Fault, FormPost, LeadOn
+from jeton.pages.content import Fault, FormPost, RedirectPage
 
 # What the client is told if the code cannot be issued after all. Other refusals are shown as a page.
 _FOR_CLIENT = (
@@ -101,13 +101,13 @@ def _answer(
     """Return what brings these parameters to the client.
 
     Chromium blocks a redirect that follows a form if any step of it leaves what `form-action` allows, and clients
-    redirect on to places that nobody here knows: `after_form`, a browser gets a page that leads on. What is no browser,
-    and private schemes, which a browser only follows at a click, are redirected.
+    redirect on to places that nobody here knows: `after_form`, a browser gets a page that redirects. Other programs
+    are redirected, and so are private schemes, which a browser only follows at a click.
     """
     redirect_uri, app = target.redirect_uri, app_label(client, target.redirect_uri)
     if target.response_mode == "form_post":
         return Page(FormPost(redirect_uri, parameters, app), form_target=redirect_uri)
     location = f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(parameters)}"
     if after_form and request.navigates and redirect_uri.startswith(("https://", "http://")):
-        return Page(LeadOn(location, app))
+        return Page(RedirectPage(location, app))
     return Redirect(location)

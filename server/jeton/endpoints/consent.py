@@ -47,7 +47,7 @@ class Questions:
         visitor = await self.login.find(self.interactions.cookies.session_secret(request))
         is_asked = visitor is not None and visitor.session.browser_session_id == shown.browser_session_id
         if visitor is None or not is_asked or not interaction.freshness.is_satisfied_by(visitor.session):
-            return self.interactions.lead_to(AUTHORIZATION_PATH, interaction)
+            return self.interactions.redirect_to(AUTHORIZATION_PATH, interaction)
         return Question(interaction, authorization, shown, client, visitor)
 
 

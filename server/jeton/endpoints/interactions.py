@@ -50,9 +50,9 @@ class Interactions:
 
         A browser sends no SameSite=Lax cookie with a form that another site posts.
         """
-        return self.lead_to(AUTHORIZATION_PATH, Interaction(self.clock.now() + RELAY_SECONDS, None, authorization))
+        return self.redirect_to(AUTHORIZATION_PATH, Interaction(self.clock.now() + RELAY_SECONDS, None, authorization))
 
-    def lead_to(self, path: str, interaction: Interaction, cookies: tuple[Cookie, ...] = ()) -> Redirect:
+    def redirect_to(self, path: str, interaction: Interaction, cookies: tuple[Cookie, ...] = ()) -> Redirect:
         """Return the redirect to a page. Raise SealedRequestTooLongError if the request is too long."""
         return Redirect(f"{self.base}{path}?{urlencode({PARAMETER: self.sealed.seal(interaction)})}", cookies)
 
@@ -73,8 +73,8 @@ class Interactions:
         return interaction
 
     def sign_in_again(self, interaction: Interaction, freshness: Freshness) -> Redirect:
-        """Return the redirect to the sign-in page, where only a new authentication leads on."""
-        return self.lead_to(SIGN_IN_PATH, replace(interaction, freshness=freshness, shown=None))
+        """Return the redirect to the sign-in page, where only a new authentication continues."""
+        return self.redirect_to(SIGN_IN_PATH, replace(interaction, freshness=freshness, shown=None))
 
 
 async def client_of(authorization: AuthorizationRequest, lookups: Lookups) -> Client:

@@ -24,7 +24,7 @@ from jeton.oauth.logout_rules import (
     parse_logout_request,
     without_redirect,
 )
-from jeton.pages.content import Fault, LeadOn, SignOutQuestion
+from jeton.pages.content import Fault, RedirectPage, SignOutQuestion
 from jeton.storage.browser_session_lookups import Visitor
 from jeton.storage.lookups import Lookups
 
@@ -78,7 +78,7 @@ class LogoutSteps:
         if logout.state is not None:
             uri = f"{uri}{'&' if '?' in uri else '?'}{urlencode({'state': logout.state})}"
         if after_form and request.navigates and uri.startswith(("https://", "http://")):
-            content = LeadOn(uri, app_label(client, uri))
+            content = RedirectPage(uri, app_label(client, uri))
             return Page(content, ui_locales=logout.ui_locales, cookies=(cookie,), clears_site_data=True)
         return Redirect(uri, (cookie,), clears_site_data=True)
 
@@ -102,7 +102,7 @@ class LogoutEndpoint:
         logout, client = await self._read(request)
         if request.method == "POST":
             until = interactions.clock.now() + RELAY_SECONDS
-            return self._lead_on(Interaction(until, None, None, logout=logout))
+            return self._redirect(Interaction(until, None, None, logout=logout))
         return await self._step(request, logout, client)
 
     async def _read(self, request: PageRequest) -> tuple[LogoutRequest, Client | None]:
@@ -115,9 +115,9 @@ class LogoutEndpoint:
         except LogoutRequestError as error:
             raise _page_error(error) from None
 
-    def _lead_on(self, interaction: Interaction) -> PageAnswer:
+    def _redirect(self, interaction: Interaction) -> PageAnswer:
         try:
-            return self.steps.interactions.lead_to(END_SESSION_PATH, interaction)
+            return self.steps.interactions.redirect_to(END_SESSION_PATH, interaction)
         except SealedRequestTooLongError:
             raise PageError(Fault.MALFORMED, "request_too_long") from None
 

@@ -34,7 +34,7 @@ class ShowSignIn:
         """Show the form. Without an authorization request, the person signs in for their account page."""
         if PARAMETER not in request.parameters:
             interaction, cookies = self.interactions.begin(request, None)
-            return self.interactions.lead_to(SIGN_IN_PATH, interaction, cookies)
+            return self.interactions.redirect_to(SIGN_IN_PATH, interaction, cookies)
         interaction = self.interactions.open_bound(request)
         hint = interaction.request.login_hint if interaction.request is not None else None
         return await sign_in_page(request, interaction, self.lookups, hint or "")
@@ -74,7 +74,7 @@ class SubmitSignIn:
         new_cookies = (cookies.signed_in(signed_in.secret),)
         if interaction.request is None:
             return Redirect(self.interactions.base + ACCOUNT_PATH, new_cookies)
-        return self.interactions.lead_to(AUTHORIZATION_PATH, interaction, new_cookies)
+        return self.interactions.redirect_to(AUTHORIZATION_PATH, interaction, new_cookies)
 
     async def _again(self, request: PageRequest, interaction: Interaction, problem: Problem, status: int) -> Page:
         username = request.parameters.get("username", "")

@@ -90,10 +90,10 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
-class LeadOn:
+class RedirectPage:
     """The last page before the app. It leads there at once."""
 
-    template: ClassVar[str] = "lead_on.html"
+    template: ClassVar[str] = "redirect.html"
     location: str = field(repr=False)
     app: AppLabel
 
@@ -202,4 +202,6 @@ class ChangePassword:
     rejection: str = ""
 
 
-PageContent = SignIn | Consent | LeadOn | FormPost | SignOutQuestion | SignedOut | ErrorPage | Account | ChangePassword
+PageContent = (
+    SignIn | Consent | RedirectPage | FormPost | SignOutQuestion | SignedOut | ErrorPage | Account | ChangePassword
+)
