@@ -104,9 +104,8 @@ def test_new_password_that_keeps_all_sessions_ends_codes_all_the_same() -> None:
 
     decision = change_password(ALICE, ALICE, [FAMILY, unredeemed], "new hash", NOW, keep=None, keep_all=True)
 
-    assert isinstance(decision, EndSessions)
-    assert [it.sid for it in decision.families] == [unredeemed.sid]
-    assert decision.browsers is None
+    changed = replace(ALICE, password_hash="new hash", password_version=ALICE.password_version + 1)
+    assert decision == EndSessions("password_changed", (unredeemed.revoked("password_changed", NOW),), changed)
 
 
 @pytest.mark.parametrize(
