@@ -28,16 +28,13 @@ REQUEST: Final = AuthorizationRequest("http://127.0.0.1/callback", scope="orders
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server to be started once it has its accounts: at first it would announce no authorization endpoint."""
     url = f"sqlite:///{tmp_path}/jeton.db"
     run_jeton(tmp_path, url, "migrate")
     port = free_port()
     server = ServerProcess(port, tmp_path, environment(url, SERVER__ISSUER=f"http://127.0.0.1:{port}"))
-    server.begin()
-    try:
-        server.wait_until_ready()
-        yield server
-    finally:
-        server.kill()
+    yield server
+    server.kill()
 
 
 def added(server: ServerProcess, *words: str) -> dict[str, Any]:
@@ -81,6 +78,7 @@ def test_a_person_logs_in_by_the_browser_or_refuses(server: ServerProcess) -> No
     ]
     added(server, *words)
     password = added(server, "user", "add", "alice", "--generate-password")["password"]
+    server.start()
     issuer = server.url
     with TokenSession(issuer, Client("orders-app")) as session:
         refusing = Browser("deny", password)
