@@ -20,7 +20,8 @@ from jeton.bootstrap.server import Server, assemble
 from jeton.cli.handover import take_over
 from jeton.cli.listening import bind_sockets, connection_limit
 from jeton.cli.options import effective_settings
-from jeton.cli.workers import Parent, Workers, answer_pings
+from jeton.cli.worker_process import answer_pings
+from jeton.cli.workers import Parent, Workers
 from jeton.config import ServerSettings, Settings
 from jeton.config_sources import FILE_VARIABLE
 from jeton.http1.connection_factory import ConnectionFactory

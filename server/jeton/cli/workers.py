@@ -11,14 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from jeton.cli.handover import Handover, hand_over
+from jeton.cli.worker_process import UNRESPONSIVE_SECONDS, Worker, wait_for_end
 
 _SIGNALS: Final = frozenset(
     {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD}
@@ -26,51 +26,12 @@ _SIGNALS: Final = frozenset(
 # Of no use to workers, whom they would end or stop if they are sent to all processes of the service.
 _FOR_PARENT: Final = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
 _TICK_SECONDS: Final = 0.2
-# A worker that has not answered for this time is killed; one that does not serve by then stops a restart.
-_UNRESPONSIVE_SECONDS: Final = 30
 # Between two attempts to replace a worker that died.
 _REPLACE_SECONDS: Final = 1
 _START_CHECK_SECONDS: Final = 60
 _START_CHECK: Final = "from jeton.bootstrap.server import check_start; check_start()"
 
 log = logging.getLogger("uvicorn.error")
-
-
-@dataclass(eq=False)
-class Worker:
-    """A worker process as its parent sees it. Over the channel go pings, and the answers whether the worker serves."""
-
-    pid: int
-    channel: socket.socket
-    is_serving: bool = False
-    heard_at: float = field(default_factory=time.monotonic)
-
-    def ping(self) -> None:
-        """Read the answers that have arrived, and ask again. Never blocks."""
-        with suppress(OSError):
-            while answer := self.channel.recv(64, socket.MSG_DONTWAIT):
-                self.is_serving, self.heard_at = answer.endswith(b"1"), time.monotonic()
-        with suppress(OSError):
-            self.channel.send(b"?", socket.MSG_DONTWAIT)
-
-    def kill_if_it_hangs(self) -> None:
-        """Ping the worker, and kill it if it has not answered for too long."""
-        self.ping()
-        if time.monotonic() - self.heard_at > _UNRESPONSIVE_SECONDS:
-            log.error("Child process [%d] hangs, killing it", self.pid)
-            self.send(signal.SIGKILL)
-
-    def exit_status(self) -> int | None:
-        """Return the exit status, or None while the process runs."""
-        try:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-        except ChildProcessError:
-            return 1
-        return os.waitstatus_to_exitcode(status) if pid else None
-
-    def send(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +121,7 @@ class Workers:
                 return self._fork_missing()
             case signal.SIGTTOU if self._count > 1:
                 self._count -= 1
-                self._end(self._workers.pop())
+                self._end(self._workers[-1])
         return None
 
     def _replace_lost(self) -> Parent | None:
@@ -203,7 +164,6 @@ class Workers:
                 if not self._has_begun_serving(self._workers[-1]):
                     return None
             self._end(old)
-            self._forget(old)
         return self._fork_missing()
 
     def _has_begun_serving(self, new: Worker) -> bool:
@@ -219,7 +179,7 @@ class Workers:
         return False
 
     def _wait_until_serving(self, worker: Worker) -> bool:
-        deadline = time.monotonic() + _UNRESPONSIVE_SECONDS
+        deadline = time.monotonic() + UNRESPONSIVE_SECONDS
         while time.monotonic() < deadline and worker.exit_status() is None:
             if self._take_signal(_TICK_SECONDS / 4) in (signal.SIGINT, signal.SIGTERM):
                 self._stopping = True
@@ -231,8 +191,9 @@ class Workers:
 
     def _end(self, worker: Worker) -> None:
         worker.send(signal.SIGTERM)
-        _wait_for_end([worker])
+        wait_for_end([worker])
         log.info("Terminated child process [%d]", worker.pid)
+        self._forget(worker)
 
     def _forget(self, worker: Worker) -> None:
         worker.channel.close()
@@ -248,25 +209,4 @@ class Workers:
             worker.send(signal.SIGTERM)
         for sock in self._sockets:
             sock.close()
-        _wait_for_end(self._workers)
-
-
-def _wait_for_end(workers: Sequence[Worker]) -> None:
-    """Wait until terminated workers have ended. They answer pings until then, however long they drain."""
-    running = list(workers)
-    while running := [it for it in running if it.exit_status() is None]:
-        for worker in running:
-            worker.kill_if_it_hangs()
-        time.sleep(_TICK_SECONDS / 4)
-
-
-def answer_pings(channel: socket.socket, is_serving: Callable[[], bool]) -> None:
-    """Answer the parent's pings in a thread. When the parent has died, terminate this process: nobody supervises it."""
-
-    def run() -> None:
-        with suppress(OSError):
-            while channel.recv(64):
-                channel.sendall(b"1" if is_serving() else b"0")
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=run, name="pings", daemon=True).start()
+        wait_for_end(self._workers)
