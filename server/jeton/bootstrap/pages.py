@@ -21,7 +21,7 @@ from jeton.endpoints.my_account_forms import (
     SIGNED_OUT_PATH,
     EndAppSession,
     EndBrowserSession,
-    LeadTo,
+    FixedRedirect,
     ShowSignedOut,
     SignOut,
     WithdrawAccess,
@@ -99,8 +99,8 @@ def _account_pages(settings: Settings, parts: Parts, interactions: Interactions)
     forms = SignedInForms(interactions, login, parts.form_tokens)
     min_length, base = settings.passwords.min_length, interactions.base
     return {
-        "/": {"GET": LeadTo(base + ACCOUNT_PATH)},
-        "/.well-known/change-password": {"GET": LeadTo(base + ACCOUNT_PATH + "/password")},
+        "/": {"GET": FixedRedirect(base + ACCOUNT_PATH)},
+        "/.well-known/change-password": {"GET": FixedRedirect(base + ACCOUNT_PATH + "/password")},
         ACCOUNT_PATH: {"GET": ShowMyAccount(forms, lookups, settings.scopes.descriptions)},
         ACCOUNT_PATH + "/password": {
             "GET": ShowPasswordForm(forms, min_length),

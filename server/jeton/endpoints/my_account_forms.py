@@ -76,7 +76,7 @@ class EndAppSession:
     ledger: Ledger
 
     async def handle(self, request: PageRequest) -> PageAnswer:
-        """End one session of an app. One that has ended already, or of somebody else, is left as it is."""
+        """End one session of an app. One that has ended already, or of another user, is left as it is."""
         visitor = await self.forms.sender(request)
         if isinstance(visitor, Redirect):
             return visitor
@@ -115,11 +115,11 @@ class WithdrawAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class LeadTo:
+class FixedRedirect:
     """A fixed redirect to another page."""
 
     location: str
 
     async def handle(self, _: PageRequest) -> PageAnswer:
-        """Lead there."""
+        """Redirect."""
         return Redirect(self.location)

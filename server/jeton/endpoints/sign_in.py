@@ -89,7 +89,7 @@ class UseOtherAccount:
     login: BrowserLogin
 
     async def handle(self, request: PageRequest) -> PageAnswer:
-        """Lead to the sign-in page, although somebody is signed in."""
+        """Redirect to the sign-in page, although a user is signed in."""
         check_own_page(request)
         interaction = self.interactions.open_bound(request)
         visitor = await self.login.find(self.interactions.cookies.session_secret(request))
