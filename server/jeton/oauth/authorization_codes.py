@@ -16,10 +16,11 @@ class AuthorizationCode:
     """The facts of one code. The code itself is derived from its family and not stored.
 
     `redirect_uri` is None if the authorization request had none, and `nonce` if it had none (OpenID Connect Core
-    section 3.1.2.1).
+    section 3.1.2.1). `dpop_jkt` is the thumbprint of the key that the code is bound to (RFC 9449 section 10).
     """
 
     sid: str
     expires_at: int
     redirect_uri: str | None
     nonce: str | None = field(default=None, repr=False)
+    dpop_jkt: str | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from jeton.oauth.scope import Scope
 
@@ -14,6 +14,11 @@ APPLICATION_TYPES: Final = ("web", "native", "spa")
 REFRESH_TOKEN_RULES: Final = ("always", "offline_access")
 # Algorithms of ID tokens.
 ID_TOKEN_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
+# By whom: an administrator, its own metadata document (draft-ietf-oauth-client-id-metadata-document), or its request
+# (RFC 7591).
+REGISTRATIONS: Final = ("administrator", "metadata_document", "dynamic")
+# What an assertion may name as its audience: the issuer alone (RFC 7523bis section 4), or the token endpoint as well.
+ASSERTION_AUDIENCES: Final = ("issuer", "legacy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,12 @@ class Client:
     APPLICATION_TYPES, `resources` the URIs of the resources that it may request tokens for (RFC 8707), `refresh_token`
     one of REFRESH_TOKEN_RULES or None for the default of its type. `logo_type` is the media type of its logo, or None
     without one. `name` is what people see.
+
+    `registration` is one of REGISTRATIONS. `jwks` (a JWK Set) or `jwks_uri` are the keys by which it authenticates,
+    `assertion_audience` is one of ASSERTION_AUDIENCES, `tls_subject` the subject of its certificate by one of the
+    metadata names of RFC 8705 section 2.1.2. `links` are `client_uri`, `policy_uri` and `tos_uri` (RFC 7591 section 2).
+    `metadata_digest` is the digest of what it says of itself, `registration_token_digest` that of its registration
+    access token (RFC 7592). `last_used_at` is kept for clients that nobody registered.
     """
 
     client_id: str
@@ -76,6 +87,18 @@ class Client:
     backchannel_logout_session_required: bool = False
     id_token_alg: str = "RS256"
     logo_type: str | None = None
+    registration: str = "administrator"
+    jwks: Mapping[str, Any] | None = None
+    jwks_uri: str | None = None
+    assertion_audience: str = "issuer"
+    tls_subject: Mapping[str, str] | None = None
+    require_par: bool = False
+    require_dpop: bool = False
+    refresh_cookie: bool = False
+    links: Mapping[str, str] = field(default_factory=dict)
+    metadata_digest: bytes | None = None
+    registration_token_digest: bytes | None = field(default=None, repr=False)
+    last_used_at: int | None = None
 
     def secret_digests(self, now: int) -> tuple[bytes, ...]:
         """Return the digests that a presented secret may match: two while the secret is being rotated."""

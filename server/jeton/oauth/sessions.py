@@ -23,6 +23,9 @@ class Family:
     `code_expires_at` advances it to generation 1. `code_challenge` is its PKCE challenge (RFC 7636),
     `browser_session_id` the browser session that it comes from. `asked_resource` are the `resource` values of the last
     token request.
+
+    `dpop_jkt` is the thumbprint of the key that a public client's refresh tokens are bound to (RFC 9449 section 5),
+    `certificate_thumbprint` that of the certificate (RFC 8705 section 4).
     """
 
     sid: str
@@ -55,6 +58,8 @@ class Family:
     code_challenge: str | None = None
     code_expires_at: int | None = None
     asked_resource: tuple[str, ...] | None = None
+    dpop_jkt: str | None = None
+    certificate_thumbprint: str | None = None
 
     @property
     def is_redeemed(self) -> bool:

@@ -37,7 +37,7 @@ def save_consents(connection: Connection, changed: Iterable[Consent]) -> None:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     for consent in changed:
         new = dialect.insert(consents).values(**asdict(consent))
-        replaced = {it: new.excluded[it] for it in ("scope", "resources", "updated_at")}
+        replaced = {it: new.excluded[it] for it in ("scope", "resources", "updated_at", "metadata_digest")}
         connection.execute(new.on_conflict_do_update(index_elements=["sub", "client_id"], set_=replaced))
 
 

@@ -138,6 +138,18 @@ clients = Table(
     Column("backchannel_logout_session_required", Boolean, nullable=False, server_default=false()),
     Column("id_token_alg", String(8), nullable=False, server_default="RS256"),
     Column("logo_type", String(32)),
+    Column("registration", String(20), nullable=False, server_default="administrator"),
+    Column("jwks", JsonObject),
+    Column("jwks_uri", Text),
+    Column("assertion_audience", String(8), nullable=False, server_default="issuer"),
+    Column("tls_subject", JsonObject),
+    Column("require_par", Boolean, nullable=False, server_default=false()),
+    Column("require_dpop", Boolean, nullable=False, server_default=false()),
+    Column("refresh_cookie", Boolean, nullable=False, server_default=false()),
+    Column("links", JsonObject, nullable=False, server_default="{}"),
+    Column("metadata_digest", LargeBinary, index=True),
+    Column("registration_token_digest", LargeBinary),
+    Column("last_used_at", BigInteger),
     # Not part of the value: it is large, and only pages show it.
     Column("logo", LargeBinary),
 )
@@ -175,6 +187,8 @@ families = Table(
     Column("code_challenge", String(43)),
     Column("code_expires_at", BigInteger),
     Column("asked_resource", Words),
+    Column("dpop_jkt", String(43)),
+    Column("certificate_thumbprint", String(43)),
     # No index has a column that a rotation changes, and pages keep free space: PostgreSQL then updates rows in place.
     Index("ix_families_sub", "sub"),
     Index("ix_families_client_id", "client_id"),
@@ -192,6 +206,7 @@ authorization_codes = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("redirect_uri", Text),
     Column("nonce", Text),
+    Column("dpop_jkt", String(43)),
 )
 
 # Users who are signed in at this server in a browser. A session that ends is deleted.
@@ -233,6 +248,7 @@ consents = Table(
     Column("resources", WordSet, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("metadata_digest", LargeBinary),
 )
 
 # What `resource` may name (RFC 8707).
