@@ -12,7 +12,8 @@ from support.in_process_server import ISSUER, Running, StartServer
 from support.sessions import Session, fresh, new_session
 
 ACCOUNT = frozenset({"account", "read"})
-BARE = 'Bearer realm="jeton"'
+REALM = 'Bearer realm="jeton"'
+METADATA = f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource"'
 SPA = "https://spa.example"
 SESSION_PATH = "/account/sessions/AAAAAAAAAAAAAAAAAAAAAA"
 FORM = {"current_password": "x", "new_password": "y"}
@@ -53,7 +54,7 @@ def refusal(response: httpx2.Response) -> tuple[int, str | None]:
     """Status and error code; challenge and body agree on the code."""
     error = response.json().get("error")
     challenge = response.headers["www-authenticate"]
-    assert challenge.startswith(BARE)
+    assert challenge.startswith(REALM)
     assert challenge.count("error=") == challenge.count("error_description=") == (error is not None)
     assert error is None or f', error="{error}", ' in challenge
     assert response.headers["cache-control"] == "no-store"
@@ -72,7 +73,7 @@ async def test_access_token_in_the_authorization_header_lets_its_user_in(
 
 
 @every_operation
-@pytest.mark.requirement("B05", "B06")
+@pytest.mark.requirement("B05", "B06", "PR03")
 @pytest.mark.parametrize("authorization", [None, "Basic d2ViOnNlY3JldA==", ""], ids=["none", "Basic", "empty"])
 async def test_request_without_access_token_gets_a_challenge_without_error(
     jeton: Running, method: str, path: str, authorization: str | None
@@ -80,7 +81,7 @@ async def test_request_without_access_token_gets_a_challenge_without_error(
     response = await send(jeton, authorization, method, path)
 
     assert (response.status_code, response.json()) == (401, {})
-    assert response.headers["www-authenticate"] == BARE
+    assert response.headers["www-authenticate"] == f"{REALM}, {METADATA}"
 
 
 @pytest.mark.requirement("B05", "B07", "B08")
@@ -146,14 +147,14 @@ async def test_token_is_refused_as_soon_as_it_or_its_context_has_ended(
 
 
 @every_operation
-@pytest.mark.requirement("B07", "O10")
+@pytest.mark.requirement("B07", "O10", "PR03")
 async def test_token_without_the_scope_is_told_the_required_one(jeton: Running, method: str, path: str) -> None:
     token = (await new_session(jeton, scope=ACCOUNT, requested_scope="read")).access
 
     response = await send(jeton, f"Bearer {token}", method, path)
 
     assert refusal(response) == (403, "insufficient_scope")
-    assert response.headers["www-authenticate"].endswith(', scope="account"')
+    assert response.headers["www-authenticate"].endswith(f', scope="account", {METADATA}')
 
 
 @pytest.mark.requirement("O10")

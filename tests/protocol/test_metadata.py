@@ -40,6 +40,7 @@ async def test_metadata_name_every_endpoint_and_what_it_takes_for_everybody_to_c
         "introspection_endpoint": f"{ISSUER}/oauth/introspect",
         "status_list_aggregation_endpoint": f"{ISSUER}/oauth/status",
         "jwks_uri": f"{ISSUER}/.well-known/jwks.json",
+        "protected_resources": [ISSUER],
         "response_types_supported": ["none"],
         "grant_types_supported": ["client_credentials", "refresh_token"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],

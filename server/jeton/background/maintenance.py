@@ -22,6 +22,7 @@ from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.families import delete_expired_families, forget_ended_families
 from jeton.storage.lookups import Lookups
 from jeton.storage.rate_limit_buckets import delete_expired_buckets
+from jeton.storage.resources import load_open_resource_uris
 from jeton.storage.revoked_access_tokens import delete_expired_access_tokens
 from jeton.storage.revoked_statuses import delete_expired_statuses, load_revoked_indexes
 from jeton.storage.signing_keys import load_signing_keys
@@ -67,6 +68,7 @@ class Maintenance:
         self._probed_at = float("-inf")
         self._batcher = Batcher[Callable[[], object], object]("maintenance", lambda tasks: [task() for task in tasks])
         self.client_capabilities = ClientCapabilities()
+        self.open_resources: tuple[str, ...] = ()
 
     @property
     def unready_reason(self) -> str | None:
@@ -95,7 +97,7 @@ class Maintenance:
             self._update_keyring(keys, read_at)
 
     def refresh(self) -> None:
-        """Read the time, signing keys, client capabilities and revoked statuses; rotate the keys if due.
+        """Read the time, keys, client capabilities, open resources and revoked statuses; rotate the keys if due.
 
         Clear the client cache. Raise MasterKeyError or KeyStoreError, after everything else is done, if the active key
         cannot be opened.
@@ -106,6 +108,7 @@ class Maintenance:
             can_write = self._database.can_write(connection)
             keys = load_signing_keys(connection)
             self.client_capabilities = load_client_capabilities(connection)
+            self.open_resources = load_open_resource_uris(connection)
             if self.status_lists is not None:
                 now = self._clock.now()
                 self.status_lists.update(load_revoked_indexes(connection, now), load_next_status_index(connection), now)

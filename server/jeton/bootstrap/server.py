@@ -63,9 +63,11 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
     languages = renderer.languages
     documents = public_documents(
         issuer,
+        settings.pages.name,
         grants,
         lambda: maintenance.client_capabilities.grant_types,
         lambda: SignInCapabilities(maintenance.client_capabilities.scope, parts.keyring.algorithm, languages),
+        lambda: maintenance.open_resources,
         parts.keyring,
         parts.clock,
         maintenance.status_lists,

@@ -1,17 +1,19 @@
 """Authentication by access token (RFC 6750, RFC 9068 section 4): a user, through a client."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jeton.endpoints.messages import FormRequest
 from jeton.endpoints.token_parsing import TokenParser
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import (
+    OAuthError,
     insufficient_scope,
     invalid_access_token,
     malformed_bearer_request,
     missing_access_token,
 )
 from jeton.oauth.introspection_rules import introspect_access_token
+from jeton.oauth.protected_resource import resource_metadata_url
 from jeton.oauth.scope import Scope, parse_scope
 from jeton.oauth.self_service import ACCOUNT_SCOPE
 from jeton.oauth.users import User
@@ -49,8 +51,17 @@ class BearerAuthentication:
     async def __call__(self, request: FormRequest) -> AuthenticatedUser:
         """Return the user. Raise OAuthError unless the access token is one that introspection calls active.
 
-        It must also name this server in its audience, belong to a user's session and hold the scope.
+        It must also name this server in its audience, belong to a user's session and hold the scope. The challenge of
+        every refusal says where the metadata of this API are (RFC 9728 section 5.1).
         """
+        try:
+            return await self._authenticated(request)
+        except OAuthError as refused:
+            if refused.challenge is not None:
+                refused.challenge = replace(refused.challenge, resource_metadata=resource_metadata_url(self.issuer))
+            raise
+
+    async def _authenticated(self, request: FormRequest) -> AuthenticatedUser:
         token = await self.tokens.verify_access_token(self._presented(request))
         if token is None:
             raise invalid_access_token("access_token_unknown")

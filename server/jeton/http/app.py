@@ -20,6 +20,7 @@ from jeton.http.resource import Resource
 from jeton.http.responses import render
 from jeton.oauth.errors import malformed_request, server_error
 from jeton.oauth.metadata import METADATA_PATHS
+from jeton.oauth.protected_resource import PROTECTED_RESOURCE_PATH
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -63,12 +64,15 @@ def _below_issuer(issuer: str, routes: list[Route]) -> list[BaseRoute]:
 
 def _by_path(issuer: str, apps: Mapping[str, ASGIApp], documents: Mapping[str, ASGIApp]) -> dict[str, ASGIApp]:
     """Return the apps whose paths have no parameters; for an issuer with a path, below it too, and the metadata as
-    RFC 8414 section 3.1 places it: between host and path, also without a trailing slash, which some clients leave.
+    RFC 8414 and RFC 9728 (section 3.1 of both) place them: between host and path, also without a trailing slash, which
+    some clients leave.
     """
     fixed = {path: app for path, app in apps.items() if "{" not in path}
     issuer_path = urlsplit(issuer).path
     path = issuer_path.rstrip("/")
-    inserted = {at + below: documents[at] for at in METADATA_PATHS for below in (path, issuer_path)}
+    inserted = {
+        at + below: documents[at] for at in (*METADATA_PATHS, PROTECTED_RESOURCE_PATH) for below in (path, issuer_path)
+    }
     return {**fixed, **{path + it: app for it, app in fixed.items()}, **inserted}
 
 

@@ -16,6 +16,7 @@ from jeton.oauth.metadata import (
     STATUS_LISTS_PATH,
     TOKEN_PATH,
 )
+from jeton.oauth.protected_resource import PROTECTED_RESOURCE_PATH
 from jeton.oauth.self_service import ACCOUNT_SCOPE
 
 _STRING: Final = {"type": "string"}
@@ -69,6 +70,9 @@ def _paths() -> dict[str, Any]:
         **{
             path: {"get": _document(operation, "Server metadata (RFC 8414)", "Metadata")}
             for path, operation in zip(METADATA_PATHS, ("metadata", "openidConfiguration"), strict=True)
+        },
+        PROTECTED_RESOURCE_PATH: {
+            "get": _document("protectedResource", "Metadata of /account and userinfo (RFC 9728)", "ProtectedResource")
         },
         "/openapi.json": {"get": _document("openapi", "This document", "OpenApi")},
         "/livez": {"get": _health("livez", "The process answers")},

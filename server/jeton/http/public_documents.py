@@ -1,4 +1,4 @@
-"""The public documents of a server: metadata (RFC 8414), key set (RFC 7517), status lists and OpenAPI."""
+"""The public documents of a server: metadata (RFC 8414, RFC 9728), key set (RFC 7517), status lists and OpenAPI."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
@@ -15,6 +15,7 @@ from jeton.http.openapi import openapi_document
 from jeton.keys.keyring import Keyring
 from jeton.oauth.discovery import SignInCapabilities
 from jeton.oauth.metadata import JWKS_PATH, METADATA_PATHS, STATUS_LISTS_PATH, server_metadata
+from jeton.oauth.protected_resource import PROTECTED_RESOURCE_PATH, protected_resource_metadata
 from jeton.storage.clock import Clock
 
 _MAX_AGE_SECONDS: Final = 300
@@ -22,28 +23,40 @@ _MAX_AGE_SECONDS: Final = 300
 
 def public_documents(
     issuer: str,
+    name: str,
     grants: Sequence[Grant],
     used_grant_types: Callable[[], frozenset[str]],
     sign_in: Callable[[], SignInCapabilities],
+    open_resources: Callable[[], tuple[str, ...]],
     keyring: Keyring,
     clock: Clock,
     status_lists: StatusLists | None,
 ) -> Mapping[str, ASGIApp]:
     """Return the endpoints by path.
 
-    `used_grant_types` returns the grant types that some client may use, `sign_in` what is announced of signing in.
+    `name` is what people know the server as. `used_grant_types` returns the grant types that some client may use,
+    `sign_in` what is announced of signing in, `open_resources` the resources that are announced beside the own API.
     """
 
     @lru_cache(maxsize=1)
-    def metadata(used: frozenset[str], sign_in: SignInCapabilities) -> Document:
-        announced = announced_grant_types(grants, used)
-        return json_document(
-            server_metadata(issuer, announced, sign_in, status_lists=status_lists is not None), _MAX_AGE_SECONDS
+    def metadata(used: frozenset[str], sign_in: SignInCapabilities, resources: tuple[str, ...]) -> Document:
+        members = server_metadata(
+            issuer,
+            announced_grant_types(grants, used),
+            sign_in,
+            status_lists=status_lists is not None,
+            protected_resources=(issuer, *resources),
         )
+        return json_document(members, _MAX_AGE_SECONDS)
 
-    metadata_endpoint = DocumentEndpoint(lambda: metadata(used_grant_types(), sign_in()))
+    @lru_cache(maxsize=1)
+    def protected_resource(scope: frozenset[str]) -> Document:
+        return json_document(protected_resource_metadata(issuer, name, scope), _MAX_AGE_SECONDS)
+
+    metadata_endpoint = DocumentEndpoint(lambda: metadata(used_grant_types(), sign_in(), open_resources()))
     return {
         **dict.fromkeys(METADATA_PATHS, metadata_endpoint),
+        PROTECTED_RESOURCE_PATH: DocumentEndpoint(lambda: protected_resource(sign_in().scope)),
         JWKS_PATH: _key_set(keyring, clock),
         "/openapi.json": _openapi(issuer, grants),
         **({} if status_lists is None else _status_lists(status_lists)),

@@ -101,5 +101,11 @@ def _cache_headers(document: Document) -> tuple[Header, ...]:
 
 def _bearer_challenge(challenge: Challenge, content: Mapping[str, str]) -> Header:
     """Return the challenge of RFC 6750 section 3. Our sentences hold no quote and no backslash."""
-    parameters = {"realm": "jeton", **content, **({"scope": challenge.scope} if challenge.scope else {})}
-    return b"www-authenticate", ("Bearer " + ", ".join(f'{it}="{text}"' for it, text in parameters.items())).encode()
+    parameters = {
+        "realm": "jeton",
+        **content,
+        "scope": challenge.scope,
+        "resource_metadata": challenge.resource_metadata,
+    }
+    given = ", ".join(f'{it}="{text}"' for it, text in parameters.items() if text)
+    return b"www-authenticate", f"Bearer {given}".encode()

@@ -124,6 +124,14 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
             },
         },
     ),
+    "ProtectedResource": _object(
+        ("resource", "authorization_servers", "bearer_methods_supported"),
+        resource=_STRING,
+        authorization_servers=_STRINGS,
+        scopes_supported=_STRINGS,
+        bearer_methods_supported=_STRINGS,
+        resource_name=_STRING,
+    ),
     "Metadata": _object(
         ("issuer", "token_endpoint", "jwks_uri", "response_types_supported", "grant_types_supported"),
         issuer=_STRING,
@@ -132,6 +140,7 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         revocation_endpoint=_STRING,
         introspection_endpoint=_STRING,
         jwks_uri=_STRING,
+        protected_resources=_STRINGS,
         response_types_supported=_STRINGS,
         response_modes_supported=_STRINGS,
         grant_types_supported=_STRINGS,

@@ -75,11 +75,13 @@ class Challenge:
     """What would let the request in (RFC 9110 section 11.6.1).
 
     `scope` is what an access token would have to hold. Without `explained`, the response holds no error code.
+    `resource_metadata` is where the requirements of the resource are described (RFC 9728 section 5.1).
     """
 
     scheme: Literal["Basic", "Bearer"]
     scope: str | None = None
     explained: bool = True
+    resource_metadata: str | None = None
 
 
 _BASIC: Final = Challenge("Basic")

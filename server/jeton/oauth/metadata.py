@@ -27,9 +27,11 @@ def server_metadata(
     sign_in: SignInCapabilities,
     *,
     status_lists: bool = False,
+    protected_resources: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the document for this issuer. `grant_types` are those that at least one client may use.
 
+    `protected_resources` are the resources that are announced (RFC 9728 section 4); others may exist.
     `response_types_supported` is required and must not be empty. It is "none" if no client may use the authorization
     endpoint.
     """
@@ -47,6 +49,8 @@ def server_metadata(
         "revocation_endpoint_auth_methods_supported": [*SECRET_METHODS, "none"],
         "introspection_endpoint_auth_methods_supported": [*SECRET_METHODS],
     }
+    if protected_resources:
+        metadata["protected_resources"] = list(protected_resources)
     if GRANT_TYPE in grant_types:
         metadata |= _authorization_metadata(url, sign_in)
     if status_lists:

@@ -20,6 +20,11 @@ def list_resources(connection: Connection) -> list[Resource]:
     return [Resource(*row) for row in connection.execute(select(resources).order_by(resources.c.uri))]
 
 
+def load_open_resource_uris(connection: Connection) -> tuple[str, ...]:
+    """Return the URIs of resources for which clients that nobody registered may request tokens."""
+    return tuple(connection.scalars(select(resources.c.uri).where(resources.c.open).order_by(resources.c.uri)))
+
+
 def insert_resource(connection: Connection, resource: Resource) -> None:
     connection.execute(insert(resources).values(**asdict(resource)))
 
