@@ -1,0 +1,219 @@
+"""Requests to addresses that others name: what is connected to, and what is accepted from there."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jeton.outbound.client import OutboundClient
+from jeton.outbound.messages import OutboundError
+from support.remote_server import RemoteRequest, RemoteServer, remote_server, response
+from support.tls_certificates import tls_contexts
+
+NAME = "client.example"
+PUBLIC = "198.41.0.4"
+pytestmark = pytest.mark.requirement("LO25", "LO22")
+
+
+class Resolver:
+    """Answers with the next of the given lists of addresses, and counts."""
+
+    def __init__(self, *answers: Sequence[str]) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.asked.append(host)
+        return self.answers.pop(0)
+
+
+def serving(octets: bytes) -> AbstractAsyncContextManager[RemoteServer]:
+    async def respond(_: RemoteRequest) -> bytes:
+        return octets
+
+    return remote_server(respond)
+
+
+@asynccontextmanager
+async def connected(*addresses: str, **options: Any) -> AsyncIterator[OutboundClient]:
+    """A client for which every name has these addresses, private ones allowed."""
+    resolver = Resolver(*[addresses] * 9) if addresses else None
+    client = OutboundClient(**{"allow_private_addresses": True, "resolve": resolver} | options)
+    yield client
+    client.close()
+
+
+async def failure(client: OutboundClient, uri: str) -> str:
+    with pytest.raises(OutboundError) as caught:
+        await client.get(uri)
+    return caught.value.reason
+
+
+async def test_form_and_headers_that_are_sent() -> None:
+    async with serving(response("204 No Content")) as server, connected("127.0.0.1") as client:
+        got = await client.post_form(f"http://{NAME}:{server.port}/out?tenant=1", {"logout_token": "a+b", "state": ""})
+
+    (request,) = server.requests
+    assert (got.status, got.body) == (204, b"")
+    assert request.line == "POST /out?tenant=1 HTTP/1.1"
+    assert request.body == b"logout_token=a%2Bb&state="
+    assert request.headers == {
+        "host": f"{NAME}:{server.port}",
+        "user-agent": "Jeton",
+        "accept-encoding": "identity",
+        "connection": "close",
+        "content-type": "application/x-www-form-urlencoded",
+        "content-length": "25",
+    }
+
+
+async def test_response_in_chunks_with_repeated_headers() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nCache-Control: public\r\nCACHE-CONTROL: max-age=5\r\n\r\n"
+    async with serving(head + b"2\r\n{}\r\n0\r\n\r\n") as server, connected() as client:
+        got = await client.get(f"http://localhost:{server.port}")
+
+    assert (got.body, got.headers["cache-control"]) == (b"{}", "public, max-age=5")
+    assert server.requests[0].line == "GET / HTTP/1.1"
+    assert server.requests[0].headers["accept"] == "application/json"
+
+
+@pytest.mark.parametrize("status", ["302 Found", "307 Temporary Redirect", "404 Not Found", "500 Oops"])
+async def test_redirects_and_errors_are_responses_and_are_not_followed(status: str) -> None:
+    async with serving(response(status, b"", "Location: /elsewhere")) as server, connected("127.0.0.1") as client:
+        got = await client.get(f"http://{NAME}:{server.port}/")
+
+    assert got.status == int(status[:3])
+    assert len(server.requests) == 1
+
+
+async def test_connection_is_made_to_the_address_that_was_checked() -> None:
+    resolver = Resolver(["127.0.0.1"], ["127.0.0.9"])
+    async with serving(response()) as server, connected(resolve=resolver) as client:
+        await client.get(f"http://{NAME}:{server.port}/")
+
+    assert resolver.asked == [NAME]
+
+
+async def test_next_address_is_tried_if_one_refuses() -> None:
+    async with serving(response()) as server, connected("127.0.0.9", "127.0.0.1") as client:
+        assert (await client.get(f"http://{NAME}:{server.port}/")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("uri", "private", "addresses"),
+    [
+        ("https://client.example/", False, ["127.0.0.1"]),
+        ("https://client.example/", False, ["10.0.0.1"]),
+        ("https://client.example/", False, [PUBLIC, "10.0.0.1"]),  # mixed: none of them
+        ("https://client.example/", False, ["::1", PUBLIC]),
+        ("https://client.example/", False, []),
+        ("https://client.example/", True, ["169.254.169.254"]),
+        ("https://client.example/", True, ["127.0.0.1", "0.0.0.0"]),
+        ("http://client.example/", False, [PUBLIC]),  # without TLS
+        ("http://client.example/", True, [PUBLIC]),
+        ("http://client.example/", True, ["127.0.0.1", PUBLIC]),
+    ],
+)
+async def test_refused_addresses(uri: str, *, private: bool, addresses: list[str]) -> None:
+    async with connected(*addresses, allow_private_addresses=private, resolve=Resolver(addresses)) as client:
+        assert await failure(client, uri) == "address_not_allowed"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "127.1", "0x7f.1", "2130706433", "0177.0.0.1"])
+async def test_every_spelling_of_loopback_is_refused(host: str) -> None:
+    async with connected(allow_private_addresses=False) as client:
+        assert await failure(client, f"https://{host}/") == "address_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("ftp://client.example/", "file:///etc/passwd", "gopher://client.example/", "//client.example/", "https:///x"),
+        *("https://user@client.example/", "https://user:secret@client.example/", "https://client.example/#part"),
+        *("https://client.example:99999/", "https://client.example:x/", "https://[::1/", "https://client.example\\@x/"),
+        *("https://client.example/\r\nX: y", "https://client.example/ ", "https://clïent.example/", ""),
+        "https://client.example/" + "x" * 2048,
+    ],
+)
+async def test_refused_uris(uri: str) -> None:
+    async with connected(PUBLIC) as client:
+        assert await failure(client, uri) == "invalid_uri"
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        (response(body=b"x" * 1001), "too_large"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1001, "too_large"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1001, "too_large"),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 1000, "too_large"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20000 + b"\r\n\r\n", "too_large"),
+        (response("200 OK", b"x", "Content-Encoding: gzip"), "invalid_response"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nx", "invalid_response"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "invalid_response"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "invalid_response"),
+        (b"", "invalid_response"),
+    ],
+)
+async def test_refused_responses(octets: bytes, reason: str) -> None:
+    async with serving(octets) as server, connected("127.0.0.1", max_body_bytes=1000) as client:
+        assert await failure(client, f"http://{NAME}:{server.port}/") == reason
+
+
+async def test_body_of_the_maximum_size_is_accepted() -> None:
+    async with serving(response(body=b"x" * 1000)) as server, connected("127.0.0.1", max_body_bytes=1000) as client:
+        assert len((await client.get(f"http://{NAME}:{server.port}/")).body) == 1000
+
+
+async def test_slow_server_and_wait_for_a_free_place_end_at_the_deadline() -> None:
+    async def never(_: RemoteRequest) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    options = {"deadline_seconds": 0.1, "max_concurrent": 1}
+    async with remote_server(never) as server, connected("127.0.0.1", **options) as client:
+        uri = f"http://{NAME}:{server.port}/"
+        assert set(await asyncio.gather(failure(client, uri), failure(client, uri))) == {"timed_out"}
+        assert len(server.requests) == 1
+
+
+async def test_slow_name_server_ends_at_the_deadline() -> None:
+    async def never(host: str, port: int) -> Sequence[str]:
+        await asyncio.Event().wait()
+        return ()
+
+    async with connected(resolve=never, deadline_seconds=0.05) as client:
+        assert await failure(client, "https://client.example/") == "timed_out"
+
+
+async def test_host_without_an_address_and_port_without_a_server() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        async with connected() as client:
+            assert await failure(client, "https://no-such-host.invalid/") == "host_not_found"
+            assert await failure(client, f"https://{'x' * 64}.example/") == "host_not_found"
+            assert await failure(client, f"http://127.0.0.1:{unused.getsockname()[1]}/") == "connection_failed"
+
+
+async def test_tls_verifies_the_name_at_the_checked_address(tmp_path: Path) -> None:
+    async def respond(_: RemoteRequest) -> bytes:
+        return response(body=b"{}")
+
+    of_server, of_client = tls_contexts(tmp_path, NAME)
+    options: dict[str, Any] = {"tls_context": lambda: of_client}
+    async with remote_server(respond, of_server) as server, connected("127.0.0.1", **options) as client:
+        assert (await client.get(f"https://{NAME}:{server.port}/")).body == b"{}"
+        assert await failure(client, f"https://other.example:{server.port}/") == "tls_failed"
+        async with connected("127.0.0.1") as distrustful:
+            assert await failure(distrustful, f"https://{NAME}:{server.port}/") == "tls_failed"
+
+
+async def test_proxy_variables_have_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    async with serving(response()) as server, connected("127.0.0.1") as client:
+        assert (await client.get(f"http://{NAME}:{server.port}/")).status == 200
