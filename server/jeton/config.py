@@ -13,9 +13,11 @@ from msgspec import Meta, Struct
 
 from jeton.config_sources import ConfigError, read_settings_file, read_variables, warning_about_unknown
 from jeton.oauth.registration_rules import is_audience
+from jeton.oauth.scope import is_scope_token
 from jeton.rules.loopback import is_loopback
 
 _URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+_DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 MAX_ACCESS_SECONDS: Final = 86400
 
@@ -105,6 +107,17 @@ class PageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     templates: str = ""
 
 
+class RegistrationSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    client_id_metadata_documents: bool = True
+    dynamic: Literal["off", "token", "open"] = "off"
+    deny: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    allow_private_addresses: bool = False
+    unused_seconds: PositiveSeconds = 30 * 86400
+
+
 class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     descriptions: dict[str, dict[str, str]] = {}
 
@@ -119,6 +132,8 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     secret_failures_per_client: Count = 1000
     token_failures_per_address: Count = 1000
     token_requests_per_client: Count = 0
+    registrations_per_address: Count = 20
+    registrations: Count = 1000
     refresh_spacing_seconds: Annotated[int, Meta(ge=0, le=3600)] = 0
     sessions_per_user: Count = 100
 
@@ -134,6 +149,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     grants: GrantSettings = GrantSettings()
     sessions: SessionSettings = SessionSettings()
     pages: PageSettings = PageSettings()
+    registration: RegistrationSettings = RegistrationSettings()
     scopes: ScopeSettings = ScopeSettings()
     limits: LimitSettings = LimitSettings()
 
@@ -142,6 +158,13 @@ _SECTIONS: Final = {
     field.name: tuple(key.name for key in msgspec.structs.fields(field.type))
     for field in msgspec.structs.fields(Settings)
 }
+# In a variable, their words are separated by spaces or commas.
+_LISTS: Final = frozenset(
+    (field.name, key.name)
+    for field in msgspec.structs.fields(Settings)
+    for key in msgspec.structs.fields(field.type)
+    if key.type == tuple[str, ...]
+)
 
 
 def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -152,7 +175,7 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
         if not isinstance(values.setdefault(section, {}), dict):
             raise ConfigError(f"the configuration is not valid: {section} must be a section: [{section}]")
         for key, value in overrides.items():
-            values[section][key] = _split(value) if (section, key) == ("server", "trusted_proxies") else value
+            values[section][key] = _split(value) if (section, key) in _LISTS else value
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_to_secret)
     except msgspec.ValidationError as error:
@@ -189,6 +212,7 @@ def _complete(settings: Settings) -> Settings:
         raise ConfigError("sessions.idle_seconds must not exceed sessions.absolute_seconds")
     _check_pkcs11(settings.keys, settings.pkcs11)
     _check_trusted_proxies(server.trusted_proxies)
+    _check_registration(settings.registration)
     if tokens.default_audience and not is_audience(tokens.default_audience):
         raise ConfigError("tokens.default_audience must not contain white space")
     return msgspec.structs.replace(
@@ -229,6 +253,21 @@ def _check_trusted_proxies(proxies: Iterable[str]) -> None:
             raise ConfigError(
                 "server.trusted_proxies must not trust every address: any client could then claim any other"
             )
+
+
+def _check_registration(registration: RegistrationSettings) -> None:
+    """Raise ConfigError if a domain or scope is not one, or if a domain is in two lists, of which only one can hold."""
+    domains = {name: getattr(registration, name) for name in ("deny", "allow", "ask")}
+    for name, domain in ((name, domain) for name, listed in domains.items() for domain in listed):
+        if not _DOMAIN.fullmatch(domain):
+            raise ConfigError(
+                f"registration.{name}: {domain!r} is not a domain such as example.com, in lower case (IDN: xn--…)"
+            )
+        if sum(domain in listed for listed in domains.values()) > 1:
+            raise ConfigError(f"registration.{name}: {domain} is in two of the lists deny, allow and ask")
+    for scope in registration.scopes:
+        if not is_scope_token(scope):
+            raise ConfigError(f"registration.scopes: {scope!r} is not a scope (RFC 6749 section 3.3)")
 
 
 def _check_issuer(issuer: str) -> None:

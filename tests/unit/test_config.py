@@ -48,7 +48,8 @@ def test_defaults_are_those_of_the_reference_file() -> None:
     text = re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE)
     reference = {f"{name}.{key}": it for name, section in tomllib.loads(text).items() for key, it in section.items()}
 
-    assert reference | {"server.trusted_proxies": ()} == flat(load()) == flat(load(write(text)))
+    reference = {name: tuple(it) if isinstance(it, list) else it for name, it in reference.items()}
+    assert reference == flat(load()) == flat(load(write(text)))
     assert load().passwords.min_length == 15
 
 
@@ -79,6 +80,7 @@ def test_variables_override_the_file_and_a_list_is_one_text(text: str) -> None:
     assert (settings.server.port, settings.server.host, settings.grants.password) == (9001, "::1", False)
     assert settings.server.trusted_proxies == ("::1",)
     assert load(file, SERVER__TRUSTED_PROXIES=text).server.trusted_proxies == ("10.0.0.1", "192.168.0.0/16")
+    assert load(file, REGISTRATION__SCOPES=text).registration.scopes == ("10.0.0.1", "192.168.0.0/16")
 
 
 def test_only_the_first_configuration_file_is_read() -> None:
@@ -243,3 +245,27 @@ def test_repr_and_errors_contain_no_secrets() -> None:
     with pytest.raises(ConfigError) as refusal:
         load(write('[secrets]\nmaster_key = "hidden"\nkey = "hidden"\n[database]\nurl = "hidden"'))
     assert "hidden" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("DENY", "Example.com", id="upper case"),
+        pytest.param("ALLOW", "https://example.com", id="address"),
+        pytest.param("ASK", "*.example.com", id="wildcard"),
+        pytest.param("DENY", "exämple.com", id="not ASCII"),
+        pytest.param("ALLOW", "example.com.", id="dot at the end"),
+        pytest.param("SCOPES", 'a"b', id="not a scope"),
+        pytest.param("DYNAMIC", "on", id="not a kind of registration"),
+        pytest.param("UNUSED_SECONDS", "0", id="deleted at once"),
+    ],
+)
+def test_invalid_setting_of_registration_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"registration.{name.lower()}"):
+        load(**{f"REGISTRATION__{name}": value})
+
+
+def test_domain_is_in_one_list_only() -> None:
+    assert load(REGISTRATION__DENY="a.example", REGISTRATION__ALLOW="b.a.example").registration.deny == ("a.example",)
+    with pytest.raises(ConfigError, match=r"a\.example is in two of the lists"):
+        load(REGISTRATION__DENY="a.example", REGISTRATION__ASK="b.example, a.example")
