@@ -24,6 +24,9 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
     # RFC 8707 section 2
     INVALID_TARGET = "invalid_target"
+    # RFC 7591 section 3.2.2
+    INVALID_REDIRECT_URI = "invalid_redirect_uri"
+    INVALID_CLIENT_METADATA = "invalid_client_metadata"
     # OpenID Connect Core section 3.1.2.6
     INTERACTION_REQUIRED = "interaction_required"
     LOGIN_REQUIRED = "login_required"
@@ -91,9 +94,9 @@ _BEARER: Final = Challenge("Bearer")
 class OAuthError(Exception):
     """A refusal, with all that its response needs.
 
-    `reason` and the fields of `about` go to the log; the client receives `description`. For `invalid_request` the
-    reason is itself the description: it concerns the form of the caller's own request, is one of our own sentences
-    (never the caller's text), and tells the developer what to correct.
+    `reason` and the fields of `about` go to the log; the client receives `description`. For `invalid_request`, and for
+    client metadata, the reason is itself the description: it concerns the form of the caller's own request, is one of
+    our own sentences (never the caller's text), and tells the developer what to correct.
     """
 
     def __init__(

@@ -60,6 +60,17 @@ def is_registered_redirect_uri(uri: str, client: Client) -> bool:
     return loopback is not None and loopback in map(_loopback_without_port, client.redirect_uris)
 
 
+def is_loopback_redirect_uri(uri: str) -> bool:
+    """Return whether the answer stays on the user's device (RFC 8252 section 7.3)."""
+    return _LOOPBACK.fullmatch(uri) is not None
+
+
+def comparable_redirect_uri(uri: str, application_type: str) -> str:
+    """Return the part of a redirect URI that is compared: without the port, if it is a native app's loopback URI."""
+    loopback = _loopback_without_port(uri) if application_type == "native" else None
+    return uri if loopback is None else "http://" + "".join(it or "" for it in loopback)
+
+
 def _web_rejection_reason(uri: str, scheme: str, authority: str) -> str | None:
     if "@" in authority:
         return f"{uri} must not hold a user name or password"

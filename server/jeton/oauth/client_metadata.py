@@ -1,0 +1,220 @@
+"""Client metadata (RFC 7591 section 2): what a client says of itself, at registration or in a metadata document.
+
+Nothing of it is verified. Members that this server does not know are ignored, and values that it does not offer are
+left out; the answer says what is registered (section 3.2.1). Nothing gives a client more than that it may send users to
+the authorization endpoint: no other grant, no introspection, no address that this server would post to.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_TYPES
+from jeton.oauth.client_keys import MAX_KEYS, ClientKeysError, parse_client_keys
+from jeton.oauth.clients import ID_TOKEN_ALGORITHMS, Client
+from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.redirect_uris import is_loopback_redirect_uri, redirect_uri_rejection_reason
+from jeton.oauth.redirection_rules import MAX_NAME_CHARACTERS
+from jeton.oauth.registration_rules import MAX_SCOPE_BYTES
+from jeton.oauth.scope import Scope, is_scope_token
+
+NONE: Final = "none"
+KEY_METHOD: Final = "private_key_jwt"
+GRANT_TYPES: Final = (GRANT_TYPE, "refresh_token")
+MAX_REDIRECT_URIS: Final = 20
+LINKS: Final = ("client_uri", "policy_uri", "tos_uri")
+_APPLICATION_TYPES: Final = ("web", "native")
+_WEB_PAGE: Final = re.compile(r"https://(?P<host>[^/?#@]+)([/?#][\x21-\x7E]{0,500})?")
+_REDIRECT_URI_RULE: Final = (
+    "must be https, or http on 127.0.0.1, [::1] or localhost, or of a private scheme such as com.example.app, without"
+    " fragment, wildcard, user name and parameters of the response (RFC 8252, RFC 9700)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientMetadata:
+    """What is registered of a client's metadata.
+
+    `redirect_uris` are in the order of the client, `auth_method` is its token_endpoint_auth_method, `scope` is None if
+    it names none. `links` has those of LINKS that may be shown; `jwks` or `jwks_uri` are the keys of a client with
+    KEY_METHOD. The other fields are those of `Client`.
+    """
+
+    redirect_uris: tuple[str, ...]
+    auth_method: str
+    grant_types: frozenset[str]
+    application_type: str
+    scope: Scope | None
+    name: str | None
+    links: Mapping[str, str]
+    post_logout_redirect_uris: tuple[str, ...]
+    id_token_alg: str
+    jwks: Mapping[str, Any] | None
+    jwks_uri: str | None
+    require_par: bool
+    require_dpop: bool
+
+    @property
+    def public(self) -> bool:
+        """Whether the client does not authenticate."""
+        return self.auth_method == NONE
+
+    def applied_to(self, client: Client, scope: Scope) -> Client:
+        """Return the client with this metadata and this scope in place of its own. What is not metadata is kept."""
+        return replace(
+            client,
+            public=self.public,
+            auth_methods=frozenset() if self.public else frozenset({self.auth_method}),
+            grant_types=self.grant_types,
+            scope=scope,
+            name=self.name,
+            redirect_uris=frozenset(self.redirect_uris),
+            post_logout_redirect_uris=frozenset(self.post_logout_redirect_uris),
+            application_type=self.application_type,
+            links=self.links,
+            id_token_alg=self.id_token_alg,
+            jwks=self.jwks,
+            jwks_uri=self.jwks_uri,
+            require_par=self.require_par,
+            require_dpop=self.require_dpop,
+        )
+
+
+def parse_client_metadata(
+    metadata: Mapping[str, Any], auth_methods: Collection[str], default_auth_method: str
+) -> ClientMetadata:
+    """Return what is registered of this JSON object.
+
+    `auth_methods` are the values of token_endpoint_auth_method that the client may choose from. A native app that
+    chooses none is public: a secret in an app proves nothing (RFC 8252 section 8.5).
+
+    Raise OAuthError (invalid_redirect_uri or invalid_client_metadata) if the client could not work, or be unsafe.
+    """
+    redirect_uris = _strings(metadata, "redirect_uris")
+    application_type = _application_type(metadata, redirect_uris)
+    _check_redirect_uris("redirect_uris", redirect_uris, application_type)
+    post_logout = _strings(metadata, "post_logout_redirect_uris")
+    _check_redirect_uris("post_logout_redirect_uris", post_logout, application_type)
+    if not redirect_uris:
+        raise OAuthError(ErrorCode.INVALID_REDIRECT_URI, "redirect_uris must hold at least one redirect URI.")
+    default = NONE if application_type == "native" and NONE in auth_methods else default_auth_method
+    auth_method = _choice(metadata, "token_endpoint_auth_method", auth_methods, default)
+    jwks, jwks_uri = _keys(metadata) if auth_method == KEY_METHOD else (None, None)
+    return ClientMetadata(
+        redirect_uris,
+        auth_method,
+        _grant_types(metadata),
+        application_type,
+        _scope(metadata),
+        _name(metadata),
+        _links(metadata, redirect_uris),
+        post_logout,
+        _choice(metadata, "id_token_signed_response_alg", ID_TOKEN_ALGORITHMS, "RS256"),
+        jwks,
+        jwks_uri,
+        _flag(metadata, "require_pushed_authorization_requests"),
+        _flag(metadata, "dpop_bound_access_tokens"),
+    )
+
+
+def _application_type(metadata: Mapping[str, Any], redirect_uris: tuple[str, ...]) -> str:
+    """Return `application_type` (OpenID Connect Registration section 2); without it, what the redirect URIs tell."""
+    on_device = any(is_loopback_redirect_uri(it) or not it.startswith(("https:", "http:")) for it in redirect_uris)
+    return _choice(metadata, "application_type", _APPLICATION_TYPES, "native" if on_device else "web")
+
+
+def _check_redirect_uris(name: str, uris: tuple[str, ...], application_type: str) -> None:
+    if len(uris) > MAX_REDIRECT_URIS:
+        raise OAuthError(ErrorCode.INVALID_REDIRECT_URI, f"{name} must not hold more than {MAX_REDIRECT_URIS} URIs.")
+    for position, uri in enumerate(uris):
+        if redirect_uri_rejection_reason(uri, application_type) is not None:
+            raise OAuthError(ErrorCode.INVALID_REDIRECT_URI, f"{name}[{position}] {_REDIRECT_URI_RULE}")
+
+
+def _grant_types(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """Return the grants. They must fit the response types (RFC 7591 section 2.1), and hold the one that is offered."""
+    grant_types = _strings(metadata, "grant_types") or (GRANT_TYPE,)
+    response_types = _strings(metadata, "response_types") or RESPONSE_TYPES
+    if GRANT_TYPE not in grant_types or RESPONSE_TYPES[0] not in response_types:
+        raise _invalid(f"grant_types must hold {GRANT_TYPE}, and response_types must hold {RESPONSE_TYPES[0]}.")
+    return frozenset(GRANT_TYPES) & frozenset(grant_types)
+
+
+def _scope(metadata: Mapping[str, Any]) -> Scope | None:
+    value = _text(metadata, "scope")
+    if value is None:
+        return None
+    tokens = value.split()
+    if not all(is_scope_token(it) for it in tokens) or sum(len(it) + 3 for it in set(tokens)) > MAX_SCOPE_BYTES:
+        raise _invalid(f"scope must be scope tokens of less than {MAX_SCOPE_BYTES} characters (RFC 6749 section 3.3).")
+    return frozenset(tokens)
+
+
+def _name(metadata: Mapping[str, Any]) -> str | None:
+    name = _text(metadata, "client_name")
+    if name is not None and not (len(name) <= MAX_NAME_CHARACTERS and name.isprintable()):
+        raise _invalid(f"client_name must have at most {MAX_NAME_CHARACTERS} printable characters.")
+    return name
+
+
+def _links(metadata: Mapping[str, Any], redirect_uris: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the links to web pages on the host of a redirect URI. Others could lead to the pages of somebody else."""
+    hosts = {urlsplit(it).netloc for it in redirect_uris if it.startswith("https:")}
+    found = {name: _WEB_PAGE.fullmatch(_text(metadata, name) or "") for name in LINKS}
+    return {name: link[0] for name, link in found.items() if link is not None and link["host"] in hosts}
+
+
+def _keys(metadata: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str | None]:
+    """Return the JWK Set, or the address of one: one of them, and not both (RFC 7591 section 2)."""
+    jwks, jwks_uri = metadata.get("jwks"), _text(metadata, "jwks_uri")
+    if (jwks is None) == (jwks_uri is None):
+        raise _invalid(f"{KEY_METHOD} needs jwks or jwks_uri, and not both.")
+    if jwks_uri is not None:
+        if not _WEB_PAGE.fullmatch(jwks_uri) or "#" in jwks_uri:
+            raise _invalid("jwks_uri must be an https URL without fragment and user name.")
+        return None, jwks_uri
+    try:
+        parse_client_keys(jwks)
+    except ClientKeysError:
+        raise _invalid(
+            f"jwks must be a JWK Set of 1 to {MAX_KEYS} public keys: RSA of 2048 bits or more, P-256, or Ed25519."
+        ) from None
+    return jwks, None
+
+
+def _choice(metadata: Mapping[str, Any], name: str, choices: Collection[str], default: str) -> str:
+    value = _text(metadata, name) or default
+    if value not in choices:
+        raise _invalid(f"{name} must be one of: {', '.join(sorted(choices))}.")
+    return value
+
+
+def _flag(metadata: Mapping[str, Any], name: str) -> bool:
+    value = metadata.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _invalid(f"{name} must be true or false.")
+    return bool(value)
+
+
+def _text(metadata: Mapping[str, Any], name: str) -> str | None:
+    """Return a string; None without it. An empty one counts as left out (RFC 7591 section 2)."""
+    value = metadata.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _invalid(f"{name} must be a string.")
+    return value or None
+
+
+def _strings(metadata: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return the strings of an array, each once, in order; none without it."""
+    values = metadata.get(name)
+    if values is None:
+        return ()
+    if not isinstance(values, list) or not all(isinstance(it, str) for it in values):
+        raise _invalid(f"{name} must be an array of strings.")
+    return tuple(dict.fromkeys(values))
+
+
+def _invalid(description: str) -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_CLIENT_METADATA, description)
