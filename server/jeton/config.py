@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from jeton.config_sources import ConfigError, read_settings_file, read_variables, warning_about_unknown
 from jeton.oauth.registration_rules import is_audience
 from jeton.oauth.scope import is_scope_token
+from jeton.rules.domain_policy import ANY_DOMAIN
 from jeton.rules.loopback import is_loopback
 
 _URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
@@ -259,9 +260,10 @@ def _check_registration(registration: RegistrationSettings) -> None:
     """Raise ConfigError if a domain or scope is not one, or if a domain is in two lists, of which only one can hold."""
     domains = {name: getattr(registration, name) for name in ("deny", "allow", "ask")}
     for name, domain in ((name, domain) for name, listed in domains.items() for domain in listed):
-        if not _DOMAIN.fullmatch(domain):
+        if domain != ANY_DOMAIN and not _DOMAIN.fullmatch(domain):
             raise ConfigError(
-                f"registration.{name}: {domain!r} is not a domain such as example.com, in lower case (IDN: xn--…)"
+                f"registration.{name}: {domain!r} is neither a domain such as example.com, in lower case (IDN: xn--…),"
+                f" nor {ANY_DOMAIN}"
             )
         if sum(domain in listed for listed in domains.values()) > 1:
             raise ConfigError(f"registration.{name}: {domain} is in two of the lists deny, allow and ask")

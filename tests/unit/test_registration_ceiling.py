@@ -4,7 +4,12 @@ from typing import Final
 
 import pytest
 
-from jeton.oauth.registration_ceiling import RegistrationCeiling, registration_ceiling, within_ceiling
+from jeton.oauth.registration_ceiling import (
+    RegistrationCeiling,
+    registration_ceiling,
+    scope_without_resource,
+    within_ceiling,
+)
 from jeton.oauth.resources import Resource
 from support.builders import client
 
@@ -14,19 +19,24 @@ PAYROLL: Final = Resource("https://payroll.example", "Payroll", frozenset({"pay"
 ANY: Final = Resource("https://any.example", "Any scope", open=True)
 
 
-@pytest.mark.requirement("RI06", "DR13")
+ISSUER: Final = "https://login.example"
+SIGN_IN: Final = frozenset({"openid", "profile", "offline_access"})
+
+
+@pytest.mark.requirement("RI06", "DR13", "MC17")
 @pytest.mark.parametrize(
     ("configured", "resources", "ceiling"),
     [
-        pytest.param((), (), RegistrationCeiling(), id="nothing"),
-        pytest.param((), (PAYROLL,), RegistrationCeiling(), id="closed"),
+        pytest.param((), (), RegistrationCeiling(SIGN_IN, (), (ISSUER,)), id="nothing"),
+        pytest.param((), (PAYROLL,), RegistrationCeiling(SIGN_IN, (), (ISSUER,)), id="closed"),
+        pytest.param((), (PHOTOS, PAYROLL), RegistrationCeiling(SIGN_IN | {"read", "share"}, (PHOTOS,)), id="one open"),
         pytest.param(
             (),
-            (PHOTOS, MAIL, PAYROLL),
-            RegistrationCeiling(frozenset({"read", "share", "mail"}), (PHOTOS, MAIL)),
+            (PHOTOS, MAIL),
+            RegistrationCeiling(SIGN_IN | {"read", "share", "mail"}, (PHOTOS, MAIL), (ISSUER,)),
             id="open",
         ),
-        pytest.param((), (ANY,), RegistrationCeiling(frozenset(), (ANY,)), id="open, of any scope: that opens none"),
+        pytest.param((), (ANY,), RegistrationCeiling(SIGN_IN, (ANY,)), id="open, of any scope: none is opened by that"),
         pytest.param(
             ("read", "openid"),
             (PHOTOS, PAYROLL),
@@ -36,18 +46,20 @@ ANY: Final = Resource("https://any.example", "Any scope", open=True)
     ],
 )
 def test_ceiling(configured: tuple[str, ...], resources: tuple[Resource, ...], ceiling: RegistrationCeiling) -> None:
-    assert registration_ceiling(frozenset(configured), resources) == ceiling
+    assert registration_ceiling(frozenset(configured), resources, ISSUER) == ceiling
 
 
 @pytest.mark.requirement("RI06", "DR13")
 @pytest.mark.parametrize("registration", ["administrator", "metadata_document", "dynamic"])
 def test_only_clients_of_an_administrator_have_what_they_are_registered_with(registration: str) -> None:
-    registered = client(registration=registration, scope=frozenset({"read", "pay"}), resources=(PAYROLL.uri,))
-    ceiling = registration_ceiling(frozenset(), (PHOTOS, PAYROLL))
+    registered = client(registration=registration, scope=frozenset({"openid", "read", "pay"}), resources=(PAYROLL.uri,))
 
-    found = within_ceiling(registered, ceiling)
+    found = within_ceiling(registered, registration_ceiling(frozenset(), (PHOTOS, MAIL, PAYROLL), ISSUER))
 
     if registration == "administrator":
         assert found == registered
+        assert scope_without_resource(found, found.scope) == found.scope
     else:
-        assert (found.scope, found.resources) == (frozenset({"read"}), (PHOTOS.uri,))
+        assert (found.scope, found.resources) == (frozenset({"openid", "read"}), (PHOTOS.uri, MAIL.uri))
+        assert (found.default_scope, found.audience) == (frozenset({"read"}), (ISSUER,))
+        assert scope_without_resource(found, found.scope) == frozenset({"openid"})

@@ -1,0 +1,127 @@
+"""Metadata documents of clients: fetched once at a time, limited before that, and kept in memory for a while."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import structlog
+
+from jeton.oauth.client_metadata import ClientMetadata
+from jeton.oauth.errors import rate_limited
+from jeton.oauth.metadata_documents import FAILURE_SECONDS, MetadataDocumentError, cache_seconds, parse_document
+from jeton.oauth.sessions import Source
+from jeton.outbound.messages import OutboundError, OutboundResponse
+from jeton.rules.network_prefix import network_prefix
+from jeton.rules.rate_limit_policies import Blocked, Bucket, Rate
+from jeton.storage.clock import Clock
+
+MAX_DOCUMENTS: Final = 1000
+_MAX_BUCKETS: Final = 65_536
+# Keys of buckets beside those of addresses.
+_NO_ADDRESS: Final = "no address"
+_ALL_ADDRESSES: Final = "all addresses"
+
+# Returns the response to a GET. Raises OutboundError if there is none.
+Fetch: TypeAlias = Callable[[str], Awaitable[OutboundResponse]]
+
+log = structlog.get_logger("jeton.metadata_documents")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLimits:
+    """How many documents this process fetches for clients without a row: per address, and altogether; None: any."""
+
+    per_address: Rate | None = None
+    altogether: Rate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """What came of a fetch, until when it may be used, in seconds since the epoch."""
+
+    outcome: ClientMetadata | MetadataDocumentError
+    expires_at: int
+
+
+class MetadataDocuments:
+    """Documents by URL. Nothing of this is stored: other processes, and this one after a restart, fetch again."""
+
+    def __init__(self, fetch: Fetch, limits: DocumentLimits, clock: Clock) -> None:
+        self._request = fetch
+        self._limits = limits
+        self._clock = clock
+        self._kept: dict[str, _Fetched] = {}
+        self._fetching: dict[str, asyncio.Task[_Fetched]] = {}
+        self._buckets: dict[str, Bucket] = {}
+
+    async def get(self, url: str, source: Source, *, limited: bool) -> ClientMetadata:
+        """Return what the document says. Raise MetadataDocumentError if there is none that is valid.
+
+        Raise OAuthError (429) if `limited`, and too many documents have been fetched for the address, or altogether.
+        """
+        kept = self._kept.get(url)
+        if kept is None or kept.expires_at <= self._clock.now():
+            kept = await self._shared_fetch(url, source, limited=limited)
+        if isinstance(kept.outcome, MetadataDocumentError):
+            raise kept.outcome
+        return kept.outcome
+
+    def close(self) -> None:
+        """Give up what is being fetched."""
+        for task in self._fetching.values():
+            task.cancel()
+
+    async def _shared_fetch(self, url: str, source: Source, *, limited: bool) -> _Fetched:
+        """Fetch the document, or wait for the request that does so. The first one counts."""
+        task = self._fetching.get(url)
+        if task is None:
+            if limited:
+                self._count(source)
+            task = asyncio.create_task(self._fetch(url))
+            self._fetching[url] = task
+            task.add_done_callback(lambda _: self._fetching.pop(url))
+        # The others may still wait for it.
+        return await asyncio.shield(task)
+
+    async def _fetch(self, url: str) -> _Fetched:
+        try:
+            response = await self._request(url)
+            metadata = parse_document(url, response.status, response.headers, response.body)
+        except (OutboundError, MetadataDocumentError) as error:
+            log.warning("metadata_document_refused", url=url, reason=error.reason)
+            return self._keep(url, MetadataDocumentError(error.reason), FAILURE_SECONDS)
+        seconds = cache_seconds(response.headers)
+        log.info("metadata_document_fetched", url=url, seconds=seconds)
+        return self._keep(url, metadata, seconds)
+
+    def _keep(self, url: str, outcome: ClientMetadata | MetadataDocumentError, seconds: int) -> _Fetched:
+        now = self._clock.now()
+        if len(self._kept) >= MAX_DOCUMENTS:
+            self._kept = {at: it for at, it in self._kept.items() if it.expires_at > now}
+        if len(self._kept) >= MAX_DOCUMENTS:
+            # The one that was fetched first.
+            del self._kept[next(iter(self._kept))]
+        fetched = _Fetched(outcome, now + seconds)
+        self._kept.pop(url, None)
+        self._kept[url] = fetched
+        return fetched
+
+    def _count(self, source: Source) -> None:
+        """Count one fetch. Raise OAuthError if there were too many; then none is counted."""
+        now, after = self._clock.now(), dict[str, Bucket]()
+        limits = {
+            network_prefix(source.ip) or _NO_ADDRESS: ("address", self._limits.per_address),
+            _ALL_ADDRESSES: ("server", self._limits.altogether),
+        }
+        for key, (name, rate) in limits.items():
+            if rate is not None:
+                bucket = rate.reserve(self._buckets.get(key, Bucket()), now)
+                if isinstance(bucket, Blocked):
+                    raise rate_limited(f"metadata_documents_throttled_by_{name}", bucket.opens_at - now)
+                after[key] = bucket
+        if len(self._buckets) >= _MAX_BUCKETS:
+            self._buckets = {key: bucket for key, bucket in self._buckets.items() if bucket.expires_at > now}
+        if len(self._buckets) >= _MAX_BUCKETS:
+            self._buckets.clear()
+        self._buckets |= after

@@ -1,0 +1,56 @@
+"""Clients by metadata document, and what an administrator has to say of them (RFC 9700 section 4.11.2)."""
+
+from dataclasses import replace
+from typing import Final
+
+from jeton.oauth.client_metadata import ClientMetadata
+from jeton.oauth.clients import Client
+from jeton.oauth.metadata_document_urls import host_name, is_document_url
+from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
+from jeton.rules.domain_policy import DomainPolicy, DomainRule
+
+ADMINISTRATOR: Final = "administrator"
+METADATA_DOCUMENT: Final = "metadata_document"
+
+
+def is_vouched_for(client: Client, policy: DomainPolicy) -> bool:
+    """Return whether an administrator knows the client: by itself, or by the domain of its metadata document.
+
+    Nobody has checked any other client: what it says of itself is marked so, and no error leads a browser to it before
+    the person has seen a page of this server.
+    """
+    if client.registration == METADATA_DOCUMENT:
+        return policy.rule_of(host_name(client.client_id)) is DomainRule.ALLOW
+    return client.registration == ADMINISTRATOR
+
+
+def is_described_elsewhere(client: Client) -> bool:
+    """Return whether the redirect URIs and keys of the client are those of its metadata document.
+
+    An administrator may add the URL of a document without redirect URIs, to give it a name, scopes and resources.
+    """
+    if client.registration == ADMINISTRATOR:
+        return is_document_url(client.client_id) and not client.redirect_uris
+    return client.registration == METADATA_DOCUMENT
+
+
+def client_of_document(
+    url: str, metadata: ClientMetadata, stored: Client | None, ceiling: RegistrationCeiling, now: int
+) -> Client:
+    """Return the client as its document describes it. `stored` is its row, which exists after the first consent.
+
+    It may have what its document asks for, within the ceiling. If an administrator has added it, it has what it was
+    given there instead, and the name.
+    """
+    if stored is not None and stored.registration == ADMINISTRATOR:
+        described = metadata.applied_to(stored, stored.scope)
+        return replace(
+            described,
+            name=stored.name or metadata.name,
+            grant_types=stored.grant_types,
+            require_par=stored.require_par or metadata.require_par,
+            require_dpop=stored.require_dpop or metadata.require_dpop,
+        )
+    known = stored or Client(url, True, now, registration=METADATA_DOCUMENT)
+    wanted = ceiling.scope if metadata.scope is None else metadata.scope
+    return within_ceiling(metadata.applied_to(known, wanted), ceiling)

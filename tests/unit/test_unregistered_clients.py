@@ -1,0 +1,80 @@
+"""Clients by metadata document, and what an administrator has to say of them."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from jeton.oauth.client_metadata import parse_client_metadata
+from jeton.oauth.clients import Client
+from jeton.oauth.registration_ceiling import registration_ceiling
+from jeton.oauth.resources import Resource
+from jeton.oauth.unregistered_clients import client_of_document, is_described_elsewhere, is_vouched_for
+from jeton.rules.domain_policy import DomainPolicy
+from support.builders import NOW, client
+
+URL: Final = "https://app.example/client.json"
+CALLBACK: Final = "https://app.example/callback"
+API: Final = Resource("https://api.example", "API", frozenset({"read", "write"}), open=True)
+CEILING: Final = registration_ceiling(frozenset(), (API,), "https://login.example")
+ADDED: Final = client(URL, public=True, scope=frozenset({"admin"}), resources=("https://other.example",))
+
+
+def described(stored: Client | None = None, **members: Any) -> Client:
+    metadata = parse_client_metadata({"redirect_uris": [CALLBACK], **members}, ("none", "private_key_jwt"), "none")
+    return client_of_document(URL, metadata, stored, CEILING, NOW)
+
+
+@pytest.mark.requirement("CI05", "RI06")
+def test_document_gives_a_public_client_within_the_ceiling() -> None:
+    found = described(client_name="App", scope="read admin openid")
+    assert (found.client_id, found.registration, found.public) == (URL, "metadata_document", True)
+    assert (found.scope, found.default_scope) == (frozenset({"read", "openid"}), frozenset({"read"}))
+    assert (found.redirect_uris, found.resources) == (frozenset({CALLBACK}), (API.uri,))
+    assert (found.name, found.first_party) == ("App", False)
+    assert described().scope == CEILING.scope
+
+
+def test_stored_client_keeps_what_is_no_metadata() -> None:
+    stored = replace(described(), created_at=1, disabled=True, last_used_at=2, lifetimes={"access_seconds": 5})
+    found = described(stored, client_name="Renamed")
+    assert found == replace(stored, name="Renamed")
+
+
+@pytest.mark.requirement("CI10")
+def test_client_that_an_administrator_added_has_what_it_was_given() -> None:
+    stored = replace(ADDED, name="Known app", first_party=True)
+    found = described(stored, client_name="Bank", scope="read", grant_types=["authorization_code"])
+    assert found == replace(stored, redirect_uris=frozenset({CALLBACK}))
+    assert described(ADDED, client_name="App").name == "App"
+
+
+@pytest.mark.parametrize(
+    ("stored", "elsewhere"),
+    [
+        (described(), True),
+        (ADDED, True),
+        (replace(ADDED, redirect_uris=frozenset({CALLBACK})), False),
+        (client("web"), False),
+        (client("dyn_1", registration="dynamic"), False),
+    ],
+)
+def test_redirect_uris_come_from_the_document_unless_they_are_registered(stored: Client, elsewhere: bool) -> None:
+    assert is_described_elsewhere(stored) is elsewhere
+
+
+@pytest.mark.requirement("CI10", "RR06")
+@pytest.mark.parametrize(
+    ("of", "vouched_for"),
+    [
+        (client("web"), True),
+        (ADDED, True),
+        (client("dyn_1", registration="dynamic"), False),
+        (client("https://app.example/", registration="dynamic"), False),
+        (client("https://app.example/client", registration="metadata_document"), True),
+        (client("https://app.example:8443/client", registration="metadata_document"), True),
+        (client("https://other.example/client", registration="metadata_document"), False),
+    ],
+)
+def test_administrators_vouch_for_clients_and_for_domains(of: Client, vouched_for: bool) -> None:
+    assert is_vouched_for(of, DomainPolicy(allow=("app.example",))) is vouched_for
