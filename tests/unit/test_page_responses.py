@@ -2,7 +2,8 @@
 
 import pytest
 
-from jeton.endpoints.page_messages import Cookie, Page, Redirect
+from jeton.endpoints.cookies import Cookie
+from jeton.endpoints.page_messages import Page, Redirect
 from jeton.http.page_resource import is_from_own_page
 from jeton.http.page_responses import PageResponses, form_action
 from jeton.http.responses import Rendered

@@ -35,6 +35,7 @@ def describe(client: Client) -> dict[str, Any]:
         "backchannel_logout_uri": client.backchannel_logout_uri,
         "backchannel_logout_session_required": client.backchannel_logout_session_required,
         "id_token_alg": client.id_token_alg,
+        "refresh_cookie": client.refresh_cookie,
         "disabled": client.disabled,
         "created_at": client.created_at,
         "warning": registration_warning(client),

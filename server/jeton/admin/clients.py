@@ -51,6 +51,7 @@ class ClientChanges(TypedDict, total=False):
     backchannel_logout_uri: str
     backchannel_logout_session_required: bool
     id_token_alg: str
+    refresh_cookie: bool
 
 
 @dataclass(frozen=True, slots=True)

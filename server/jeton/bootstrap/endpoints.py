@@ -9,7 +9,10 @@ from jeton.endpoints.account_sessions import EndAllSessions, EndSession, ListSes
 from jeton.endpoints.authorization_response import CodeIssuer
 from jeton.endpoints.bearer_authentication import BearerAuthentication
 from jeton.endpoints.client_authentication import ClientAuthentication
+from jeton.endpoints.cookie_sessions import EndCookieSession, ShowCookieSession
+from jeton.endpoints.forward_auth import ForwardAuthEndpoint
 from jeton.endpoints.introspection import IntrospectionEndpoint
+from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.revocation import RevocationEndpoint
 from jeton.endpoints.token import EnabledGrant, TokenEndpoint
 from jeton.endpoints.token_issuing import TokenIssuer
@@ -24,8 +27,10 @@ from jeton.http.account_routes import (
     read_account_request,
     read_userinfo_request,
 )
+from jeton.http.cookie_mode_requests import read_cookie_request
 from jeton.http.resource import Operation, Resource
 from jeton.oauth.clients import Lifetimes
+from jeton.oauth.cookie_mode import COOKIE_LOGOUT_PATH, COOKIE_SESSION_PATH, FORWARD_AUTH_PATH
 from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.id_token import OPENID
 from jeton.oauth.metadata import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
@@ -51,8 +56,15 @@ def _client_resources(
 ) -> dict[str, Resource]:
     """Return what clients use. Pages may not introspect: that takes a secret."""
     authenticate = ClientAuthentication(parts.lookups, parts.request_limits, parts.clock)
+    refresh_cookies = RefreshCookies(settings.server.issuer)
     revocation = RevocationEndpoint(
-        authenticate, tokens, parts.refresh_tokens, parts.missing_master_keys, parts.request_limits, parts.ledger
+        authenticate,
+        tokens,
+        parts.refresh_tokens,
+        parts.missing_master_keys,
+        parts.request_limits,
+        parts.ledger,
+        refresh_cookies,
     )
     introspection = IntrospectionEndpoint(
         authenticate,
@@ -70,11 +82,40 @@ def _client_resources(
     def origins() -> frozenset[str]:
         return parts.maintenance.client_capabilities.origins
 
+    def cookie_origins() -> frozenset[str]:
+        return parts.maintenance.client_capabilities.cookie_origins
+
+    session = ShowCookieSession(authenticate, refresh_cookies, parts.refresh_tokens, parts.lookups, parts.clock)
+    log_out = EndCookieSession(authenticate, revocation)
     return {
-        TOKEN_PATH: Resource({"POST": Operation(token)}, origins),
-        REVOCATION_PATH: Resource({"POST": Operation(revocation)}, origins),
+        TOKEN_PATH: Resource({"POST": Operation(token)}, origins, cookie_origins),
+        REVOCATION_PATH: Resource({"POST": Operation(revocation)}, origins, cookie_origins),
         INTROSPECTION_PATH: Resource({"POST": Operation(introspection)}),
+        COOKIE_SESSION_PATH: Resource({"GET": Operation(session, read_cookie_request)}, cookie_origins, cookie_origins),
+        COOKIE_LOGOUT_PATH: Resource({"POST": Operation(log_out)}, cookie_origins, cookie_origins),
+        FORWARD_AUTH_PATH: Resource(
+            {"GET": Operation(_forward_auth(settings, parts, authenticate), read_cookie_request)}
+        ),
     }
+
+
+def _forward_auth(settings: Settings, parts: Parts, authenticate: ClientAuthentication) -> ForwardAuthEndpoint:
+    return ForwardAuthEndpoint(
+        authenticate,
+        RefreshCookies(settings.server.issuer),
+        parts.refresh_tokens,
+        parts.missing_master_keys,
+        parts.lookups,
+        parts.ledger,
+        _lifetimes(settings),
+        parts.keyring,
+        _token_issuer(settings, parts),
+        parts.clock,
+    )
+
+
+def _token_issuer(settings: Settings, parts: Parts) -> TokenIssuer:
+    return TokenIssuer(settings.server.issuer, settings.tokens.status_list, parts.keyring, parts.refresh_tokens)
 
 
 def _token_endpoint(
@@ -99,9 +140,10 @@ def _token_endpoint(
         tokens.default_audience,
         _lifetimes(settings),
         parts.keyring,
-        TokenIssuer(settings.server.issuer, tokens.status_list, parts.keyring, parts.refresh_tokens),
+        _token_issuer(settings, parts),
         parts.request_limits,
         parts.lookups,
+        RefreshCookies(settings.server.issuer),
     )
 
 

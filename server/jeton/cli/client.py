@@ -16,6 +16,7 @@ from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.config import Settings
 from jeton.oauth.clients import Client
+from jeton.oauth.cookie_mode import cross_site_origins
 from jeton.rules.images import MAX_LOGO_BYTES
 from jeton.storage.clients import list_clients
 
@@ -45,6 +46,7 @@ def add(client_id: str, as_json: bool, settings: Settings, **options: Any) -> No
     try:
         with transaction(settings) as (connection, now):
             added, secret = clients.register(connection, now, client_id, changes_from(options))
+            _check_site(added, settings)
             added = _with_logo(connection, added, options)
     except AlreadyExistsError as error:
         raise CommandError(f"{error}: change it with `jeton client set`") from None
@@ -71,6 +73,7 @@ def set_(client_id: str, cleared: tuple[str, ...], as_json: bool, settings: Sett
     with transaction(settings) as (connection, now):
         names = [CLEARABLE[name] for name in cleared if name != LOGO]
         changed = clients.change(connection, now, client_id, changes_from(options), cleared=names)
+        _check_site(changed, settings)
         if LOGO in cleared:
             changed = clients.set_logo(connection, client_id, None)
         changed = _with_logo(connection, changed, options)
@@ -157,6 +160,16 @@ def list_(as_json: bool, settings: Settings) -> None:
     with transaction(settings) as (connection, _):
         found = [describe(it) for it in list_clients(connection)]
     print_results(found, as_json=as_json, columns=_COLUMNS)
+
+
+def _check_site(client: Client, settings: Settings) -> None:
+    """Raise CommandError if browsers would never send the client's cookie, because its pages are of another site."""
+    issuer = settings.server.issuer
+    if origins := cross_site_origins(client, issuer):
+        raise CommandError(
+            f"--refresh-cookie: {' '.join(origins)} and the issuer {issuer} are different sites, so that browsers "
+            "do not send the cookie: serve both below one domain, or leave the option out"
+        )
 
 
 def _with_logo(connection: Connection, client: Client, options: dict[str, Any]) -> Client:

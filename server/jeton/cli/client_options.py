@@ -38,7 +38,7 @@ _LISTS: Final = ("audience", "resources")
 # Options that take one value, or a flag that has an opposite; None if they are left out.
 _SINGLE: Final = (
     *("introspect", "session_binding", "name", "application_type", "first_party", "require_pkce", "refresh_token"),
-    *("backchannel_logout_uri", "backchannel_logout_session_required", "id_token_alg"),
+    *("backchannel_logout_uri", "backchannel_logout_session_required", "id_token_alg", "refresh_cookie"),
 )
 _MAX_REFRESH_SECONDS: Final = 10 * 366 * 86400
 
@@ -128,6 +128,11 @@ _OPTIONS: Final = (
         "--backchannel-logout-session-required/--no-backchannel-logout-session-required",
         default=None,
         help="Whether it must be told which session has ended.",
+    ),
+    click.option(
+        "--refresh-cookie/--no-refresh-cookie",
+        default=None,
+        help="Keep its refresh tokens in a cookie that scripts cannot read: for pages of the same site.",
     ),
     click.option("--id-token-alg", type=click.Choice(ID_TOKEN_ALGORITHMS), help="Algorithm of its ID tokens."),
 )

@@ -85,9 +85,9 @@ class RefreshTokens:
         tag = hmac.digest(self._family_key(master_key_id, secret), presented.signed, "sha256")
         return hmac.compare_digest(tag, presented.tag)
 
-    def derive_jti(self, generation: int, rotated_at: int, master_key_id: str, secret: bytes) -> str:
-        """Derive the `jti` of the access token of a generation, so that a repeated response has the same one."""
-        message = b"jti\0%d\0%d" % (generation, rotated_at)
+    def derive_jti(self, generation: int, issued_at: int, master_key_id: str, secret: bytes) -> str:
+        """Derive the `jti` of an access token of a generation, so that a repeated response has the same one."""
+        message = b"jti\0%d\0%d" % (generation, issued_at)
         tag = hmac.digest(self._family_key(master_key_id, secret), message, "sha256")
         return base64.urlsafe_b64encode(tag[:16]).rstrip(b"=").decode()
 

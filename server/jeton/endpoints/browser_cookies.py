@@ -6,7 +6,8 @@ from typing import Final
 
 from jeton.crypto.credentials import generate_cookie_secret
 from jeton.crypto.sealed_request import browser_digest
-from jeton.endpoints.page_messages import Cookie, PageRequest
+from jeton.endpoints.cookies import Cookie
+from jeton.endpoints.page_messages import PageRequest
 
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 

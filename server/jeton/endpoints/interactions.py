@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 from jeton.crypto.sealed_request import SealedRequests
 from jeton.endpoints.browser_cookies import BrowserCookies
-from jeton.endpoints.page_messages import Cookie, PageError, PageRequest, Redirect
+from jeton.endpoints.cookies import Cookie
+from jeton.endpoints.page_messages import PageError, PageRequest, Redirect
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.clients import Client
 from jeton.oauth.interactions import ANY_AUTHENTICATION, Freshness, Interaction

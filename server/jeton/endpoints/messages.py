@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from jeton.endpoints.cookies import Cookie, parse_cookies
 from jeton.oauth.clients import Client
+from jeton.oauth.cookie_mode import Initiator
 from jeton.oauth.sessions import Source
 
 
@@ -13,7 +15,7 @@ class FormRequest:
     """A well-formed form request, of which nothing is verified yet.
 
     `parameters` holds each parameter that may be sent once, `lists` the values of those that may be repeated; none is
-    empty.
+    empty. `headers` are the header fields by lower-case name.
     """
 
     parameters: Mapping[str, str] = field(repr=False)
@@ -21,6 +23,18 @@ class FormRequest:
     idempotency_key: str | None = field(default=None, repr=False)
     source: Source = Source()
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    headers: Mapping[bytes, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies, by name."""
+        return parse_cookies(self.headers.get(b"cookie", ""))
+
+    @property
+    def initiator(self) -> Initiator:
+        """What a browser says of the page that sends the request."""
+        fields = (b"x-jeton", b"origin", b"sec-fetch-site", b"sec-fetch-mode")
+        return Initiator(*map(self.headers.get, fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,7 @@ class Json:
 
     content: Mapping[str, Any] = field(repr=False)
     status: int = 200
+    cookies: tuple[Cookie, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,13 @@ class Empty:
     """An answer without a body."""
 
     status: int = 204
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedToken:
+    """An answer to a proxy: let the request pass, with this access token or without one."""
+
+    access_token: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +78,7 @@ class NotModified:
 
 
 # What an endpoint returns. It refuses by raising OAuthError.
-Answer = Json | Empty | Document | NotModified
+Answer = Json | Empty | ForwardedToken | Document | NotModified
 
 
 class Caller(Protocol):

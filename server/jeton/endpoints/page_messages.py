@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from jeton.endpoints.cookies import Cookie
 from jeton.oauth.sessions import Source
 from jeton.pages.content import Fault, PageContent
 
@@ -24,15 +25,6 @@ class PageRequest:
     source: Source = Source()
     from_own_page: bool = True
     navigates: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    """A cookie to set; `max_age` in seconds, None: until the browser closes, 0: to be deleted."""
-
-    name: str
-    value: str = field(repr=False)
-    max_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.signed_jwt import VerifiedToken
 from jeton.endpoints.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import FormRequest, Json
+from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token_parsing import TokenParser
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.parameters import require
-from jeton.oauth.revocation_rules import TOKEN_UNKNOWN, revoke_access_token, revoke_family
+from jeton.oauth.revocation_rules import NOTHING_TO_REVOKE, TOKEN_UNKNOWN, revoke_access_token, revoke_family
+from jeton.oauth.sessions import Source
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockFamily
@@ -32,6 +34,7 @@ class RevocationEndpoint:
     missing_master_keys: MissingMasterKeys
     request_limits: RequestLimits
     ledger: Ledger
+    refresh_cookies: RefreshCookies
 
     async def handle(self, request: FormRequest, caller: AuthenticatedClient) -> Json:
         """End the token, and answer when that is durable. Raise OAuthError if another client owns it.
@@ -40,15 +43,20 @@ class RevocationEndpoint:
         The body is an empty JSON object, because HTTP clients fail on an empty body where they expect JSON.
         """
         client = caller.client
-        decision = await self._end(request, client)
+        if client.refresh_cookie:
+            presented = self.refresh_cookies.token_to_revoke(request, client)
+        else:
+            presented = require(request.parameters, "token")
+        decision = NOTHING_TO_REVOKE if presented is None else await self._end(presented, client, request.source)
         if isinstance(decision, Deny):
             raise decision.to_error()
         sid = decision.family.sid if decision.family else None
         log.info("token_revoked", reason=decision.reason, client_id=client.client_id, ip=request.source.ip, sid=sid)
-        return Json({})
+        ends_cookie = client.refresh_cookie and "token" not in request.parameters
+        return Json({}, cookies=(self.refresh_cookies.deleted(client),) if ends_cookie else ())
 
-    async def _end(self, request: FormRequest, client: Client) -> End | Deny:
-        token = await self.tokens.parse(require(request.parameters, "token"))
+    async def _end(self, presented: str, client: Client, source: Source) -> End | Deny:
+        token = await self.tokens.parse(presented)
         if token is None:
             return TOKEN_UNKNOWN
         if isinstance(token, VerifiedToken):
@@ -66,5 +74,5 @@ class RevocationEndpoint:
         if decision == MASTER_KEY_MISSING:
             self.missing_master_keys.report(token.master_key_id)
         if decision.unknown_token:
-            await self.request_limits.count_unknown_token(request.source)
+            await self.request_limits.count_unknown_token(source)
         return decision

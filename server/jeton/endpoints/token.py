@@ -7,6 +7,7 @@ import structlog
 
 from jeton.endpoints.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import FormRequest, Json
+from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token_issuing import TokenIssuer
 from jeton.grants.description import Grant, Redeem
 from jeton.grants.request import TokenRequest
@@ -43,6 +44,7 @@ class TokenEndpoint:
     tokens: TokenIssuer
     request_limits: RequestLimits
     lookups: Lookups
+    refresh_cookies: RefreshCookies
 
     async def handle(self, request: FormRequest, caller: AuthenticatedClient) -> Json:
         """Count the request, check that the client may use the grant, redeem it, and return the tokens.
@@ -50,6 +52,8 @@ class TokenEndpoint:
         Nothing expensive happens for a client that may not use the grant. Raise OAuthError if the request is refused.
         """
         client = caller.client
+        if client.refresh_cookie:
+            request = self.refresh_cookies.token_request(request, client)
         self.request_limits.count_request(client, request.source)
         grant_type = require(request.parameters, "grant_type")
         redeem = self._find(grant_type, client)
@@ -60,7 +64,8 @@ class TokenEndpoint:
         if isinstance(decision, Deny):
             raise decision.to_error()
         _log(decision, grant_type, request)
-        return Json(await self.tokens.issue(decision, signer, token_request.lifetimes.access_seconds))
+        content = await self.tokens.issue(decision, signer, token_request.lifetimes.access_seconds)
+        return self.refresh_cookies.token_response(content, decision) if client.refresh_cookie else Json(content)
 
     async def _token_request(self, request: FormRequest, client: Client) -> TokenRequest:
         """Return the request with what its scope and `resource` mean. Raise OAuthError if either is not valid."""

@@ -25,20 +25,29 @@ class TokenIssuer:
 
     async def issue(self, issue: Issue, signer: Signer, access_seconds: int) -> dict[str, Any]:
         """Return the token response. The same family, generation and time yield the same bytes."""
-        family, tokens = issue.family, self.refresh_tokens
+        access_token, claims = await self.access_token(issue, signer, access_seconds)
+        id_token = await self._id_token(issue, signer, access_token, claims["exp"])
+        return token_response(claims, access_token, self._refresh_token(issue), id_token)
+
+    async def access_token(self, issue: Issue, signer: Signer, access_seconds: int) -> tuple[str, dict[str, Any]]:
+        """Return an access token and its claims."""
+        family = issue.family
         if family is None:
-            jti, refresh_token = generate_jti(), None
+            jti = generate_jti()
         else:
             key_id, secret = family.master_key_id, family.secret
-            jti = tokens.derive_jti(family.generation, family.rotated_at, key_id, secret)
-            refreshable = has_refresh_tokens(family, issue.client)
-            refresh_token = tokens.derive(family.sid, family.generation, key_id, secret) if refreshable else None
+            jti = self.refresh_tokens.derive_jti(family.generation, issue.issued_at, key_id, secret)
         claims = access_token_claims(
             issue, issuer=self.issuer, jti=jti, access_seconds=access_seconds, status_lists=self.status_lists
         )
-        access_token = await self.keyring.sign(signer, claims)
-        id_token = await self._id_token(issue, signer, access_token, claims["exp"])
-        return token_response(claims, access_token, refresh_token, id_token)
+        return await self.keyring.sign(signer, claims), claims
+
+    def _refresh_token(self, issue: Issue) -> str | None:
+        """Return the newest refresh token of the family, or None if it has none."""
+        family = issue.family
+        if family is None or not has_refresh_tokens(family, issue.client):
+            return None
+        return self.refresh_tokens.derive(family.sid, family.generation, family.master_key_id, family.secret)
 
     async def _id_token(self, issue: Issue, signer: Signer, access_token: str, expires_at: int) -> str | None:
         """Return the ID token, or None if none is due. It expires with the access token."""

@@ -1,4 +1,7 @@
-"""Cross-origin requests (Fetch standard): which pages may send requests and read the responses. Never with cookies."""
+"""Cross-origin requests (Fetch standard): which pages may send requests and read the responses.
+
+With cookies only pages of clients in cookie mode, at the paths of that mode.
+"""
 
 import re
 from collections.abc import Collection, Iterable
@@ -19,6 +22,7 @@ _VARY_PREFLIGHT: Final[Header] = (
     b"Origin, Access-Control-Request-Headers, Access-Control-Request-Private-Network",
 )
 _EXPOSED: Final[Header] = (b"access-control-expose-headers", b"Age, Allow, Date, ETag, Retry-After, WWW-Authenticate")
+_CREDENTIALS: Final[Header] = (b"access-control-allow-credentials", b"true")
 # The longest time for which Chromium caches the response to a preflight.
 _MAX_AGE: Final[Header] = (b"access-control-max-age", b"7200")
 
@@ -48,15 +52,28 @@ def parse_preflight(scope: Scope) -> Preflight | None:
     )
 
 
-def allow_registered_origin(origin: str | None, registered: Collection[str]) -> tuple[Header, ...]:
-    """Return the headers that let a page of a registered origin read the response; a page of another origin cannot."""
+def allow_registered_origin(
+    origin: str | None, registered: Collection[str], with_cookies: Collection[str] = ()
+) -> tuple[Header, ...]:
+    """Return the headers that let a page of a registered origin read the response; a page of another origin cannot.
+
+    Pages of the origins `with_cookies` may have sent cookies with the request.
+    """
     if origin is None or origin not in registered:
         return (_VARY_ORIGIN,)
-    return (_VARY_ORIGIN, (b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSED)
+    allowed = (_VARY_ORIGIN, (b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSED)
+    return (*allowed, _CREDENTIALS) if origin in with_cookies else allowed
 
 
-def answer_options(preflight: Preflight | None, methods: Iterable[str], registered: Collection[str] | None) -> Rendered:
+def answer_options(
+    preflight: Preflight | None,
+    methods: Iterable[str],
+    registered: Collection[str] | None,
+    with_cookies: Collection[str] = (),
+) -> Rendered:
     """Return the response to OPTIONS; with `registered` None, pages of any origin may send the request.
+
+    Pages of the origins `with_cookies` may send cookies with it.
 
     The status is 204 for every origin: without the headers, the browser itself refuses. Requested headers are all
     allowed, because none of them gives a page more than any other program has, and pages are instrumented by libraries
@@ -77,6 +94,8 @@ def answer_options(preflight: Preflight | None, methods: Iterable[str], register
     ]
     if len(preflight.headers) <= MAX_REQUESTED_HEADERS_BYTES and _HEADER_NAMES.fullmatch(preflight.headers):
         headers.append((b"access-control-allow-headers", preflight.headers))
+    if preflight.origin.decode("latin-1") in with_cookies:
+        headers.append(_CREDENTIALS)
     if preflight.private_network:
         headers.append((b"access-control-allow-private-network", b"true"))
     return render(Empty()).with_headers(*headers)

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
 from starlette.types import Receive, Scope, Send
 
 from jeton.crypto.credentials import generate_reference
+from jeton.endpoints.cookies import parse_cookies
 from jeton.endpoints.page_messages import Page, PageAnswer, PageEndpoint, PageError, PageRequest
 from jeton.http.dispatch import DEADLINE_SECONDS, UNAVAILABLE, route_of
 from jeton.http.form_parsing import MAX_BYTES, parse_form
@@ -17,8 +17,6 @@ from jeton.http.page_responses import PageResponses
 from jeton.http.request_parsing import address_of, header_fields, read_form_request, source_of
 from jeton.oauth.errors import OAuthError
 from jeton.pages.content import ErrorPage, Fault
-
-_MAX_COOKIES: Final = 50
 
 log = structlog.get_logger("jeton.pages")
 
@@ -76,7 +74,7 @@ class PageResource:
             scope["method"],
             parameters,
             lists,
-            _cookies(scope),
+            parse_cookies(headers.get(b"cookie", "")),
             source_of(scope, headers),
             is_from_own_page(headers, self.responses.renderer.issuer),
             headers.get(b"sec-fetch-mode") == "navigate",
@@ -94,16 +92,6 @@ def is_from_own_page(headers: Mapping[bytes, str], issuer: str) -> bool:
         return site == "same-origin"
     parts = urlsplit(issuer)
     return headers.get(b"origin", "null") in ("null", f"{parts.scheme}://{parts.netloc}")
-
-
-def _cookies(scope: Scope) -> dict[str, str]:
-    """Return the cookies. Of two with the same name the first counts: it has the longer path."""
-    found: dict[str, str] = {}
-    sent = b";".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
-    for pair in sent.split(";")[:_MAX_COOKIES]:
-        name, _, value = pair.strip().partition("=")
-        found.setdefault(name, value)
-    return found
 
 
 def _fault_of(error: OAuthError) -> Fault:

@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from jeton.endpoints.page_messages import Cookie, Page, PageAnswer, Redirect
+from jeton.endpoints.cookies import set_cookie
+from jeton.endpoints.page_messages import Page, PageAnswer, Redirect
 from jeton.http.responses import Header, Rendered
 from jeton.pages.rendering import PageRenderer
 
@@ -57,15 +58,9 @@ class PageResponses:
 
     def _common(self, answer: Page | Redirect) -> Iterator[Header]:
         for cookie in answer.cookies:
-            yield b"set-cookie", self._set_cookie(cookie).encode()
+            yield b"set-cookie", set_cookie(cookie).encode()
         if answer.clears_site_data:
             yield _CLEAR_SITE_DATA
-
-    def _set_cookie(self, cookie: Cookie) -> str:
-        """Return the `Set-Cookie` of a cookie for this host alone (RFC 6265bis section 4.1.3, `__Host-`)."""
-        secure = "; Secure" if self.renderer.issuer.startswith("https:") else ""
-        max_age = "" if cookie.max_age is None else f"; Max-Age={cookie.max_age}"
-        return f"{cookie.name}={cookie.value}; Path=/; HttpOnly; SameSite=Lax{secure}{max_age}"
 
 
 def form_action(target: str | None) -> str:

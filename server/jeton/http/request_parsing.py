@@ -13,16 +13,20 @@ from jeton.oauth.sessions import Source
 
 _MAX_USER_AGENT: Final = 256
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x20-\x7E]{1,255}")
-_SINGLE: Final = frozenset({b"authorization", b"idempotency-key", b"content-type", b"origin"})
+_SINGLE: Final = frozenset({b"authorization", b"idempotency-key", b"content-type", b"origin", b"x-jeton"})
 
 
 def header_fields(scope: Scope) -> dict[bytes, str]:
     """Return the header fields by lower-case name. `repeated` names a field that must be single and is not."""
     headers: dict[bytes, str] = {}
     for name, value in scope["headers"]:
-        if name in headers and name in _SINGLE:
-            headers[b"repeated"] = name.decode("latin-1")
-        headers[name] = value.decode("latin-1")
+        text = value.decode("latin-1")
+        if name in headers:
+            if name in _SINGLE:
+                headers[b"repeated"] = name.decode("latin-1")
+            elif name == b"cookie":  # RFC 9113 section 8.2.3
+                text = f"{headers[name]}; {text}"
+        headers[name] = text
     return headers
 
 
@@ -39,7 +43,7 @@ async def read_form_request(scope: Scope, headers: Mapping[bytes, str], receive:
         raise malformed_request("Idempotency-Key must be 1 to 255 printable ASCII characters.")
     form = parse_form(await _body(headers, receive))
     source = source_of(scope, headers)
-    return FormRequest(form.parameters, headers.get(b"authorization"), idempotency_key, source, form.lists)
+    return FormRequest(form.parameters, headers.get(b"authorization"), idempotency_key, source, form.lists, headers)
 
 
 def check_single(headers: Mapping[bytes, str]) -> None:

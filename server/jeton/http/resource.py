@@ -11,6 +11,7 @@ from jeton.http.cors import allow_registered_origin, answer_options, parse_prefl
 from jeton.http.dispatch import dispatch
 from jeton.http.request_parsing import header_fields, read_form_request
 from jeton.http.responses import Header, Rendered, render_method_not_allowed
+from jeton.oauth.clients import Client
 
 Read = Callable[[Scope, Mapping[bytes, str], Receive], Awaitable[FormRequest]]
 Origins = Callable[[], frozenset[str]]
@@ -26,10 +27,14 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Operations by method. `origins` returns the origins whose pages may use them; without it no page may."""
+    """Operations by method. `origins` returns the origins whose pages may use them; without it no page may.
+
+    `cookie_origins` returns those whose pages may send cookies; without it none may.
+    """
 
     operations: Mapping[str, Operation]
     origins: Origins | None = None
+    cookie_origins: Origins | None = None
 
     @property
     def methods(self) -> list[str]:
@@ -45,15 +50,20 @@ class Resource:
             return
         reading = operation.read(scope, headers, receive)
         rendered, client = await dispatch(operation.endpoint, reading, scope)
-        await rendered.send(send, *self._cors(origin, None if client is None else client.origins))
+        await rendered.send(send, *self._cors(origin, client))
 
     def _answer_other_method(self, scope: Scope, origin: str | None) -> Rendered:
         if scope["method"] == "OPTIONS" and self.origins is not None:
-            return answer_options(parse_preflight(scope), self.methods, self.origins())
+            with_cookies = self.cookie_origins() if self.cookie_origins is not None else ()
+            return answer_options(parse_preflight(scope), self.methods, self.origins(), with_cookies)
         return render_method_not_allowed(self.methods).with_headers(*self._cors(origin, None))
 
-    def _cors(self, origin: str | None, client_origins: frozenset[str] | None) -> tuple[Header, ...]:
+    def _cors(self, origin: str | None, client: Client | None) -> tuple[Header, ...]:
         """Return the headers for pages of the client's origins; while no client is known, of all registered ones."""
         if self.origins is None:
             return ()
-        return allow_registered_origin(origin, self.origins() if client_origins is None else client_origins)
+        if self.cookie_origins is None:
+            return allow_registered_origin(origin, self.origins() if client is None else client.origins)
+        if client is None:
+            return allow_registered_origin(origin, self.origins(), self.cookie_origins())
+        return allow_registered_origin(origin, client.origins, client.origins if client.refresh_cookie else ())

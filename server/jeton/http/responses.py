@@ -8,14 +8,16 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Send
 
-from jeton.endpoints.messages import Answer, Document, Empty, Json, NotModified
+from jeton.endpoints.cookies import set_cookie
+from jeton.endpoints.messages import Answer, Document, Empty, ForwardedToken, Json, NotModified
 from jeton.oauth.errors import Challenge, OAuthError, malformed_request
 
 Header = tuple[bytes, bytes]
 
+_NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 _JSON_HEADERS: Final[Sequence[Header]] = (
     (b"content-type", b"application/json"),
-    (b"cache-control", b"no-store"),
+    _NO_STORE,
     (b"pragma", b"no-cache"),
 )
 _BASIC_CHALLENGE: Final[Header] = (b"www-authenticate", b'Basic realm="jeton", charset="UTF-8"')
@@ -57,11 +59,21 @@ def render_method_not_allowed(methods: Iterable[str]) -> Rendered:
 
 
 def _render_json(answer: Json) -> Rendered:
-    return Rendered(answer.status, _JSON_HEADERS, msgspec.json.encode(answer.content))
+    body = msgspec.json.encode(answer.content)
+    if not answer.cookies:
+        return Rendered(answer.status, _JSON_HEADERS, body)
+    cookies = [(b"set-cookie", set_cookie(it).encode()) for it in answer.cookies]
+    return Rendered(answer.status, (*_JSON_HEADERS, *cookies), body)
 
 
 def _render_empty(answer: Empty) -> Rendered:
     return Rendered(answer.status, ())
+
+
+def _render_forwarded_token(answer: ForwardedToken) -> Rendered:
+    """Proxies copy the header field to the request that they forward."""
+    token = answer.access_token
+    return Rendered(204, (_NO_STORE, *(() if token is None else ((b"authorization", f"Bearer {token}".encode()),))))
 
 
 def _render_document(answer: Document) -> Rendered:
@@ -89,6 +101,7 @@ def _render_refusal(error: OAuthError) -> Rendered:
 _RENDERERS: Final[Mapping[type, Callable[[Any], Rendered]]] = {
     Json: _render_json,
     Empty: _render_empty,
+    ForwardedToken: _render_forwarded_token,
     Document: _render_document,
     NotModified: _render_not_modified,
     OAuthError: _render_refusal,

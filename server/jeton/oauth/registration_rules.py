@@ -5,6 +5,7 @@ from collections.abc import Iterable, Set
 from typing import Final
 
 from jeton.oauth.clients import Client
+from jeton.oauth.cookie_mode import cookie_mode_rejection_reason
 from jeton.oauth.origins import origin_rejection_reason
 from jeton.oauth.redirection_rules import redirection_rejection_reason
 from jeton.oauth.scope import is_scope_token
@@ -71,7 +72,7 @@ def check_client(client: Client, confidential_grants: Set[str] = frozenset()) ->
     _check_size("the audiences of a client", client.audience, MAX_AUDIENCE_BYTES)
     _check_size("the resources of a client", client.resources, MAX_AUDIENCE_BYTES)
     reasons = map(origin_rejection_reason, sorted(client.origins))
-    for reason in (*reasons, redirection_rejection_reason(client)):
+    for reason in (*reasons, redirection_rejection_reason(client), cookie_mode_rejection_reason(client)):
         if reason is not None:
             raise RegistrationError(reason)
 

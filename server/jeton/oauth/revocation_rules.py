@@ -7,6 +7,8 @@ from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Family, RevokedAccessToken
 
+# A page signs out that has no cookie any more.
+NOTHING_TO_REVOKE: Final = End("nothing_to_revoke")
 TOKEN_UNKNOWN: Final = End("token_unknown", unknown_token=True)
 
 

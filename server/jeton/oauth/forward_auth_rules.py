@@ -1,0 +1,43 @@
+"""Access tokens for a proxy that forwards the requests of a page (RFC 10017 section 6.1.3.6). Nothing is rotated."""
+
+from dataclasses import replace
+
+from jeton.oauth.clients import Client, Lifetimes
+from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.errors import ErrorCode
+from jeton.oauth.refresh_rotation import grantable_scope, has_refresh_tokens
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
+
+_NO_SESSION = Deny(ErrorCode.INVALID_TOKEN, "refresh_cookie_without_session")
+
+
+def decide(
+    family: Family | None,
+    user: User | None,
+    client: Client,
+    generation: int,
+    *,
+    genuine: bool | None,
+    lifetimes: Lifetimes,
+    now: int,
+) -> Issue | Deny:
+    """Decide about an access token for the session of the refresh token in a cookie, which stays as it is.
+
+    Only the newest generation counts, and a refusal changes nothing: what an older one means is decided when a page
+    tries to refresh with it. The family records how long its access tokens last, so that their status is kept as long.
+    `genuine` is None if that cannot be determined because the master key is missing.
+    """
+    if family is not None and genuine is None:
+        return MASTER_KEY_MISSING
+    if family is None or not genuine or family.client_id != client.client_id:
+        return _NO_SESSION
+    is_current = generation == family.generation and family.is_live(now)
+    if not is_current or user is None or user.disabled or client.disabled or not has_refresh_tokens(family, client):
+        return _NO_SESSION
+    scope = grantable_scope(family, client, None, None)
+    if isinstance(scope, Deny):
+        return _NO_SESSION
+    access_end = max(family.access_expires_at, family.access_end(now, lifetimes.access_seconds))
+    after = replace(family, access_expires_at=access_end)
+    return Issue(client, scope, family.audience, now, "forwarded", user, after)

@@ -1,0 +1,166 @@
+"""Forward authentication: which requests of a page are forwarded with an access token (RFC 10017 section 6.1)."""
+
+import httpx2
+import pytest
+
+from support.in_process_server import App, Running
+from support.responses import outcome
+
+ORIGIN = "https://app.example"
+PAGE = {"Origin": ORIGIN, "X-Jeton": "1", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+PATH = "/oauth/forward-auth"
+LOGIN = {"grant_type": "password", "username": "alice", "password": "correct horse battery staple"}
+ACCESS_SECONDS = 600
+
+
+@pytest.fixture
+def api(jeton: Running) -> App:
+    """The API behind the proxy, which introspects what it is sent."""
+    return jeton.add_client("api", introspect=True, audience=("https://api.example",))
+
+
+@pytest.fixture
+def app(jeton: Running) -> App:
+    jeton.add_user()
+    return jeton.add_client(
+        "spa",
+        public=True,
+        refresh_cookie=True,
+        origins=frozenset({ORIGIN}),
+        audience=("https://api.example",),
+        scope=frozenset({"read"}),
+    )
+
+
+async def log_in(jeton: Running, app: App) -> str:
+    """Return the Cookie header of a browser that has signed in."""
+    response = await jeton.token(app, PAGE, **LOGIN)
+    assert response.status_code == 200, response.text
+    return kept_cookie(jeton)
+
+
+async def refreshed(jeton: Running, app: App, cookie: str) -> str:
+    response = await jeton.token(app, PAGE | {"Cookie": cookie}, grant_type="refresh_token")
+    assert response.status_code == 200, response.text
+    return kept_cookie(jeton)
+
+
+def kept_cookie(jeton: Running) -> str:
+    ((name, value),) = jeton.http.cookies.items()
+    jeton.http.cookies.clear()
+    return f"{name}={value}"
+
+
+async def ask(jeton: Running, app: App, cookie: str | None, headers: dict[str, str] | None = None) -> httpx2.Response:
+    sent = (PAGE if headers is None else headers) | ({} if cookie is None else {"Cookie": cookie})
+    return await jeton.http.get(PATH, params={"client_id": app.client_id}, headers=sent)
+
+
+async def forwarded(jeton: Running, app: App, cookie: str) -> str:
+    """Return the access token that the request of the page is forwarded with."""
+    response = await ask(jeton, app, cookie)
+    assert response.status_code == 204, response.text
+    scheme, _, token = response.headers["authorization"].partition(" ")
+    assert scheme == "Bearer"
+    return str(token)
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("BB08")
+async def test_request_of_the_page_is_forwarded_with_an_access_token(jeton: Running, app: App, api: App) -> None:
+    cookie = await log_in(jeton, app)
+    jeton.clock.advance(100)
+
+    response = await ask(jeton, app, cookie)
+
+    assert (response.headers["cache-control"], "set-cookie" in response.headers) == ("no-store", False)
+    assert "access-control-allow-origin" not in response.headers
+    seen = await jeton.introspect(api, response.headers["authorization"].removeprefix("Bearer "))
+    assert (seen["active"], seen["scope"], seen["client_id"]) == (True, "read", "spa")
+    assert seen["exp"] == jeton.clock.now() + ACCESS_SECONDS
+
+
+async def test_nothing_is_rotated(jeton: Running, app: App) -> None:
+    cookie = await log_in(jeton, app)
+
+    for _ in range(3):
+        jeton.clock.advance(ACCESS_SECONDS)
+        assert await forwarded(jeton, app, cookie)
+
+    assert await refreshed(jeton, app, cookie)
+
+
+async def test_token_is_kept_until_shortly_before_it_expires(jeton: Running, app: App) -> None:
+    cookie = await log_in(jeton, app)
+    jeton.clock.advance(1)
+
+    first = await forwarded(jeton, app, cookie)
+    jeton.clock.advance(ACCESS_SECONDS - 31)
+    second = await forwarded(jeton, app, cookie)
+    jeton.clock.advance(1)
+    third = await forwarded(jeton, app, cookie)
+
+    assert first == second != third
+
+
+@pytest.mark.parametrize("end", ["logout", "password", "client", "replay"])
+async def test_kept_token_is_not_used_after_the_session_has_ended(jeton: Running, app: App, api: App, end: str) -> None:
+    cookie = await log_in(jeton, app)
+    token, newest = await forwarded(jeton, app, cookie), cookie
+    if end == "logout":
+        await jeton.post("/oauth/session/logout", app, PAGE | {"Cookie": cookie})
+    elif end == "password":
+        jeton.set_user((await jeton.introspect(api, token))["sub"], disabled=True)
+    elif end == "client":
+        jeton.set_client(app.client_id, disabled=True)
+    else:
+        newest = await refreshed(jeton, app, cookie)
+        await jeton.token(app, PAGE | {"Cookie": cookie}, grant_type="refresh_token")
+
+    answers = [await ask(jeton, app, it) for it in (cookie, newest)]
+
+    assert [it.status_code for it in answers] == [401, 401]
+    assert not [it for it in answers if "authorization" in it.headers]
+    assert not (await jeton.introspect(api, token))["active"]
+
+
+async def test_spent_cookie_is_refused_and_ends_nothing(jeton: Running, app: App) -> None:
+    first = await log_in(jeton, app)
+    second = await refreshed(jeton, app, first)
+
+    assert outcome(await ask(jeton, app, first)) == (401, "invalid_token")
+    assert await forwarded(jeton, app, second)
+
+
+@pytest.mark.requirement("BB13", "BB14")
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        # Any site may cause a navigation: it passes, without a token.
+        (204, {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"}),
+        (204, {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}),
+        (401, {}),
+        (401, {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}),
+        (401, {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "cross-site"}),
+        (403, {"X-Jeton": "1"}),
+        (403, {"X-Jeton": "1", "Sec-Fetch-Mode": "navigate"}),
+        (403, {"X-Jeton": "1", "Origin": "https://evil.example"}),
+        (403, {"X-Jeton": "1", "Origin": ORIGIN, "Sec-Fetch-Site": "cross-site"}),
+    ],
+)
+async def test_other_requests_get_no_token(jeton: Running, app: App, status: int, headers: dict[str, str]) -> None:
+    response = await ask(jeton, app, await log_in(jeton, app), headers)
+
+    assert (response.status_code, "authorization" in response.headers) == (status, False)
+
+
+@pytest.mark.requirement("BB15")
+async def test_authorization_header_of_the_page_means_nothing(jeton: Running, app: App) -> None:
+    cookie = await log_in(jeton, app)
+
+    with_it = await ask(jeton, app, cookie, PAGE | {"Authorization": "Bearer stolen"})
+    alone = await ask(jeton, app, None, PAGE | {"Authorization": "Bearer stolen"})
+
+    assert "stolen" not in with_it.headers["authorization"]
+    assert outcome(alone) == (401, None)
+    assert "authorization" not in alone.headers
