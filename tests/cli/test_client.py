@@ -14,7 +14,7 @@ MEMBERS = {
     *("claims", "origins", "retry_grace_seconds", "access_seconds", "refresh_idle_seconds"),
     *("refresh_absolute_seconds", "session_binding", "disabled", "created_at", "warning"),
     *("name", "logo", "application_type", "redirect_uris", "post_logout_redirect_uris", "first_party"),
-    *("require_pkce", "resources", "refresh_token", "backchannel_logout_uri", "id_token_alg"),
+    *("require_pkce", "resources", "refresh_token", "backchannel_logout_uri", "id_token_alg", "refresh_cookie"),
     "backchannel_logout_session_required",
 }
 EVERYTHING = (
@@ -84,6 +84,7 @@ def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
         "backchannel_logout_uri": None,
         "backchannel_logout_session_required": False,
         "id_token_alg": "RS256",
+        "refresh_cookie": False,
         "disabled": False,
         "created_at": START,
         "warning": None,

@@ -55,7 +55,7 @@ async def session(jeton: Running, app: App, cookie: Morsel[str] | None) -> dict[
     return dict(response.json())
 
 
-@pytest.mark.requirement("BB10", "BB11", "BB16")
+@pytest.mark.requirement("BB10", "BB11", "BB12", "BB16", "BB19")
 async def test_login_keeps_the_refresh_token_in_a_cookie_that_ends_with_it(jeton: Running, app: App) -> None:
     response = await jeton.token(app, PAGE, **LOGIN)
 

@@ -1,5 +1,7 @@
 """Which requests may use a refresh token in a cookie, which clients may have one, and when browsers send it."""
 
+from typing import Any
+
 import pytest
 
 from jeton.oauth.cookie_mode import (
@@ -57,8 +59,8 @@ def test_only_a_page_of_the_client_may_use_its_cookie(
         ("https origins", {"origins": frozenset({APP, "capacitor://localhost"})}),
     ],
 )
-def test_cookie_mode_is_for_public_clients_with_web_origins(reason: str | None, fields: dict[str, object]) -> None:
-    page: dict[str, object] = {"public": True, "origins": frozenset({APP}), "refresh_cookie": True}
+def test_cookie_mode_is_for_public_clients_with_web_origins(reason: str | None, fields: dict[str, Any]) -> None:
+    page: dict[str, Any] = {"public": True, "origins": frozenset({APP}), "refresh_cookie": True}
 
     found = cookie_mode_rejection_reason(client(**page | fields))
 

@@ -19,7 +19,7 @@ from jeton.endpoints.token_issuing import TokenIssuer
 from jeton.keys.keyring import Keyring
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
-from jeton.oauth.errors import invalid_access_token, missing_access_token
+from jeton.oauth.errors import invalid_access_token
 from jeton.oauth.forward_auth_rules import decide
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
@@ -80,11 +80,11 @@ class ForwardAuthEndpoint:
         if initiator.navigates:
             return ForwardedToken(None)
         if initiator.header is None:
-            raise missing_access_token()
+            raise invalid_access_token("refresh_cookie_missing")
         presented = self.refresh_cookies.presented(request, client)
         token = None if presented is None else parse_refresh_token(presented)
         if token is None:
-            raise missing_access_token()
+            raise invalid_access_token("refresh_cookie_missing")
         return ForwardedToken(await self._kept(token, client) or await self._issued(token, client))
 
     async def _kept(self, token: PresentedRefreshToken, client: Client) -> str | None:

@@ -7,6 +7,13 @@ from jeton.grants.description import Grant
 from jeton.http.account_routes import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
 from jeton.http.form_parsing import MAX_BYTES
 from jeton.http.schemas import schemas
+from jeton.oauth.cookie_mode import (
+    COOKIE_LOGOUT_PATH,
+    COOKIE_SESSION_PATH,
+    FORWARD_AUTH_PATH,
+    HEADER,
+    HEADER_VALUE,
+)
 from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
@@ -63,6 +70,7 @@ def _paths() -> dict[str, Any]:
             "post": _form("introspect", "Introspect a token (RFC 7662)", "IntrospectionRequest", "Introspection")
         },
         **_account_paths(),
+        **_cookie_mode_paths(),
         USERINFO_PATH: _userinfo(),
         STATUS_LISTS_PATH: {"get": _document("statusLists", "All status lists, by address", "StatusLists")},
         STATUS_LISTS_PATH + "/{number}": {"get": _status_list()},
@@ -129,6 +137,31 @@ def _account_paths() -> dict[str, Any]:
             "delete": _for_user("endSessions", "End all sessions", "SessionsEnded", keep),
         },
         SESSION_PATH: {"delete": end_one},
+    }
+
+
+def _cookie_mode_paths() -> dict[str, Any]:
+    """Return the paths of pages whose refresh token is in a cookie, and of the web server in front of their API."""
+    client_id = {"name": "client_id", "in": "query", "required": True, "schema": _STRING}
+    header = {"name": HEADER, "in": "header", "schema": {"const": HEADER_VALUE}}
+    session = _form("cookieSession", "Who is signed in, in cookie mode", "CookieLogoutRequest", "CookieSession")
+    del session["requestBody"]
+    session |= {"security": [], "parameters": [client_id, header]}
+    log_out = _form("cookieLogout", "Sign out, in cookie mode", "CookieLogoutRequest", "Empty")
+    log_out |= {"security": [], "parameters": [header]}
+    for operation in (session, log_out):
+        operation["responses"]["403"] = _refused("The request is not of a page of the client")
+    forward = session | {"operationId": "forwardAuth", "summary": "Forward authentication, for a web server"}
+    passes = {"description": "Forward the request, with this access token if there is one"}
+    forward["responses"] = {
+        "204": passes | {"headers": {"Authorization": {"required": False, "schema": _STRING}}},
+        **{status: it for status, it in session["responses"].items() if status not in ("200", "401")},
+        "401": _refused("There is no session", "WWW-Authenticate"),
+    }
+    return {
+        COOKIE_SESSION_PATH: {"get": session},
+        COOKIE_LOGOUT_PATH: {"post": log_out},
+        FORWARD_AUTH_PATH: {"get": forward},
     }
 
 

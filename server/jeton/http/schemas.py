@@ -76,6 +76,11 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         roles=_STRINGS,
         created_at=_INTEGER,
     ),
+    "CookieLogoutRequest": _object(("client_id",), client_id=_STRING),
+    # If `signed_in`, with the claims about the user that the scope covers (OpenID Connect Core section 5.1).
+    "CookieSession": _object(
+        ("signed_in",), signed_in=_BOOLEAN, sub=_STRING, name=_STRING, scope=_STRING, expires_at=_INTEGER
+    ),
     "UserinfoRequest": _object((), access_token=_STRING),
     # With further claims (OpenID Connect Core section 5.1).
     "Userinfo": _object(
