@@ -7,9 +7,11 @@ from typing import Any, Final
 import psycopg
 import pytest
 
+from jeton.oauth.single_use import SingleUse
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from jeton.storage.raw_statement import execute_raw
+from jeton.storage.replay_store import ReplayStore
 from support.authorization_codes import add_app, redeem
 from support.browsing import authorization_parameters, browser
 from support.in_process_server import PASSWORD, App, Running, running, settings_for
@@ -17,7 +19,7 @@ from support.in_process_server import PASSWORD, App, Running, running, settings_
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O13")]
 
 GROWING: Final = (
-    *("families", "users", "ended_tokens", "invalid_statuses", "throttle_buckets"),
+    *("families", "users", "ended_tokens", "invalid_statuses", "throttle_buckets", "single_uses"),
     *("browser_sessions", "browser_session_clients", "authorization_codes", "consents"),
 )
 _FILL: Final = """
@@ -35,7 +37,8 @@ _FILL: Final = """
     INSERT INTO consents SELECT 'u' || n, 'web', 'read', '', 0, 0 FROM generate_series(1, {0}) n;
     INSERT INTO ended_tokens SELECT 'j' || n, 9e9 FROM generate_series(1, {0}) n;
     INSERT INTO invalid_statuses SELECT n + 1000000, 0 FROM generate_series(1, {0}) n;
-    INSERT INTO throttle_buckets SELECT decode(md5(n::text), 'hex'), 0, 1, 9e9 FROM generate_series(1, {0}) n
+    INSERT INTO throttle_buckets SELECT decode(md5(n::text), 'hex'), 0, 1, 9e9 FROM generate_series(1, {0}) n;
+    INSERT INTO single_uses SELECT decode(md5(n::text), 'hex'), 9e9 FROM generate_series(1, {0}) n
 """
 # More than any request here needs, and far fewer than the smallest table holds.
 _MAX_ROWS_READ: Final = 60
@@ -45,6 +48,9 @@ _MAX_ROWS_READ: Final = 60
 async def node(empty_postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """A server on a database of its own, of which PostgreSQL gathers statistics only when it is told to."""
     monkeypatch.setattr("jeton.background.maintenance._MAX_ROWS", 10)
+    # The replay store is counted up to this number, and then full.
+    monkeypatch.setattr("jeton.storage.replay_store.MAX_ROWS", 10)
+    monkeypatch.setattr(ReplayStore, "require_room", lambda _: None)
     database = Database(empty_postgresql_url)
     migrate(database)
     with database.write() as connection:
@@ -95,6 +101,7 @@ async def request_everything(node: Running, app: App) -> None:
     for token in (own, third["refresh_token"]):
         await node.revoke(app, token)
     await visit_pages(node)
+    assert await node.server.parts.replay_store.use(SingleUse(b"proof", node.clock.now()))
     form = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
     assert (await node.http.post("/account/password", data=form, headers=bearer)).status_code == 200
     node.maintenance.refresh()

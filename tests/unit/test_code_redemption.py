@@ -12,6 +12,7 @@ from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS
 from jeton.oauth.resources import Resource
+from jeton.oauth.sender_constraints import Confirmation
 from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 
@@ -279,3 +280,40 @@ def test_sessions_over_the_limit_end_with_the_first_redemption() -> None:
     issue = issued(surplus=(oldest,))
 
     assert [(it.sid, it.revoke_reason) for it in issue.ended] == [("oldest", "too_many_sessions")]
+
+
+@pytest.mark.requirement("CO02", "DP07", "DP16", "L16")
+@pytest.mark.parametrize(
+    ("code_jkt", "presented", "outcome"),
+    [
+        (None, None, (None, None)),
+        (None, "key", ("key", None)),
+        ("key", "key", ("key", None)),
+        ("key", "other", "code_bound_to_other_key"),
+        ("key", None, "code_bound_to_other_key"),
+    ],
+)
+@pytest.mark.parametrize("public", [True, False])
+def test_a_code_that_is_bound_to_a_key_takes_it_and_a_public_client_s_family_is_bound(
+    code_jkt: str | None, presented: str | None, outcome: Any, public: bool
+) -> None:
+    request = replace(REQUEST, confirmation=Confirmation(presented))
+
+    decision = decided(request, code=replace(CODE, dpop_jkt=code_jkt), client=replace(CLIENT, public=public))
+
+    if isinstance(decision, Deny):
+        assert (decision.reason, decision.writes) == (outcome, ())
+    else:
+        assert decision.family is not None
+        bound_to = decision.family.dpop_jkt, decision.family.certificate_thumbprint
+        assert bound_to == (outcome if public else (None, None))
+
+
+@pytest.mark.requirement("CO04", "CO05", "DP06", "DP07")
+@pytest.mark.parametrize("presented", [None, "other"])
+def test_a_second_use_without_the_key_changes_nothing(presented: str | None) -> None:
+    bound = replace(REDEEMED, dpop_jkt="key")
+    request = replace(REQUEST, confirmation=Confirmation(presented), idempotency_digest=b"key")
+
+    assert denied(request, family=bound, code=None).writes == ()
+    assert issued(replace(request, confirmation=Confirmation("key")), family=bound, code=None).reason == "code_repeated"

@@ -41,6 +41,7 @@ NOT_GRANTED = denied("resource_exceeds_grant", ErrorCode.INVALID_TARGET)
 MASTER_KEY = denied("master_key_missing", ErrorCode.TEMPORARILY_UNAVAILABLE)
 TOO_SOON = denied("refreshed_too_soon", ErrorCode.TEMPORARILY_UNAVAILABLE, retry_after=10)
 NOT_GIVEN = denied("grant_type_not_given_to_client", ErrorCode.UNAUTHORIZED_CLIENT)
+OTHER_KEY = denied("refresh_token_bound_to_other_key")
 MOVED = {"client.session_binding": "strict", "request.source": Source("192.0.2.1", "another agent")}
 FAULTS = [
     Fault("no family", 0, UNKNOWN, {"family": None}),
@@ -48,6 +49,8 @@ FAULTS = [
     Fault("forged", 0, UNKNOWN, {"genuine": False}),
     Fault("master key missing", 0, MASTER_KEY, {"genuine": None}),
     Fault("other client", 1, denied("refresh_token_of_other_client"), {"client.client_id": "other"}),
+    Fault("bound to a key, none presented", 1, OTHER_KEY, {"family.dpop_jkt": "key"}),
+    Fault("bound to another certificate", 1, OTHER_KEY, {"family.certificate_thumbprint": "certificate"}),
     Fault("revoked", 2, denied("family_revoked"), {"family.revoked_at": NOW - 10}),
     Fault("parent replayed", 3, REUSED, {"request.generation": 4}),
     Fault("grandparent replayed", 3, REUSED, {"request.generation": 3}),

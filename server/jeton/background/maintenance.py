@@ -22,10 +22,12 @@ from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.families import delete_expired_families, forget_ended_families
 from jeton.storage.lookups import Lookups
 from jeton.storage.rate_limit_buckets import delete_expired_buckets
+from jeton.storage.replay_store import ReplayStore
 from jeton.storage.resources import load_open_resource_uris
 from jeton.storage.revoked_access_tokens import delete_expired_access_tokens
 from jeton.storage.revoked_statuses import delete_expired_statuses, load_revoked_indexes
 from jeton.storage.signing_keys import load_signing_keys
+from jeton.storage.single_uses import delete_expired_single_uses
 from jeton.storage.status_index_allocator import load_next_status_index
 from jeton.storage.write_probe import accepts_writes
 
@@ -39,7 +41,7 @@ _MAX_ROWS: Final = 500
 _DELETIONS: Final = (
     *(delete_expired_codes, delete_expired_browser_sessions),
     *(delete_expired_access_tokens, delete_expired_families, forget_ended_families),
-    *(delete_expired_statuses, delete_expired_buckets),
+    *(delete_expired_statuses, delete_expired_buckets, delete_expired_single_uses),
 )
 
 log = structlog.get_logger("jeton.maintenance")
@@ -55,6 +57,7 @@ class Maintenance:
         keyring: Keyring,
         lookups: Lookups,
         rotation: KeyRotation,
+        replay_store: ReplayStore,
         status_lists: StatusLists | None = None,
     ) -> None:
         self._database = database
@@ -62,6 +65,7 @@ class Maintenance:
         self._keyring = keyring
         self._lookups = lookups
         self.rotation = rotation
+        self._replay_store = replay_store
         self.status_lists = status_lists
         self._refreshed_at: float | None = None
         self._can_write = True
@@ -107,6 +111,7 @@ class Maintenance:
             self._clock.follow(connection)
             can_write = self._database.can_write(connection)
             keys = load_signing_keys(connection)
+            self._replay_store.count(connection)
             self.client_capabilities = load_client_capabilities(connection)
             self.open_resources = load_open_resource_uris(connection)
             if self.status_lists is not None:

@@ -126,6 +126,7 @@ def _token_endpoint(
         parts.master_key_id,
         parts.clock,
         parts.ledger,
+        parts.replay_store,
         parts.lookups,
         parts.login,
         parts.status_indexes,

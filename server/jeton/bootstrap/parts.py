@@ -32,6 +32,7 @@ from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
 from jeton.storage.lookups import Lookups
 from jeton.storage.rate_limiter import RateLimiter
+from jeton.storage.replay_store import ReplayStore
 from jeton.storage.status_index_allocator import StatusIndexAllocator
 
 
@@ -42,6 +43,7 @@ class Parts:
     clock: Clock
     database: Database
     ledger: Ledger
+    replay_store: ReplayStore
     lookups: Lookups
     rate_limiter: RateLimiter
     request_limits: RequestLimits
@@ -93,9 +95,10 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
     status_lists = (
         StatusLists(settings.server.issuer, tokens.status_ttl_seconds, keyring) if tokens.status_list else None
     )
-    maintenance = Maintenance(database, clock, keyring, lookups, rotation, status_lists)
-    maintenance.refresh()
     ledger = Ledger(database, clock, sessions_per_user=settings.limits.sessions_per_user)
+    replay_store = ReplayStore(ledger)
+    maintenance = Maintenance(database, clock, keyring, lookups, rotation, replay_store, status_lists)
+    maintenance.refresh()
     login = PasswordLogin(
         lookups,
         LoginRateLimits(rate_limiter, rate_limit_keys, login_limits(settings)),
@@ -110,6 +113,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         clock=clock,
         database=database,
         ledger=ledger,
+        replay_store=replay_store,
         lookups=lookups,
         rate_limiter=rate_limiter,
         request_limits=RequestLimits(rate_limiter, rate_limit_keys, request_limits(settings), clock),

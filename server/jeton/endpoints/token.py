@@ -64,7 +64,8 @@ class TokenEndpoint:
         if isinstance(decision, Deny):
             raise decision.to_error()
         _log(decision, grant_type, request)
-        content = await self.tokens.issue(decision, signer, token_request.lifetimes.access_seconds)
+        access_seconds, confirmation = token_request.lifetimes.access_seconds, token_request.confirmation
+        content = await self.tokens.issue(decision, signer, access_seconds, confirmation)
         return self.refresh_cookies.token_response(content, decision) if client.refresh_cookie else Json(content)
 
     async def _token_request(self, request: FormRequest, client: Client) -> TokenRequest:

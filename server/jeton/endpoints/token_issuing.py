@@ -12,6 +12,7 @@ from jeton.oauth.claims import access_token_claims, token_response
 from jeton.oauth.decisions import Issue
 from jeton.oauth.id_token import id_token_claims, signed_in_family
 from jeton.oauth.refresh_rotation import has_refresh_tokens
+from jeton.oauth.sender_constraints import UNBOUND, Confirmation
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,18 @@ class TokenIssuer:
     keyring: Keyring
     refresh_tokens: RefreshTokens
 
-    async def issue(self, issue: Issue, signer: Signer, access_seconds: int) -> dict[str, Any]:
-        """Return the token response. The same family, generation and time yield the same bytes."""
-        access_token, claims = await self.access_token(issue, signer, access_seconds)
+    async def issue(
+        self, issue: Issue, signer: Signer, access_seconds: int, confirmation: Confirmation = UNBOUND
+    ) -> dict[str, Any]:
+        """Return the token response. The same family, generation, time and keys yield the same claims."""
+        access_token, claims = await self.access_token(issue, signer, access_seconds, confirmation)
         id_token = await self._id_token(issue, signer, access_token, claims["exp"])
-        return token_response(claims, access_token, self._refresh_token(issue), id_token)
+        return token_response(claims, access_token, self._refresh_token(issue), id_token, confirmation.token_type)
 
-    async def access_token(self, issue: Issue, signer: Signer, access_seconds: int) -> tuple[str, dict[str, Any]]:
-        """Return an access token and its claims."""
+    async def access_token(
+        self, issue: Issue, signer: Signer, access_seconds: int, confirmation: Confirmation = UNBOUND
+    ) -> tuple[str, dict[str, Any]]:
+        """Return an access token, bound to the keys of the confirmation, and its claims."""
         family = issue.family
         if family is None:
             jti = generate_jti()
@@ -38,7 +43,12 @@ class TokenIssuer:
             key_id, secret = family.master_key_id, family.secret
             jti = self.refresh_tokens.derive_jti(family.generation, issue.issued_at, key_id, secret)
         claims = access_token_claims(
-            issue, issuer=self.issuer, jti=jti, access_seconds=access_seconds, status_lists=self.status_lists
+            issue,
+            issuer=self.issuer,
+            jti=jti,
+            access_seconds=access_seconds,
+            status_lists=self.status_lists,
+            confirmation=confirmation,
         )
         return await self.keyring.sign(signer, claims), claims
 

@@ -12,11 +12,13 @@ from jeton.oauth import code_redemption
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.dpop_rules import PROOF_REPLAYED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
 from jeton.oauth.pkce import is_code_verifier
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockAuthorizationCode, LockSessionsOverLimit
+from jeton.storage.replay_store import only_once
 
 if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.crypto.refresh_token import RefreshTokens
@@ -44,13 +46,14 @@ class AuthorizationCodeGrant:
         verifier = request.parameters.get("code_verifier")
         if verifier is not None and not is_code_verifier(verifier):
             return Deny(ErrorCode.INVALID_GRANT, "code_verifier_malformed")
-        key = request.idempotency_key
+        key = request.repetition_key
         redemption = code_redemption.RedemptionRequest(
             request.parameters.get("redirect_uri"),
             None if verifier is None else s256_challenge(verifier),
             request.resources,
             None if key is None else self.refresh_tokens.idempotency_digest(key),
             request.source,
+            request.confirmation,
         )
 
         def decide(facts: Facts) -> Issue | Deny:
@@ -81,7 +84,7 @@ class AuthorizationCodeGrant:
         else:
             # The user is locked before the family. A family never changes its user, so that reading it before is safe.
             locks = (LockSessionsOverLimit(sub), LockAuthorizationCode(presented.sid))
-            decision = await self.ledger.enter(Entry(decide, locks))
+            decision = await self.ledger.enter(only_once(Entry(decide, locks), request.single_use, PROOF_REPLAYED))
         if decision == MASTER_KEY_MISSING:
             self.missing_master_keys.report(presented.master_key_id)
         if isinstance(decision, Deny) and decision.unknown_token:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jeton.storage.clock import Clock
     from jeton.storage.ledger import Ledger
     from jeton.storage.lookups import Lookups
+    from jeton.storage.replay_store import ReplayStore
     from jeton.storage.status_index_allocator import StatusIndexAllocator
 
 Redeem = Callable[["TokenRequest"], Awaitable["Issue | Deny"]]
@@ -30,6 +31,7 @@ class GrantParts:
     master_key_id: str
     clock: Clock
     ledger: Ledger
+    replay_store: ReplayStore
     lookups: Lookups
     login: PasswordLogin
     status_indexes: StatusIndexAllocator

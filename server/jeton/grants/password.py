@@ -9,13 +9,16 @@ from jeton.crypto.refresh_token import generate_family_secret, generate_sid
 from jeton.grants.description import Grant, GrantParts, Redeem
 from jeton.grants.request import TokenRequest
 from jeton.oauth.decisions import Deny, Issue
+from jeton.oauth.dpop_rules import PROOF_REPLAYED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
 from jeton.oauth.scope import Scope
+from jeton.oauth.sender_constraints import bound_family
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockClient, LockSessionsOverLimit
+from jeton.storage.replay_store import only_once
 
 if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.login.password_login import Authenticated, PasswordLogin
@@ -65,9 +68,8 @@ class PasswordGrant:
                 ended=tuple(it.revoked("too_many_sessions", facts.now) for it in facts.sessions),
             )
 
-        return await self.ledger.enter(
-            Entry(decide, (LockSessionsOverLimit(user.sub), LockClient(request.client.client_id)))
-        )
+        entry = Entry(decide, (LockSessionsOverLimit(user.sub), LockClient(request.client.client_id)))
+        return await self.ledger.enter(only_once(entry, request.single_use, PROOF_REPLAYED))
 
     def _new_family(
         self, request: TokenRequest, user: User, scope: Scope, now: int, sid: str, secret: bytes, status_index: int
@@ -76,7 +78,7 @@ class PasswordGrant:
         lifetimes = request.lifetimes
         refreshable = "refresh_token" in request.client.grant_types
         absolute_expires_at = now + (lifetimes.refresh_absolute_seconds if refreshable else lifetimes.access_seconds)
-        return Family(
+        family = Family(
             sid=sid,
             client_id=request.client.client_id,
             sub=user.sub,
@@ -97,6 +99,7 @@ class PasswordGrant:
             last_user_agent=request.source.user_agent,
             status_index=status_index,
         )
+        return bound_family(family, request.client, request.confirmation)
 
 
 def _build(parts: GrantParts) -> Redeem:

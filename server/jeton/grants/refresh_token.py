@@ -10,10 +10,12 @@ from jeton.grants.description import Grant
 from jeton.grants.request import TokenRequest
 from jeton.oauth import refresh_rotation
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.dpop_rules import PROOF_REPLAYED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockFamily
+from jeton.storage.replay_store import only_once
 
 if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.grants.request_limits import RequestLimits
@@ -34,13 +36,14 @@ class RefreshTokenGrant:
         presented = parse_refresh_token(require(request.parameters, "refresh_token"))
         if presented is None:
             return Deny(ErrorCode.INVALID_GRANT, "refresh_token_malformed")
-        tokens, key = self.refresh_tokens, request.idempotency_key
+        tokens, key = self.refresh_tokens, request.repetition_key
         refresh = refresh_rotation.RefreshRequest(
             presented.generation,
             request.scope,
             None if key is None else tokens.idempotency_digest(key),
             request.source,
             request.resources,
+            request.confirmation,
         )
 
         def decide(facts: Facts) -> Issue | Deny:
@@ -53,7 +56,8 @@ class RefreshTokenGrant:
                 family, facts.user, client, refresh, genuine=genuine, lifetimes=request.lifetimes, now=facts.now
             )
 
-        decision = await self.ledger.enter(Entry(decide, (LockFamily(presented.sid),)))
+        entry = Entry(decide, (LockFamily(presented.sid),))
+        decision = await self.ledger.enter(only_once(entry, request.single_use, PROOF_REPLAYED))
         if decision == MASTER_KEY_MISSING:
             self.missing_master_keys.report(presented.master_key_id)
         if isinstance(decision, Deny) and decision.unknown_token:

@@ -7,7 +7,9 @@ from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.resources import Resource, applicable_scope
 from jeton.oauth.scope import Scope
+from jeton.oauth.sender_constraints import UNBOUND, Confirmation
 from jeton.oauth.sessions import Source
+from jeton.oauth.single_use import SingleUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class TokenRequest:
     """`scope`, `resources` and `idempotency_key` are None if the request has none.
 
     `target` are the resources that the request names, or the one that it implies; `audience` is that of a token for
-    them.
+    them. Tokens are bound to the keys in `confirmation`. `single_use` is the proof that the request uses.
     """
 
     client: Client
@@ -27,6 +29,15 @@ class TokenRequest:
     idempotency_key: str | None = field(default=None, repr=False)
     resources: tuple[Resource, ...] | None = None
     target: tuple[Resource, ...] = ()
+    confirmation: Confirmation = UNBOUND
+    single_use: SingleUse | None = None
+
+    @property
+    def repetition_key(self) -> str | None:
+        """The idempotency key, for these keys only: tokens that are repeated must be bound as they were."""
+        if self.idempotency_key is None or self.confirmation == UNBOUND:
+            return self.idempotency_key
+        return f"{self.idempotency_key}\0{self.confirmation.fingerprint}"
 
     def granted_scope(self) -> Scope:
         """Return the part of the requested scope, or of the client's default, that means something at the target.

@@ -4,13 +4,22 @@ from typing import Any
 
 from jeton.oauth.decisions import Issue
 from jeton.oauth.scope import format_scope
+from jeton.oauth.sender_constraints import BEARER, UNBOUND, Confirmation
 from jeton.oauth.token_status_list import status_claim
 
 
 def access_token_claims(
-    issue: Issue, *, issuer: str, jti: str, access_seconds: int, status_lists: bool = False
+    issue: Issue,
+    *,
+    issuer: str,
+    jti: str,
+    access_seconds: int,
+    status_lists: bool = False,
+    confirmation: Confirmation = UNBOUND,
 ) -> dict[str, Any]:
     """Return the claims set. `roles` as in RFC 9068 section 2.2.3.1; `status` if the server has status lists.
+
+    `cnf` names the keys that the token is bound to, if there are any (RFC 7800 section 3.1).
 
     A user's token with the scope `openid` is for the userinfo endpoint too, so that its audience includes the issuer.
     """
@@ -36,6 +45,8 @@ def access_token_claims(
             claims["preferred_username"] = user.username
         if "email" in client.claims and user.email:
             claims["email"] = user.email
+    if confirmation.claim:
+        claims["cnf"] = confirmation.claim
     status_index = family.status_index if family else client.status_index
     if status_lists and status_index is not None:
         claims["status"] = status_claim(issuer, status_index)
@@ -43,13 +54,17 @@ def access_token_claims(
 
 
 def token_response(
-    claims: dict[str, Any], access_token: str, refresh_token: str | None, id_token: str | None = None
+    claims: dict[str, Any],
+    access_token: str,
+    refresh_token: str | None,
+    id_token: str | None = None,
+    token_type: str = BEARER,
 ) -> dict[str, Any]:
     """Return the token response, with an ID token if one is due (OpenID Connect Core section 3.1.3.3).
 
     It always states the granted scope (RFC 6749 section 3.3).
     """
-    response = {"access_token": access_token, "token_type": "Bearer", "expires_in": claims["exp"] - claims["iat"]}
+    response = {"access_token": access_token, "token_type": token_type, "expires_in": claims["exp"] - claims["iat"]}
     if refresh_token is not None:
         response["refresh_token"] = refresh_token
     if id_token is not None:

@@ -17,6 +17,7 @@ from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS, grantable_scope
 from jeton.oauth.resources import Resource, uris_of
+from jeton.oauth.sender_constraints import UNBOUND, Confirmation, bound_family, is_held_by
 from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 
@@ -35,6 +36,7 @@ class RedemptionRequest:
     resources: tuple[Resource, ...] | None = None
     idempotency_digest: bytes | None = None
     source: Source = Source()
+    confirmation: Confirmation = UNBOUND
 
     @property
     def asked_resource(self) -> tuple[str, ...] | None:
@@ -78,7 +80,7 @@ def decide(
     scope = grantable_scope(family, client, None, request.resources)
     if isinstance(scope, Deny):
         return scope
-    changed = family if repetition else _redeemed(family, request, lifetimes, now)
+    changed = family if repetition else _redeemed(family, client, request, lifetimes, now)
     return Issue(
         client,
         scope,
@@ -102,8 +104,13 @@ def _mismatch(family: Family, code: AuthorizationCode | None, client: Client, re
         return "code_verifier_missing"
     elif not compare_digest(request.challenge, family.code_challenge):
         return "code_verifier_wrong"
+    if not is_held_by(family, request.confirmation):
+        return "code_bound_to_other_key"
     if code is None:
         return None
+    # RFC 9449 section 10.
+    if code.dpop_jkt is not None and code.dpop_jkt != request.confirmation.jkt:
+        return "code_bound_to_other_key"
     # An authorization request may leave it to the only one that is registered. Many clients send it now all the same.
     expected = client.redirect_uris if code.redirect_uri is None else {code.redirect_uri}
     if request.redirect_uri is not None and request.redirect_uri not in expected:
@@ -130,10 +137,10 @@ def _end_of_grant(family: Family, user: User | None, client: Client, now: int) -
     return "client_disabled" if client.disabled or GRANT_TYPE not in client.grant_types else None
 
 
-def _redeemed(family: Family, request: RedemptionRequest, lifetimes: Lifetimes, now: int) -> Family:
+def _redeemed(family: Family, client: Client, request: RedemptionRequest, lifetimes: Lifetimes, now: int) -> Family:
     """Return the family at generation 1: now it is a session."""
     return replace(
-        family,
+        bound_family(family, client, request.confirmation),
         generation=1,
         rotated_at=now,
         idle_expires_at=min(now + lifetimes.refresh_idle_seconds, family.absolute_expires_at),

@@ -12,6 +12,7 @@ from jeton.oauth.consents import Consent
 from jeton.oauth.errors import ErrorCode, OAuthError, rate_limited
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Family, RevokedAccessToken
+from jeton.oauth.single_use import SingleUse
 from jeton.oauth.users import User
 from jeton.oauth.writes import (
     AddBrowserSessionClient,
@@ -22,6 +23,7 @@ from jeton.oauth.writes import (
     SaveFamily,
     SavePassword,
     UpgradePasswordHash,
+    UseOnce,
     Write,
 )
 
@@ -44,7 +46,7 @@ class Issue:
 
     `ended` are the families that end so that the user has no more sessions than allowed. `moved` says that the session
     is used from another network or user agent than before, and that its client registered to have this noticed. `nonce`
-    is that of the authorization request (OpenID Connect Core section 3.1.2.1).
+    is that of the authorization request (OpenID Connect Core section 3.1.2.1). `single_use` is what the request used.
     """
 
     client: Client
@@ -58,12 +60,15 @@ class Issue:
     ended: tuple[Family, ...] = ()
     moved: bool = False
     nonce: str | None = field(default=None, repr=False)
+    single_use: SingleUse | None = None
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        """The families, and the new hash of the password that was verified."""
+        """The families, what was used, and the new hash of the password that was verified."""
         families = self.ended if self.family is None else (self.family, *self.ended)
-        saved = tuple(SaveFamily(it) for it in families)
+        saved: tuple[Write, ...] = tuple(SaveFamily(it) for it in families)
+        if self.single_use is not None:
+            saved = (*saved, UseOnce(self.single_use))
         if self.user is None or self.rehashed_password is None:
             return saved
         return (*saved, UpgradePasswordHash(self.user.sub, self.rehashed_password))
@@ -73,7 +78,7 @@ class Issue:
 class IssueCode:
     """An authorization code may be issued: `family` is opened at generation 0, and `code` is stored beside it.
 
-    `consent`, if given, is what the user has now allowed the client.
+    `consent`, if given, is what the user has now allowed the client, and `single_use` what the request used.
     """
 
     reason: str
@@ -81,13 +86,15 @@ class IssueCode:
     code: AuthorizationCode
     browser_session_id: str
     consent: Consent | None = None
+    single_use: SingleUse | None = None
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        """The family with its code, the client's part in the browser session, and the consent."""
+        """The family with its code, the client's part in the browser session, the consent, and what was used."""
         signed_in = AddBrowserSessionClient(self.browser_session_id, self.family.client_id)
         consent = () if self.consent is None else (SaveConsent(self.consent),)
-        return SaveFamily(self.family), InsertAuthorizationCode(self.code), signed_in, *consent
+        used = () if self.single_use is None else (UseOnce(self.single_use),)
+        return SaveFamily(self.family), InsertAuthorizationCode(self.code), signed_in, *consent, *used
 
 
 @dataclass(frozen=True, slots=True)

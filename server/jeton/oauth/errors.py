@@ -27,6 +27,9 @@ class ErrorCode(StrEnum):
     # RFC 7591 section 3.2.2
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
+    # RFC 9449 sections 5 and 8
+    INVALID_DPOP_PROOF = "invalid_dpop_proof"
+    USE_DPOP_NONCE = "use_dpop_nonce"
     # OpenID Connect Core section 3.1.2.6
     INTERACTION_REQUIRED = "interaction_required"
     LOGIN_REQUIRED = "login_required"
@@ -54,6 +57,8 @@ _DESCRIPTION: Final = {
     ErrorCode.ACCESS_DENIED: "The user or the server refused the request.",
     ErrorCode.UNSUPPORTED_RESPONSE_TYPE: "The only response_type here is code.",
     ErrorCode.INVALID_TARGET: "A resource is malformed, unknown, or not one that may be requested.",
+    ErrorCode.INVALID_DPOP_PROOF: "The DPoP proof is missing, malformed, expired, used, or not for this request.",
+    ErrorCode.USE_DPOP_NONCE: "Sign a new DPoP proof with the nonce in the header DPoP-Nonce.",
     ErrorCode.INTERACTION_REQUIRED: "The user must be shown a page.",
     ErrorCode.LOGIN_REQUIRED: "The user must sign in.",
     ErrorCode.ACCOUNT_SELECTION_REQUIRED: "The user must choose an account.",

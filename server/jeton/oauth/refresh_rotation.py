@@ -14,6 +14,7 @@ from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.resources import Resource, applicable_scope, uris_of
 from jeton.oauth.scope import Scope
+from jeton.oauth.sender_constraints import UNBOUND, Confirmation, is_held_by
 from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 from jeton.rules.network_prefix import network_prefix
@@ -32,6 +33,7 @@ class RefreshRequest:
     idempotency_digest: bytes | None = None
     source: Source = Source()
     resources: tuple[Resource, ...] | None = None
+    confirmation: Confirmation = UNBOUND
 
     @property
     def asked_resource(self) -> tuple[str, ...] | None:
@@ -57,8 +59,9 @@ def decide(
     if family is None or not genuine:
         undecidable = family is not None and genuine is None
         return MASTER_KEY_MISSING if undecidable else _TOKEN_UNKNOWN
-    if family.client_id != client.client_id:
-        return Deny(ErrorCode.INVALID_GRANT, "refresh_token_of_other_client")
+    # Before replay: whoever is not the owner must not be able to end the session.
+    if reason := _foreign(family, client, request):
+        return Deny(ErrorCode.INVALID_GRANT, reason)
     if family.revoked_at is not None:
         return Deny(ErrorCode.INVALID_GRANT, "family_revoked")
     # Before expiry, user and scope: a replay revokes the family even if it is also wrong in other ways.
@@ -85,6 +88,13 @@ def decide(
     if not retry and 0 < too_soon_by <= lifetimes.refresh_spacing_seconds:
         return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "refreshed_too_soon", retry_after=too_soon_by)
     return _issued(family, user, client, request, scope, retry=retry, moved=moved, lifetimes=lifetimes, now=now)
+
+
+def _foreign(family: Family, client: Client, request: RefreshRequest) -> str | None:
+    """Return why the request does not come from the owner of the token, or None if it may."""
+    if family.client_id != client.client_id:
+        return "refresh_token_of_other_client"
+    return None if is_held_by(family, request.confirmation) else "refresh_token_bound_to_other_key"
 
 
 def grantable_scope(

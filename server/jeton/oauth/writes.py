@@ -6,6 +6,7 @@ from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.consents import Consent
 from jeton.oauth.sessions import Family, RevokedAccessToken
+from jeton.oauth.single_use import SingleUse
 from jeton.oauth.users import User
 
 
@@ -56,6 +57,13 @@ class SaveConsent(Write):
     """Insert the consent, or replace the one of the same user and client. The user's row must be locked."""
 
     consent: Consent
+
+
+@dataclass(frozen=True, slots=True)
+class UseOnce(Write):
+    """Remember that this was used. The whole transaction is repeated if another one has used it meanwhile."""
+
+    single_use: SingleUse
 
 
 @dataclass(frozen=True, slots=True)

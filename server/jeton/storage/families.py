@@ -39,6 +39,7 @@ _MUTABLE: Final = (
     *("generation", "access_expires_at", "rotated_at", "idle_expires_at"),
     *("idempotency_digest", "asked_scope", "retries"),
     *("revoked_at", "revoke_reason", "last_ip", "last_user_agent", "moves", "asked_resource"),
+    *("dpop_jkt", "certificate_thumbprint"),
 )
 _FIELDS: Final = tuple(field.name for field in fields(Family))
 

@@ -11,6 +11,7 @@ from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import Consent
 from jeton.oauth.sessions import Family
+from jeton.oauth.single_use import SingleUse
 from jeton.oauth.users import User
 from jeton.oauth.writes import (
     AddBrowserSessionClient,
@@ -24,6 +25,7 @@ from jeton.oauth.writes import (
     SaveFamily,
     SavePassword,
     UpgradePasswordHash,
+    UseOnce,
     Write,
 )
 from jeton.storage.authorization_codes import (
@@ -53,10 +55,12 @@ from jeton.storage.lock_requests import (
     LockSessionsOf,
     LockSessionsOfBrowser,
     LockSessionsOverLimit,
+    LockSingleUse,
     LockUser,
 )
 from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
 from jeton.storage.session_limit import OpenSessions, load_open_sessions
+from jeton.storage.single_uses import insert_single_uses, load_single_uses
 from jeton.storage.transaction_rows import TransactionRows
 from jeton.storage.users import change_passwords, lock_users, upgrade_password_hashes
 
@@ -159,6 +163,13 @@ def load_requested_codes(context: LockContext, requests: Sequence[Lock]) -> Iter
     return ()
 
 
+def load_requested_single_uses(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
+    """Read what was used before."""
+    wanted = {it.digest for it in requests if isinstance(it, LockSingleUse)}
+    context.rows.add(SingleUse, load_single_uses(context.connection, wanted))
+    return ()
+
+
 def _count_new_code(rows: TransactionRows, code: AuthorizationCode) -> None:
     sub = rows.of(Family)[code.sid].sub
     found = rows.of(UnredeemedCodes).get(sub)
@@ -179,6 +190,7 @@ LOCK_ORDER: Final[tuple[LockRows, ...]] = (
     load_requested_consents,
     lock_requested_families,
     load_requested_codes,
+    load_requested_single_uses,
 )
 
 # In the order in which they are stored.
@@ -234,5 +246,10 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
     SavePassword: Writer(
         lambda connection, writes, _: change_passwords(connection, [it.user for it in writes]),
         lambda rows, it: rows.change(it.user.sub, it.user),
+    ),
+    # Last: an insert waits for a transaction that has inserted the same row, and that one then waits for nothing.
+    UseOnce: Writer(
+        lambda connection, writes, _: insert_single_uses(connection, [it.single_use for it in writes]),
+        lambda rows, it: rows.change(it.single_use.digest, it.single_use),
     ),
 }

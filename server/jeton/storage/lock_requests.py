@@ -87,5 +87,16 @@ class LockConsent(LockUser):
 
 
 @dataclass(frozen=True, slots=True)
+class LockSingleUse(Lock):
+    """Whether something was used before. It is read without a lock: of two uses, the commit of one is refused."""
+
+    digest: bytes
+
+    @property
+    def row(self) -> Hashable:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class LockSessionsOfBrowser(LockBrowserSession):
     """The browser session, and all families that come from it. Its user must be locked by the same entry."""

@@ -31,14 +31,13 @@ class RawStatement:
         sql, parameters = compiled.bind(values)
         return compiled.convert(execute_raw(connection, lambda cursor: cursor.execute(sql, parameters).fetchall()))
 
-    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Execute the statement once for each row of values."""
+    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Execute the statement once for each row of values. Return how many rows it changed."""
         bound = [self._compiled_for(connection.dialect).bind(row) for row in rows]
         sql, first = bound[0]
         if len(rows) == 1:
-            execute_raw(connection, lambda cursor: cursor.execute(sql, first))
-        else:
-            execute_raw(connection, lambda cursor: cursor.executemany(sql, [parameters for _, parameters in bound]))
+            return _row_count(connection, lambda cursor: cursor.execute(sql, first))
+        return _row_count(connection, lambda cursor: cursor.executemany(sql, [parameters for _, parameters in bound]))
 
     def _compiled_for(self, dialect: Dialect) -> "_CompiledStatement":
         compiled = self._compiled.get(dialect.name)
@@ -64,7 +63,11 @@ class _CompiledStatement:
         self._compiled: Any = statement.compile(dialect=dialect)
         binds = self._compiled.binds
         self._lists = [name for name, bind in binds.items() if bind.expanding]
-        self._binders = [(name, it) for name, bind in binds.items() if (it := _binder(bind.type, dialect))]
+        self._binders = [
+            (name, _for_each(it) if bind.expanding else it)
+            for name, bind in binds.items()
+            if (it := _binder(bind.type, dialect))
+        ]
         columns = statement.selected_columns if isinstance(statement, Select) else ()
         self._readers = [(place, it) for place, column in enumerate(columns) if (it := _reader(column.type, dialect))]
         self._expansions: dict[tuple[int, ...], _ExpandedSql] = {}
@@ -98,8 +101,23 @@ class _CompiledStatement:
         return text
 
 
+def _row_count(connection: Connection, call: Callable[[Any], Any]) -> int:
+    """Call the function with a cursor of the driver, and return the cursor's number of rows."""
+
+    def run(cursor: Any) -> int:
+        call(cursor)
+        return int(cursor.rowcount)
+
+    return int(execute_raw(connection, run))
+
+
 def _binder(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _for_each(convert: _Convert) -> _Convert:
+    """Return the conversion of a list."""
+    return lambda values: [convert(it) for it in values]
 
 
 def _reader(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:

@@ -13,6 +13,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
+from jeton.oauth.errors import TemporarilyUnavailableError
 from jeton.storage.batching import Batcher
 from jeton.storage.database import LockTimeoutError, StorageUnavailableError, was_rolled_back
 
@@ -34,6 +35,10 @@ class RowLockedError(Exception):
 
 class CallerGoneError(Exception):
     """The caller has been cancelled: nothing waits for the result."""
+
+
+class ConcurrentUseError(TemporarilyUnavailableError):
+    """Another transaction has used meanwhile what can be used once. Nothing was written."""
 
 
 class _LockTimedOutError(RowLockedError):
@@ -167,11 +172,16 @@ class RowLockBatches(Generic[Item, Result]):
             return _as_result(error)
 
     def _with_retries(self, batch: Sequence[Pending[Item]], *, wait: bool) -> Sequence[Result | Exception]:
-        """Try again only if the database rolled the transaction back, or a caller was cancelled before the commit."""
-        for _ in range(_ATTEMPTS):
+        """Try again only if the transaction was rolled back, or a caller was cancelled before the commit."""
+        for attempt in range(_ATTEMPTS):
             try:
                 return self._transaction(batch, wait=wait)
             except CallerGoneError:
+                continue
+            except ConcurrentUseError:
+                # The next time it is read as used. Other items of the batch must not suffer if there are more of them.
+                if attempt == _ATTEMPTS - 1:
+                    raise
                 continue
             except DBAPIError as error:
                 if not was_rolled_back(error):

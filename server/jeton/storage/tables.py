@@ -316,6 +316,14 @@ throttle_buckets = Table(
     Column("pending_until", BigInteger, nullable=False, server_default="0"),
 )
 
+# What may be used once, and was used (oauth/single_use.py).
+single_uses = Table(
+    "single_uses",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,

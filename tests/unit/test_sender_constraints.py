@@ -1,0 +1,60 @@
+"""The keys that tokens are bound to (RFC 7800, RFC 8705, RFC 9449)."""
+
+import pytest
+
+from jeton.oauth.sender_constraints import UNBOUND, Confirmation, bound_family, confirmation_of, is_held_by
+from support.builders import client, family
+
+KEY, CERTIFICATE = Confirmation(jkt="key"), Confirmation(x5t_s256="certificate")
+BOTH = Confirmation("key", "certificate")
+
+
+@pytest.mark.requirement("DP07", "DP10", "L13")
+@pytest.mark.parametrize(
+    ("confirmation", "claim", "token_type"),
+    [
+        (UNBOUND, {}, "Bearer"),
+        (KEY, {"jkt": "key"}, "DPoP"),
+        (CERTIFICATE, {"x5t#S256": "certificate"}, "Bearer"),
+        (BOTH, {"jkt": "key", "x5t#S256": "certificate"}, "DPoP"),
+    ],
+)
+def test_the_claim_names_the_keys_and_the_type_says_how_to_use_the_token(
+    confirmation: Confirmation, claim: dict[str, str], token_type: str
+) -> None:
+    assert (confirmation.claim, confirmation.token_type) == (claim, token_type)
+    assert confirmation_of({"cnf": claim} if claim else {}) == confirmation
+
+
+@pytest.mark.requirement("DP07", "L12")
+@pytest.mark.parametrize(("public", "bound_to"), [(True, BOTH), (False, UNBOUND)])
+def test_only_the_refresh_tokens_of_a_public_client_are_bound(public: bool, bound_to: Confirmation) -> None:
+    bound = bound_family(family(), client(public=public), BOTH)
+
+    assert Confirmation(bound.dpop_jkt, bound.certificate_thumbprint) == bound_to
+
+
+@pytest.mark.requirement("DP07", "L12")
+@pytest.mark.parametrize(
+    ("bound_to", "holders"),
+    [
+        (UNBOUND, {UNBOUND, KEY, CERTIFICATE, BOTH}),
+        (KEY, {KEY, BOTH}),
+        (CERTIFICATE, {CERTIFICATE, BOTH}),
+        (BOTH, {BOTH}),
+    ],
+)
+def test_a_family_is_held_by_whoever_proves_each_of_its_keys(
+    bound_to: Confirmation, holders: set[Confirmation]
+) -> None:
+    bound = family(dpop_jkt=bound_to.jkt, certificate_thumbprint=bound_to.x5t_s256)
+    presented = {UNBOUND, KEY, CERTIFICATE, BOTH}
+
+    assert {it for it in presented if is_held_by(bound, it)} == holders
+    assert is_held_by(bound, Confirmation("other", "other")) == (bound_to == UNBOUND)
+
+
+def test_other_keys_have_another_fingerprint() -> None:
+    different = (UNBOUND, Confirmation("a"), Confirmation(None, "a"), Confirmation("a", "a"))
+
+    assert len({it.fingerprint for it in different}) == len(different)
