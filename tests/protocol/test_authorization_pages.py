@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from support.authorization_codes import add_app, redeem
+from support.authorization_codes import add_app, add_resource, redeem
 from support.browsing import Browser, authorization_parameters, browser
 from support.in_process_server import ISSUER, PASSWORD, Running
 
@@ -59,6 +59,27 @@ async def test_wider_request_asks_again_and_marks_what_is_new(jeton: Running, vi
     await visitor.get(AUTHORIZE, **authorization_parameters(app, scope="read write"))
     assert visitor.path == "/consent"
     assert visitor.page.text.count('class="chip"') == 1
+
+
+@pytest.mark.requirement("CN03", "MC11", "RI09")
+async def test_consent_counts_at_its_resource_and_is_widened(jeton: Running, visitor: Browser) -> None:
+    first, second = (add_resource(jeton, f"https://{it}.example", "read", "write").uri for it in ("one", "two"))
+    app = add_app(jeton, resources=(first, second))
+
+    async def step(resource: str, scope: str) -> str:
+        """Ask, and allow. Return what is marked as new, or nothing if nobody is asked."""
+        await visitor.get(AUTHORIZE, **authorization_parameters(app, resource=resource, scope=scope))
+        if visitor.path == "/sign-in":
+            await visitor.sign_in()
+        if visitor.path != "/consent":
+            return ""
+        marked = re.findall(r"<li>([^<]*) <span class=\"chip\">new</span>", visitor.page.text)
+        await visitor.decide()
+        return " ".join(marked) or "asked"
+
+    asked = [await step(first, "read"), await step(second, "read"), await step(first, "read write")]
+    assert asked == ["asked", f"read {second}", f"write {first}"]
+    assert [await step(first, "read write"), await step(second, "read"), await step(first, "write")] == ["", "", ""]
 
 
 @pytest.mark.requirement("CN04")

@@ -21,16 +21,16 @@ from jeton.oauth.writes import (
     Write,
 )
 from jeton.storage.authorization_codes import UnredeemedCodes
-from jeton.storage.consents import load_consents
+from jeton.storage.consents import load_consents, save_consents
 from jeton.storage.ledger import Entry, Facts
 from jeton.storage.lock_requests import LockBrowserSession, LockConsent, LockNewCode, LockUser
-from jeton.storage.tables import browser_sessions, consents
+from jeton.storage.tables import browser_sessions
 from support.in_process_server import START
 from support.ledger_fixtures import Bench, family
 
 KEY = ("u_1", "web")
-CONSENT = Consent(*KEY, frozenset({"read"}), frozenset(), START, START)
-AGAIN = Consent(*KEY, frozenset({"write"}), frozenset(), START + 1, START + 1)
+CONSENT = Consent(*KEY, {"https://api.example": frozenset({"read"})}, START, START)
+AGAIN = Consent(*KEY, {"": frozenset({"write"})}, START + 1, START + 1)
 SESSION = BrowserSession("browser", "u_1", b"digest", START, ("pwd",), START, START, START + 60, START + 60)
 LOCKS = (LockUser("u_1"), LockBrowserSession("browser"), LockConsent(*KEY))
 
@@ -56,7 +56,7 @@ def seeing(kind: type[Any], key: Any) -> Entry[Decided]:
 def _stored(bench: Bench) -> None:
     with bench.database.write() as connection:
         connection.execute(insert(browser_sessions).values(**asdict(SESSION)))
-        connection.execute(insert(consents).values(**asdict(CONSENT)))
+        save_consents(connection, [CONSENT])
     bench.commits = 0
 
 

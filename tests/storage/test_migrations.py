@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,6 +28,7 @@ from jeton.oauth.users import User
 from jeton.rules.key_lifecycle import SigningKey
 from jeton.rules.login_identifiers import email_key
 from jeton.storage import migrate as migrate_module
+from jeton.storage.consents import load_consents, save_consents
 from jeton.storage.database import Database
 from jeton.storage.identifiers import used_identifiers
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate, migrations
@@ -38,6 +39,15 @@ from support.server_processes import run_jeton, wait_until
 
 ALL_TABLES = {*metadata.tables, "alembic_version"}
 REVISION = text("SELECT version_num FROM alembic_version")
+INSERT_OLD_USER = text(
+    "INSERT INTO users (sub, username, username_key, email, roles, disabled, created_at, password_version)"
+    " VALUES (:sub, :username, :key, :email, '', FALSE, 1, 1)"
+)
+INSERT_OLD_CLIENT = text(
+    "INSERT INTO clients (client_id, public, created_at, disabled, introspect, auth_methods, grant_types,"
+    " scope, default_scope, audience, claims, origins, lifetimes)"
+    " VALUES ('web', TRUE, 1, FALSE, FALSE, '', '', '', '', '', '', '', '{}')"
+)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -118,7 +128,7 @@ def test_each_migration_follows_the_one_before(empty: Database) -> None:
         ("clients", Client, ("logo",)),
         ("authorization_codes", AuthorizationCode, ()),
         ("browser_sessions", BrowserSession, ()),
-        ("consents", Consent, ()),
+        ("consents", Consent, ("scope", "resources")),
         ("resources", Resource, ()),
         ("users", User, ("username_key", "email_key")),
         ("signing_keys", SigningKey, ()),
@@ -168,19 +178,10 @@ def test_earlier_users_are_found_by_e_mail_address_if_it_is_theirs_alone_and_kee
         ("u_5", "dave", "dave", "no address"),
         ("u_6", "eve", "eve", None),
     ]
-    insert_old_user = text(
-        "INSERT INTO users (sub, username, username_key, email, roles, disabled, created_at, password_version)"
-        " VALUES (:sub, :username, :key, :email, '', FALSE, 1, 1)"
-    )
-    insert_old_client = text(
-        "INSERT INTO clients (client_id, public, created_at, disabled, introspect, auth_methods, grant_types,"
-        " scope, default_scope, audience, claims, origins, lifetimes)"
-        " VALUES ('web', TRUE, 1, FALSE, FALSE, '', '', '', '', '', '', '', '{}')"
-    )
     with empty.write() as connection:
         names = ("sub", "username", "key", "email")
-        connection.execute(insert_old_user, [dict(zip(names, it, strict=True)) for it in old])
-        connection.execute(insert_old_client)
+        connection.execute(INSERT_OLD_USER, [dict(zip(names, it, strict=True)) for it in old])
+        connection.execute(INSERT_OLD_CLIENT)
 
     migrate(empty)
 
@@ -189,6 +190,32 @@ def test_earlier_users_are_found_by_e_mail_address_if_it_is_theirs_alone_and_kee
         found = {key: user.sub for key, user in find_users(connection, typed).items()}
         assert used_identifiers(connection, ["u_1", "u_6", "web", "other"]) == {"u_1", "u_6", "web"}
     assert found == dict(zip(typed, ["u_1", "u_1", "u_2", "u_3", "u_4", "u_5", "u_6"], strict=True))
+
+
+@pytest.mark.requirement("CN02")
+def test_consents_of_earlier_servers_hold_at_each_of_their_resources(empty: Database) -> None:
+    """The statements of those servers, before the migration and beside it."""
+    upgrade_to(empty, "0013")
+    api, read = "https://api.example", frozenset({"read"})
+    earlier = text(
+        "INSERT INTO consents (sub, client_id, scope, resources, created_at, updated_at)"
+        " VALUES ('u_1', 'web', :scope, :resources, 1, 1) ON CONFLICT (sub, client_id)"
+        " DO UPDATE SET scope = :scope, resources = :resources"
+    )
+    with empty.write() as connection:
+        connection.execute(INSERT_OLD_USER, {"sub": "u_1", "username": "alice", "key": "alice", "email": None})
+        connection.execute(INSERT_OLD_CLIENT)
+        connection.execute(earlier, {"scope": "openid read", "resources": api})
+
+    migrate(empty)
+
+    with empty.write() as connection:
+        (found,) = load_consents(connection, [("u_1", "web")]).values()
+        assert found.allowed == {"": frozenset({"openid", "read"}), api: read}
+        save_consents(connection, [replace(found, allowed={api: read})])
+        connection.execute(earlier, {"scope": "openid read write", "resources": api})
+        (found,) = load_consents(connection, [("u_1", "web")]).values()
+        assert found.allowed == {api: read}
 
 
 # Who migrates, and when.

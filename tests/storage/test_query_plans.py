@@ -34,7 +34,8 @@ _FILL: Final = """
         idle_expires_at, absolute_expires_at)
     SELECT 'b' || n, 'u' || n, decode(md5(n::text), 'hex'), 0, 'pwd', 0, 0, 9e9, 9e9 FROM generate_series(1, {0}) n;
     INSERT INTO browser_session_clients SELECT 'b' || n, 'web' FROM generate_series(1, {0}) n;
-    INSERT INTO consents SELECT 'u' || n, 'web', 'read', '', 0, 0 FROM generate_series(1, {0}) n;
+    INSERT INTO consents (sub, client_id, scope, resources, created_at, updated_at)
+    SELECT 'u' || n, 'web', 'read', '', 0, 0 FROM generate_series(1, {0}) n;
     INSERT INTO ended_tokens SELECT 'j' || n, 9e9 FROM generate_series(1, {0}) n;
     INSERT INTO invalid_statuses SELECT n + 1000000, 0 FROM generate_series(1, {0}) n;
     INSERT INTO throttle_buckets SELECT decode(md5(n::text), 'hex'), 0, 1, 9e9 FROM generate_series(1, {0}) n;

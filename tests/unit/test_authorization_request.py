@@ -39,6 +39,7 @@ SENT = {
 }
 API = Resource("https://api.example", "API", frozenset({"read"}))
 FILES = Resource("https://files.example", "Files", frozenset({"files"}))
+ANY = Resource("https://any.example", "Any scope")
 
 
 def without(*names: str, **more: str) -> dict[str, str]:
@@ -231,6 +232,24 @@ def test_resources_are_named_as_registered_and_limit_the_scope(
     request = parsed(SENT, resource=requested, resources=allowed)
 
     assert (request.resources, request.scope) == (found, frozenset(scope))
+
+
+@pytest.mark.requirement("RI09")
+@pytest.mark.parametrize(
+    ("requested", "access"),
+    [
+        ((), {"": {"openid", "read", "files"}}),
+        ((API.uri,), {"": {"openid"}, API.uri: {"read"}}),
+        ((API.uri, FILES.uri), {"": {"openid"}, API.uri: {"read"}, FILES.uri: {"files"}}),
+        ((API.uri, ANY.uri), {"": {"openid"}, API.uri: {"read"}, ANY.uri: {"read", "files"}}),
+    ],
+)
+def test_scope_counts_where_it_means_something(requested: tuple[str, ...], access: dict[str, set[str]]) -> None:
+    client = replace(CLIENT, scope=frozenset({"openid", "read", "files"}))
+    request = parsed(without(scope="openid read files"), client, resource=requested, resources=(API, FILES, ANY))
+
+    assert request.access(request.scope) == access
+    assert request.access(frozenset({"openid"})) == {"": {"openid"}, **{uri: frozenset() for uri in requested}}
 
 
 @pytest.mark.requirement("RI01", "RI06")

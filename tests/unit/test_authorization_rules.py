@@ -9,11 +9,12 @@ from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.authorization_rules import AskConsent, AskSignIn, NextStep, Proceed, Refuse, decide_next_step
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
-from jeton.oauth.consents import Consent
+from jeton.oauth.consents import Access, Consent
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import (
     ANY_AUTHENTICATION,
     Freshness,
+    Shown,
     authenticate_again,
     fingerprint,
     freshness_on_arrival,
@@ -39,7 +40,9 @@ REQUEST = AuthorizationRequest(
 CLIENT = Client("app", public=False, created_at=0)
 FIRST_PARTY = replace(CLIENT, first_party=True)
 SESSION = BrowserSession("b", "alice", b"digest", NOW, ("pwd",), NOW, NOW, NOW + 100, NOW + 100)
-CONSENT = Consent("alice", "app", frozenset({"read"}), frozenset({"https://api.example"}), 0, 0)
+API = "https://api.example"
+READ = frozenset({"read"})
+CONSENT = Consent("alice", "app", {API: READ}, 0, 0)
 LOOPBACK = "http://127.0.0.1:7000/callback"
 PRIVATE = "com.example.app:/callback"
 
@@ -87,25 +90,20 @@ def test_prompt_none_shows_nothing(facts: dict[str, Any], error: ErrorCode) -> N
     assert step.error is error
 
 
-@pytest.mark.requirement("CN03")
+@pytest.mark.requirement("CN03", "RI09", "MC11")
 @pytest.mark.parametrize(
-    ("consent", "new_scope", "new_resources"),
+    ("consent", "new"),
     [
-        (None, set(), set()),
-        (replace(CONSENT, scope=frozenset()), {"read"}, set()),
-        (replace(CONSENT, resources=frozenset()), set(), {"https://api.example"}),
+        (None, {}),
+        (replace(CONSENT, allowed={API: frozenset()}), {API: READ}),
+        (replace(CONSENT, allowed={"https://files.example": READ}), {API: READ}),
+        (replace(CONSENT, allowed={"": READ}), {API: READ}),
     ],
-    ids=["none", "scope", "resource"],
+    ids=["nothing", "the resource without the scope", "the scope at another resource", "the scope at no resource"],
 )
-def test_what_is_not_covered_is_asked_and_marked(
-    consent: Consent | None, new_scope: set[str], new_resources: set[str]
-) -> None:
+def test_what_is_not_covered_is_asked_and_marked(consent: Consent | None, new: Access) -> None:
     step = decide(consent=consent)
-    assert isinstance(step, AskConsent)
-    assert step.shown.asks_consent
-    assert step.shown.browser_session_id == "b"
-    assert (step.shown.scope, step.shown.new_scope) == (frozenset({"read"}), frozenset(new_scope))
-    assert (step.shown.resources, step.shown.new_resources) == (("https://api.example",), frozenset(new_resources))
+    assert step == AskConsent(Shown("b", READ, (API,), new, asks_consent=True))
 
 
 @pytest.mark.requirement("NA04")

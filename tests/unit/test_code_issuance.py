@@ -49,7 +49,7 @@ REQUEST = AuthorizationRequest(
     id_token_hint_sub=None,
 )
 NEW = NewFamily("sid", b"secret", "00c0ffee", 7, Source("192.0.2.1", "a browser"))
-CONSENT = Consent("u_1", "app", READ, frozenset({API}), NOW - 50, NOW - 50)
+CONSENT = Consent("u_1", "app", {API: READ}, NOW - 50, NOW - 50)
 
 
 def decided(**more: Any) -> IssueCode | Deny:
@@ -110,7 +110,7 @@ def test_a_code_opens_its_family_at_generation_zero_and_binds_it_to_the_request(
         SaveFamily(decision.family),
         InsertAuthorizationCode(decision.code),
         AddBrowserSessionClient("browser", "app"),
-        SaveConsent(Consent("u_1", "app", READ, frozenset({API}), NOW, NOW)),
+        SaveConsent(Consent("u_1", "app", {API: READ}, NOW, NOW)),
     )
 
 
@@ -151,9 +151,10 @@ def test_what_has_changed_since_the_page_was_shown_refuses_the_code(more: dict[s
         ({}, False),
         ({"client": replace(CLIENT, first_party=True)}, True),
         ({"consent": CONSENT}, True),
-        ({"consent": replace(CONSENT, scope=frozenset({"write"}))}, False),
-        ({"consent": replace(CONSENT, resources=frozenset())}, False),
-        ({"consent": replace(CONSENT, resources=frozenset()), "request": replace(REQUEST, resources=())}, True),
+        ({"consent": replace(CONSENT, allowed={API: frozenset({"write"})})}, False),
+        ({"consent": replace(CONSENT, allowed={"https://files.example": READ})}, False),
+        ({"request": replace(REQUEST, resources=()), "consent": CONSENT}, False),
+        ({"request": replace(REQUEST, resources=()), "consent": replace(CONSENT, allowed={"": READ})}, True),
     ],
 )
 def test_without_a_page_only_what_was_allowed_before_is_issued_and_nothing_is_remembered(
@@ -178,11 +179,12 @@ def test_a_user_has_a_limited_number_of_codes_that_were_not_redeemed(unredeemed:
         assert (decision.code, decision.retry_after) == (ErrorCode.TEMPORARILY_UNAVAILABLE, CODE_SECONDS)
 
 
-def test_a_new_consent_is_added_to_the_older_one() -> None:
-    before = replace(CONSENT, scope=frozenset({"write"}), resources=frozenset({"https://files.example"}))
+@pytest.mark.requirement("MC11")
+def test_a_new_consent_widens_the_older_one() -> None:
+    before = replace(CONSENT, allowed={API: frozenset({"write"}), "https://files.example": frozenset({"write"})})
 
     assert issued(consent=before).consent == Consent(
-        "u_1", "app", frozenset({"read", "write"}), frozenset({API, "https://files.example"}), NOW - 50, NOW
+        "u_1", "app", {API: frozenset({"read", "write"}), "https://files.example": frozenset({"write"})}, NOW - 50, NOW
     )
 
 

@@ -1,11 +1,12 @@
 """Administration of consents: what users have allowed clients, and withdrawing it."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from jeton.admin import clients, users
-from jeton.oauth.consents import Consent
+from jeton.oauth.consents import NO_RESOURCE, Consent
 from jeton.oauth.scope import format_scope
 from jeton.storage.consents import delete_consents, list_consents
 from jeton.storage.families import end_families
@@ -19,14 +20,15 @@ def list_all(
 ) -> list[dict[str, Any]]:
     """Return at most 1,000 consents as JSON members, the last changed first; of one user, to one client, or all.
 
-    Raise NotFoundError if there is no such user or client.
+    A consent has an entry for each resource; `resource` is None for what counts at no resource. Raise NotFoundError if
+    there is no such user or client.
     """
     sub = None if username is None else users.find(connection, username).sub
     if client_id is not None:
         clients.find(connection, client_id)
     found = list_consents(connection, sub=sub, client_id=client_id)
     owners = load_users(connection, {it.sub for it in found})
-    return [_describe(it, owners[it.sub].username) for it in found if it.sub in owners]
+    return [entry for it in found if it.sub in owners for entry in _describe(it, owners[it.sub].username)]
 
 
 def withdraw(connection: Connection, now: int, username: str, client_id: str | None = None) -> tuple[int, int]:
@@ -44,13 +46,14 @@ def withdraw(connection: Connection, now: int, username: str, client_id: str | N
     return len(found), ended
 
 
-def _describe(it: Consent, username: str) -> dict[str, Any]:
-    return {
-        "username": username,
-        "sub": it.sub,
-        "client_id": it.client_id,
-        "scope": format_scope(it.scope),
-        "resources": sorted(it.resources),
-        "created_at": it.created_at,
-        "updated_at": it.updated_at,
-    }
+def _describe(it: Consent, username: str) -> Iterator[dict[str, Any]]:
+    for uri, scope in sorted(it.allowed.items()):
+        yield {
+            "username": username,
+            "sub": it.sub,
+            "client_id": it.client_id,
+            "resource": None if uri == NO_RESOURCE else uri,
+            "scope": format_scope(scope),
+            "created_at": it.created_at,
+            "updated_at": it.updated_at,
+        }

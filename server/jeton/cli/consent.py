@@ -7,7 +7,7 @@ from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.config import Settings
 
-_COLUMNS = ("username", "client_id", "scope", "resources", "updated_at")
+_COLUMNS = ("username", "client_id", "resource", "scope", "updated_at")
 
 
 @click.group()
@@ -21,7 +21,7 @@ def consent() -> None:
 @json_option
 @configured
 def list_(username: str | None, client_id: str | None, as_json: bool, settings: Settings) -> None:
-    """List consents, the last changed first (at most 1000)."""
+    """List consents, the last changed first (at most 1000), with a line for each resource."""
     with transaction(settings) as (connection, _):
         found = consents.list_all(connection, username=username, client_id=client_id)
     print_results(found, as_json=as_json, columns=_COLUMNS)

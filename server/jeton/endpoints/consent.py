@@ -70,8 +70,8 @@ class ShowConsent:
             request.parameters[PARAMETER],
             app_label(question.client, authorization.redirect_uri),
             question.visitor.user.username,
-            scope_items(shown.scope, self.descriptions, shown.new_scope),
-            [ScopeItem(it.uri, {"en": it.name}, it.uri in shown.new_resources) for it in resources],
+            scope_items(shown.scope, self.descriptions, frozenset().union(*shown.new.values())),
+            [ScopeItem(it.uri, {"en": it.name}, it.uri in shown.new) for it in resources],
             OFFLINE_ACCESS in shown.scope,
             shown.asks_consent,
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jeton.oauth.clients import Client
+from jeton.oauth.consents import NO_RESOURCE, Access
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.openid_parameters import (
     parse_login_hint,
@@ -16,7 +17,14 @@ from jeton.oauth.openid_parameters import (
 from jeton.oauth.parameters import require
 from jeton.oauth.pkce import may_omit_challenge, parse_code_challenge
 from jeton.oauth.redirect_uris import is_registered_redirect_uri
-from jeton.oauth.resources import Resource, applicable_scope, resources_if_omitted, select_resources, uris_of
+from jeton.oauth.resources import (
+    OPENID_SCOPES,
+    Resource,
+    applicable_scope,
+    resources_if_omitted,
+    select_resources,
+    uris_of,
+)
 from jeton.oauth.scope import Scope, parse_scope
 
 GRANT_TYPE: Final = "authorization_code"
@@ -52,7 +60,8 @@ class AuthorizationRequest:
     `redirect_uri` is where the answer goes; `redirect_uri_sent` is False if the request left it to the only registered
     one. `response_mode` is "query" or "form_post". `scope` is what may be granted, `resources` the registered spelling
     of the `resource` values. `code_challenge` is an S256 challenge (RFC 7636), or None if the client may go without.
-    `max_age` is in seconds. `id_token_hint_sub` is the subject of a verified `id_token_hint`.
+    `max_age` is in seconds. `id_token_hint_sub` is the subject of a verified `id_token_hint`. `resource_scopes` is the
+    part of the scope that counts at a resource, by URI; at a resource that is not in it, all of the scope does.
     """
 
     client_id: str
@@ -69,6 +78,15 @@ class AuthorizationRequest:
     login_hint: str | None
     ui_locales: tuple[str, ...]
     id_token_hint_sub: str | None
+    resource_scopes: Mapping[str, Scope] = field(default_factory=dict)
+
+    def access(self, scope: Scope) -> Access:
+        """Return this part of the requested scope by the resources where it counts."""
+        if not self.resources:
+            return {NO_RESOURCE: scope}
+        own, api_scope = scope & OPENID_SCOPES, scope - OPENID_SCOPES
+        at_resources = {uri: self.resource_scopes.get(uri, scope) & api_scope for uri in self.resources}
+        return {NO_RESOURCE: own, **at_resources} if own else at_resources
 
 
 class AuthorizationRequestError(Exception):
@@ -191,6 +209,7 @@ def _parse(
         login_hint=parse_login_hint(parameters),
         ui_locales=parse_ui_locales(parameters),
         id_token_hint_sub=id_token_hint_sub,
+        resource_scopes={it.uri: it.scope & scope for it in chosen if it.scope},
     )
 
 

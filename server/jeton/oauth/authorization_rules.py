@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
-from jeton.oauth.consents import Consent
+from jeton.oauth.consents import Access, Consent
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Freshness, Shown
 
@@ -81,18 +81,15 @@ def _question(
     request: AuthorizationRequest, client: Client, session: BrowserSession, consent: Consent | None
 ) -> Shown | None:
     """Return what to ask the person, or None if nothing has to be asked."""
-    scope, assured = request.scope, is_assured(request.redirect_uri)
-    allowed_scope = consent.scope if consent is not None else frozenset()
-    allowed_resources = consent.resources if consent is not None else frozenset()
-    new_scope, new_resources = scope - allowed_scope, frozenset(request.resources) - allowed_resources
+    assured = is_assured(request.redirect_uri)
+    # Without an earlier consent everything is new, so nothing is marked.
+    new: Access = {} if consent is None else consent.new_in(request.access(request.scope))
     if "consent" in request.prompt:
         asks_consent = True
     elif client.first_party:
         asks_consent = False
     else:
-        asks_consent = consent is None or bool(new_scope or new_resources) or not assured
+        asks_consent = consent is None or bool(new) or not assured
     if not asks_consent and assured and "select_account" not in request.prompt:
         return None
-    if consent is None:
-        new_scope, new_resources = frozenset(), frozenset()  # everything is new, so nothing is marked
-    return Shown(session.browser_session_id, scope, request.resources, new_scope, new_resources, asks_consent)
+    return Shown(session.browser_session_id, request.scope, request.resources, new, asks_consent)

@@ -60,8 +60,8 @@ def decide(
         return Deny(ErrorCode.LOGIN_REQUIRED, "user_disabled")
     if browser_session is None or browser_session.sub != user.sub or not browser_session.is_live(now):
         return Deny(ErrorCode.LOGIN_REQUIRED, "browser_session_ended", sub=user.sub)
-    allowed = Consent(user.sub, client.client_id, scope, frozenset(request.resources), now, now)
-    if not (consented or client.first_party or (consent is not None and _covers(consent, allowed))):
+    access = request.access(scope)
+    if not (consented or client.first_party or (consent is not None and consent.covers(access))):
         return Deny(ErrorCode.CONSENT_REQUIRED, "consent_missing", sub=user.sub)
     if unredeemed_codes >= MAX_UNREDEEMED_CODES:
         return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "too_many_codes", sub=user.sub, retry_after=CODE_SECONDS)
@@ -69,20 +69,9 @@ def decide(
     code = AuthorizationCode(
         family.sid, now + CODE_SECONDS, request.redirect_uri if request.redirect_uri_sent else None, request.nonce
     )
-    remembered = _merged(consent, allowed) if consented else None
+    before = consent or Consent(user.sub, client.client_id, {}, now, now)
+    remembered = before.widened(access, now) if consented else None
     return IssueCode("code_issued", family, code, browser_session.browser_session_id, remembered)
-
-
-def _covers(consent: Consent, wanted: Consent) -> bool:
-    return wanted.scope <= consent.scope and wanted.resources <= consent.resources
-
-
-def _merged(consent: Consent | None, allowed: Consent) -> Consent:
-    """Return what the user has allowed altogether."""
-    if consent is None:
-        return allowed
-    scope, resources = consent.scope | allowed.scope, consent.resources | allowed.resources
-    return replace(consent, scope=scope, resources=resources, updated_at=allowed.updated_at)
 
 
 def _new_family(

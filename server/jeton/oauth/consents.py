@@ -1,21 +1,52 @@
-"""Consents: what users have allowed clients (RFC 6749 section 4.1.1)."""
+"""Consents: what users have allowed clients, and at which resources (RFC 6749 section 4.1.1, RFC 8707)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 from jeton.oauth.scope import Scope
+
+# Scope by the URI of the resource where it counts. A resource may be there with an empty scope.
+Access = Mapping[str, Scope]
+# The key for what counts at no resource: the scopes of OpenID Connect, and requests that name no resource.
+NO_RESOURCE: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What one user has allowed one client: scope, and the URIs of resources (RFC 8707).
+    """What one user has allowed one client.
 
-    `metadata_digest` is that of the client when the user allowed it, if nobody registered the client.
+    A scope that was allowed at one resource is not allowed at another one. `metadata_digest` is that of the client when
+    the user allowed it, if nobody registered the client.
     """
 
     sub: str
     client_id: str
-    scope: Scope
-    resources: frozenset[str]
+    allowed: Access
     created_at: int
     updated_at: int
     metadata_digest: bytes | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """Everything that was allowed, at whatever resource."""
+        return frozenset().union(*self.allowed.values())
+
+    @property
+    def resources(self) -> frozenset[str]:
+        """The URIs of the resources that the client may use."""
+        return frozenset(self.allowed) - {NO_RESOURCE}
+
+    def new_in(self, wanted: Access) -> Access:
+        """Return the part of `wanted` that was not allowed. Empty if everything was."""
+        beyond = {uri: scope - self.allowed.get(uri, frozenset()) for uri, scope in wanted.items()}
+        return {uri: scope for uri, scope in beyond.items() if scope or uri not in self.allowed}
+
+    def covers(self, wanted: Access) -> bool:
+        """Return whether everything was allowed."""
+        return not self.new_in(wanted)
+
+    def widened(self, by: Access, now: int) -> Self:
+        """Return the consent with what the user has allowed now, in addition."""
+        both = {uri: self.allowed.get(uri, frozenset()) | by.get(uri, frozenset()) for uri in {**self.allowed, **by}}
+        return replace(self, allowed=both, updated_at=now)

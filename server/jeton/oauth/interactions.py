@@ -5,6 +5,7 @@ from typing import Final
 
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.consents import Access
 from jeton.oauth.logout_rules import LogoutRequest
 from jeton.oauth.scope import Scope
 
@@ -26,13 +27,15 @@ ANY_AUTHENTICATION: Final = Freshness()
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the consent page shows, to whom: exactly this is granted if the person allows it."""
+    """What the consent page shows, to whom: exactly this is granted if the person allows it.
+
+    `new` is what goes beyond an earlier consent of the person, empty if there is none.
+    """
 
     browser_session_id: str
     scope: Scope
     resources: tuple[str, ...]
-    new_scope: Scope
-    new_resources: frozenset[str]
+    new: Access
     asks_consent: bool
 
 

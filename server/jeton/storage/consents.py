@@ -1,16 +1,18 @@
 """SQL statements on consents: one row per user and client."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
-from jeton.oauth.consents import Consent
+from jeton.oauth.consents import NO_RESOURCE, Consent
+from jeton.oauth.resources import OPENID_SCOPES
 from jeton.storage.tables import consents
 
 _MAX_LISTED: Final = 1000
+_REPLACED: Final = ("allowed", "scope", "resources", "updated_at", "metadata_digest")
 
 
 def load_consents(connection: Connection, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], Consent]:
@@ -18,7 +20,7 @@ def load_consents(connection: Connection, pairs: Collection[tuple[str, str]]) ->
     if not pairs:
         return {}
     wanted = select(consents).where(tuple_(consents.c.sub, consents.c.client_id).in_(pairs))
-    return {(row[0], row[1]): Consent(*row) for row in connection.execute(wanted)}
+    return {(row[0], row[1]): _consent(row) for row in connection.execute(wanted)}
 
 
 def list_consents(connection: Connection, *, sub: str | None = None, client_id: str | None = None) -> list[Consent]:
@@ -29,15 +31,15 @@ def list_consents(connection: Connection, *, sub: str | None = None, client_id: 
     if client_id is not None:
         wanted = wanted.where(consents.c.client_id == client_id)
     wanted = wanted.order_by(consents.c.updated_at.desc()).limit(_MAX_LISTED)
-    return [Consent(*row) for row in connection.execute(wanted)]
+    return [_consent(row) for row in connection.execute(wanted)]
 
 
 def save_consents(connection: Connection, changed: Iterable[Consent]) -> None:
     """Insert consents, or replace those of the same user and client. The users must be locked."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     for consent in changed:
-        new = dialect.insert(consents).values(**asdict(consent))
-        replaced = {it: new.excluded[it] for it in ("scope", "resources", "updated_at", "metadata_digest")}
+        new = dialect.insert(consents).values(**asdict(consent), scope=consent.scope, resources=consent.resources)
+        replaced = {it: new.excluded[it] for it in _REPLACED}
         connection.execute(new.on_conflict_do_update(index_elements=["sub", "client_id"], set_=replaced))
 
 
@@ -46,3 +48,11 @@ def delete_consents(connection: Connection, keys: Iterable[tuple[str, str]]) -> 
     for sub, client_id in keys:
         at = (consents.c.sub == sub) & (consents.c.client_id == client_id)
         connection.execute(delete(consents).where(at))
+
+
+def _consent(row: Sequence[Any]) -> Consent:
+    """Return the consent. A row of the version before has no `allowed`: all of its scope counts at each resource."""
+    sub, client_id, allowed, created_at, updated_at, metadata_digest, scope, resources = row
+    if allowed is None:
+        allowed = {NO_RESOURCE: scope, **dict.fromkeys(resources, scope - OPENID_SCOPES)}
+    return Consent(sub, client_id, allowed, created_at, updated_at, metadata_digest)

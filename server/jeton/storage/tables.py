@@ -77,6 +77,20 @@ class JsonObject(TypeDecorator[Mapping[str, Any]]):
         return None if value is None else json.loads(value)
 
 
+class ScopeByResource(JsonObject):
+    """Scopes by the URI of a resource, as a JSON object of texts."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Any) -> str | None:
+        texts = None if value is None else {uri: format_scope(scope) for uri, scope in sorted(value.items())}
+        return super().process_bind_param(texts, dialect)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        texts = super().process_result_value(value, dialect)
+        return None if texts is None else {uri: frozenset(scope.split()) for uri, scope in texts.items()}
+
+
 def _where(condition: str) -> dict[str, Any]:
     """Return the arguments of an index over the rows that satisfy the condition."""
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
@@ -244,11 +258,13 @@ consents = Table(
     metadata,
     Column("sub", ForeignKey("users.sub", ondelete="CASCADE"), primary_key=True),
     Column("client_id", ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("scope", WordSet, nullable=False),
-    Column("resources", WordSet, nullable=False),
+    Column("allowed", ScopeByResource),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("metadata_digest", LargeBinary),
+    # Not part of the value: servers of the version before read and write these instead of `allowed`.
+    Column("scope", WordSet, nullable=False),
+    Column("resources", WordSet, nullable=False),
 )
 
 # What `resource` may name (RFC 8707).
