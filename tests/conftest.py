@@ -11,7 +11,7 @@ import pytest
 import structlog
 from sqlalchemy import create_engine, text
 
-from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores
+from jeton.bootstrap.signing_keys import key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
@@ -59,7 +59,7 @@ def _prepare(url: str, clock: Clock) -> None:
     migrate(database)
     settings = settings_for(url)
     stores = key_stores(settings, parse_master_keys(MASTER_KEY))
-    key_rotation(settings, database, clock, stores).ensure_keys_exist(key_kind(settings, stores))
+    key_rotation(settings, database, clock, stores).ensure_keys_exist()
     database.close()
 
 

@@ -11,7 +11,7 @@ from support.cli_runner import CommandLine
 from support.in_process_server import START, App, ManualClock, Running
 
 MEMBERS = {
-    *("kid", "algorithm", "rsa_bits", "store", "state", "becomes", "becomes_at"),
+    *("kid", "signs", "algorithm", "rsa_bits", "store", "state", "becomes", "becomes_at"),
     *("created_at", "ready_at", "activated_at", "gone_at"),
 }
 DAY = 86400
@@ -37,7 +37,8 @@ def test_list_contains_states_and_no_private_parts(cli: CommandLine) -> None:
 
     assert states(listed) == ["active", "next"]
     assert all(key.keys() == MEMBERS for key in listed)
-    assert {(key["algorithm"], key["rsa_bits"], key["store"]) for key in listed} == {("RS256", 2048, "database")}
+    types = {(key["signs"], key["algorithm"], key["rsa_bits"], key["store"]) for key in listed}
+    assert types == {("all", "RS256", 2048, "database")}
     assert {(key["created_at"], key["ready_at"]) for key in listed} == {(START, START)}
 
 
@@ -67,10 +68,10 @@ def test_result_without_json_is_a_table_of_the_changed_keys(cli: CommandLine) ->
     header, *lines = cli.text("keys", "list").splitlines()
     changed = [line.split() for line in cli.text("keys", "revoke", kid_of(before, "next")).splitlines()]
 
-    assert header.split()[:5] == ["kid", "algorithm", "state", "becomes", "becomes_at"]
+    assert header.split()[:6] == ["kid", "algorithm", "signs", "state", "becomes", "becomes_at"]
     assert {line.split()[0] for line in lines} == {key["kid"] for key in before}
-    assert [kid_of(before, "active"), "RS256", "active"] in [line[:3] for line in changed]
-    assert [kid_of(before, "next"), "RS256", "revoked"] in [line[:3] for line in changed]
+    assert [kid_of(before, "active"), "RS256", "all", "active"] in [line[:4] for line in changed]
+    assert [kid_of(before, "next"), "RS256", "all", "revoked"] in [line[:4] for line in changed]
 
 
 @pytest.mark.requirement("O14")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores
+from jeton.bootstrap.signing_keys import key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
@@ -36,7 +36,7 @@ def own_template(own_cluster: Cluster) -> str:
     database, settings = Database(url), settings_for(url)
     migrate(database)
     stores = key_stores(settings, parse_master_keys(MASTER_KEY))
-    key_rotation(settings, database, Clock(), stores).ensure_keys_exist(key_kind(settings, stores))
+    key_rotation(settings, database, Clock(), stores).ensure_keys_exist()
     database.close()
     return str(database.url.database)
 

@@ -19,8 +19,8 @@ from jeton.bootstrap.signing_keys import key_stores
 from jeton.config_sources import ConfigError
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import parse_master_keys
-from jeton.crypto.pkcs11_keys import Pkcs11Key
-from jeton.rules.key_lifecycle import PROPAGATION_SECONDS, KeyState, SigningKey
+from jeton.crypto.pkcs11_keys import Pkcs11Key, Pkcs11Keys
+from jeton.rules.key_lifecycle import ACCESS_TOKENS, PROPAGATION_SECONDS, KeyState, SigningKey, StoredKey
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import load_signing_keys
 from support.cli_runner import CommandLine
@@ -38,13 +38,14 @@ def keys_in(database: Database) -> list[SigningKey]:
         return load_signing_keys(connection)
 
 
-def stored(jeton: Running) -> dict[KeyState, SigningKey]:
-    return {key.state: key for key in keys_in(jeton.database)}
+def stored(jeton: Running, series: str = ACCESS_TOKENS) -> dict[KeyState, SigningKey]:
+    return {key.state: key for key in keys_in(jeton.database) if key.series == series}
 
 
-def retiring_on_token(jeton: Running) -> list[SigningKey]:
+def on_token(jeton: Running, state: KeyState | None = None) -> list[SigningKey]:
+    """The keys on the token: of this state, of any by default."""
     keys = keys_in(jeton.database)
-    return [key for key in keys if (key.state, key.store) == (KeyState.RETIRING, "pkcs11")]
+    return [key for key in keys if key.store == "pkcs11" and state in (key.state, None)]
 
 
 def kids_at(server: ServerProcess) -> set[str]:
@@ -110,21 +111,54 @@ async def test_keys_on_the_token_are_followed_by_keys_in_the_database(
         token = await own_token(restarted, restarted.add_client())
         assert await verified_kid(restarted, token) == keys[KeyState.ACTIVE].kid
         # The successor on the token, which has never signed, has made way and is destroyed.
-        assert hsm.objects() == 1
+        assert hsm.objects() == len(on_token(restarted))
 
 
 async def test_a_key_that_is_deleted_is_destroyed_on_the_token(hsm: SoftHsm, jeton: Running) -> None:
     rotate_when_ready(jeton)
     rotate_when_ready(jeton)
-    (retiring,) = retiring_on_token(jeton)
+    retiring = on_token(jeton, KeyState.RETIRING)
+    assert {key.algorithm for key in retiring} == {"ES256", "RS256"}
     objects = []
-    for seconds in ((retiring.gone_at or 0) - jeton.clock.now() - 1, 1):
+    for seconds in ((retiring[0].gone_at or 0) - jeton.clock.now() - 1, 1):
         jeton.clock.advance(seconds)
         jeton.maintenance.purge_expired()
         objects.append(hsm.objects())
+        assert hsm.objects() == len(on_token(jeton))
 
-    assert objects == [3, 2]
-    assert retiring_on_token(jeton) == []
+    assert objects[0] - objects[1] == len(retiring)
+    assert on_token(jeton, KeyState.RETIRING) == []
+
+
+@pytest.mark.requirement("OI24")
+async def test_keys_of_id_tokens_are_on_the_token_too(jeton: Running) -> None:
+    jeton.clock.advance(AHEAD)
+    jeton.maintenance.refresh()
+
+    signer = jeton.keyring.id_token_signer("RS256")
+
+    assert (signer.is_external, signer.kid) == (True, stored(jeton, "RS256")[KeyState.ACTIVE].kid)
+    assert await jeton.keyring.sign(signer, {}, "JWT")
+
+
+async def test_algorithm_that_the_token_does_not_support_is_logged_once_and_the_others_sign(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = Pkcs11Keys.create
+
+    def create_unless_eddsa(keys: Pkcs11Keys, algorithm: str, rsa_bits: int | None) -> StoredKey:
+        if algorithm == "EdDSA":
+            raise KeyStoreError("not supported")
+        return create(keys, algorithm, rsa_bits)
+
+    monkeypatch.setattr(Pkcs11Keys, "create", create_unless_eddsa)
+    jeton.add_client("app", scope=frozenset({"openid"}), id_token_alg="EdDSA")
+    for seconds in (AHEAD, 0):
+        jeton.clock.advance(seconds)
+        jeton.maintenance.refresh()
+
+    assert jeton.keyring.id_token_algorithms == ("RS256", "ES256")
+    assert capsys.readouterr().out.count("id_token_key_not_created") == 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Signing keys of two nodes under any sequence of events (RFC 7517, RFC 9111 section 4.2).
 
-Two servers on one SQLite database, and one clock that only this test moves. In every second each node issues tokens and
-serves its key set, and every key set that is still fresh must have the keys of all live tokens.
+Two servers on one SQLite database, and one clock that only this test moves. In every second each node issues access
+tokens and ID tokens, and serves its key set. Every key set that is still fresh must have the keys of all live tokens.
 """
 
 import json
@@ -32,7 +32,7 @@ from jeton.bootstrap.signing_keys import key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.signed_jwt import Signer
 from jeton.keys.key_rotation import KeyRotation
-from jeton.rules.key_lifecycle import STALE_SECONDS, KeyChangeRefusedError, KeyState, SigningKey
+from jeton.rules.key_lifecycle import ACCESS_TOKENS, STALE_SECONDS, KeyChangeRefusedError, KeyState, SigningKey
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.signing_keys import load_signing_keys
 from support.in_process_server import MASTER_KEY, START, ManualClock, settings_for
@@ -146,18 +146,18 @@ class KeysMachine(RuleBasedStateMachine):
     @rule()
     def operator_rotates_at_once(self) -> None:
         before = dict(self.early)
-        self.record_early_activation()
+        self.record_early_activation({ACCESS_TOKENS, "RS256"})
         try:
             self.command().rotate_now()
         except KeyChangeRefusedError:
             self.early = before
 
-    @rule(which=st.integers(0, 3))
+    @rule(which=st.integers(0, 7))
     def operator_revokes_a_key(self, which: int) -> None:
         keys = [key for key in self.stored() if key.state is not KeyState.REVOKED]
         key = keys[which % len(keys)]
         if key.state is KeyState.ACTIVE:
-            self.record_early_activation()
+            self.record_early_activation({key.series})
         self.command().revoke(key.kid)
         self.revoked[key.kid] = self.clock.time
         self.reached["revoked"] += 1
@@ -206,11 +206,12 @@ class KeysMachine(RuleBasedStateMachine):
         kids = frozenset(key["kid"] for key in node.published["keys"])
         self.cached.append(Cached(kids, node.read_at, now + keyring.max_age(now)))
         try:
-            signer = keyring.signer
+            signers = [keyring.signer, *(keyring.id_token_signer(it) for it in keyring.id_token_algorithms)]
         except StorageUnavailableError:
             assert self.clock.time - node.read_at > STALE_SECONDS or self.early, "it could have signed"
             self.reached["signed nothing"] += 1
-        else:
+            signers = []
+        for signer in {it.kid: it for it in signers}.values():
             self.sign(signer)
             node.unanswered.append((signer, now + REQUEST_SECONDS))
         while node.unanswered and node.unanswered[0][1] <= now:
@@ -227,7 +228,7 @@ class KeysMachine(RuleBasedStateMachine):
                 published = {key["kid"]: key for key in node.published["keys"]}
                 assert signer.kid in published, "signed with a key that some node does not publish"
                 if signer.kid not in self.live:
-                    self.reached["keys that signed"] += 1
+                    self.reached[f"{signer.algorithm} keys that signed"] += 1
                     key = jwt.PyJWK(published[signer.kid])
                     jwt.decode(token, key, algorithms=[key.algorithm_name])
         self.live[signer.kid] = (token, now + ACCESS)
@@ -248,11 +249,11 @@ class KeysMachine(RuleBasedStateMachine):
         stores = key_stores(settings, parse_master_keys(MASTER_KEY))
         return key_rotation(settings, self.database, self.clock, stores)
 
-    def record_early_activation(self) -> None:
-        """Record the present `next` key and when it was published, if it is activated before it is ready."""
-        (following,) = [key for key in self.stored() if key.state is KeyState.NEXT]
-        if self.clock.time < following.ready_at:
-            self.early[following.kid] = following.created_at
+    def record_early_activation(self, series: set[str]) -> None:
+        """Record the `next` keys and when they were published, if they are activated before they are ready."""
+        for key in self.stored():
+            if key.state is KeyState.NEXT and key.series in series and self.clock.time < key.ready_at:
+                self.early[key.kid] = key.created_at
 
     def stored(self) -> list[SigningKey]:
         with self.database.read() as connection:
@@ -264,8 +265,9 @@ class KeysMachine(RuleBasedStateMachine):
     @invariant()
     def one_key_signs_and_one_is_next(self) -> None:
         if hasattr(self, "database"):
-            states = Counter(key.state for key in self.stored())
-            assert (states[KeyState.ACTIVE], states[KeyState.NEXT]) == (1, 1)
+            states = Counter((key.series, key.state) for key in self.stored())
+            assert (states[ACCESS_TOKENS, KeyState.ACTIVE], states[ACCESS_TOKENS, KeyState.NEXT]) == (1, 1)
+            assert states["RS256", KeyState.ACTIVE] <= states["RS256", KeyState.NEXT] <= 1
 
     def teardown(self) -> None:
         if hasattr(self, "database"):
@@ -301,7 +303,8 @@ def run(machine: type[KeysMachine], examples: int, steps: int, *, derandomize: b
 def test_fresh_key_set_has_the_keys_of_all_live_tokens(machine: type[KeysMachine]) -> None:
     run(machine, examples=8, steps=12, derandomize=True)
 
-    assert machine.reached["keys that signed"] > 4
+    assert machine.reached["RS256 keys that signed"] > 4
+    assert machine.reached["EdDSA keys that signed"] > 4
 
 
 @pytest.mark.slow
@@ -314,7 +317,7 @@ def test_fresh_key_set_has_the_keys_of_all_live_tokens_in_many_histories(
     assert machine.reached.keys() == {
         "changed",
         "crashed while changing keys",
-        "keys that signed",
+        *(f"{algorithm} keys that signed" for algorithm in ("RS256", "ES256", "EdDSA")),
         "missed in an emergency",
         "revoked",
         "signed nothing",

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from jeton.rules.attempts import RateLimited
-from jeton.rules.key_lifecycle import PROPAGATION_SECONDS, active_and_next
+from jeton.rules.key_lifecycle import PROPAGATION_SECONDS
+from jeton.rules.key_series import active_and_next
 from jeton.storage.signing_keys import load_signing_keys
 from support.in_process_server import START, App, Running, StartServer
 from support.sessions import Session, fresh, new_session

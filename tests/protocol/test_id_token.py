@@ -2,28 +2,16 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import jwt
 import pytest
-from jwt.types import Options
 
 from support.authorization_codes import add_app, redeem, sign_in
 from support.browsing import authorization_parameters, browser
 from support.in_process_server import ISSUER, Running
+from support.signing_keys import verified_id_token
 
-StartServer = Callable[..., Awaitable[Running]]
 OPENID = frozenset({"openid", "read"})
-ALGORITHMS = ["RS256", "ES256", "EdDSA"]
-
-
-def read(jeton: Running, id_token: str, client_id: str = "app") -> dict[str, Any]:
-    """The claims, verified by another library with the published keys."""
-    keys = jwt.PyJWKSet.from_json(jeton.keyring.key_set.document.decode())
-    key = keys[jwt.get_unverified_header(id_token)["kid"]]
-    options: Options = {"verify_exp": False, "verify_iat": False}
-    return dict(jwt.decode(id_token, key, [key.algorithm_name], options, audience=client_id, issuer=ISSUER))
 
 
 @pytest.mark.requirement("OI20", "OI21", "OI22", "OI25", "OI26", "OI29")
@@ -34,7 +22,7 @@ async def test_redemption_with_openid_returns_an_id_token(jeton: Running) -> Non
 
     tokens = await alice.redeemed(app, code)
 
-    claims = read(jeton, tokens["id_token"])
+    claims = verified_id_token(jeton, tokens["id_token"])
     digest = hashlib.sha256(tokens["access_token"].encode()).digest()[:16]
     assert claims == {
         "iss": ISSUER,
@@ -82,7 +70,7 @@ async def test_a_refresh_returns_an_id_token_of_the_same_authentication_without_
 
     second = await jeton.refreshed(app, first["refresh_token"])
 
-    before, after = read(jeton, first["id_token"]), read(jeton, second["id_token"])
+    before, after = verified_id_token(jeton, first["id_token"]), verified_id_token(jeton, second["id_token"])
     kept = ("iss", "sub", "aud", "auth_time", "amr", "sid")
     assert [after[name] for name in kept] == [before[name] for name in kept]
     assert after["iat"] == before["iat"] + 100
@@ -99,44 +87,6 @@ async def test_a_repeated_answer_has_the_same_id_token(jeton: Running) -> None:
     jeton.clock.advance(60)
 
     assert (await redeem(jeton, app, code, "a key")).content == first.content
-
-
-@pytest.mark.requirement("OI24")
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-async def test_the_client_has_its_algorithm_or_no_sign_in(start: StartServer, algorithm: str) -> None:
-    jeton = await start()
-    app = add_app(jeton, scope=OPENID, id_token_alg=algorithm)
-    async with browser(jeton) as visitor:
-        await visitor.get("/oauth/authorize", **authorization_parameters(app, scope="openid"))
-        if algorithm == "RS256":
-            assert visitor.path == "/sign-in"
-        else:
-            assert visitor.answer["error"] == "unauthorized_client"
-            assert algorithm in visitor.answer["error_description"]
-        await visitor.get("/oauth/authorize", **authorization_parameters(app))
-        assert visitor.path == "/sign-in"
-
-
-@pytest.mark.requirement("OI24", "OI25", "OI51")
-@pytest.mark.parametrize(("algorithm", "octets"), [("ES256", 16), ("EdDSA", 32)])
-async def test_id_tokens_follow_the_algorithm_of_the_server(start: StartServer, algorithm: str, octets: int) -> None:
-    jeton = await start(KEYS__ALGORITHM=algorithm)
-    jeton.clock.advance(86_400)
-    jeton.maintenance.refresh()
-    app, alice = add_app(jeton, scope=OPENID, id_token_alg=algorithm), sign_in(jeton)
-    jeton.maintenance.refresh()
-
-    tokens = await alice.redeemed(app, await alice.code(app, scope=OPENID))
-
-    assert jwt.get_unverified_header(tokens["id_token"])["alg"] == algorithm
-    digest = hashlib.new("sha256" if octets == 16 else "sha512", tokens["access_token"].encode()).digest()
-    expected = urlsafe_b64encode(digest[:octets]).rstrip(b"=").decode()
-    assert read(jeton, tokens["id_token"])["at_hash"] == expected
-    found = (await jeton.http.get("/.well-known/openid-configuration")).json()
-    assert found["id_token_signing_alg_values_supported"] == [algorithm]
-    async with browser(jeton) as visitor:
-        await visitor.get("/oauth/authorize", **authorization_parameters(app, scope="openid"))
-        assert visitor.path == "/sign-in"
 
 
 @pytest.mark.requirement("OI08")

@@ -14,8 +14,8 @@ from jeton.rules.key_lifecycle import (
     PROPAGATION_SECONDS,
     KeyChangeRefusedError,
     KeyState,
-    active_and_next,
 )
+from jeton.rules.key_series import active_and_next
 from support.in_process_server import Running
 from support.signing_keys import (
     ECDSA,

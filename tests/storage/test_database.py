@@ -11,7 +11,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Integer, LargeBinary, String, 
 from jeton.oauth.clients import Client
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
-from jeton.rules.key_lifecycle import KeyState, SigningKey
+from jeton.rules.key_lifecycle import ACCESS_TOKENS, KeyState, SigningKey
 from jeton.storage import database as database_module
 from jeton.storage import tables
 from jeton.storage.clients import insert_client, load_clients
@@ -40,7 +40,7 @@ VALUES: dict[type, Callable[[Any], Any]] = {
 def example(kind: type, table: Table, **given: Any) -> Any:
     """Return a value with nothing at its default, so that a round trip says something of every column."""
     values = {}
-    for it in fields(kind):
+    for it in (it for it in fields(kind) if it.name not in given):
         column = table.c[it.name]
         values[it.name] = it.default is not True if type(column.type) is Boolean else VALUES[type(column.type)](column)
     found = kind(**values | given)
@@ -51,7 +51,10 @@ def example(kind: type, table: Table, **given: Any) -> Any:
 USER: User = example(User, tables.users, username="Ælfrida", email="a@example.com")
 CLIENT: Client = example(Client, tables.clients)
 FAMILY: Family = example(Family, tables.families, sub=USER.sub, client_id=CLIENT.client_id)
-KEY: SigningKey = example(SigningKey, tables.signing_keys, state=KeyState.RETIRING)
+ID_TOKEN_KEY: SigningKey = example(
+    SigningKey, tables.id_token_keys, state=KeyState.RETIRING, algorithm="ES256", series="ES256"
+)
+KEY = replace(ID_TOKEN_KEY, kid="of access tokens", series=ACCESS_TOKENS)
 
 
 def insert(database: Database, *families: Family) -> None:
@@ -64,13 +67,13 @@ def insert(database: Database, *families: Family) -> None:
 def test_what_is_written_is_what_is_read(database: Database) -> None:
     insert(database, FAMILY)
     with database.write() as connection:
-        insert_signing_keys(connection, [KEY])
+        insert_signing_keys(connection, [KEY, ID_TOKEN_KEY])
 
     with database.read() as connection:
         assert load_users(connection, [USER.sub]) == {USER.sub: USER}
         assert load_clients(connection, [CLIENT.client_id]) == {CLIENT.client_id: CLIENT}
         assert load_families(connection, [FAMILY.sid]) == {FAMILY.sid: FAMILY}
-        assert KEY in load_signing_keys(connection)
+        assert {KEY, ID_TOKEN_KEY} <= set(load_signing_keys(connection))
 
 
 def test_an_update_of_families_writes_all_that_may_change_and_nothing_else(database: Database) -> None:

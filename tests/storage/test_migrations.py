@@ -132,13 +132,15 @@ def test_each_migration_follows_the_one_before(empty: Database) -> None:
         ("resources", Resource, ()),
         ("users", User, ("username_key", "email_key")),
         ("signing_keys", SigningKey, ()),
+        ("id_token_keys", SigningKey, ()),
         ("ended_tokens", RevokedAccessToken, ()),
         ("invalid_statuses", RevokedStatus, ()),
     ],
 )
 def test_columns_stand_in_the_order_of_the_fields(name: str, value: Any, not_of_the_value: tuple[str, ...]) -> None:
     columns = metadata.tables[name].c.keys()
-    assert columns == [*(it.name for it in fields(value)), *not_of_the_value]
+    # Which table a signing key is in says its series.
+    assert columns == [*(it.name for it in fields(value) if it.name != "series"), *not_of_the_value]
 
 
 # What earlier versions stored.

@@ -1,4 +1,4 @@
-"""Signing keys of several processes on one database: whatever they do at once, one key is active and one is next."""
+"""Signing keys of several processes on one database: each series keeps one active and one next key."""
 
 import threading
 from collections import Counter
@@ -17,26 +17,33 @@ from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.keys.key_rotation import KeyRotation
 from jeton.oauth.clients import Client
-from jeton.rules.key_lifecycle import KeyChangeRefusedError, KeyState, KeyType, SigningKey, active_and_next
+from jeton.rules.key_lifecycle import ACCESS_TOKENS, KeyChangeRefusedError, KeyState, SigningKey
+from jeton.rules.key_series import active_and_next
 from jeton.storage.clients import insert_client, update_client
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys
 from jeton.storage.tables import signing_keys
 from support.in_process_server import MASTER_KEY, START, ManualClock, settings_for
+from support.signing_keys import replace_by_ecdsa_keys
 
 PROCESSES = 4
 CENTURY = 100 * 366 * 86400
-ES256, EDDSA = (KeyType(algorithm, None, "database") for algorithm in ("ES256", "EdDSA"))
+FIRST_KEYS = {
+    (series, algorithm, state): 1
+    for series, algorithm in ((ACCESS_TOKENS, "ES256"), ("RS256", "RS256"))
+    for state in (KeyState.ACTIVE, KeyState.NEXT)
+}
 
 Change = Callable[[KeyRotation, list[SigningKey]], object]
 
 
 @contextmanager
-def process(url: str, later: int = CENTURY) -> Iterator[KeyRotation]:
+def process(url: str, later: int = CENTURY, algorithm: str = "ES256") -> Iterator[KeyRotation]:
     """What a process of its own has of keys, by default a century later."""
     database, clock = Database(url, serving=True), ManualClock()
     clock.advance(later)
-    yield key_rotation(settings_for(url), database, clock, KeyStores(SealedKeys(parse_master_keys(MASTER_KEY))))
+    settings = settings_for(url, KEYS__ALGORITHM=algorithm)
+    yield key_rotation(settings, database, clock, KeyStores(SealedKeys(parse_master_keys(MASTER_KEY))))
     database.close()
 
 
@@ -45,25 +52,19 @@ def stored(database: Database) -> list[SigningKey]:
         return load_signing_keys(connection)
 
 
-def delete_all(database: Database) -> None:
-    with database.write() as connection:
-        connection.execute(delete(signing_keys))
-
-
 @pytest.fixture
 def keys(database: Database, database_url: str) -> list[SigningKey]:
-    """An active and a next key that cost little to make."""
-    delete_all(database)
-    with process(database_url, 0) as rotation:
-        return rotation.ensure_keys_exist(ES256)
+    """An active and a next key of access tokens, and of ID tokens."""
+    replace_by_ecdsa_keys(database_url)
+    return stored(database)
 
 
-def all_at_once(url: str, keys: list[SigningKey], change: Change) -> int:
+def all_at_once(url: str, keys: list[SigningKey], change: Change, algorithm: str = "ES256") -> int:
     """Let all processes make the change, and return how many of them were refused."""
     together = threading.Barrier(PROCESSES)
 
     def run() -> bool:
-        with process(url) as rotation:
+        with process(url, algorithm=algorithm) as rotation:
             together.wait()
             try:
                 change(rotation, keys)
@@ -75,11 +76,12 @@ def all_at_once(url: str, keys: list[SigningKey], change: Change) -> int:
         return sum(it.result() for it in [threads.submit(run) for _ in range(PROCESSES)])
 
 
+@pytest.mark.parametrize("series", [ACCESS_TOKENS, "RS256"])
 @pytest.mark.parametrize("state", [KeyState.ACTIVE, KeyState.NEXT])
 def test_the_database_holds_no_second_key_in_that_state(
-    database: Database, keys: list[SigningKey], state: KeyState
+    database: Database, keys: list[SigningKey], state: KeyState, series: str
 ) -> None:
-    second = replace(next(key for key in keys if key.state is state), kid="a second one")
+    second = replace(next(key for key in keys if (key.state, key.series) == (state, series)), kid="a second one")
 
     with pytest.raises(IntegrityError), database.write() as connection:
         insert_signing_keys(connection, [second])
@@ -87,52 +89,71 @@ def test_the_database_holds_no_second_key_in_that_state(
     assert stored(database) == keys
 
 
+@pytest.mark.requirement("OI24")
 def test_of_servers_that_start_for_the_first_time_one_makes_the_keys(database: Database, database_url: str) -> None:
-    delete_all(database)
+    with database.write() as connection:
+        connection.execute(delete(signing_keys))
 
-    all_at_once(database_url, [], lambda rotation, _: rotation.ensure_next_key_type(ES256))
+    all_at_once(database_url, [], lambda rotation, _: rotation.ensure_key_types())
 
-    assert Counter((key.state, key.algorithm) for key in stored(database)) == {
-        (KeyState.ACTIVE, "ES256"): 1,
-        (KeyState.NEXT, "ES256"): 1,
-    }
+    assert Counter((key.series, key.algorithm, key.state) for key in stored(database)) == FIRST_KEYS
 
 
 @pytest.mark.parametrize(
-    ("change", "next_algorithm", "replaced", "refused"),
+    ("change", "replaced", "refused"),
     [
-        pytest.param(lambda it, _: it.ensure_next_key_type(EDDSA), "EdDSA", None, 0, id="another algorithm is set"),
-        pytest.param(lambda it, _: it.rotate_if_due(), "ES256", KeyState.RETIRING, 0, id="a rotation is due"),
-        pytest.param(lambda it, _: it.rotate_now(), "ES256", KeyState.RETIRING, PROCESSES - 1, id="operators rotate"),
+        pytest.param(lambda it, _: it.rotate_if_due(), KeyState.RETIRING, 0, id="a rotation is due"),
+        pytest.param(lambda it, _: it.rotate_now(), KeyState.RETIRING, PROCESSES - 1, id="operators rotate"),
         pytest.param(
-            lambda it, keys: it.revoke(active_and_next(keys)[0].kid),
-            "ES256",
+            lambda it, keys: [it.revoke(key.kid) for key in keys if key.state is KeyState.ACTIVE],
             KeyState.REVOKED,
             0,
-            id="operators revoke the active key",
+            id="operators revoke the active keys",
         ),
     ],
 )
-def test_of_processes_that_make_the_same_change_one_does(
+def test_of_processes_that_replace_the_active_keys_one_does(
     database: Database,
     database_url: str,
     keys: list[SigningKey],
     change: Change,
-    next_algorithm: str,
-    replaced: KeyState | None,
+    replaced: KeyState,
     refused: int,
 ) -> None:
-    """`replaced` is the state that the active key is in afterwards, if the next key took its place."""
-    before = active_and_next(keys)
-
+    """`replaced` is the state of the active keys afterwards."""
     assert all_at_once(database_url, keys, change) == refused
 
     after = stored(database)
-    states = {KeyState.ACTIVE: 1, KeyState.NEXT: 1} | ({replaced: 1} if replaced else {})
-    assert Counter(key.state for key in after) == states
-    assert [key.state for key in after if key.kid == before[0].kid] == [replaced or KeyState.ACTIVE]
-    assert active_and_next(after)[0].kid == before[1 if replaced else 0].kid
-    assert active_and_next(after)[1].algorithm == next_algorithm
+    replaced_keys = {(it, it if it != ACCESS_TOKENS else "ES256", replaced): 1 for it in (ACCESS_TOKENS, "RS256")}
+    assert Counter((key.series, key.algorithm, key.state) for key in after) == FIRST_KEYS | replaced_keys
+    by_kid = {key.kid: key.state for key in after}
+    becomes = {KeyState.ACTIVE: replaced, KeyState.NEXT: KeyState.ACTIVE}
+    assert [by_kid[key.kid] for key in keys] == [becomes[key.state] for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("change", "algorithm", "new"),
+    [
+        pytest.param(
+            lambda it, _: it.ensure_key_types(), "EdDSA", (ACCESS_TOKENS, "EdDSA"), id="another algorithm is set"
+        ),
+        pytest.param(
+            lambda it, keys: it.ensure_id_token_keys(keys, {"EdDSA"}),
+            "ES256",
+            ("EdDSA", "EdDSA"),
+            id="of a client",
+        ),
+    ],
+)
+def test_of_processes_that_publish_a_key_of_another_algorithm_one_does(
+    database: Database, database_url: str, keys: list[SigningKey], change: Change, algorithm: str, new: tuple[str, str]
+) -> None:
+    all_at_once(database_url, keys, change, algorithm)
+
+    after = [key for key in stored(database) if key not in keys]
+    assert [(key.series, key.algorithm, key.state) for key in after] == [(*new, KeyState.NEXT)]
+    gone = {key.series for key in keys if key not in stored(database)}
+    assert gone == ({ACCESS_TOKENS} if algorithm == "EdDSA" else set())
 
 
 # Keys are published as long as the longest-lived token needs them.

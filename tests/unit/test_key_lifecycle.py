@@ -2,37 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from jeton.rules import key_lifecycle as lifecycle
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS, STALE_SECONDS, KeyState, SigningKey
 from support.builders import NOW
-
-DAY = 86400
-YEAR = 365 * DAY
-LONGEST = 3600
-TIMES = lifecycle.KeyTimings(publish_ahead_seconds=DAY, jwks_max_age_seconds=300, rotate_seconds=90 * DAY)
-GONE_AT = NOW + PROPAGATION_SECONDS + LONGEST + 300 + CLOCK_SKEW_SECONDS
-
-
-def stored(kid: str) -> lifecycle.StoredKey:
-    return lifecycle.StoredKey(kid, "ES256", "{}", "database", "sealed")
-
-
-def key(kid: str, state: KeyState, **fields: Any) -> SigningKey:
-    default = SigningKey(kid, "ES256", "{}", "database", "sealed", state, NOW - DAY, NOW)
-    used = {} if state is KeyState.NEXT else {"longest_seconds": LONGEST, "activated_at": NOW - DAY}
-    return replace(default, **(used | fields))
-
-
-NEXT, ACTIVE = key("next", KeyState.NEXT), key("active", KeyState.ACTIVE)
-RETIRING = key("retiring", KeyState.RETIRING, gone_at=NOW + 50)
-REVOKED = key("revoked", KeyState.REVOKED, gone_at=NOW + 5000)
-KEYS = [RETIRING, REVOKED, ACTIVE, NEXT]
-RETIRED = replace(ACTIVE, state=KeyState.RETIRING, private_part="", gone_at=GONE_AT)
-ACTIVATED = replace(NEXT, state=KeyState.ACTIVE, activated_at=NOW, longest_seconds=LONGEST)
+from support.key_states import (
+    ACTIVATED,
+    ACTIVE,
+    ASKED,
+    DAY,
+    KEYS,
+    LONGEST,
+    NEXT,
+    RETIRED,
+    RETIRING,
+    REVOKED,
+    TIMES,
+    YEAR,
+    stored,
+)
 
 
 @pytest.mark.requirement("O14", "O18")
@@ -78,7 +68,6 @@ def test_first_keys_may_sign_at_once() -> None:
     assert (following.kid, following.state, following.ready_at) == ("two", KeyState.NEXT, NOW)
 
 
-ASKED = replace(ACTIVE, rotation_asked_at=NOW)
 OTHER_ALGORITHM = replace(ACTIVE, algorithm="RS256")
 
 
@@ -103,18 +92,16 @@ def test_rotation_is_due_when_requested_or_scheduled_and_ready(
     keys = [active, following]
 
     assert lifecycle.rotation_at(keys, TIMES) == expected
-    assert lifecycle.transition(active, keys, TIMES) == (KeyState.RETIRING, expected)
-    assert lifecycle.transition(following, keys, TIMES) == (KeyState.ACTIVE, expected)
+    for seconds in (-1, 0):
+        assert bool(lifecycle.rotate_if_due(keys, expected + seconds, TIMES, LONGEST)) is (seconds == 0)
 
 
 def test_rotation_is_requested_once() -> None:
-    assert lifecycle.request_rotation(KEYS, NOW) == [ASKED]
-    assert lifecycle.request_rotation([ASKED, NEXT], NOW + 5) == []
+    later = replace(NEXT, ready_at=NOW + DAY)
 
-
-@pytest.mark.parametrize("it", [RETIRING, REVOKED], ids=["retiring", "revoked"])
-def test_retiring_and_revoked_keys_become_gone(it: SigningKey) -> None:
-    assert lifecycle.transition(it, KEYS, TIMES) == (KeyState.GONE, it.gone_at)
+    assert lifecycle.request_rotation([ACTIVE, later], NOW, TIMES, LONGEST) == [ASKED]
+    assert lifecycle.request_rotation([ASKED, later], NOW + 5, TIMES, LONGEST) == []
+    assert lifecycle.request_rotation(KEYS, NOW, TIMES, LONGEST) == [RETIRED, ACTIVATED]
 
 
 @pytest.mark.parametrize(
@@ -153,30 +140,6 @@ def test_key_leaves_the_key_set_at_the_exact_second_or_when_revoked(it: SigningK
 
 
 @pytest.mark.parametrize(
-    ("kid", "expected"),
-    [
-        pytest.param("active", [replace(RETIRED, state=KeyState.REVOKED), ACTIVATED], id="active: next signs"),
-        pytest.param(
-            "next", [replace(NEXT, state=KeyState.REVOKED, private_part="", gone_at=GONE_AT - LONGEST)], id="next"
-        ),
-        pytest.param(
-            "retiring", [replace(RETIRING, state=KeyState.REVOKED, private_part="")], id="retiring: keeps its end"
-        ),
-        pytest.param("revoked", [], id="already revoked"),
-    ],
-)
-def test_revoking_a_key_changes_only_it_and_activates_the_next_one_if_needed(
-    kid: str, expected: list[SigningKey]
-) -> None:
-    assert lifecycle.revoke(KEYS, kid, NOW, TIMES, LONGEST) == expected
-
-
-def test_revoking_an_unknown_key_is_refused() -> None:
-    with pytest.raises(lifecycle.KeyChangeRefusedError, match="nowhere"):
-        lifecycle.revoke(KEYS, "nowhere", NOW, TIMES, LONGEST)
-
-
-@pytest.mark.parametrize(
     ("age", "ready_in", "waits"),
     [
         pytest.param(0, DAY, PROPAGATION_SECONDS, id="published this second"),
@@ -191,37 +154,6 @@ def test_activated_key_signs_only_once_every_server_publishes_it(age: int, ready
     assert following.activated(NOW, LONGEST).activated_at == NOW + waits
 
 
-def leaving(*ends: int) -> list[SigningKey]:
-    return [ACTIVE, NEXT, *(key(str(end), KeyState.RETIRING, gone_at=end) for end in ends)]
-
-
-def rotating(at: int) -> list[SigningKey]:
-    return [replace(ACTIVE, rotation_asked_at=at), replace(NEXT, ready_at=at)]
-
-
-@pytest.mark.parametrize(
-    ("keys", "unread", "expected"),
-    [
-        pytest.param(leaving(), 0, 300, id="no change planned"),
-        pytest.param(leaving(NOW + 50), 0, 50, id="a key leaves sooner"),
-        pytest.param(leaving(NOW + 500), 0, 300, id="a key leaves later"),
-        pytest.param(leaving(NOW + 70, NOW + 50, NOW + 60), 0, 50, id="first of several"),
-        pytest.param(leaving(NOW, NOW - 10), 0, 300, id="keys that have left"),
-        pytest.param([ACTIVE, NEXT, replace(REVOKED, gone_at=NOW + 10)], 0, 300, id="revoked key"),
-        pytest.param(rotating(NOW + 400), 0, 300, id="rotation later"),
-        pytest.param(rotating(NOW + 20), 0, 20, id="rotation sooner"),
-        pytest.param(rotating(NOW), 0, 0, id="rotation is due"),
-        pytest.param(rotating(NOW - 5), 0, 0, id="rotation is overdue"),
-        pytest.param(leaving(), STALE_SECONDS, 300, id="keys read just in time"),
-        pytest.param(leaving(), STALE_SECONDS + 1, 299, id="keys stale for a second"),
-        pytest.param(leaving(), STALE_SECONDS + 300, 0, id="keys stale for max-age"),
-        pytest.param(leaving(), DAY, 0, id="keys stale for a day"),
-    ],
-)
-def test_key_set_is_never_cached_beyond_the_next_change(keys: list[SigningKey], unread: int, expected: int) -> None:
-    assert lifecycle.max_age(keys, NOW, TIMES, unread) == expected
-
-
 @pytest.mark.parametrize(
     ("ahead", "effective"),
     [(-1, True), (0, True), (1, False), (PROPAGATION_SECONDS, False), (PROPAGATION_SECONDS + 1, True)],
@@ -230,23 +162,27 @@ def test_no_key_waits_longer_than_the_propagation_time(ahead: int, effective: bo
     assert lifecycle.is_effective(NOW + ahead, NOW) is effective
 
 
-@pytest.mark.parametrize(
-    ("keys", "expected"),
-    [
-        pytest.param(KEYS, [], id="past"),
-        pytest.param([ACTIVE, replace(NEXT, created_at=NOW + CLOCK_SKEW_SECONDS)], [], id="within clock skew"),
-        pytest.param(
-            [ACTIVE, replace(NEXT, created_at=NOW + CLOCK_SKEW_SECONDS + 1)], [replace(NEXT, created_at=NOW,
-            ready_at=NOW - CLOCK_SKEW_SECONDS - 1)], id="beyond clock skew",
-        ),
-        pytest.param(
-            [RETIRING, replace(ACTIVE, activated_at=NOW + YEAR, rotation_asked_at=NOW + YEAR),
-             replace(NEXT, created_at=NOW + YEAR, ready_at=NOW + YEAR + DAY)],
-            [ASKED, replace(NEXT, created_at=NOW, ready_at=NOW + DAY)], id="all of them",
-        ),
-    ],
-)  # fmt: skip
-def test_future_timestamps_are_corrected_to_now(keys: list[SigningKey], expected: list[SigningKey]) -> None:
-    expected = [replace(it, activated_at=NOW) if it.state is KeyState.ACTIVE else it for it in expected]
+# A series that has just begun, and one that ends.
 
-    assert lifecycle.correct_timestamps(keys, NOW) == expected
+FIRST = replace(NEXT, ready_at=NOW + 315)
+
+
+def test_first_key_of_a_series_signs_as_soon_as_no_cache_lacks_it() -> None:
+    begun = lifecycle.begin_series(stored("first"), NOW, TIMES, "ES256")
+
+    assert (begun.state, begun.created_at, begun.series) == (KeyState.NEXT, NOW, "ES256")
+    assert begun.ready_at == NOW + 300 + PROPAGATION_SECONDS
+    assert lifecycle.rotation_at([begun], TIMES) == begun.ready_at
+    assert lifecycle.rotate([begun], NOW + 315, TIMES, LONGEST) == [begun.activated(NOW + 315, LONGEST)]
+
+
+def test_first_key_of_a_series_is_neither_dropped_nor_asked_to_rotate() -> None:
+    assert lifecycle.drop_next_of_other_type([FIRST], lifecycle.KeyType("ES256", None, "hsm")) == []
+    assert lifecycle.request_rotation([FIRST], NOW, TIMES, LONGEST) == []
+
+
+@pytest.mark.parametrize(("keys", "retired"), [([ACTIVE, NEXT], [RETIRED]), ([FIRST], [])], ids=["both", "just begun"])
+def test_series_ends_with_a_retiring_key(keys: list[SigningKey], retired: list[SigningKey]) -> None:
+    *others, dropped = lifecycle.end(keys, NOW, TIMES)
+
+    assert (others, dropped.state) == (retired, KeyState.GONE)

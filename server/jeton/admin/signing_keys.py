@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from jeton.rules.key_lifecycle import KeyTimings, SigningKey, transition
+from jeton.rules.key_lifecycle import ACCESS_TOKENS, KeyTimings, SigningKey
+from jeton.rules.key_series import transition
 from jeton.storage.signing_keys import load_signing_keys
 
 
@@ -27,6 +28,7 @@ def _describe(key: SigningKey, keys: Sequence[SigningKey], timings: KeyTimings) 
     state, at = transition(key, keys, timings)
     return {
         "kid": key.kid,
+        "signs": "all" if key.series == ACCESS_TOKENS else "id_tokens",
         "algorithm": key.algorithm,
         "rsa_bits": key.key_type.rsa_bits,
         "store": key.store,

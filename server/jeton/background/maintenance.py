@@ -13,6 +13,7 @@ from jeton.endpoints.status_lists import StatusLists
 from jeton.keys.key_rotation import KeyRotation
 from jeton.keys.keyring import Keyring
 from jeton.rules.key_lifecycle import STALE_SECONDS, SigningKey
+from jeton.rules.key_series import active_keys
 from jeton.storage.authorization_codes import delete_expired_codes
 from jeton.storage.batching import Batcher
 from jeton.storage.browser_sessions import delete_expired_browser_sessions
@@ -69,6 +70,7 @@ class Maintenance:
         self.status_lists = status_lists
         self._refreshed_at: float | None = None
         self._can_write = True
+        self._lacks_id_token_keys = False
         self._probed_at = float("-inf")
         self._batcher = Batcher[Callable[[], object], object]("maintenance", lambda tasks: [task() for task in tasks])
         self.client_capabilities = ClientCapabilities()
@@ -103,7 +105,7 @@ class Maintenance:
     def refresh(self) -> None:
         """Read the time, keys, client capabilities, open resources and revoked statuses; rotate the keys if due.
 
-        Clear the client cache. Raise MasterKeyError or KeyStoreError, after everything else is done, if the active key
+        Clear the client cache. Raise MasterKeyError or KeyStoreError, after everything else is done, if an active key
         cannot be opened.
         """
         read_at, was_steady = time.monotonic(), self._clock.is_steady
@@ -139,10 +141,27 @@ class Maintenance:
     def _update_keyring(self, keys: list[SigningKey], read_at: float) -> None:
         keys = self.rotation.correct_timestamps(self.rotation.cover_token_lifetime(keys))
         self._keyring.update(keys, read_at)
-        self._keyring.check_external_key()
+        self._keyring.check_external_keys()
         if self._clock.is_steady and self.rotation.is_due(keys):
-            self._keyring.update(self.rotation.rotate_if_due(), read_at)
-            log.info("signing_keys_rotated", kid=self._keyring.signer.kid)
+            before, keys = keys, self.rotation.rotate_if_due()
+            self._keyring.update(keys, read_at)
+            for key in active_keys(keys).values():
+                if key not in before:
+                    log.info("signing_keys_rotated", kid=key.kid)
+        self._begin_id_token_keys(keys, read_at)
+
+    def _begin_id_token_keys(self, keys: list[SigningKey], read_at: float) -> None:
+        """Publish a key for each algorithm that a client needs ID tokens of. An HSM may not support it."""
+        try:
+            begun = self.rotation.ensure_id_token_keys(keys, self.client_capabilities.id_token_algorithms)
+        except KeyStoreError as error:
+            if not self._lacks_id_token_keys:
+                log.error("id_token_key_not_created", detail=str(error))
+            self._lacks_id_token_keys = True
+        else:
+            self._lacks_id_token_keys = False
+            if begun is not keys:
+                self._keyring.update(begun, read_at)
 
     def purge_expired(self) -> int:
         """Delete expired keys and rows. Return their number."""

@@ -140,7 +140,6 @@ def _token_endpoint(
         {it.name: EnabledGrant(it, it.build(grant_parts)) for it in grants},
         tokens.default_audience,
         _lifetimes(settings),
-        parts.keyring,
         _token_issuer(settings, parts),
         parts.request_limits,
         parts.lookups,

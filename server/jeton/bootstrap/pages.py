@@ -75,7 +75,7 @@ def _authorization_pages(
     answers = ClientResponses(settings.server.issuer, build_code_issuer(settings, parts))
     hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
     authorization = AuthorizationEndpoint(
-        interactions, lookups, browser_lookups, login, answers, hints.subject, lambda: parts.keyring.algorithm
+        interactions, lookups, browser_lookups, login, answers, hints.subject, lambda: parts.keyring.id_token_algorithms
     )
     logout = LogoutSteps(interactions, lookups, login)
     log_out = LogoutEndpoint(logout, hints)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jeton.background.maintenance import Maintenance
 from jeton.bootstrap.from_settings import open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
-from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores, key_times
+from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
 from jeton.config import Settings
 from jeton.crypto.authorization_code import AuthorizationCodes
 from jeton.crypto.credentials import shuffle
@@ -85,7 +85,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
     master_keys = open_master_keys(settings, database)
     stores = key_stores(settings, master_keys)
     rotation = key_rotation(settings, database, clock, stores)
-    rotation.ensure_next_key_type(key_kind(settings, stores))
+    rotation.ensure_key_types()
     keyring = Keyring(stores, key_times(settings), clock)
     tokens, costs = settings.tokens, settings.passwords
     lookups, rate_limiter = Lookups(database, clock), RateLimiter(database, clock)

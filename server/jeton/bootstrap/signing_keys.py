@@ -7,7 +7,8 @@ from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.keys.key_rotation import KeyRotation
 from jeton.oauth.token_status_list import LIST_SECONDS
-from jeton.rules.key_lifecycle import KeyTimings, KeyType
+from jeton.rules.key_lifecycle import KeyTimings
+from jeton.rules.key_series import KeyTypes
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 
@@ -36,13 +37,8 @@ def key_times(settings: Settings) -> KeyTimings:
     return KeyTimings(keys.publish_ahead_seconds, keys.jwks_max_age_seconds, keys.rotate_seconds)
 
 
-def key_kind(settings: Settings, stores: KeyStores) -> KeyType:
-    """Return the type of new keys."""
-    keys = settings.keys
-    return KeyType(keys.algorithm, keys.rsa_bits if keys.algorithm == "RS256" else None, stores.default_store)
-
-
 def key_rotation(settings: Settings, database: Database, clock: Clock, stores: KeyStores) -> KeyRotation:
     """Return what rotates signing keys. It is given the longest lifetime of any token that this process signs."""
     longest_seconds = max(settings.tokens.access_seconds, LIST_SECONDS if settings.tokens.status_list else 0)
-    return KeyRotation(database, clock, stores, key_times(settings), longest_seconds=longest_seconds)
+    key_types = KeyTypes(settings.keys.algorithm, settings.keys.rsa_bits, stores.default_store)
+    return KeyRotation(database, clock, stores, key_times(settings), key_types, longest_seconds=longest_seconds)

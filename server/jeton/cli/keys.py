@@ -8,14 +8,14 @@ import click
 
 from jeton.admin.signing_keys import describe, list_keys
 from jeton.bootstrap.from_settings import open_master_keys
-from jeton.bootstrap.signing_keys import key_kind, key_rotation, key_stores, key_times
+from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, opened, transaction
 from jeton.cli.output import print_results
 from jeton.config import Settings
 from jeton.keys.key_rotation import KeyRotation
 from jeton.observability.logs import configure_logs_once
 
-_COLUMNS = ("kid", "algorithm", "state", "becomes", "becomes_at", "created_at", "activated_at", "store")
+_COLUMNS = ("kid", "algorithm", "signs", "state", "becomes", "becomes_at", "created_at", "activated_at", "store")
 
 
 @click.group()
@@ -42,14 +42,14 @@ def list_(as_json: bool, settings: Settings) -> None:
 
 @keys.command()
 @click.option(
-    "--now", "force", is_flag=True, help="Rotate at once, even if services may not have fetched the next key."
+    "--now", "force", is_flag=True, help="Rotate at once, even if services may not have fetched the next keys."
 )
 @json_option
 @configured
 def rotate(force: bool, as_json: bool, settings: Settings) -> None:
-    """Make the next key the active one. The old key stays published for its tokens.
+    """Make the next key of each algorithm the active one. The old keys stay published for their tokens.
 
-    If caches may not hold the next key yet, a running server rotates as soon as they do: see `becomes_at`.
+    If caches may not hold a next key yet, a running server rotates as soon as they do: see `becomes_at`.
     """
     with _rotation(settings) as rotation:
         found = rotation.rotate_now() if force else rotation.request_rotation()
@@ -73,7 +73,7 @@ def _rotation(settings: Settings) -> Iterator[KeyRotation]:
     with opened(settings) as (database, clock):
         stores = key_stores(settings, open_master_keys(settings, database))
         rotation = key_rotation(settings, database, clock, stores)
-        rotation.ensure_keys_exist(key_kind(settings, stores))
+        rotation.ensure_keys_exist()
         yield rotation
 
 

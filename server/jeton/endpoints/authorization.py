@@ -1,6 +1,6 @@
 """The authorization endpoint: GET and POST /oauth/authorize (RFC 6749 section 3.1, OpenID Connect Core 3.1.2)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -42,7 +42,7 @@ _FAULTS: Final = {
 class AuthorizationEndpoint:
     """Reads the request, finds out who is signed in, and takes the next step.
 
-    `id_token_algorithm` returns the algorithm that ID tokens are signed with now.
+    `id_token_algorithms` returns the algorithms that ID tokens can be signed with now.
     """
 
     interactions: Interactions
@@ -51,7 +51,7 @@ class AuthorizationEndpoint:
     login: BrowserLogin
     responses: ClientResponses
     hint_subject: HintSubject
-    id_token_algorithm: Callable[[], str]
+    id_token_algorithms: Callable[[], Collection[str]]
 
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Answer a request of a client, or one that comes back from a page."""
@@ -81,7 +81,7 @@ class AuthorizationEndpoint:
         resources = await self.lookups.resources(client.resources)
         try:
             authorization = parse_authorization_request(parameters, request.lists, client, target, resources, subject)
-            check_id_token_algorithm(authorization, client, self.id_token_algorithm())
+            check_id_token_algorithm(authorization, client, self.id_token_algorithms())
             if request.method == "POST":
                 return self.interactions.relay(authorization)
             return await self._arrive(request, authorization, client)

@@ -12,7 +12,6 @@ from jeton.endpoints.token_issuing import TokenIssuer
 from jeton.grants.description import Grant, Redeem
 from jeton.grants.request import TokenRequest
 from jeton.grants.request_limits import RequestLimits
-from jeton.keys.keyring import Keyring
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode, OAuthError
@@ -40,7 +39,6 @@ class TokenEndpoint:
     grants: Mapping[str, EnabledGrant]
     default_audience: str
     lifetimes: Lifetimes
-    keyring: Keyring
     tokens: TokenIssuer
     request_limits: RequestLimits
     lookups: Lookups
@@ -58,14 +56,14 @@ class TokenEndpoint:
         grant_type = require(request.parameters, "grant_type")
         redeem = self._find(grant_type, client)
         # Before anything is spent, make sure that its tokens can be signed.
-        signer = self.keyring.signer
+        signers = self.tokens.signers(client, grant_type)
         token_request = await self._token_request(request, client)
         decision = await redeem(token_request)
         if isinstance(decision, Deny):
             raise decision.to_error()
         _log(decision, grant_type, request)
         access_seconds, confirmation = token_request.lifetimes.access_seconds, token_request.confirmation
-        content = await self.tokens.issue(decision, signer, access_seconds, confirmation)
+        content = await self.tokens.issue(decision, signers, access_seconds, confirmation)
         return self.refresh_cookies.token_response(content, decision) if client.refresh_cookie else Json(content)
 
     async def _token_request(self, request: FormRequest, client: Client) -> TokenRequest:

@@ -5,14 +5,26 @@ from typing import Any
 
 from jeton.crypto.credentials import generate_jti
 from jeton.crypto.id_token_hashes import access_token_hash, derive_session_id
+from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.signed_jwt import ID_TOKEN, Signer
 from jeton.keys.keyring import Keyring
+from jeton.oauth.authorization_request import GRANT_TYPE as CODE_GRANT
 from jeton.oauth.claims import access_token_claims, token_response
+from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue
-from jeton.oauth.id_token import id_token_claims, signed_in_family
+from jeton.oauth.id_token import OPENID, id_token_claims, signed_in_family
 from jeton.oauth.refresh_rotation import has_refresh_tokens
 from jeton.oauth.sender_constraints import UNBOUND, Confirmation
+from jeton.storage.database import StorageUnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """The signers of one response. `id_token` is None while there is no key for the client's algorithm."""
+
+    access_token: Signer
+    id_token: Signer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +36,26 @@ class TokenIssuer:
     keyring: Keyring
     refresh_tokens: RefreshTokens
 
+    def signers(self, client: Client, grant_type: str) -> Signers:
+        """Return what signs the tokens of a client. Called before anything is spent.
+
+        Raise StorageUnavailableError or KeyStoreError if they cannot be signed. A refresh goes on without an ID token,
+        as OpenID Connect Core section 12.2 allows.
+        """
+        access_token = self.keyring.signer
+        try:
+            return Signers(access_token, self.keyring.id_token_signer(client.id_token_alg))
+        except (KeyStoreError, StorageUnavailableError):
+            if grant_type == CODE_GRANT and OPENID in client.scope:
+                raise
+            return Signers(access_token, None)
+
     async def issue(
-        self, issue: Issue, signer: Signer, access_seconds: int, confirmation: Confirmation = UNBOUND
+        self, issue: Issue, signers: Signers, access_seconds: int, confirmation: Confirmation = UNBOUND
     ) -> dict[str, Any]:
         """Return the token response. The same family, generation, time and keys yield the same claims."""
-        access_token, claims = await self.access_token(issue, signer, access_seconds, confirmation)
-        id_token = await self._id_token(issue, signer, access_token, claims["exp"])
+        access_token, claims = await self.access_token(issue, signers.access_token, access_seconds, confirmation)
+        id_token = await self._id_token(issue, signers.id_token, access_token, claims["exp"])
         return token_response(claims, access_token, self._refresh_token(issue), id_token, confirmation.token_type)
 
     async def access_token(
@@ -59,10 +85,10 @@ class TokenIssuer:
             return None
         return self.refresh_tokens.derive(family.sid, family.generation, family.master_key_id, family.secret)
 
-    async def _id_token(self, issue: Issue, signer: Signer, access_token: str, expires_at: int) -> str | None:
+    async def _id_token(self, issue: Issue, signer: Signer | None, access_token: str, expires_at: int) -> str | None:
         """Return the ID token, or None if none is due. It expires with the access token."""
         family = signed_in_family(issue)
-        if family is None:
+        if family is None or signer is None:
             return None
         browser = family.browser_session_id
         claims = id_token_claims(

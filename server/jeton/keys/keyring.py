@@ -10,10 +10,12 @@ from typing import Any
 
 import structlog
 
+from jeton.crypto.algorithms import ALGORITHMS
 from jeton.crypto.key_stores import KeyStoreError, KeyStores
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, ID_TOKEN, Signer, Verifier
-from jeton.rules.key_lifecycle import STALE_SECONDS, KeyTimings, SigningKey, active_and_next, is_effective, max_age
+from jeton.rules.key_lifecycle import ACCESS_TOKENS, STALE_SECONDS, KeyState, KeyTimings, SigningKey, is_effective
+from jeton.rules.key_series import active_keys, max_age
 from jeton.storage.batching import Batcher
 from jeton.storage.clock import Clock
 from jeton.storage.database import StorageUnavailableError
@@ -29,8 +31,25 @@ class KeySet:
     etag: str
 
 
+@dataclass(slots=True)
+class _ActiveKey:
+    """A signer, and from when every server publishes its key; 0 once that was so."""
+
+    signer: Signer
+    effective_at: int
+
+    def is_effective(self, now: int) -> bool:
+        """Return whether every server publishes the key. Once true, it stays true when the clock steps back."""
+        if is_effective(self.effective_at, now):
+            self.effective_at = 0
+        return self.effective_at == 0
+
+
 class Keyring:
-    """The keys that this process signs and verifies with, and publishes."""
+    """The keys that this process signs and verifies with, and publishes.
+
+    `verifier` verifies access tokens, `id_token_verifier` ID tokens.
+    """
 
     def __init__(self, stores: KeyStores, timings: KeyTimings, clock: Clock) -> None:
         self._stores = stores
@@ -38,9 +57,9 @@ class Keyring:
         self._clock = clock
         self._keys: tuple[SigningKey, ...] = ()
         self._read_at = 0.0
-        self._signer: Signer
-        self._effective_at = 0
-        self._store_error: KeyStoreError | None = None
+        self._active: _ActiveKey
+        self._for_id_tokens: dict[str, _ActiveKey] = {}
+        self._store_errors: dict[str, KeyStoreError] = {}
         self._external_signatures = Batcher[Callable[[], str], str](
             "signing", lambda tasks: [task() for task in tasks], max_batch=1
         )
@@ -50,25 +69,31 @@ class Keyring:
 
     @property
     def signer(self) -> Signer:
-        """Return the signer for a request that ends within seconds.
+        """Return the signer of access tokens, for a request that ends within seconds.
 
         Raise StorageUnavailableError if this process does not know whether the key may still sign, or may sign yet;
         KeyStoreError if an external key store failed at its last use.
         """
-        if self._store_error is not None:
-            raise self._store_error
-        if self.seconds_since_read > STALE_SECONDS or not self._clock.is_certain or not self._is_effective():
-            raise StorageUnavailableError("there is no key to sign with at the moment")
-        return self._signer
+        return self._signer(self._active)
+
+    def id_token_signer(self, algorithm: str) -> Signer:
+        """Return the signer of ID tokens and logout tokens with this algorithm, for a request that ends within seconds.
+
+        Raise StorageUnavailableError also while there is none: its key is not published for long enough yet.
+        """
+        active = self._for_id_tokens.get(algorithm)
+        if active is None:
+            raise StorageUnavailableError(f"there is no key yet that signs ID tokens with {algorithm}")
+        return self._signer(active)
 
     @property
-    def algorithm(self) -> str:
-        """Return the algorithm of the key that signs, now or as soon as it may."""
-        return self._signer.algorithm
+    def id_token_algorithms(self) -> tuple[str, ...]:
+        """Return the algorithms of ID tokens that there are signers for."""
+        return tuple(it for it in ALGORITHMS if it in self._for_id_tokens)
 
     @property
     def can_sign(self) -> bool:
-        """Return whether there is a key that may sign now and can be reached."""
+        """Return whether there is a key that may sign access tokens now and can be reached."""
         try:
             return self.signer is not None
         except (KeyStoreError, StorageUnavailableError):
@@ -80,11 +105,12 @@ class Keyring:
             return signer.sign(claims, typ)
         return await self._external_signatures(lambda: self._sign_externally(signer, claims, typ))
 
-    def check_external_key(self) -> None:
-        """Make a test signature with an external key, so that a failure is known before a token is redeemed."""
-        if self._signer.is_external:
-            with suppress(KeyStoreError):
-                self._sign_externally(self._signer, {}, "probe")
+    def check_external_keys(self) -> None:
+        """Make a test signature with external keys, so that a failure is known before a token is redeemed."""
+        for active in {id(it): it for it in (self._active, *self._for_id_tokens.values())}.values():
+            if active.signer.is_external:
+                with suppress(KeyStoreError):
+                    self._sign_externally(active.signer, {}, "probe")
 
     def close(self) -> None:
         """Finish pending signatures, with a short timeout."""
@@ -93,35 +119,38 @@ class Keyring:
     def update(self, stored: Sequence[SigningKey], read_at: float) -> None:
         """Replace the keys by the stored ones, which were read at `read_at` by the monotonic clock.
 
-        Raise MasterKeyError or KeyStoreError if the active key cannot be opened.
+        Raise MasterKeyError or KeyStoreError if an active key cannot be opened.
         """
         now = self._clock.now()
         keys = tuple(key for key in stored if key.is_published(now))
         if keys != self._keys:
             self._replace(keys)
-        self._is_effective()
+        for active in (self._active, *self._for_id_tokens.values()):
+            active.is_effective(now)
         self._read_at = read_at
 
     def max_age(self, now: int) -> int:
         """Return for how many seconds the key set may be cached."""
         return max_age(self._keys, now, self._timings, int(self.seconds_since_read))
 
+    def _signer(self, active: _ActiveKey) -> Signer:
+        if self._store_errors and active.signer.kid in self._store_errors:
+            raise self._store_errors[active.signer.kid]
+        is_known = self.seconds_since_read <= STALE_SECONDS and self._clock.is_certain
+        if not is_known or not active.is_effective(self._clock.now()):
+            raise StorageUnavailableError("there is no key to sign with at the moment")
+        return active.signer
+
     def _sign_externally(self, signer: Signer, claims: Mapping[str, Any], typ: str) -> str:
         try:
             signed = signer.sign(claims, typ)
         except KeyStoreError as error:
-            if self._store_error is None:
+            if signer.kid not in self._store_errors:
                 log.error("signing_key_unavailable", kid=signer.kid, detail=str(error))
-            self._store_error = error
+            self._store_errors[signer.kid] = error
             raise
-        self._store_error = None
+        self._store_errors.pop(signer.kid, None)
         return signed
-
-    def _is_effective(self) -> bool:
-        """Return whether every server publishes the active key. Once true, it stays true when the clock steps back."""
-        if is_effective(self._effective_at, self._clock.now()):
-            self._effective_at = 0
-        return self._effective_at == 0
 
     @property
     def seconds_since_read(self) -> float:
@@ -129,24 +158,31 @@ class Keyring:
         return time.monotonic() - self._read_at
 
     def _replace(self, keys: tuple[SigningKey, ...]) -> None:
-        active, following = active_and_next(keys)
-        signer = Signer(self._stores.open(active))
+        active = {
+            series: _ActiveKey(Signer(self._stores.open(key)), key.activated_at or 0)
+            for series, key in active_keys(keys).items()
+        }
+        following = [key for key in keys if key.state is KeyState.NEXT]
         self._open_ahead(following)
-        public: list[dict[str, Any]] = [json.loads(key.public_jwk) for key in keys]
-        # The verifier first: a key must be known before a token is signed with it.
-        self.verifier = Verifier(public)
-        self.id_token_verifier = Verifier(public, ID_TOKEN)
-        self.key_set = _key_set(public)
-        self._signer, self._effective_at = signer, active.activated_at or 0
+        public: list[tuple[str, dict[str, Any]]] = [(key.series, json.loads(key.public_jwk)) for key in keys]
+        # The verifiers first: a key must be known before a token is signed with it.
+        self.verifier = Verifier(jwk for series, jwk in public if series == ACCESS_TOKENS)
+        self.id_token_verifier = Verifier((jwk for _, jwk in public), ID_TOKEN)
+        self.key_set = _key_set([jwk for _, jwk in public])
+        self._active = active.pop(ACCESS_TOKENS)
+        self._for_id_tokens = {**active, self._active.signer.algorithm: self._active}
         self._keys = keys
-        self._stores.close_all_except({active.kid, following.kid})
+        open_kids = {key.kid for key in (*following, *active_keys(keys).values())}
+        self._store_errors = {kid: error for kid, error in self._store_errors.items() if kid in open_kids}
+        self._stores.close_all_except(open_kids)
 
-    def _open_ahead(self, following: SigningKey) -> None:
-        """Open the next key, so that a wrong master key or a missing HSM is logged before the rotation needs it."""
-        try:
-            self._stores.open(following)
-        except (MasterKeyError, KeyStoreError) as error:
-            log.error("next_signing_key_cannot_be_opened", kid=following.kid, detail=str(error))
+    def _open_ahead(self, following: Sequence[SigningKey]) -> None:
+        """Open the next keys, so that a wrong master key or a missing HSM is logged before a rotation needs them."""
+        for key in following:
+            try:
+                self._stores.open(key)
+            except (MasterKeyError, KeyStoreError) as error:
+                log.error("next_signing_key_cannot_be_opened", kid=key.kid, detail=str(error))
 
 
 def _key_set(public: list[dict[str, Any]]) -> KeySet:

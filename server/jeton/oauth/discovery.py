@@ -17,10 +17,10 @@ _ID_TOKEN_CLAIMS: Final = ("iss", "sub", "aud", "exp", "iat", "auth_time", "amr"
 
 @dataclass(frozen=True, slots=True)
 class SignInCapabilities:
-    """What is announced of signing in: scopes of all clients, algorithm of ID tokens, languages of the pages."""
+    """What is announced of signing in: scopes of all clients, algorithms of ID tokens, languages of the pages."""
 
     scope: Scope = frozenset()
-    algorithm: str = "RS256"
+    id_token_algorithms: tuple[str, ...] = ("RS256",)
     ui_locales: tuple[str, ...] = ()
 
 
@@ -32,7 +32,7 @@ def openid_metadata(url: str, capabilities: SignInCapabilities) -> dict[str, Any
         "userinfo_endpoint": url + USERINFO_PATH,
         "end_session_endpoint": url + END_SESSION_PATH,
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [capabilities.algorithm],
+        "id_token_signing_alg_values_supported": list(capabilities.id_token_algorithms),
         "scopes_supported": [it for it in _ANNOUNCED_SCOPES if it in capabilities.scope],
         "claims_supported": [*_ID_TOKEN_CLAIMS, *_claims_of(capabilities.scope)],
         "claim_types_supported": ["normal"],

@@ -1,5 +1,6 @@
 """ID token claims (OpenID Connect Core sections 2 and 12.2)."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from jeton.oauth.authorization_request import (
@@ -23,20 +24,19 @@ def signed_in_family(issue: Issue) -> Family | None:
     return family
 
 
-def check_id_token_algorithm(request: AuthorizationRequest, client: Client, algorithm: str) -> None:
-    """Raise AuthorizationRefusedError if the client needs ID tokens with another signature than this `algorithm`.
+def check_id_token_algorithm(request: AuthorizationRequest, client: Client, algorithms: Collection[str]) -> None:
+    """Raise AuthorizationRefusedError if no ID token can be signed as the client is registered for.
 
-    Better at once than after the user has signed in: the client would reject the ID token.
+    `algorithms` can be signed with now. A new one follows in a few minutes: its key has to reach all caches first.
     """
-    if OPENID in request.scope and client.id_token_alg != algorithm:
-        sentence = f"The client is registered for ID tokens signed with {client.id_token_alg}; this server signs with "
+    if OPENID in request.scope and client.id_token_alg not in algorithms:
         raise AuthorizationRefusedError(
             AuthorizationErrorResponse(
                 request.redirect_uri,
                 request.state,
                 request.response_mode,
-                ErrorCode.UNAUTHORIZED_CLIENT,
-                f"{sentence}{algorithm}.",
+                ErrorCode.TEMPORARILY_UNAVAILABLE,
+                f"This server does not sign ID tokens with {client.id_token_alg} yet; try again in a few minutes.",
             ),
             "id_token_algorithm_not_available",
         )

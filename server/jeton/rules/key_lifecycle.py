@@ -1,5 +1,7 @@
 """Signing key lifecycle: which keys sign, which are published, and when the next change is allowed.
 
+Keys are kept in series (`rules/key_series.py`). These are the rules of one series; functions take the keys of one.
+
     next (published, not signing) -> active -> retiring (published, not signing) -> gone
     any of these -> revoked (no longer published, still known) -> gone
 
@@ -16,11 +18,13 @@ the database's. Why no verifier that honours `max-age` ever misses a key (ADR 00
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
 
+# The series of keys that sign access tokens. Other series are named by the algorithm of the ID tokens that they sign.
+ACCESS_TOKENS: Final = "access_token"
 CLOCK_SKEW_SECONDS: Final = 60
 STALE_SECONDS: Final = 8
 PROPAGATION_SECONDS: Final = 2 + STALE_SECONDS + 5
@@ -43,9 +47,14 @@ class KeyTimings:
     rotate_seconds: int
 
     @property
+    def cached_seconds(self) -> int:
+        """Return how long a cache that honours `max-age` may lack a new key."""
+        return self.jwks_max_age_seconds + PROPAGATION_SECONDS
+
+    @property
     def ready_after_seconds(self) -> int:
         """Return how long a new key is published before it signs: at least as long as a cache may lack it."""
-        return max(self.publish_ahead_seconds, self.jwks_max_age_seconds + PROPAGATION_SECONDS)
+        return max(self.publish_ahead_seconds, self.cached_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey(StoredKey):
-    """A stored key and its state.
+    """A stored key and its state, in its series.
 
     `ready_at`: when it may sign at the earliest. `longest_seconds`: the longest lifetime of any token it may sign; 0
     until it is active. `rotation_asked_at`: when an operator requested a rotation. `gone_at`: when no token or cache
@@ -89,6 +98,7 @@ class SigningKey(StoredKey):
     activated_at: int | None = None
     rotation_asked_at: int | None = None
     gone_at: int | None = None
+    series: str = ACCESS_TOKENS
 
     def is_published(self, now: int) -> bool:
         """Return whether the key set holds the key."""
@@ -129,61 +139,62 @@ class KeyChangeRefusedError(Exception):
     """The change of signing keys is not allowed. The message says why, and what to do."""
 
 
-def create_first_keys(active: StoredKey, following: StoredKey, now: int, longest_seconds: int) -> list[SigningKey]:
+def create_first_keys(
+    active: StoredKey, following: StoredKey, now: int, longest_seconds: int, series: str = ACCESS_TOKENS
+) -> list[SigningKey]:
     """Return the keys of a server's first start. Both may sign at once: no cache holds a key set without them."""
-    return [_new(active, now, now).activated(now, longest_seconds), _new(following, now, now)]
+    return [_new(active, now, now, series).activated(now, longest_seconds), _new(following, now, now, series)]
 
 
-def create_next_key(key: StoredKey, now: int, timings: KeyTimings) -> SigningKey:
+def create_next_key(key: StoredKey, now: int, timings: KeyTimings, series: str = ACCESS_TOKENS) -> SigningKey:
     """Return a new `next` key, published from now on."""
-    return _new(key, now, now + timings.ready_after_seconds)
+    return _new(key, now, now + timings.ready_after_seconds, series)
 
 
-def _new(key: StoredKey, now: int, ready_at: int) -> SigningKey:
-    return SigningKey(key.kid, key.algorithm, key.public_jwk, key.store, key.private_part, KeyState.NEXT, now, ready_at)
+def begin_series(key: StoredKey, now: int, timings: KeyTimings, series: str) -> SigningKey:
+    """Return the first key of a new series, as `next`: it signs as soon as no cache lacks it.
 
-
-def correct_timestamps(keys: Iterable[SigningKey], now: int) -> list[SigningKey]:
-    """Return the keys with timestamps in the future, corrected to now.
-
-    Such a timestamp was set by a clock that was ahead. Uncorrected, the key would not sign or rotate before that time.
-    `gone_at` stays: to keep a key too long does no harm, and it may be the present clock that is wrong.
+    It is not published longer ahead: nobody has verified a token of this series before.
     """
-    keys = list(keys)
-    timestamps = (it for key in keys for it in (key.created_at, key.activated_at, key.rotation_asked_at))
-    if max(it for it in timestamps if it is not None) <= now + CLOCK_SKEW_SECONDS:
-        return []
-    return [after for key in keys if (after := _correct_timestamps(key, now)) != key]
+    return _new(key, now, now + timings.cached_seconds, series)
 
 
-def _correct_timestamps(key: SigningKey, now: int) -> SigningKey:
-    def at_most_now(at: int | None) -> int | None:
-        return None if at is None else min(at, now)
-
-    return replace(
-        key,
-        created_at=min(key.created_at, now),
-        ready_at=key.ready_at - max(0, key.created_at - now),
-        activated_at=at_most_now(key.activated_at),
-        rotation_asked_at=at_most_now(key.rotation_asked_at),
+def _new(key: StoredKey, now: int, ready_at: int, series: str) -> SigningKey:
+    return SigningKey(
+        *(key.kid, key.algorithm, key.public_jwk, key.store, key.private_part),
+        KeyState.NEXT,
+        now,
+        ready_at,
+        series=series,
     )
 
 
-def active_and_next(keys: Iterable[SigningKey]) -> tuple[SigningKey, SigningKey]:
-    """Return the key that signs and the one that will sign next. The database always holds one of each."""
-    by_state = {key.state: key for key in keys}
-    return by_state[KeyState.ACTIVE], by_state[KeyState.NEXT]
+def active_of(keys: Iterable[SigningKey]) -> SigningKey | None:
+    """Return the key that signs; None if the series has just begun."""
+    return next((key for key in keys if key.state is KeyState.ACTIVE), None)
 
 
-def drop_next_of_other_type(keys: Iterable[SigningKey], key_type: KeyType) -> list[SigningKey]:
-    """Return the changed keys: a `next` key of another type, which has never signed, becomes `gone`."""
-    _, following = active_and_next(keys)
-    return [] if following.key_type == key_type else [replace(following, state=KeyState.GONE)]
+def next_of(keys: Iterable[SigningKey]) -> SigningKey:
+    """Return the key that will sign next. Every series has one."""
+    return next(key for key in keys if key.state is KeyState.NEXT)
 
 
-def rotation_at(keys: Iterable[SigningKey], timings: KeyTimings) -> int:
+def drop_next_of_other_type(keys: Collection[SigningKey], key_type: KeyType) -> list[SigningKey]:
+    """Return the changed keys: a `next` key of another type, which has never signed, becomes `gone`.
+
+    The first key of a series stays: it is needed soon.
+    """
+    following = next_of(keys)
+    return (
+        [] if following.key_type == key_type or active_of(keys) is None else [replace(following, state=KeyState.GONE)]
+    )
+
+
+def rotation_at(keys: Collection[SigningKey], timings: KeyTimings) -> int:
     """Return when `next` becomes active: when a rotation is due or requested, and not before the key is ready."""
-    active, following = active_and_next(keys)
+    active, following = active_of(keys), next_of(keys)
+    if active is None:
+        return following.ready_at
     wanted_at = (active.activated_at or 0) + timings.rotate_seconds
     if active.rotation_asked_at is not None:
         wanted_at = min(wanted_at, active.rotation_asked_at)
@@ -193,19 +204,26 @@ def rotation_at(keys: Iterable[SigningKey], timings: KeyTimings) -> int:
     return max(wanted_at, following.ready_at)
 
 
-def rotate(keys: Iterable[SigningKey], now: int, timings: KeyTimings, longest_seconds: int) -> list[SigningKey]:
+def rotate(keys: Collection[SigningKey], now: int, timings: KeyTimings, longest_seconds: int) -> list[SigningKey]:
     """Return the changed keys: the active one retires, `next` signs. Before `rotation_at`, caches may lack the key."""
-    active, following = active_and_next(keys)
-    return [active.retired(now, timings), following.activated(now, longest_seconds)]
+    active, following = active_of(keys), next_of(keys)
+    retired = [] if active is None else [active.retired(now, timings)]
+    return [*retired, following.activated(now, longest_seconds)]
 
 
-def rotate_early(keys: Iterable[SigningKey], now: int, timings: KeyTimings, longest_seconds: int) -> list[SigningKey]:
+def rotate_if_due(
+    keys: Collection[SigningKey], now: int, timings: KeyTimings, longest_seconds: int
+) -> list[SigningKey]:
+    """Return the changed keys, as `rotate` does; none before `rotation_at`."""
+    return rotate(keys, now, timings, longest_seconds) if now >= rotation_at(keys, timings) else []
+
+
+def rotate_early(keys: Collection[SigningKey], now: int, timings: KeyTimings, longest_seconds: int) -> list[SigningKey]:
     """Return the changed keys, as `rotate` does.
 
     Raise KeyChangeRefusedError while a Jeton server may not publish `next` yet: nothing could be signed until then.
     """
-    keys = list(keys)
-    wait = active_and_next(keys)[1].effective_at - now
+    wait = next_of(keys).effective_at - now
     if wait > 0:
         raise KeyChangeRefusedError(
             f"the next key is new, and not every server publishes it yet: try again in {wait} s;"
@@ -214,47 +232,20 @@ def rotate_early(keys: Iterable[SigningKey], now: int, timings: KeyTimings, long
     return rotate(keys, now, timings, longest_seconds)
 
 
-def request_rotation(keys: Iterable[SigningKey], now: int) -> list[SigningKey]:
-    """Return the changed keys: the active one, with a rotation requested for when `next` is ready."""
-    active, _ = active_and_next(keys)
-    return [replace(active, rotation_asked_at=now)] if active.rotation_asked_at is None else []
-
-
-def revoke(
-    keys: Iterable[SigningKey], kid: str, now: int, timings: KeyTimings, longest_seconds: int
+def request_rotation(
+    keys: Collection[SigningKey], now: int, timings: KeyTimings, longest_seconds: int
 ) -> list[SigningKey]:
-    """Return the changed keys: the revoked one, and `next` as active if the revoked one was.
-
-    Raise KeyChangeRefusedError if there is no key with this `kid`.
-    """
-    by_kid = {key.kid: key for key in keys}
-    if kid not in by_kid:
-        raise KeyChangeRefusedError(f"there is no key {kid}: see `jeton keys list`")
-    state, revoked = by_kid[kid].state, by_kid[kid].revoked(now, timings)
-    if state is KeyState.REVOKED:
+    """Return the changed keys, as `rotate` does if `next` is ready; else the active one, with a rotation requested."""
+    active, following = active_of(keys), next_of(keys)
+    if now >= following.ready_at:
+        return rotate(keys, now, timings, longest_seconds)
+    if active is None or active.rotation_asked_at is not None:
         return []
-    if state is not KeyState.ACTIVE:
-        return [revoked]
-    _, following = active_and_next(by_kid.values())
-    return [revoked, following.activated(now, longest_seconds)]
+    return [replace(active, rotation_asked_at=now)]
 
 
-def transition(key: SigningKey, keys: Iterable[SigningKey], timings: KeyTimings) -> tuple[KeyState, int]:
-    """Return the state that the key enters next, and when."""
-    match key.state:
-        case KeyState.NEXT:
-            return KeyState.ACTIVE, rotation_at(keys, timings)
-        case KeyState.ACTIVE:
-            return KeyState.RETIRING, rotation_at(keys, timings)
-    return KeyState.GONE, key.gone_at or 0
-
-
-def max_age(keys: Iterable[SigningKey], now: int, timings: KeyTimings, seconds_since_read: int = 0) -> int:
-    """Return for how many seconds a key set may be cached: never beyond the next planned change.
-
-    `seconds_since_read` is the age of the keys. A server without its database keeps publishing them, for shorter times.
-    """
-    published = [key for key in keys if key.is_published(now)]
-    changes = [key.gone_at for key in published if key.gone_at is not None]
-    limit = timings.jwks_max_age_seconds - max(0, seconds_since_read - STALE_SECONDS)
-    return max(0, min([limit, *(at - now for at in [*changes, rotation_at(published, timings)])]))
+def end(keys: Collection[SigningKey], now: int, timings: KeyTimings) -> list[SigningKey]:
+    """Return the changed keys: the active one retires, and the series has no further key."""
+    active = active_of(keys)
+    retired = [] if active is None else [active.retired(now, timings)]
+    return [*retired, replace(next_of(keys), state=KeyState.GONE)]

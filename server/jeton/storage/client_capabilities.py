@@ -1,9 +1,10 @@
-"""Client capabilities: grant types, browser origins and scopes that the server announces for all clients together."""
+"""What all clients together need: grant types, browser origins, scopes and algorithms of ID tokens."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from jeton.oauth.id_token import OPENID
 from jeton.storage.tables import clients
 
 
@@ -15,12 +16,21 @@ class ClientCapabilities:
     origins: frozenset[str] = frozenset()
     scope: frozenset[str] = frozenset()
     cookie_origins: frozenset[str] = frozenset()
+    id_token_algorithms: frozenset[str] = frozenset()
 
 
 def load_client_capabilities(connection: Connection) -> ClientCapabilities:
     """Return the union over all clients that are not disabled."""
-    columns = (clients.c.grant_types, clients.c.origins, clients.c.scope, clients.c.refresh_cookie)
+    columns = (
+        *(clients.c.grant_types, clients.c.origins, clients.c.scope),
+        *(clients.c.refresh_cookie, clients.c.id_token_alg),
+    )
     rows = connection.execute(select(*columns).where(clients.c.disabled.is_(False)).distinct()).all()
     grant_types, origins, scope = (frozenset[str]().union(*(row[it] for row in rows)) for it in range(3))
-    cookie_origins = frozenset[str]().union(*(row.origins for row in rows if row.refresh_cookie))
-    return ClientCapabilities(grant_types, origins, scope, cookie_origins)
+    return ClientCapabilities(
+        grant_types,
+        origins,
+        scope,
+        cookie_origins=frozenset[str]().union(*(row.origins for row in rows if row.refresh_cookie)),
+        id_token_algorithms=frozenset(row.id_token_alg for row in rows if OPENID in row.scope),
+    )

@@ -340,26 +340,34 @@ single_uses = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
-signing_keys = Table(
-    "signing_keys",
-    metadata,
-    Column("kid", String(64), primary_key=True),
-    Column("algorithm", String(16), nullable=False),
-    Column("public_jwk", Text, nullable=False),
-    # Where the private part is stored, and what is needed to find and open it there.
-    Column("store", String(16), nullable=False),
-    Column("private_part", Text, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    # From when it may sign: by then every cached key set contains it.
-    Column("ready_at", BigInteger, nullable=False),
-    # The longest lifetime of any token it may sign; 0 until it is active.
-    Column("longest_seconds", BigInteger, nullable=False),
-    Column("activated_at", BigInteger),
-    Column("rotation_asked_at", BigInteger),
-    # From when no valid token refers to it.
-    Column("gone_at", BigInteger),
-    # Never two that sign, however many processes start, rotate or crash at the same time.
-    Index("uq_signing_keys_active", "state", unique=True, **_where("state = 'active'")),
-    Index("uq_signing_keys_next", "state", unique=True, **_where("state = 'next'")),
-)
+
+def _signing_keys(name: str, unique: str) -> Table:
+    """Return a table of signing keys. No two are active, and no two next, that share the column `unique`."""
+    return Table(
+        name,
+        metadata,
+        Column("kid", String(64), primary_key=True),
+        Column("algorithm", String(16), nullable=False),
+        Column("public_jwk", Text, nullable=False),
+        # Where the private part is stored, and what is needed to find and open it there.
+        Column("store", String(16), nullable=False),
+        Column("private_part", Text, nullable=False),
+        Column("state", String(16), nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+        # From when it may sign: by then every cached key set contains it.
+        Column("ready_at", BigInteger, nullable=False),
+        # The longest lifetime of any token it may sign; 0 until it is active.
+        Column("longest_seconds", BigInteger, nullable=False),
+        Column("activated_at", BigInteger),
+        Column("rotation_asked_at", BigInteger),
+        # From when no valid token refers to it.
+        Column("gone_at", BigInteger),
+        # Never two that sign, however many processes start, rotate or crash at the same time.
+        Index(f"uq_{name}_active", unique, unique=True, **_where("state = 'active'")),
+        Index(f"uq_{name}_next", unique, unique=True, **_where("state = 'next'")),
+    )
+
+
+signing_keys = _signing_keys("signing_keys", "state")
+# The other series, one for each algorithm. Servers of earlier versions take every row of `signing_keys` for one series.
+id_token_keys = _signing_keys("id_token_keys", "algorithm")
