@@ -44,6 +44,7 @@ def _valid() -> list[tuple[str, str, dict[str, Any]]]:
         ("valid", _token(), facts),
         ("the full type, in capitals", _token({"typ": "application/AT+JWT"}), {}),
         ("one audience of several", _token(aud=["https://other.example", AUDIENCE]), {}),
+        ("the audience with the slash of the root", _token(aud=AUDIENCE + "/"), {}),
         ("roles", _token(roles=["editor", "admin"]), {"roles": ["editor", "admin"]}),
         ("no scope", jwt(_HEADER, without(_CLAIMS, "scope")), {"scope": []}),
         ("scope with extra spaces", _token(scope=" read  write "), {"scope": ["read", "write"]}),
@@ -174,7 +175,16 @@ def _with_other_claims() -> list[tuple[str, dict[str, str]]]:
 _REQUIRED: Final = {"iss": ["iss"], "aud": ["aud"], "exp": ["exp"], "claims": ["sub", "client_id", "iat", "jti"]}
 _WRONG: Final[dict[str, list[Any]]] = {
     "iss": ["https://as.example", ISSUER + "/", ISSUER.upper(), [ISSUER]],
-    "aud": ["https://other.example", AUDIENCE + "/", [], ["https://other.example"], {AUDIENCE: True}],
+    "aud": [
+        "https://other.example",
+        AUDIENCE + "//",
+        AUDIENCE + "/x",
+        AUDIENCE.upper(),
+        "https://api.example:443",
+        [],
+        ["https://other.example"],
+        {AUDIENCE: True},
+    ],
     "exp": [NOW, NOW - 1, NOW - 0.5, str(NOW + 590), True, None],
     "nbf": [NOW + 6, str(NOW - 10), None],
     "iat": [str(NOW)],

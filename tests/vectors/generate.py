@@ -8,13 +8,14 @@ from typing import Any, Final
 FOLDER: Final = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 
-from vectors import access_tokens, id_tokens, key_sets, scenario_tokens, signing, status_lists  # noqa: E402 - see the line above
+from vectors import access_tokens, dpop_proofs, id_tokens, key_sets, scenario_tokens, signing, status_lists  # noqa: E402 - see the line above
 
 
 def files() -> dict[str, str]:
     """Return the text of each file, by name."""
     lists: dict[str, list[dict[str, Any]]] = {
         "access_tokens": access_tokens.access_tokens(),
+        "dpop_proofs": dpop_proofs.dpop_proofs(),
         "id_tokens": id_tokens.id_tokens(),
         "logout_tokens": id_tokens.logout_tokens(),
         "usable_keys": key_sets.usable_keys(),

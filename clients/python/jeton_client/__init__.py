@@ -5,15 +5,19 @@ from jeton_client.asgi import BearerMiddleware
 from jeton_client.authorization_request import AuthorizationRequest, PendingAuthorization
 from jeton_client.callback import check_logout_callback
 from jeton_client.client_authentication import Client
+from jeton_client.dpop import DPoP
+from jeton_client.dpop_nonces import DPoPNonces
 from jeton_client.errors import (
     AccessDeniedError,
     ClientError,
     InsufficientScopeError,
     InteractionRequiredError,
     InvalidCallbackError,
+    InvalidProofError,
     InvalidTokenError,
     LoginRequiredError,
     MalformedRequestError,
+    NonceRequiredError,
     RefusedError,
     ServerUnavailableError,
     StorageUnusableError,
@@ -25,9 +29,11 @@ from jeton_client.id_token import IdToken, LogoutToken
 from jeton_client.id_token_verifier import AsyncIdTokenVerifier, IdTokenVerifier
 from jeton_client.introspector import AsyncIntrospector, CacheLimits, Introspector
 from jeton_client.loopback_login import log_in_by_browser
+from jeton_client.protected_resource import ProtectedResource
 from jeton_client.storage import FileStorage, MemoryStorage, Storage
 from jeton_client.token_answers import Tokens
 from jeton_client.token_session import AsyncTokenSession, TokenSession
+from jeton_client.used_proofs import MemoryUsedProofs, UsedProofs
 from jeton_client.verifier import AsyncVerifier, Verifier
 from jeton_client.verifier_operations import StatusPolling
 
@@ -44,6 +50,8 @@ __all__ = [
     "CacheLimits",
     "Client",
     "ClientError",
+    "DPoP",
+    "DPoPNonces",
     "FileStorage",
     "IdToken",
     "IdTokenVerifier",
@@ -51,12 +59,16 @@ __all__ = [
     "InteractionRequiredError",
     "Introspector",
     "InvalidCallbackError",
+    "InvalidProofError",
     "InvalidTokenError",
     "LoginRequiredError",
     "LogoutToken",
     "MalformedRequestError",
     "MemoryStorage",
+    "MemoryUsedProofs",
+    "NonceRequiredError",
     "PendingAuthorization",
+    "ProtectedResource",
     "RefusedError",
     "ServerUnavailableError",
     "StatusPolling",
@@ -65,6 +77,7 @@ __all__ = [
     "TokenSession",
     "Tokens",
     "UntrustedServerError",
+    "UsedProofs",
     "VerificationUnavailableError",
     "Verifier",
     "check_logout_callback",

@@ -1,5 +1,6 @@
 """Access tokens: required claims (RFC 9068 sections 2.2 and 4, RFC 8725), and the values that a service reads."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,6 +13,7 @@ from jeton_client.strict_json import is_number
 TYPE: Final = "at+jwt"
 MAX_CHARACTERS: Final = 8192
 DEFAULT_SKEW_SECONDS: Final = 5.0
+_ROOT: Final = re.compile(r"([a-z][a-z0-9+.-]*://[^/?#]+)/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Rules:
         claims = verified_claims(unverified, keys)
         if claims.get("iss") != self.issuer:
             raise InvalidTokenError("iss")
-        if self.audience not in audiences(claims.get("aud")):
+        if not is_for(self.audience, claims.get("aud")):
             raise InvalidTokenError("aud")
         check_times(claims, now, self.skew_seconds)
         return access_token_of(claims)
@@ -105,6 +107,16 @@ def require_audience(audience: object) -> None:
     """Raise ValueError if the audience is empty: `None` would match every token without an audience."""
     if not is_name(audience):
         raise ValueError("audience is required: the name of this service, as in the claim `aud`")
+
+
+def is_for(audience: str, aud: object) -> bool:
+    """Return whether an `aud` claim contains the audience.
+
+    Of a URL that is an origin, the form with a slash is the same: clients add or drop it. No other spelling is.
+    """
+    root = _ROOT.fullmatch(audience)
+    spellings = {audience} if root is None else {root[1], f"{root[1]}/"}
+    return any(isinstance(it, str) and it in spellings for it in audiences(aud))
 
 
 def audiences(aud: object) -> list[object]:

@@ -1,38 +1,50 @@
-"""Bearer tokens in requests, and responses to refused requests (RFC 6750, RFC 9110 section 11)."""
+"""Access tokens in requests, and responses to refused requests (RFC 6750, RFC 9449, RFC 9110 section 11)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Final
+from typing import Final, Literal
 
 from jeton_client.errors import (
     ClientError,
     InsufficientScopeError,
+    InvalidProofError,
     InvalidTokenError,
     MalformedRequestError,
+    NonceRequiredError,
     VerificationUnavailableError,
 )
+from jeton_client.protected_resource import ProtectedResource
 
+Scheme = Literal["Bearer", "DPoP"]
 _B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 
 
-def bearer_token(authorization: Sequence[str]) -> str | None:
-    """Return the token of a request with these Authorization headers, or None if there is no Bearer token.
+def presented_token(authorization: Sequence[str], schemes: Sequence[Scheme]) -> tuple[Scheme, str] | None:
+    """Return scheme and token of a request with these Authorization headers, or None without one of these schemes.
 
     Tokens in the URL or the body are ignored. Raise MalformedRequestError if the header is malformed.
     """
     if not authorization:
         return None
-    scheme, _, token = authorization[0].partition(" ")
+    name, _, token = authorization[0].partition(" ")
     if len(authorization) > 1:
         raise MalformedRequestError("more than one Authorization header")
-    if scheme.lower() != "bearer":
+    scheme = next((it for it in schemes if it.lower() == name.lower()), None)
+    if scheme is None:
         return None
     token = token.strip(" ")
     if not _B64TOKEN.fullmatch(token):
-        raise MalformedRequestError("no token after the scheme Bearer")
-    return token
+        raise MalformedRequestError(f"no token after the scheme {scheme}")
+    return scheme, token
+
+
+def accepted_schemes(resource: ProtectedResource | None) -> Sequence[Scheme]:
+    """Return the schemes that a service accepts. Bearer is first: many clients read only the first challenge."""
+    if resource is None or resource.dpop is None:
+        return ("Bearer",)
+    return ("DPoP",) if resource.dpop.required else ("Bearer", "DPoP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +56,57 @@ class Refusal:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def refusal(realm: str, why: ClientError | None) -> Refusal:
-    """Return the response for an error, or for None if the request had no token. It does not reveal a reason."""
-    match why:
-        case None:
-            return _challenge(401, realm, "unauthorized")
-        case InvalidTokenError():
-            return _challenge(401, realm, "invalid_token", "The access token is not valid here.")
-        case InsufficientScopeError(scope=scope):
-            return _challenge(403, realm, "insufficient_scope", "The access token does not reach as far.", scope)
-        case MalformedRequestError():
-            return _challenge(400, realm, "invalid_request", "The Authorization header is malformed.")
-        case VerificationUnavailableError(retry_after=seconds):
-            return Refusal(503, "temporarily_unavailable", {"retry-after": str(max(1, ceil(seconds)))})
-        case _:
-            return Refusal(503, "temporarily_unavailable", {"retry-after": "1"})
+@dataclass(frozen=True, slots=True)
+class Challenges:
+    """What the challenges of a service say: the scope of every request, and where its metadata are (RFC 9728 5.1)."""
 
+    realm: str = "api"
+    scope: Sequence[str] = ()
+    resource: ProtectedResource | None = None
 
-def _challenge(status: int, realm: str, error: str, description: str = "", scope: str = "") -> Refusal:
-    """Return a challenge (RFC 6750 section 3); without a token, it contains no error code."""
-    parameters = {"realm": realm}
-    if description:
-        parameters |= {"error": error, "error_description": description}
-    if scope:
-        parameters["scope"] = scope
-    quoted = ", ".join(f'{name}="{_quoted(value)}"' for name, value in parameters.items())
-    return Refusal(status, error, {"www-authenticate": f"Bearer {quoted}"})
+    def refusal(self, why: ClientError | None, scheme: Scheme = "Bearer") -> Refusal:
+        """Return the response to a request by this scheme, for an error, or for None if it had no token.
+
+        It does not reveal a reason.
+        """
+        match why:
+            case None:
+                return self._challenge(401, "unauthorized", scheme)
+            case InvalidTokenError():
+                return self._challenge(401, "invalid_token", scheme, "The access token is not valid here.")
+            case InvalidProofError():
+                return self._challenge(
+                    401, "invalid_dpop_proof", scheme, "The DPoP proof is not valid for this request."
+                )
+            case NonceRequiredError():
+                return self._challenge(401, "use_dpop_nonce", scheme, "The DPoP proof needs the nonce in DPoP-Nonce.")
+            case InsufficientScopeError(scope=needed):
+                return self._challenge(
+                    403, "insufficient_scope", scheme, "The access token does not reach as far.", needed
+                )
+            case MalformedRequestError():
+                return self._challenge(400, "invalid_request", scheme, "The Authorization header is malformed.")
+            case VerificationUnavailableError(retry_after=seconds):
+                return Refusal(503, "temporarily_unavailable", {"retry-after": str(max(1, ceil(seconds)))})
+            case _:
+                return Refusal(503, "temporarily_unavailable", {"retry-after": "1"})
+
+    def _challenge(self, status: int, error: str, scheme: Scheme, description: str = "", scope: str = "") -> Refusal:
+        """Return a challenge per scheme (RFC 6750 section 3). The error is in that of the token, if there was one."""
+        schemes = accepted_schemes(self.resource)
+        explained = scheme if scheme in schemes else schemes[0]
+        error_of = {explained: {"error": error, "error_description": description}} if description else {}
+        text = ", ".join(self._one(it, error_of.get(it, {}), scope) for it in schemes)
+        return Refusal(status, error, {"www-authenticate": text})
+
+    def _one(self, scheme: Scheme, error: Mapping[str, str], scope: str) -> str:
+        parameters = {"realm": self.realm, **error, "scope": scope or " ".join(self.scope)}
+        if self.resource is not None:
+            parameters["resource_metadata"] = self.resource.metadata_url
+            if self.resource.dpop is not None and scheme == "DPoP":
+                parameters["algs"] = " ".join(self.resource.dpop.algorithms)
+        quoted = ", ".join(f'{name}="{_quoted(value)}"' for name, value in parameters.items() if value)
+        return f"{scheme} {quoted}"
 
 
 def _quoted(value: str) -> str:

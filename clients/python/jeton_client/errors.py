@@ -58,6 +58,18 @@ class InvalidTokenError(ClientError):
         self.reason = reason
 
 
+class InvalidProofError(ClientError):
+    """The DPoP proof is not valid for this request. `reason` is for the log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NonceRequiredError(ClientError):
+    """The DPoP proof lacks a current nonce: the client repeats its request with the one in the response."""
+
+
 class InsufficientScopeError(ClientError):
     """The token is valid but lacks scope; `scope` is what the request requires, separated by spaces."""
 

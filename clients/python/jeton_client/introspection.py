@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jeton_client.access_token import AccessToken, audiences, check_times, is_name, scope_and_roles
+from jeton_client.access_token import AccessToken, check_times, is_for, is_name, scope_and_roles
 from jeton_client.errors import InvalidTokenError, VerificationUnavailableError
 from jeton_client.messages import Answer
 from jeton_client.strict_json import is_number
@@ -41,7 +41,7 @@ def _judged(members: Mapping[str, Any], issuer: str, audience: str, now: float, 
         raise InvalidTokenError("token_type")
     if members.get("iss", issuer) != issuer:
         raise InvalidTokenError("iss")
-    if audience not in audiences(members.get("aud")):
+    if not is_for(audience, members.get("aud")):
         raise InvalidTokenError("aud")
     expires_at = members.get("exp", float("inf"))
     if "exp" in members and not is_number(expires_at):

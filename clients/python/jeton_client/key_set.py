@@ -37,9 +37,9 @@ def parse_key_set(members: Mapping[str, Any]) -> KeySet:
         raise ValueError(f"not a key set of at most {MAX_KEYS} keys")
     found: dict[str, VerificationKey] = {}
     for jwk in keys:
-        usable = _usable(jwk) if isinstance(jwk, dict) else None
-        if usable is not None:
-            found.setdefault(jwk["kid"], usable)
+        kid = jwk.get("kid") if isinstance(jwk, dict) else None
+        if isinstance(kid, str) and kid and (usable := usable_key(jwk)) is not None:
+            found.setdefault(kid, usable)
     return found
 
 
@@ -86,15 +86,10 @@ class CachedKeys:
         return replace(self, keys=self.keys if _are_same(keys, self.keys) else keys, freshness=freshness)
 
 
-def _usable(jwk: Mapping[str, Any]) -> VerificationKey | None:
-    kty, kid, operations = jwk.get("kty"), jwk.get("kid"), jwk.get("key_ops", ["verify"])
-    if (
-        not isinstance(kid, str)
-        or not kid
-        or not isinstance(kty, str)
-        or kty not in _MEMBERS
-        or jwk.get("use", "sig") != "sig"
-    ):
+def usable_key(jwk: Mapping[str, Any]) -> VerificationKey | None:
+    """Return the key, or None if it cannot verify signatures, is malformed or weak. Private members are ignored."""
+    kty, operations = jwk.get("kty"), jwk.get("key_ops", ["verify"])
+    if not isinstance(kty, str) or kty not in _MEMBERS or jwk.get("use", "sig") != "sig":
         return None
     if not isinstance(operations, list) or "verify" not in operations:
         return None

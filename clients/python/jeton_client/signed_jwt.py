@@ -1,7 +1,7 @@
 """Signed JWTs, from text to claims (RFC 7515, RFC 7519, RFC 8725). Header and claims are parsed once, strictly.
 
 The token chooses nothing: the algorithm must be allowed, the key must be the
-issuer's, and `jku`, `x5u`, `jwk` and `x5c` are ignored.
+issuer's, and `jku`, `x5u`, `jwk` and `x5c` are ignored. (A DPoP proof has its key in `jwk`, by definition.)
 """
 
 import re
@@ -25,18 +25,34 @@ class UnverifiedJwt:
     """A well-formed JWT of the expected type with an allowed algorithm, not verified yet."""
 
     algorithm: str
-    kid: str
+    header: Mapping[str, Any] = field(repr=False)
     signing_input: bytes = field(repr=False)
     payload: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+
+    @property
+    def kid(self) -> str:
+        """The name of the key. A JWT that was parsed by `parse_jwt` can have none."""
+        return str(self.header["kid"])
 
 
 def read_jwt(
     text: str, types: Collection[str | None], algorithms: Collection[str], max_characters: int
 ) -> UnverifiedJwt:
+    """Parse a JWT that names its key; see `parse_jwt`. Raise InvalidTokenError(`kid`) if it does not."""
+    unverified = parse_jwt(text, types, algorithms, max_characters)
+    kid = unverified.header.get("kid")
+    if not isinstance(kid, str) or not kid:
+        raise InvalidTokenError("kid")
+    return unverified
+
+
+def parse_jwt(
+    text: str, types: Collection[str | None], algorithms: Collection[str], max_characters: int
+) -> UnverifiedJwt:
     """Parse a JWT of one of these types, in lower case; None: without a type.
 
-    Raise InvalidTokenError for `malformed`, `typ`, `alg`, `crit` or `kid`, checked in this order.
+    Raise InvalidTokenError for `malformed`, `typ`, `alg` or `crit`, checked in this order.
     """
     if len(text) > max_characters or not _COMPACT.fullmatch(text):
         raise InvalidTokenError("malformed")
@@ -49,14 +65,12 @@ def read_jwt(
         raise InvalidTokenError("malformed") from None
     if _type(members) not in types:
         raise InvalidTokenError("typ")
-    algorithm, kid = members.get("alg"), members.get("kid")
+    algorithm = members.get("alg")
     if not isinstance(algorithm, str) or algorithm not in algorithms:
         raise InvalidTokenError("alg")
     if "crit" in members:  # RFC 7515 section 4.1.11: an unsupported critical header makes the token invalid
         raise InvalidTokenError("crit")
-    if not isinstance(kid, str) or not kid:
-        raise InvalidTokenError("kid")
-    return UnverifiedJwt(algorithm, kid, signing_input.encode(), *octets)
+    return UnverifiedJwt(algorithm, members, signing_input.encode(), *octets)
 
 
 def verified_claims(unverified: UnverifiedJwt, keys: KeySet) -> dict[str, Any]:
@@ -64,6 +78,11 @@ def verified_claims(unverified: UnverifiedJwt, keys: KeySet) -> dict[str, Any]:
     key = keys.get(unverified.kid)
     if key is None:
         raise InvalidTokenError("unknown_key")
+    return claims_signed_by(unverified, key)
+
+
+def claims_signed_by(unverified: UnverifiedJwt, key: VerificationKey) -> dict[str, Any]:
+    """Return the claims. Raise InvalidTokenError for `alg`, `signature` or `malformed`."""
     if unverified.algorithm not in key.algorithms:
         raise InvalidTokenError("alg")
     if not _is_signature(unverified, key):

@@ -1,4 +1,4 @@
-"""ASGI middleware and FastAPI dependency: which requests are admitted, and how the others are answered (RFC 6750)."""
+"""ASGI middleware and FastAPI dependency: which requests are admitted, and how the others are answered."""
 
 from typing import Annotated, Any
 
@@ -12,22 +12,36 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from clients.python.vectors import read
-from jeton_client import AccessToken, BearerMiddleware, ClientError, InvalidTokenError, VerificationUnavailableError
+from clients.python.vectors import AUDIENCE, START, read, resource_of
+from jeton_client import (
+    AccessToken,
+    BearerMiddleware,
+    ClientError,
+    DPoP,
+    DPoPNonces,
+    InvalidTokenError,
+    MemoryUsedProofs,
+    ProtectedResource,
+    VerificationUnavailableError,
+)
 from jeton_client.fastapi import Bearer
+from vectors.dpop_proofs import proof
 
 CASES = [pytest.param(case["given"], case["expect"], id=case["name"]) for case in read("middleware")]
+PROOFS = {case["name"]: case for case in read("dpop_proofs")}
+BOUND = {"jkt": PROOFS["valid"]["thumbprint"]}
+CLAIMS: dict[str, dict[str, Any]] = {"good": {}, "bound": {"cnf": BOUND}, "twice": {"cnf": {**BOUND, "x5t#S256": "x"}}}
 
 
 class Verifier:
-    """Accepts `good` and, bound to a key, `bound`; cannot verify `away`."""
+    """Accepts `good`, `bound` to the key of the proofs, and `twice`; cannot verify `away`."""
 
     async def verify(self, token: str) -> AccessToken:
         if token == "away":
             raise VerificationUnavailableError("no keys", 2.5)
-        if token not in ("good", "bound"):
+        if token not in CLAIMS:
             raise InvalidTokenError("signature")
-        return AccessToken("u_1", "web", 0, frozenset({"read"}), claims={"cnf": {}} if token == "bound" else {})
+        return AccessToken("u_1", "web", 0, frozenset({"read"}), claims=CLAIMS[token])
 
 
 async def show(request: Request) -> JSONResponse:
@@ -40,14 +54,16 @@ async def talk(websocket: WebSocket) -> None:
     await websocket.close()
 
 
-def asgi(scope: list[str], report: Any = None) -> Any:
+def asgi(scope: list[str], report: Any = None, resource: ProtectedResource | None = None) -> Any:
     app = Starlette(routes=[Route("/", show), WebSocketRoute("/talk", talk)])
-    return BearerMiddleware(app, Verifier(), scope=scope, report=report)
+    return BearerMiddleware(app, Verifier(), scope=scope, report=report, resource=resource)
 
 
-def fastapi(scope: list[str], report: Any = None) -> Any:
+def fastapi(scope: list[str], report: Any = None, resource: ProtectedResource | None = None) -> Any:
     app = FastAPI()
-    bearer = Bearer(Verifier(), report=report).requiring(*scope)
+    bearer = Bearer(Verifier(), report=report, resource=resource).requiring(*scope)
+    if resource is not None:
+        app.add_api_route(resource.metadata_path, resource.metadata)
 
     @app.get("/")
     async def read(token: Annotated[AccessToken, Depends(bearer)]) -> dict[str, str]:
@@ -58,10 +74,13 @@ def fastapi(scope: list[str], report: Any = None) -> Any:
 
 @pytest.mark.parametrize("make", [asgi, fastapi])
 @pytest.mark.parametrize(("given", "expect"), CASES)
+@pytest.mark.requirement("DP01", "DP11", "PR03")
 def test_requests_are_admitted_or_answered_with_a_challenge(make: Any, given: Any, expect: Any) -> None:
     reported: list[ClientError] = []
-    with TestClient(make(given.get("scope", []), reported.append)) as client:
-        headers = httpx2.Headers([("Authorization", it) for it in given["authorization"]])
+    resource = resource_of(given["resource"]) if "resource" in given else None
+    with TestClient(make(given.get("scope", []), reported.append, resource)) as client:
+        proofs = [("DPoP", PROOFS[name]["proofs"][0]) for name in given.get("proofs", ())]
+        headers = httpx2.Headers([*(("Authorization", it) for it in given["authorization"]), *proofs])
         response = client.get("/" + given.get("query", ""), headers=headers)
 
     assert response.status_code == expect["status"]
@@ -70,6 +89,99 @@ def test_requests_are_admitted_or_answered_with_a_challenge(make: Any, given: An
     assert response.headers.get("retry-after") == expect.get("retry_after")
     assert [type(why).__name__ for why in reported] == [expect[name] for name in ("reported",) if name in expect]
     assert not any(str(why) in response.text + str(response.headers) for why in reported)
+
+
+def ask_with_proof(client: TestClient, **claims: Any) -> httpx2.Response:
+    return client.get("/", headers={"Authorization": "DPoP bound", "DPoP": proof(**claims)})
+
+
+@pytest.mark.parametrize("make", [asgi, fastapi])
+@pytest.mark.requirement("DP05")
+def test_a_proof_is_accepted_once_and_a_full_memory_is_no_reason_to_forget_one(make: Any) -> None:
+    resource = ProtectedResource(AUDIENCE, [], dpop=DPoP(used_proofs=MemoryUsedProofs(2), clock=lambda: START))
+    given: list[dict[str, Any]] = [
+        {"jti": "1"},
+        {"jti": "1"},
+        {"jti": "1", "iat": START - 1},
+        {"jti": "\ud800"},
+        {"jti": "2"},
+        {"jti": "1"},
+    ]
+    with TestClient(make([], None, resource)) as client:
+        answers = [ask_with_proof(client, **claims) for claims in given]
+
+    assert [it.status_code for it in answers] == [200, 401, 401, 200, 503, 401]
+    assert answers[4].headers["retry-after"] == "120"
+
+
+@pytest.mark.requirement("DP05")
+async def test_used_proofs_are_forgotten_when_they_can_no_longer_be_valid() -> None:
+    now = 0.0
+    used = MemoryUsedProofs(2, monotonic=lambda: now)
+
+    assert [await used.use(name, 120) for name in ("a", "b", "a")] == [True, True, False]
+    with pytest.raises(VerificationUnavailableError):
+        await used.use("c", 120)
+    now = 119.9
+    assert await used.use("a", 120) is False
+    now = 120.0
+    assert [await used.use(name, 120) for name in ("c", "a")] == [True, True]
+
+
+@pytest.mark.parametrize("make", [asgi, fastapi])
+@pytest.mark.requirement("DP14")
+def test_a_nonce_is_demanded_and_each_response_has_the_next(make: Any) -> None:
+    now = START
+    nonces = DPoPNonces(bytes(16))
+    resource = ProtectedResource(AUDIENCE, [], dpop=DPoP(nonces=nonces, clock=lambda: now))
+    with TestClient(make([], None, resource)) as client:
+        demanded = ask_with_proof(client)
+        # The nonce limits the age of a proof: the clock of the client may be wrong.
+        admitted = ask_with_proof(client, nonce=demanded.headers["dpop-nonce"], iat=1)
+        others = [ask_with_proof(client, jti=it, nonce=nonces.current(START - 120)) for it in "ab"]
+
+    assert [it.headers["dpop-nonce"] for it in others] == [nonces.current(START)] * 2
+    assert {it.status_code for it in others} == {401}
+    assert (demanded.status_code, 'error="use_dpop_nonce"' in demanded.headers["www-authenticate"]) == (401, True)
+    assert demanded.headers["dpop-nonce"] == admitted.headers["dpop-nonce"] == nonces.current(START)
+    assert admitted.status_code == 200
+
+
+@pytest.mark.requirement("DP13")
+def test_a_nonce_is_accepted_for_a_minute_or_two_by_those_with_the_secret() -> None:
+    nonces, others = DPoPNonces(bytes(16)), DPoPNonces(b"\1" * 16)
+    nonce = nonces.current(START)
+
+    accepted = [nonces.accepts(nonce, START + later) for later in (-1, 0, 59, 60, 119, 120)]
+
+    assert accepted == [False, True, True, True, True, False]
+    assert not any(others.accepts(it, START) for it in (nonce, "", None, 7, "\u00e9", nonce[:-1]))
+    with pytest.raises(ValueError, match="16 random bytes"):
+        DPoPNonces(bytes(15))
+
+
+@pytest.mark.parametrize("make", [asgi, fastapi])
+@pytest.mark.requirement("PR01", "PR05")
+def test_metadata_are_served_without_a_token(make: Any) -> None:
+    resource = ProtectedResource(f"{AUDIENCE}/mcp", ["https://as.example"], ["read"])
+    with TestClient(make(["read"], None, resource)) as client:
+        answer = client.get(resource.metadata_path)
+
+        assert (answer.status_code, answer.json()) == (200, resource.metadata())
+        assert answer.headers["content-type"] == "application/json"
+        assert client.get("/").status_code == 401
+        assert client.get("/.well-known/oauth-protected-resource").status_code in (401, 404)
+
+
+def test_pages_of_any_origin_can_read_the_metadata() -> None:
+    resource = ProtectedResource(f"{AUDIENCE}/mcp", [])
+    with TestClient(asgi(["read"], None, resource)) as client:
+        asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+        preflight = client.options(resource.metadata_path, headers=asked)
+        others = [client.request(it, resource.metadata_path) for it in ("GET", "HEAD", "POST")]
+
+    assert [preflight.status_code, *(it.status_code for it in others)] == [204, 200, 200, 405]
+    assert {it.headers["access-control-allow-origin"] for it in (preflight, *others)} == {"*"}
 
 
 def test_a_websocket_without_a_valid_token_is_closed_before_it_opens() -> None:

@@ -1,21 +1,22 @@
 """The pure core behaves as specified in tests/vectors, like that of TypeScript (tests/vectors/README.md)."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any, Final
 
 import pytest
 
-from clients.python.vectors import AUDIENCE, ISSUER, START, VECTORS, answer_of, check, outcome_of, read
+from clients.python.vectors import AUDIENCE, ISSUER, START, VECTORS, answer_of, check, outcome_of, read, resource_of
 from jeton_client import errors, token_requests
 from jeton_client.access_token import Rules
 from jeton_client.addresses import origin_of
 from jeton_client.authorization_request import AuthorizationRequest, PendingAuthorization, authorization_url
 from jeton_client.cached_document import fresh_seconds
 from jeton_client.callback import check_logout_callback, code_in
-from jeton_client.challenges import bearer_token, refusal
+from jeton_client.challenges import Challenges, presented_token
 from jeton_client.client_authentication import Client, credentials
 from jeton_client.discovery import metadata_requests
+from jeton_client.dpop_proof import PROOF_ALGORITHMS, ProvenRequest, judge_proof
 from jeton_client.id_token import IdToken, IdTokenRules, LogoutToken
 from jeton_client.introspection import judge_introspection_answer
 from jeton_client.key_set import CachedKeys, parse_key_set
@@ -300,16 +301,45 @@ def test_status_list_cache(case: Any) -> None:
         assert (cached.ask(step["at"]).value, status if usable else None) == (step["ask"], step["status"]), step
 
 
-@each(read("bearer_tokens"))
-def test_bearer_tokens(case: Any) -> None:
-    check(case, outcome_of(lambda: bearer_token(case["authorization"])))
+@each(read("presented_tokens"))
+@pytest.mark.requirement("DP11")
+def test_presented_tokens(case: Any) -> None:
+    def presented() -> list[str] | None:
+        found = presented_token(case["authorization"], case.get("schemes", ["Bearer"]))
+        return found and list(found)
+
+    check(case, outcome_of(presented))
+
+
+@each(read("dpop_proofs"))
+@pytest.mark.requirement("DP01", "DP02", "DP03", "DP04", "DP11")
+def test_dpop_proofs(case: Any) -> None:
+    given = {"method": "GET", "url": "https://api.example/", "has_nonces": False, **case}
+    request = ProvenRequest(given["method"], given["url"], "bound", given["thumbprint"])
+
+    def judged() -> dict[str, Any]:
+        return asdict(judge_proof(given["proofs"], request, PROOF_ALGORITHMS, START, has_nonces=given["has_nonces"]))
+
+    check(case, outcome_of(judged))
+
+
+@each(read("resource_metadata"))
+@pytest.mark.requirement("PR01", "PR02", "PR05")
+def test_resource_metadata(case: Any) -> None:
+    def described() -> list[Any]:
+        resource = resource_of(case["resource"])
+        return [resource.metadata_url, resource.metadata()]
+
+    check(case, outcome_of(described))
 
 
 @each(read("challenges"))
-@pytest.mark.requirement("B05", "B06", "B07")
+@pytest.mark.requirement("B05", "B06", "B07", "PR03", "MC10")
 def test_challenges(case: Any) -> None:
     name, *arguments = case.get("why") or [None]
+    resource = resource_of(case["resource"]) if "resource" in case else None
 
-    refused = refusal(case.get("realm", "api"), name and getattr(errors, name)(*arguments))
+    challenges = Challenges(case.get("realm", "api"), case.get("scope", ()), resource)
+    refused = challenges.refusal(name and getattr(errors, name)(*arguments), case.get("scheme", "Bearer"))
 
     check(case, {"status": refused.status, "error": refused.error, "headers": refused.headers})

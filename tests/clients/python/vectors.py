@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jeton_client import AccessToken
+from jeton_client import AccessToken, DPoP, ProtectedResource
 from jeton_client.messages import Answer
 from support.checkout import ROOT
 
@@ -36,6 +36,13 @@ def answer_of(members: Mapping[str, Any] | None) -> Answer | None:
         body = {**body, "id_token": TOKENS[body["id_token"]]}
     text = body if isinstance(body, str) else json.dumps(body)
     return Answer(members.get("status", 200), members.get("headers", {}), text.encode())
+
+
+def resource_of(members: Mapping[str, Any]) -> ProtectedResource:
+    """Return the resource of a vector: by default at the audience, and at the time of the vectors."""
+    dpop = DPoP(**members["dpop"], clock=lambda: START) if "dpop" in members else None
+    basic = {"identifier": AUDIENCE, "authorization_servers": [ISSUER]}
+    return ProtectedResource(**{**basic, **members, "dpop": dpop})
 
 
 def outcome_of(call: Callable[[], Any]) -> Any:
