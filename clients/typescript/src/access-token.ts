@@ -8,6 +8,7 @@ import { isNumber, isObject, type JsonObject } from './strict-json.js'
 const TYPE = 'at+jwt'
 export const MAX_CHARACTERS = 8192
 export const DEFAULT_SKEW_SECONDS = 5
+const ROOT = /^([a-z][a-z0-9+.-]*:\/\/[^/?#]+)\/?$/
 
 /** Location of a token's status: the entry `idx` of the list at `uri`. */
 export interface StatusReference {
@@ -75,7 +76,7 @@ export async function judgeAccessToken(
 ): Promise<AccessToken> {
   const claims = await verifiedClaims(unverified, keys)
   if (claims.iss !== rules.issuer) throw new InvalidTokenError('iss')
-  if (!audiences(claims.aud).includes(rules.audience)) throw new InvalidTokenError('aud')
+  if (!isFor(rules.audience, claims.aud)) throw new InvalidTokenError('aud')
   return tokenOf(claims, checkTimes(claims, now, rules.skewSeconds))
 }
 
@@ -111,6 +112,16 @@ function statusIn(value: unknown): StatusReference | null {
 /** Throw TypeError if the audience is empty: `undefined` would match every token without an audience. */
 export function requireAudience(audience: unknown): void {
   if (!isName(audience)) throw new TypeError('audience is required: the name of this service, as in the claim `aud`')
+}
+
+/** Return whether an `aud` claim contains the audience.
+ *
+ * Of a URL that is an origin, the form with a slash is the same: clients add or drop it. No other spelling is.
+ */
+export function isFor(audience: string, aud: unknown): boolean {
+  const root = ROOT.exec(audience)?.[1]
+  const spellings: readonly unknown[] = root === undefined ? [audience] : [root, `${root}/`]
+  return audiences(aud).some((one) => spellings.includes(one))
 }
 
 /** Return the members of an `aud` claim, which is a string or a list of strings (RFC 7519 section 4.1.3). */

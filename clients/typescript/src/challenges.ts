@@ -1,28 +1,43 @@
-/** Bearer tokens in requests, and responses to refused requests (RFC 6750, RFC 9110 section 11). */
+/** Access tokens in requests, and responses to refused requests (RFC 6750, RFC 9449, RFC 9110 section 11). */
 
 import {
   type ClientError,
   InsufficientScopeError,
+  InvalidProofError,
   InvalidTokenError,
   MalformedRequestError,
+  NonceRequiredError,
   VerificationUnavailableError,
 } from './errors.js'
+import type { ProtectedResource } from './protected-resource.js'
+
+export type Scheme = 'Bearer' | 'DPoP'
 
 const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 
-/** Return the token in this Authorization header, or `null` if there is no Bearer token.
+/** Return scheme and token of a request with these Authorization headers, or `null` without one of these schemes.
  *
  * Tokens in the URL or the body are ignored. Throw MalformedRequestError if the header is malformed.
  */
-export function bearerToken(authorization: readonly string[]): string | null {
+export function presentedToken(
+  authorization: readonly string[],
+  schemes: readonly Scheme[],
+): readonly [Scheme, string] | null {
   const [only, ...more] = authorization
   if (only === undefined) return null
   if (more.length > 0) throw new MalformedRequestError('more than one Authorization header')
-  const [scheme = '', ...rest] = only.split(' ')
-  if (scheme.toLowerCase() !== 'bearer') return null
+  const [name = '', ...rest] = only.split(' ')
+  const scheme = schemes.find((it) => it.toLowerCase() === name.toLowerCase())
+  if (scheme === undefined) return null
   const token = rest.join(' ').replace(/^ +| +$/g, '')
-  if (!B64TOKEN.test(token)) throw new MalformedRequestError('no token after the scheme Bearer')
-  return token
+  if (!B64TOKEN.test(token)) throw new MalformedRequestError(`no token after the scheme ${scheme}`)
+  return [scheme, token]
+}
+
+/** Return the schemes that a service accepts. Bearer is first: many clients read only the first challenge. */
+export function acceptedSchemes(resource: ProtectedResource | null): readonly [Scheme, ...Scheme[]] {
+  if (resource === null || resource.dpop === null) return ['Bearer']
+  return resource.dpop.required ? ['DPoP'] : ['Bearer', 'DPoP']
 }
 
 /** The response to a refused request; its body is `{"error": error}`. */
@@ -32,32 +47,67 @@ export interface Refusal {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** Return the response for an error, or for `null` if the request had no token. It does not reveal a reason. */
-export function refusal(realm: string, why: ClientError | null): Refusal {
-  if (why === null) return challenge(401, 'unauthorized', { realm })
-  if (why instanceof InvalidTokenError) {
-    return challenge(401, 'invalid_token', described(realm, 'invalid_token', 'The access token is not valid here.'))
-  }
-  if (why instanceof InsufficientScopeError) {
-    const parameters = described(realm, 'insufficient_scope', 'The access token does not reach as far.')
-    return challenge(403, 'insufficient_scope', why.scope === '' ? parameters : { ...parameters, scope: why.scope })
-  }
-  if (why instanceof MalformedRequestError) {
-    const parameters = described(realm, 'invalid_request', 'The Authorization header is malformed.')
-    return challenge(400, 'invalid_request', parameters)
-  }
+/** What the challenges of a service say: the scope of every request, and where its metadata are (RFC 9728 5.1). */
+export interface Challenges {
+  readonly realm: string
+  readonly scope: readonly string[]
+  readonly resource: ProtectedResource | null
+}
+
+/** Return the response to a request by this scheme, for an error, or for `null` if it had no token.
+ *
+ * It does not reveal a reason.
+ */
+export function refusal(challenges: Challenges, why: ClientError | null, scheme: Scheme = 'Bearer'): Refusal {
+  const challenge = (status: 400 | 401 | 403, error: string, description = '', scope = '') =>
+    challengeOf(challenges, scheme, status, error, description, scope)
+  if (why === null) return challenge(401, 'unauthorized')
+  if (why instanceof InvalidTokenError) return challenge(401, 'invalid_token', 'The access token is not valid here.')
+  if (why instanceof InvalidProofError)
+    return challenge(401, 'invalid_dpop_proof', 'The DPoP proof is not valid for this request.')
+  if (why instanceof NonceRequiredError)
+    return challenge(401, 'use_dpop_nonce', 'The DPoP proof needs the nonce in DPoP-Nonce.')
+  if (why instanceof InsufficientScopeError)
+    return challenge(403, 'insufficient_scope', 'The access token does not reach as far.', why.scope)
+  if (why instanceof MalformedRequestError)
+    return challenge(400, 'invalid_request', 'The Authorization header is malformed.')
   const seconds = why instanceof VerificationUnavailableError ? Math.max(1, Math.ceil(why.retryAfter)) : 1
   return { status: 503, error: 'temporarily_unavailable', headers: { 'retry-after': String(seconds) } }
 }
 
-function described(realm: string, error: string, description: string): Record<string, string> {
-  return { realm, error, error_description: description }
+/** Return a challenge per scheme (RFC 6750 section 3). The error is in that of the token, if there was one. */
+function challengeOf(
+  challenges: Challenges,
+  scheme: Scheme,
+  status: 400 | 401 | 403,
+  error: string,
+  description: string,
+  scope: string,
+): Refusal {
+  const schemes = acceptedSchemes(challenges.resource)
+  const explained = schemes.includes(scheme) ? scheme : schemes[0]
+  const parts = schemes.map((it) => {
+    const isExplained = it === explained && description !== ''
+    return oneChallenge(challenges, it, isExplained ? { error, error_description: description } : {}, scope)
+  })
+  return { status, error, headers: { 'www-authenticate': parts.join(', ') } }
 }
 
-/** Return a challenge (RFC 6750 section 3); without a token, it contains no error code. */
-function challenge(status: 400 | 401 | 403, error: string, parameters: Record<string, string>): Refusal {
-  const quoted = Object.entries(parameters).map(([name, value]) => `${name}="${quotable(value)}"`)
-  return { status, error, headers: { 'www-authenticate': `Bearer ${quoted.join(', ')}` } }
+function oneChallenge(
+  { realm, scope, resource }: Challenges,
+  scheme: Scheme,
+  error: Record<string, string>,
+  needed: string,
+): string {
+  const parameters = {
+    realm,
+    ...error,
+    scope: needed || scope.join(' '),
+    resource_metadata: resource?.metadataUrl ?? '',
+    algs: scheme === 'DPoP' ? (resource?.dpop?.algorithms.join(' ') ?? '') : '',
+  }
+  const given = Object.entries(parameters).filter(([, value]) => value !== '')
+  return `${scheme} ${given.map(([name, value]) => `${name}="${quotable(value)}"`).join(', ')}`
 }
 
 function quotable(value: string): string {

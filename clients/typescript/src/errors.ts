@@ -65,6 +65,23 @@ export class InvalidTokenError extends ClientError {
   }
 }
 
+/** The DPoP proof is not valid for this request. `reason` is for the log. */
+export class InvalidProofError extends ClientError {
+  readonly reason: string
+
+  constructor(reason: string) {
+    super(reason)
+    this.reason = reason
+  }
+}
+
+/** The DPoP proof lacks a current nonce: the client repeats its request with the one in the response. */
+export class NonceRequiredError extends ClientError {
+  constructor() {
+    super('the proof has no current nonce')
+  }
+}
+
 /** The token is valid but lacks scope; `scope` is what the request requires, separated by spaces. */
 export class InsufficientScopeError extends ClientError {
   readonly scope: string

@@ -1,6 +1,6 @@
 /** Interpretation of introspection responses (RFC 7662 section 2.2). */
 
-import { AccessToken, audiences, checkTimes, isName, scopeAndRoles } from './access-token.js'
+import { AccessToken, checkTimes, isFor, isName, scopeAndRoles } from './access-token.js'
 import { InvalidTokenError, VerificationUnavailableError } from './errors.js'
 import { type Answer, jsonObjectIn } from './messages.js'
 import { isNumber, type JsonObject } from './strict-json.js'
@@ -39,7 +39,7 @@ function judged(members: JsonObject, issuer: string, audience: string, now: numb
   if (typeof type !== 'string' || !ACCESS_TOKEN_TYPES.includes(type.toLowerCase()))
     throw new InvalidTokenError('token_type')
   if (iss !== issuer) throw new InvalidTokenError('iss')
-  if (!audiences(aud).includes(audience)) throw new InvalidTokenError('aud')
+  if (!isFor(audience, aud)) throw new InvalidTokenError('aud')
   const isUnsaid = members.exp === undefined
   const end = checkTimes(isUnsaid ? { ...members, exp: now + 1 } : members, now, skewSeconds)
   const expiresAt = isUnsaid ? Number.POSITIVE_INFINITY : end

@@ -79,7 +79,8 @@ export async function parseKeySet(members: JsonObject): Promise<KeySet> {
   if (!Array.isArray(keys) || keys.length > MAX_KEYS) throw new TypeError(`not a key set of at most ${MAX_KEYS} keys`)
   const found = new Map<string, VerificationKey>()
   for (const jwk of keys) {
-    const usable = isObject(jwk) ? await usableKey(jwk) : null
+    const kid = isObject(jwk) ? jwk.kid : null
+    const usable = typeof kid === 'string' && kid !== '' ? await usableKey(jwk) : null
     if (usable !== null && !found.has(jwk.kid)) found.set(jwk.kid, usable)
   }
   return found
@@ -115,10 +116,11 @@ export async function keysAnswered(cached: CachedKeys, answer: Answer | null, no
   return { ...cached, keys: unchanged ? cached.keys : keys, freshness }
 }
 
-async function usableKey(jwk: JsonObject): Promise<VerificationKey | null> {
-  const { kty, kid, alg, use = 'sig', key_ops: operations = ['verify'] } = jwk
+/** Return the key, or `null` if it cannot verify signatures, is malformed or weak. Private members are ignored. */
+export async function usableKey(jwk: JsonObject): Promise<VerificationKey | null> {
+  const { kty, alg, use = 'sig', key_ops: operations = ['verify'] } = jwk
   const numbers = NUMBERS.get(kty)
-  if (typeof kid !== 'string' || kid === '' || numbers === undefined || use !== 'sig') return null
+  if (numbers === undefined || use !== 'sig') return null
   if (!Array.isArray(operations) || !operations.includes('verify')) return null
   // No private and no unknown members.
   const key = Object.fromEntries(['kty', 'crv', ...numbers].map((name) => [name, jwk[name]]))

@@ -1,21 +1,12 @@
-/** Middleware for Express, Hono and similar: requires a valid access token, and answers refused requests (RFC 6750). */
+/** Middleware for Express, Hono and similar: requires a valid access token, and answers refused requests.
+ *
+ * With a `resource`, it also serves the metadata, to requests of everybody (RFC 6750, RFC 9728, RFC 9449).
+ */
 
 import type { AccessToken } from './access-token.js'
-import { bearerToken, type Refusal, refusal } from './challenges.js'
-import { ClientError, InvalidTokenError } from './errors.js'
-
-/** A Verifier or an Introspector. */
-export interface TokenVerifier {
-  verify(token: string): Promise<AccessToken>
-}
-
-export interface BearerOptions {
-  /** Required of every request. */
-  readonly scope?: readonly string[]
-  readonly realm?: string
-  /** Called with the reason of a refusal, which contains no token. */
-  readonly report?: (why: ClientError) => void
-}
+import { admit, type BearerOptions, type TokenVerifier } from './admission.js'
+import type { Refusal } from './challenges.js'
+import type { ProtectedResource } from './protected-resource.js'
 
 const admitted = new WeakMap<object, AccessToken>()
 
@@ -26,55 +17,47 @@ export function accessTokenOf(request: object): AccessToken {
   return token
 }
 
-/** Return the token in these Authorization headers if it is valid and has the scope, otherwise the refusal. */
-export async function admit(
-  verifier: TokenVerifier,
-  authorization: string | readonly string[] | null | undefined,
-  { scope = [], realm = 'api', report }: BearerOptions = {},
-): Promise<AccessToken | Refusal> {
-  try {
-    const token = bearerToken([authorization ?? []].flat())
-    if (token === null) return refusal(realm, null)
-    const verified = await verifier.verify(token)
-    // RFC 9449 section 7.2, RFC 8705 section 3: no proof of possession is checked here.
-    if (Object.hasOwn(verified.claims, 'cnf')) throw new InvalidTokenError('cnf')
-    verified.requireScope(...scope)
-    return verified
-  } catch (why) {
-    if (!(why instanceof ClientError)) throw why
-    report?.(why)
-    return refusal(realm, why)
-  }
-}
-
 /** The used part of requests and responses of node:http, Express and compatible frameworks. */
 interface NodeRequest {
   readonly headersDistinct?: unknown
   readonly headers?: unknown
+  readonly method?: string
+  readonly url?: string
+  /** Express: the URL with the path at which the middleware is mounted. */
+  readonly originalUrl?: string
 }
 interface NodeResponse {
-  writeHead(status: number, headers: Record<string, string>): { end(body: string): unknown }
+  setHeader(name: string, value: string): unknown
+  writeHead(status: number, headers: Record<string, string>): { end(body?: string): unknown }
 }
 
 /** Return middleware for Express and compatible frameworks. The handler calls `accessTokenOf(request)`. */
 export function bearer(verifier: TokenVerifier, options: BearerOptions = {}) {
+  const { resource } = options
   return async (request: NodeRequest, response: NodeResponse, next: (error?: unknown) => void): Promise<void> => {
-    let outcome: AccessToken | Refusal
+    const { method = 'GET' } = request
+    const path = pathOf(request.originalUrl ?? request.url ?? '/')
+    const send = ({ status, headers, body }: Answer) => response.writeHead(status, headers).end(body)
+    if (path === resource?.metadataPath) {
+      send(metadataAnswer(resource, method))
+      return
+    }
     try {
-      outcome = await admit(
-        verifier,
-        authorizationOf(request.headersDistinct) ?? authorizationOf(request.headers),
-        options,
+      const [authorization, dpop] = ['authorization', 'dpop'].map(
+        (name) => headersNamed(name, request.headersDistinct) ?? headersNamed(name, request.headers),
       )
+      const outcome = await admit(verifier, { authorization, dpop, method, path }, options)
+      if (isRefusal(outcome)) {
+        send(refusalAnswer(outcome))
+        return
+      }
+      for (const [name, value] of Object.entries((await resource?.dpop?.headers()) ?? {}))
+        response.setHeader(name, value)
+      admitted.set(request, outcome)
     } catch (error) {
       next(error)
       return
     }
-    if (isRefusal(outcome)) {
-      response.writeHead(outcome.status, headersOf(outcome)).end(bodyOf(outcome))
-      return
-    }
-    admitted.set(request, outcome)
     next()
   }
 }
@@ -82,27 +65,66 @@ export function bearer(verifier: TokenVerifier, options: BearerOptions = {}) {
 /** The used part of a Hono context. */
 interface HonoContext {
   readonly req: { readonly raw: globalThis.Request }
+  header(name: string, value: string): unknown
 }
 
 /** Return middleware for Hono. The handler calls `accessTokenOf(context.req.raw)`. */
 export function honoBearer(verifier: TokenVerifier, options: BearerOptions = {}) {
-  return async ({ req: { raw } }: HonoContext, next: () => Promise<void>): Promise<Response | undefined> => {
-    const outcome = await admit(verifier, authorizationOf(raw.headers), options)
-    if (isRefusal(outcome))
-      return new Response(bodyOf(outcome), { status: outcome.status, headers: headersOf(outcome) })
+  const { resource } = options
+  return async (context: HonoContext, next: () => Promise<void>): Promise<Response | undefined> => {
+    const { raw } = context.req
+    const { method } = raw
+    const path = pathOf(raw.url.replace(/^[^/]*\/\/[^/?#]*/, ''))
+    if (path === resource?.metadataPath) return responseOf(metadataAnswer(resource, method))
+    const [authorization, dpop] = ['authorization', 'dpop'].map((name) => headersNamed(name, raw.headers))
+    const outcome = await admit(verifier, { authorization, dpop, method, path }, options)
+    if (isRefusal(outcome)) return responseOf(refusalAnswer(outcome))
     admitted.set(raw, outcome)
     await next()
+    for (const [name, value] of Object.entries((await resource?.dpop?.headers()) ?? {})) context.header(name, value)
     return undefined
   }
 }
 
-/** Return the Authorization headers, or `undefined`. Adapters differ in the shape of headers. */
-function authorizationOf(headers: unknown): string[] | undefined {
+/** The response to a request that does not reach the handler. */
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body?: string
+}
+
+/** Return the metadata. Pages of any origin may read them, and browsers first ask with which headers. */
+function metadataAnswer(resource: ProtectedResource, method: string): Answer {
+  const headers = {
+    'content-type': 'application/json',
+    'cache-control': 'public, max-age=300',
+    'access-control-allow-origin': '*',
+    'access-control-allow-headers': '*',
+    'access-control-allow-methods': 'GET, HEAD',
+    allow: 'GET, HEAD, OPTIONS',
+  }
+  if (method === 'GET') return { status: 200, headers, body: JSON.stringify(resource.metadata()) }
+  return { status: method === 'OPTIONS' ? 204 : method === 'HEAD' ? 200 : 405, headers }
+}
+
+function refusalAnswer({ status, error, headers }: Refusal): Answer {
+  const all = { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers }
+  return { status, headers: all, body: JSON.stringify({ error }) }
+}
+
+function responseOf({ status, headers, body }: Answer): Response {
+  return new Response(body ?? null, { status, headers })
+}
+
+function pathOf(url: string): string {
+  return url.replace(/[?#].*$/, '') || '/'
+}
+
+/** Return the headers of this name, or `undefined`. Adapters differ in the shape of headers. */
+function headersNamed(name: string, headers: unknown): string[] | undefined {
   if (typeof headers !== 'object' || headers === null) return undefined
   const entries = isIterable(headers) ? [...headers] : Object.entries(headers)
-  const found = entries
-    .filter((entry) => String(entry[0]).toLowerCase() === 'authorization')
-    .flatMap(([, value]) => value)
+  const found = entries.filter((entry) => String(entry[0]).toLowerCase() === name).flatMap(([, value]) => value)
   const given = found.filter((value) => value !== undefined && value !== null)
   return given.length === 0 ? undefined : given.map(String)
 }
@@ -113,12 +135,4 @@ function isIterable(headers: object): headers is Iterable<readonly [unknown, unk
 
 function isRefusal(outcome: AccessToken | Refusal): outcome is Refusal {
   return 'error' in outcome
-}
-
-function headersOf(refused: Refusal): Record<string, string> {
-  return { 'content-type': 'application/json', 'cache-control': 'no-store', ...refused.headers }
-}
-
-function bodyOf({ error }: Refusal): string {
-  return JSON.stringify({ error })
 }

@@ -12,9 +12,11 @@ import {
 } from '@jeton/client/authorization-request'
 import { freshSeconds } from '@jeton/client/cached-document'
 import { checkLogoutCallback, codeIn } from '@jeton/client/callback'
-import { bearerToken, refusal } from '@jeton/client/challenges'
+import { presentedToken, refusal } from '@jeton/client/challenges'
 import { credentials } from '@jeton/client/client-authentication'
 import { metadataRequests } from '@jeton/client/discovery'
+import { DPoPNonces } from '@jeton/client/dpop-nonces'
+import { judgeProof, PROOF_ALGORITHMS } from '@jeton/client/dpop-proof'
 import * as errors from '@jeton/client/errors'
 import { type IdTokenRules, judgeIdToken, judgeLogoutToken, readIdToken, readLogoutToken } from '@jeton/client/id-token'
 import { judgeIntrospectionAnswer } from '@jeton/client/introspection'
@@ -35,6 +37,7 @@ import {
   ISSUER,
   type Json,
   read,
+  resourceOf,
   START,
   snakeCased,
 } from './vectors.js'
@@ -238,9 +241,31 @@ each('status list cache', read('status_list_cache'), async ({ steps }) => {
   }
 })
 
-each('bearer tokens', read('bearer_tokens'), ({ authorization }) => bearerToken(authorization))
+each('presented tokens', read('presented_tokens'), ({ authorization, schemes = ['Bearer'] }) =>
+  presentedToken(authorization, schemes),
+)
 
-each('challenges', read('challenges'), ({ realm = 'api', why }) => {
+each('challenges', read('challenges'), ({ realm = 'api', scope = [], resource, scheme, why }) => {
   const [name, ...values] = why ?? []
-  return refusal(realm, name ? new (errors as Json)[name](...values) : null)
+  const challenges = { realm, scope, resource: resource ? resourceOf(resource) : null }
+  return refusal(challenges, name ? new (errors as Json)[name](...values) : null, scheme)
+})
+
+each('resource metadata', read('resource_metadata'), ({ resource: members }) => {
+  const resource = resourceOf(members)
+  return [resource.metadataUrl, resource.metadata()]
+})
+
+each('DPoP proofs', read('dpop_proofs'), (given) => {
+  const { method = 'GET', url = 'https://api.example/', thumbprint, proofs, has_nonces: hasNonces } = given
+  const request = { method, url, accessToken: 'bound', thumbprint }
+  return judgeProof(proofs, request, PROOF_ALGORITHMS, START, { hasNonces })
+})
+
+each('DPoP nonces', read('dpop_nonces'), ({ nonce, at }) =>
+  new DPoPNonces(Uint8Array.from({ length: 16 }, (_, place) => place)).accepts(nonce, at),
+)
+
+test('nonces need a secret', () => {
+  assert.throws(() => new DPoPNonces(new Uint8Array(15)), TypeError)
 })

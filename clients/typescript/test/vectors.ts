@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
-import { AccessToken } from '@jeton/client'
+import { AccessToken, DPoP, ProtectedResource } from '@jeton/client'
 import type { Answer } from '@jeton/client/messages'
 
 // The vectors are untyped JSON: a wrong type fails its case.
@@ -30,6 +30,13 @@ export function answerOf(members: Json): Answer | null {
   const body = named(members.body)
   const text = TOKENS[token] ?? (keys && { keys: keys.map((kid: string) => KEYS.get(kid)) }) ?? body ?? ''
   return { status, headers, body: typeof text === 'string' ? text : JSON.stringify(text) }
+}
+
+/** Return the resource of a vector: by default at the audience, and at the time of the vectors. */
+export function resourceOf({ dpop, ...members }: Json): ProtectedResource {
+  const options = { identifier: AUDIENCE, authorizationServers: [ISSUER], ...camelCased(members) }
+  if (dpop !== undefined) options.dpop = new DPoP({ ...dpop, clock: () => START })
+  return new ProtectedResource(options)
 }
 
 /** Return the body; its ID token can be the name of one. */

@@ -16,6 +16,7 @@ from jeton_client.callback import check_logout_callback, code_in
 from jeton_client.challenges import Challenges, presented_token
 from jeton_client.client_authentication import Client, credentials
 from jeton_client.discovery import metadata_requests
+from jeton_client.dpop_nonces import DPoPNonces
 from jeton_client.dpop_proof import PROOF_ALGORITHMS, ProvenRequest, judge_proof
 from jeton_client.id_token import IdToken, IdTokenRules, LogoutToken
 from jeton_client.introspection import judge_introspection_answer
@@ -321,6 +322,17 @@ def test_dpop_proofs(case: Any) -> None:
         return asdict(judge_proof(given["proofs"], request, PROOF_ALGORITHMS, START, has_nonces=given["has_nonces"]))
 
     check(case, outcome_of(judged))
+
+
+@each(read("dpop_nonces"))
+@pytest.mark.requirement("DP13")
+def test_dpop_nonces(case: Any) -> None:
+    check(case, DPoPNonces(bytes(range(16))).accepts(case["nonce"], case["at"]))
+
+
+def test_nonces_need_a_secret() -> None:
+    with pytest.raises(ValueError, match="16 random bytes"):
+        DPoPNonces(bytes(15))
 
 
 @each(read("resource_metadata"))
