@@ -251,6 +251,7 @@ def test_key_set(case: Any) -> None:
 
 
 @each(read("access_tokens"))
+@pytest.mark.requirement("RI08", "MC16")
 @pytest.mark.requirement("F03", "F04", "F12", "G08")
 def test_access_tokens(case: Any) -> None:
     check(case, outcome_of(lambda: RULES.judge(RULES.read(case["token"]), KEYS, START)))
