@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -21,6 +21,8 @@ _URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 MAX_ACCESS_SECONDS: Final = 86400
+# The consent page has a form field for each, and a form has at most 32.
+MAX_OPTIONAL_SCOPES: Final = 24
 
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
@@ -121,6 +123,7 @@ class RegistrationSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     descriptions: dict[str, dict[str, str]] = {}
+    optional: tuple[str, ...] = ()
 
 
 class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,6 +216,7 @@ def _complete(settings: Settings) -> Settings:
         raise ConfigError("sessions.idle_seconds must not exceed sessions.absolute_seconds")
     _check_pkcs11(settings.keys, settings.pkcs11)
     _check_trusted_proxies(server.trusted_proxies)
+    _check_optional_scopes(settings.scopes.optional)
     _check_registration(settings.registration)
     if tokens.default_audience and not is_audience(tokens.default_audience):
         raise ConfigError("tokens.default_audience must not contain white space")
@@ -267,9 +271,22 @@ def _check_registration(registration: RegistrationSettings) -> None:
             )
         if sum(domain in listed for listed in domains.values()) > 1:
             raise ConfigError(f"registration.{name}: {domain} is in two of the lists deny, allow and ask")
-    for scope in registration.scopes:
+    _check_scopes("registration.scopes", registration.scopes)
+
+
+def _check_scopes(name: str, scopes: Iterable[str]) -> None:
+    for scope in scopes:
         if not is_scope_token(scope):
-            raise ConfigError(f"registration.scopes: {scope!r} is not a scope (RFC 6749 section 3.3)")
+            raise ConfigError(f"{name}: {scope!r} is not a scope (RFC 6749 section 3.3)")
+
+
+def _check_optional_scopes(scopes: Sequence[str]) -> None:
+    """Raise ConfigError if a scope is malformed or cannot be optional, or if there are too many for one form."""
+    _check_scopes("scopes.optional", scopes)
+    if "openid" in scopes:
+        raise ConfigError("scopes.optional must not hold openid: an app that signs people in needs it")
+    if len(scopes) > MAX_OPTIONAL_SCOPES:
+        raise ConfigError(f"scopes.optional must not hold more than {MAX_OPTIONAL_SCOPES} scopes")
 
 
 def _check_issuer(issuer: str) -> None:

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from support.authorization_codes import add_app, add_resource, redeem
 from support.browsing import Browser, authorization_parameters, browser
-from support.in_process_server import ISSUER, PASSWORD, Running
+from support.in_process_server import ISSUER, PASSWORD, Running, running, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -91,6 +91,56 @@ async def test_denial_tells_the_client_and_stores_nothing(jeton: Running, visito
     assert visitor.answer["error"] == "access_denied"
     await visitor.get(AUTHORIZE, **authorization_parameters(app))
     assert visitor.path == "/consent"
+
+
+@pytest.mark.requirement("CN04", "A18")
+async def test_optional_scopes_are_chosen_one_by_one_and_the_others_are_not_stored(database_url: str) -> None:
+    async with running(settings_for(database_url, SCOPES__OPTIONAL="write delete")) as node, browser(node) as visitor:
+        node.add_user("alice")
+        app = add_app(node, scope=frozenset({"read", "write", "delete"}))
+
+        async def choose(scope: str, *left_out: str) -> str:
+            """Ask, and allow all but what is left out. Return the scope of the tokens, or the error."""
+            await visitor.get(AUTHORIZE, **authorization_parameters(app, scope=scope))
+            if visitor.path == "/sign-in":
+                await visitor.sign_in()
+            if visitor.path == "/consent":
+                fields = visitor.form("/consent").fields
+                sent = {name: it for name, it in fields.items() if name.removeprefix("scope:") not in left_out}
+                assert len(fields) - len(sent) == len(left_out)
+                await visitor.post("/consent", {**sent, "decision": "allow"})
+            if "error" in visitor.answer:
+                return visitor.answer["error"]
+            return str((await redeem(node, app, visitor.answer["code"])).json()["scope"])
+
+        assert await choose("read write delete", "write") == "delete read"
+        assert await choose("read delete") == "delete read"
+        assert (
+            'checked><span>write <span class="chip">new'
+            in (await visitor.get(AUTHORIZE, **authorization_parameters(app, scope="read write"))).text
+        )
+        assert await choose("write", "write") == "access_denied"
+        assert await choose("write") == "write"
+
+
+@pytest.mark.requirement("CN04")
+async def test_a_choice_that_was_not_offered_changes_nothing(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton, scope=frozenset({"read", "write"}))
+    await visitor.get(AUTHORIZE, **authorization_parameters(app))
+    await visitor.sign_in()
+    fields = visitor.form("/consent").fields
+    await visitor.post("/consent", {**fields, "decision": "allow", "scope:write": "true", "scope:read": "false"})
+    assert (await redeem(jeton, app, visitor.answer["code"])).json()["scope"] == "read"
+
+
+@pytest.mark.requirement("CN01")
+async def test_consent_page_says_how_long_the_app_keeps_its_access(jeton: Running, visitor: Browser) -> None:
+    for client_id, rule, words in (("a", None, "until you sign out or"), ("b", "always", "also while you are away")):
+        app = add_app(jeton, client_id, refresh_token=rule)
+        await visitor.get(AUTHORIZE, **authorization_parameters(app))
+        if visitor.path == "/sign-in":
+            await visitor.sign_in()
+        assert words in visitor.page.text
 
 
 @pytest.mark.requirement("CN05")

@@ -131,6 +131,23 @@ def test_prompt_consent_always_asks(client: Client) -> None:
     assert step.shown.asks_consent
 
 
+@pytest.mark.requirement("CN04", "CN06")
+def test_optional_scopes_that_are_asked_for_can_be_left_out() -> None:
+    step = decide_next_step(
+        replace(REQUEST, scope=frozenset({"openid", "read", "write"})),
+        CLIENT,
+        SESSION,
+        None,
+        ANY_AUTHENTICATION,
+        has_seen_pages=False,
+        optional=frozenset({"read", "write", "delete"}),
+    )
+    assert isinstance(step, AskConsent)
+    assert step.shown.optional == {"read", "write"}
+    for chosen, granted in [("", "openid"), ("read", "openid read"), ("read write delete", "openid read write")]:
+        assert step.shown.granted(chosen.split()) == set(granted.split())
+
+
 @pytest.mark.requirement("OI02")
 def test_select_account_shows_who_is_signed_in() -> None:
     step = decide(**prompt("select_account"))

@@ -70,6 +70,20 @@ def test_trusted_proxies_are_addresses_and_networks_but_not_all() -> None:
             load(SERVER__TRUSTED_PROXIES=f"10.0.0.1,{text}")
 
 
+@pytest.mark.parametrize(
+    ("scopes", "reason"),
+    [
+        ("photos openid", "must not hold openid"),
+        ('photos"', "is not a scope"),
+        (" ".join(f"s{it}" for it in range(25)), "must not hold more than 24"),
+    ],
+)
+def test_optional_scopes_are_scopes_that_can_be_left_out_and_fit_into_a_form(scopes: str, reason: str) -> None:
+    assert load(SCOPES__OPTIONAL="photos, profile").scopes.optional == ("photos", "profile")
+    with pytest.raises(ConfigError, match=rf"scopes\.optional.* {reason}"):
+        load(SCOPES__OPTIONAL=scopes)
+
+
 def test_invalid_default_audience_is_refused() -> None:
     for audience in ["a b", " a", "a\t", "a\u00a0b", "\udcff"]:
         with pytest.raises(ConfigError, match=r"(?i)tokens(\.|__)default_audience"):

@@ -75,7 +75,14 @@ def _authorization_pages(
     answers = ClientResponses(settings.server.issuer, build_code_issuer(settings, parts))
     hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
     authorization = AuthorizationEndpoint(
-        interactions, lookups, browser_lookups, login, answers, hints.subject, lambda: parts.keyring.id_token_algorithms
+        interactions,
+        lookups,
+        browser_lookups,
+        login,
+        answers,
+        hints.subject,
+        lambda: parts.keyring.id_token_algorithms,
+        frozenset(settings.scopes.optional),
     )
     logout = LogoutSteps(interactions, lookups, login)
     log_out = LogoutEndpoint(logout, hints)

@@ -22,6 +22,7 @@ from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.id_token import check_id_token_algorithm
 from jeton.oauth.interactions import Freshness, Interaction, freshness_on_arrival
+from jeton.oauth.scope import Scope
 from jeton.pages.content import Fault
 from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor
 from jeton.storage.lookups import Lookups
@@ -42,7 +43,8 @@ _FAULTS: Final = {
 class AuthorizationEndpoint:
     """Reads the request, finds out who is signed in, and takes the next step.
 
-    `id_token_algorithms` returns the algorithms that ID tokens can be signed with now.
+    `id_token_algorithms` returns the algorithms that ID tokens can be signed with now. `optional` are the scopes that
+    people may leave out.
     """
 
     interactions: Interactions
@@ -52,6 +54,7 @@ class AuthorizationEndpoint:
     responses: ClientResponses
     hint_subject: HintSubject
     id_token_algorithms: Callable[[], Collection[str]]
+    optional: Scope
 
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Answer a request of a client, or one that comes back from a page."""
@@ -128,7 +131,9 @@ class AuthorizationEndpoint:
         consent = None
         if session is not None:
             consent = await self.browser_lookups.consent(session.sub, client.client_id)
-        step = decide_next_step(authorization, client, session, consent, freshness, has_seen_pages=after_form)
+        step = decide_next_step(
+            authorization, client, session, consent, freshness, has_seen_pages=after_form, optional=self.optional
+        )
         match step:
             case AskSignIn():
                 begun, cookies = self.interactions.begin(request, authorization, freshness)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from jeton.endpoints.app_labels import app_label
 from jeton.endpoints.client_responses import ClientResponses, error_response
@@ -9,13 +10,17 @@ from jeton.endpoints.interactions import AUTHORIZATION_PATH, PARAMETER, Interact
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_request import AuthorizationRequest
-from jeton.oauth.browser_session_rules import OFFLINE_ACCESS
+from jeton.oauth.browser_session_rules import outlasts_browser_session
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Interaction, Shown
+from jeton.oauth.scope import Scope
 from jeton.pages.content import Consent, Fault, ScopeItem
 from jeton.storage.browser_session_lookups import Visitor
 from jeton.storage.lookups import Lookups
+
+# The names of the form's tick boxes begin with this, followed by an optional scope.
+CHOICE: Final = "scope:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,9 @@ class ShowConsent:
             request.parameters[PARAMETER],
             app_label(question.client, authorization.redirect_uri),
             question.visitor.user.username,
-            scope_items(shown.scope, self.descriptions, frozenset().union(*shown.new.values())),
+            scope_items(shown.scope, self.descriptions, frozenset().union(*shown.new.values()), shown.optional),
             [ScopeItem(it.uri, {"en": it.name}, it.uri in shown.new) for it in resources],
-            OFFLINE_ACCESS in shown.scope,
+            outlasts_browser_session(shown.scope - shown.optional, question.client),
             shown.asks_consent,
         )
         return Page(content, ui_locales=authorization.ui_locales, form_target=authorization.redirect_uri)
@@ -86,33 +91,37 @@ class SubmitConsent:
     responses: ClientResponses
 
     async def handle(self, request: PageRequest) -> PageAnswer:
-        """Issue the code for exactly what was shown, or tell the client that the person refused."""
+        """Issue the code for what was shown and chosen, or tell the client that the person refused."""
         check_own_page(request)
         question = await self.questions.open(request)
         if not isinstance(question, Question):
             return question
         authorization, client, shown = question.authorization, question.client, question.shown
+        scope = shown.granted(it for it in shown.optional if request.parameters.get(CHOICE + it) == "true")
         match request.parameters.get("decision"):
-            case "allow":
+            case "allow" if scope or not shown.scope:
                 return await self.responses.send_code(
                     request,
                     authorization,
                     client,
                     question.visitor.session,
-                    shown.scope,
+                    scope,
                     consented=shown.asks_consent,
                     after_form=True,
                 )
-            case "deny":
+            case "allow" | "deny":
                 response = error_response(authorization, ErrorCode.ACCESS_DENIED, "The user denied the access.")
                 return self.responses.send_error(request, client, response, "denied_by_user", after_form=True)
         raise PageError(Fault.MALFORMED, "decision_missing")
 
 
 def scope_items(
-    scope: frozenset[str], descriptions: Mapping[str, Mapping[str, str]], new: frozenset[str] = frozenset()
+    scope: Scope,
+    descriptions: Mapping[str, Mapping[str, str]],
+    new: Scope = frozenset(),
+    optional: Scope = frozenset(),
 ) -> list[ScopeItem]:
     """Return how scopes are shown: those of OpenID Connect first, then by name."""
     order = {name: place for place, name in enumerate(("openid", "profile", "email", "address", "phone"))}
     ordered = sorted(scope, key=lambda it: (order.get(it, len(order)), it))
-    return [ScopeItem(it, descriptions.get(it, {}), it in new) for it in ordered]
+    return [ScopeItem(it, descriptions.get(it, {}), it in new, it in optional) for it in ordered]

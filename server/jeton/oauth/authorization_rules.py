@@ -8,6 +8,7 @@ from jeton.oauth.clients import Client
 from jeton.oauth.consents import Access, Consent
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Freshness, Shown
+from jeton.oauth.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,12 @@ def decide_next_step(
     freshness: Freshness,
     *,
     has_seen_pages: bool,
+    optional: Scope = frozenset(),
 ) -> NextStep:
     """Decide what comes next.
 
     `session` is live and its user may sign in, or None; `consent` is what this user has allowed this client. With
-    `has_seen_pages`, the person comes back from a page of this request.
+    `has_seen_pages`, the person comes back from a page of this request. People may leave out `optional` scopes.
     """
     silent = "none" in request.prompt
     hinted = request.id_token_hint_sub
@@ -59,7 +61,7 @@ def decide_next_step(
         return Refuse(ErrorCode.LOGIN_REQUIRED, "Another user has signed in than the ID token hint names.")
     if session is None or is_other_user or not freshness.is_satisfied_by(session):
         return Refuse(ErrorCode.LOGIN_REQUIRED, "The user has to sign in.") if silent else AskSignIn()
-    shown = _question(request, client, session, consent)
+    shown = _question(request, client, session, consent, optional)
     if shown is None:
         return Proceed()
     if not silent:
@@ -78,7 +80,11 @@ def is_assured(redirect_uri: str) -> bool:
 
 
 def _question(
-    request: AuthorizationRequest, client: Client, session: BrowserSession, consent: Consent | None
+    request: AuthorizationRequest,
+    client: Client,
+    session: BrowserSession,
+    consent: Consent | None,
+    optional: Scope,
 ) -> Shown | None:
     """Return what to ask the person, or None if nothing has to be asked."""
     assured = is_assured(request.redirect_uri)
@@ -92,4 +98,5 @@ def _question(
         asks_consent = consent is None or bool(new) or not assured
     if not asks_consent and assured and "select_account" not in request.prompt:
         return None
-    return Shown(session.browser_session_id, request.scope, request.resources, new, asks_consent)
+    choices = request.scope & optional if asks_consent else frozenset()
+    return Shown(session.browser_session_id, request.scope, request.resources, new, asks_consent, choices)

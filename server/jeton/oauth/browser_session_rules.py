@@ -6,11 +6,12 @@ from typing import Final
 
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
+from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 from jeton.oauth.writes import DeleteBrowserSession, SaveBrowserSession, SaveFamily, UpgradePasswordHash, Write
 
-OFFLINE_ACCESS: Final = "offline_access"
+_OFFLINE_ACCESS: Final = "offline_access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,15 @@ def sign_in(
     return replace(session, browser_session_id=current.browser_session_id, created_at=current.created_at)
 
 
+def outlasts_browser_session(scope: Scope, client: Client | None) -> bool:
+    """Return whether a session of the client with this scope goes on after the user has signed out.
+
+    It does if it is meant to last while the user is away: with `offline_access`, or if the client always has refresh
+    tokens.
+    """
+    return _OFFLINE_ACCESS in scope or (client is not None and client.refresh_token == "always")
+
+
 def end_browser_sessions(
     reason: str,
     sessions: Sequence[BrowserSession],
@@ -98,16 +108,15 @@ def end_browser_sessions(
 ) -> EndBrowserSessions:
     """Decide to end browser sessions, and the families that came from them.
 
-    A family goes on if it is meant to last while the user is away: with `offline_access`, or if its client has refresh
-    tokens always. An authorization code that was not redeemed yet ends in any case.
+    A family goes on if it outlasts them. An authorization code that was not redeemed yet ends in any case.
     """
     ids = {it.browser_session_id for it in sessions}
-    lasting = {it.client_id for it in clients if it.refresh_token == "always"}
+    known = {it.client_id: it for it in clients}
     ended = tuple(
         it.revoked(reason, now)
         for it in families
         if it.browser_session_id in ids
         and it.revoked_at is None
-        and not (it.is_redeemed and (OFFLINE_ACCESS in it.scope or it.client_id in lasting))
+        and not (it.is_redeemed and outlasts_browser_session(it.scope, known.get(it.client_id)))
     )
     return EndBrowserSessions(reason, tuple(sessions), ended)

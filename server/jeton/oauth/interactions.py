@@ -1,5 +1,6 @@
 """An authorization request on its way through the pages. It is one sealed value, and nothing is stored."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,7 +30,8 @@ ANY_AUTHENTICATION: Final = Freshness()
 class Shown:
     """What the consent page shows, to whom: exactly this is granted if the person allows it.
 
-    `new` is what goes beyond an earlier consent of the person, empty if there is none.
+    `new` is what goes beyond an earlier consent of the person, empty if there is none. The person may leave
+    out what is `optional`.
     """
 
     browser_session_id: str
@@ -37,6 +39,11 @@ class Shown:
     resources: tuple[str, ...]
     new: Access
     asks_consent: bool
+    optional: Scope = frozenset()
+
+    def granted(self, chosen: Iterable[str]) -> Scope:
+        """Return the scope that is granted if the person allows this, and of what is optional only what is chosen."""
+        return self.scope - self.optional.difference(chosen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,15 @@ class AppLabel:
 
 @dataclass(frozen=True, slots=True)
 class ScopeItem:
-    """A scope or a resource: its name, its description by language, and whether it was not allowed before."""
+    """A scope or a resource: its name, its description by language, and whether it was not allowed before.
+
+    The person may leave out what is optional.
+    """
 
     name: str
     descriptions: Mapping[str, str] = field(default_factory=dict)
     is_new: bool = False
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,11 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """The question whether an app may have what it asks for. Without `scopes`, only whether to go on (one button)."""
+    """The question whether an app may have what it asks for.
+
+    Without `asks_consent`, it is only whether to go on (one button). `offline` says that the app keeps its access after
+    the person has signed out.
+    """
 
     template: ClassVar[str] = "consent.html"
     sealed_request: str = field(repr=False)
