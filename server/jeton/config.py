@@ -93,6 +93,7 @@ class PasswordSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 class GrantSettings(Struct, frozen=True, forbid_unknown_fields=True):
     password: bool = True
+    require_par: bool = False
 
 
 class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):

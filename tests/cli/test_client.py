@@ -15,6 +15,7 @@ MEMBERS = {
     *("refresh_absolute_seconds", "session_binding", "disabled", "created_at", "warning"),
     *("name", "logo", "application_type", "redirect_uris", "post_logout_redirect_uris", "first_party"),
     *("require_pkce", "resources", "refresh_token", "backchannel_logout_uri", "id_token_alg", "refresh_cookie"),
+    "require_par",
     "backchannel_logout_session_required",
 }
 EVERYTHING = (
@@ -85,6 +86,7 @@ def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
         "backchannel_logout_session_required": False,
         "id_token_alg": "RS256",
         "refresh_cookie": False,
+        "require_par": False,
         "disabled": False,
         "created_at": START,
         "warning": None,

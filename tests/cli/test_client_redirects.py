@@ -24,7 +24,7 @@ def test_every_option_is_stored_and_shown(cli: CommandLine, tmp_path: Path) -> N
         *("client", "add", "shop", "--public", "--grant", "authorization_code", "--application-type", "native"),
         *("--redirect-uri", "com.example.shop:/cb", "--redirect-uri", "http://127.0.0.1/cb", "--first-party"),
         *("--post-logout-redirect-uri", "https://shop.example/", "--name", "The shop", "--logo", str(logo)),
-        *("--resource", API, "--refresh-token", "always", "--id-token-alg", "ES256"),
+        *("--resource", API, "--refresh-token", "always", "--id-token-alg", "ES256", "--require-par"),
         *("--backchannel-logout-uri", "https://shop.example/out", "--backchannel-logout-session-required"),
     )
 
@@ -41,6 +41,7 @@ def test_every_option_is_stored_and_shown(cli: CommandLine, tmp_path: Path) -> N
         "backchannel_logout_uri": "https://shop.example/out",
         "backchannel_logout_session_required": True,
         "require_pkce": True,
+        "require_par": True,
         "warning": None,
     }
     assert {name: added[name] for name in wanted} == wanted
@@ -58,6 +59,7 @@ def test_every_option_is_stored_and_shown(cli: CommandLine, tmp_path: Path) -> N
         (("--clear", "resource"), {"resources": []}),
         (("--clear", "refresh-token"), {"refresh_token": None}),
         (("--application-type", "native"), {"application_type": "native", "warning": "A secret"}),
+        (("--require-par",), {"require_par": True}),
         (("--id-token-alg", "EdDSA"), {"id_token_alg": "EdDSA"}),
         ((), {}),
     ],

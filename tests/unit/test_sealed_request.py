@@ -40,7 +40,7 @@ INTERACTION = Interaction(1000, "digest", REQUEST, Freshness(5, "print"), SHOWN)
 @pytest.mark.parametrize("interaction", [INTERACTION, Interaction(1000, None, None)])
 def test_sealed_value_opens_to_what_was_sealed(interaction: Interaction) -> None:
     sealed = SealedRequests(MasterKeys([NEW]))
-    assert sealed.open(sealed.seal(interaction), 999) == interaction
+    assert sealed.open(sealed.seal(interaction), 999, Interaction) == interaction
 
 
 @pytest.mark.requirement("RA23")
@@ -65,13 +65,13 @@ def test_sealed_value_is_not_compressed() -> None:
 
 def test_expired_value_does_not_open() -> None:
     sealed = SealedRequests(MasterKeys([NEW]))
-    assert sealed.open(sealed.seal(INTERACTION), 1000) is None
+    assert sealed.open(sealed.seal(INTERACTION), 1000, Interaction) is None
 
 
 def test_value_of_an_older_master_key_opens_and_of_an_unknown_one_does_not() -> None:
     value = SealedRequests(MasterKeys([OLD])).seal(INTERACTION)
-    assert SealedRequests(MasterKeys([NEW, OLD])).open(value, 0) == INTERACTION
-    assert SealedRequests(MasterKeys([NEW])).open(value, 0) is None
+    assert SealedRequests(MasterKeys([NEW, OLD])).open(value, 0, Interaction) == INTERACTION
+    assert SealedRequests(MasterKeys([NEW])).open(value, 0, Interaction) is None
 
 
 @pytest.mark.requirement("RA23")
@@ -80,12 +80,12 @@ def test_changed_value_does_not_open() -> None:
     value = sealed.seal(INTERACTION)
     for place in range(0, len(value), 7):
         letter = "A" if value[place] != "A" else "B"
-        assert sealed.open(value[:place] + letter + value[place + 1 :], 0) is None
+        assert sealed.open(value[:place] + letter + value[place + 1 :], 0, Interaction) is None
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "....", "e30..e30.e30.e30", "x" * 10_000, "ä..b.c.d"])
 def test_anything_else_does_not_open(text: str) -> None:
-    assert SealedRequests(MasterKeys([NEW])).open(text, 0) is None
+    assert SealedRequests(MasterKeys([NEW])).open(text, 0, Interaction) is None
 
 
 def test_request_that_does_not_fit_is_refused() -> None:

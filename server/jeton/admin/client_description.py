@@ -30,6 +30,7 @@ def describe(client: Client) -> dict[str, Any]:
         "post_logout_redirect_uris": sorted(client.post_logout_redirect_uris),
         "first_party": client.first_party,
         "require_pkce": client.require_pkce,
+        "require_par": client.require_par,
         "resources": list(client.resources),
         "refresh_token": client.refresh_token,
         "backchannel_logout_uri": client.backchannel_logout_uri,

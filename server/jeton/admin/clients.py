@@ -46,6 +46,7 @@ class ClientChanges(TypedDict, total=False):
     application_type: str
     first_party: bool
     require_pkce: bool
+    require_par: bool
     resources: tuple[str, ...]
     refresh_token: str
     backchannel_logout_uri: str

@@ -6,12 +6,15 @@ from jeton.bootstrap.parts import Parts
 from jeton.config import Settings
 from jeton.endpoints.account import ChangePassword, ShowAccount
 from jeton.endpoints.account_sessions import EndAllSessions, EndSession, ListSessions
+from jeton.endpoints.authorization_requests import AuthorizationRequests
 from jeton.endpoints.authorization_response import CodeIssuer
 from jeton.endpoints.bearer_authentication import BearerAuthentication
 from jeton.endpoints.client_authentication import ClientAuthentication
 from jeton.endpoints.cookie_sessions import EndCookieSession, ShowCookieSession
 from jeton.endpoints.forward_auth import ForwardAuthEndpoint
+from jeton.endpoints.id_token_hints import IdTokenHints
 from jeton.endpoints.introspection import IntrospectionEndpoint
+from jeton.endpoints.pushed_authorization import PushedAuthorizationEndpoint
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.revocation import RevocationEndpoint
 from jeton.endpoints.token import EnabledGrant, TokenEndpoint
@@ -33,7 +36,7 @@ from jeton.oauth.clients import Lifetimes
 from jeton.oauth.cookie_mode import COOKIE_LOGOUT_PATH, COOKIE_SESSION_PATH, FORWARD_AUTH_PATH
 from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.id_token import OPENID
-from jeton.oauth.metadata import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
+from jeton.oauth.metadata import INTROSPECTION_PATH, PAR_PATH, REVOCATION_PATH, TOKEN_PATH
 
 
 def enabled_grants(settings: Settings, grants: Sequence[Grant]) -> tuple[Grant, ...]:
@@ -78,6 +81,13 @@ def _client_resources(
         parts.clock,
     )
     token = _token_endpoint(settings, parts, authenticate, grants)
+    push = PushedAuthorizationEndpoint(
+        authenticate,
+        build_authorization_requests(settings, parts),
+        parts.sealed_requests,
+        parts.request_limits,
+        parts.clock,
+    )
 
     def origins() -> frozenset[str]:
         return parts.maintenance.client_capabilities.origins
@@ -89,6 +99,7 @@ def _client_resources(
     log_out = EndCookieSession(authenticate, revocation)
     return {
         TOKEN_PATH: Resource({"POST": Operation(token)}, origins, cookie_origins),
+        PAR_PATH: Resource({"POST": Operation(push)}, origins),
         REVOCATION_PATH: Resource({"POST": Operation(revocation)}, origins, cookie_origins),
         INTROSPECTION_PATH: Resource({"POST": Operation(introspection)}),
         COOKIE_SESSION_PATH: Resource({"GET": Operation(session, read_cookie_request)}, cookie_origins, cookie_origins),
@@ -145,6 +156,12 @@ def _token_endpoint(
         parts.lookups,
         RefreshCookies(settings.server.issuer),
     )
+
+
+def build_authorization_requests(settings: Settings, parts: Parts) -> AuthorizationRequests:
+    """Return what validates authorization requests."""
+    hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
+    return AuthorizationRequests(parts.lookups, hints.subject, lambda: parts.keyring.id_token_algorithms)
 
 
 def build_code_issuer(settings: Settings, parts: Parts) -> CodeIssuer:

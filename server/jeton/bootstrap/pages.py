@@ -5,7 +5,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from jeton.bootstrap.endpoints import build_code_issuer
+from jeton.bootstrap.endpoints import build_authorization_requests, build_code_issuer
 from jeton.bootstrap.parts import Parts
 from jeton.config import PageSettings, Settings
 from jeton.config_sources import ConfigError
@@ -27,6 +27,7 @@ from jeton.endpoints.my_account_forms import (
     WithdrawAccess,
 )
 from jeton.endpoints.page_messages import PageEndpoint
+from jeton.endpoints.pushed_request_uses import PushedRequestUses
 from jeton.endpoints.sign_in import ShowSignIn, SubmitSignIn, UseOtherAccount
 from jeton.http.page_assets import LOGO_PATH, LogoEndpoint, asset_endpoints
 from jeton.http.page_resource import PageResource
@@ -72,17 +73,22 @@ def _authorization_pages(
     settings: Settings, parts: Parts, interactions: Interactions
 ) -> dict[str, dict[str, PageEndpoint]]:
     login, lookups, browser_lookups = parts.browser_login, parts.lookups, parts.browser_session_lookups
-    answers = ClientResponses(settings.server.issuer, build_code_issuer(settings, parts))
+    answers = ClientResponses(
+        settings.server.issuer,
+        build_code_issuer(settings, parts),
+        PushedRequestUses(parts.replay_store, parts.clock),
+    )
     hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
+    requests = build_authorization_requests(settings, parts)
     authorization = AuthorizationEndpoint(
         interactions,
+        requests,
         lookups,
         browser_lookups,
         login,
         answers,
-        hints.subject,
-        lambda: parts.keyring.id_token_algorithms,
         frozenset(settings.scopes.optional),
+        require_par=settings.grants.require_par,
     )
     logout = LogoutSteps(interactions, lookups, login)
     log_out = LogoutEndpoint(logout, hints)

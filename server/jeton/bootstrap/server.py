@@ -66,7 +66,12 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
         settings.pages.name,
         grants,
         lambda: maintenance.client_capabilities.grant_types,
-        lambda: SignInCapabilities(maintenance.client_capabilities.scope, parts.keyring.id_token_algorithms, languages),
+        lambda: SignInCapabilities(
+            maintenance.client_capabilities.scope,
+            parts.keyring.id_token_algorithms,
+            languages,
+            require_par=settings.grants.require_par,
+        ),
         lambda: maintenance.open_resources,
         parts.keyring,
         parts.clock,

@@ -39,6 +39,7 @@ _LISTS: Final = ("audience", "resources")
 _SINGLE: Final = (
     *("introspect", "session_binding", "name", "application_type", "first_party", "require_pkce", "refresh_token"),
     *("backchannel_logout_uri", "backchannel_logout_session_required", "id_token_alg", "refresh_cookie"),
+    "require_par",
 )
 _MAX_REFRESH_SECONDS: Final = 10 * 366 * 86400
 
@@ -112,6 +113,11 @@ _OPTIONS: Final = (
         "--require-pkce/--no-require-pkce",
         default=None,
         help="Whether authorization requests need PKCE. Required unless told otherwise.",
+    ),
+    click.option(
+        "--require-par/--no-require-par",
+        default=None,
+        help="Whether authorization requests must be pushed first (RFC 9126).",
     ),
     click.option(
         "--refresh-token",

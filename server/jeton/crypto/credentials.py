@@ -34,6 +34,11 @@ def generate_jti() -> str:
     return secrets.token_urlsafe(16)
 
 
+def generate_pushed_id() -> str:
+    """Generate the identifier of a pushed authorization request: 128 random bits (RFC 9126 section 7.1)."""
+    return secrets.token_urlsafe(16)
+
+
 def generate_browser_session_id() -> str:
     """Generate the public identifier of a browser session: 128 random bits, base64url."""
     return secrets.token_urlsafe(16)

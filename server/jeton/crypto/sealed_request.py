@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from joserfc import jwe
@@ -12,14 +12,18 @@ from joserfc.jwk import OctKey
 
 from jeton.crypto.master_key import MasterKeys
 from jeton.oauth.interactions import Interaction
+from jeton.oauth.pushed_requests import PushedRequest
 
 # It travels in the query of a URI, of which proxies and servers commonly accept 8 KiB.
 MAX_SEALED_CHARACTERS: Final = 6 * 1024
 _ALGORITHMS: Final = ["dir", "A256GCM"]
 _PURPOSE: Final = b"sealed request v1"
 _FORM_PURPOSE: Final = b"form token v1"
-_TYPE: Final = "jeton-request"
+# So that a value of one kind is never taken for another.
+_TYPES: Final = {Interaction: "jeton-request", PushedRequest: "jeton-pushed-request"}
 _SHAPE: Final = re.compile(r"[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+Content = TypeVar("Content", Interaction, PushedRequest)
 
 
 class SealedRequestTooLongError(Exception):
@@ -27,31 +31,33 @@ class SealedRequestTooLongError(Exception):
 
 
 class SealedRequests:
-    """Seals interactions under the newest master key, and opens those sealed under any."""
+    """Seals interactions and pushed requests under the newest master key, and opens those sealed under any."""
 
     def __init__(self, master_keys: MasterKeys) -> None:
         self._newest = master_keys.newest
         self._keys = {it: OctKey.import_key(master_keys.derive(it, _PURPOSE)) for it in master_keys}
 
-    def seal(self, interaction: Interaction) -> str:
+    def seal(self, content: Interaction | PushedRequest) -> str:
         """Return the sealed value. Raise SealedRequestTooLongError if it has more than 6 KiB."""
-        header = {"alg": "dir", "enc": "A256GCM", "kid": self._newest, "typ": _TYPE}
-        content = msgspec.json.encode(interaction)
-        sealed = jwe.encrypt_compact(header, content, self._keys[self._newest], algorithms=_ALGORITHMS)
+        header = {"alg": "dir", "enc": "A256GCM", "kid": self._newest, "typ": _TYPES[type(content)]}
+        octets = msgspec.json.encode(content)
+        sealed = jwe.encrypt_compact(header, octets, self._keys[self._newest], algorithms=_ALGORITHMS)
         if len(sealed) > MAX_SEALED_CHARACTERS:
             raise SealedRequestTooLongError
         return sealed
 
-    def open(self, text: str, now: int) -> Interaction | None:
-        """Return the content, or None if the value was not made here, or has expired."""
+    def open(self, text: str, now: int, kind: type[Content]) -> Content | None:
+        """Return the content, or None if the value was not made here for content of this kind, or has expired."""
         if len(text) > MAX_SEALED_CHARACTERS or not _SHAPE.fullmatch(text):
             return None
         try:
             opened = jwe.decrypt_compact(text, lambda it: self._keys[it.headers()["kid"]], algorithms=_ALGORITHMS)
-            interaction = msgspec.json.decode(opened.plaintext or b"", type=Interaction)
+            if opened.headers().get("typ") != _TYPES[kind]:
+                return None
+            content = msgspec.json.decode(opened.plaintext or b"", type=kind)
         except (JoseError, KeyError, TypeError, ValueError):
             return None
-        return interaction if now < interaction.expires_at else None
+        return content if now < content.expires_at else None
 
 
 class FormTokens:

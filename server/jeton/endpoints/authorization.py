@@ -1,35 +1,32 @@
 """The authorization endpoint: GET and POST /oauth/authorize (RFC 6749 section 3.1, OpenID Connect Core 3.1.2)."""
 
-from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
 from jeton.crypto.sealed_request import SealedRequestTooLongError
-from jeton.endpoints.client_responses import ClientResponses, error_response
+from jeton.endpoints.authorization_requests import AuthorizationRequests
+from jeton.endpoints.client_responses import ClientResponses
 from jeton.endpoints.interactions import CONSENT_PATH, PARAMETER, SIGN_IN_PATH, Interactions, client_of
 from jeton.endpoints.page_messages import PageAnswer, PageError, PageRequest
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_request import (
-    AuthorizationErrorResponse,
     AuthorizationRefusedError,
     AuthorizationRequest,
     AuthorizationRequestError,
-    parse_authorization_request,
+    error_response,
     parse_client_and_redirect_uri,
 )
 from jeton.oauth.authorization_rules import AskConsent, AskSignIn, Proceed, Refuse, decide_next_step
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.id_token import check_id_token_algorithm
 from jeton.oauth.interactions import Freshness, Interaction, freshness_on_arrival
+from jeton.oauth.pushed_requests import REQUEST_URI_PREFIX
 from jeton.oauth.scope import Scope
 from jeton.pages.content import Fault
 from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor
 from jeton.storage.lookups import Lookups
 
-# Returns the subject of an `id_token_hint`, or None if the hint is not one of ours, or not for this client.
-HintSubject = Callable[[str, Client], Awaitable[str | None]]
-
+_PUSH_REQUIRED: Final = "Push the request first: this client has to use pushed authorization requests (RFC 9126)."
 _MAX_LOGGED_CHARACTERS: Final = 200
 # All other errors of this kind are malformed requests.
 _FAULTS: Final = {
@@ -43,18 +40,17 @@ _FAULTS: Final = {
 class AuthorizationEndpoint:
     """Reads the request, finds out who is signed in, and takes the next step.
 
-    `id_token_algorithms` returns the algorithms that ID tokens can be signed with now. `optional` are the scopes that
-    people may leave out.
+    `optional` are the scopes that people may leave out. With `require_par`, every client must push its requests.
     """
 
     interactions: Interactions
+    requests: AuthorizationRequests
     lookups: Lookups
     browser_lookups: BrowserSessionLookups
     login: BrowserLogin
     responses: ClientResponses
-    hint_subject: HintSubject
-    id_token_algorithms: Callable[[], Collection[str]]
     optional: Scope
+    require_par: bool
 
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Answer a request of a client, or one that comes back from a page."""
@@ -66,39 +62,46 @@ class AuthorizationEndpoint:
             if interaction.browser is None:
                 return await self._arrive(request, interaction.request, client)
             return await self._go_on(request, interaction, interaction.request, client)
+        request, pushed_id = await self._pushed(request)
         try:
-            return await self._read(request)
+            return await self._read(request, pushed_id)
         except AuthorizationRequestError as error:
             raise PageError(_fault_of(error), error.reason, about=_about(error, request)) from None
 
-    async def _read(self, request: PageRequest) -> PageAnswer:
-        """Validate in the order that RFC 6749 section 4.1.2.1 requires: client, redirect URI, everything else."""
-        parameters = request.parameters
-        client_id = parameters.get("client_id")
+    async def _pushed(self, request: PageRequest) -> tuple[PageRequest, str | None]:
+        """Return the request that was pushed, with its identifier; any other request as it is.
+
+        Of the request that refers to it, nothing but `client_id` counts (RFC 9126 section 4).
+        """
+        if not request.parameters.get("request_uri", "").startswith(REQUEST_URI_PREFIX):
+            return request, None
+        pushed = self.interactions.open_pushed(request)
+        await self.responses.pushed.check_unused(pushed.pushed_id)
+        return replace(request, parameters=pushed.parameters, lists=pushed.lists), pushed.pushed_id
+
+    async def _read(self, request: PageRequest, pushed_id: str | None) -> PageAnswer:
+        """Validate in the order that RFC 6749 section 4.1.2.1 requires: client, redirect URI, everything else.
+
+        A pushed request is validated again, because the client may have changed.
+        """
+        client_id = request.parameters.get("client_id")
         client = None if client_id is None else await self.lookups.client(client_id)
-        target = parse_client_and_redirect_uri(parameters, client)
+        target = parse_client_and_redirect_uri(request.parameters, client, pushed_id)
         if client is None:
             raise PageError(Fault.UNKNOWN_CLIENT, "client_unknown")
-        hint = parameters.get("id_token_hint")
-        subject = None if hint is None else await self.hint_subject(hint, client)
-        resources = await self.lookups.resources(client.resources)
         try:
-            authorization = parse_authorization_request(parameters, request.lists, client, target, resources, subject)
-            check_id_token_algorithm(authorization, client, self.id_token_algorithms())
+            if pushed_id is None and (self.require_par or client.require_par):
+                refusal = error_response(target, ErrorCode.INVALID_REQUEST, _PUSH_REQUIRED)
+                raise AuthorizationRefusedError(refusal, "request_not_pushed")
+            authorization = await self.requests.validate(request.parameters, request.lists, client, target)
             if request.method == "POST":
                 return self.interactions.relay(authorization)
             return await self._arrive(request, authorization, client)
         except AuthorizationRefusedError as error:
-            return self.responses.send_error(request, client, error.response, error.reason, after_form=False)
+            return await self.responses.send_error(request, client, error.response, error.reason, after_form=False)
         except SealedRequestTooLongError:
-            response = AuthorizationErrorResponse(
-                target.redirect_uri,
-                target.state,
-                target.response_mode,
-                ErrorCode.INVALID_REQUEST,
-                "The request is too long.",
-            )
-            return self.responses.send_error(request, client, response, "request_too_long", after_form=False)
+            response = error_response(target, ErrorCode.INVALID_REQUEST, "The request is too long.")
+            return await self.responses.send_error(request, client, response, "request_too_long", after_form=False)
 
     async def _arrive(self, request: PageRequest, authorization: AuthorizationRequest, client: Client) -> PageAnswer:
         """Take the first step of a request that has just reached this browser."""
@@ -143,7 +146,7 @@ class AuthorizationEndpoint:
                 return self.interactions.redirect_to(CONSENT_PATH, replace(interaction or begun, shown=shown), cookies)
             case Refuse(error, description):
                 response = error_response(authorization, error, description)
-                return self.responses.send_error(request, client, response, error.value, after_form=after_form)
+                return await self.responses.send_error(request, client, response, error.value, after_form=after_form)
             case Proceed() if session is not None:
                 return await self.responses.send_code(
                     request, authorization, client, session, authorization.scope, consented=False, after_form=after_form

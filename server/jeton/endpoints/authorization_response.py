@@ -16,14 +16,21 @@ from jeton.oauth.decisions import Deny, IssueCode
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Source
+from jeton.oauth.single_use import SingleUse
 from jeton.storage.authorization_codes import UnredeemedCodes
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockBrowserSession, LockClient, LockConsent, LockNewCode
+from jeton.storage.replay_store import only_once
 from jeton.storage.status_index_allocator import StatusIndexAllocator
 
 _NO_CODES: Final = UnredeemedCodes(0)
+_USED: Final = Deny(ErrorCode.INVALID_REQUEST, "request_uri_used")
 
 log = structlog.get_logger("jeton.authorization")
+
+
+class RequestUsedError(Exception):
+    """The request was answered before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +53,14 @@ class CodeIssuer:
         source: Source,
         *,
         consented: bool,
+        single_use: SingleUse | None = None,
     ) -> str:
         """Return a code for this scope, which is all or a part of what was requested.
 
         `consented` says that the user has just allowed it on a page, which is then remembered. Raise OAuthError if that
         is no longer possible: login_required if user or browser session have ended, consent_required if nothing stored
         covers the request, status 429 if the user has too many unused codes. Raise AuthorizationRequestError if the
-        redirect URI is not the client's any more.
+        redirect URI is not the client's any more, RequestUsedError if `single_use` was used before.
         """
         sub, session_id = browser_session.sub, browser_session.browser_session_id
         status_index = await self.status_indexes.take()
@@ -82,7 +90,7 @@ class CodeIssuer:
             LockClient(client.client_id),
             LockBrowserSession(session_id),
         )
-        decision = await self.ledger.enter(Entry(decide, locks))
+        decision = await self.ledger.enter(only_once(Entry(decide, locks), single_use, _USED))
         if isinstance(decision, Deny):
             _refuse(decision, client)
         family = decision.family
@@ -104,6 +112,8 @@ def authorization_response_parameters(
 
 
 def _refuse(denied: Deny, client: Client) -> NoReturn:
+    if denied is _USED:
+        raise RequestUsedError
     if denied.reason == "redirect_uri_not_registered":
         raise AuthorizationRequestError(denied.code, denied.reason, client.client_id)
     raise denied.to_error()

@@ -7,12 +7,14 @@ from urllib.parse import urlencode
 import structlog
 
 from jeton.endpoints.app_labels import app_label
-from jeton.endpoints.authorization_response import CodeIssuer, authorization_response_parameters
+from jeton.endpoints.authorization_response import CodeIssuer, RequestUsedError, authorization_response_parameters
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
+from jeton.endpoints.pushed_request_uses import PushedRequestUses, used_error
 from jeton.oauth.authorization_request import (
     AuthorizationErrorResponse,
     AuthorizationRequest,
     AuthorizationRequestError,
+    error_response,
 )
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
@@ -38,6 +40,7 @@ class ClientResponses:
 
     issuer: str
     codes: CodeIssuer
+    pushed: PushedRequestUses
 
     async def send_code(
         self,
@@ -51,19 +54,24 @@ class ClientResponses:
         after_form: bool,
     ) -> PageAnswer:
         """Issue a code. `consented` says that the person has just allowed this on the consent page."""
+        single_use = self.pushed.single_use(authorization.pushed_id)
         try:
-            code = await self.codes.issue(authorization, client, session, scope, request.source, consented=consented)
+            code = await self.codes.issue(
+                authorization, client, session, scope, request.source, consented=consented, single_use=single_use
+            )
+        except RequestUsedError:
+            raise used_error() from None
         except AuthorizationRequestError as error:
             raise PageError(Fault.REDIRECT_URI, error.reason, about={"client_id": error.client_id}) from None
         except OAuthError as error:
             if error.code not in _FOR_CLIENT:
                 raise
             response = error_response(authorization, error.code, error.description)
-            return self.send_error(request, client, response, error.reason, after_form=after_form)
+            return await self.send_error(request, client, response, error.reason, after_form=after_form)
         parameters = authorization_response_parameters(code=code, state=authorization.state, iss=self.issuer)
         return _answer(request, client, authorization, parameters, after_form=after_form)
 
-    def send_error(
+    async def send_error(
         self,
         request: PageRequest,
         client: Client,
@@ -72,22 +80,14 @@ class ClientResponses:
         *,
         after_form: bool,
     ) -> PageAnswer:
-        """Tell the client what went wrong, and log the reason."""
+        """Tell the client what went wrong, and log the reason. A pushed request is answered by that, too."""
+        await self.pushed.use(response.pushed_id)
         about = {"error": response.error, "client_id": client.client_id, "ip": request.source.ip}
         log.warning("authorization_refused", reason=reason, **about)
         parameters = authorization_response_parameters(
             error=response.error, description=response.description, state=response.state, iss=self.issuer
         )
         return _answer(request, client, response, parameters, after_form=after_form)
-
-
-def error_response(
-    authorization: AuthorizationRequest, error: ErrorCode, description: str
-) -> AuthorizationErrorResponse:
-    """Return the error response to a valid request."""
-    return AuthorizationErrorResponse(
-        authorization.redirect_uri, authorization.state, authorization.response_mode, error, description
-    )
 
 
 def _answer(

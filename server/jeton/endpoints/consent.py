@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from jeton.endpoints.app_labels import app_label
-from jeton.endpoints.client_responses import ClientResponses, error_response
+from jeton.endpoints.client_responses import ClientResponses
 from jeton.endpoints.interactions import AUTHORIZATION_PATH, PARAMETER, Interactions, check_own_page, client_of
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest
 from jeton.login.browser_login import BrowserLogin
-from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization_request import AuthorizationRequest, error_response
 from jeton.oauth.browser_session_rules import outlasts_browser_session
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
@@ -111,7 +111,7 @@ class SubmitConsent:
                 )
             case "allow" | "deny":
                 response = error_response(authorization, ErrorCode.ACCESS_DENIED, "The user denied the access.")
-                return self.responses.send_error(request, client, response, "denied_by_user", after_form=True)
+                return await self.responses.send_error(request, client, response, "denied_by_user", after_form=True)
         raise PageError(Fault.MALFORMED, "decision_missing")
 
 

@@ -11,6 +11,7 @@ from jeton.endpoints.page_messages import PageError, PageRequest, Redirect
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.clients import Client
 from jeton.oauth.interactions import ANY_AUTHENTICATION, Freshness, Interaction
+from jeton.oauth.pushed_requests import REQUEST_URI_PREFIX, PushedRequest
 from jeton.oauth.redirect_uris import is_registered_redirect_uri
 from jeton.pages.content import Fault
 from jeton.storage.clock import Clock
@@ -59,12 +60,23 @@ class Interactions:
 
     def open(self, request: PageRequest) -> Interaction:
         """Return the interaction. Raise PageError if it has expired, or belongs to another browser."""
-        interaction = self.sealed.open(request.parameters.get(PARAMETER, ""), self.clock.now())
+        interaction = self.sealed.open(request.parameters.get(PARAMETER, ""), self.clock.now(), Interaction)
         if interaction is None:
             raise PageError(Fault.EXPIRED, "sealed_request_invalid_or_expired")
         if interaction.browser is not None and interaction.browser != self.cookies.digest(request):
             raise PageError(Fault.EXPIRED, "sealed_request_of_another_browser")
         return interaction
+
+    def open_pushed(self, request: PageRequest) -> PushedRequest:
+        """Return the pushed request that `request_uri` refers to. Raise PageError unless this client pushed it."""
+        about = {"error": "invalid_request_uri"}
+        sealed = request.parameters["request_uri"].removeprefix(REQUEST_URI_PREFIX)
+        pushed = self.sealed.open(sealed, self.clock.now(), PushedRequest)
+        if pushed is None:
+            raise PageError(Fault.EXPIRED, "request_uri_invalid_or_expired", about=about)
+        if request.parameters.get("client_id") != pushed.client_id:
+            raise PageError(Fault.MALFORMED, "request_uri_of_another_client", about=about)
+        return pushed
 
     def open_bound(self, request: PageRequest) -> Interaction:
         """Return the interaction, as `open` does. Raise PageError if it is not bound to this browser."""

@@ -19,6 +19,7 @@ from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
     JWKS_PATH,
     METADATA_PATHS,
+    PAR_PATH,
     REVOCATION_PATH,
     STATUS_LISTS_PATH,
     TOKEN_PATH,
@@ -63,7 +64,10 @@ def openapi_document(issuer: str, version: str, grants: Sequence[Grant]) -> dict
 
 def _paths() -> dict[str, Any]:
     retry = {"Idempotency-Key": {"type": "string", "pattern": "^[ -~]{1,255}$"}}
+    push = _form("push", "Push an authorization request (RFC 9126)", "AuthorizationRequest", "PushedRequest")
+    push["responses"]["201"] = push["responses"].pop("200") | {"description": "Accepted"}
     return {
+        PAR_PATH: {"post": push},
         TOKEN_PATH: {"post": _form("token", "Redeem a grant (RFC 6749)", "TokenRequest", "TokenResponse", retry)},
         REVOCATION_PATH: {"post": _form("revoke", "Revoke a token (RFC 7009)", "RevocationRequest", "Empty")},
         INTROSPECTION_PATH: {

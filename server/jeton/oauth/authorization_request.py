@@ -44,13 +44,15 @@ _UNSUPPORTED: Final = {
 class ResponseTarget:
     """Where the answer to an authorization request goes, and how: known to be right.
 
-    `redirect_uri_sent` is False if the request left the redirect URI to the only registered one.
+    `redirect_uri_sent` is False if the request left the redirect URI to the only registered one. `pushed_id` identifies
+    a pushed request (RFC 9126), which is answered once; None for any other.
     """
 
     redirect_uri: str
     redirect_uri_sent: bool
     state: str | None = field(repr=False)
     response_mode: str
+    pushed_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class AuthorizationRequest:
     of the `resource` values. `code_challenge` is an S256 challenge (RFC 7636), or None if the client may go without.
     `max_age` is in seconds. `id_token_hint_sub` is the subject of a verified `id_token_hint`. `resource_scopes` is the
     part of the scope that counts at a resource, by URI; at a resource that is not in it, all of the scope does.
+    `pushed_id` is that of ResponseTarget.
     """
 
     client_id: str
@@ -79,6 +82,7 @@ class AuthorizationRequest:
     ui_locales: tuple[str, ...]
     id_token_hint_sub: str | None
     resource_scopes: Mapping[str, Scope] = field(default_factory=dict)
+    pushed_id: str | None = None
 
     def access(self, scope: Scope) -> Access:
         """Return this part of the requested scope by the resources where it counts."""
@@ -111,6 +115,7 @@ class AuthorizationErrorResponse:
     response_mode: str
     error: ErrorCode
     description: str
+    pushed_id: str | None = None
 
 
 class AuthorizationRefusedError(Exception):
@@ -122,7 +127,18 @@ class AuthorizationRefusedError(Exception):
         self.reason = reason
 
 
-def parse_client_and_redirect_uri(parameters: Mapping[str, str], client: Client | None) -> ResponseTarget:
+def error_response(
+    target: ResponseTarget | AuthorizationRequest, error: ErrorCode, description: str
+) -> AuthorizationErrorResponse:
+    """Return the error response to a request whose client and redirect URI are right."""
+    return AuthorizationErrorResponse(
+        target.redirect_uri, target.state, target.response_mode, error, description, target.pushed_id
+    )
+
+
+def parse_client_and_redirect_uri(
+    parameters: Mapping[str, str], client: Client | None, pushed_id: str | None = None
+) -> ResponseTarget:
     """Return where the answer goes. `client` is the one of `client_id`, or None if there is none.
 
     Raise AuthorizationRequestError for everything that must not be answered by a redirect, `response_mode` included
@@ -144,7 +160,7 @@ def parse_client_and_redirect_uri(parameters: Mapping[str, str], client: Client 
     response_mode = parameters.get("response_mode", "query")
     if response_mode not in RESPONSE_MODES:
         raise AuthorizationRequestError(ErrorCode.INVALID_REQUEST, "response_mode_unsupported", client.client_id)
-    return ResponseTarget(redirect_uri, sent is not None, parameters.get("state"), response_mode)
+    return ResponseTarget(redirect_uri, sent is not None, parameters.get("state"), response_mode, pushed_id)
 
 
 def parse_authorization_request(
@@ -162,10 +178,7 @@ def parse_authorization_request(
     try:
         return _parse(parameters, lists, client, target, resources, id_token_hint_sub)
     except OAuthError as error:
-        response = AuthorizationErrorResponse(
-            target.redirect_uri, target.state, target.response_mode, error.code, error.description
-        )
-        raise AuthorizationRefusedError(response, error.reason) from None
+        raise AuthorizationRefusedError(error_response(target, error.code, error.description), error.reason) from None
 
 
 def _parse(
@@ -210,6 +223,7 @@ def _parse(
         ui_locales=parse_ui_locales(parameters),
         id_token_hint_sub=id_token_hint_sub,
         resource_scopes={it.uri: it.scope & scope for it in chosen if it.scope},
+        pushed_id=target.pushed_id,
     )
 
 

@@ -17,11 +17,15 @@ _ID_TOKEN_CLAIMS: Final = ("iss", "sub", "aud", "exp", "iat", "auth_time", "amr"
 
 @dataclass(frozen=True, slots=True)
 class SignInCapabilities:
-    """What is announced of signing in: scopes of all clients, algorithms of ID tokens, languages of the pages."""
+    """What is announced of signing in: scopes of all clients, algorithms of ID tokens, languages of the pages.
+
+    `require_par` says that every request must be pushed (RFC 9126).
+    """
 
     scope: Scope = frozenset()
     id_token_algorithms: tuple[str, ...] = ("RS256",)
     ui_locales: tuple[str, ...] = ()
+    require_par: bool = False
 
 
 def openid_metadata(url: str, capabilities: SignInCapabilities) -> dict[str, Any]:

@@ -3,11 +3,7 @@
 from collections.abc import Collection
 from typing import Any, Final
 
-from jeton.oauth.authorization_request import (
-    AuthorizationErrorResponse,
-    AuthorizationRefusedError,
-    AuthorizationRequest,
-)
+from jeton.oauth.authorization_request import AuthorizationRefusedError, AuthorizationRequest, error_response
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue
 from jeton.oauth.errors import ErrorCode
@@ -30,16 +26,9 @@ def check_id_token_algorithm(request: AuthorizationRequest, client: Client, algo
     `algorithms` can be signed with now. A new one follows in a few minutes: its key has to reach all caches first.
     """
     if OPENID in request.scope and client.id_token_alg not in algorithms:
-        raise AuthorizationRefusedError(
-            AuthorizationErrorResponse(
-                request.redirect_uri,
-                request.state,
-                request.response_mode,
-                ErrorCode.TEMPORARILY_UNAVAILABLE,
-                f"This server does not sign ID tokens with {client.id_token_alg} yet; try again in a few minutes.",
-            ),
-            "id_token_algorithm_not_available",
-        )
+        sentence = f"This server does not sign ID tokens with {client.id_token_alg} yet; try again in a few minutes."
+        response = error_response(request, ErrorCode.TEMPORARILY_UNAVAILABLE, sentence)
+        raise AuthorizationRefusedError(response, "id_token_algorithm_not_available")
 
 
 def id_token_claims(

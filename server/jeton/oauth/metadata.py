@@ -9,6 +9,7 @@ from jeton.oauth.openid_parameters import PROMPTS
 from jeton.oauth.pkce import CHALLENGE_METHODS
 
 AUTHORIZATION_PATH: Final = "/oauth/authorize"
+PAR_PATH: Final = "/oauth/par"
 TOKEN_PATH: Final = "/oauth/token"
 REVOCATION_PATH: Final = "/oauth/revoke"
 INTROSPECTION_PATH: Final = "/oauth/introspect"
@@ -59,10 +60,12 @@ def server_metadata(
 
 
 def _authorization_metadata(url: str, sign_in: SignInCapabilities) -> dict[str, Any]:
-    """Return what is said of the authorization endpoint (RFC 8414, RFC 7636, RFC 9207, OpenID Connect Discovery)."""
+    """Return what is said of authorization requests (RFC 8414, 7636, 9126, 9207, OpenID Connect Discovery)."""
     locales = {"ui_locales_supported": list(sign_in.ui_locales)} if sign_in.ui_locales else {}
     return {
         "authorization_endpoint": url + AUTHORIZATION_PATH,
+        "pushed_authorization_request_endpoint": url + PAR_PATH,
+        "require_pushed_authorization_requests": sign_in.require_par,
         "response_types_supported": list(RESPONSE_TYPES),
         "response_modes_supported": list(RESPONSE_MODES),
         "code_challenge_methods_supported": list(CHALLENGE_METHODS),
@@ -70,7 +73,7 @@ def _authorization_metadata(url: str, sign_in: SignInCapabilities) -> dict[str, 
         "prompt_values_supported": list(PROMPTS),
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
-        # Without this member, OpenID Connect clients take it for true.
+        # Without this member, OpenID Connect clients take it for true. It is not about pushed requests.
         "request_uri_parameter_supported": False,
         **locales,
         **openid_metadata(url, sign_in),

@@ -64,6 +64,15 @@ class ReplayStore:
         decision = await self._ledger.enter(Entry(decide, (LockSingleUse(single_use.digest),)))
         return bool(decision.writes)
 
+    async def was_used(self, digest: bytes) -> bool:
+        """Return whether something was used before. It is not used by this."""
+
+        def decide(facts: Facts) -> _Use:
+            return _Use("used_before" if digest in facts.rows.of(SingleUse) else "unused")
+
+        decision = await self._ledger.enter(Entry(decide, (LockSingleUse(digest),)))
+        return decision.reason == "used_before"
+
 
 def only_once(entry: Entry[Issued | Deny], single_use: SingleUse | None, replayed: Deny) -> Entry[Issued | Deny]:
     """Return an entry that decides `replayed` if `single_use` was used before, and uses it if it issues something.

@@ -1,0 +1,53 @@
+"""Each pushed authorization request is answered once (RFC 9126 section 7.3), by a code or an error."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from jeton.crypto.single_use_digest import single_use_digest
+from jeton.endpoints.interactions import INTERACTION_SECONDS, RELAY_SECONDS
+from jeton.endpoints.page_messages import PageError
+from jeton.oauth.pushed_requests import PUSHED_SECONDS
+from jeton.oauth.single_use import SingleUse
+from jeton.pages.content import Fault
+from jeton.storage.clock import Clock
+from jeton.storage.replay_store import ReplayStore
+
+# No page of the request can be open for longer.
+_REMEMBERED_SECONDS: Final = PUSHED_SECONDS + RELAY_SECONDS + INTERACTION_SECONDS + 1
+
+
+@dataclass(frozen=True, slots=True)
+class PushedRequestUses:
+    """Remembers which pushed requests were answered, on all nodes."""
+
+    store: ReplayStore
+    clock: Clock
+
+    def single_use(self, pushed_id: str | None) -> SingleUse | None:
+        """Return what is written with the answer; None for a request that was not pushed.
+
+        Raise ReplayStoreFullError if nothing can be written now.
+        """
+        if pushed_id is None:
+            return None
+        self.store.require_room()
+        return self._use_of(pushed_id)
+
+    async def use(self, pushed_id: str | None) -> None:
+        """Use the request up. Raise PageError if it was answered before."""
+        if pushed_id is not None and not await self.store.use(self._use_of(pushed_id)):
+            raise used_error()
+
+    async def check_unused(self, pushed_id: str) -> None:
+        """Raise PageError if the request was answered before."""
+        if await self.store.was_used(self._use_of(pushed_id).digest):
+            raise used_error()
+
+    def _use_of(self, pushed_id: str) -> SingleUse:
+        digest = single_use_digest("pushed request", pushed_id)
+        return SingleUse(digest, self.clock.now() + _REMEMBERED_SECONDS)
+
+
+def used_error() -> PageError:
+    """Return the refusal of a pushed request that was answered before."""
+    return PageError(Fault.EXPIRED, "request_uri_used", about={"error": "invalid_request_uri"})

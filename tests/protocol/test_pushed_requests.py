@@ -1,0 +1,308 @@
+"""Pushed authorization requests (RFC 9126): what is pushed, what the reference is worth, and how often."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+
+from jeton.oauth.pushed_requests import PUSHED_SECONDS, REQUEST_URI_PREFIX, PushedRequest
+from support.authorization_codes import add_app, add_resource, redeem
+from support.browsing import Browser, authorization_parameters, browser
+from support.in_process_server import App, Running, StartServer
+from support.responses import outcome
+
+pytestmark = pytest.mark.anyio
+
+AUTHORIZE, PAR = "/oauth/authorize", "/oauth/par"
+API = "https://api.example"
+
+
+@pytest.fixture
+async def visitor(jeton: Running) -> AsyncIterator[Browser]:
+    jeton.add_user("alice")
+    async with browser(jeton) as it:
+        yield it
+
+
+async def push(jeton: Running, app: App, **more: Any) -> str:
+    response = await jeton.post(PAR, app, None, **authorization_parameters(app, **more))
+    assert response.status_code == 201, response.text
+    return str(response.json()["request_uri"])
+
+
+def reference(app: App, request_uri: str, **more: str) -> dict[str, Any]:
+    return {"client_id": app.client_id, "request_uri": request_uri, **more}
+
+
+@pytest.mark.requirement("PA01", "PA03", "PA04", "PA13")
+@pytest.mark.parametrize("public", [False, True])
+async def test_the_reference_leads_through_the_pages_to_a_code(jeton: Running, visitor: Browser, public: bool) -> None:
+    app = add_app(jeton, public=public)
+
+    response = await jeton.post(PAR, app, None, **authorization_parameters(app))
+
+    assert (response.status_code, response.headers["cache-control"]) == (201, "no-store")
+    assert response.json().keys() == {"request_uri", "expires_in"}
+    request_uri, expires_in = response.json()["request_uri"], response.json()["expires_in"]
+    assert request_uri.startswith("urn:ietf:params:oauth:request_uri:")
+    assert expires_in == PUSHED_SECONDS == 60
+    await visitor.get(AUTHORIZE, **reference(app, request_uri))
+    await visitor.sign_in()
+    await visitor.decide()
+    assert visitor.answer["state"] == "the state"
+    tokens = await redeem(jeton, app, visitor.answer["code"])
+    assert tokens.status_code == 200, tokens.text
+
+
+@pytest.mark.requirement("PA04")
+async def test_two_pushes_of_the_same_request_have_two_references(jeton: Running) -> None:
+    app = add_app(jeton)
+
+    assert await push(jeton, app) != await push(jeton, app)
+
+
+@pytest.mark.requirement("PA01")
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_other_methods_are_not_offered(jeton: Running, method: str) -> None:
+    response = await jeton.http.request(method, PAR)
+
+    assert (response.status_code, response.headers["allow"]) == (405, "POST, OPTIONS")
+
+
+@pytest.mark.requirement("PA01", "PA02", "PA05", "PA10", "JA01", "A04")
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"client_secret": "wrong"}, (400, "invalid_request")),  # beside Basic
+        ({"client_id": "other"}, (400, "invalid_request")),
+        ({"request_uri": REQUEST_URI_PREFIX + "x"}, (400, "invalid_request")),
+        ({"request": "a.b.c"}, (400, "request_not_supported")),
+        ({"registration": "{}"}, (400, "registration_not_supported")),
+        ({"redirect_uri": "https://evil.example/cb"}, (400, "invalid_request")),
+        ({"response_mode": "fragment"}, (400, "invalid_request")),
+        ({"response_type": "token"}, (400, "unsupported_response_type")),
+        ({"response_type": ""}, (400, "invalid_request")),
+        ({"scope": "unknown"}, (400, "invalid_scope")),
+        ({"code_challenge": ""}, (400, "invalid_request")),
+        ({"code_challenge_method": "plain"}, (400, "invalid_request")),
+        ({"resource": "https://elsewhere.example"}, (400, "invalid_target")),
+        ({"prompt": "none login"}, (400, "invalid_request")),
+        ({"max_age": "x"}, (400, "invalid_request")),
+        ({"state": "x" * 6000}, (413, "invalid_request")),
+        ({"prompt": "none"}, (201, None)),  # that nobody has signed in is seen later
+        ({"redirect_uri": "", "scope": "read"}, (201, None)),  # the only one that is registered
+    ],
+)
+async def test_a_push_is_validated_like_the_request_and_refused_as_json(
+    jeton: Running, parameters: Mapping[str, str], expected: tuple[int, str | None]
+) -> None:
+    app = add_app(jeton)
+
+    response = await jeton.post(PAR, app, None, **(authorization_parameters(app) | dict(parameters)))
+
+    assert outcome(response) == expected
+    assert "location" not in response.headers
+
+
+@pytest.mark.requirement("PA01")
+async def test_a_client_that_does_not_authenticate_is_refused(jeton: Running) -> None:
+    app = add_app(jeton)
+
+    response = await jeton.post(PAR, None, None, **authorization_parameters(app))
+
+    assert outcome(response) == (401, "invalid_client")
+
+
+@pytest.mark.requirement("PA05")
+async def test_pushes_are_limited_with_the_other_requests_of_the_client(start: StartServer) -> None:
+    jeton = await start(LIMITS__TOKEN_REQUESTS_PER_CLIENT="2")
+    app = add_app(jeton)
+
+    pushed = [(await jeton.post(PAR, app, None, **authorization_parameters(app))).status_code for _ in range(3)]
+
+    assert pushed == [201, 201, 429]
+
+
+@pytest.mark.requirement("PA06")
+async def test_a_reference_that_is_unknown_expired_or_of_another_client_is_shown_as_a_page(
+    jeton: Running, visitor: Browser
+) -> None:
+    app, other = add_app(jeton), add_app(jeton, "other")
+    request_uri = await push(jeton, app)
+
+    for parameters in (
+        reference(app, REQUEST_URI_PREFIX + "unknown"),
+        reference(app, request_uri[:-4] + "AAAA"),
+        reference(other, request_uri),
+        {"request_uri": request_uri},
+    ):
+        page = await visitor.get(AUTHORIZE, **parameters)
+        assert (page.status_code, page.headers.get("location")) == (400, None)
+    jeton.clock.advance(PUSHED_SECONDS - 1)
+    await visitor.get(AUTHORIZE, **reference(app, request_uri))
+    assert visitor.path == "/sign-in"
+    jeton.clock.advance(1)
+    page = await visitor.get(AUTHORIZE, **reference(app, request_uri))
+    assert (page.status_code, page.headers.get("location")) == (400, None)
+
+
+@pytest.mark.requirement("PA06")
+async def test_a_value_of_the_pages_is_no_reference_and_the_reverse(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    request_uri = await push(jeton, app)
+    await visitor.get(AUTHORIZE, **reference(app, request_uri))
+    sealed = visitor.form("/sign-in").fields["sealed_request"]
+
+    for parameters in (
+        reference(app, REQUEST_URI_PREFIX + sealed),
+        {"sealed_request": request_uri.removeprefix(REQUEST_URI_PREFIX)},
+    ):
+        assert (await visitor.get(AUTHORIZE, **parameters)).status_code == 400
+
+
+@pytest.mark.requirement("PA06")
+async def test_parameters_beside_the_reference_are_not_used(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    request_uri = await push(jeton, app)
+
+    await visitor.get(
+        AUTHORIZE,
+        **reference(app, request_uri, state="other", scope="read write", redirect_uri="https://evil.example/cb"),
+    )
+    await visitor.sign_in()
+    await visitor.decide()
+
+    assert visitor.answer["state"] == "the state"
+    assert (await redeem(jeton, app, visitor.answer["code"])).json()["scope"] == "read"
+
+
+@pytest.mark.requirement("RA20")
+async def test_any_other_request_uri_is_refused(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, request_uri="https://app.example/request"))
+
+    assert visitor.answer["error"] == "request_uri_not_supported"
+
+
+@pytest.mark.requirement("PA08")
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"disabled": True}, None),
+        ({"redirect_uris": frozenset({"https://app.example/other"})}, None),
+        ({"scope": frozenset({"write"})}, "invalid_scope"),
+        ({"resources": ()}, "invalid_target"),
+        ({"grant_types": frozenset({"refresh_token"})}, "unauthorized_client"),
+    ],
+)
+async def test_a_client_that_has_changed_since_the_push_is_checked_again(
+    jeton: Running, visitor: Browser, change: dict[str, Any], error: str | None
+) -> None:
+    add_resource(jeton, API, "read")
+    app = add_app(jeton, resources=(API,))
+    request_uri = await push(jeton, app, resource=API)
+    jeton.set_client(app.client_id, **change)
+
+    page = await visitor.get(AUTHORIZE, **reference(app, request_uri))
+
+    if error is None:
+        assert (page.status_code, page.headers.get("location")) == (400, None)
+    else:
+        assert visitor.answer["error"] == error
+
+
+@pytest.mark.requirement("PA07")
+@pytest.mark.both_databases
+async def test_a_reference_can_be_opened_again_until_the_client_is_answered_and_then_never(
+    jeton: Running, visitor: Browser
+) -> None:
+    app = add_app(jeton)
+    request_uri = await push(jeton, app)
+    await visitor.get(AUTHORIZE, **reference(app, request_uri))
+    await visitor.get(AUTHORIZE, **reference(app, request_uri))
+    await visitor.sign_in()
+    consent = visitor.form("/consent")
+    await visitor.decide()
+    assert "code" in visitor.answer
+
+    again = await visitor.get(AUTHORIZE, **reference(app, request_uri))
+    back = await visitor.post(consent.action, consent.fields | {"decision": "allow"})
+
+    assert [(it.status_code, it.headers.get("location")) for it in (again, back)] == [(400, None)] * 2
+
+
+@pytest.mark.requirement("PA04", "PA07")
+@pytest.mark.both_databases
+async def test_of_two_people_who_answer_one_reference_at_the_same_time_one_gets_a_code(jeton: Running) -> None:
+    app = add_app(jeton)
+    request_uri = await push(jeton, app)
+    async with browser(jeton) as first, browser(jeton) as second:
+        for visitor, name in ((first, "alice"), (second, "bob")):
+            jeton.add_user(name)
+            await visitor.get(AUTHORIZE, **reference(app, request_uri))
+            await visitor.sign_in(name)
+
+        pages = await asyncio.gather(first.decide(), second.decide())
+
+    assert sorted(it.status_code for it in pages) == [303, 400]
+    assert sum("code=" in it.headers.get("location", "") for it in pages) == 1
+
+
+@pytest.mark.requirement("PA07")
+async def test_a_page_that_was_shown_in_time_has_the_time_of_any_other(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    await visitor.get(AUTHORIZE, **reference(app, await push(jeton, app)))
+    jeton.clock.advance(29 * 60)
+
+    await visitor.sign_in()
+    await visitor.decide()
+
+    assert "code" in visitor.answer
+
+
+@pytest.mark.requirement("PA07")
+async def test_an_error_uses_the_reference_up(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    silent = await push(jeton, app, prompt="none")
+    await visitor.get(AUTHORIZE, **reference(app, silent))
+    assert visitor.answer["error"] == "login_required"
+    denied = await push(jeton, app)
+    await visitor.get(AUTHORIZE, **reference(app, denied))
+    await visitor.sign_in()
+    await visitor.decide("deny")
+    assert visitor.answer["error"] == "access_denied"
+
+    for used in (silent, denied):
+        assert (await visitor.get(AUTHORIZE, **reference(app, used))).status_code == 400
+
+
+@pytest.mark.requirement("PA09")
+@pytest.mark.parametrize("of_server", [False, True])
+async def test_where_a_push_is_required_a_plain_request_is_refused(start: StartServer, of_server: bool) -> None:
+    jeton = await start(GRANTS__REQUIRE_PAR=str(of_server).lower())
+    app = add_app(jeton, require_par=not of_server)
+    jeton.add_user("alice")
+
+    async with browser(jeton) as visitor:
+        await visitor.get(AUTHORIZE, **authorization_parameters(app))
+        assert visitor.answer["error"] == "invalid_request"
+        await visitor.get(AUTHORIZE, **reference(app, await push(jeton, app)))
+        assert visitor.path == "/sign-in"
+    metadata = (await jeton.http.get("/.well-known/oauth-authorization-server")).json()
+    assert metadata["pushed_authorization_request_endpoint"].endswith(PAR)
+    assert metadata["require_pushed_authorization_requests"] is of_server
+
+
+async def test_a_push_writes_no_row_and_its_reference_no_secret(jeton: Running) -> None:
+    """The reference is opened by any node that has the master key: nothing else is needed."""
+    app = add_app(jeton)
+    request_uri = await push(jeton, app)
+    assert app.secret is not None
+    pushed = jeton.server.parts.sealed_requests.open(
+        request_uri.removeprefix(REQUEST_URI_PREFIX), jeton.clock.now(), PushedRequest
+    )
+
+    assert pushed is not None
+    assert "client_secret" not in pushed.parameters
