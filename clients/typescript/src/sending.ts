@@ -16,7 +16,7 @@ export function sendBy(fetch: typeof globalThis.fetch = globalThis.fetch): Send 
         method: request.method,
         headers: request.headers,
         redirect: 'manual',
-        credentials: 'omit',
+        credentials: request.withCookies ? 'include' : 'omit',
         signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
         ...(request.form && { body: formEncoded(request.form) }),
       })

@@ -75,9 +75,6 @@ export function renewAt(tokens: Tokens, jitter: number): number {
 
 /** Return the session to store before the request is sent. A pending refresh continues with its own key. */
 export function beginRenewal(session: Session, idempotencyKey: string, now: number): Session {
-  if (session.tokens.refreshToken === null && session.grant !== 'client_credentials') {
-    throw new LoginRequiredError('the session has ended, and the server gave no refresh token')
-  }
   if (session.pending !== null || session.grant === 'client_credentials') return session
   return { ...session, pending: { idempotencyKey, begunAt: now } }
 }

@@ -30,19 +30,27 @@ export function redeem(
   return repeatable(formRequest(endpoint, client, { grant_type: 'authorization_code', ...fields }), idempotencyKey)
 }
 
-/** Refresh. The same `idempotencyKey` returns the same tokens, so that the request can be repeated. */
-export function refresh(endpoint: string, client: Client, refreshToken: string, idempotencyKey: string): Request {
-  const fields = { grant_type: 'refresh_token', refresh_token: refreshToken }
+/** Refresh. The same `idempotencyKey` returns the same tokens, so that the request can be repeated.
+ *
+ * Without `refreshToken`, it is in a cookie, here and in `revoke`.
+ */
+export function refresh(
+  endpoint: string,
+  client: Client,
+  refreshToken: string | null,
+  idempotencyKey: string,
+): Request {
+  const fields = { grant_type: 'refresh_token', ...(refreshToken !== null && { refresh_token: refreshToken }) }
   return repeatable(formRequest(endpoint, client, fields), idempotencyKey)
 }
 
 export function revoke(
   endpoint: string,
   client: Client,
-  token: string,
+  token: string | null,
   hint: 'refresh_token' | 'access_token',
 ): Request {
-  return formRequest(endpoint, client, { token, token_type_hint: hint })
+  return formRequest(endpoint, client, { ...(token !== null && { token }), token_type_hint: hint })
 }
 
 export function introspect(endpoint: string, client: Client, token: string): Request {

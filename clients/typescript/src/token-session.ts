@@ -20,6 +20,7 @@ import {
 } from './errors.js'
 import { logoutUrl } from './logout-request.js'
 import type { Request } from './messages.js'
+import { inParameters, type RefreshTokens } from './refresh-tokens.js'
 import { type Send, sendBy } from './sending.js'
 import {
   afterAttempt,
@@ -59,13 +60,17 @@ export class TokenSession {
   readonly #storage: CheckedStorage
   readonly #send: Send
   readonly #clock: () => number
+  readonly #refreshTokens: RefreshTokens
+  readonly #endListeners: (() => void)[] = []
   readonly #renewals = new SingleFlight<string>()
   #session: Session | null = null
   #renewAt = 0
   /** A refresh and its outcome, kept until it is stored. */
   #unstored: { readonly pending: PendingRefresh; readonly outcome: Session } | null = null
 
-  constructor({ issuer, client, storage, fetch, clock }: TokenSessionOptions) {
+  /** `refreshTokens` says how the refresh token reaches the server. */
+  constructor({ issuer, client, storage, fetch, clock }: TokenSessionOptions, refreshTokens = inParameters) {
+    this.#refreshTokens = refreshTokens
     this.#send = sendBy(fetch)
     this.#server = new AuthorizationServer(issuer, this.#send)
     this.#client = client
@@ -143,8 +148,13 @@ export class TokenSession {
       const session = await this.#storage.load()
       return { session, failed: await this.#forget() }
     })
-    if (session !== null) await this.#revoke(session.tokens)
+    await this.#revoke(session?.tokens ?? null)
     if (failed !== null) throw failed
+  }
+
+  /** Call the listener when the session has ended: here, in another tab that shares the storage, or at the server. */
+  onEnd(listener: () => void): void {
+    this.#endListeners.push(listener)
   }
 
   /** Log out, and resolve to a URL at which the browser logs out at the server, and its state.
@@ -167,7 +177,8 @@ export class TokenSession {
   }
 
   /** Send a login, after checking that its result can be stored. A password is sent once: the user repeats it. */
-  #begin(request: Request, grant: Grant, scope: string | null, maxAttempts = 1): Promise<Tokens> {
+  #begin(login: Request, grant: Grant, scope: string | null, maxAttempts = 1): Promise<Tokens> {
+    const request = this.#refreshTokens.accepted(login)
     return this.#storage.locked(async () => {
       await this.#storage.check()
       const now = this.#clock()
@@ -186,7 +197,7 @@ export class TokenSession {
 
   #renew(rejected: string | null, maxAttempts: number): Promise<string> {
     return this.#storage.locked(async () => {
-      const session = await this.#loaded()
+      const session = (await this.#loaded()) ?? this.#refreshTokens.unstored
       if (session === null) {
         this.#keep(null)
         throw new LoginRequiredError('there is no stored session: log in')
@@ -211,8 +222,8 @@ export class TokenSession {
   async #renewed(kept: Session, maxAttempts: number): Promise<Session> {
     const endpoint = await this.#tokenEndpoint(maxAttempts)
     const session = beginRenewal(kept, newSecret(), this.#clock())
-    await this.#store(session)
     const request = this.#renewalRequest(endpoint, session)
+    await this.#store(session)
     for (let attempt = 1; ; attempt += 1) {
       const since = askedAt(session, this.#clock())
       const judged = judgeTokenAnswer(await this.#send(request), since)
@@ -231,19 +242,17 @@ export class TokenSession {
 
   #renewalRequest(endpoint: string, session: Session): Request {
     const { pending, tokens, scope } = session
-    if (pending === null || tokens.refreshToken === null) {
-      return tokenRequests.logInAsClient(endpoint, this.#client, scope)
-    }
-    return tokenRequests.refresh(endpoint, this.#client, tokens.refreshToken, pending.idempotencyKey)
+    if (pending === null) return tokenRequests.logInAsClient(endpoint, this.#client, scope)
+    const request = this.#refreshTokens.refresh(endpoint, this.#client, tokens, pending.idempotencyKey)
+    if (request !== null) return request
+    throw new LoginRequiredError('the session has ended, and the server gave no refresh token')
   }
 
-  async #revoke({ accessToken, refreshToken }: Tokens): Promise<void> {
+  async #revoke(tokens: Tokens | null): Promise<void> {
+    if (tokens === null && this.#refreshTokens.unstored === null) return
     const { revocationEndpoint } = await this.#discovered()
     if (revocationEndpoint === null) return // the server offers no revocation
-    const request =
-      refreshToken === null
-        ? tokenRequests.revoke(revocationEndpoint, this.#client, accessToken, 'access_token')
-        : tokenRequests.revoke(revocationEndpoint, this.#client, refreshToken, 'refresh_token')
+    const request = this.#refreshTokens.revoke(revocationEndpoint, this.#client, tokens)
     for (let attempt = 1; ; attempt += 1) {
       const judged = judgeRevocationAnswer(await this.#send(request))
       if (judged === null) return
@@ -295,8 +304,10 @@ export class TokenSession {
 
   /** Keep the session. A pending refresh is due immediately, because servers repeat responses only for a while. */
   #keep(session: Session | null): void {
+    const ends = session === null && this.#session !== null && this.#session.tokens.accessToken !== ''
     this.#session = session
     this.#renewAt = session === null || session.pending !== null ? 0 : renewAt(session.tokens, Math.random())
+    if (ends) for (const listener of this.#endListeners) listener()
   }
 }
 
