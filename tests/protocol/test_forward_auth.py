@@ -80,6 +80,17 @@ async def test_request_of_the_page_is_forwarded_with_an_access_token(jeton: Runn
     assert seen["exp"] == jeton.clock.now() + ACCESS_SECONDS
 
 
+@pytest.mark.requirement("BB08")
+async def test_page_behind_a_web_server_with_forward_auth_gets_no_token(jeton: Running, app: App) -> None:
+    behind = PAGE | {"X-Jeton-Forward-Auth": "1"}
+
+    responses = [await jeton.token(app, behind, **LOGIN)]
+    responses.append(await jeton.token(app, behind, grant_type="refresh_token"))
+
+    assert [sorted(it.json()) for it in responses] == [["expires_in", "scope", "token_type"]] * 2
+    assert await forwarded(jeton, app, kept_cookie(jeton))
+
+
 async def test_nothing_is_rotated(jeton: Running, app: App) -> None:
     cookie = await log_in(jeton, app)
 

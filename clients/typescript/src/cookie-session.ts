@@ -18,13 +18,20 @@ export interface SignedIn {
   readonly claims: Readonly<Record<string, unknown>>
 }
 
+export interface CookieSessionOptions extends TokenSessionOptions {
+  /** Where the web server of this page passes requests on to Jeton, if it uses forward authentication: an origin, such as
+   * `location.origin`. By default the issuer. */
+  readonly through?: string
+}
+
 /** Return the session that all tabs of this origin share.
  *
  * `client` is registered with `--refresh-cookie`, and this page is of one of its origins. The access token is in memory
- * only; what is stored (by default in `tabStorage`) is whether a refresh is under way. Throw StorageUnusableError where
- * tabs cannot share a session: two that refresh at once would end it.
+ * only; what is stored (by default in `tabStorage`) is whether a refresh is under way. With forward authentication there
+ * is no access token here: `accessToken()` returns `''` and keeps the session alive. Throw StorageUnusableError where tabs
+ * cannot share a session: two that refresh at once would end it.
  */
-export function cookieSession(options: TokenSessionOptions): CookieSession {
+export function cookieSession(options: CookieSessionOptions): CookieSession {
   return new CookieSession({ storage: tabStorage(`cookie:${options.client.clientId}`), ...options })
 }
 
@@ -32,9 +39,11 @@ export class CookieSession extends TokenSession {
   readonly #address: string
   readonly #ask: Send
 
-  constructor(options: TokenSessionOptions) {
-    super(options, inCookie)
-    this.#address = sessionAddress(options.issuer, options.client)
+  constructor({ through, ...options }: CookieSessionOptions) {
+    const { origin } = new URL(options.issuer)
+    const address = (endpoint: string) => endpoint.replace(origin, through ?? origin)
+    super(options, inCookie(address, through !== undefined))
+    this.#address = address(sessionAddress(options.issuer, options.client))
     this.#ask = sendBy(options.fetch)
   }
 

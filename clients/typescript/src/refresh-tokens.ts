@@ -10,6 +10,9 @@ export interface RefreshTokens {
   /** The session to renew if none is stored: it exists if the browser has a cookie. Otherwise `null`. */
   readonly unstored: Session | null
 
+  /** Whether a web server adds the access tokens to requests, so that responses have none. */
+  readonly isForwarded: boolean
+
   /** Return a request whose answer may bring a refresh token. */
   accepted(request: Request): Request
 
@@ -23,6 +26,7 @@ export interface RefreshTokens {
 /** RFC 6749 section 6: a parameter of the request, and a member of its response. */
 export const inParameters: RefreshTokens = {
   unstored: null,
+  isForwarded: false,
   accepted: (request) => request,
   refresh: (endpoint, client, { refreshToken }, idempotencyKey) =>
     refreshToken === null ? null : tokenRequests.refresh(endpoint, client, refreshToken, idempotencyKey),
@@ -33,18 +37,24 @@ export const inParameters: RefreshTokens = {
   },
 }
 
-/** Jeton's cookie mode: the browser sends the cookie, and a header field shows that a page of the client asks. */
-export const inCookie: RefreshTokens = {
-  unstored: {
-    tokens: { accessToken: '', receivedAt: 0, expiresAt: 0, refreshToken: null, scope: null, idToken: null },
-    grant: 'authorization_code',
-    scope: null,
-    pending: null,
-  },
-  accepted: withCookie,
-  refresh: (endpoint, client, _, idempotencyKey) =>
-    withCookie(tokenRequests.refresh(endpoint, client, null, idempotencyKey)),
-  revoke: (endpoint, client) => withCookie(tokenRequests.revoke(endpoint, client, null, 'refresh_token')),
+/** Jeton's cookie mode: the browser sends the cookie, and a header field shows that a page of the client asks.
+ *
+ * `address` returns where this page reaches an endpoint of the server.
+ */
+export function inCookie(address: (endpoint: string) => string, isForwarded: boolean): RefreshTokens {
+  return {
+    isForwarded,
+    unstored: {
+      tokens: { accessToken: '', receivedAt: 0, expiresAt: 0, refreshToken: null, scope: null, idToken: null },
+      grant: 'authorization_code',
+      scope: null,
+      pending: null,
+    },
+    accepted: (request) => withCookie({ ...request, url: address(request.url) }),
+    refresh: (endpoint, client, _, idempotencyKey) =>
+      withCookie(tokenRequests.refresh(address(endpoint), client, null, idempotencyKey)),
+    revoke: (endpoint, client) => withCookie(tokenRequests.revoke(address(endpoint), client, null, 'refresh_token')),
+  }
 }
 
 /** Return a request that the browser sends with cookies, and which no page of another origin can send. */

@@ -28,17 +28,25 @@ export class TryAgain {
   }
 }
 
-/** Interpret a token endpoint's response to a request that was sent at `askedAt`. */
-export function judgeTokenAnswer(answer: Answer | null, askedAt: number): Tokens | TryAgain | RefusedError {
+/** Interpret a token endpoint's response to a request that was sent at `askedAt`.
+ *
+ * With `forwarded`, the response may lack the access token, which a web server then adds: it is `''`.
+ */
+export function judgeTokenAnswer(
+  answer: Answer | null,
+  askedAt: number,
+  forwarded = false,
+): Tokens | TryAgain | RefusedError {
   const refusal = refusalIn(answer)
   if (refusal !== null || answer === null) return refusal ?? new TryAgain()
   const members = answer.status === 200 ? jsonObjectIn(answer) : null
-  if (members === null || !isText(members.access_token)) return new TryAgain()
+  const accessToken = members?.access_token ?? (forwarded ? '' : null)
+  if (members === null || typeof accessToken !== 'string' || !(accessToken || forwarded)) return new TryAgain()
   const { token_type: type } = members
   if (typeof type !== 'string' || type.toLowerCase() !== 'bearer') {
     return new RefusedError('unsupported_token_type', 'the server issued a token that is not a Bearer token')
   }
-  return tokensIn(members, members.access_token, askedAt)
+  return tokensIn(members, accessToken, askedAt)
 }
 
 /** Return `null` if the token is revoked, or was invalid already. */

@@ -179,13 +179,14 @@ export class TokenSession {
   /** Send a login, after checking that its result can be stored. A password is sent once: the user repeats it. */
   #begin(login: Request, grant: Grant, scope: string | null, maxAttempts = 1): Promise<Tokens> {
     const request = this.#refreshTokens.accepted(login)
+    const { isForwarded } = this.#refreshTokens
     return this.#storage.locked(async () => {
       await this.#storage.check()
       const now = this.#clock()
-      let judged = judgeTokenAnswer(await this.#send(request), now)
+      let judged = judgeTokenAnswer(await this.#send(request), now, isForwarded)
       for (let attempt = 1; judged instanceof TryAgain && attempt < maxAttempts; attempt += 1) {
         await waited(pause(attempt, judged.after, Math.random()))
-        judged = judgeTokenAnswer(await this.#send(request), now)
+        judged = judgeTokenAnswer(await this.#send(request), now, isForwarded)
       }
       if (judged instanceof RefusedError) throw judged
       if (judged instanceof TryAgain)
@@ -226,7 +227,7 @@ export class TokenSession {
     await this.#store(session)
     for (let attempt = 1; ; attempt += 1) {
       const since = askedAt(session, this.#clock())
-      const judged = judgeTokenAnswer(await this.#send(request), since)
+      const judged = judgeTokenAnswer(await this.#send(request), since, this.#refreshTokens.isForwarded)
       const outcome = afterAttempt(session, judged, attempt, maxAttempts, Math.random())
       if (outcome instanceof LoginRequiredError) await this.#forget()
       if (outcome instanceof Error) throw outcome

@@ -18,6 +18,13 @@ interface Sent {
 
 /** Return a session at a server that answers in this order after its metadata, and what was sent to it. */
 function sessionWith(...responses: (Response | null)[]): { session: CookieSession; sent: Sent[] } {
+  return sessionThrough(undefined, ...responses)
+}
+
+function sessionThrough(
+  through: string | undefined,
+  ...responses: (Response | null)[]
+): { session: CookieSession; sent: Sent[] } {
   const sent: Sent[] = []
   const fetch = async (url: unknown, { headers, credentials, body }: RequestInit = {}) => {
     if (String(url).includes('.well-known')) return Response.json(answers.metadata.body)
@@ -28,7 +35,16 @@ function sessionWith(...responses: (Response | null)[]): { session: CookieSessio
     if (!response) throw new TypeError('lost')
     return response
   }
-  return { session: new CookieSession({ issuer: ISSUER, client, storage: memoryStorage(), fetch }), sent }
+  return {
+    session: new CookieSession({
+      issuer: ISSUER,
+      client,
+      storage: memoryStorage(),
+      fetch,
+      ...(through && { through }),
+    }),
+    sent,
+  }
 }
 
 function tokens(accessToken: string): Response {
@@ -110,3 +126,27 @@ for (const [response, name] of [
     await assert.rejects(sessionWith(response).session.signedIn(), { name })
   })
 }
+
+test('behind a web server with forward authentication, requests go through it and there is no access token', async () => {
+  const through = 'https://app.example.test'
+  const { session, sent } = sessionThrough(
+    through,
+    Response.json({ token_type: 'Bearer', expires_in: 600 }),
+    Response.json({ signed_in: false }),
+    Response.json({}),
+  )
+
+  assert.equal(await session.accessToken(), '')
+  assert.equal(await session.signedIn(), null)
+  await session.logOut()
+  assert.deepEqual(
+    sent.map(({ url }) => new URL(url).origin),
+    [through, through, through],
+  )
+})
+
+test('without one, an answer that lacks the access token is no answer', async () => {
+  const { session } = sessionWith(Response.json({ token_type: 'Bearer', expires_in: 600 }), refusal('invalid_grant'))
+
+  await assert.rejects(session.accessToken(), { name: 'LoginRequiredError' })
+})

@@ -13,11 +13,13 @@ from jeton.crypto.refresh_token import PREFIX
 from jeton.endpoints.cookies import Cookie
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.oauth.clients import Client
-from jeton.oauth.cookie_mode import initiator_rejection_reason
+from jeton.oauth.cookie_mode import FORWARD_AUTH_HEADER, HEADER_VALUE, initiator_rejection_reason
 from jeton.oauth.decisions import Issue
 from jeton.oauth.errors import ErrorCode, OAuthError, malformed_request
 
 _REFRESH_TOKEN: Final = "refresh_token"
+_TOKENS: Final = ("access_token", "id_token", _REFRESH_TOKEN)
+_FORWARD_AUTH: Final = FORWARD_AUTH_HEADER.lower().encode()
 _LEAVE_OUT: Final = "The refresh token of this client is in its cookie: leave the parameter out."
 
 
@@ -69,9 +71,13 @@ class RefreshCookies:
             raise malformed_request(_LEAVE_OUT)
         return sent or presented
 
-    def token_response(self, content: Mapping[str, Any], issue: Issue) -> Json:
-        """Return the token response with the refresh token in the cookie, which ends with it, instead of the body."""
-        body, family = {name: it for name, it in content.items() if name != _REFRESH_TOKEN}, issue.family
+    def token_response(self, content: Mapping[str, Any], issue: Issue, request: FormRequest) -> Json:
+        """Return the token response with the refresh token in the cookie, which ends with it, instead of the body.
+
+        A web server that uses forward authentication keeps the other tokens from the page as well.
+        """
+        hidden = _TOKENS if request.headers.get(_FORWARD_AUTH) == HEADER_VALUE else (_REFRESH_TOKEN,)
+        body, family = {name: it for name, it in content.items() if name not in hidden}, issue.family
         if family is None or _REFRESH_TOKEN not in content:
             return Json(body)
         max_age = min(family.idle_expires_at, family.absolute_expires_at) - issue.issued_at

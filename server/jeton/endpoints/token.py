@@ -64,7 +64,9 @@ class TokenEndpoint:
         _log(decision, grant_type, request)
         access_seconds, confirmation = token_request.lifetimes.access_seconds, token_request.confirmation
         content = await self.tokens.issue(decision, signers, access_seconds, confirmation)
-        return self.refresh_cookies.token_response(content, decision) if client.refresh_cookie else Json(content)
+        return (
+            self.refresh_cookies.token_response(content, decision, request) if client.refresh_cookie else Json(content)
+        )
 
     async def _token_request(self, request: FormRequest, client: Client) -> TokenRequest:
         """Return the request with what its scope and `resource` mean. Raise OAuthError if either is not valid."""
