@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +26,21 @@ _LOOPBACK: Final = ("--redirect-uri", "http://localhost/callback", "--redirect-u
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live_server(tmp_path_factory.mktemp("live")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def live_with_es256(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server whose access tokens have ES256, and its ID tokens RS256."""
+    with live_server(tmp_path_factory.mktemp("live_with_es256"), KEYS__ALGORITHM="ES256") as started:
+        yield started
+
+
+@contextmanager
+def live_server(folder: Path, **variables: str) -> Iterator[Live]:
     """Clients: `web-basic`, `web-post` (each by its own method), `spa`, `docs`, `mcp` and `orders-api`."""
-    folder = tmp_path_factory.mktemp("live")
-    server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db"))
+    server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db", **variables))
     run = CommandLine(server.environment).json
     user = run("user", "add", "alice", "--role", "clerk", "--generate-password")
     own = ("--grant", "client_credentials", "--audience", AUDIENCE)

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+import jwt
 import pytest
 from authlib.integrations.starlette_client import OAuth, OAuthError, StarletteOAuth2App
 from starlette.requests import Request
@@ -60,6 +61,16 @@ async def test_id_token_and_userinfo_name_the_same_user(live: Live) -> None:
     assert token["userinfo"]["sub"] == live.sub
     user = await app.userinfo(token=token)
     assert (user["sub"], user["preferred_username"]) == (live.sub, live.username)
+
+
+@pytest.mark.requirement("OI24", "OI51")
+async def test_id_tokens_have_rs256_beside_access_tokens_of_es256(live_with_es256: Live) -> None:
+    app, session = app_of(live_with_es256, "web-basic", "openid"), dict[str, Any]()
+    token = await redeem(app, session, await answer(live_with_es256, app, session))
+
+    algorithms = [jwt.get_unverified_header(token[name])["alg"] for name in ("access_token", "id_token")]
+    assert algorithms == ["ES256", "RS256"]
+    assert token["userinfo"]["sub"] == live_with_es256.sub
 
 
 @pytest.mark.requirement("RR05")

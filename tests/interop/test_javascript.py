@@ -66,6 +66,18 @@ def test_all_claims_of_a_script_hold(live: Live, tmp_path: Path, node_modules: P
     assert passed >= number_of_tests(script), output
 
 
+@pytest.mark.requirement("OI24", "OI51")
+def test_openid_client_verifies_rs256_id_tokens_beside_es256_access_tokens(
+    live_with_es256: Live, tmp_path: Path, node_modules: Path
+) -> None:
+    """openid-client accepts no other algorithm, unless it is told to."""
+    script = "openid-client-code.mjs"
+
+    passed, output = run_script(tmp_path, node_modules, script, JETON_LIVE=json.dumps(live_with_es256.facts))
+
+    assert passed >= number_of_tests(script), output
+
+
 @pytest.mark.parametrize(
     "script",
     ["test('false', () => assert.equal(1, 2))", "await new Promise(() => {})", "test.skip('later', () => {})"],
