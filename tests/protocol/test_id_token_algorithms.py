@@ -146,6 +146,7 @@ async def test_key_of_id_tokens_signs_no_access_token(jeton: Running) -> None:
 
     assert (await jeton.introspect(app, tokens["access_token"]))["active"] is True
     assert await jeton.introspect(app, forged) == {"active": False}
+    assert jeton.keyring.verifier.verify(forged) is None
 
 
 @pytest.mark.requirement("OI24", "LO03")

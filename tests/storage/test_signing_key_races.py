@@ -156,6 +156,16 @@ def test_of_processes_that_publish_a_key_of_another_algorithm_one_does(
     assert gone == ({ACCESS_TOKENS} if algorithm == "EdDSA" else set())
 
 
+@pytest.mark.requirement("OI24")
+def test_rs256_is_published_for_id_tokens_no_later_than_what_replaces_it(database: Database, database_url: str) -> None:
+    with process(database_url) as rotation:
+        after = rotation.ensure_key_types()
+
+    ready_at = {key.series: key.ready_at for key in after if key.state is KeyState.NEXT}
+    assert ready_at.keys() == {ACCESS_TOKENS, "RS256"}
+    assert ready_at["RS256"] <= ready_at[ACCESS_TOKENS]
+
+
 # Keys are published as long as the longest-lived token needs them.
 
 
