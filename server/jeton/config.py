@@ -137,6 +137,8 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     secret_failures_per_client: Count = 1000
     token_failures_per_address: Count = 1000
     token_requests_per_client: Count = 0
+    metadata_documents_per_address: Count = 60
+    metadata_documents: Count = 600
     registrations_per_address: Count = 20
     registrations: Count = 1000
     refresh_spacing_seconds: Annotated[int, Meta(ge=0, le=3600)] = 0

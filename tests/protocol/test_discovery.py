@@ -57,7 +57,8 @@ async def test_one_document_is_at_all_places(start: StartServer, issuer: str) ->
 
 
 @pytest.mark.requirement("OI51", "OI55")
-async def test_scopes_and_claims_are_those_that_some_client_can_have(jeton: Running) -> None:
+async def test_scopes_and_claims_are_those_that_some_client_can_have(start: StartServer) -> None:
+    jeton = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     add_app(jeton, scope=frozenset({"openid", "email", "internal"}))
 
     found = await announced(jeton)
@@ -72,7 +73,8 @@ async def test_scopes_and_claims_are_those_that_some_client_can_have(jeton: Runn
 
 
 @pytest.mark.requirement("OI55")
-async def test_nothing_is_said_of_openid_connect_where_no_client_uses_it(jeton: Running) -> None:
+async def test_nothing_is_said_of_openid_connect_where_no_client_uses_it(start: StartServer) -> None:
+    jeton = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     add_app(jeton, scope=frozenset({"read"}))
 
     found = await announced(jeton)

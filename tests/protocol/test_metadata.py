@@ -27,7 +27,8 @@ async def load_metadata(jeton: Running, path: str = METADATA) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("H01", "H03", "H04", "H05")
-async def test_metadata_name_every_endpoint_and_what_it_takes_for_everybody_to_cache(jeton: Running) -> None:
+async def test_metadata_name_every_endpoint_and_what_it_takes_for_everybody_to_cache(start: StartServer) -> None:
+    jeton = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     response = await jeton.http.get(METADATA)
 
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
@@ -69,7 +70,8 @@ async def test_issuer_is_to_the_byte_what_tokens_say_and_begins_every_address(st
     assert jwt.decode(token, options={"verify_signature": False})["iss"] == issuer
     assert (await jeton.introspect(app, token))["iss"] == issuer
     addresses = [value for name, value in metadata.items() if isinstance(value, str) and name != "issuer"]
-    assert [it.startswith(issuer.rstrip("/") + "/") and "//" not in it[8:] for it in addresses] == [True] * 5
+    assert len(addresses) > 5
+    assert [it for it in addresses if not it.startswith(issuer.rstrip("/") + "/") or "//" in it[8:]] == []
 
 
 @pytest.mark.requirement("H01")

@@ -14,7 +14,7 @@ MAIN = "https://id.example/realms/main"
 
 @pytest.mark.requirement("PR01", "PR02")
 async def test_document_names_what_is_set_and_leaves_out_what_is_not(start: StartServer) -> None:
-    jeton = await start(PAGES__NAME="Orchard")
+    jeton = await start(PAGES__NAME="Orchard", REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     bare = await jeton.http.get(PATH)
     jeton.add_client(scope=frozenset({"account", "openid", "email", "offline_access", "internal"}))
     full = await jeton.http.get(PATH)

@@ -68,7 +68,7 @@ def decided(**more: Any) -> IssueCode | Deny:
         "now": NOW,
         **more,
     }
-    return decide(**facts)
+    return decide(**{"stored_client": facts["client"], **facts})
 
 
 def issued(**more: Any) -> IssueCode:

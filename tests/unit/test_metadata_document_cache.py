@@ -1,7 +1,6 @@
 """Metadata documents are fetched once at a time, limited before that, and kept in memory."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,33 +11,14 @@ from jeton.endpoints.metadata_documents import DocumentLimits, MetadataDocuments
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.metadata_documents import MetadataDocumentError
 from jeton.oauth.sessions import Source
-from jeton.outbound.messages import OutboundError, OutboundFailure, OutboundResponse
 from jeton.rules.rate_limit_policies import Rate
 from support.in_process_server import ManualClock
+from support.metadata_documents import CALLBACK, Web
 
 pytestmark = pytest.mark.anyio
 
 URL: Final = "https://app.example/client.json"
 HERE: Final = Source("192.0.2.1")
-
-
-class Web:
-    """Documents of all URLs. It answers once `open` is set, and fails while `failing`."""
-
-    def __init__(self) -> None:
-        self.requests: list[str] = []
-        self.headers = {"content-type": "application/json", "cache-control": "max-age=600"}
-        self.failing = False
-        self.open = asyncio.Event()
-        self.open.set()
-
-    async def get(self, url: str) -> OutboundResponse:
-        self.requests.append(url)
-        await self.open.wait()
-        if self.failing:
-            raise OutboundError(OutboundFailure.TIMED_OUT)
-        body = {"client_id": url, "redirect_uris": ["https://app.example/callback"]}
-        return OutboundResponse(200, self.headers, json.dumps(body).encode())
 
 
 def documents(web: Web, *, per_address: int = 100, altogether: int = 100) -> tuple[MetadataDocuments, ManualClock]:
@@ -65,6 +45,7 @@ async def outcomes(
 @pytest.mark.requirement("CI07")
 async def test_document_is_kept_as_long_as_its_server_says() -> None:
     web = Web()
+    web.publish(URL)
     cache, clock = documents(web)
     for seconds, requests in ((0, 1), (599, 1), (1, 2)):
         clock.advance(seconds)
@@ -75,12 +56,13 @@ async def test_document_is_kept_as_long_as_its_server_says() -> None:
 @pytest.mark.requirement("CI07")
 async def test_failure_is_kept_for_a_minute_and_replaces_a_document_that_is_too_old() -> None:
     web = Web()
+    web.publish(URL)
     cache, clock = documents(web)
     await outcomes(cache, [URL])
-    web.failing = True
+    web.remove(URL)
     clock.advance(600)
     assert await outcomes(cache, [URL, URL]) == "ii"
-    web.failing = False
+    web.publish(URL)
     clock.advance(59)
     assert await outcomes(cache, [URL]) == "i"
     clock.advance(1)
@@ -91,14 +73,15 @@ async def test_failure_is_kept_for_a_minute_and_replaces_a_document_that_is_too_
 @pytest.mark.requirement("CI09")
 async def test_requests_at_the_same_time_share_one_fetch_that_outlives_the_first() -> None:
     web = Web()
-    web.open.clear()
+    web.publish(URL)
+    web.answers.clear()
     cache, _ = documents(web, altogether=1)
     first, *others = (asyncio.create_task(cache.get(URL, HERE, limited=True)) for _ in range(20))
     while not web.requests:
         await asyncio.sleep(0)
     first.cancel()
-    web.open.set()
-    assert {it.redirect_uris for it in await asyncio.gather(*others)} == {("https://app.example/callback",)}
+    web.answers.set()
+    assert {it.redirect_uris for it in await asyncio.gather(*others)} == {(CALLBACK,)}
     assert web.requests == [URL]
 
 
@@ -106,7 +89,7 @@ async def test_requests_at_the_same_time_share_one_fetch_that_outlives_the_first
 async def test_fetches_are_limited_by_address_and_altogether_before_they_are_made() -> None:
     web = Web()
     cache, clock = documents(web, per_address=2, altogether=3)
-    urls = [f"https://app.example/{number}" for number in range(10)]
+    urls = [web.publish(f"https://app.example/{number}") for number in range(10)]
     assert await outcomes(cache, urls[:4]) == "ddll"
     assert await outcomes(cache, urls[:2]) == "dd", "kept documents are not limited"
     assert await outcomes(cache, urls[4:6], Source("192.0.2.2")) == "dl"
@@ -121,22 +104,10 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata_documents, "MAX_DOCUMENTS", 3)
     web = Web()
     cache, clock = documents(web)
-    urls = [f"https://app.example/{number}" for number in range(5)]
+    urls = [web.publish(f"https://app.example/{number}") for number in range(5)]
     await outcomes(cache, urls)
     assert await outcomes(cache, urls[2:]) == "ddd"
     assert len(web.requests) == 5, "the newest are kept"
     clock.advance(600)
     await outcomes(cache, urls)
     assert len(web.requests) == 10
-
-
-async def test_fetches_that_are_under_way_end_with_the_server() -> None:
-    web = Web()
-    web.open.clear()
-    cache, _ = documents(web)
-    waiting = asyncio.create_task(cache.get(URL, HERE, limited=True))
-    while not web.requests:
-        await asyncio.sleep(0)
-    cache.close()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting

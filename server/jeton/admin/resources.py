@@ -53,9 +53,10 @@ def change(connection: Connection, uri: str, changes: ResourceChanges) -> Resour
 
 
 def delete(connection: Connection, uri: str) -> None:
-    """Delete a resource. Raise AdminError while clients may use it."""
+    """Delete a resource. Raise AdminError while clients that were registered may use it."""
     find(connection, uri)
-    users = [it.client_id for it in list_clients(connection) if uri in it.resources]
+    registered = (it for it in list_clients(connection) if it.registration == "administrator")
+    users = [it.client_id for it in registered if uri in it.resources]
     if users:
         raise AdminError(f"these clients may use {uri}, take it from them first: {', '.join(users)}")
     delete_resource(connection, uri)

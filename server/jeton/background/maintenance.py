@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from jeton.background.current_ceiling import CurrentCeiling
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import MasterKeyError
 from jeton.endpoints.status_lists import StatusLists
@@ -24,7 +25,6 @@ from jeton.storage.families import delete_expired_families, forget_ended_familie
 from jeton.storage.lookups import Lookups
 from jeton.storage.rate_limit_buckets import delete_expired_buckets
 from jeton.storage.replay_store import ReplayStore
-from jeton.storage.resources import load_open_resource_uris
 from jeton.storage.revoked_access_tokens import delete_expired_access_tokens
 from jeton.storage.revoked_statuses import delete_expired_statuses, load_revoked_indexes
 from jeton.storage.signing_keys import load_signing_keys
@@ -59,6 +59,7 @@ class Maintenance:
         lookups: Lookups,
         rotation: KeyRotation,
         replay_store: ReplayStore,
+        ceiling: CurrentCeiling,
         status_lists: StatusLists | None = None,
     ) -> None:
         self._database = database
@@ -67,6 +68,7 @@ class Maintenance:
         self._lookups = lookups
         self.rotation = rotation
         self._replay_store = replay_store
+        self.ceiling = ceiling
         self.status_lists = status_lists
         self._refreshed_at: float | None = None
         self._can_write = True
@@ -74,7 +76,6 @@ class Maintenance:
         self._probed_at = float("-inf")
         self._batcher = Batcher[Callable[[], object], object]("maintenance", lambda tasks: [task() for task in tasks])
         self.client_capabilities = ClientCapabilities()
-        self.open_resources: tuple[str, ...] = ()
 
     @property
     def unready_reason(self) -> str | None:
@@ -115,7 +116,7 @@ class Maintenance:
             keys = load_signing_keys(connection)
             self._replay_store.count(connection)
             self.client_capabilities = load_client_capabilities(connection)
-            self.open_resources = load_open_resource_uris(connection)
+            self.ceiling.read(connection)
             if self.status_lists is not None:
                 now = self._clock.now()
                 self.status_lists.update(load_revoked_indexes(connection, now), load_next_status_index(connection), now)
@@ -130,6 +131,8 @@ class Maintenance:
             self._update_keyring(keys, read_at)
         finally:
             self._can_write = can_write and self._accepts_writes()
+        if self._can_write:
+            self.ceiling.apply(self._database, self._clock.now())
 
     def _accepts_writes(self) -> bool:
         """Return whether a write succeeds now, or did so within the last seconds."""

@@ -1,6 +1,7 @@
 """The settings of section `limits`, as rates and policies."""
 
 from jeton.config import Settings
+from jeton.endpoints.metadata_documents import DocumentLimits
 from jeton.grants.request_limits import Limits
 from jeton.login.login_rate_limits import LoginLimits
 from jeton.rules.rate_limit_policies import HOUR, MAX_FAILURES, BackoffPolicy, Rate
@@ -29,6 +30,12 @@ def request_limits(settings: Settings) -> Limits:
         token_per_address=_rate(limits.token_failures_per_address),
         requests_per_client=_rate(limits.token_requests_per_client, 60),
     )
+
+
+def document_limits(settings: Settings) -> DocumentLimits:
+    """Return the limits of fetching metadata documents."""
+    limits = settings.limits
+    return DocumentLimits(_rate(limits.metadata_documents_per_address), _rate(limits.metadata_documents))
 
 
 def _rate(count: int, seconds: int = HOUR) -> Rate | None:

@@ -77,12 +77,15 @@ def _authorization_pages(
         settings.server.issuer,
         build_code_issuer(settings, parts),
         PushedRequestUses(parts.replay_store, parts.clock),
+        parts.clients.policy,
     )
+    clients = parts.clients
     hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
     requests = build_authorization_requests(settings, parts)
     authorization = AuthorizationEndpoint(
         interactions,
         requests,
+        clients,
         lookups,
         browser_lookups,
         login,
@@ -92,13 +95,13 @@ def _authorization_pages(
     )
     logout = LogoutSteps(interactions, lookups, login)
     log_out = LogoutEndpoint(logout, hints)
-    questions = Questions(interactions, lookups, login)
+    questions = Questions(interactions, clients, login)
     return {
         AUTHORIZATION_PATH: {"GET": authorization, "POST": authorization},
-        SIGN_IN_PATH: {"GET": ShowSignIn(interactions, lookups), "POST": SubmitSignIn(interactions, lookups, login)},
+        SIGN_IN_PATH: {"GET": ShowSignIn(interactions, clients), "POST": SubmitSignIn(interactions, clients, login)},
         SIGN_IN_PATH + "/other": {"POST": UseOtherAccount(interactions, login)},
         CONSENT_PATH: {
-            "GET": ShowConsent(questions, lookups, settings.scopes.descriptions),
+            "GET": ShowConsent(questions, lookups, settings.scopes.descriptions, parts.clients.policy),
             "POST": SubmitConsent(questions, answers),
         },
         END_SESSION_PATH: {"GET": log_out, "POST": log_out},

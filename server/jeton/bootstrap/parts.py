@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.maintenance import Maintenance
+from jeton.bootstrap.clients import client_resolution, document_client
 from jeton.bootstrap.from_settings import open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
@@ -16,6 +18,7 @@ from jeton.crypto.passwords import Passwords
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.sealed_request import FormTokens, SealedRequests
+from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.status_lists import StatusLists
 from jeton.grants.request_limits import RequestLimits
 from jeton.keys.keyring import Keyring
@@ -26,6 +29,7 @@ from jeton.login.password_login import PasswordLogin
 from jeton.login.uniform_timing import UniformTiming
 from jeton.oauth.browser_session_rules import BrowserSessionLifetimes
 from jeton.observability.missing_master_keys import MissingMasterKeys
+from jeton.outbound.client import OutboundClient
 from jeton.storage.browser_session_lookups import BrowserSessionLookups
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
@@ -63,9 +67,12 @@ class Parts:
     browser_session_lookups: BrowserSessionLookups
     browser_login: BrowserLogin
     maintenance: Maintenance
+    document_client: OutboundClient
+    clients: ClientResolution
 
     def close(self) -> None:
         """Finish pending work, and close the database."""
+        self.document_client.close()
         self.maintenance.close()
         self.hashing.close()
         self.ledger.close()
@@ -97,7 +104,8 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
     )
     ledger = Ledger(database, clock, sessions_per_user=settings.limits.sessions_per_user)
     replay_store = ReplayStore(ledger)
-    maintenance = Maintenance(database, clock, keyring, lookups, rotation, replay_store, status_lists)
+    ceiling = CurrentCeiling(frozenset(settings.registration.scopes), settings.server.issuer)
+    maintenance = Maintenance(database, clock, keyring, lookups, rotation, replay_store, ceiling, status_lists)
     maintenance.refresh()
     login = PasswordLogin(
         lookups,
@@ -108,6 +116,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         clock,
     )
     browser_session_lookups = BrowserSessionLookups(database, clock)
+    documents = document_client(settings)
     sessions = settings.sessions
     return Parts(
         clock=clock,
@@ -139,6 +148,8 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
             clock,
         ),
         maintenance=maintenance,
+        document_client=documents,
+        clients=client_resolution(settings, lookups, clock, lambda: ceiling.value, documents),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
+from jeton.bootstrap.capabilities import sign_in_capabilities, unregistered_grant_types
 from jeton.bootstrap.endpoints import build_resources, enabled_grants
 from jeton.bootstrap.from_settings import open_database, password_rules
 from jeton.bootstrap.pages import build_pages, build_renderer
@@ -18,7 +19,7 @@ from jeton.http.app import Lifespan, create_app
 from jeton.http.client_address import ClientAddress
 from jeton.http.draining import Draining
 from jeton.http.public_documents import public_documents
-from jeton.oauth.discovery import SignInCapabilities
+from jeton.oauth.resources import uris_of
 from jeton.pages.rendering import PageRenderer
 from jeton.storage.clock import Clock
 
@@ -60,19 +61,13 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
     def unready_reason() -> str | None:
         return "stopping" if draining.has_begun else maintenance.unready_reason
 
-    languages = renderer.languages
     documents = public_documents(
         issuer,
         settings.pages.name,
         grants,
-        lambda: maintenance.client_capabilities.grant_types,
-        lambda: SignInCapabilities(
-            maintenance.client_capabilities.scope,
-            parts.keyring.id_token_algorithms,
-            languages,
-            require_par=settings.grants.require_par,
-        ),
-        lambda: maintenance.open_resources,
+        lambda: maintenance.client_capabilities.grant_types | unregistered_grant_types(settings),
+        lambda: sign_in_capabilities(settings, parts, renderer.languages),
+        lambda: uris_of(maintenance.ceiling.value.resources),
         parts.keyring,
         parts.clock,
         maintenance.status_lists,

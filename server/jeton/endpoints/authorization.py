@@ -5,8 +5,9 @@ from typing import Final
 
 from jeton.crypto.sealed_request import SealedRequestTooLongError
 from jeton.endpoints.authorization_requests import AuthorizationRequests
+from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.client_responses import ClientResponses
-from jeton.endpoints.interactions import CONSENT_PATH, PARAMETER, SIGN_IN_PATH, Interactions, client_of
+from jeton.endpoints.interactions import CONSENT_PATH, PARAMETER, SIGN_IN_PATH, Interactions, client_of, find_client
 from jeton.endpoints.page_messages import PageAnswer, PageError, PageRequest
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_request import (
@@ -45,6 +46,7 @@ class AuthorizationEndpoint:
 
     interactions: Interactions
     requests: AuthorizationRequests
+    clients: ClientResolution
     lookups: Lookups
     browser_lookups: BrowserSessionLookups
     login: BrowserLogin
@@ -58,7 +60,7 @@ class AuthorizationEndpoint:
             interaction = self.interactions.open(request)
             if interaction.request is None:
                 raise PageError(Fault.EXPIRED, "sealed_request_without_request")
-            client = await client_of(interaction.request, self.lookups)
+            client = await client_of(interaction.request, self.clients, request.source)
             if interaction.browser is None:
                 return await self._arrive(request, interaction.request, client)
             return await self._go_on(request, interaction, interaction.request, client)
@@ -85,7 +87,7 @@ class AuthorizationEndpoint:
         A pushed request is validated again, because the client may have changed.
         """
         client_id = request.parameters.get("client_id")
-        client = None if client_id is None else await self.lookups.client(client_id)
+        client = None if client_id is None else await find_client(client_id, self.clients, request.source)
         target = parse_client_and_redirect_uri(request.parameters, client, pushed_id)
         if client is None:
             raise PageError(Fault.UNKNOWN_CLIENT, "client_unknown")

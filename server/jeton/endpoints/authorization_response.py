@@ -17,6 +17,7 @@ from jeton.oauth.errors import ErrorCode
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Source
 from jeton.oauth.single_use import SingleUse
+from jeton.oauth.unregistered_clients import with_description
 from jeton.storage.authorization_codes import UnredeemedCodes
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockBrowserSession, LockClient, LockConsent, LockNewCode
@@ -72,6 +73,7 @@ class CodeIssuer:
             return code_issuance.decide(
                 request,
                 scope,
+                with_description(facts.client, client, facts.now),
                 facts.client,
                 facts.user,
                 facts.rows.of(BrowserSession).get(session_id),

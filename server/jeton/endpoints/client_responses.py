@@ -20,7 +20,9 @@ from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.scope import Scope
+from jeton.oauth.unregistered_clients import is_vouched_for
 from jeton.pages.content import Fault, FormPost, RedirectPage
+from jeton.rules.domain_policy import DomainPolicy
 
 # What the client is told if the code cannot be issued after all. Other refusals are shown as a page.
 _FOR_CLIENT = (
@@ -36,11 +38,15 @@ log = structlog.get_logger("jeton.authorization")
 
 @dataclass(frozen=True, slots=True)
 class ClientResponses:
-    """Answers clients. `after_form` says that the request follows a form of ours."""
+    """Answers clients. `after_form` says that the request follows a form of ours.
+
+    No error leads a browser at once to a client that nobody knows (RFC 9700 section 4.11.2).
+    """
 
     issuer: str
     codes: CodeIssuer
     pushed: PushedRequestUses
+    policy: DomainPolicy
 
     async def send_code(
         self,
@@ -87,7 +93,8 @@ class ClientResponses:
         parameters = authorization_response_parameters(
             error=response.error, description=response.description, state=response.state, iss=self.issuer
         )
-        return _answer(request, client, response, parameters, after_form=after_form)
+        waits = not (after_form or is_vouched_for(client, self.policy))
+        return _answer(request, client, response, parameters, after_form=after_form, waits=waits)
 
 
 def _answer(
@@ -97,8 +104,9 @@ def _answer(
     parameters: Mapping[str, str],
     *,
     after_form: bool,
+    waits: bool = False,
 ) -> PageAnswer:
-    """Return what brings these parameters to the client.
+    """Return what brings these parameters to the client; with `waits`, once the person has seen where that is.
 
     Chromium blocks a redirect that follows a form if any step of it leaves what `form-action` allows, and clients
     redirect on to places that nobody here knows: `after_form`, a browser gets a page that redirects. Other programs
@@ -106,8 +114,10 @@ def _answer(
     """
     redirect_uri, app = target.redirect_uri, app_label(client, target.redirect_uri)
     if target.response_mode == "form_post":
-        return Page(FormPost(redirect_uri, parameters, app), form_target=redirect_uri)
+        return Page(FormPost(redirect_uri, parameters, app, waits), form_target=redirect_uri)
     location = f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(parameters)}"
+    if waits:
+        return Page(RedirectPage(location, app, waits))
     if after_form and request.navigates and redirect_uri.startswith(("https://", "http://")):
         return Page(RedirectPage(location, app))
     return Redirect(location)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jeton.endpoints.app_labels import app_label
+from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.client_responses import ClientResponses
 from jeton.endpoints.interactions import AUTHORIZATION_PATH, PARAMETER, Interactions, check_own_page, client_of
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest
@@ -15,7 +16,9 @@ from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Interaction, Shown
 from jeton.oauth.scope import Scope
+from jeton.oauth.unregistered_clients import ADMINISTRATOR, is_vouched_for
 from jeton.pages.content import Consent, Fault, ScopeItem
+from jeton.rules.domain_policy import DomainPolicy
 from jeton.storage.browser_session_lookups import Visitor
 from jeton.storage.lookups import Lookups
 
@@ -39,7 +42,7 @@ class Questions:
     """Opens questions from requests."""
 
     interactions: Interactions
-    lookups: Lookups
+    clients: ClientResolution
     login: BrowserLogin
 
     async def open(self, request: PageRequest) -> Question | PageAnswer:
@@ -48,7 +51,7 @@ class Questions:
         authorization, shown = interaction.request, interaction.shown
         if authorization is None or shown is None:
             raise PageError(Fault.EXPIRED, "sealed_request_without_question")
-        client = await client_of(authorization, self.lookups)
+        client = await client_of(authorization, self.clients, request.source)
         visitor = await self.login.find(self.interactions.cookies.session_secret(request))
         is_asked = visitor is not None and visitor.session.browser_session_id == shown.browser_session_id
         if visitor is None or not is_asked or not interaction.freshness.is_satisfied_by(visitor.session):
@@ -58,11 +61,14 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class ShowConsent:
-    """GET /consent. `descriptions` has the words for scopes, by scope and language."""
+    """GET /consent. `descriptions` has the words for scopes, by scope and language; `policy` tells which apps
+    are known.
+    """
 
     questions: Questions
     lookups: Lookups
     descriptions: Mapping[str, Mapping[str, str]]
+    policy: DomainPolicy
 
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Show what the app asks for, or, without a question about access, one button to go on."""
@@ -71,14 +77,17 @@ class ShowConsent:
             return question
         shown, authorization = question.shown, question.authorization
         resources = await self.lookups.resources(shown.resources)
+        app = app_label(question.client, authorization.redirect_uri)
         content = Consent(
             request.parameters[PARAMETER],
-            app_label(question.client, authorization.redirect_uri),
+            app,
             question.visitor.user.username,
             scope_items(shown.scope, self.descriptions, frozenset().union(*shown.new.values()), shown.optional),
             [ScopeItem(it.uri, {"en": it.name}, it.uri in shown.new) for it in resources],
             outlasts_browser_session(shown.scope - shown.optional, question.client),
             shown.asks_consent,
+            is_unknown=not is_vouched_for(question.client, self.policy),
+            is_on_device=question.client.registration != ADMINISTRATOR and app.host is None,
         )
         return Page(content, ui_locales=authorization.ui_locales, form_target=authorization.redirect_uri)
 

@@ -6,16 +6,18 @@ from urllib.parse import urlencode
 
 from jeton.crypto.sealed_request import SealedRequests
 from jeton.endpoints.browser_cookies import BrowserCookies
+from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.cookies import Cookie
 from jeton.endpoints.page_messages import PageError, PageRequest, Redirect
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.clients import Client
 from jeton.oauth.interactions import ANY_AUTHENTICATION, Freshness, Interaction
+from jeton.oauth.metadata_documents import MetadataDocumentError
 from jeton.oauth.pushed_requests import REQUEST_URI_PREFIX, PushedRequest
 from jeton.oauth.redirect_uris import is_registered_redirect_uri
+from jeton.oauth.sessions import Source
 from jeton.pages.content import Fault
 from jeton.storage.clock import Clock
-from jeton.storage.lookups import Lookups
 
 PARAMETER: Final = "sealed_request"
 AUTHORIZATION_PATH: Final = "/oauth/authorize"
@@ -90,14 +92,26 @@ class Interactions:
         return self.redirect_to(SIGN_IN_PATH, replace(interaction, freshness=freshness, shown=None))
 
 
-async def client_of(authorization: AuthorizationRequest, lookups: Lookups) -> Client:
+async def client_of(authorization: AuthorizationRequest, clients: ClientResolution, source: Source) -> Client:
     """Return the client of a request that was valid before. Raise PageError if it may not have it any more."""
-    client = await lookups.client(authorization.client_id)
+    client = await find_client(authorization.client_id, clients, source)
     if client is None or client.disabled:
         raise PageError(Fault.UNKNOWN_CLIENT, "client_deleted_or_disabled")
     if not is_registered_redirect_uri(authorization.redirect_uri, client):
         raise PageError(Fault.REDIRECT_URI, "redirect_uri_no_longer_registered")
     return client
+
+
+async def find_client(client_id: str, clients: ClientResolution, source: Source) -> Client | None:
+    """Return the client, or None if there is none. Raise PageError if its metadata document cannot be used.
+
+    It is a page in each case: without a document, no redirect URI is known to be right.
+    """
+    try:
+        return await clients.find(client_id, source)
+    except MetadataDocumentError as error:
+        about = {"client_id": client_id, "detail": error.reason}
+        raise PageError(Fault.METADATA_DOCUMENT, "metadata_document_refused", about=about) from None
 
 
 def check_own_page(request: PageRequest) -> None:

@@ -67,11 +67,6 @@ class MetadataDocuments:
             raise kept.outcome
         return kept.outcome
 
-    def close(self) -> None:
-        """Give up what is being fetched."""
-        for task in self._fetching.values():
-            task.cancel()
-
     async def _shared_fetch(self, url: str, source: Source, *, limited: bool) -> _Fetched:
         """Fetch the document, or wait for the request that does so. The first one counts."""
         task = self._fetching.get(url)

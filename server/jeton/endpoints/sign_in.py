@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.endpoints.app_labels import app_label
+from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.interactions import (
     ACCOUNT_PATH,
     AUTHORIZATION_PATH,
@@ -19,8 +20,8 @@ from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.interactions import Interaction, authenticate_again
+from jeton.oauth.sessions import Source
 from jeton.pages.content import AppLabel, Problem, SignIn
-from jeton.storage.lookups import Lookups
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class ShowSignIn:
     """GET /sign-in."""
 
     interactions: Interactions
-    lookups: Lookups
+    clients: ClientResolution
 
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Show the form. Without an authorization request, the person signs in for their account page."""
@@ -37,7 +38,7 @@ class ShowSignIn:
             return self.interactions.redirect_to(SIGN_IN_PATH, interaction, cookies)
         interaction = self.interactions.open_bound(request)
         hint = interaction.request.login_hint if interaction.request is not None else None
-        return await sign_in_page(request, interaction, self.lookups, hint or "")
+        return await sign_in_page(request, interaction, self.clients, hint or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class SubmitSignIn:
     """POST /sign-in."""
 
     interactions: Interactions
-    lookups: Lookups
+    clients: ClientResolution
     login: BrowserLogin
 
     async def handle(self, request: PageRequest) -> PageAnswer:
@@ -78,7 +79,7 @@ class SubmitSignIn:
 
     async def _again(self, request: PageRequest, interaction: Interaction, problem: Problem, status: int) -> Page:
         username = request.parameters.get("username", "")
-        return await sign_in_page(request, interaction, self.lookups, username, problem, status)
+        return await sign_in_page(request, interaction, self.clients, username, problem, status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class UseOtherAccount:
 async def sign_in_page(
     request: PageRequest,
     interaction: Interaction,
-    lookups: Lookups,
+    clients: ClientResolution,
     username: str,
     problem: Problem | None = None,
     status: int = 200,
@@ -108,15 +109,17 @@ async def sign_in_page(
     """Return the page with the form. Its form leads, by redirects, to the client."""
     authorization = interaction.request
     return Page(
-        SignIn(request.parameters[PARAMETER], await _app(authorization, lookups), username, problem),
+        SignIn(request.parameters[PARAMETER], await _app(authorization, clients, request.source), username, problem),
         status,
         () if authorization is None else authorization.ui_locales,
         None if authorization is None else authorization.redirect_uri,
     )
 
 
-async def _app(authorization: AuthorizationRequest | None, lookups: Lookups) -> AppLabel | None:
+async def _app(
+    authorization: AuthorizationRequest | None, clients: ClientResolution, source: Source
+) -> AppLabel | None:
     """Return how the client is shown. Raise PageError if it may not have its request any more."""
     if authorization is None:
         return None
-    return app_label(await client_of(authorization, lookups), authorization.redirect_uri)
+    return app_label(await client_of(authorization, clients, source), authorization.redirect_uri)

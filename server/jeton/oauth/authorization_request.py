@@ -17,6 +17,7 @@ from jeton.oauth.openid_parameters import (
 from jeton.oauth.parameters import require
 from jeton.oauth.pkce import may_omit_challenge, parse_code_challenge
 from jeton.oauth.redirect_uris import is_registered_redirect_uri
+from jeton.oauth.registration_ceiling import scope_without_resource
 from jeton.oauth.resources import (
     OPENID_SCOPES,
     Resource,
@@ -204,7 +205,7 @@ def _parse(
     code_challenge = parse_code_challenge(parameters, required=not may_omit_challenge(client, permitted))
     asked = lists.get("resource", ())
     chosen = select_resources(asked, resources) if asked else resources_if_omitted(client, resources)
-    scope = applicable_scope(permitted, chosen)
+    scope = applicable_scope(permitted, chosen) if chosen else scope_without_resource(client, permitted)
     if (requested or permitted) and not scope:
         raise OAuthError(ErrorCode.INVALID_SCOPE, "scope_exceeds_client")
     return AuthorizationRequest(

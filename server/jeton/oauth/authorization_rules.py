@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
-from jeton.oauth.consents import Access, Consent
+from jeton.oauth.consents import Access, Consent, still_valid
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Freshness, Shown
 from jeton.oauth.scope import Scope
@@ -87,7 +87,7 @@ def _question(
     optional: Scope,
 ) -> Shown | None:
     """Return what to ask the person, or None if nothing has to be asked."""
-    assured = is_assured(request.redirect_uri)
+    assured, consent = is_assured(request.redirect_uri), still_valid(consent, client.metadata_digest)
     # Without an earlier consent everything is new, so nothing is marked.
     new: Access = {} if consent is None else consent.new_in(request.access(request.scope))
     if "consent" in request.prompt:

@@ -6,7 +6,7 @@ from jeton.oauth.authorization_codes import CODE_SECONDS, MAX_UNREDEEMED_CODES, 
 from jeton.oauth.authorization_request import GRANT_TYPE, AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client, Lifetimes
-from jeton.oauth.consents import Consent
+from jeton.oauth.consents import Consent, still_valid
 from jeton.oauth.decisions import Deny, IssueCode
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.redirect_uris import is_registered_redirect_uri
@@ -31,6 +31,7 @@ def decide(
     request: AuthorizationRequest,
     scope: Scope,
     client: Client | None,
+    stored_client: Client | None,
     user: User | None,
     browser_session: BrowserSession | None,
     consent: Consent | None,
@@ -44,7 +45,8 @@ def decide(
 ) -> IssueCode | Deny:
     """Decide whether the code may be issued for `scope`, which is all or a part of what was requested.
 
-    What is stored is as read under the user's lock. `unredeemed_codes` is how many codes of the user can still be
+    What is stored is as read under the user's lock. `client` is `stored_client` with what its metadata document says of
+    it by now; if the two differ, `client` is stored. `unredeemed_codes` is how many codes of the user can still be
     redeemed. `consented` is whether the user has just allowed it; otherwise what the user allowed before must cover it,
     unless the client is a first party.
     """
@@ -60,7 +62,7 @@ def decide(
         return Deny(ErrorCode.LOGIN_REQUIRED, "user_disabled")
     if browser_session is None or browser_session.sub != user.sub or not browser_session.is_live(now):
         return Deny(ErrorCode.LOGIN_REQUIRED, "browser_session_ended", sub=user.sub)
-    access = request.access(scope)
+    access, consent = request.access(scope), still_valid(consent, client.metadata_digest)
     if not (consented or client.first_party or (consent is not None and consent.covers(access))):
         return Deny(ErrorCode.CONSENT_REQUIRED, "consent_missing", sub=user.sub)
     if unredeemed_codes >= MAX_UNREDEEMED_CODES:
@@ -69,9 +71,10 @@ def decide(
     code = AuthorizationCode(
         family.sid, now + CODE_SECONDS, request.redirect_uri if request.redirect_uri_sent else None, request.nonce
     )
-    before = consent or Consent(user.sub, client.client_id, {}, now, now)
+    before = consent or Consent(user.sub, client.client_id, {}, now, now, client.metadata_digest)
     remembered = before.widened(access, now) if consented else None
-    return IssueCode("code_issued", family, code, browser_session.browser_session_id, remembered)
+    changed = None if client == stored_client else client
+    return IssueCode("code_issued", family, code, browser_session.browser_session_id, remembered, client=changed)
 
 
 def _new_family(

@@ -50,3 +50,11 @@ class Consent:
         """Return the consent with what the user has allowed now, in addition."""
         both = {uri: self.allowed.get(uri, frozenset()) | by.get(uri, frozenset()) for uri in {**self.allowed, **by}}
         return replace(self, allowed=both, updated_at=now)
+
+
+def still_valid(consent: Consent | None, metadata_digest: bytes | None) -> Consent | None:
+    """Return the consent, or None if the client describes itself otherwise by now than when it was given.
+
+    Whoever may change what an app says of itself (redirect URIs, keys, name) might be somebody else than then.
+    """
+    return consent if consent is not None and consent.metadata_digest == metadata_digest else None

@@ -19,6 +19,7 @@ from jeton.oauth.writes import (
     DeleteBrowserSessionsOf,
     InsertAuthorizationCode,
     RevokeAccessToken,
+    SaveClient,
     SaveConsent,
     SaveFamily,
     SavePassword,
@@ -78,7 +79,8 @@ class Issue:
 class IssueCode:
     """An authorization code may be issued: `family` is opened at generation 0, and `code` is stored beside it.
 
-    `consent`, if given, is what the user has now allowed the client, and `single_use` what the request used.
+    `consent`, if given, is what the user has now allowed the client, `single_use` what the request used, and `client`
+    the client, as its metadata document describes it by now.
     """
 
     reason: str
@@ -87,14 +89,17 @@ class IssueCode:
     browser_session_id: str
     consent: Consent | None = None
     single_use: SingleUse | None = None
+    client: Client | None = None
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        """The family with its code, the client's part in the browser session, the consent, and what was used."""
+        """The client, family and code, the client's part in the browser session, the consent, and what was used."""
+        described = () if self.client is None else (SaveClient(self.client),)
         signed_in = AddBrowserSessionClient(self.browser_session_id, self.family.client_id)
         consent = () if self.consent is None else (SaveConsent(self.consent),)
         used = () if self.single_use is None else (UseOnce(self.single_use),)
-        return SaveFamily(self.family), InsertAuthorizationCode(self.code), signed_in, *consent, *used
+        code = InsertAuthorizationCode(self.code)
+        return *described, SaveFamily(self.family), code, signed_in, *consent, *used
 
 
 @dataclass(frozen=True, slots=True)

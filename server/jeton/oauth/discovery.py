@@ -19,13 +19,22 @@ _ID_TOKEN_CLAIMS: Final = ("iss", "sub", "aud", "exp", "iat", "auth_time", "amr"
 class SignInCapabilities:
     """What is announced of signing in: scopes of all clients, algorithms of ID tokens, languages of the pages.
 
-    `require_par` says that every request must be pushed (RFC 9126).
+    `require_par` says that every request must be pushed (RFC 9126). `open_scope` is what every client may request at
+    open resources. `metadata_documents` says that a client_id may be the URL of a metadata document.
     """
 
     scope: Scope = frozenset()
     id_token_algorithms: tuple[str, ...] = ("RS256",)
     ui_locales: tuple[str, ...] = ()
     require_par: bool = False
+    open_scope: Scope = frozenset()
+    metadata_documents: bool = False
+
+
+def announced_scopes(capabilities: SignInCapabilities) -> list[str]:
+    """Return `scopes_supported`. Clients that nobody configured request all of it, so that it has nothing internal."""
+    standard = [it for it in _ANNOUNCED_SCOPES if it in capabilities.scope] if OPENID in capabilities.scope else []
+    return [*standard, *sorted(capabilities.open_scope.difference(standard))]
 
 
 def openid_metadata(url: str, capabilities: SignInCapabilities) -> dict[str, Any]:
@@ -37,7 +46,6 @@ def openid_metadata(url: str, capabilities: SignInCapabilities) -> dict[str, Any
         "end_session_endpoint": url + END_SESSION_PATH,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(capabilities.id_token_algorithms),
-        "scopes_supported": [it for it in _ANNOUNCED_SCOPES if it in capabilities.scope],
         "claims_supported": [*_ID_TOKEN_CLAIMS, *_claims_of(capabilities.scope)],
         "claim_types_supported": ["normal"],
     }

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_MODES, RESPONSE_TYPES
-from jeton.oauth.discovery import SignInCapabilities, openid_metadata
+from jeton.oauth.discovery import SignInCapabilities, announced_scopes, openid_metadata
 from jeton.oauth.openid_parameters import PROMPTS
 from jeton.oauth.pkce import CHALLENGE_METHODS
 
@@ -62,6 +62,7 @@ def server_metadata(
 def _authorization_metadata(url: str, sign_in: SignInCapabilities) -> dict[str, Any]:
     """Return what is said of authorization requests (RFC 8414, 7636, 9126, 9207, OpenID Connect Discovery)."""
     locales = {"ui_locales_supported": list(sign_in.ui_locales)} if sign_in.ui_locales else {}
+    scopes = announced_scopes(sign_in)
     return {
         "authorization_endpoint": url + AUTHORIZATION_PATH,
         "pushed_authorization_request_endpoint": url + PAR_PATH,
@@ -76,5 +77,7 @@ def _authorization_metadata(url: str, sign_in: SignInCapabilities) -> dict[str, 
         # Without this member, OpenID Connect clients take it for true. It is not about pushed requests.
         "request_uri_parameter_supported": False,
         **locales,
+        **({"scopes_supported": scopes} if scopes else {}),
+        **({"client_id_metadata_document_supported": True} if sign_in.metadata_documents else {}),
         **openid_metadata(url, sign_in),
     }

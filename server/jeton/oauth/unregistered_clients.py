@@ -11,6 +11,15 @@ from jeton.rules.domain_policy import DomainPolicy, DomainRule
 
 ADMINISTRATOR: Final = "administrator"
 METADATA_DOCUMENT: Final = "metadata_document"
+# How exactly the last use of such a client is known, in seconds.
+LAST_USED_SECONDS: Final = 86400
+
+# What a document alone can say, and what an administrator may say instead.
+_DESCRIBED: Final = (
+    *("public", "auth_methods", "jwks", "jwks_uri", "redirect_uris", "post_logout_redirect_uris", "application_type"),
+    *("links", "id_token_alg", "require_par", "require_dpop", "metadata_digest"),
+)
+_CLAIMED: Final = ("name", "grant_types", "scope", "default_scope", "resources", "audience")
 
 
 def is_vouched_for(client: Client, policy: DomainPolicy) -> bool:
@@ -27,11 +36,13 @@ def is_vouched_for(client: Client, policy: DomainPolicy) -> bool:
 def is_described_elsewhere(client: Client) -> bool:
     """Return whether the redirect URIs and keys of the client are those of its metadata document.
 
-    An administrator may add the URL of a document without redirect URIs, to give it a name, scopes and resources.
+    An administrator may add the URL of a document without redirect URIs, to give it a name, scopes and resources. Once
+    it is used, its row holds what the document said.
     """
-    if client.registration == ADMINISTRATOR:
-        return is_document_url(client.client_id) and not client.redirect_uris
-    return client.registration == METADATA_DOCUMENT
+    if client.registration != ADMINISTRATOR or not client.client_id.startswith("http"):
+        return client.registration == METADATA_DOCUMENT
+    has_own = bool(client.redirect_uris) and client.metadata_digest is None
+    return not has_own and is_document_url(client.client_id, loopback=True)
 
 
 def client_of_document(
@@ -54,3 +65,20 @@ def client_of_document(
     known = stored or Client(url, True, now, registration=METADATA_DOCUMENT)
     wanted = ceiling.scope if metadata.scope is None else metadata.scope
     return within_ceiling(metadata.applied_to(known, wanted), ceiling)
+
+
+def with_description(stored: Client | None, described: Client, now: int) -> Client | None:
+    """Return the row of a client as it is to be stored when a code is issued to it.
+
+    `stored` is the row under its lock, `described` the client as it was found before. A client without a row gets one,
+    unless it lost it meanwhile: the row of a registered client is never made here.
+    """
+    if not is_described_elsewhere(described if stored is None else stored):
+        return stored
+    if stored is None and described.registration == ADMINISTRATOR:
+        return None
+    before = stored or replace(described, created_at=now)
+    names = _DESCRIBED if before.registration == ADMINISTRATOR else (*_DESCRIBED, *_CLAIMED)
+    is_recent = before.last_used_at is not None and 0 <= now - before.last_used_at < LAST_USED_SECONDS
+    described_now = {name: getattr(described, name) for name in names}
+    return replace(before, **described_now, last_used_at=before.last_used_at if is_recent else now)

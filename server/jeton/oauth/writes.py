@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.clients import Client
 from jeton.oauth.consents import Consent
 from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.single_use import SingleUse
@@ -21,6 +22,13 @@ class SaveFamily(Write):
     """Insert the family, or update it if it is stored already."""
 
     family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class SaveClient(Write):
+    """Insert a client that its metadata document describes, or update it. Its row, if there is one, must be locked."""
+
+    client: Client
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Fault(StrEnum):
     """Why an error page is shown. The values are looked up in the message catalogues."""
 
     UNKNOWN_CLIENT = "The app that sent you here is not known to this server."
+    METADATA_DOCUMENT = "The app that sent you here could not be identified: its description cannot be used here."
     REDIRECT_URI = "The app that sent you here asked to continue at an address that is not registered for it."
     MALFORMED = "The app that sent you here made a request that cannot be understood."
     EXPIRED = "This page has expired, or the sign-in was started in another browser."
@@ -45,14 +46,16 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppLabel:
-    """How a client is shown: its name, and the host that stands behind it (None: a program on this device).
+    """How a client is shown: its name, and the host that the answer goes to (None: a program on this device).
 
-    `logo_of` is its client_id if it has a logo.
+    `logo_of` is its client_id if it has a logo. Of a client that describes itself, `name` is the host of its metadata
+    document, and `own_name` what it calls itself, if anything.
     """
 
     name: str
     host: str | None
     logo_of: str | None = None
+    own_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ class Consent:
     """The question whether an app may have what it asks for.
 
     Without `asks_consent`, it is only whether to go on (one button). `offline` says that the app keeps its access after
-    the person has signed out.
+    the person has signed out. `is_unknown` says that no administrator knows the app, `is_on_device` that any program on
+    this device could be it.
     """
 
     template: ClassVar[str] = "consent.html"
@@ -95,25 +99,32 @@ class Consent:
     resources: Sequence[ScopeItem] = ()
     offline: bool = False
     asks_consent: bool = True
+    is_unknown: bool = False
+    is_on_device: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RedirectPage:
-    """The last page before the app. It leads there at once."""
+    """The last page before the app. It leads there at once, or, after an error, `waits` for the person to go on."""
 
     template: ClassVar[str] = "redirect.html"
     location: str = field(repr=False)
     app: AppLabel
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FormPost:
-    """The answer to a client with `response_mode=form_post`: a form that a script submits, or the person."""
+    """The answer to a client with `response_mode=form_post`: a form that a script submits, or the person.
+
+    With `waits` no script does.
+    """
 
     template: ClassVar[str] = "form_post.html"
     action: str = field(repr=False)
     fields: Mapping[str, str] = field(repr=False)
     app: AppLabel
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,21 @@
 """SQL statements on clients."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.clients import Client
-from jeton.storage.identifiers import claim_identifier, release_client_id
+from jeton.storage.identifiers import IdentifierUsedError, claim_identifier, release_client_id
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.signing_keys import record_token_lifetime
 from jeton.storage.tables import clients
 
 _COLUMNS = [column for column in clients.c if column is not clients.c.logo]
+_ADMINISTERED: Final = ("client_id", "created_at", "disabled", "registration", "first_party", "lifetimes")
 _BY_ID = select(*_COLUMNS).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
 _LOAD = RawStatement(_BY_ID)
 # The weakest lock, which the reference of a new session to its client takes anyway. It conflicts with `lock_client`.
@@ -55,11 +58,33 @@ def list_clients(connection: Connection) -> list[Client]:
     return [Client(*row) for row in connection.execute(select(*_COLUMNS).order_by(clients.c.client_id))]
 
 
+def list_unregistered_clients(connection: Connection) -> list[Client]:
+    """Return the clients that no administrator registered."""
+    wanted = select(*_COLUMNS).where(clients.c.registration != "administrator").order_by(clients.c.client_id)
+    return [Client(*row) for row in connection.execute(wanted)]
+
+
 def insert_client(connection: Connection, client: Client) -> None:
     """Add the client; raise IdentifierUsedError if the `client_id` is not new."""
     claim_identifier(connection, client.client_id)
     _extend_key_lifetime(connection, client.lifetimes)
     connection.execute(insert(clients).values({it.name: getattr(client, it.name) for it in _COLUMNS}))
+
+
+def save_clients(connection: Connection, changed: Iterable[Client]) -> None:
+    """Insert clients that their metadata documents describe, or update them; in one order, so as not to deadlock.
+
+    The identifier is claimed whoever had it: it is the URL of its owner, and never the `sub` of a token.
+    """
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    for client in sorted(changed, key=lambda it: it.client_id):
+        with suppress(IdentifierUsedError):
+            claim_identifier(connection, client.client_id)
+        values = {it.name: getattr(client, it.name) for it in _COLUMNS}
+        new = dialect.insert(clients).values(**values)
+        # What an administrator sets may have changed if the client had no row when it was read.
+        replaced = {name: new.excluded[name] for name in values if name not in _ADMINISTERED}
+        connection.execute(new.on_conflict_do_update(index_elements=["client_id"], set_=replaced))
 
 
 def update_client(connection: Connection, client_id: str, **values: Any) -> None:

@@ -21,6 +21,7 @@ from jeton.oauth.writes import (
     InsertAuthorizationCode,
     RevokeAccessToken,
     SaveBrowserSession,
+    SaveClient,
     SaveConsent,
     SaveFamily,
     SavePassword,
@@ -41,7 +42,7 @@ from jeton.storage.browser_sessions import (
     lock_browser_sessions,
     save_browser_sessions,
 )
-from jeton.storage.clients import lock_clients_shared
+from jeton.storage.clients import lock_clients_shared, save_clients
 from jeton.storage.consents import delete_consents, load_consents, save_consents
 from jeton.storage.families import load_sids_of_browser_sessions, load_unended_sids, lock_families, save_families
 from jeton.storage.lock_requests import (
@@ -195,6 +196,13 @@ LOCK_ORDER: Final[tuple[LockRows, ...]] = (
 
 # In the order in which they are stored.
 WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
+    # Before the families and consents that refer to them. Of several, the last one has what the others changed.
+    SaveClient: Writer(
+        lambda connection, writes, _: save_clients(
+            connection, {it.client.client_id: it.client for it in writes}.values()
+        ),
+        lambda rows, it: rows.change(it.client.client_id, it.client),
+    ),
     SaveFamily: Writer(
         lambda connection, writes, rows: save_families(
             connection, {it.family.sid: it.family for it in writes}, rows.stored(Family)

@@ -20,9 +20,10 @@ def list_resources(connection: Connection) -> list[Resource]:
     return [Resource(*row) for row in connection.execute(select(resources).order_by(resources.c.uri))]
 
 
-def load_open_resource_uris(connection: Connection) -> tuple[str, ...]:
-    """Return the URIs of resources for which clients that nobody registered may request tokens."""
-    return tuple(connection.scalars(select(resources.c.uri).where(resources.c.open).order_by(resources.c.uri)))
+def load_open_resources(connection: Connection) -> tuple[Resource, ...]:
+    """Return the resources for which clients that nobody registered may request tokens."""
+    opened = select(resources).where(resources.c.open).order_by(resources.c.uri)
+    return tuple(Resource(*row) for row in connection.execute(opened))
 
 
 def insert_resource(connection: Connection, resource: Resource) -> None:

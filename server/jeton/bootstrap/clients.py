@@ -1,0 +1,46 @@
+"""What finds clients, registered or by their metadata documents, as the settings have it."""
+
+from collections.abc import Callable
+
+from jeton.bootstrap.limits import document_limits
+from jeton.config import Settings
+from jeton.endpoints.client_resolution import ClientResolution
+from jeton.endpoints.metadata_documents import MetadataDocuments
+from jeton.oauth.metadata_documents import MAX_DOCUMENT_BYTES
+from jeton.oauth.registration_ceiling import RegistrationCeiling
+from jeton.outbound.client import OutboundClient
+from jeton.rules.domain_policy import DomainPolicy
+from jeton.storage.clock import Clock
+from jeton.storage.lookups import Lookups
+
+
+def document_client(settings: Settings) -> OutboundClient:
+    """Return what fetches metadata documents."""
+    allow_private = settings.registration.allow_private_addresses
+    return OutboundClient(allow_private_addresses=allow_private, max_body_bytes=MAX_DOCUMENT_BYTES)
+
+
+def client_resolution(
+    settings: Settings,
+    lookups: Lookups,
+    clock: Clock,
+    ceiling: Callable[[], RegistrationCeiling],
+    outbound: OutboundClient,
+) -> ClientResolution:
+    """Return what finds clients. `outbound` fetches documents, `ceiling` returns what their clients may have."""
+    registration = settings.registration
+    documents = MetadataDocuments(outbound.get, document_limits(settings), clock)
+    return ClientResolution(
+        lookups,
+        clock,
+        ceiling,
+        domain_policy(settings),
+        documents if registration.client_id_metadata_documents else None,
+        registration.allow_private_addresses,
+    )
+
+
+def domain_policy(settings: Settings) -> DomainPolicy:
+    """Return what the operator says of the domains of metadata documents."""
+    registration = settings.registration
+    return DomainPolicy(registration.deny, registration.allow, registration.ask)

@@ -1,0 +1,380 @@
+"""Clients that nobody registered, known by their metadata documents (draft-ietf-oauth-client-id-metadata-document)."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from structlog.testing import capture_logs
+
+from jeton.oauth.clients import Client
+from jeton.oauth.resources import Resource
+from jeton.storage.clients import list_clients
+from jeton.storage.resources import insert_resource, update_resource
+from jeton.storage.tables import metadata
+from support.authorization_codes import add_app, redeem
+from support.browsing import Browser, authorization_parameters, browser
+from support.in_process_server import ISSUER, App, Running, StartServer
+from support.metadata_documents import CALLBACK, DOCUMENT, Web
+
+pytestmark = pytest.mark.anyio
+
+AUTHORIZE = "/oauth/authorize"
+API = Resource("https://api.example", "Notes", frozenset({"read", "write"}), open=True)
+APP = App(Client(DOCUMENT, True, 0))
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Web:
+    """The web: what servers of this test fetch from."""
+    web = Web()
+    monkeypatch.setattr("jeton.bootstrap.clients.OutboundClient", lambda **_: web)
+    return web
+
+
+@pytest.fixture
+async def node(start: StartServer, web: Web) -> Running:
+    """A server with one open resource, and a user."""
+    web.publish()
+    return await started(start)
+
+
+@pytest.fixture
+async def visitor(node: Running) -> AsyncIterator[Browser]:
+    async with browser(node) as it:
+        yield it
+
+
+async def started(start: StartServer, **settings: str) -> Running:
+    node = await start(**settings)
+    node.add_user("alice")
+    with node.database.write() as connection:
+        insert_resource(connection, API)
+    node.maintenance.refresh()
+    return node
+
+
+async def visit(visitor: Browser, app: App = APP, **more: Any) -> None:
+    given = {"redirect_uri": CALLBACK, "resource": API.uri, **more}
+    await visitor.get(AUTHORIZE, **authorization_parameters(app, **given))
+    if visitor.path == "/sign-in":
+        await visitor.sign_in()
+
+
+async def allow(node: Running, visitor: Browser, app: App = APP, **more: Any) -> dict[str, Any]:
+    """Tokens of a client that the visitor allows what it asks for."""
+    await visit(visitor, app, **more)
+    await visitor.decide()
+    return await tokens_of(node, visitor, app)
+
+
+async def tokens_of(node: Running, visitor: Browser, app: App = APP) -> dict[str, Any]:
+    response = await redeem(node, app, visitor.answer["code"], redirect_uri=CALLBACK)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+def stored(node: Running) -> list[Client]:
+    with node.database.read() as connection:
+        return list_clients(connection)
+
+
+def rows(node: Running) -> dict[str, int]:
+    """The number of rows by table."""
+    with node.database.read() as connection:
+        tables = metadata.tables.values()
+        return {it.name: connection.scalar(select(func.count()).select_from(it)) or 0 for it in tables}
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("CI05", "CI15", "RI06")
+async def test_client_has_a_row_from_its_first_consent_on(node: Running, visitor: Browser) -> None:
+    before = rows(node)
+    await visit(visitor)
+    assert visitor.path == "/consent"
+    after = rows(node)
+    assert {it for it in before if before[it] != after[it]} == {"browser_sessions", "throttle_buckets"}
+    await visitor.decide()
+    (client,) = stored(node)
+    assert (client.client_id, client.registration, client.public) == (DOCUMENT, "metadata_document", True)
+    assert (client.resources, client.last_used_at) == ((API.uri,), node.clock.now())
+    tokens = await tokens_of(node, visitor)
+    assert tokens["scope"] == "read"
+    assert (await node.refreshed(APP, tokens["refresh_token"]))["scope"] == "read"
+    claims = await node.introspect(node.add_client("api", introspect=True, audience=(API.uri,)), tokens["access_token"])
+    assert (claims["client_id"], claims["aud"]) == (DOCUMENT, API.uri)
+
+
+@pytest.mark.requirement("CI05")
+async def test_only_redirect_uris_of_the_document_are_used(node: Running, visitor: Browser) -> None:
+    await visit(visitor, redirect_uri="https://evil.example/callback")
+    assert visitor.page.status_code == 400
+    assert "not registered" in visitor.page.text
+
+
+@pytest.mark.requirement("CI06")
+@pytest.mark.parametrize(
+    ("client_id", "words"),
+    [
+        (DOCUMENT + "?other", "could not be identified"),
+        ("https://other.example/client.json", "could not be identified"),
+        ("https://app.example", "not known to this server"),
+        ("http://127.0.0.1:8000/client.json", "not known to this server"),
+    ],
+)
+async def test_without_a_document_there_is_an_error_page_and_no_redirect(
+    node: Running, visitor: Browser, web: Web, client_id: str, words: str
+) -> None:
+    web.responses[DOCUMENT + "?other"] = web.responses[DOCUMENT]
+    with capture_logs() as lines:
+        await visit(visitor, App(Client(client_id, True, 0)))
+    assert visitor.page.status_code == 400
+    assert words in visitor.page.text
+    assert "app.example" not in visitor.page.text
+    assert client_id in {it.get("client_id") for it in lines} or words.startswith("not known")
+    assert stored(node) == []
+
+
+@pytest.mark.requirement("CI06")
+async def test_document_that_disappears_on_the_way_stops_the_request(node: Running, visitor: Browser, web: Web) -> None:
+    await visit(visitor)
+    web.remove()
+    node.clock.advance(601)
+    await visitor.decide()
+    assert "could not be identified" in visitor.page.text
+    assert stored(node) == []
+
+
+@pytest.mark.requirement("CI09", "CI15")
+async def test_fetches_are_limited_before_they_are_made(start: StartServer, web: Web) -> None:
+    node = await start(LIMITS__METADATA_DOCUMENTS_PER_ADDRESS="3")
+    before = rows(node)
+    async with browser(node) as visitor:
+        for number in range(6):
+            await visit(visitor, App(Client(f"https://made-up.example/{number}", True, 0)))
+    assert visitor.page.status_code == 429
+    assert int(visitor.page.headers["retry-after"]) == 1200
+    assert len(web.requests) == 3
+    assert rows(node) == before
+
+
+@pytest.mark.requirement("CI15")
+async def test_made_up_clients_write_no_row(node: Running, visitor: Browser) -> None:
+    before = rows(node)
+    for number in range(50):
+        for client_id in (f"app-{number}", f"https://made-up-{number}.example/client", f"https://{number}/../a"):
+            await visitor.get(AUTHORIZE, **authorization_parameters(App(Client(client_id, True, 0))))
+    assert rows(node) == before
+
+
+@pytest.mark.requirement("CI10", "CI12", "MC09", "DR13")
+async def test_consent_page_shows_the_host_first_and_that_nobody_checked_the_app(
+    node: Running, visitor: Browser, web: Web
+) -> None:
+    web.publish(client_name="Your bank", logo_uri="https://app.example/logo.png")
+    await visit(visitor)
+    text = visitor.page.text
+    assert text.index("<strong>app.example</strong>") < text.index("Your bank")
+    assert "Nobody has checked this app" in text
+    assert "logo" not in text
+    assert "It runs on this device" not in text
+
+
+@pytest.mark.requirement("CI16", "MC09", "NA04", "CN05")
+async def test_app_on_the_device_is_asked_for_each_time_and_marked(node: Running, visitor: Browser, web: Web) -> None:
+    web.publish(redirect_uris=["http://127.0.0.1/callback", "http://localhost/callback"])
+    for port in (49152, 50001):
+        for host in ("127.0.0.1", "localhost"):
+            uri = f"http://{host}:{port}/callback"
+            await visit(visitor, redirect_uri=uri)
+            assert visitor.path == "/consent"
+            assert "It runs on this device" in visitor.page.text
+            await visitor.decide()
+            assert visitor.page.headers["location"].startswith(f"{uri}?code=")
+
+
+@pytest.mark.requirement("CN05", "CI10")
+@pytest.mark.parametrize(
+    ("lists", "outcome"),
+    [
+        ({"ASK": "app.example"}, "unknown"),
+        ({"ALLOW": "app.example"}, "known"),
+        ({"ALLOW": "example"}, "known"),
+        ({"DENY": "app.example"}, "denied"),
+        ({"DENY": "*"}, "denied"),
+        ({"DENY": "*", "ALLOW": "app.example"}, "known"),
+        ({"CLIENT_ID_METADATA_DOCUMENTS": "false"}, "no client"),
+    ],
+)
+async def test_domains_are_denied_allowed_and_asked_for(
+    start: StartServer, web: Web, lists: dict[str, str], outcome: str
+) -> None:
+    web.publish()
+    node = await started(start, **{f"REGISTRATION__{name}": value for name, value in lists.items()})
+    async with browser(node) as visitor:
+        await visit(visitor)
+    words = {
+        "unknown": "Nobody has checked this app",
+        "known": "Allow access?",
+        "denied": "could not be identified",
+        "no client": "not known to this server",
+    }
+    assert words[outcome] in visitor.page.text
+    assert ("Nobody has checked" in visitor.page.text) is (outcome == "unknown")
+    assert web.requests == ([] if outcome in ("denied", "no client") else [DOCUMENT])
+
+
+@pytest.mark.requirement("CN03", "CN05", "CI11")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"redirect_uris": [CALLBACK, "https://app.example/other"]},
+        {"client_name": "Another app"},
+        {"client_uri": "https://app.example/"},
+    ],
+)
+async def test_app_is_asked_for_again_once_it_has_changed(
+    node: Running, visitor: Browser, web: Web, change: dict[str, Any]
+) -> None:
+    await allow(node, visitor)
+    await visit(visitor)
+    assert "code" in visitor.answer, "remembered"
+    web.publish(**change)
+    node.clock.advance(601)
+    await visit(visitor)
+    if "client_uri" in change:
+        assert "code" in visitor.answer
+        return
+    assert visitor.path == "/consent"
+    await visitor.decide()
+    await visit(visitor)
+    assert "code" in visitor.answer, "remembered as it is now"
+
+
+@pytest.mark.requirement("RR06", "RR07")
+@pytest.mark.parametrize(
+    ("request_parameters", "error"),
+    [
+        ({"prompt": "none"}, "login_required"),
+        ({"scope": "nonsense"}, "invalid_scope"),
+        ({"resource": "https://closed.example"}, "invalid_target"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+    ],
+)
+@pytest.mark.parametrize("response_mode", ["query", "form_post"])
+async def test_error_reaches_an_unknown_client_only_when_the_person_goes_on(
+    node: Running, visitor: Browser, request_parameters: dict[str, str], error: str, response_mode: str
+) -> None:
+    await visitor.get(
+        AUTHORIZE,
+        **authorization_parameters(
+            APP, **{"redirect_uri": CALLBACK, "response_mode": response_mode, **request_parameters}
+        ),
+    )
+    assert visitor.page.status_code == 200
+    assert error in visitor.page.text
+    assert "app.example" in visitor.page.text
+    assert "http-equiv" not in visitor.page.text
+    assert "data-submit" not in visitor.page.text
+
+
+@pytest.mark.requirement("RR06")
+async def test_error_is_redirected_to_clients_that_an_administrator_knows(start: StartServer, web: Web) -> None:
+    web.publish()
+    node = await started(start, REGISTRATION__ALLOW="app.example")
+    async with browser(node) as visitor:
+        for app in (APP, add_app(node)):
+            await visitor.get(AUTHORIZE, **authorization_parameters(app, redirect_uri=CALLBACK, prompt="none"))
+            assert visitor.answer["error"] == "login_required"
+
+
+@pytest.mark.requirement("RR07")
+async def test_prompt_none_answers_at_once_after_a_consent(node: Running, visitor: Browser) -> None:
+    await allow(node, visitor)
+    await visit(visitor, prompt="none")
+    assert "code" in visitor.answer
+
+
+@pytest.mark.requirement("RI06", "MC17")
+@pytest.mark.parametrize(
+    ("parameters", "audience", "scope"),
+    [
+        ({"scope": "read admin openid email"}, [API.uri, ISSUER], "openid read"),
+        ({"scope": None}, API.uri, "read write"),
+        ({"scope": "read", "resource": None}, API.uri, "read"),
+    ],
+)
+async def test_client_gets_no_more_than_what_is_open(
+    node: Running, visitor: Browser, parameters: dict[str, Any], audience: str | list[str], scope: str
+) -> None:
+    tokens = await allow(node, visitor, **parameters)
+    assert sorted(tokens["scope"].split()) == scope.split()
+    api = node.add_client("api", introspect=True, audience=(API.uri,))
+    assert (await node.introspect(api, tokens["access_token"]))["aud"] == audience
+
+
+@pytest.mark.requirement("RI06")
+async def test_token_without_a_resource_is_for_this_server_and_for_signing_in(start: StartServer, web: Web) -> None:
+    web.publish()
+    node = await started(start, TOKENS__DEFAULT_AUDIENCE="https://own.example")
+    with node.database.write() as connection:
+        update_resource(connection, Resource(API.uri, API.name, API.scope))
+    node.maintenance.refresh()
+    async with browser(node) as visitor:
+        await visitor.get(AUTHORIZE, **authorization_parameters(APP, redirect_uri=CALLBACK, scope="read"))
+        assert "invalid_scope" in visitor.page.text
+        tokens = await allow(node, visitor, scope="openid profile read", resource=None)
+    assert sorted(tokens["scope"].split()) == ["openid", "profile"]
+    answer = await node.http.get("/oauth/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.requirement("RI06")
+@pytest.mark.both_databases
+async def test_closing_a_resource_ends_sessions_there_and_takes_its_scopes(node: Running, visitor: Browser) -> None:
+    tokens = await allow(node, visitor, scope="read")
+    with node.database.write() as connection:
+        update_resource(connection, Resource(API.uri, API.name, API.scope))
+    node.maintenance.refresh()
+    (client,) = stored(node)
+    assert (client.resources, "read" in client.scope, client.audience) == ((), False, (ISSUER,))
+    refused = await node.refresh(APP, tokens["refresh_token"])
+    assert refused.json()["error"] == "invalid_grant"
+
+
+@pytest.mark.requirement("CI10")
+async def test_disabled_client_is_refused_without_a_fetch(node: Running, visitor: Browser, web: Web) -> None:
+    tokens = await allow(node, visitor)
+    node.set_client(DOCUMENT, disabled=True)
+    node.clock.advance(601)
+    web.requests.clear()
+    await visit(visitor)
+    assert "not known to this server" in visitor.page.text
+    assert (await node.refresh(APP, tokens["refresh_token"])).json()["error"] == "invalid_client"
+    assert web.requests == []
+
+
+@pytest.mark.requirement("CI10")
+async def test_url_that_an_administrator_added_has_what_it_was_given(node: Running, visitor: Browser) -> None:
+    grants = frozenset({"authorization_code", "refresh_token"})
+    scope = frozenset({"read", "admin"})
+    app = node.add_client(DOCUMENT, public=True, grant_types=grants, scope=scope, first_party=True, name="Our app")
+    await visit(visitor, app, scope="read admin", resource=None)
+    assert "code" in visitor.answer, "a first party is not asked for"
+    tokens = await tokens_of(node, visitor, app)
+    assert sorted(tokens["scope"].split()) == ["admin", "read"]
+    (client,) = stored(node)
+    assert (client.registration, client.name, client.scope) == ("administrator", "Our app", scope)
+
+
+@pytest.mark.requirement("CI14", "MC17")
+async def test_metadata_say_what_every_client_may_use(start: StartServer, web: Web) -> None:
+    node = await started(start)
+    node.add_client(scope=frozenset({"openid", "email", "internal"}))
+    found = (await node.http.get("/.well-known/oauth-authorization-server")).json()
+    assert found["client_id_metadata_document_supported"] is True
+    assert found["scopes_supported"] == ["openid", "profile", "email", "offline_access", "read", "write"]
+    assert found["authorization_endpoint"] == ISSUER + AUTHORIZE
+    other = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
+    closed = (await other.http.get("/.well-known/oauth-authorization-server")).json()
+    assert "client_id_metadata_document_supported" not in closed
