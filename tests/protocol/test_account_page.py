@@ -199,6 +199,14 @@ async def test_password_that_cannot_be_changed_says_why(
     assert new not in page.text
 
 
+@pytest.mark.requirement("PG12")
+async def test_rejected_password_is_explained_in_the_language_of_the_page(visitor: Browser) -> None:
+    german = {"Accept-Language": "de"}
+    await visitor.get("/me/password", german)
+    page = await visitor.submit("/me/password", german, current_password=PASSWORD, new_password="short")
+    assert "Das neue Passwort wurde nicht angenommen. Das Passwort muss mindestens 15 Zeichen haben." in page.text
+
+
 @pytest.mark.requirement("PG07")
 async def test_well_known_address_leads_to_the_password_form(jeton: Running, visitor: Browser) -> None:
     await visitor.get("/.well-known/change-password")

@@ -22,6 +22,7 @@ from jeton.pages.content import (
 from jeton.pages.devices import device_name
 from jeton.pages.languages import choose_language
 from jeton.pages.rendering import PageRenderer
+from jeton.rules.password_policy import PasswordRule
 from support.checkout import ROOT
 
 PAGES = ROOT / "server" / "jeton" / "pages"
@@ -58,6 +59,7 @@ def test_language_is_the_first_wanted_one_that_is_there(
 @pytest.mark.requirement("PG12")
 def test_every_text_of_a_page_is_in_every_catalogue() -> None:
     texts = {text.value for texts in (Problem, Fault, Notice) for text in texts} | set(SCOPE_TEXTS.values())
+    texts |= {rule.sentence for rule in PasswordRule}
     for template in (PAGES / "templates").glob("*.html"):
         texts |= {a or b for a, b in re.findall(r"""_\((?:"([^"]+)"|'([^']+)')\)""", template.read_text("utf-8"))}
     for language, catalogue in load_catalogues().items():

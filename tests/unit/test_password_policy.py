@@ -16,7 +16,7 @@ RULES = PasswordRules(15, ("jeton", "id.example.com"), None)
 
 def rejection(password: str, username: str = "alice.smith", email: str | None = "al@corp.test") -> str:
     """Return the reason, or an empty string if the password is allowed."""
-    return RULES.rejection_reason(password, username, email) or ""
+    return str(RULES.rejection(password, username, email) or "")
 
 
 ALLOWED = [

@@ -27,8 +27,8 @@ def check_names(username: str, email: str | None, roles: tuple[str, ...]) -> Non
 
 def check_password(rules: PasswordRules, password: str, username: str, email: str | None) -> None:
     """Raise AdminError if this user must not have this password. May search a file of leaked passwords."""
-    if reason := rules.rejection_reason(password, username, email):
-        raise AdminError(reason)
+    if rejection := rules.rejection(password, username, email):
+        raise AdminError(str(rejection))
 
 
 def register(

@@ -5,7 +5,14 @@ from pathlib import Path
 
 from jeton.crypto.breached_passwords import BreachedPasswords
 from jeton.crypto.passwords import normalize
-from jeton.rules.password_policy import MAX_TYPED_CODE_POINTS, TOO_LONG, context_words, rejection_reason
+from jeton.rules.password_policy import (
+    MAX_TYPED_CODE_POINTS,
+    TOO_LONG,
+    PasswordRejection,
+    PasswordRule,
+    context_words,
+    password_rejection,
+)
 
 
 class PasswordRules:
@@ -16,8 +23,8 @@ class PasswordRules:
         self._service_names = service_names
         self._breached = breached
 
-    def rejection_reason(self, password: str, username: str, email: str | None) -> str | None:
-        """Return why the user may not choose this password, as a sentence to show, or None if it is allowed.
+    def rejection(self, password: str, username: str, email: str | None) -> PasswordRejection | None:
+        """Return why the user may not choose this password, or None if it is allowed.
 
         Reads from disk: call it in a thread. Raise BreachedPasswordsError if the list cannot be used.
         """
@@ -25,10 +32,10 @@ class PasswordRules:
             return TOO_LONG
         chosen = normalize(password)
         context = context_words((*self._service_names, username, email))
-        refusal = rejection_reason(chosen, self._min_length, context, common_passwords())
-        if refusal is None and self._breached is not None and chosen in self._breached:
-            return "the password was found in a data breach, so attackers know it: choose another"
-        return refusal
+        rejection = password_rejection(chosen, self._min_length, context, common_passwords())
+        if rejection is None and self._breached is not None and chosen in self._breached:
+            return PasswordRejection(PasswordRule.BREACHED)
+        return rejection
 
 
 @cache

@@ -8,7 +8,7 @@ from jeton.endpoints.app_labels import app_label
 from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.client_responses import ClientResponses
 from jeton.endpoints.interactions import AUTHORIZATION_PATH, PARAMETER, Interactions, check_own_page, client_of
-from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest
+from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, RedirectError
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_request import AuthorizationRequest, error_response
 from jeton.oauth.browser_session_rules import outlasts_browser_session
@@ -45,8 +45,8 @@ class Questions:
     clients: ClientResolution
     login: BrowserLogin
 
-    async def open(self, request: PageRequest) -> Question | PageAnswer:
-        """Return the question, or where to go if another person is signed in by now, or nobody."""
+    async def open(self, request: PageRequest) -> Question:
+        """Return the question. Raise RedirectError if another person is signed in by now, or nobody."""
         interaction = self.interactions.open_bound(request)
         authorization, shown = interaction.request, interaction.shown
         if authorization is None or shown is None:
@@ -55,7 +55,7 @@ class Questions:
         visitor = await self.login.find(self.interactions.cookies.session_secret(request))
         is_asked = visitor is not None and visitor.session.browser_session_id == shown.browser_session_id
         if visitor is None or not is_asked or not interaction.freshness.is_satisfied_by(visitor.session):
-            return self.interactions.redirect_to(AUTHORIZATION_PATH, interaction)
+            raise RedirectError(self.interactions.redirect_to(AUTHORIZATION_PATH, interaction))
         return Question(interaction, authorization, shown, client, visitor)
 
 
@@ -73,8 +73,6 @@ class ShowConsent:
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Show what the app asks for, or, without a question about access, one button to go on."""
         question = await self.questions.open(request)
-        if not isinstance(question, Question):
-            return question
         shown, authorization = question.shown, question.authorization
         resources = await self.lookups.resources(shown.resources)
         app = app_label(question.client, authorization.redirect_uri)
@@ -103,8 +101,6 @@ class SubmitConsent:
         """Issue the code for what was shown and chosen, or tell the client that the person refused."""
         check_own_page(request)
         question = await self.questions.open(request)
-        if not isinstance(question, Question):
-            return question
         authorization, client, shown = question.authorization, question.client, question.shown
         scope = shown.granted(it for it in shown.optional if request.parameters.get(CHOICE + it) == "true")
         match request.parameters.get("decision"):

@@ -9,7 +9,7 @@ from jeton.crypto.sealed_request import FormTokens
 from jeton.endpoints.app_labels import app_label
 from jeton.endpoints.consent import scope_items
 from jeton.endpoints.interactions import ACCOUNT_PATH, SIGN_IN_PATH, Interactions, check_own_page
-from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
+from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect, RedirectError
 from jeton.login.browser_login import BrowserLogin
 from jeton.login.password_change import Kept, PasswordChange, PasswordRejectedError
 from jeton.oauth.browser_sessions import BrowserSession
@@ -27,6 +27,7 @@ from jeton.pages.content import (
     Problem,
     SessionItem,
 )
+from jeton.rules.password_policy import PasswordRejection
 from jeton.storage.browser_session_lookups import AccountOverview, BrowserSessionLookups, Visitor
 
 # What has just been done, as the parameter `done` of the address of the page.
@@ -42,19 +43,20 @@ class SignedInForms:
     login: BrowserLogin
     form_tokens: FormTokens
 
-    async def visitor(self, request: PageRequest) -> Visitor | Redirect:
-        """Return who is signed in, or the way to the sign-in page."""
+    async def visitor(self, request: PageRequest) -> Visitor:
+        """Return who is signed in. Raise RedirectError to the sign-in page if nobody is."""
         visitor = await self.login.find(self.interactions.cookies.session_secret(request))
-        return Redirect(self.interactions.base + SIGN_IN_PATH) if visitor is None else visitor
+        if visitor is None:
+            raise RedirectError(Redirect(self.interactions.base + SIGN_IN_PATH))
+        return visitor
 
-    async def sender(self, request: PageRequest) -> Visitor | Redirect:
+    async def sender(self, request: PageRequest) -> Visitor:
         """Return who sent the form. Raise PageError if it does not come from a page of theirs."""
         check_own_page(request)
         visitor = await self.visitor(request)
-        if isinstance(visitor, Visitor):
-            presented = request.parameters.get("form_token", "")
-            if not self.form_tokens.is_genuine(presented, visitor.session.secret_digest):
-                raise PageError(Fault.EXPIRED, "form_token_wrong")
+        presented = request.parameters.get("form_token", "")
+        if not self.form_tokens.is_genuine(presented, visitor.session.secret_digest):
+            raise PageError(Fault.EXPIRED, "form_token_wrong")
         return visitor
 
     def token(self, visitor: Visitor) -> str:
@@ -77,8 +79,6 @@ class ShowMyAccount:
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Show who is signed in, in which browsers, and which apps have access."""
         visitor = await self.forms.visitor(request)
-        if isinstance(visitor, Redirect):
-            return visitor
         overview = await self.lookups.overview(visitor.user.sub)
         done = request.parameters.get(DONE, "").upper()
         return Page(
@@ -103,8 +103,6 @@ class ShowPasswordForm:
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Show the form."""
         visitor = await self.forms.visitor(request)
-        if isinstance(visitor, Redirect):
-            return visitor
         return Page(ChangePassword(visitor.user.username, self.forms.token(visitor), self.min_length))
 
 
@@ -119,15 +117,13 @@ class SubmitPasswordForm:
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Change the password. With `end_others`, all other browsers are signed out, and all sessions of apps end."""
         visitor = await self.forms.sender(request)
-        if isinstance(visitor, Redirect):
-            return visitor
         current, new = (request.parameters.get(it, "") for it in ("current_password", "new_password"))
         ends_others = request.parameters.get("end_others") == "true"
         kept = Kept(browser_session_id=visitor.session.browser_session_id, all_else=not ends_others)
         try:
             decision = await self.changing.change(visitor.user, current, new, "", request.source, kept)
         except PasswordRejectedError as rejected:
-            return self._again(visitor, Problem.NEW_PASSWORD_REJECTED, 400, str(rejected))
+            return self._again(visitor, Problem.NEW_PASSWORD_REJECTED, 400, rejected.rejection)
         except HashingBusyError:
             return replace(self._again(visitor, Problem.BUSY, 503), retry_after=1)
         except OAuthError as error:
@@ -138,7 +134,9 @@ class SubmitPasswordForm:
             return self._again(visitor, Problem.CURRENT_PASSWORD_WRONG, 400)
         return self.forms.done(Notice.PASSWORD_CHANGED)
 
-    def _again(self, visitor: Visitor, problem: Problem, status: int, rejection: str = "") -> Page:
+    def _again(
+        self, visitor: Visitor, problem: Problem, status: int, rejection: PasswordRejection | None = None
+    ) -> Page:
         token = self.forms.token(visitor)
         return Page(ChangePassword(visitor.user.username, token, self.min_length, problem, rejection), status)
 

@@ -1,5 +1,6 @@
 """What a person ends on their own page: browser sessions, sessions of apps, the access of an app, and this session."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,7 +8,7 @@ import structlog
 
 from jeton.crypto.refresh_token import is_sid
 from jeton.endpoints.my_account import SignedInForms
-from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
+from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect, RedirectError
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.consent_rules import withdraw_consent
 from jeton.oauth.self_service import end_own_session
@@ -30,10 +31,10 @@ class SignOut:
 
     async def handle(self, request: PageRequest) -> PageAnswer:
         """End the browser session with what goes with it. Nobody signed in is no error: the page says the same."""
-        visitor = await self.forms.sender(request)
-        cookies = self.forms.interactions.cookies
-        if not isinstance(visitor, Redirect):
+        with suppress(RedirectError):
+            visitor = await self.forms.sender(request)
             await self.login.sign_out(visitor.session, "signed_out", request.source)
+        cookies = self.forms.interactions.cookies
         path = self.forms.interactions.base + SIGNED_OUT_PATH
         return Redirect(path, (cookies.signed_out(),), clears_site_data=True)
 
@@ -58,8 +59,6 @@ class EndBrowserSession:
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Sign out another browser of the same person. One that has ended already is no error."""
         visitor = await self.forms.sender(request)
-        if isinstance(visitor, Redirect):
-            return visitor
         wanted = request.parameters.get("browser_session_id")
         overview = await self.lookups.overview(visitor.user.sub)
         for session in overview.browser_sessions:
@@ -78,8 +77,6 @@ class EndAppSession:
     async def handle(self, request: PageRequest) -> PageAnswer:
         """End one session of an app. One that has ended already, or of another user, is left as it is."""
         visitor = await self.forms.sender(request)
-        if isinstance(visitor, Redirect):
-            return visitor
         sub, sid = visitor.user.sub, request.parameters.get("sid", "")
         if not is_sid(sid):
             raise PageError(Fault.MALFORMED, "sid_malformed")
@@ -100,8 +97,6 @@ class WithdrawAccess:
     async def handle(self, request: PageRequest) -> PageAnswer:
         """Withdraw what the person has allowed an app. Its sessions end, and codes that it has not redeemed."""
         visitor = await self.forms.sender(request)
-        if isinstance(visitor, Redirect):
-            return visitor
         sub, client_id = visitor.user.sub, request.parameters.get("client_id", "")
         decision = await self.ledger.enter(
             Entry(

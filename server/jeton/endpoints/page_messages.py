@@ -56,6 +56,14 @@ class Redirect:
 PageAnswer = Page | Redirect
 
 
+class RedirectError(Exception):
+    """The request cannot be answered before the browser has followed this redirect."""
+
+    def __init__(self, redirect: Redirect) -> None:
+        super().__init__()
+        self.redirect = redirect
+
+
 class PageError(Exception):
     """A refusal that is shown as an error page. `reason` and `about` are for the log."""
 
@@ -77,6 +85,6 @@ class PageError(Exception):
 
 
 class PageEndpoint(Protocol):
-    """Answers requests of one path and method. Raise PageError to refuse."""
+    """Answers requests of one path and method. Raise PageError to refuse, RedirectError to redirect."""
 
     async def handle(self, request: PageRequest) -> PageAnswer: ...

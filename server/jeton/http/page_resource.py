@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from jeton.crypto.credentials import generate_reference
 from jeton.endpoints.cookies import parse_cookies
-from jeton.endpoints.page_messages import Page, PageAnswer, PageEndpoint, PageError, PageRequest
+from jeton.endpoints.page_messages import Page, PageAnswer, PageEndpoint, PageError, PageRequest, RedirectError
 from jeton.http.dispatch import DEADLINE_SECONDS, UNAVAILABLE, route_of
 from jeton.http.form_parsing import MAX_BYTES, parse_form
 from jeton.http.page_responses import PageResponses
@@ -46,6 +46,8 @@ class PageResource:
             request = await self._read(scope, headers, receive)
             async with asyncio.timeout(DEADLINE_SECONDS):
                 return await endpoint.handle(request)
+        except RedirectError as error:
+            return error.redirect
         except PageError as error:
             return _refuse(scope, error)
         except OAuthError as error:

@@ -16,6 +16,7 @@ from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Source
 from jeton.oauth.users import User
 from jeton.rules.network_prefix import network_prefix
+from jeton.rules.password_policy import PasswordRejection
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockSessionsOf
 
@@ -35,6 +36,10 @@ class Kept:
 
 class PasswordRejectedError(Exception):
     """The rules reject the new password. The text is a sentence that says why."""
+
+    def __init__(self, rejection: PasswordRejection) -> None:
+        super().__init__(rejection.rule.sentence.format(rejection.number))
+        self.rejection = rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +63,9 @@ class PasswordChange:
 
         Raise PasswordRejectedError if the rules reject it, OAuthError if a limit is reached.
         """
-        rejection = await self._run_hashing(
-            lambda: self.rules.rejection_reason(new, user.username, user.email), user, source
-        )
+        rejection = await self._run_hashing(lambda: self.rules.rejection(new, user.username, user.email), user, source)
         if rejection is not None:
-            raise PasswordRejectedError(f"{rejection[0].upper()}{rejection[1:]}.")
+            raise PasswordRejectedError(rejection)
         authenticated = await self.login.authenticate(user.username, current, client_id, source, session=True)
         if isinstance(authenticated, Deny):
             return authenticated

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Final
 
+from jeton.rules.password_policy import PasswordRejection
+
 # OpenID Connect Core 5.4 and 11, unless the settings describe them otherwise. Looked up in the message catalogues.
 SCOPE_TEXTS: Final[Mapping[str, str]] = {
     "openid": "Know that it is you",
@@ -218,7 +220,7 @@ class ChangePassword:
     form_token: str = field(repr=False)
     min_length: int
     problem: Problem | None = None
-    rejection: str = ""
+    rejection: PasswordRejection | None = None
 
 
 PageContent = (

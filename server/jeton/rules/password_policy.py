@@ -7,6 +7,8 @@ passwords, also with digits around them.
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 MAX_CODE_POINTS: Final = 1024
@@ -14,7 +16,6 @@ MAX_CODE_POINTS: Final = 1024
 MAX_TYPED_CODE_POINTS: Final = 2 * MAX_CODE_POINTS
 # After NFKC and case folding, which make up to 18 code points of one.
 _MAX_FOLDED_CODE_POINTS: Final = 4 * MAX_CODE_POINTS
-TOO_LONG: Final = f"the password must have at most {MAX_CODE_POINTS} characters, and no NUL"
 # Minimum number of letters and digits beside the names, and minimum length of a repeated unit.
 MIN_OWN_CHARACTERS: Final = 8
 
@@ -30,6 +31,37 @@ _FORWARD: Final = tuple(row * (MAX_CODE_POINTS // len(row) + 2) for row in _SEQU
 _WALKS: Final = (*_FORWARD, *(walk[::-1] for walk in _FORWARD))
 
 
+class PasswordRule(StrEnum):
+    """What is wrong with a password that breaks the rule: a clause to show, with a place for a number if it has one."""
+
+    MIN_LENGTH = "the password must have at least {} characters"
+    MAX_LENGTH = "the password must have at most {} characters, and no NUL"
+    EXPANSION = "the password has too many characters that expand to several others: choose a shorter one"
+    NAMES = "the password is little more than the name of the user or of the service: choose another"
+    COMMON = "the password is a common one, or little more than that: choose another"
+    PATTERN = "the password is only a repetition, a sequence or a keyboard pattern: choose another"
+    BREACHED = "the password was found in a data breach, so attackers know it: choose another"
+
+    @property
+    def sentence(self) -> str:
+        """The clause as a sentence. Translations are found by it."""
+        return f"{self[0].upper()}{self[1:]}."
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordRejection:
+    """Why a password is rejected: the rule that it breaks, and its number."""
+
+    rule: PasswordRule
+    number: int | None = None
+
+    def __str__(self) -> str:
+        return self.rule.format(self.number)
+
+
+TOO_LONG: Final = PasswordRejection(PasswordRule.MAX_LENGTH, MAX_CODE_POINTS)
+
+
 def context_words(names: Iterable[str | None]) -> frozenset[str]:
     """Return the words to reject in a password: the given names (of user and service) and the words in them."""
     folded = [_fold(name) for name in names if name]
@@ -37,29 +69,31 @@ def context_words(names: Iterable[str | None]) -> frozenset[str]:
     return frozenset(word for word in words if len(word) >= _MIN_NAME_LENGTH)
 
 
-def rejection_reason(password: str, min_length: int, context: Collection[str], common: Collection[str]) -> str | None:
-    """Return why the password is rejected, as a sentence to show, or None if it is allowed.
+def password_rejection(
+    password: str, min_length: int, context: Collection[str], common: Collection[str]
+) -> PasswordRejection | None:
+    """Return why the password is rejected, or None if it is allowed.
 
     `password` is in NFC and counted in code points; `context` comes from `context_words`, `common` is in lower case.
     The time is linear in the length for any text: the rules run before any rate limit.
     """
     if len(password) < min_length:
-        return f"the password must have at least {min_length} characters"
+        return PasswordRejection(PasswordRule.MIN_LENGTH, min_length)
     if len(password) > MAX_CODE_POINTS or "\0" in password:
         return TOO_LONG
     whole = _fold(password)
     if len(whole) > _MAX_FOLDED_CODE_POINTS:
-        return "the password has too many characters that expand to several others: choose a shorter one"
+        return PasswordRejection(PasswordRule.EXPANSION)
     own = _remove_words(whole, context)
     if own != whole and sum(map(str.isalnum, own)) < MIN_OWN_CHARACTERS:
-        return "the password is little more than the name of the user or of the service: choose another"
+        return PasswordRejection(PasswordRule.NAMES)
     forms = {
         form for text in (whole, own) for form in (text, _repeated_unit(text), _repeated_unit(_trim_to_letters(text)))
     }
     if any(form in common for form in forms):
-        return "the password is a common one, or little more than that: choose another"
+        return PasswordRejection(PasswordRule.COMMON)
     if any(_is_walk(text) or len(_repeated_unit(text)) < MIN_OWN_CHARACTERS <= len(text) for text in (whole, own)):
-        return "the password is only a repetition, a sequence or a keyboard pattern: choose another"
+        return PasswordRejection(PasswordRule.PATTERN)
     return None
 
 
