@@ -1,5 +1,6 @@
 """Sites of others: an app that sends people to the server, and pages that mean harm."""
 
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,14 @@ from support.in_process_server import PASSWORD
 USERNAME: Final = "alice"
 
 
+class _Server(ThreadingHTTPServer):
+    """A listener on an IPv4 or IPv6 address."""
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
+
+
 @dataclass
 class Site:
     """One listener that is two sites: `http://127.0.0.1` and `http://localhost`, which no browser takes for the same.
@@ -27,12 +36,13 @@ class Site:
     The callback of the first redirects to the second. `received` is what the callback was sent.
     """
 
+    host: str = "127.0.0.1"
     received: list[dict[str, str]] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)
     _server: ThreadingHTTPServer = field(init=False, repr=False)
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server((self.host, 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
@@ -42,7 +52,8 @@ class Site:
 
     @property
     def callback(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/callback"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self._server.server_port}/callback"
 
     @property
     def other(self) -> str:
@@ -115,9 +126,9 @@ def add_user(database_url: str) -> None:
     _write(database_url, lambda connection: insert_user(connection, user))
 
 
-def add_app(database_url: str, issuer: str, site: Site) -> App:
+def add_app(database_url: str, issuer: str, site: Site, client_id: str = "photos") -> App:
     client = Client(
-        "photos",
+        client_id,
         public=True,
         created_at=0,
         name="Photo Album",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from browser.sites import USERNAME, App
+from browser.sites import USERNAME, App, Site, add_app
 from support.in_process_server import PASSWORD
 
 
@@ -57,6 +57,17 @@ def test_form_post_is_submitted_by_the_script(context: BrowserContext, app: App)
     allow(page)
     assert app.answer["state"] == "form_post"
     assert "code" in app.answer
+
+
+@pytest.mark.requirement("RR11", "RR14")
+def test_form_post_reaches_an_app_on_an_ipv6_address(context: BrowserContext, app: App) -> None:
+    with Site("::1") as site:
+        native = add_app(app.database_url, app.issuer, site, "native")
+        page = context.new_page()
+        page.goto(native.authorization_url(response_mode="form_post", state="form_post"))
+        sign_in(page)
+        allow(page)
+        assert "code" in native.answer
 
 
 @pytest.mark.requirement("PG08")

@@ -59,6 +59,20 @@ async def test_unknown_path_is_404_and_not_repeated(jeton: Running, path: str) -
     assert response.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.requirement("PG01", "PG12")
+async def test_unknown_path_is_a_page_for_people(jeton: Running) -> None:
+    asked = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "de"}
+    response = await jeton.http.get("/nowhere", headers=asked)
+
+    assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Diese Seite gibt es nicht." in response.text
+    assert "Kennung" not in response.text
+    assert response.headers["cache-control"] == "no-store"
+    assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+    post = await jeton.http.post("/oauth/nowhere", headers={"Accept": "application/json, text/plain, */*"})
+    assert (post.status_code, post.headers["content-type"]) == (404, "application/json")
+
+
 @pytest.mark.parametrize("path", [*DOCUMENTS, "/livez", "/readyz"])
 async def test_head_has_the_headers_of_get(jeton: Running, path: str) -> None:
     head, get = await jeton.http.head(path), await jeton.http.get(path)

@@ -51,6 +51,7 @@ def test_redirect_is_a_303_that_is_not_stored() -> None:
         (None, "'self'"),
         ("https://app.example/cb?x=1", "'self' https://app.example"),
         ("http://127.0.0.1:7777/cb", "'self' http://127.0.0.1:7777"),
+        ("http://[::1]:7777/cb", "'self' http:"),
         ("com.example.app:/cb", "'self' com.example.app:"),
     ],
 )

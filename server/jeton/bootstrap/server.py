@@ -18,6 +18,7 @@ from jeton.grants.description import Grant
 from jeton.http.app import Lifespan, create_app
 from jeton.http.client_address import ClientAddress
 from jeton.http.draining import Draining
+from jeton.http.page_responses import PageResponses
 from jeton.http.public_documents import public_documents
 from jeton.oauth.resources import uris_of
 from jeton.pages.rendering import PageRenderer
@@ -74,7 +75,7 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
     )
     lifespan = _lifespan(parts, draining)
     resources, pages = build_resources(settings, parts, grants), build_pages(settings, parts, renderer)
-    app = create_app(issuer, resources, documents, pages, unready_reason, draining, lifespan)
+    app = create_app(issuer, resources, documents, pages, PageResponses(renderer), unready_reason, draining, lifespan)
     if settings.server.trusted_proxies:
         app = ClientAddress(app, settings.server.trusted_proxies)
     return Server(app, parts, lifespan)

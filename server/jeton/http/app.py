@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -11,16 +12,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from jeton.endpoints.page_messages import Page
 from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
 from jeton.http.dispatch import UNAVAILABLE, render_unavailable
 from jeton.http.draining import Draining
 from jeton.http.health import answer_livez, answer_readyz
 from jeton.http.middleware import OutermostMiddleware
+from jeton.http.page_responses import PageResponses
 from jeton.http.resource import Resource
 from jeton.http.responses import render
 from jeton.oauth.errors import malformed_request, server_error
 from jeton.oauth.metadata import METADATA_PATHS
 from jeton.oauth.protected_resource import PROTECTED_RESOURCE_PATH
+from jeton.pages.content import ErrorPage, Fault
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -30,6 +34,7 @@ def create_app(
     resources: Mapping[str, Resource],
     documents: Mapping[str, ASGIApp],
     pages: Mapping[str, ASGIApp],
+    page_responses: PageResponses,
     unready_reason: Callable[[], str | None],
     draining: Draining,
     lifespan: Lifespan,
@@ -46,7 +51,7 @@ def create_app(
         routes=_below_issuer(issuer, routes),
         lifespan=lambda _: lifespan(),
         exception_handlers={
-            HTTPException: _render_http_exception,
+            HTTPException: _HttpExceptions(page_responses).render,
             Exception: _render_failure,
             **dict.fromkeys(UNAVAILABLE, _render_unavailable),
         },
@@ -76,20 +81,30 @@ def _by_path(issuer: str, apps: Mapping[str, ASGIApp], documents: Mapping[str, A
     return {**fixed, **{path + it: app for it, app in fixed.items()}, **inserted}
 
 
-async def _render_http_exception(request: Request, error: Exception) -> Response:
-    """Return 404 and 405 as JSON like all other errors, and let every page read them.
+@dataclass(frozen=True, slots=True)
+class _HttpExceptions:
+    """Rendering of 404 and 405."""
 
-    Pages look for metadata at several paths, and some of their requests are preceded by a preflight: it succeeds, so
-    that the page learns that nothing is there.
-    """
-    if not isinstance(error, HTTPException):
-        raise error
-    preflight = parse_preflight(request.scope)
-    if preflight is not None and error.status_code == 404:
-        return answer_options(preflight, ("GET", "HEAD", "OPTIONS"), None).for_starlette()
-    sentence = "This path does not offer that method." if error.status_code == 405 else "There is nothing at this path."
-    rendered = render(malformed_request(sentence, error.status_code))
-    return rendered.with_headers(*ANY_ORIGIN).for_starlette(error.headers)
+    pages: PageResponses
+
+    async def render(self, request: Request, error: Exception) -> Response:
+        """Return a page to people, and JSON like all other errors to programs, and let every web page read it.
+
+        Web pages look for metadata at several paths, and some of their requests are preceded by a preflight: it
+        succeeds, so that the web page learns that nothing is there.
+        """
+        if not isinstance(error, HTTPException):
+            raise error
+        preflight = parse_preflight(request.scope)
+        if preflight is not None and error.status_code == 404:
+            return answer_options(preflight, ("GET", "HEAD", "OPTIONS"), None).for_starlette()
+        if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+            page = Page(ErrorPage(Fault.NOT_FOUND), 404)
+            return self.pages.render(page, request.headers.get("accept-language", "")).for_starlette()
+        is_method = error.status_code == 405
+        sentence = "This path does not offer that method." if is_method else "There is nothing at this path."
+        rendered = render(malformed_request(sentence, error.status_code))
+        return rendered.with_headers(*ANY_ORIGIN).for_starlette(error.headers)
 
 
 async def _render_failure(_: Request, __: Exception) -> Response:

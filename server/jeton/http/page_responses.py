@@ -67,9 +67,11 @@ def form_action(target: str | None) -> str:
     """Return the sources of `form-action`: this server, and where a redirect after a form leads.
 
     Chromium applies it to all redirects that follow a form. `target` is a validated redirect URI: of an address of the
-    web its origin counts, of a private scheme (RFC 8252 section 7.1) the scheme.
+    web its origin counts, of a private scheme (RFC 8252 section 7.1) the scheme. A policy cannot name a host that is an
+    IPv6 address (CSP 3 section 2.3.1): there, too, the scheme has to do.
     """
     if target is None:
         return "'self'"
     parts = urlsplit(target)
-    return f"'self' {parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"'self' {parts.scheme}:"
+    has_origin = parts.scheme in ("http", "https") and "[" not in parts.netloc
+    return f"'self' {parts.scheme}://{parts.netloc}" if has_origin else f"'self' {parts.scheme}:"

@@ -148,11 +148,11 @@ class SignedOut:
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """A failure, with a reference that is in the log."""
+    """A failure. Its reference is in the log, if the failure is there."""
 
     template: ClassVar[str] = "error.html"
     fault: Fault
-    reference: str
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
