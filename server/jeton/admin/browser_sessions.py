@@ -43,10 +43,10 @@ def revoke_of_user(connection: Connection, now: int, username: str) -> EndBrowse
 
 def revoke_all(connection: Connection, now: int) -> EndBrowserSessions:
     """End the browser sessions of all users."""
-    ended = EndBrowserSessions(_REASON)
+    ended = EndBrowserSessions(_REASON, now)
     while batch := list_browser_sessions(connection, now):
         more = _end(connection, now, batch)
-        ended = EndBrowserSessions(_REASON, (*ended.sessions, *more.sessions), (*ended.families, *more.families))
+        ended = EndBrowserSessions(_REASON, now, (*ended.sessions, *more.sessions), (*ended.families, *more.families))
     return ended
 
 
@@ -60,7 +60,7 @@ def _end(connection: Connection, now: int, sessions: Sequence[BrowserSession]) -
     clients = load_clients(connection, {it.client_id for it in families})
     ended = end_browser_sessions(_REASON, tuple(locked.values()), families, clients.values(), now)
     update_families(connection, ended.families)
-    delete_browser_sessions(connection, ids)
+    delete_browser_sessions(connection, ids, now)
     return ended
 
 

@@ -105,7 +105,7 @@ def set_password(connection: Connection, now: int, username: str, password_hash:
     """
     user = lock(connection, username)
     update_user(connection, user.sub, password_hash=password_hash, password_version=user.password_version + 1)
-    delete_browser_sessions_of(connection, [(user.sub, None)])
+    delete_browser_sessions_of(connection, [(user.sub, None)], now)
     return user, end_families(connection, now, "password_changed", sub=user.sub)
 
 
@@ -116,7 +116,7 @@ def disable(connection: Connection, now: int, username: str) -> tuple[User, int]
     """
     user = lock(connection, username)
     update_user(connection, user.sub, disabled=True)
-    delete_browser_sessions_of(connection, [(user.sub, None)])
+    delete_browser_sessions_of(connection, [(user.sub, None)], now)
     return user, end_families(connection, now, "user_disabled", sub=user.sub)
 
 
@@ -130,6 +130,7 @@ def enable(connection: Connection, username: str) -> User:
 def delete(connection: Connection, now: int, username: str) -> User:
     """Delete a user with everything stored about the user. The `sub` is never issued again."""
     user = lock(connection, username)
+    delete_browser_sessions_of(connection, [(user.sub, None)], now)
     end_families(connection, now, "user_deleted", sub=user.sub)
     delete_user(connection, user.sub)
     return user

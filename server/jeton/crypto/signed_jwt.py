@@ -16,6 +16,7 @@ from jeton.crypto.key_stores import PrivateKey
 
 ACCESS_TOKEN: Final = "at+jwt"
 ID_TOKEN: Final = "JWT"
+LOGOUT_TOKEN: Final = "logout+jwt"
 MAX_CHARACTERS: Final = 8192
 
 

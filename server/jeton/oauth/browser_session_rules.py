@@ -46,6 +46,7 @@ class EndBrowserSessions:
     """Browser sessions end, with the families that go with them."""
 
     reason: str
+    ended_at: int
     sessions: tuple[BrowserSession, ...] = ()
     families: tuple[Family, ...] = ()
 
@@ -53,7 +54,7 @@ class EndBrowserSessions:
     def writes(self) -> tuple[Write, ...]:
         """The ended families, and the sessions to delete."""
         families = tuple(SaveFamily(it) for it in self.families)
-        return (*families, *(DeleteBrowserSession(it.browser_session_id) for it in self.sessions))
+        return (*families, *(DeleteBrowserSession(it.browser_session_id, self.ended_at) for it in self.sessions))
 
 
 def sign_in(
@@ -119,4 +120,4 @@ def end_browser_sessions(
         and it.revoked_at is None
         and not (it.is_redeemed and outlasts_browser_session(it.scope, known.get(it.client_id)))
     )
-    return EndBrowserSessions(reason, tuple(sessions), ended)
+    return EndBrowserSessions(reason, now, tuple(sessions), ended)

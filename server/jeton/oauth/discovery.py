@@ -44,6 +44,8 @@ def openid_metadata(url: str, capabilities: SignInCapabilities) -> dict[str, Any
     return {
         "userinfo_endpoint": url + USERINFO_PATH,
         "end_session_endpoint": url + END_SESSION_PATH,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(capabilities.id_token_algorithms),
         "claims_supported": [*_ID_TOKEN_CLAIMS, *_claims_of(capabilities.scope)],

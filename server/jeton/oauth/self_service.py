@@ -52,7 +52,7 @@ def change_password(
         unredeemed = [it for it in sessions if not it.is_redeemed]
         return EndSessions("password_changed", _ended(unredeemed, "password_changed", now, None), changed)
     of_kept = next((it.browser_session_id for it in sessions if keep is not None and it.sid == keep), None)
-    browsers = DeleteBrowserSessionsOf(user.sub, keep_browser or of_kept)
+    browsers = DeleteBrowserSessionsOf(user.sub, now, keep_browser or of_kept)
     return EndSessions("password_changed", _ended(sessions, "password_changed", now, keep), changed, browsers)
 
 

@@ -91,16 +91,18 @@ class SaveBrowserSession(Write):
 
 @dataclass(frozen=True, slots=True)
 class DeleteBrowserSession(Write):
-    """End the browser session."""
+    """End the browser session. Its user's row must be locked."""
 
     browser_session_id: str
+    ended_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteBrowserSessionsOf(Write):
-    """End the browser sessions of the user, except `keep`."""
+    """End the browser sessions of the user, except `keep`. The user's row must be locked."""
 
     sub: str
+    ended_at: int
     keep: str | None = None
 
 

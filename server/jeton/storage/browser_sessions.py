@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.browser_sessions import BrowserSession
+from jeton.storage.logout_outbox import insert_logouts
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
 from jeton.storage.row_locks import LockedRows, LockingQuery
@@ -72,20 +73,29 @@ def record_use(connection: Connection, uses: Iterable[tuple[str, int, int]]) -> 
         connection.execute(update(browser_sessions).where(at).values(used_at=used_at, idle_expires_at=idle_expires_at))
 
 
-def delete_browser_sessions(connection: Connection, ids: Collection[str]) -> None:
-    connection.execute(delete(browser_sessions).where(browser_sessions.c.browser_session_id.in_(ids)))
+def delete_browser_sessions(connection: Connection, ids: Collection[str], now: int) -> None:
+    """End browser sessions, whose users are locked. Their clients are told later (logout_outbox.py)."""
+    _end(connection, browser_sessions.c.browser_session_id.in_(ids), now)
 
 
-def delete_browser_sessions_of(connection: Connection, owners: Sequence[tuple[str, str | None]]) -> None:
-    """Delete the browser sessions of users, given as (sub, id to keep or None)."""
+def delete_browser_sessions_of(connection: Connection, owners: Sequence[tuple[str, str | None]], now: int) -> None:
+    """End the browser sessions of users, given as (sub, id to keep or None), like `delete_browser_sessions`."""
     for sub, keep in owners:
         others = browser_sessions.c.sub == sub
         if keep is not None:
             others &= browser_sessions.c.browser_session_id != keep
-        connection.execute(delete(browser_sessions).where(others))
+        _end(connection, others, now)
+
+
+def _end(connection: Connection, ended: ColumnElement[bool], now: int) -> None:
+    insert_logouts(connection, ended, now)
+    connection.execute(delete(browser_sessions).where(ended))
 
 
 def delete_expired_browser_sessions(connection: Connection, now: int, limit: int) -> int:
-    """Delete at most `limit` browser sessions past their absolute end and return how many. No family ends by this."""
+    """Delete at most `limit` browser sessions past their absolute end and return how many.
+
+    No family ends by this, and no client is told: the user has not signed out.
+    """
     absolute = browser_sessions.c.absolute_expires_at
     return delete_oldest(connection, browser_sessions.c.browser_session_id, absolute, absolute <= now, limit)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.clients import Client
 from jeton.storage.identifiers import IdentifierUsedError, claim_identifier, release_client_id
+from jeton.storage.logout_outbox import delete_logouts_of_client
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.signing_keys import record_token_lifetime
@@ -100,6 +101,7 @@ def _extend_key_lifetime(connection: Connection, lifetimes: Mapping[str, int]) -
 
 def delete_client(connection: Connection, client_id: str) -> None:
     """Delete the client, and the sessions of its users with it."""
+    delete_logouts_of_client(connection, client_id)
     connection.execute(delete(clients).where(clients.c.client_id == client_id))
     release_client_id(connection, client_id)
 

@@ -244,11 +244,15 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
         lambda rows, it: rows.change(it.session.browser_session_id, it.session),
     ),
     DeleteBrowserSession: Writer(
-        lambda connection, writes, _: delete_browser_sessions(connection, [it.browser_session_id for it in writes]),
+        lambda connection, writes, _: delete_browser_sessions(
+            connection, [it.browser_session_id for it in writes], max(it.ended_at for it in writes)
+        ),
         lambda rows, it: rows.remove(BrowserSession, it.browser_session_id),
     ),
     DeleteBrowserSessionsOf: Writer(
-        lambda connection, writes, _: delete_browser_sessions_of(connection, [(it.sub, it.keep) for it in writes]),
+        lambda connection, writes, _: delete_browser_sessions_of(
+            connection, [(it.sub, it.keep) for it in writes], max(it.ended_at for it in writes)
+        ),
         _remove_browser_sessions,
     ),
     SavePassword: Writer(

@@ -282,16 +282,16 @@ resources = Table(
 logout_outbox = Table(
     "logout_outbox",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("client_id", ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("browser_session_id", String(32), primary_key=True),
+    # No reference: a logout would lock the client after the sessions, and wait for a change of the client.
+    Column("client_id", String(512), primary_key=True, index=True),
     Column("sub", String(64), nullable=False),
-    Column("sid", String(64)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", BigInteger, index=True),
-    Column("created_at", BigInteger, nullable=False),
     Column("last_status", Text),
-    Column("done_at", BigInteger),
-    Column("failed_at", BigInteger),
+    Column("delivered_at", BigInteger),
 )
 
 # Digests of every `sub` and `client_id` that was ever assigned (identifiers.py). Rows do not expire.

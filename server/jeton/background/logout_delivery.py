@@ -1,0 +1,189 @@
+"""Delivery of logout tokens to clients (OpenID Connect Back-Channel Logout 1.0 section 2.5), beside all requests."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+
+from jeton.crypto.credentials import generate_jti
+from jeton.crypto.id_token_hashes import derive_session_id
+from jeton.crypto.key_stores import KeyStoreError
+from jeton.crypto.signed_jwt import LOGOUT_TOKEN
+from jeton.keys.keyring import Keyring
+from jeton.oauth.backchannel_logout import (
+    ALGORITHM_NOT_AVAILABLE,
+    CLIENT_DISABLED,
+    CLIENT_UNKNOWN,
+    DELIVERED_SECONDS,
+    BackchannelLogout,
+    Outcome,
+    logout_token_claims,
+    outcome,
+    retry_at,
+)
+from jeton.oauth.clients import Client
+from jeton.outbound.client import OutboundClient
+from jeton.outbound.messages import OutboundError
+from jeton.storage.batching import Batcher
+from jeton.storage.clients import load_clients
+from jeton.storage.clock import Clock
+from jeton.storage.database import Database, StorageUnavailableError
+from jeton.storage.logout_outbox import has_due_logouts, lock_due_logouts, record_attempt, record_outcome
+
+_POLL_SECONDS: Final = 1
+# Deliveries at once in this process: together, and to one client, so that a slow one leaves room for the others.
+MAX_CONCURRENT: Final = 32
+MAX_PER_CLIENT: Final = 2
+_MAX_READ: Final = 100
+
+log = structlog.get_logger("jeton.logout_delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    logout: BackchannelLogout
+    client: Client | None
+
+
+class LogoutDelivery:
+    """Sends what is due in the logout outbox.
+
+    An attempt is recorded, with the time of the next one, before it is made: no other process makes the same attempt,
+    and if this process ends meanwhile, another makes the next.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        database: Database,
+        clock: Clock,
+        keyring: Keyring,
+        outbound: OutboundClient,
+        outbound_to_unregistered: OutboundClient,
+    ) -> None:
+        """`outbound` is for clients that an administrator has registered, the other for all other clients."""
+        self._issuer = issuer
+        self._database = database
+        self._clock = clock
+        self._keyring = keyring
+        self._outbound = outbound
+        self._outbound_to_unregistered = outbound_to_unregistered
+        self._under_way: dict[asyncio.Task[None], str] = {}
+        self._batcher = Batcher[Callable[[], list[_Delivery]], list[_Delivery]](
+            "logout delivery", lambda tasks: [task() for task in tasks]
+        )
+
+    async def run(self) -> None:
+        """Send what is due, every second, until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(_POLL_SECONDS)
+                try:
+                    await self.start_due()
+                except StorageUnavailableError as error:
+                    log.error("logout_delivery_failed", reason=type(error).__name__, detail=str(error))
+                except Exception:
+                    log.exception("logout_delivery_failed")
+        finally:
+            for task in self._under_way:
+                task.cancel()
+
+    async def start_due(self) -> None:
+        """Start to deliver what is due, within the limits. Raise StorageUnavailableError if it cannot be read."""
+        while self._keyring.can_sign and (started := await self._batcher(self._claim)):
+            for delivery in started:
+                task = asyncio.create_task(self._deliver(delivery))
+                self._under_way[task] = delivery.logout.client_id
+                task.add_done_callback(self._under_way.pop)
+
+    async def wait(self) -> None:
+        """Wait for the deliveries that are under way."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def close(self) -> None:
+        self._batcher.close()
+        self._outbound.close()
+        self._outbound_to_unregistered.close()
+
+    def _claim(self) -> list[_Delivery]:
+        """Return what is to be delivered now, with its attempt recorded."""
+        by_client, now = Counter(self._under_way.values()), self._clock.now()
+        with self._database.read() as connection:
+            if by_client.total() >= MAX_CONCURRENT or not has_due_logouts(connection, now):
+                return []
+        busy = [it for it, number in by_client.items() if number >= MAX_PER_CLIENT]
+        with self._database.write() as connection:
+            claimed = []
+            for due in lock_due_logouts(connection, now, busy, _MAX_READ):
+                if by_client.total() < MAX_CONCURRENT and by_client[due.client_id] < MAX_PER_CLIENT:
+                    by_client[due.client_id] += 1
+                    attempts = due.attempts + 1
+                    claimed.append(replace(due, attempts=attempts, next_attempt_at=retry_at(attempts, now)))
+                    record_attempt(connection, claimed[-1])
+            clients = load_clients(connection, {it.client_id for it in claimed})
+        return [_Delivery(it, clients.get(it.client_id)) for it in claimed]
+
+    async def _deliver(self, delivery: _Delivery) -> None:
+        """Make one attempt, and store what came of it."""
+        try:
+            status = await self._send(delivery.logout, delivery.client)
+            ended = _with_outcome(delivery.logout, status, self._clock.now())
+            log.info(
+                "logout_token_attempt",
+                state=ended.state,
+                client_id=ended.client_id,
+                browser_session_id=ended.browser_session_id,
+                status=status,
+                attempts=ended.attempts,
+            )
+            await self._batcher(lambda: self._record(ended))
+        except StorageUnavailableError as error:
+            log.error("logout_delivery_failed", reason=type(error).__name__, detail=str(error))
+        except Exception:
+            log.exception("logout_delivery_failed")
+
+    def _record(self, logout: BackchannelLogout) -> list[_Delivery]:
+        with self._database.write() as connection:
+            record_outcome(connection, logout)
+        return []
+
+    async def _send(self, logout: BackchannelLogout, client: Client | None) -> str:
+        """Return the HTTP status of the response, or the fixed word for why there is none."""
+        if client is None or client.backchannel_logout_uri is None:
+            return CLIENT_UNKNOWN
+        if client.disabled:
+            return CLIENT_DISABLED
+        try:
+            signer = self._keyring.signer
+            if signer.algorithm != client.id_token_alg:
+                return ALGORITHM_NOT_AVAILABLE
+            claims = logout_token_claims(
+                logout,
+                issuer=self._issuer,
+                sid=derive_session_id(logout.browser_session_id, logout.client_id),
+                jti=generate_jti(),
+                now=self._clock.now(),
+            )
+            token = await self._keyring.sign(signer, claims, LOGOUT_TOKEN)
+        except (KeyStoreError, StorageUnavailableError):
+            return "no_signing_key"
+        outbound = self._outbound if client.registration == "administrator" else self._outbound_to_unregistered
+        try:
+            response = await outbound.post_form(client.backchannel_logout_uri, {"logout_token": token})
+        except OutboundError as error:
+            return error.reason
+        return str(response.status)
+
+
+def _with_outcome(logout: BackchannelLogout, status: str, now: int) -> BackchannelLogout:
+    match outcome(status, logout.attempts):
+        case Outcome.RETRY:
+            return replace(logout, last_status=status)
+        case Outcome.FAILED:
+            return replace(logout, last_status=status, next_attempt_at=None)
+        case Outcome.DELIVERED:
+            expires_at = now + DELIVERED_SECONDS
+            return replace(logout, last_status=status, next_attempt_at=None, delivered_at=now, expires_at=expires_at)

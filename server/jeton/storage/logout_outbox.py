@@ -1,0 +1,109 @@
+"""SQL statements on the logout outbox: one row for each client of a browser session that has ended."""
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, insert, literal, select, tuple_, update
+
+from jeton.oauth.backchannel_logout import KEPT_SECONDS, BackchannelLogout
+from jeton.storage.tables import browser_session_clients, browser_sessions, clients, logout_outbox
+
+_KEY: Final = (logout_outbox.c.browser_session_id, logout_outbox.c.client_id)
+_MAX_LISTED: Final = 1000
+
+
+def insert_logouts(connection: Connection, ended: ColumnElement[bool], now: int) -> None:
+    """Insert a row for each client that wants to know of the end of browser sessions, which `ended` selects.
+
+    Must be called in the transaction that deletes them, before it does, with their users locked.
+    """
+    signed_in = browser_session_clients.join(browser_sessions).join(clients)
+    rows = (
+        select(
+            browser_sessions.c.browser_session_id,
+            clients.c.client_id,
+            browser_sessions.c.sub,
+            literal(now),
+            literal(now + KEPT_SECONDS),
+            literal(now),
+        )
+        .select_from(signed_in)
+        .where(ended, clients.c.backchannel_logout_uri.is_not(None))
+    )
+    columns = ("browser_session_id", "client_id", "sub", "created_at", "expires_at", "next_attempt_at")
+    connection.execute(insert(logout_outbox).from_select(columns, rows))
+
+
+def has_due_logouts(connection: Connection, now: int) -> bool:
+    """Return whether anything is to be sent."""
+    due = select(logout_outbox.c.client_id).where(logout_outbox.c.next_attempt_at <= now).limit(1)
+    return connection.scalar(due) is not None
+
+
+def lock_due_logouts(
+    connection: Connection, now: int, busy_clients: Collection[str], limit: int
+) -> list[BackchannelLogout]:
+    """Lock and return at most `limit` logouts that are due, the longest due first, but none of `busy_clients`.
+
+    Those that another transaction has locked are left out: another process is about to send them.
+    """
+    due = logout_outbox.c.next_attempt_at <= now
+    wanted = select(logout_outbox).where(due, logout_outbox.c.client_id.not_in(busy_clients))
+    ordered = wanted.order_by(logout_outbox.c.next_attempt_at).limit(limit).with_for_update(skip_locked=True)
+    return [BackchannelLogout(*row) for row in connection.execute(ordered)]
+
+
+def record_attempt(connection: Connection, logout: BackchannelLogout) -> None:
+    """Store the number of attempts, and when the next is due, before the attempt is made: no other process makes it."""
+    values = {"attempts": logout.attempts, "next_attempt_at": logout.next_attempt_at}
+    connection.execute(update(logout_outbox).where(_is(logout)).values(values))
+
+
+def record_outcome(connection: Connection, logout: BackchannelLogout) -> None:
+    """Store what an attempt has led to, unless a later one has been begun."""
+    names = ("next_attempt_at", "last_status", "delivered_at", "expires_at")
+    same_attempt = logout_outbox.c.attempts == logout.attempts
+    values = {name: getattr(logout, name) for name in names}
+    connection.execute(update(logout_outbox).where(_is(logout), same_attempt).values(values))
+
+
+def list_logouts(connection: Connection, client_id: str | None = None) -> list[BackchannelLogout]:
+    """Return the logouts of one client, or of all; the newest first, 1,000 at most."""
+    wanted: Select[Any] = select(logout_outbox).order_by(logout_outbox.c.expires_at.desc()).limit(_MAX_LISTED)
+    if client_id is not None:
+        wanted = wanted.where(logout_outbox.c.client_id == client_id)
+    return [BackchannelLogout(*row) for row in connection.execute(wanted)]
+
+
+def restart_logouts(
+    connection: Connection, now: int, *, browser_session_id: str | None = None, client_id: str | None = None
+) -> int:
+    """Make undelivered logouts due now, with all attempts ahead; of one browser session, one client, or all.
+
+    Return their number.
+    """
+    wanted = [logout_outbox.c.delivered_at.is_(None)]
+    if browser_session_id is not None:
+        wanted.append(logout_outbox.c.browser_session_id == browser_session_id)
+    if client_id is not None:
+        wanted.append(logout_outbox.c.client_id == client_id)
+    values = {"attempts": 0, "next_attempt_at": now, "expires_at": now + KEPT_SECONDS}
+    return connection.execute(update(logout_outbox).where(*wanted).values(values)).rowcount
+
+
+def delete_logouts_of_client(connection: Connection, client_id: str) -> None:
+    connection.execute(delete(logout_outbox).where(logout_outbox.c.client_id == client_id))
+
+
+def delete_expired_logouts(connection: Connection, now: int, limit: int) -> int:
+    """Delete at most `limit` rows that nobody needs any more, and return how many."""
+    expires_at = logout_outbox.c.expires_at
+    oldest = select(*_KEY).where(expires_at <= now).order_by(expires_at).limit(limit)
+    found = [tuple(row) for row in connection.execute(oldest.with_for_update(skip_locked=True))]
+    if found:
+        connection.execute(delete(logout_outbox).where(tuple_(*_KEY).in_(found)))
+    return len(found)
+
+
+def _is(logout: BackchannelLogout) -> ColumnElement[bool]:
+    return tuple_(*_KEY) == tuple_(literal(logout.browser_session_id), literal(logout.client_id))
