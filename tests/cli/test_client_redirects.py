@@ -83,7 +83,7 @@ def test_set_replaces_given_options_and_keeps_others(
     assert cli.json("client", "show", "shop") == after
 
 
-@pytest.mark.requirement("RA09", "RA10", "NA02", "BB04", "RA17")
+@pytest.mark.requirement("RA09", "RA10", "NA02", "BB04", "RA17", "LO20")
 @pytest.mark.parametrize(
     ("options", "advice"),
     [
@@ -92,6 +92,8 @@ def test_set_replaces_given_options_and_keeps_others(
         ((*CODE, "--redirect-uri", "com.example.shop:/cb"), "--application-type native"),
         ((*CODE, "--post-logout-redirect-uri", "https://shop.example/#x"), "fragment"),
         ((*CODE, "--backchannel-logout-uri", "http://shop.example/out"), "must be https"),
+        ((*CODE, "--backchannel-logout-uri", "https://shop.example/out#x"), "fragment"),
+        ((*CODE, "--backchannel-logout-uri", "/out"), "complete https URL"),
         ((*CODE, "--backchannel-logout-session-required"), "--backchannel-logout-uri"),
         ((*CODE, "--application-type", "spa"), "--public"),
         ((*CODE, "--no-require-pkce"), "openid"),

@@ -18,6 +18,7 @@ COMMANDS = {
     *(f"user {it}" for it in ("add", "set-password", "disable", "enable", "delete", "show", "list", "import")),
     *(f"client {it}" for it in ("add", "set", "rotate-secret", "disable", "enable", "delete", "show", "list")),
     *(f"resource {it}" for it in ("add", "set", "delete", "list")),
+    *("outbox list", "outbox retry"),
     *("keys list", "keys rotate", "keys revoke", "session list", "session revoke"),
 }
 # They print no data, but a log, and a file.

@@ -54,7 +54,8 @@ def apache(live: Live, folder: Path) -> Iterator[str]:
     port = free_port()
     redirect_uri = f"http://127.0.0.1:{port}/protected/callback"
     words = ("--grant", "authorization_code", "--scope", "openid", "--scope", "profile", "--redirect-uri", redirect_uri)
-    secret = live.server.json("client", "add", "apache", *words)["client_secret"]
+    told = ("--backchannel-logout-uri", f"{redirect_uri}?logout=backchannel")
+    secret = live.server.json("client", "add", "apache", *words, *told)["client_secret"]
     modules = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
     configuration = folder / "apache.conf"
     configuration.write_text(
@@ -69,14 +70,19 @@ def apache(live: Live, folder: Path) -> Iterator[str]:
         process.wait(10)
 
 
-@pytest.mark.requirement("OI20", "OI22", "OI42", "OI51", "RR03", "A28")
-def test_people_are_signed_in_before_they_see_the_page(live: Live, tmp_path: Path) -> None:
+@pytest.mark.requirement("OI20", "OI22", "OI42", "OI51", "RR03", "A28", "LO06", "LO21", "LO22")
+def test_people_are_signed_in_before_they_see_the_page_and_out_with_the_browser_session(
+    live: Live, tmp_path: Path
+) -> None:
+    html = {"Accept": "text/html"}
     with apache(live, tmp_path) as page, httpx2.Client() as browser:
-        sent = browser.get(page, headers={"Accept": "text/html"})
+        sent = browser.get(page, headers=html)
         assert sent.status_code == 302, (sent.text, (tmp_path / "log").read_text())
         callback = browser.get(live.person.authorize_blocking(sent.headers["location"]))
         assert callback.headers.get("location") == page, (callback.text, (tmp_path / "log").read_text())
         shown = browser.get(page)
+        live.server.json("browser-session", "revoke", "--user", live.username)
+        wait_until(lambda: browser.get(page, headers=html).status_code == 302, "Apache was told", seconds=10)
 
     assert shown.status_code == 200
     assert shown.headers["X-Remote-User"] == f"{live.sub}@{live.issuer}"

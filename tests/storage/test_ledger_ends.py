@@ -65,8 +65,8 @@ def _stored(bench: Bench) -> None:
     ("end", "kind", "key", "before"),
     [
         pytest.param(DeleteConsent(*KEY), Consent, KEY, CONSENT, id="consent"),
-        pytest.param(DeleteBrowserSession("browser"), BrowserSession, "browser", SESSION, id="browser session"),
-        pytest.param(DeleteBrowserSessionsOf("u_1"), BrowserSession, "browser", SESSION, id="all of the user"),
+        pytest.param(DeleteBrowserSession("browser", START), BrowserSession, "browser", SESSION, id="browser session"),
+        pytest.param(DeleteBrowserSessionsOf("u_1", START), BrowserSession, "browser", SESSION, id="all of the user"),
     ],
 )
 async def test_what_has_ended_is_not_found_any_more(
@@ -83,7 +83,7 @@ async def test_what_has_ended_is_not_found_any_more(
 @pytest.mark.parametrize("keep", ["browser", None])
 async def test_the_browser_session_that_is_kept_is_still_found(bench: Bench, keep: str | None) -> None:
     sub = "u_1" if keep else "another"
-    entries = [writing(DeleteBrowserSessionsOf(sub, keep)), seeing(BrowserSession, "browser")]
+    entries = [writing(DeleteBrowserSessionsOf(sub, START, keep)), seeing(BrowserSession, "browser")]
 
     _, later = await asyncio.gather(*map(bench.ledger.enter, entries))
 

@@ -15,12 +15,14 @@ from jeton.storage.replay_store import ReplayStore
 from support.authorization_codes import add_app, redeem
 from support.browsing import authorization_parameters, browser
 from support.in_process_server import PASSWORD, App, Running, running, settings_for
+from support.logout_receiver import deliver
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O13")]
 
 GROWING: Final = (
     *("families", "users", "ended_tokens", "invalid_statuses", "throttle_buckets", "single_uses"),
     *("browser_sessions", "browser_session_clients", "authorization_codes", "consents"),
+    "logout_outbox",
 )
 _FILL: Final = """
     INSERT INTO users (sub, username, username_key, email_key, roles, disabled, created_at, password_version)
@@ -36,6 +38,8 @@ _FILL: Final = """
     INSERT INTO browser_session_clients SELECT 'b' || n, 'web' FROM generate_series(1, {0}) n;
     INSERT INTO consents (sub, client_id, scope, resources, created_at, updated_at)
     SELECT 'u' || n, 'web', 'read', '', 0, 0 FROM generate_series(1, {0}) n;
+    INSERT INTO logout_outbox (browser_session_id, client_id, sub, created_at, expires_at)
+    SELECT 'b' || n, 'web', 'u' || n, 0, 9e9 FROM generate_series(1, {0}) n;
     INSERT INTO ended_tokens SELECT 'j' || n, 9e9 FROM generate_series(1, {0}) n;
     INSERT INTO invalid_statuses SELECT n + 1000000, 0 FROM generate_series(1, {0}) n;
     INSERT INTO throttle_buckets SELECT decode(md5(n::text), 'hex'), 0, 1, 9e9 FROM generate_series(1, {0}) n;
@@ -105,13 +109,14 @@ async def request_everything(node: Running, app: App) -> None:
     assert await node.server.parts.replay_store.use(SingleUse(b"proof", node.clock.now()))
     form = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
     assert (await node.http.post("/account/password", data=form, headers=bearer)).status_code == 200
+    await deliver(node)
     node.maintenance.refresh()
     node.maintenance.delete_expired_batch()
 
 
 async def visit_pages(node: Running) -> None:
     """Sign in in two browsers, allow an app, redeem its code, and end each thing that the account page shows."""
-    app = add_app(node, refresh_token="always")
+    app = add_app(node, refresh_token="always", backchannel_logout_uri="http://127.0.0.1:9/")
     async with browser(node) as other, browser(node) as visitor:
         await other.get("/")
         await other.sign_in()
@@ -119,7 +124,7 @@ async def visit_pages(node: Running) -> None:
         await visitor.sign_in()
         await visitor.decide()
         await redeem(node, app, visitor.answer["code"])
-        for form in ("/me/sessions/end", "/me/apps/end", "/me/browsers/end"):
+        for form in ("/me/sessions/end", "/me/apps/end", "/me/browsers/end", "/sign-out"):
             await visitor.get("/me")
             await visitor.submit(form)
 

@@ -78,7 +78,7 @@ def test_what_ends_with_a_browser_session(family: Family, client: Client, ends: 
     decision = end_browser_sessions("signed_out", (OLD,), [family], [client], NOW)
     saved = [it.family.sid for it in decision.writes if isinstance(it, SaveFamily)]
     assert saved == (["one"] if ends else [])
-    assert DeleteBrowserSession("old") in decision.writes
+    assert DeleteBrowserSession("old", NOW) in decision.writes
 
 
 @pytest.mark.requirement("CO10", "LO08")

@@ -86,7 +86,7 @@ def test_all_live_sessions_end_except_the_one_to_keep(keep: str | None, ended: l
 
     assert end_own_sessions(sessions, NOW, keep=keep) == EndSessions("sessions_ended", by_user)
     assert change_password(ALICE, ALICE, sessions, "new hash", NOW, keep=keep) == EndSessions(
-        "password_changed", by_change, changed, DeleteBrowserSessionsOf(ALICE.sub)
+        "password_changed", by_change, changed, DeleteBrowserSessionsOf(ALICE.sub, NOW)
     )
 
 
@@ -96,7 +96,7 @@ def test_new_password_keeps_the_browser_session_of_the_session_that_is_kept() ->
     decision = change_password(ALICE, ALICE, [FAMILY, kept], "new hash", NOW, keep="two")
 
     assert isinstance(decision, EndSessions)
-    assert decision.browsers == DeleteBrowserSessionsOf(ALICE.sub, "browser")
+    assert decision.browsers == DeleteBrowserSessionsOf(ALICE.sub, NOW, "browser")
 
 
 def test_new_password_that_keeps_all_sessions_ends_codes_all_the_same() -> None:

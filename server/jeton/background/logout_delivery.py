@@ -14,10 +14,10 @@ from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.signed_jwt import LOGOUT_TOKEN
 from jeton.keys.keyring import Keyring
 from jeton.oauth.backchannel_logout import (
-    ALGORITHM_NOT_AVAILABLE,
     CLIENT_DISABLED,
     CLIENT_UNKNOWN,
     DELIVERED_SECONDS,
+    NO_SIGNING_KEY,
     BackchannelLogout,
     Outcome,
     logout_token_claims,
@@ -157,9 +157,7 @@ class LogoutDelivery:
         if client.disabled:
             return CLIENT_DISABLED
         try:
-            signer = self._keyring.signer
-            if signer.algorithm != client.id_token_alg:
-                return ALGORITHM_NOT_AVAILABLE
+            signer = self._keyring.id_token_signer(client.id_token_alg)
             claims = logout_token_claims(
                 logout,
                 issuer=self._issuer,
@@ -169,7 +167,7 @@ class LogoutDelivery:
             )
             token = await self._keyring.sign(signer, claims, LOGOUT_TOKEN)
         except (KeyStoreError, StorageUnavailableError):
-            return "no_signing_key"
+            return NO_SIGNING_KEY
         outbound = self._outbound if client.registration == "administrator" else self._outbound_to_unregistered
         try:
             response = await outbound.post_form(client.backchannel_logout_uri, {"logout_token": token})

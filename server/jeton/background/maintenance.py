@@ -22,6 +22,7 @@ from jeton.storage.client_capabilities import ClientCapabilities, load_client_ca
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.families import delete_expired_families, forget_ended_families
+from jeton.storage.logout_outbox import delete_expired_logouts
 from jeton.storage.lookups import Lookups
 from jeton.storage.rate_limit_buckets import delete_expired_buckets
 from jeton.storage.replay_store import ReplayStore
@@ -42,7 +43,7 @@ _MAX_ROWS: Final = 500
 _DELETIONS: Final = (
     *(delete_expired_codes, delete_expired_browser_sessions),
     *(delete_expired_access_tokens, delete_expired_families, forget_ended_families),
-    *(delete_expired_statuses, delete_expired_buckets, delete_expired_single_uses),
+    *(delete_expired_statuses, delete_expired_buckets, delete_expired_single_uses, delete_expired_logouts),
 )
 
 log = structlog.get_logger("jeton.maintenance")

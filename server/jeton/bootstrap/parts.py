@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from jeton.background.current_ceiling import CurrentCeiling
+from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
 from jeton.background.maintenance import Maintenance
 from jeton.bootstrap.clients import client_resolution, document_client
 from jeton.bootstrap.from_settings import open_master_keys
@@ -69,11 +70,13 @@ class Parts:
     maintenance: Maintenance
     document_client: OutboundClient
     clients: ClientResolution
+    logout_delivery: LogoutDelivery
 
     def close(self) -> None:
         """Finish pending work, and close the database."""
         self.document_client.close()
         self.maintenance.close()
+        self.logout_delivery.close()
         self.hashing.close()
         self.ledger.close()
         self.lookups.close()
@@ -150,7 +153,17 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         maintenance=maintenance,
         document_client=documents,
         clients=client_resolution(settings, lookups, clock, lambda: ceiling.value, documents),
+        logout_delivery=_logout_delivery(settings, database, clock, keyring),
     )
+
+
+def _logout_delivery(settings: Settings, database: Database, clock: Clock, keyring: Keyring) -> LogoutDelivery:
+    """An administrator knows the URIs that they register: these may be in the operator's own network."""
+    registered = OutboundClient(allow_private_addresses=True, max_concurrent=MAX_CONCURRENT)
+    unregistered = OutboundClient(
+        allow_private_addresses=settings.registration.allow_private_addresses, max_concurrent=MAX_CONCURRENT
+    )
+    return LogoutDelivery(settings.server.issuer, database, clock, keyring, registered, unregistered)
 
 
 def _max_concurrent_hashes(settings: Settings) -> int:

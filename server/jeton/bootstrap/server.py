@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
@@ -82,16 +82,16 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
 
 
 def _lifespan(parts: Parts, draining: Draining) -> Lifespan:
-    """Return the lifespan: maintenance runs while the server serves, and everything is closed at its end."""
+    """Return the lifespan: background work runs while the server serves, and everything is closed at its end."""
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        maintaining = asyncio.create_task(parts.maintenance.run())
+        background = [asyncio.create_task(it.run()) for it in (parts.maintenance, parts.logout_delivery)]
         with draining.on_sigterm():
             yield
-        maintaining.cancel()
-        with suppress(asyncio.CancelledError):
-            await maintaining
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         # In a thread: pending work may need the loop to end.
         await asyncio.to_thread(parts.close)
 

@@ -128,7 +128,7 @@ _OPTIONS: Final = (
     click.option(
         "--backchannel-logout-uri",
         metavar="URI",
-        help="Where it is to be told that a user has signed out. Not sent yet.",
+        help="Where it is told that a user has signed out (https, or http on loopback).",
     ),
     click.option(
         "--backchannel-logout-session-required/--no-backchannel-logout-session-required",

@@ -15,13 +15,11 @@ KEPT_SECONDS: Final = 7 * 86400
 # Reasons for which nothing is sent.
 CLIENT_UNKNOWN: Final = "client_unknown"
 CLIENT_DISABLED: Final = "client_disabled"
-ALGORITHM_NOT_AVAILABLE: Final = "id_token_algorithm_not_available"
-# Section 2.8: the client has logged the user out. Frameworks that have no body to send answer with 204.
+NO_SIGNING_KEY: Final = "no_signing_key"
+# Section 2.8: the client has logged the user out. Frameworks without a body to send answer with 204.
 _DELIVERED: Final = frozenset({"200", "204"})
 # Another attempt would have the same result. 400 says that the client has understood the request and refuses it.
-_FINAL: Final = frozenset(
-    {"400", "invalid_uri", "address_not_allowed", CLIENT_UNKNOWN, CLIENT_DISABLED, ALGORITHM_NOT_AVAILABLE}
-)
+_FINAL: Final = frozenset({"400", "invalid_uri", "address_not_allowed", CLIENT_UNKNOWN, CLIENT_DISABLED})
 
 
 @dataclass(frozen=True, slots=True)

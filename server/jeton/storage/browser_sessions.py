@@ -87,9 +87,13 @@ def delete_browser_sessions_of(connection: Connection, owners: Sequence[tuple[st
         _end(connection, others, now)
 
 
-def _end(connection: Connection, ended: ColumnElement[bool], now: int) -> None:
-    insert_logouts(connection, ended, now)
-    connection.execute(delete(browser_sessions).where(ended))
+def _end(connection: Connection, which: ColumnElement[bool], now: int) -> None:
+    """End these browser sessions, by key and a limited number at a time."""
+    key = browser_sessions.c.browser_session_id
+    some = select(key, browser_sessions.c.sub).where(which).limit(_MAX_LISTED)
+    while ended := {row[0]: row[1] for row in connection.execute(some)}:
+        insert_logouts(connection, ended, now)
+        connection.execute(delete(browser_sessions).where(key.in_(ended)))
 
 
 def delete_expired_browser_sessions(connection: Connection, now: int, limit: int) -> int:

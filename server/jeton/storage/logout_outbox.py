@@ -1,37 +1,35 @@
 """SQL statements on the logout outbox: one row for each client of a browser session that has ended."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, insert, literal, select, tuple_, update
 
 from jeton.oauth.backchannel_logout import KEPT_SECONDS, BackchannelLogout
-from jeton.storage.tables import browser_session_clients, browser_sessions, clients, logout_outbox
+from jeton.storage.tables import browser_session_clients, clients, logout_outbox
 
 _KEY: Final = (logout_outbox.c.browser_session_id, logout_outbox.c.client_id)
 _MAX_LISTED: Final = 1000
 
 
-def insert_logouts(connection: Connection, ended: ColumnElement[bool], now: int) -> None:
-    """Insert a row for each client that wants to know of the end of browser sessions, which `ended` selects.
+def insert_logouts(connection: Connection, ended: Mapping[str, str], now: int) -> None:
+    """Insert a row for each client that wants to know of the end of these browser sessions, given with their users.
 
     Must be called in the transaction that deletes them, before it does, with their users locked.
     """
-    signed_in = browser_session_clients.join(browser_sessions).join(clients)
-    rows = (
-        select(
-            browser_sessions.c.browser_session_id,
-            clients.c.client_id,
-            browser_sessions.c.sub,
-            literal(now),
-            literal(now + KEPT_SECONDS),
-            literal(now),
-        )
-        .select_from(signed_in)
-        .where(ended, clients.c.backchannel_logout_uri.is_not(None))
-    )
-    columns = ("browser_session_id", "client_id", "sub", "created_at", "expires_at", "next_attempt_at")
-    connection.execute(insert(logout_outbox).from_select(columns, rows))
+    of_ended = browser_session_clients.c.browser_session_id.in_(ended)
+    pairs = connection.execute(select(browser_session_clients).where(of_ended)).all()
+    signed_in_to = clients.c.client_id.in_({client_id for _, client_id in pairs})
+    wanted = select(clients.c.client_id).where(signed_in_to, clients.c.backchannel_logout_uri.is_not(None))
+    told = set(connection.scalars(wanted)) if pairs else set()
+    at = {"created_at": now, "expires_at": now + KEPT_SECONDS, "next_attempt_at": now}
+    rows = [
+        {"browser_session_id": it, "client_id": client_id, "sub": ended[it], **at}
+        for it, client_id in pairs
+        if client_id in told
+    ]
+    if rows:
+        connection.execute(insert(logout_outbox), rows)
 
 
 def has_due_logouts(connection: Connection, now: int) -> bool:
@@ -82,7 +80,7 @@ def restart_logouts(
 
     Return their number.
     """
-    wanted = [logout_outbox.c.delivered_at.is_(None)]
+    wanted: list[ColumnElement[bool]] = [logout_outbox.c.delivered_at.is_(None)]
     if browser_session_id is not None:
         wanted.append(logout_outbox.c.browser_session_id == browser_session_id)
     if client_id is not None:

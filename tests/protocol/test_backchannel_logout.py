@@ -1,0 +1,339 @@
+"""Back-channel logout: which clients are told that a browser session has ended, how, and how often."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+import pytest
+
+from jeton.oauth.backchannel_logout import DELIVERED_SECONDS, KEPT_SECONDS
+from support.authorization_codes import add_app, redeem
+from support.browsing import Browser, authorization_parameters, browser
+from support.cli_functions import command, configured_for, delete_client, delete_user, disable_user, set_password
+from support.in_process_server import ISSUER, PASSWORD, App, Running
+from support.logout_receiver import (
+    LogoutReceiver,
+    add_logouts,
+    add_receiving_app,
+    deliver,
+    logout_receiver,
+    outbox,
+)
+from support.remote_server import RemoteRequest, remote_server
+
+NEW_PASSWORD = "a sentence nobody else has ever typed"
+
+
+@pytest.fixture(autouse=True)
+def _delivered_on_demand_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jeton.background.logout_delivery._POLL_SECONDS", 3600)
+
+
+@pytest.fixture
+def commands(jeton: Running, database_url: str) -> Iterator[None]:
+    with configured_for(database_url), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jeton.cli.options.Clock", lambda: jeton.clock)
+        yield
+
+
+@dataclass
+class SignedIn:
+    """Alice is signed in in two browsers, and in one of them to two apps: `shop` and, by its consent, `quiet`."""
+
+    node: Running
+    browser: Browser
+    other: Browser
+    shop: App
+    tokens: dict[str, Any]
+    receiver: LogoutReceiver
+
+    @property
+    def id_token(self) -> dict[str, Any]:
+        return dict(jwt.decode(self.tokens["id_token"], options={"verify_signature": False}))
+
+    @property
+    def browser_session_id(self) -> str:
+        """Of the browser that is signed in to the apps."""
+        form = self.other.form("/me/browsers/end")
+        return form.fields["browser_session_id"]
+
+
+async def sign_in_to(node: Running, visitor: Browser, app: App, scope: str = "openid read account") -> dict[str, Any]:
+    await visitor.get("/oauth/authorize", **authorization_parameters(app, scope=scope))
+    if visitor.path == "/sign-in":
+        await visitor.sign_in()
+    return dict((await redeem(node, app, visitor.answer["code"])).json())
+
+
+@pytest.fixture
+async def alice(jeton: Running) -> AsyncIterator[SignedIn]:
+    jeton.add_user()
+    jeton.add_user("bob")
+    async with logout_receiver() as receiver, browser(jeton) as one, browser(jeton) as other:
+        scope = frozenset({"openid", "read", "account"})
+        shop = add_receiving_app(jeton, "shop", receiver.uri, scope=scope)
+        tokens = await sign_in_to(jeton, one, shop)
+        await sign_in_to(jeton, one, add_app(jeton, "quiet", scope=scope, first_party=True))
+        await other.get("/me")
+        await other.sign_in()
+        yield SignedIn(jeton, one, other, shop, tokens, receiver)
+
+
+async def sign_out(it: SignedIn) -> None:
+    await it.browser.get("/me")
+    await it.browser.submit("/sign-out")
+
+
+async def log_out_at_app(it: SignedIn) -> None:
+    await it.browser.get("/oauth/logout", id_token_hint=it.tokens["id_token"])
+
+
+async def end_from_other_browser(it: SignedIn) -> None:
+    await it.other.submit("/me/browsers/end", browser_session_id=it.browser_session_id)
+
+
+async def change_password(it: SignedIn) -> None:
+    await it.other.get("/me/password")
+    page = await it.other.submit("/me/password", current_password=PASSWORD, new_password=NEW_PASSWORD)
+    assert page.status_code == 200, page.text
+
+
+async def change_password_by_app(it: SignedIn) -> None:
+    headers = {"Authorization": f"Bearer {it.tokens['access_token']}"}
+    form = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert (await it.node.http.post("/account/password", headers=headers, data=form)).status_code == 200
+
+
+async def sign_in_as_another(it: SignedIn) -> None:
+    await it.browser.get("/oauth/authorize", **authorization_parameters(it.shop, prompt="login"))
+    await it.browser.sign_in("bob")
+
+
+async def revoke(**chosen: Any) -> None:
+    nothing: dict[str, Any] = {"browser_session_id": None, "username": None, "everything": False}
+    await command("browser-session", "revoke", **nothing | chosen)
+
+
+ENDS: dict[str, Callable[[SignedIn], Awaitable[Any]]] = {
+    "signed out": sign_out,
+    "logged out at an app": log_out_at_app,
+    "ended from another browser": end_from_other_browser,
+    "password changed in another browser": change_password,
+    "password changed by an app": change_password_by_app,
+    "another user signs in there": sign_in_as_another,
+    "ended by the operator": lambda it: revoke(browser_session_id=it.browser_session_id),
+    "user's browser sessions ended by the operator": lambda it: revoke(username="alice"),
+    "all browser sessions ended by the operator": lambda it: revoke(everything=True),
+    "password reset": lambda it: set_password("alice"),
+    "user disabled": lambda it: disable_user("alice"),
+    "user deleted": lambda it: delete_user("alice"),
+}
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("LO06", "LO21", "LO22", "LO24")
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+async def test_client_is_told_once_however_the_session_ends(
+    alice: SignedIn, commands: None, end: Callable[[SignedIn], Awaitable[Any]]
+) -> None:
+    await end(alice)
+    await deliver(alice.node)
+    await deliver(alice.node)
+
+    (claims,) = alice.receiver.claims
+    told = {name: claims[name] for name in ("iss", "aud", "sub", "sid")}
+    assert told == {name: alice.id_token[name] for name in told}
+    assert [(it.client_id, it.state, it.last_status) for it in outbox(alice.node)] == [("shop", "delivered", "200")]
+
+
+@pytest.mark.requirement("LO21", "LO22")
+async def test_logout_token_is_signed_as_id_tokens_are_and_posted_as_a_form(alice: SignedIn) -> None:
+    await sign_out(alice)
+    await deliver(alice.node)
+
+    (request,) = alice.receiver.server.requests
+    (token,) = alice.receiver.tokens
+    assert request.line == "POST /logged-out HTTP/1.1"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    header = jwt.get_unverified_header(token)
+    assert header == {**jwt.get_unverified_header(alice.tokens["id_token"]), "typ": "logout+jwt"}
+    key = jwt.PyJWKSet.from_dict((await alice.node.http.get("/.well-known/jwks.json")).json())[header["kid"]]
+    now = alice.node.clock.now()
+    claims = jwt.decode(token, key, ["RS256"], {"verify_exp": False, "verify_iat": False}, audience="shop")
+    assert (claims["iss"], claims["iat"], claims["exp"]) == (ISSUER, now, now + 120)
+    # It passes for neither of the others.
+    assert alice.node.keyring.id_token_verifier.verify(token) is None
+    assert alice.node.keyring.verifier.verify(token) is None
+
+
+@pytest.mark.requirement("LO24")
+async def test_session_that_expires_or_goes_on_tells_nobody(alice: SignedIn) -> None:
+    await alice.browser.get("/oauth/authorize", **authorization_parameters(alice.shop, prompt="login"))
+    await alice.browser.sign_in()
+    assert outbox(alice.node) == []
+
+    alice.node.clock.advance(15 * 86400)
+    alice.node.maintenance.purge_expired()
+
+    await alice.browser.get("/me")
+    assert alice.browser.path == "/sign-in"
+    assert outbox(alice.node) == []
+
+
+@pytest.mark.requirement("LO23")
+async def test_attempts_follow_the_schedule_each_with_a_new_token(jeton: Running) -> None:
+    async with logout_receiver("503 Later", "404 Deploying", "200 OK") as receiver:
+        add_receiving_app(jeton, "shop", receiver.uri)
+        add_logouts(jeton, "shop", "browser")
+        for waited, attempts in ((0, 1), (14, 1), (1, 2), (59, 2), (1, 3), (86399, 3)):
+            jeton.clock.advance(waited)
+            await deliver(jeton)
+            assert len(receiver.tokens) == attempts
+        (told,) = outbox(jeton)
+
+    assert (told.state, told.attempts, told.last_status) == ("delivered", 3, "200")
+    assert len({it["jti"] for it in receiver.claims}) == 3
+    assert [it["iat"] - told.created_at for it in receiver.claims] == [0, 15, 75]
+
+
+@pytest.mark.requirement("LO22", "LO23")
+@pytest.mark.parametrize(("status", "attempts"), [("400 Bad Request", 1), ("302 Found", 7), ("500 Oops", 7)])
+async def test_delivery_fails_at_a_refusal_or_after_the_last_attempt(
+    jeton: Running, status: str, attempts: int
+) -> None:
+    async with logout_receiver(status) as receiver:
+        add_receiving_app(jeton, "shop", receiver.uri)
+        add_logouts(jeton, "shop", "browser")
+        for _ in range(9):
+            await deliver(jeton)
+            jeton.clock.advance(21600)
+        (told,) = outbox(jeton)
+
+    assert (told.state, told.attempts, told.last_status) == ("failed", attempts, status[:3])
+    assert len(receiver.tokens) == attempts
+
+
+@pytest.mark.requirement("LO06", "LO23")
+async def test_client_that_never_responds_delays_nobody(alice: SignedIn) -> None:
+    async def never(_: RemoteRequest) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with remote_server(never) as silent:
+        add_receiving_app(alice.node, "silent", f"http://127.0.0.1:{silent.port}/")
+        add_logouts(alice.node, "silent", *map(str, range(200)))
+        alice.node.clock.advance(1)
+
+        await sign_out(alice)
+        assert alice.browser.path == "/signed-out"
+        await alice.node.server.parts.logout_delivery.start_due()
+        async with asyncio.timeout(4):
+            while not alice.receiver.tokens:
+                await asyncio.sleep(0.001)
+
+        assert len(silent.requests) <= 2
+
+
+@pytest.mark.requirement("LO23")
+async def test_attempt_of_a_process_that_ended_is_made_by_another(
+    jeton: Running, start: Callable[[], Awaitable[Running]]
+) -> None:
+    async with logout_receiver() as receiver:
+        add_receiving_app(jeton, "shop", receiver.uri)
+        add_logouts(jeton, "shop", "browser")
+        assert len(jeton.server.parts.logout_delivery._claim()) == 1
+
+        other = await start()
+        await deliver(other)
+        assert receiver.tokens == []
+        other.clock.advance(15)
+        await deliver(other)
+        assert len(receiver.tokens) == 1
+
+
+@pytest.mark.requirement("LO25")
+@pytest.mark.parametrize("registration", ["dynamic", "metadata_document"])
+async def test_client_that_nobody_registered_cannot_name_a_private_address(
+    start: Callable[..., Awaitable[Running]], registration: str
+) -> None:
+    async with logout_receiver() as receiver:
+        for allowed, state in (("false", ("failed", "address_not_allowed")), ("true", ("delivered", "200"))):
+            node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES=allowed)
+            add_receiving_app(node, allowed, receiver.uri, registration=registration)
+            add_logouts(node, allowed, "browser")
+            await deliver(node)
+            assert [(it.state, it.last_status) for it in outbox(node) if it.client_id == allowed] == [state]
+        assert len(receiver.tokens) == 1
+
+
+@pytest.mark.requirement("LO23")
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"disabled": True}, ("failed", "client_disabled")),
+        ({"backchannel_logout_uri": None}, ("failed", "client_unknown")),
+        ({"id_token_alg": "ES256"}, ("pending", "no_signing_key")),
+    ],
+)
+async def test_client_that_changed_meanwhile_is_not_told(
+    jeton: Running, changed: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    async with logout_receiver() as receiver:
+        add_receiving_app(jeton, "shop", receiver.uri)
+        add_logouts(jeton, "shop", "browser")
+        jeton.set_client("shop", **changed)
+        await deliver(jeton)
+
+        assert receiver.tokens == []
+    assert [(it.state, it.last_status) for it in outbox(jeton)] == [expected]
+
+
+async def test_logouts_of_a_deleted_client_go_with_it(jeton: Running, commands: None) -> None:
+    add_receiving_app(jeton, "shop", "https://shop.example/out")
+    add_logouts(jeton, "shop", "browser")
+    await delete_client("shop")
+    assert outbox(jeton) == []
+
+
+@pytest.mark.requirement("LO23")
+async def test_nothing_is_attempted_while_no_key_can_sign(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with logout_receiver() as receiver:
+        add_receiving_app(jeton, "shop", receiver.uri)
+        add_logouts(jeton, "shop", "browser")
+        with monkeypatch.context() as patch:
+            patch.setattr(jeton.keyring, "_read_at", float("-inf"))
+            await deliver(jeton)
+            assert [it.attempts for it in outbox(jeton)] == [0]
+        await deliver(jeton)
+        assert len(receiver.tokens) == 1
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    ("status", "kept"), [("200 OK", DELIVERED_SECONDS), ("400 Bad Request", KEPT_SECONDS)], ids=["delivered", "failed"]
+)
+async def test_rows_are_deleted_in_the_end(alice: SignedIn, status: str, kept: int) -> None:
+    alice.receiver.statuses[:] = [status]
+    await sign_out(alice)
+    await deliver(alice.node)
+
+    alice.node.clock.advance(kept - 1)
+    alice.node.maintenance.purge_expired()
+    assert len(outbox(alice.node)) == 1
+    alice.node.clock.advance(1)
+    alice.node.maintenance.purge_expired()
+    assert outbox(alice.node) == []
+
+
+@pytest.mark.requirement("LO06")
+async def test_users_are_signed_out_though_a_client_cannot_be_reached(jeton: Running) -> None:
+    jeton.add_user()
+    async with browser(jeton) as visitor:
+        app = add_receiving_app(jeton, "shop", "http://127.0.0.1:9/")
+        tokens = await sign_in_to(jeton, visitor, app, "openid read")
+        page = await visitor.get("/oauth/logout", id_token_hint=tokens["id_token"])
+    assert (page.status_code, visitor.path) == (200, "/signed-out")
+    await deliver(jeton)
+    assert [(it.state, it.last_status) for it in outbox(jeton)] == [("pending", "connection_failed")]
