@@ -17,6 +17,8 @@ from support.responses import outcome
 StartServer = Callable[..., Awaitable[Running]]
 
 METADATA, _ = METADATA_PATHS
+METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+ALGORITHMS = ["ES256", "Ed25519", "EdDSA", "PS256", "RS256"]
 MAIN = ISSUER + "/realms/main"
 
 
@@ -44,9 +46,12 @@ async def test_metadata_name_every_endpoint_and_what_it_takes_for_everybody_to_c
         "protected_resources": [ISSUER],
         "response_types_supported": ["none"],
         "grant_types_supported": ["client_credentials", "refresh_token"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": [*METHODS, "none"],
+        "revocation_endpoint_auth_methods_supported": [*METHODS, "none"],
+        "introspection_endpoint_auth_methods_supported": METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
     }
 
 

@@ -378,3 +378,18 @@ async def test_metadata_say_what_every_client_may_use(start: StartServer, web: W
     other = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     closed = (await other.http.get("/.well-known/oauth-authorization-server")).json()
     assert "client_id_metadata_document_supported" not in closed
+
+
+@pytest.mark.requirement("PA01", "CI01")
+async def test_a_client_that_nobody_allowed_anything_yet_can_push_its_request(node: Running, visitor: Browser) -> None:
+    form = authorization_parameters(APP, redirect_uri=CALLBACK, resource=API.uri)
+    pushed = await node.post("/oauth/par", APP, None, **form)
+    assert pushed.status_code == 201, pushed.text
+
+    await visitor.get(AUTHORIZE, client_id=DOCUMENT, request_uri=pushed.json()["request_uri"])
+    await visitor.sign_in()
+    await visitor.decide()
+
+    assert (await tokens_of(node, visitor))["scope"]
+    unknown = await node.post("/oauth/par", None, None, **form | {"client_id": "https://nowhere.example/client"})
+    assert (unknown.status_code, unknown.json()["error"]) == (401, "invalid_client")

@@ -20,7 +20,7 @@ from jeton.bootstrap.server import assemble
 from jeton.crypto.credentials import digest_secret
 from jeton.grants import GRANTS
 from jeton.http.openapi import openapi_document
-from jeton.oauth.metadata import SECRET_METHODS
+from jeton.oauth.clients import SECRET_METHODS
 from jeton.storage.clients import insert_client
 from jeton.storage.users import insert_user
 from support.builders import client, user

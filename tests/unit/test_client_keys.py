@@ -30,7 +30,7 @@ def algorithms(*keys: Any) -> list[set[str]]:
         (RSA | {"crv": "P-256"}, {"RS256", "PS256"}),
         (EC, {"ES256"}),
         (EC | {"use": "sig", "key_ops": ["verify"]}, {"ES256"}),
-        (ED, {"EdDSA"}),
+        (ED, {"EdDSA", "Ed25519"}),
         (ED | {"alg": "EdDSA"}, {"EdDSA"}),
         # Without effect, as RFC 7517 section 5 has it.
         (RSA | {"alg": "HS256"}, set()),

@@ -12,8 +12,7 @@ from jeton.admin.resources import registered_uris
 from jeton.config import MAX_ACCESS_SECONDS
 from jeton.crypto.credentials import digest_secret, generate_client_secret
 from jeton.grants import GRANTS
-from jeton.oauth.clients import Client
-from jeton.oauth.metadata import SECRET_METHODS
+from jeton.oauth.clients import KEY_METHODS, SECRET_METHODS, Client
 from jeton.oauth.registration_rules import check_client, check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
 from jeton.rules.images import MAX_LOGO_BYTES, image_type
@@ -53,6 +52,9 @@ class ClientChanges(TypedDict, total=False):
     backchannel_logout_session_required: bool
     id_token_alg: str
     refresh_cookie: bool
+    jwks: Mapping[str, Any]
+    jwks_uri: str
+    assertion_audience: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ class RotatedSecret:
 
 
 def register(connection: Connection, now: int, client_id: str, changes: ClientChanges) -> tuple[Client, str | None]:
-    """Insert a client. Return it with its secret, which is stored as a digest only; public clients have none.
+    """Insert a client. Return it with its secret, which is stored as a digest only.
+
+    Public clients, and those that authenticate by a key, have none.
 
     Raise AlreadyExistsError if the client_id is taken, RegistrationError if the client would not work or be unsafe,
     IdentifierUsedError if the client_id belonged to a client or user before.
@@ -82,14 +86,15 @@ def register(connection: Connection, now: int, client_id: str, changes: ClientCh
             f"there is a user whose sub is {client_id}: their tokens would be the client's (RFC 9700 4.15)"
         )
     is_public = changes.get("public", False)
-    secret = None if is_public else generate_client_secret()
+    methods = changes.get("auth_methods", frozenset() if is_public else frozenset(SECRET_METHODS))
+    secret = None if is_public or methods & set(KEY_METHODS) else generate_client_secret()
     client = _changed(
         connection,
         Client(
             client_id,
             is_public,
             now,
-            auth_methods=frozenset() if is_public else frozenset(SECRET_METHODS),
+            auth_methods=methods,
             secret_digest=None if secret is None else digest_secret(secret),
             status_index=allocate_status_indexes(connection, 1)[0],
         ),
@@ -118,7 +123,7 @@ def change(
         raise AdminError(f"{client_id} {kind}, and that cannot change: add a client with another client_id")
     default = Client(client_id, before.public, before.created_at)
     reset: dict[str, Any] = {name: getattr(default, name) for name in cleared}
-    after = _changed(connection, replace(before, **reset), changes)
+    after = _without_secret(_changed(connection, replace(before, **reset), changes))
     names = (field.name for field in fields(Client))
     differences = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
     if differences:
@@ -144,8 +149,9 @@ def rotate_secret(connection: Connection, now: int, client_id: str, overlap_seco
     Raise NotFoundError if there is no such client, AdminError if it is public.
     """
     client = _lock(connection, client_id)
-    if client.public:
-        raise AdminError(f"{client_id} is a public client: it has no secret")
+    if client.public or client.auth_methods & set(KEY_METHODS):
+        kind = "is a public client" if client.public else "authenticates by a key"
+        raise AdminError(f"{client_id} {kind}: it has no secret")
     secret = generate_client_secret()
     until = now + overlap_seconds if overlap_seconds else None
     update_client(
@@ -193,11 +199,23 @@ def find(connection: Connection, client_id: str) -> Client:
 def _changed(connection: Connection, client: Client, changes: ClientChanges) -> Client:
     lifetimes = {**client.lifetimes, **changes.get("lifetimes", {})}
     values: dict[str, Any] = {**changes, "lifetimes": lifetimes}
+    # Either of them replaces the other.
+    if "jwks" in changes:
+        values.setdefault("jwks_uri", None)
+    elif "jwks_uri" in changes:
+        values["jwks"] = None
     if "resources" in changes:
         values["resources"] = registered_uris(connection, changes["resources"])
     changed = replace(client, **values)
     check_client(changed, _CONFIDENTIAL_GRANTS)
     return changed
+
+
+def _without_secret(client: Client) -> Client:
+    """Return the client without a secret if it authenticates by a key: it could not be used, but it could leak."""
+    if not client.auth_methods & set(KEY_METHODS):
+        return client
+    return replace(client, secret_digest=None, previous_secret_digest=None, previous_secret_expires_at=None)
 
 
 def _lock(connection: Connection, client_id: str) -> Client:

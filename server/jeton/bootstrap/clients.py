@@ -1,9 +1,11 @@
 """What finds clients, registered or by their metadata documents, as the settings have it."""
 
 from collections.abc import Callable
+from typing import Final
 
 from jeton.bootstrap.limits import document_limits
 from jeton.config import Settings
+from jeton.endpoints.client_key_sets import ClientKeySets
 from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.metadata_documents import MetadataDocuments
 from jeton.oauth.metadata_documents import MAX_DOCUMENT_BYTES
@@ -12,6 +14,9 @@ from jeton.outbound.client import OutboundClient
 from jeton.rules.domain_policy import DomainPolicy
 from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups
+
+# Less than the deadline of the request that waits for it.
+_KEY_SET_SECONDS: Final = 3.0
 
 
 def document_client(settings: Settings) -> OutboundClient:
@@ -44,3 +49,16 @@ def domain_policy(settings: Settings) -> DomainPolicy:
     """Return what the operator says of the domains of metadata documents."""
     registration = settings.registration
     return DomainPolicy(registration.deny, registration.allow, registration.ask)
+
+
+def client_key_sets(settings: Settings, clock: Clock) -> ClientKeySets:
+    """Return what finds the keys of clients.
+
+    An administrator knows the addresses that they register: these may be in the operator's own network.
+    """
+
+    def outbound(*, allow_private_addresses: bool) -> OutboundClient:
+        return OutboundClient(allow_private_addresses=allow_private_addresses, deadline_seconds=_KEY_SET_SECONDS)
+
+    unregistered = outbound(allow_private_addresses=settings.registration.allow_private_addresses)
+    return ClientKeySets(outbound(allow_private_addresses=True), unregistered, clock)

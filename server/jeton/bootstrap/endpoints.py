@@ -1,6 +1,7 @@
 """Endpoints and grants, each given what it uses, and their paths."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from jeton.bootstrap.parts import Parts
 from jeton.config import Settings
@@ -9,6 +10,7 @@ from jeton.endpoints.account_sessions import EndAllSessions, EndSession, ListSes
 from jeton.endpoints.authorization_requests import AuthorizationRequests
 from jeton.endpoints.authorization_response import CodeIssuer
 from jeton.endpoints.bearer_authentication import BearerAuthentication
+from jeton.endpoints.client_assertions import ClientAssertions
 from jeton.endpoints.client_authentication import ClientAuthentication
 from jeton.endpoints.cookie_sessions import EndCookieSession, ShowCookieSession
 from jeton.endpoints.forward_auth import ForwardAuthEndpoint
@@ -32,6 +34,7 @@ from jeton.http.account_routes import (
 )
 from jeton.http.cookie_mode_requests import read_cookie_request
 from jeton.http.resource import Operation, Resource
+from jeton.oauth.client_assertions import AssertionAudiences
 from jeton.oauth.clients import Lifetimes
 from jeton.oauth.cookie_mode import COOKIE_LOGOUT_PATH, COOKIE_SESSION_PATH, FORWARD_AUTH_PATH
 from jeton.oauth.discovery import USERINFO_PATH
@@ -58,8 +61,8 @@ def _client_resources(
     settings: Settings, parts: Parts, tokens: TokenParser, grants: Sequence[Grant]
 ) -> dict[str, Resource]:
     """Return what clients use. Pages may not introspect: that takes a secret."""
-    authenticate = ClientAuthentication(parts.lookups, parts.request_limits, parts.clock)
     refresh_cookies = RefreshCookies(settings.server.issuer)
+    authenticate = _client_authentication(settings, parts)
     revocation = RevocationEndpoint(
         authenticate,
         tokens,
@@ -82,7 +85,7 @@ def _client_resources(
     )
     token = _token_endpoint(settings, parts, authenticate, grants)
     push = PushedAuthorizationEndpoint(
-        authenticate,
+        replace(authenticate, before_consent=True),
         build_authorization_requests(settings, parts),
         parts.sealed_requests,
         parts.request_limits,
@@ -127,6 +130,17 @@ def _forward_auth(settings: Settings, parts: Parts, authenticate: ClientAuthenti
 
 def _token_issuer(settings: Settings, parts: Parts) -> TokenIssuer:
     return TokenIssuer(settings.server.issuer, settings.tokens.status_list, parts.keyring, parts.refresh_tokens)
+
+
+def _client_authentication(settings: Settings, parts: Parts) -> ClientAuthentication:
+    issuer = settings.server.issuer
+    assertions = ClientAssertions(
+        AssertionAudiences(issuer, issuer.rstrip("/") + TOKEN_PATH),
+        parts.client_key_sets,
+        parts.replay_store,
+        parts.clock,
+    )
+    return ClientAuthentication(parts.clients, parts.request_limits, assertions, parts.clock)
 
 
 def _token_endpoint(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
 from jeton.background.maintenance import Maintenance
-from jeton.bootstrap.clients import client_resolution, document_client
+from jeton.bootstrap.clients import client_key_sets, client_resolution, document_client
 from jeton.bootstrap.from_settings import open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
@@ -19,6 +19,7 @@ from jeton.crypto.passwords import Passwords
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.sealed_request import FormTokens, SealedRequests
+from jeton.endpoints.client_key_sets import ClientKeySets
 from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.status_lists import StatusLists
 from jeton.grants.request_limits import RequestLimits
@@ -67,6 +68,7 @@ class Parts:
     form_tokens: FormTokens
     browser_session_lookups: BrowserSessionLookups
     browser_login: BrowserLogin
+    client_key_sets: ClientKeySets
     maintenance: Maintenance
     document_client: OutboundClient
     clients: ClientResolution
@@ -84,6 +86,7 @@ class Parts:
         self.rate_limiter.close()
         self.status_indexes.close()
         self.keyring.close()
+        self.client_key_sets.close()
         self.database.close()
 
 
@@ -150,6 +153,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
             BrowserSessionLifetimes(sessions.idle_seconds, sessions.absolute_seconds),
             clock,
         ),
+        client_key_sets=client_key_sets(settings, clock),
         maintenance=maintenance,
         document_client=documents,
         clients=client_resolution(settings, lookups, clock, lambda: ceiling.value, documents),

@@ -34,7 +34,7 @@ def client() -> None:
 @json_option
 @configured
 def add(client_id: str, as_json: bool, settings: Settings, **options: Any) -> None:
-    """Register a client. Its secret is printed this once.
+    """Register a client. Its secret, if it has one, is printed this once.
 
     \b
     jeton client add web --grant password --grant refresh_token --scope read --scope write

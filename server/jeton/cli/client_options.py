@@ -1,6 +1,8 @@
 """Command-line options that describe a client."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import click
@@ -9,8 +11,16 @@ from jeton.admin.client_description import LIFETIMES
 from jeton.admin.clients import ClientChanges
 from jeton.config import MAX_ACCESS_SECONDS
 from jeton.grants import GRANTS
-from jeton.oauth.clients import APPLICATION_TYPES, ID_TOKEN_ALGORITHMS, REFRESH_TOKEN_RULES, SESSION_BINDINGS
-from jeton.oauth.metadata import SECRET_METHODS
+from jeton.oauth.client_keys import MAX_KEY_SET_CHARACTERS
+from jeton.oauth.clients import (
+    APPLICATION_TYPES,
+    ASSERTION_AUDIENCES,
+    ID_TOKEN_ALGORITHMS,
+    KEY_METHODS,
+    REFRESH_TOKEN_RULES,
+    SECRET_METHODS,
+    SESSION_BINDINGS,
+)
 
 GRANT_TYPES: Final = tuple(grant.name for grant in GRANTS)
 LOGO: Final = "logo"
@@ -29,6 +39,8 @@ CLEARABLE: Final = {
     "resource": "resources",
     "refresh-token": "refresh_token",
     "backchannel-logout-uri": "backchannel_logout_uri",
+    "jwks": "jwks",
+    "jwks-uri": "jwks_uri",
 }
 _SETS: Final = (
     *("grant_types", "scope", "default_scope", "auth_methods", "claims", "origins"),
@@ -39,7 +51,7 @@ _LISTS: Final = ("audience", "resources")
 _SINGLE: Final = (
     *("introspect", "session_binding", "name", "application_type", "first_party", "require_pkce", "refresh_token"),
     *("backchannel_logout_uri", "backchannel_logout_session_required", "id_token_alg", "refresh_cookie"),
-    "require_par",
+    *("require_par", "jwks", "jwks_uri", "assertion_audience"),
 )
 _MAX_REFRESH_SECONDS: Final = 10 * 366 * 86400
 
@@ -55,13 +67,30 @@ def _seconds(*names: str, most: int, least: int = 1, text: str) -> Any:
     return click.option(*names, type=click.IntRange(least, most), help=text)
 
 
+def _read_key_set(file: Path) -> dict[str, Any]:
+    """Return the JWK Set in a file. What is in it is checked with the rest of the registration."""
+    try:
+        with file.open("rb") as opened:
+            key_set = json.loads(opened.read(MAX_KEY_SET_CHARACTERS + 1))
+    except (ValueError, RecursionError):
+        key_set = None
+    if not isinstance(key_set, dict):
+        raise click.BadParameter('the file is not a JWK Set: {"keys": [...]}')
+    return key_set
+
+
 _OPTIONS: Final = (
     click.option("--public", is_flag=True, help="Public client, without a secret: a browser or mobile app."),
     _repeatable("--grant", "grant_types", choices=GRANT_TYPES, text="Allowed grant type"),
     _repeatable("--scope", metavar="S", text="Allowed scope"),
     _repeatable("--default-scope", metavar="S", text="Scope granted when none is requested"),
     _repeatable("--audience", metavar="A", text="Audience of its access tokens, and of those that it may introspect"),
-    _repeatable("--auth-method", "auth_methods", choices=SECRET_METHODS, text="Allowed client authentication method"),
+    _repeatable(
+        "--auth-method",
+        "auth_methods",
+        choices=(*SECRET_METHODS, *KEY_METHODS),
+        text="Allowed client authentication method",
+    ),
     click.option("--introspect/--no-introspect", default=None, help="Allow it to introspect tokens for its audience."),
     _seconds(
         "--retry-grace-seconds",
@@ -139,6 +168,19 @@ _OPTIONS: Final = (
         "--refresh-cookie/--no-refresh-cookie",
         default=None,
         help="Keep its refresh tokens in a cookie that scripts cannot read: for pages of the same site.",
+    ),
+    click.option(
+        "--jwks",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        callback=lambda _context, _option, file: None if file is None else _read_key_set(file),
+        help="JWK Set of its public keys, for private_key_jwt.",
+    ),
+    click.option("--jwks-uri", metavar="URI", help="Where it publishes its public keys, for private_key_jwt."),
+    click.option(
+        "--assertion-audience",
+        type=click.Choice(ASSERTION_AUDIENCES),
+        help="What its assertions must name as audience: the issuer; legacy allows the token endpoint, too.",
     ),
     click.option("--id-token-alg", type=click.Choice(ID_TOKEN_ALGORITHMS), help="Algorithm of its ID tokens."),
 )

@@ -1,20 +1,25 @@
-"""Client authentication (RFC 6749 section 2.3): client_secret_basic, client_secret_post, or the bare client_id of a
-public client."""
+"""Client authentication (RFC 6749 section 2.3): by a secret, an assertion, or the bare client_id of a public client."""
 
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_plus
 
 from jeton.crypto.credentials import matches
+from jeton.crypto.presented_jwt import UnverifiedJwt, parse_jwt
+from jeton.endpoints.client_assertions import ClientAssertions
+from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.messages import FormRequest
 from jeton.grants.request_limits import RequestLimits
-from jeton.oauth.clients import Client
+from jeton.oauth.client_assertions import ASSERTION_TYPE, claimed_client_id
+from jeton.oauth.clients import PRIVATE_KEY_JWT, Client
 from jeton.oauth.errors import ErrorCode, OAuthError, malformed_request
+from jeton.oauth.metadata_documents import MetadataDocumentError
+from jeton.oauth.sessions import Source
 from jeton.storage.clock import Clock
-from jeton.storage.lookups import Lookups
 
 BASIC: Final = "client_secret_basic"
 POST: Final = "client_secret_post"
@@ -44,61 +49,89 @@ class _Credentials:
     method: str
     client_id: str
     secret: str = field(default="", repr=False)
+    assertion: UnverifiedJwt | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClientAuthentication:
-    """Authenticates the client of a form request."""
+    """Authenticates the client of a form request.
 
-    lookups: Lookups
+    With `before_consent`, also a client whose metadata document nobody has allowed anything yet, so that it has no row.
+    """
+
+    clients: ClientResolution
     request_limits: RequestLimits
+    assertions: ClientAssertions
     clock: Clock
+    before_consent: bool = False
 
     async def __call__(self, request: FormRequest) -> AuthenticatedClient:
         """Return the client. Raise the same OAuthError (invalid_client) for every reason.
 
         A cached client is used only if it accepts the credentials, because its secret may have changed a moment ago.
-        Every refusal costs one look-up and, if a secret was presented, one count, so that its duration does not reveal
-        which clients exist.
+        Every refusal costs one look-up and, if something was presented as a proof, one count, so that its duration does
+        not reveal which clients exist.
         """
         credentials = _presented_credentials(request)
         if not _CLIENT_ID.fullmatch(credentials.client_id):
             raise OAuthError(ErrorCode.INVALID_CLIENT, "client_id_malformed")
-        client = self.lookups.known_client(credentials.client_id)
-        if client is not None and _rejection_reason(client, credentials, self.clock.now()) is None:
+        client = self.clients.known(credentials.client_id)
+        if client is not None and await self._rejection_reason(client, credentials) is None:
             return AuthenticatedClient(client)
-        client = await self.lookups.client(credentials.client_id, fresh=True)
-        reason = _rejection_reason(client, credentials, self.clock.now())
+        client = await self._find(credentials.client_id, request.source)
+        reason = await self._rejection_reason(client, credentials)
         if client is not None and reason is None:
             return AuthenticatedClient(client)
         if credentials.method != NONE:
             await self.request_limits.count_wrong_secret(credentials.client_id, request.source)
         raise OAuthError(ErrorCode.INVALID_CLIENT, reason or _UNKNOWN)
 
+    async def _find(self, client_id: str, source: Source) -> Client | None:
+        """Return the client as it is now."""
+        client = await self.clients.find_caller(client_id, source)
+        if client is not None or not self.before_consent or "://" not in client_id:
+            return client
+        try:
+            return await self.clients.find(client_id, source)
+        except MetadataDocumentError as error:
+            raise OAuthError(ErrorCode.INVALID_CLIENT, error.reason) from None
 
-def _rejection_reason(client: Client | None, credentials: _Credentials, now: int) -> str | None:
-    """Return the reason for rejecting the credentials (for the log), or None if they are valid.
+    async def _rejection_reason(self, client: Client | None, credentials: _Credentials) -> str | None:
+        """Return the reason for rejecting the credentials (for the log), or None if they are valid.
 
-    Takes as long for a client that does not exist.
-    """
-    secret_is_right = matches(credentials.secret, client.secret_digests(now) if client else ())
+        Takes as long for a client that does not exist, or that may not use this method.
+        """
+        reason = _registration_rejection_reason(client, credentials.method)
+        usable = client if reason is None else None
+        if credentials.assertion is not None:
+            proof = await self.assertions.rejection_reason(usable, credentials.assertion)
+        else:
+            proof = _secret_rejection_reason(usable, credentials.secret, self.clock.now())
+        return reason or proof
+
+
+def _registration_rejection_reason(client: Client | None, method: str) -> str | None:
     if client is None:
         return _UNKNOWN
     if client.disabled:
         return "client_disabled"
-    if credentials.method not in ({NONE} if client.public else client.auth_methods):
+    if method not in ({NONE} if client.public else client.auth_methods):
         return "client_auth_method_not_allowed"
-    if not client.public and not secret_is_right:
-        return "client_secret_wrong"
     return None
+
+
+def _secret_rejection_reason(client: Client | None, secret: str, now: int) -> str | None:
+    secret_is_right = matches(secret, client.secret_digests(now) if client else ())
+    return None if secret_is_right or (client is not None and client.public) else "client_secret_wrong"
 
 
 def _presented_credentials(request: FormRequest) -> _Credentials:
     """Return the credentials of the one method that the request uses. Raise OAuthError if it uses two (section 2.3)."""
     parameters = request.parameters
-    # An assertion (RFC 7521 section 4.2) is a method as well, although this server does not support it.
     if sum((request.authorization is not None, "client_secret" in parameters, "client_assertion" in parameters)) > 1:
         raise malformed_request("The request uses two client authentication methods: use one.")
+    if "client_assertion" in parameters:
+        return _assertion_credentials(parameters)
     if request.authorization is None:
         if "client_id" not in parameters:
             raise OAuthError(ErrorCode.INVALID_CLIENT, "client_not_named")
@@ -109,6 +142,17 @@ def _presented_credentials(request: FormRequest) -> _Credentials:
     if parameters.get("client_id", credentials.client_id) != credentials.client_id:
         raise malformed_request("The parameter client_id differs from the Authorization header.")
     return credentials
+
+
+def _assertion_credentials(parameters: Mapping[str, str]) -> _Credentials:
+    """Return the credentials of an assertion, which may stand without a `client_id` (RFC 7521 section 4.2)."""
+    assertion = parse_jwt(parameters["client_assertion"])
+    if parameters.get("client_assertion_type") != ASSERTION_TYPE or assertion is None:
+        raise OAuthError(ErrorCode.INVALID_CLIENT, "client_assertion_malformed")
+    client_id = claimed_client_id(assertion.claims)
+    if parameters.get("client_id", client_id) != client_id:
+        raise OAuthError(ErrorCode.INVALID_CLIENT, "client_assertion_of_another_client")
+    return _Credentials(PRIVATE_KEY_JWT, client_id, assertion=assertion)
 
 
 def _basic_credentials(authorization: str) -> _Credentials:

@@ -23,7 +23,12 @@ def _key(kty: str, alg: str, **numbers: Any) -> dict[str, Any]:
     return _object((*shared, *numbers), **shared, **numbers)
 
 
-_CLIENT: Final = {"client_id": _STRING, "client_secret": _STRING}
+_CLIENT: Final = {
+    "client_id": _STRING,
+    "client_secret": _STRING,
+    "client_assertion_type": _STRING,
+    "client_assertion": _STRING,
+}
 _TOKEN: Final = {"token": _STRING, "token_type_hint": _STRING}
 _AUDIENCE: Final = {"oneOf": [_STRING, _STRINGS]}
 
@@ -181,6 +186,9 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         token_endpoint_auth_methods_supported=_STRINGS,
         revocation_endpoint_auth_methods_supported=_STRINGS,
         introspection_endpoint_auth_methods_supported=_STRINGS,
+        token_endpoint_auth_signing_alg_values_supported=_STRINGS,
+        revocation_endpoint_auth_signing_alg_values_supported=_STRINGS,
+        introspection_endpoint_auth_signing_alg_values_supported=_STRINGS,
         status_list_aggregation_endpoint=_STRING,
     ),
     "StatusLists": _object(("status_lists",), status_lists=_STRINGS),

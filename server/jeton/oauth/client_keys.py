@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-# Of client assertions: asymmetric algorithms only (RFC 8725 section 3.1). "EdDSA" means Ed25519.
-ASSERTION_ALGORITHMS: Final = ("ES256", "EdDSA", "PS256", "RS256")
+# Of client assertions: asymmetric algorithms only (RFC 8725 section 3.1). "EdDSA" is the older name of "Ed25519".
+ASSERTION_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "PS256", "RS256")
 MAX_KEYS: Final = 16
 MAX_KEY_SET_CHARACTERS: Final = 64 * 1024
 
@@ -20,7 +20,7 @@ _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"
 _KINDS: Final[tuple[tuple[Mapping[str, str], tuple[str, ...], frozenset[str]], ...]] = (
     ({"kty": "RSA"}, ("n", "e"), frozenset({"RS256", "PS256"})),
     ({"kty": "EC", "crv": "P-256"}, ("x", "y"), frozenset({"ES256"})),
-    ({"kty": "OKP", "crv": "Ed25519"}, ("x",), frozenset({"EdDSA"})),
+    ({"kty": "OKP", "crv": "Ed25519"}, ("x",), frozenset({"Ed25519", "EdDSA"})),
 )
 _COORDINATE_OCTETS: Final = 32
 

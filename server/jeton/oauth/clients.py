@@ -17,6 +17,11 @@ ID_TOKEN_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 # By whom: an administrator, its own metadata document (draft-ietf-oauth-client-id-metadata-document), or its request
 # (RFC 7591).
 REGISTRATIONS: Final = ("administrator", "metadata_document", "dynamic")
+# Methods of client authentication: by secrets (RFC 6749 section 2.3.1), and by keys (OpenID Connect Core section 9,
+# RFC 8705 section 2).
+SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
+PRIVATE_KEY_JWT: Final = "private_key_jwt"
+KEY_METHODS: Final = (PRIVATE_KEY_JWT,)
 # What an assertion may name as its audience: the issuer alone (RFC 7523bis section 4), or the token endpoint as well.
 ASSERTION_AUDIENCES: Final = ("issuer", "legacy")
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_MODES, RESPONSE_TYPES
+from jeton.oauth.client_keys import ASSERTION_ALGORITHMS
+from jeton.oauth.clients import KEY_METHODS, SECRET_METHODS
 from jeton.oauth.discovery import SignInCapabilities, announced_scopes, openid_metadata
 from jeton.oauth.openid_parameters import PROMPTS
 from jeton.oauth.pkce import CHALLENGE_METHODS
@@ -18,8 +20,6 @@ JWKS_PATH: Final = "/.well-known/jwks.json"
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 # RFC 8414 section 5: clients of OpenID Connect Discovery use the second path.
 METADATA_PATHS: Final = (METADATA_PATH, "/.well-known/openid-configuration")
-
-SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
 
 
 def server_metadata(
@@ -46,9 +46,7 @@ def server_metadata(
         "jwks_uri": url + JWKS_PATH,
         "response_types_supported": ["none"],
         "grant_types_supported": grant_types,
-        "token_endpoint_auth_methods_supported": [*SECRET_METHODS, "none"],
-        "revocation_endpoint_auth_methods_supported": [*SECRET_METHODS, "none"],
-        "introspection_endpoint_auth_methods_supported": [*SECRET_METHODS],
+        **_authentication_metadata(),
     }
     if protected_resources:
         metadata["protected_resources"] = list(protected_resources)
@@ -57,6 +55,16 @@ def server_metadata(
     if status_lists:
         metadata["status_list_aggregation_endpoint"] = url + STATUS_LISTS_PATH
     return metadata
+
+
+def _authentication_metadata() -> dict[str, Any]:
+    """Return how clients authenticate. Introspection is not for public clients."""
+    methods, algorithms = [*SECRET_METHODS, *KEY_METHODS], list(ASSERTION_ALGORITHMS)
+    by_endpoint = {"token": [*methods, "none"], "revocation": [*methods, "none"], "introspection": methods}
+    return {
+        **{f"{it}_endpoint_auth_methods_supported": methods for it, methods in by_endpoint.items()},
+        **{f"{it}_endpoint_auth_signing_alg_values_supported": algorithms for it in by_endpoint},
+    }
 
 
 def _authorization_metadata(url: str, sign_in: SignInCapabilities) -> dict[str, Any]:

@@ -37,6 +37,11 @@ def registration_warning(client: Client) -> str | None:
         )
     if client.application_type == "native" and not client.public:
         warnings.append("A secret that is shipped in a native app proves nothing: prefer --public (RFC 8252 8.5).")
+    if client.assertion_audience == "legacy":
+        warnings.append(
+            "Its assertions may name the token endpoint: another server that pretends to be this one could use them"
+            " (RFC 7523bis). Set --assertion-audience issuer as soon as the client can."
+        )
     return " ".join(warnings) or None
 
 

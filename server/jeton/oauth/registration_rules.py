@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Set
 from typing import Final
 
+from jeton.oauth.client_key_rules import key_rejection_reason
 from jeton.oauth.clients import Client
 from jeton.oauth.cookie_mode import cookie_mode_rejection_reason
 from jeton.oauth.origins import origin_rejection_reason
@@ -72,7 +73,8 @@ def check_client(client: Client, confidential_grants: Set[str] = frozenset()) ->
     _check_size("the audiences of a client", client.audience, MAX_AUDIENCE_BYTES)
     _check_size("the resources of a client", client.resources, MAX_AUDIENCE_BYTES)
     reasons = map(origin_rejection_reason, sorted(client.origins))
-    for reason in (*reasons, redirection_rejection_reason(client), cookie_mode_rejection_reason(client)):
+    rules = (key_rejection_reason, redirection_rejection_reason, cookie_mode_rejection_reason)
+    for reason in (*reasons, *(rule(client) for rule in rules)):
         if reason is not None:
             raise RegistrationError(reason)
 

@@ -36,7 +36,9 @@ test('discovery finds the endpoints and what they accept', async () => {
   assert.equal(server.introspection_endpoint, `${live.issuer}/oauth/introspect`)
   assert.equal(server.jwks_uri, `${live.issuer}/.well-known/jwks.json`)
   assert.deepEqual(server.grant_types_supported, ['authorization_code', 'client_credentials', 'password', 'refresh_token'])
-  assert.deepEqual(server.token_endpoint_auth_methods_supported, ['client_secret_basic', 'client_secret_post', 'none'])
+  assert.deepEqual(server.token_endpoint_auth_methods_supported, [
+    'client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none',
+  ])
 })
 
 test('discovery by OpenID Connect, its default, finds the same', async () => {

@@ -1,0 +1,59 @@
+"""JWTs that others have signed (RFC 7515, RFC 7519): read first, and verified under a key that is found elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
+from joserfc.util import urlsafe_b64decode
+
+from jeton.crypto.algorithms import verify
+
+MAX_CHARACTERS: Final = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedJwt:
+    """Header and claims of a JWT, which nobody has verified."""
+
+    header: Mapping[str, Any] = field(repr=False)
+    claims: Mapping[str, Any] = field(repr=False)
+    signing_input: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+    def is_signed_by(self, jwk: Mapping[str, str] | None, algorithm: str) -> bool:
+        """Return whether the signature is valid under this public key. Takes as long without a key."""
+        try:
+            key = _stand_in(algorithm) if jwk is None else import_key(dict(jwk))
+            return verify(algorithm, self.signing_input, self.signature, key) and jwk is not None
+        except (JoseError, ValueError):
+            return False
+
+
+def parse_jwt(text: str) -> UnverifiedJwt | None:
+    """Return what a compact JWT says, or None if it is not one (RFC 7515 section 7.1)."""
+    parts = text.encode().split(b".")
+    if len(text) > MAX_CHARACTERS or len(parts) != 3:
+        return None
+    try:
+        header, claims, signature = (urlsafe_b64decode(part) for part in parts)
+        read_header, read_claims = msgspec.json.decode(header), msgspec.json.decode(claims)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(read_header, dict) or not isinstance(read_claims, dict):
+        return None
+    return UnverifiedJwt(read_header, read_claims, parts[0] + b"." + parts[1], signature)
+
+
+@cache
+def _stand_in(algorithm: str) -> Key:
+    """Return a key that verifies nothing, for a client that does not exist."""
+    match algorithm:
+        case "ES256":
+            return ECKey.generate_key("P-256", private=False)
+        case "Ed25519" | "EdDSA":
+            return OKPKey.generate_key("Ed25519", private=False)
+    return RSAKey.generate_key(2048, private=False)

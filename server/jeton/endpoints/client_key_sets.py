@@ -1,0 +1,124 @@
+"""The keys of clients: registered with them, or fetched from where they publish them (RFC 7591 section 2, jwks_uri)."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import structlog
+
+from jeton.oauth.client_keys import MAX_KEY_SET_CHARACTERS, ClientKey, ClientKeysError, find_key, parse_client_keys
+from jeton.oauth.clients import Client
+from jeton.outbound.client import OutboundClient
+from jeton.outbound.messages import OutboundError
+from jeton.storage.clock import Clock
+
+# A key that a client removes is refused after this time. While a key set cannot be fetched, the last one is used for
+# longer, so that clients do not depend on one web server for each request.
+FRESH_SECONDS: Final = 300
+STALE_SECONDS: Final = 3600
+# Between two fetches of one key set, whatever is asked for.
+FETCH_INTERVAL_SECONDS: Final = 30
+_MAX_CACHED: Final = 1000
+_MEDIA_TYPES: Final = "application/jwk-set+json, application/json"
+
+log = structlog.get_logger("jeton.client_keys")
+
+
+@dataclass(slots=True)
+class _Published:
+    """A published key set, and when it was fetched, and when that was tried last. Times are in seconds."""
+
+    keys: tuple[ClientKey, ...] = ()
+    fetched_at: int | None = None
+    attempted_at: int | None = None
+    fetching: asyncio.Task[None] | None = None
+
+
+class ClientKeySets:
+    """Finds keys. To be asked about existing clients only: others must not make this server send requests.
+
+    `registered` fetches for clients of administrators, `unregistered` for all others.
+    """
+
+    def __init__(self, registered: OutboundClient, unregistered: OutboundClient, clock: Clock) -> None:
+        self._registered = registered
+        self._unregistered = unregistered
+        self._clock = clock
+        self._published: dict[str, _Published] = {}
+
+    async def find(self, client: Client, kid: str | None, algorithm: str) -> ClientKey | None:
+        """Return the client's key that a JWS header names, or None.
+
+        A published key set is fetched when it is needed first, has become old, or lacks the key.
+        """
+        if client.jwks is not None:
+            return find_key(_registered_keys(client), kid, algorithm)
+        if client.jwks_uri is None:
+            return None
+        published = self._cached(client.jwks_uri)
+        if published.fetched_at is None or self._clock.now() >= published.fetched_at + FRESH_SECONDS:
+            await self._fetch(client, published)
+        key = self._find(published, kid, algorithm)
+        if key is None and await self._fetch(client, published):
+            key = self._find(published, kid, algorithm)
+        return key
+
+    def close(self) -> None:
+        self._registered.close()
+        self._unregistered.close()
+
+    async def all(self, client: Client) -> tuple[ClientKey, ...]:
+        """Return all keys of the client."""
+        if client.jwks is not None:
+            return _registered_keys(client)
+        if client.jwks_uri is None:
+            return ()
+        published = self._cached(client.jwks_uri)
+        await self._fetch(client, published)
+        return published.keys
+
+    def _find(self, published: _Published, kid: str | None, algorithm: str) -> ClientKey | None:
+        if published.fetched_at is None or self._clock.now() >= published.fetched_at + STALE_SECONDS:
+            return None
+        return find_key(published.keys, kid, algorithm)
+
+    def _cached(self, uri: str) -> _Published:
+        published = self._published.get(uri)
+        if published is None:
+            if len(self._published) >= _MAX_CACHED:
+                del self._published[next(iter(self._published))]
+            published = self._published[uri] = _Published()
+        return published
+
+    async def _fetch(self, client: Client, published: _Published) -> bool:
+        """Fetch the key set, or wait for who is fetching it. Return False if that was tried a moment ago."""
+        if published.fetching is None:
+            now = self._clock.now()
+            if published.attempted_at is not None and now < published.attempted_at + FETCH_INTERVAL_SECONDS:
+                return False
+            published.attempted_at = now
+            # It goes on if its first caller goes away.
+            published.fetching = asyncio.create_task(self._fetch_now(client, published))
+        await asyncio.shield(published.fetching)
+        return True
+
+    async def _fetch_now(self, client: Client, published: _Published) -> None:
+        outbound = self._registered if client.registration == "administrator" else self._unregistered
+        try:
+            response = await outbound.get(client.jwks_uri or "", accept=_MEDIA_TYPES)
+            if response.status != 200 or len(response.body) > MAX_KEY_SET_CHARACTERS:
+                raise ClientKeysError(f"status {response.status}, {len(response.body)} bytes")
+            published.keys = parse_client_keys(msgspec.json.decode(response.body))
+            published.fetched_at = self._clock.now()
+        except (OutboundError, ClientKeysError, ValueError, RecursionError) as error:
+            log.warning("client_keys_not_fetched", client_id=client.client_id, detail=str(error))
+        finally:
+            published.fetching = None
+
+
+def _registered_keys(client: Client) -> tuple[ClientKey, ...]:
+    try:
+        return parse_client_keys(client.jwks)
+    except ClientKeysError:
+        return ()

@@ -1,0 +1,221 @@
+"""private_key_jwt at every endpoint where clients authenticate (RFC 7523), and keys that clients publish."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from jeton.endpoints.client_key_sets import FETCH_INTERVAL_SECONDS, FRESH_SECONDS, STALE_SECONDS
+from support.authorization_codes import add_app
+from support.browsing import authorization_parameters
+from support.client_keys import ClientKeyPair, as_parameters
+from support.in_process_server import ISSUER, App, Running
+from support.remote_server import RemoteRequest, remote_server, response
+from support.responses import outcome, visible
+
+pytestmark = pytest.mark.anyio
+
+KEY = ClientKeyPair()
+METHODS = frozenset({"private_key_jwt"})
+TOKEN = "/oauth/token"
+UNAUTHENTICATED = (401, "invalid_client")
+
+
+def add_key_client(jeton: Running, client_id: str = "job", key: ClientKeyPair = KEY, **fields: Any) -> App:
+    fields = {"jwks": key.jwks, **fields}
+    app = jeton.add_client(client_id, auth_methods=METHODS, secret_digest=None, **fields)
+    return App(app.client)
+
+
+async def request_token(jeton: Running, assertion: dict[str, str], **more: str) -> httpx2.Response:
+    return await jeton.http.post(TOKEN, data={"grant_type": "client_credentials", **assertion, **more})
+
+
+@pytest.mark.requirement("CA01", "CA03", "CA05", "A10", "I13")
+@pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "EdDSA", "PS256", "RS256"])
+async def test_each_algorithm_authenticates_a_client_once(jeton: Running, algorithm: str) -> None:
+    key = ClientKeyPair(algorithm, kid=None)
+    add_key_client(jeton, key=key)
+    assertion = key.assertion(jeton, "job")
+
+    assert [outcome(await request_token(jeton, assertion)) for _ in range(2)] == [(200, None), UNAUTHENTICATED]
+
+
+@pytest.mark.requirement("CA08", "PA12")
+async def test_the_same_assertions_are_taken_at_every_endpoint(jeton: Running) -> None:
+    add_app(jeton, "job", auth_methods=METHODS, secret_digest=None, jwks=KEY.jwks, introspect=True)
+    forms: dict[str, dict[str, Any]] = {
+        "/oauth/par": {**authorization_parameters(App(jeton.add_client("other").client)), "client_id": "job"},
+        "/oauth/revoke": {"token": "x"},
+        "/oauth/introspect": {"token": "x"},
+    }
+
+    for path, form in forms.items():
+        good = await jeton.http.post(path, data=form | KEY.assertion(jeton, "job"))
+        bad = await jeton.http.post(path, data=form | KEY.assertion(jeton, "job", aud=ISSUER + path))
+        assert (good.status_code // 100, outcome(bad)) == (2, UNAUTHENTICATED), path
+
+
+@pytest.mark.requirement("CA02", "CA05", "CA07", "CA10", "A04")
+async def test_every_wrong_assertion_is_refused_in_the_same_way(jeton: Running) -> None:
+    add_key_client(jeton)
+    add_key_client(jeton, "disabled", disabled=True)
+    jeton.add_client("with a secret", jwks=KEY.jwks)
+    other = ClientKeyPair(kid=KEY.kid)
+    good = KEY.assertion(jeton, "job")
+    wrong = {
+        "unknown client": KEY.assertion(jeton, "nobody"),
+        "client of another method": KEY.assertion(jeton, "with a secret"),
+        "disabled client": KEY.assertion(jeton, "disabled"),
+        "no client": KEY.assertion(jeton, "job", sub=...),
+        "another key": other.assertion(jeton, "job"),
+        "unknown kid": KEY.assertion(jeton, "job", {"kid": "key 2"}),
+        "another algorithm": as_parameters(ClientKeyPair("EdDSA").sign({"sub": "job"})),
+        "a key of its own": other.assertion(jeton, "job", {"kid": ..., "jwk": other.public}),
+        "expired": KEY.assertion(jeton, "job", exp=jeton.clock.now()),
+        "type of another purpose": KEY.assertion(jeton, "job", {"typ": "dpop+jwt"}),
+        "changed": {**good, "client_assertion": good["client_assertion"][:-4] + "AAAA"},
+        "no JWT": as_parameters("x"),
+        "unsigned": as_parameters("e30.e30."),
+        "claims that are no object": as_parameters("e30.W10.AA"),
+        "SAML": {**good, "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"},
+        "no type": {"client_assertion": good["client_assertion"]},
+        "another client_id": good | {"client_id": "with a secret"},
+    }
+
+    answers = {name: await request_token(jeton, assertion) for name, assertion in wrong.items()}
+
+    assert {name: outcome(it) for name, it in answers.items()} == dict.fromkeys(wrong, UNAUTHENTICATED)
+    assert len({repr(visible(it)) for it in answers.values()}) == 1
+    for second in ({"client_secret": "s"}, {}):
+        headers = {} if second else {"Authorization": "Basic am9iOng="}
+        both = await jeton.http.post(TOKEN, data={**good, **second}, headers=headers)
+        assert outcome(both) == (400, "invalid_request")
+    assert outcome(await request_token(jeton, good, client_id="job")) == (200, None)
+
+
+@pytest.mark.requirement("CA05", "A10")
+async def test_a_client_with_a_key_cannot_authenticate_otherwise(jeton: Running) -> None:
+    add_key_client(jeton)
+
+    for form in ({}, {"client_secret": "x"}):
+        assert outcome(await request_token(jeton, {"client_id": "job"}, **form)) == UNAUTHENTICATED
+
+
+@pytest.mark.requirement("CA03")
+@pytest.mark.both_databases
+async def test_of_parallel_uses_of_one_assertion_one_passes(jeton: Running) -> None:
+    add_key_client(jeton)
+    assertion = KEY.assertion(jeton, "job")
+
+    answers = await asyncio.gather(*(request_token(jeton, assertion) for _ in range(32)))
+
+    assert sorted(it.status_code for it in answers) == [200] + [401] * 31
+
+
+@pytest.mark.requirement("CA06")
+async def test_an_old_client_may_name_the_token_endpoint_if_it_is_set_so(jeton: Running) -> None:
+    add_key_client(jeton, assertion_audience="legacy")
+    add_key_client(jeton, "strict")
+
+    for client_id, expected in (("job", (200, None)), ("strict", UNAUTHENTICATED)):
+        assertion = KEY.assertion(jeton, client_id, aud=ISSUER + TOKEN)
+        assert outcome(await request_token(jeton, assertion)) == expected
+
+
+@pytest.mark.requirement("A09")
+async def test_wrong_assertions_are_limited_like_wrong_secrets_and_right_ones_are_not(start: Any) -> None:
+    jeton = await start(LIMITS__SECRET_FAILURES_PER_ADDRESS="3", LIMITS__SECRET_FAILURES_PER_CLIENT="3")
+    add_key_client(jeton)
+    wrong = KEY.assertion(jeton, "job", aud="x")
+
+    assert [(await request_token(jeton, wrong)).status_code for _ in range(5)][-1] == 429
+    assert outcome(await request_token(jeton, KEY.assertion(jeton, "job"))) == (200, None)
+
+
+# Published key sets.
+
+
+class PublishedKeys:
+    """What stands at a client's jwks_uri."""
+
+    def __init__(self, *keys: ClientKeyPair) -> None:
+        self.keys = keys
+        self.status = "200 OK"
+
+    async def respond(self, _: RemoteRequest) -> bytes:
+        return response(self.status, json.dumps({"keys": [it.public for it in self.keys]}).encode())
+
+
+@pytest.mark.requirement("CA05")
+async def test_a_published_key_set_is_fetched_once_and_again_for_an_unknown_key_within_bounds(jeton: Running) -> None:
+    old, new = ClientKeyPair(kid="old"), ClientKeyPair(kid="new")
+    published = PublishedKeys(old)
+
+    async def attempt(key: ClientKeyPair) -> int:
+        return (await request_token(jeton, key.assertion(jeton, "job"))).status_code
+
+    async with remote_server(published.respond) as remote:
+        add_key_client(jeton, jwks=None, jwks_uri=f"http://127.0.0.1:{remote.port}/keys")
+        assert [await attempt(old) for _ in range(3)] == [200] * 3
+        assert await asyncio.gather(*(attempt(new) for _ in range(5))) == [401] * 5
+        assert len(remote.requests) == 1  # that was a moment ago
+        published.keys = (old, new)
+        jeton.clock.advance(FETCH_INTERVAL_SECONDS)
+        assert await asyncio.gather(*(attempt(new) for _ in range(5))) == [200] * 5
+        assert len(remote.requests) == 2
+        published.keys = (new,)
+        jeton.clock.advance(FRESH_SECONDS)
+        assert [await attempt(new), await attempt(old)] == [200, 401]
+        assert len(remote.requests) == 3
+
+
+async def test_without_its_web_server_a_client_goes_on_for_an_hour(jeton: Running) -> None:
+    published = PublishedKeys(KEY)
+    async with remote_server(published.respond) as remote:
+        add_key_client(jeton, jwks=None, jwks_uri=f"http://127.0.0.1:{remote.port}/keys")
+        assert outcome(await request_token(jeton, KEY.assertion(jeton, "job"))) == (200, None)
+        published.status = "500 Internal Server Error"
+
+        jeton.clock.advance(STALE_SECONDS - 1)
+        assert outcome(await request_token(jeton, KEY.assertion(jeton, "job"))) == (200, None)
+        jeton.clock.advance(1)
+        assert outcome(await request_token(jeton, KEY.assertion(jeton, "job"))) == UNAUTHENTICATED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"[]", id="no set"),
+        pytest.param(b'{"keys": [' + b"[" * 10_000, id="deep"),
+        pytest.param(json.dumps({"keys": [KEY.key.as_dict(private=True)]}).encode(), id="private key"),
+        pytest.param(b" " * 70_000, id="too long"),
+    ],
+)
+async def test_a_key_set_that_is_not_acceptable_authenticates_nobody(jeton: Running, body: bytes) -> None:
+    async def respond(_: RemoteRequest) -> bytes:
+        return response(body=body)
+
+    async with remote_server(respond) as remote:
+        add_key_client(jeton, jwks=None, jwks_uri=f"http://127.0.0.1:{remote.port}/keys")
+        assert outcome(await request_token(jeton, KEY.assertion(jeton, "job"))) == UNAUTHENTICATED
+
+
+async def test_nothing_is_fetched_for_others(jeton: Running) -> None:
+    """Not for a client that is unknown, disabled or of another method, not for an assertion that is wrong anyway, and
+    for a client that nobody registered not from the operator's own network."""
+    published = PublishedKeys(KEY)
+    async with remote_server(published.respond) as remote:
+        keys: dict[str, Any] = {"jwks": None, "jwks_uri": f"http://127.0.0.1:{remote.port}/keys"}
+        add_key_client(jeton, **keys)
+        add_key_client(jeton, "disabled", disabled=True, **keys)
+        add_key_client(jeton, "dynamic", registration="dynamic", **keys)
+        jeton.add_client("with a secret", **keys)
+        wrong = [KEY.assertion(jeton, it) for it in ("unknown", "disabled", "with a secret", "dynamic")]
+        wrong.append(KEY.assertion(jeton, "job", aud="https://other.example"))
+
+        assert [outcome(await request_token(jeton, it)) for it in wrong] == [UNAUTHENTICATED] * 5
+        assert remote.requests == []
