@@ -65,6 +65,7 @@ class TokenSettings(Struct, frozen=True, forbid_unknown_fields=True):
     retry_grace_seconds: Annotated[int, Meta(ge=0, le=300)] = 0
     status_list: bool = True
     status_ttl_seconds: Annotated[int, Meta(ge=1, le=300)] = 2
+    require_dpop_nonce: bool = False
 
 
 class KeySettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ MEMBERS = {
     *("refresh_absolute_seconds", "session_binding", "disabled", "created_at", "warning"),
     *("name", "logo", "application_type", "redirect_uris", "post_logout_redirect_uris", "first_party"),
     *("require_pkce", "resources", "refresh_token", "backchannel_logout_uri", "id_token_alg", "refresh_cookie"),
-    *("require_par", "jwks", "jwks_uri", "assertion_audience"),
+    *("require_par", "require_dpop", "jwks", "jwks_uri", "assertion_audience"),
     "backchannel_logout_session_required",
 }
 EVERYTHING = (
@@ -90,6 +90,7 @@ def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
         "jwks": None,
         "jwks_uri": None,
         "assertion_audience": "issuer",
+        "require_dpop": False,
         "disabled": False,
         "created_at": START,
         "warning": None,

@@ -13,6 +13,7 @@ from support.sessions import Session, fresh, new_session
 
 ACCOUNT = frozenset({"account", "read"})
 REALM = 'Bearer realm="jeton"'
+DPOP = 'DPoP realm="jeton", algs="ES256 EdDSA Ed25519"'
 METADATA = f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource"'
 SPA = "https://spa.example"
 SESSION_PATH = "/account/sessions/AAAAAAAAAAAAAAAAAAAAAA"
@@ -81,7 +82,7 @@ async def test_request_without_access_token_gets_a_challenge_without_error(
     response = await send(jeton, authorization, method, path)
 
     assert (response.status_code, response.json()) == (401, {})
-    assert response.headers["www-authenticate"] == f"{REALM}, {METADATA}"
+    assert response.headers["www-authenticate"] == f"{REALM}, {METADATA}, {DPOP}"
 
 
 @pytest.mark.requirement("B05", "B07", "B08")
@@ -154,7 +155,7 @@ async def test_token_without_the_scope_is_told_the_required_one(jeton: Running, 
     response = await send(jeton, f"Bearer {token}", method, path)
 
     assert refusal(response) == (403, "insufficient_scope")
-    assert response.headers["www-authenticate"].endswith(f', scope="account", {METADATA}')
+    assert response.headers["www-authenticate"].endswith(f', scope="account", {METADATA}, {DPOP}')
 
 
 @pytest.mark.requirement("O10")

@@ -3,6 +3,7 @@
 import httpx2
 import pytest
 
+from support.dpop import DpopKey
 from support.in_process_server import App, Running
 from support.responses import outcome
 
@@ -112,6 +113,18 @@ async def test_token_is_kept_until_shortly_before_it_expires(jeton: Running, app
     third = await forwarded(jeton, app, cookie)
 
     assert first == second != third
+
+
+@pytest.mark.requirement("DP09", "L14")
+async def test_a_session_that_is_bound_to_a_key_is_not_forwarded_as_bearer(jeton: Running, app: App) -> None:
+    bound = await jeton.token(app, PAGE | {"DPoP": DpopKey().proof()}, **LOGIN)
+    assert bound.json()["token_type"] == "DPoP"
+    cookie = kept_cookie(jeton)
+
+    assert outcome(await ask(jeton, app, cookie)) == (401, "invalid_token")
+    unbound = await log_in(jeton, app)
+    jeton.set_client(app.client_id, require_dpop=True)
+    assert outcome(await ask(jeton, app, unbound)) == (401, "invalid_token")
 
 
 @pytest.mark.parametrize("end", ["logout", "password", "client", "replay"])

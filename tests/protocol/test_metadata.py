@@ -52,6 +52,7 @@ async def test_metadata_name_every_endpoint_and_what_it_takes_for_everybody_to_c
         "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519"],
     }
 
 

@@ -25,6 +25,7 @@ async def test_document_names_what_is_set_and_leaves_out_what_is_not(start: Star
         "resource": ISSUER,
         "authorization_servers": [ISSUER],
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519"],
         "resource_name": "Orchard",
     }
     assert full.json() == bare.json() | {"scopes_supported": ["account", "openid", "email"]}

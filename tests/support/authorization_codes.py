@@ -104,11 +104,16 @@ def add_resource(node: Running, uri: str, *scope: str) -> Resource:
 
 
 async def redeem(
-    node: Running, app: App | None, code: str, key: str | None = None, **parameters: str
+    node: Running,
+    app: App | None,
+    code: str,
+    key: str | None = None,
+    dpop: str | None = None,
+    **parameters: str,
 ) -> httpx2.Response:
-    """A token request with the code. A parameter that is given as an empty text is left out."""
+    """A token request with the code, and a DPoP proof. A parameter that is given as an empty text is left out."""
     form = {"redirect_uri": CALLBACK, "code_verifier": VERIFIER, **parameters}
-    headers = None if key is None else {"Idempotency-Key": key}
+    headers = {name: it for name, it in (("Idempotency-Key", key), ("DPoP", dpop)) if it is not None}
     return await node.token(
         app, headers, grant_type="authorization_code", code=code, **{name: it for name, it in form.items() if it}
     )

@@ -40,6 +40,7 @@ def describe(client: Client) -> dict[str, Any]:
         "jwks": client.jwks,
         "jwks_uri": client.jwks_uri,
         "assertion_audience": client.assertion_audience,
+        "require_dpop": client.require_dpop,
         "disabled": client.disabled,
         "created_at": client.created_at,
         "warning": registration_warning(client),

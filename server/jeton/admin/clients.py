@@ -55,6 +55,7 @@ class ClientChanges(TypedDict, total=False):
     jwks: Mapping[str, Any]
     jwks_uri: str
     assertion_audience: str
+    require_dpop: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def _client_resources(
     session = ShowCookieSession(authenticate, refresh_cookies, parts.refresh_tokens, parts.lookups, parts.clock)
     log_out = EndCookieSession(authenticate, revocation)
     return {
-        TOKEN_PATH: Resource({"POST": Operation(token)}, origins, cookie_origins),
+        TOKEN_PATH: Resource({"POST": Operation(token)}, origins, cookie_origins, parts.dpop.nonce),
         PAR_PATH: Resource({"POST": Operation(push)}, origins),
         REVOCATION_PATH: Resource({"POST": Operation(revocation)}, origins, cookie_origins),
         INTROSPECTION_PATH: Resource({"POST": Operation(introspection)}),
@@ -169,6 +169,8 @@ def _token_endpoint(
         parts.request_limits,
         parts.lookups,
         RefreshCookies(settings.server.issuer),
+        parts.dpop,
+        parts.replay_store,
     )
 
 
@@ -203,32 +205,40 @@ def _lifetimes(settings: Settings) -> Lifetimes:
 
 def _userinfo(settings: Settings, parts: Parts, tokens: TokenParser) -> Resource:
     """Return what clients learn of users by access tokens with the scope `openid`."""
-    authenticate = BearerAuthentication(
-        settings.server.issuer, tokens, parts.lookups, parts.clock, required_scope=OPENID, form_token=True
-    )
+    authenticate = _bearer_authentication(settings, parts, tokens, USERINFO_PATH)
+    authenticate = replace(authenticate, required_scope=OPENID, form_token=True)
     operation = Operation(UserinfoEndpoint(authenticate), read_userinfo_request)
-    return Resource({"GET": operation, "POST": operation}, lambda: parts.maintenance.client_capabilities.origins)
+    return _user_resource(parts, {"GET": operation, "POST": operation})
 
 
-def _account_resources(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, Resource]:
-    """Return what users do with their own access tokens."""
-    authenticate = BearerAuthentication(settings.server.issuer, tokens, parts.lookups, parts.clock)
-    read = read_account_request()
-    show = Operation(ShowAccount(authenticate), read)
-    change_password = Operation(
-        ChangePassword(authenticate, parts.password_change),
-        read,
-    )
-    list_sessions = Operation(ListSessions(authenticate, parts.lookups), read)
-    end_session = Operation(EndSession(authenticate, parts.ledger), read)
-    end_sessions = Operation(EndAllSessions(authenticate, parts.ledger), read_account_request("keep_current"))
+def _bearer_authentication(settings: Settings, parts: Parts, tokens: TokenParser, path: str) -> BearerAuthentication:
+    issuer, dpop = settings.server.issuer, parts.dpop_at_resources
+    return BearerAuthentication(issuer, path, tokens, dpop, parts.replay_store, parts.lookups, parts.clock)
+
+
+def _user_resource(parts: Parts, operations: Mapping[str, Operation]) -> Resource:
+    """Return a resource that takes a user's access token."""
 
     def origins() -> frozenset[str]:
         return parts.maintenance.client_capabilities.origins
 
-    return {
-        ACCOUNT_PATH: Resource({"GET": show}, origins),
-        PASSWORD_PATH: Resource({"POST": change_password}, origins),
-        SESSIONS_PATH: Resource({"GET": list_sessions, "DELETE": end_sessions}, origins),
-        SESSION_PATH: Resource({"DELETE": end_session}, origins),
+    return Resource(operations, origins, dpop_nonce=parts.dpop_at_resources.nonce)
+
+
+def _account_resources(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, Resource]:
+    """Return what users do with their own access tokens."""
+
+    def at(path: str) -> BearerAuthentication:
+        return _bearer_authentication(settings, parts, tokens, path)
+
+    read = read_account_request()
+    operations = {
+        ACCOUNT_PATH: {"GET": Operation(ShowAccount(at(ACCOUNT_PATH)), read)},
+        PASSWORD_PATH: {"POST": Operation(ChangePassword(at(PASSWORD_PATH), parts.password_change), read)},
+        SESSIONS_PATH: {
+            "GET": Operation(ListSessions(at(SESSIONS_PATH), parts.lookups), read),
+            "DELETE": Operation(EndAllSessions(at(SESSIONS_PATH), parts.ledger), read_account_request("keep_current")),
+        },
+        SESSION_PATH: {"DELETE": Operation(EndSession(at(SESSION_PATH), parts.ledger), read)},
     }
+    return {path: _user_resource(parts, it) for path, it in operations.items()}

@@ -6,7 +6,7 @@ from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
 from jeton.background.maintenance import Maintenance
 from jeton.bootstrap.clients import client_key_sets, client_resolution, document_client
-from jeton.bootstrap.from_settings import open_master_keys
+from jeton.bootstrap.from_settings import dpop_verification, open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
 from jeton.config import Settings
@@ -21,6 +21,7 @@ from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.sealed_request import FormTokens, SealedRequests
 from jeton.endpoints.client_key_sets import ClientKeySets
 from jeton.endpoints.client_resolution import ClientResolution
+from jeton.endpoints.dpop_verification import DpopVerification
 from jeton.endpoints.status_lists import StatusLists
 from jeton.grants.request_limits import RequestLimits
 from jeton.keys.keyring import Keyring
@@ -50,6 +51,8 @@ class Parts:
     database: Database
     ledger: Ledger
     replay_store: ReplayStore
+    dpop: DpopVerification
+    dpop_at_resources: DpopVerification
     lookups: Lookups
     rate_limiter: RateLimiter
     request_limits: RequestLimits
@@ -129,6 +132,8 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         database=database,
         ledger=ledger,
         replay_store=replay_store,
+        dpop=dpop_verification(settings, clock, master_keys, "authorization server"),
+        dpop_at_resources=dpop_verification(settings, clock, master_keys, "resource server"),
         lookups=lookups,
         rate_limiter=rate_limiter,
         request_limits=RequestLimits(rate_limiter, rate_limit_keys, request_limits(settings), clock),

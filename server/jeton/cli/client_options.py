@@ -51,7 +51,7 @@ _LISTS: Final = ("audience", "resources")
 _SINGLE: Final = (
     *("introspect", "session_binding", "name", "application_type", "first_party", "require_pkce", "refresh_token"),
     *("backchannel_logout_uri", "backchannel_logout_session_required", "id_token_alg", "refresh_cookie"),
-    *("require_par", "jwks", "jwks_uri", "assertion_audience"),
+    *("require_par", "require_dpop", "jwks", "jwks_uri", "assertion_audience"),
 )
 _MAX_REFRESH_SECONDS: Final = 10 * 366 * 86400
 
@@ -147,6 +147,11 @@ _OPTIONS: Final = (
         "--require-par/--no-require-par",
         default=None,
         help="Whether authorization requests must be pushed first (RFC 9126).",
+    ),
+    click.option(
+        "--require-dpop/--no-require-dpop",
+        default=None,
+        help="Refuse token requests without a DPoP proof: its access tokens are bound to a key.",
     ),
     click.option(
         "--refresh-token",

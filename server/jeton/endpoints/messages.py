@@ -24,6 +24,7 @@ class FormRequest:
     source: Source = Source()
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     headers: Mapping[bytes, str] = field(default_factory=dict, repr=False)
+    method: str = "POST"
 
     @property
     def cookies(self) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from jeton.endpoints.client_authentication import AuthenticatedClient
+from jeton.endpoints.dpop_verification import DpopVerification, VerifiedProof
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token_issuing import TokenIssuer
@@ -14,11 +15,14 @@ from jeton.grants.request import TokenRequest
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
-from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.errors import ErrorCode, OAuthError, invalid_dpop_proof
+from jeton.oauth.metadata import TOKEN_PATH
 from jeton.oauth.parameters import require
 from jeton.oauth.resources import Resource, resources_if_omitted, select_resources, uris_of
 from jeton.oauth.scope import parse_scope
+from jeton.oauth.sender_constraints import UNBOUND, Confirmation
 from jeton.storage.lookups import Lookups
+from jeton.storage.replay_store import ReplayStore
 
 log = structlog.get_logger("jeton.token")
 
@@ -43,6 +47,8 @@ class TokenEndpoint:
     request_limits: RequestLimits
     lookups: Lookups
     refresh_cookies: RefreshCookies
+    dpop: DpopVerification
+    replay_store: ReplayStore
 
     async def handle(self, request: FormRequest, caller: AuthenticatedClient) -> Json:
         """Count the request, check that the client may use the grant, redeem it, and return the tokens.
@@ -57,7 +63,8 @@ class TokenEndpoint:
         redeem = self._find(grant_type, client)
         # Before anything is spent, make sure that its tokens can be signed.
         signers = self.tokens.signers(client, grant_type)
-        token_request = await self._token_request(request, client)
+        proof = self._proof(request, client)
+        token_request = await self._token_request(request, client, proof)
         decision = await redeem(token_request)
         if isinstance(decision, Deny):
             raise decision.to_error()
@@ -68,7 +75,16 @@ class TokenEndpoint:
             self.refresh_cookies.token_response(content, decision, request) if client.refresh_cookie else Json(content)
         )
 
-    async def _token_request(self, request: FormRequest, client: Client) -> TokenRequest:
+    def _proof(self, request: FormRequest, client: Client) -> VerifiedProof | None:
+        """Return the DPoP proof of the request, if it has one. Raise OAuthError if it is not valid, or required."""
+        proof = self.dpop.verify(request, TOKEN_PATH)
+        if proof is not None:
+            self.replay_store.require_room()
+        elif client.require_dpop:
+            raise invalid_dpop_proof("proof_required_of_client")
+        return proof
+
+    async def _token_request(self, request: FormRequest, client: Client, proof: VerifiedProof | None) -> TokenRequest:
         """Return the request with what its scope and `resource` mean. Raise OAuthError if either is not valid."""
         scope = parse_scope(request.parameters["scope"]) if "scope" in request.parameters else None
         requested = request.lists.get("resource")
@@ -88,6 +104,8 @@ class TokenEndpoint:
             request.idempotency_key,
             resources,
             target,
+            UNBOUND if proof is None else Confirmation(proof.jkt),
+            None if proof is None else proof.single_use,
         )
 
     def _find(self, grant_type: str, client: Client) -> Redeem:

@@ -30,7 +30,7 @@ def read_account_request(*query_parameters: str) -> Read:
         check_single(headers)
         # Paths without parameters are dispatched without Starlette, which sets them.
         parameters = {**query, **scope.get("path_params", {})}
-        return FormRequest(parameters, headers.get(b"authorization"), source=source_of(scope, headers))
+        return _without_body(parameters, scope, headers)
 
     return read
 
@@ -41,7 +41,12 @@ async def read_userinfo_request(scope: Scope, headers: Mapping[bytes, str], rece
         return await read_form_request(scope, headers, receive)
     _parse_query(scope["query_string"], ())
     check_single(headers)
-    return FormRequest({}, headers.get(b"authorization"), source=source_of(scope, headers))
+    return _without_body({}, scope, headers)
+
+
+def _without_body(parameters: Mapping[str, str], scope: Scope, headers: Mapping[bytes, str]) -> FormRequest:
+    source, authorization = source_of(scope, headers), headers.get(b"authorization")
+    return FormRequest(parameters, authorization, source=source, headers=headers, method=scope["method"])
 
 
 def _parse_query(query: bytes, permitted: Collection[str]) -> Mapping[str, str]:

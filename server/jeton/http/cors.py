@@ -21,7 +21,10 @@ _VARY_PREFLIGHT: Final[Header] = (
     b"vary",
     b"Origin, Access-Control-Request-Headers, Access-Control-Request-Private-Network",
 )
-_EXPOSED: Final[Header] = (b"access-control-expose-headers", b"Age, Allow, Date, ETag, Retry-After, WWW-Authenticate")
+_EXPOSED: Final[Header] = (
+    b"access-control-expose-headers",
+    b"Age, Allow, Date, DPoP-Nonce, ETag, Retry-After, WWW-Authenticate",
+)
 _CREDENTIALS: Final[Header] = (b"access-control-allow-credentials", b"true")
 # The longest time for which Chromium caches the response to a preflight.
 _MAX_AGE: Final[Header] = (b"access-control-max-age", b"7200")

@@ -28,6 +28,7 @@ from jeton.oauth.protected_resource import PROTECTED_RESOURCE_PATH
 from jeton.oauth.self_service import ACCOUNT_SCOPE
 
 _STRING: Final = {"type": "string"}
+_ACCESS_TOKEN: Final[list[dict[str, Any]]] = [{"access_token": []}, {"bound_access_token": []}]
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -57,18 +58,23 @@ def openapi_document(issuer: str, version: str, grants: Sequence[Grant]) -> dict
                     "bearerFormat": "JWT",
                     "description": f"A user's access token with the scope {ACCOUNT_SCOPE} (RFC 6750)",
                 },
+                "bound_access_token": {
+                    "type": "http",
+                    "scheme": "dpop",
+                    "description": "The same, bound to a key, with a proof in the header DPoP (RFC 9449)",
+                },
             },
         },
     }
 
 
 def _paths() -> dict[str, Any]:
-    retry = {"Idempotency-Key": {"type": "string", "pattern": "^[ -~]{1,255}$"}}
+    headers = {"Idempotency-Key": {"type": "string", "pattern": "^[ -~]{1,255}$"}, "DPoP": _STRING}
     push = _form("push", "Push an authorization request (RFC 9126)", "AuthorizationRequest", "PushedRequest")
     push["responses"]["201"] = push["responses"].pop("200") | {"description": "Accepted"}
     return {
         PAR_PATH: {"post": push},
-        TOKEN_PATH: {"post": _form("token", "Redeem a grant (RFC 6749)", "TokenRequest", "TokenResponse", retry)},
+        TOKEN_PATH: {"post": _form("token", "Redeem a grant (RFC 6749)", "TokenRequest", "TokenResponse", headers)},
         REVOCATION_PATH: {"post": _form("revoke", "Revoke a token (RFC 7009)", "RevocationRequest", "Empty")},
         INTROSPECTION_PATH: {
             "post": _form("introspect", "Introspect a token (RFC 7662)", "IntrospectionRequest", "Introspection")
@@ -173,7 +179,7 @@ def _userinfo() -> dict[str, Any]:
     """Return both operations of the userinfo endpoint. The token may be in the form of a POST."""
     post = _for_user("userinfoByPost", "Claims about the user (OpenID Connect)", "Userinfo")
     post["requestBody"] = {"required": False, "content": {_FORM: {"schema": _reference("UserinfoRequest")}}}
-    post["security"] = [{"access_token": []}, {}]
+    post["security"] = [*_ACCESS_TOKEN, {}]
     post["responses"] |= {
         "413": _refused(f"The body has more than {MAX_BYTES} bytes"),
         "415": _refused("The body is compressed"),
@@ -185,8 +191,8 @@ def _for_user(operation: str, summary: str, response: str, *parameters: dict[str
     return {
         "operationId": operation,
         "summary": summary,
-        "security": [{"access_token": []}],
-        "parameters": list(parameters),
+        "security": _ACCESS_TOKEN,
+        "parameters": [*parameters, {"name": "DPoP", "in": "header", "schema": _STRING}],
         "responses": {
             "200": {"description": "Done", "content": _json(response)},
             "400": _refused("Refused"),

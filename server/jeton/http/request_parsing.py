@@ -26,6 +26,8 @@ def header_fields(scope: Scope) -> dict[bytes, str]:
                 headers[b"repeated"] = name.decode("latin-1")
             elif name == b"cookie":  # RFC 9113 section 8.2.3
                 text = f"{headers[name]}; {text}"
+            elif name == b"dpop":  # RFC 9110 section 5.3. No proof has a comma, so that two are refused as malformed.
+                text = f"{headers[name]}, {text}"
         headers[name] = text
     return headers
 

@@ -29,12 +29,14 @@ class Operation:
 class Resource:
     """Operations by method. `origins` returns the origins whose pages may use them; without it no page may.
 
-    `cookie_origins` returns those whose pages may send cookies; without it none may.
+    `cookie_origins` returns those whose pages may send cookies; without it none may. `dpop_nonce` returns the nonce of
+    the next DPoP proof, which every answer carries (RFC 9449 section 8.2), or None if none is demanded.
     """
 
     operations: Mapping[str, Operation]
     origins: Origins | None = None
     cookie_origins: Origins | None = None
+    dpop_nonce: Callable[[], str | None] = lambda: None
 
     @property
     def methods(self) -> list[str]:
@@ -50,7 +52,11 @@ class Resource:
             return
         reading = operation.read(scope, headers, receive)
         rendered, client = await dispatch(operation.endpoint, reading, scope)
-        await rendered.send(send, *self._cors(origin, client))
+        await rendered.send(send, *self._cors(origin, client), *self._dpop_nonce())
+
+    def _dpop_nonce(self) -> tuple[Header, ...]:
+        nonce = self.dpop_nonce()
+        return () if nonce is None else ((b"dpop-nonce", nonce.encode()),)
 
     def _answer_other_method(self, scope: Scope, origin: str | None) -> Rendered:
         if scope["method"] == "OPTIONS" and self.origins is not None:

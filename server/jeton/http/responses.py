@@ -92,7 +92,7 @@ def _render_refusal(error: OAuthError) -> Rendered:
         content = {}
     headers = [*_JSON_HEADERS]
     if challenge is not None:
-        headers.append(_BASIC_CHALLENGE if challenge.scheme == "Basic" else _bearer_challenge(challenge, content))
+        headers += [_BASIC_CHALLENGE] if challenge.scheme == "Basic" else _token_challenges(challenge, content)
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after))
     return Rendered(error.status, headers, msgspec.json.encode(content))
@@ -112,13 +112,18 @@ def _cache_headers(document: Document) -> tuple[Header, ...]:
     return (b"cache-control", b"public, max-age=%d" % document.max_age), (b"etag", document.etag.encode())
 
 
-def _bearer_challenge(challenge: Challenge, content: Mapping[str, str]) -> Header:
-    """Return the challenge of RFC 6750 section 3. Our sentences hold no quote and no backslash."""
-    parameters = {
-        "realm": "jeton",
-        **content,
-        "scope": challenge.scope,
-        "resource_metadata": challenge.resource_metadata,
-    }
-    given = ", ".join(f'{it}="{text}"' for it, text in parameters.items() if text)
-    return b"www-authenticate", f"Bearer {given}".encode()
+def _token_challenges(challenge: Challenge, content: Mapping[str, str]) -> list[Header]:
+    """Return the challenges of RFC 6750 section 3 and RFC 9449 section 7.1: that of the used scheme explains more."""
+    about = {**content, "scope": challenge.scope, "resource_metadata": challenge.resource_metadata}
+    algorithms = {"Bearer": None, "DPoP": " ".join(challenge.dpop_algorithms)}
+    offered = ("Bearer", "DPoP") if challenge.dpop_algorithms else ("Bearer",)
+    return [
+        _challenge(it, {**(about if it == challenge.scheme else {}), "algs": algorithms[it]})
+        for it in sorted(offered, key=lambda scheme: scheme != challenge.scheme)
+    ]
+
+
+def _challenge(scheme: str, parameters: Mapping[str, str | None]) -> Header:
+    """Return one challenge. Our sentences hold no quote and no backslash."""
+    given = ", ".join(f'{it}="{text}"' for it, text in {"realm": "jeton", **parameters}.items() if text)
+    return b"www-authenticate", f"{scheme} {given}".encode()

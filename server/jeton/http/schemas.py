@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from jeton.grants.description import Grant
 from jeton.oauth.errors import ErrorCode
+from jeton.oauth.sender_constraints import BEARER, DPOP
 
 _STRING: Final = {"type": "string"}
 _INTEGER: Final = {"type": "integer"}
@@ -36,7 +37,7 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
     "TokenResponse": _object(
         ("access_token", "token_type", "expires_in"),
         access_token=_STRING,
-        token_type={"const": "Bearer"},
+        token_type={"enum": [BEARER, DPOP]},
         expires_in=_INTEGER,
         refresh_token=_STRING,
         id_token=_STRING,
@@ -61,7 +62,8 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
     "Introspection": _object(
         ("active",),
         active=_BOOLEAN,
-        token_type={"enum": ["Bearer", "N_A"]},
+        token_type={"enum": [BEARER, DPOP, "N_A"]},
+        cnf={"type": "object"},
         issued_token_type=_STRING,
         iss=_STRING,
         sub=_STRING,
@@ -85,7 +87,11 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         error_description=_STRING,
     ),
     # Without a token, the response holds no error code (RFC 6750 section 3.1).
-    "Challenge": _object((), error={"const": ErrorCode.INVALID_TOKEN.value}, error_description=_STRING),
+    "Challenge": _object(
+        (),
+        error={"enum": [ErrorCode.INVALID_TOKEN, ErrorCode.INVALID_DPOP_PROOF, ErrorCode.USE_DPOP_NONCE]},
+        error_description=_STRING,
+    ),
     "Account": _object(
         ("sub", "username", "email", "roles", "created_at"),
         sub=_STRING,

@@ -6,6 +6,7 @@ from typing import Final
 
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import NO_RESOURCE, Access
+from jeton.oauth.dpop_rules import parse_dpop_jkt
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.openid_parameters import (
     parse_login_hint,
@@ -65,7 +66,8 @@ class AuthorizationRequest:
     of the `resource` values. `code_challenge` is an S256 challenge (RFC 7636), or None if the client may go without.
     `max_age` is in seconds. `id_token_hint_sub` is the subject of a verified `id_token_hint`. `resource_scopes` is the
     part of the scope that counts at a resource, by URI; at a resource that is not in it, all of the scope does.
-    `pushed_id` is that of ResponseTarget.
+    `pushed_id` is that of ResponseTarget. `dpop_jkt` is the thumbprint of the key that the code is bound to (RFC 9449
+    section 10).
     """
 
     client_id: str
@@ -84,6 +86,7 @@ class AuthorizationRequest:
     id_token_hint_sub: str | None
     resource_scopes: Mapping[str, Scope] = field(default_factory=dict)
     pushed_id: str | None = None
+    dpop_jkt: str | None = None
 
     def access(self, scope: Scope) -> Access:
         """Return this part of the requested scope by the resources where it counts."""
@@ -225,6 +228,7 @@ def _parse(
         id_token_hint_sub=id_token_hint_sub,
         resource_scopes={it.uri: it.scope & scope for it in chosen if it.scope},
         pushed_id=target.pushed_id,
+        dpop_jkt=parse_dpop_jkt(parameters),
     )
 
 

@@ -69,7 +69,11 @@ def decide(
         return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "too_many_codes", sub=user.sub, retry_after=CODE_SECONDS)
     family = _new_family(request, scope, client, browser_session, new, lifetimes, default_audience, now)
     code = AuthorizationCode(
-        family.sid, now + CODE_SECONDS, request.redirect_uri if request.redirect_uri_sent else None, request.nonce
+        family.sid,
+        now + CODE_SECONDS,
+        request.redirect_uri if request.redirect_uri_sent else None,
+        request.nonce,
+        request.dpop_jkt,
     )
     before = consent or Consent(user.sub, client.client_id, {}, now, now, client.metadata_digest)
     remembered = before.widened(access, now) if consented else None

@@ -83,13 +83,15 @@ class Challenge:
     """What would let the request in (RFC 9110 section 11.6.1).
 
     `scope` is what an access token would have to hold. Without `explained`, the response holds no error code.
-    `resource_metadata` is where the requirements of the resource are described (RFC 9728 section 5.1).
+    `resource_metadata` is where the requirements of the resource are described (RFC 9728 section 5.1). With
+    `dpop_algorithms`, both Bearer and DPoP are offered (RFC 9449 section 7.1); `scheme` is the one that was used.
     """
 
-    scheme: Literal["Basic", "Bearer"]
+    scheme: Literal["Basic", "Bearer", "DPoP"]
     scope: str | None = None
     explained: bool = True
     resource_metadata: str | None = None
+    dpop_algorithms: tuple[str, ...] = ()
 
 
 _BASIC: Final = Challenge("Basic")
@@ -172,6 +174,11 @@ def missing_access_token() -> OAuthError:
 def insufficient_scope(reason: str, scope: str) -> OAuthError:
     """Return the refusal of an access token that lacks `scope`."""
     return OAuthError(ErrorCode.INSUFFICIENT_SCOPE, reason, challenge=Challenge("Bearer", scope))
+
+
+def invalid_dpop_proof(reason: str) -> OAuthError:
+    """Return the refusal of a DPoP proof (RFC 9449 section 5)."""
+    return OAuthError(ErrorCode.INVALID_DPOP_PROOF, reason)
 
 
 def malformed_bearer_request(description: str) -> OAuthError:

@@ -6,6 +6,7 @@ from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import grantable_scope, has_refresh_tokens
+from jeton.oauth.sender_constraints import UNBOUND, is_held_by
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 
@@ -31,6 +32,9 @@ def decide(
     if family is not None and genuine is None:
         return MASTER_KEY_MISSING
     if family is None or not genuine or family.client_id != client.client_id:
+        return _NO_SESSION
+    # The proxy does not have the key of the page, and this token is bound to none.
+    if client.require_dpop or not is_held_by(family, UNBOUND):
         return _NO_SESSION
     is_current = generation == family.generation and family.is_live(now)
     if not is_current or user is None or user.disabled or client.disabled or not has_refresh_tokens(family, client):

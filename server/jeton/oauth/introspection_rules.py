@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from jeton.oauth.clients import Client
 from jeton.oauth.scope import format_scope, parse_scope
+from jeton.oauth.sender_constraints import confirmation_of
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 
@@ -14,7 +15,7 @@ INACTIVE: Final[Mapping[str, Any]] = {"active": False}
 # Only claims of the token itself; user names are in it only if the client was allowed to have them.
 _MEMBERS: Final = (
     *("iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope"),
-    *("sid", "auth_time", "amr", "roles", "preferred_username", "email"),
+    *("sid", "auth_time", "amr", "roles", "preferred_username", "email", "cnf"),
 )
 
 # A token that is not an access token, in the terms of RFC 8693 section 2.2.1. A resource server that checks token_type
@@ -53,7 +54,8 @@ def introspect_access_token(
         return INACTIVE
     if context.client is None:
         return INACTIVE
-    active = {"active": True, "token_type": "Bearer"} | {name: claims[name] for name in _MEMBERS if name in claims}
+    active = {"active": True, "token_type": confirmation_of(claims).token_type}
+    active |= {name: claims[name] for name in _MEMBERS if name in claims}
     if "preferred_username" in claims:
         active["username"] = claims["preferred_username"]
     if "scope" in claims:

@@ -7,6 +7,7 @@ from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_MODES, RESPON
 from jeton.oauth.client_keys import ASSERTION_ALGORITHMS
 from jeton.oauth.clients import KEY_METHODS, SECRET_METHODS
 from jeton.oauth.discovery import SignInCapabilities, announced_scopes, openid_metadata
+from jeton.oauth.dpop_rules import DPOP_ALGORITHMS
 from jeton.oauth.openid_parameters import PROMPTS
 from jeton.oauth.pkce import CHALLENGE_METHODS
 
@@ -47,6 +48,7 @@ def server_metadata(
         "response_types_supported": ["none"],
         "grant_types_supported": grant_types,
         **_authentication_metadata(),
+        "dpop_signing_alg_values_supported": [*DPOP_ALGORITHMS],
     }
     if protected_resources:
         metadata["protected_resources"] = list(protected_resources)

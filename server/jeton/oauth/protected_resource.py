@@ -3,6 +3,7 @@
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from jeton.oauth.dpop_rules import DPOP_ALGORITHMS
 from jeton.oauth.id_token import OPENID
 from jeton.oauth.scope import Scope
 from jeton.oauth.self_service import ACCOUNT_SCOPE
@@ -23,6 +24,7 @@ def protected_resource_metadata(issuer: str, name: str, scope: Scope) -> dict[st
         "authorization_servers": [issuer],
         **({"scopes_supported": scopes} if scopes else {}),
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": [*DPOP_ALGORITHMS],
         "resource_name": name,
     }
 

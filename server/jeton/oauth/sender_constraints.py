@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from jeton.oauth.clients import Client
 from jeton.oauth.sessions import Family
 
-BEARER: Final = "Bearer"
-DPOP: Final = "DPoP"
+BEARER: Final[Literal["Bearer"]] = "Bearer"
+DPOP: Final[Literal["DPoP"]] = "DPoP"
 
 
 @dataclass(frozen=True, slots=True)

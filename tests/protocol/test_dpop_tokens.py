@@ -1,0 +1,295 @@
+"""DPoP at the token endpoint (RFC 9449 section 5): what tokens are bound to, and what a wrong proof costs."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import pytest
+from joserfc import jws
+
+from support.authorization_codes import add_app, redeem, sign_in
+from support.browsing import authorization_parameters, browser
+from support.dpop import DpopKey
+from support.hash_counter import count_hashes
+from support.in_process_server import ISSUER, PASSWORD, App, Running, StartServer
+from support.sessions import fresh
+from support.statement_recorder import statements_of
+from support.stored_sessions import stored_family
+
+KEY, OTHER = DpopKey(), DpopKey.ed25519()
+
+
+@pytest.fixture(scope="module")
+def jeton(shared_jeton: Running) -> Running:
+    return shared_jeton
+
+
+async def log_in(jeton: Running, app: App, key: DpopKey | None) -> dict[str, Any]:
+    """Return the tokens of a new user."""
+    user = jeton.add_user(fresh("user"))
+    response = await asked(jeton, app, key, grant_type="password", username=user.username, password=PASSWORD)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+async def asked(
+    jeton: Running, app: App, key: DpopKey | None, idempotency_key: str | None = None, **form: str
+) -> httpx2.Response:
+    """Send a token request, with a proof of its own by this key."""
+    headers = {} if key is None else {"DPoP": key.proof()}
+    if idempotency_key is not None:
+        headers["Idempotency-Key"] = idempotency_key
+    return await jeton.token(app, headers, **form)
+
+
+async def refresh(
+    jeton: Running, app: App, token: str, key: DpopKey | None, idempotency_key: str | None = None
+) -> httpx2.Response:
+    return await asked(jeton, app, key, idempotency_key, grant_type="refresh_token", refresh_token=token)
+
+
+def claims_of(tokens: dict[str, Any]) -> dict[str, Any]:
+    claims: dict[str, Any] = json.loads(jws.extract_compact(tokens["access_token"].encode()).payload)
+    return claims
+
+
+def bound_to(tokens: dict[str, Any]) -> tuple[str, Any]:
+    """Return the type of the token, and its `cnf`."""
+    return tokens["token_type"], claims_of(tokens).get("cnf")
+
+
+def error_of(response: httpx2.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]
+
+
+@pytest.mark.requirement("DP07", "DP10", "L12", "L13", "OI26")
+@pytest.mark.parametrize("key", [KEY, OTHER, None], ids=["ES256", "Ed25519", "no proof"])
+@pytest.mark.parametrize("grant", ["password", "client_credentials", "authorization_code", "refresh_token"])
+async def test_tokens_of_each_grant_are_bound_to_the_proof(jeton: Running, grant: str, key: DpopKey | None) -> None:
+    app = jeton.add_client(fresh("app"))
+    if grant == "client_credentials":
+        tokens = (await asked(jeton, app, key, grant_type=grant)).json()
+    elif grant == "authorization_code":
+        app = add_app(jeton, fresh("app"))
+        code = await sign_in(jeton, fresh("user")).code(app)
+        tokens = (await redeem(jeton, app, code, dpop=None if key is None else key.proof())).json()
+    else:
+        tokens = await log_in(jeton, app, key)
+        if grant == "refresh_token":
+            tokens = (await refresh(jeton, app, tokens["refresh_token"], key)).json()
+
+    assert bound_to(tokens) == (("Bearer", None) if key is None else ("DPoP", {"jkt": key.jkt}))
+
+
+@pytest.mark.requirement("DP06", "DP07", "DP20", "L12")
+async def test_a_refresh_token_of_a_public_client_takes_its_key_and_nothing_else_touches_the_session(
+    jeton: Running,
+) -> None:
+    app = jeton.add_client(fresh("app"), public=True)
+    token = (await log_in(jeton, app, KEY))["refresh_token"]
+    spent = token
+    token = (await refresh(jeton, app, spent, KEY)).json()["refresh_token"]
+
+    for wrong in (None, OTHER):
+        # The second one would be a replay.
+        for presented in (token, spent):
+            assert error_of(await refresh(jeton, app, presented, wrong)) == (400, "invalid_grant")
+    family = stored_family(jeton, token)
+    assert family is not None
+    assert (family.generation, family.revoked_at, family.dpop_jkt) == (1, None, KEY.jkt)
+
+    refreshed = (await refresh(jeton, app, token, KEY)).json()
+    assert bound_to(refreshed) == ("DPoP", {"jkt": KEY.jkt})
+    # With the key it is a replay.
+    assert error_of(await refresh(jeton, app, spent, KEY)) == (400, "invalid_grant")
+    assert error_of(await refresh(jeton, app, refreshed["refresh_token"], KEY)) == (400, "invalid_grant")
+
+
+@pytest.mark.requirement("DP07", "L12")
+async def test_a_confidential_client_may_change_its_key_and_the_new_access_token_is_bound_to_that(
+    jeton: Running,
+) -> None:
+    app = jeton.add_client(fresh("app"))
+    tokens = await log_in(jeton, app, KEY)
+    for key in (OTHER, None, KEY):
+        tokens = (await refresh(jeton, app, tokens["refresh_token"], key)).json()
+        assert bound_to(tokens) == (("Bearer", None) if key is None else ("DPoP", {"jkt": key.jkt}))
+
+
+@pytest.mark.requirement("DP07")
+async def test_a_session_that_began_without_a_key_is_not_bound_later(jeton: Running) -> None:
+    """Whoever has stolen its refresh token could bind it, and its owner could then not even end the session."""
+    app = jeton.add_client(fresh("app"), public=True)
+    spent = (await log_in(jeton, app, None))["refresh_token"]
+    stolen = (await refresh(jeton, app, spent, OTHER)).json()
+
+    assert bound_to(stolen) == ("DPoP", {"jkt": OTHER.jkt})
+    assert error_of(await refresh(jeton, app, spent, None)) == (400, "invalid_grant")
+    assert error_of(await refresh(jeton, app, stolen["refresh_token"], OTHER)) == (400, "invalid_grant")
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("DP05", "DP20", "L17")
+async def test_a_proof_is_used_once_and_its_replay_costs_no_refresh_token(start: StartServer) -> None:
+    jeton = await start()
+    app, proof = jeton.add_client(), KEY.proof()
+    token = (await log_in(jeton, app, KEY))["refresh_token"]
+    used = await jeton.token(app, {"DPoP": proof}, grant_type="client_credentials")
+
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    assert used.status_code == 200
+    assert error_of(await jeton.token(app, {"DPoP": proof}, **form)) == (400, "invalid_dpop_proof")
+    assert error_of(await jeton.token(app, {"DPoP": proof}, grant_type="client_credentials")) == (
+        400,
+        "invalid_dpop_proof",
+    )
+    first = await jeton.token(app, {"DPoP": (proof := KEY.proof())}, **form)
+    # Not a replay of the refresh token: the proof is looked at first.
+    assert error_of(await jeton.token(app, {"DPoP": proof}, **form)) == (400, "invalid_dpop_proof")
+    assert (await refresh(jeton, app, first.json()["refresh_token"], KEY)).status_code == 200
+
+
+@pytest.mark.requirement("CO05", "DP06")
+@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize("grant", ["refresh_token", "authorization_code"])
+async def test_a_lost_answer_is_repeated_with_a_new_proof_by_the_same_key(
+    jeton: Running, grant: str, public: bool
+) -> None:
+    app = add_app(jeton, fresh("app"), public=public)
+    code = await sign_in(jeton, fresh("user")).code(app)
+    send = sending(jeton, app, code)
+    if grant == "refresh_token":
+        token = (await send(KEY, "first")).json()["refresh_token"]
+        send = lambda key, repetition: refresh(jeton, app, token, key, repetition)  # noqa: E731
+
+    first, again = await send(KEY, "key"), await send(KEY, "key")
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert claims_of(again.json()) == claims_of(first.json())
+    assert again.json()["refresh_token"] == first.json()["refresh_token"]
+    assert error_of(await send(OTHER, "key")) == (400, "invalid_grant")
+    family = stored_family(jeton, first.json()["refresh_token"])
+    assert family is not None
+    # A confidential client with another key has sent another request: a replay, which ends the session.
+    assert (family.revoked_at is None) == public
+
+
+def sending(jeton: Running, app: App, code: str) -> Callable[[DpopKey, str], Awaitable[httpx2.Response]]:
+    """Return what redeems the code."""
+    return lambda key, repetition: redeem(jeton, app, code, repetition, dpop=key.proof())
+
+
+@pytest.mark.requirement("DP09")
+async def test_a_client_that_must_use_dpop_gets_no_token_without_a_proof(jeton: Running) -> None:
+    app = jeton.add_client(fresh("app"), require_dpop=True)
+    token = (await log_in(jeton, app, KEY))["refresh_token"]
+
+    assert error_of(await asked(jeton, app, None, grant_type="client_credentials")) == (400, "invalid_dpop_proof")
+    assert error_of(await refresh(jeton, app, token, None)) == (400, "invalid_dpop_proof")
+    assert (await refresh(jeton, app, token, KEY)).status_code == 200
+
+
+@pytest.mark.requirement("DP01", "DP02", "DP03", "DP04", "DP20", "L10", "L11", "L12")
+@pytest.mark.parametrize(
+    "proofs",
+    [
+        pytest.param([""], id="empty"),
+        pytest.param(["garbage"], id="garbage"),
+        pytest.param([KEY.proof(), KEY.proof()], id="two headers"),
+        pytest.param([f"{KEY.proof()}, {KEY.proof()}"], id="two in one"),
+        pytest.param([KEY.proof(header={"typ": "JWT"})], id="another type"),
+        pytest.param([KEY.proof(header={"alg": "none"})], id="unsigned"),
+        pytest.param([KEY.proof(header={"jwk": OTHER.public_jwk()})], id="another key"),
+        pytest.param([KEY.proof("GET")], id="another method"),
+        pytest.param([KEY.proof(url=ISSUER + "/oauth/revoke")], id="another endpoint"),
+        pytest.param([KEY.proof(url="https://attacker.example/oauth/token")], id="another server"),
+        pytest.param([KEY.proof(iat=1_700_000_000)], id="old"),
+        pytest.param([KEY.proof(iat=1_800_000_061)], id="from the future"),
+        pytest.param([KEY.proof(jti="x" * 257)], id="long jti"),
+    ],
+)
+async def test_a_wrong_proof_is_refused_before_password_and_database(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch, proofs: list[str]
+) -> None:
+    app, user = jeton.add_client(fresh("app")), jeton.add_user(fresh("user"))
+    token = (await log_in(jeton, app, None))["refresh_token"]
+    headers = [("DPoP", it) for it in proofs]
+    hashes = count_hashes(jeton, monkeypatch)
+
+    async def send(**form: str) -> httpx2.Response:
+        assert app.auth is not None
+        return await jeton.http.post("/oauth/token", data=form, auth=app.auth, headers=headers)
+
+    with statements_of(jeton) as statements:
+        wrong = [
+            await send(grant_type="password", username=user.username, password=PASSWORD),
+            await send(grant_type="refresh_token", refresh_token=token),
+            await send(grant_type="client_credentials"),
+        ]
+
+    assert [error_of(it) for it in wrong] == [(400, "invalid_dpop_proof")] * 3
+    # The client may have to be read: it authenticates before its proof is looked at.
+    assert (hashes, [it for it in statements if "FROM clients" not in it]) == ([], [])
+    assert (await refresh(jeton, app, token, None)).status_code == 200
+
+
+@pytest.mark.requirement("DP19")
+async def test_a_proof_replaces_no_other_check(jeton: Running) -> None:
+    app = jeton.add_client(fresh("app"))
+    form = {"grant_type": "client_credentials"}
+
+    wrong_secret = await jeton.token(App(app.client, "jcs_wrong"), {"DPoP": KEY.proof()}, **form)
+    wrong_scope = await jeton.token(app, {"DPoP": KEY.proof()}, **form, scope="admin")
+
+    assert error_of(wrong_secret) == (401, "invalid_client")
+    assert error_of(wrong_scope) == (400, "invalid_scope")
+
+
+@pytest.mark.requirement("DP05")
+async def test_requests_with_a_proof_wait_while_the_store_is_full_and_others_do_not(
+    start: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jeton = await start()
+    app = jeton.add_client()
+    tokens = await log_in(jeton, app, None)
+    monkeypatch.setattr("jeton.storage.replay_store.MAX_ROWS", 0)
+    jeton.maintenance.refresh()
+
+    full = await refresh(jeton, app, tokens["refresh_token"], KEY)
+
+    assert (full.status_code, full.json()["error"], full.headers["retry-after"]) == (
+        503,
+        "temporarily_unavailable",
+        "1",
+    )
+    assert (await refresh(jeton, app, tokens["refresh_token"], None)).status_code == 200
+
+
+@pytest.mark.requirement("DP16", "L16")
+@pytest.mark.parametrize("public", [True, False])
+async def test_a_code_for_a_key_is_redeemed_by_that_key_only(jeton: Running, public: bool) -> None:
+    app = add_app(jeton, fresh("app"), public=public)
+    code = await sign_in(jeton, fresh("user")).code(app, dpop_jkt=KEY.jkt)
+
+    for proof in (None, OTHER.proof()):
+        assert error_of(await redeem(jeton, app, code, dpop=proof)) == (400, "invalid_grant")
+    redeemed = await redeem(jeton, app, code, dpop=KEY.proof())
+
+    assert bound_to(redeemed.json()) == ("DPoP", {"jkt": KEY.jkt})
+
+
+@pytest.mark.requirement("DP16", "L16")
+async def test_the_key_of_an_authorization_request_travels_through_the_pages_to_its_code(jeton: Running) -> None:
+    app, user = add_app(jeton, fresh("app"), public=True), jeton.add_user(fresh("user"))
+    async with browser(jeton) as visitor:
+        await visitor.get("/oauth/authorize", **authorization_parameters(app, dpop_jkt=KEY.jkt))
+        await visitor.sign_in(user.username)
+        await visitor.decide()
+        code = visitor.answer["code"]
+
+        assert error_of(await redeem(jeton, app, code, dpop=OTHER.proof())) == (400, "invalid_grant")
+        assert (await redeem(jeton, app, code, dpop=KEY.proof())).status_code == 200
+        for wrong in ("x", KEY.jkt + "=", KEY.jkt[:-1] + "/"):
+            await visitor.get("/oauth/authorize", **authorization_parameters(app, dpop_jkt=wrong))
+            assert visitor.answer["error"] == "invalid_request"

@@ -1,0 +1,55 @@
+"""Races over one DPoP proof on two servers (RFC 9449 section 11.1): one request passes."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+import httpx2
+import pytest
+
+from support.dpop import DpopKey
+from support.in_process_server import ISSUER, PASSWORD, Running
+
+Nodes = tuple[Running, Running]
+KEY = DpopKey()
+
+
+def outcomes(responses: Sequence[httpx2.Response]) -> Counter[tuple[int, str | None]]:
+    return Counter((it.status_code, it.json().get("error")) for it in responses)
+
+
+@pytest.mark.requirement("DP05", "L17")
+async def test_of_32_requests_at_once_with_one_proof_one_is_answered(nodes: Nodes) -> None:
+    app = nodes[0].add_client(scope=frozenset({"account"}))
+    nodes[1].maintenance.refresh()
+    nodes[0].add_user()
+    form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
+    for _ in range(10):
+        proof = {"DPoP": KEY.proof()}
+        issued = await asyncio.gather(
+            *(nodes[at % 2].token(app, proof, grant_type="client_credentials") for at in range(32))
+        )
+        assert outcomes(issued) == {(200, None): 1, (400, "invalid_dpop_proof"): 31}
+
+        login = await nodes[0].token(app, {"DPoP": KEY.proof()}, **form)
+        headers = KEY.headers("GET", ISSUER + "/account", login.json()["access_token"])
+        shown = await asyncio.gather(*(nodes[at % 2].http.get("/account", headers=headers) for at in range(32)))
+        assert outcomes(shown) == {(200, None): 1, (401, "invalid_dpop_proof"): 31}
+
+
+@pytest.mark.requirement("DP05", "DP20", "L17")
+async def test_of_32_refreshes_at_once_with_one_proof_one_is_answered_and_the_session_lives(nodes: Nodes) -> None:
+    app = nodes[0].add_client(public=True)
+    nodes[1].maintenance.refresh()
+    nodes[0].add_user()
+    form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
+    token = (await nodes[0].token(app, {"DPoP": KEY.proof()}, **form)).json()["refresh_token"]
+    for _ in range(10):
+        proof = {"DPoP": KEY.proof()}
+
+        responses = await asyncio.gather(
+            *(nodes[at % 2].token(app, proof, grant_type="refresh_token", refresh_token=token) for at in range(32))
+        )
+
+        assert outcomes(responses) == {(200, None): 1, (400, "invalid_dpop_proof"): 31}
+        token = next(it for it in responses if it.status_code == 200).json()["refresh_token"]

@@ -1,0 +1,74 @@
+"""DPoP keys and proofs of clients (RFC 9449 section 4.2)."""
+
+import base64
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from joserfc.jwk import ECKey, Key, OKPKey
+
+from jeton.crypto.algorithms import sign
+from support.in_process_server import ISSUER, START, ManualClock
+
+TOKEN_URL: Final = ISSUER + "/oauth/token"
+_NUMBERS = itertools.count()
+
+
+@dataclass(frozen=True)
+class DpopKey:
+    """A key of a client, and proofs by it. `clock` is the client's; without one it is at the beginning of the test."""
+
+    clock: ManualClock | None = None
+    algorithm: str = "ES256"
+    key: Key = field(default_factory=lambda: ECKey.generate_key("P-256"))
+
+    @classmethod
+    def ed25519(cls, clock: ManualClock | None = None) -> Self:
+        return cls(clock, "EdDSA", OKPKey.generate_key("Ed25519"))
+
+    @property
+    def jkt(self) -> str:
+        return self.key.thumbprint()
+
+    def proof(
+        self,
+        method: str = "POST",
+        url: str = TOKEN_URL,
+        access_token: str | None = None,
+        header: dict[str, Any] | None = None,
+        **claims: Any,
+    ) -> str:
+        """Return a proof of its own. Members of the header and claims can be replaced; None leaves one out."""
+        now = START if self.clock is None else self.clock.now()
+        content: dict[str, Any] = {"jti": f"jti {next(_NUMBERS)}", "htm": method, "htu": url, "iat": now}
+        if access_token is not None:
+            content["ath"] = hash_of(access_token)
+        return self.signed(header or {}, {**content, **claims})
+
+    def signed(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
+        members = {"typ": "dpop+jwt", "alg": self.algorithm, "jwk": self.public_jwk(), **header}
+        signing_input = b".".join(_segment(part) for part in (members, claims))
+        return b".".join((signing_input, _base64url(sign(self.algorithm, signing_input, self.key)))).decode()
+
+    def public_jwk(self) -> dict[str, Any]:
+        members = ("kty", "crv", "x", "y")
+        return {name: it for name, it in self.key.as_dict(private=False).items() if name in members}
+
+    def headers(self, method: str, url: str, access_token: str, **claims: Any) -> dict[str, str]:
+        """Return the headers of a request to a protected resource with this access token."""
+        proof = self.proof(method, url, access_token, **claims)
+        return {"Authorization": f"DPoP {access_token}", "DPoP": proof}
+
+
+def hash_of(access_token: str) -> str:
+    return _base64url(hashlib.sha256(access_token.encode()).digest()).decode()
+
+
+def _segment(part: dict[str, Any]) -> bytes:
+    return _base64url(json.dumps({name: it for name, it in part.items() if it is not None}).encode())
+
+
+def _base64url(octets: bytes) -> bytes:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=")

@@ -1,0 +1,194 @@
+"""Signature and key of DPoP proofs (RFC 9449 section 4.2), and nonces (section 8)."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey, OctKey, RSAKey
+
+from jeton.crypto.dpop_nonces import DpopNonces
+from jeton.crypto.dpop_proof import MAX_PROOF_CHARACTERS, DpopProofError, access_token_hash, verify_proof
+from jeton.crypto.master_key import generate_master_key, parse_master_keys
+from jeton.crypto.single_use_digest import single_use_digest
+from support.dpop import DpopKey
+
+KEY = DpopKey()
+NOW = 1_800_000_000
+
+
+def rejection(proof: str) -> str:
+    with pytest.raises(DpopProofError) as refused:
+        verify_proof(proof)
+    return str(refused.value)
+
+
+@pytest.mark.requirement("DP02", "DP18", "L10")
+@pytest.mark.parametrize(
+    "key", [KEY, DpopKey.ed25519(), DpopKey(None, "Ed25519", DpopKey.ed25519().key)], ids=lambda it: it.algorithm
+)
+def test_a_proof_is_verified_by_the_key_in_it(key: DpopKey) -> None:
+    proof = verify_proof(key.proof(jti="x"))
+
+    assert (proof.jkt, proof.claims["jti"]) == (key.jkt, "x")
+
+
+@pytest.mark.requirement("DP02", "L10")
+def test_the_example_of_the_standard_is_verified() -> None:
+    """RFC 9449 section 4.1."""
+    example = (
+        "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa"
+        "0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlA"
+        "tMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29t"
+        "L3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK"
+        "70nfbV37xRZT3Lg"
+    )
+
+    assert verify_proof(example).jkt == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+
+
+@pytest.mark.requirement("DP11", "L10")
+def test_the_hash_of_an_access_token_is_that_of_the_standard() -> None:
+    """RFC 9449 section 7.1."""
+    token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
+
+    assert access_token_hash(token) == "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"
+
+
+@pytest.mark.requirement("DP02", "L10")
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ({"typ": None}, "proof_of_other_type"),
+        ({"typ": "JWT"}, "proof_of_other_type"),
+        ({"typ": "at+jwt"}, "proof_of_other_type"),
+        ({"typ": ["dpop+jwt"]}, "proof_of_other_type"),
+        ({"alg": None}, "proof_algorithm_not_allowed"),
+        ({"alg": "none"}, "proof_algorithm_not_allowed"),
+        ({"alg": "HS256"}, "proof_algorithm_not_allowed"),
+        ({"alg": "RS256"}, "proof_algorithm_not_allowed"),
+        ({"alg": ["ES256"]}, "proof_algorithm_not_allowed"),
+        ({"alg": "EdDSA"}, "proof_key_of_other_type"),
+        ({"crit": ["exp"], "exp": 1}, "proof_has_critical_extension"),
+        ({"crit": []}, "proof_has_critical_extension"),
+        ({"jwk": None}, "proof_key_missing_or_private"),
+        ({"jwk": "key"}, "proof_key_missing_or_private"),
+        ({"jwk": {**KEY.public_jwk(), "d": "AA"}}, "proof_key_missing_or_private"),
+        ({"jwk": {**KEY.public_jwk(), "k": "AA"}}, "proof_key_missing_or_private"),
+        ({"jwk": {"kty": "oct", "crv": "P-256"}}, "proof_key_of_other_type"),
+        ({"jwk": ECKey.generate_key("P-384").as_dict(private=False)}, "proof_key_of_other_type"),
+        ({"jwk": RSAKey.generate_key(2048).as_dict(private=False)}, "proof_key_of_other_type"),
+        ({"jwk": {**KEY.public_jwk(), "x": None}}, "proof_key_malformed"),
+        ({"jwk": {**KEY.public_jwk(), "x": KEY.public_jwk()["x"] + "="}}, "proof_key_malformed"),
+        ({"jwk": {**KEY.public_jwk(), "x": "A" * 42}}, "proof_key_malformed"),
+        ({"jwk": {**KEY.public_jwk(), "x": "A" * 43}}, "proof_signature_wrong"),
+        ({"jwk": DpopKey().public_jwk()}, "proof_signature_wrong"),
+    ],
+)
+def test_each_member_of_the_header_is_checked(header: dict[str, Any], reason: str) -> None:
+    assert rejection(KEY.proof(header=header)) == reason
+
+
+@pytest.mark.requirement("DP02", "L10")
+def test_additional_members_of_the_key_count_for_nothing() -> None:
+    jwk = {**KEY.public_jwk(), "kid": "a name", "use": "sig", "x5u": "https://attacker.example"}
+
+    assert verify_proof(KEY.proof(header={"jwk": jwk})).jkt == KEY.jkt
+
+
+def _segments(proof: str, **replaced: bytes) -> str:
+    parts = dict(zip(("header", "claims", "signature"), proof.split("."), strict=True))
+    encoded = {name: base64.urlsafe_b64encode(it).rstrip(b"=").decode() for name, it in replaced.items()}
+    return ".".join((parts | encoded).values())
+
+
+@pytest.mark.requirement("DP01", "DP02", "DP20", "L11")
+@pytest.mark.parametrize(
+    ("proof", "reason"),
+    [
+        ("", "proof_malformed"),
+        ("garbage", "proof_malformed"),
+        ("a.b", "proof_malformed"),
+        ("a.b.c.d", "proof_malformed"),
+        (f"{KEY.proof()}, {KEY.proof()}", "proof_malformed"),
+        (f" {KEY.proof()}", "proof_malformed"),
+        (KEY.proof() + "=", "proof_malformed"),
+        (KEY.proof() + "\n", "proof_malformed"),
+        (KEY.proof(filler="x" * MAX_PROOF_CHARACTERS), "proof_malformed"),
+        (_segments(KEY.proof(), header=b"[]"), "proof_malformed"),
+        (_segments(KEY.proof(), header=b"[" * 2000), "proof_malformed"),
+        (_segments(KEY.proof(), header=b"\xff"), "proof_malformed"),
+        (_segments(KEY.proof(), claims=b'"jti"'), "proof_malformed"),
+        (_segments(KEY.proof(), claims=json.dumps({"jti": "y"}).encode()), "proof_signature_wrong"),
+        (_segments(KEY.proof(), signature=b"x" * 64), "proof_signature_wrong"),
+        (_segments(KEY.proof(), signature=b"x"), "proof_signature_wrong"),
+        (_segments(KEY.proof(), signature=bytes(64)), "proof_signature_wrong"),
+    ],
+    ids=lambda it: it[:24] if isinstance(it, str) else None,
+)
+def test_what_is_not_one_signed_jwt_is_refused(proof: str, reason: str) -> None:
+    assert rejection(proof) == reason
+
+
+def test_a_symmetric_key_cannot_sign() -> None:
+    header = {"alg": "HS256", "jwk": OctKey.generate_key().as_dict(private=True)}
+
+    assert rejection(KEY.proof(header=header)) == "proof_algorithm_not_allowed"
+
+
+# Nonces
+
+OLD, NEW = generate_master_key(), generate_master_key()
+
+
+def nonces(*keys: str, resource: bool = False) -> DpopNonces:
+    return DpopNonces(parse_master_keys(" ".join(keys)), "resource server" if resource else "authorization server")
+
+
+@pytest.mark.requirement("DP12", "DP13", "L15")
+def test_a_nonce_is_accepted_for_two_periods() -> None:
+    start = NOW // 60 * 60
+    nonce = nonces(OLD).current(start + 59)
+
+    ends = [nonces(OLD).expires_at(nonce, start + seconds) for seconds in (-61, -60, 0, 59, 60, 119, 120)]
+    assert ends == [None, *[start + 120] * 5, None]
+    assert nonces(OLD).current(start + 60) != nonce
+
+
+@pytest.mark.requirement("DP13", "L15")
+@pytest.mark.parametrize("nonce", ["", "x" * 32, "A" * 32, "x" * 31, "x" * 33, "\u00e9" * 32])
+def test_a_nonce_that_was_not_made_here_is_refused(nonce: str) -> None:
+    genuine = nonces(OLD).current(NOW)
+
+    assert len(genuine) == 32
+    assert nonces(OLD).expires_at(nonce, NOW) is None
+    assert nonces(OLD).expires_at(genuine[:-1] + ("A" if genuine[-1] != "A" else "B"), NOW) is None
+    assert nonces(NEW).expires_at(genuine, NOW) is None
+
+
+@pytest.mark.requirement("DP14")
+def test_nonces_of_the_two_roles_are_not_interchangeable() -> None:
+    assert nonces(OLD, resource=True).expires_at(nonces(OLD).current(NOW), NOW) is None
+    assert nonces(OLD).expires_at(nonces(OLD, resource=True).current(NOW), NOW) is None
+
+
+@pytest.mark.requirement("DP13")
+@pytest.mark.parametrize(
+    ("issuing", "accepting"),
+    [((OLD,), (NEW, OLD)), ((NEW, OLD), (OLD,)), ((NEW, OLD), (NEW, OLD)), ((NEW,), (NEW, OLD))],
+)
+def test_nodes_agree_while_a_master_key_is_added_or_removed(
+    issuing: tuple[str, ...], accepting: tuple[str, ...]
+) -> None:
+    assert nonces(*accepting).expires_at(nonces(*issuing).current(NOW), NOW) is not None
+
+
+# What identifies a proof
+
+
+@pytest.mark.requirement("DP05")
+def test_different_uses_have_different_digests() -> None:
+    different = [("a", "b", "c"), ("a", "bc", ""), ("ab", "c"), ("a", "b", "d"), ("b", "b", "c")]
+
+    assert len({single_use_digest(*it) for it in different}) == len(different)
+    assert single_use_digest("a", "b") == single_use_digest("a", "b")

@@ -1,0 +1,123 @@
+"""Which claims of a DPoP proof are valid (RFC 9449 section 4.3), and how URLs are compared."""
+
+from typing import Any
+
+import pytest
+
+from jeton.oauth.dpop_rules import ProvenRequest, normalize_uri, proof_rejection_reason, remembered_until
+
+NOW = 1_800_000_000
+URL = "https://login.example/oauth/token"
+CLAIMS = {"jti": "x", "htm": "POST", "htu": URL, "iat": NOW}
+REQUEST = ProvenRequest("POST", URL)
+WITH_TOKEN = ProvenRequest("POST", URL, "hash of the token")
+
+
+@pytest.mark.requirement("DP03", "DP04", "DP05", "L10", "L11")
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"jti": None}, "jti_invalid"),
+        ({"jti": ""}, "jti_invalid"),
+        ({"jti": 7}, "jti_invalid"),
+        ({"jti": "x" * 256}, None),
+        ({"jti": "x" * 257}, "jti_invalid"),
+        ({"jti": "\u00e9" * 129}, "jti_invalid"),
+        ({"htm": "post"}, "htm_wrong"),
+        ({"htm": "GET"}, "htm_wrong"),
+        ({"htm": None}, "htm_wrong"),
+        ({"htu": None}, "htu_wrong"),
+        ({"htu": ["https://login.example/oauth/token"]}, "htu_wrong"),
+        ({"htu": "https://other.example/oauth/token"}, "htu_wrong"),
+        ({"htu": "http://login.example/oauth/token"}, "htu_wrong"),
+        ({"htu": "https://login.example/oauth/token/"}, "htu_wrong"),
+        ({"htu": "not a url"}, "htu_wrong"),
+        ({"htu": "HTTPS://LOGIN.example:443/oauth/%74oken?query#fragment"}, None),
+        ({"iat": None}, "time_malformed"),
+        ({"iat": True}, "time_malformed"),
+        ({"iat": str(NOW)}, "time_malformed"),
+        ({"iat": 1e300}, "time_malformed"),
+        ({"iat": float("nan")}, "time_malformed"),
+        ({"iat": NOW - 60}, None),
+        ({"iat": NOW - 61}, "iat_out_of_window"),
+        ({"iat": NOW + 10}, None),
+        ({"iat": NOW + 30.0}, None),
+        ({"iat": NOW + 31}, "iat_out_of_window"),
+        ({"exp": NOW + 1}, None),
+        ({"exp": NOW}, "proof_expired"),
+        ({"exp": "later"}, "time_malformed"),
+        ({"nbf": NOW + 30}, None),
+        ({"nbf": NOW + 31}, "proof_not_yet_valid"),
+    ],
+)
+def test_each_claim_is_checked(changes: dict[str, Any], reason: str | None) -> None:
+    assert proof_rejection_reason({**CLAIMS, **changes}, REQUEST, NOW) == reason
+
+
+@pytest.mark.requirement("DP11", "L10", "L14")
+@pytest.mark.parametrize(
+    ("ath", "reason"), [("hash of the token", None), ("another", "ath_wrong"), (None, "ath_wrong")]
+)
+def test_with_an_access_token_the_proof_has_its_hash(ath: str | None, reason: str | None) -> None:
+    assert proof_rejection_reason({**CLAIMS, "ath": ath}, WITH_TOKEN, NOW) == reason
+
+
+@pytest.mark.requirement("DP04")
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"iat": NOW - 86400}, None),
+        ({"iat": NOW + 86400}, None),
+        ({"iat": None}, "time_malformed"),
+        ({"exp": NOW}, "proof_expired"),
+    ],
+)
+def test_a_nonce_of_the_server_tells_the_time_whatever_the_clock_of_the_client_says(
+    changes: dict[str, Any], reason: str | None
+) -> None:
+    assert proof_rejection_reason({**CLAIMS, **changes}, REQUEST, NOW, NOW + 60) == reason
+
+
+@pytest.mark.requirement("DP05", "L17")
+@pytest.mark.parametrize(("iat", "nonce_end"), [(NOW - 60, None), (NOW + 30, None), (NOW - 86400, NOW + 5)])
+def test_a_use_is_remembered_for_longer_than_the_proof_is_valid_on_any_node(iat: int, nonce_end: int | None) -> None:
+    claims = {**CLAIMS, "iat": iat}
+    end = remembered_until(claims, nonce_end)
+    # The nonce is looked up anew by each node, so that only one without a nonce depends on the claims here.
+    if nonce_end is None:
+        assert proof_rejection_reason(claims, REQUEST, end - 10) is None
+        assert proof_rejection_reason(claims, REQUEST, end - 9) == "iat_out_of_window"
+    else:
+        assert end - nonce_end == 10
+
+
+@pytest.mark.requirement("DP03", "L11")
+@pytest.mark.parametrize(
+    ("uri", "normal"),
+    [
+        ("https://LOGIN.example", "https://login.example/"),
+        ("https://login.example:443/a", "https://login.example/a"),
+        ("http://login.example:80/a", "http://login.example/a"),
+        ("https://login.example:80/a", "https://login.example:80/a"),
+        ("https://login.example/%7euser/%2f?a=b#c", "https://login.example/~user/%2F"),
+        ("http://[::1]:8000/a", "http://[::1]:8000/a"),
+        ("https://login.example/A", "https://login.example/A"),
+        ("https://alice@login.example/a", None),
+        ("https://login.example:x/a", None),
+        ("https://login.example/a b", None),
+        ("https://login.example/\n", None),
+        ("https://login.\u0435xample/", None),
+        ("ftp://login.example/", None),
+        ("https:///a", None),
+        ("https://[::1/a", None),
+        ("", None),
+    ],
+)
+def test_urls_are_compared_in_normal_form(uri: str, normal: str | None) -> None:
+    assert normalize_uri(uri) == normal
+
+
+@pytest.mark.requirement("DP03")
+def test_a_url_without_normal_form_equals_no_other() -> None:
+    assert proof_rejection_reason({**CLAIMS, "htu": "a b"}, ProvenRequest("POST", "a b"), NOW) == "htu_wrong"
