@@ -1,9 +1,10 @@
-// Serve the page without a bundler: its own files, and those of @jeton/client below /client/.
+// Serve a page without a bundler: its own files, from the folder PAGE, and those of @jeton/client below /client/.
 
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { pathToFileURL } from 'node:url'
 
-const { ISSUER = 'http://127.0.0.1:8000', API = 'http://127.0.0.1:3000', PORT = '8080' } = process.env
+const { ISSUER = 'http://127.0.0.1:8000', API = 'http://127.0.0.1:3000', PORT = '8080', PAGE } = process.env
 
 const OWN = new Map([
   ['/', 'index.html'],
@@ -11,6 +12,7 @@ const OWN = new Map([
   ['/app.js', 'app.js'],
   ['/style.css', 'style.css'],
 ])
+const FOLDER = PAGE === undefined ? new URL('.', import.meta.url) : pathToFileURL(`${PAGE}/`)
 const CLIENT = import.meta.resolve('@jeton/client/app')
 const MEDIA_TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css' }
 
@@ -19,7 +21,7 @@ const POLICY = `default-src 'none'; script-src 'self'; style-src 'self'; connect
 
 function fileAt(path) {
   const own = OWN.get(path)
-  if (own !== undefined) return new URL(own, import.meta.url)
+  if (own !== undefined) return new URL(own, own === 'style.css' ? import.meta.url : FOLDER)
   const module = /^\/client\/([a-z-]+\.js)$/.exec(path)?.[1]
   return module === undefined ? null : new URL(module, CLIENT)
 }

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,19 +15,25 @@ from support.server_processes import run_jeton, server_process
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 
-# Not for the whole session: Playwright keeps an event loop in this thread, and other tests could not have their own.
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+@contextmanager
+def launched_chromium(*arguments: str) -> Iterator[Browser]:
+    """Start Chromium with these arguments."""
     if not CHROMIUM.exists():
         if os.environ.get("CI"):
             raise FileNotFoundError(CHROMIUM)
         pytest.skip(f"NOT RUN IN A BROWSER: there is no {CHROMIUM} (Debian: apt-get install chromium)")
+    ours = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=[*ours, *arguments])
         yield browser
         browser.close()
+
+
+# Not for the whole session: Playwright keeps an event loop in this thread, and other tests could not have their own.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with launched_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

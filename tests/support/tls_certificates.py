@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ssl
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -15,26 +16,34 @@ _VALIDITY = dt.timedelta(days=1)
 
 def tls_contexts(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Return the context of a server of this name (a host name or an IP address), and one of clients that trust it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    certificate = _self_signed(key, name).public_bytes(serialization.Encoding.PEM)
-    path = folder / f"{name}.pem"
-    path.write_bytes(pem + certificate)
+    path = server_certificate(folder, name)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(path)
-    return server, ssl.create_default_context(cadata=certificate.decode())
+    return server, ssl.create_default_context(cafile=path)
 
 
-def _self_signed(key: ec.EllipticCurvePrivateKey, name: str) -> x509.Certificate:
-    now = dt.datetime.now(dt.UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+def server_certificate(folder: Path, *names: str) -> Path:
+    """Return a PEM file with a new key and its certificate for these host names and IP addresses."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / f"{names[0].replace('*', 'all')}.pem"
+    path.write_bytes(pem + _self_signed(key, names).public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def _alternative(name: str) -> x509.GeneralName:
     try:
-        alternative: x509.GeneralName = x509.IPAddress(ip_address(name))
+        return x509.IPAddress(ip_address(name))
     except ValueError:
-        alternative = x509.DNSName(name)
+        return x509.DNSName(name)
+
+
+def _self_signed(key: ec.EllipticCurvePrivateKey, names: Sequence[str]) -> x509.Certificate:
+    now = dt.datetime.now(dt.UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number()).add_extension(
-        x509.SubjectAlternativeName([alternative]), critical=False
+        x509.SubjectAlternativeName([_alternative(it) for it in names]), critical=False
     )
     validity = builder.not_valid_before(now - _VALIDITY).not_valid_after(now + _VALIDITY)
     return validity.sign(key, hashes.SHA256())
