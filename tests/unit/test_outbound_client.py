@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -42,9 +43,7 @@ def serving(octets: bytes) -> AbstractAsyncContextManager[RemoteServer]:
 async def connected(*addresses: str, **options: Any) -> AsyncIterator[OutboundClient]:
     """A client for which every name has these addresses, private ones allowed."""
     resolver = Resolver(*[addresses] * 9) if addresses else None
-    client = OutboundClient(**{"allow_private_addresses": True, "resolve": resolver} | options)
-    yield client
-    client.close()
+    yield OutboundClient(**{"allow_private_addresses": True, "resolve": resolver} | options)
 
 
 async def failure(client: OutboundClient, uri: str) -> str:
@@ -181,13 +180,28 @@ async def test_slow_server_and_wait_for_a_free_place_end_at_the_deadline() -> No
         assert len(server.requests) == 1
 
 
-async def test_slow_name_server_ends_at_the_deadline() -> None:
-    async def never(host: str, port: int) -> Sequence[str]:
-        await asyncio.Event().wait()
-        return ()
+async def test_slow_name_server_ends_at_the_deadline_and_later_names_wait_for_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered, resolving = threading.Event(), list[str]()
 
-    async with connected(resolve=never, deadline_seconds=0.05) as client:
-        assert await failure(client, "https://client.example/") == "timed_out"
+    def getaddrinfo(host: str, port: int, type: int) -> list[Any]:
+        resolving.append(host)
+        answered.wait()
+        return [(None, None, None, None, ("127.0.0.1", port))]
+
+    async with serving(response()) as server:
+        client = OutboundClient(allow_private_addresses=True, deadline_seconds=0.3, max_concurrent=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "getaddrinfo", getaddrinfo)
+            for host in ("slow.example", "other.example"):
+                assert await failure(client, f"http://{host}:{server.port}/") == "timed_out"
+            assert resolving == ["slow.example"]
+            answered.set()
+            for thread in threading.enumerate():
+                if thread.name == "resolution":
+                    await asyncio.to_thread(thread.join)
+            assert (await client.get(f"http://third.example:{server.port}/")).status == 200
 
 
 async def test_host_without_an_address_and_port_without_a_server() -> None:

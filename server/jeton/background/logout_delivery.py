@@ -105,8 +105,6 @@ class LogoutDelivery:
 
     def close(self) -> None:
         self._batcher.close()
-        self._outbound.close()
-        self._outbound_to_unregistered.close()
 
     def _claim(self) -> list[_Delivery]:
         """Return what is to be delivered now, with its attempt recorded."""

@@ -73,13 +73,11 @@ class Parts:
     browser_login: BrowserLogin
     client_key_sets: ClientKeySets
     maintenance: Maintenance
-    document_client: OutboundClient
     clients: ClientResolution
     logout_delivery: LogoutDelivery
 
     def close(self) -> None:
         """Finish pending work, and close the database."""
-        self.document_client.close()
         self.maintenance.close()
         self.logout_delivery.close()
         self.hashing.close()
@@ -89,7 +87,6 @@ class Parts:
         self.rate_limiter.close()
         self.status_indexes.close()
         self.keyring.close()
-        self.client_key_sets.close()
         self.database.close()
 
 
@@ -160,7 +157,6 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         ),
         client_key_sets=client_key_sets(settings, clock),
         maintenance=maintenance,
-        document_client=documents,
         clients=client_resolution(settings, lookups, clock, lambda: ceiling.value, documents),
         logout_delivery=_logout_delivery(settings, database, clock, keyring),
     )

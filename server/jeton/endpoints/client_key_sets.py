@@ -64,10 +64,6 @@ class ClientKeySets:
             key = self._find(published, kid, algorithm)
         return key
 
-    def close(self) -> None:
-        self._registered.close()
-        self._unregistered.close()
-
     async def all(self, client: Client) -> tuple[ClientKey, ...]:
         """Return all keys of the client."""
         if client.jwks is not None:

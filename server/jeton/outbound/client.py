@@ -1,11 +1,9 @@
 """HTTP client for addresses that others name. It connects only to an address that it has checked."""
 
 import asyncio
-import socket
 import ssl
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Final, TypeAlias
 from urllib.parse import urlencode
@@ -15,6 +13,7 @@ import h11
 from jeton.outbound.addresses import AddressKind, classify
 from jeton.outbound.exchange import exchange
 from jeton.outbound.messages import OutboundError, OutboundFailure, OutboundResponse, Target
+from jeton.outbound.resolution import SystemResolver
 
 # Returns the IP addresses of a host, the preferred one first. Raises OSError if there are none.
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -53,9 +52,7 @@ class OutboundClient:
         self._deadline_seconds = deadline_seconds
         self._max_body_bytes = max_body_bytes
         self._slots = asyncio.Semaphore(max_concurrent)
-        # Threads of its own: slow name servers of others must not delay the name of the database.
-        self._threads = ThreadPoolExecutor(max_concurrent, "outbound")
-        self._resolve = resolve or self._system_resolve
+        self._resolve = resolve or SystemResolver(max_concurrent)
         self._tls_context = tls_context or _system_tls_context
 
     async def get(self, uri: str, *, accept: str = "application/json") -> OutboundResponse:
@@ -67,10 +64,6 @@ class OutboundClient:
         body = urlencode(fields).encode()
         headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", str(len(body)))]
         return await self._request("POST", uri, headers, body)
-
-    def close(self) -> None:
-        """Release the threads that resolve names, without waiting for them."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _request(self, method: str, uri: str, headers: list[tuple[str, str]], body: bytes) -> OutboundResponse:
         target = Target.parse(uri)
@@ -117,13 +110,6 @@ class OutboundClient:
             except OSError:
                 continue
         raise OutboundError(OutboundFailure.CONNECTION_FAILED)
-
-    async def _system_resolve(self, host: str, port: int) -> Sequence[str]:
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
-        return [str(it[4][0]) for it in found]
 
 
 @cache
