@@ -123,6 +123,19 @@ def test_apps_on_the_users_device_are_native_and_public(
     assert found.redirect_uris == tuple(redirect_uris)
 
 
+@pytest.mark.requirement("DR04")
+def test_algorithm_of_id_tokens_is_one_that_this_server_signs_with() -> None:
+    def algorithm(*available: str, **members: Any) -> str:
+        document = {"redirect_uris": [WEB], **members}
+        return parse_client_metadata(document, METHODS, "client_secret_basic", available).id_token_alg
+
+    assert algorithm("EdDSA", "RS256") == "RS256"
+    assert algorithm("EdDSA", "RS256", id_token_signed_response_alg="EdDSA") == "EdDSA"
+    assert algorithm("EdDSA") == "EdDSA"
+    with pytest.raises(OAuthError, match="must be one of: EdDSA"):
+        algorithm("EdDSA", id_token_signed_response_alg="RS256")
+
+
 WRONG_KEYS: Final[dict[str, dict[str, Any]]] = {
     "no key": {},
     "two places": {"jwks": KEYS, "jwks_uri": "https://keys.example/"},

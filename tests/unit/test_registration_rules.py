@@ -20,7 +20,7 @@ def rejection(check: Any, *args: Any) -> str:
 @pytest.mark.requirement("A02", "G03", "I14")
 def test_client_id_is_short_printable_ascii_and_does_not_look_like_a_sub() -> None:
     valid = ["a", "~", "my app", "!" * 128, "u_" + "g" * 32, "u_" + "0" * 31, "xu_" + "0" * 32]
-    invalid = ["", " a", "a ", " ", "!" * 129, "a\n", "a\x7fb", "é", "u_" + "0" * 32]
+    invalid = ["", " a", "a ", " ", "!" * 129, "a\n", "a\x7fb", "é", "u_" + "0" * 32, "dcr_x"]
 
     assert [it for it in valid + invalid if not rejection(check_client_id, it)] == valid
 

@@ -6,7 +6,7 @@ the authorization endpoint: no other grant, no introspection, no address that th
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -83,12 +83,16 @@ class ClientMetadata:
 
 
 def parse_client_metadata(
-    metadata: Mapping[str, Any], auth_methods: Collection[str], default_auth_method: str
+    metadata: Mapping[str, Any],
+    auth_methods: Collection[str],
+    default_auth_method: str,
+    id_token_algorithms: Sequence[str] = ID_TOKEN_ALGORITHMS,
 ) -> ClientMetadata:
     """Return what is registered of this JSON object.
 
     `auth_methods` are the values of token_endpoint_auth_method that the client may choose from. A native app that
-    chooses none is public: a secret in an app proves nothing (RFC 8252 section 8.5).
+    chooses none is public: a secret in an app proves nothing (RFC 8252 section 8.5). `id_token_algorithms` are those of
+    ID tokens. A client that chooses none gets RS256, or else the first.
 
     Raise OAuthError (invalid_redirect_uri or invalid_client_metadata) if the client could not work, or be unsafe.
     """
@@ -111,7 +115,7 @@ def parse_client_metadata(
         _name(metadata),
         _links(metadata, redirect_uris),
         post_logout,
-        _choice(metadata, "id_token_signed_response_alg", ID_TOKEN_ALGORITHMS, "RS256"),
+        _choice(metadata, "id_token_signed_response_alg", id_token_algorithms, _default_algorithm(id_token_algorithms)),
         jwks,
         jwks_uri,
         _flag(metadata, "require_pushed_authorization_requests"),
@@ -182,6 +186,11 @@ def _keys(metadata: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str | 
             f"jwks must be a JWK Set of 1 to {MAX_KEYS} public keys: RSA of 2048 bits or more, P-256, or Ed25519."
         ) from None
     return jwks, None
+
+
+def _default_algorithm(algorithms: Sequence[str]) -> str:
+    """Return the algorithm of ID tokens of a client that names none (OpenID Connect Registration section 2)."""
+    return "RS256" if "RS256" in algorithms else algorithms[0]
 
 
 def _choice(metadata: Mapping[str, Any], name: str, choices: Collection[str], default: str) -> str:

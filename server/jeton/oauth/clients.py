@@ -22,6 +22,8 @@ REGISTRATIONS: Final = ("administrator", "metadata_document", "dynamic")
 SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
 PRIVATE_KEY_JWT: Final = "private_key_jwt"
 KEY_METHODS: Final = (PRIVATE_KEY_JWT,)
+# Of clients that register themselves, and of no others.
+DYNAMIC_CLIENT_ID_PREFIX: Final = "dcr_"
 # What an assertion may name as its audience: the issuer alone (RFC 7523bis section 4), or the token endpoint as well.
 ASSERTION_AUDIENCES: Final = ("issuer", "legacy")
 
@@ -59,7 +61,8 @@ class Client:
     `assertion_audience` is one of ASSERTION_AUDIENCES, `tls_subject` the subject of its certificate by one of the
     metadata names of RFC 8705 section 2.1.2. `links` are `client_uri`, `policy_uri` and `tos_uri` (RFC 7591 section 2).
     `metadata_digest` is the digest of what it says of itself, `registration_token_digest` that of its registration
-    access token (RFC 7592). `last_used_at` is kept for clients that nobody registered.
+    access token (RFC 7592). `last_used_at` is when somebody last signed in to it, to a day, or when it registered: it
+    is kept for clients that are deleted when they are not used.
     """
 
     client_id: str

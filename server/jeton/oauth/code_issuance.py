@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from jeton.oauth.authorization_codes import CODE_SECONDS, MAX_UNREDEEMED_CODES, AuthorizationCode
 from jeton.oauth.authorization_request import GRANT_TYPE, AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.client_use import use_to_record
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.consents import Consent, still_valid
 from jeton.oauth.decisions import Deny, IssueCode
@@ -77,8 +78,16 @@ def decide(
     )
     before = consent or Consent(user.sub, client.client_id, {}, now, now, client.metadata_digest)
     remembered = before.widened(access, now) if consented else None
-    changed = None if client == stored_client else client
-    return IssueCode("code_issued", family, code, browser_session.browser_session_id, remembered, client=changed)
+    changed, used = None if client == stored_client else client, use_to_record(client, now)
+    return IssueCode(
+        "code_issued",
+        family,
+        code,
+        browser_session.browser_session_id,
+        remembered,
+        client=changed,
+        client_use=used,
+    )
 
 
 def _new_family(

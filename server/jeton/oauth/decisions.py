@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from jeton.oauth.authorization_codes import AuthorizationCode
+from jeton.oauth.client_use import use_to_record
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import Consent
 from jeton.oauth.errors import ErrorCode, OAuthError, rate_limited
@@ -18,6 +19,7 @@ from jeton.oauth.writes import (
     AddBrowserSessionClient,
     DeleteBrowserSessionsOf,
     InsertAuthorizationCode,
+    RecordClientUse,
     RevokeAccessToken,
     SaveClient,
     SaveConsent,
@@ -67,7 +69,7 @@ class Issue:
     def writes(self) -> tuple[Write, ...]:
         """The families, what was used, and the new hash of the password that was verified."""
         families = self.ended if self.family is None else (self.family, *self.ended)
-        saved: tuple[Write, ...] = tuple(SaveFamily(it) for it in families)
+        saved: tuple[Write, ...] = (*map(SaveFamily, families), *use_to_record(self.client, self.issued_at))
         if self.single_use is not None:
             saved = (*saved, UseOnce(self.single_use))
         if self.user is None or self.rehashed_password is None:
@@ -90,6 +92,7 @@ class IssueCode:
     consent: Consent | None = None
     single_use: SingleUse | None = None
     client: Client | None = None
+    client_use: tuple[RecordClientUse, ...] = ()
 
     @property
     def writes(self) -> tuple[Write, ...]:
@@ -97,8 +100,8 @@ class IssueCode:
         described = () if self.client is None else (SaveClient(self.client),)
         signed_in = AddBrowserSessionClient(self.browser_session_id, self.family.client_id)
         consent = () if self.consent is None else (SaveConsent(self.consent),)
-        used = () if self.single_use is None else (UseOnce(self.single_use),)
-        code = InsertAuthorizationCode(self.code)
+        single_use = () if self.single_use is None else (UseOnce(self.single_use),)
+        code, used = InsertAuthorizationCode(self.code), (*self.client_use, *single_use)
         return *described, SaveFamily(self.family), code, signed_in, *consent, *used
 
 

@@ -171,6 +171,12 @@ def missing_access_token() -> OAuthError:
     return OAuthError(ErrorCode.INVALID_TOKEN, "access_token_missing", challenge=challenge)
 
 
+def invalid_registration_token(reason: str) -> OAuthError:
+    """Return the refusal of a token for registration (RFC 7591 section 3, RFC 7592 section 2)."""
+    description = "The token is malformed, expired, used up, or not one for this registration."
+    return OAuthError(ErrorCode.INVALID_TOKEN, reason, description=description, challenge=_BEARER)
+
+
 def insufficient_scope(reason: str, scope: str) -> OAuthError:
     """Return the refusal of an access token that lacks `scope`."""
     return OAuthError(ErrorCode.INSUFFICIENT_SCOPE, reason, challenge=Challenge("Bearer", scope))

@@ -8,6 +8,7 @@ from jeton.oauth.client_keys import ASSERTION_ALGORITHMS
 from jeton.oauth.clients import KEY_METHODS, SECRET_METHODS
 from jeton.oauth.discovery import SignInCapabilities, announced_scopes, openid_metadata
 from jeton.oauth.dpop_rules import DPOP_ALGORITHMS
+from jeton.oauth.dynamic_registration import REGISTRATION_PATH
 from jeton.oauth.openid_parameters import PROMPTS
 from jeton.oauth.pkce import CHALLENGE_METHODS
 
@@ -29,6 +30,7 @@ def server_metadata(
     sign_in: SignInCapabilities,
     *,
     status_lists: bool = False,
+    registration: bool = False,
     protected_resources: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the document for this issuer. `grant_types` are those that at least one client may use.
@@ -54,6 +56,8 @@ def server_metadata(
         metadata["protected_resources"] = list(protected_resources)
     if GRANT_TYPE in grant_types:
         metadata |= _authorization_metadata(url, sign_in)
+    if registration:
+        metadata["registration_endpoint"] = url + REGISTRATION_PATH
     if status_lists:
         metadata["status_list_aggregation_endpoint"] = url + STATUS_LISTS_PATH
     return metadata

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Set
 from typing import Final
 
 from jeton.oauth.client_key_rules import key_rejection_reason
-from jeton.oauth.clients import Client
+from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX, Client
 from jeton.oauth.cookie_mode import cookie_mode_rejection_reason
 from jeton.oauth.origins import origin_rejection_reason
 from jeton.oauth.redirection_rules import redirection_rejection_reason
@@ -33,6 +33,10 @@ def check_client_id(client_id: str) -> None:
     if not _CLIENT_ID.fullmatch(client_id) or _LOOKS_LIKE_A_SUB.fullmatch(client_id):
         raise RegistrationError(
             "a client_id must be 1 to 128 printable ASCII characters, and must not look like a user's sub"
+        )
+    if client_id.startswith(DYNAMIC_CLIENT_ID_PREFIX):
+        raise RegistrationError(
+            f"a client_id that begins with {DYNAMIC_CLIENT_ID_PREFIX} is that of a client that registered itself"
         )
 
 

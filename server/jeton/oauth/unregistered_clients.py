@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from jeton.oauth.client_metadata import ClientMetadata
+from jeton.oauth.client_use import USE_SECONDS
 from jeton.oauth.clients import Client
 from jeton.oauth.metadata_document_urls import host_name, is_document_url
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
@@ -11,8 +12,6 @@ from jeton.rules.domain_policy import DomainPolicy, DomainRule
 
 ADMINISTRATOR: Final = "administrator"
 METADATA_DOCUMENT: Final = "metadata_document"
-# How exactly the last use of such a client is known, in seconds.
-LAST_USED_SECONDS: Final = 86400
 
 # What a document alone can say, and what an administrator may say instead.
 _DESCRIBED: Final = (
@@ -79,6 +78,6 @@ def with_description(stored: Client | None, described: Client, now: int) -> Clie
         return None
     before = stored or replace(described, created_at=now)
     names = _DESCRIBED if before.registration == ADMINISTRATOR else (*_DESCRIBED, *_CLAIMED)
-    is_recent = before.last_used_at is not None and 0 <= now - before.last_used_at < LAST_USED_SECONDS
+    is_recent = before.last_used_at is not None and 0 <= now - before.last_used_at < USE_SECONDS
     described_now = {name: getattr(described, name) for name in names}
     return replace(before, **described_now, last_used_at=before.last_used_at if is_recent else now)

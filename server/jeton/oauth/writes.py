@@ -83,6 +83,14 @@ class AddBrowserSessionClient(Write):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordClientUse(Write):
+    """Record that the client is used now, unless its row is locked. Several in one transaction are one."""
+
+    client_id: str
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class SaveBrowserSession(Write):
     """Insert the browser session, or update it if it is stored already."""
 

@@ -1,0 +1,37 @@
+"""Identifiers and tokens of clients that register themselves (RFC 7591, RFC 7592)."""
+
+import base64
+import hashlib
+import secrets
+
+from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX
+
+
+def generate_client_id() -> str:
+    """Generate a client_id of 128 random bits."""
+    return DYNAMIC_CLIENT_ID_PREFIX + secrets.token_urlsafe(16)
+
+
+def shared_client_id(metadata_digest: bytes) -> str:
+    """Return the client_id that every client with this metadata has."""
+    return DYNAMIC_CLIENT_ID_PREFIX + base64.urlsafe_b64encode(metadata_digest).rstrip(b"=").decode()
+
+
+def digest_metadata(canonical: str) -> bytes:
+    """Return the SHA-256 digest of client metadata in its canonical form."""
+    return hashlib.sha256(canonical.encode()).digest()
+
+
+def generate_initial_access_token() -> str:
+    """Generate a token that lets a program register clients (RFC 7591 section 3): 256 random bits."""
+    return "jia_" + secrets.token_urlsafe(32)
+
+
+def generate_registration_access_token() -> str:
+    """Generate a token that lets a client manage its registration (RFC 7592 section 3): 256 random bits."""
+    return "jra_" + secrets.token_urlsafe(32)
+
+
+def generate_token_id() -> str:
+    """Generate the public identifier of an initial access token: 64 random bits."""
+    return secrets.token_hex(8)

@@ -1,0 +1,98 @@
+"""Dynamic client registration (RFC 7591) and its management (RFC 7592): the client that comes of it, and the answer.
+
+A public client that registers with nothing but its metadata is the same client whoever sends that metadata: it holds no
+secret, so that several instances of one app need not be told apart (RFC 7591 section 1.2), and rows do not pile up. As
+it belongs to nobody, nobody can manage it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Final
+
+from jeton.oauth.authorization_request import RESPONSE_TYPES
+from jeton.oauth.client_metadata import GRANT_TYPES, KEY_METHOD, NONE, ClientMetadata
+from jeton.oauth.clients import Client
+from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.redirect_uris import comparable_redirect_uri
+from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
+from jeton.oauth.scope import format_scope
+
+REGISTRATION_PATH: Final = "/oauth/register"
+# What programs that do not know the metadata of this server try (MCP before 2025-06-18).
+FALLBACK_PATH: Final = "/register"
+CLIENT_PATH: Final = "/oauth/register/{client_id}"
+
+# Set by the server: an update must not contain them (RFC 7592 section 2.2).
+_SERVER_MEMBERS: Final = (
+    *("registration_access_token", "registration_client_uri"),
+    *("client_secret_expires_at", "client_id_issued_at"),
+)
+
+
+def canonical_metadata(metadata: ClientMetadata) -> str:
+    """Return the same text for metadata that mean the same: without order, and without the ports of loopback URIs."""
+    members = {field.name: getattr(metadata, field.name) for field in fields(metadata)}
+    for name in ("redirect_uris", "post_logout_redirect_uris"):
+        compared = {comparable_redirect_uri(it, metadata.application_type) for it in members[name]}
+        members[name] = sorted(compared)
+    members["grant_types"] = sorted(metadata.grant_types)
+    members["scope"] = None if metadata.scope is None else sorted(metadata.scope)
+    return json.dumps(members, sort_keys=True)
+
+
+def registered(client: Client, metadata: ClientMetadata, ceiling: RegistrationCeiling) -> Client:
+    """Return the client with this metadata. Without a scope in it, it has all that it may request (RFC 7591 2)."""
+    wanted = ceiling.scope if metadata.scope is None else metadata.scope
+    return within_ceiling(metadata.applied_to(client, wanted), ceiling)
+
+
+def check_update(document: Mapping[str, Any], client_id: str) -> None:
+    """Check what an update must and must not contain beside metadata. Raise OAuthError (invalid_client_metadata)."""
+    if document.get("client_id") != client_id:
+        raise _invalid("client_id must be that of the registration.")
+    for name in _SERVER_MEMBERS:
+        if name in document:
+            raise _invalid(f"{name} is set by the server: leave it out.")
+
+
+def check_same_kind(before: Client, metadata: ClientMetadata) -> None:
+    """Raise OAuthError if a public client would get a secret, or a key would take the place of a secret."""
+    known = _kind(NONE if before.public else min(before.auth_methods))
+    if _kind(metadata.auth_method) != known:
+        raise _invalid("token_endpoint_auth_method cannot change in this way: register another client.")
+
+
+def client_information(client: Client, redirect_uris: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Return what is registered of the client (RFC 7591 section 3.2.1), without its credentials.
+
+    `redirect_uris` are those that it sent, which may differ from the stored ones in order and in ports that are free.
+    """
+    uris = sorted(client.redirect_uris) if redirect_uris is None else list(redirect_uris)
+    members: dict[str, Any] = {
+        "client_id": client.client_id,
+        "client_id_issued_at": client.created_at,
+        "redirect_uris": uris,
+        "token_endpoint_auth_method": NONE if client.public else min(client.auth_methods),
+        "grant_types": [it for it in GRANT_TYPES if it in client.grant_types],
+        "response_types": list(RESPONSE_TYPES),
+        "application_type": client.application_type,
+        "scope": format_scope(client.scope),
+        "id_token_signed_response_alg": client.id_token_alg,
+        "require_pushed_authorization_requests": client.require_par,
+        "dpop_bound_access_tokens": client.require_dpop,
+        "client_name": client.name,
+        "post_logout_redirect_uris": sorted(client.post_logout_redirect_uris),
+        "jwks": client.jwks,
+        "jwks_uri": client.jwks_uri,
+        **client.links,
+    }
+    return {name: value for name, value in members.items() if value not in (None, [], "")}
+
+
+def _kind(auth_method: str) -> str:
+    return auth_method if auth_method in (NONE, KEY_METHOD) else "secret"
+
+
+def _invalid(description: str) -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_CLIENT_METADATA, description)
