@@ -120,7 +120,8 @@ class RegistrationSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ask: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     allow_private_addresses: bool = False
-    unused_seconds: PositiveSeconds = 30 * 86400
+    never_used_seconds: PositiveSeconds = 7 * 86400
+    unused_seconds: PositiveSeconds = 180 * 86400
 
 
 class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,7 +142,7 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     metadata_documents_per_address: Count = 60
     metadata_documents: Count = 600
     registrations_per_address: Count = 20
-    registrations: Count = 1000
+    registrations: Count = 200
     refresh_spacing_seconds: Annotated[int, Meta(ge=0, le=3600)] = 0
     sessions_per_user: Count = 100
 

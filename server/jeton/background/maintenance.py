@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
+from sqlalchemy import Connection
 
 from jeton.background.current_ceiling import CurrentCeiling
 from jeton.crypto.key_stores import KeyStoreError
@@ -22,6 +23,7 @@ from jeton.storage.client_capabilities import ClientCapabilities, load_client_ca
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.families import delete_expired_families, forget_ended_families
+from jeton.storage.initial_access_tokens import delete_expired_initial_access_tokens
 from jeton.storage.logout_outbox import delete_expired_logouts
 from jeton.storage.lookups import Lookups
 from jeton.storage.rate_limit_buckets import delete_expired_buckets
@@ -40,10 +42,13 @@ _PURGE_SECONDS: Final = 60
 # Rows of one table in one transaction: few enough that requests do not wait noticeably for it.
 _MAX_ROWS: Final = 500
 
-_DELETIONS: Final = (
+# Deletes at most so many rows of one table, at this time, and returns how many.
+Deletion: TypeAlias = Callable[[Connection, int, int], int]
+_DELETIONS: Final[tuple[Deletion, ...]] = (
     *(delete_expired_codes, delete_expired_browser_sessions),
     *(delete_expired_access_tokens, delete_expired_families, forget_ended_families),
     *(delete_expired_statuses, delete_expired_buckets, delete_expired_single_uses, delete_expired_logouts),
+    delete_expired_initial_access_tokens,
 )
 
 log = structlog.get_logger("jeton.maintenance")
@@ -61,6 +66,7 @@ class Maintenance:
         rotation: KeyRotation,
         replay_store: ReplayStore,
         ceiling: CurrentCeiling,
+        delete_unused_clients: Deletion,
         status_lists: StatusLists | None = None,
     ) -> None:
         self._database = database
@@ -70,6 +76,7 @@ class Maintenance:
         self.rotation = rotation
         self._replay_store = replay_store
         self.ceiling = ceiling
+        self._deletions = (*_DELETIONS, delete_unused_clients)
         self.status_lists = status_lists
         self._refreshed_at: float | None = None
         self._can_write = True
@@ -186,7 +193,7 @@ class Maintenance:
         if not self._clock.is_steady:
             return 0
         now, deleted = self._clock.now(), 0
-        for delete in _DELETIONS:
+        for delete in self._deletions:
             with self._database.write() as connection:
                 deleted += delete(connection, now, _MAX_ROWS)
         return deleted

@@ -1,8 +1,12 @@
-"""Database, master keys and password rules, as the settings name them, for commands and servers."""
+"""What commands and servers have in common, as the settings name it: database, master keys, rules."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
+
+from sqlalchemy import Connection
 
 from jeton.config import Settings
 from jeton.config_sources import ConfigError
@@ -11,6 +15,7 @@ from jeton.crypto.dpop_nonces import DpopNonces
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
 from jeton.crypto.password_rules import PasswordRules
 from jeton.endpoints.dpop_verification import DpopVerification
+from jeton.storage.client_use import delete_unused_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.database_url import is_sqlite
@@ -75,3 +80,11 @@ def password_rules(settings: Settings) -> PasswordRules:
     passwords = settings.passwords
     breached = BreachedPasswords(Path(passwords.breached_file)) if passwords.breached_file else None
     return PasswordRules(passwords.min_length, ("jeton", urlsplit(settings.server.issuer).hostname or ""), breached)
+
+
+def deletion_of_unused_clients(settings: Settings) -> Callable[[Connection, int, int], int]:
+    """Return what deletes at most so many clients that registered themselves and are not used, and returns how many."""
+    limits = settings.registration
+    return partial(
+        delete_unused_clients, never_used_seconds=limits.never_used_seconds, unused_seconds=limits.unused_seconds
+    )

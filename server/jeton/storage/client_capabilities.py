@@ -20,12 +20,16 @@ class ClientCapabilities:
 
 
 def load_client_capabilities(connection: Connection) -> ClientCapabilities:
-    """Return the union over all clients that are not disabled."""
+    """Return the union over all clients of administrators that are not disabled.
+
+    What clients that nobody registered may request follows from the settings.
+    """
     columns = (
         *(clients.c.grant_types, clients.c.origins, clients.c.scope),
         *(clients.c.refresh_cookie, clients.c.id_token_alg),
     )
-    rows = connection.execute(select(*columns).where(clients.c.disabled.is_(False)).distinct()).all()
+    of_administrators = clients.c.disabled.is_(False) & (clients.c.registration == "administrator")
+    rows = connection.execute(select(*columns).where(of_administrators).distinct()).all()
     grant_types, origins, scope = (frozenset[str]().union(*(row[it] for row in rows)) for it in range(3))
     return ClientCapabilities(
         grant_types,

@@ -10,11 +10,13 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, select, text
 
+from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX
 from jeton.storage.tables import issued_identifiers
 
 _CLAIM: Final = text("INSERT INTO issued_identifiers (digest) VALUES (:digest) ON CONFLICT DO NOTHING")
-# The URL of a metadata document identifies its owner: another client cannot get it by mistake.
-_METADATA_DOCUMENT: Final = "https://"
+# The URL of a metadata document identifies its owner, and the id of a client that registered itself is random, or a
+# digest of its metadata: another client cannot get one of these by mistake.
+_NAME_ONE_CLIENT: Final = ("https://", DYNAMIC_CLIENT_ID_PREFIX)
 
 
 class IdentifierUsedError(Exception):
@@ -42,7 +44,7 @@ def used_identifiers(connection: Connection, identifiers: Collection[str]) -> se
 
 
 def release_client_id(connection: Connection, client_id: str) -> None:
-    """Let the identifier of a deleted client be used again if it is the URL of a metadata document; keep all others."""
-    if client_id.startswith(_METADATA_DOCUMENT):
+    """Let the identifier of a deleted client be used again if it cannot name another client; keep all others."""
+    if client_id.startswith(_NAME_ONE_CLIENT):
         digest = identifier_digest(client_id)
         connection.execute(delete(issued_identifiers).where(issued_identifiers.c.digest == digest))

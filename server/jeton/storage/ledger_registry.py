@@ -19,6 +19,7 @@ from jeton.oauth.writes import (
     DeleteBrowserSessionsOf,
     DeleteConsent,
     InsertAuthorizationCode,
+    RecordClientUse,
     RevokeAccessToken,
     SaveBrowserSession,
     SaveClient,
@@ -42,6 +43,7 @@ from jeton.storage.browser_sessions import (
     lock_browser_sessions,
     save_browser_sessions,
 )
+from jeton.storage.client_use import record_client_use
 from jeton.storage.clients import lock_clients_shared, save_clients
 from jeton.storage.consents import delete_consents, load_consents, save_consents
 from jeton.storage.families import load_sids_of_browser_sessions, load_unended_sids, lock_families, save_families
@@ -258,6 +260,11 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
     SavePassword: Writer(
         lambda connection, writes, _: change_passwords(connection, [it.user for it in writes]),
         lambda rows, it: rows.change(it.user.sub, it.user),
+    ),
+    RecordClientUse: Writer(
+        lambda connection, writes, _: record_client_use(
+            connection, {it.client_id for it in writes}, max(it.now for it in writes)
+        )
     ),
     # Last: an insert waits for a transaction that has inserted the same row, and that one then waits for nothing.
     UseOnce: Writer(

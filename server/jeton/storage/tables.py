@@ -163,9 +163,24 @@ clients = Table(
     Column("links", JsonObject, nullable=False, server_default="{}"),
     Column("metadata_digest", LargeBinary, index=True),
     Column("registration_token_digest", LargeBinary),
-    Column("last_used_at", BigInteger),
+    Column("last_used_at", BigInteger, index=True),
     # Not part of the value: it is large, and only pages show it.
     Column("logo", LargeBinary),
+    # What the server announces is that of these clients, which are few however many register themselves.
+    Index("ix_clients_administrator", "client_id", **_where("registration = 'administrator'")),
+)
+
+# Tokens that let programs register clients (RFC 7591 section 3).
+initial_access_tokens = Table(
+    "initial_access_tokens",
+    metadata,
+    Column("token_id", String(16), primary_key=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("name", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("max_uses", Integer, nullable=False),
+    Column("uses", Integer, nullable=False, server_default="0"),
 )
 
 families = Table(

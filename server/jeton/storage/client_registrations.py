@@ -1,0 +1,121 @@
+"""Clients that register themselves (RFC 7591, RFC 7592): each request is one transaction, in a thread of its own."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any, TypeVar, cast
+
+from jeton.oauth.clients import Client
+from jeton.oauth.errors import temporarily_unavailable
+from jeton.oauth.initial_access_tokens import InitialAccessToken
+from jeton.storage.batching import Batcher
+from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client
+from jeton.storage.clock import Clock
+from jeton.storage.database import Database
+from jeton.storage.families import end_families
+from jeton.storage.identifiers import IdentifierUsedError
+from jeton.storage.initial_access_tokens import find_initial_access_token, spend_initial_access_token
+
+T = TypeVar("T")
+
+
+class ClientRegistrations:
+    """Inserts, changes and deletes clients at their own request."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._tasks = Batcher[Callable[[], object], object](
+            "registrations", lambda tasks: [task() for task in tasks], max_batch=1, max_waiting=256
+        )
+
+    async def initial_access_token(self, digest: bytes) -> InitialAccessToken | None:
+        """Return the token with this digest if one more client may be registered with it, or None."""
+
+        def find() -> InitialAccessToken | None:
+            with self._database.read() as connection:
+                token = find_initial_access_token(connection, digest)
+            return token if token is not None and token.is_usable(self._clock.now()) else None
+
+        return await self._run(find)
+
+    async def insert(self, client: Client, token_id: str | None) -> bool:
+        """Insert a new client. With the id of an initial access token, spend one use of it.
+
+        Return False, with nothing changed, if that token has no use left.
+        """
+
+        def insert() -> bool:
+            with self._database.write() as connection:
+                if token_id is not None and not spend_initial_access_token(connection, token_id, self._clock.now()):
+                    return False
+                insert_client(connection, client)
+            return True
+
+        return await self._run(insert)
+
+    async def insert_shared(self, client: Client) -> Client:
+        """Return the client with this client_id, which is inserted if there is none.
+
+        Scope that could not be requested yet when it was inserted is added.
+        """
+
+        def insert() -> Client:
+            with self._database.write() as connection:
+                stored = load_clients(connection, [client.client_id]).get(client.client_id)
+                if stored is None:
+                    try:
+                        insert_client(connection, client)
+                    except IdentifierUsedError:
+                        # Another transaction has inserted it since it was looked up.
+                        stored = load_clients(connection, [client.client_id]).get(client.client_id)
+                        if stored is None:
+                            raise temporarily_unavailable("client_deleted_meanwhile") from None
+                    else:
+                        return client
+                widened = replace(
+                    stored,
+                    scope=stored.scope | client.scope,
+                    default_scope=stored.default_scope | client.default_scope,
+                )
+                if changes := _differences(stored, widened):
+                    update_client(connection, client.client_id, **changes)
+            return widened
+
+        return await self._run(insert)
+
+    async def change(self, client_id: str, change: Callable[[Client], Client]) -> Client | None:
+        """Replace the client by what `change` returns for it, under its lock. Return it, or None if there is none."""
+
+        def update() -> Client | None:
+            with self._database.write() as connection:
+                before = lock_client(connection, client_id)
+                if before is None:
+                    return None
+                after = change(before)
+                if changes := _differences(before, after):
+                    update_client(connection, client_id, **changes)
+            return after
+
+        return await self._run(update)
+
+    async def delete(self, client_id: str) -> None:
+        """Delete the client, and end what its users have allowed it."""
+
+        def delete() -> None:
+            with self._database.write() as connection:
+                if lock_client(connection, client_id) is not None:
+                    end_families(connection, self._clock.now(), "client_deleted", client_id=client_id)
+                    delete_client(connection, client_id)
+
+        await self._run(delete)
+
+    def close(self) -> None:
+        self._tasks.close()
+
+    async def _run(self, task: Callable[[], T]) -> T:
+        return cast("T", await self._tasks(task))
+
+
+def _differences(before: Client, after: Client) -> dict[str, Any]:
+    names = (field.name for field in fields(Client))
+    return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
