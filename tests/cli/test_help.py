@@ -19,7 +19,8 @@ COMMANDS = {
     *(f"client {it}" for it in ("add", "set", "rotate-secret", "disable", "enable", "delete", "show", "list")),
     *(f"resource {it}" for it in ("add", "set", "delete", "list")),
     *("outbox list", "outbox retry"),
-    *("keys list", "keys rotate", "keys revoke", "session list", "session revoke"),
+    *(f"registration token {it}" for it in ("create", "list", "revoke")),
+    *("registration prune", "keys list", "keys rotate", "keys revoke", "session list", "session revoke"),
 }
 # They print no data, but a log, and a file.
 WITHOUT_JSON = {"serve", "config example"}
