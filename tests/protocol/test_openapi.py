@@ -35,7 +35,7 @@ EXCLUDED = [schemathesis.checks.positive_data_acceptance]
 
 
 def server_with_client_and_user(url: str) -> ASGIApp:
-    server = assemble(settings_for(url))
+    server = assemble(settings_for(url, REGISTRATION__DYNAMIC="open", LIMITS__REGISTRATIONS_PER_ADDRESS="0"))
     registered = client(
         "fuzz",
         introspect=True,
@@ -65,10 +65,10 @@ def live(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactor
     thread.join(timeout=30)
 
 
-described = schemathesis.openapi.from_dict(openapi_document("http://127.0.0.1:8000", "test", GRANTS))
+described = schemathesis.openapi.from_dict(openapi_document("http://127.0.0.1:8000", "test", GRANTS, registration=True))
 
 
-@schemathesis.auth().apply_to(path_regex="^/oauth/")
+@schemathesis.auth().apply_to(path_regex="^/oauth/(?!register)")
 class ClientAuthentication:
     """The generator may leave it out, and must then be refused."""
 

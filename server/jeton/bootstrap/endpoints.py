@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from jeton.bootstrap.parts import Parts
+from jeton.bootstrap.registration import build_registration
 from jeton.config import Settings
 from jeton.endpoints.account import ChangePassword, ShowAccount
 from jeton.endpoints.account_sessions import EndAllSessions, EndSession, ListSessions
@@ -33,7 +34,7 @@ from jeton.http.account_routes import (
     read_userinfo_request,
 )
 from jeton.http.cookie_mode_requests import read_cookie_request
-from jeton.http.resource import Operation, Resource
+from jeton.http.resource import Operation, Origins, Resource
 from jeton.oauth.client_assertions import AssertionAudiences
 from jeton.oauth.clients import Lifetimes
 from jeton.oauth.cookie_mode import COOKIE_LOGOUT_PATH, COOKIE_SESSION_PATH, FORWARD_AUTH_PATH
@@ -54,6 +55,7 @@ def build_resources(settings: Settings, parts: Parts, grants: Sequence[Grant]) -
         **_client_resources(settings, parts, tokens, grants),
         **_account_resources(settings, parts, tokens),
         USERINFO_PATH: _userinfo(settings, parts, tokens),
+        **build_registration(settings, parts),
     }
 
 
@@ -92,8 +94,7 @@ def _client_resources(
         parts.clock,
     )
 
-    def origins() -> frozenset[str]:
-        return parts.maintenance.client_capabilities.origins
+    origins = client_origins(settings, parts)
 
     def cookie_origins() -> frozenset[str]:
         return parts.maintenance.client_capabilities.cookie_origins
@@ -192,6 +193,12 @@ def build_code_issuer(settings: Settings, parts: Parts) -> CodeIssuer:
     )
 
 
+def client_origins(settings: Settings, parts: Parts) -> Origins:
+    """Return what returns the origins whose pages may be clients: all, if every program may register itself."""
+    is_open = settings.registration.dynamic == "open"
+    return lambda: None if is_open else parts.maintenance.client_capabilities.origins
+
+
 def _lifetimes(settings: Settings) -> Lifetimes:
     tokens = settings.tokens
     return Lifetimes(
@@ -208,7 +215,8 @@ def _userinfo(settings: Settings, parts: Parts, tokens: TokenParser) -> Resource
     authenticate = _bearer_authentication(settings, parts, tokens, USERINFO_PATH)
     authenticate = replace(authenticate, required_scope=OPENID, form_token=True)
     operation = Operation(UserinfoEndpoint(authenticate), read_userinfo_request)
-    return _user_resource(parts, {"GET": operation, "POST": operation})
+    resource = _user_resource(parts, {"GET": operation, "POST": operation})
+    return replace(resource, origins=client_origins(settings, parts))
 
 
 def _bearer_authentication(settings: Settings, parts: Parts, tokens: TokenParser, path: str) -> BearerAuthentication:

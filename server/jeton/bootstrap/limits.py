@@ -29,6 +29,8 @@ def request_limits(settings: Settings) -> Limits:
         secret_per_client=_rate(limits.secret_failures_per_client),
         token_per_address=_rate(limits.token_failures_per_address),
         requests_per_client=_rate(limits.token_requests_per_client, 60),
+        registrations_per_address=_rate(limits.registrations_per_address),
+        registrations=_rate(limits.registrations),
     )
 
 

@@ -6,7 +6,7 @@ from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
 from jeton.background.maintenance import Maintenance
 from jeton.bootstrap.clients import client_key_sets, client_resolution, document_client
-from jeton.bootstrap.from_settings import dpop_verification, open_master_keys
+from jeton.bootstrap.from_settings import deletion_of_unused_clients, dpop_verification, open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
 from jeton.config import Settings
@@ -34,6 +34,7 @@ from jeton.oauth.browser_session_rules import BrowserSessionLifetimes
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.outbound.client import OutboundClient
 from jeton.storage.browser_session_lookups import BrowserSessionLookups
+from jeton.storage.client_registrations import ClientRegistrations
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
@@ -72,6 +73,7 @@ class Parts:
     browser_session_lookups: BrowserSessionLookups
     browser_login: BrowserLogin
     client_key_sets: ClientKeySets
+    registrations: ClientRegistrations
     maintenance: Maintenance
     clients: ClientResolution
     logout_delivery: LogoutDelivery
@@ -80,6 +82,7 @@ class Parts:
         """Finish pending work, and close the database."""
         self.maintenance.close()
         self.logout_delivery.close()
+        self.registrations.close()
         self.hashing.close()
         self.ledger.close()
         self.lookups.close()
@@ -111,7 +114,17 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
     ledger = Ledger(database, clock, sessions_per_user=settings.limits.sessions_per_user)
     replay_store = ReplayStore(ledger)
     ceiling = CurrentCeiling(frozenset(settings.registration.scopes), settings.server.issuer)
-    maintenance = Maintenance(database, clock, keyring, lookups, rotation, replay_store, ceiling, status_lists)
+    maintenance = Maintenance(
+        database,
+        clock,
+        keyring,
+        lookups,
+        rotation,
+        replay_store,
+        ceiling,
+        deletion_of_unused_clients(settings),
+        status_lists,
+    )
     maintenance.refresh()
     login = PasswordLogin(
         lookups,
@@ -156,6 +169,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
             clock,
         ),
         client_key_sets=client_key_sets(settings, clock),
+        registrations=ClientRegistrations(database, clock),
         maintenance=maintenance,
         clients=client_resolution(settings, lookups, clock, lambda: ceiling.value, documents),
         logout_delivery=_logout_delivery(settings, database, clock, keyring),

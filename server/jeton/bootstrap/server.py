@@ -12,6 +12,7 @@ from jeton.bootstrap.endpoints import build_resources, enabled_grants
 from jeton.bootstrap.from_settings import open_database, password_rules
 from jeton.bootstrap.pages import build_pages, build_renderer
 from jeton.bootstrap.parts import Parts, build_parts
+from jeton.bootstrap.registration import is_registration_offered
 from jeton.config import Settings, load_settings
 from jeton.grants import GRANTS
 from jeton.grants.description import Grant
@@ -72,6 +73,7 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
         parts.keyring,
         parts.clock,
         maintenance.status_lists,
+        registration=is_registration_offered(settings.registration),
     )
     lifespan = _lifespan(parts, draining)
     resources, pages = build_resources(settings, parts, grants), build_pages(settings, parts, renderer)

@@ -15,7 +15,7 @@ class FormRequest:
     """A well-formed form request, of which nothing is verified yet.
 
     `parameters` holds each parameter that may be sent once, `lists` the values of those that may be repeated; none is
-    empty. `headers` are the header fields by lower-case name.
+    empty. `headers` are the header fields by lower-case name. `document` is the JSON object of a body that is JSON.
     """
 
     parameters: Mapping[str, str] = field(repr=False)
@@ -25,6 +25,7 @@ class FormRequest:
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     headers: Mapping[bytes, str] = field(default_factory=dict, repr=False)
     method: str = "POST"
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def cookies(self) -> Mapping[str, str]:
@@ -83,10 +84,10 @@ Answer = Json | Empty | ForwardedToken | Document | NotModified
 
 
 class Caller(Protocol):
-    """An authenticated caller: a client, or a user through a client."""
+    """A caller: a client, a user through a client, or None of a program that is about to register as a client."""
 
     @property
-    def client(self) -> Client: ...
+    def client(self) -> Client | None: ...
 
 
 C = TypeVar("C", bound=Caller)

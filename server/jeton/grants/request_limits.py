@@ -1,4 +1,4 @@
-"""Rate limits of wrong client secrets, unknown refresh tokens and token requests (ADR 0010, ADR 0018)."""
+"""Rate limits of wrong client secrets, unknown tokens, token requests and registrations (ADR 0010, ADR 0018)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +17,7 @@ from jeton.storage.clock import Clock
 from jeton.storage.rate_limiter import RateLimiter
 
 CLIENT: Final = "client"
+ALL: Final = "all"
 
 _CLIENT_ID_BUCKETS: Final = 4096
 _MAX_COUNTED_CLIENTS: Final = 65_536
@@ -32,6 +33,8 @@ class Limits:
     secret_per_client: Rate | None = None
     token_per_address: Rate | None = None
     requests_per_client: Rate | None = None
+    registrations_per_address: Rate | None = None
+    registrations: Rate | None = None
 
 
 class RequestLimits:
@@ -58,9 +61,20 @@ class RequestLimits:
         await self._count("client_secret_throttled", limits, source)
 
     async def count_unknown_token(self, source: Source) -> None:
-        """Count one well-formed refresh token that was never issued. Raise OAuthError if there were too many."""
+        """Count one token that was never issued: for refreshing, or for registration.
+
+        Raise OAuthError if there were too many.
+        """
         limits = address_limits(self._keys, "token", self._limits.token_per_address, source.ip)
         await self._count("unknown_token_throttled", limits, source)
+
+    async def count_registration(self, source: Source) -> None:
+        """Count one new client that nobody registered. Raise OAuthError if there were too many."""
+        limits = address_limits(self._keys, "registration", self._limits.registrations_per_address, source.ip)
+        rate = self._limits.registrations
+        if rate is not None:
+            limits = (*limits, Limit(ALL, self._keys.key("registrations"), rate))
+        await self._count("registration_throttled", limits, source)
 
     def count_request(self, client: Client, source: Source) -> None:
         """Count one request of the client to the token endpoint. Raise OAuthError if there were too many.

@@ -56,13 +56,14 @@ def parse_preflight(scope: Scope) -> Preflight | None:
 
 
 def allow_registered_origin(
-    origin: str | None, registered: Collection[str], with_cookies: Collection[str] = ()
+    origin: str | None, registered: Collection[str] | None, with_cookies: Collection[str] = ()
 ) -> tuple[Header, ...]:
     """Return the headers that let a page of a registered origin read the response; a page of another origin cannot.
 
-    Pages of the origins `with_cookies` may have sent cookies with the request.
+    With `registered` None, pages of any origin can. Pages of the origins `with_cookies` may have sent cookies with the
+    request.
     """
-    if origin is None or origin not in registered:
+    if origin is None or (registered is not None and origin not in registered):
         return (_VARY_ORIGIN,)
     allowed = (_VARY_ORIGIN, (b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSED)
     return (*allowed, _CREDENTIALS) if origin in with_cookies else allowed
@@ -88,16 +89,17 @@ def answer_options(
     if registered is not None and preflight.origin.decode("latin-1") not in registered:
         return render(Empty()).with_headers(_VARY_PREFLIGHT, allow)
     sent = ", ".join(method for method in methods if method != "OPTIONS").encode()
+    with_credentials = preflight.origin.decode("latin-1") in with_cookies
     headers: list[Header] = [
         _VARY_PREFLIGHT,
-        (b"access-control-allow-origin", b"*" if registered is None else preflight.origin),
+        (b"access-control-allow-origin", b"*" if registered is None and not with_credentials else preflight.origin),
         (b"access-control-allow-methods", sent),
         _MAX_AGE,
         allow,
     ]
     if len(preflight.headers) <= MAX_REQUESTED_HEADERS_BYTES and _HEADER_NAMES.fullmatch(preflight.headers):
         headers.append((b"access-control-allow-headers", preflight.headers))
-    if preflight.origin.decode("latin-1") in with_cookies:
+    if with_credentials:
         headers.append(_CREDENTIALS)
     if preflight.private_network:
         headers.append((b"access-control-allow-private-network", b"true"))

@@ -6,6 +6,7 @@ from typing import Any, Final
 from jeton.grants.description import Grant
 from jeton.http.account_routes import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
 from jeton.http.form_parsing import MAX_BYTES
+from jeton.http.registration_description import REGISTRATION_SCHEMAS, registration_paths
 from jeton.http.schemas import schemas
 from jeton.oauth.cookie_mode import (
     COOKIE_LOGOUT_PATH,
@@ -29,11 +30,21 @@ from jeton.oauth.self_service import ACCOUNT_SCOPE
 
 _STRING: Final = {"type": "string"}
 _ACCESS_TOKEN: Final[list[dict[str, Any]]] = [{"access_token": []}, {"bound_access_token": []}]
+_REGISTRATION_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An initial access token (RFC 7591), or the registration access token of the client (RFC 7592)",
+}
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
-def openapi_document(issuer: str, version: str, grants: Sequence[Grant]) -> dict[str, Any]:
-    """Return the document (OpenAPI 3.1.0) of a server with this issuer that offers these grants."""
+def openapi_document(
+    issuer: str, version: str, grants: Sequence[Grant], *, registration: bool = False
+) -> dict[str, Any]:
+    """Return the document (OpenAPI 3.1.0) of a server with this issuer that offers these grants.
+
+    `registration` says whether programs can register themselves.
+    """
     return {
         "openapi": "3.1.0",
         "info": {
@@ -43,15 +54,16 @@ def openapi_document(issuer: str, version: str, grants: Sequence[Grant]) -> dict
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": issuer}],
-        "paths": _paths(),
+        "paths": {**_paths(), **(registration_paths() if registration else {})},
         "components": {
-            "schemas": schemas(grants),
+            "schemas": {**schemas(grants), **(REGISTRATION_SCHEMAS if registration else {})},
             "securitySchemes": {
                 "client_secret_basic": {
                     "type": "http",
                     "scheme": "basic",
                     "description": "client_id and client_secret, each form-encoded (RFC 6749 section 2.3.1)",
                 },
+                **({"registration_token": _REGISTRATION_TOKEN} if registration else {}),
                 "access_token": {
                     "type": "http",
                     "scheme": "bearer",

@@ -31,11 +31,14 @@ def public_documents(
     keyring: Keyring,
     clock: Clock,
     status_lists: StatusLists | None,
+    *,
+    registration: bool,
 ) -> Mapping[str, ASGIApp]:
     """Return the endpoints by path.
 
     `name` is what people know the server as. `used_grant_types` returns the grant types that some client may use,
     `sign_in` what is announced of signing in, `open_resources` the resources that are announced beside the own API.
+    `registration` says whether programs can register themselves.
     """
 
     @lru_cache(maxsize=1)
@@ -45,6 +48,7 @@ def public_documents(
             announced_grant_types(grants, used),
             sign_in,
             status_lists=status_lists is not None,
+            registration=registration,
             protected_resources=(issuer, *resources),
         )
         return json_document(members, _MAX_AGE_SECONDS)
@@ -58,7 +62,7 @@ def public_documents(
         **dict.fromkeys(METADATA_PATHS, metadata_endpoint),
         PROTECTED_RESOURCE_PATH: DocumentEndpoint(lambda: protected_resource(sign_in().scope)),
         JWKS_PATH: _key_set(keyring, clock),
-        "/openapi.json": _openapi(issuer, grants),
+        "/openapi.json": _openapi(issuer, grants, registration=registration),
         **({} if status_lists is None else _status_lists(status_lists)),
     }
 
@@ -68,9 +72,14 @@ def announced_grant_types(grants: Sequence[Grant], used: frozenset[str]) -> set[
     return {it.name for it in grants if not it.announced_on_use or it.name in used}
 
 
-def _openapi(issuer: str, grants: Sequence[Grant]) -> ASGIApp:
+def _openapi(issuer: str, grants: Sequence[Grant], *, registration: bool) -> ASGIApp:
     """Built at the first request for it: most servers never receive one."""
-    document = cache(lambda: json_document(openapi_document(issuer, version("jeton"), grants), _MAX_AGE_SECONDS))
+
+    @cache
+    def document() -> Document:
+        described = openapi_document(issuer, version("jeton"), grants, registration=registration)
+        return json_document(described, _MAX_AGE_SECONDS)
+
     return DocumentEndpoint(document)
 
 

@@ -38,12 +38,10 @@ async def read_form_request(scope: Scope, headers: Mapping[bytes, str], receive:
         raise malformed_request("Send parameters in the request body, not in the URI.")
     check_single(headers)
     check_media_type(headers.get(b"content-type"))
-    if headers.get(b"content-encoding", "identity").lower() != "identity":
-        raise malformed_request("The body must not be compressed.", 415)
     idempotency_key = headers.get(b"idempotency-key")
     if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise malformed_request("Idempotency-Key must be 1 to 255 printable ASCII characters.")
-    form = parse_form(await _body(headers, receive))
+    form = parse_form(await read_body(headers, receive))
     source = source_of(scope, headers)
     return FormRequest(form.parameters, headers.get(b"authorization"), idempotency_key, source, form.lists, headers)
 
@@ -67,8 +65,13 @@ def source_of(scope: Scope, headers: Mapping[bytes, str]) -> Source:
     return Source(address_of(scope), user_agent and user_agent[:_MAX_USER_AGENT])
 
 
-async def _body(headers: Mapping[bytes, str], receive: Receive) -> bytes:
-    """Return the whole body. Raise OAuthError if it is too large; no more than the limit is kept in memory."""
+async def read_body(headers: Mapping[bytes, str], receive: Receive) -> bytes:
+    """Return the whole body. Raise OAuthError if it is compressed or too large.
+
+    No more than the limit is kept in memory.
+    """
+    if headers.get(b"content-encoding", "identity").lower() != "identity":
+        raise malformed_request("The body must not be compressed.", 415)
     declared = headers.get(b"content-length", "0")
     if not declared.isdecimal() or int(declared) > MAX_BYTES:
         raise malformed_request(f"The body must not exceed {MAX_BYTES} bytes.", 413)

@@ -14,7 +14,8 @@ from jeton.http.responses import Header, Rendered, render_method_not_allowed
 from jeton.oauth.clients import Client
 
 Read = Callable[[Scope, Mapping[bytes, str], Receive], Awaitable[FormRequest]]
-Origins = Callable[[], frozenset[str]]
+Origins = Callable[[], frozenset[str] | None]
+CookieOrigins = Callable[[], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,16 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Operations by method. `origins` returns the origins whose pages may use them; without it no page may.
+    """Operations by method.
 
+    `origins` returns the origins whose pages may use them, or None if pages of all may; without it no page may.
     `cookie_origins` returns those whose pages may send cookies; without it none may. `dpop_nonce` returns the nonce of
     the next DPoP proof, which every answer carries (RFC 9449 section 8.2), or None if none is demanded.
     """
 
     operations: Mapping[str, Operation]
     origins: Origins | None = None
-    cookie_origins: Origins | None = None
+    cookie_origins: CookieOrigins | None = None
     dpop_nonce: Callable[[], str | None] = lambda: None
 
     @property
@@ -65,11 +67,14 @@ class Resource:
         return render_method_not_allowed(self.methods).with_headers(*self._cors(origin, None))
 
     def _cors(self, origin: str | None, client: Client | None) -> tuple[Header, ...]:
-        """Return the headers for pages of the client's origins; while no client is known, of all registered ones."""
+        """Return the headers for pages of the client's origins; while no client is known, of all that may use this.
+
+        A client that nobody registered has no origins of its own: it may be a page of any.
+        """
         if self.origins is None:
             return ()
+        if client is None or client.registration != "administrator":
+            return allow_registered_origin(origin, self.origins(), self.cookie_origins() if self.cookie_origins else ())
         if self.cookie_origins is None:
-            return allow_registered_origin(origin, self.origins() if client is None else client.origins)
-        if client is None:
-            return allow_registered_origin(origin, self.origins(), self.cookie_origins())
+            return allow_registered_origin(origin, client.origins)
         return allow_registered_origin(origin, client.origins, client.origins if client.refresh_cookie else ())

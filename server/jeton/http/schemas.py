@@ -170,6 +170,7 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         token_endpoint=_STRING,
         revocation_endpoint=_STRING,
         introspection_endpoint=_STRING,
+        registration_endpoint=_STRING,
         jwks_uri=_STRING,
         protected_resources=_STRINGS,
         response_types_supported=_STRINGS,

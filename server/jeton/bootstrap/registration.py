@@ -1,0 +1,66 @@
+"""The registration endpoints (RFC 7591, RFC 7592), where the settings switch them on."""
+
+from functools import partial
+from typing import Final
+
+from jeton.bootstrap.parts import Parts
+from jeton.config import RegistrationSettings, Settings
+from jeton.endpoints.registration import RegistrationAuthentication, RegistrationEndpoint
+from jeton.endpoints.registration_management import (
+    DeleteRegistration,
+    ManagementAuthentication,
+    ReadRegistration,
+    UpdateRegistration,
+)
+from jeton.http.registration_routes import read_registration_request
+from jeton.http.resource import Operation, Resource
+from jeton.oauth.dynamic_registration import CLIENT_PATH, FALLBACK_PATH, REGISTRATION_PATH
+
+_read: Final = partial(Operation, read=read_registration_request)
+
+
+def build_registration(settings: Settings, parts: Parts) -> dict[str, Resource]:
+    """Return the resources by path; none if registration is off.
+
+    If it is open, pages of every origin may register: they can do no more than any other program.
+    """
+    if not is_registration_offered(settings.registration):
+        return {}
+    is_open = settings.registration.dynamic == "open"
+    register = RegistrationEndpoint(
+        RegistrationAuthentication(is_open, parts.registrations, parts.request_limits),
+        settings.server.issuer,
+        lambda: parts.maintenance.ceiling.value,
+        lambda: parts.keyring.id_token_algorithms,
+        parts.registrations,
+        parts.lookups,
+        parts.request_limits,
+        parts.clock,
+    )
+    resource = Resource({"POST": _read(register)}, (lambda: None) if is_open else None)
+    return {REGISTRATION_PATH: resource, FALLBACK_PATH: resource, CLIENT_PATH: _management(settings, parts)}
+
+
+def is_registration_offered(registration: RegistrationSettings) -> bool:
+    """Return whether programs can register themselves, with a token or without."""
+    return registration.dynamic != "off"
+
+
+def _management(settings: Settings, parts: Parts) -> Resource:
+    authenticate = ManagementAuthentication(parts.lookups, parts.request_limits)
+    issuer, registrations = settings.server.issuer, parts.registrations
+    update = UpdateRegistration(
+        authenticate,
+        issuer,
+        lambda: parts.maintenance.ceiling.value,
+        lambda: parts.keyring.id_token_algorithms,
+        registrations,
+        parts.clock,
+    )
+    return Resource(
+        {
+            "GET": _read(ReadRegistration(authenticate, issuer)),
+            "PUT": _read(update),
+            "DELETE": _read(DeleteRegistration(authenticate, registrations)),
+        }
+    )

@@ -1,0 +1,331 @@
+"""Dynamic registration (RFC 7591): who may register, what comes of it, and what it costs."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import httpx2
+import pytest
+
+from jeton.admin.initial_access_tokens import create
+from jeton.oauth.clients import Client
+from jeton.oauth.resources import Resource
+from jeton.storage.clients import list_clients
+from jeton.storage.resources import insert_resource
+from support.authorization_codes import CALLBACK, CHALLENGE, VERIFIER
+from support.browsing import browser
+from support.in_process_server import ISSUER, App, Running, StartServer
+
+REGISTER: Final = "/oauth/register"
+LOOPBACK: Final = "http://localhost:3334/callback"
+PHOTOS: Final = Resource("https://photos.example", "Photos", frozenset({"read", "share"}), open=True)
+PUBLIC: Final = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+
+
+@pytest.fixture
+async def open_server(start: StartServer) -> Running:
+    """A server at which every program may register, with one resource that is open."""
+    node = await start(REGISTRATION__DYNAMIC="open")
+    with node.database.write() as connection:
+        insert_resource(connection, PHOTOS)
+    node.maintenance.refresh()
+    return node
+
+
+async def register(node: Running, document: Any, token: str | None = None, path: str = REGISTER) -> httpx2.Response:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return await node.http.post(path, json=document, headers=headers)
+
+
+def initial_access_token(node: Running, max_uses: int = 1, seconds: int = 60) -> str:
+    with node.database.write() as connection:
+        _, token = create(connection, node.clock.now(), max_uses=max_uses, seconds=seconds, name=None)
+    return token
+
+
+def stored(node: Running) -> list[Client]:
+    with node.database.read() as connection:
+        return list_clients(connection)
+
+
+@pytest.mark.requirement("DR02", "DR18")
+async def test_by_default_nothing_is_there_and_nothing_is_announced(jeton: Running) -> None:
+    for path in (REGISTER, "/register", f"{REGISTER}/dcr_x"):
+        assert (await jeton.http.post(path, json=PUBLIC)).status_code == 404
+    assert "registration_endpoint" not in (await jeton.http.get("/.well-known/oauth-authorization-server")).json()
+    assert "register" not in (await jeton.http.get("/openapi.json")).text
+
+
+@pytest.mark.requirement("DR02", "DR18", "MC04", "MC13")
+@pytest.mark.parametrize("kind", ["token", "open"])
+async def test_where_it_is_on_the_endpoint_and_what_it_is_good_for_are_announced(start: StartServer, kind: str) -> None:
+    node = await start(REGISTRATION__DYNAMIC=kind)
+
+    metadata = (await node.http.get("/.well-known/oauth-authorization-server")).json()
+
+    assert metadata["registration_endpoint"] == ISSUER + REGISTER
+    assert metadata["authorization_endpoint"] == ISSUER + "/oauth/authorize"
+    assert {"authorization_code", "refresh_token"} <= set(metadata["grant_types_supported"])
+    assert "none" in metadata["token_endpoint_auth_methods_supported"]
+    assert (await node.http.get("/register")).status_code == (await node.http.get(REGISTER)).status_code == 405
+
+
+@pytest.mark.requirement("DR03", "DR04", "DR12")
+async def test_public_client_is_the_same_for_all_who_say_the_same(open_server: Running) -> None:
+    first = await register(open_server, PUBLIC | {"client_name": "Photos", "software_id": "1"})
+    again = await register(open_server, {"client_name": "Photos", **PUBLIC, "logo_uri": CALLBACK}, path="/register")
+    other = await register(open_server, PUBLIC | {"client_name": "Photo"})
+
+    assert (first.status_code, first.headers["cache-control"]) == (201, "no-store")
+    assert (
+        first.json()
+        == again.json()
+        == {
+            "client_id": first.json()["client_id"],
+            "client_id_issued_at": open_server.clock.now(),
+            "redirect_uris": [CALLBACK],
+            "token_endpoint_auth_method": "none",
+            "grant_types": ["authorization_code"],
+            "response_types": ["code"],
+            "application_type": "web",
+            "client_name": "Photos",
+            "scope": first.json()["scope"],
+            "id_token_signed_response_alg": "RS256",
+            "require_pushed_authorization_requests": False,
+            "dpop_bound_access_tokens": False,
+        }
+    )
+    assert {"read", "share"} <= set(first.json()["scope"].split())
+    assert other.json()["client_id"] != first.json()["client_id"]
+    assert [it.registration for it in stored(open_server)] == ["dynamic", "dynamic"]
+
+
+@pytest.mark.requirement("DR12", "MC18", "NA03")
+async def test_free_ports_of_a_native_app_make_no_other_client(open_server: Running) -> None:
+    """MCP clients register like this: no authentication method, and a port that was free."""
+    first = await register(open_server, {"redirect_uris": [LOOPBACK], "client_name": "Inspector"})
+    again = await register(
+        open_server, {"redirect_uris": ["http://localhost:50123/callback"], "client_name": "Inspector"}
+    )
+
+    assert first.json() | {"redirect_uris": again.json()["redirect_uris"]} == again.json()
+    assert again.json()["redirect_uris"] == ["http://localhost:50123/callback"]
+    assert (again.json()["token_endpoint_auth_method"], again.json()["application_type"]) == ("none", "native")
+    assert len(stored(open_server)) == 1
+
+
+@pytest.mark.requirement("DR12")
+async def test_shared_client_gets_what_could_not_be_requested_before(open_server: Running) -> None:
+    first = await register(open_server, PUBLIC)
+    with open_server.database.write() as connection:
+        insert_resource(connection, replace(PHOTOS, uri="https://mail.example", scope=frozenset({"mail"})))
+    open_server.maintenance.refresh()
+
+    again = await register(open_server, PUBLIC)
+
+    assert set(again.json()["scope"].split()) == set(first.json()["scope"].split()) | {"mail"}
+    assert again.json()["client_id"] == first.json()["client_id"]
+
+
+@pytest.mark.requirement("DR03", "DR14")
+async def test_confidential_client_gets_credentials_of_its_own_once(open_server: Running) -> None:
+    answers = [(await register(open_server, {"redirect_uris": [CALLBACK]})).json() for _ in range(2)]
+
+    for answer in answers:
+        assert answer["client_secret"].startswith("jcs_")
+        assert answer["client_secret_expires_at"] == 0
+        assert answer["registration_client_uri"] == f"{ISSUER}{REGISTER}/{answer['client_id']}"
+    assert len({answer[name] for answer in answers for name in ("client_id", "client_secret")}) == 4
+    kept = repr([(it.secret_digest, it.registration_token_digest) for it in stored(open_server)])
+    assert not [it for answer in answers for it in answer.values() if isinstance(it, str) and it in kept]
+
+
+@pytest.mark.requirement("DR05", "DR13", "RI06")
+async def test_no_client_registers_for_more_than_sending_users_here(open_server: Running) -> None:
+    answer = await register(
+        open_server,
+        {
+            "redirect_uris": [CALLBACK],
+            "grant_types": ["authorization_code", "client_credentials", "password"],
+            "scope": "read admin account",
+            "introspect": True,
+            "first_party": True,
+            "resources": ["https://payroll.example"],
+        },
+    )
+
+    assert (answer.json()["grant_types"], answer.json()["scope"]) == (["authorization_code"], "read")
+    app = App(stored(open_server)[0], answer.json()["client_secret"])
+    assert (app.client.introspect, app.client.first_party, app.client.claims) == (False, False, frozenset())
+    for form in ({"grant_type": "client_credentials"}, {"grant_type": "password", "username": "a", "password": "b"}):
+        assert (await open_server.token(app, None, **form)).json()["error"] == "unauthorized_client"
+
+
+@pytest.mark.requirement("DR01", "DR09")
+@pytest.mark.parametrize(
+    ("content", "headers", "status", "error"),
+    [
+        pytest.param(b"{}", {}, 400, "invalid_redirect_uri", id="nothing"),
+        pytest.param(b'{"redirect_uris":["http://a.example"]}', {}, 400, "invalid_redirect_uri", id="redirect URI"),
+        pytest.param(b'{"redirect_uris":[],"redirect_uris":[]}', {}, 400, "invalid_client_metadata", id="twice"),
+        pytest.param(b"[]", {}, 400, "invalid_client_metadata", id="not an object"),
+        pytest.param(b"{", {}, 400, "invalid_client_metadata", id="not JSON"),
+        pytest.param(b'{"a":' + b"[" * 9 + b"]" * 9 + b"}", {}, 400, "invalid_client_metadata", id="deep"),
+        pytest.param(b" " * 32769, {}, 413, "invalid_request", id="large"),
+        pytest.param(b"{}", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "invalid_request", id="form"),
+        pytest.param(b"{}", {"Content-Type": ""}, 415, "invalid_request", id="no type"),
+        pytest.param(b"{}", {"Content-Encoding": "gzip"}, 415, "invalid_request", id="compressed"),
+    ],
+)
+async def test_malformed_requests_are_refused_and_write_nothing(
+    open_server: Running, content: bytes, headers: dict[str, str], status: int, error: str
+) -> None:
+    headers = {"Content-Type": "application/json; charset=utf-8", **headers}
+
+    answer = await open_server.http.post(REGISTER, content=content, headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert stored(open_server) == []
+    assert (await open_server.http.post(REGISTER + "?a=b", json=PUBLIC)).status_code == 400
+
+
+@pytest.mark.requirement("DR02")
+async def test_with_token_each_registration_spends_one_use(start: StartServer) -> None:
+    node = await start(REGISTRATION__DYNAMIC="token")
+    token = initial_access_token(node, max_uses=2)
+
+    for bad in (None, "jia_" + "x" * 43):
+        refused = await register(node, PUBLIC, bad)
+        assert (refused.status_code, refused.json().get("error")) == (401, None if bad is None else "invalid_token")
+        assert refused.headers["www-authenticate"].startswith("Bearer")
+    assert (await register(node, {"redirect_uris": []}, token)).status_code == 400
+    answers = [await register(node, PUBLIC, token) for _ in range(3)]
+
+    assert [it.status_code for it in answers] == [201, 201, 401]
+    assert len({it.json()["client_id"] for it in answers[:2]}) == 2, "a client that was let in has an id of its own"
+    assert all("registration_access_token" in it.json() for it in answers[:2])
+    assert [it.last_used_at for it in stored(node)] == [None, None], "and is never deleted because it is not used"
+
+
+@pytest.mark.requirement("DR02")
+async def test_token_ends_with_its_time(start: StartServer) -> None:
+    node = await start(REGISTRATION__DYNAMIC="token")
+    token = initial_access_token(node, seconds=60)
+    node.clock.advance(60)
+
+    assert (await register(node, PUBLIC, token)).status_code == 401
+    node.maintenance.delete_expired_batch()
+    assert (await register(node, PUBLIC, token)).status_code == 401
+
+
+@pytest.mark.requirement("DR02", "DR12")
+async def test_only_new_clients_are_limited_by_address_and_altogether(start: StartServer) -> None:
+    node = await start(
+        REGISTRATION__DYNAMIC="open", LIMITS__REGISTRATIONS_PER_ADDRESS="2", LIMITS__TOKEN_FAILURES_PER_ADDRESS="2"
+    )
+    for name in ("a", "b"):
+        assert (await register(node, PUBLIC | {"client_name": name})).status_code == 201
+    for document in (PUBLIC | {"client_name": "c"}, {"redirect_uris": [CALLBACK]}):
+        refused = await register(node, document)
+        assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)
+    assert (await register(node, PUBLIC | {"client_name": "a"})).status_code == 201, "it is there already"
+    assert (await register(node, PUBLIC, initial_access_token(node))).status_code == 201, "it was let in"
+    assert len(stored(node)) == 3
+    statuses = [(await register(node, PUBLIC, f"jia_{'x' * 43}")).status_code for _ in range(3)]
+    assert statuses == [401, 401, 429], "tokens are not to be guessed either"
+
+
+@pytest.mark.requirement("DR02", "DR12")
+async def test_new_clients_of_all_addresses_together_are_limited(start: StartServer) -> None:
+    node = await start(REGISTRATION__DYNAMIC="open", LIMITS__REGISTRATIONS="1")
+
+    assert [(await register(node, PUBLIC | {"client_name": it})).status_code for it in "ab"] == [201, 429]
+
+
+@pytest.mark.requirement("DR02", "DR12")
+async def test_disabled_client_cannot_register_again(open_server: Running) -> None:
+    client_id = (await register(open_server, PUBLIC)).json()["client_id"]
+    open_server.set_client(client_id, disabled=True)
+
+    answer = await register(open_server, PUBLIC)
+
+    assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
+
+
+@pytest.mark.requirement("DR02", "MC04")
+async def test_pages_of_every_origin_may_register_and_go_on_where_registration_is_open(open_server: Running) -> None:
+    """Browser-based MCP clients do: no administrator can know their origin."""
+    page = {"Origin": "https://inspector.example"}
+    preflight = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+
+    for path in (REGISTER, "/register", "/oauth/token"):
+        allowed = await open_server.http.options(path, headers=preflight)
+        assert (allowed.headers["access-control-allow-origin"], allowed.headers["access-control-allow-headers"]) == (
+            "*",
+            "content-type",
+        )
+    registered = await open_server.http.post(REGISTER, json=PUBLIC, headers=page)
+    form = {"grant_type": "authorization_code", "code": "x", "client_id": registered.json()["client_id"]}
+    redeemed = await open_server.http.post("/oauth/token", data=form, headers=page)
+    for answer in (registered, redeemed):
+        assert answer.headers["access-control-allow-origin"] == page["Origin"]
+        assert "access-control-allow-credentials" not in answer.headers
+    managed = await open_server.http.get(f"{REGISTER}/dcr_x", headers=page)
+    assert "access-control-allow-origin" not in managed.headers
+
+
+@pytest.mark.requirement("DR02")
+async def test_no_page_may_register_with_a_token(start: StartServer) -> None:
+    node = await start(REGISTRATION__DYNAMIC="token")
+
+    answer = await node.http.post(REGISTER, json=PUBLIC, headers={"Origin": "https://inspector.example"})
+
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("DR12", "DR13", "MC04", "RI06")
+async def test_registered_client_signs_users_in_and_its_use_is_recorded_once_a_day(open_server: Running) -> None:
+    node = open_server
+    node.add_user()
+    registered = (
+        await register(node, PUBLIC | {"grant_types": ["authorization_code", "refresh_token"], "client_name": "Photos"})
+    ).json()
+    client_id = registered["client_id"]
+    node.clock.advance(10)
+    request = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": CALLBACK,
+        "resource": PHOTOS.uri,
+        "scope": "read admin",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+    }
+    async with browser(node) as it:
+        await it.get("/oauth/authorize", **request)
+        await it.sign_in()
+        assert it.path == "/consent"
+        await it.decide()
+        code = it.answer["code"]
+    form = {"grant_type": "authorization_code", "code": code, "code_verifier": VERIFIER, "redirect_uri": CALLBACK}
+    tokens = (await node.http.post("/oauth/token", data={**form, "client_id": client_id})).json()
+    assert tokens["scope"] == "read"
+    app = App(stored(node)[0])
+    assert app.client.last_used_at == node.clock.now()
+
+    node.clock.advance(86399)
+    tokens = await node.refreshed(app, tokens["refresh_token"])
+    assert stored(node)[0].last_used_at == node.clock.now() - 86399
+    node.clock.advance(1)
+    await node.refreshed(app, tokens["refresh_token"])
+    assert stored(node)[0].last_used_at == node.clock.now()
+
+
+@pytest.mark.requirement("DR12")
+async def test_clients_that_are_not_used_are_deleted_and_come_back_by_registering(open_server: Running) -> None:
+    client_id = (await register(open_server, PUBLIC)).json()["client_id"]
+    open_server.clock.advance(7 * 86400)
+
+    assert open_server.maintenance.delete_expired_batch() > 0
+    assert stored(open_server) == []
+    assert (await register(open_server, PUBLIC)).json()["client_id"] == client_id

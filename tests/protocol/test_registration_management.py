@@ -1,0 +1,176 @@
+"""Management of a registration by its client (RFC 7592)."""
+
+from typing import Any, Final
+
+import httpx2
+import pytest
+
+from jeton.storage.clients import load_clients
+from support.authorization_codes import CALLBACK, redeem, sign_in
+from support.in_process_server import App, Running, StartServer
+
+REGISTER: Final = "/oauth/register"
+OTHER: Final = "https://app.example/other"
+GRANTS: Final = ["authorization_code", "refresh_token"]
+METADATA: Final = {"redirect_uris": [CALLBACK], "grant_types": GRANTS, "client_name": "Photos", "scope": "read"}
+
+Answer = dict[str, Any]
+
+
+@pytest.fixture
+async def node(start: StartServer) -> Running:
+    return await start(REGISTRATION__DYNAMIC="open", REGISTRATION__SCOPES="read write")
+
+
+@pytest.fixture
+async def registered(node: Running) -> Answer:
+    answer = await node.http.post(REGISTER, json=METADATA)
+    return dict(answer.json())
+
+
+async def manage(
+    node: Running, method: str, registered: Answer, document: Any = None, **changed: str
+) -> httpx2.Response:
+    """A request with the registration access token, unless another `token` is given, or for another `client_id`."""
+    client_id = changed.get("client_id", registered["client_id"])
+    token = changed.get("token", registered["registration_access_token"])
+    headers = {"Authorization": f"Bearer {token}"}
+    body = {} if document is None else {"json": document}
+    return await node.http.request(method, f"{REGISTER}/{client_id}", headers=headers, **body)
+
+
+def without_secret(registered: Answer) -> Answer:
+    return {name: it for name, it in registered.items() if not name.startswith("client_secret")}
+
+
+@pytest.mark.requirement("DR14", "DR15")
+async def test_client_reads_its_registration_but_its_secret(node: Running, registered: Answer) -> None:
+    answer = await manage(node, "GET", registered)
+
+    assert (answer.status_code, answer.json()) == (200, without_secret(registered))
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.requirement("DR15", "DR17")
+async def test_update_replaces_everything(node: Running, registered: Answer) -> None:
+    update = {
+        "client_id": registered["client_id"],
+        "client_secret": registered["client_secret"],
+        "redirect_uris": [OTHER],
+        "scope": "write admin",
+        "token_endpoint_auth_method": "client_secret_post",
+    }
+
+    answer = await manage(node, "PUT", registered, update)
+
+    assert answer.status_code == 200
+    changed = {
+        "redirect_uris": [OTHER],
+        "grant_types": ["authorization_code"],
+        "scope": "write",
+        "token_endpoint_auth_method": "client_secret_post",
+    }
+    expected = {**without_secret(registered), **changed}
+    del expected["client_name"]
+    assert answer.json() == expected
+    assert (await manage(node, "GET", registered)).json() == expected
+    with node.database.read() as connection:
+        client = load_clients(connection, [registered["client_id"]])[registered["client_id"]]
+    assert (client.name, client.redirect_uris, client.registration) == (None, frozenset({OTHER}), "dynamic")
+
+
+@pytest.mark.requirement("DR15", "DR09")
+@pytest.mark.parametrize(
+    ("members", "error"),
+    [
+        pytest.param({"client_id": None}, "invalid_client_metadata", id="no client_id"),
+        pytest.param({"client_id": "dcr_other"}, "invalid_client_metadata", id="other client_id"),
+        pytest.param({"client_secret": "jcs_other"}, "invalid_client_metadata", id="chosen secret"),
+        pytest.param({"client_secret": 1}, "invalid_client_metadata", id="secret not a string"),
+        *(
+            pytest.param({name: "x"}, "invalid_client_metadata", id=name)
+            for name in (
+                *("registration_access_token", "registration_client_uri"),
+                *("client_secret_expires_at", "client_id_issued_at"),
+            )
+        ),
+        pytest.param({"token_endpoint_auth_method": "none"}, "invalid_client_metadata", id="public"),
+        pytest.param({"redirect_uris": []}, "invalid_redirect_uri", id="nowhere to go"),
+        pytest.param({"redirect_uris": ["http://a.example"]}, "invalid_redirect_uri", id="http"),
+    ],
+)
+async def test_update_with_what_is_not_the_clients_to_choose_changes_nothing(
+    node: Running, registered: Answer, members: Answer, error: str
+) -> None:
+    update = {**METADATA, "client_id": registered["client_id"], "client_name": "Other", **members}
+
+    answer = await manage(node, "PUT", registered, update)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
+    assert (await manage(node, "GET", registered)).json() == without_secret(registered)
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("DR15", "DR16")
+async def test_deletion_ends_the_client_its_tokens_and_its_sessions_at_once(node: Running, registered: Answer) -> None:
+    with node.database.read() as connection:
+        client = load_clients(connection, [registered["client_id"]])[registered["client_id"]]
+    app, alice = App(client, registered["client_secret"]), sign_in(node)
+    resource_server = node.add_client("api", introspect=True)
+    tokens, code = await alice.redeemed(app), await alice.code(app)
+
+    answer = await manage(node, "DELETE", registered)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert (await node.introspect(resource_server, tokens["access_token"])) == {"active": False}
+    for after in (await node.refresh(app, tokens["refresh_token"]), await redeem(node, app, code)):
+        assert (after.status_code, after.json()["error"]) == (400, "invalid_grant")
+    node.maintenance.refresh()
+    assert (await node.refresh(app, tokens["refresh_token"])).json()["error"] == "invalid_client"
+    assert (await manage(node, "GET", registered)).status_code == 401
+    assert (await manage(node, "DELETE", registered)).status_code == 401
+
+
+@pytest.mark.requirement("DR12", "DR16")
+async def test_wrong_tokens_and_clients_that_are_not_there_are_refused_alike(node: Running, registered: Answer) -> None:
+    other = (await node.http.post(REGISTER, json=METADATA)).json()
+    shared = (await node.http.post(REGISTER, json={**METADATA, "token_endpoint_auth_method": "none"})).json()
+    node.add_client("web")
+    assert "registration_access_token" not in shared
+
+    refused = [
+        await manage(node, method, registered, document, **wrong)
+        for method, document in (("GET", None), ("PUT", METADATA), ("DELETE", None))
+        for wrong in (
+            {"token": other["registration_access_token"]},
+            {"token": registered["client_secret"]},
+            {"client_id": shared["client_id"]},
+            {"client_id": "web"},
+            {"client_id": "dcr_unknown"},
+            {"client_id": "x" * 600},
+        )
+    ]
+
+    assert {(it.status_code, it.text, it.headers["www-authenticate"]) for it in refused} == {
+        (401, refused[0].text, refused[0].headers["www-authenticate"])
+    }
+    assert (await node.http.get(f"{REGISTER}/{registered['client_id']}")).status_code == 401
+    assert (await manage(node, "GET", registered)).status_code == 200
+
+
+@pytest.mark.requirement("DR16")
+async def test_disabled_client_may_not_manage_itself(node: Running, registered: Answer) -> None:
+    node.set_client(registered["client_id"], disabled=True)
+
+    answer = await manage(node, "DELETE", registered)
+
+    assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
+
+
+@pytest.mark.requirement("DR16")
+@pytest.mark.parametrize("method", ["POST", "PATCH", "OPTIONS"])
+async def test_other_methods_are_refused(node: Running, registered: Answer, method: str) -> None:
+    answer = await manage(node, method, registered)
+
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "PUT", "DELETE"}
