@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -15,9 +15,16 @@ from jeton.crypto.registration_credentials import (
 )
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.grants.request_limits import RequestLimits
-from jeton.oauth.client_metadata import KEY_METHOD, ClientMetadata, parse_client_metadata
-from jeton.oauth.clients import Client
-from jeton.oauth.dynamic_registration import REGISTRATION_PATH, canonical_metadata, client_information, registered
+from jeton.oauth.client_metadata import ClientMetadata, parse_client_metadata
+from jeton.oauth.clients import SECRET_METHODS, Client
+from jeton.oauth.dynamic_registration import (
+    AUTH_METHODS,
+    DEFAULT_AUTH_METHOD,
+    REGISTRATION_PATH,
+    canonical_metadata,
+    client_information,
+    registered,
+)
 from jeton.oauth.errors import ErrorCode, OAuthError, invalid_registration_token, missing_access_token
 from jeton.oauth.registration_ceiling import RegistrationCeiling
 from jeton.storage.client_registrations import ClientRegistrations
@@ -25,9 +32,6 @@ from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups
 
 Ceiling = Callable[[], RegistrationCeiling]
-
-AUTH_METHODS: Final = ("client_secret_basic", "client_secret_post", "none", KEY_METHOD)
-DEFAULT_AUTH_METHOD: Final = "client_secret_basic"
 
 log = structlog.get_logger("jeton.registration")
 
@@ -156,7 +160,7 @@ def bearer_token(request: FormRequest) -> str:
 
 
 def _has_secret(metadata: ClientMetadata) -> bool:
-    return not metadata.public and metadata.auth_method != KEY_METHOD
+    return metadata.auth_method in SECRET_METHODS
 
 
 def _log(event: str, client: Client, request: FormRequest, **about: str | None) -> None:

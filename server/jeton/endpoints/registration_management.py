@@ -9,11 +9,13 @@ from jeton.crypto.credentials import matches
 from jeton.crypto.registration_credentials import digest_metadata
 from jeton.endpoints.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import Empty, FormRequest, Json
-from jeton.endpoints.registration import AUTH_METHODS, DEFAULT_AUTH_METHOD, Ceiling, bearer_token, registration_access
+from jeton.endpoints.registration import Ceiling, bearer_token, registration_access
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.client_metadata import parse_client_metadata
 from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX, Client
 from jeton.oauth.dynamic_registration import (
+    AUTH_METHODS,
+    DEFAULT_AUTH_METHOD,
     canonical_metadata,
     check_same_kind,
     check_update,

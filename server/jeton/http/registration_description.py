@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from jeton.http.form_parsing import MAX_BYTES
-from jeton.oauth.client_metadata import KEY_METHOD, LINKS
+from jeton.oauth.client_metadata import LINKS
 from jeton.oauth.clients import ID_TOKEN_ALGORITHMS
-from jeton.oauth.dynamic_registration import CLIENT_PATH, REGISTRATION_PATH
+from jeton.oauth.dynamic_registration import AUTH_METHODS, CLIENT_PATH, REGISTRATION_PATH
 
 _STRING: Final = {"type": "string"}
 _STRINGS: Final = {"type": "array", "items": _STRING}
@@ -14,7 +14,7 @@ _BOOLEAN: Final = {"type": "boolean"}
 # All of it is optional but `redirect_uris`, and other members are ignored (RFC 7591 section 2).
 _METADATA: Final[dict[str, Any]] = {
     "redirect_uris": _STRINGS,
-    "token_endpoint_auth_method": {"enum": ["client_secret_basic", "client_secret_post", "none", KEY_METHOD]},
+    "token_endpoint_auth_method": {"enum": list(AUTH_METHODS)},
     "grant_types": _STRINGS,
     "response_types": _STRINGS,
     "application_type": {"enum": ["web", "native"]},

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_TYPES
 from jeton.oauth.client_keys import MAX_KEYS, ClientKeysError, parse_client_keys
-from jeton.oauth.clients import ID_TOKEN_ALGORITHMS, Client
+from jeton.oauth.clients import ID_TOKEN_ALGORITHMS, PRIVATE_KEY_JWT, Client
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.redirect_uris import is_loopback_redirect_uri, redirect_uri_rejection_reason
 from jeton.oauth.redirection_rules import MAX_NAME_CHARACTERS
@@ -21,7 +21,6 @@ from jeton.oauth.registration_rules import MAX_SCOPE_BYTES
 from jeton.oauth.scope import Scope, is_scope_token
 
 NONE: Final = "none"
-KEY_METHOD: Final = "private_key_jwt"
 GRANT_TYPES: Final = (GRANT_TYPE, "refresh_token")
 MAX_REDIRECT_URIS: Final = 20
 LINKS: Final = ("client_uri", "policy_uri", "tos_uri")
@@ -39,7 +38,7 @@ class ClientMetadata:
 
     `redirect_uris` are in the order of the client, `auth_method` is its token_endpoint_auth_method, `scope` is None if
     it names none. `links` has those of LINKS that may be shown; `jwks` or `jwks_uri` are the keys of a client with
-    KEY_METHOD. The other fields are those of `Client`.
+    PRIVATE_KEY_JWT. The other fields are those of `Client`.
     """
 
     redirect_uris: tuple[str, ...]
@@ -105,7 +104,7 @@ def parse_client_metadata(
         raise OAuthError(ErrorCode.INVALID_REDIRECT_URI, "redirect_uris must hold at least one redirect URI.")
     default = NONE if application_type == "native" and NONE in auth_methods else default_auth_method
     auth_method = _choice(metadata, "token_endpoint_auth_method", auth_methods, default)
-    jwks, jwks_uri = _keys(metadata) if auth_method == KEY_METHOD else (None, None)
+    jwks, jwks_uri = _keys(metadata) if auth_method == PRIVATE_KEY_JWT else (None, None)
     return ClientMetadata(
         redirect_uris,
         auth_method,
@@ -174,7 +173,7 @@ def _keys(metadata: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str | 
     """Return the JWK Set, or the address of one: one of them, and not both (RFC 7591 section 2)."""
     jwks, jwks_uri = metadata.get("jwks"), _text(metadata, "jwks_uri")
     if (jwks is None) == (jwks_uri is None):
-        raise _invalid(f"{KEY_METHOD} needs jwks or jwks_uri, and not both.")
+        raise _invalid(f"{PRIVATE_KEY_JWT} needs jwks or jwks_uri, and not both.")
     if jwks_uri is not None:
         if not _WEB_PAGE.fullmatch(jwks_uri) or "#" in jwks_uri:
             raise _invalid("jwks_uri must be an https URL without fragment and user name.")

@@ -11,8 +11,8 @@ from dataclasses import fields
 from typing import Any, Final
 
 from jeton.oauth.authorization_request import RESPONSE_TYPES
-from jeton.oauth.client_metadata import GRANT_TYPES, KEY_METHOD, NONE, ClientMetadata
-from jeton.oauth.clients import Client
+from jeton.oauth.client_metadata import GRANT_TYPES, NONE, ClientMetadata
+from jeton.oauth.clients import PRIVATE_KEY_JWT, SECRET_METHODS, Client
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.redirect_uris import comparable_redirect_uri
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
@@ -23,6 +23,9 @@ REGISTRATION_PATH: Final = "/oauth/register"
 FALLBACK_PATH: Final = "/register"
 CLIENT_PATH: Final = "/oauth/register/{client_id}"
 
+# How a client that registers itself may authenticate, and how it does without a choice (RFC 7591 section 2).
+AUTH_METHODS: Final = (*SECRET_METHODS, NONE, PRIVATE_KEY_JWT)
+DEFAULT_AUTH_METHOD: Final = SECRET_METHODS[0]
 # Set by the server: an update must not contain them (RFC 7592 section 2.2).
 _SERVER_MEMBERS: Final = (
     *("registration_access_token", "registration_client_uri"),
@@ -91,7 +94,7 @@ def client_information(client: Client, redirect_uris: tuple[str, ...] | None = N
 
 
 def _kind(auth_method: str) -> str:
-    return auth_method if auth_method in (NONE, KEY_METHOD) else "secret"
+    return auth_method if auth_method in (NONE, PRIVATE_KEY_JWT) else "secret"
 
 
 def _invalid(description: str) -> OAuthError:

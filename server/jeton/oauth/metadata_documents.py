@@ -7,7 +7,8 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import Any, Final, NoReturn
 
 from jeton.oauth.client_keys import ClientKeysError, parse_client_keys
-from jeton.oauth.client_metadata import KEY_METHOD, NONE, ClientMetadata, parse_client_metadata
+from jeton.oauth.client_metadata import NONE, ClientMetadata, parse_client_metadata
+from jeton.oauth.clients import PRIVATE_KEY_JWT
 from jeton.oauth.errors import OAuthError
 
 # Section 6.6 recommends this size. It is a hard limit.
@@ -20,7 +21,7 @@ DEFAULT_CACHE_SECONDS: Final = 3600
 FAILURE_SECONDS: Final = 60
 
 # There is no way to agree on a secret (section 4.1).
-_AUTH_METHODS: Final = (NONE, KEY_METHOD)
+_AUTH_METHODS: Final = (NONE, PRIVATE_KEY_JWT)
 _SECRETS: Final = frozenset({"client_secret", "client_secret_expires_at"})
 _JSON_TYPE: Final = re.compile(r"application/([a-z0-9!#$&^_.-]+\+)?json")
 _DIRECTIVE: Final = re.compile(r'([a-z-]+)(?:="?([0-9]{1,9})"?)?')
