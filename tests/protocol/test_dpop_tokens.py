@@ -9,10 +9,10 @@ import pytest
 from joserfc import jws
 
 from support.authorization_codes import add_app, redeem, sign_in
-from support.browsing import authorization_parameters, browser
 from support.dpop import DpopKey
 from support.hash_counter import count_hashes
 from support.in_process_server import ISSUER, PASSWORD, App, Running, StartServer
+from support.responses import outcome
 from support.sessions import fresh
 from support.statement_recorder import statements_of
 from support.stored_sessions import stored_family
@@ -59,10 +59,6 @@ def bound_to(tokens: dict[str, Any]) -> tuple[str, Any]:
     return tokens["token_type"], claims_of(tokens).get("cnf")
 
 
-def error_of(response: httpx2.Response) -> tuple[int, str]:
-    return response.status_code, response.json()["error"]
-
-
 @pytest.mark.requirement("DP07", "DP10", "L12", "L13", "OI26")
 @pytest.mark.parametrize("key", [KEY, OTHER, None], ids=["ES256", "Ed25519", "no proof"])
 @pytest.mark.parametrize("grant", ["password", "client_credentials", "authorization_code", "refresh_token"])
@@ -94,7 +90,7 @@ async def test_a_refresh_token_of_a_public_client_takes_its_key_and_nothing_else
     for wrong in (None, OTHER):
         # The second one would be a replay.
         for presented in (token, spent):
-            assert error_of(await refresh(jeton, app, presented, wrong)) == (400, "invalid_grant")
+            assert outcome(await refresh(jeton, app, presented, wrong)) == (400, "invalid_grant")
     family = stored_family(jeton, token)
     assert family is not None
     assert (family.generation, family.revoked_at, family.dpop_jkt) == (1, None, KEY.jkt)
@@ -102,8 +98,8 @@ async def test_a_refresh_token_of_a_public_client_takes_its_key_and_nothing_else
     refreshed = (await refresh(jeton, app, token, KEY)).json()
     assert bound_to(refreshed) == ("DPoP", {"jkt": KEY.jkt})
     # With the key it is a replay.
-    assert error_of(await refresh(jeton, app, spent, KEY)) == (400, "invalid_grant")
-    assert error_of(await refresh(jeton, app, refreshed["refresh_token"], KEY)) == (400, "invalid_grant")
+    assert outcome(await refresh(jeton, app, spent, KEY)) == (400, "invalid_grant")
+    assert outcome(await refresh(jeton, app, refreshed["refresh_token"], KEY)) == (400, "invalid_grant")
 
 
 @pytest.mark.requirement("DP07", "L12")
@@ -125,8 +121,8 @@ async def test_a_session_that_began_without_a_key_is_not_bound_later(jeton: Runn
     stolen = (await refresh(jeton, app, spent, OTHER)).json()
 
     assert bound_to(stolen) == ("DPoP", {"jkt": OTHER.jkt})
-    assert error_of(await refresh(jeton, app, spent, None)) == (400, "invalid_grant")
-    assert error_of(await refresh(jeton, app, stolen["refresh_token"], OTHER)) == (400, "invalid_grant")
+    assert outcome(await refresh(jeton, app, spent, None)) == (400, "invalid_grant")
+    assert outcome(await refresh(jeton, app, stolen["refresh_token"], OTHER)) == (400, "invalid_grant")
 
 
 @pytest.mark.both_databases
@@ -139,14 +135,14 @@ async def test_a_proof_is_used_once_and_its_replay_costs_no_refresh_token(start:
 
     form = {"grant_type": "refresh_token", "refresh_token": token}
     assert used.status_code == 200
-    assert error_of(await jeton.token(app, {"DPoP": proof}, **form)) == (400, "invalid_dpop_proof")
-    assert error_of(await jeton.token(app, {"DPoP": proof}, grant_type="client_credentials")) == (
+    assert outcome(await jeton.token(app, {"DPoP": proof}, **form)) == (400, "invalid_dpop_proof")
+    assert outcome(await jeton.token(app, {"DPoP": proof}, grant_type="client_credentials")) == (
         400,
         "invalid_dpop_proof",
     )
     first = await jeton.token(app, {"DPoP": (proof := KEY.proof())}, **form)
     # Not a replay of the refresh token: the proof is looked at first.
-    assert error_of(await jeton.token(app, {"DPoP": proof}, **form)) == (400, "invalid_dpop_proof")
+    assert outcome(await jeton.token(app, {"DPoP": proof}, **form)) == (400, "invalid_dpop_proof")
     assert (await refresh(jeton, app, first.json()["refresh_token"], KEY)).status_code == 200
 
 
@@ -168,7 +164,7 @@ async def test_a_lost_answer_is_repeated_with_a_new_proof_by_the_same_key(
     assert (first.status_code, again.status_code) == (200, 200)
     assert claims_of(again.json()) == claims_of(first.json())
     assert again.json()["refresh_token"] == first.json()["refresh_token"]
-    assert error_of(await send(OTHER, "key")) == (400, "invalid_grant")
+    assert outcome(await send(OTHER, "key")) == (400, "invalid_grant")
     family = stored_family(jeton, first.json()["refresh_token"])
     assert family is not None
     # A confidential client with another key has sent another request: a replay, which ends the session.
@@ -185,8 +181,8 @@ async def test_a_client_that_must_use_dpop_gets_no_token_without_a_proof(jeton: 
     app = jeton.add_client(fresh("app"), require_dpop=True)
     token = (await log_in(jeton, app, KEY))["refresh_token"]
 
-    assert error_of(await asked(jeton, app, None, grant_type="client_credentials")) == (400, "invalid_dpop_proof")
-    assert error_of(await refresh(jeton, app, token, None)) == (400, "invalid_dpop_proof")
+    assert outcome(await asked(jeton, app, None, grant_type="client_credentials")) == (400, "invalid_dpop_proof")
+    assert outcome(await refresh(jeton, app, token, None)) == (400, "invalid_dpop_proof")
     assert (await refresh(jeton, app, token, KEY)).status_code == 200
 
 
@@ -228,7 +224,7 @@ async def test_a_wrong_proof_is_refused_before_password_and_database(
             await send(grant_type="client_credentials"),
         ]
 
-    assert [error_of(it) for it in wrong] == [(400, "invalid_dpop_proof")] * 3
+    assert [outcome(it) for it in wrong] == [(400, "invalid_dpop_proof")] * 3
     # The client may have to be read: it authenticates before its proof is looked at.
     assert (hashes, [it for it in statements if "FROM clients" not in it]) == ([], [])
     assert (await refresh(jeton, app, token, None)).status_code == 200
@@ -242,8 +238,8 @@ async def test_a_proof_replaces_no_other_check(jeton: Running) -> None:
     wrong_secret = await jeton.token(App(app.client, "jcs_wrong"), {"DPoP": KEY.proof()}, **form)
     wrong_scope = await jeton.token(app, {"DPoP": KEY.proof()}, **form, scope="admin")
 
-    assert error_of(wrong_secret) == (401, "invalid_client")
-    assert error_of(wrong_scope) == (400, "invalid_scope")
+    assert outcome(wrong_secret) == (401, "invalid_client")
+    assert outcome(wrong_scope) == (400, "invalid_scope")
 
 
 @pytest.mark.requirement("DP05")
@@ -264,32 +260,3 @@ async def test_requests_with_a_proof_wait_while_the_store_is_full_and_others_do_
         "1",
     )
     assert (await refresh(jeton, app, tokens["refresh_token"], None)).status_code == 200
-
-
-@pytest.mark.requirement("DP16", "L16")
-@pytest.mark.parametrize("public", [True, False])
-async def test_a_code_for_a_key_is_redeemed_by_that_key_only(jeton: Running, public: bool) -> None:
-    app = add_app(jeton, fresh("app"), public=public)
-    code = await sign_in(jeton, fresh("user")).code(app, dpop_jkt=KEY.jkt)
-
-    for proof in (None, OTHER.proof()):
-        assert error_of(await redeem(jeton, app, code, dpop=proof)) == (400, "invalid_grant")
-    redeemed = await redeem(jeton, app, code, dpop=KEY.proof())
-
-    assert bound_to(redeemed.json()) == ("DPoP", {"jkt": KEY.jkt})
-
-
-@pytest.mark.requirement("DP16", "L16")
-async def test_the_key_of_an_authorization_request_travels_through_the_pages_to_its_code(jeton: Running) -> None:
-    app, user = add_app(jeton, fresh("app"), public=True), jeton.add_user(fresh("user"))
-    async with browser(jeton) as visitor:
-        await visitor.get("/oauth/authorize", **authorization_parameters(app, dpop_jkt=KEY.jkt))
-        await visitor.sign_in(user.username)
-        await visitor.decide()
-        code = visitor.answer["code"]
-
-        assert error_of(await redeem(jeton, app, code, dpop=OTHER.proof())) == (400, "invalid_grant")
-        assert (await redeem(jeton, app, code, dpop=KEY.proof())).status_code == 200
-        for wrong in ("x", KEY.jkt + "=", KEY.jkt[:-1] + "/"):
-            await visitor.get("/oauth/authorize", **authorization_parameters(app, dpop_jkt=wrong))
-            assert visitor.answer["error"] == "invalid_request"

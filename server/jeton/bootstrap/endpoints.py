@@ -91,6 +91,7 @@ def _client_resources(
         build_authorization_requests(settings, parts),
         parts.sealed_requests,
         parts.request_limits,
+        parts.dpop,
         parts.clock,
     )
 
@@ -103,7 +104,7 @@ def _client_resources(
     log_out = EndCookieSession(authenticate, revocation)
     return {
         TOKEN_PATH: Resource({"POST": Operation(token)}, origins, cookie_origins, parts.dpop.nonce),
-        PAR_PATH: Resource({"POST": Operation(push)}, origins),
+        PAR_PATH: Resource({"POST": Operation(push)}, origins, dpop_nonce=parts.dpop.nonce),
         REVOCATION_PATH: Resource({"POST": Operation(revocation)}, origins, cookie_origins),
         INTROSPECTION_PATH: Resource({"POST": Operation(introspection)}),
         COOKIE_SESSION_PATH: Resource({"GET": Operation(session, read_cookie_request)}, cookie_origins, cookie_origins),

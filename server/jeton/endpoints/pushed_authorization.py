@@ -7,6 +7,7 @@ from jeton.crypto.credentials import generate_pushed_id
 from jeton.crypto.sealed_request import SealedRequests, SealedRequestTooLongError
 from jeton.endpoints.authorization_requests import AuthorizationRequests
 from jeton.endpoints.client_authentication import AuthenticatedClient
+from jeton.endpoints.dpop_verification import DpopVerification
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.authorization_request import (
@@ -15,6 +16,7 @@ from jeton.oauth.authorization_request import (
     parse_client_and_redirect_uri,
 )
 from jeton.oauth.errors import malformed_request
+from jeton.oauth.metadata import PAR_PATH
 from jeton.oauth.pushed_requests import (
     PUSHED_SECONDS,
     REQUEST_URI_PREFIX,
@@ -27,19 +29,24 @@ from jeton.storage.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class PushedAuthorizationEndpoint:
-    """Validates a request, and returns a reference to it. Nothing is stored: the reference is the request, sealed."""
+    """Validates a request, and returns a reference to it. Nothing is stored: the reference is the request, sealed.
+
+    Nor is a DPoP proof remembered as used here, where it allows nothing: the code takes another one by the same key.
+    """
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]
     requests: AuthorizationRequests
     sealed: SealedRequests
     request_limits: RequestLimits
+    dpop: DpopVerification
     clock: Clock
 
     async def handle(self, request: FormRequest, caller: AuthenticatedClient) -> Json:
         """Return the reference (section 2.2). Raise OAuthError if the request is not valid."""
         client = caller.client
         self.request_limits.count_request(client, request.source)
-        parameters = request_parameters(request.parameters, client.client_id)
+        proof = self.dpop.verify(request, PAR_PATH)
+        parameters = request_parameters(request.parameters, client.client_id, None if proof is None else proof.jkt)
         try:
             target = parse_client_and_redirect_uri(parameters, client)
             await self.requests.validate(parameters, request.lists, client, target)

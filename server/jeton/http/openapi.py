@@ -81,8 +81,9 @@ def openapi_document(
 
 
 def _paths() -> dict[str, Any]:
-    headers = {"Idempotency-Key": {"type": "string", "pattern": "^[ -~]{1,255}$"}, "DPoP": _STRING}
-    push = _form("push", "Push an authorization request (RFC 9126)", "AuthorizationRequest", "PushedRequest")
+    proof = {"DPoP": _STRING}
+    headers = {"Idempotency-Key": {"type": "string", "pattern": "^[ -~]{1,255}$"}, **proof}
+    push = _form("push", "Push an authorization request (RFC 9126)", "AuthorizationRequest", "PushedRequest", proof)
     push["responses"]["201"] = push["responses"].pop("200") | {"description": "Accepted"}
     return {
         PAR_PATH: {"post": push},

@@ -34,14 +34,18 @@ class PushedRequest:
     lists: Mapping[str, Sequence[str]] = field(repr=False)
 
 
-def request_parameters(sent: Mapping[str, str], client_id: str) -> dict[str, str]:
-    """Return the parameters of the authorization request that a client pushed.
+def request_parameters(sent: Mapping[str, str], client_id: str, jkt: str | None = None) -> dict[str, str]:
+    """Return the parameters of the authorization request that a client pushed, with a DPoP proof by the key `jkt`.
 
-    Raise OAuthError if they refer to yet another request (section 2.1).
+    The proof stands for the parameter `dpop_jkt` (RFC 9449 section 10.1). Raise OAuthError if they differ, or if the
+    parameters refer to yet another request (section 2.1).
     """
     if "request_uri" in sent:
         raise malformed_request("The parameter request_uri is not for a pushed request.")
-    return {name: value for name, value in sent.items() if name not in _CREDENTIALS} | {"client_id": client_id}
+    if jkt is not None and sent.get("dpop_jkt", jkt) != jkt:
+        raise malformed_request("The parameter dpop_jkt is not the thumbprint of the key of the DPoP proof.")
+    added = {"client_id": client_id} | ({} if jkt is None else {"dpop_jkt": jkt})
+    return {name: value for name, value in sent.items() if name not in _CREDENTIALS} | added
 
 
 def pushed_request_error(error: AuthorizationRequestError | AuthorizationRefusedError) -> OAuthError:
