@@ -16,6 +16,8 @@ MEMBERS = {
     *("name", "logo", "application_type", "redirect_uris", "post_logout_redirect_uris", "first_party"),
     *("require_pkce", "resources", "refresh_token", "backchannel_logout_uri", "id_token_alg", "refresh_cookie"),
     *("require_par", "require_dpop", "jwks", "jwks_uri", "assertion_audience"),
+    *("require_par", "jwks", "jwks_uri", "assertion_audience"),
+    *("require_par", "registration", "host", "last_used_at"),
     "backchannel_logout_session_required",
 }
 EVERYTHING = (
@@ -91,6 +93,9 @@ def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
         "jwks_uri": None,
         "assertion_audience": "issuer",
         "require_dpop": False,
+        "registration": "administrator",
+        "host": None,
+        "last_used_at": None,
         "disabled": False,
         "created_at": START,
         "warning": None,
@@ -154,7 +159,7 @@ def test_clients_are_listed_in_order_of_client_id(cli: CommandLine) -> None:
     listed = cli.json("client", "list")
 
     assert [client["client_id"] for client in listed] == ["api", "spa", "web"]
-    assert all(client.keys() == MEMBERS for client in listed)
+    assert all(client.keys() == MEMBERS | {"consents"} for client in listed)
     assert len(cli.text("client", "list").splitlines()) == 4
 
 

@@ -17,7 +17,10 @@ URL: Final = "https://app.example/client.json"
 CALLBACK: Final = "https://app.example/callback"
 API: Final = Resource("https://api.example", "API", frozenset({"read", "write"}), open=True)
 CEILING: Final = registration_ceiling(frozenset(), (API,), "https://login.example")
-ADDED: Final = client(URL, public=True, scope=frozenset({"admin"}), resources=("https://other.example",))
+GRANTS: Final = frozenset({"authorization_code", "refresh_token"})
+ADDED: Final = client(
+    URL, public=True, grant_types=GRANTS, scope=frozenset({"admin"}), resources=("https://other.example",)
+)
 
 
 def described(stored: Client | None = None, **members: Any) -> Client:
@@ -55,6 +58,8 @@ def test_client_that_an_administrator_added_has_what_it_was_given() -> None:
         (described(), True),
         (ADDED, True),
         (replace(ADDED, redirect_uris=frozenset({CALLBACK})), False),
+        (replace(ADDED, redirect_uris=frozenset({CALLBACK}), metadata_digest=b"of its document"), True),
+        (replace(ADDED, grant_types=frozenset({"password"})), False),
         (client("web"), False),
         (client("dyn_1", registration="dynamic"), False),
     ],

@@ -12,9 +12,13 @@ from jeton.admin.resources import registered_uris
 from jeton.config import MAX_ACCESS_SECONDS
 from jeton.crypto.credentials import digest_secret, generate_client_secret
 from jeton.grants import GRANTS
+from jeton.oauth.authorization_request import GRANT_TYPE
+from jeton.oauth.client_metadata import GRANT_TYPES
 from jeton.oauth.clients import KEY_METHODS, SECRET_METHODS, Client
+from jeton.oauth.metadata_document_urls import is_document_url
 from jeton.oauth.registration_rules import check_client, check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
+from jeton.oauth.unregistered_clients import ADMINISTRATOR, METADATA_DOCUMENT
 from jeton.rules.images import MAX_LOGO_BYTES, image_type
 from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client, update_logo
 from jeton.storage.families import delete_family_statuses, end_families, insert_family_statuses
@@ -76,6 +80,9 @@ def register(connection: Connection, now: int, client_id: str, changes: ClientCh
 
     Public clients, and those that authenticate by a key, have none.
 
+    The URL of a metadata document that has no redirect URIs here stands for the client that the document describes: it
+    has no secret, and may use the authorization code grant unless `changes` name others.
+
     Raise AlreadyExistsError if the client_id is taken, RegistrationError if the client would not work or be unsafe,
     IdentifierUsedError if the client_id belonged to a client or user before.
     """
@@ -86,6 +93,10 @@ def register(connection: Connection, now: int, client_id: str, changes: ClientCh
         raise AdminError(
             f"there is a user whose sub is {client_id}: their tokens would be the client's (RFC 9700 4.15)"
         )
+    if is_document_url(client_id) and not changes.get("redirect_uris"):
+        changes = {"grant_types": frozenset(GRANT_TYPES), **changes}
+        if GRANT_TYPE in changes["grant_types"]:
+            changes["public"] = True
     is_public = changes.get("public", False)
     methods = changes.get("auth_methods", frozenset() if is_public else frozenset(SECRET_METHODS))
     secret = None if is_public or methods & set(KEY_METHODS) else generate_client_secret()
@@ -124,6 +135,9 @@ def change(
         raise AdminError(f"{client_id} {kind}, and that cannot change: add a client with another client_id")
     default = Client(client_id, before.public, before.created_at)
     reset: dict[str, Any] = {name: getattr(default, name) for name in cleared}
+    if before.registration == METADATA_DOCUMENT:
+        # From now on it has what it is given here, and not what its document asks for.
+        reset["registration"] = ADMINISTRATOR
     after = _without_secret(_changed(connection, replace(before, **reset), changes))
     names = (field.name for field in fields(Client))
     differences = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}

@@ -19,8 +19,12 @@ from jeton.oauth.clients import Client
 from jeton.oauth.cookie_mode import cross_site_origins
 from jeton.rules.images import MAX_LOGO_BYTES
 from jeton.storage.clients import list_clients
+from jeton.storage.consents import count_consents
 
-_COLUMNS = ("client_id", "public", "grant_types", "scope", "audience", "introspect", "disabled")
+_COLUMNS = (
+    *("client_id", "public", "grant_types", "scope", "audience", "introspect", "disabled"),
+    *("registration", "host", "last_used_at", "consents"),
+)
 
 
 @click.group()
@@ -41,6 +45,7 @@ def add(client_id: str, as_json: bool, settings: Settings, **options: Any) -> No
     jeton client add spa --public --grant password --grant refresh_token --scope read --origin https://app.example
     jeton client add orders-api --introspect --audience https://orders.example
     jeton client add nightly --grant client_credentials --scope report
+    jeton client add https://app.example/client.json --name "Our app" --scope read
     jeton client add shop --grant authorization_code --redirect-uri https://shop.example/callback --scope openid
     """
     try:
@@ -156,9 +161,10 @@ def show(client_id: str, as_json: bool, settings: Settings) -> None:
 @json_option
 @configured
 def list_(as_json: bool, settings: Settings) -> None:
-    """List all clients."""
+    """List all clients, with those that users have allowed something by their metadata document."""
     with transaction(settings) as (connection, _):
-        found = [describe(it) for it in list_clients(connection)]
+        consents = count_consents(connection)
+        found = [describe(it) | {"consents": consents.get(it.client_id, 0)} for it in list_clients(connection)]
     print_results(found, as_json=as_json, columns=_COLUMNS)
 
 

@@ -15,7 +15,8 @@ _SECRET: Final = "CLIENT_SECRET"
 
 def snippets(client: Client, issuer: str) -> Iterator[str]:
     """Yield snippets for programs that sign users in with OpenID Connect. CLIENT_SECRET stands for the secret."""
-    if GRANT_TYPE not in client.grant_types or "openid" not in client.scope or client.public:
+    signs_in = GRANT_TYPE in client.grant_types and "openid" in client.scope and client.redirect_uris
+    if client.public or not signs_in:
         return
     url, redirect_uri = issuer.rstrip("/"), min(client.redirect_uris)
     scope = " ".join(sorted(client.scope & {"openid", "profile", "email", "offline_access"}))

@@ -4,6 +4,7 @@ from typing import Final
 
 from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import Client
+from jeton.oauth.metadata_document_urls import is_document_url
 from jeton.oauth.redirect_uris import redirect_uri_rejection_reason
 
 MAX_REDIRECT_URIS: Final = 100
@@ -19,7 +20,7 @@ def redirection_rejection_reason(client: Client) -> str | None:
     for uri in sorted(client.redirect_uris | client.post_logout_redirect_uris):
         if reason := redirect_uri_rejection_reason(uri, client.application_type):
             return reason
-    if GRANT_TYPE in client.grant_types and not client.redirect_uris:
+    if GRANT_TYPE in client.grant_types and not client.redirect_uris and not is_document_url(client.client_id):
         return f"the grant {GRANT_TYPE} needs at least one --redirect-uri, to which users are sent back"
     if client.application_type == "spa" and not client.public:
         return "a single-page app cannot keep a secret: register it with --public"

@@ -7,6 +7,7 @@ from typing import Final
 from jeton.oauth.client_key_rules import key_rejection_reason
 from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX, Client
 from jeton.oauth.cookie_mode import cookie_mode_rejection_reason
+from jeton.oauth.metadata_document_urls import is_document_url
 from jeton.oauth.origins import origin_rejection_reason
 from jeton.oauth.redirection_rules import redirection_rejection_reason
 from jeton.oauth.scope import is_scope_token
@@ -30,9 +31,12 @@ def check_client_id(client_id: str) -> None:
 
     Raise RegistrationError if it is not valid.
     """
+    if is_document_url(client_id):
+        return
     if not _CLIENT_ID.fullmatch(client_id) or _LOOKS_LIKE_A_SUB.fullmatch(client_id):
         raise RegistrationError(
-            "a client_id must be 1 to 128 printable ASCII characters, and must not look like a user's sub"
+            "a client_id must be 1 to 128 printable ASCII characters (512 if it is the URL of a metadata document), and"
+            " must not look like a user's sub"
         )
     if client_id.startswith(DYNAMIC_CLIENT_ID_PREFIX):
         raise RegistrationError(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.client_metadata import ClientMetadata
 from jeton.oauth.client_use import USE_SECONDS
 from jeton.oauth.clients import Client
@@ -38,7 +39,7 @@ def is_described_elsewhere(client: Client) -> bool:
     An administrator may add the URL of a document without redirect URIs, to give it a name, scopes and resources. Once
     it is used, its row holds what the document said.
     """
-    if client.registration != ADMINISTRATOR or not client.client_id.startswith("http"):
+    if client.registration != ADMINISTRATOR or GRANT_TYPE not in client.grant_types:
         return client.registration == METADATA_DOCUMENT
     has_own = bool(client.redirect_uris) and client.metadata_digest is None
     return not has_own and is_document_url(client.client_id, loopback=True)

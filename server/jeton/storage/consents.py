@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.consents import NO_RESOURCE, Consent
@@ -32,6 +32,12 @@ def list_consents(connection: Connection, *, sub: str | None = None, client_id: 
         wanted = wanted.where(consents.c.client_id == client_id)
     wanted = wanted.order_by(consents.c.updated_at.desc()).limit(_MAX_LISTED)
     return [_consent(row) for row in connection.execute(wanted)]
+
+
+def count_consents(connection: Connection) -> dict[str, int]:
+    """Return how many users have allowed each client something, by client_id; those without are left out."""
+    counted = select(consents.c.client_id, func.count()).group_by(consents.c.client_id)
+    return {row[0]: row[1] for row in connection.execute(counted)}
 
 
 def save_consents(connection: Connection, changed: Iterable[Consent]) -> None:
