@@ -1,0 +1,158 @@
+"""Metadata documents are fetched from public addresses only, over TLS, from the address that was checked."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from jeton.outbound.client import OutboundClient
+from support.browsing import Browser, authorization_parameters, browser
+from support.in_process_server import App, Client, Running, StartServer
+from support.metadata_documents import CALLBACK, document
+from support.remote_server import RemoteRequest, remote_server, response
+from support.tls_certificates import tls_contexts
+
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("CI08")]
+
+PUBLIC = "198.41.0.4"
+
+
+class Names:
+    """A name server whose answers change: each question gets the next one, and the last one remains."""
+
+    def __init__(self, *answers: Sequence[str]) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.asked.append(host)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def use(monkeypatch: pytest.MonkeyPatch, names: Names, **options: Any) -> None:
+    monkeypatch.setattr("jeton.bootstrap.clients.OutboundClient", partial(OutboundClient, resolve=names, **options))
+
+
+async def reason_of(node: Running, client_id: str) -> str:
+    """Why there is no document, as the log has it; empty if the client is known."""
+    async with browser(node) as visitor:
+        with capture_logs() as lines:
+            parameters = authorization_parameters(
+                App(Client(client_id, True, 0)), redirect_uri=CALLBACK, scope="openid"
+            )
+            await visitor.get("/oauth/authorize", **parameters)
+        return reason_in(visitor, lines)
+
+
+def reason_in(visitor: Browser, lines: Sequence[Any]) -> str:
+    if visitor.path == "/sign-in":
+        return ""
+    assert visitor.page.status_code == 400
+    assert "could not be identified" in visitor.page.text
+    return str(next(it["detail"] for it in lines if it["event"] == "page_refused"))
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param(["127.0.0.1"], id="loopback"),
+        pytest.param(["127.8.8.8"], id="all of loopback"),
+        pytest.param(["::1"], id="loopback IPv6"),
+        pytest.param(["10.1.2.3"], id="private 10/8"),
+        pytest.param(["172.31.255.1"], id="private 172.16/12"),
+        pytest.param(["192.168.0.1"], id="private 192.168/16"),
+        pytest.param(["fd00::1"], id="unique local IPv6"),
+        pytest.param(["100.64.0.1"], id="carrier-grade NAT"),
+        pytest.param(["169.254.1.1"], id="link-local"),
+        pytest.param(["169.254.169.254"], id="metadata service of clouds"),
+        pytest.param(["fe80::1"], id="link-local IPv6"),
+        pytest.param(["0.0.0.0"], id="unspecified"),
+        pytest.param(["::"], id="unspecified IPv6"),
+        pytest.param(["224.0.0.1"], id="multicast"),
+        pytest.param(["ff02::1"], id="multicast IPv6"),
+        pytest.param(["255.255.255.255"], id="broadcast"),
+        pytest.param(["192.0.2.1"], id="documentation"),
+        pytest.param(["2001:db8::1"], id="documentation IPv6"),
+        pytest.param(["::ffff:127.0.0.1"], id="IPv4 in IPv6"),
+        pytest.param(["::127.0.0.1"], id="IPv4-compatible"),
+        pytest.param(["64:ff9b::7f00:1"], id="NAT64"),
+        pytest.param(["2002:7f00:1::"], id="6to4"),
+        pytest.param(["2001:0:7f00:1::"], id="Teredo"),
+        pytest.param([PUBLIC, "127.0.0.1"], id="one public, one not"),
+        pytest.param([], id="none"),
+    ],
+)
+async def test_host_with_an_address_of_this_class_is_refused(
+    start: StartServer, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
+) -> None:
+    use(monkeypatch, Names(addresses))
+    node = await start()
+    assert await reason_of(node, "https://app.example/client.json") == "address_not_allowed"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "localhost"])
+async def test_address_in_the_url_itself_is_refused(start: StartServer, host: str) -> None:
+    node = await start()
+    assert await reason_of(node, f"https://{host}/client.json") == "address_not_allowed"
+
+
+async def test_address_that_changes_after_the_check_is_not_connected_to(
+    start: StartServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The second answer would be this machine, where a server is listening: nobody asks for it."""
+    names = Names([PUBLIC], ["127.0.0.1"])
+    tls_server, tls_client = tls_contexts(tmp_path, "app.example")
+
+    async def respond(_: RemoteRequest) -> bytes:
+        return response()
+
+    async with remote_server(respond, tls_server) as server:
+        use(monkeypatch, names, deadline_seconds=0.2, tls_context=lambda: tls_client)
+        node = await start()
+        url = f"https://app.example:{server.port}/client.json"
+        assert await reason_of(node, url) in ("timed_out", "connection_failed")
+        assert names.asked == ["app.example"]
+        assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("certified", "reason"), [("app.example", ""), ("other.example", "tls_failed")], ids=["right", "of another host"]
+)
+async def test_document_is_read_over_tls_that_proves_the_host(
+    start: StartServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, certified: str, reason: str
+) -> None:
+    tls_server, tls_client = tls_contexts(tmp_path, certified)
+
+    async def respond(request: RemoteRequest) -> bytes:
+        url = f"https://{request.headers['host']}{request.line.split()[1]}"
+        return response("200 OK", json.dumps(document(url)).encode(), "Content-Type: application/json")
+
+    async with remote_server(respond, tls_server) as server:
+        use(monkeypatch, Names(["127.0.0.1"]), tls_context=lambda: tls_client)
+        node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES="true")
+        assert await reason_of(node, f"https://app.example:{server.port}/client.json") == reason
+        assert [it.headers["accept"] for it in server.requests] == ([] if reason else ["application/json"])
+
+
+@pytest.mark.requirement("CI02", "CI09")
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        pytest.param(response("302 Found", b"", "Location: https://app.example/"), "status_not_200", id="redirect"),
+        pytest.param(
+            response("200 OK", b" " * 5121, "Content-Type: application/json"), "too_large", id="more than 5 kB"
+        ),
+    ],
+)
+async def test_redirects_are_not_followed_and_size_is_limited(start: StartServer, answer: bytes, reason: str) -> None:
+    async def respond(_: RemoteRequest) -> bytes:
+        return answer
+
+    async with remote_server(respond) as server:
+        node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES="true")
+        assert await reason_of(node, f"http://127.0.0.1:{server.port}/client.json") == reason
+        assert len(server.requests) == 1
