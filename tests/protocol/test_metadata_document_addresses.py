@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from jeton.oauth.clients import Client
 from jeton.outbound.client import OutboundClient
 from support.browsing import Browser, authorization_parameters, browser
-from support.in_process_server import App, Client, Running, StartServer
+from support.in_process_server import App, Running, StartServer
 from support.metadata_documents import CALLBACK, document
 from support.remote_server import RemoteRequest, remote_server, response
 from support.tls_certificates import tls_contexts

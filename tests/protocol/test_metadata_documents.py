@@ -14,6 +14,7 @@ from jeton.storage.resources import insert_resource, update_resource
 from jeton.storage.tables import metadata
 from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, authorization_parameters, browser
+from support.client_keys import ClientKeyPair
 from support.in_process_server import ISSUER, App, Running, StartServer
 from support.metadata_documents import CALLBACK, DOCUMENT, Web
 
@@ -393,3 +394,65 @@ async def test_a_client_that_nobody_allowed_anything_yet_can_push_its_request(no
     assert (await tokens_of(node, visitor))["scope"]
     unknown = await node.post("/oauth/par", None, None, **form | {"client_id": "https://nowhere.example/client"})
     assert (unknown.status_code, unknown.json()["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.requirement("CI04", "CI11")
+async def test_client_proves_itself_by_the_keys_of_its_document(node: Running, visitor: Browser, web: Web) -> None:
+    key, later_key = ClientKeyPair(), ClientKeyPair(kid="key 2")
+    web.publish(token_endpoint_auth_method="private_key_jwt", jwks=key.jwks)
+    await visit(visitor)
+    await visitor.decide()
+    code = visitor.answer["code"]
+    assert (await redeem(node, APP, code, redirect_uri=CALLBACK)).json()["error"] == "invalid_client"
+    assertion = key.assertion(node, DOCUMENT)
+    redeemed = await redeem(node, None, code, redirect_uri=CALLBACK, **assertion)
+    assert redeemed.status_code == 200, redeemed.text
+
+    web.publish(token_endpoint_auth_method="private_key_jwt", jwks=later_key.jwks)
+    node.clock.advance(601)
+    form = {"grant_type": "refresh_token", "refresh_token": redeemed.json()["refresh_token"]}
+    removed = await node.token(None, None, **form, **key.assertion(node, DOCUMENT))
+    assert removed.json()["error"] == "invalid_client"
+    assert (await node.token(None, None, **form, **later_key.assertion(node, DOCUMENT))).status_code == 200
+    await visit(visitor)
+    assert visitor.path == "/consent", "its keys are not those that were allowed"
+
+    web.remove()
+    node.clock.advance(601)
+    form |= {"refresh_token": "x"}
+    unavailable = await node.token(None, None, **form, **later_key.assertion(node, DOCUMENT))
+    assert (unavailable.status_code, unavailable.json()["error"]) == (503, "temporarily_unavailable")
+
+
+@pytest.mark.requirement("CI11")
+async def test_sessions_of_a_public_client_do_not_need_its_document(node: Running, visitor: Browser, web: Web) -> None:
+    tokens = await allow(node, visitor)
+    web.remove()
+    node.clock.advance(601)
+    assert (await node.refresh(APP, tokens["refresh_token"])).status_code == 200
+
+
+@pytest.mark.requirement("CI15")
+async def test_request_may_be_pushed_before_there_is_a_row(node: Running, visitor: Browser) -> None:
+    before = rows(node)
+    pushed = await node.post("/oauth/par", APP, None, **authorization_parameters(APP, redirect_uri=CALLBACK))
+    assert pushed.status_code == 201, pushed.text
+    assert rows(node) == before
+    await visitor.get(AUTHORIZE, client_id=DOCUMENT, request_uri=pushed.json()["request_uri"])
+    await visitor.sign_in()
+    await visitor.decide()
+    assert (await tokens_of(node, visitor))["scope"] == "read"
+
+
+@pytest.mark.parametrize("length", [128, 129, 512, 513])
+async def test_client_id_is_longer_than_others_if_it_is_a_url(
+    node: Running, visitor: Browser, web: Web, length: int
+) -> None:
+    app = App(Client(web.publish("https://app.example/".ljust(length, "a")), True, 0))
+    await visit(visitor, app)
+    if length > 512:
+        assert "not known to this server" in visitor.page.text
+        return
+    await visitor.decide()
+    tokens = await tokens_of(node, visitor, app)
+    assert (await node.refresh(app, tokens["refresh_token"])).status_code == 200

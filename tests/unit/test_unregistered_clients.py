@@ -9,7 +9,12 @@ from jeton.oauth.client_metadata import parse_client_metadata
 from jeton.oauth.clients import Client
 from jeton.oauth.registration_ceiling import registration_ceiling
 from jeton.oauth.resources import Resource
-from jeton.oauth.unregistered_clients import client_of_document, is_described_elsewhere, is_vouched_for
+from jeton.oauth.unregistered_clients import (
+    client_of_document,
+    describes_itself,
+    is_described_elsewhere,
+    is_vouched_for,
+)
 from jeton.rules.domain_policy import DomainPolicy
 from support.builders import NOW, client
 
@@ -66,6 +71,7 @@ def test_client_that_an_administrator_added_has_what_it_was_given() -> None:
 )
 def test_redirect_uris_come_from_the_document_unless_they_are_registered(stored: Client, elsewhere: bool) -> None:
     assert is_described_elsewhere(stored) is elsewhere
+    assert describes_itself(stored) is (elsewhere or stored.registration == "dynamic")
 
 
 @pytest.mark.requirement("CI10", "RR06")

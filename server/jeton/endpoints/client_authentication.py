@@ -34,7 +34,8 @@ _MALFORMED_BASIC: Final = (
 )
 _UNKNOWN: Final = "client_unknown"
 _MAX_CHARACTERS: Final = 1024
-_CLIENT_ID: Final = re.compile(r"[\x20-\x7E]{1,128}")
+# Only URLs of metadata documents are longer than 128 characters.
+_CLIENT_ID: Final = re.compile(r"[\x20-\x7E]{1,128}|https?://[\x21-\x7E]{1,504}")
 
 
 @dataclass(frozen=True, slots=True)

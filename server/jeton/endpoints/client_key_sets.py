@@ -9,6 +9,7 @@ import structlog
 
 from jeton.oauth.client_keys import MAX_KEY_SET_CHARACTERS, ClientKey, ClientKeysError, find_key, parse_client_keys
 from jeton.oauth.clients import Client
+from jeton.oauth.unregistered_clients import describes_itself
 from jeton.outbound.client import OutboundClient
 from jeton.outbound.messages import OutboundError
 from jeton.storage.clock import Clock
@@ -38,7 +39,7 @@ class _Published:
 class ClientKeySets:
     """Finds keys. To be asked about existing clients only: others must not make this server send requests.
 
-    `registered` fetches for clients of administrators, `unregistered` for all others.
+    `registered` fetches where an administrator has said, `unregistered` where clients have said themselves.
     """
 
     def __init__(self, registered: OutboundClient, unregistered: OutboundClient, clock: Clock) -> None:
@@ -100,7 +101,7 @@ class ClientKeySets:
         return True
 
     async def _fetch_now(self, client: Client, published: _Published) -> None:
-        outbound = self._registered if client.registration == "administrator" else self._unregistered
+        outbound = self._unregistered if describes_itself(client) else self._registered
         try:
             response = await outbound.get(client.jwks_uri or "", accept=_MEDIA_TYPES)
             if response.status != 200 or len(response.body) > MAX_KEY_SET_CHARACTERS:

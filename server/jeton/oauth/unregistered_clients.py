@@ -45,6 +45,11 @@ def is_described_elsewhere(client: Client) -> bool:
     return not has_own and is_document_url(client.client_id, loopback=True)
 
 
+def describes_itself(client: Client) -> bool:
+    """Return whether it is the client that names its keys and addresses, and not an administrator."""
+    return client.registration != ADMINISTRATOR or is_described_elsewhere(client)
+
+
 def client_of_document(
     url: str, metadata: ClientMetadata, stored: Client | None, ceiling: RegistrationCeiling, now: int
 ) -> Client:
