@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from jeton.config_sources import ConfigError, read_settings_file, read_variables, warning_about_unknown
 from jeton.oauth.registration_rules import is_audience
 from jeton.oauth.scope import is_scope_token
+from jeton.oauth.user_claims import SELF_SET_CLAIMS
 from jeton.rules.domain_policy import ANY_DOMAIN
 from jeton.rules.loopback import is_loopback
 
@@ -110,6 +111,7 @@ class PageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     privacy_uri: WebAddress = ""
     support: str = ""
     templates: str = ""
+    editable_claims: tuple[str, ...] = tuple(it for it in SELF_SET_CLAIMS if it != "nickname")
 
 
 class RegistrationSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -222,6 +224,9 @@ def _complete(settings: Settings) -> Settings:
     _check_pkcs11(settings.keys, settings.pkcs11)
     _check_trusted_proxies(server.trusted_proxies)
     _check_optional_scopes(settings.scopes.optional)
+    for claim in settings.pages.editable_claims:
+        if claim not in SELF_SET_CLAIMS:
+            raise ConfigError(f"pages.editable_claims: {claim!r} is not one of {', '.join(SELF_SET_CLAIMS)}")
     _check_registration(settings.registration)
     if tokens.default_audience and not is_audience(tokens.default_audience):
         raise ConfigError("tokens.default_audience must not contain white space")

@@ -219,6 +219,14 @@ def _on_password(page: Page, app: App) -> None:
     page.get_by_role("link", name="Change password").click()
 
 
+def _on_profile(page: Page, app: App) -> None:
+    _on_account(page, app)
+    page.get_by_role("link", name="Edit profile").click()
+    page.get_by_label("Website").fill("http://a.example")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Website")).to_be_focused()
+
+
 def _on_signed_out(page: Page, app: App) -> None:
     _on_account(page, app)
     page.get_by_role("button", name="Sign out", exact=True).first.click()
@@ -231,7 +239,7 @@ def _on_signed_out(page: Page, app: App) -> None:
     "arrive",
     [
         *(_on_sign_in, _on_wrong_password, _on_consent, _on_form_post, _on_error),
-        *(_on_account, _on_password, _on_signed_out),
+        *(_on_account, _on_profile, _on_password, _on_signed_out),
     ],
 )
 def test_page_has_no_findings_fits_a_phone_and_is_light(

@@ -1,5 +1,6 @@
 """The person's own page: what it shows, what it ends, and who may use its forms."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import select
 
 from jeton.crypto.credentials import digest_secret
 from jeton.storage.tables import browser_sessions
-from support.authorization_codes import add_app, redeem
+from support.authorization_codes import add_app, add_resource, redeem
 from support.browsing import Browser, authorization_parameters, browser
 from support.in_process_server import PASSWORD, Running
 
@@ -89,6 +90,15 @@ async def test_withdrawing_access_ends_sessions_and_codes_and_asks_again(jeton: 
     assert visitor.path == "/consent"
 
 
+@pytest.mark.requirement("CN02")
+async def test_apps_show_what_was_allowed_at_which_resource(jeton: Running, visitor: Browser) -> None:
+    add_resource(jeton, "https://files.example", "read")
+    await allow(jeton, visitor, resources=("https://files.example",), scope=frozenset({"openid", "read"}))
+    await visitor.get("/me")
+    listed = re.findall(r"At: [^<]*|(?<=<li>)[^<]+(?=</li>)", visitor.page.text)
+    assert listed == ["At: https://files.example", "read"]
+
+
 async def test_session_of_an_app_can_be_ended_alone(jeton: Running, visitor: Browser) -> None:
     await allow(jeton, visitor)
     await visitor.get("/me")
@@ -131,7 +141,9 @@ async def _browser_sessions(node: Running, username: str) -> list[str]:
 
 
 @pytest.mark.requirement("SE05")
-@pytest.mark.parametrize("path", ["/sign-out", "/me/password", "/me/browsers/end", "/me/sessions/end", "/me/apps/end"])
+@pytest.mark.parametrize(
+    "path", ["/sign-out", "/me/profile", "/me/password", "/me/browsers/end", "/me/sessions/end", "/me/apps/end"]
+)
 async def test_form_without_the_right_token_is_refused(jeton: Running, visitor: Browser, path: str) -> None:
     for form in ({}, {"form_token": "0" * 64}):
         response = await visitor.post(path, {"client_id": "app", **form})

@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.consents import Consent
+from jeton.oauth.self_service import change_profile
 from jeton.oauth.writes import (
     DeleteBrowserSession,
     DeleteBrowserSessionsOf,
@@ -25,6 +26,7 @@ from jeton.storage.consents import load_consents, save_consents
 from jeton.storage.ledger import Entry, Facts
 from jeton.storage.lock_requests import LockBrowserSession, LockConsent, LockNewCode, LockUser
 from jeton.storage.tables import browser_sessions
+from jeton.storage.users import load_users
 from support.in_process_server import START
 from support.ledger_fixtures import Bench, family
 
@@ -107,6 +109,18 @@ async def test_of_decisions_about_one_consent_the_last_counts(
     assert bench.commits == 1
     with bench.database.read() as connection:
         assert load_consents(connection, {KEY}).get(KEY) == stored
+
+
+async def test_changes_of_one_profile_in_the_same_transaction_all_count(bench: Bench) -> None:
+    def changing(**claims: str) -> Entry[Any]:
+        return Entry(lambda facts: change_profile(facts.user, claims, facts.now), (LockUser("u_1"),))
+
+    await asyncio.gather(*map(bench.ledger.enter, [changing(name="Alice"), changing(locale="de"), changing(name="Al")]))
+
+    assert bench.commits == 1
+    with bench.database.read() as connection:
+        stored = load_users(connection, {"u_1"})["u_1"]
+    assert (stored.profile, stored.updated_at) == ({"name": "Al", "locale": "de"}, START)
 
 
 async def test_codes_of_the_same_transaction_count_for_the_limit(bench: Bench) -> None:

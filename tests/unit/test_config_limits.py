@@ -84,6 +84,12 @@ def test_optional_scopes_are_scopes_that_can_be_left_out_and_fit_into_a_form(sco
         load(SCOPES__OPTIONAL=scopes)
 
 
+def test_only_claims_that_need_no_proof_can_be_editable() -> None:
+    for claim in ["email", "phone_number", "sub", "colour"]:
+        with pytest.raises(ConfigError, match=rf"pages\.editable_claims: '{claim}' is not one of name, given_name"):
+            load(PAGES__EDITABLE_CLAIMS=f"name {claim}")
+
+
 def test_invalid_default_audience_is_refused() -> None:
     for audience in ["a b", " a", "a\t", "a\u00a0b", "\udcff"]:
         with pytest.raises(ConfigError, match=r"(?i)tokens(\.|__)default_audience"):

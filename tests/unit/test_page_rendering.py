@@ -5,20 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from jeton.pages.account_content import PROFILE_FIELDS, Notice
 from jeton.pages.branding import Branding, BrandingError, image_uri, read_logo
 from jeton.pages.catalogues import CatalogueError, load_catalogues, parse_catalogue
-from jeton.pages.content import (
-    SCOPE_TEXTS,
-    AppLabel,
-    Consent,
-    ErrorPage,
-    Fault,
-    Notice,
-    Problem,
-    ScopeItem,
-    SignedOut,
-    SignIn,
-)
+from jeton.pages.content import SCOPE_TEXTS, AppLabel, Consent, ErrorPage, Fault, Problem, ScopeItem, SignedOut, SignIn
 from jeton.pages.devices import device_name
 from jeton.pages.languages import choose_language
 from jeton.pages.rendering import PageRenderer
@@ -60,6 +50,7 @@ def test_language_is_the_first_wanted_one_that_is_there(
 def test_every_text_of_a_page_is_in_every_catalogue() -> None:
     texts = {text.value for texts in (Problem, Fault, Notice) for text in texts} | set(SCOPE_TEXTS.values())
     texts |= {rule.sentence for rule in PasswordRule}
+    texts |= {text for it in PROFILE_FIELDS.values() for text in (it.label, it.hint) if text}
     for template in (PAGES / "templates").glob("*.html"):
         texts |= {a or b for a, b in re.findall(r"""_\((?:"([^"]+)"|'([^']+)')\)""", template.read_text("utf-8"))}
     for language, catalogue in load_catalogues().items():

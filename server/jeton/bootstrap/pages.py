@@ -16,7 +16,7 @@ from jeton.endpoints.consent import Questions, ShowConsent, SubmitConsent
 from jeton.endpoints.id_token_hints import IdTokenHints
 from jeton.endpoints.interactions import ACCOUNT_PATH, AUTHORIZATION_PATH, CONSENT_PATH, SIGN_IN_PATH, Interactions
 from jeton.endpoints.logout import ConfirmLogout, LogoutEndpoint, LogoutSteps
-from jeton.endpoints.my_account import ShowMyAccount, ShowPasswordForm, SignedInForms, SubmitPasswordForm
+from jeton.endpoints.my_account import ShowMyAccount
 from jeton.endpoints.my_account_forms import (
     SIGNED_OUT_PATH,
     EndAppSession,
@@ -26,9 +26,12 @@ from jeton.endpoints.my_account_forms import (
     SignOut,
     WithdrawAccess,
 )
+from jeton.endpoints.my_password import ShowPasswordForm, SubmitPasswordForm
+from jeton.endpoints.my_profile import ShowProfileForm, SubmitProfileForm
 from jeton.endpoints.page_messages import PageEndpoint
 from jeton.endpoints.pushed_request_uses import PushedRequestUses
 from jeton.endpoints.sign_in import ShowSignIn, SubmitSignIn, UseOtherAccount
+from jeton.endpoints.signed_in_forms import SignedInForms
 from jeton.http.page_assets import LOGO_PATH, LogoEndpoint, asset_endpoints
 from jeton.http.page_resource import PageResource
 from jeton.http.page_responses import PageResponses
@@ -114,10 +117,16 @@ def _account_pages(settings: Settings, parts: Parts, interactions: Interactions)
     login, lookups = parts.browser_login, parts.browser_session_lookups
     forms = SignedInForms(interactions, login, parts.form_tokens)
     min_length, base = settings.passwords.min_length, interactions.base
+    editable = settings.pages.editable_claims
+    profile: dict[str, PageEndpoint] = {
+        "GET": ShowProfileForm(forms, editable),
+        "POST": SubmitProfileForm(forms, editable, parts.ledger),
+    }
     return {
         "/": {"GET": FixedRedirect(base + ACCOUNT_PATH)},
         "/.well-known/change-password": {"GET": FixedRedirect(base + ACCOUNT_PATH + "/password")},
-        ACCOUNT_PATH: {"GET": ShowMyAccount(forms, lookups, settings.scopes.descriptions)},
+        ACCOUNT_PATH: {"GET": ShowMyAccount(forms, lookups, settings.scopes.descriptions, bool(editable))},
+        **({ACCOUNT_PATH + "/profile": profile} if editable else {}),
         ACCOUNT_PATH + "/password": {
             "GET": ShowPasswordForm(forms, min_length),
             "POST": SubmitPasswordForm(forms, min_length, parts.password_change),

@@ -7,12 +7,13 @@ from typing import Final
 import structlog
 
 from jeton.crypto.refresh_token import is_sid
-from jeton.endpoints.my_account import SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect, RedirectError
+from jeton.endpoints.signed_in_forms import SignedInForms
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.consent_rules import withdraw_consent
 from jeton.oauth.self_service import end_own_session
-from jeton.pages.content import Fault, Notice, SignedOut
+from jeton.pages.account_content import Notice
+from jeton.pages.content import Fault, SignedOut
 from jeton.storage.browser_session_lookups import BrowserSessionLookups
 from jeton.storage.ledger import Entry, Ledger
 from jeton.storage.lock_requests import LockFamily, LockSessionsOf

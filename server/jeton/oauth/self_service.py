@@ -1,17 +1,43 @@
-"""Self-service rules: how users change their own password and end their own sessions (ASVS 7.4.3, 7.5.2)."""
+"""Self-service rules: how users change their password and profile, and end their sessions (ASVS 7.4.3, 7.5.2)."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from jeton.oauth.decisions import Deny, End, EndSessions
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
-from jeton.oauth.writes import DeleteBrowserSessionsOf
+from jeton.oauth.writes import DeleteBrowserSessionsOf, SaveProfile, Write
 
 # The scope that the client and the access token need.
 ACCOUNT_SCOPE: Final = "account"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeProfile:
+    """The user has other claims; None if they are the same as before."""
+
+    reason: str
+    user: User | None = None
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The claims."""
+        return () if self.user is None else (SaveProfile(self.user),)
+
+
+def change_profile(user: User | None, claims: Mapping[str, str], now: int) -> ChangeProfile | Deny:
+    """Decide to set valid claims that a user may set; an empty value removes one, and all others stay.
+
+    `user` is as read under the user's lock.
+    """
+    if user is None or user.disabled:
+        return Deny(ErrorCode.LOGIN_REQUIRED, "user_disabled")
+    profile = {name: value for name, value in {**user.profile, **claims}.items() if value != ""}
+    if profile == user.profile:
+        return ChangeProfile("profile_unchanged")
+    return ChangeProfile("profile_changed", replace(user, profile=profile, updated_at=now))
 
 
 def end_own_session(family: Family | None, sub: str, now: int) -> End:

@@ -1,4 +1,4 @@
-"""Claims that administrators set about users (OpenID Connect Core section 5.1): which there are, and their values."""
+"""Claims about users (OpenID Connect Core section 5.1): which can be set, by whom, and to which values."""
 
 import json
 import re
@@ -7,6 +7,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 MAX_CHARACTERS: Final = 255
+# What users may say of themselves. An e-mail address or a phone number would have to be proved.
+SELF_SET_CLAIMS: Final = ("name", "given_name", "family_name", "nickname", "website", "picture", "locale", "zoneinfo")
 _MAX_URL_CHARACTERS: Final = 2048
 _ADDRESS_MEMBERS: Final = ("formatted", "street_address", "locality", "region", "postal_code", "country")
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,5}")

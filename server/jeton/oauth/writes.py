@@ -54,6 +54,13 @@ class SavePassword(Write):
 
 
 @dataclass(frozen=True, slots=True)
+class SaveProfile(Write):
+    """Store the claims about the user, whose row must be locked."""
+
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
 class InsertAuthorizationCode(Write):
     """Insert what a new authorization code needs beside its family."""
 

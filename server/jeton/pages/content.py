@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Final
-
-from jeton.rules.password_policy import PasswordRejection
+from typing import ClassVar, Final, Protocol
 
 # OpenID Connect Core 5.4 and 11, unless the settings describe them otherwise. Looked up in the message catalogues.
 SCOPE_TEXTS: Final[Mapping[str, str]] = {
@@ -28,6 +26,7 @@ class Problem(StrEnum):
     BUSY = "The server is busy. Try again in a moment."
     NEW_PASSWORD_REJECTED = "The new password was not accepted."
     CURRENT_PASSWORD_WRONG = "The current password is wrong."
+    PROFILE_REJECTED = "Nothing was saved. Correct what is marked."
 
 
 class Fault(StrEnum):
@@ -44,6 +43,12 @@ class Fault(StrEnum):
     TOO_MANY_REQUESTS = "There were too many requests. Try again in a few minutes."
     UNAVAILABLE = "The server cannot answer just now. Try again in a moment."
     FAILED = "Something went wrong on this server."
+
+
+class PageContent(Protocol):
+    """What one page shows. `template` is the name of the file that shows it."""
+
+    template: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,76 +158,3 @@ class ErrorPage:
     template: ClassVar[str] = "error.html"
     fault: Fault
     reference: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BrowserItem:
-    """A browser in which the person is signed in. Times are seconds since the epoch."""
-
-    browser_session_id: str
-    is_current: bool
-    signed_in_at: int
-    used_at: int
-    address: str | None
-    user_agent: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionItem:
-    """A session of an app. Times are seconds since the epoch."""
-
-    sid: str
-    created_at: int
-    used_at: int
-    address: str | None
-    user_agent: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class AppItem:
-    """An app with access: what was allowed (`allowed_at` None: nothing was asked), and its sessions."""
-
-    client_id: str
-    app: AppLabel
-    scopes: Sequence[ScopeItem]
-    allowed_at: int | None
-    sessions: Sequence[SessionItem]
-
-
-class Notice(StrEnum):
-    """What has just been done. The values are looked up in the message catalogues."""
-
-    PASSWORD_CHANGED = "Your password was changed."
-    BROWSER_SIGNED_OUT = "That browser was signed out."
-    ACCESS_WITHDRAWN = "The app no longer has access."
-    SESSION_ENDED = "The session was ended."
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The person's own page: who they are, their browsers, and their apps. `claims` are OpenID Connect claims."""
-
-    template: ClassVar[str] = "account.html"
-    username: str
-    form_token: str = field(repr=False)
-    claims: Mapping[str, str]
-    browsers: Sequence[BrowserItem]
-    apps: Sequence[AppItem]
-    notice: Notice | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangePassword:
-    """The form for a new password. `rejection` is the rule that the chosen one broke."""
-
-    template: ClassVar[str] = "password.html"
-    username: str
-    form_token: str = field(repr=False)
-    min_length: int
-    problem: Problem | None = None
-    rejection: PasswordRejection | None = None
-
-
-PageContent = (
-    SignIn | Consent | RedirectPage | FormPost | SignOutQuestion | SignedOut | ErrorPage | Account | ChangePassword
-)

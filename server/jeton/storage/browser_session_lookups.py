@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import Consent
+from jeton.oauth.resources import Resource
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.storage.batching import Batcher
@@ -15,6 +16,7 @@ from jeton.storage.clock import Clock
 from jeton.storage.consents import list_consents, load_consents
 from jeton.storage.database import Database
 from jeton.storage.families import list_families
+from jeton.storage.resources import load_resources
 from jeton.storage.users import load_users
 
 
@@ -34,6 +36,7 @@ class AccountOverview:
     families: Sequence[Family]
     consents: Sequence[Consent]
     clients: Mapping[str, Client]
+    resources: Mapping[str, Resource]
 
 
 class BrowserSessionLookups:
@@ -105,7 +108,9 @@ class BrowserSessionLookups:
                 consents = list_consents(connection, sub=sub)
                 client_ids = {it.client_id for it in families} | {it.client_id for it in consents}
                 sessions = list_browser_sessions(connection, now, sub)
-                found.append(AccountOverview(sessions, families, consents, load_clients(connection, client_ids)))
+                clients = load_clients(connection, client_ids)
+                resources = load_resources(connection, {uri for it in consents for uri in it.resources})
+                found.append(AccountOverview(sessions, families, consents, clients, resources))
         return found
 
     def _write_uses(self, uses: Sequence[tuple[str, int, int]]) -> list[None]:

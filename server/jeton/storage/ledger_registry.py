@@ -26,6 +26,7 @@ from jeton.oauth.writes import (
     SaveConsent,
     SaveFamily,
     SavePassword,
+    SaveProfile,
     UpgradePasswordHash,
     UseOnce,
     Write,
@@ -65,7 +66,7 @@ from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
 from jeton.storage.session_limit import OpenSessions, load_open_sessions
 from jeton.storage.single_uses import insert_single_uses, load_single_uses
 from jeton.storage.transaction_rows import TransactionRows
-from jeton.storage.users import change_passwords, lock_users, upgrade_password_hashes
+from jeton.storage.users import change_passwords, lock_users, save_profiles, upgrade_password_hashes
 
 W = TypeVar("W", bound=Write)
 
@@ -265,6 +266,10 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
         lambda connection, writes, _: record_client_use(
             connection, {it.client_id for it in writes}, max(it.now for it in writes)
         )
+    ),
+    SaveProfile: Writer(
+        lambda connection, writes, _: save_profiles(connection, [it.user for it in writes]),
+        lambda rows, it: rows.change(it.user.sub, it.user),
     ),
     # Last: an insert waits for a transaction that has inserted the same row, and that one then waits for nothing.
     UseOnce: Writer(

@@ -74,6 +74,12 @@ def change_passwords(connection: Connection, changed: Iterable[User]) -> None:
         update_user(connection, user.sub, password_hash=user.password_hash, password_version=user.password_version)
 
 
+def save_profiles(connection: Connection, changed: Iterable[User]) -> None:
+    """Store the claims about locked users."""
+    for user in changed:
+        update_user(connection, user.sub, profile=user.profile, updated_at=user.updated_at)
+
+
 def delete_user(connection: Connection, sub: str) -> None:
     """Delete the user and their sessions. The `sub` is never assigned again."""
     connection.execute(delete(users).where(users.c.sub == sub))
