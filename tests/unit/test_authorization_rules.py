@@ -9,7 +9,7 @@ from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.authorization_rules import AskConsent, AskSignIn, NextStep, Proceed, Refuse, decide_next_step
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
-from jeton.oauth.consents import Access, Consent
+from jeton.oauth.consents import Consent
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import (
     ANY_AUTHENTICATION,
@@ -41,6 +41,7 @@ CLIENT = Client("app", public=False, created_at=0)
 FIRST_PARTY = replace(CLIENT, first_party=True)
 SESSION = BrowserSession("b", "alice", b"digest", NOW, ("pwd",), NOW, NOW, NOW + 100, NOW + 100)
 API = "https://api.example"
+FILES = "https://files.example"
 READ = frozenset({"read"})
 CONSENT = Consent("alice", "app", {API: READ}, 0, 0)
 LOOPBACK = "http://127.0.0.1:7000/callback"
@@ -92,18 +93,25 @@ def test_prompt_none_shows_nothing(facts: dict[str, Any], error: ErrorCode) -> N
 
 @pytest.mark.requirement("CN03", "RI09", "MC11")
 @pytest.mark.parametrize(
-    ("consent", "new"),
+    ("allowed", "resources", "new_scope", "new_resources"),
     [
-        (None, {}),
-        (replace(CONSENT, allowed={API: frozenset()}), {API: READ}),
-        (replace(CONSENT, allowed={"https://files.example": READ}), {API: READ}),
-        (replace(CONSENT, allowed={"": READ}), {API: READ}),
+        (None, (API,), "", ()),
+        ({API: set()}, (API,), "read", ()),
+        ({FILES: {"read"}}, (API,), "read", (API,)),
+        ({"": {"read"}}, (API,), "read", (API,)),
+        ({API: {"read"}}, (), "read", ()),
+        ({API: {"read"}, FILES: {"write"}}, (API, FILES), "read", (FILES,)),
     ],
-    ids=["nothing", "the resource without the scope", "the scope at another resource", "the scope at no resource"],
+    ids=["nothing", "another scope", "another resource", "no resource", "only at a resource", "at one of two"],
 )
-def test_what_is_not_covered_is_asked_and_marked(consent: Consent | None, new: Access) -> None:
-    step = decide(consent=consent)
-    assert step == AskConsent(Shown("b", READ, (API,), new, asks_consent=True))
+def test_what_is_not_covered_is_asked_and_marked(
+    allowed: dict[str, set[str]] | None, resources: tuple[str, ...], new_scope: str, new_resources: tuple[str, ...]
+) -> None:
+    before = None if allowed is None else {uri: frozenset(scope) for uri, scope in allowed.items()}
+    consent = None if before is None else replace(CONSENT, allowed=before)
+    step = decide(consent=consent, resources=resources)
+    new = frozenset(new_scope.split())
+    assert step == AskConsent(Shown("b", READ, resources, new, frozenset(new_resources), asks_consent=True))
 
 
 @pytest.mark.requirement("NA04")

@@ -33,7 +33,7 @@ REQUEST = AuthorizationRequest(
     ui_locales=("de",),
     id_token_hint_sub=None,
 )
-SHOWN = Shown("b", frozenset({"read"}), (), {"": frozenset({"read"})}, asks_consent=True)
+SHOWN = Shown("b", frozenset({"read"}), (), frozenset({"read"}), frozenset(), asks_consent=True)
 INTERACTION = Interaction(1000, "digest", REQUEST, Freshness(5, "print"), SHOWN)
 
 

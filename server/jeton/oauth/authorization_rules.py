@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
-from jeton.oauth.consents import Access, Consent, still_valid
+from jeton.oauth.consents import NO_RESOURCE, Access, Consent, still_valid
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Freshness, Shown
 from jeton.oauth.scope import Scope
@@ -90,6 +90,7 @@ def _question(
     assured, consent = is_assured(request.redirect_uri), still_valid(consent, client.metadata_digest)
     # Without an earlier consent everything is new, so nothing is marked.
     new: Access = {} if consent is None else consent.new_in(request.access(request.scope))
+    known = () if consent is None or len(request.resources) > 1 else consent.allowed
     if "consent" in request.prompt:
         asks_consent = True
     elif client.first_party:
@@ -99,4 +100,12 @@ def _question(
     if not asks_consent and assured and "select_account" not in request.prompt:
         return None
     choices = request.scope & optional if asks_consent else frozenset()
-    return Shown(session.browser_session_id, request.scope, request.resources, new, asks_consent, choices)
+    return Shown(
+        session.browser_session_id,
+        request.scope,
+        request.resources,
+        frozenset().union(*new.values()),
+        frozenset(new).difference(known, {NO_RESOURCE}),
+        asks_consent,
+        choices,
+    )

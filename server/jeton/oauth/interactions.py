@@ -6,7 +6,6 @@ from typing import Final
 
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
-from jeton.oauth.consents import Access
 from jeton.oauth.logout_rules import LogoutRequest
 from jeton.oauth.scope import Scope
 
@@ -30,14 +29,15 @@ ANY_AUTHENTICATION: Final = Freshness()
 class Shown:
     """What the consent page shows, to whom: exactly this is granted if the person allows it.
 
-    `new` is what goes beyond an earlier consent of the person, empty if there is none. The person may leave
-    out what is `optional`.
+    `new_scope` is what goes beyond an earlier consent of the person. `new_resources` were not allowed before, or are
+    those of several where a scope is new. The person may leave out what is `optional`.
     """
 
     browser_session_id: str
     scope: Scope
     resources: tuple[str, ...]
-    new: Access
+    new_scope: Scope
+    new_resources: frozenset[str]
     asks_consent: bool
     optional: Scope = frozenset()
 
