@@ -1,0 +1,278 @@
+"""The table "what ends what" of docs/pages.md: each row is tried at one server, and seen at another at once.
+
+A user is signed in in two browsers. `here` and `lasting` are sessions of apps from this browser, `code` is a code of
+the latter that is not redeemed yet, `there` is a session from the other browser, and `elsewhere` one by the password
+grant. `lasting` and `code` are of an app with `--refresh-token always`; the other sessions are of another app.
+"""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copy
+from typing import Any, Final
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from support.authorization_codes import GRANTS, add_app, redeem
+from support.browsing import Browser, authorization_parameters, browser
+from support.checkout import ROOT
+from support.cli_functions import command, configured_for, delete_client, delete_user, disable_user, set_password
+from support.in_process_server import PASSWORD, App, Running, running, settings_for
+from support.logout_receiver import LogoutReceiver, deliver, logout_receiver
+
+NEW: Final = "a sentence nobody else has ever typed"
+THIS, OTHER, HERE, LASTING, CODE, THERE, ELSEWHERE = EVERYTHING = (
+    *("this browser", "other browser"),
+    *("here", "lasting", "code", "there", "elsewhere"),
+)
+SESSIONS: Final = (HERE, LASTING, THERE, ELSEWHERE)
+OF_APP: Final = {HERE, THERE, ELSEWHERE}
+
+
+@dataclass
+class World:
+    """One user, everything that the user has, and two servers: things happen at `node`."""
+
+    node: Running
+    elsewhere: Running
+    username: str
+    app: App
+    lasting: App
+    api: App
+    this: Browser
+    other: Browser
+    tokens: dict[str, dict[str, Any]]
+    codes: dict[str, str]
+
+    def sid(self, name: str) -> str:
+        claims = jwt.decode(self.tokens[name]["access_token"], options={"verify_signature": False})
+        return str(claims["sid"])
+
+    async def ask(self, name: str, method: str, path: str, **form: str) -> None:
+        """Send a self-service request with the access token of this session."""
+        headers = {"Authorization": f"Bearer {self.tokens[name]['access_token']}"}
+        response = await self.node.http.request(method, path, headers=headers, data=form or None)
+        assert response.status_code == 200, response.text
+
+    async def submit(self, visitor: Browser, path: str, page: str = "/me", **values: Any) -> None:
+        await visitor.get(page)
+        await visitor.submit(path, **values)
+        assert visitor.page.status_code == 200, visitor.page.text
+
+    async def ended(self) -> set[str]:
+        """Return what is over, for the other server, before it has refreshed anything."""
+        over = set()
+        for name, visitor in ((THIS, self.this), (OTHER, self.other)):
+            async with browser(self.elsewhere) as there:
+                there.http.cookies = visitor.http.cookies
+                await there.get("/me")
+                over |= set() if self.username in there.page.text else {name}
+        for name in SESSIONS:
+            app, token = self.lasting if name == LASTING else self.app, self.tokens[name]
+            active = (await self.elsewhere.introspect(self.api, token["access_token"]))["active"]
+            refreshed = (await self.elsewhere.refresh(app, token["refresh_token"])).status_code == 200
+            assert active is refreshed, name
+            over |= set() if active else {name}
+        redeemed = await redeem(self.elsewhere, self.lasting, self.codes[CODE])
+        return over | (set() if redeemed.status_code == 200 else {CODE})
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+async def nodes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Running, Running]]:
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        url = f"sqlite:///{copy(template, tmp_path_factory.mktemp('ends') / 'jeton.db')}"
+    else:
+        shared = request.getfixturevalue("shared_postgresql")
+        shared.restore()
+        url = shared.url
+    async with running(settings_for(url)) as node, running(settings_for(url)) as other:
+        with configured_for(url), pytest.MonkeyPatch.context() as patch:
+            patch.setattr("jeton.cli.options.Clock", lambda: node.clock)
+            yield node, other
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[LogoutReceiver]:
+    async with logout_receiver() as it:
+        yield it
+
+
+async def code_for(visitor: Browser, app: App, username: str) -> str:
+    await visitor.get("/oauth/authorize", **authorization_parameters(app, scope="read account"))
+    if visitor.path == "/sign-in":
+        await visitor.sign_in(username)
+    if visitor.path == "/consent":
+        await visitor.decide()
+    return visitor.answer["code"]
+
+
+@asynccontextmanager
+async def signed_in_everywhere(node: Running, elsewhere: Running, uri: str) -> AsyncIterator[World]:
+    username, scope = uuid4().hex, frozenset({"read", "account"})
+    node.add_user(username)
+    grants = GRANTS | {"password"}
+    app = add_app(node, uuid4().hex, scope=scope, grant_types=grants, backchannel_logout_uri=uri)
+    lasting = add_app(node, uuid4().hex, scope=scope, refresh_token="always")
+    api = node.add_client(uuid4().hex, introspect=True)
+    elsewhere.maintenance.refresh()
+    async with AsyncExitStack() as stack:
+        this, other = [await stack.enter_async_context(browser(node)) for _ in range(2)]
+        codes = {
+            HERE: await code_for(this, app, username),
+            LASTING: await code_for(this, lasting, username),
+            THERE: await code_for(other, app, username),
+            CODE: await code_for(this, lasting, username),
+        }
+        tokens = {ELSEWHERE: await node.log_in(app, username)}
+        for name in (HERE, LASTING, THERE):
+            tokens[name] = (await redeem(node, lasting if name == LASTING else app, codes[name])).json()
+        yield World(node, elsewhere, username, app, lasting, api, this, other, tokens, codes)
+
+
+async def log_out_at_app(it: World) -> None:
+    await it.this.get("/oauth/logout")
+    await it.this.submit("/oauth/logout/confirm")
+
+
+async def revoke_browser_sessions(it: World, **chosen: Any) -> None:
+    nothing: dict[str, Any] = {"browser_session_id": None, "username": None, "everything": False}
+    await command("browser-session", "revoke", **nothing | chosen)
+
+
+async def revoke_this_browser(it: World) -> None:
+    await it.other.get("/me")
+    browser_session_id = it.other.form("/me/browsers/end").fields["browser_session_id"]
+    await revoke_browser_sessions(it, browser_session_id=browser_session_id)
+
+
+async def sign_in_as_another(it: World) -> None:
+    another = it.node.add_user(uuid4().hex).username
+    await it.this.get("/oauth/authorize", **authorization_parameters(it.app, prompt="login"))
+    await it.this.sign_in(another)
+
+
+async def expire(it: World) -> None:
+    for node in (it.node, it.elsewhere):
+        node.clock.advance(86400)
+    for name in SESSIONS:
+        app, token = it.lasting if name == LASTING else it.app, it.tokens[name]["refresh_token"]
+        it.tokens[name] = await it.node.refreshed(app, token)
+
+
+async def revoke_sessions(**chosen: Any) -> None:
+    nothing: dict[str, Any] = {"sid": None, "username": None, "client_id": None, "everything": False}
+    await command("session", "revoke", **nothing | chosen)
+
+
+async def replay(it: World) -> None:
+    for _ in range(2):
+        await it.node.refresh(it.app, it.tokens[HERE]["refresh_token"])
+
+
+async def withdraw(it: World) -> None:
+    await it.this.get("/me")
+    await it.this.post("/me/apps/end", it.this.form("/me/apps/end").fields | {"client_id": it.app.client_id})
+
+
+async def end_on_page(it: World) -> None:
+    await it.this.get("/me")
+    await it.this.post("/me/sessions/end", it.this.form("/me/sessions/end").fields | {"sid": it.sid(HERE)})
+
+
+Happening = Callable[[World], Awaitable[Any]]
+PASSWORDS: Final = {"current_password": PASSWORD, "new_password": NEW}
+OUT: Final = {THIS, HERE, CODE}
+ALL: Final = set(EVERYTHING)
+ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
+    "*Sign out*, logout at an app, *Sign out* of another browser on `/me`, `jeton browser-session revoke`, or another"
+    " user signs in in the same browser": {
+        "signed out": (lambda it: it.submit(it.this, "/sign-out"), OUT),
+        "logged out at an app": (log_out_at_app, OUT),
+        "ended from another browser": (lambda it: it.submit(it.other, "/me/browsers/end"), OUT),
+        "revoked by the operator": (revoke_this_browser, OUT),
+        "all of the user revoked": (lambda it: revoke_browser_sessions(it, username=it.username), OUT | {OTHER, THERE}),
+        "another user signs in": (sign_in_as_another, OUT),
+    },
+    "the session expires": {"expired": (expire, {THIS, OTHER, CODE})},
+    "new password on `/me`": {
+        "by default": (lambda it: it.submit(it.this, "/me/password", "/me/password", **PASSWORDS), ALL - {THIS}),
+        "others go on": (
+            lambda it: it.submit(it.this, "/me/password", "/me/password", **PASSWORDS, end_others=""),
+            {CODE},
+        ),
+    },
+    "new password by `POST /account/password`": {
+        "session kept": (
+            lambda it: it.ask(THERE, "POST", "/account/password", **PASSWORDS, keep_current="true"),
+            ALL - {THERE, OTHER},
+        ),
+        "all": (lambda it: it.ask(THERE, "POST", "/account/password", **PASSWORDS), ALL),
+    },
+    "`jeton user set-password`, `disable`, `delete`": {
+        "password reset": (lambda it: set_password(it.username), ALL),
+        "disabled": (lambda it: disable_user(it.username), ALL),
+        "deleted": (lambda it: delete_user(it.username), ALL),
+    },
+    "access withdrawn on `/me`, `jeton consent revoke`": {
+        "on the page": (withdraw, OF_APP),
+        "by the operator": (
+            lambda it: command("consent", "revoke", username=it.username, client_id=it.app.client_id),
+            OF_APP,
+        ),
+    },
+    "one session of an app ended on `/me`, by `DELETE /account/sessions/{sid}`, `jeton session revoke` or `POST"
+    " /oauth/revoke`; its code or a refresh token used a second time": {
+        "on the page": (end_on_page, {HERE}),
+        "by self-service": (lambda it: it.ask(ELSEWHERE, "DELETE", f"/account/sessions/{it.sid(HERE)}"), {HERE}),
+        "by the operator": (lambda it: revoke_sessions(sid=it.sid(HERE)), {HERE}),
+        "by the app": (lambda it: it.node.revoke(it.app, it.tokens[HERE]["refresh_token"]), {HERE}),
+        "refresh token replayed": (replay, {HERE}),
+        "code replayed": (lambda it: redeem(it.node, it.app, it.codes[HERE]), {HERE}),
+    },
+    "`DELETE /account/sessions`, `jeton session revoke --user`": {
+        "by the user": (lambda it: it.ask(THERE, "DELETE", "/account/sessions"), ALL - {THIS, OTHER}),
+        "by the operator": (lambda it: revoke_sessions(username=it.username), ALL - {THIS, OTHER}),
+    },
+    "`jeton client delete`, `disable`": {
+        "deleted": (lambda it: delete_client(it.app.client_id), OF_APP),
+        "disabled": (lambda it: command("client", "disable", client_id=it.app.client_id), OF_APP),
+    },
+}
+CASES: Final = [
+    pytest.param(happen, expected, id=f"{number} {name}")
+    for number, row in enumerate(ROWS.values(), 1)
+    for name, (happen, expected) in row.items()
+]
+
+
+@pytest.mark.requirement("I09", "LO08", "LO24")
+@pytest.mark.parametrize(("happen", "expected"), CASES)
+async def test_what_ends_at_one_server_has_ended_at_the_other(
+    nodes: tuple[Running, Running], receiver: LogoutReceiver, happen: Happening, expected: set[str]
+) -> None:
+    async with signed_in_everywhere(*nodes, receiver.uri) as world:
+        await happen(world)
+        assert await world.ended() == expected
+
+        await deliver(world.elsewhere)
+        browsers = 0 if happen is expire else len(expected & {THIS, OTHER})
+        assert len(receiver.tokens) == browsers
+
+
+async def test_all_that_is_tried_here_is_alive_if_nothing_happens(nodes: tuple[Running, Running]) -> None:
+    async with signed_in_everywhere(*nodes, "http://127.0.0.1:9/") as world:
+        assert await world.ended() == set()
+
+
+def test_rows_are_those_of_the_document() -> None:
+    text = (ROOT / "docs" / "pages.md").read_text(encoding="utf-8").partition("## Browser sessions")[2]
+    table = text.partition("| what happens |")[2].partition("\n\n")[0]
+
+    assert re.findall(r"^\| (?!-)(.+?) \|", table, re.MULTILINE) == list(ROWS)
