@@ -1,10 +1,16 @@
 """How browser sessions begin, go on and end, and what ends with them."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from jeton.oauth.browser_session_rules import BrowserSessionLifetimes, end_browser_sessions, sign_in
+from jeton.oauth.browser_session_rules import (
+    BrowserSessionLifetimes,
+    end_browser_sessions,
+    sessions_over_limit,
+    sign_in,
+)
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.sessions import Family, Source
@@ -85,3 +91,28 @@ def test_what_ends_with_a_browser_session(family: Family, client: Client, ends: 
 def test_code_that_is_not_redeemed_ends_in_any_case() -> None:
     code = replace(FAMILY, generation=0, code_expires_at=NOW + 60, scope=frozenset({"offline_access"}))
     assert end_browser_sessions("signed_out", (OLD,), [code], [CLIENT], NOW).families
+
+
+def used(name: str, at: int, **fields: Any) -> BrowserSession:
+    return replace(OLD, browser_session_id=name, used_at=at, **fields)
+
+
+@pytest.mark.requirement("SE09")
+@pytest.mark.parametrize(
+    ("others", "limit", "ended"),
+    [
+        pytest.param([used("a", 5)], 2, [], id="within the limit"),
+        pytest.param([used("a", 5), used("b", 3)], 2, ["b"], id="least recently used"),
+        pytest.param([used("b", 3), used("a", 3)], 2, ["a"], id="used at the same time"),
+        pytest.param([used("a", 5), used("b", 3), used("c", 4)], 1, ["b", "c", "a"], id="all others"),
+        pytest.param([used("a", 5), used("b", 3, idle_expires_at=NOW)], 2, [], id="expired ones do not count"),
+        pytest.param([used("a", 5), used("new", 3)], 2, [], id="the one that goes on counts once"),
+        pytest.param([used("a", 5), used("b", 3)], 0, [], id="no limit"),
+    ],
+)
+def test_least_recently_used_sessions_over_the_limit_expire(
+    others: list[BrowserSession], limit: int, ended: list[str]
+) -> None:
+    expired = sessions_over_limit(begin(None), others, limit, NOW)
+
+    assert [it.browser_session_id for it in expired] == ended

@@ -167,6 +167,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
             ledger,
             BrowserSessionLifetimes(sessions.idle_seconds, sessions.absolute_seconds),
             clock,
+            max_sessions=settings.limits.sessions_per_user,
         ),
         client_key_sets=client_key_sets(settings, clock),
         registrations=ClientRegistrations(database, clock),

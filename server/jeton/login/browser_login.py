@@ -12,6 +12,7 @@ from jeton.oauth.browser_session_rules import (
     EndBrowserSessions,
     SignedIn,
     end_browser_sessions,
+    sessions_over_limit,
     sign_in,
 )
 from jeton.oauth.browser_sessions import BrowserSession
@@ -23,7 +24,7 @@ from jeton.oauth.users import User
 from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor
 from jeton.storage.clock import Clock
 from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import Lock, LockSessionsOfBrowser, LockUser
+from jeton.storage.lock_requests import Lock, LockBrowserSessionsOf, LockSessionsOfBrowser, LockUser
 
 # Its use is stored at most once in this time, in seconds.
 USE_INTERVAL_SECONDS: Final = 60
@@ -50,12 +51,16 @@ class BrowserLogin:
         ledger: Ledger,
         lifetimes: BrowserSessionLifetimes,
         clock: Clock,
+        *,
+        max_sessions: int,
     ) -> None:
+        """`max_sessions` is the maximum of live sessions of a user; 0: unlimited."""
         self._login = login
         self._lookups = lookups
         self._ledger = ledger
         self._lifetimes = lifetimes
         self._clock = clock
+        self._max_sessions = max_sessions
 
     async def find(self, secret: str | None) -> Visitor | None:
         """Return who is signed in with this cookie, or None. The use of the session moves its idle end."""
@@ -94,11 +99,16 @@ class BrowserLogin:
             known = None if current is None else facts.rows.of(BrowserSession).get(current.browser_session_id)
             session = sign_in(found, known, new_id, digest, _PASSWORD, self._lifetimes, source, facts.now)
             ended = None if known is None or known.sub == user.sub else _end(facts, "replaced_by_other_user", known)
-            return SignedIn("browser_signed_in", found, session, rehashed, ended)
+            own = [it for it in facts.rows.of(BrowserSession).values() if it.sub == user.sub]
+            expired = sessions_over_limit(session, own, self._max_sessions, facts.now)
+            return SignedIn("browser_signed_in", found, session, rehashed, ended, expired)
 
         decision = await self._ledger.enter(Entry(decide, _locks(user, current)))
         if isinstance(decision, Deny):
             return decision
+        for it in decision.expired:
+            ended_id = it.browser_session_id
+            log.info("browser_session_ended", reason="too_many_sessions", sub=user.sub, browser_session_id=ended_id)
         session_id = decision.session.browser_session_id
         log.info(decision.reason, sub=user.sub, browser_session_id=session_id, client_id=client_id, ip=source.ip)
         return NewBrowserSession(decision.session, secret)
@@ -119,10 +129,10 @@ class BrowserLogin:
 
 def _locks(user: User, current: BrowserSession | None) -> tuple[Lock, ...]:
     """Return the locks of a sign-in: both users, if another was signed in in this browser."""
+    own = LockBrowserSessionsOf(user.sub)
     if current is None:
-        return (LockUser(user.sub),)
-    own, other = LockUser(user.sub), LockUser(current.sub)
-    users = (own,) if own == other else (other, own)
+        return (own,)
+    users: tuple[Lock, ...] = (own,) if current.sub == user.sub else (LockUser(current.sub), own)
     return (*users, LockSessionsOfBrowser(current.browser_session_id))
 
 

@@ -9,7 +9,14 @@ from jeton.oauth.clients import Client
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
-from jeton.oauth.writes import DeleteBrowserSession, SaveBrowserSession, SaveFamily, UpgradePasswordHash, Write
+from jeton.oauth.writes import (
+    DeleteBrowserSession,
+    ExpireBrowserSession,
+    SaveBrowserSession,
+    SaveFamily,
+    UpgradePasswordHash,
+    Write,
+)
 
 _OFFLINE_ACCESS: Final = "offline_access"
 
@@ -24,21 +31,26 @@ class BrowserSessionLifetimes:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user signs in: `session` begins or goes on with a new secret, and `ended`, if given, is replaced by it."""
+    """A user signs in: `session` begins or goes on with a new secret.
+
+    `ended`, if given, is replaced by it. `expired` are the user's browser sessions over the limit.
+    """
 
     reason: str
     user: User
     session: BrowserSession
     rehashed_password: str | None = None
     ended: "EndBrowserSessions | None" = None
+    expired: tuple[BrowserSession, ...] = ()
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        """The session, the new hash of the password that was verified, and the end of the session before."""
+        """The sessions that end, the new hash of the password that was verified, and the session."""
         saved: tuple[Write, ...] = (SaveBrowserSession(self.session),)
         if self.rehashed_password is not None:
             saved = (UpgradePasswordHash(self.user.sub, self.rehashed_password), *saved)
-        return saved if self.ended is None else (*self.ended.writes, *saved)
+        expired = tuple(ExpireBrowserSession(it.browser_session_id) for it in self.expired)
+        return (*expired, *saved) if self.ended is None else (*self.ended.writes, *expired, *saved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,18 @@ def outlasts_browser_session(scope: Scope, client: Client | None) -> bool:
     tokens.
     """
     return _OFFLINE_ACCESS in scope or (client is not None and client.refresh_token == "always")
+
+
+def sessions_over_limit(
+    session: BrowserSession, others: Iterable[BrowserSession], max_sessions: int, now: int
+) -> tuple[BrowserSession, ...]:
+    """Return which of a user's other browser sessions expire, so that with `session` at most `max_sessions` are live.
+
+    The least recently used come first. 0 is no maximum.
+    """
+    live = [it for it in others if it.is_live(now) and it.browser_session_id != session.browser_session_id]
+    excess = len(live) + 1 - max_sessions if max_sessions else 0
+    return tuple(sorted(live, key=lambda it: (it.used_at, it.browser_session_id))[: max(0, excess)])
 
 
 def end_browser_sessions(

@@ -113,6 +113,13 @@ class DeleteBrowserSession(Write):
 
 
 @dataclass(frozen=True, slots=True)
+class ExpireBrowserSession(Write):
+    """End the browser session as if it had expired: no client is told. Its user's row must be locked."""
+
+    browser_session_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteBrowserSessionsOf(Write):
     """End the browser sessions of the user, except `keep`. The user's row must be locked."""
 

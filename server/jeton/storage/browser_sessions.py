@@ -1,9 +1,10 @@
 """SQL statements on browser sessions: one row per signed-in browser, and the clients that it has signed in to."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.browser_sessions import BrowserSession
@@ -18,6 +19,12 @@ _BY_ID = select(browser_sessions).where(
 )
 _LOAD = RawStatement(_BY_ID)
 _LOCK = LockingQuery(_BY_ID.order_by(browser_sessions.c.browser_session_id), _LOAD, key_share=True)
+# Not by `idle_expires_at`, whose index PostgreSQL might use to read the live ones of all users.
+_OF_USERS = RawStatement(
+    select(browser_sessions.c.sub, browser_sessions.c.browser_session_id, browser_sessions.c.idle_expires_at).where(
+        browser_sessions.c.sub.in_(bindparam("subs", expanding=True))
+    )
+)
 _MAX_LISTED: Final = 1000
 
 
@@ -36,6 +43,15 @@ def lock_browser_sessions(
     return _LOCK.lock(connection, BrowserSession, wait=wait, browser_session_ids=browser_session_ids)
 
 
+def load_browser_session_ids(connection: Connection, now: int, subs: Collection[str]) -> dict[str, list[str]]:
+    """Return the ids of the live browser sessions of users, by sub. Users without one are left out."""
+    found = defaultdict[str, list[str]](list)
+    for sub, browser_session_id, idle_expires_at in _OF_USERS.rows(connection, subs=subs) if subs else ():
+        if now < idle_expires_at:
+            found[sub].append(browser_session_id)
+    return found
+
+
 def insert_browser_session_clients(connection: Connection, pairs: Collection[tuple[str, str]]) -> None:
     """Record the clients that browser sessions have signed in to, as (browser_session_id, client_id)."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
@@ -45,12 +61,12 @@ def insert_browser_session_clients(connection: Connection, pairs: Collection[tup
 
 def list_browser_sessions(connection: Connection, now: int, sub: str | None = None) -> list[BrowserSession]:
     """Return the live browser sessions of a user, or of all; the last used first, 1,000 at most."""
-    # The idle end is at most the absolute end, whose index PostgreSQL might use to read all live ones.
-    wanted: Select[Any] = select(browser_sessions).where(browser_sessions.c.idle_expires_at > now)
+    live: ColumnElement[bool] = browser_sessions.c.idle_expires_at > now
     if sub is not None:
-        wanted = wanted.where(browser_sessions.c.sub == sub)
-    ordered = wanted.order_by(browser_sessions.c.used_at.desc()).limit(_MAX_LISTED)
-    return [BrowserSession(*row) for row in connection.execute(ordered)]
+        # Not by the index of the idle end, which PostgreSQL might use to read the live ones of all users.
+        live = (browser_sessions.c.idle_expires_at + 0 > now) & (browser_sessions.c.sub == sub)
+    wanted = select(browser_sessions).where(live).order_by(browser_sessions.c.used_at.desc()).limit(_MAX_LISTED)
+    return [BrowserSession(*row) for row in connection.execute(wanted)]
 
 
 def save_browser_sessions(
@@ -78,6 +94,11 @@ def delete_browser_sessions(connection: Connection, ids: Collection[str], now: i
     _end(connection, browser_sessions.c.browser_session_id.in_(ids), now)
 
 
+def expire_browser_sessions(connection: Connection, ids: Collection[str]) -> None:
+    """Delete browser sessions as if they had expired: no client is told."""
+    connection.execute(delete(browser_sessions).where(browser_sessions.c.browser_session_id.in_(ids)))
+
+
 def delete_browser_sessions_of(connection: Connection, owners: Sequence[tuple[str, str | None]], now: int) -> None:
     """End the browser sessions of users, given as (sub, id to keep or None), like `delete_browser_sessions`."""
     for sub, keep in owners:
@@ -97,9 +118,10 @@ def _end(connection: Connection, which: ColumnElement[bool], now: int) -> None:
 
 
 def delete_expired_browser_sessions(connection: Connection, now: int, limit: int) -> int:
-    """Delete at most `limit` browser sessions past their absolute end and return how many.
+    """Delete at most `limit` browser sessions that have expired and return how many.
 
-    No family ends by this, and no client is told: the user has not signed out.
+    No family ends by this, and no client is told: the user has not signed out. The idle end of a session is never later
+    than its absolute end.
     """
-    absolute = browser_sessions.c.absolute_expires_at
-    return delete_oldest(connection, browser_sessions.c.browser_session_id, absolute, absolute <= now, limit)
+    idle = browser_sessions.c.idle_expires_at
+    return delete_oldest(connection, browser_sessions.c.browser_session_id, idle, idle <= now, limit)

@@ -18,6 +18,7 @@ from jeton.oauth.writes import (
     DeleteBrowserSession,
     DeleteBrowserSessionsOf,
     DeleteConsent,
+    ExpireBrowserSession,
     InsertAuthorizationCode,
     RecordClientUse,
     RevokeAccessToken,
@@ -40,7 +41,9 @@ from jeton.storage.authorization_codes import (
 from jeton.storage.browser_sessions import (
     delete_browser_sessions,
     delete_browser_sessions_of,
+    expire_browser_sessions,
     insert_browser_session_clients,
+    load_browser_session_ids,
     lock_browser_sessions,
     save_browser_sessions,
 )
@@ -52,6 +55,7 @@ from jeton.storage.lock_requests import (
     Lock,
     LockAuthorizationCode,
     LockBrowserSession,
+    LockBrowserSessionsOf,
     LockClient,
     LockConsent,
     LockFamily,
@@ -116,11 +120,22 @@ def lock_requested_clients(context: LockContext, requests: Sequence[Lock]) -> It
 
 
 def lock_requested_browser_sessions(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
-    """Lock browser sessions, in the order of their ids."""
-    wanted = [it for it in requests if isinstance(it, LockBrowserSession)]
-    locked = lock_browser_sessions(context.connection, {it.browser_session_id for it in wanted}, wait=context.wait)
+    """Lock browser sessions, in the order of their ids: in one statement, because two would lock in two orders."""
+    users = {it.sub for it in requests if isinstance(it, LockBrowserSessionsOf)} if context.max_sessions else set()
+    of_users = load_browser_session_ids(context.connection, context.now, users)
+
+    def ids_of(request: Lock) -> Iterable[str]:
+        match request:
+            case LockBrowserSession(browser_session_id):
+                return (browser_session_id,)
+            case LockBrowserSessionsOf(sub):
+                return of_users.get(sub, ())
+        return ()
+
+    wanted = {browser_session_id for it in requests for browser_session_id in ids_of(it)}
+    locked = lock_browser_sessions(context.connection, wanted, wait=context.wait)
     context.rows.add(BrowserSession, locked.rows)
-    return [it for it in wanted if it.browser_session_id in locked.skipped] if locked.skipped else ()
+    return [it for it in requests if not locked.skipped.isdisjoint(ids_of(it))] if locked.skipped else ()
 
 
 def load_requested_consents(context: LockContext, requests: Sequence[Lock]) -> Iterable[Lock]:
@@ -250,6 +265,10 @@ WRITERS: Final[Mapping[type[Write], Writer[Any]]] = {
         lambda connection, writes, _: delete_browser_sessions(
             connection, [it.browser_session_id for it in writes], max(it.ended_at for it in writes)
         ),
+        lambda rows, it: rows.remove(BrowserSession, it.browser_session_id),
+    ),
+    ExpireBrowserSession: Writer(
+        lambda connection, writes, _: expire_browser_sessions(connection, [it.browser_session_id for it in writes]),
         lambda rows, it: rows.remove(BrowserSession, it.browser_session_id),
     ),
     DeleteBrowserSessionsOf: Writer(

@@ -80,6 +80,11 @@ class LockBrowserSession(Lock):
 
 
 @dataclass(frozen=True, slots=True)
+class LockBrowserSessionsOf(LockUser):
+    """The user, and all live browser sessions of the user, exclusively."""
+
+
+@dataclass(frozen=True, slots=True)
 class LockConsent(LockUser):
     """The user, exclusively, and what the user has allowed the client. Consents change under the user's lock only."""
 

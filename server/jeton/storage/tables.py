@@ -249,8 +249,9 @@ browser_sessions = Table(
     Column("amr", Words, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("used_at", BigInteger, nullable=False),
-    Column("idle_expires_at", BigInteger, nullable=False),
-    Column("absolute_expires_at", BigInteger, nullable=False, index=True),
+    # At most the absolute end.
+    Column("idle_expires_at", BigInteger, nullable=False, index=True),
+    Column("absolute_expires_at", BigInteger, nullable=False),
     Column("ip", Text),
     Column("user_agent", Text),
 )
