@@ -5,13 +5,17 @@ from typing import Any, Final
 import httpx2
 import pytest
 
+from jeton.oauth.resources import Resource
 from jeton.storage.clients import load_clients
-from support.authorization_codes import CALLBACK, redeem, sign_in
+from jeton.storage.resources import insert_resource
+from support.authorization_codes import CALLBACK, CHALLENGE, redeem, sign_in
+from support.browsing import browser
 from support.in_process_server import App, Running, StartServer
 
 REGISTER: Final = "/oauth/register"
 OTHER: Final = "https://app.example/other"
 GRANTS: Final = ["authorization_code", "refresh_token"]
+RESOURCE: Final = Resource("https://photos.example", "Photos", open=True)
 METADATA: Final = {"redirect_uris": [CALLBACK], "grant_types": GRANTS, "client_name": "Photos", "scope": "read"}
 
 Answer = dict[str, Any]
@@ -19,7 +23,11 @@ Answer = dict[str, Any]
 
 @pytest.fixture
 async def node(start: StartServer) -> Running:
-    return await start(REGISTRATION__DYNAMIC="open", REGISTRATION__SCOPES="read write")
+    node = await start(REGISTRATION__DYNAMIC="open", REGISTRATION__SCOPES="read write")
+    with node.database.write() as connection:
+        insert_resource(connection, RESOURCE)
+    node.maintenance.refresh()
+    return node
 
 
 @pytest.fixture
@@ -108,6 +116,37 @@ async def test_update_with_what_is_not_the_clients_to_choose_changes_nothing(
 
     assert (answer.status_code, answer.json()["error"]) == (400, error)
     assert (await manage(node, "GET", registered)).json() == without_secret(registered)
+
+
+@pytest.mark.requirement("DR08", "DR13", "DR15")
+async def test_people_are_told_that_nobody_has_checked_the_app_and_are_asked_again_after_a_change(
+    node: Running, registered: Answer
+) -> None:
+    node.add_user()
+    request = {
+        "response_type": "code",
+        "client_id": registered["client_id"],
+        "redirect_uri": CALLBACK,
+        "scope": "read",
+        "resource": RESOURCE.uri,
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+    }
+    async with browser(node) as it:
+        await it.get("/oauth/authorize", **request)
+        await it.sign_in()
+        assert "Nobody has checked this app." in it.page.text
+        assert "app.example" in it.page.text
+        await it.decide()
+        assert "code" in it.answer
+        await it.get("/oauth/authorize", **request)
+        assert "code" in it.answer, "it is remembered"
+
+        update = {**METADATA, "client_id": registered["client_id"], "redirect_uris": [CALLBACK, OTHER]}
+        assert (await manage(node, "PUT", registered, update)).status_code == 200
+        node.maintenance.refresh()
+        await it.get("/oauth/authorize", **request)
+        assert it.path == "/consent"
 
 
 @pytest.mark.both_databases
