@@ -11,7 +11,7 @@ from jeton.oauth.clients import Client
 from jeton.oauth.resources import Resource
 from jeton.storage.clients import list_clients
 from jeton.storage.resources import insert_resource
-from support.authorization_codes import CALLBACK, CHALLENGE, VERIFIER
+from support.authorization_codes import CALLBACK, CHALLENGE, VERIFIER, sign_in
 from support.browsing import browser
 from support.in_process_server import ISSUER, App, Running, StartServer
 
@@ -329,3 +329,25 @@ async def test_clients_that_are_not_used_are_deleted_and_come_back_by_registerin
     assert open_server.maintenance.delete_expired_batch() > 0
     assert stored(open_server) == []
     assert (await register(open_server, PUBLIC)).json()["client_id"] == client_id
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("DR12")
+async def test_clients_with_a_session_that_lives_are_kept_and_so_are_disabled_ones(start: StartServer) -> None:
+    node = await start(
+        REGISTRATION__DYNAMIC="open", REGISTRATION__NEVER_USED_SECONDS="60", REGISTRATION__UNUSED_SECONDS="60"
+    )
+    for name in ("used", "disabled", "neither"):
+        await register(node, PUBLIC | {"client_name": name, "grant_types": ["authorization_code", "refresh_token"]})
+    by_name = {it.name: App(it) for it in stored(node)}
+    node.set_client(by_name["disabled"].client_id, disabled=True)
+    alice = sign_in(node)
+    node.clock.advance(1)
+    await alice.redeemed(by_name["used"], await alice.code(by_name["used"], scope=frozenset({"profile"})))
+
+    node.clock.advance(14 * 86400 - 1)
+    node.maintenance.purge_expired()
+    assert {it.name for it in stored(node)} == {"used", "disabled"}
+    node.clock.advance(1)
+    node.maintenance.purge_expired()
+    assert {it.name for it in stored(node)} == {"disabled"}
