@@ -77,6 +77,7 @@ def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
         "session_binding": "notice",
         "name": None,
         "logo": None,
+        "links": {},
         "application_type": "web",
         "redirect_uris": [],
         "post_logout_redirect_uris": [],

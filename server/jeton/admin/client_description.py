@@ -27,6 +27,7 @@ def describe(client: Client) -> dict[str, Any]:
         "session_binding": client.session_binding,
         "name": client.name,
         "logo": client.logo_type,
+        "links": dict(client.links),
         "application_type": client.application_type,
         "redirect_uris": sorted(client.redirect_uris),
         "post_logout_redirect_uris": sorted(client.post_logout_redirect_uris),
