@@ -16,10 +16,13 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 from starlette.types import ASGIApp
 
+from jeton.bootstrap.pages import build_pages, build_renderer
 from jeton.bootstrap.server import assemble
 from jeton.crypto.credentials import digest_secret
 from jeton.grants import GRANTS
 from jeton.http.openapi import openapi_document
+from jeton.http.openapi_pages import page_paths
+from jeton.http.page_resource import PageResource
 from jeton.oauth.clients import SECRET_METHODS
 from jeton.storage.clients import insert_client
 from jeton.storage.users import insert_user
@@ -99,6 +102,17 @@ def test_every_answer_is_as_described(case: "schemathesis.Case[Any]", live: http
         answer = live.post("/oauth/token", data=form, auth=("fuzz", SECRET))
         case.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
     case.call_and_validate(base_url=str(live.base_url).rstrip("/"), excluded_checks=EXCLUDED)
+
+
+async def test_every_page_is_described_with_its_methods(jeton: Running) -> None:
+    parts = jeton.server.parts
+    settings = settings_for(jeton.database.url.render_as_string(hide_password=False))
+    built = build_pages(settings, parts, build_renderer(settings))
+    pages = {
+        path: {it.lower() for it in page.endpoints} for path, page in built.items() if isinstance(page, PageResource)
+    }
+
+    assert {path: set(it) for path, it in page_paths().items()} == pages
 
 
 async def test_description_is_served(jeton: Running) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from jeton.grants.description import Grant
 from jeton.http.account_routes import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
 from jeton.http.form_parsing import MAX_BYTES
+from jeton.http.openapi_pages import page_paths
 from jeton.http.registration_description import REGISTRATION_SCHEMAS, registration_paths
 from jeton.http.schemas import schemas
 from jeton.oauth.cookie_mode import (
@@ -92,6 +93,7 @@ def _paths() -> dict[str, Any]:
         INTROSPECTION_PATH: {
             "post": _form("introspect", "Introspect a token (RFC 7662)", "IntrospectionRequest", "Introspection")
         },
+        **page_paths(),
         **_account_paths(),
         **_cookie_mode_paths(),
         USERINFO_PATH: _userinfo(),
