@@ -46,6 +46,8 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     trusted_proxies: tuple[str, ...] = ()
+    client_certificate_header: Annotated[str, Meta(pattern="^(|rfc9440( [A-Za-z0-9-]+)?|nginx [A-Za-z0-9-]+)$")] = ""
+    client_certificate_authorities: str = ""
     max_connections: Count = 0
     drain_seconds: Annotated[int, Meta(ge=0, le=300)] = 2
 
@@ -223,6 +225,8 @@ def _complete(settings: Settings) -> Settings:
         raise ConfigError("sessions.idle_seconds must not exceed sessions.absolute_seconds")
     _check_pkcs11(settings.keys, settings.pkcs11)
     _check_trusted_proxies(server.trusted_proxies)
+    if server.client_certificate_header and not server.trusted_proxies:
+        raise ConfigError("server.client_certificate_header needs server.trusted_proxies: others could forge it")
     _check_optional_scopes(settings.scopes.optional)
     for claim in settings.pages.editable_claims:
         if claim not in SELF_SET_CLAIMS:

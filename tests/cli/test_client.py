@@ -15,9 +15,8 @@ MEMBERS = {
     *("refresh_absolute_seconds", "session_binding", "disabled", "created_at", "warning"),
     *("name", "logo", "application_type", "redirect_uris", "post_logout_redirect_uris", "first_party"),
     *("require_pkce", "resources", "refresh_token", "backchannel_logout_uri", "id_token_alg", "refresh_cookie"),
-    *("require_par", "require_dpop", "jwks", "jwks_uri", "assertion_audience"),
-    *("require_par", "jwks", "jwks_uri", "assertion_audience"),
-    *("require_par", "registration", "host", "last_used_at"),
+    *("require_par", "require_dpop", "jwks", "jwks_uri", "assertion_audience", "tls_subject"),
+    *("registration", "host", "last_used_at"),
     "backchannel_logout_session_required",
 }
 EVERYTHING = (
@@ -93,6 +92,7 @@ def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
         "jwks": None,
         "jwks_uri": None,
         "assertion_audience": "issuer",
+        "tls_subject": None,
         "require_dpop": False,
         "registration": "administrator",
         "host": None,

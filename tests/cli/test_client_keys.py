@@ -37,6 +37,13 @@ async def test_a_client_with_a_key_has_no_secret_and_works(cli: CommandLine, jet
     assert "has no secret" in refused
 
 
+def test_configuration_with_a_secret_is_not_suggested_to_a_client_without_one(cli: CommandLine, jwks: str) -> None:
+    redirects = ("--grant", "authorization_code", "--redirect-uri", "https://app.example/", "--scope", "openid")
+    cli.json("client", "add", "shop", *redirects, *BY_KEY, "--jwks", jwks)
+
+    assert "CLIENT_SECRET" not in cli.text("client", "show", "shop")
+
+
 @pytest.mark.requirement("CA06")
 def test_keys_are_replaced_and_a_legacy_audience_is_warned_about(cli: CommandLine, jwks: str) -> None:
     cli.json("client", "add", "job", *GRANT, *BY_KEY, "--jwks", jwks)
@@ -103,3 +110,46 @@ def test_a_file_that_is_no_key_set_is_wrong_usage(cli: CommandLine, tmp_path: Pa
     (tmp_path / "keys").write_text(text)
 
     assert "not a JWK Set" in cli.misused("client", "add", "job", *GRANT, *BY_KEY, "--jwks", str(tmp_path / "keys"))
+
+
+BY_TLS = ("--auth-method", "tls_client_auth")
+SELF_SIGNED = ("--auth-method", "self_signed_tls_client_auth")
+
+
+@pytest.mark.requirement("MT01")
+@pytest.mark.parametrize(
+    ("option", "name", "stored"),
+    [
+        ("subject-dn", r"CN=j\6fb,O=Example,C=NO", "CN=job,O=Example,C=NO"),
+        ("san-dns", "Job.Example", "job.example"),
+        ("san-uri", "spiffe://example/job", "spiffe://example/job"),
+        ("san-ip", "2001:DB8:0::1", "2001:db8::1"),
+        ("san-email", "job@example", "job@example"),
+    ],
+)
+def test_a_client_is_named_in_its_certificate(cli: CommandLine, option: str, name: str, stored: str) -> None:
+    added = cli.json("client", "add", "job", *GRANT, *BY_TLS, f"--tls-{option}", name)
+
+    assert added["tls_subject"] == {f"tls_client_auth_{option.replace('-', '_')}": stored}
+    assert "client_secret" not in added
+
+
+@pytest.mark.requirement("MT01", "MT02")
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ((*BY_TLS,), "needs one name"),
+        ((*BY_TLS, "--tls-san-dns", ""), "needs one name"),
+        ((*BY_TLS, "--tls-san-dns", "job.example", "--tls-san-uri", "spiffe://job"), "needs one name"),
+        ((*BY_TLS, "--tls-san-dns", "job.example", "--jwks-uri", URI), "--jwks and --jwks-uri are for"),
+        ((*BY_TLS, "--tls-subject-dn", "job"), "is malformed: --tls-subject-dn takes a name such as CN=job"),
+        ((*BY_TLS, "--tls-san-ip", "job"), "is malformed: --tls-san-ip takes a name such as 192.0.2.1"),
+        (("--tls-san-dns", "job.example"), "is for --auth-method tls_client_auth"),
+        ((*SELF_SIGNED,), "either --jwks or --jwks-uri"),
+        ((*SELF_SIGNED, "--jwks", "{jwks}"), "has a certificate"),
+    ],
+)
+def test_contradictions_of_certificates_are_refused(
+    cli: CommandLine, jwks: str, options: tuple[str, ...], reason: str
+) -> None:
+    assert reason in cli.refused("client", "add", "job", *GRANT, *(it.format(jwks=jwks) for it in options))

@@ -1,5 +1,6 @@
 """Validation of settings: ranges, combinations, addresses and the issuer (RFC 8414 section 2)."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,22 @@ def test_loopback_addresses_are_recognised() -> None:
     others = ["0.0.0.0", "::", "10.0.0.1", "localhost.example", ""]
 
     assert [host for host in loopback + others if is_loopback(host)] == loopback
+
+
+@pytest.mark.requirement("MT06")
+@pytest.mark.parametrize(
+    ("header", "proxies", "problem"),
+    [
+        ("", "", None),
+        ("rfc9440", "10.0.0.1", None),
+        ("rfc9440 X-Cert", "10.0.0.1", None),
+        ("nginx X-Cert", "10.0.0.1", None),
+        ("nginx X-Cert", "", "needs server.trusted_proxies"),
+        *((text, "10.0.0.1", "client_certificate_header") for text in ("nginx", "apache X", "X-Cert", "rfc9440 a b")),
+    ],
+)
+def test_the_header_of_certificates_has_a_format_and_a_trusted_sender(
+    header: str, proxies: str, problem: str | None
+) -> None:
+    with nullcontext() if problem is None else pytest.raises(ConfigError, match=problem):
+        load(SERVER__CLIENT_CERTIFICATE_HEADER=header, SERVER__TRUSTED_PROXIES=proxies)

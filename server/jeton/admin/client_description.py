@@ -46,6 +46,7 @@ def describe(client: Client) -> dict[str, Any]:
         "jwks": client.jwks,
         "jwks_uri": client.jwks_uri,
         "assertion_audience": client.assertion_audience,
+        "tls_subject": client.tls_subject,
         "require_dpop": client.require_dpop,
         "disabled": client.disabled,
         "created_at": client.created_at,

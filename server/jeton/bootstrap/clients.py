@@ -1,10 +1,14 @@
 """What finds clients, registered or by their metadata documents, as the settings have it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from jeton.bootstrap.limits import document_limits
 from jeton.config import Settings
+from jeton.config_sources import ConfigError
+from jeton.crypto.client_certificates import CertificateAuthorities
+from jeton.endpoints.client_certificates import CertificateHeader, ClientCertificates
 from jeton.endpoints.client_key_sets import ClientKeySets
 from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.metadata_documents import MetadataDocuments
@@ -62,3 +66,20 @@ def client_key_sets(settings: Settings, clock: Clock) -> ClientKeySets:
 
     unregistered = outbound(allow_private_addresses=settings.registration.allow_private_addresses)
     return ClientKeySets(outbound(allow_private_addresses=True), unregistered, clock)
+
+
+def client_certificates(settings: Settings, keys: ClientKeySets, clock: Clock) -> ClientCertificates:
+    """Return what finds and verifies certificates of clients. Raise ConfigError if the authorities cannot be read."""
+    file, authorities = settings.server.client_certificate_authorities, None
+    if file:
+        try:
+            authorities = CertificateAuthorities(Path(file).read_bytes())
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"server.client_certificate_authorities: no certificates in {file}: {error}") from None
+    return ClientCertificates(certificate_header(settings), authorities, keys, clock)
+
+
+def certificate_header(settings: Settings) -> CertificateHeader | None:
+    """Return the header in which a trusted proxy passes certificates on, or None."""
+    form, _, name = settings.server.client_certificate_header.partition(" ")
+    return CertificateHeader((name or "Client-Cert").lower().encode(), form) if form else None

@@ -142,7 +142,7 @@ def _client_authentication(settings: Settings, parts: Parts) -> ClientAuthentica
         parts.replay_store,
         parts.clock,
     )
-    return ClientAuthentication(parts.clients, parts.request_limits, assertions, parts.clock)
+    return ClientAuthentication(parts.clients, parts.request_limits, assertions, parts.client_certificates, parts.clock)
 
 
 def _token_endpoint(
@@ -173,6 +173,7 @@ def _token_endpoint(
         RefreshCookies(settings.server.issuer),
         parts.dpop,
         parts.replay_store,
+        parts.client_certificates,
     )
 
 
@@ -222,7 +223,8 @@ def _userinfo(settings: Settings, parts: Parts, tokens: TokenParser) -> Resource
 
 def _bearer_authentication(settings: Settings, parts: Parts, tokens: TokenParser, path: str) -> BearerAuthentication:
     issuer, dpop = settings.server.issuer, parts.dpop_at_resources
-    return BearerAuthentication(issuer, path, tokens, dpop, parts.replay_store, parts.lookups, parts.clock)
+    store, certificates = parts.replay_store, parts.client_certificates
+    return BearerAuthentication(issuer, path, tokens, dpop, store, certificates, parts.lookups, parts.clock)
 
 
 def _user_resource(parts: Parts, operations: Mapping[str, Operation]) -> Resource:

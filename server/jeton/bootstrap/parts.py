@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
 from jeton.background.maintenance import Maintenance
-from jeton.bootstrap.clients import client_key_sets, client_resolution, document_client
+from jeton.bootstrap.clients import client_certificates, client_key_sets, client_resolution, document_client
 from jeton.bootstrap.from_settings import deletion_of_unused_clients, dpop_verification, open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
@@ -19,6 +19,7 @@ from jeton.crypto.passwords import Passwords
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.sealed_request import FormTokens, SealedRequests
+from jeton.endpoints.client_certificates import ClientCertificates
 from jeton.endpoints.client_key_sets import ClientKeySets
 from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.dpop_verification import DpopVerification
@@ -74,6 +75,7 @@ class Parts:
     browser_login: BrowserLogin
     client_key_sets: ClientKeySets
     registrations: ClientRegistrations
+    client_certificates: ClientCertificates
     maintenance: Maintenance
     clients: ClientResolution
     logout_delivery: LogoutDelivery
@@ -135,6 +137,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         clock,
     )
     browser_session_lookups = BrowserSessionLookups(database, clock)
+    key_sets = client_key_sets(settings, clock)
     documents = document_client(settings)
     sessions = settings.sessions
     return Parts(
@@ -169,8 +172,9 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
             clock,
             max_sessions=settings.limits.sessions_per_user,
         ),
-        client_key_sets=client_key_sets(settings, clock),
         registrations=ClientRegistrations(database, clock),
+        client_key_sets=key_sets,
+        client_certificates=client_certificates(settings, key_sets, clock),
         maintenance=maintenance,
         clients=client_resolution(settings, lookups, clock, lambda: ceiling.value, documents),
         logout_delivery=_logout_delivery(settings, database, clock, keyring),

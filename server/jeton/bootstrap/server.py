@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from jeton.bootstrap.capabilities import sign_in_capabilities, unregistered_grant_types
+from jeton.bootstrap.clients import certificate_header
 from jeton.bootstrap.endpoints import build_resources, enabled_grants
 from jeton.bootstrap.from_settings import open_database, password_rules
 from jeton.bootstrap.pages import build_pages, build_renderer
@@ -18,9 +19,11 @@ from jeton.grants import GRANTS
 from jeton.grants.description import Grant
 from jeton.http.app import Lifespan, create_app
 from jeton.http.client_address import ClientAddress
+from jeton.http.client_certificate_header import ClientCertificateHeader
 from jeton.http.draining import Draining
 from jeton.http.page_responses import PageResponses
 from jeton.http.public_documents import public_documents
+from jeton.http.trusted_proxies import TrustedProxies
 from jeton.oauth.resources import uris_of
 from jeton.pages.rendering import PageRenderer
 from jeton.storage.clock import Clock
@@ -73,6 +76,7 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
         parts.keyring,
         parts.clock,
         maintenance.status_lists,
+        parts.client_certificates.methods,
         registration=is_registration_offered(settings.registration),
     )
     lifespan = _lifespan(parts, draining)
@@ -80,6 +84,9 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
     app = create_app(issuer, resources, documents, pages, PageResponses(renderer), unready_reason, draining, lifespan)
     if settings.server.trusted_proxies:
         app = ClientAddress(app, settings.server.trusted_proxies)
+    if (header := certificate_header(settings)) is not None:
+        # Outside of it, where the peer is still the proxy.
+        app = ClientCertificateHeader(app, header.name, TrustedProxies(settings.server.trusted_proxies))
     return Server(app, parts, lifespan)
 
 

@@ -21,6 +21,7 @@ from jeton.oauth.clients import (
     SECRET_METHODS,
     SESSION_BINDINGS,
 )
+from jeton.oauth.tls_subjects import KINDS, SAN_DNS, SAN_EMAIL, SAN_IP, SAN_URI, SUBJECT_DN
 
 GRANT_TYPES: Final = tuple(grant.name for grant in GRANTS)
 LOGO: Final = "logo"
@@ -41,6 +42,7 @@ CLEARABLE: Final = {
     "backchannel-logout-uri": "backchannel_logout_uri",
     "jwks": "jwks",
     "jwks-uri": "jwks_uri",
+    "tls-subject": "tls_subject",
 }
 _SETS: Final = (
     *("grant_types", "scope", "default_scope", "auth_methods", "claims", "origins"),
@@ -179,9 +181,9 @@ _OPTIONS: Final = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         metavar="FILE",
         callback=lambda _context, _option, file: None if file is None else _read_key_set(file),
-        help="JWK Set of its public keys, for private_key_jwt.",
+        help="JWK Set of its public keys, for private_key_jwt, or with certificates for self_signed_tls_client_auth.",
     ),
-    click.option("--jwks-uri", metavar="URI", help="Where it publishes its public keys, for private_key_jwt."),
+    click.option("--jwks-uri", metavar="URI", help="Where it publishes that JWK Set."),
     click.option(
         "--assertion-audience",
         type=click.Choice(ASSERTION_AUDIENCES),
@@ -191,9 +193,21 @@ _OPTIONS: Final = (
 )
 
 
+_TLS_OPTIONS: Final = tuple(
+    click.option(f"--tls-{option}", kind, metavar="NAME", help=f"Certificate, for tls_client_auth: {text}.")
+    for option, kind, text in (
+        ("subject-dn", SUBJECT_DN, "its subject, such as CN=job,O=Example,C=NO"),
+        ("san-dns", SAN_DNS, "a host name in it"),
+        ("san-uri", SAN_URI, "a URI in it"),
+        ("san-ip", SAN_IP, "an IP address in it"),
+        ("san-email", SAN_EMAIL, "an e-mail address in it"),
+    )
+)
+
+
 def client_options(command: Command) -> Command:
     """Add the options that describe a client to a command."""
-    for option in reversed(_OPTIONS):
+    for option in reversed((*_OPTIONS, *_TLS_OPTIONS)):
         command = option(command)
     return command
 
@@ -203,5 +217,7 @@ def changes_from(options: dict[str, Any]) -> ClientChanges:
     changes: dict[str, Any] = {name: frozenset(options[name]) for name in _SETS if options[name]}
     changes |= {name: options[name] for name in (*_LISTS, "public") if options[name]}
     changes |= {name: options[name] for name in _SINGLE if options[name] is not None}
+    if tls_subject := {kind: options[kind] for kind in KINDS if options[kind] is not None}:
+        changes["tls_subject"] = tls_subject
     changes["lifetimes"] = {name: options[name] for name in LIFETIMES if options[name] is not None}
     return cast("ClientChanges", changes)

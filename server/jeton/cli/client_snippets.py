@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jeton.oauth.authorization_request import GRANT_TYPE
-from jeton.oauth.clients import Client
+from jeton.oauth.clients import SECRET_METHODS, Client
 from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.metadata import AUTHORIZATION_PATH, METADATA_PATHS, TOKEN_PATH
 
@@ -16,7 +16,8 @@ _SECRET: Final = "CLIENT_SECRET"
 def snippets(client: Client, issuer: str) -> Iterator[str]:
     """Yield snippets for programs that sign users in with OpenID Connect. CLIENT_SECRET stands for the secret."""
     signs_in = GRANT_TYPE in client.grant_types and "openid" in client.scope and client.redirect_uris
-    if client.public or not signs_in:
+    has_secret = not client.public and client.auth_methods <= set(SECRET_METHODS)
+    if not signs_in or not has_secret:
         return
     url, redirect_uri = issuer.rstrip("/"), min(client.redirect_uris)
     scope = " ".join(sorted(client.scope & {"openid", "profile", "email", "offline_access"}))

@@ -1,9 +1,10 @@
-"""Authentication by access token (RFC 6750, RFC 9068 section 4, RFC 9449 section 7): a user, through a client."""
+"""Authentication by access token (RFC 6750, RFC 8705, RFC 9068 section 4, RFC 9449): a user, through a client."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from jeton.endpoints.client_certificates import ClientCertificates
 from jeton.endpoints.dpop_verification import DpopVerification, VerifiedProof
 from jeton.endpoints.messages import FormRequest
 from jeton.endpoints.token_parsing import TokenParser
@@ -65,6 +66,7 @@ class BearerAuthentication:
     tokens: TokenParser
     dpop: DpopVerification
     replay_store: ReplayStore
+    certificates: ClientCertificates
     lookups: Lookups
     clock: Clock
     required_scope: str = ACCOUNT_SCOPE
@@ -99,7 +101,10 @@ class BearerAuthentication:
         # A service that is shown tokens of its own users must not be able to use them here.
         if self.issuer not in (claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]):
             raise invalid_access_token("access_token_for_others")
-        proof = self._proof(request, presented, confirmation_of(claims))
+        confirmation = confirmation_of(claims)
+        proof = self._proof(request, presented, confirmation)
+        if confirmation.x5t_s256 not in (None, self.certificates.thumbprint(request)):
+            raise invalid_access_token("access_token_bound_to_other_certificate")
         subject = TokenSubject(claims["client_id"], claims["sub"], claims.get("sid"), claims["jti"], token.kid)
         facts = await self.lookups.token_context(subject)
         if facts.client is None or facts.user is None or facts.family is None:

@@ -1,21 +1,22 @@
-"""Client authentication (RFC 6749 section 2.3): by a secret, an assertion, or the bare client_id of a public client."""
+"""Client authentication (RFC 6749 section 2.3): by a secret, an assertion, a certificate, or by name."""
 
 import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import unquote_plus
 
 from jeton.crypto.credentials import matches
 from jeton.crypto.presented_jwt import UnverifiedJwt, parse_jwt
 from jeton.endpoints.client_assertions import ClientAssertions
+from jeton.endpoints.client_certificates import ClientCertificates
 from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.messages import FormRequest
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.client_assertions import ASSERTION_TYPE, claimed_client_id
-from jeton.oauth.clients import PRIVATE_KEY_JWT, Client
+from jeton.oauth.clients import PRIVATE_KEY_JWT, TLS_METHODS, Client
 from jeton.oauth.errors import ErrorCode, OAuthError, malformed_request
 from jeton.oauth.metadata_documents import MetadataDocumentError
 from jeton.oauth.sessions import Source
@@ -51,6 +52,7 @@ class _Credentials:
     client_id: str
     secret: str = field(default="", repr=False)
     assertion: UnverifiedJwt | None = None
+    certificate: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class ClientAuthentication:
     clients: ClientResolution
     request_limits: RequestLimits
     assertions: ClientAssertions
+    certificates: ClientCertificates
     clock: Clock
     before_consent: bool = False
 
@@ -73,7 +76,7 @@ class ClientAuthentication:
         Every refusal costs one look-up and, if something was presented as a proof, one count, so that its duration does
         not reveal which clients exist.
         """
-        credentials = _presented_credentials(request)
+        credentials = replace(_presented_credentials(request), certificate=self.certificates.presented(request))
         if not _CLIENT_ID.fullmatch(credentials.client_id):
             raise OAuthError(ErrorCode.INVALID_CLIENT, "client_id_malformed")
         client = self.clients.known(credentials.client_id)
@@ -83,7 +86,7 @@ class ClientAuthentication:
         reason = await self._rejection_reason(client, credentials)
         if client is not None and reason is None:
             return AuthenticatedClient(client)
-        if credentials.method != NONE:
+        if credentials.method != NONE or credentials.certificate is not None:
             await self.request_limits.count_wrong_secret(credentials.client_id, request.source)
         raise OAuthError(ErrorCode.INVALID_CLIENT, reason or _UNKNOWN)
 
@@ -100,12 +103,14 @@ class ClientAuthentication:
     async def _rejection_reason(self, client: Client | None, credentials: _Credentials) -> str | None:
         """Return the reason for rejecting the credentials (for the log), or None if they are valid.
 
-        Takes as long for a client that does not exist, or that may not use this method.
+        Takes as long for a client that does not exist, or that may not use this method, except with certificates.
         """
         reason = _registration_rejection_reason(client, credentials.method)
         usable = client if reason is None else None
         if credentials.assertion is not None:
             proof = await self.assertions.rejection_reason(usable, credentials.assertion)
+        elif usable is not None and usable.auth_methods & set(TLS_METHODS):
+            proof = await self.certificates.rejection_reason(usable, credentials.certificate)
         else:
             proof = _secret_rejection_reason(usable, credentials.secret, self.clock.now())
         return reason or proof
@@ -116,7 +121,9 @@ def _registration_rejection_reason(client: Client | None, method: str) -> str | 
         return _UNKNOWN
     if client.disabled:
         return "client_disabled"
-    if method not in ({NONE} if client.public else client.auth_methods):
+    # A certificate is presented to the proxy: in the request, the client only names itself (RFC 8705 section 2).
+    may_name_itself = client.public or client.auth_methods & set(TLS_METHODS)
+    if method not in ({NONE} if may_name_itself else client.auth_methods):
         return "client_auth_method_not_allowed"
     return None
 

@@ -1,8 +1,9 @@
 """The keys of clients: registered with them, or fetched from where they publish them (RFC 7591 section 2, jwks_uri)."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import structlog
@@ -22,6 +23,8 @@ STALE_SECONDS: Final = 3600
 FETCH_INTERVAL_SECONDS: Final = 30
 _MAX_CACHED: Final = 1000
 _MEDIA_TYPES: Final = "application/jwk-set+json, application/json"
+
+_Select: TypeAlias = Callable[[tuple[ClientKey, ...]], ClientKey | None]
 
 log = structlog.get_logger("jeton.client_keys")
 
@@ -49,36 +52,31 @@ class ClientKeySets:
         self._published: dict[str, _Published] = {}
 
     async def find(self, client: Client, kid: str | None, algorithm: str) -> ClientKey | None:
-        """Return the client's key that a JWS header names, or None.
+        """Return the client's key that a JWS header names, or None."""
+        return await self._select(client, lambda keys: find_key(keys, kid, algorithm))
 
-        A published key set is fetched when it is needed first, has become old, or lacks the key.
-        """
+    async def find_certificate(self, client: Client, certificate: bytes) -> ClientKey | None:
+        """Return the client's key with this certificate (DER), or None (RFC 8705 section 2.2)."""
+        return await self._select(client, lambda keys: next((it for it in keys if it.certificate == certificate), None))
+
+    async def _select(self, client: Client, select: _Select) -> ClientKey | None:
+        """Return the selected key. A published key set is fetched when it is needed first, is old, or lacks the key."""
         if client.jwks is not None:
-            return find_key(_registered_keys(client), kid, algorithm)
+            return select(_registered_keys(client))
         if client.jwks_uri is None:
             return None
         published = self._cached(client.jwks_uri)
         if published.fetched_at is None or self._clock.now() >= published.fetched_at + FRESH_SECONDS:
             await self._fetch(client, published)
-        key = self._find(published, kid, algorithm)
+        key = select(self._usable(published))
         if key is None and await self._fetch(client, published):
-            key = self._find(published, kid, algorithm)
+            key = select(self._usable(published))
         return key
 
-    async def all(self, client: Client) -> tuple[ClientKey, ...]:
-        """Return all keys of the client."""
-        if client.jwks is not None:
-            return _registered_keys(client)
-        if client.jwks_uri is None:
-            return ()
-        published = self._cached(client.jwks_uri)
-        await self._fetch(client, published)
-        return published.keys
-
-    def _find(self, published: _Published, kid: str | None, algorithm: str) -> ClientKey | None:
+    def _usable(self, published: _Published) -> tuple[ClientKey, ...]:
         if published.fetched_at is None or self._clock.now() >= published.fetched_at + STALE_SECONDS:
-            return None
-        return find_key(published.keys, kid, algorithm)
+            return ()
+        return published.keys
 
     def _cached(self, uri: str) -> _Published:
         published = self._published.get(uri)

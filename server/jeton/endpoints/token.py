@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from jeton.endpoints.client_authentication import AuthenticatedClient
+from jeton.endpoints.client_certificates import ClientCertificates
 from jeton.endpoints.dpop_verification import DpopVerification, VerifiedProof
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.refresh_cookies import RefreshCookies
@@ -20,7 +21,7 @@ from jeton.oauth.metadata import TOKEN_PATH
 from jeton.oauth.parameters import require
 from jeton.oauth.resources import Resource, resources_if_omitted, select_resources, uris_of
 from jeton.oauth.scope import parse_scope
-from jeton.oauth.sender_constraints import UNBOUND, Confirmation
+from jeton.oauth.sender_constraints import Confirmation
 from jeton.storage.lookups import Lookups
 from jeton.storage.replay_store import ReplayStore
 
@@ -49,6 +50,7 @@ class TokenEndpoint:
     refresh_cookies: RefreshCookies
     dpop: DpopVerification
     replay_store: ReplayStore
+    certificates: ClientCertificates
 
     async def handle(self, request: FormRequest, caller: AuthenticatedClient) -> Json:
         """Count the request, check that the client may use the grant, redeem it, and return the tokens.
@@ -104,7 +106,7 @@ class TokenEndpoint:
             request.idempotency_key,
             resources,
             target,
-            UNBOUND if proof is None else Confirmation(proof.jkt),
+            Confirmation(None if proof is None else proof.jkt, self.certificates.thumbprint(request)),
             None if proof is None else proof.single_use,
         )
 

@@ -6,17 +6,16 @@ element is no address, the proxy that wrote it is taken for the client, so that 
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jeton.http.trusted_proxies import TrustedProxies
 from jeton.rules.network_prefix import Address, parse_address
 
 _MAX_HOPS: Final = 16
 # IPv4, or IPv6 in brackets, with a port; or either without one.
 _WITH_PORT: Final = re.compile(r"(?:\[([^\[\]]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
-_MAPPED_BITS: Final = 96
 
 
 class ClientAddress:
@@ -24,7 +23,7 @@ class ClientAddress:
 
     def __init__(self, app: ASGIApp, trusted_proxies: Iterable[str]) -> None:
         self._app = app
-        self._trusted = tuple(_network(proxy) for proxy in trusted_proxies)
+        self._trusted = TrustedProxies(trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         peer = scope.get("client")
@@ -40,7 +39,7 @@ class ClientAddress:
         if client is None:
             return peer
         for hop in reversed(forwarded_for.rsplit(",", _MAX_HOPS)[-_MAX_HOPS:]):
-            if not self._is_trusted(client):
+            if not self._trusted.include(client):
                 break
             named = _parse_hop(hop)
             if named is None:
@@ -48,21 +47,9 @@ class ClientAddress:
             client = named
         return str(client)
 
-    def _is_trusted(self, address: Address) -> bool:
-        return any(address in network for network in self._trusted)
-
 
 def _parse_hop(text: str) -> Address | None:
     """Return the address of one element, with or without a port; None if it is none ("unknown", RFC 7239)."""
     text = text.strip(" \t")
     found = _WITH_PORT.fullmatch(text)
     return parse_address((found[1] or found[2]) if found else text)
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    """Return the network. IPv4 addresses that are written as IPv6 addresses yield an IPv4 network."""
-    network = ip_network(text)
-    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
-    if mapped is None or network.prefixlen < _MAPPED_BITS:
-        return network
-    return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))

@@ -31,6 +31,7 @@ def public_documents(
     keyring: Keyring,
     clock: Clock,
     status_lists: StatusLists | None,
+    tls_methods: tuple[str, ...],
     *,
     registration: bool,
 ) -> Mapping[str, ASGIApp]:
@@ -38,7 +39,8 @@ def public_documents(
 
     `name` is what people know the server as. `used_grant_types` returns the grant types that some client may use,
     `sign_in` what is announced of signing in, `open_resources` the resources that are announced beside the own API.
-    `registration` says whether programs can register themselves.
+    `tls_methods` are the methods of client authentication by certificate that can be used, `registration` says whether
+    programs can register themselves.
     """
 
     @lru_cache(maxsize=1)
@@ -47,6 +49,7 @@ def public_documents(
             issuer,
             announced_grant_types(grants, used),
             sign_in,
+            tls_methods,
             status_lists=status_lists is not None,
             registration=registration,
             protected_resources=(issuer, *resources),

@@ -193,6 +193,7 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         token_endpoint_auth_methods_supported=_STRINGS,
         revocation_endpoint_auth_methods_supported=_STRINGS,
         introspection_endpoint_auth_methods_supported=_STRINGS,
+        tls_client_certificate_bound_access_tokens=_BOOLEAN,
         token_endpoint_auth_signing_alg_values_supported=_STRINGS,
         revocation_endpoint_auth_signing_alg_values_supported=_STRINGS,
         introspection_endpoint_auth_signing_alg_values_supported=_STRINGS,

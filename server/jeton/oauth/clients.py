@@ -21,7 +21,10 @@ REGISTRATIONS: Final = ("administrator", "metadata_document", "dynamic")
 # RFC 8705 section 2).
 SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
 PRIVATE_KEY_JWT: Final = "private_key_jwt"
-KEY_METHODS: Final = (PRIVATE_KEY_JWT,)
+TLS_CLIENT_AUTH: Final = "tls_client_auth"
+SELF_SIGNED_TLS: Final = "self_signed_tls_client_auth"
+TLS_METHODS: Final = (TLS_CLIENT_AUTH, SELF_SIGNED_TLS)
+KEY_METHODS: Final = (PRIVATE_KEY_JWT, *TLS_METHODS)
 # Of clients that register themselves, and of no others.
 DYNAMIC_CLIENT_ID_PREFIX: Final = "dcr_"
 # What an assertion may name as its audience: the issuer alone (RFC 7523bis section 4), or the token endpoint as well.

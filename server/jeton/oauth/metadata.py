@@ -1,11 +1,11 @@
 """Authorization server metadata (RFC 8414 section 2) and the paths of the endpoints."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_MODES, RESPONSE_TYPES
 from jeton.oauth.client_keys import ASSERTION_ALGORITHMS
-from jeton.oauth.clients import KEY_METHODS, SECRET_METHODS
+from jeton.oauth.clients import PRIVATE_KEY_JWT, SECRET_METHODS
 from jeton.oauth.discovery import SignInCapabilities, announced_scopes, openid_metadata
 from jeton.oauth.dpop_rules import DPOP_ALGORITHMS
 from jeton.oauth.dynamic_registration import REGISTRATION_PATH
@@ -28,6 +28,7 @@ def server_metadata(
     issuer: str,
     grant_types: Iterable[str],
     sign_in: SignInCapabilities,
+    tls_methods: Sequence[str] = (),
     *,
     status_lists: bool = False,
     registration: bool = False,
@@ -49,7 +50,7 @@ def server_metadata(
         "jwks_uri": url + JWKS_PATH,
         "response_types_supported": ["none"],
         "grant_types_supported": grant_types,
-        **_authentication_metadata(),
+        **_authentication_metadata(tls_methods),
         "dpop_signing_alg_values_supported": [*DPOP_ALGORITHMS],
     }
     if protected_resources:
@@ -63,13 +64,17 @@ def server_metadata(
     return metadata
 
 
-def _authentication_metadata() -> dict[str, Any]:
-    """Return how clients authenticate. Introspection is not for public clients."""
-    methods, algorithms = [*SECRET_METHODS, *KEY_METHODS], list(ASSERTION_ALGORITHMS)
+def _authentication_metadata(tls_methods: Sequence[str]) -> dict[str, Any]:
+    """Return how clients authenticate. Introspection is not for public clients.
+
+    Tokens of every request with a certificate are bound to it (RFC 8705 section 3.3).
+    """
+    methods, algorithms = [*SECRET_METHODS, PRIVATE_KEY_JWT, *tls_methods], list(ASSERTION_ALGORITHMS)
     by_endpoint = {"token": [*methods, "none"], "revocation": [*methods, "none"], "introspection": methods}
     return {
         **{f"{it}_endpoint_auth_methods_supported": methods for it, methods in by_endpoint.items()},
         **{f"{it}_endpoint_auth_signing_alg_values_supported": algorithms for it in by_endpoint},
+        **({"tls_client_certificate_bound_access_tokens": True} if tls_methods else {}),
     }
 
 
