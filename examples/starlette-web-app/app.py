@@ -1,14 +1,15 @@
-"""A web app whose users log in at the server, by redirect (OpenID Connect).
+"""A web app whose users log in at the server, by redirect (OpenID Connect), and out when they sign out there.
 
 pip install jeton-client starlette uvicorn
-jeton client add web-app --grant authorization_code --scope openid --redirect-uri http://127.0.0.1:8080/callback
+jeton client add web-app --grant authorization_code --scope openid --redirect-uri http://127.0.0.1:8080/callback \
+                         --backchannel-logout-uri http://127.0.0.1:8080/backchannel-logout
 export ISSUER=http://127.0.0.1:8000 APP=http://127.0.0.1:8080 CLIENT_ID=web-app CLIENT_SECRET=...
 uvicorn --factory app:create_app --port 8080
 """
 
 import os
 import secrets
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 import httpx2
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from jeton_client import (
     AsyncTokenSession,
     AuthorizationRequest,
     Client,
+    IdToken,
     InvalidCallbackError,
     InvalidTokenError,
     PendingAuthorization,
@@ -35,7 +37,7 @@ def create_app(http: httpx2.AsyncClient | None = None) -> Starlette:
     client = Client(os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"])
     http = http or httpx2.AsyncClient()
     verifier = AsyncIdTokenVerifier(issuer, client.client_id, http=http)
-    users: dict[str, str] = {}  # who is logged in, by cookie; a real app has a database, and ends its sessions
+    users: dict[str, IdToken] = {}  # who is logged in, by cookie; a real app has a database, and ends its sessions
     # With this prefix, browsers accept a cookie from this host only, so that no other host can start a login here.
     prefix = "__Host-" if address.startswith("https:") else ""
 
@@ -45,7 +47,7 @@ def create_app(http: httpx2.AsyncClient | None = None) -> Starlette:
 
     async def home(request: Request) -> Response:
         user = users.get(request.cookies.get(f"{prefix}session", ""))
-        return RedirectResponse("/log-in", 303) if user is None else PlainTextResponse(f"Hello {user}")
+        return RedirectResponse("/log-in", 303) if user is None else PlainTextResponse(f"Hello {user.subject}")
 
     async def log_in(_: Request) -> Response:
         session = AsyncTokenSession(issuer, client, http=http)
@@ -63,7 +65,19 @@ def create_app(http: httpx2.AsyncClient | None = None) -> Starlette:
         except RefusedError as refused:
             return PlainTextResponse(f"You are not logged in: {refused}", 403)
         name = secrets.token_urlsafe(32)
-        users[name] = user.subject
+        users[name] = user
         return keep(keep(RedirectResponse("/", 303), "session", name, 86400), "login", "", 0)
 
-    return Starlette(routes=[Route("/", home), Route("/log-in", log_in), Route("/callback", callback)])
+    async def backchannel_logout(request: Request) -> Response:
+        form = parse_qs((await request.body()).decode("ascii", "replace"))
+        try:
+            ended = await verifier.verify_logout_token(form.get("logout_token", [""])[0])
+        except InvalidTokenError:
+            return PlainTextResponse("This is not a logout token for this app.", 400)
+        for name, user in tuple(users.items()):
+            if ended.sid == user.sid if ended.sid else ended.subject == user.subject:
+                del users[name]
+        return Response(headers={"Cache-Control": "no-store"})
+
+    logout = Route("/backchannel-logout", backchannel_logout, methods=["POST"])
+    return Starlette(routes=[Route("/", home), Route("/log-in", log_in), Route("/callback", callback), logout])

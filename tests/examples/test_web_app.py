@@ -44,6 +44,7 @@ class Issuer:
             "iss": ISSUER,
             "aud": "web-app",
             "sub": "u_1",
+            "sid": "browser",
             "iat": now,
             "exp": now + 60,
             "nonce": self.asked["nonce"],
@@ -121,3 +122,36 @@ async def test_an_id_token_of_another_login_logs_nobody_in(
 
     assert (answer.status_code, issuer.redemptions) == (400, 1)
     assert (await browser.get("/")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("claims", "status", "ends"),
+    [
+        ({"sub": "u_1", "sid": "browser"}, 200, True),
+        ({"sub": "u_1"}, 200, True),
+        ({"sub": "u_1", "sid": "another browser"}, 200, False),
+        ({"sub": "u_2"}, 200, False),
+        ({"sub": "u_1", "aud": "other"}, 400, False),
+        ({"sub": "u_1", "nonce": "n"}, 400, False),
+    ],
+)
+async def test_a_logout_token_ends_the_session_that_it_names(
+    browser: httpx2.AsyncClient, issuer: Issuer, claims: dict[str, str], status: int, ends: bool
+) -> None:
+    await come_back(browser, issuer)
+    now = int(time.time())
+    events: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    given = {"iss": ISSUER, "aud": "web-app", "iat": now, "exp": now + 60, "jti": "j", "events": events} | claims
+
+    token = jwt({**_HEADER, "typ": "logout+jwt"}, given)
+    answer = await browser.post("/backchannel-logout", data={"logout_token": token})
+
+    assert answer.status_code == status
+    assert (await browser.get("/")).status_code == (303 if ends else 200)
+
+
+async def test_a_logout_without_a_token_ends_nothing(browser: httpx2.AsyncClient, issuer: Issuer) -> None:
+    await come_back(browser, issuer)
+
+    assert (await browser.post("/backchannel-logout")).status_code == 400
+    assert (await browser.get("/")).status_code == 200

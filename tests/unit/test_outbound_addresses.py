@@ -5,7 +5,7 @@ import pytest
 from jeton.outbound.addresses import AddressKind, classify
 
 PUBLIC, PRIVATE, FORBIDDEN = AddressKind.PUBLIC, AddressKind.PRIVATE, AddressKind.FORBIDDEN
-pytestmark = pytest.mark.requirement("LO25")
+pytestmark = pytest.mark.requirement("CI08", "LO25")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from support.tls_certificates import tls_contexts
 
 NAME = "client.example"
 PUBLIC = "198.41.0.4"
-pytestmark = pytest.mark.requirement("LO25", "LO22")
+pytestmark = pytest.mark.requirement("CI08", "LO22", "LO25")
 
 
 class Resolver:
