@@ -1,26 +1,35 @@
-"""A command-line app: one login lasts for many commands.
+"""A command-line app: a login in the browser lasts for many commands.
 
 pip install jeton-client
-export ISSUER=http://127.0.0.1:8000 CLIENT_ID=orders-app API=http://127.0.0.1:8001
-python orders.py login bea && python orders.py place tea && python orders.py list && python orders.py logout
+jeton client add orders-cli --public --application-type native --redirect-uri http://127.0.0.1/callback \\
+      --grant authorization_code --grant refresh_token --scope orders --audience https://orders.example
+export ISSUER=http://127.0.0.1:8000 CLIENT_ID=orders-cli API=http://127.0.0.1:8001
+python orders.py login && python orders.py place tea && python orders.py list && python orders.py logout
 """
 
 import argparse
-import getpass
 import os
-import sys
 from pathlib import Path
 
 import httpx2
 
-from jeton_client import BearerAuth, Client, ClientError, FileStorage, LoginRequiredError, RefusedError, TokenSession
+from jeton_client import (
+    AuthorizationRequest,
+    BearerAuth,
+    Client,
+    ClientError,
+    FileStorage,
+    LoginRequiredError,
+    RefusedError,
+    TokenSession,
+    log_in_by_browser,
+)
 
 
 def run(words: argparse.Namespace, session: TokenSession) -> None:
     match words.command:
         case "login":
-            password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-            session.log_in(words.argument, password)
+            log_in_by_browser(session, AuthorizationRequest("http://127.0.0.1/callback", scope="orders"))
         case "logout":
             session.log_out()
         case "list":
@@ -50,7 +59,7 @@ def main() -> None:
         with TokenSession(os.environ["ISSUER"], Client(os.environ["CLIENT_ID"]), storage=storage) as session:
             run(parser.parse_args(), session)
     except LoginRequiredError:
-        raise SystemExit("You are not logged in. Run: python orders.py login NAME") from None
+        raise SystemExit("You are not logged in. Run: python orders.py login") from None
     except RefusedError as refused:
         raise SystemExit(f"The server refused the request: {refused}") from None
     except ClientError as error:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,18 +17,23 @@ from interop.live_server import AUDIENCE
 from jeton_client import BearerAuth, Client, TokenSession
 from support.checkout import ROOT
 from support.cli_runner import CommandLine
+from support.example_processes import EXAMPLES, process, served_example
+from support.person import Person, browser_program
 from support.server_processes import ServerProcess, environment, free_port, wait_until
 
-EXAMPLES: Final = ROOT / "examples"
 _NGINX: Final = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """A server where bea has an account, for the public client `orders-app` and the scopes `orders` and `other`."""
+    """A server where bea has an account. Public clients: `orders-app` with `orders` and `other`, and `orders-cli`."""
 
     issuer: str
     password: str = field(repr=False)
+
+    @property
+    def person(self) -> Person:
+        return Person(self.issuer, "bea", self.password)
 
     @contextmanager
     def session(self, scope: str) -> Iterator[TokenSession]:
@@ -45,39 +50,19 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
     user = run("user", "add", "bea", "--role", "clerk", "--generate-password")
     grants = ("--grant", "password", "--grant", "refresh_token", "--scope", "orders", "--scope", "other")
     run("client", "add", "orders-app", "--public", *grants, "--audience", AUDIENCE)
+    native = ("--application-type", "native", "--redirect-uri", "http://127.0.0.1/callback", "--scope", "orders")
+    codes = ("--grant", "authorization_code", "--grant", "refresh_token")
+    run("client", "add", "orders-cli", "--public", *native, *codes, "--audience", AUDIENCE)
     with server.serving():
         yield Accounts(server.url, user["password"])
 
 
 @contextmanager
-def process(folder: Path, url: str, command: Sequence[str], environment: dict[str, str]) -> Iterator[Path]:
-    """Started in this folder, answering at this URL; gives what it prints."""
-    printed = folder / f"{Path(command[0]).name}.log"
-    with printed.open("wb") as output:
-        started = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stdout=output, stderr=output)
-
-    def answers() -> bool:
-        assert started.poll() is None, printed.read_text()
-        try:
-            return httpx2.get(url, trust_env=False).status_code == 401
-        except httpx2.TransportError:
-            return False
-
-    try:
-        wait_until(answers, f"{url}, log in {printed}", 20)
-        yield printed
-    finally:
-        started.terminate()
-        started.wait(10)
-
-
-@contextmanager
 def service(accounts: Accounts, folder: Path, name: str, port: int) -> Iterator[str]:
     """The example of this name, served by uvicorn on this port."""
-    environment = {"ISSUER": accounts.issuer, "AUDIENCE": AUDIENCE, "PYTHONPATH": str(ROOT / "clients" / "python")}
-    command = [sys.executable, "-m", "uvicorn", "service:app", "--app-dir", str(EXAMPLES / name), "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
-    with process(folder, f"{url}/orders", command, environment):
+    environment = {"ISSUER": accounts.issuer, "AUDIENCE": AUDIENCE}
+    with served_example(folder, f"{name}/service", f"{url}/orders", environment):
         yield url
 
 
@@ -101,7 +86,7 @@ def test_fastapi_service_checks_scope_and_session(accounts: Accounts, orders: st
         may.log_out()
         wait_until(lambda: http.get("/orders", headers=kept).status_code == 401, "the session's end is noticed", 6)
 
-    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, 'Bearer realm="orders"')
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, 'Bearer realm="orders", scope="orders"')
     assert other.status_code == 403
     assert (placed.status_code, listed.json()) == (201, ["tea"])
 
@@ -132,7 +117,7 @@ def test_plain_service_answers_behind_nginx(accounts: Accounts, tmp_path: Path) 
             bea = http.get("/", auth=BearerAuth(session, [url]))
             too_long = http.get("/", headers={"Authorization": f"Bearer {'x' * 8000}"})
 
-    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, 'Bearer realm="orders"')
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, 'Bearer realm="orders", scope="orders"')
     assert (bea.status_code, bea.json()["roles"]) == (200, ["clerk"])
     assert (too_long.status_code, too_long.headers["www-authenticate"].count("invalid_token")) == (401, 1)
     assert "access_token" not in printed.read_text()
@@ -140,23 +125,24 @@ def test_plain_service_answers_behind_nginx(accounts: Accounts, tmp_path: Path) 
 
 def test_command_line_app_keeps_its_session_between_commands(accounts: Accounts, orders: str, tmp_path: Path) -> None:
     paths = {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "clients" / "python")}
-    variables = {**os.environ, **paths, "ISSUER": accounts.issuer, "CLIENT_ID": "orders-app", "API": orders}
+    variables = {**os.environ, **paths, "ISSUER": accounts.issuer, "CLIENT_ID": "orders-cli", "API": orders}
 
-    def run(*words: str, typed: str = "") -> tuple[int, str]:
+    def run(*words: str) -> tuple[int, str]:
         """Return the exit status, and what was printed."""
         program = [sys.executable, str(EXAMPLES / "command-line" / "orders.py"), *words]
-        done = subprocess.run(
-            program, env=variables, input=typed, capture_output=True, text=True, timeout=30, check=False
-        )
+        done = subprocess.run(program, env=variables, capture_output=True, text=True, timeout=30, check=False)
         return done.returncode, done.stdout + done.stderr
 
-    wrong = run("login", "bea", typed="wrong\n")
-    assert run("login", "bea", typed=f"{accounts.password}\n") == (0, "")
+    with accounts.person.serving() as person_url:
+        variables["BROWSER"] = str(browser_program(tmp_path, f"{person_url}?decision=deny"))
+        denied = run("login")
+        variables["BROWSER"] = str(browser_program(tmp_path, person_url))
+        assert run("login") == (0, "")
     assert run("place", "coffee")[0] == 0
     status, printed = run("list")
 
-    assert (wrong[0], wrong[1].partition(": ")[2][:13], "Traceback" in wrong[1]) == (1, "invalid_grant", False)
+    assert (denied[0], "access_denied" in denied[1], "Traceback" in denied[1]) == (1, True, False)
     assert (status, printed.splitlines()[-1]) == (0, "coffee")
     assert (tmp_path / "orders" / "session.json").stat().st_mode & 0o777 == 0o600
     assert run("logout") == (0, "")
-    assert run("list") == (1, "You are not logged in. Run: python orders.py login NAME\n")
+    assert run("list") == (1, "You are not logged in. Run: python orders.py login\n")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,13 @@ import httpx2
 
 from support.browsing import Browser
 
+# It opens the URL, and then the one at which the client is answered, which may not listen yet.
+_BROWSER: Final = """#!/bin/sh
+{{
+    answer=$(curl -fsG "{person_url}" --data-urlencode "url=$1")
+    curl -fs --retry 50 --retry-delay 0 --retry-connrefused "$answer"
+}} > /dev/null 2>&1 &
+"""
 _SIGN_IN: Final = "/sign-in"
 _CONSENT: Final = "/consent"
 
@@ -51,6 +59,14 @@ class Person:
         finally:
             server.shutdown()
             server.server_close()
+
+
+def browser_program(folder: Path, person_url: str) -> Path:
+    """Write the program that apps start for the person at this URL, by the variable BROWSER."""
+    program = folder / "browser"
+    program.write_text(_BROWSER.format(person_url=person_url))
+    program.chmod(0o700)
+    return program
 
 
 def _handler(person: Person) -> type[BaseHTTPRequestHandler]:

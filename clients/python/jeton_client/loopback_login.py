@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from jeton_client.authorization_request import AuthorizationRequest, PendingAuthorization
 from jeton_client.errors import ClientError, InvalidCallbackError, LoginRequiredError
+from jeton_client.token_answers import Tokens
 from jeton_client.token_session import TokenSession
 
 TIMEOUT_SECONDS: Final = 300.0
@@ -55,9 +56,10 @@ def log_in_by_browser(
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
     show: Callable[[str], object] = show_in_browser,
-) -> None:
+) -> tuple[Tokens, PendingAuthorization]:
     """Send the user's browser to the server, wait for the redirect, and start the session.
 
+    Return what an IdTokenVerifier verifies, if the scope has `openid`.
     `request.redirect_uri` is as registered: `http://127.0.0.1/callback`. Without a port, any free one is used. `show`
     receives the URL. Raise LoginRequiredError after `timeout_seconds`, and what `finish_authorization` raises.
     """
@@ -69,18 +71,19 @@ def log_in_by_browser(
         url, pending = session.start_authorization(replace(request, redirect_uri=redirect_uri))
         show(url)
         until = time.monotonic() + timeout_seconds
-        while not _finished(session, pending, listener.next_redirect(until)):
+        while (tokens := _finished(session, pending, listener.next_redirect(until))) is None:
             pass
+        return tokens, pending
 
 
-def _finished(session: TokenSession, pending: PendingAuthorization, redirect: _Redirect) -> bool:
-    """Return whether this redirect started the session. Ignore one that does not answer the request.
+def _finished(session: TokenSession, pending: PendingAuthorization, redirect: _Redirect) -> Tokens | None:
+    """Return the tokens if this redirect started the session. Ignore one that does not answer the request.
 
     Any page in the browser can send a request to the port. It must not be able to end the login.
     """
-    status, text = 400, _NOT_WAITING
+    status, text, tokens = 400, _NOT_WAITING, None
     try:
-        session.finish_authorization(pending, redirect.callback)
+        tokens = session.finish_authorization(pending, redirect.callback)
         status, text = 200, "You are logged in. You can close this window."
     except InvalidCallbackError:
         text = "This address does not belong to the login that is under way."
@@ -90,7 +93,7 @@ def _finished(session: TokenSession, pending: PendingAuthorization, redirect: _R
     finally:
         redirect.answer.put((status, text))
         redirect.is_sent.wait(_IDLE_SECONDS)
-    return status == 200
+    return tokens
 
 
 class _Listener:

@@ -14,6 +14,7 @@ from jeton_client import (
     AccessDeniedError,
     AuthorizationRequest,
     Client,
+    IdTokenVerifier,
     LoginRequiredError,
     TokenSession,
     Verifier,
@@ -23,7 +24,7 @@ from support.browsing import form_in
 from support.server_processes import ServerProcess, environment, free_port, run_jeton
 
 ISSUER: Final = "https://as.example"
-REQUEST: Final = AuthorizationRequest("http://127.0.0.1/callback", scope="orders")
+REQUEST: Final = AuthorizationRequest("http://127.0.0.1/callback", scope="openid orders")
 
 
 @pytest.fixture
@@ -68,14 +69,8 @@ class Browser:
 
 def test_a_person_logs_in_by_the_browser_or_refuses(server: ServerProcess) -> None:
     words = ["client", "add", "orders-app", "--public", "--application-type", "native", "--scope", "orders"]
-    words += [
-        "--redirect-uri",
-        "http://127.0.0.1/callback",
-        "--grant",
-        "authorization_code",
-        "--grant",
-        "refresh_token",
-    ]
+    words += ["--scope", "openid", "--redirect-uri", "http://127.0.0.1/callback", "--refresh-token", "always"]
+    words += ["--grant", "authorization_code", "--grant", "refresh_token"]
     added(server, *words)
     password = added(server, "user", "add", "alice", "--generate-password")["password"]
     server.start()
@@ -86,11 +81,13 @@ def test_a_person_logs_in_by_the_browser_or_refuses(server: ServerProcess) -> No
             log_in_by_browser(session, REQUEST, show=refusing.show)
         allowing = Browser("allow", password)
 
-        log_in_by_browser(session, REQUEST, show=allowing.show)
+        tokens, pending = log_in_by_browser(session, REQUEST, show=allowing.show)
 
         token = session.access_token()
-        with Verifier(issuer, issuer) as verifier:
-            assert sorted(verifier.verify(token).scope) == ["orders"]
+        with Verifier(issuer, issuer) as verifier, IdTokenVerifier(issuer, "orders-app") as id_tokens:
+            verified, user = verifier.verify(token), id_tokens.verify(tokens, pending)
+        assert sorted(verified.scope) == ["openid", "orders"]
+        assert user.subject == verified.subject
         assert session.renew(token) != token
         session.log_out()
         with pytest.raises(LoginRequiredError):
