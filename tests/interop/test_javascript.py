@@ -6,36 +6,14 @@ cache folder, outside the source and ignored by git.
 
 import json
 import os
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from interop.live_server import Live
-from support.node_packages import INTEROP, node_and_npm
+from interop.node_scripts import number_of_tests, run_script
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-
-
-def run_script(folder: Path, node_modules: Path, script: str, **environment: str) -> tuple[int, str]:
-    """Return how many tests the script passed (-1 if one failed or was not run), and what it printed."""
-    node, _ = node_and_npm()
-    shutil.copytree(INTEROP, folder, dirs_exist_ok=True)
-    (folder / "node_modules").symlink_to(node_modules)
-    command = [node, "--test", "--test-reporter=tap", script]
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=100, check=False
-    )
-    counts = {name: int(number) for name, number in re.findall(r"^# (\w+) (\d+)$", done.stdout, re.MULTILINE)}
-    clean = done.returncode == 0 and counts["pass"] == counts["tests"]
-    return (counts["pass"] if clean else -1), done.stdout + done.stderr
-
-
-def number_of_tests(script: str) -> int:
-    """Return the number of `test(` in the script. Some stand in loops: at least so many must have run."""
-    return len(re.findall(r"^ *test\(", (INTEROP / script).read_text(), re.MULTILINE))
 
 
 _IN_CHROMIUM = pytest.mark.skipif(
@@ -57,7 +35,9 @@ _IN_CHROMIUM = pytest.mark.skipif(
         pytest.param("browser-code.mjs", "playwright-core", marks=_IN_CHROMIUM),
     ],
 )
-@pytest.mark.requirement("A05", "A06", "A32", "C01", "C11", "D03", "E01", "F13", "G01", "G02", "H01", "H04", "O12")
+@pytest.mark.requirement(
+    "A05", "A06", "A32", "C01", "C11", "D03", "E01", "F13", "G01", "G02", "H01", "H04", "MC08", "O12"
+)
 def test_all_claims_of_a_script_hold(live: Live, tmp_path: Path, node_modules: Path, script: str, package: str) -> None:
     facts = json.dumps(live.facts | {"chromium": str(CHROMIUM)})
 

@@ -8,7 +8,7 @@ import pytest
 
 from interop.conftest import live_server
 from interop.live_server import Live
-from interop.test_javascript import number_of_tests, run_script
+from interop.node_scripts import number_of_tests, run_script
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@
 * Blocks of one document share folder, variables and background processes, in the order in which they stand. The folder
   is empty at the beginning, `jeton` is on the PATH, and no setting is set.
 * `jeton serve &` is waited for until it is ready, and is stopped at the end of the document.
-* The port 8000 is replaced by a free one.
+* The ports 8000 and 8001 are replaced by free ones.
 * A block that calls `make`, `git`, `pip` or `python3 -m venv` is for people with a checkout: test_make.py and
   test_wheel.py do the same. It is not run here, but the targets of `make` that it names must exist.
 * Blocks of any other language (```text, ```toml, ```json ...) are not run.
@@ -69,7 +69,8 @@ def script_of(document: str, port: int) -> str:
     parts = [
         f": the block in line {line}\n" + _SERVER.sub("\\1\nready", code) + "\n" for line, code in commands_of(document)
     ]
-    return _PRELUDE + re.sub(r"\b8000\b", str(port), "\n".join(parts))
+    script = re.sub(r"\b8000\b", str(port), "\n".join(parts))
+    return _PRELUDE + re.sub(r"\b8001\b", str(free_port()), script)
 
 
 @pytest.fixture(scope="module")

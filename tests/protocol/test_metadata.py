@@ -80,7 +80,7 @@ async def test_issuer_is_to_the_byte_what_tokens_say_and_begins_every_address(st
     assert [it for it in addresses if not it.startswith(issuer.rstrip("/") + "/") or "//" in it[8:]] == []
 
 
-@pytest.mark.requirement("H01")
+@pytest.mark.requirement("H01", "MC02")
 @pytest.mark.parametrize(
     ("issuer", "places", "elsewhere"),
     [

@@ -12,7 +12,7 @@ def client(*redirect_uris: str, application_type: str = "web") -> Client:
     return Client("app", True, 1, redirect_uris=frozenset(redirect_uris), application_type=application_type)
 
 
-@pytest.mark.requirement("RA06", "RA09", "NA01", "A29")
+@pytest.mark.requirement("MC07", "RA06", "RA09", "NA01", "A29")
 @pytest.mark.parametrize("application_type", ["web", "spa", "native"])
 @pytest.mark.parametrize(
     "uri",

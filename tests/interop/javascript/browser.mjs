@@ -109,7 +109,7 @@ test('it reads why it was refused, whatever the status', async () => {
     [400, [], ['/oauth/token', post({})]],
     [401, ['www-authenticate'], ['/oauth/token', post(login, { Authorization: 'Bearer x' })]],
     [401, ['www-authenticate'], ['/account', { headers: { traceparent: 'x' } }]],
-    [404, [], ['/.well-known/oauth-protected-resource', { headers: { traceparent: 'x' } }]],
+    [404, [], ['/.well-known/oauth-protected-resource/elsewhere', { headers: { traceparent: 'x' } }]],
     [405, ['allow'], ['/oauth/token', {}]],
     [405, ['allow'], ['/.well-known/jwks.json', { method: 'POST' }]],
     [413, [], ['/oauth/revoke', post({ token: 'x'.repeat(40_000) })]],

@@ -3,27 +3,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { auth, extractWWWAuthenticateParams } from '@modelcontextprotocol/sdk/client/auth.js'
 import { authorize, live } from './live.mjs'
-
-const redirectUrl = 'http://127.0.0.1:49153/callback'
-
-/** What an app keeps, and where it sends people. */
-class Provider {
-  redirectUrl = redirectUrl
-  clientMetadata = { redirect_uris: [redirectUrl] }
-  state = () => 'the state'
-  clientInformation = () => ({ client_id: 'mcp' })
-  tokens = () => this.kept
-  saveTokens = (tokens) => (this.kept = tokens)
-  redirectToAuthorization = (url) => (this.sentTo = url)
-  saveCodeVerifier = (verifier) => (this.verifier = verifier)
-  codeVerifier = () => this.verifier
-}
+import { Provider } from './mcp-provider.mjs'
 
 const call = (token) => fetch(live.resource, { headers: token ? { authorization: `Bearer ${token}` } : {} })
 
 test('a client gets a token for the resource that asked for one, and refreshes it', async () => {
   const { resourceMetadataUrl } = extractWWWAuthenticateParams(await call())
-  const provider = new Provider()
+  const provider = new Provider({ client: { client_id: 'mcp' } })
   const options = { serverUrl: live.resource, resourceMetadataUrl }
 
   assert.equal(await auth(provider, options), 'REDIRECT')

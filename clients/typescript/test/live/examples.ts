@@ -1,13 +1,8 @@
-/** The examples as separate processes, installed as by `npm install`, with a live server. */
+/** The Express service and the single-page app, with a live server. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { ExampleProcesses } from './example-processes.js'
 import { freePort, Jeton } from './jeton.js'
 
-const PACKAGE = new URL('../../../', import.meta.url).pathname
-const EXAMPLES = new URL('../../../../../examples/', import.meta.url).pathname
 const AUDIENCE = 'https://orders.example'
 
 /** The server, the Express service at `api`, the single-page app at `app`; the users bea, a clerk, and ann. */
@@ -16,8 +11,7 @@ export class Examples {
   readonly api: string
   readonly app: string
   readonly jeton: Jeton
-  readonly #folder = mkdtempSync(join(tmpdir(), 'examples-'))
-  readonly #running: ChildProcess[] = []
+  readonly #processes = new ExampleProcesses()
 
   private constructor(jeton: Jeton, apiPort: number, appPort: number) {
     this.jeton = jeton
@@ -32,9 +26,8 @@ export class Examples {
   }
 
   async remove(): Promise<void> {
-    for (const child of this.#running) child.kill()
+    this.#processes.remove()
     await this.jeton.remove()
-    rmSync(this.#folder, { recursive: true })
   }
 
   async #start(): Promise<void> {
@@ -46,30 +39,13 @@ export class Examples {
     this.passwords.bea = (await jeton.run('user', 'add', 'bea', '--role', 'clerk', '--generate-password')).password
     this.passwords.ann = (await jeton.run('user', 'add', 'ann', '--generate-password')).password
     await jeton.start()
-    this.#install()
     const { issuer } = jeton
-    await this.#run('express-service/service.js', { ISSUER: issuer, AUDIENCE, ORIGIN: app, PORT: new URL(api).port })
-    await this.#run('single-page-app/serve.js', { ISSUER: issuer, API: api, PORT: new URL(app).port })
-  }
-
-  /** Link the packages that `npm install` would install, from those of this package. */
-  #install(): void {
-    cpSync(EXAMPLES, this.#folder, { recursive: true })
-    const modules = join(this.#folder, 'node_modules')
-    mkdirSync(join(modules, '@jeton'), { recursive: true })
-    symlinkSync(PACKAGE, join(modules, '@jeton', 'client'))
-    symlinkSync(join(PACKAGE, 'node_modules', 'express'), join(modules, 'express'))
-  }
-
-  async #run(script: string, environment: Record<string, string>): Promise<void> {
-    const child = spawn(process.execPath, [join(this.#folder, script)], {
-      env: { ...process.env, ...environment },
-      stdio: ['ignore', 'pipe', 'inherit'],
+    await this.#processes.run('express-service/service.js', {
+      ISSUER: issuer,
+      AUDIENCE,
+      ORIGIN: app,
+      PORT: new URL(api).port,
     })
-    this.#running.push(child)
-    await new Promise<void>((resolve, reject) => {
-      child.stdout.once('data', () => resolve())
-      child.once('exit', (status) => reject(new Error(`${script} ended with ${status}`)))
-    })
+    await this.#processes.run('single-page-app/serve.js', { ISSUER: issuer, API: api, PORT: new URL(app).port })
   }
 }

@@ -1,0 +1,136 @@
+"""The example of an MCP server, connected to by other people's clients, which nobody registered."""
+
+import json
+import os
+import subprocess
+import webbrowser
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import fastmcp
+import httpx2
+import pytest
+from fastmcp.client.auth import OAuth
+from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+
+from interop.mcp_clients import Storage, provider_of
+from interop.node_scripts import number_of_tests, run_script
+from support.cli_runner import CommandLine
+from support.document_server import served_document
+from support.example_processes import served_example
+from support.node_packages import node_and_npm
+from support.person import Person, browser_program
+from support.server_processes import ServerProcess, environment, free_port
+
+# Of no use elsewhere: these clients listen on a port of this machine (RFC 8252 section 7.3).
+_DOCUMENT: Final = {
+    "client_name": "Notebook",
+    "redirect_uris": [f"http://{it}/callback" for it in ("localhost", "127.0.0.1", "localhost/oauth")],
+    "token_endpoint_auth_method": "none",
+    "grant_types": ["authorization_code", "refresh_token"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """The example at `url`, and the metadata document of a client.
+
+    `browser` is the program that clients start for the person.
+    """
+
+    url: str
+    document: str
+    person: Person
+    person_url: str
+    browser: Path
+    run: CommandLine
+
+
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notes]:
+    """A server that takes clients which nobody registered, and the example behind it."""
+    folder = tmp_path_factory.mktemp("notes")
+    url = f"http://127.0.0.1:{free_port()}/mcp"
+    with served_document(folder, _DOCUMENT) as (document, authority):
+        unregistered = {"REGISTRATION__DYNAMIC": "open", "REGISTRATION__ALLOW_PRIVATE_ADDRESSES": "true"}
+        settings = environment(f"sqlite:///{folder}/jeton.db", **unregistered)
+        server = ServerProcess(free_port(), folder, settings | {"SSL_CERT_FILE": str(authority)})
+        run = CommandLine(server.environment)
+        user = run.json("user", "add", "bea", "--generate-password")
+        run.json("resource", "add", url, "--name", "Notes", "--scope", "notes", "--open")
+        person = Person(server.url, "bea", user["password"])
+        variables = {"ISSUER": server.url, "RESOURCE": url}
+        with (
+            server.serving(),
+            person.serving() as person_url,
+            served_example(folder, "mcp-server/server", url, variables),
+        ):
+            yield Notes(url, document, person, person_url, browser_program(folder, person_url), run)
+
+
+# One client of each kind, connected to the example: as that of the metadata document at this URL, if there is one.
+Connect = Callable[[Notes, str | None, Path], AbstractAsyncContextManager[Any]]
+
+
+@asynccontextmanager
+async def by_python_sdk(notes: Notes, document: str | None, _: Path) -> AsyncIterator[Any]:
+    auth = provider_of(notes.url, notes.person, Storage(), document)
+    async with (
+        httpx2.AsyncClient(auth=auth) as http,
+        Client(streamable_http_client(notes.url, http_client=http)) as client,
+    ):
+        yield client
+
+
+@asynccontextmanager
+async def by_fastmcp(notes: Notes, document: str | None, _: Path) -> AsyncIterator[Any]:
+    async with fastmcp.Client(notes.url, auth=OAuth(client_metadata_url=document)) as client:
+        yield client
+
+
+@asynccontextmanager
+async def by_mcp_remote(notes: Notes, document: str | None, folder: Path) -> AsyncIterator[Any]:
+    """The program that connects clients of standard input and output to MCP servers elsewhere."""
+    node, _ = node_and_npm()
+    program = [str(folder / "node_modules" / "mcp-remote" / "dist" / "proxy.js"), notes.url]
+    if document is not None:
+        program += ["--client-metadata-url", document]
+    variables = {"MCP_REMOTE_CONFIG_DIR": str(folder), "BROWSER": str(notes.browser), "PATH": os.environ["PATH"]}
+    async with Client(StdioServerParameters(command=node, args=program, env=variables)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("how", ["document", "registration"])
+@pytest.mark.parametrize("connect", [by_python_sdk, by_fastmcp, by_mcp_remote])
+@pytest.mark.filterwarnings("ignore:Using in-memory token storage")
+@pytest.mark.requirement("MC04", "MC06", "MC10")
+async def test_client_that_nobody_registered_has_a_person_sign_in_and_calls_a_tool(
+    notes: Notes, how: str, connect: Connect, node_modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "node_modules").symlink_to(node_modules)
+    monkeypatch.setattr(webbrowser, "open", lambda url: subprocess.run([notes.browser, url], check=True))
+    before = {it["client_id"] for it in notes.run.json("client", "list")}
+
+    async with connect(notes, notes.document if how == "document" else None, tmp_path) as client:
+        await client.call_tool("add_note", {"text": "water the plants"})
+        result = await client.call_tool("list_notes", {})
+
+    assert "water the plants" in str(result.content)
+    after = {it["client_id"] for it in notes.run.json("client", "list")}
+    assert notes.document in after if how == "document" else len(after - before) == 1
+
+
+@pytest.mark.requirement("MC04", "MC06", "MC10")
+def test_typescript_sdk_calls_a_tool_though_nobody_registered_it(
+    notes: Notes, node_modules: Path, tmp_path: Path
+) -> None:
+    facts = {"resource": notes.url, "document": notes.document, "person_url": notes.person_url}
+    script = "mcp-unregistered.mjs"
+
+    passed, output = run_script(tmp_path, node_modules, script, JETON_LIVE=json.dumps(facts))
+
+    assert passed > number_of_tests(script), output
