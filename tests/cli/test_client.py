@@ -16,7 +16,7 @@ MEMBERS = {
     *("name", "logo", "application_type", "redirect_uris", "post_logout_redirect_uris", "first_party"),
     *("require_pkce", "resources", "refresh_token", "backchannel_logout_uri", "id_token_alg", "refresh_cookie"),
     *("require_par", "require_dpop", "jwks", "jwks_uri", "assertion_audience", "tls_subject"),
-    *("registration", "host", "last_used_at"),
+    *("registration", "host", "last_used_at", "links"),
     "backchannel_logout_session_required",
 }
 EVERYTHING = (
