@@ -1,5 +1,6 @@
 """One live server and its accounts, which are made as an operator makes them."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 
 from interop.live_server import AUDIENCE, CALLBACK, Live
 from support.cli_runner import CommandLine
+from support.client_keys import ClientKeyPair
 from support.node_packages import NoNodeError, installed_packages
 from support.person import Person
 from support.protected_resource import ProtectedResource
@@ -39,7 +41,7 @@ def live_with_es256(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @contextmanager
 def live_server(folder: Path, **variables: str) -> Iterator[Live]:
-    """Clients: `web-basic`, `web-post` (each by its own method), `spa`, `docs`, `mcp` and `orders-api`."""
+    """Clients: `web-basic`, `web-post`, `web-key` (each by its own method), `spa`, `docs`, `mcp` and `orders-api`."""
     server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db", **variables))
     run = CommandLine(server.environment).json
     user = run("user", "add", "alice", "--role", "clerk", "--generate-password")
@@ -50,6 +52,10 @@ def live_server(folder: Path, **variables: str) -> Iterator[Live]:
         run("client", "add", "orders-api", "--introspect", "--audience", AUDIENCE),
     ]
     run("client", "add", "spa", "--public", *_SESSIONS, *_CODES, "--audience", AUDIENCE)
+    key = ClientKeyPair()
+    (folder / "jwks.json").write_text(json.dumps(key.jwks))
+    by_key = ("--auth-method", "private_key_jwt", "--jwks", str(folder / "jwks.json"), "--require-par")
+    run("client", "add", "web-key", *_SESSIONS, *_CODES, *own, *by_key)
     origin = f"http://127.0.0.1:{free_port()}"
     pages = ("--origin", origin, "--redirect-uri", f"{origin}/oidc-client-ts", "--redirect-uri", f"{origin}/appauth")
     left = ("--post-logout-redirect-uri", f"{origin}/signed-out")
@@ -61,7 +67,7 @@ def live_server(folder: Path, **variables: str) -> Iterator[Live]:
     person = Person(server.url, "alice", user["password"])
     with server.serving(), resource.serving(), person.serving() as person_url:
         secrets = {client["client_id"]: client["client_secret"] for client in added}
-        yield Live(server, user["sub"], user["password"], secrets, origin, resource, person_url)
+        yield Live(server, user["sub"], user["password"], secrets, origin, resource, person_url, key.private)
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,9 @@ CALLBACK: Final = "https://app.example/callback"
 class Live:
     """A server with two confidential apps, public ones, and a service.
 
-    `secrets` are those of `web-basic`, `web-post` and `orders-api`. `origin` is that of the pages of `docs`.
-    `resource` is that of `mcp`, and `person_url` signs people in for programs in other languages.
+    `secrets` are those of `web-basic`, `web-post` and `orders-api`, `key` is the private JWK of `web-key`. `origin` is
+    that of the pages of `docs`. `resource` is that of `mcp`, and `person_url` signs people in for programs in other
+    languages.
     """
 
     server: ServerProcess
@@ -26,6 +27,7 @@ class Live:
     origin: str
     resource: ProtectedResource
     person_url: str
+    key: dict[str, Any] = field(repr=False)
     username: str = "alice"
 
     @property
@@ -56,6 +58,6 @@ class Live:
     @property
     def facts(self) -> dict[str, Any]:
         """What programs in other languages need to know of it."""
-        names = ("issuer", "username", "password", "sub", "secrets", "origin", "person_url")
+        names = ("issuer", "username", "password", "sub", "secrets", "origin", "person_url", "key")
         more = {"audience": AUDIENCE, "callback": CALLBACK, "resource": self.resource.url}
         return {name: getattr(self, name) for name in names} | more

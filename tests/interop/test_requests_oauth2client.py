@@ -1,7 +1,15 @@
 """requests_oauth2client against a live server: discovery, the authorization code grant, and what follows."""
 
 import pytest
-from requests_oauth2client import AuthorizationResponseError, BearerToken, IdToken, InvalidGrant, OAuth2Client
+from requests_oauth2client import (
+    AuthorizationResponseError,
+    BearerToken,
+    DPoPToken,
+    IdToken,
+    InvalidGrant,
+    OAuth2Client,
+    PrivateKeyJwt,
+)
 
 from interop.live_server import AUDIENCE, CALLBACK, Live
 
@@ -58,3 +66,29 @@ def test_denial_is_an_error_that_names_the_issuer(live: Live) -> None:
         request.validate_callback(denied)
     assert refused.value.error == "access_denied"
     assert "iss=" in denied
+
+
+@pytest.mark.parametrize("dpop", [False, True])
+@pytest.mark.requirement("PA03", "PA09", "PA12", "CA01", "CA08", "DP01")
+def test_client_with_a_key_pushes_its_request(live: Live, dpop: bool) -> None:
+    """Its library names the endpoint as the audience, unless it is told to name the issuer."""
+    client = OAuth2Client.from_discovery_endpoint(
+        f"{live.issuer}/.well-known/oauth-authorization-server",
+        issuer=live.issuer,
+        auth=PrivateKeyJwt("web-key", live.key, alg="ES256", aud=live.issuer),
+        redirect_uri=CALLBACK,
+        dpop_bound_access_tokens=dpop,
+        testing=True,  # Plain http.
+    )
+    request = client.authorization_request(scope="read", nonce=None)
+    pushed = client.pushed_authorization_request(request)
+    answer = request.validate_callback(live.person.authorize_blocking(pushed.uri))
+
+    first = client.authorization_code(answer)
+    second = client.refresh_token(first)
+
+    assert isinstance(first, DPoPToken if dpop else BearerToken)
+    assert (second.scope, second.expires_in) == ("read", 600)
+    client.revoke_refresh_token(second)
+    with pytest.raises(InvalidGrant):
+        client.refresh_token(second)

@@ -37,6 +37,10 @@ class ClientKeyPair:
         return {**self.key.as_dict(private=False), **({} if self.kid is None else {"kid": self.kid})}
 
     @property
+    def private(self) -> dict[str, Any]:
+        return {**self.public, **self.key.as_dict(private=True)}
+
+    @property
     def jwks(self) -> dict[str, Any]:
         return {"keys": [self.public]}
 

@@ -15,6 +15,12 @@ export async function tokenResponse(parameters = {}) {
   return response.json()
 }
 
+/** The private key of the client `web-key`, with its kid. */
+export async function clientKey() {
+  const { kid, ...jwk } = live.key
+  return { kid, key: await crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']) }
+}
+
 /** The token with one part (0: header, 1: claims) changed, and the signature it had. */
 export function tamper(token, part, changes) {
   const parts = token.split('.')

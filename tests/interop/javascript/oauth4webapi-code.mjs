@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as oauth from 'oauth4webapi'
-import { authorize, live } from './live.mjs'
+import { authorize, clientKey, live } from './live.mjs'
 
 const plainHttp = { [oauth.allowInsecureRequests]: true }
 const issuer = new URL(live.issuer)
@@ -83,6 +83,48 @@ test('an ID token has the nonce, and names the user of userinfo', async () => {
   const userinfo = await oauth.userInfoRequest(server, client, token.access_token, plainHttp)
   const user = await oauth.processUserInfoResponse(server, client, sub, userinfo)
   assert.deepEqual([sub, user.preferred_username], [live.sub, live.username])
+})
+
+for (const bound of [false, true]) {
+  test(`a client with a key pushes its request${bound ? ', and its tokens are bound to another key' : ''}`, async () => {
+    const client = { client_id: 'web-key' }
+    const authentication = oauth.PrivateKeyJwt(await clientKey())
+    const DPoP = bound ? oauth.DPoP(client, await oauth.generateKeyPair('ES256')) : undefined
+    const options = { DPoP, ...plainHttp }
+    const verifier = oauth.generateRandomCodeVerifier()
+    const state = oauth.generateRandomState()
+    const pushed = await oauth.processPushedAuthorizationResponse(
+      server,
+      client,
+      await oauth.pushedAuthorizationRequest(
+        ...[server, client, authentication],
+        {
+          redirect_uri: live.callback,
+          response_type: 'code',
+          scope: 'read',
+          state,
+          code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+          code_challenge_method: 'S256',
+        },
+        options,
+      ),
+    )
+    const url = new URL(server.authorization_endpoint)
+    url.search = new URLSearchParams({ client_id: client.client_id, request_uri: pushed.request_uri })
+    const parameters = oauth.validateAuthResponse(server, client, await authorize(url), state)
+    const response = await oauth.authorizationCodeGrantRequest(
+      ...[server, client, authentication, parameters, live.callback, verifier, options],
+    )
+    const token = await oauth.processAuthorizationCodeResponse(server, client, response)
+    assert.deepEqual([token.token_type, token.scope], [bound ? 'dpop' : 'bearer', 'read'])
+    const revoked = await oauth.revocationRequest(server, client, authentication, token.refresh_token, plainHttp)
+    await oauth.processRevocationResponse(revoked)
+  })
+}
+
+test('a request that is not pushed is refused if the client has to push', async () => {
+  const [answer, state] = await answered('web-key')
+  assert.throws(() => oauth.validateAuthResponse(server, { client_id: 'web-key' }, answer, state), { error: 'invalid_request' })
 })
 
 test('each refusal names state and issuer', async () => {

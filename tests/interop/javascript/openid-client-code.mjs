@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as client from 'openid-client'
-import { authorize, live } from './live.mjs'
+import { authorize, clientKey, live } from './live.mjs'
 
 const APPS = [
   ['web-basic', client.ClientSecretBasic(live.secrets['web-basic'])],
   ['web-post', client.ClientSecretPost(live.secrets['web-post'])],
   ['spa', client.None()],
+  ['web-key', client.PrivateKeyJwt(await clientKey())],
 ]
 
 /** Sends the user to the server. Returns what redeems the answer. */
@@ -15,7 +16,8 @@ async function answered(config, decision = 'allow', scope = 'openid profile read
   const pkceCodeVerifier = client.randomPKCECodeVerifier()
   const expectedState = client.randomState()
   const expectedNonce = client.randomNonce()
-  const url = client.buildAuthorizationUrl(config, {
+  const build = config.clientMetadata().client_id === 'web-key' ? client.buildAuthorizationUrlWithPAR : client.buildAuthorizationUrl
+  const url = await build(config, {
     redirect_uri: live.callback,
     scope,
     state: expectedState,
