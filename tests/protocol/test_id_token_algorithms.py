@@ -192,9 +192,23 @@ async def test_rs256_never_pauses_while_access_tokens_change_to_it_and_back(star
         assert sorted(states) == ([RETIRING] if algorithm == "RS256" else [ACTIVE, NEXT, RETIRING])
 
 
-async def test_longest_lifetime_is_recorded_in_the_keys_of_id_tokens_too(start: StartServer, jeton: Running) -> None:
-    await start(**ECDSA, TOKENS__ACCESS_SECONDS="7200")
+@pytest.mark.parametrize(("access", "longest"), [(7200, 7200), (1, 600)], ids=["longer than before", "never lowered"])
+async def test_longest_lifetime_is_recorded_in_the_keys_of_id_tokens_too(
+    start: StartServer, jeton: Running, access: int, longest: int
+) -> None:
+    await start(**ECDSA, TOKENS__ACCESS_SECONDS=str(access))
 
     for series in ("access_token", "RS256"):
         (active,) = [key for key in stored_keys(jeton, series) if key.state is ACTIVE]
-        assert active.longest_seconds == 7200
+        assert active.longest_seconds == longest
+
+
+@pytest.mark.requirement("O14")
+async def test_key_stays_for_logout_tokens_that_live_longer_than_access_tokens(start: StartServer) -> None:
+    node = await start(**ECDSA, TOKENS__ACCESS_SECONDS="10", TOKENS__STATUS_LIST="false")
+
+    rotate(node)
+
+    for series in ("access_token", "RS256"):
+        (active,) = [key for key in stored_keys(node, series) if key.state is ACTIVE]
+        assert active.longest_seconds == 120

@@ -6,6 +6,7 @@ from jeton.crypto.key_stores import KeyStores
 from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.keys.key_rotation import KeyRotation
+from jeton.oauth.backchannel_logout import TOKEN_SECONDS as LOGOUT_TOKEN_SECONDS
 from jeton.oauth.token_status_list import LIST_SECONDS
 from jeton.rules.key_lifecycle import KeyTimings
 from jeton.rules.key_series import KeyTypes
@@ -39,6 +40,7 @@ def key_times(settings: Settings) -> KeyTimings:
 
 def key_rotation(settings: Settings, database: Database, clock: Clock, stores: KeyStores) -> KeyRotation:
     """Return what rotates signing keys. It is given the longest lifetime of any token that this process signs."""
-    longest_seconds = max(settings.tokens.access_seconds, LIST_SECONDS if settings.tokens.status_list else 0)
+    tokens = settings.tokens
+    longest_seconds = max(tokens.access_seconds, LOGOUT_TOKEN_SECONDS, LIST_SECONDS if tokens.status_list else 0)
     key_types = KeyTypes(settings.keys.algorithm, settings.keys.rsa_bits, stores.default_store)
     return KeyRotation(database, clock, stores, key_times(settings), key_types, longest_seconds=longest_seconds)
