@@ -66,6 +66,19 @@ async def test_consents_are_listed_and_withdrawn(cli: CommandLine, jeton: Runnin
     assert visitor.path == "/consent"
 
 
+@pytest.mark.requirement("CN08")
+@pytest.mark.parametrize("deleted", [("user", "alice"), ("client", "app")], ids=["user", "client"])
+async def test_consents_go_with_their_user_and_their_client(
+    cli: CommandLine, jeton: Running, visitor: Browser, deleted: tuple[str, str]
+) -> None:
+    token = await token_of(jeton, visitor, add_app(jeton))
+    service = jeton.add_client("service", introspect=True)
+    kind, name = deleted
+    cli.json(kind, "delete", name)
+    assert cli.json("consent", "list") == []
+    assert (await jeton.introspect(service, token))["active"] is False
+
+
 @pytest.mark.parametrize("command", [("user", "disable"), ("user", "delete")])
 async def test_user_who_is_disabled_or_deleted_is_signed_out(
     cli: CommandLine, jeton: Running, visitor: Browser, command: tuple[str, ...]

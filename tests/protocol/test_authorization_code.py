@@ -392,7 +392,7 @@ async def test_an_unredeemed_code_is_no_session(jeton: Running) -> None:
     assert ended.json() == {"sessions_ended": 1}
 
 
-@pytest.mark.requirement("O13")
+@pytest.mark.requirement("O13", "PG11")
 async def test_codes_that_nobody_redeems_are_limited_per_user(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jeton.oauth.code_issuance.MAX_UNREDEEMED_CODES", 3)
     app, alice, bob = add_app(jeton), sign_in(jeton), sign_in(jeton, "bob")

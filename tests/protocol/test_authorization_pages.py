@@ -176,7 +176,7 @@ async def test_client_on_loopback_is_asked_each_time(jeton: Running, visitor: Br
     assert visitor.path == "/consent"
 
 
-@pytest.mark.requirement("RA05", "RR09", "RR15")
+@pytest.mark.requirement("RA05", "RR09", "RR15", "PG04")
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -395,6 +395,16 @@ async def test_two_requests_in_two_tabs_work_independently(jeton: Running, visit
     assert visitor.answer["state"] == "one"
 
 
+@pytest.mark.requirement("SE12")
+async def test_many_requests_at_once_need_one_small_cookie(jeton: Running, visitor: Browser) -> None:
+    app = add_app(jeton)
+    for state in range(20):
+        await visitor.get(AUTHORIZE, **authorization_parameters(app, state=str(state)))
+    assert [len(f"{it.name}{it.value}") < 4096 for it in visitor.http.cookies.jar] == [True]
+    await visitor.sign_in()
+    assert [len(f"{it.name}{it.value}") < 4096 for it in visitor.http.cookies.jar] == [True, True]
+
+
 @pytest.mark.requirement("PG10")
 async def test_wrong_password_shows_the_form_again_and_tells_nothing(jeton: Running, visitor: Browser) -> None:
     await visitor.get(AUTHORIZE, **authorization_parameters(add_app(jeton)))
@@ -564,7 +574,7 @@ async def test_nothing_secret_is_logged(jeton: Running, visitor: Browser, capsys
     assert [it for it in secrets if it in logged] == []
 
 
-@pytest.mark.requirement("PG10", "O20")
+@pytest.mark.requirement("PG10", "PG11", "O20")
 async def test_too_many_attempts_show_the_form_with_the_time_to_wait(
     start: Callable[..., Awaitable[Running]],
 ) -> None:

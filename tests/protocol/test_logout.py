@@ -185,7 +185,7 @@ async def test_a_parameter_that_is_sent_twice_is_refused(alice: SignedInApp) -> 
     assert alice.signed_in() == 1
 
 
-@pytest.mark.requirement("LO04", "LO05")
+@pytest.mark.requirement("LO04", "LO05", "PG04")
 async def test_nobody_signed_in_is_no_error_and_no_open_redirect(jeton: Running, alice: SignedInApp) -> None:
     async with browser(jeton) as nobody:
         await nobody.get(PATH, id_token_hint=alice.hint, post_logout_redirect_uri=BYE)

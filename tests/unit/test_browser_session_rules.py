@@ -45,7 +45,7 @@ def begin(current: BrowserSession | None, user: User = ALICE) -> BrowserSession:
     return sign_in(user, current, "new", b"new digest", ("pwd",), LIFETIMES, Source("192.0.2.1", "browser"), NOW)
 
 
-@pytest.mark.requirement("SE01", "SE02")
+@pytest.mark.requirement("SE01", "SE02", "SE08")
 def test_session_begins_with_both_ends() -> None:
     session = begin(None)
     assert (session.browser_session_id, session.secret_digest) == ("new", b"new digest")

@@ -77,7 +77,7 @@ def issued(**more: Any) -> IssueCode:
     return decision
 
 
-@pytest.mark.requirement("CO01", "CO02")
+@pytest.mark.requirement("CO01", "CO02", "SE08")
 def test_a_code_opens_its_family_at_generation_zero_and_binds_it_to_the_request() -> None:
     decision = issued()
 
