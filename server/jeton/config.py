@@ -1,29 +1,26 @@
 """Settings: names, defaults and validation. They come from a TOML file and JETON_<SECTION>__<KEY>."""
 
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_network
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
+from jeton.config_checks import (
+    check_domains,
+    check_editable_claims,
+    check_issuer,
+    check_optional_scopes,
+    check_scopes,
+    check_trusted_proxies,
+)
 from jeton.config_sources import ConfigError, read_settings_file, read_variables, warning_about_unknown
 from jeton.oauth.registration_rules import is_audience
-from jeton.oauth.scope import is_scope_token
 from jeton.oauth.user_claims import SELF_SET_CLAIMS
-from jeton.rules.domain_policy import ANY_DOMAIN
-from jeton.rules.loopback import is_loopback
-
-_URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
-_DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 MAX_ACCESS_SECONDS: Final = 86400
-# The consent page has a form field for each, and a form has at most 32.
-MAX_OPTIONAL_SCOPES: Final = 24
 
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
@@ -194,7 +191,7 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     except msgspec.ValidationError as error:
         raise ConfigError(f"the configuration is not valid: {error}") from None
     if "issuer" in values.get("server", {}):
-        _check_issuer(settings.server.issuer)
+        check_issuer(settings.server.issuer)
     return _complete(settings)
 
 
@@ -218,20 +215,20 @@ def _complete(settings: Settings) -> Settings:
     server, tokens = settings.server, settings.tokens
     _check_nul(settings)
     issuer = server.issuer or f"http://127.0.0.1:{server.port}"
-    _check_issuer(issuer)
+    check_issuer(issuer)
     if tokens.refresh_idle_seconds > tokens.refresh_absolute_seconds:
         raise ConfigError("tokens.refresh_idle_seconds must not exceed tokens.refresh_absolute_seconds")
     if settings.sessions.idle_seconds > settings.sessions.absolute_seconds:
         raise ConfigError("sessions.idle_seconds must not exceed sessions.absolute_seconds")
     _check_pkcs11(settings.keys, settings.pkcs11)
-    _check_trusted_proxies(server.trusted_proxies)
+    check_trusted_proxies(server.trusted_proxies)
     if server.client_certificate_header and not server.trusted_proxies:
         raise ConfigError("server.client_certificate_header needs server.trusted_proxies: others could forge it")
-    _check_optional_scopes(settings.scopes.optional)
-    for claim in settings.pages.editable_claims:
-        if claim not in SELF_SET_CLAIMS:
-            raise ConfigError(f"pages.editable_claims: {claim!r} is not one of {', '.join(SELF_SET_CLAIMS)}")
-    _check_registration(settings.registration)
+    check_optional_scopes(settings.scopes.optional)
+    check_editable_claims(settings.pages.editable_claims)
+    registration = settings.registration
+    check_domains({"deny": registration.deny, "allow": registration.allow, "ask": registration.ask})
+    check_scopes("registration.scopes", registration.scopes)
     if tokens.default_audience and not is_audience(tokens.default_audience):
         raise ConfigError("tokens.default_audience must not contain white space")
     return msgspec.structs.replace(
@@ -257,65 +254,3 @@ def _check_pkcs11(keys: KeySettings, pkcs11: Pkcs11Settings) -> None:
         raise ConfigError(
             f"pkcs11.{missing[0]} is missing: keys on a PKCS#11 token need the module, the token's label and its PIN"
         )
-
-
-def _check_trusted_proxies(proxies: Iterable[str]) -> None:
-    """Raise ConfigError if an entry is not an address or network, or trusts every address."""
-    for proxy in proxies:
-        try:
-            trusts_all = proxy == "*" or ip_network(proxy).prefixlen == 0
-        except ValueError:
-            raise ConfigError(
-                f"server.trusted_proxies: {proxy!r} is not an address or network such as 10.0.0.1 or 10.0.0.0/8"
-            ) from None
-        if trusts_all:
-            raise ConfigError(
-                "server.trusted_proxies must not trust every address: any client could then claim any other"
-            )
-
-
-def _check_registration(registration: RegistrationSettings) -> None:
-    """Raise ConfigError if a domain or scope is not one, or if a domain is in two lists, of which only one can hold."""
-    domains = {name: getattr(registration, name) for name in ("deny", "allow", "ask")}
-    for name, domain in ((name, domain) for name, listed in domains.items() for domain in listed):
-        if domain != ANY_DOMAIN and not _DOMAIN.fullmatch(domain):
-            raise ConfigError(
-                f"registration.{name}: {domain!r} is neither a domain such as example.com, in lower case (IDN: xn--…),"
-                f" nor {ANY_DOMAIN}"
-            )
-        if sum(domain in listed for listed in domains.values()) > 1:
-            raise ConfigError(f"registration.{name}: {domain} is in two of the lists deny, allow and ask")
-    _check_scopes("registration.scopes", registration.scopes)
-
-
-def _check_scopes(name: str, scopes: Iterable[str]) -> None:
-    for scope in scopes:
-        if not is_scope_token(scope):
-            raise ConfigError(f"{name}: {scope!r} is not a scope (RFC 6749 section 3.3)")
-
-
-def _check_optional_scopes(scopes: Sequence[str]) -> None:
-    """Raise ConfigError if a scope is malformed or cannot be optional, or if there are too many for one form."""
-    _check_scopes("scopes.optional", scopes)
-    if "openid" in scopes:
-        raise ConfigError("scopes.optional must not hold openid: an app that signs people in needs it")
-    if len(scopes) > MAX_OPTIONAL_SCOPES:
-        raise ConfigError(f"scopes.optional must not hold more than {MAX_OPTIONAL_SCOPES} scopes")
-
-
-def _check_issuer(issuer: str) -> None:
-    """Raise ConfigError unless the issuer is an https URL without query and fragment (RFC 8414 section 2).
-
-    Plain http is allowed on loopback, where no other machine can listen.
-    """
-    try:
-        parts = urlsplit(issuer)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not _URL_CHARACTERS.fullmatch(issuer):
-        raise ConfigError(f"server.issuer must be an https URL, not {issuer!r}")
-    if "?" in issuer or "#" in issuer or "@" in parts.netloc:
-        raise ConfigError("server.issuer must have no query, fragment or user name (RFC 8414 section 2)")
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ConfigError("server.issuer must be https, except on loopback: passwords and tokens travel to it")

@@ -1,0 +1,89 @@
+"""Checks of single settings. Each raises ConfigError, which names the setting and the reason."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_network
+from typing import Final
+from urllib.parse import urlsplit
+
+from jeton.config_sources import ConfigError
+from jeton.oauth.scope import is_scope_token
+from jeton.oauth.user_claims import SELF_SET_CLAIMS
+from jeton.rules.domain_policy import ANY_DOMAIN
+from jeton.rules.loopback import is_loopback
+
+_URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+_DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+# The consent page has a form field for each, and a form has at most 32.
+MAX_OPTIONAL_SCOPES: Final = 24
+
+
+def check_issuer(issuer: str) -> None:
+    """Raise ConfigError unless the issuer is an https URL without query and fragment (RFC 8414 section 2).
+
+    Plain http is allowed on loopback, where no other machine can listen.
+    """
+    try:
+        parts = urlsplit(issuer)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not _URL_CHARACTERS.fullmatch(issuer):
+        raise ConfigError(f"server.issuer must be an https URL, not {issuer!r}")
+    if "?" in issuer or "#" in issuer or "@" in parts.netloc:
+        raise ConfigError("server.issuer must have no query, fragment or user name (RFC 8414 section 2)")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ConfigError("server.issuer must be https, except on loopback: passwords and tokens travel to it")
+
+
+def check_trusted_proxies(proxies: Iterable[str]) -> None:
+    """Raise ConfigError if an entry is not an address or network, or trusts every address."""
+    for proxy in proxies:
+        try:
+            trusts_all = proxy == "*" or ip_network(proxy).prefixlen == 0
+        except ValueError:
+            raise ConfigError(
+                f"server.trusted_proxies: {proxy!r} is not an address or network such as 10.0.0.1 or 10.0.0.0/8"
+            ) from None
+        if trusts_all:
+            raise ConfigError(
+                "server.trusted_proxies must not trust every address: any client could then claim any other"
+            )
+
+
+def check_domains(domains: Mapping[str, Sequence[str]]) -> None:
+    """Raise ConfigError if a domain is not one, or if it is in two lists, of which only one can hold.
+
+    `domains` are the lists of section `registration`, by their names.
+    """
+    for name, domain in ((name, domain) for name, listed in domains.items() for domain in listed):
+        if domain != ANY_DOMAIN and not _DOMAIN.fullmatch(domain):
+            raise ConfigError(
+                f"registration.{name}: {domain!r} is neither a domain such as example.com, in lower case (IDN: xn--…),"
+                f" nor {ANY_DOMAIN}"
+            )
+        if sum(domain in listed for listed in domains.values()) > 1:
+            raise ConfigError(f"registration.{name}: {domain} is in two of the lists deny, allow and ask")
+
+
+def check_scopes(name: str, scopes: Iterable[str]) -> None:
+    """Raise ConfigError if one of these scopes of the setting `name` is malformed."""
+    for scope in scopes:
+        if not is_scope_token(scope):
+            raise ConfigError(f"{name}: {scope!r} is not a scope (RFC 6749 section 3.3)")
+
+
+def check_optional_scopes(scopes: Sequence[str]) -> None:
+    """Raise ConfigError if a scope is malformed or cannot be optional, or if there are too many for one form."""
+    check_scopes("scopes.optional", scopes)
+    if "openid" in scopes:
+        raise ConfigError("scopes.optional must not hold openid: an app that signs people in needs it")
+    if len(scopes) > MAX_OPTIONAL_SCOPES:
+        raise ConfigError(f"scopes.optional must not hold more than {MAX_OPTIONAL_SCOPES} scopes")
+
+
+def check_editable_claims(claims: Iterable[str]) -> None:
+    """Raise ConfigError if a claim would have to be proved, or does not exist."""
+    for claim in claims:
+        if claim not in SELF_SET_CLAIMS:
+            raise ConfigError(f"pages.editable_claims: {claim!r} is not one of {', '.join(SELF_SET_CLAIMS)}")
