@@ -139,6 +139,15 @@ def test_prompt_consent_always_asks(client: Client) -> None:
     assert step.shown.asks_consent
 
 
+@pytest.mark.requirement("CN03", "RI09")
+def test_a_resource_that_was_not_allowed_is_asked_without_a_scope_of_its_own() -> None:
+    openid = frozenset({"openid"})
+    consent = replace(CONSENT, allowed={"": openid})
+    step = decide(consent=consent, scope=openid)
+    assert step == AskConsent(Shown("b", openid, (API,), frozenset(), frozenset({API}), asks_consent=True))
+    assert decide(consent=consent.widened({API: frozenset()}, NOW), scope=openid) == Proceed()
+
+
 @pytest.mark.requirement("CN04", "CN06")
 def test_optional_scopes_that_are_asked_for_can_be_left_out() -> None:
     step = decide_next_step(
