@@ -32,6 +32,8 @@ DEFAULT: Final = ClientMetadata(
     name=None,
     links={},
     post_logout_redirect_uris=(),
+    backchannel_logout_uri=None,
+    backchannel_logout_session_required=False,
     id_token_alg="RS256",
     jwks=None,
     jwks_uri=None,
@@ -40,7 +42,7 @@ DEFAULT: Final = ClientMetadata(
 )
 
 
-@pytest.mark.requirement("DR03", "DR04", "DR05", "DR08", "DR10", "DR11")
+@pytest.mark.requirement("DR03", "DR04", "DR05", "DR08", "DR10", "DR11", "LO20")
 @pytest.mark.parametrize(
     ("members", "registered"),
     [
@@ -67,6 +69,12 @@ DEFAULT: Final = ClientMetadata(
             id="stricter than the server",
         ),
         pytest.param(
+            {"backchannel_logout_uri": "https://app.example/out", "backchannel_logout_session_required": True},
+            {"backchannel_logout_uri": "https://app.example/out", "backchannel_logout_session_required": True},
+            id="back-channel logout",
+        ),
+        pytest.param({"backchannel_logout_session_required": True}, {}, id="no back-channel logout"),
+        pytest.param(
             {"client_uri": "https://app.example", "policy_uri": "https://app.example/p#x", "tos_uri": "https://b.example"},
             {"links": {"client_uri": "https://app.example", "policy_uri": "https://app.example/p#x"}},
             id="links on the host of a redirect URI",
@@ -79,7 +87,7 @@ DEFAULT: Final = ClientMetadata(
         ),
         pytest.param(
             {"logo_uri": "https://app.example/logo.png", "contacts": ["a@b.example"], "software_statement": "e30.e30.",
-             "backchannel_logout_uri": "http://10.0.0.1/", "introspect": True, "first_party": True, "unknown": {}},
+             "introspect": True, "first_party": True, "unknown": {}},
             {},
             id="unknown members, and those that nobody gives away",
         ),
@@ -160,6 +168,8 @@ WRONG_KEYS: Final[dict[str, dict[str, Any]]] = {
         pytest.param("invalid_redirect_uri", {"redirect_uris": [PRIVATE], "application_type": "web"}, id="scheme, web"),
         pytest.param("invalid_redirect_uri", {"redirect_uris": [f"{WEB}{n}" for n in range(21)]}, id="too many"),
         pytest.param("invalid_redirect_uri", {"post_logout_redirect_uris": ["http://a.example"]}, id="after logout"),
+        pytest.param("invalid_client_metadata", {"backchannel_logout_uri": "http://app.example/"}, id="told by http"),
+        pytest.param("invalid_client_metadata", {"backchannel_logout_uri": WEB + "#x"}, id="told, fragment"),
         pytest.param("invalid_client_metadata", {"redirect_uris": WEB}, id="not an array"),
         pytest.param("invalid_client_metadata", {"redirect_uris": [1]}, id="not strings"),
         pytest.param("invalid_client_metadata", {"grant_types": ["client_credentials"]}, id="another grant only"),

@@ -85,6 +85,8 @@ def test_answer_has_everything_that_is_registered_and_nothing_else() -> None:
         grant_types=frozenset({"refresh_token", "authorization_code"}),
         redirect_uris=frozenset({WEB}),
         post_logout_redirect_uris=frozenset({WEB}),
+        backchannel_logout_uri=WEB,
+        backchannel_logout_session_required=True,
         links={"policy_uri": "https://app.example/policy"},
         name="Photos",
         secret_digest=b"digest",
@@ -105,6 +107,8 @@ def test_answer_has_everything_that_is_registered_and_nothing_else() -> None:
         "dpop_bound_access_tokens": False,
         "client_name": "Photos",
         "post_logout_redirect_uris": [WEB],
+        "backchannel_logout_uri": WEB,
+        "backchannel_logout_session_required": True,
         "jwks": keys,
         "policy_uri": "https://app.example/policy",
     }

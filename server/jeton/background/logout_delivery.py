@@ -25,6 +25,7 @@ from jeton.oauth.backchannel_logout import (
     retry_at,
 )
 from jeton.oauth.clients import Client
+from jeton.oauth.unregistered_clients import describes_itself
 from jeton.outbound.client import OutboundClient
 from jeton.outbound.messages import OutboundError
 from jeton.storage.batching import Batcher
@@ -166,7 +167,7 @@ class LogoutDelivery:
             token = await self._keyring.sign(signer, claims, LOGOUT_TOKEN)
         except (KeyStoreError, StorageUnavailableError):
             return NO_SIGNING_KEY
-        outbound = self._outbound if client.registration == "administrator" else self._outbound_to_unregistered
+        outbound = self._outbound_to_unregistered if describes_itself(client) else self._outbound
         try:
             response = await outbound.post_form(client.backchannel_logout_uri, {"logout_token": token})
         except OutboundError as error:

@@ -2,7 +2,8 @@
 
 Nothing of it is verified. Members that this server does not know are ignored, and values that it does not offer are
 left out; the answer says what is registered (section 3.2.1). Nothing gives a client more than that it may send users to
-the authorization endpoint: no other grant, no introspection, no address that this server would post to.
+the authorization endpoint, and learn when they have signed out: no other grant, no introspection. What this server
+requests at addresses of such a client goes to public addresses only (ADR 0029).
 """
 
 import re
@@ -49,6 +50,8 @@ class ClientMetadata:
     name: str | None
     links: Mapping[str, str]
     post_logout_redirect_uris: tuple[str, ...]
+    backchannel_logout_uri: str | None
+    backchannel_logout_session_required: bool
     id_token_alg: str
     jwks: Mapping[str, Any] | None
     jwks_uri: str | None
@@ -71,6 +74,8 @@ class ClientMetadata:
             name=self.name,
             redirect_uris=frozenset(self.redirect_uris),
             post_logout_redirect_uris=frozenset(self.post_logout_redirect_uris),
+            backchannel_logout_uri=self.backchannel_logout_uri,
+            backchannel_logout_session_required=self.backchannel_logout_session_required,
             application_type=self.application_type,
             links=self.links,
             id_token_alg=self.id_token_alg,
@@ -104,6 +109,7 @@ def parse_client_metadata(
         raise OAuthError(ErrorCode.INVALID_REDIRECT_URI, "redirect_uris must hold at least one redirect URI.")
     default = NONE if application_type == "native" and NONE in auth_methods else default_auth_method
     auth_method = _choice(metadata, "token_endpoint_auth_method", auth_methods, default)
+    logout_uri = _backchannel_logout_uri(metadata)
     jwks, jwks_uri = _keys(metadata) if auth_method == PRIVATE_KEY_JWT else (None, None)
     return ClientMetadata(
         redirect_uris,
@@ -114,6 +120,8 @@ def parse_client_metadata(
         _name(metadata),
         _links(metadata, redirect_uris),
         post_logout,
+        logout_uri,
+        _flag(metadata, "backchannel_logout_session_required") and logout_uri is not None,
         _choice(metadata, "id_token_signed_response_alg", id_token_algorithms, _default_algorithm(id_token_algorithms)),
         jwks,
         jwks_uri,
@@ -134,6 +142,14 @@ def _check_redirect_uris(name: str, uris: tuple[str, ...], application_type: str
     for position, uri in enumerate(uris):
         if redirect_uri_rejection_reason(uri, application_type) is not None:
             raise OAuthError(ErrorCode.INVALID_REDIRECT_URI, f"{name}[{position}] {_REDIRECT_URI_RULE}")
+
+
+def _backchannel_logout_uri(metadata: Mapping[str, Any]) -> str | None:
+    """Return where logout tokens are sent to (OpenID Connect Back-Channel Logout section 2.2)."""
+    uri = _text(metadata, "backchannel_logout_uri")
+    if uri is not None and redirect_uri_rejection_reason(uri, "web") is not None:
+        raise _invalid("backchannel_logout_uri must be an https URL without fragment, wildcard and user name.")
+    return uri
 
 
 def _grant_types(metadata: Mapping[str, Any]) -> frozenset[str]:

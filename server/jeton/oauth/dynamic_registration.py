@@ -86,6 +86,8 @@ def client_information(client: Client, redirect_uris: tuple[str, ...] | None = N
         "dpop_bound_access_tokens": client.require_dpop,
         "client_name": client.name,
         "post_logout_redirect_uris": sorted(client.post_logout_redirect_uris),
+        "backchannel_logout_uri": client.backchannel_logout_uri,
+        "backchannel_logout_session_required": client.backchannel_logout_session_required or None,
         "jwks": client.jwks,
         "jwks_uri": client.jwks_uri,
         **client.links,

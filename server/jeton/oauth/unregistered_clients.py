@@ -17,6 +17,7 @@ METADATA_DOCUMENT: Final = "metadata_document"
 # What a document alone can say, and what an administrator may say instead.
 _DESCRIBED: Final = (
     *("public", "auth_methods", "jwks", "jwks_uri", "redirect_uris", "post_logout_redirect_uris", "application_type"),
+    *("backchannel_logout_uri", "backchannel_logout_session_required"),
     *("links", "id_token_alg", "require_par", "require_dpop", "metadata_digest"),
 )
 _CLAIMED: Final = ("name", "grant_types", "scope", "default_scope", "resources", "audience")
