@@ -30,6 +30,7 @@ class Accounts:
 
     issuer: str
     password: str = field(repr=False)
+    run: CommandLine = field(repr=False)
 
     @property
     def person(self) -> Person:
@@ -46,7 +47,8 @@ class Accounts:
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
     folder = tmp_path_factory.mktemp("server")
     server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db"))
-    run = CommandLine(server.environment).json
+    commands = CommandLine(server.environment)
+    run = commands.json
     user = run("user", "add", "bea", "--role", "clerk", "--generate-password")
     grants = ("--grant", "password", "--grant", "refresh_token", "--scope", "orders", "--scope", "other")
     run("client", "add", "orders-app", "--public", *grants, "--audience", AUDIENCE)
@@ -54,7 +56,7 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
     codes = ("--grant", "authorization_code", "--grant", "refresh_token")
     run("client", "add", "orders-cli", "--public", *native, *codes, "--audience", AUDIENCE)
     with server.serving():
-        yield Accounts(server.url, user["password"])
+        yield Accounts(server.url, user["password"], commands)
 
 
 @contextmanager
@@ -146,3 +148,22 @@ def test_command_line_app_keeps_its_session_between_commands(accounts: Accounts,
     assert (tmp_path / "orders" / "session.json").stat().st_mode & 0o777 == 0o600
     assert run("logout") == (0, "")
     assert run("list") == (1, "You are not logged in. Run: python orders.py login\n")
+
+
+@pytest.mark.requirement("MC14")
+def test_machine_client_proves_itself_by_its_key(accounts: Accounts, orders: str, tmp_path: Path) -> None:
+    paths = {"PYTHONPATH": str(ROOT / "clients" / "python"), "KEY": str(tmp_path / "key.json")}
+    variables = {**os.environ, **paths, "ISSUER": accounts.issuer, "API": orders}
+
+    def run(*words: str) -> str:
+        program = [sys.executable, str(EXAMPLES / "machine-client" / "report.py"), *words]
+        return subprocess.run(program, env=variables, stdout=subprocess.PIPE, text=True, timeout=30, check=True).stdout
+
+    (tmp_path / "jwks.json").write_text(run("new-key"))
+    own = ("--grant", "client_credentials", "--scope", "orders", "--audience", AUDIENCE)
+    method = ("--auth-method", "private_key_jwt", "--jwks", str(tmp_path / "jwks.json"))
+    accounts.run.json("client", "add", "nightly", *own, *method)
+
+    assert [run(), run()] == ["[]\n", "[]\n"]
+    assert (tmp_path / "key.json").stat().st_mode & 0o777 == 0o600
+    assert '"d"' not in (tmp_path / "jwks.json").read_text()

@@ -5,6 +5,7 @@ from jeton_client.asgi import BearerMiddleware
 from jeton_client.authorization_request import AuthorizationRequest, PendingAuthorization
 from jeton_client.callback import check_logout_callback
 from jeton_client.client_authentication import Client
+from jeton_client.client_key import ClientKey
 from jeton_client.dpop import DPoP
 from jeton_client.dpop_nonces import DPoPNonces
 from jeton_client.errors import (
@@ -50,6 +51,7 @@ __all__ = [
     "CacheLimits",
     "Client",
     "ClientError",
+    "ClientKey",
     "DPoP",
     "DPoPNonces",
     "FileStorage",

@@ -56,9 +56,9 @@ class Executor:
                 return self.flights.join(name, lambda: self.run(operation()))
 
     def _send(self, request: Request) -> Answer | None:
-        until = time.monotonic() + MAX_SECONDS
+        until, arguments = time.monotonic() + MAX_SECONDS, _arguments(request)
         try:
-            with self._http.stream(request.method, request.url, **_arguments(request)) as response:
+            with self._http.stream(request.method, request.url, **arguments) as response:
                 body = bytearray()
                 for part in response.iter_bytes():
                     body += part
@@ -108,9 +108,9 @@ class AsyncExecutor:
                 return await self.flights.join(name, lambda: self.run(operation()))
 
     async def _send(self, request: Request) -> Answer | None:
-        until = time.monotonic() + MAX_SECONDS
+        until, arguments = time.monotonic() + MAX_SECONDS, _arguments(request)
         try:
-            async with self._http.stream(request.method, request.url, **_arguments(request)) as response:
+            async with self._http.stream(request.method, request.url, **arguments) as response:
                 body = bytearray()
                 async for part in response.aiter_bytes():
                     body += part

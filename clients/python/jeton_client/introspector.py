@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from threading import Lock
@@ -67,7 +67,7 @@ class IntrospectorOperations:
     ) -> None:
         require_audience(audience)
         self._server = AuthorizationServer(issuer)
-        self._client = client
+        self._client = replace(client, issuer=issuer)
         self._audience = audience
         self._cache_limits = cache_limits
         self._clock = clock

@@ -1,6 +1,6 @@
 """HTTP requests and responses as values. A response that was lost is `None`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
@@ -10,16 +10,23 @@ from jeton_client.strict_json import parse_object
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request; with a `form`, the body is that form."""
+    """An HTTP request; with a `form`, the body is that form.
+
+    `signed_fields` makes further fields, anew for each attempt to send it: a signature is accepted once.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
+    signed_fields: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
 
     @property
     def body(self) -> bytes | None:
-        return None if self.form is None else form_encoded(self.form).encode()
+        if self.form is None:
+            return None
+        signed = {} if self.signed_fields is None else self.signed_fields()
+        return form_encoded({**self.form, **signed}).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import random
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -57,7 +58,7 @@ class SessionOperations:
 
     def __init__(self, issuer: str, client: Client, storage: Storage | None, clock: Callable[[], float]) -> None:
         self._server = AuthorizationServer(issuer)
-        self._client = client
+        self._client = replace(client, issuer=issuer)
         self._storage = CheckedStorage(storage or MemoryStorage())
         self._clock = clock
         self._session: Session | None = None

@@ -1,8 +1,9 @@
 """Requests to an authorization server (RFC 6749 sections 4.1.3, 4.3, 4.4 and 6, RFC 7636, RFC 7009, RFC 7662)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from jeton_client.client_authentication import Client, credentials
+from jeton_client.client_authentication import Client, credentials, signed_fields
 from jeton_client.messages import Request
 
 
@@ -39,7 +40,7 @@ def introspect(endpoint: str, client: Client, token: str) -> Request:
 
 
 def _repeatable(request: Request, idempotency_key: str) -> Request:
-    return Request(request.method, request.url, {**request.headers, "idempotency-key": idempotency_key}, request.form)
+    return replace(request, headers={**request.headers, "idempotency-key": idempotency_key})
 
 
 def _with_scope(parameters: dict[str, str], scope: str | None) -> dict[str, str]:
@@ -49,4 +50,4 @@ def _with_scope(parameters: dict[str, str], scope: str | None) -> dict[str, str]
 def _form(endpoint: str, client: Client, first: Mapping[str, str], **more: str) -> Request:
     headers, parameters = credentials(client)
     headers = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded", **headers}
-    return Request("POST", endpoint, headers, {**first, **more, **parameters})
+    return Request("POST", endpoint, headers, {**first, **more, **parameters}, signed_fields(client))

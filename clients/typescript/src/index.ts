@@ -3,6 +3,7 @@
 export { AccessToken } from './access-token.js'
 export { admit, type BearerOptions, type PresentedRequest, type TokenVerifier } from './admission.js'
 export * from './app.js'
+export { ClientKey } from './client-key.js'
 export { DPoP, type DPoPOptions } from './dpop.js'
 export { DPoPNonces } from './dpop-nonces.js'
 export type { IdToken, LogoutToken } from './id-token.js'

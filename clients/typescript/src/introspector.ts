@@ -54,7 +54,7 @@ export class Introspector {
     requireAudience(audience)
     this.#send = sendBy(fetch)
     this.#server = new AuthorizationServer(issuer, this.#send)
-    this.#client = client
+    this.#client = { ...client, issuer }
     this.#audience = audience
     this.#cacheLimits = { ...DEFAULT_CACHE_LIMITS, ...cacheLimits }
     this.#clock = clock ?? (() => Date.now() / 1000)

@@ -5,12 +5,13 @@ import { type Answer, formEncoded, type Request } from './messages.js'
 const MAX_BYTES = 8 * 1024 * 1024
 const TIMEOUT_MILLISECONDS = 5_000
 
-/** Resolve with the response, or with `null` if none arrived completely and in time. Never reject. */
+/** Resolve with the response, or with `null` if none arrived completely and in time. Reject only if a key cannot sign. */
 export type Send = (request: Request) => Promise<Answer | null>
 
 /** The only `Send` outside tests. Redirects are not followed: credentials are sent only to the announced URL. */
 export function sendBy(fetch: typeof globalThis.fetch = globalThis.fetch): Send {
   return async (request) => {
+    const form = request.form && { ...request.form, ...(await request.signedFields?.()) }
     try {
       const response = await fetch(request.url, {
         method: request.method,
@@ -18,7 +19,7 @@ export function sendBy(fetch: typeof globalThis.fetch = globalThis.fetch): Send 
         redirect: 'manual',
         credentials: request.withCookies ? 'include' : 'omit',
         signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
-        ...(request.form && { body: formEncoded(request.form) }),
+        ...(form && { body: formEncoded(form) }),
       })
       const body = await textOf(response)
       return body === null ? null : { status: response.status, headers: Object.fromEntries(response.headers), body }

@@ -1,6 +1,6 @@
 /** Requests to an authorization server (RFC 6749 sections 4.1.3, 4.3, 4.4 and 6, RFC 7636, RFC 7009, RFC 7662). */
 
-import { type Client, credentials } from './client-authentication.js'
+import { type Client, credentials, signedFields } from './client-authentication.js'
 import type { Request } from './messages.js'
 
 export function logIn(
@@ -67,10 +67,12 @@ function scopeParameter(scope: string | null): Record<string, string> {
 
 function formRequest(endpoint: string, client: Client, parameters: Record<string, string>): Request {
   const { headers, form } = credentials(client)
+  const signed = signedFields(client)
   return {
     method: 'POST',
     url: endpoint,
     headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded', ...headers },
     form: { ...parameters, ...form },
+    ...(signed && { signedFields: signed }),
   }
 }

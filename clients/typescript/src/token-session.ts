@@ -73,7 +73,7 @@ export class TokenSession {
     this.#refreshTokens = refreshTokens
     this.#send = sendBy(fetch)
     this.#server = new AuthorizationServer(issuer, this.#send)
-    this.#client = client
+    this.#client = { ...client, issuer }
     this.#storage = new CheckedStorage(storage ?? memoryStorage())
     this.#clock = clock ?? (() => Date.now() / 1000)
     this.#storage.follow((session) => this.#keep(session))
