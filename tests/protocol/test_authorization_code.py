@@ -392,6 +392,19 @@ async def test_an_unredeemed_code_is_no_session(jeton: Running) -> None:
     assert ended.json() == {"sessions_ended": 1}
 
 
+@pytest.mark.both_databases
+@pytest.mark.requirement("CN03", "MC11")
+async def test_what_is_allowed_in_several_tabs_at_once_is_all_remembered(jeton: Running) -> None:
+    app, alice = add_app(jeton, scope=SCOPE, resources=(API, FILES)), sign_in(jeton)
+    tabs = [("read", API), ("write", API), ("files", FILES), ("read", FILES), ("openid", API)]
+
+    await asyncio.gather(*(alice.code(app, scope=frozenset({it}), resources=(uri,)) for it, uri in tabs))
+
+    consent = await jeton.server.parts.browser_session_lookups.consent(alice.user.sub, app.client_id)
+    assert consent is not None
+    assert consent.allowed == {"": {"openid"}, API: {"read", "write"}, FILES: {"files", "read"}}
+
+
 @pytest.mark.requirement("O13", "PG11")
 async def test_codes_that_nobody_redeems_are_limited_per_user(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jeton.oauth.code_issuance.MAX_UNREDEEMED_CODES", 3)
