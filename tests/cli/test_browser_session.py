@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from support.authorization_codes import add_app, redeem
+from support.authorization_codes import add_app, add_resource, redeem
 from support.browsing import Browser, authorization_parameters, browser
 from support.cli_runner import CommandLine
 from support.in_process_server import App, Running
@@ -20,8 +20,8 @@ async def visitor(jeton: Running) -> AsyncIterator[Browser]:
         yield it
 
 
-async def token_of(node: Running, visitor: Browser, app: App) -> str:
-    await visitor.get("/oauth/authorize", **authorization_parameters(app))
+async def token_of(node: Running, visitor: Browser, app: App, **parameters: str) -> str:
+    await visitor.get("/oauth/authorize", **authorization_parameters(app, **parameters))
     if visitor.path == "/consent":
         await visitor.decide()
     return str((await redeem(node, app, visitor.answer["code"])).json()["access_token"])
@@ -54,10 +54,14 @@ def test_unknown_browser_session_is_refused(cli: CommandLine) -> None:
 
 
 async def test_consents_are_listed_and_withdrawn(cli: CommandLine, jeton: Running, visitor: Browser) -> None:
-    app = add_app(jeton)
-    token = await token_of(jeton, visitor, app)
-    (listed,) = cli.json("consent", "list", "--client", "app")
-    assert (listed["username"], listed["scope"]) == ("alice", "read")
+    files = add_resource(jeton, "https://files.example", "read").uri
+    app = add_app(jeton, scope=frozenset({"openid", "read"}), resources=(files,))
+    token = await token_of(jeton, visitor, app, scope="openid read")
+    listed = cli.json("consent", "list", "--client", "app")
+    assert [(it["username"], it["resource"], it["scope"]) for it in listed] == [
+        ("alice", None, "openid"),
+        ("alice", files, "read"),
+    ]
     withdrawn = cli.json("consent", "revoke", "--user", "alice", "--client", "app")
     assert withdrawn == {"consents_withdrawn": 1, "sessions_ended": 1}
     assert cli.json("consent", "list") == []
