@@ -39,6 +39,14 @@ def live_with_es256(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def live_with_nonces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server that demands nonces in DPoP proofs."""
+    folder = tmp_path_factory.mktemp("live_with_nonces")
+    with live_server(folder, TOKENS__REQUIRE_DPOP_NONCE="true") as started:
+        yield started
+
+
 @contextmanager
 def live_server(folder: Path, **variables: str) -> Iterator[Live]:
     """Clients: `web-basic`, `web-post`, `web-key` (each by its own method), `spa`, `docs`, `mcp` and `orders-api`."""

@@ -13,7 +13,7 @@ CALLBACK: Final = "https://app.example/callback"
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A server with two confidential apps, public ones, and a service.
+    """A server with three confidential apps, public ones, and a service.
 
     `secrets` are those of `web-basic`, `web-post` and `orders-api`, `key` is the private JWK of `web-key`. `origin` is
     that of the pages of `docs`. `resource` is that of `mcp`, and `person_url` signs people in for programs in other
@@ -24,6 +24,7 @@ class Live:
     sub: str
     password: str = field(repr=False)
     secrets: dict[str, str] = field(repr=False)
+    client_key: dict[str, Any] = field(repr=False)
     origin: str
     resource: ProtectedResource
     person_url: str

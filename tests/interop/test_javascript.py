@@ -58,6 +58,19 @@ def test_openid_client_verifies_rs256_id_tokens_beside_es256_access_tokens(
     assert passed >= number_of_tests(script), output
 
 
+@pytest.mark.requirement("DP04", "DP07", "DP11", "DP12", "DP14", "DP16", "PA11", "PA12")
+@pytest.mark.parametrize("script", ["oauth4webapi-dpop.mjs", "openid-client-dpop.mjs"])
+@pytest.mark.parametrize("server", ["live", "live_with_nonces"])
+def test_dpop_with_pushed_requests_and_client_keys(
+    request: pytest.FixtureRequest, tmp_path: Path, node_modules: Path, script: str, server: str
+) -> None:
+    live: Live = request.getfixturevalue(server)
+
+    passed, output = run_script(tmp_path, node_modules, script, JETON_LIVE=json.dumps(live.facts))
+
+    assert passed >= number_of_tests(script), output
+
+
 @pytest.mark.parametrize(
     "script",
     ["test('false', () => assert.equal(1, 2))", "await new Promise(() => {})", "test.skip('later', () => {})"],

@@ -4,6 +4,7 @@ import pytest
 from requests_oauth2client import (
     AuthorizationResponseError,
     BearerToken,
+    DPoPKey,
     DPoPToken,
     IdToken,
     InvalidGrant,
@@ -12,6 +13,18 @@ from requests_oauth2client import (
 )
 
 from interop.live_server import AUDIENCE, CALLBACK, Live
+
+
+def client_with_key(live: Live, *, dpop: bool) -> OAuth2Client:
+    """Return the client that authenticates by a key. Its library names the endpoint as audience if it is not told."""
+    return OAuth2Client.from_discovery_endpoint(
+        f"{live.issuer}/.well-known/oauth-authorization-server",
+        issuer=live.issuer,
+        auth=PrivateKeyJwt("web-key", live.key, alg="ES256", aud=live.issuer),
+        redirect_uri=CALLBACK,
+        dpop_bound_access_tokens=dpop,
+        testing=True,  # Plain http.
+    )
 
 
 def client_of(live: Live, client_id: str) -> OAuth2Client:
@@ -71,15 +84,7 @@ def test_denial_is_an_error_that_names_the_issuer(live: Live) -> None:
 @pytest.mark.parametrize("dpop", [False, True])
 @pytest.mark.requirement("PA03", "PA09", "PA12", "CA01", "CA08", "DP01")
 def test_client_with_a_key_pushes_its_request(live: Live, dpop: bool) -> None:
-    """Its library names the endpoint as the audience, unless it is told to name the issuer."""
-    client = OAuth2Client.from_discovery_endpoint(
-        f"{live.issuer}/.well-known/oauth-authorization-server",
-        issuer=live.issuer,
-        auth=PrivateKeyJwt("web-key", live.key, alg="ES256", aud=live.issuer),
-        redirect_uri=CALLBACK,
-        dpop_bound_access_tokens=dpop,
-        testing=True,  # Plain http.
-    )
+    client = client_with_key(live, dpop=dpop)
     request = client.authorization_request(scope="read", nonce=None)
     pushed = client.pushed_authorization_request(request)
     answer = request.validate_callback(live.person.authorize_blocking(pushed.uri))
@@ -92,3 +97,24 @@ def test_client_with_a_key_pushes_its_request(live: Live, dpop: bool) -> None:
     client.revoke_refresh_token(second)
     with pytest.raises(InvalidGrant):
         client.refresh_token(second)
+
+
+@pytest.mark.requirement("DP04", "DP07", "DP09", "DP11", "DP12", "DP16", "PA11", "PA12")
+@pytest.mark.parametrize("alg", ["ES256", "EdDSA"])
+@pytest.mark.parametrize("server", ["live", "live_with_nonces"])
+def test_pushed_request_client_key_and_dpop_together(request: pytest.FixtureRequest, server: str, alg: str) -> None:
+    live: Live = request.getfixturevalue(server)
+    client, key = client_with_key(live, dpop=True), DPoPKey.generate(alg)
+    asked = client.authorization_request(scope="openid profile", dpop_key=key)
+    pushed = client.pushed_authorization_request(asked)
+    answer = asked.validate_callback(live.person.authorize_blocking(pushed.uri))
+
+    # The library cannot verify the ID token of a response with a DPoP token.
+    first = client.authorization_code(answer, validate=False)
+    second = client.refresh_token(first)
+
+    assert isinstance(second, DPoPToken)
+    assert (second.token_type, second.dpop_key.dpop_jkt) == ("DPoP", key.dpop_jkt)
+    assert client.userinfo(second)["preferred_username"] == live.username
+    own = client.client_credentials()
+    assert isinstance(own, DPoPToken)
