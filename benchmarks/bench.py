@@ -46,12 +46,11 @@ def growing(measured: Measured, counts: Sequence[int], rounds: int) -> Iterator[
     """
     for count in counts:
         tokens = measured.add_sessions(count)
-        introspected = [f"token={it}" for it in access_tokens(measured, tokens[:64])]
-        tokens = tokens[64:]
-        yield (
-            f"refresh, {count:,} sessions",
-            [Requests("refresh", TOKEN_PATH, tokens[number::rounds]) for number in range(rounds)],
-        )
+        introspected = [f"token={it}" for it in access_tokens(measured, tokens[:32])]
+        plain, bound = tokens[32::2], tokens[33::2]
+        for name, dpop, used in (("refresh", False, plain), ("refresh with DPoP", True, bound)):
+            windows = [Requests("refresh", TOKEN_PATH, used[at::rounds], dpop=dpop) for at in range(rounds)]
+            yield f"{name}, {count:,} sessions", windows
         yield f"introspect, {count:,} sessions", [Requests("introspect", INTROSPECTION_PATH, introspected)] * rounds
 
 

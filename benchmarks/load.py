@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import processor_time
+from proofs import proofs
 from servers import WORKERS, Measured
 
 CONNECTIONS = 32
@@ -18,18 +19,22 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Requests of one kind. `lines` are the bodies, sent in turn; of refreshes, the refresh tokens to begin with."""
+    """Requests of one kind. `lines` are the bodies, sent in turn; of refreshes, the refresh tokens to begin with.
+
+    With `dpop`, each refresh has a DPoP proof of its own.
+    """
 
     name: str
     path: str
     lines: list[str] = field(default_factory=lambda: ["-"])
     method: str = "POST"
+    dpop: bool = False
 
-    def command(self, measured: Measured, file: str) -> list[str]:
+    def command(self, measured: Measured, file: str, proof_file: str = "") -> list[str]:
         """Return script, URL and arguments."""
         shared = [measured.url, "--", file, str(THREADS), measured.authorization]
         if self.name == "refresh":
-            return [str(HERE / "refresh.lua"), *shared, "0"]
+            return [str(HERE / "refresh.lua"), *shared, "0", *([proof_file] if self.dpop else [])]
         return [str(HERE / "requests.lua"), *shared, self.method, self.path]
 
 
@@ -65,13 +70,19 @@ def window(measured: Measured, requests: Requests, seconds: int) -> Window:
     before_signature = processor_time.of_signature()
     processes = processor_time.descendants(measured.pid)
     database = [measured.database_pid] if measured.database_pid else []
-    with tempfile.NamedTemporaryFile("w", suffix=".lines") as file:
+    with (
+        tempfile.NamedTemporaryFile("w", suffix=".lines") as file,
+        tempfile.NamedTemporaryFile("w", suffix=".proofs") as proof_file,
+    ):
         # Each thread of wrk takes every second line.
         file.write("\n".join(requests.lines * (1 if len(requests.lines) > 1 else THREADS)) + "\n")
         file.flush()
+        if requests.dpop:
+            proof_file.write("\n".join(proofs(measured.url + requests.path, seconds)) + "\n")
+            proof_file.flush()
         before = [processor_time.of_process(pid) for pid in processes]
         before_database = sum(processor_time.of_tree(pid) for pid in database)
-        output = wrk(requests.command(measured, file.name), seconds)
+        output = wrk(requests.command(measured, file.name, proof_file.name), seconds)
         after_database = sum(processor_time.of_tree(pid) for pid in database)
         busy = [processor_time.of_process(pid) - was for pid, was in zip(processes, before, strict=True)]
     signature = statistics.mean([before_signature, processor_time.of_signature()])
