@@ -24,7 +24,6 @@ class Live:
     sub: str
     password: str = field(repr=False)
     secrets: dict[str, str] = field(repr=False)
-    client_key: dict[str, Any] = field(repr=False)
     origin: str
     resource: ProtectedResource
     person_url: str
