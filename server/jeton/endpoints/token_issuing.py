@@ -43,6 +43,8 @@ class TokenIssuer:
         as OpenID Connect Core section 12.2 allows.
         """
         access_token = self.keyring.signer
+        if access_token.algorithm == client.id_token_alg:
+            return Signers(access_token, access_token)
         try:
             return Signers(access_token, self.keyring.id_token_signer(client.id_token_alg))
         except (KeyStoreError, StorageUnavailableError):
