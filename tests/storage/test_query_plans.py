@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O13")]
 
 GROWING: Final = (
     *("families", "users", "ended_tokens", "invalid_statuses", "throttle_buckets", "single_uses"),
-    *("browser_sessions", "browser_session_clients", "authorization_codes", "consents"),
+    *("browser_sessions", "browser_session_clients", "authorization_codes", "consents", "clients"),
     "logout_outbox",
 )
 _FILL: Final = """
@@ -40,6 +40,10 @@ _FILL: Final = """
     SELECT 'u' || n, 'web', 'read', '', 0, 0 FROM generate_series(1, {0}) n;
     INSERT INTO logout_outbox (browser_session_id, client_id, sub, created_at, expires_at)
     SELECT 'b' || n, 'web', 'u' || n, 0, 9e9 FROM generate_series(1, {0}) n;
+    INSERT INTO clients (client_id, public, created_at, disabled, introspect, auth_methods, grant_types, scope,
+        default_scope, audience, claims, origins, lifetimes, registration, last_used_at, redirect_uris)
+    SELECT 'dcr_' || n, true, 8e9, false, false, '', '', 'read', '', '', '', '', '{{}}', 'dynamic', 8e9,
+        'https://app.example/' || repeat(md5(n::text), 10) FROM generate_series(1, {0}) n;
     INSERT INTO ended_tokens SELECT 'j' || n, 9e9 FROM generate_series(1, {0}) n;
     INSERT INTO invalid_statuses SELECT n + 1000000, 0 FROM generate_series(1, {0}) n;
     INSERT INTO throttle_buckets SELECT decode(md5(n::text), 'hex'), 0, 1, 9e9 FROM generate_series(1, {0}) n;
@@ -62,7 +66,7 @@ async def node(empty_postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> As
         for table in GROWING:
             connection.exec_driver_sql(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
     database.close()
-    async with running(settings_for(empty_postgresql_url)) as server:
+    async with running(settings_for(empty_postgresql_url, REGISTRATION__DYNAMIC="open")) as server:
         yield server
 
 
@@ -109,9 +113,21 @@ async def request_everything(node: Running, app: App) -> None:
     assert await node.server.parts.replay_store.use(SingleUse(b"proof", node.clock.now()))
     form = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
     assert (await node.http.post("/account/password", data=form, headers=bearer)).status_code == 200
+    await register(node)
     await deliver(node)
     node.maintenance.refresh()
     node.maintenance.delete_expired_batch()
+
+
+async def register(node: Running) -> None:
+    """Register a client that everybody shares, and one that changes itself."""
+    metadata = {"redirect_uris": ["https://app.example/callback"]}
+    shared = await node.http.post("/oauth/register", json={**metadata, "token_endpoint_auth_method": "none"})
+    assert shared.status_code == 201
+    own = (await node.http.post("/oauth/register", json=metadata)).json()
+    headers = {"Authorization": f"Bearer {own['registration_access_token']}"}
+    update = {"client_id": own["client_id"], **metadata}
+    assert (await node.http.put(own["registration_client_uri"], json=update, headers=headers)).status_code == 200
 
 
 async def visit_pages(node: Running) -> None:

@@ -90,7 +90,7 @@ class RegistrationEndpoint:
         return await self._register(request, registrant, metadata, digest)
 
     async def _share(self, request: FormRequest, metadata: ClientMetadata, digest: bytes) -> Json:
-        """Only a client that is not known yet is counted."""
+        """Return the client with this metadata. If it is not known yet, it is counted and inserted."""
         client = self._client(shared_client_id(digest), metadata, digest, expires=True)
         known = await self.lookups.client(client.client_id)
         if known is None:
@@ -105,7 +105,7 @@ class RegistrationEndpoint:
     async def _register(
         self, request: FormRequest, registrant: Registrant, metadata: ClientMetadata, digest: bytes
     ) -> Json:
-        """A client with a secret, or one that was registered with a token, manages itself."""
+        """Insert a client. Return it with its secret, if it has one, and the token by which it manages itself."""
         if registrant.token_id is None:
             await self.request_limits.count_registration(request.source)
         secret = generate_client_secret() if _has_secret(metadata) else None
