@@ -13,9 +13,11 @@ from typing import Any, Final
 import fastmcp
 import httpx2
 import pytest
+import requests
 from fastmcp.client.auth import OAuth
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from requests_oauth2client import BearerToken, DPoPToken, OAuth2Client
 
 from interop.mcp_clients import Storage, provider_of
 from interop.node_scripts import number_of_tests, run_script
@@ -134,3 +136,28 @@ def test_typescript_sdk_calls_a_tool_though_nobody_registered_it(
     passed, output = run_script(tmp_path, node_modules, script, JETON_LIVE=json.dumps(facts))
 
     assert passed > number_of_tests(script), output
+
+
+@pytest.mark.requirement("DP05", "DP11")
+def test_token_that_is_bound_to_a_key_needs_a_proof_for_each_request(notes: Notes) -> None:
+    own = ("--grant", "client_credentials", "--scope", "notes", "--audience", notes.url, "--require-dpop")
+    added = notes.run.json("client", "add", "bound", *own)
+    credentials = (added["client_id"], added["client_secret"])
+    issuer = notes.person.issuer
+    client = OAuth2Client(f"{issuer}/oauth/token", credentials, dpop_bound_access_tokens=True, testing=True)
+    token = client.client_credentials()
+    assert isinstance(token, DPoPToken)
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bound", "version": "1"}}
+    message: Any = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+
+    def send(auth: requests.auth.AuthBase | None, headers: dict[str, str]) -> requests.Response:
+        accepted = {"Accept": "application/json, text/event-stream", **headers}
+        return requests.post(notes.url, json=message, headers=accepted, auth=auth, timeout=10)
+
+    admitted = [send(token, {}) for _ in range(2)]
+    proven = {name: str(admitted[0].request.headers[name]) for name in ("Authorization", "DPoP")}
+    refused = [send(None, proven), send(None, proven | {"DPoP": "x"}), send(BearerToken(token.access_token), {})]
+
+    assert [it.status_code for it in admitted] == [200, 200]
+    codes = [it.json()["error"] for it in refused]
+    assert codes == ["invalid_dpop_proof", "invalid_dpop_proof", "invalid_token"]

@@ -41,7 +41,7 @@ def presented_token(authorization: Sequence[str], schemes: Sequence[Scheme]) -> 
 
 
 def accepted_schemes(resource: ProtectedResource | None) -> Sequence[Scheme]:
-    """Return the schemes that a service accepts. Bearer is first: many clients read only the first challenge."""
+    """Return the schemes that a service accepts."""
     if resource is None or resource.dpop is None:
         return ("Bearer",)
     return ("DPoP",) if resource.dpop.required else ("Bearer", "DPoP")
@@ -92,12 +92,14 @@ class Challenges:
                 return Refusal(503, "temporarily_unavailable", {"retry-after": "1"})
 
     def _challenge(self, status: int, error: str, scheme: Scheme, description: str = "", scope: str = "") -> Refusal:
-        """Return a challenge per scheme (RFC 6750 section 3). The error is in that of the token, if there was one."""
-        schemes = accepted_schemes(self.resource)
-        explained = scheme if scheme in schemes else schemes[0]
-        error_of = {explained: {"error": error, "error_description": description}} if description else {}
-        text = ", ".join(self._one(it, error_of.get(it, {}), scope) for it in schemes)
-        return Refusal(status, error, {"www-authenticate": text})
+        """Return a challenge per scheme (RFC 6750 section 3).
+
+        That of the request is first, because many clients read no other, and has the error, if there was a token.
+        """
+        first, *others = sorted(accepted_schemes(self.resource), key=lambda it: it != scheme)
+        explained = {"error": error, "error_description": description} if description else {}
+        parts = [self._one(first, explained, scope), *(self._one(it, {}, scope) for it in others)]
+        return Refusal(status, error, {"www-authenticate": ", ".join(parts)})
 
     def _one(self, scheme: Scheme, error: Mapping[str, str], scope: str) -> str:
         parameters = {"realm": self.realm, **error, "scope": scope or " ".join(self.scope)}

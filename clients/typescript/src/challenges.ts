@@ -34,8 +34,8 @@ export function presentedToken(
   return [scheme, token]
 }
 
-/** Return the schemes that a service accepts. Bearer is first: many clients read only the first challenge. */
-export function acceptedSchemes(resource: ProtectedResource | null): readonly [Scheme, ...Scheme[]] {
+/** Return the schemes that a service accepts. */
+export function acceptedSchemes(resource: ProtectedResource | null): readonly Scheme[] {
   if (resource === null || resource.dpop === null) return ['Bearer']
   return resource.dpop.required ? ['DPoP'] : ['Bearer', 'DPoP']
 }
@@ -75,7 +75,10 @@ export function refusal(challenges: Challenges, why: ClientError | null, scheme:
   return { status: 503, error: 'temporarily_unavailable', headers: { 'retry-after': String(seconds) } }
 }
 
-/** Return a challenge per scheme (RFC 6750 section 3). The error is in that of the token, if there was one. */
+/** Return a challenge per scheme (RFC 6750 section 3).
+ *
+ * That of the request is first, because many clients read no other, and has the error, if there was a token.
+ */
 function challengeOf(
   challenges: Challenges,
   scheme: Scheme,
@@ -85,11 +88,9 @@ function challengeOf(
   scope: string,
 ): Refusal {
   const schemes = acceptedSchemes(challenges.resource)
-  const explained = schemes.includes(scheme) ? scheme : schemes[0]
-  const parts = schemes.map((it) => {
-    const isExplained = it === explained && description !== ''
-    return oneChallenge(challenges, it, isExplained ? { error, error_description: description } : {}, scope)
-  })
+  const ordered = [...schemes.filter((it) => it === scheme), ...schemes.filter((it) => it !== scheme)]
+  const explained = description === '' ? {} : { error, error_description: description }
+  const parts = ordered.map((it, place) => oneChallenge(challenges, it, place === 0 ? explained : {}, scope))
   return { status, error, headers: { 'www-authenticate': parts.join(', ') } }
 }
 
