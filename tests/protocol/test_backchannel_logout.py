@@ -1,6 +1,7 @@
 """Back-channel logout: which clients are told that a browser session has ended, how, and how often."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -243,7 +244,7 @@ async def test_attempt_of_a_process_that_ended_is_made_by_another(
     async with logout_receiver() as receiver:
         add_receiving_app(jeton, "shop", receiver.uri)
         add_logouts(jeton, "shop", "browser")
-        assert len(jeton.server.parts.logout_delivery._claim()) == 1
+        assert len(jeton.server.parts.logout_delivery._claim(Counter())) == 1
 
         other = await start()
         await deliver(other)

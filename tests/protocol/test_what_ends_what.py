@@ -31,6 +31,7 @@ THIS, OTHER, HERE, LASTING, CODE, THERE, ELSEWHERE = EVERYTHING = (
 )
 SESSIONS: Final = (HERE, LASTING, THERE, ELSEWHERE)
 OF_APP: Final = {HERE, THERE, ELSEWHERE}
+MAX_SESSIONS: Final = 6
 
 
 @dataclass
@@ -92,7 +93,8 @@ async def nodes(
         shared = request.getfixturevalue("shared_postgresql")
         shared.restore()
         url = shared.url
-    async with running(settings_for(url)) as node, running(settings_for(url)) as other:
+    settings = settings_for(url, LIMITS__SESSIONS_PER_USER=str(MAX_SESSIONS))
+    async with running(settings) as node, running(settings) as other:
         with configured_for(url), pytest.MonkeyPatch.context() as patch:
             patch.setattr("jeton.cli.options.Clock", lambda: node.clock)
             yield node, other
@@ -166,6 +168,17 @@ async def expire(it: World) -> None:
         it.tokens[name] = await it.node.refreshed(app, token)
 
 
+async def sign_in_too_often(it: World) -> None:
+    """Use the other browser a minute later, in which the code expires by itself."""
+    for node in (it.node, it.elsewhere):
+        node.clock.advance(60)
+    await it.other.get("/me")
+    for _ in range(MAX_SESSIONS - 1):
+        async with browser(it.node) as new:
+            await new.get("/me")
+            await new.sign_in(it.username)
+
+
 async def revoke_sessions(**chosen: Any) -> None:
     nothing: dict[str, Any] = {"sid": None, "username": None, "client_id": None, "everything": False}
     await command("session", "revoke", **nothing | chosen)
@@ -201,6 +214,9 @@ ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
         "another user signs in": (sign_in_as_another, OUT),
     },
     "the session expires": {"expired": (expire, {THIS, OTHER, CODE})},
+    "the person signs in in one browser more than `limits.sessions_per_user` (100) allows": {
+        "one too many": (sign_in_too_often, {THIS, CODE}),
+    },
     "new password on `/me`": {
         "by default": (lambda it: it.submit(it.this, "/me/password", "/me/password", **PASSWORDS), ALL - {THIS}),
         "others go on": (
@@ -262,7 +278,7 @@ async def test_what_ends_at_one_server_has_ended_at_the_other(
         assert await world.ended() == expected
 
         await deliver(world.elsewhere)
-        browsers = 0 if happen is expire else len(expected & {THIS, OTHER})
+        browsers = 0 if happen in {expire, sign_in_too_often} else len(expected & {THIS, OTHER})
         assert len(receiver.tokens) == browsers
 
 

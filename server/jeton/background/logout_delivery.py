@@ -94,7 +94,12 @@ class LogoutDelivery:
 
     async def start_due(self) -> None:
         """Start to deliver what is due, within the limits. Raise StorageUnavailableError if it cannot be read."""
-        while self._keyring.can_sign and (started := await self._batcher(self._claim)):
+        while self._keyring.can_sign and len(self._under_way) < MAX_CONCURRENT:
+            # Counted here: the thread must not read what this loop changes meanwhile.
+            by_client = Counter(self._under_way.values())
+            started = await self._batcher(lambda: self._claim(by_client))  # noqa: B023 - it is awaited
+            if not started:
+                break
             for delivery in started:
                 task = asyncio.create_task(self._deliver(delivery))
                 self._under_way[task] = delivery.logout.client_id
@@ -107,11 +112,11 @@ class LogoutDelivery:
     def close(self) -> None:
         self._batcher.close()
 
-    def _claim(self) -> list[_Delivery]:
-        """Return what is to be delivered now, with its attempt recorded."""
-        by_client, now = Counter(self._under_way.values()), self._clock.now()
+    def _claim(self, by_client: Counter[str]) -> list[_Delivery]:
+        """Return what is to be delivered now, with its attempt recorded. `by_client` counts what is under way."""
+        now = self._clock.now()
         with self._database.read() as connection:
-            if by_client.total() >= MAX_CONCURRENT or not has_due_logouts(connection, now):
+            if not has_due_logouts(connection, now):
                 return []
         busy = [it for it, number in by_client.items() if number >= MAX_PER_CLIENT]
         with self._database.write() as connection:
