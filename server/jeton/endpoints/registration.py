@@ -95,8 +95,9 @@ class RegistrationEndpoint:
         known = await self.lookups.client(client.client_id)
         if known is None:
             await self.request_limits.count_registration(request.source)
-            _log("client_registered", client, request)
-        if known is None or not client.scope <= known.scope:
+            known = await self.registrations.insert_shared(client)
+            _log("client_registered", known, request)
+        elif not client.scope <= known.scope:
             known = await self.registrations.insert_shared(client)
         if known.disabled:
             raise OAuthError(ErrorCode.ACCESS_DENIED, "client_disabled", status=403)
@@ -122,13 +123,13 @@ class RegistrationEndpoint:
             raise invalid_registration_token("initial_access_token_used_up")
         _log("client_registered", client, request, token_id=registrant.token_id)
         credentials = {} if secret is None else {"client_secret": secret, "client_secret_expires_at": 0}
-        return Json(
-            {**client_information(client, metadata.redirect_uris), **credentials, **self._access(client, token)}, 201
-        )
+        access = registration_access(self.issuer, client, token)
+        return Json({**client_information(client, metadata.redirect_uris), **credentials, **access}, 201)
 
     def _client(
         self, client_id: str, metadata: ClientMetadata, digest: bytes, *, expires: bool, **fields: Any
     ) -> Client:
+        """Return the client, not inserted yet. If it `expires`, it is deleted when it is not used."""
         now = self.clock.now()
         client = Client(
             client_id,
@@ -140,9 +141,6 @@ class RegistrationEndpoint:
             **fields,
         )
         return registered(client, metadata, self.ceiling())
-
-    def _access(self, client: Client, token: str) -> dict[str, str]:
-        return registration_access(self.issuer, client, token)
 
 
 def registration_access(issuer: str, client: Client, token: str) -> dict[str, str]:
