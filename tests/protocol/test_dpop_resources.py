@@ -6,6 +6,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
+from jeton.storage.database import StorageUnavailableError
 from jeton.storage.tables import single_uses
 from support.dpop import TOKEN_URL, DpopKey
 from support.in_process_server import ISSUER, PASSWORD, Running, StartServer
@@ -149,6 +150,24 @@ async def test_a_proof_is_used_once_and_only_by_a_request_that_is_let_in(start: 
     before = used(jeton)
     assert refusal(await send(jeton, fresh_key.headers("GET", ISSUER + "/account", ended))) == (401, "invalid_token")
     assert used(jeton) == before
+
+
+@pytest.mark.requirement("DP05", "DP11")
+async def test_while_the_database_takes_no_writes_a_proof_is_not_accepted_unchecked(
+    start: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jeton = await start()
+    token, unbound = await bound_token(jeton), await bound_token(jeton, None)
+
+    def unavailable(*_: object, **__: object) -> None:
+        raise StorageUnavailableError("away")
+
+    monkeypatch.setattr(jeton.database, "write", unavailable)
+
+    response = await send(jeton, KEY.headers("GET", ISSUER + "/account", token))
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert (await send(jeton, {"Authorization": f"Bearer {unbound}"})).status_code == 200
 
 
 @pytest.mark.requirement("DP11")

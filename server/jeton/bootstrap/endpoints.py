@@ -6,11 +6,11 @@ from dataclasses import replace
 from jeton.bootstrap.parts import Parts
 from jeton.bootstrap.registration import build_registration
 from jeton.config import Settings
+from jeton.endpoints.access_token_authentication import AccessTokenAuthentication
 from jeton.endpoints.account import ChangePassword, ShowAccount
 from jeton.endpoints.account_sessions import EndAllSessions, EndSession, ListSessions
 from jeton.endpoints.authorization_requests import AuthorizationRequests
 from jeton.endpoints.authorization_response import CodeIssuer
-from jeton.endpoints.bearer_authentication import BearerAuthentication
 from jeton.endpoints.client_assertions import ClientAssertions
 from jeton.endpoints.client_authentication import ClientAuthentication
 from jeton.endpoints.cookie_sessions import EndCookieSession, ShowCookieSession
@@ -214,17 +214,17 @@ def _lifetimes(settings: Settings) -> Lifetimes:
 
 def _userinfo(settings: Settings, parts: Parts, tokens: TokenParser) -> Resource:
     """Return what clients learn of users by access tokens with the scope `openid`."""
-    authenticate = _bearer_authentication(settings, parts, tokens, USERINFO_PATH)
+    authenticate = _user_authentication(settings, parts, tokens, USERINFO_PATH)
     authenticate = replace(authenticate, required_scope=OPENID, form_token=True)
     operation = Operation(UserinfoEndpoint(authenticate), read_userinfo_request)
     resource = _user_resource(parts, {"GET": operation, "POST": operation})
     return replace(resource, origins=client_origins(settings, parts))
 
 
-def _bearer_authentication(settings: Settings, parts: Parts, tokens: TokenParser, path: str) -> BearerAuthentication:
+def _user_authentication(settings: Settings, parts: Parts, tokens: TokenParser, path: str) -> AccessTokenAuthentication:
     issuer, dpop = settings.server.issuer, parts.dpop_at_resources
     store, certificates = parts.replay_store, parts.client_certificates
-    return BearerAuthentication(issuer, path, tokens, dpop, store, certificates, parts.lookups, parts.clock)
+    return AccessTokenAuthentication(issuer, path, tokens, dpop, store, certificates, parts.lookups, parts.clock)
 
 
 def _user_resource(parts: Parts, operations: Mapping[str, Operation]) -> Resource:
@@ -239,8 +239,8 @@ def _user_resource(parts: Parts, operations: Mapping[str, Operation]) -> Resourc
 def _account_resources(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, Resource]:
     """Return what users do with their own access tokens."""
 
-    def at(path: str) -> BearerAuthentication:
-        return _bearer_authentication(settings, parts, tokens, path)
+    def at(path: str) -> AccessTokenAuthentication:
+        return _user_authentication(settings, parts, tokens, path)
 
     read = read_account_request()
     operations = {

@@ -7,7 +7,7 @@ from typing import Any, Final
 import structlog
 
 from jeton.crypto.refresh_token import is_sid
-from jeton.endpoints.bearer_authentication import AuthenticatedUser
+from jeton.endpoints.access_token_authentication import AuthenticatedUser
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.oauth.errors import not_found
 from jeton.oauth.parameters import flag

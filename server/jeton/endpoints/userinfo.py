@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from jeton.endpoints.bearer_authentication import AuthenticatedUser
+from jeton.endpoints.access_token_authentication import AuthenticatedUser
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.oauth.userinfo import userinfo_claims
 

@@ -54,7 +54,7 @@ class _PresentedToken:
 
 
 @dataclass(frozen=True, slots=True)
-class BearerAuthentication:
+class AccessTokenAuthentication:
     """Authenticates the user of a request to an API of this server, for which the token needs `required_scope`.
 
     `path` is that of the API, which may have the request's parameters in braces. `form_token` says that the token may
@@ -83,15 +83,21 @@ class BearerAuthentication:
             presented = self._presented(request)
             return await self._authenticated(request, presented)
         except OAuthError as refused:
-            if refused.challenge is not None or refused.code in _PROOF_ERRORS:
-                refused.status = 401 if refused.code in _PROOF_ERRORS else refused.status
-                refused.challenge = replace(
-                    refused.challenge or Challenge(DPOP),
-                    scheme=BEARER if presented is None else presented.scheme,
-                    resource_metadata=resource_metadata_url(self.issuer),
-                    dpop_algorithms=DPOP_ALGORITHMS,
-                )
+            self._complete_challenge(refused, BEARER if presented is None else presented.scheme)
             raise
+
+    def _complete_challenge(self, refused: OAuthError, scheme: Literal["Bearer", "DPoP"]) -> None:
+        """Let a refusal that has a challenge, or is about a proof, say all that lets a request in."""
+        if refused.code in _PROOF_ERRORS:
+            refused.status = 401
+        elif refused.challenge is None:
+            return
+        refused.challenge = replace(
+            refused.challenge or Challenge(scheme),
+            scheme=scheme,
+            resource_metadata=resource_metadata_url(self.issuer),
+            dpop_algorithms=DPOP_ALGORITHMS,
+        )
 
     async def _authenticated(self, request: FormRequest, presented: _PresentedToken) -> AuthenticatedUser:
         token = await self.tokens.verify_access_token(presented.text)
