@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from jeton.crypto.algorithms import verify
 from jeton.endpoints.client_key_sets import FETCH_INTERVAL_SECONDS, FRESH_SECONDS, STALE_SECONDS
 from support.authorization_codes import add_app
 from support.browsing import authorization_parameters
@@ -14,6 +15,7 @@ from support.client_keys import ClientKeyPair, as_parameters
 from support.in_process_server import ISSUER, App, Running
 from support.remote_server import RemoteRequest, remote_server, response
 from support.responses import outcome, visible
+from support.statement_recorder import statements_of
 
 pytestmark = pytest.mark.anyio
 
@@ -133,6 +135,36 @@ async def test_wrong_assertions_are_limited_like_wrong_secrets_and_right_ones_ar
 
     assert [(await request_token(jeton, wrong)).status_code for _ in range(5)][-1] == 429
     assert outcome(await request_token(jeton, KEY.assertion(jeton, "job"))) == (200, None)
+
+
+@pytest.mark.requirement("CA07")
+@pytest.mark.parametrize("cached", [False, True])
+async def test_a_refusal_costs_the_same_for_clients_that_do_not_exist(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    add_key_client(jeton)
+    add_key_client(jeton, "disabled", disabled=True)
+    jeton.add_client("with a secret")
+    verified: list[str] = []
+
+    def counted(algorithm: str, signing_input: bytes, signature: bytes, key: Any) -> bool:
+        verified.append(algorithm)
+        return verify(algorithm, signing_input, signature, key)
+
+    monkeypatch.setattr("jeton.crypto.presented_jwt.verify", counted)
+    stranger, costs = ClientKeyPair(kid=KEY.kid), {}
+    for client_id in ("job", "disabled", "with a secret", "nobody"):
+        jeton.lookups.clear_client_cache()
+        if cached:
+            await jeton.lookups.client(client_id)
+        assertion = stranger.assertion(jeton, client_id)
+        verified.clear()
+        with statements_of(jeton) as sent:
+            assert outcome(await request_token(jeton, assertion)) == UNAUTHENTICATED
+        costs[client_id] = (len(verified), sent)
+
+    assert costs["nobody"][0] == 1
+    assert costs == dict.fromkeys(costs, costs["nobody"])
 
 
 # Published key sets.

@@ -79,11 +79,14 @@ class ClientAuthentication:
         credentials = replace(_presented_credentials(request), certificate=self.certificates.presented(request))
         if not _CLIENT_ID.fullmatch(credentials.client_id):
             raise OAuthError(ErrorCode.INVALID_CLIENT, "client_id_malformed")
-        client = self.clients.known(credentials.client_id)
-        if client is not None and await self._rejection_reason(client, credentials) is None:
-            return AuthenticatedClient(client)
+        known, reason = self.clients.known(credentials.client_id), None
+        if known is not None:
+            reason = await self._rejection_reason(known, credentials)
+            if reason is None:
+                return AuthenticatedClient(known)
         client = await self._find(credentials.client_id, request.source)
-        reason = await self._rejection_reason(client, credentials)
+        if client is None or client != known:
+            reason = await self._rejection_reason(client, credentials)
         if client is not None and reason is None:
             return AuthenticatedClient(client)
         if credentials.method != NONE or credentials.certificate is not None:
