@@ -11,6 +11,7 @@ from support.authorization_codes import add_app, add_resource, redeem
 from support.browsing import Browser, authorization_parameters, browser
 from support.in_process_server import App, Running, StartServer
 from support.responses import outcome
+from support.statement_recorder import statements_of
 
 pytestmark = pytest.mark.anyio
 
@@ -295,14 +296,16 @@ async def test_where_a_push_is_required_a_plain_request_is_refused(start: StartS
     assert metadata["require_pushed_authorization_requests"] is of_server
 
 
-async def test_a_push_writes_no_row_and_its_reference_no_secret(jeton: Running) -> None:
-    """The reference is opened by any node that has the master key: nothing else is needed."""
+@pytest.mark.requirement("PA13")
+async def test_a_reference_is_all_there_is_and_holds_no_secret(jeton: Running) -> None:
     app = add_app(jeton)
-    request_uri = await push(jeton, app)
     assert app.secret is not None
-    pushed = jeton.server.parts.sealed_requests.open(
-        request_uri.removeprefix(REQUEST_URI_PREFIX), jeton.clock.now(), PushedRequest
-    )
+    form = authorization_parameters(app, client_secret=app.secret)
+    with statements_of(jeton) as sent:
+        response = await jeton.post(PAR, None, None, **form)
 
-    assert pushed is not None
-    assert "client_secret" not in pushed.parameters
+    sealed = response.json()["request_uri"].removeprefix(REQUEST_URI_PREFIX)
+    opened = jeton.server.parts.sealed_requests.open(sealed, jeton.clock.now(), PushedRequest)
+    assert opened is not None
+    assert opened.parameters == {name: it for name, it in form.items() if name != "client_secret"}
+    assert [it for it in sent if not it.startswith("SELECT")] == []

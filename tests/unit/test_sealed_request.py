@@ -8,6 +8,7 @@ import pytest
 
 from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.sealed_request import (
+    _TYPES,
     MAX_SEALED_CHARACTERS,
     FormTokens,
     SealedRequests,
@@ -86,6 +87,14 @@ def test_changed_value_does_not_open() -> None:
 @pytest.mark.parametrize("text", ["", "a.b.c", "....", "e30..e30.e30.e30", "x" * 10_000, "ä..b.c.d"])
 def test_anything_else_does_not_open(text: str) -> None:
     assert SealedRequests(MasterKeys([NEW])).open(text, 0, Interaction) is None
+
+
+def test_value_of_another_type_does_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed = SealedRequests(MasterKeys([NEW]))
+    with monkeypatch.context() as patch:
+        patch.setitem(_TYPES, Interaction, "another type")
+        value = sealed.seal(INTERACTION)
+    assert sealed.open(value, 0, Interaction) is None
 
 
 def test_request_that_does_not_fit_is_refused() -> None:
