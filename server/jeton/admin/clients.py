@@ -7,10 +7,10 @@ from typing import Any, Final, TypedDict
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from jeton.admin.client_keys import key_values, without_useless_secret
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
 from jeton.admin.resources import registered_uris
 from jeton.config import MAX_ACCESS_SECONDS
-from jeton.crypto.client_certificates import canonical_name
 from jeton.crypto.credentials import digest_secret, generate_client_secret
 from jeton.grants import GRANTS
 from jeton.oauth.authorization_request import GRANT_TYPE
@@ -18,7 +18,6 @@ from jeton.oauth.client_metadata import GRANT_TYPES
 from jeton.oauth.clients import KEY_METHODS, SECRET_METHODS, Client
 from jeton.oauth.metadata_document_urls import is_document_url
 from jeton.oauth.registration_rules import check_client, check_client_id
-from jeton.oauth.tls_subjects import SAN_IP, SUBJECT_DN
 from jeton.oauth.token_status_list import revoked_client_status
 from jeton.oauth.unregistered_clients import ADMINISTRATOR, METADATA_DOCUMENT
 from jeton.rules.images import MAX_LOGO_BYTES, image_type
@@ -28,7 +27,6 @@ from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revok
 from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton.storage.users import load_users
 
-_TLS_EXAMPLES: Final = {SUBJECT_DN: "CN=job,O=Example,C=NO", SAN_IP: "192.0.2.1 or 2001:db8::1"}
 _CONFIDENTIAL_GRANTS: Final = frozenset(grant.name for grant in GRANTS if grant.confidential)
 
 
@@ -142,7 +140,7 @@ def change(
     if before.registration == METADATA_DOCUMENT:
         # From now on it has what it is given here, and not what its document asks for.
         reset["registration"] = ADMINISTRATOR
-    after = _without_secret(_changed(connection, replace(before, **reset), changes))
+    after = without_useless_secret(_changed(connection, replace(before, **reset), changes))
     names = (field.name for field in fields(Client))
     differences = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
     if differences:
@@ -217,35 +215,12 @@ def find(connection: Connection, client_id: str) -> Client:
 
 def _changed(connection: Connection, client: Client, changes: ClientChanges) -> Client:
     lifetimes = {**client.lifetimes, **changes.get("lifetimes", {})}
-    values: dict[str, Any] = {**changes, "lifetimes": lifetimes}
-    # Either of them replaces the other.
-    if "jwks" in changes:
-        values.setdefault("jwks_uri", None)
-    elif "jwks_uri" in changes:
-        values["jwks"] = None
-    if "tls_subject" in changes:
-        values["tls_subject"] = {kind: _canonical_name(kind, name) for kind, name in changes["tls_subject"].items()}
+    values: dict[str, Any] = {**changes, **key_values(changes), "lifetimes": lifetimes}
     if "resources" in changes:
         values["resources"] = registered_uris(connection, changes["resources"])
     changed = replace(client, **values)
     check_client(changed, _CONFIDENTIAL_GRANTS)
     return changed
-
-
-def _canonical_name(kind: str, name: str) -> str:
-    """Return the name of a certificate as it is compared. Raise AdminError if it is malformed."""
-    try:
-        return canonical_name(kind, name)
-    except ValueError:
-        option = kind.removeprefix("tls_client_auth_").replace("_", "-")
-        raise AdminError(f"{name} is malformed: --tls-{option} takes a name such as {_TLS_EXAMPLES[kind]}") from None
-
-
-def _without_secret(client: Client) -> Client:
-    """Return the client without a secret if it authenticates by a key: it could not be used, but it could leak."""
-    if not client.auth_methods & set(KEY_METHODS):
-        return client
-    return replace(client, secret_digest=None, previous_secret_digest=None, previous_secret_expires_at=None)
 
 
 def _lock(connection: Connection, client_id: str) -> Client:

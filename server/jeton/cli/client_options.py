@@ -1,27 +1,23 @@
 """Command-line options that describe a client."""
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import click
 
 from jeton.admin.client_description import LIFETIMES
 from jeton.admin.clients import ClientChanges
+from jeton.cli.client_key_options import KEY_OPTIONS, key_changes
 from jeton.config import MAX_ACCESS_SECONDS
 from jeton.grants import GRANTS
-from jeton.oauth.client_keys import MAX_KEY_SET_CHARACTERS
 from jeton.oauth.clients import (
     APPLICATION_TYPES,
-    ASSERTION_AUDIENCES,
     ID_TOKEN_ALGORITHMS,
     KEY_METHODS,
     REFRESH_TOKEN_RULES,
     SECRET_METHODS,
     SESSION_BINDINGS,
 )
-from jeton.oauth.tls_subjects import KINDS, SAN_DNS, SAN_EMAIL, SAN_IP, SAN_URI, SUBJECT_DN
 
 GRANT_TYPES: Final = tuple(grant.name for grant in GRANTS)
 LOGO: Final = "logo"
@@ -53,7 +49,7 @@ _LISTS: Final = ("audience", "resources")
 _SINGLE: Final = (
     *("introspect", "session_binding", "name", "application_type", "first_party", "require_pkce", "refresh_token"),
     *("backchannel_logout_uri", "backchannel_logout_session_required", "id_token_alg", "refresh_cookie"),
-    *("require_par", "require_dpop", "jwks", "jwks_uri", "assertion_audience"),
+    *("require_par", "require_dpop"),
 )
 _MAX_REFRESH_SECONDS: Final = 10 * 366 * 86400
 
@@ -67,18 +63,6 @@ def _repeatable(*names: str, text: str, choices: tuple[str, ...] | None = None, 
 
 def _seconds(*names: str, most: int, least: int = 1, text: str) -> Any:
     return click.option(*names, type=click.IntRange(least, most), help=text)
-
-
-def _read_key_set(file: Path) -> dict[str, Any]:
-    """Return the JWK Set in a file. What is in it is checked with the rest of the registration."""
-    try:
-        with file.open("rb") as opened:
-            key_set = json.loads(opened.read(MAX_KEY_SET_CHARACTERS + 1))
-    except (ValueError, RecursionError):
-        key_set = None
-    if not isinstance(key_set, dict):
-        raise click.BadParameter('the file is not a JWK Set: {"keys": [...]}')
-    return key_set
 
 
 _OPTIONS: Final = (
@@ -176,38 +160,13 @@ _OPTIONS: Final = (
         default=None,
         help="Keep its refresh tokens in a cookie that scripts cannot read: for pages of the same site.",
     ),
-    click.option(
-        "--jwks",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        metavar="FILE",
-        callback=lambda _context, _option, file: None if file is None else _read_key_set(file),
-        help="JWK Set of its public keys, for private_key_jwt, or with certificates for self_signed_tls_client_auth.",
-    ),
-    click.option("--jwks-uri", metavar="URI", help="Where it publishes that JWK Set."),
-    click.option(
-        "--assertion-audience",
-        type=click.Choice(ASSERTION_AUDIENCES),
-        help="What its assertions must name as audience: the issuer; legacy allows the token endpoint, too.",
-    ),
     click.option("--id-token-alg", type=click.Choice(ID_TOKEN_ALGORITHMS), help="Algorithm of its ID tokens."),
-)
-
-
-_TLS_OPTIONS: Final = tuple(
-    click.option(f"--tls-{option}", kind, metavar="NAME", help=f"Certificate, for tls_client_auth: {text}.")
-    for option, kind, text in (
-        ("subject-dn", SUBJECT_DN, "its subject, such as CN=job,O=Example,C=NO"),
-        ("san-dns", SAN_DNS, "a host name in it"),
-        ("san-uri", SAN_URI, "a URI in it"),
-        ("san-ip", SAN_IP, "an IP address in it"),
-        ("san-email", SAN_EMAIL, "an e-mail address in it"),
-    )
 )
 
 
 def client_options(command: Command) -> Command:
     """Add the options that describe a client to a command."""
-    for option in reversed((*_OPTIONS, *_TLS_OPTIONS)):
+    for option in reversed((*_OPTIONS, *KEY_OPTIONS)):
         command = option(command)
     return command
 
@@ -217,7 +176,6 @@ def changes_from(options: dict[str, Any]) -> ClientChanges:
     changes: dict[str, Any] = {name: frozenset(options[name]) for name in _SETS if options[name]}
     changes |= {name: options[name] for name in (*_LISTS, "public") if options[name]}
     changes |= {name: options[name] for name in _SINGLE if options[name] is not None}
-    if tls_subject := {kind: options[kind] for kind in KINDS if options[kind] is not None}:
-        changes["tls_subject"] = tls_subject
+    changes |= key_changes(options)
     changes["lifetimes"] = {name: options[name] for name in LIFETIMES if options[name] is not None}
     return cast("ClientChanges", changes)

@@ -16,15 +16,13 @@ from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.messages import FormRequest
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.client_assertions import ASSERTION_TYPE, claimed_client_id
-from jeton.oauth.clients import PRIVATE_KEY_JWT, TLS_METHODS, Client
+from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT, SECRET_METHODS, TLS_METHODS, Client
 from jeton.oauth.errors import ErrorCode, OAuthError, malformed_request
 from jeton.oauth.metadata_documents import MetadataDocumentError
 from jeton.oauth.sessions import Source
 from jeton.storage.clock import Clock
 
-BASIC: Final = "client_secret_basic"
-POST: Final = "client_secret_post"
-NONE: Final = "none"
+_BASIC, _POST = SECRET_METHODS
 
 _EXPECTED_BASIC: Final = (
     "The Authorization header authenticates the client here, by Basic: leave it out, or send client_id and "
@@ -147,7 +145,7 @@ def _presented_credentials(request: FormRequest) -> _Credentials:
         if "client_id" not in parameters:
             raise OAuthError(ErrorCode.INVALID_CLIENT, "client_not_named")
         if "client_secret" in parameters:
-            return _Credentials(POST, parameters["client_id"], parameters["client_secret"])
+            return _Credentials(_POST, parameters["client_id"], parameters["client_secret"])
         return _Credentials(NONE, parameters["client_id"])
     credentials = _basic_credentials(request.authorization)
     if parameters.get("client_id", credentials.client_id) != credentials.client_id:
@@ -184,7 +182,7 @@ def _basic_credentials(authorization: str) -> _Credentials:
     except (binascii.Error, ValueError):
         raise _malformed_header(_MALFORMED_BASIC) from None
     # Many libraries send an empty secret for a public client (section 2.3.1 allows to omit it); it proves nothing.
-    return _Credentials(BASIC, client_id, secret) if secret else _Credentials(NONE, client_id)
+    return _Credentials(_BASIC, client_id, secret) if secret else _Credentials(NONE, client_id)
 
 
 def _malformed_header(description: str) -> OAuthError:

@@ -14,14 +14,13 @@ from urllib.parse import urlsplit
 
 from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_TYPES
 from jeton.oauth.client_keys import MAX_KEYS, ClientKeysError, parse_client_keys
-from jeton.oauth.clients import ID_TOKEN_ALGORITHMS, PRIVATE_KEY_JWT, Client
+from jeton.oauth.clients import ID_TOKEN_ALGORITHMS, NONE, PRIVATE_KEY_JWT, Client
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.redirect_uris import is_loopback_redirect_uri, redirect_uri_rejection_reason
 from jeton.oauth.redirection_rules import MAX_NAME_CHARACTERS
 from jeton.oauth.registration_rules import MAX_SCOPE_BYTES
 from jeton.oauth.scope import Scope, is_scope_token
 
-NONE: Final = "none"
 GRANT_TYPES: Final = (GRANT_TYPE, "refresh_token")
 MAX_REDIRECT_URIS: Final = 20
 LINKS: Final = ("client_uri", "policy_uri", "tos_uri")

@@ -17,8 +17,9 @@ ID_TOKEN_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 # By whom: an administrator, its own metadata document (draft-ietf-oauth-client-id-metadata-document), or its request
 # (RFC 7591).
 REGISTRATIONS: Final = ("administrator", "metadata_document", "dynamic")
-# Methods of client authentication: by secrets (RFC 6749 section 2.3.1), and by keys (OpenID Connect Core section 9,
-# RFC 8705 section 2).
+# Methods of client authentication: none for public clients, secrets (RFC 6749 section 2.3.1), and keys (OpenID Connect
+# Core section 9, RFC 8705 section 2).
+NONE: Final = "none"
 SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
 PRIVATE_KEY_JWT: Final = "private_key_jwt"
 TLS_CLIENT_AUTH: Final = "tls_client_auth"

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_MODES, RESPONSE_TYPES
 from jeton.oauth.client_keys import ASSERTION_ALGORITHMS
-from jeton.oauth.clients import PRIVATE_KEY_JWT, SECRET_METHODS
+from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT, SECRET_METHODS
 from jeton.oauth.discovery import SignInCapabilities, announced_scopes, openid_metadata
 from jeton.oauth.dpop_rules import DPOP_ALGORITHMS
 from jeton.oauth.dynamic_registration import REGISTRATION_PATH
@@ -70,7 +70,7 @@ def _authentication_metadata(tls_methods: Sequence[str]) -> dict[str, Any]:
     Tokens of every request with a certificate are bound to it (RFC 8705 section 3.3).
     """
     methods, algorithms = [*SECRET_METHODS, PRIVATE_KEY_JWT, *tls_methods], list(ASSERTION_ALGORITHMS)
-    by_endpoint = {"token": [*methods, "none"], "revocation": [*methods, "none"], "introspection": methods}
+    by_endpoint = {"token": [*methods, NONE], "revocation": [*methods, NONE], "introspection": methods}
     return {
         **{f"{it}_endpoint_auth_methods_supported": methods for it, methods in by_endpoint.items()},
         **{f"{it}_endpoint_auth_signing_alg_values_supported": algorithms for it in by_endpoint},

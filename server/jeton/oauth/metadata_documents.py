@@ -7,8 +7,8 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import Any, Final, NoReturn
 
 from jeton.oauth.client_keys import ClientKeysError, parse_client_keys
-from jeton.oauth.client_metadata import NONE, ClientMetadata, parse_client_metadata
-from jeton.oauth.clients import PRIVATE_KEY_JWT
+from jeton.oauth.client_metadata import ClientMetadata, parse_client_metadata
+from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT
 from jeton.oauth.errors import OAuthError
 
 # Section 6.6 recommends this size. It is a hard limit.
