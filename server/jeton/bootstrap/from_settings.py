@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -11,12 +10,9 @@ from sqlalchemy import Connection
 from jeton.config import Settings
 from jeton.config_sources import ConfigError
 from jeton.crypto.breached_passwords import BreachedPasswords
-from jeton.crypto.dpop_nonces import DpopNonces
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
 from jeton.crypto.password_rules import PasswordRules
-from jeton.endpoints.dpop_verification import DpopVerification
 from jeton.storage.client_use import delete_unused_clients
-from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.database_url import is_sqlite
 from jeton.storage.migrate import bring_up_to_date
@@ -65,14 +61,6 @@ def check_master_key(settings: Settings) -> None:
 def master_key_file(database_file: Path) -> Path:
     """Return the path of the master key that belongs to an SQLite database."""
     return database_file.with_name(database_file.name + ".master-key")
-
-
-def dpop_verification(
-    settings: Settings, clock: Clock, master_keys: MasterKeys, role: Literal["authorization server", "resource server"]
-) -> DpopVerification:
-    """Return what verifies DPoP proofs at the endpoints of that role."""
-    nonces = DpopNonces(master_keys, role) if settings.tokens.require_dpop_nonce else None
-    return DpopVerification(settings.server.issuer, clock, nonces)
 
 
 def password_rules(settings: Settings) -> PasswordRules:

@@ -6,7 +6,8 @@ from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
 from jeton.background.maintenance import Maintenance
 from jeton.bootstrap.clients import client_certificates, client_key_sets, client_resolution, document_client
-from jeton.bootstrap.from_settings import deletion_of_unused_clients, dpop_verification, open_master_keys
+from jeton.bootstrap.dpop import dpop_verification
+from jeton.bootstrap.from_settings import deletion_of_unused_clients, open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
 from jeton.config import Settings
