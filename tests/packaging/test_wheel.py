@@ -21,7 +21,7 @@ import pytest
 from support.checkout import ROOT, copy_tracked_files, tracked_files
 from support.server_processes import JETON, ServerProcess, environment, free_port
 
-SERVER: Final = {"server/jeton": "jeton", "alembic": "jeton/migrations", "config": "jeton/reference"}
+SERVER: Final = {"server/jeton": "jeton", "alembic": "jeton/migrations", "config/jeton.toml": "jeton/reference"}
 CLIENT: Final = {"clients/python/jeton_client": "jeton_client"}
 EXAMPLE: Final = (ROOT / "config" / "jeton.toml").read_text(encoding="utf-8")
 
@@ -41,7 +41,7 @@ def pyproject(folder: str) -> dict[str, Any]:
 def packaged(sources: dict[str, str]) -> dict[str, bytes]:
     """Return the tracked files of these folders, by their names in the wheel."""
     return {
-        f"{package}/{file.relative_to(source)}": (ROOT / file).read_bytes()
+        f"{package}/{file.name if file == Path(source) else file.relative_to(source)}": (ROOT / file).read_bytes()
         for source, package in sources.items()
         for file in tracked_files()
         if file.is_relative_to(source)

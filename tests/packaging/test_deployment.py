@@ -1,0 +1,216 @@
+"""The files in config/deployment/ work: unit, manifests and proxies as they are, the container in the slow tests."""
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.request import Request, urlopen
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from support.checkout import ROOT, copy_tracked_files
+from support.nginx import nginx
+from support.server_processes import JETON, ServerProcess, free_port, run_jeton, server_process, wait_until
+from support.tls_certificates import server_certificate
+
+DEPLOYMENT: Final = ROOT / "config" / "deployment"
+KUBERNETES: Final = "1.33"
+MANIFESTS: Final = [
+    (file.name, manifest)
+    for file in sorted((DEPLOYMENT / "kubernetes").iterdir())
+    for manifest in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+]
+NAME: Final = "id.example.com"
+
+
+def written(name: str, **replaced: str) -> str:
+    """Return the file with addresses and paths of this test in the place of its own."""
+    text = (DEPLOYMENT / name).read_text(encoding="utf-8")
+    for there, here in replaced.items():
+        assert there in text, f"{name} does not contain {there}"
+        text = text.replace(there, here)
+    return text
+
+
+def output(*command: str | Path, seconds: int = 60, environment: Mapping[str, str] | None = None) -> str:
+    """Return what the command prints. It must succeed."""
+    words, variables = [str(it) for it in command], {**os.environ, **(environment or {})}
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, timeout=seconds, check=False)
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_systemd_unit_is_valid_and_hardened(tmp_path: Path) -> None:
+    unit = tmp_path / "jeton.service"
+    unit.write_text(written("jeton.service", **{"/opt/jeton/bin/jeton": str(JETON)}), encoding="utf-8")
+
+    assert output("systemd-analyze", "verify", unit) == ""
+    # 10 is a service without any protection; it fails above 2.
+    output("systemd-analyze", "security", "--offline=true", "--threshold=20", unit)
+
+
+@pytest.mark.parametrize(("file", "manifest"), MANIFESTS, ids=[f"{file}: {it['kind']}" for file, it in MANIFESTS])
+def test_kubernetes_accepts_the_manifest(file: str, manifest: dict[str, object]) -> None:
+    kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+
+
+def test_settings_in_the_manifests_exist(tmp_path: Path) -> None:
+    """A variable that is not a setting would stop the start; a Service link of Kubernetes does not."""
+    names = {
+        variable["name"]
+        for _, manifest in MANIFESTS
+        if manifest["kind"] in ("Deployment", "Job")
+        for container in manifest["spec"]["template"]["spec"]["containers"]
+        for variable in container["env"]
+    }
+    assert "JETON_DATABASE__URL" in names
+    (tmp_path / "key").write_text("dGVzdHMgb25seTogbm90IGEgc2VjcmV0LCAzMiBieXQ", encoding="utf-8")
+    values = {
+        "JETON_SERVER__ISSUER": "https://id.example.com",
+        "JETON_SERVER__TRUSTED_PROXIES": "10.0.0.0/8",
+        "JETON_SERVER__DRAIN_SECONDS": "15",
+        "JETON_DATABASE__URL": f"sqlite:///{tmp_path}/jeton.db",
+        "JETON_SECRETS__MASTER_KEY_FILE": str(tmp_path / "key"),
+    }
+    assert names - {"JETON_SECRETS__MASTER_KEY"} == values.keys()
+    links = {"JETON_PORT": "tcp://10.0.0.1:80", "JETON_SERVICE_HOST": "10.0.0.1", "JETON_PORT_80_TCP_ADDR": "10.0.0.1"}
+
+    output(JETON, "config", "check", environment=values | links)
+
+
+@contextmanager
+def running(words: list[str], port: int) -> Iterator[None]:
+    """Run a proxy until the end of the block."""
+    path = shutil.which(words[0], path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    assert path, f"{words[0]} is not installed"
+    with subprocess.Popen([path, *words[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: _listens(port), f"{words[0]} on port {port}", 20)
+            yield
+        finally:
+            process.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def nginx_in_front(folder: Path, server: ServerProcess, certificate: Path, port: int) -> Iterator[None]:
+    replaced = {
+        "127.0.0.1:8000": f"127.0.0.1:{server.port}",
+        "listen 443": f"listen 127.0.0.1:{port}",
+        "/etc/nginx/id.example.com.pem": str(certificate),
+        "/etc/nginx/id.example.com.key": str(certificate),
+    }
+    with nginx(folder, written("nginx.conf", **replaced), port):
+        yield
+
+
+@contextmanager
+def haproxy_in_front(folder: Path, server: ServerProcess, certificate: Path, port: int) -> Iterator[None]:
+    file = folder / "haproxy.cfg"
+    replaced = {
+        "bind :443": f"bind 127.0.0.1:{port}",
+        "/etc/haproxy/id.example.com.pem": str(certificate),
+        "127.0.0.1:8000": f"127.0.0.1:{server.port}",
+        "127.0.0.1:8001": f"127.0.0.1:{server.port}",
+    }
+    file.write_text(written("haproxy.cfg", **replaced), encoding="utf-8")
+    with running(["haproxy", "-f", str(file)], port):
+        yield
+
+
+@contextmanager
+def caddy_in_front(folder: Path, server: ServerProcess, certificate: Path, port: int) -> Iterator[None]:
+    """The certificate is given, because no authority can see this host, and nothing else of Caddy listens."""
+    file = folder / "Caddyfile"
+    tls = f"{NAME}:{port} {{\n\tbind 127.0.0.1\n\ttls {certificate} {certificate}"
+    site = written("Caddyfile", **{f"{NAME} {{": tls, "127.0.0.1:8000": f"127.0.0.1:{server.port}"})
+    file.write_text("{\n\tadmin off\n\tauto_https off\n}\n" + site, encoding="utf-8")
+    with running(["caddy", "run", "--adapter", "caddyfile", "--config", str(file)], port):
+        yield
+
+
+InFront = Callable[[Path, ServerProcess, Path, int], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("deployment")
+    url = f"sqlite:///{folder}/jeton.db"
+    run_jeton(folder, url, "migrate").check_returncode()
+    with server_process(folder, url, SERVER__ISSUER=f"https://{NAME}", SERVER__TRUSTED_PROXIES="127.0.0.1") as process:
+        yield process
+
+
+@pytest.mark.requirement("I16")
+@pytest.mark.parametrize("in_front", [nginx_in_front, haproxy_in_front, caddy_in_front])
+def test_proxy_passes_requests_on_with_the_address_of_the_client(
+    server: ServerProcess, tmp_path: Path, in_front: InFront
+) -> None:
+    port, certificate = free_port(), server_certificate(tmp_path, NAME)
+    context = ssl.create_default_context(cafile=str(certificate))
+    body = b"grant_type=password&client_id=nobody"
+    head = f"POST /oauth/token HTTP/1.1\r\nHost: {NAME}\r\nX-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n"
+    form = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+    with (
+        in_front(tmp_path, server, certificate, port),
+        socket.create_connection(("127.0.0.1", port)) as connection,
+        context.wrap_socket(connection, server_hostname=NAME) as secure,
+    ):
+        secure.sendall(head.encode() + form.encode() + body)
+        answer = b"".join(iter(lambda: secure.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"invalid_client" in answer
+    (refused,) = [json.loads(it) for it in server.log.splitlines()[-1:] if "request_refused" in it]
+    assert refused["ip"] == "127.0.0.1"
+
+
+@pytest.mark.slow
+def test_container_is_built_and_serves_as_another_user(tmp_path: Path) -> None:
+    """On a base of Debian's packages, because no base is at hand without a registry."""
+    base, context = tmp_path / "base", tmp_path / "context"
+    output(
+        "debootstrap",
+        "--variant=minbase",
+        "--include=python3,python3-venv,ca-certificates",
+        "bookworm",
+        base,
+        seconds=900,
+    )
+    copy_tracked_files(context)
+    build = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+    container = output("buildah", "from", "scratch", environment=build).strip()
+    output("buildah", "add", container, base, "/", seconds=300, environment=build)
+    output("buildah", "commit", container, "debian-python:test", seconds=300, environment=build)
+    file = context / "config" / "deployment" / "Containerfile"
+    certificates = "/etc/ssl/certs:/etc/ssl/certs:ro"
+    arguments = ("--pull-never", "-v", certificates, "--build-arg", "BASE=localhost/debian-python:test")
+    output("buildah", "bud", *arguments, "-f", file, "-t", "jeton:test", context, seconds=900, environment=build)
+    jeton, port = output("buildah", "from", "jeton:test", environment=build).strip(), free_port()
+    settings = f"JETON_SERVER__ISSUER=https://{NAME} JETON_SERVER__PORT={port}"
+    ready = f"http://127.0.0.1:{port}/readyz"
+    ask = f"""python3 -c 'import urllib.request as it; print(it.urlopen("{ready}").status)'"""
+    script = f"id -u; {settings} timeout 60 jeton serve & until {ask} 2> /dev/null; do sleep 0.2; done"
+
+    assert output("buildah", "run", jeton, "--", "sh", "-c", script, environment=build).split()[:2] == ["10001", "200"]
+
+
+def test_unready_server_is_seen_by_the_probes_and_a_live_one_stays(server: ServerProcess) -> None:
+    """The paths of the probes are those of the server."""
+    deployment = next(it for _, it in MANIFESTS if it["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        with urlopen(Request(server.url + container[probe]["httpGet"]["path"]), timeout=5) as response:
+            assert response.status == 200
