@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from jeton.admin.initial_access_tokens import create
 from jeton.bootstrap.server import assemble
 from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
 from jeton.crypto.refresh_token import RefreshTokens, parse_refresh_token
@@ -16,8 +17,9 @@ from jeton.crypto.sealed_keys import SealedKeys
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import metadata
+from support.authorization_codes import CALLBACK
 from support.cli_runner import CommandLine
-from support.in_process_server import MASTER_KEY, PASSWORD, App, Running, running, settings_for
+from support.in_process_server import MASTER_KEY, PASSWORD, App, Running, StartServer, running, settings_for
 from support.server_processes import environment
 from support.stored_sessions import sid_of, stored_family
 
@@ -95,6 +97,20 @@ async def test_no_token_secret_or_password_is_stored(jeton: Running, app: App, d
 
     assert "" not in secrets.values()
     assert stored_of(secrets, jeton.database) == []
+
+
+@pytest.mark.requirement("A45", "DR02", "DR14")
+async def test_no_token_of_registration_is_stored(start: StartServer) -> None:
+    node = await start(REGISTRATION__DYNAMIC="token")
+    with node.database.write() as connection:
+        _, initial = create(connection, node.clock.now(), max_uses=1, seconds=60, name=None)
+    headers = {"Authorization": f"Bearer {initial}"}
+    registered = await node.http.post("/oauth/register", json={"redirect_uris": [CALLBACK]}, headers=headers)
+    members = ("client_secret", "registration_access_token")
+    secrets = {"initial access token": initial, **{name: registered.json()[name] for name in members}}
+    secrets |= {f"{name} without its prefix": it[4:] for name, it in secrets.items()}
+
+    assert stored_of(secrets, node.database) == []
 
 
 @pytest.mark.requirement("O14", "A50")
