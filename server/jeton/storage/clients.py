@@ -16,7 +16,8 @@ from jeton.storage.signing_keys import record_token_lifetime
 from jeton.storage.tables import clients
 
 _COLUMNS = [column for column in clients.c if column is not clients.c.logo]
-_ADMINISTERED: Final = ("client_id", "created_at", "disabled", "registration", "first_party", "lifetimes")
+# What no document changes.
+_ADMINISTERED: Final = frozenset({"client_id", "created_at", "disabled", "registration"})
 _BY_ID = select(*_COLUMNS).where(clients.c.client_id.in_(bindparam("client_ids", expanding=True)))
 _LOAD = RawStatement(_BY_ID)
 # The weakest lock, which the reference of a new session to its client takes anyway. It conflicts with `lock_client`.
@@ -83,9 +84,10 @@ def save_clients(connection: Connection, changed: Iterable[Client]) -> None:
             claim_identifier(connection, client.client_id)
         values = {it.name: getattr(client, it.name) for it in _COLUMNS}
         new = dialect.insert(clients).values(**values)
-        # What an administrator sets may have changed if the client had no row when it was read.
-        replaced = {name: new.excluded[name] for name in values if name not in _ADMINISTERED}
-        connection.execute(new.on_conflict_do_update(index_elements=["client_id"], set_=replaced))
+        replaced = {name: new.excluded[name] for name in values.keys() - _ADMINISTERED}
+        # An administrator may have added the client since it was found to have no row.
+        is_same = clients.c.registration == new.excluded.registration
+        connection.execute(new.on_conflict_do_update(index_elements=["client_id"], set_=replaced, where=is_same))
 
 
 def update_client(connection: Connection, client_id: str, **values: Any) -> None:

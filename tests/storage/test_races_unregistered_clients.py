@@ -1,0 +1,91 @@
+"""First consents to clients by metadata document, at the same time on two servers: one row, and no deadlock."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from jeton.admin import clients as administration
+from jeton.admin.errors import AlreadyExistsError
+from jeton.oauth.clients import Client
+from jeton.storage.clients import list_clients
+from jeton.storage.identifiers import IdentifierUsedError
+from support.authorization_codes import CALLBACK, GRANTS, SignedIn, redeem, sign_in
+from support.in_process_server import App, Running
+
+Nodes = tuple[Running, Running]
+SCOPE = frozenset({"read", "admin"})
+
+
+def described(url: str = "https://app.example/client.json", **fields: object) -> App:
+    """A client as its document describes it, without a row."""
+    client = Client(
+        url,
+        True,
+        0,
+        grant_types=GRANTS,
+        scope=frozenset({"read"}),
+        audience=("https://api.example",),
+        redirect_uris=frozenset({CALLBACK}),
+        registration="metadata_document",
+        metadata_digest=b"digest",
+    )
+    return App(replace(client, **fields))  # type: ignore[arg-type]
+
+
+def on(node: Running, person: SignedIn) -> SignedIn:
+    return replace(person, node=node)
+
+
+def stored(node: Running) -> list[Client]:
+    with node.database.read() as connection:
+        return list_clients(connection)
+
+
+@pytest.mark.requirement("CI15")
+async def test_many_first_consents_make_one_row(nodes: Nodes) -> None:
+    people = [sign_in(nodes[0], f"user{number}") for number in range(16)]
+    app = described()
+    codes = await asyncio.gather(*(on(nodes[number % 2], it).code(app) for number, it in enumerate(people)))
+    assert [it.client_id for it in stored(nodes[0])] == [app.client_id]
+    answers = await asyncio.gather(*(redeem(nodes[1], app, code) for code in codes))
+    assert {it.status_code for it in answers} == {200}
+
+
+async def test_documents_that_change_meanwhile_do_not_deadlock(nodes: Nodes) -> None:
+    people = [sign_in(nodes[0], f"user{number}") for number in range(16)]
+    urls = ["https://a.example/client", "https://b.example/client"]
+    for round_number in range(5):
+        # Each server has its own idea of what the documents say, and stores both clients in each transaction.
+        await asyncio.gather(
+            *(
+                on(nodes[number % 2], person).code(
+                    described(urls[number // 2 % 2], metadata_digest=bytes([round_number, number % 2]))
+                )
+                for number, person in enumerate(people)
+            )
+        )
+    assert [it.client_id for it in stored(nodes[0])] == urls
+
+
+@pytest.mark.requirement("CI10")
+async def test_administrator_who_adds_the_client_at_that_moment_keeps_it(nodes: Nodes) -> None:
+    people = [sign_in(nodes[0], f"user{number}") for number in range(8)]
+    for round_number in range(5):
+        app = described(f"https://app.example/{round_number}")
+
+        def add(app: App = app) -> None:
+            with nodes[1].database.write() as connection:
+                changes = administration.ClientChanges(scope=SCOPE, first_party=True)
+                administration.register(connection, nodes[1].clock.now(), app.client_id, changes)
+
+        results = await asyncio.gather(
+            *(on(nodes[number % 2], it).code(app) for number, it in enumerate(people)),
+            asyncio.to_thread(add),
+            return_exceptions=True,
+        )
+        failures = [it for it in results if isinstance(it, BaseException)]
+        client = next(it for it in stored(nodes[0]) if it.client_id == app.client_id)
+        assert all(isinstance(it, (AlreadyExistsError, IdentifierUsedError)) for it in failures), failures
+        expected = ("metadata_document", frozenset({"read"})) if failures else ("administrator", SCOPE)
+        assert (client.registration, client.scope) == expected
