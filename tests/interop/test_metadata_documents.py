@@ -15,7 +15,7 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull,
 from pydantic import AnyUrl
 
 from interop.live_server import Live
-from interop.test_javascript import number_of_tests, run_script
+from interop.node_scripts import number_of_tests, run_script
 from support.authorization_codes import CHALLENGE, VERIFIER
 from support.cli_runner import CommandLine
 from support.document_server import served_document
@@ -56,7 +56,7 @@ def unregistered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unregiste
         commands.json("resource", "add", resource.url, "--open", "--scope", "read", "--scope", "write")
         person = Person(server.url, "alice", user["password"])
         with server.serving(), resource.serving(), person.serving() as person_url:
-            live = Live(server, user["sub"], user["password"], {}, "", resource, person_url)
+            live = Live(server, user["sub"], user["password"], {}, "", resource, person_url, key={})
             yield Unregistered(live, client_id, commands)
 
 

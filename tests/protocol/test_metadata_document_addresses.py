@@ -112,7 +112,8 @@ async def test_address_that_changes_after_the_check_is_not_connected_to(
         return response()
 
     async with remote_server(respond, tls_server) as server:
-        use(monkeypatch, names, deadline_seconds=0.2, tls_context=lambda: tls_client)
+        use(monkeypatch, names, tls_context=lambda: tls_client)
+        monkeypatch.setattr("jeton.bootstrap.clients._FETCH_SECONDS", 0.2)
         node = await start()
         url = f"https://app.example:{server.port}/client.json"
         assert await reason_of(node, url) in ("timed_out", "connection_failed")

@@ -23,17 +23,19 @@ HERE: Final = Source("192.0.2.1")
 
 def documents(web: Web, *, per_address: int = 100, altogether: int = 100) -> tuple[MetadataDocuments, ManualClock]:
     clock = ManualClock()
-    return MetadataDocuments(web.get, DocumentLimits(Rate(per_address, 3600), Rate(altogether, 3600)), clock), clock
+    return MetadataDocuments(
+        web.get, web.get, DocumentLimits(Rate(per_address, 3600), Rate(altogether, 3600)), clock
+    ), clock
 
 
 async def outcomes(
-    cache: MetadataDocuments, urls: Sequence[str], source: Source = HERE, *, limited: bool = True
+    cache: MetadataDocuments, urls: Sequence[str], source: Source = HERE, *, is_known: bool = False
 ) -> str:
     """One letter per URL: d for a document, i for none that is valid, l for a limit."""
     found = ""
     for url in urls:
         try:
-            await cache.get(url, source, limited=limited)
+            await cache.get(url, source, is_known=is_known)
             found += "d"
         except MetadataDocumentError:
             found += "i"
@@ -76,7 +78,7 @@ async def test_requests_at_the_same_time_share_one_fetch_that_outlives_the_first
     web.publish(URL)
     web.answers.clear()
     cache, _ = documents(web, altogether=1)
-    first, *others = (asyncio.create_task(cache.get(URL, HERE, limited=True)) for _ in range(20))
+    first, *others = (asyncio.create_task(cache.get(URL, HERE, is_known=False)) for _ in range(20))
     while not web.requests:
         await asyncio.sleep(0)
     first.cancel()
@@ -93,7 +95,7 @@ async def test_fetches_are_limited_by_address_and_altogether_before_they_are_mad
     assert await outcomes(cache, urls[:4]) == "ddll"
     assert await outcomes(cache, urls[:2]) == "dd", "kept documents are not limited"
     assert await outcomes(cache, urls[4:6], Source("192.0.2.2")) == "dl"
-    assert await outcomes(cache, urls[6:7], limited=False) == "d", "nor those of clients with a row"
+    assert await outcomes(cache, urls[6:7], is_known=True) == "d", "nor those of clients with a row"
     assert len(web.requests) == 4
     clock.advance(3600)
     assert await outcomes(cache, urls[4:7], Source("192.0.2.2")) == "ddl"

@@ -20,13 +20,7 @@ from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups
 
 # Less than the deadline of the request that waits for it.
-_KEY_SET_SECONDS: Final = 3.0
-
-
-def document_client(settings: Settings) -> OutboundClient:
-    """Return what fetches metadata documents."""
-    allow_private = settings.registration.allow_private_addresses
-    return OutboundClient(allow_private_addresses=allow_private, max_body_bytes=MAX_DOCUMENT_BYTES)
+_FETCH_SECONDS: Final = 3.0
 
 
 def client_resolution(
@@ -34,11 +28,18 @@ def client_resolution(
     lookups: Lookups,
     clock: Clock,
     ceiling: Callable[[], RegistrationCeiling],
-    outbound: OutboundClient,
 ) -> ClientResolution:
-    """Return what finds clients. `outbound` fetches documents, `ceiling` returns what their clients may have."""
+    """Return what finds clients. `ceiling` returns what those that nobody registered may have."""
     registration = settings.registration
-    documents = MetadataDocuments(outbound.get, document_limits(settings), clock)
+    known, new = (
+        OutboundClient(
+            allow_private_addresses=registration.allow_private_addresses,
+            deadline_seconds=_FETCH_SECONDS,
+            max_body_bytes=MAX_DOCUMENT_BYTES,
+        )
+        for _ in range(2)
+    )
+    documents = MetadataDocuments(known.get, new.get, document_limits(settings), clock)
     return ClientResolution(
         lookups,
         clock,
@@ -62,7 +63,7 @@ def client_key_sets(settings: Settings, clock: Clock) -> ClientKeySets:
     """
 
     def outbound(*, allow_private_addresses: bool) -> OutboundClient:
-        return OutboundClient(allow_private_addresses=allow_private_addresses, deadline_seconds=_KEY_SET_SECONDS)
+        return OutboundClient(allow_private_addresses=allow_private_addresses, deadline_seconds=_FETCH_SECONDS)
 
     unregistered = outbound(allow_private_addresses=settings.registration.allow_private_addresses)
     return ClientKeySets(outbound(allow_private_addresses=True), unregistered, clock)

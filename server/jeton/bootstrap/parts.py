@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
 from jeton.background.maintenance import Maintenance
-from jeton.bootstrap.clients import client_certificates, client_key_sets, client_resolution, document_client
+from jeton.bootstrap.clients import client_certificates, client_key_sets, client_resolution
 from jeton.bootstrap.dpop import dpop_verification
 from jeton.bootstrap.from_settings import deletion_of_unused_clients, open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
@@ -139,7 +139,6 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
     )
     browser_session_lookups = BrowserSessionLookups(database, clock)
     key_sets = client_key_sets(settings, clock)
-    documents = document_client(settings)
     sessions = settings.sessions
     return Parts(
         clock=clock,
@@ -177,7 +176,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         client_key_sets=key_sets,
         client_certificates=client_certificates(settings, key_sets, clock),
         maintenance=maintenance,
-        clients=client_resolution(settings, lookups, clock, lambda: ceiling.value, documents),
+        clients=client_resolution(settings, lookups, clock, lambda: ceiling.value),
         logout_delivery=_logout_delivery(settings, database, clock, keyring),
     )
 

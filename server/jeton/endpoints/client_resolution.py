@@ -69,7 +69,7 @@ class ClientResolution:
             return None
         if self._is_denied(client_id, stored):
             raise MetadataDocumentError("domain_denied")
-        metadata = await self.documents.get(client_id, source, limited=stored is None)
+        metadata = await self.documents.get(client_id, source, is_known=stored is not None)
         client = client_of_document(client_id, metadata, stored, self.ceiling(), self.clock.now())
         return replace(client, metadata_digest=metadata_digest(client))
 

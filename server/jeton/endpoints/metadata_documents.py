@@ -47,41 +47,44 @@ class _Fetched:
 class MetadataDocuments:
     """Documents by URL. Nothing of this is stored: other processes, and this one after a restart, fetch again."""
 
-    def __init__(self, fetch: Fetch, limits: DocumentLimits, clock: Clock) -> None:
-        self._request = fetch
+    def __init__(self, fetch_known: Fetch, fetch_new: Fetch, limits: DocumentLimits, clock: Clock) -> None:
+        """`fetch_known` fetches for clients with a row: it must not have to wait for `fetch_new`."""
+        self._fetch_known = fetch_known
+        self._fetch_new = fetch_new
         self._limits = limits
         self._clock = clock
         self._kept: dict[str, _Fetched] = {}
         self._fetching: dict[str, asyncio.Task[_Fetched]] = {}
         self._buckets: dict[str, Bucket] = {}
 
-    async def get(self, url: str, source: Source, *, limited: bool) -> ClientMetadata:
+    async def get(self, url: str, source: Source, *, is_known: bool) -> ClientMetadata:
         """Return what the document says. Raise MetadataDocumentError if there is none that is valid.
 
-        Raise OAuthError (429) if `limited`, and too many documents have been fetched for the address, or altogether.
+        `is_known` is whether the client has a row. If not, raise OAuthError (429) if too many documents have been
+        fetched for the address, or altogether.
         """
         kept = self._kept.get(url)
         if kept is None or kept.expires_at <= self._clock.now():
-            kept = await self._shared_fetch(url, source, limited=limited)
+            kept = await self._shared_fetch(url, source, is_known=is_known)
         if isinstance(kept.outcome, MetadataDocumentError):
             raise kept.outcome
         return kept.outcome
 
-    async def _shared_fetch(self, url: str, source: Source, *, limited: bool) -> _Fetched:
+    async def _shared_fetch(self, url: str, source: Source, *, is_known: bool) -> _Fetched:
         """Fetch the document, or wait for the request that does so. The first one counts."""
         task = self._fetching.get(url)
         if task is None:
-            if limited:
+            if not is_known:
                 self._count(source)
-            task = asyncio.create_task(self._fetch(url))
+            task = asyncio.create_task(self._fetch(url, self._fetch_known if is_known else self._fetch_new))
             self._fetching[url] = task
             task.add_done_callback(lambda _: self._fetching.pop(url))
         # The others may still wait for it.
         return await asyncio.shield(task)
 
-    async def _fetch(self, url: str) -> _Fetched:
+    async def _fetch(self, url: str, fetch: Fetch) -> _Fetched:
         try:
-            response = await self._request(url)
+            response = await fetch(url)
             metadata = parse_document(url, response.status, response.headers, response.body)
         except (OutboundError, MetadataDocumentError) as error:
             log.warning("metadata_document_refused", url=url, reason=error.reason)
