@@ -14,6 +14,7 @@ from jeton.oauth.unregistered_clients import (
     describes_itself,
     is_described_elsewhere,
     is_vouched_for,
+    with_description,
 )
 from jeton.rules.domain_policy import DomainPolicy
 from support.builders import NOW, client
@@ -72,6 +73,47 @@ def test_client_that_an_administrator_added_has_what_it_was_given() -> None:
 def test_redirect_uris_come_from_the_document_unless_they_are_registered(stored: Client, elsewhere: bool) -> None:
     assert is_described_elsewhere(stored) is elsewhere
     assert describes_itself(stored) is (elsewhere or stored.registration == "dynamic")
+
+
+@pytest.mark.requirement("CI11")
+def test_everything_that_a_document_says_is_stored_when_it_changes() -> None:
+    other = "https://app.example/other"
+    said = {
+        "client_name": "Renamed",
+        "redirect_uris": [other],
+        "post_logout_redirect_uris": [other],
+        "backchannel_logout_uri": other,
+        "backchannel_logout_session_required": True,
+        "client_uri": other,
+        "application_type": "native",
+        "grant_types": ["authorization_code"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks_uri": other,
+        "id_token_signed_response_alg": "ES256",
+        "require_pushed_authorization_requests": True,
+        "dpop_bound_access_tokens": True,
+        "scope": "read",
+    }
+    stored = replace(described(grant_types=["authorization_code", "refresh_token"]), created_at=1, last_used_at=2)
+    now = replace(described(**said), metadata_digest=b"digest")
+    assert with_description(stored, now, NOW) == replace(now, created_at=1, last_used_at=2)
+    added = with_description(replace(ADDED, name="Known"), now, NOW)
+    assert added is not None
+    assert (added.name, added.scope, added.resources) == ("Known", ADDED.scope, ADDED.resources)
+    assert added.redirect_uris == now.redirect_uris
+
+
+@pytest.mark.requirement("CI15")
+@pytest.mark.parametrize(
+    ("stored", "found", "result"),
+    [
+        pytest.param(None, described(), replace(described(), created_at=NOW, last_used_at=NOW), id="first consent"),
+        pytest.param(None, ADDED, None, id="deleted meanwhile"),
+        pytest.param(client("web"), client("web", name="Old"), client("web"), id="without a document"),
+    ],
+)
+def test_row_is_made_for_a_described_client_only(stored: Client | None, found: Client, result: Client | None) -> None:
+    assert with_description(stored, found, NOW) == result
 
 
 @pytest.mark.requirement("CI10", "RR06")

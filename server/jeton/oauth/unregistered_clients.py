@@ -5,7 +5,6 @@ from typing import Final
 
 from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.client_metadata import ClientMetadata
-from jeton.oauth.client_use import USE_SECONDS
 from jeton.oauth.clients import Client
 from jeton.oauth.metadata_document_urls import host_name, is_document_url
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
@@ -83,8 +82,7 @@ def with_description(stored: Client | None, described: Client, now: int) -> Clie
         return stored
     if stored is None and described.registration == ADMINISTRATOR:
         return None
-    before = stored or replace(described, created_at=now)
-    names = _DESCRIBED if before.registration == ADMINISTRATOR else (*_DESCRIBED, *_CLAIMED)
-    is_recent = before.last_used_at is not None and 0 <= now - before.last_used_at < USE_SECONDS
-    described_now = {name: getattr(described, name) for name in names}
-    return replace(before, **described_now, last_used_at=before.last_used_at if is_recent else now)
+    if stored is None:
+        return replace(described, created_at=now, last_used_at=now)
+    names = _DESCRIBED if stored.registration == ADMINISTRATOR else (*_DESCRIBED, *_CLAIMED)
+    return replace(stored, **{name: getattr(described, name) for name in names})
