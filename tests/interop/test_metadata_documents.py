@@ -145,3 +145,7 @@ async def test_document_of_claude_code_works_on_every_port(unregistered: Unregis
     listed = {it["client_id"]: it for it in unregistered.commands.json("client", "list")}
     found = listed[client_id]
     assert (found["registration"], found["name"], found["consents"]) == ("metadata_document", "Claude Code", 1)
+
+
+def test_start_warns_of_documents_on_private_addresses(unregistered: Unregistered) -> None:
+    assert "registration.allow_private_addresses lets anybody" in unregistered.live.server.log

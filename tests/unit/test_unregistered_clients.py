@@ -78,7 +78,7 @@ def test_redirect_uris_come_from_the_document_unless_they_are_registered(stored:
 @pytest.mark.requirement("CI11")
 def test_everything_that_a_document_says_is_stored_when_it_changes() -> None:
     other = "https://app.example/other"
-    said = {
+    said: dict[str, Any] = {
         "client_name": "Renamed",
         "redirect_uris": [other],
         "post_logout_redirect_uris": [other],

@@ -141,3 +141,9 @@ def _set_environment(config_file: Path | None, host: str | None, port: int | Non
 def _warn(settings: Settings) -> None:
     if not is_loopback(settings.server.host) and settings.server.issuer.startswith("http://"):
         click.echo("jeton: server.issuer is plain http: set it to the https address that clients use", err=True)
+    if settings.registration.allow_private_addresses:
+        click.echo(
+            "jeton: registration.allow_private_addresses lets anybody make this server send requests into your network:"
+            " use it for development only",
+            err=True,
+        )
