@@ -50,7 +50,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("browser")
     url = f"sqlite:///{folder}/jeton.db"
     run_jeton(folder, url, "migrate").check_returncode()
-    with Site() as site, server_process(folder, url, PAGES__SUPPORT="help@example.com") as server:
+    settings = {"PAGES__SUPPORT": "help@example.com", "REGISTRATION__ALLOW_PRIVATE_ADDRESSES": "true"}
+    with Site() as site, server_process(folder, url, begin_only=False, **settings) as server:
         add_user(url)
         yield add_app(url, server.url, site)
 

@@ -1,5 +1,6 @@
 """Sites of others: an app that sends people to the server, and pages that mean harm."""
 
+import json
 import socket
 import threading
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from jeton.storage.database import Database
 from jeton.storage.users import insert_user
 from support.authorization_codes import CHALLENGE
 from support.in_process_server import PASSWORD
+from support.metadata_documents import document
 
 USERNAME: Final = "alice"
 
@@ -56,6 +58,12 @@ class Site:
         return f"http://{host}:{self._server.server_port}/callback"
 
     @property
+    def document(self) -> dict[str, Any]:
+        """The metadata document of an app that nobody registered."""
+        client_id = self.callback.replace("/callback", "/client.json")
+        return document(client_id, client_name="A name of its own choice", redirect_uris=[self.callback])
+
+    @property
     def other(self) -> str:
         return f"http://localhost:{self._server.server_port}"
 
@@ -69,6 +77,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             path, query = urlsplit(self.path).path, urlsplit(self.path).query
             if path == "/callback":
                 self._receive(query)
+            elif path == "/client.json":
+                self._send("application/json", json.dumps(site.document))
             else:
                 self._show(site.pages.get(path, "<h1>At home</h1>"))
 
@@ -85,10 +95,13 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def _show(self, body: str) -> None:
+            self._send("text/html", f"<!doctype html><title>app</title>{body}")
+
+        def _send(self, media_type: str, body: str) -> None:
             self.send_response(200)
-            self.send_header("content-type", "text/html")
+            self.send_header("content-type", media_type)
             self.end_headers()
-            self.wfile.write(f"<!doctype html><title>app</title>{body}".encode())
+            self.wfile.write(body.encode())
 
     return Handler
 

@@ -34,6 +34,17 @@ def test_whole_way_ends_where_the_callback_leads_on_to(context: BrowserContext, 
     assert app.answer.keys() == {"code", "state", "iss"}
 
 
+@pytest.mark.requirement("RR06", "RR14")
+def test_unknown_app_gets_its_error_when_the_person_goes_on(context: BrowserContext, app: App) -> None:
+    page = context.new_page()
+    before = len(app.site.received)
+    _on_error_of_an_unknown_app(page, app)
+    assert len(app.site.received) == before
+    page.get_by_role("link", name="Continue").click()
+    expect(page.get_by_role("heading", name="At home")).to_be_visible()
+    assert app.answer["error"] == "login_required"
+
+
 @pytest.mark.requirement("PG09")
 def test_whole_way_works_without_scripts(context: BrowserContext, app: App) -> None:
     browser = context.browser
@@ -194,6 +205,17 @@ def _on_consent(page: Page, app: App) -> None:
     expect(page.get_by_role("heading", name="Allow access?")).to_be_visible()
 
 
+def _on_consent_to_an_unknown_app(page: Page, app: App) -> None:
+    page.goto(app.authorization_url(client_id=app.site.document["client_id"]))
+    sign_in(page)
+    expect(page.get_by_text("Nobody has checked this app")).to_be_visible()
+
+
+def _on_error_of_an_unknown_app(page: Page, app: App) -> None:
+    page.goto(app.authorization_url(client_id=app.site.document["client_id"], prompt="none"))
+    expect(page.get_by_role("link", name="Continue")).to_be_visible()
+
+
 def _on_form_post(page: Page, app: App) -> None:
     page.route("**/pages/pages.*.js", lambda route: route.abort())
     page.goto(app.authorization_url(response_mode="form_post", state="form_post"))
@@ -240,6 +262,7 @@ def _on_signed_out(page: Page, app: App) -> None:
     [
         *(_on_sign_in, _on_wrong_password, _on_consent, _on_form_post, _on_error),
         *(_on_account, _on_profile, _on_password, _on_signed_out),
+        *(_on_consent_to_an_unknown_app, _on_error_of_an_unknown_app),
     ],
 )
 def test_page_has_no_findings_fits_a_phone_and_is_light(

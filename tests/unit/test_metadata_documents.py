@@ -50,8 +50,8 @@ def test_document_may_hold_public_keys() -> None:
         pytest.param(200, "application/json", b"[" * 5000, "document_not_json", id="deep"),
         pytest.param(200, "application/json", b'{"a": NaN}', "document_not_json", id="not a number"),
         pytest.param(200, "application/json", b'{"client_id": 1, "client_id": 2}', "document_not_json", id="twice"),
-        pytest.param(200, "application/json", b"[]", "document_not_an_object", id="array"),
-        pytest.param(200, "application/json", b'"' + URL.encode() + b'"', "document_not_an_object", id="text"),
+        pytest.param(200, "application/json", b"[]", "document_not_json", id="array"),
+        pytest.param(200, "application/json", b'"' + URL.encode() + b'"', "document_not_json", id="text"),
     ],
 )
 @pytest.mark.requirement("CI02")

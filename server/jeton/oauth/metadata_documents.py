@@ -1,15 +1,15 @@
 """Client ID metadata documents: which are valid, and for how long (draft-ietf-oauth-client-id-metadata-document-02)."""
 
-import json
 import re
 from collections.abc import Mapping
 from email.utils import mktime_tz, parsedate_tz
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from jeton.oauth.client_keys import ClientKeysError, parse_client_keys
 from jeton.oauth.client_metadata import ClientMetadata, parse_client_metadata
 from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT
 from jeton.oauth.errors import OAuthError
+from jeton.rules.json_objects import parse_json_object
 
 # Section 6.6 recommends this size. It is a hard limit.
 MAX_DOCUMENT_BYTES: Final = 5 * 1024
@@ -45,7 +45,10 @@ def parse_document(url: str, status: int, headers: Mapping[str, str], body: byte
         raise MetadataDocumentError("status_not_200")
     if not _JSON_TYPE.fullmatch(headers.get("content-type", "").partition(";")[0].strip().lower()):
         raise MetadataDocumentError("content_type_not_json")
-    document = _json_object(body)
+    try:
+        document = parse_json_object(body)
+    except ValueError:
+        raise MetadataDocumentError("document_not_json") from None
     if document.get("client_id") != url:
         raise MetadataDocumentError("client_id_is_not_the_url")
     if _SECRETS & document.keys():
@@ -83,25 +86,3 @@ def _lifetime(control: Mapping[str, str], headers: Mapping[str, str]) -> int | N
     expires, date = parsedate_tz(headers["expires"]), parsedate_tz(headers.get("date", ""))
     # Section 5.3: what is not a date is in the past.
     return 0 if expires is None or date is None else int(mktime_tz(expires) - mktime_tz(date))
-
-
-def _json_object(body: bytes) -> Mapping[str, Any]:
-    """Return the object. Members that stand twice, and numbers that are not JSON, are refused."""
-    try:
-        found = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise MetadataDocumentError("document_not_json") from None
-    if not isinstance(found, dict):
-        raise MetadataDocumentError("document_not_an_object")
-    return found
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member stands twice")
-    return members
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
