@@ -138,11 +138,13 @@ async def test_wrong_assertions_are_limited_like_wrong_secrets_and_right_ones_ar
 
 
 @pytest.mark.requirement("CA07")
+@pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "RS256"])
 @pytest.mark.parametrize("cached", [False, True])
 async def test_a_refusal_costs_the_same_for_clients_that_do_not_exist(
-    jeton: Running, monkeypatch: pytest.MonkeyPatch, cached: bool
+    jeton: Running, monkeypatch: pytest.MonkeyPatch, cached: bool, algorithm: str
 ) -> None:
-    add_key_client(jeton)
+    key = ClientKeyPair(algorithm)
+    add_key_client(jeton, key=key)
     add_key_client(jeton, "disabled", disabled=True)
     jeton.add_client("with a secret")
     verified: list[str] = []
@@ -152,7 +154,7 @@ async def test_a_refusal_costs_the_same_for_clients_that_do_not_exist(
         return verify(algorithm, signing_input, signature, key)
 
     monkeypatch.setattr("jeton.crypto.presented_jwt.verify", counted)
-    stranger, costs = ClientKeyPair(kid=KEY.kid), {}
+    stranger, costs = ClientKeyPair(algorithm), {}
     for client_id in ("job", "disabled", "with a secret", "nobody"):
         jeton.lookups.clear_client_cache()
         if cached:
@@ -251,3 +253,5 @@ async def test_nothing_is_fetched_for_others(jeton: Running) -> None:
 
         assert [outcome(await request_token(jeton, it)) for it in wrong] == [UNAUTHENTICATED] * 5
         assert remote.requests == []
+        assert outcome(await request_token(jeton, KEY.assertion(jeton, "job"))) == (200, None)
+        assert outcome(await request_token(jeton, KEY.assertion(jeton, "dynamic"))) == UNAUTHENTICATED

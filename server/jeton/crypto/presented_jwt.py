@@ -13,6 +13,8 @@ from joserfc.util import urlsafe_b64decode
 from jeton.crypto.algorithms import verify
 
 MAX_CHARACTERS: Final = 8192
+# 2048 bits. It takes as long as a good one, and need not be generated.
+_ANY_MODULUS: Final = "_" * 341 + "w"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +58,4 @@ def _stand_in(algorithm: str) -> Key:
             return ECKey.generate_key("P-256", private=False)
         case "Ed25519" | "EdDSA":
             return OKPKey.generate_key("Ed25519", private=False)
-    return RSAKey.generate_key(2048, private=False)
+    return RSAKey.import_key({"kty": "RSA", "n": _ANY_MODULUS, "e": "AQAB"})

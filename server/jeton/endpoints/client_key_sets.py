@@ -49,7 +49,7 @@ class ClientKeySets:
         self._registered = registered
         self._unregistered = unregistered
         self._clock = clock
-        self._published: dict[str, _Published] = {}
+        self._published: dict[tuple[str, bool], _Published] = {}
 
     async def find(self, client: Client, kid: str | None, algorithm: str) -> ClientKey | None:
         """Return the client's key that a JWS header names, or None."""
@@ -65,7 +65,7 @@ class ClientKeySets:
             return select(_registered_keys(client))
         if client.jwks_uri is None:
             return None
-        published = self._cached(client.jwks_uri)
+        published = self._cached(client, client.jwks_uri)
         if published.fetched_at is None or self._clock.now() >= published.fetched_at + FRESH_SECONDS:
             await self._fetch(client, published)
         key = select(self._usable(published))
@@ -78,12 +78,14 @@ class ClientKeySets:
             return ()
         return published.keys
 
-    def _cached(self, uri: str) -> _Published:
-        published = self._published.get(uri)
+    def _cached(self, client: Client, uri: str) -> _Published:
+        """Return what is known of the key set. Clients of administrators share nothing with others."""
+        place = uri, describes_itself(client)
+        published = self._published.get(place)
         if published is None:
             if len(self._published) >= _MAX_CACHED:
                 del self._published[next(iter(self._published))]
-            published = self._published[uri] = _Published()
+            published = self._published[place] = _Published()
         return published
 
     async def _fetch(self, client: Client, published: _Published) -> bool:
