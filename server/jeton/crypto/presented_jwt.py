@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -29,7 +29,7 @@ class UnverifiedJwt:
     def is_signed_by(self, jwk: Mapping[str, str] | None, algorithm: str) -> bool:
         """Return whether the signature is valid under this public key. Takes as long without a key."""
         try:
-            key = _stand_in(algorithm) if jwk is None else import_key(dict(jwk))
+            key = _stand_in(algorithm) if jwk is None else _load(tuple(jwk.items()))
             return verify(algorithm, self.signing_input, self.signature, key) and jwk is not None
         except (JoseError, ValueError):
             return False
@@ -48,6 +48,12 @@ def parse_jwt(text: str) -> UnverifiedJwt | None:
     if not isinstance(read_header, dict) or not isinstance(read_claims, dict):
         return None
     return UnverifiedJwt(read_header, read_claims, parts[0] + b"." + parts[1], signature)
+
+
+@lru_cache(maxsize=1024)
+def _load(members: tuple[tuple[str, str], ...]) -> Key:
+    """Return a public key. Loading one takes longer than verifying with it, which would tell who exists."""
+    return import_key(dict(members))
 
 
 @cache
