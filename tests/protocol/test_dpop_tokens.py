@@ -146,6 +146,21 @@ async def test_a_proof_is_used_once_and_its_replay_costs_no_refresh_token(start:
     assert (await refresh(jeton, app, first.json()["refresh_token"], KEY)).status_code == 200
 
 
+@pytest.mark.requirement("DP05")
+@pytest.mark.parametrize(("key", "uses"), [(None, []), (KEY, ["INSERT", "SELECT"])])
+async def test_a_refresh_reads_and_writes_the_use_of_its_proof_and_without_one_nothing_more(
+    jeton: Running, key: DpopKey | None, uses: list[str]
+) -> None:
+    app = jeton.add_client(fresh("app"))
+    token = (await log_in(jeton, app, key))["refresh_token"]
+
+    with statements_of(jeton) as statements:
+        assert (await refresh(jeton, app, token, key)).status_code == 200
+
+    # Maintenance counts the rows now and then.
+    assert sorted(it.split()[0] for it in statements if "single_uses" in it and "count(" not in it) == uses
+
+
 @pytest.mark.requirement("CO05", "DP06")
 @pytest.mark.parametrize("public", [True, False])
 @pytest.mark.parametrize("grant", ["refresh_token", "authorization_code"])

@@ -73,7 +73,9 @@ async def test_a_refused_request_uses_nothing_and_a_replayed_one_changes_nothing
 
     assert await bench.ledger.enter(only_once(refused, PROOF, REPLAYED)) == refusal
     assert stored(bench) == []
+    commits = bench.commits
     allowed = await bench.ledger.enter(only_once(turned("a"), PROOF, REPLAYED))
+    assert bench.commits == commits + 1
     replayed = await bench.ledger.enter(only_once(turned("a"), PROOF, REPLAYED))
 
     assert (allowed.reason, replayed) == ("turned", REPLAYED)
