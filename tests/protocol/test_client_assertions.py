@@ -12,7 +12,7 @@ from jeton.endpoints.client_key_sets import FETCH_INTERVAL_SECONDS, FRESH_SECOND
 from support.authorization_codes import add_app
 from support.browsing import authorization_parameters
 from support.client_keys import ClientKeyPair, as_parameters
-from support.in_process_server import ISSUER, App, Running
+from support.in_process_server import ISSUER, App, Running, StartServer
 from support.remote_server import RemoteRequest, remote_server, response
 from support.responses import outcome, visible
 from support.statement_recorder import statements_of
@@ -108,11 +108,12 @@ async def test_a_client_with_a_key_cannot_authenticate_otherwise(jeton: Running)
 
 @pytest.mark.requirement("CA03")
 @pytest.mark.both_databases
-async def test_of_parallel_uses_of_one_assertion_one_passes(jeton: Running) -> None:
-    add_key_client(jeton)
-    assertion = KEY.assertion(jeton, "job")
+async def test_of_parallel_uses_of_one_assertion_on_two_nodes_one_passes(start: StartServer) -> None:
+    nodes = await start(), await start()
+    add_key_client(nodes[0])
+    assertion = KEY.assertion(nodes[0], "job")
 
-    answers = await asyncio.gather(*(request_token(jeton, assertion) for _ in range(32)))
+    answers = await asyncio.gather(*(request_token(nodes[number % 2], assertion) for number in range(32)))
 
     assert sorted(it.status_code for it in answers) == [200] + [401] * 31
 
@@ -128,7 +129,7 @@ async def test_an_old_client_may_name_the_token_endpoint_if_it_is_set_so(jeton: 
 
 
 @pytest.mark.requirement("A09")
-async def test_wrong_assertions_are_limited_like_wrong_secrets_and_right_ones_are_not(start: Any) -> None:
+async def test_wrong_assertions_are_limited_like_wrong_secrets_and_right_ones_are_not(start: StartServer) -> None:
     jeton = await start(LIMITS__SECRET_FAILURES_PER_ADDRESS="3", LIMITS__SECRET_FAILURES_PER_CLIENT="3")
     add_key_client(jeton)
     wrong = KEY.assertion(jeton, "job", aud="x")

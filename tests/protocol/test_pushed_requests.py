@@ -251,6 +251,23 @@ async def test_of_two_people_who_answer_one_reference_at_the_same_time_one_gets_
     assert sum("code=" in it.headers.get("location", "") for it in pages) == 1
 
 
+@pytest.mark.requirement("PA04", "PA07")
+@pytest.mark.both_databases
+async def test_every_node_opens_a_reference_and_knows_that_it_was_used(start: StartServer) -> None:
+    first, second = await start(), await start()
+    app = add_app(first)
+    first.add_user("alice")
+    request_uri = await push(first, app)
+
+    async with browser(second) as visitor:
+        await visitor.get(AUTHORIZE, **reference(app, request_uri))
+        await visitor.sign_in()
+        await visitor.decide()
+        assert "code" in visitor.answer
+    async with browser(first) as visitor:
+        assert (await visitor.get(AUTHORIZE, **reference(app, request_uri))).status_code == 400
+
+
 @pytest.mark.requirement("PA07")
 async def test_a_page_that_was_shown_in_time_has_the_time_of_any_other(jeton: Running, visitor: Browser) -> None:
     app = add_app(jeton)
