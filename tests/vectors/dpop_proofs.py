@@ -105,6 +105,10 @@ def _invalid() -> dict[str, dict[str, dict[str, Any]]]:
         "thumbprint": {"another key": _given(kid="ec"), "another form": _given(thumbprint="")},
         "signature": _with_other_signatures(),
         **by_claim,
+        "htu": {
+            **by_claim["htu"],
+            "a request at no URL": _given(proof(htu="https://bea@api.example/"), url="https://bea@api.example/"),
+        },
     }
 
 

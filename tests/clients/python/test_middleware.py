@@ -19,11 +19,13 @@ from jeton_client import (
     ClientError,
     DPoP,
     DPoPNonces,
+    InvalidProofError,
     InvalidTokenError,
     MemoryUsedProofs,
     ProtectedResource,
     VerificationUnavailableError,
 )
+from jeton_client.dpop_proof import ProvenRequest
 from jeton_client.fastapi import Bearer
 from vectors.dpop_proofs import proof
 
@@ -112,6 +114,18 @@ def test_a_proof_is_accepted_once_and_a_full_memory_is_no_reason_to_forget_one(m
 
     assert [it.status_code for it in answers] == [200, 401, 401, 200, 503, 401]
     assert answers[4].headers["retry-after"] == "120"
+
+
+@pytest.mark.requirement("DP05")
+async def test_an_identifier_is_used_once_for_each_target() -> None:
+    dpop = DPoP(clock=lambda: START)
+
+    for path in ("a", "b"):
+        request = ProvenRequest("GET", f"{AUDIENCE}/{path}", "bound", BOUND["jkt"])
+        given = [proof(htu=request.url)]
+        await dpop.check(given, request)
+        with pytest.raises(InvalidProofError, match="used"):
+            await dpop.check(given, request)
 
 
 @pytest.mark.requirement("DP05")
