@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from jeton.observability.logs import configure_logs
 from jeton.storage.tables import metadata
+from support.dpop import DpopKey
 from support.in_process_server import App, Running
 
 PASSWORD, WRONG = "canary-password-right", "canary-password-wrong"
@@ -20,7 +21,13 @@ LOGGED = {
     *("token_issued", "request_refused", "token_revoked", "server_error"),
     *("logged_in", "rotated", "retried", "issued"),
     *("refresh_token_reused", "refresh_token_of_other_client", "refresh_token_malformed"),
-    *("client_secret_wrong", "authorization_header_malformed", "scope_malformed", "grant_type_unknown"),
+    *(
+        "proof_used_before",
+        "client_secret_wrong",
+        "authorization_header_malformed",
+        "scope_malformed",
+        "grant_type_unknown",
+    ),
 }
 
 
@@ -49,7 +56,8 @@ async def use_everything(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tup
     first = await jeton.log_in(app, password=PASSWORD)
     second = (await jeton.refresh(app, first["refresh_token"], KEY)).json()
     repeated = (await jeton.refresh(app, first["refresh_token"], KEY)).json()
-    own = (await jeton.token(app, grant_type="client_credentials")).json()
+    proof = DpopKey().proof(jti="canary-jti")
+    own = (await jeton.token(app, {"DPoP": proof}, grant_type="client_credentials")).json()
     stranger = await jeton.log_in(spa, password=PASSWORD)
 
     refused = [
@@ -67,6 +75,7 @@ async def use_everything(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tup
         await jeton.http.post(f"/oauth/token?refresh_token={second['refresh_token']}", data=login),
         await jeton.http.post(f"/oauth/{stranger['refresh_token']}", data=login),
         await jeton.http.post("/oauth/token", json=login),
+        await jeton.token(app, {"DPoP": proof}, **login),
     ]
     assert {answer.status_code for answer in refused} <= {400, 401, 404}
     await jeton.introspect(app, second["access_token"])
@@ -89,6 +98,8 @@ async def use_everything(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tup
         **{f"{name} of the repetition": repeated[name] for name in ("access_token", "refresh_token")},
         **{f"{name} of the public client": stranger[name] for name in ("access_token", "refresh_token")},
         "access token of the client": own["access_token"],
+        "proof of the client": proof,
+        "identifier of the proof": "canary-jti",
     }
 
 
