@@ -1,8 +1,11 @@
 /** With a live server: log in, renew, verify, introspect, revoke, notice an ended session. */
 
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { Introspector, InvalidTokenError, LoginRequiredError, TokenSession, Verifier } from '@jeton/client'
+import { ClientKey, Introspector, InvalidTokenError, LoginRequiredError, TokenSession, Verifier } from '@jeton/client'
+import { exportJWK, generateKeyPair } from 'jose'
 import { Jeton } from './jeton.js'
 
 const AUDIENCE = 'https://orders.example'
@@ -53,6 +56,21 @@ test('a client acts for itself', async () => {
   const token = await new Verifier(optionsOf('web')).verify(await session.accessToken())
 
   assert.deepEqual([token.subject, [...token.scope]], ['web', ['write']])
+})
+
+test('a client proves itself by its key, again and again', async () => {
+  const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
+  const jwks = join(jeton.folder, 'jwks.json')
+  writeFileSync(jwks, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k1' }] }))
+  const own = ['--grant', 'client_credentials', '--scope', 'read', '--audience', AUDIENCE]
+  await jeton.run('client', 'add', 'nightly', ...own, '--auth-method', 'private_key_jwt', '--jwks', jwks)
+  const key = new ClientKey({ ...(await exportJWK(privateKey)), kid: 'k1' })
+  const session = new TokenSession({ issuer: jeton.issuer, client: { clientId: 'nightly', key } })
+
+  await session.logInAsClient()
+  const first = await session.accessToken()
+
+  assert.notEqual(await session.renew(first), first)
 })
 
 test('introspection agrees with verification until the logout', async () => {
