@@ -319,15 +319,28 @@ async def test_token_without_a_resource_is_for_this_server_and_for_signing_in(st
     web.publish()
     node = await started(start, TOKENS__DEFAULT_AUDIENCE="https://own.example")
     with node.database.write() as connection:
-        update_resource(connection, Resource(API.uri, API.name, API.scope))
+        insert_resource(connection, Resource("https://other.example", "Other", frozenset({"read"}), open=True))
     node.maintenance.refresh()
     async with browser(node) as visitor:
         await visitor.get(AUTHORIZE, **authorization_parameters(APP, redirect_uri=CALLBACK, scope="read"))
         assert "invalid_scope" in visitor.page.text
         tokens = await allow(node, visitor, scope="openid profile read", resource=None)
     assert sorted(tokens["scope"].split()) == ["openid", "profile"]
+    claims = await node.introspect(node.add_client("api", introspect=True, audience=(ISSUER,)), tokens["access_token"])
+    assert claims["aud"] == ISSUER
     answer = await node.http.get("/oauth/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
     assert answer.status_code == 200
+
+
+@pytest.mark.requirement("CI10")
+@pytest.mark.parametrize("setting", [{"DENY": "app.example"}, {"CLIENT_ID_METADATA_DOCUMENTS": "false"}])
+async def test_what_is_denied_later_ends_there_as_well(
+    start: StartServer, node: Running, visitor: Browser, setting: dict[str, str]
+) -> None:
+    tokens = await allow(node, visitor)
+    other = await start(**{f"REGISTRATION__{name}": value for name, value in setting.items()})
+    assert (await other.refresh(APP, tokens["refresh_token"])).json()["error"] == "invalid_client"
+    assert (await node.refresh(APP, tokens["refresh_token"])).status_code == 200
 
 
 @pytest.mark.requirement("RI06")
