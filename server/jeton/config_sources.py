@@ -32,7 +32,7 @@ def read_settings_file(file: Path | None, environment: Mapping[str, str]) -> dic
 
     Raise ConfigError if the file cannot be read or is not TOML.
     """
-    chosen = file or (Path(environment[FILE_VARIABLE]) if environment.get(FILE_VARIABLE) else None)
+    chosen = _named_file(file, environment)
     file = chosen or DEFAULT_FILE
     try:
         if file.is_fifo():
@@ -50,6 +50,16 @@ def read_settings_file(file: Path | None, environment: Mapping[str, str]) -> dic
         raise ConfigError(f"the configuration file {file} is nested too deeply") from None
     except ValueError as error:
         raise ConfigError(f"the configuration file {file} is not valid: {error}") from None
+
+
+def settings_file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
+    """Return the file that `read_settings_file` reads, or None if there is none."""
+    chosen = _named_file(file, environment) or DEFAULT_FILE
+    return chosen if chosen.exists() else None
+
+
+def _named_file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
+    return file or (Path(environment[FILE_VARIABLE]) if environment.get(FILE_VARIABLE) else None)
 
 
 def read_variables(environment: Mapping[str, str], sections: Sections) -> dict[str, dict[str, str]]:

@@ -246,6 +246,18 @@ def test_two_servers_share_a_token(hsm: SoftHsm, sqlite_url: str, tmp_path: Path
 # Settings.
 
 
+def test_doctor_signs_with_the_hsm_and_says_why_it_cannot(hsm: SoftHsm, tmp_path: Path) -> None:
+    cli = CommandLine({"JETON_DATABASE__URL": f"sqlite:///{tmp_path}/jeton.db"}).with_variables(**hsm.settings, **SHORT)
+    cli.text("keys", "rotate")
+
+    assert cli.text("doctor", "--offline")
+    with hsm.away():
+        found = json.loads(cli.run("doctor", "--offline", "--json").stdout)
+    failures = [it for it in found if it["level"] == "fail"]
+    assert {it["check"] for it in failures} == {"signing keys"}
+    assert all("no PKCS#11 token has the label" in it["message"] for it in failures)
+
+
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
 def test_the_pin_is_masked(hsm: SoftHsm, sqlite_url: str, form: tuple[str, ...]) -> None:
     cli = CommandLine({"JETON_DATABASE__URL": sqlite_url}).with_variables(**hsm.settings)

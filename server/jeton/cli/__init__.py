@@ -33,8 +33,8 @@ REFUSALS: Final = (
     *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 _COMMANDS: Final = (
-    *("browser-session", "client", "config", "consent", "keys", "migrate", "outbox", "passwords", "registration"),
-    *("resource", "secrets", "serve", "session", "token", "user"),
+    *("browser-session", "client", "config", "consent", "doctor", "keys", "migrate", "outbox", "passwords"),
+    *("registration", "resource", "secrets", "serve", "session", "token", "user"),
 )
 
 

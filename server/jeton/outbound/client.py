@@ -65,6 +65,21 @@ class OutboundClient:
         headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", str(len(body)))]
         return await self._request("POST", uri, headers, body)
 
+    async def certificate_end(self, uri: str) -> float:
+        """Return when the certificate of this https server expires, in seconds since the epoch.
+
+        Raise OutboundError if there is no connection, or if the certificate is not valid.
+        """
+        target = Target.parse(uri)
+        try:
+            async with asyncio.timeout(self._deadline_seconds), self._slots:
+                _, writer = await self._connect(target, await self._checked_addresses(target))
+                certificate = writer.get_extra_info("peercert")
+                writer.transport.abort()
+        except TimeoutError as error:
+            raise OutboundError(OutboundFailure.TIMED_OUT) from error
+        return ssl.cert_time_to_seconds(certificate["notAfter"])
+
     async def _request(self, method: str, uri: str, headers: list[tuple[str, str]], body: bytes) -> OutboundResponse:
         target = Target.parse(uri)
         own = [("Host", target.authority), ("User-Agent", "Jeton"), ("Accept-Encoding", "identity")]

@@ -37,21 +37,27 @@ def migrate(database: Database) -> str:
 
 def bring_up_to_date(database: Database) -> None:
     """Migrate SQLite. On PostgreSQL, where operators decide, raise SchemaError if the schema is not current."""
+    if not database.on_sqlite:
+        check_schema(database)
+        return
+    with database.read() as connection:
+        revision = _revision(connection)
+    if revision != _known_revisions()[-1]:
+        migrate(database)
+
+
+def check_schema(database: Database) -> str:
+    """Return the revision of the schema. Raise SchemaError if it is not the one that this version works with."""
     with database.read() as connection:
         _check_database(connection)
         revision = _revision(connection)
     known = _known_revisions()
     if revision == known[-1]:
-        return
-    if database.on_sqlite:
-        migrate(database)
-    elif revision in (None, *known):
-        found = "is empty" if revision is None else f"is at revision {revision}"
-        raise SchemaError(
-            f"the database {found}, this version needs {known[-1]}: run `jeton migrate`, then start again"
-        )
-    else:
+        return known[-1]
+    if revision not in (None, *known):
         raise _too_new()
+    found = "is empty" if revision is None else f"is at revision {revision}"
+    raise SchemaError(f"the database {found}, this version needs {known[-1]}: run `jeton migrate`, then start again")
 
 
 def _check_database(connection: Connection) -> None:
