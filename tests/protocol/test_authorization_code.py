@@ -487,7 +487,8 @@ async def test_guessed_codes_are_counted_like_unknown_tokens(start: StartServer)
 
 
 @pytest.mark.requirement("OI52", "OI53", "OI54", "OI55", "RR03", "H06")
-async def test_the_metadata_name_the_grant_as_soon_as_a_client_may_use_it(jeton: Running) -> None:
+async def test_the_metadata_name_the_grant_as_soon_as_a_client_may_use_it(start: StartServer) -> None:
+    jeton = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     before = (await jeton.http.get("/.well-known/oauth-authorization-server")).json()
     add_app(jeton)
 

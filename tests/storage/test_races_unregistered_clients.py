@@ -8,7 +8,7 @@ import pytest
 from jeton.admin import clients as administration
 from jeton.admin.errors import AlreadyExistsError
 from jeton.oauth.clients import Client
-from jeton.storage.clients import list_clients
+from jeton.storage.clients import list_clients, save_clients
 from jeton.storage.identifiers import IdentifierUsedError
 from support.authorization_codes import CALLBACK, GRANTS, SignedIn, redeem, sign_in
 from support.in_process_server import App, Running
@@ -89,3 +89,12 @@ async def test_administrator_who_adds_the_client_at_that_moment_keeps_it(nodes: 
         assert all(isinstance(it, (AlreadyExistsError, IdentifierUsedError)) for it in failures), failures
         expected = ("metadata_document", frozenset({"read"})) if failures else ("administrator", SCOPE)
         assert (client.registration, client.scope) == expected
+
+
+@pytest.mark.requirement("CI10")
+async def test_row_of_an_administrator_is_not_replaced_by_one_for_a_client_without_a_row(nodes: Nodes) -> None:
+    app = described()
+    added = nodes[0].add_client(app.client_id, public=True, scope=SCOPE).client
+    with nodes[0].database.write() as connection:
+        save_clients(connection, [app.client])
+    assert stored(nodes[0]) == [added]
