@@ -509,6 +509,8 @@ async def test_the_metadata_name_the_grant_as_soon_as_a_client_may_use_it(start:
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "pushed_authorization_request_endpoint": f"{ISSUER}/oauth/par",
+        "require_pushed_authorization_requests": False,
         "ui_locales_supported": ["en", "de"],
     }
     assert (await jeton.http.get("/.well-known/openid-configuration")).json() == after
