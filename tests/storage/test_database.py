@@ -15,11 +15,11 @@ from jeton.rules.key_lifecycle import ACCESS_TOKENS, KeyState, SigningKey
 from jeton.storage import database as database_module
 from jeton.storage import tables
 from jeton.storage.clients import insert_client, load_clients
+from jeton.storage.column_types import JsonObject, Words, WordSet
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.database_url import DatabaseUrlError
 from jeton.storage.families import insert_families, load_families, update_families
 from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys
-from jeton.storage.tables import JsonObject, Words, WordSet
 from jeton.storage.users import insert_user, load_users
 from support.ledger_fixtures import bench_over
 

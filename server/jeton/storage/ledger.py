@@ -1,7 +1,7 @@
 """The ledger: decides requests and writes what they change, many in one transaction, and answers after its commit.
 
 1. One transaction for all entries that are waiting: lock, then read, decide each entry, write all, commit.
-2. Locks are taken in one order (ledger_registry.py). A row that another transaction has locked is skipped, and the
+2. Locks are taken in one order (ledger_locks.py). A row that another transaction has locked is skipped, and the
    entries that need it wait separately (row_lock_batches.py).
 3. Nothing slow happens under a lock: hashing and signing are done outside.
 4. A batch is run again only if the database has rolled it back. After a commit of unknown outcome nothing is repeated,
@@ -22,7 +22,8 @@ from jeton.oauth.writes import Write
 from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
-from jeton.storage.ledger_registry import LOCK_ORDER, WRITERS, LockContext, LockRows, Writer
+from jeton.storage.ledger_locks import LOCK_ORDER, LockContext, LockRows
+from jeton.storage.ledger_writers import WRITERS, Writer
 from jeton.storage.lock_requests import (
     Lock,
     LockClient,

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from jeton.oauth.writes import SaveFamily, Write
 from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.ledger_registry import LOCK_ORDER, WRITERS, LockContext, Writer
+from jeton.storage.ledger_locks import LOCK_ORDER, LockContext
+from jeton.storage.ledger_writers import WRITERS, Writer
 from jeton.storage.lock_requests import Lock, LockUser
 from jeton.storage.transaction_rows import TransactionRows
 from support.in_process_server import ManualClock
