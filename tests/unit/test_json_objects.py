@@ -19,6 +19,7 @@ def nested(depth: int) -> bytes:
         pytest.param(b'{"a":1,"a":2}', id="repeated member"),
         pytest.param(b'{"b":{"a":1,"a":1}}', id="repeated member inside"),
         pytest.param(b'{"a":NaN}', id="not a number"),
+        pytest.param(b'{"a":[-1e999]}', id="beyond every number"),
         pytest.param(b'{"a":"\xff"}', id="not UTF-8"),
         pytest.param(b'{"a":"\\ud800"}', id="half a character"),
         pytest.param(b'{"a":1} {}', id="more behind it"),

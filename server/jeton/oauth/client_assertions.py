@@ -1,6 +1,5 @@
 """Client assertions: which are valid (RFC 7523 section 3, draft-ietf-oauth-rfc7523bis section 4)."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -75,5 +74,5 @@ def _time_rejection_reason(claims: Mapping[str, Any], now: int) -> str | None:
 
 
 def _is_time(value: object) -> bool:
-    """Return whether it is a NumericDate (RFC 7519 section 2)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Return whether it is a NumericDate (RFC 7519 section 2) of which a float holds each second."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53

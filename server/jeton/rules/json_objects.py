@@ -1,7 +1,8 @@
 """JSON objects that strangers send (RFC 8259): what is ambiguous or nested too deeply is refused."""
 
 import json
-from typing import Any, Final, NoReturn
+import math
+from typing import Any, Final
 
 MAX_DEPTH: Final = 8
 
@@ -10,7 +11,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     """Return the object. Raise ValueError if the body is none, repeats a member, or is nested deeper than MAX_DEPTH."""
     try:
         # Without lone surrogates, which cannot be encoded again.
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode("utf-8")
         depth = _depth(value)
     except RecursionError:
@@ -27,8 +28,11 @@ def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+def _finite(text: str) -> float:
+    """Return the number. `NaN` and `Infinity` are not JSON, and `1e999` could not be written again."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is not a finite number")
+    return number
 
 
 def _depth(value: Any) -> int:
