@@ -281,19 +281,34 @@ async def test_a_page_that_was_shown_in_time_has_the_time_of_any_other(jeton: Ru
 
 
 @pytest.mark.requirement("PA07")
-async def test_an_error_uses_the_reference_up(jeton: Running, visitor: Browser) -> None:
+async def test_a_person_who_refuses_uses_the_reference_up(jeton: Running, visitor: Browser) -> None:
     app = add_app(jeton)
-    silent = await push(jeton, app, prompt="none")
-    await visitor.get(AUTHORIZE, **reference(app, silent))
-    assert visitor.answer["error"] == "login_required"
     denied = await push(jeton, app)
     await visitor.get(AUTHORIZE, **reference(app, denied))
     await visitor.sign_in()
     await visitor.decide("deny")
     assert visitor.answer["error"] == "access_denied"
 
-    for used in (silent, denied):
-        assert (await visitor.get(AUTHORIZE, **reference(app, used))).status_code == 400
+    assert (await visitor.get(AUTHORIZE, **reference(app, denied))).status_code == 400
+
+
+@pytest.mark.requirement("PA07")
+@pytest.mark.parametrize(
+    ("scope", "error"), [(frozenset({"read"}), "login_required"), (frozenset({"write"}), "invalid_scope")]
+)
+async def test_an_error_that_no_person_has_caused_writes_nothing(
+    jeton: Running, visitor: Browser, scope: frozenset[str], error: str
+) -> None:
+    app = add_app(jeton, public=True)
+    silent = await push(jeton, app, prompt="none")
+    jeton.set_client(app.client_id, scope=scope)
+
+    with statements_of(jeton) as sent:
+        for _ in range(2):
+            await visitor.get(AUTHORIZE, **reference(app, silent))
+            assert visitor.answer["error"] == error
+
+    assert [it for it in sent if not it.startswith("SELECT")] == []
 
 
 @pytest.mark.requirement("PA09")

@@ -86,8 +86,13 @@ class ClientResponses:
         *,
         after_form: bool,
     ) -> PageAnswer:
-        """Tell the client what went wrong, and log the reason. A pushed request is answered by that, too."""
-        await self.pushed.use(response.pushed_id)
+        """Tell the client what went wrong, and log the reason.
+
+        A pushed request is used up if a person has had a page of it. Before that nobody need have signed in, and
+        nothing is written: who opens the reference again gets the same error, or the page.
+        """
+        if after_form:
+            await self.pushed.use(response.pushed_id)
         about = {"error": response.error, "client_id": client.client_id, "ip": request.source.ip}
         log.warning("authorization_refused", reason=reason, **about)
         parameters = authorization_response_parameters(

@@ -1,4 +1,4 @@
-"""Each pushed authorization request is answered once (RFC 9126 section 7.3), by a code or an error."""
+"""Each pushed authorization request is answered once (RFC 9126 section 7.3), by a code or a refusal."""
 
 from dataclasses import dataclass
 from typing import Final
