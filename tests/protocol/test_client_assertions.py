@@ -170,6 +170,22 @@ async def test_a_refusal_costs_the_same_for_clients_that_do_not_exist(
     assert costs == dict.fromkeys(costs, costs["nobody"])
 
 
+@pytest.mark.requirement("CA03", "DP05")
+async def test_clients_that_register_themselves_leave_room_for_the_assertions_of_others(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.storage.replay_store.MAX_ROWS", 6)
+    add_key_client(jeton)
+    add_key_client(jeton, "stranger", registration="dynamic")
+
+    async def attempt(client_id: str) -> int:
+        jeton.maintenance.refresh()
+        return (await request_token(jeton, KEY.assertion(jeton, client_id))).status_code
+
+    assert [await attempt("stranger") for _ in range(3)] == [200, 200, 503]
+    assert [await attempt("job") for _ in range(5)] == [200] * 4 + [503]
+
+
 # Published key sets.
 
 

@@ -11,6 +11,7 @@ from jeton.endpoints.client_key_sets import ClientKeySets
 from jeton.oauth.client_assertions import AssertionAudiences, assertion_rejection_reason, claimed_client_id
 from jeton.oauth.clients import Client
 from jeton.oauth.single_use import SingleUse
+from jeton.oauth.unregistered_clients import describes_itself
 from jeton.storage.clock import Clock
 from jeton.storage.replay_store import ReplayStore
 
@@ -43,8 +44,9 @@ class ClientAssertions:
         key = await self.keys.find(presumed, header.get("kid"), header["alg"])
         if not assertion.is_signed_by(None if key is None else key.jwk, header["alg"]):
             return "assertion_key_unknown" if key is None else "assertion_signature_wrong"
-        used = single_use_digest("client assertion", presumed.client_id, claims["jti"])
-        if not await self.replay_store.use(SingleUse(used, int(claims["exp"]) + _REMEMBERED_SECONDS)):
+        digest = single_use_digest("client assertion", presumed.client_id, claims["jti"])
+        used = SingleUse(digest, int(claims["exp"]) + _REMEMBERED_SECONDS)
+        if not await self.replay_store.use(used, registered=not describes_itself(presumed)):
             return "assertion_used_before"
         if claims["aud"] not in (self.audiences.issuer, [self.audiences.issuer]):
             log.warning("assertion_with_legacy_audience", client_id=presumed.client_id)

@@ -20,6 +20,8 @@ Issued = TypeVar("Issued", Issue, IssueCode)
 
 # At 100 bytes each, index included, 30 MB; at 70 seconds each, 4,000 uses a second.
 MAX_ROWS: Final = 300_000
+# Clients that nobody registered write none beyond this part of them: anyone can be one, and must not make others wait.
+_PART_OF_UNREGISTERED: Final = 3
 
 
 class ReplayStoreFullError(TemporarilyUnavailableError):
@@ -39,23 +41,23 @@ class ReplayStore:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._is_full = False
+        self._rows = 0
 
     def count(self, connection: Connection) -> None:
         """Count the rows, at most `MAX_ROWS` of them. Until the next count, no more is read."""
-        self._is_full = count_single_uses(connection, MAX_ROWS) >= MAX_ROWS
+        self._rows = count_single_uses(connection, MAX_ROWS)
 
-    def require_room(self) -> None:
-        """Raise ReplayStoreFullError if nothing can be used now."""
-        if self._is_full:
+    def require_room(self, *, registered: bool = True) -> None:
+        """Raise ReplayStoreFullError if nothing can be used now, or not by a client that is not `registered`."""
+        if self._rows >= (MAX_ROWS if registered else MAX_ROWS // _PART_OF_UNREGISTERED):
             raise ReplayStoreFullError("too much is remembered as used")
 
-    async def use(self, single_use: SingleUse) -> bool:
-        """Return whether this is the first use, once it is durable.
+    async def use(self, single_use: SingleUse, *, registered: bool = True) -> bool:
+        """Return whether this is the first use, once it is durable. `registered` is as in `require_room`.
 
         Raise ReplayStoreFullError, or StorageUnavailableError if it is not known whether it is stored.
         """
-        self.require_room()
+        self.require_room(registered=registered)
 
         def decide(facts: Facts) -> _Use:
             is_used = single_use.digest in facts.rows.of(SingleUse)
