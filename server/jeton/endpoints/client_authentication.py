@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -32,6 +32,7 @@ _MALFORMED_BASIC: Final = (
     "The Authorization header must be Basic and the base64 of client_id:client_secret, each form-encoded."
 )
 _UNKNOWN: Final = "client_unknown"
+_TLS_METHODS: Final = frozenset(TLS_METHODS)
 _MAX_CHARACTERS: Final = 1024
 # Only URLs of metadata documents are longer than 128 characters.
 _CLIENT_ID: Final = re.compile(r"[\x20-\x7E]{1,128}|https?://[\x21-\x7E]{1,504}")
@@ -50,7 +51,6 @@ class _Credentials:
     client_id: str
     secret: str = field(default="", repr=False)
     assertion: UnverifiedJwt | None = None
-    certificate: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +74,20 @@ class ClientAuthentication:
         Every refusal costs one look-up and, if something was presented as a proof, one count, so that its duration does
         not reveal which clients exist.
         """
-        credentials = replace(_presented_credentials(request), certificate=self.certificates.presented(request))
+        credentials, certificate = _presented_credentials(request), self.certificates.presented(request)
         if not _CLIENT_ID.fullmatch(credentials.client_id):
             raise OAuthError(ErrorCode.INVALID_CLIENT, "client_id_malformed")
         known, reason = self.clients.known(credentials.client_id), None
         if known is not None:
-            reason = await self._rejection_reason(known, credentials)
+            reason = await self._rejection_reason(known, credentials, certificate)
             if reason is None:
                 return AuthenticatedClient(known)
         client = await self._find(credentials.client_id, request.source)
         if client is None or client != known:
-            reason = await self._rejection_reason(client, credentials)
+            reason = await self._rejection_reason(client, credentials, certificate)
         if client is not None and reason is None:
             return AuthenticatedClient(client)
-        if credentials.method != NONE or credentials.certificate is not None:
+        if credentials.method != NONE or certificate is not None:
             await self.request_limits.count_wrong_secret(credentials.client_id, request.source)
         raise OAuthError(ErrorCode.INVALID_CLIENT, reason or _UNKNOWN)
 
@@ -101,7 +101,9 @@ class ClientAuthentication:
         except MetadataDocumentError as error:
             raise OAuthError(ErrorCode.INVALID_CLIENT, error.reason) from None
 
-    async def _rejection_reason(self, client: Client | None, credentials: _Credentials) -> str | None:
+    async def _rejection_reason(
+        self, client: Client | None, credentials: _Credentials, certificate: bytes | None
+    ) -> str | None:
         """Return the reason for rejecting the credentials (for the log), or None if they are valid.
 
         Takes as long for a client that does not exist, or that may not use this method, except with certificates.
@@ -110,8 +112,8 @@ class ClientAuthentication:
         usable = client if reason is None else None
         if credentials.assertion is not None:
             proof = await self.assertions.rejection_reason(usable, credentials.assertion)
-        elif usable is not None and usable.auth_methods & set(TLS_METHODS):
-            proof = await self.certificates.rejection_reason(usable, credentials.certificate)
+        elif usable is not None and not _TLS_METHODS.isdisjoint(usable.auth_methods):
+            proof = await self.certificates.rejection_reason(usable, certificate)
         else:
             proof = _secret_rejection_reason(usable, credentials.secret, self.clock.now())
         return reason or proof
@@ -123,8 +125,8 @@ def _registration_rejection_reason(client: Client | None, method: str) -> str | 
     if client.disabled:
         return "client_disabled"
     # A certificate is presented to the proxy: in the request, the client only names itself (RFC 8705 section 2).
-    may_name_itself = client.public or client.auth_methods & set(TLS_METHODS)
-    if method not in ({NONE} if may_name_itself else client.auth_methods):
+    may_name_itself = client.public or not _TLS_METHODS.isdisjoint(client.auth_methods)
+    if method not in ((NONE,) if may_name_itself else client.auth_methods):
         return "client_auth_method_not_allowed"
     return None
 

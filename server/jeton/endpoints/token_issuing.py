@@ -21,7 +21,7 @@ from jeton.storage.database import StorageUnavailableError
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """The signers of one response. `id_token` is None while there is no key for the client's algorithm."""
+    """The signers of one response. `id_token` is None if the client gets no ID tokens, or has no key for them yet."""
 
     access_token: Signer
     id_token: Signer | None
@@ -43,12 +43,14 @@ class TokenIssuer:
         as OpenID Connect Core section 12.2 allows.
         """
         access_token = self.keyring.signer
+        if OPENID not in client.scope:
+            return Signers(access_token, None)
         if access_token.algorithm == client.id_token_alg:
             return Signers(access_token, access_token)
         try:
             return Signers(access_token, self.keyring.id_token_signer(client.id_token_alg))
         except (KeyStoreError, StorageUnavailableError):
-            if grant_type == CODE_GRANT and OPENID in client.scope:
+            if grant_type == CODE_GRANT:
                 raise
             return Signers(access_token, None)
 
