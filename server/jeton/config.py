@@ -148,6 +148,10 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     sessions_per_user: Count = 100
 
 
+class AuditSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    retention_seconds: Seconds = 400 * 86400
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -162,6 +166,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     registration: RegistrationSettings = RegistrationSettings()
     scopes: ScopeSettings = ScopeSettings()
     limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
 
 
 _SECTIONS: Final = {

@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from alembic import command
+from jeton.oauth.audit_events import AuditRecord
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
@@ -135,6 +136,7 @@ def test_each_migration_follows_the_one_before(empty: Database) -> None:
         ("id_token_keys", SigningKey, ()),
         ("ended_tokens", RevokedAccessToken, ()),
         ("invalid_statuses", RevokedStatus, ()),
+        ("audit_records", AuditRecord, ()),
     ],
 )
 def test_columns_stand_in_the_order_of_the_fields(name: str, value: Any, not_of_the_value: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ from support.builders import NOW, client, family, user
 
 OWNER, OTHER = client(), client("other")
 FAMILY = family("one")
+REVOKED_TOKEN = End("access_token_revoked", token=RevokedAccessToken("id", NOW + 1), owner=("u_1", "web"))
 REVOKED = FAMILY.revoked("refresh_token_reused", NOW - 100)
 SECOND, ENDED = family("two"), replace(REVOKED, sid="three")
 OF_OTHER_CLIENT = Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
@@ -50,7 +51,7 @@ def test_only_its_client_revokes_a_family_by_a_genuine_token(
 @pytest.mark.parametrize(
     ("expires_at", "by", "expected"),
     [
-        pytest.param(NOW + 1, OWNER, End("access_token_revoked", token=RevokedAccessToken("id", NOW + 1)), id="live"),
+        pytest.param(NOW + 1, OWNER, REVOKED_TOKEN, id="live"),
         pytest.param(NOW, OWNER, End("token_expired"), id="expired this second"),
         pytest.param(NOW - 1, OWNER, End("token_expired"), id="expired"),
         pytest.param(NOW + 60, OTHER, OF_OTHER_CLIENT, id="other client"),
@@ -60,7 +61,7 @@ def test_only_its_client_revokes_a_family_by_a_genuine_token(
 def test_only_its_client_revokes_an_access_token_by_jti_until_its_exp(
     expires_at: int, by: Client, expected: End | Deny
 ) -> None:
-    assert revoke_access_token({"client_id": "web", "jti": "id", "exp": expires_at}, by, NOW) == expected
+    assert revoke_access_token({"client_id": "web", "sub": "u_1", "jti": "id", "exp": expires_at}, by, NOW) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from sqlalchemy import Connection
 
 from jeton.admin import users
 from jeton.admin.errors import NotFoundError
+from jeton.oauth.audit_events import AuditEvent, session_ended
 from jeton.oauth.browser_session_rules import EndBrowserSessions, end_browser_sessions
 from jeton.oauth.browser_sessions import BrowserSession
+from jeton.storage.audit_trail import record
 from jeton.storage.browser_sessions import delete_browser_sessions, list_browser_sessions, lock_browser_sessions
 from jeton.storage.clients import load_clients
 from jeton.storage.families import load_sids_of_browser_sessions, lock_families, update_families
@@ -61,6 +63,11 @@ def _end(connection: Connection, now: int, sessions: Sequence[BrowserSession]) -
     ended = end_browser_sessions(_REASON, tuple(locked.values()), families, clients.values(), now)
     update_families(connection, ended.families)
     delete_browser_sessions(connection, ids, now)
+    record(
+        connection,
+        *(AuditEvent("signed_out", _REASON, sub=it.sub, sid=it.browser_session_id) for it in ended.sessions),
+        *(session_ended(_REASON, it.sub, it.client_id, it.sid) for it in ended.families),
+    )
     return ended
 
 

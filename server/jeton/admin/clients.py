@@ -13,6 +13,7 @@ from jeton.admin.resources import registered_uris
 from jeton.config import MAX_ACCESS_SECONDS
 from jeton.crypto.credentials import digest_secret, generate_client_secret
 from jeton.grants import GRANTS
+from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.client_metadata import GRANT_TYPES
 from jeton.oauth.clients import KEY_METHODS, SECRET_METHODS, Client
@@ -21,6 +22,7 @@ from jeton.oauth.registration_rules import check_client, check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
 from jeton.oauth.unregistered_clients import ADMINISTRATOR, METADATA_DOCUMENT
 from jeton.rules.images import MAX_LOGO_BYTES, image_type
+from jeton.storage.audit_trail import record
 from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client, update_logo
 from jeton.storage.families import delete_family_statuses, end_families, insert_family_statuses
 from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses
@@ -119,6 +121,7 @@ def register(connection: Connection, now: int, client_id: str, changes: ClientCh
     except IntegrityError:
         # Another transaction has inserted it since it was looked up.
         raise _already_exists(client_id) from None
+    record(connection, AuditEvent("client_added", "added", client_id=client_id))
     return client, secret
 
 
@@ -145,6 +148,7 @@ def change(
     differences = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
     if differences:
         update_client(connection, client_id, **differences)
+        record(connection, AuditEvent("client_changed", " ".join(sorted(differences)), client_id=client_id))
     for uri in set(before.resources) - set(after.resources):
         end_families(connection, now, "resource_removed", client_id=client_id, audience=uri)
     return after
@@ -157,6 +161,7 @@ def set_logo(connection: Connection, client_id: str, logo: bytes | None) -> Clie
     if logo is not None and (logo_type is None or len(logo) > MAX_LOGO_BYTES):
         raise AdminError(f"a logo is a PNG, JPEG or WebP image of at most {MAX_LOGO_BYTES // 1024} KiB")
     update_logo(connection, client_id, logo, logo_type)
+    record(connection, AuditEvent("client_changed", "logo", client_id=client_id))
     return replace(client, logo_type=logo_type)
 
 
@@ -178,6 +183,7 @@ def rotate_secret(connection: Connection, now: int, client_id: str, overlap_seco
         previous_secret_digest=client.secret_digest if until else None,
         previous_secret_expires_at=until,
     )
+    record(connection, AuditEvent("client_secret_rotated", "rotated", client_id=client_id))
     return RotatedSecret(secret, until, older_secret_ended=len(client.secret_digests(now)) > 1)
 
 
@@ -185,6 +191,7 @@ def disable(connection: Connection, now: int, client_id: str) -> None:
     """Refuse the client and its tokens. Its sessions continue when it is enabled again."""
     client = _lock(connection, client_id)
     update_client(connection, client_id, disabled=True)
+    record(connection, AuditEvent("client_disabled", "disabled", client_id=client_id))
     insert_family_statuses(connection, now, client_id)
     insert_revoked_statuses(connection, [revoked_client_status(client, now, MAX_ACCESS_SECONDS)])
 
@@ -193,6 +200,7 @@ def enable(connection: Connection, client_id: str) -> None:
     """Accept a disabled client and its sessions again."""
     client = _lock(connection, client_id)
     update_client(connection, client_id, disabled=False)
+    record(connection, AuditEvent("client_enabled", "enabled", client_id=client_id))
     delete_family_statuses(connection, client_id)
     delete_revoked_statuses(connection, [client.status_index])
 
@@ -203,6 +211,7 @@ def delete(connection: Connection, now: int, client_id: str) -> None:
     end_families(connection, now, "client_deleted", client_id=client_id)
     insert_revoked_statuses(connection, [revoked_client_status(client, now, MAX_ACCESS_SECONDS)])
     delete_client(connection, client_id)
+    record(connection, AuditEvent("client_deleted", "deleted", client_id=client_id))
 
 
 def find(connection: Connection, client_id: str) -> Client:

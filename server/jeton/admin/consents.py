@@ -6,8 +6,10 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from jeton.admin import clients, users
+from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.consents import NO_RESOURCE, Consent
 from jeton.oauth.scope import format_scope
+from jeton.storage.audit_trail import record
 from jeton.storage.consents import delete_consents, list_consents
 from jeton.storage.families import end_families
 from jeton.storage.users import load_users
@@ -43,6 +45,8 @@ def withdraw(connection: Connection, now: int, username: str, client_id: str | N
     client_ids = {it.client_id for it in found} if client_id is None else {client_id}
     ended = sum(end_families(connection, now, _REASON, sub=sub, client_id=it) for it in sorted(client_ids))
     delete_consents(connection, [(sub, it) for it in client_ids])
+    withdrawn = sorted(it.client_id for it in found)
+    record(connection, *(AuditEvent("consent_withdrawn", _REASON, sub=sub, client_id=it) for it in withdrawn))
     return len(found), ended
 
 

@@ -7,7 +7,9 @@ from sqlalchemy import Connection
 from jeton.admin.errors import AdminError, NotFoundError
 from jeton.crypto.credentials import digest_secret
 from jeton.crypto.registration_credentials import generate_initial_access_token, generate_token_id
+from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.initial_access_tokens import InitialAccessToken
+from jeton.storage.audit_trail import record
 from jeton.storage.initial_access_tokens import delete_initial_access_token, insert_initial_access_token
 
 MAX_USES: Final = 10_000
@@ -27,6 +29,7 @@ def create(
     presented = generate_initial_access_token()
     token = InitialAccessToken(generate_token_id(), digest_secret(presented), name, now, now + seconds, max_uses)
     insert_initial_access_token(connection, token)
+    record(connection, AuditEvent("registration_token_created", "created", target=token.token_id))
     return token, presented
 
 
@@ -34,6 +37,7 @@ def revoke(connection: Connection, token_id: str) -> None:
     """Delete the token. Clients that were registered with it stay. Raise NotFoundError if there is none."""
     if not delete_initial_access_token(connection, token_id):
         raise NotFoundError("registration token", token_id)
+    record(connection, AuditEvent("registration_token_revoked", "revoked", target=token_id))
 
 
 def describe(token: InitialAccessToken) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from typing import Any, Final, TypedDict
 from sqlalchemy import Connection
 
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
+from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.registration_rules import MAX_SCOPE_BYTES
 from jeton.oauth.resources import Resource, canonical_uri, resource_rejection_reason
 from jeton.oauth.scope import is_scope_token
+from jeton.storage.audit_trail import record
 from jeton.storage.clients import list_clients
 from jeton.storage.resources import (
     delete_resource,
@@ -42,6 +44,7 @@ def register(connection: Connection, now: int, uri: str, changes: ResourceChange
             raise AlreadyExistsError(f"there is a resource {existing.uri} already")
     resource = _checked(replace(Resource(uri, uri, created_at=now), **changes))
     insert_resource(connection, resource)
+    record(connection, AuditEvent("resource_added", "added", target=uri))
     return resource
 
 
@@ -49,6 +52,7 @@ def change(connection: Connection, uri: str, changes: ResourceChanges) -> Resour
     """Update a resource. Raise NotFoundError if there is none with this URI, AdminError if it would not be valid."""
     changed = _checked(replace(find(connection, uri), **changes))
     update_resource(connection, changed)
+    record(connection, AuditEvent("resource_changed", " ".join(sorted(changes)), target=uri))
     return changed
 
 
@@ -60,6 +64,7 @@ def delete(connection: Connection, uri: str) -> None:
     if users:
         raise AdminError(f"these clients may use {uri}, take it from them first: {', '.join(users)}")
     delete_resource(connection, uri)
+    record(connection, AuditEvent("resource_deleted", "deleted", target=uri))
 
 
 def find(connection: Connection, uri: str) -> Resource:

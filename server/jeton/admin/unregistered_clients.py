@@ -5,8 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.clients import Client
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
+from jeton.storage.audit_trail import record
 from jeton.storage.clients import list_unregistered_clients, lock_client, update_client
 from jeton.storage.families import end_families
 
@@ -26,5 +28,6 @@ def apply_ceiling(connection: Connection, now: int, client_id: str, ceiling: Reg
     changes: dict[str, Any] = {it: getattr(after, it) for it in names if getattr(after, it) != getattr(before, it)}
     if changes:
         update_client(connection, client_id, **changes)
+        record(connection, AuditEvent("client_changed", " ".join(sorted(changes)), client_id=client_id))
     for uri in set(before.resources) - set(after.resources):
         end_families(connection, now, "resource_closed", client_id=client_id, audience=uri)

@@ -12,6 +12,8 @@ from jeton.admin.errors import AdminError
 from jeton.admin.user_import_file import numbered_lines
 from jeton.admin.user_import_records import ImportedUser, RecordError, parse_record
 from jeton.crypto.hash_trial import HashTrial
+from jeton.oauth.audit_events import AuditEvent
+from jeton.storage.audit_trail import record
 from jeton.storage.clients import load_clients
 from jeton.storage.database import Database, was_rolled_back
 from jeton.storage.identifiers import IdentifierUsedError, used_identifiers
@@ -78,6 +80,7 @@ def _import_batch(database: Database, users: list[ImportedUser], taken: Taken, *
                 for it in users:
                     if it.line not in reasons and not dry_run:
                         insert_user(connection, it.user)
+                        record(connection, AuditEvent("user_added", "imported", sub=it.user.sub))
         except IdentifierUsedError:
             # Another transaction has just taken one of these: the next attempt finds it.
             continue

@@ -10,10 +10,13 @@ from sqlalchemy.exc import IntegrityError
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
 from jeton.crypto.credentials import generate_sub
 from jeton.crypto.password_rules import PasswordRules
+from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.registration_rules import check_roles
 from jeton.oauth.user_claims import check_claims
 from jeton.oauth.users import User
 from jeton.rules.login_identifiers import identifier_keys, login_key
+from jeton.storage.audit_records import erase_person
+from jeton.storage.audit_trail import record
 from jeton.storage.browser_sessions import delete_browser_sessions_of
 from jeton.storage.families import count_live_families, end_families
 from jeton.storage.users import delete_user, find_users, insert_user, lock_users, update_user
@@ -51,6 +54,7 @@ def register(
     except IntegrityError:
         # Another transaction has inserted it since it was looked up.
         raise taken from None
+    record(connection, AuditEvent("user_added", "added", sub=user.sub))
     return user
 
 
@@ -95,6 +99,8 @@ def change(connection: Connection, now: int, username: str, changes: UserChanges
     except IntegrityError:
         # Another transaction has inserted it since it was looked up.
         raise taken from None
+    names = " ".join(it for it, value in values.items() if value != getattr(user, it))
+    record(connection, AuditEvent("user_changed", names, sub=user.sub))
     return changed
 
 
@@ -106,6 +112,7 @@ def set_password(connection: Connection, now: int, username: str, password_hash:
     user = lock(connection, username)
     update_user(connection, user.sub, password_hash=password_hash, password_version=user.password_version + 1)
     delete_browser_sessions_of(connection, [(user.sub, None)], now)
+    record(connection, AuditEvent("password_changed", "set_by_administrator", sub=user.sub))
     return user, end_families(connection, now, "password_changed", sub=user.sub)
 
 
@@ -117,6 +124,7 @@ def disable(connection: Connection, now: int, username: str) -> tuple[User, int]
     user = lock(connection, username)
     update_user(connection, user.sub, disabled=True)
     delete_browser_sessions_of(connection, [(user.sub, None)], now)
+    record(connection, AuditEvent("user_disabled", "disabled", sub=user.sub))
     return user, end_families(connection, now, "user_disabled", sub=user.sub)
 
 
@@ -124,15 +132,21 @@ def enable(connection: Connection, username: str) -> User:
     """Let a disabled user log in again. Ended sessions stay ended."""
     user = lock(connection, username)
     update_user(connection, user.sub, disabled=False)
+    record(connection, AuditEvent("user_enabled", "enabled", sub=user.sub))
     return user
 
 
 def delete(connection: Connection, now: int, username: str) -> User:
-    """Delete a user with everything stored about the user. The `sub` is never issued again."""
+    """Delete a user with everything stored about the user, also in the audit trail.
+
+    The `sub` is in the record of this, and is never issued again.
+    """
     user = lock(connection, username)
     delete_browser_sessions_of(connection, [(user.sub, None)], now)
     end_families(connection, now, "user_deleted", sub=user.sub)
     delete_user(connection, user.sub)
+    erase_person(connection, user.sub)
+    record(connection, AuditEvent("user_deleted", "deleted", sub=user.sub))
     return user
 
 

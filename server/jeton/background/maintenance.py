@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
 import structlog
@@ -66,7 +66,7 @@ class Maintenance:
         rotation: KeyRotation,
         replay_store: ReplayStore,
         ceiling: CurrentCeiling,
-        delete_unused_clients: Deletion,
+        more_deletions: Sequence[Deletion],
         status_lists: StatusLists | None = None,
     ) -> None:
         self._database = database
@@ -76,7 +76,7 @@ class Maintenance:
         self.rotation = rotation
         self._replay_store = replay_store
         self.ceiling = ceiling
-        self._deletions = (*_DELETIONS, delete_unused_clients)
+        self._deletions = (*_DELETIONS, *more_deletions)
         self.status_lists = status_lists
         self._refreshed_at: float | None = None
         self._can_write = True

@@ -1,7 +1,7 @@
 """What commands and servers have in common, as the settings name it: database, master keys, rules."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,10 +9,13 @@ from sqlalchemy import Connection
 
 from jeton.config import Settings
 from jeton.config_sources import ConfigError
+from jeton.crypto.audit_chain import AuditChain, AuditKeys
 from jeton.crypto.breached_passwords import BreachedPasswords
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
 from jeton.crypto.password_rules import PasswordRules
+from jeton.storage.audit_trail import AuditTrail
 from jeton.storage.client_use import delete_unused_clients
+from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.database_url import is_sqlite
 from jeton.storage.migrate import bring_up_to_date
@@ -45,6 +48,14 @@ def open_master_keys(settings: Settings, database: Database) -> MasterKeys:
     with database.read() as connection:
         in_use = has_signing_keys(connection)
     return read_or_create_master_key(master_key_file(file), may_create=not in_use)
+
+
+def audit_trail(settings: Settings, clock: Clock, master_keys: Callable[[], MasterKeys]) -> AuditTrail | None:
+    """Return the audit trail, or None if it is switched off. The master keys are read when something is recorded."""
+    if not settings.audit.retention_seconds:
+        return None
+    keys = cache(lambda: AuditKeys(master_keys()))
+    return AuditTrail(lambda: AuditChain(keys()), clock)
 
 
 def check_master_key(settings: Settings) -> None:

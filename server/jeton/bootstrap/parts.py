@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass
 
+from jeton.admin.audit_checkpoints import audit_retention
 from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
-from jeton.background.maintenance import Maintenance
+from jeton.background.maintenance import Deletion, Maintenance
 from jeton.bootstrap.clients import client_certificates, client_key_sets, client_resolution
 from jeton.bootstrap.dpop import dpop_verification
-from jeton.bootstrap.from_settings import deletion_of_unused_clients, open_master_keys
+from jeton.bootstrap.from_settings import audit_trail, deletion_of_unused_clients, open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
 from jeton.config import Settings
+from jeton.crypto.audit_chain import AuditKeys
 from jeton.crypto.authorization_code import AuthorizationCodes
 from jeton.crypto.credentials import shuffle
 from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
 from jeton.crypto.hashing_pool import HashingPool
+from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import Passwords
 from jeton.crypto.rate_limit_keys import RateLimitKeys
@@ -102,6 +105,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
     Raise ConfigError, MasterKeyError, KeyStoreError or StorageUnavailableError if that fails.
     """
     master_keys = open_master_keys(settings, database)
+    database.audit_trail = audit_trail(settings, clock, lambda: master_keys)
     stores = key_stores(settings, master_keys)
     rotation = key_rotation(settings, database, clock, stores)
     rotation.ensure_key_types()
@@ -125,7 +129,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         rotation,
         replay_store,
         ceiling,
-        deletion_of_unused_clients(settings),
+        _deletions(settings, master_keys),
         status_lists,
     )
     maintenance.refresh()
@@ -179,6 +183,14 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         clients=client_resolution(settings, lookups, clock, lambda: ceiling.value),
         logout_delivery=_logout_delivery(settings, database, clock, keyring),
     )
+
+
+def _deletions(settings: Settings, master_keys: MasterKeys) -> list[Deletion]:
+    """Return the deletions that depend on settings."""
+    deletions = [deletion_of_unused_clients(settings)]
+    if kept_seconds := settings.audit.retention_seconds:
+        deletions.append(audit_retention(AuditKeys(master_keys), kept_seconds))
+    return deletions
 
 
 def _logout_delivery(settings: Settings, database: Database, clock: Clock, keyring: Keyring) -> LogoutDelivery:

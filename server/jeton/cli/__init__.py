@@ -33,7 +33,7 @@ REFUSALS: Final = (
     *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 _COMMANDS: Final = (
-    *("browser-session", "client", "config", "consent", "doctor", "keys", "migrate", "outbox", "passwords"),
+    *("audit", "browser-session", "client", "config", "consent", "doctor", "keys", "migrate", "outbox", "passwords"),
     *("registration", "resource", "secrets", "serve", "session", "token", "user"),
 )
 

@@ -9,9 +9,11 @@ from typing import Any, Final, TypeVar
 import click
 from sqlalchemy import Connection
 
-from jeton.bootstrap.from_settings import open_database
+from jeton.bootstrap.from_settings import audit_trail, open_database, open_master_keys
 from jeton.config import Settings, load_settings, warning_about_variables
+from jeton.oauth.audit_events import ADMINISTRATOR, Origin
 from jeton.observability.escaping import escape
+from jeton.storage.audit_trail import current_origin
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 
@@ -45,11 +47,17 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[tuple[Database, Clock]]:
-    """Open the configured database until the block ends. Return it with a clock that does not follow it yet."""
-    database = open_database(settings)
+    """Open the configured database until the block ends. Return it with a clock that does not follow it yet.
+
+    What the block changes is recorded as the work of an administrator.
+    """
+    database, clock = open_database(settings), Clock()
+    database.audit_trail = audit_trail(settings, clock, lambda: open_master_keys(settings, database))
+    caller = current_origin.set(Origin(actor=ADMINISTRATOR))
     try:
-        yield database, Clock()
+        yield database, clock
     finally:
+        current_origin.reset(caller)
         database.close()
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from jeton.crypto.algorithms import ALGORITHMS
 from jeton.crypto.key_stores import KeyStoreError, KeyStores
+from jeton.oauth.audit_events import AuditEvent
 from jeton.rules.key_lifecycle import (
     ACCESS_TOKENS,
     KeyState,
@@ -38,6 +39,7 @@ from jeton.rules.key_series import (
     next_rotation_at,
     revoke,
 )
+from jeton.storage.audit_trail import record
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import (
@@ -177,6 +179,7 @@ class KeyRotation:
             self._stores.destroy(key)
         with self._database.write() as connection:
             delete_signing_keys(connection, [key.kid for key in gone])
+            record(connection, *(AuditEvent("signing_key_deleted", "expired", target=key.kid) for key in gone))
         return len(gone)
 
     def _change_each_series(self, rule: SeriesRule) -> list[SigningKey]:
@@ -207,6 +210,7 @@ class KeyRotation:
                     first = [begin_series(spares[it], now, self._timings, it) for it in new]
                     insert_signing_keys(connection, [*following, *first])
                     found = load_signing_keys(connection)
+                    record(connection, *_events(keys, found))
                     break
             # Outside the transaction: creating a 4096-bit key takes seconds, and on SQLite every writer would wait.
             for it in (new | lacking) - spares.keys():
@@ -250,3 +254,11 @@ class KeyRotation:
             lock_signing_keys(connection)
             self._clock.follow(connection)
             yield connection, self._clock.now()
+
+
+def _events(before: Iterable[SigningKey], after: Iterable[SigningKey]) -> Iterator[AuditEvent]:
+    """Yield an event for each key that is new or has another state."""
+    states = {key.kid: key.state for key in before}
+    for key in after:
+        if states.get(key.kid) != key.state:
+            yield AuditEvent("signing_key_changed", key.state, target=key.kid)

@@ -141,12 +141,14 @@ class End:
     """A family or one access token ends; neither, if there was nothing left to end.
 
     `unknown_token` says that the presented token was never issued, which counts against the caller's rate limit.
+    `owner` is the sub and the client_id of the access token.
     """
 
     reason: str
     family: Family | None = None
     token: RevokedAccessToken | None = None
     unknown_token: bool = False
+    owner: tuple[str, str] | None = None
 
     @property
     def writes(self) -> tuple[Write, ...]:

@@ -31,4 +31,5 @@ def revoke_access_token(claims: dict[str, object], client: Client, now: int) -> 
     jti, expires_at = str(claims["jti"]), int(str(claims["exp"]))
     if expires_at <= now:
         return End("token_expired")
-    return End("access_token_revoked", token=RevokedAccessToken(jti, expires_at))
+    owner = str(claims["sub"]), client.client_id
+    return End("access_token_revoked", token=RevokedAccessToken(jti, expires_at), owner=owner)

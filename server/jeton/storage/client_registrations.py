@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
 
+from jeton.oauth.audit_events import CLIENT, AuditEvent
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import temporarily_unavailable
 from jeton.oauth.initial_access_tokens import InitialAccessToken
+from jeton.storage.audit_trail import record
 from jeton.storage.batching import Batcher
 from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client
 from jeton.storage.clock import Clock
@@ -49,6 +51,7 @@ class ClientRegistrations:
                 if token_id is not None and not spend_initial_access_token(connection, token_id, self._clock.now()):
                     return False
                 insert_client(connection, client)
+                record(connection, _event("client_added", client.client_id))
             return True
 
         return await self._run(insert)
@@ -71,6 +74,7 @@ class ClientRegistrations:
                         if stored is None:
                             raise temporarily_unavailable("client_deleted_meanwhile") from None
                     else:
+                        record(connection, _event("client_added", client.client_id))
                         return client
                 widened = replace(
                     stored,
@@ -79,6 +83,7 @@ class ClientRegistrations:
                 )
                 if changes := _differences(stored, widened):
                     update_client(connection, client.client_id, **changes)
+                    record(connection, _event("client_changed", client.client_id))
             return widened
 
         return await self._run(insert)
@@ -94,6 +99,7 @@ class ClientRegistrations:
                 after = change(before)
                 if changes := _differences(before, after):
                     update_client(connection, client_id, **changes)
+                    record(connection, _event("client_changed", client_id))
             return after
 
         return await self._run(update)
@@ -106,6 +112,7 @@ class ClientRegistrations:
                 if lock_client(connection, client_id) is not None:
                     end_families(connection, self._clock.now(), "client_deleted", client_id=client_id)
                     delete_client(connection, client_id)
+                    record(connection, _event("client_deleted", client_id))
 
         await self._run(delete)
 
@@ -114,6 +121,10 @@ class ClientRegistrations:
 
     async def _run(self, task: Callable[[], T]) -> T:
         return cast("T", await self._tasks(task))
+
+
+def _event(event: str, client_id: str) -> AuditEvent:
+    return AuditEvent(event, "dynamic_registration", CLIENT, client_id=client_id)
 
 
 def _differences(before: Client, after: Client) -> dict[str, Any]:

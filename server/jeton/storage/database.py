@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from jeton.oauth.errors import TemporarilyUnavailableError
+from jeton.storage.audit_trail import AUDIT_TRAIL, AuditTrail
 from jeton.storage.database_errors import describe_database_error, is_denied, sqlstate
 from jeton.storage.database_url import DatabaseUrlError, parse_database_url
 from jeton.storage.raw_statement import execute_raw
@@ -62,11 +63,15 @@ class LockTimeoutError(StorageUnavailableError):
 
 
 class Database:
-    """One database, opened for a serving process or for a command."""
+    """One database, opened for a serving process or for a command.
+
+    `audit_trail` records the events of its transactions; None: nothing is recorded.
+    """
 
     def __init__(self, url: str, *, serving: bool = False) -> None:
         self.url = parse_database_url(url)
         self.on_sqlite = self.url.get_backend_name() == "sqlite"
+        self.audit_trail: AuditTrail | None = None
         arguments: dict[str, Any] = {}
         if not self.on_sqlite:
             given = self.url.query
@@ -88,8 +93,14 @@ class Database:
 
         On PostgreSQL, a server waits for each lock for `lock_timeout_ms` (default 2000); a command waits without limit.
         """
-        with self._connection(write=True, lock_timeout_ms=lock_timeout_ms) as connection, connection.begin():
+        trail = self.audit_trail
+        if trail is not None:
+            trail.begin()
+        options = {"write": True, "lock_timeout_ms": lock_timeout_ms, AUDIT_TRAIL: trail}
+        with self._connection(**options) as connection, connection.begin():
             yield connection
+        if trail is not None:
+            trail.committed()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

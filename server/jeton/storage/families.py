@@ -25,10 +25,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
+from jeton.oauth.audit_events import session_ended
 from jeton.oauth.scope import Scope, format_scope
 from jeton.oauth.sessions import Family
 from jeton.oauth.token_status_list import revoked_session_status
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
+from jeton.storage.audit_trail import record
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
 from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses, insert_selected_statuses
@@ -200,16 +202,19 @@ def end_families(
         chosen &= words.contains(f" {audience} ", autoescape=True)
     ended = 0
     while True:
-        live = select(families.c.sid, _IS_SESSION).where(chosen, families.c.revoked_at.is_(None))
+        live = select(families.c.sid, _IS_SESSION, families.c.sub, families.c.client_id).where(
+            chosen, families.c.revoked_at.is_(None)
+        )
         found = connection.execute(live.order_by(families.c.sid).limit(_BATCH).with_for_update()).all()
         if not found:
             return ended
-        sids = [sid for sid, _ in found]
+        sids = [sid for sid, *_ in found]
         connection.execute(
             update(families).where(families.c.sid.in_(sids)).values(revoked_at=now, revoke_reason=reason)
         )
         insert_selected_statuses(connection, _status_of_living_tokens(now).where(families.c.sid.in_(sids)))
-        ended += sum(is_session for _, is_session in found)
+        record(connection, *(session_ended(reason, owner, client, ended_sid) for ended_sid, _, owner, client in found))
+        ended += sum(is_session for _, is_session, *_ in found)
 
 
 def insert_family_statuses(connection: Connection, now: int, client_id: str) -> None:

@@ -9,16 +9,18 @@
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from jeton.oauth.audit_events import AuditEvent, Origin, events_of
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Decision
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.oauth.writes import Write
+from jeton.storage.audit_trail import current_origin, record_all
 from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
@@ -60,11 +62,13 @@ class Facts:
 class Entry(Generic[D]):
     """One decision to make, and what must be locked for it.
 
-    `decide` is called under the locks: it must be quick and pure, and may be called several times.
+    `decide` is called under the locks: it must be quick and pure, and may be called several times. `origin` is the
+    request that the entry is made for.
     """
 
     decide: Callable[[Facts], D]
     locks: tuple[Lock, ...] = ()
+    origin: Origin = field(default_factory=current_origin.get)
 
 
 class Ledger:
@@ -102,13 +106,15 @@ class Ledger:
             _load_owners(connection, rows)
             now = self._clock.now()
             writes: list[Write] = []
-            results = [self._result(it, skipped, rows, now, writes) for it in batch]
+            events: list[tuple[AuditEvent, Origin]] = []
+            results = [self._result(it, skipped, rows, now, writes, events) for it in batch]
             self._store(connection, rows, writes)
             # The last check before the commit: a cancelled caller was told to try again, so it must not be written.
             if any(
                 it.is_cancelled and not isinstance(result, Exception) for it, result in zip(batch, results, strict=True)
             ):
                 raise CallerGoneError
+            record_all(connection, events)
         return results
 
     def _lock(
@@ -125,6 +131,7 @@ class Ledger:
         rows: TransactionRows,
         now: int,
         writes: list[Write],
+        events: list[tuple[AuditEvent, Origin]],
     ) -> Decision | Exception:
         """Decide one entry. Later entries see what it writes."""
         if pending.is_cancelled:
@@ -133,6 +140,7 @@ class Ledger:
         if not skipped.isdisjoint(entry.locks):
             return RowLockedError()
         decision: Decision = entry.decide(self._facts(entry, rows, now))
+        events.extend((it, entry.origin) for it in events_of(decision, rows.of(Family)))
         for write in decision.writes:
             writes.append(write)
             if show := self._writers[type(write)].show:

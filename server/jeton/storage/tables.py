@@ -301,6 +301,43 @@ single_uses = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
+# The audit trail (ADR 0037). Rows do not change, but for the last four columns: they are emptied with their user.
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("chain", String(32), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("event", String(64), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", String(32), nullable=False),
+    Column("client_id", String(512)),
+    Column("sid", String(64)),
+    Column("request_id", String(64)),
+    Column("target", Text),
+    Column("master_key_id", String(16), nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    Column("personal_digest", LargeBinary, nullable=False),
+    Column("salt", LargeBinary),
+    Column("sub", String(64)),
+    Column("address", Text),
+    Column("user_agent", Text),
+    # Which chains there are, and since when.
+    Index("ix_audit_records_first", "created_at", **_where("seq = 1")),
+    Index("ix_audit_records_sub", "sub", **_where("sub IS NOT NULL")),
+    sqlite_with_rowid=False,
+)
+
+# How far each chain had come at a time. Rows do not expire.
+audit_checkpoints = Table(
+    "audit_checkpoints",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("signed", Text, nullable=False),
+)
+
 
 def _signing_keys(name: str, unique: str) -> Table:
     """Return a table of signing keys. No two are active, and no two next, that share the column `unique`."""

@@ -1,0 +1,63 @@
+"""Checkpoints of the audit trail, and deletion of what is older than it is kept (ADR 0037)."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from jeton.crypto.audit_chain import CHAIN_SECONDS, AuditKeys
+from jeton.storage.audit_records import (
+    Checkpoint,
+    delete_chains,
+    insert_checkpoint,
+    load_checkpoint_before,
+    load_heads,
+    load_newest_checkpoint,
+)
+
+CHECKPOINT_SECONDS: Final = 3600
+# No transaction takes so long from its events to its commit.
+_MARGIN_SECONDS: Final = 3600
+
+
+def audit_retention(keys: AuditKeys, retention_seconds: int) -> Callable[[Connection, int, int], int]:
+    """Return what makes a checkpoint if one is due, deletes at most so many expired records, and returns how many."""
+
+    def delete_expired(connection: Connection, now: int, limit: int) -> int:
+        newest = load_newest_checkpoint(connection)
+        if newest is None or now - newest.created_at >= CHECKPOINT_SECONDS:
+            insert_checkpoint(connection, _next(connection, keys, newest, now, now - retention_seconds))
+            newest = load_newest_checkpoint(connection)
+        expired = load_checkpoint_before(connection, now - retention_seconds)
+        # Not before it is written down that they may be missing.
+        content = None if newest is None or expired is None else keys.open_checkpoint(newest.signed)
+        if expired is None or content is None or content["deletes_through"] < expired.number:
+            return 0
+        return delete_chains(connection, expired.created_at - CHAIN_SECONDS - _MARGIN_SECONDS, limit)
+
+    return delete_expired
+
+
+def checkpoint_digest(checkpoint: Checkpoint | None) -> str:
+    """Return what the next checkpoint says of this one."""
+    return "" if checkpoint is None else hashlib.sha256(checkpoint.signed.encode()).hexdigest()
+
+
+def _next(connection: Connection, keys: AuditKeys, newest: Checkpoint | None, now: int, expired_at: int) -> Checkpoint:
+    """Return the next checkpoint: how far the chains have come since the last one.
+
+    Records of checkpoints up to `deletes_through` may be deleted: all that these cover was recorded before
+    `expired_at`.
+    """
+    made_at = 0 if newest is None else newest.created_at
+    heads = load_heads(connection, made_at - CHAIN_SECONDS - _MARGIN_SECONDS, made_at - _MARGIN_SECONDS)
+    expired = load_checkpoint_before(connection, expired_at)
+    content: dict[str, Any] = {
+        "number": 1 if newest is None else newest.number + 1,
+        "created_at": now,
+        "previous": checkpoint_digest(newest),
+        "deletes_through": 0 if expired is None else expired.number,
+        "heads": {it.chain: [it.seq, it.mac.hex()] for it in heads},
+    }
+    return Checkpoint(content["number"], now, keys.sign_checkpoint(content))

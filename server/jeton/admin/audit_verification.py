@@ -1,0 +1,98 @@
+"""Verification of the audit trail: a changed, missing, inserted or reordered record is found (ADR 0037)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from jeton.admin.audit_checkpoints import checkpoint_digest
+from jeton.crypto.audit_chain import AuditKeys, ChainVerifier
+from jeton.storage.audit_records import (
+    Checkpoint,
+    count_audit_records,
+    load_by_chain,
+    load_checkpoints,
+    load_newest_checkpoint,
+)
+
+
+@dataclass(slots=True)
+class AuditVerification:
+    """Verifies the trail of one database. `exported` are checkpoints that were kept elsewhere.
+
+    `problems` says what was found, in sentences; `erased` counts the records whose person was removed.
+    """
+
+    connection: Connection
+    keys: AuditKeys
+    exported: Sequence[str] = ()
+    records: int = 0
+    chains: int = 0
+    erased: int = 0
+    checkpoints: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def count(self) -> int:
+        """Return how many records there are to verify."""
+        return count_audit_records(self.connection)
+
+    def run(self) -> Iterator[None]:
+        """Verify everything. Yield after each record."""
+        contents = self._verified_checkpoints()
+        # Whether a record is missing is known only at the end, because records are deleted meanwhile.
+        expected = {(chain, seq): (it, mac) for it in contents for chain, (seq, mac) in it["heads"].items()}
+        verifier, chain = ChainVerifier(self.keys), None
+        for record in load_by_chain(self.connection):
+            self.records += 1
+            self.chains += record.chain != chain
+            self.erased += record.salt is None
+            chain = record.chain
+            if problem := verifier.problem(record):
+                self.problems.append(f"chain {chain}: {problem}")
+            checkpoint, mac = expected.pop((record.chain, record.seq), (None, ""))
+            if checkpoint is not None and mac != record.mac.hex():
+                self.problems.append(
+                    f"chain {chain}: record {record.seq} is not that of checkpoint {checkpoint['number']}"
+                )
+            yield
+        newest = load_newest_checkpoint(self.connection)
+        if newest is not None and (content := self.keys.open_checkpoint(newest.signed)):
+            contents.append(content)
+        deleted = max((it["deletes_through"] for it in contents), default=0)
+        self.problems += [
+            f"chain {chain}: record {seq}, which checkpoint {it['number']} names, is missing"
+            for (chain, seq), (it, _) in expected.items()
+            if it["number"] > deleted
+        ]
+
+    def _verified_checkpoints(self) -> list[dict[str, Any]]:
+        """Return the contents of all genuine checkpoints, of the database and of those given."""
+        contents, before = [], None
+        stored = load_checkpoints(self.connection)
+        for checkpoint in stored:
+            content = self.keys.open_checkpoint(checkpoint.signed)
+            if content is None:
+                self.problems.append(f"checkpoint {checkpoint.number} is not genuine, or needs another master key")
+            else:
+                contents.append(content)
+                self._compare(checkpoint, content, before)
+            before = checkpoint
+        self.checkpoints = len(stored)
+        known = {it.signed for it in stored}
+        for signed in self.exported:
+            content = self.keys.open_checkpoint(signed)
+            if content is None:
+                self.problems.append("a checkpoint of the file is not genuine, or needs another master key")
+            elif signed not in known:
+                self.problems.append(f"checkpoint {content['number']} of the file is missing in the database")
+                contents.append(content)
+        return contents
+
+    def _compare(self, checkpoint: Checkpoint, content: dict[str, Any], before: Checkpoint | None) -> None:
+        """Note a problem unless the checkpoint is in its place."""
+        number = 1 if before is None else before.number + 1
+        if checkpoint.number != number or content["previous"] != checkpoint_digest(before):
+            self.problems.append(f"checkpoint {number} is missing, or was changed")
+        if (content["number"], content["created_at"]) != (checkpoint.number, checkpoint.created_at):
+            self.problems.append(f"checkpoint {checkpoint.number} does not belong here")

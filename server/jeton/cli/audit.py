@@ -1,0 +1,113 @@
+"""jeton audit: read, export and verify the audit trail."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from sqlalchemy import Connection
+
+from jeton.admin import users
+from jeton.admin.audit_export import describe, describe_for_ocsf
+from jeton.admin.audit_verification import AuditVerification
+from jeton.admin.errors import NotFoundError
+from jeton.bootstrap.from_settings import open_master_keys
+from jeton.cli.errors import CommandError
+from jeton.cli.options import configured, json_option, opened
+from jeton.cli.output import print_result, print_results
+from jeton.config import Settings
+from jeton.crypto.audit_chain import AuditKeys
+from jeton.observability.escaping import encode_json
+from jeton.storage.audit_records import load_by_time, load_checkpoints, load_newest
+
+_COLUMNS: Final = ("time", "event", "outcome", "reason", "actor", "sub", "client_id", "sid", "address", "request_id")
+_FORMATS: Final = {"jsonl": describe, "ocsf": describe_for_ocsf}
+
+
+def selection(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that select records."""
+    for option in (
+        click.option("--request-id", help="Only of this request: the reference on an error page."),
+        click.option("--sid", help="Only of this session, or browser session."),
+        click.option("--client", "client_id", help="Only of this client."),
+        click.option("--user", "username", help="Only of this user: name, e-mail address or sub."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def audit() -> None:
+    """Audit trail: who did what, and when."""
+
+
+@audit.command()
+@selection
+@click.option("-n", "--lines", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many.")
+@json_option
+@configured
+def tail(username: str | None, lines: int, as_json: bool, settings: Settings, **selected: str | None) -> None:
+    """Show the newest records, the oldest of them first."""
+    with opened(settings) as (database, _), database.read() as connection:
+        found = load_newest(connection, lines, sub=_sub(connection, username), **selected)
+    print_results([describe(it) for it in found], as_json=as_json, columns=_COLUMNS)
+
+
+@audit.command()
+@selection
+@click.option("--format", "name", type=click.Choice([*_FORMATS]), default="jsonl", show_default=True, help="Format.")
+@click.option(
+    "--checkpoints", is_flag=True, help="The signed checkpoints instead: keep them where no one changes them."
+)
+@configured
+def export(username: str | None, name: str, checkpoints: bool, settings: Settings, **selected: str | None) -> None:
+    """Print all records, one JSON object per line, the oldest first."""
+    with opened(settings) as (database, _), database.read() as connection:
+        if checkpoints:
+            for checkpoint in load_checkpoints(connection):
+                click.echo(checkpoint.signed)
+            return
+        for record in load_by_time(connection, sub=_sub(connection, username), **selected):
+            click.echo(encode_json(_FORMATS[name](record)))
+
+
+@audit.command()
+@click.option(
+    "--checkpoints",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Checkpoints that were exported before: what they name must still be there.",
+)
+@json_option
+@configured
+def verify(file: Path | None, as_json: bool, settings: Settings) -> None:
+    """Verify that no record was changed, removed, inserted or reordered. Exit status 1 if one was."""
+    exported = file.read_text("utf-8").split() if file else []
+    with opened(settings) as (database, _):
+        keys = AuditKeys(open_master_keys(settings, database))
+        with database.read() as connection:
+            found = AuditVerification(connection, keys, exported)
+            with _progress(found) as records:
+                for _ in records:
+                    pass
+    names = ("records", "chains", "checkpoints", "erased")
+    print_result({it: getattr(found, it) for it in names} | {"problems": found.problems}, as_json=as_json)
+    if found.problems:
+        raise CommandError(f"the audit trail is not as it was written: {len(found.problems)} problems")
+
+
+def _progress(found: AuditVerification) -> Any:
+    """Return the verification with a progress bar, which only a terminal shows."""
+    length, hidden = found.count(), not sys.stderr.isatty()
+    return click.progressbar(found.run(), length=length, label="Records", file=sys.stderr, hidden=hidden)
+
+
+def _sub(connection: Connection, username: str | None) -> str | None:
+    """Return the user's sub. A user who was deleted is named by it."""
+    if username is None:
+        return None
+    try:
+        return users.find(connection, username).sub
+    except NotFoundError:
+        return username

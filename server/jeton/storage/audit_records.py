@@ -1,0 +1,171 @@
+"""SQL statements on audit records and their checkpoints."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import fields
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    cast,
+    column,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from jeton.oauth.audit_events import AuditRecord
+from jeton.storage.raw_statement import RawStatement
+from jeton.storage.tables import audit_checkpoints, audit_records
+
+_COLUMNS: Final = audit_records.c
+_FIELDS: Final = tuple(it.name for it in fields(AuditRecord))
+_INSERT: Final = RawStatement(insert(audit_records).values({name: bindparam(name) for name in _FIELDS}))
+# On PostgreSQL, one statement with one parameter for a whole batch: executions cost the driver more than rows.
+_NEW = (
+    func.json_to_recordset(cast(bindparam("new", type_=Text), JSON))
+    .table_valued(*(column(name, _COLUMNS[name].type) for name in _FIELDS), name="new")
+    .render_derived(with_types=True)
+)
+_INSERT_ALL: Final = RawStatement(
+    postgresql.insert(audit_records).from_select(_FIELDS, select(*(_NEW.c[name] for name in _FIELDS)))
+)
+_PAGE: Final = 1000
+_ERASED: Final = {"salt": None, "sub": None, "address": None, "user_agent": None}
+_IS_FIRST: Final = _COLUMNS.seq == 1
+
+
+class Head(NamedTuple):
+    """The newest record of a chain."""
+
+    chain: str
+    seq: int
+    mac: bytes
+
+
+class Checkpoint(NamedTuple):
+    """A row of `audit_checkpoints`."""
+
+    number: int
+    created_at: int
+    signed: str
+
+
+def insert_audit_records(connection: Connection, records: Sequence[AuditRecord]) -> None:
+    """Insert records that are new."""
+    rows = [{name: getattr(it, name) for name in _FIELDS} for it in records]
+    if connection.dialect.name == "postgresql":
+        _INSERT_ALL.run(connection, [{"new": json.dumps(rows, default=lambda octets: "\\x" + octets.hex())}])
+    else:
+        _INSERT.run(connection, rows)
+
+
+def load_by_chain(connection: Connection) -> Iterator[AuditRecord]:
+    """Yield all records in the order of their chains and numbers."""
+    return _pages(connection, (_COLUMNS.chain, _COLUMNS.seq), ())
+
+
+def load_by_time(
+    connection: Connection,
+    *,
+    sub: str | None = None,
+    client_id: str | None = None,
+    sid: str | None = None,
+    request_id: str | None = None,
+) -> Iterator[AuditRecord]:
+    """Yield the records with these values, the oldest first."""
+    wanted = _selection(sub=sub, client_id=client_id, sid=sid, request_id=request_id)
+    return _pages(connection, (_COLUMNS.created_at, _COLUMNS.chain, _COLUMNS.seq), wanted)
+
+
+def load_newest(connection: Connection, limit: int, **wanted: str | None) -> list[AuditRecord]:
+    """Return the newest records with these values, the oldest of them first."""
+    newest = select(audit_records).where(*_selection(**wanted))
+    ordered = newest.order_by(_COLUMNS.created_at.desc(), _COLUMNS.chain.desc(), _COLUMNS.seq.desc()).limit(limit)
+    return [AuditRecord(*row) for row in connection.execute(ordered)][::-1]
+
+
+def count_audit_records(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(audit_records)) or 0
+
+
+def erase_person(connection: Connection, sub: str) -> int:
+    """Remove the person from their records: what remains authenticates the rest. Return the number of records."""
+    return connection.execute(update(audit_records).where(_COLUMNS.sub == sub).values(_ERASED)).rowcount
+
+
+def load_heads(connection: Connection, since: int, until: int) -> list[Head]:
+    """Return the newest record of each chain that began at `since` or later, if it is not older than `until`."""
+    began = select(_COLUMNS.chain).where(_IS_FIRST, _COLUMNS.created_at >= since)
+    heads = []
+    for chain in connection.scalars(began).all():
+        newest = select(_COLUMNS.seq, _COLUMNS.mac, _COLUMNS.created_at).where(_COLUMNS.chain == chain)
+        row = connection.execute(newest.order_by(_COLUMNS.seq.desc()).limit(1)).one()
+        if row.created_at >= until:
+            heads.append(Head(chain, row.seq, row.mac))
+    return sorted(heads)
+
+
+def delete_chains(connection: Connection, began_before: int, limit: int) -> int:
+    """Delete at most `limit` records of chains that began before this time, each chain from its end. Return how many.
+
+    The first record of a chain goes last: by it the others are found.
+    """
+    oldest = select(_COLUMNS.chain).where(_IS_FIRST, _COLUMNS.created_at < began_before)
+    chain = connection.scalar(oldest.order_by(_COLUMNS.created_at).limit(1).with_for_update(skip_locked=True))
+    if chain is None:
+        return 0
+    of_chain = _COLUMNS.chain == chain
+    newest = select(_COLUMNS.seq).where(of_chain).order_by(_COLUMNS.seq.desc()).limit(limit)
+    found: Collection[int] = connection.scalars(newest).all()
+    connection.execute(delete(audit_records).where(of_chain, _COLUMNS.seq >= min(found)))
+    return len(found)
+
+
+def load_checkpoints(connection: Connection) -> list[Checkpoint]:
+    """Return all checkpoints, the oldest first."""
+    return [Checkpoint(*row) for row in connection.execute(select(audit_checkpoints).order_by("number"))]
+
+
+def load_newest_checkpoint(connection: Connection) -> Checkpoint | None:
+    newest = select(audit_checkpoints).order_by(audit_checkpoints.c.number.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return None if row is None else Checkpoint(*row)
+
+
+def load_checkpoint_before(connection: Connection, time: int) -> Checkpoint | None:
+    """Return the newest checkpoint that was made at this time or before."""
+    old = select(audit_checkpoints).where(audit_checkpoints.c.created_at <= time)
+    row = connection.execute(old.order_by(audit_checkpoints.c.number.desc()).limit(1)).one_or_none()
+    return None if row is None else Checkpoint(*row)
+
+
+def insert_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
+    """Insert the checkpoint, unless another process has inserted one of this number."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    connection.execute(dialect.insert(audit_checkpoints).values(checkpoint._asdict()).on_conflict_do_nothing())
+
+
+def _selection(**wanted: str | None) -> list[ColumnElement[bool]]:
+    return [_COLUMNS[name] == value for name, value in wanted.items() if value is not None]
+
+
+def _pages(
+    connection: Connection, order: Sequence[ColumnElement[Any]], wanted: Sequence[ColumnElement[bool]]
+) -> Iterator[AuditRecord]:
+    """Yield records in this order, a page at a time: there may be more than fit into memory."""
+    query = select(audit_records).where(*wanted).order_by(*order).limit(_PAGE)
+    page = connection.execute(query).all()
+    while page:
+        yield from (AuditRecord(*row) for row in page)
+        last = [literal(getattr(page[-1], it.name)) for it in order]
+        page = connection.execute(query.where(tuple_(*order) > tuple_(*last))).all()

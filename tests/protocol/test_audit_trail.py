@@ -1,0 +1,180 @@
+"""The audit trail: each change is recorded in its transaction, with who, where, and how it ended (ADR 0037)."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import select
+
+from jeton.admin.audit_verification import AuditVerification
+from jeton.admin.errors import NotFoundError
+from jeton.admin.users import delete, disable
+from jeton.bootstrap.from_settings import open_master_keys
+from jeton.crypto.audit_chain import AuditKeys
+from jeton.oauth.audit_events import AuditRecord
+from jeton.storage.audit_records import load_by_chain
+from jeton.storage.tables import audit_records
+from support.authorization_codes import add_app, redeem
+from support.browsing import Browser, authorization_parameters, browser
+from support.in_process_server import PASSWORD, App, Running, StartServer, settings_for
+
+pytestmark = pytest.mark.anyio
+
+NEW_PASSWORD = "a much better battery horse"
+AGENT = "canary agent"
+
+
+def recorded(node: Running) -> list[AuditRecord]:
+    """All records, which must verify."""
+    with node.database.read() as connection:
+        found = list(load_by_chain(connection))
+        keys = AuditKeys(open_master_keys(settings_for(str(node.database.url)), node.database))
+        verification = AuditVerification(connection, keys)
+        assert len(list(verification.run())) == len(found)
+        assert verification.problems == []
+    return found
+
+
+def told(node: Running, skip: int = 0) -> list[tuple[str, str, str, str]]:
+    return [(it.event, it.reason, it.actor, it.outcome) for it in recorded(node)[skip:]]
+
+
+def ok(event: str, reason: str, actor: str) -> tuple[str, str, str, str]:
+    return event, reason, actor, "success"
+
+
+REFRESHED = ok("token_refreshed", "rotated", "client")
+Steps = Callable[[Running, App, str], Awaitable[object]]
+
+
+async def replay(node: Running, app: App, token: str) -> None:
+    await node.refreshed(app, token)
+    await node.refresh(app, token)
+    await node.refresh(app, token)
+
+
+async def retry(node: Running, app: App, token: str) -> None:
+    await node.refresh(app, token, "key")
+    await node.refresh(app, token, "key")
+
+
+async def revoke_twice(node: Running, app: App, token: str) -> None:
+    await node.revoke(app, token)
+    await node.revoke(app, token)
+
+
+async def revoke_access_token(node: Running, app: App, token: str) -> None:
+    await node.revoke(app, (await node.refreshed(app, token))["access_token"])
+
+
+@pytest.mark.requirement("AU01", "AU03")
+@pytest.mark.parametrize(
+    ("steps", "events"),
+    [
+        pytest.param(lambda node, app, token: node.refresh(app, token), [REFRESHED], id="refresh"),
+        pytest.param(retry, [REFRESHED, ok("token_retried", "retried", "client")], id="retry"),
+        pytest.param(
+            replay,
+            [
+                REFRESHED,
+                ("token_reused", "refresh_token_reused", "client", "failure"),
+                ok("session_ended", "refresh_token_reused", "server"),
+            ],
+            id="replay, and what comes after it",
+        ),
+        pytest.param(
+            revoke_twice,
+            [ok("token_revoked", "family_revoked", "client"), ok("session_ended", "revoked_by_client", "client")],
+            id="revocation, once",
+        ),
+        pytest.param(
+            revoke_access_token,
+            [REFRESHED, ok("token_revoked", "access_token_revoked", "client")],
+            id="revocation of an access token",
+        ),
+        pytest.param(lambda node, app, token: node.refresh(app, token[:-4] + "AAAA"), [], id="forged token"),
+        pytest.param(lambda node, app, _: node.token(app, grant_type="client_credentials"), [], id="client"),
+    ],
+)
+@pytest.mark.both_databases
+async def test_what_happens_to_a_session_is_recorded(
+    jeton: Running, steps: Steps, events: list[tuple[str, str, str, str]]
+) -> None:
+    user, app = jeton.add_user(), jeton.add_client()
+    token = (await jeton.log_in(app))["refresh_token"]
+    begun = [ok("signed_in", "logged_in", "user"), ok("token_issued", "logged_in", "client")]
+    await steps(jeton, app, token)
+    assert told(jeton) == [*begun, *events]
+    for record in recorded(jeton):
+        assert (record.sub, record.client_id, record.created_at) == (user.sub, app.client_id, jeton.clock.now())
+        assert record.sid is not None or record.reason == "access_token_revoked"
+
+
+async def change_password(visitor: Browser) -> None:
+    await visitor.get("/me/password")
+    new = {"current_password": PASSWORD, "new_password": NEW_PASSWORD, "end_others": "true"}
+    await visitor.submit("/me/password", **new)
+
+
+@pytest.mark.requirement("AU01")
+async def test_what_people_do_in_a_browser_is_recorded(jeton: Running) -> None:
+    jeton.add_user("alice", email="alice@example.com")
+    app = add_app(jeton, refresh_token="always")
+    async with browser(jeton) as visitor:
+        await visitor.get("/oauth/authorize", **authorization_parameters(app))
+        await visitor.sign_in()
+        await visitor.decide()
+        code = visitor.answer["code"]
+        await redeem(jeton, app, code)
+        await redeem(jeton, app, code)
+        await visitor.get("/me")
+        await visitor.submit("/me/apps/end")
+        await change_password(visitor)
+        await visitor.get("/me")
+        await visitor.submit("/sign-out")
+    assert told(jeton) == [
+        ok("signed_in", "browser_signed_in", "user"),
+        ok("code_issued", "code_issued", "user"),
+        ok("consent_given", "consent_given", "user"),
+        ok("code_redeemed", "code_redeemed", "client"),
+        ("code_replayed", "code_reused", "client", "failure"),
+        ok("session_ended", "code_reused", "server"),
+        ok("consent_withdrawn", "consent_withdrawn", "user"),
+        ok("password_changed", "password_changed", "user"),
+        ok("signed_out", "signed_out", "user"),
+    ]
+
+
+@pytest.mark.both_databases
+async def test_a_person_can_be_erased_without_breaking_the_chain(jeton: Running) -> None:
+    alice, app = jeton.add_user(), jeton.add_client()
+    bob = jeton.add_user("bob")
+    for username in ("alice", "bob"):
+        await jeton.log_in(app, username)
+    with jeton.database.write() as connection:
+        delete(connection, jeton.clock.now(), "alice")
+    found = recorded(jeton)
+    assert [(it.event, it.sub) for it in found if it.sub == alice.sub] == [("user_deleted", alice.sub)]
+    assert {it.sub for it in found if it.event == "signed_in"} == {None, bob.sub}
+    for record in found:
+        if record.sub is None:
+            assert (record.salt, record.address, record.user_agent) == (None, None, None)
+
+
+async def test_nothing_is_recorded_without_a_retention(start: StartServer) -> None:
+    jeton = await start(AUDIT__RETENTION_SECONDS="0")
+    jeton.add_user()
+    await jeton.log_in(jeton.add_client())
+    with jeton.database.read() as connection:
+        assert connection.execute(select(audit_records)).all() == []
+
+
+@pytest.mark.both_databases
+async def test_a_refused_change_of_the_database_leaves_no_record_and_no_gap(jeton: Running) -> None:
+    jeton.add_user()
+    app = jeton.add_client()
+    await jeton.log_in(app)
+    with pytest.raises(NotFoundError), jeton.database.write() as connection:
+        delete(connection, jeton.clock.now(), disable(connection, jeton.clock.now(), "alice")[0].sub)
+    with jeton.database.write() as connection:
+        disable(connection, jeton.clock.now(), "alice")
+    assert [it.event for it in recorded(jeton) if it.actor == "server"] == ["user_disabled", "session_ended"]
