@@ -32,7 +32,7 @@ COMMANDS = {
     *("registration prune", "keys list", "keys rotate", "keys revoke", "session list", "session revoke"),
 }
 # They print no data, but a log, and a file.
-WITHOUT_JSON = {"serve", "config example"}
+WITHOUT_JSON = {"audit export", "serve", "config example"}
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Command]]:

@@ -8,14 +8,13 @@ from sqlalchemy import select
 from jeton.admin.audit_verification import AuditVerification
 from jeton.admin.errors import NotFoundError
 from jeton.admin.users import delete, disable
-from jeton.bootstrap.from_settings import open_master_keys
-from jeton.crypto.audit_chain import AuditKeys
+from jeton.crypto.master_key import parse_master_keys
 from jeton.oauth.audit_events import AuditRecord
 from jeton.storage.audit_records import load_by_chain
 from jeton.storage.tables import audit_records
 from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, authorization_parameters, browser
-from support.in_process_server import PASSWORD, App, Running, StartServer, settings_for
+from support.in_process_server import MASTER_KEY, PASSWORD, App, Running, StartServer
 
 pytestmark = pytest.mark.anyio
 
@@ -27,8 +26,7 @@ def recorded(node: Running) -> list[AuditRecord]:
     """All records, which must verify."""
     with node.database.read() as connection:
         found = list(load_by_chain(connection))
-        keys = AuditKeys(open_master_keys(settings_for(str(node.database.url)), node.database))
-        verification = AuditVerification(connection, keys)
+        verification = AuditVerification(connection, parse_master_keys(MASTER_KEY))
         assert len(list(verification.run())) == len(found)
         assert verification.problems == []
     return found
@@ -112,7 +110,7 @@ async def test_what_happens_to_a_session_is_recorded(
 async def change_password(visitor: Browser) -> None:
     await visitor.get("/me/password")
     new = {"current_password": PASSWORD, "new_password": NEW_PASSWORD, "end_others": "true"}
-    await visitor.submit("/me/password", **new)
+    await visitor.submit("/me/password", None, **new)
 
 
 @pytest.mark.requirement("AU01")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jeton.crypto.audit_chain import CHAIN_SECONDS, AuditChain, AuditKeys, ChainVerifier
+from jeton.crypto.audit_checkpoint import CheckpointKeys
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from jeton.oauth.audit_events import AuditEvent, AuditRecord, Origin
 from support.builders import NOW
@@ -102,7 +103,8 @@ def test_chains_end_after_a_day() -> None:
 @pytest.mark.parametrize("tampered", [lambda it: it[:-4] + "AAAA", lambda it: it.replace(".", "", 1), lambda _: "x"])
 def test_checkpoints_are_opened_only_if_they_are_genuine(tampered: Callable[[str], str]) -> None:
     content = {"number": 1, "heads": {"chain": [1, "00"]}}
-    signed = KEYS.sign_checkpoint(content)
-    assert KEYS.open_checkpoint(signed) == content
-    assert AuditKeys(parse_master_keys(NEW)).open_checkpoint(signed) is None
-    assert KEYS.open_checkpoint(tampered(signed)) is None
+    keys, others = CheckpointKeys(parse_master_keys(OLD)), CheckpointKeys(parse_master_keys(NEW))
+    signed = keys.sign(content)
+    assert keys.open(signed) == content
+    assert others.open(signed) is None
+    assert keys.open(tampered(signed)) is None

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from jeton.crypto.audit_chain import CHAIN_SECONDS, AuditKeys
+from jeton.crypto.audit_chain import CHAIN_SECONDS
+from jeton.crypto.audit_checkpoint import CheckpointKeys
 from jeton.storage.audit_records import (
     Checkpoint,
     delete_chains,
@@ -21,7 +22,7 @@ CHECKPOINT_SECONDS: Final = 3600
 _MARGIN_SECONDS: Final = 3600
 
 
-def audit_retention(keys: AuditKeys, retention_seconds: int) -> Callable[[Connection, int, int], int]:
+def audit_retention(keys: CheckpointKeys, retention_seconds: int) -> Callable[[Connection, int, int], int]:
     """Return what makes a checkpoint if one is due, deletes at most so many expired records, and returns how many."""
 
     def delete_expired(connection: Connection, now: int, limit: int) -> int:
@@ -31,7 +32,7 @@ def audit_retention(keys: AuditKeys, retention_seconds: int) -> Callable[[Connec
             newest = load_newest_checkpoint(connection)
         expired = load_checkpoint_before(connection, now - retention_seconds)
         # Not before it is written down that they may be missing.
-        content = None if newest is None or expired is None else keys.open_checkpoint(newest.signed)
+        content = None if newest is None or expired is None else keys.open(newest.signed)
         if expired is None or content is None or content["deletes_through"] < expired.number:
             return 0
         return delete_chains(connection, expired.created_at - CHAIN_SECONDS - _MARGIN_SECONDS, limit)
@@ -44,7 +45,9 @@ def checkpoint_digest(checkpoint: Checkpoint | None) -> str:
     return "" if checkpoint is None else hashlib.sha256(checkpoint.signed.encode()).hexdigest()
 
 
-def _next(connection: Connection, keys: AuditKeys, newest: Checkpoint | None, now: int, expired_at: int) -> Checkpoint:
+def _next(
+    connection: Connection, keys: CheckpointKeys, newest: Checkpoint | None, now: int, expired_at: int
+) -> Checkpoint:
     """Return the next checkpoint: how far the chains have come since the last one.
 
     Records of checkpoints up to `deletes_through` may be deleted: all that these cover was recorded before
@@ -60,4 +63,4 @@ def _next(connection: Connection, keys: AuditKeys, newest: Checkpoint | None, no
         "deletes_through": 0 if expired is None else expired.number,
         "heads": {it.chain: [it.seq, it.mac.hex()] for it in heads},
     }
-    return Checkpoint(content["number"], now, keys.sign_checkpoint(content))
+    return Checkpoint(content["number"], now, keys.sign(content))

@@ -1,13 +1,15 @@
 """Verification of the audit trail: a changed, missing, inserted or reordered record is found (ADR 0037)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
 from jeton.admin.audit_checkpoints import checkpoint_digest
 from jeton.crypto.audit_chain import AuditKeys, ChainVerifier
+from jeton.crypto.audit_checkpoint import CheckpointKeys
+from jeton.crypto.master_key import MasterKeys
 from jeton.storage.audit_records import (
     Checkpoint,
     count_audit_records,
@@ -25,13 +27,19 @@ class AuditVerification:
     """
 
     connection: Connection
-    keys: AuditKeys
+    master_keys: InitVar[MasterKeys]
     exported: Sequence[str] = ()
     records: int = 0
     chains: int = 0
     erased: int = 0
     checkpoints: int = 0
     problems: list[str] = field(default_factory=list)
+    _verifier: ChainVerifier = field(init=False)
+    _checkpoint_keys: CheckpointKeys = field(init=False)
+
+    def __post_init__(self, master_keys: MasterKeys) -> None:
+        self._verifier = ChainVerifier(AuditKeys(master_keys))
+        self._checkpoint_keys = CheckpointKeys(master_keys)
 
     def count(self) -> int:
         """Return how many records there are to verify."""
@@ -42,13 +50,13 @@ class AuditVerification:
         contents = self._verified_checkpoints()
         # Whether a record is missing is known only at the end, because records are deleted meanwhile.
         expected = {(chain, seq): (it, mac) for it in contents for chain, (seq, mac) in it["heads"].items()}
-        verifier, chain = ChainVerifier(self.keys), None
+        chain = None
         for record in load_by_chain(self.connection):
             self.records += 1
             self.chains += record.chain != chain
             self.erased += record.salt is None
             chain = record.chain
-            if problem := verifier.problem(record):
+            if problem := self._verifier.problem(record):
                 self.problems.append(f"chain {chain}: {problem}")
             checkpoint, mac = expected.pop((record.chain, record.seq), (None, ""))
             if checkpoint is not None and mac != record.mac.hex():
@@ -57,7 +65,7 @@ class AuditVerification:
                 )
             yield
         newest = load_newest_checkpoint(self.connection)
-        if newest is not None and (content := self.keys.open_checkpoint(newest.signed)):
+        if newest is not None and (content := self._checkpoint_keys.open(newest.signed)):
             contents.append(content)
         deleted = max((it["deletes_through"] for it in contents), default=0)
         self.problems += [
@@ -71,7 +79,7 @@ class AuditVerification:
         contents, before = [], None
         stored = load_checkpoints(self.connection)
         for checkpoint in stored:
-            content = self.keys.open_checkpoint(checkpoint.signed)
+            content = self._checkpoint_keys.open(checkpoint.signed)
             if content is None:
                 self.problems.append(f"checkpoint {checkpoint.number} is not genuine, or needs another master key")
             else:
@@ -81,7 +89,7 @@ class AuditVerification:
         self.checkpoints = len(stored)
         known = {it.signed for it in stored}
         for signed in self.exported:
-            content = self.keys.open_checkpoint(signed)
+            content = self._checkpoint_keys.open(signed)
             if content is None:
                 self.problems.append("a checkpoint of the file is not genuine, or needs another master key")
             elif signed not in known:

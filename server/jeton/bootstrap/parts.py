@@ -12,7 +12,7 @@ from jeton.bootstrap.from_settings import audit_trail, deletion_of_unused_client
 from jeton.bootstrap.limits import login_limits, request_limits
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
 from jeton.config import Settings
-from jeton.crypto.audit_chain import AuditKeys
+from jeton.crypto.audit_checkpoint import CheckpointKeys
 from jeton.crypto.authorization_code import AuthorizationCodes
 from jeton.crypto.credentials import shuffle
 from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
@@ -189,7 +189,7 @@ def _deletions(settings: Settings, master_keys: MasterKeys) -> list[Deletion]:
     """Return the deletions that depend on settings."""
     deletions = [deletion_of_unused_clients(settings)]
     if kept_seconds := settings.audit.retention_seconds:
-        deletions.append(audit_retention(AuditKeys(master_keys), kept_seconds))
+        deletions.append(audit_retention(CheckpointKeys(master_keys), kept_seconds))
     return deletions
 
 

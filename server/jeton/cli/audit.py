@@ -17,7 +17,6 @@ from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result, print_results
 from jeton.config import Settings
-from jeton.crypto.audit_chain import AuditKeys
 from jeton.observability.escaping import encode_json
 from jeton.storage.audit_records import load_by_time, load_checkpoints, load_newest
 
@@ -85,7 +84,7 @@ def verify(file: Path | None, as_json: bool, settings: Settings) -> None:
     """Verify that no record was changed, removed, inserted or reordered. Exit status 1 if one was."""
     exported = file.read_text("utf-8").split() if file else []
     with opened(settings) as (database, _):
-        keys = AuditKeys(open_master_keys(settings, database))
+        keys = open_master_keys(settings, database)
         with database.read() as connection:
             found = AuditVerification(connection, keys, exported)
             with _progress(found) as records:

@@ -4,12 +4,8 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
-
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+from collections.abc import Sequence
+from typing import Final
 
 from jeton.crypto.master_key import MasterKeys
 from jeton.oauth.audit_events import AuditEvent, AuditRecord, Origin
@@ -17,21 +13,16 @@ from jeton.oauth.audit_events import AuditEvent, AuditRecord, Origin
 # A chain ends after this time, so that it can be deleted as a whole when its records are no longer kept.
 CHAIN_SECONDS: Final = 86400
 _PURPOSE: Final = b"audit trail v1"
-_CHECKPOINT_PURPOSE: Final = b"audit checkpoint v1"
-_CHECKPOINT: Final = "jeton-audit-checkpoint"
 _SALT_BYTES: Final = 16
 _BEGINNING: Final = bytes(32)
 
 
 class AuditKeys:
-    """The keys of records and checkpoints: the newest master key makes them, all verify them."""
+    """The keys of records: the newest master key makes them, all verify them."""
 
     def __init__(self, master_keys: MasterKeys) -> None:
         self.newest = master_keys.newest
         self._record_keys = {it: master_keys.derive(it, _PURPOSE) for it in master_keys}
-        self._checkpoint_keys = {
-            it: OctKey.import_key(master_keys.derive(it, _CHECKPOINT_PURPOSE)) for it in master_keys
-        }
 
     def __repr__(self) -> str:
         return "AuditKeys()"
@@ -42,20 +33,6 @@ class AuditKeys:
 
     def mac(self, master_key_id: str, content: bytes) -> bytes:
         return hmac.digest(self._record_keys[master_key_id], content, "sha256")
-
-    def sign_checkpoint(self, content: Mapping[str, Any]) -> str:
-        """Return the checkpoint as a compact JWS (RFC 7515) with HS256."""
-        header = {"alg": "HS256", "typ": _CHECKPOINT, "kid": self.newest}
-        return jws.serialize_compact(header, json.dumps(content).encode(), self._checkpoint_keys[self.newest])
-
-    def open_checkpoint(self, text: str) -> dict[str, Any] | None:
-        """Return the content of a checkpoint, or None if none of these keys has signed it."""
-        try:
-            found = jws.deserialize_compact(text, lambda it: self._checkpoint_keys[it.headers()["kid"]], ["HS256"])
-            content = json.loads(found.payload)
-        except (JoseError, KeyError, ValueError):
-            return None
-        return content if found.headers().get("typ") == _CHECKPOINT and isinstance(content, dict) else None
 
 
 class AuditChain:
