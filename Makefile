@@ -9,7 +9,7 @@ NPM := $(shell command -v npm)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test test-typescript check check-slow bench flood rotation mutants format lock clean
+.PHONY: help serve demo test test-typescript check check-slow bench flood rotation faults mutants format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,12 @@ flood: $(VENV)/dev.stamp ## attack a server, and print the cost and the successf
 
 rotation: $(VENV)/dev.stamp ## rotate keys under load, and count failed verifications
 	PYTHONPATH=tests $(BIN)/python benchmarks/rotation.py
+
+faults: $(VENV)/dev.stamp ## slow sockets, overload, rolling restarts, 100 times kill -9: print figures (half an hour)
+	PYTHONPATH=tests $(BIN)/python benchmarks/slow_sockets.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/overload.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/rolling_restarts.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/kills.py
 
 mutants: $(VENV)/dev.stamp ## mutate the pure rules, and count how often the suite notices
 	$(BIN)/python benchmarks/mutants.py

@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from jeton.http.dispatch import DEADLINE_SECONDS
+from jeton.oauth.metadata import JWKS_PATH, METADATA_PATHS
 from support.crashable_postgresql import Cluster
 from support.refresh_load import Load, Session, add_accounts, assert_nothing_lost_or_doubled, load_on
 from support.server_processes import server_process
@@ -63,8 +64,8 @@ async def test_a_database_outage_spends_nothing_and_ends_no_session(
                     for _ in range(rounds):
                         await assert_temporary_in_time(load, resting)
                     await load.until(lambda: load.statuses[503] >= refusals, f"{refusals} answers of 503")
-                    assert server.answers("/livez")
-                    assert server.answers("/.well-known/jwks.json")
+                    for path in ("/livez", JWKS_PATH, *METADATA_PATHS):
+                        assert server.answers(path), path
                 finally:
                     recover(own_cluster)
                 await load.until_answered(3)

@@ -41,12 +41,23 @@ class Cluster:
     def _data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def _binaries(self) -> Path:
+        return Path(shlex.split((self._data / "postmaster.opts").read_text())[0]).parent
+
+    def damage(self) -> str:
+        """Compare tables and indexes of the first database. Return what pg_amcheck complains of, "" if of nothing."""
+        words = ["-h", str(self.folder), "-U", "jeton", "--install-missing", "--heapallindexed", "postgres"]
+        done = subprocess.run(
+            [self._binaries / "pg_amcheck", *words], capture_output=True, text=True, timeout=300, check=False
+        )
+        return "" if done.returncode == 0 else done.stdout + done.stderr
+
     def _pg_ctl(self, *words: str | Path) -> None:
-        binary = shlex.split((self._data / "postmaster.opts").read_text())[0]
         owner = self._data.stat()
         account: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
         subprocess.run(
-            [Path(binary).with_name("pg_ctl"), "-D", self._data, "-w", *words],
+            [self._binaries / "pg_ctl", "-D", self._data, "-w", *words],
             check=True,
             capture_output=True,
             timeout=30,
@@ -57,6 +68,13 @@ class Cluster:
     def stop(self, mode: str) -> None:
         """`fast` as an operator does it; `immediate` is a crash: nothing is finished, and the start recovers."""
         self._pg_ctl("-m", mode, "stop")
+
+    def kill(self) -> None:
+        """Send SIGKILL to all its processes: nothing is finished. Remove its lock files, as a reboot does."""
+        self._signal(signal.SIGKILL)
+        # Without a parent that reaps it, a dead postmaster looks alive to the next one.
+        for lock in (self._data / "postmaster.pid", *self.folder.glob(".s.PGSQL.*")):
+            lock.unlink()
 
     def start(self) -> None:
         options = shlex.split((self._data / "postmaster.opts").read_text())[1:]
