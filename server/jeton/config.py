@@ -15,12 +15,14 @@ from jeton.config_checks import (
     check_optional_scopes,
     check_scopes,
     check_trusted_proxies,
+    split_listen,
 )
 from jeton.config_sources import ConfigError, read_settings_file, read_variables, warning_about_unknown
 from jeton.oauth.registration_rules import is_audience
 from jeton.oauth.user_claims import SELF_SET_CLAIMS
 
 MAX_ACCESS_SECONDS: Final = 86400
+DEFAULT_METRICS_LISTEN: Final = "127.0.0.1:9464"
 
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
@@ -152,6 +154,10 @@ class AuditSettings(Struct, frozen=True, forbid_unknown_fields=True):
     retention_seconds: Seconds = 400 * 86400
 
 
+class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    listen: str = DEFAULT_METRICS_LISTEN
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -167,6 +173,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     scopes: ScopeSettings = ScopeSettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
 
 _SECTIONS: Final = {
@@ -229,6 +236,8 @@ def _complete(settings: Settings) -> Settings:
     check_trusted_proxies(server.trusted_proxies)
     if server.client_certificate_header and not server.trusted_proxies:
         raise ConfigError("server.client_certificate_header needs server.trusted_proxies: others could forge it")
+    if settings.metrics.listen:
+        split_listen("metrics.listen", settings.metrics.listen)
     check_optional_scopes(settings.scopes.optional)
     check_editable_claims(settings.pages.editable_claims)
     registration = settings.registration

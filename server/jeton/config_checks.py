@@ -14,6 +14,7 @@ from jeton.rules.loopback import is_loopback
 
 _URL_CHARACTERS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_LISTEN: Final = re.compile(r"(\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+)):(?P<port>[0-9]{1,5})")
 # The consent page has a form field for each, and a form has at most 32.
 MAX_OPTIONAL_SCOPES: Final = 24
 
@@ -49,6 +50,14 @@ def check_trusted_proxies(proxies: Iterable[str]) -> None:
             raise ConfigError(
                 "server.trusted_proxies must not trust every address: any client could then claim any other"
             )
+
+
+def split_listen(name: str, listen: str) -> tuple[str, int]:
+    """Return the address and the port of the setting `name`. Raise ConfigError if it is not such a pair."""
+    found = _LISTEN.fullmatch(listen)
+    if found is None or not 0 < int(found["port"]) < 65536:
+        raise ConfigError(f"{name}: {listen!r} is not an address and a port such as 127.0.0.1:9464 or [::1]:9464")
+    return found["ipv6"] or found["host"], int(found["port"])
 
 
 def check_domains(domains: Mapping[str, Sequence[str]]) -> None:

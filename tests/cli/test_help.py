@@ -58,7 +58,7 @@ def test_server_on_sqlite_imports_no_other_driver_no_migrations_and_no_demo() ->
     code = "import sys; from jeton.cli import serve; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
 
-    assert {"psycopg", "alembic", "authlib", "http.server", "jeton.cli.demo"} & set(done.stdout.split()) == set()
+    assert {"psycopg", "alembic", "authlib", "jeton.cli.demo", "jeton.cli.demo_app"} & set(done.stdout.split()) == set()
 
 
 def test_grant_option_allows_every_grant() -> None:

@@ -7,7 +7,7 @@
 * Blocks of one document share folder, variables and background processes, in the order in which they stand. The folder
   is empty at the beginning, `jeton` is on the PATH, and no setting is set.
 * `jeton serve &` is waited for until it is ready, and is stopped at the end of the document.
-* The ports 8000 and 8001 are replaced by free ones.
+* The ports 8000, 8001 and 9464 are replaced by free ones.
 * A block that calls `make`, `git`, `pip` or `python3 -m venv` is for people with a checkout: test_make.py and
   test_wheel.py do the same. It is not run here, but the targets of `make` that it names must exist.
 * Blocks of any other language (```text, ```toml, ```json ...) are not run.
@@ -64,12 +64,13 @@ def commands_of(document: str) -> Iterator[tuple[int, str]]:
             yield document.count("\n", 0, fence.start()) + 1, code
 
 
-def script_of(document: str, port: int) -> str:
+def script_of(document: str, port: int, metrics_port: int) -> str:
     """Return the document as one script for bash. The trace of `set -x` shows which line was the last."""
     parts = [
         f": the block in line {line}\n" + _SERVER.sub("\\1\nready", code) + "\n" for line, code in commands_of(document)
     ]
     script = re.sub(r"\b8000\b", str(port), "\n".join(parts))
+    script = re.sub(r"\b9464\b", str(metrics_port), script)
     return _PRELUDE + re.sub(r"\b8001\b", str(free_port()), script)
 
 
@@ -82,7 +83,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def run_document(commands: Path, document: str, folder: Path, port: int | None = None) -> tuple[int, str]:
     """Run the commands, and end whatever they left running. Return the exit status and the output."""
-    port = port or free_port()
+    port, metrics_port = port or free_port(), free_port()
     # A folder beside the document's own: a response of 400 or more is a failure.
     settings_of_curl = folder.with_name(f"{folder.name}.curl")
     settings_of_curl.mkdir()
@@ -93,10 +94,11 @@ def run_document(commands: Path, document: str, folder: Path, port: int | None =
         "CURL_HOME": str(settings_of_curl),
         "PATH": f"{commands}:{JETON.parent}:{os.environ['PATH']}",
         "JETON_SERVER__PORT": str(port),
+        "JETON_METRICS__LISTEN": f"127.0.0.1:{metrics_port}",
         "JETON_PASSWORDS__MEMORY_KIB": "8",
     }
     process = subprocess.Popen(
-        ["bash", "-c", script_of(document, port)],
+        ["bash", "-c", script_of(document, port, metrics_port)],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -37,6 +37,8 @@ def environment(database_url: str, **variables: str) -> dict[str, str]:
         **variables,
     }
     named = {f"JETON_{name}": value for name, value in settings.items() if value}
+    # Servers of several tests would want the same port.
+    named.setdefault("JETON_METRICS__LISTEN", "")
     return kept | {"PYTHONPATH": str(ROOT / "server")} | named
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jeton.config import Settings, load_settings
+from jeton.config_checks import split_listen
 from jeton.config_sources import ConfigError
 from jeton.rules.loopback import is_loopback
 
@@ -144,3 +145,23 @@ def test_the_header_of_certificates_has_a_format_and_a_trusted_sender(
 ) -> None:
     with nullcontext() if problem is None else pytest.raises(ConfigError, match=problem):
         load(SERVER__CLIENT_CERTIFICATE_HEADER=header, SERVER__TRUSTED_PROXIES=proxies)
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        ("127.0.0.1:9464", ("127.0.0.1", 9464)),
+        ("[::1]:1", ("::1", 1)),
+        ("monitoring.internal:65535", ("monitoring.internal", 65535)),
+        *(
+            (text, None)
+            for text in ("9464", ":9464", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "::1:9464", "a b:1")
+        ),
+    ],
+)
+def test_listener_of_metrics_is_an_address_and_a_port(listen: str, address: tuple[str, int] | None) -> None:
+    if address is None:
+        with pytest.raises(ConfigError, match=r"metrics\.listen"):
+            load(METRICS__LISTEN=listen)
+    else:
+        assert split_listen("metrics.listen", load(METRICS__LISTEN=listen).metrics.listen) == address

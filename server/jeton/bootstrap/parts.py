@@ -6,6 +6,7 @@ from jeton.admin.audit_checkpoints import audit_retention
 from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
 from jeton.background.maintenance import Deletion, Maintenance
+from jeton.background.measurements import Measurements
 from jeton.bootstrap.clients import client_certificates, client_key_sets, client_resolution
 from jeton.bootstrap.dpop import dpop_verification
 from jeton.bootstrap.from_settings import audit_trail, deletion_of_unused_clients, open_master_keys
@@ -81,12 +82,14 @@ class Parts:
     registrations: ClientRegistrations
     client_certificates: ClientCertificates
     maintenance: Maintenance
+    measurements: Measurements
     clients: ClientResolution
     logout_delivery: LogoutDelivery
 
     def close(self) -> None:
         """Finish pending work, and close the database."""
         self.maintenance.close()
+        self.measurements.close()
         self.logout_delivery.close()
         self.registrations.close()
         self.hashing.close()
@@ -181,6 +184,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         client_certificates=client_certificates(settings, key_sets, clock),
         maintenance=maintenance,
         clients=client_resolution(settings, lookups, clock, lambda: ceiling.value),
+        measurements=Measurements(database, clock, key_times(settings)),
         logout_delivery=_logout_delivery(settings, database, clock, keyring),
     )
 

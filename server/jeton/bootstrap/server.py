@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.types import ASGIApp
 
@@ -29,6 +30,13 @@ from jeton.pages.rendering import PageRenderer
 from jeton.storage.clock import Clock
 
 
+class Background(Protocol):
+    """Work of a server while it serves."""
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server process: its ASGI application, and the parts that this is built from."""
@@ -42,8 +50,13 @@ class Server:
         self.parts.close()
 
 
-def assemble(settings: Settings, clock: Clock | None = None, grants: Sequence[Grant] = GRANTS) -> Server:
-    """Return a server over the configured database, ready to serve.
+def assemble(
+    settings: Settings,
+    clock: Clock | None = None,
+    grants: Sequence[Grant] = GRANTS,
+    background: Sequence[Background] = (),
+) -> Server:
+    """Return a server over the configured database, ready to serve, with more work that it does in the background.
 
     Raise ConfigError, DatabaseUrlError, SchemaError, MasterKeyError or StorageUnavailableError if it cannot start.
     """
@@ -53,13 +66,19 @@ def assemble(settings: Settings, clock: Clock | None = None, grants: Sequence[Gr
     database = open_database(settings, serving=True)
     try:
         parts = build_parts(settings, database, clock or Clock(), rules)
-        return _server(settings, parts, enabled_grants(settings, grants), renderer)
+        return _server(settings, parts, enabled_grants(settings, grants), renderer, background)
     except Exception:
         database.close()
         raise
 
 
-def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer: PageRenderer) -> Server:
+def _server(
+    settings: Settings,
+    parts: Parts,
+    grants: Sequence[Grant],
+    renderer: PageRenderer,
+    background: Sequence[Background],
+) -> Server:
     issuer, maintenance = settings.server.issuer, parts.maintenance
     draining = Draining(settings.server.drain_seconds)
 
@@ -79,7 +98,9 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
         parts.client_certificates.methods,
         registration=is_registration_offered(settings.registration),
     )
-    lifespan = _lifespan(parts, draining)
+    if settings.metrics.listen:
+        background = (*background, parts.measurements)
+    lifespan = _lifespan(parts, draining, background)
     resources, pages = build_resources(settings, parts, grants), build_pages(settings, parts, renderer)
     app = create_app(issuer, resources, documents, pages, PageResponses(renderer), unready_reason, draining, lifespan)
     if settings.server.trusted_proxies:
@@ -90,12 +111,13 @@ def _server(settings: Settings, parts: Parts, grants: Sequence[Grant], renderer:
     return Server(app, parts, lifespan)
 
 
-def _lifespan(parts: Parts, draining: Draining) -> Lifespan:
+def _lifespan(parts: Parts, draining: Draining, more: Sequence[Background]) -> Lifespan:
     """Return the lifespan: background work runs while the server serves, and everything is closed at its end."""
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        background = [asyncio.create_task(it.run()) for it in (parts.maintenance, parts.logout_delivery)]
+        works: tuple[Background, ...] = (parts.maintenance, parts.logout_delivery, *more)
+        background = [asyncio.create_task(it.run()) for it in works]
         with draining.on_sigterm():
             yield
         for task in background:

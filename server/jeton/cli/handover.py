@@ -7,22 +7,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from jeton.cli.metrics_listener import MetricsListener
+
 # Not a setting: written and read by this file only.
 _VARIABLE: Final = "_JETON_HANDOVER"
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What the program before has left: sockets, and the workers' process ids and channels."""
+    """What the program before has left: sockets, and the process id, number and channel of each worker.
+
+    The folder of the metrics stays as well, and with it all that was counted.
+    """
 
     sockets: Sequence[socket.socket]
-    workers: Sequence[tuple[int, socket.socket]]
+    metrics: MetricsListener
+    workers: Sequence[tuple[int, int, socket.socket]]
 
 
-def hand_over(sockets: Sequence[socket.socket], workers: Sequence[tuple[int, socket.socket]]) -> NoReturn:
+def hand_over(handover: Handover) -> NoReturn:
     """Start this program again in this process. File descriptors, children and blocked signals stay."""
-    listening = ",".join(str(it.fileno()) for it in sockets)
-    os.environ[_VARIABLE] = ";".join([listening, *(f"{pid},{channel.fileno()}" for pid, channel in workers)])
+    workers = [f"{pid},{number},{channel.fileno()}" for pid, number, channel in handover.workers]
+    parts = [_numbers(handover.sockets), _numbers(handover.metrics.sockets), handover.metrics.folder or "", *workers]
+    os.environ[_VARIABLE] = ";".join(parts)
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the command line of this process
@@ -33,9 +40,18 @@ def take_over() -> Handover | None:
     text = os.environ.pop(_VARIABLE, None)
     if text is None:
         return None
-    listening, *workers = text.split(";")
-    pairs = [it.split(",") for it in workers]
+    listening, metrics, folder, *workers = text.split(";")
+    triples = [it.split(",") for it in workers]
     return Handover(
-        [socket.socket(fileno=int(it)) for it in listening.split(",")],
-        [(int(pid), socket.socket(fileno=int(channel))) for pid, channel in pairs],
+        _sockets(listening),
+        MetricsListener(_sockets(metrics), folder or None),
+        [(int(pid), int(number), socket.socket(fileno=int(channel))) for pid, number, channel in triples],
     )
+
+
+def _numbers(sockets: Sequence[socket.socket]) -> str:
+    return ",".join(str(it.fileno()) for it in sockets)
+
+
+def _sockets(numbers: str) -> list[socket.socket]:
+    return [socket.socket(fileno=int(it)) for it in numbers.split(",") if it]

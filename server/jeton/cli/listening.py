@@ -12,20 +12,24 @@ _RESERVED_FILES: Final = 128
 _MAX_CONNECTIONS: Final = 10_000
 
 
-def bind_sockets(host: str, port: int) -> list[socket.socket]:
+def bind_sockets(
+    host: str, port: int, *, setting: str = "server.host and server.port", listen: bool = False
+) -> list[socket.socket]:
     """Return a bound socket for each address of the host. A socket on `::` also accepts IPv4.
 
-    Raise CommandError if one cannot be bound.
+    Raise CommandError, which names the setting, if one cannot be bound.
     """
     bound: list[socket.socket] = []
     try:
         for family, _, _, _, address in _addresses(host, port):
             bound.append(_bind(family, address, also_ipv4=host == "::"))
+            if listen:
+                bound[-1].listen()
     except (OSError, UnicodeError) as error:
         for sock in bound:
             sock.close()
         reason = str(getattr(error, "strerror", None) or error).lower()
-        raise CommandError(f"cannot listen on {host} port {port}: {reason}: see server.host and server.port") from None
+        raise CommandError(f"cannot listen on {host} port {port}: {reason}: see {setting}") from None
     return bound
 
 

@@ -19,6 +19,7 @@ import uvicorn
 from jeton.bootstrap.server import Server, assemble
 from jeton.cli.handover import take_over
 from jeton.cli.listening import bind_sockets, connection_limit
+from jeton.cli.metrics_listener import MetricsListener, open_metrics_listener
 from jeton.cli.options import effective_settings
 from jeton.cli.worker_process import answer_pings
 from jeton.cli.workers import Parent, Workers
@@ -26,6 +27,7 @@ from jeton.config import ServerSettings, Settings
 from jeton.config_sources import FILE_VARIABLE
 from jeton.http1.connection_factory import ConnectionFactory
 from jeton.observability.logs import UVICORN_LOGGING, configure_logs_once
+from jeton.observability.metrics_sharing import share_metrics
 from jeton.rules.loopback import is_loopback
 from jeton.storage.database_url import parse_database_url
 
@@ -59,17 +61,25 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     sockets = bind_sockets(settings.server.host, settings.server.port) if handover is None else handover.sockets
     if handover is None:
         _warn(settings)
+    metrics = open_metrics_listener(settings) if handover is None else handover.metrics
     parent = None
     if settings.server.workers > 1 or handover is not None:
         # Loaded before the fork, the driver is in memory once.
         parse_database_url(settings.database.url).get_dialect().import_dbapi()
-        parent = Workers(sockets, settings.server.workers, handover).run()
+        parent = Workers(sockets, settings.server.workers, metrics, handover).run()
         if parent is None:
             return
-    _serve(settings, sockets, parent, demo=demo)
+    _serve(settings, sockets, metrics, parent, demo=demo)
 
 
-def _serve(settings: Settings, sockets: Sequence[socket.socket], parent: Parent | None, *, demo: bool) -> None:
+def _serve(
+    settings: Settings,
+    sockets: Sequence[socket.socket],
+    metrics: MetricsListener,
+    parent: Parent | None,
+    *,
+    demo: bool,
+) -> None:
     """Serve on bound sockets until a signal arrives, as a worker of `parent` or alone.
 
     What prevents the start is raised before the sockets listen.
@@ -77,7 +87,9 @@ def _serve(settings: Settings, sockets: Sequence[socket.socket], parent: Parent 
     serving: list[uvicorn.Server] = []
     if parent is not None:
         answer_pings(parent.channel, lambda: bool(serving) and serving[0].started)
-    server = assemble(settings)
+        if metrics.folder is not None:
+            share_metrics(metrics.folder, parent.number)
+    server = assemble(settings, background=(metrics,) if metrics.sockets else ())
     is_first = parent is None or parent.is_first
     if demo and is_first:
         _create_demo_accounts(server, settings)

@@ -20,9 +20,13 @@ log = logging.getLogger("uvicorn.error")
 
 @dataclass(eq=False)
 class Worker:
-    """A worker process as its parent sees it. Over the channel go pings, and the answers whether the worker serves."""
+    """A worker process as its parent sees it. Over the channel go pings, and the answers whether the worker serves.
+
+    No two workers that run have the same `number`.
+    """
 
     pid: int
+    number: int
     channel: socket.socket
     is_serving: bool = False
     heard_at: float = field(default_factory=time.monotonic)

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from jeton.cli.handover import Handover, hand_over
+from jeton.cli.metrics_listener import MetricsListener
 from jeton.cli.worker_process import UNRESPONSIVE_SECONDS, Worker, wait_for_end
+from jeton.observability.metrics_sharing import end_metrics_of
 
 _SIGNALS: Final = frozenset(
     {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD}
@@ -36,19 +38,30 @@ log = logging.getLogger("uvicorn.error")
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The parent of this worker process, at the other end of the channel. `is_first`: no worker has served before."""
+    """The parent of this worker process, at the other end of the channel. `is_first`: no worker has served before.
+
+    `number` is that of the worker.
+    """
 
     channel: socket.socket
+    number: int
     is_first: bool
 
 
 class Workers:
     """The parent of `count` worker processes over listening sockets."""
 
-    def __init__(self, sockets: Sequence[socket.socket], count: int, handover: Handover | None = None) -> None:
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        count: int,
+        metrics: MetricsListener,
+        handover: Handover | None = None,
+    ) -> None:
         self._sockets = sockets
         self._count = count
-        self._workers = [Worker(pid, channel) for pid, channel in handover.workers] if handover else []
+        self._metrics = metrics
+        self._workers = [Worker(pid, number, channel) for pid, number, channel in handover.workers] if handover else []
         self._replaceable_at = 0.0
         self._stopping = False
 
@@ -74,16 +87,18 @@ class Workers:
     def _fork(self) -> Parent | None:
         """Fork a worker. Return in the worker with its parent, in the parent with None."""
         ours, theirs = socket.socketpair()
+        used = {it.number for it in self._workers}
+        number = next(it for it in range(len(used) + 1) if it not in used)
         pid = os.fork()
         if pid:
             theirs.close()
             os.set_inheritable(ours.fileno(), True)
-            self._workers.append(Worker(pid, ours))
+            self._workers.append(Worker(pid, number, ours))
             return None
         # A channel ends when its last copy is closed: that is how a worker knows that the parent has died.
         for channel in (ours, *(it.channel for it in self._workers)):
             channel.close()
-        return Parent(theirs, is_first=not self._workers)
+        return Parent(theirs, number, is_first=not self._workers)
 
     def _start(self) -> Parent | None:
         """Start the first worker alone: if it cannot start, neither can the others."""
@@ -92,6 +107,7 @@ class Workers:
         first = self._workers[0]
         while not first.is_serving:
             if (status := first.exit_status()) is not None:
+                self._metrics.remove_folder()
                 sys.exit(status)
             if self._take_signal(_TICK_SECONDS / 4) in (signal.SIGINT, signal.SIGTERM):
                 self._stopping = True
@@ -153,7 +169,8 @@ class Workers:
             log.error("Restart refused, the workers stay as they are: %s", reason)
             return
         log.info("Received SIGHUP, restarting processes.")
-        hand_over(self._sockets, [(it.pid, it.channel) for it in self._workers])
+        workers = [(it.pid, it.number, it.channel) for it in self._workers]
+        hand_over(Handover(self._sockets, self._metrics, workers))
 
     def _restart(self) -> Parent | None:
         """Replace the workers of the parent before, each after its successor serves."""
@@ -198,6 +215,8 @@ class Workers:
     def _forget(self, worker: Worker) -> None:
         worker.channel.close()
         self._workers.remove(worker)
+        if self._metrics.folder is not None:
+            end_metrics_of(self._metrics.folder, worker.number)
 
     def _stop(self) -> None:
         """Terminate the workers, and wait until all have ended.
@@ -210,3 +229,4 @@ class Workers:
         for sock in self._sockets:
             sock.close()
         wait_for_end(self._workers)
+        self._metrics.remove_folder()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from jeton.oauth.errors import TemporarilyUnavailableError
+from jeton.observability.metrics import OVERLOADS, PASSWORD_HASHES
 
 _WAITING_PER_THREAD: Final = 16
 _MAX_REMEMBERED: Final = 4096
@@ -37,6 +38,11 @@ class _Job:
         return _queues(self.account, self.network)
 
 
+def _busy() -> HashingBusyError:
+    OVERLOADS.labels("hashing").inc()
+    return HashingBusyError()
+
+
 def _queues(account: str, network: str | None) -> tuple[Hashable, Hashable]:
     return ("account", account), ("network", network)
 
@@ -55,6 +61,7 @@ class HashingPool:
         self._served: dict[Hashable, int] = {}
         self._count = 0
         self._closed = False
+        self._running_now, self._waiting_now = (PASSWORD_HASHES.labels(it) for it in ("running", "waiting"))
 
     def check_capacity(self, account: str, network: str | None) -> None:
         """Raise HashingBusyError if `run` would raise it for this account and network."""
@@ -81,8 +88,9 @@ class HashingPool:
         if len(self._waiting) >= self._max_waiting:
             displaced = self._find_displaceable(job.account, job.network)
             self._waiting.remove(displaced)
-            displaced.result.set_exception(HashingBusyError())
+            displaced.result.set_exception(_busy())
         self._waiting.append(job)
+        self._waiting_now.set(len(self._waiting))
 
     def _find_displaceable(self, account: str, network: str | None) -> _Job:
         """Return the newest job of the account or network with the most jobs.
@@ -93,11 +101,12 @@ class HashingPool:
         own_length = 1 + max(lengths[queue] for queue in _queues(account, network))
         longest = max(reversed(self._waiting), key=lambda job: max(lengths[queue] for queue in job.queues))
         if max(lengths[queue] for queue in longest.queues) <= own_length:
-            raise HashingBusyError
+            raise _busy()
         return longest
 
     def _start(self, job: _Job) -> None:
         self._idle -= 1
+        self._running_now.inc()
         self._count += 1
         if len(self._served) >= _MAX_REMEMBERED:
             self._served.clear()
@@ -108,6 +117,7 @@ class HashingPool:
 
     def _finish(self, job: _Job, done: Future[Any]) -> None:
         self._idle += 1
+        self._running_now.dec()
         self._drop_abandoned()
         if self._closed:
             for waiting in self._waiting:
@@ -117,6 +127,7 @@ class HashingPool:
             following = min(self._waiting, key=self._last_served)
             self._waiting.remove(following)
             self._start(following)
+        self._waiting_now.set(len(self._waiting))
         error = done.exception()
         if job.result.done():
             return

@@ -22,6 +22,7 @@ from jeton.oauth.parameters import require
 from jeton.oauth.resources import Resource, resources_if_omitted, select_resources, uris_of
 from jeton.oauth.scope import parse_scope
 from jeton.oauth.sender_constraints import Confirmation
+from jeton.observability.metrics import grants_with
 from jeton.storage.lookups import Lookups
 from jeton.storage.replay_store import ReplayStore
 
@@ -68,6 +69,7 @@ class TokenEndpoint:
         proof = self._proof(request, client)
         token_request = await self._token_request(request, client, proof)
         decision = await redeem(token_request)
+        grants_with(grant_type, decision.reason).inc()
         if isinstance(decision, Deny):
             raise decision.to_error()
         _log(decision, grant_type, request)

@@ -12,6 +12,7 @@ from jeton.http.request_parsing import address_of
 from jeton.http.responses import Rendered, render
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import OAuthError, TemporarilyUnavailableError, server_error, temporarily_unavailable
+from jeton.observability.metrics import count_refusal
 
 DEADLINE_SECONDS: Final = 5
 # A missed deadline is as temporary as what is marked so.
@@ -37,7 +38,7 @@ async def dispatch(
         return render_unavailable(scope, error), client
     except Exception:
         log.exception("server_error", path=route_of(scope))
-        return render(server_error()), client
+        return render(_counted(server_error())), client
 
 
 def route_of(scope: Scope) -> str:
@@ -52,7 +53,7 @@ def route_of(scope: Scope) -> str:
 def render_unavailable(scope: Scope, error: Exception) -> Rendered:
     """Return 503, and log what is unavailable."""
     log.error("temporarily_unavailable", path=route_of(scope), reason=type(error).__name__, detail=str(error))
-    return render(temporarily_unavailable(type(error).__name__))
+    return render(_counted(temporarily_unavailable(type(error).__name__)))
 
 
 def _refuse(scope: Scope, error: OAuthError, client: Client | None) -> Rendered:
@@ -60,4 +61,9 @@ def _refuse(scope: Scope, error: OAuthError, client: Client | None) -> Rendered:
     client_id = client.client_id if client else None
     about = {"error": error.code, "client_id": client_id, "ip": address_of(scope), **error.about}
     log.warning("request_refused", reason=error.reason, path=route_of(scope), **about)
-    return render(error)
+    return render(_counted(error))
+
+
+def _counted(error: OAuthError) -> OAuthError:
+    count_refusal(error.code, error.reason)
+    return error

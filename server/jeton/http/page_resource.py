@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
@@ -16,7 +17,10 @@ from jeton.http.form_parsing import MAX_BYTES, parse_form
 from jeton.http.page_responses import PageResponses
 from jeton.http.request_parsing import address_of, header_fields, read_form_request, source_of
 from jeton.oauth.errors import OAuthError
+from jeton.observability.metrics import count_refusal
 from jeton.pages.content import ErrorPage, Fault
+
+_ERROR_PAGE: Final = "error_page"
 
 log = structlog.get_logger("jeton.pages")
 
@@ -57,10 +61,12 @@ class PageResource:
                 PageError(fault, error.reason, status=error.status, retry_after=retry_after, about=error.about),
             )
         except UNAVAILABLE as error:
+            count_refusal(_ERROR_PAGE, type(error).__name__)
             reason = {"reason": type(error).__name__, "detail": str(error)}
             return replace(_failed(scope, Fault.UNAVAILABLE, 503, "temporarily_unavailable", reason), retry_after=1)
         except Exception:
             log.exception("server_error", path=route_of(scope))
+            count_refusal(_ERROR_PAGE, "unexpected")
             return _failed(scope, Fault.FAILED, 500, "page_failed", {})
 
     async def _read(self, scope: Scope, headers: Mapping[bytes, str], receive: Receive) -> PageRequest:
@@ -103,6 +109,7 @@ def _fault_of(error: OAuthError) -> Fault:
 
 
 def _refuse(scope: Scope, error: PageError) -> Page:
+    count_refusal(_ERROR_PAGE, error.reason)
     about = {"reason": error.reason, "ip": address_of(scope), **error.about}
     page = _failed(scope, error.fault, error.status, "page_refused", about)
     return replace(page, retry_after=error.retry_after)

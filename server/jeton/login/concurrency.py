@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jeton.crypto.hashing_pool import HashingBusyError
+from jeton.observability.metrics import OVERLOADS
 
 MAX_CONCURRENT: Final = 2
 MAX_WAITING: Final = 256
@@ -33,6 +34,7 @@ class LoginConcurrency:
         """Wait for a turn and hold it. Raise HashingBusyError if the queue is full."""
         queue = self._queues.setdefault(key, _Queue())
         if queue.length >= MAX_CONCURRENT + MAX_WAITING:
+            OVERLOADS.labels("login").inc()
             raise HashingBusyError
         queue.length += 1
         try:

@@ -18,6 +18,7 @@ from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import ErrorCode, OAuthError, rate_limited
 from jeton.oauth.sessions import Source
 from jeton.oauth.users import User
+from jeton.observability.metrics import LOGINS
 from jeton.rules.attempts import RateLimited, Reservation
 from jeton.rules.login_identifiers import login_key
 from jeton.storage.clock import Clock
@@ -121,7 +122,10 @@ class PasswordLogin:
         if user is not None and verified.ok:
             if (refusal := await self.limits.succeed(reservation)) is not None:
                 raise self._rate_limited(refusal)
+            LOGINS.labels("password_right").inc()
             return Authenticated(user, verified)
+        denied = _denied(user)
+        LOGINS.labels(denied.reason).inc()
         await self.limits.fail(reservation)
         if verified.ordinary:
             self.timing.record(began)
@@ -129,7 +133,7 @@ class PasswordLogin:
             await self.timing.delay(began)
         if reservation.if_wrong is not None:
             raise self._rate_limited(reservation.if_wrong)
-        return _denied(user)
+        return denied
 
     async def _verify(
         self, login: LoginRequest, user: User | None, password: str, reservation: Reservation

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from jeton.oauth.errors import TemporarilyUnavailableError
+from jeton.observability.metrics import BATCH_DURATION, BATCH_ITEMS, BATCH_WAIT, OVERLOADS
 
 _CLOSING_SECONDS: Final = 2
 
@@ -41,7 +43,11 @@ class Batcher(Generic[Item, Result]):
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._waiting: list[_Waiting[Item, Result]] = []
+        self._waiting_since = 0.0
         self._running = False
+        self._overloads = OVERLOADS.labels(name)
+        self._items, self._wait = BATCH_ITEMS.labels(name), BATCH_WAIT.labels(name)
+        self._duration = BATCH_DURATION.labels(name)
         self._batches: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Waiting[Item, Result]]] | None] = (
             SimpleQueue()
         )
@@ -55,7 +61,10 @@ class Batcher(Generic[Item, Result]):
         Raise BatcherBusyError if `max_waiting` items are waiting already.
         """
         if len(self._waiting) >= self._max_waiting:
+            self._overloads.inc()
             raise BatcherBusyError
+        if not self._waiting:
+            self._waiting_since = time.perf_counter()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
@@ -70,6 +79,10 @@ class Batcher(Generic[Item, Result]):
         batch, self._waiting = wanted[: self._max_batch], wanted[self._max_batch :]
         self._running = bool(batch)
         if batch:
+            now = time.perf_counter()
+            self._items.observe(len(batch))
+            self._wait.observe(now - self._waiting_since)
+            self._waiting_since = now
             self._batches.put((loop, batch))
 
     def _start_after(self, iterations: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -82,11 +95,12 @@ class Batcher(Generic[Item, Result]):
     def _run(self) -> None:
         """Process one batch after the other in the thread, until `close`."""
         while (next_batch := self._batches.get()) is not None:
-            loop, batch = next_batch
+            (loop, batch), began = next_batch, time.perf_counter()
             try:
                 results = self._work([item for item, _ in batch])
             except Exception as error:  # noqa: BLE001 - each caller gets it
                 results = [_own_copy(error) for _ in batch]
+            self._duration.observe(time.perf_counter() - began)
             # If the loop is closed, no caller is waiting any more.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._finish, loop, batch, results)

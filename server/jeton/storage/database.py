@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from jeton.oauth.errors import TemporarilyUnavailableError
+from jeton.observability.metrics import COMMIT_DURATION, DATABASE_ERRORS
 from jeton.storage.audit_trail import AUDIT_TRAIL, AuditTrail
 from jeton.storage.database_errors import describe_database_error, is_denied, sqlstate
 from jeton.storage.database_url import DatabaseUrlError, parse_database_url
@@ -77,6 +79,7 @@ class Database:
             given = self.url.query
             arguments = {name: it for name, it in _POSTGRESQL_ARGUMENTS.items() if name not in given} | _OUR_ARGUMENTS
         self.engine = create_engine(self.url, connect_args=arguments, hide_parameters=True, pool_timeout=2)
+        self._commit_duration = COMMIT_DURATION.labels(self.url.get_backend_name())
         if self.on_sqlite:
             _configure_sqlite(self.engine)
         else:
@@ -97,8 +100,11 @@ class Database:
         if trail is not None:
             trail.begin()
         options = {"write": True, "lock_timeout_ms": lock_timeout_ms, AUDIT_TRAIL: trail}
-        with self._connection(**options) as connection, connection.begin():
-            yield connection
+        with self._connection(**options) as connection:
+            with connection.begin():
+                yield connection
+                began = time.perf_counter()
+            self._commit_duration.observe(time.perf_counter() - began)
         if trail is not None:
             trail.committed()
 
@@ -122,6 +128,7 @@ class Database:
             with self.engine.connect().execution_options(**options) as connection:
                 yield connection
         except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
+            _count(error)
             if was_rolled_back(error):
                 raise
             if sqlstate(error) == _LOCK_TIMEOUT:
@@ -131,14 +138,21 @@ class Database:
             raise StorageUnavailableError(describe_database_error(error, self.url)) from error
         except DatabaseError as error:
             # SQLite reports a damaged file, or one that is no database, by the base class alone.
+            is_damaged = type(error.orig) is sqlite3.DatabaseError
+            if not is_denied(error) and not is_damaged:
+                raise
+            _count(error)
             if is_denied(error):
                 raise StorageUnavailableError(describe_database_error(error, self.url)) from error
-            if type(error.orig) is not sqlite3.DatabaseError:
-                raise
             raise StorageUnavailableError(f"{self.file}: {error.orig}") from error
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _count(error: Exception) -> None:
+    """Count a failed transaction by PostgreSQL's code, or else by the kind of exception."""
+    DATABASE_ERRORS.labels(sqlstate(error) or type(error).__name__).inc()
 
 
 def was_rolled_back(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ from jeton.oauth.decisions import Decision
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.oauth.writes import Write
+from jeton.observability.metrics import begin_rare_decisions, decisions_with
 from jeton.storage.audit_trail import current_origin, record_all
 from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
@@ -89,11 +90,13 @@ class Ledger:
         self._max_sessions = sessions_per_user
         self._lock_order = lock_order
         self._writers = writers
+        begin_rare_decisions()
         self._batches = RowLockBatches[Entry[Any], Decision]("ledger", self._transaction, _rows_of)
 
     async def enter(self, entry: Entry[D]) -> D:
         """Return the decision once it is durable. Raise StorageUnavailableError if that is not known."""
         decision: Any = await self._batches(entry)
+        decisions_with(decision.reason).inc()
         return decision  # type: ignore[no-any-return]
 
     def close(self) -> None:

@@ -4,10 +4,11 @@ As in the ledger: lock, read, decide each by `rules.attempts`, write, commit; no
 another transaction has locked delays only the attempts that need it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from jeton.observability.metrics import RATE_LIMITED
 from jeton.rules import attempts
 from jeton.rules.attempts import Attempt, Buckets, RateLimited, Reservation
 from jeton.rules.rate_limit_policies import Bucket
@@ -47,6 +48,7 @@ class RateLimiter:
         """Return the places of the attempt, durable before it is made, or the limit that refuses it."""
         outcome: Reservation | RateLimited = await self._batches(attempt)
         if isinstance(outcome, RateLimited) and not outcome.pending:
+            RATE_LIMITED.labels(outcome.limit).inc()
             self.remember(outcome.key, outcome)
         return outcome
 
@@ -65,6 +67,8 @@ class RateLimiter:
         """
         settlement = _Settlement(reservation, attempts.succeed, attempts.succeeded_keys(reservation))
         outcome: RateLimited | None = await self._batches(settlement)
+        if outcome is not None:
+            RATE_LIMITED.labels(outcome.limit).inc()
         for key in reservation.attempt.reset:
             self._remembered.pop(key, None)
         return outcome
@@ -78,6 +82,12 @@ class RateLimiter:
 
     def remembered(self, *keys: bytes) -> RateLimited | None:
         """Return a remembered refusal by one of these buckets that still holds. Does not read the database."""
+        refusal = self._find_remembered(keys)
+        if refusal is not None:
+            RATE_LIMITED.labels(refusal.limit).inc()
+        return refusal
+
+    def _find_remembered(self, keys: Iterable[bytes]) -> RateLimited | None:
         for key in keys:
             refusal, until = self._remembered.get(key, (None, 0))
             # At most that far ahead: later, if the clock has been put back since.
@@ -115,7 +125,7 @@ class RateLimiter:
         """Return the remembered refusal of another attempt, if the source is not known. Writes no row."""
         if not isinstance(request, Attempt) or _is_known(request, seen):
             return None
-        return self.remembered(*(limit.key for limit in request.limits))
+        return self._find_remembered(limit.key for limit in request.limits)
 
 
 def _keys(request: _Request, seen: Mapping[bytes, Bucket]) -> set[bytes]:

@@ -1,0 +1,194 @@
+"""Metrics: what is counted, and that no label has a value from outside."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from unittest.mock import Mock
+
+import httpx2
+import pytest
+
+from jeton.crypto.hashing_pool import HashingBusyError
+from jeton.http.metrics_page import metrics_page
+from jeton.login import concurrency
+from jeton.observability.metrics import REGISTRY, count_refusal
+from jeton.observability.metrics_sharing import render_metrics
+from support.browsing import authorization_parameters, browser
+from support.in_process_server import PASSWORD, Running
+from support.metrics import series_in, value_of
+
+pytestmark = pytest.mark.requirement("ME06")
+
+LABELS = {
+    *("route", "method", "status", "error", "reason", "grant_type", "outcome", "limit", "queue", "state"),
+    *("database", "series", "algorithm", "kind", "table", "source", "le"),
+}
+
+
+async def test_life_of_a_session_is_counted(jeton: Running) -> None:
+    app = jeton.add_client()
+    jeton.add_user()
+
+    def grants(grant_type: str, outcome: str) -> Callable[[], float]:
+        return lambda: value_of("jeton_grants_total", grant_type=grant_type, outcome=outcome)
+
+    def decisions(reason: str) -> Callable[[], float]:
+        return lambda: value_of("jeton_decisions_total", reason=reason)
+
+    counts = {
+        "login": (grants("password", "logged_in"), 2),
+        "wrong password": (grants("password", "password_wrong"), 1),
+        "rotation": (grants("refresh_token", "rotated"), 2),
+        "retry": (grants("refresh_token", "retried"), 1),
+        "reuse": (grants("refresh_token", "refresh_token_reused"), 1),
+        "committed reuse": (decisions("refresh_token_reused"), 1),
+        "revocation": (decisions("family_revoked"), 1),
+        "right password": (lambda: value_of("jeton_logins_total", outcome="password_right"), 2),
+        "checked wrong": (lambda: value_of("jeton_logins_total", outcome="password_wrong"), 1),
+        "refusal": (
+            lambda: value_of("jeton_refusals_total", error="invalid_grant", reason="refresh_token_reused"),
+            1,
+        ),
+        "requests": (
+            lambda: value_of("jeton_http_requests_total", route="/oauth/token", method="POST", status="200"),
+            5,
+        ),
+        "durations": (lambda: value_of("jeton_http_request_duration_seconds_count", route="/oauth/token"), 7),
+        "commits": (lambda: value_of("jeton_database_commit_duration_seconds_count", database="sqlite"), 0),
+        "batches": (lambda: value_of("jeton_batch_items_count", queue="ledger"), 0),
+    }
+    before = {name: count() for name, (count, _) in counts.items()}
+
+    first = (await jeton.log_in(app))["refresh_token"]
+    await jeton.token(app, None, grant_type="password", username="alice", password="wrong")
+    assert (await jeton.refresh(app, first, "key-0123456789abcdef")).status_code == 200
+    second = (await jeton.refresh(app, first, "key-0123456789abcdef")).json()["refresh_token"]
+    await jeton.refreshed(app, second)
+    assert (await jeton.refresh(app, first)).status_code == 400
+    await jeton.revoke(app, (await jeton.log_in(app))["refresh_token"])
+
+    increases = {name: count() - before[name] for name, (count, _) in counts.items()}
+    assert increases.pop("commits") > 0
+    assert increases.pop("batches") > 0
+    assert increases == {name: expected for name, (_, expected) in counts.items() if name in increases}
+
+
+async def test_rate_limits_and_full_queues_are_counted(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = jeton.add_client()
+    jeton.add_user()
+    limited = value_of("jeton_rate_limited_total", limit="account")
+    for _ in range(11):
+        await jeton.token(app, None, grant_type="password", username="alice", password="wrong")
+    assert value_of("jeton_rate_limited_total", limit="account") == limited + 1
+
+    full = value_of("jeton_overloads_total", queue="login")
+    monkeypatch.setattr("jeton.login.concurrency.MAX_WAITING", -concurrency.MAX_CONCURRENT)
+    refused = await jeton.token(app, None, grant_type="password", username="bob", password=PASSWORD)
+    assert refused.status_code == 503
+    assert value_of("jeton_overloads_total", queue="login") == full + 1
+    assert value_of("jeton_refusals_total", error="temporarily_unavailable", reason="HashingBusyError") >= 1
+
+
+@pytest.mark.requirement("ME01")
+async def test_no_label_has_a_value_from_outside(jeton: Running) -> None:
+    app = jeton.add_client("canary-client")
+    user = jeton.add_user("canary-user")
+    tokens = await jeton.log_in(app, "canary-user")
+    for path in ("/canary-path", "/account/sessions/canary-sid", "/oauth/status-lists/canary-number"):
+        await jeton.http.get(path, params={"code": "canary-query"}, headers={"user-agent": "canary-agent"})
+    await jeton.http.request("CANARY", "/oauth/token")
+    await jeton.token(app, None, grant_type="canary-grant", scope="canary-scope")
+    await jeton.token(None, None, grant_type="password", client_id="canary-id", username="canary-name", password="x")
+    async with browser(jeton) as http:
+        await http.get("/oauth/authorize", params=authorization_parameters(app, state="canary-state"))
+
+    text = render_metrics(None).decode()
+
+    assert "canary" not in text
+    assert user.sub not in text
+    assert tokens["refresh_token"] not in text
+    assert value_of("jeton_http_requests_total", route="/oauth/token", method="other", status="405") >= 1
+    assert value_of("jeton_http_requests_total", route="none", method="GET", status="404") >= 1
+    assert {label for metric in REGISTRY.collect() for it in metric.samples for label in it.labels} <= LABELS
+
+
+@pytest.mark.requirement("ME01")
+def test_reason_that_is_a_sentence_is_counted_as_malformed() -> None:
+    before = value_of("jeton_refusals_total", error="invalid_request", reason="malformed")
+
+    count_refusal("invalid_request", "The parameter canary is missing.")
+
+    assert value_of("jeton_refusals_total", error="invalid_request", reason="malformed") == before + 1
+
+
+@pytest.mark.both_databases
+async def test_keys_and_rows_are_measured(jeton: Running) -> None:
+    jeton.server.parts.measurements.read()
+    sessions = value_of("jeton_rows", kind="sessions")
+    app = jeton.add_client()
+    jeton.add_user()
+    await jeton.log_in(app)
+    jeton.clock.advance(60)
+
+    jeton.server.parts.measurements.read()
+
+    now = jeton.clock.now()
+    assert value_of("jeton_rows", kind="sessions") == sessions + 1
+    assert (
+        value_of("jeton_signing_key_activated_timestamp_seconds", series="access_token", algorithm="RS256") == now - 60
+    )
+    assert value_of("jeton_signing_key_rotation_timestamp_seconds", series="access_token") == now - 60 + 90 * 86400
+    assert value_of("jeton_measured_timestamp_seconds", source="database") == now
+    assert value_of("jeton_oldest_row_age_seconds", kind="logout_outbox") == 0
+    assert value_of("jeton_oldest_expired_row_age_seconds", table="families") == 0
+
+    jeton.clock.advance(90 * 86400)
+    jeton.server.parts.measurements.read()
+
+    assert value_of("jeton_rows", kind="sessions") == sessions
+    assert value_of("jeton_oldest_expired_row_age_seconds", table="families") == 60
+
+
+async def test_running_waiting_and_refused_hashes_are_shown(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    running = value_of("jeton_password_hashes", state="running")
+    threads = jeton.hashing._idle
+    blocked = [asyncio.create_task(jeton.hashing.run(gate.wait, "alice", None)) for _ in range(threads + 1)]
+    await asyncio.sleep(0)
+
+    assert value_of("jeton_password_hashes", state="running") == running + threads
+    assert value_of("jeton_password_hashes", state="waiting") == 1
+
+    full = value_of("jeton_overloads_total", queue="hashing")
+    monkeypatch.setattr(jeton.hashing, "_max_waiting", 1)
+    with pytest.raises(HashingBusyError):
+        await jeton.hashing.run(gate.wait, "alice", None)
+    assert value_of("jeton_overloads_total", queue="hashing") == full + 1
+    gate.set()
+    await asyncio.gather(*blocked)
+    assert value_of("jeton_password_hashes", state="running") == running
+    assert value_of("jeton_password_hashes", state="waiting") == 0
+
+
+@pytest.mark.requirement("ME05")
+async def test_public_listener_has_no_metrics(jeton: Running) -> None:
+    assert (await jeton.http.get("/metrics")).status_code == 404
+
+
+async def test_metrics_page_answers_nothing_else() -> None:
+    page = metrics_page(lambda: render_metrics(None))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(page), base_url="http://127.0.0.1:9464") as http:
+        shown, post, other = await http.get("/metrics"), await http.post("/metrics"), await http.get("/")
+
+    assert shown.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert series_in(shown.text, "jeton_decisions_total", reason="code_reused") >= 0
+    assert (post.status_code, post.headers["allow"], other.status_code) == (405, "GET, HEAD", 404)
+
+
+@pytest.mark.requirement("ME07")
+async def test_health_depends_on_no_other_server(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", Mock(side_effect=OSError))
+    monkeypatch.setattr("jeton.outbound.client.OutboundClient._request", Mock(side_effect=OSError))
+    jeton.maintenance.refresh()
+
+    assert [(await jeton.http.get(path)).status_code for path in ("/livez", "/readyz")] == [200, 200]
