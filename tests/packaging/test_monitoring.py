@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def test_document_describes_each_metric_with_its_labels() -> None:
     }
 
     assert described.keys() == exported_names()
-    metrics = REGISTRY._collector_to_names
+    metrics: Iterable[Any] = REGISTRY._collector_to_names
     assert described == {
         metric._name + ("_total" if metric._type == "counter" else ""): set(metric._labelnames) for metric in metrics
     }
