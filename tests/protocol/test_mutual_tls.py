@@ -64,6 +64,29 @@ async def request_token(
     return await jeton.http.post("/oauth/token", data=form, headers=headers)
 
 
+def _of_version(certificate: Certificate, version: int) -> bytes:
+    marked = b"\xa0\x03\x02\x01"  # RFC 5280 section 4.1: version, explicitly tagged
+    return certificate.der.replace(marked + b"\x02", marked + bytes([version]))
+
+
+def _with_name_of_kind(tag: int) -> bytes:
+    """A certificate with a SAN of a kind that nobody reads: x400Address, ediPartyName (RFC 5280 section 4.2.1.6)."""
+    der = issue(DN, x509.DNSName("marked.example"), by=CA).der
+    marked = b"\x0emarked.example"
+    return der.replace(b"\x82" + marked, bytes([tag]) + marked)
+
+
+@pytest.mark.requirement("MT03")
+@pytest.mark.parametrize("der", [_of_version(JOB, 9), _with_name_of_kind(0xA3), _with_name_of_kind(0xA5)])
+async def test_a_certificate_that_cannot_be_read_is_refused(behind_proxy: BehindProxy, der: bytes) -> None:
+    jeton = await behind_proxy()
+    add_tls_client(jeton)
+
+    refused = await request_token(jeton, {"Client-Cert": f":{base64.b64encode(der).decode()}:"})
+
+    assert outcome(refused) == UNAUTHENTICATED
+
+
 @pytest.mark.requirement("MT01", "MT03", "MT06")
 @pytest.mark.parametrize(
     ("kind", "name", "general_name"),

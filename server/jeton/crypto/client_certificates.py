@@ -33,6 +33,8 @@ _CLIENT_POLICY: Final = (
 _AUTHORITY_POLICY: Final = ExtensionPolicy.permit_all().require_present(
     x509.BasicConstraints, Criticality.AGNOSTIC, None
 )
+# What reading a malformed certificate raises.
+_MALFORMED: Final = (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
 
 
 class CertificateAuthorities:
@@ -53,7 +55,7 @@ class CertificateAuthorities:
                 .build_client_verifier()
             )
             verifier.verify(x509.load_der_x509_certificate(certificate), [])
-        except (VerificationError, ValueError):
+        except (VerificationError, *_MALFORMED):
             return False
         return True
 
@@ -74,7 +76,7 @@ def certificate_names(certificate: bytes) -> Mapping[str, frozenset[str]]:
             names[kind] = frozenset(canonical_name(kind, str(value)) for value in values)
     except x509.ExtensionNotFound:
         return names
-    except (ValueError, x509.DuplicateExtension):
+    except _MALFORMED:
         return {}
     return names
 
