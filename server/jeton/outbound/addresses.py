@@ -24,7 +24,10 @@ _PRIVATE: Final = (
 )
 # These answer with credentials of the machine, and are within ranges that are public or private.
 _CLOUD_METADATA: Final = frozenset(
-    {IPv4Address("168.63.129.16"), IPv4Address("100.100.100.200"), IPv6Address("fd00:ec2::254")}
+    {
+        *(IPv4Address("168.63.129.16"), IPv4Address("100.100.100.200")),
+        *(IPv6Address("fd00:ec2::254"), IPv6Address("fd20:ce::254")),
+    }
 )
 _FORBIDDEN_IPV4: Final = (
     IPv4Network("0.0.0.0/8"),
