@@ -91,6 +91,8 @@ class RequestLimits:
             raise rate_limited("requests_throttled_by_client", after.opens_at - now)
         if len(self._requests) >= _MAX_COUNTED_CLIENTS:
             self._requests = {key: bucket for key, bucket in self._requests.items() if bucket.expires_at > now}
+        if len(self._requests) >= _MAX_COUNTED_CLIENTS:
+            self._requests.clear()
         self._requests[key] = after
 
     async def _count(self, event: str, limits: tuple[Limit, ...], source: Source) -> None:
