@@ -197,6 +197,27 @@ async def test_nobody_signed_in_is_no_error_and_no_open_redirect(jeton: Running,
     assert alice.signed_in() == 1
 
 
+@pytest.mark.requirement("LO04", "LO05")
+async def test_an_app_that_nobody_knows_leads_on_only_who_was_signed_in_to_it(
+    jeton: Running, alice: SignedInApp
+) -> None:
+    jeton.set_client("app", registration="dynamic")
+    jeton.lookups.clear_client_cache()
+    given: dict[str, Any] = {"id_token_hint": alice.hint, "post_logout_redirect_uri": BYE}
+    async with browser(jeton) as other:
+        await other.get(PATH, **given)
+        assert other.path == "/signed-out"
+        await sign_in_to(jeton, other, registered(jeton, "other"))
+        await other.get(PATH, **given)
+        assert "Sign out?" in other.page.text
+        await other.submit("/oauth/logout/confirm")
+        assert other.path == "/signed-out"
+
+    await alice.visitor.get(PATH, **given)
+
+    assert (alice.signed_in(), alice.visitor.page.headers["location"]) == (0, BYE)
+
+
 @pytest.mark.requirement("LO04")
 async def test_what_is_unregistered_meanwhile_is_not_returned_to(jeton: Running, alice: SignedInApp) -> None:
     await alice.visitor.get(PATH, client_id="app", post_logout_redirect_uri=BYE)

@@ -96,7 +96,7 @@ def _authorization_pages(
         frozenset(settings.scopes.optional),
         require_par=settings.grants.require_par,
     )
-    logout = LogoutSteps(interactions, lookups, login)
+    logout = LogoutSteps(interactions, lookups, login, clients.policy)
     log_out = LogoutEndpoint(logout, hints)
     questions = Questions(interactions, clients, login)
     return {

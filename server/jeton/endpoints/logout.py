@@ -25,18 +25,21 @@ from jeton.oauth.logout_rules import (
     parse_logout_request,
     without_redirect,
 )
+from jeton.oauth.unregistered_clients import is_vouched_for
 from jeton.pages.content import Fault, RedirectPage, SignOutQuestion
+from jeton.rules.domain_policy import DomainPolicy
 from jeton.storage.browser_session_lookups import Visitor
 from jeton.storage.lookups import Lookups
 
 
 @dataclass(frozen=True, slots=True)
 class LogoutSteps:
-    """What asking for logout and confirming it have in common."""
+    """What asking for logout and confirming it have in common. `policy` tells which apps are known."""
 
     interactions: Interactions
     lookups: Lookups
     login: BrowserLogin
+    policy: DomainPolicy
 
     async def client(self, client_id: str | None) -> Client | None:
         """Return the client, None without `client_id`. Raise PageError if there is no such client."""
@@ -123,11 +126,17 @@ class LogoutEndpoint:
             raise PageError(Fault.MALFORMED, "request_too_long") from None
 
     async def _step(self, request: PageRequest, logout: LogoutRequest, client: Client | None) -> PageAnswer:
-        """Do what the pure decision says."""
+        """Do what the pure decision says.
+
+        Without an ID token of this session, nobody is led to a client that nobody vouches for: any user can register
+        one, get an ID token for it, and send others here with that (RFC 9700 section 4.11.2).
+        """
         visitor = await self.steps.visitor(request)
         client_id = logout.client_id or ""
         sid = None if visitor is None else derive_session_id(visitor.session.browser_session_id, client_id)
         step = decide_logout(logout, sid)
+        if step is not LogoutStep.END_SESSION and client and not is_vouched_for(client, self.steps.policy):
+            logout = without_redirect(logout)
         if step is LogoutStep.ASK_USER and visitor is not None:
             return self._ask(request, logout, client, visitor)
         if step is LogoutStep.NOBODY_SIGNED_IN and not logout.has_hint:
