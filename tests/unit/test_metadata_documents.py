@@ -112,6 +112,8 @@ DATE: Final = "Sun, 29 Nov 2026 12:00:00 GMT"
         ({"expires": "Mon, 29 Nov 2027 12:00:00 GMT", "date": DATE}, 86400),
         ({"expires": "0", "date": DATE}, 300),
         ({"expires": DATE}, 300),
+        ({"expires": "Sun, 29 Nov 99999 13:30:00 GMT", "date": DATE}, 300),  # beyond the calendar
+        ({"expires": DATE, "date": f"Sun, 29 Nov {'9' * 20} 12:00:00 GMT"}, 300),
         ({"cache-control": "max-age=600", "expires": "0", "date": DATE}, 600),
     ],
 )

@@ -84,5 +84,8 @@ def _lifetime(control: Mapping[str, str], headers: Mapping[str, str]) -> int | N
     if "expires" not in headers:
         return None
     expires, date = parsedate_tz(headers["expires"]), parsedate_tz(headers.get("date", ""))
-    # Section 5.3: what is not a date is in the past.
-    return 0 if expires is None or date is None else int(mktime_tz(expires) - mktime_tz(date))
+    try:
+        # Section 5.3: what is not a date is in the past.
+        return 0 if expires is None or date is None else int(mktime_tz(expires) - mktime_tz(date))
+    except (ValueError, OverflowError):
+        return 0
