@@ -4,17 +4,22 @@ from urllib.parse import urlsplit
 
 from jeton.oauth.clients import Client
 from jeton.oauth.metadata_document_urls import host_of
-from jeton.oauth.unregistered_clients import METADATA_DOCUMENT
+from jeton.oauth.unregistered_clients import ADMINISTRATOR, METADATA_DOCUMENT
 from jeton.pages.content import AppLabel
 from jeton.rules.loopback import is_loopback
 
 
 def app_label(client: Client, redirect_uri: str | None = None) -> AppLabel:
-    """Return the name of the client, and the host of the redirect URI, or of its only registered host."""
+    """Return how the client is shown, with the host of the redirect URI, or of its only registered host.
+
+    A client that nobody registered may call itself like any other: its name is that of the host, if it has one.
+    """
+    host, logo_of = _host(client, redirect_uri), None if client.logo_type is None else client.client_id
     if client.registration == METADATA_DOCUMENT:
-        return AppLabel(host_of(client.client_id), _host(client, redirect_uri), own_name=client.name)
-    logo_of = None if client.logo_type is None else client.client_id
-    return AppLabel(client.name or client.client_id, _host(client, redirect_uri), logo_of)
+        return AppLabel(host_of(client.client_id), host, own_name=client.name)
+    if client.registration != ADMINISTRATOR and host is not None:
+        return AppLabel(host, host, logo_of, client.name)
+    return AppLabel(client.name or client.client_id, host, logo_of)
 
 
 def _host(client: Client, redirect_uri: str | None) -> str | None:

@@ -1,0 +1,26 @@
+"""How clients are shown to people: nobody is called what only the client itself says."""
+
+import pytest
+
+from jeton.endpoints.app_labels import app_label
+from jeton.pages.content import AppLabel
+from support.builders import client
+
+DOCUMENT, CALLBACK = "https://app.example/client.json", "https://app.example:444/callback"
+
+
+@pytest.mark.requirement("DR08")
+@pytest.mark.parametrize(
+    ("registration", "client_id", "redirect_uri", "expected"),
+    [
+        ("administrator", "app", CALLBACK, AppLabel("Bank", "app.example:444")),
+        ("dynamic", "dcr_1", CALLBACK, AppLabel("app.example:444", "app.example:444", own_name="Bank")),
+        ("dynamic", "dcr_1", "http://127.0.0.1:5000/", AppLabel("Bank", None)),  # the page says that anyone may be it
+        ("metadata_document", DOCUMENT, CALLBACK, AppLabel("app.example", "app.example:444", own_name="Bank")),
+        ("metadata_document", DOCUMENT, "com.example:/", AppLabel("app.example", None, own_name="Bank")),
+    ],
+)
+def test_name_and_host(registration: str, client_id: str, redirect_uri: str, expected: AppLabel) -> None:
+    described = client(client_id, registration=registration, name="Bank", redirect_uris=frozenset({redirect_uri}))
+
+    assert app_label(described, redirect_uri) == app_label(described) == expected
