@@ -3,9 +3,10 @@
 BEGIN and COMMIT are not among them; an update of several rows counts once for each.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import event
@@ -13,18 +14,25 @@ from sqlalchemy import event
 from jeton.storage import raw_statement
 from support.in_process_server import Running
 
+_BACKGROUND: Final = ("maintenance", "logout delivery", "measurements")
+
 
 @contextmanager
 def before_each_statement(jeton: Running, do: Callable[[str], None]) -> Iterator[None]:
-    """Calls this with the SQL of each statement; what it raises is raised in the statement's place."""
+    """Calls this with the SQL of each statement of requests; what it raises is raised in the statement's place.
+
+    Statements of the threads of background work are left out: they come whenever they come.
+    """
     engine, bind = jeton.database.engine, raw_statement._CompiledStatement.bind
 
     def by_sqlalchemy(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
-        do(sql)
+        if threading.current_thread().name not in _BACKGROUND:
+            do(sql)
 
     def by_the_driver(statement: raw_statement._CompiledStatement, values: Mapping[str, Any]) -> tuple[str, Any]:
         sql, parameters = bind(statement, values)
-        do(sql)
+        if threading.current_thread().name not in _BACKGROUND:
+            do(sql)
         return sql, parameters
 
     event.listen(engine, "before_cursor_execute", by_sqlalchemy)
