@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx2
 from sqlalchemy import insert
 
-from jeton.bootstrap.endpoints import build_code_issuer
+from jeton.bootstrap.token_endpoint import build_code_issuer
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.resources import Resource

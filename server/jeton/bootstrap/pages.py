@@ -5,8 +5,9 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from jeton.bootstrap.endpoints import build_authorization_requests, build_code_issuer
+from jeton.bootstrap.endpoints import build_authorization_requests
 from jeton.bootstrap.parts import Parts
+from jeton.bootstrap.token_endpoint import build_code_issuer
 from jeton.config import PageSettings, Settings
 from jeton.config_sources import ConfigError
 from jeton.endpoints.authorization import AuthorizationEndpoint

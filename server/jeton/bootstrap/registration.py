@@ -12,7 +12,7 @@ from jeton.endpoints.registration_management import (
     ReadRegistration,
     UpdateRegistration,
 )
-from jeton.http.registration_routes import read_registration_request
+from jeton.http.registration_requests import read_registration_request
 from jeton.http.resource import Operation, Resource
 from jeton.oauth.dynamic_registration import CLIENT_PATH, FALLBACK_PATH, REGISTRATION_PATH
 

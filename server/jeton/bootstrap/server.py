@@ -10,11 +10,12 @@ from starlette.types import ASGIApp
 
 from jeton.bootstrap.capabilities import sign_in_capabilities, unregistered_grant_types
 from jeton.bootstrap.clients import certificate_header
-from jeton.bootstrap.endpoints import build_resources, enabled_grants
+from jeton.bootstrap.endpoints import build_resources
 from jeton.bootstrap.from_settings import open_database, password_rules
 from jeton.bootstrap.pages import build_pages, build_renderer
 from jeton.bootstrap.parts import Parts, build_parts
 from jeton.bootstrap.registration import is_registration_offered
+from jeton.bootstrap.token_endpoint import enabled_grants
 from jeton.config import Settings, load_settings
 from jeton.grants import GRANTS
 from jeton.grants.description import Grant

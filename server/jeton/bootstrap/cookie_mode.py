@@ -1,0 +1,46 @@
+"""The resources of pages in cookie mode, and forward authentication for the web servers in front of their APIs."""
+
+from jeton.bootstrap.origins import cookie_origins
+from jeton.bootstrap.parts import Parts
+from jeton.bootstrap.token_endpoint import build_token_issuer, configured_lifetimes
+from jeton.config import Settings
+from jeton.endpoints.client_authentication import ClientAuthentication
+from jeton.endpoints.cookie_sessions import EndCookieSession, ShowCookieSession
+from jeton.endpoints.forward_auth import ForwardAuthEndpoint
+from jeton.endpoints.refresh_cookies import RefreshCookies
+from jeton.endpoints.revocation import RevocationEndpoint
+from jeton.http.cookie_mode_requests import read_cookie_request
+from jeton.http.resource import Operation, Resource
+from jeton.oauth.cookie_mode import COOKIE_LOGOUT_PATH, COOKIE_SESSION_PATH, FORWARD_AUTH_PATH
+
+
+def build_cookie_mode(
+    settings: Settings, parts: Parts, authenticate: ClientAuthentication, revocation: RevocationEndpoint
+) -> dict[str, Resource]:
+    """Return the resources by path."""
+    origins = cookie_origins(parts)
+    show = ShowCookieSession(
+        authenticate, RefreshCookies(settings.server.issuer), parts.refresh_tokens, parts.lookups, parts.clock
+    )
+    end = EndCookieSession(authenticate, revocation)
+    forward = _forward_auth(settings, parts, authenticate)
+    return {
+        COOKIE_SESSION_PATH: Resource({"GET": Operation(show, read_cookie_request)}, origins, origins),
+        COOKIE_LOGOUT_PATH: Resource({"POST": Operation(end)}, origins, origins),
+        FORWARD_AUTH_PATH: Resource({"GET": Operation(forward, read_cookie_request)}),
+    }
+
+
+def _forward_auth(settings: Settings, parts: Parts, authenticate: ClientAuthentication) -> ForwardAuthEndpoint:
+    return ForwardAuthEndpoint(
+        authenticate,
+        RefreshCookies(settings.server.issuer),
+        parts.refresh_tokens,
+        parts.missing_master_keys,
+        parts.lookups,
+        parts.ledger,
+        configured_lifetimes(settings),
+        parts.keyring,
+        build_token_issuer(settings, parts),
+        parts.clock,
+    )

@@ -1,0 +1,68 @@
+"""What users reach with their own access tokens: userinfo and the account API."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from jeton.bootstrap.origins import client_origins, registered_origins
+from jeton.bootstrap.parts import Parts
+from jeton.config import Settings
+from jeton.endpoints.access_token_authentication import AccessTokenAuthentication
+from jeton.endpoints.account import ChangePassword, ShowAccount
+from jeton.endpoints.account_sessions import EndAllSessions, EndSession, ListSessions
+from jeton.endpoints.token_parsing import TokenParser
+from jeton.endpoints.userinfo import UserinfoEndpoint
+from jeton.http.account_routes import (
+    ACCOUNT_PATH,
+    PASSWORD_PATH,
+    SESSION_PATH,
+    SESSIONS_PATH,
+    read_account_request,
+    read_userinfo_request,
+)
+from jeton.http.resource import Operation, Resource
+from jeton.oauth.discovery import USERINFO_PATH
+from jeton.oauth.id_token import OPENID
+
+
+def build_user_resources(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, Resource]:
+    """Return the resources by path."""
+    return {**_account_resources(settings, parts, tokens), USERINFO_PATH: _userinfo(settings, parts, tokens)}
+
+
+def _userinfo(settings: Settings, parts: Parts, tokens: TokenParser) -> Resource:
+    """Return what clients learn of users by access tokens with the scope `openid`."""
+    authenticate = _user_authentication(settings, parts, tokens, USERINFO_PATH)
+    authenticate = replace(authenticate, required_scope=OPENID, form_token=True)
+    operation = Operation(UserinfoEndpoint(authenticate), read_userinfo_request)
+    resource = _user_resource(parts, {"GET": operation, "POST": operation})
+    return replace(resource, origins=client_origins(settings, parts))
+
+
+def _account_resources(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, Resource]:
+    """Return what users do with their own access tokens."""
+
+    def at(path: str) -> AccessTokenAuthentication:
+        return _user_authentication(settings, parts, tokens, path)
+
+    read = read_account_request()
+    operations = {
+        ACCOUNT_PATH: {"GET": Operation(ShowAccount(at(ACCOUNT_PATH)), read)},
+        PASSWORD_PATH: {"POST": Operation(ChangePassword(at(PASSWORD_PATH), parts.password_change), read)},
+        SESSIONS_PATH: {
+            "GET": Operation(ListSessions(at(SESSIONS_PATH), parts.lookups), read),
+            "DELETE": Operation(EndAllSessions(at(SESSIONS_PATH), parts.ledger), read_account_request("keep_current")),
+        },
+        SESSION_PATH: {"DELETE": Operation(EndSession(at(SESSION_PATH), parts.ledger), read)},
+    }
+    return {path: _user_resource(parts, it) for path, it in operations.items()}
+
+
+def _user_authentication(settings: Settings, parts: Parts, tokens: TokenParser, path: str) -> AccessTokenAuthentication:
+    issuer, dpop = settings.server.issuer, parts.dpop_at_resources
+    store, certificates = parts.replay_store, parts.client_certificates
+    return AccessTokenAuthentication(issuer, path, tokens, dpop, store, certificates, parts.lookups, parts.clock)
+
+
+def _user_resource(parts: Parts, operations: Mapping[str, Operation]) -> Resource:
+    """Return a resource that takes a user's access token."""
+    return Resource(operations, registered_origins(parts), dpop_nonce=parts.dpop_at_resources.nonce)
