@@ -9,7 +9,7 @@ from jeton.oauth.authorization_codes import CODE_SECONDS, AuthorizationCode
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client, Lifetimes
-from jeton.oauth.code_issuance import NewFamily, decide
+from jeton.oauth.code_issuance import NewFamily, Stored, decide
 from jeton.oauth.consents import Consent
 from jeton.oauth.decisions import Deny, IssueCode
 from jeton.oauth.errors import ErrorCode
@@ -53,14 +53,18 @@ CONSENT = Consent("u_1", "app", {API: READ}, NOW - 50, NOW - 50)
 
 
 def decided(**more: Any) -> IssueCode | Deny:
+    stored = Stored(
+        more.pop("stored_client", more.get("client", CLIENT)),
+        more.pop("user", USER),
+        more.pop("browser_session", BROWSER),
+        more.pop("consent", None),
+        more.pop("unredeemed_codes", 0),
+    )
     facts: dict[str, Any] = {
         "request": REQUEST,
         "scope": READ,
         "client": CLIENT,
-        "user": USER,
-        "browser_session": BROWSER,
-        "consent": None,
-        "unredeemed_codes": 0,
+        "stored": stored,
         "consented": True,
         "new": NEW,
         "lifetimes": Lifetimes(600, 3600, 86400, 0),
@@ -68,7 +72,7 @@ def decided(**more: Any) -> IssueCode | Deny:
         "now": NOW,
         **more,
     }
-    return decide(**{"stored_client": facts["client"], **facts})
+    return decide(**facts)
 
 
 def issued(**more: Any) -> IssueCode:

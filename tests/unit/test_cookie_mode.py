@@ -8,9 +8,10 @@ from jeton.oauth.cookie_mode import (
     Initiator,
     cookie_mode_rejection_reason,
     cross_site_origins,
+    has_live_session,
     initiator_rejection_reason,
 )
-from support.builders import client
+from support.builders import NOW, client, family, user
 
 APP = "https://app.example"
 
@@ -88,3 +89,27 @@ def test_origins_of_another_site_are_found(issuer: str, origin: str, is_same_sit
     page = client(public=True, origins=frozenset({origin}), refresh_cookie=True)
 
     assert cross_site_origins(page, issuer) == ([] if is_same_site else [origin])
+
+
+@pytest.mark.parametrize(
+    ("is_signed_in", "session", "others"),
+    [
+        (True, {}, {}),
+        # The response to the refresh that ended generation 3 may be lost, and can be requested again for two minutes.
+        (True, {"generation": 4, "rotated_at": NOW - 120}, {}),
+        (False, {"generation": 4, "rotated_at": NOW - 121}, {}),
+        (False, {"generation": 5}, {}),
+        (False, {"generation": 2}, {}),
+        (False, {"idle_expires_at": NOW}, {}),
+        (False, {"revoked_at": NOW}, {}),
+        (False, {"client_id": "other"}, {}),
+        (False, {}, {"user": user(disabled=True)}),
+        (False, {}, {"genuine": False}),
+        (False, {}, {"genuine": None}),
+    ],
+)
+def test_session_of_the_cookie_is_live(is_signed_in: bool, session: dict[str, Any], others: dict[str, Any]) -> None:
+    presented: dict[str, Any] = {"user": user(), "genuine": True} | others
+    stored = family(**{"generation": 3} | session)
+
+    assert has_live_session(stored, client=client(), generation=3, now=NOW, **presented) is is_signed_in

@@ -17,7 +17,7 @@ from jeton.oauth.errors import ErrorCode
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Source
 from jeton.oauth.single_use import SingleUse
-from jeton.oauth.unregistered_clients import with_description
+from jeton.oauth.unregistered_clients import client_to_store
 from jeton.storage.authorization_codes import UnredeemedCodes
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockBrowserSession, LockClient, LockConsent, LockNewCode
@@ -70,15 +70,18 @@ class CodeIssuer:
         )
 
         def decide(facts: Facts) -> IssueCode | Deny:
-            return code_issuance.decide(
-                request,
-                scope,
-                with_description(facts.client, client, facts.now),
+            stored = code_issuance.Stored(
                 facts.client,
                 facts.user,
                 facts.rows.of(BrowserSession).get(session_id),
                 facts.rows.of(Consent).get((sub, client.client_id)),
                 facts.rows.of(UnredeemedCodes).get(sub, _NO_CODES).count,
+            )
+            return code_issuance.decide(
+                request,
+                scope,
+                client_to_store(facts.client, client, facts.now),
+                stored,
                 consented=consented,
                 new=new,
                 lifetimes=self.lifetimes.with_overrides(client.lifetimes),

@@ -10,8 +10,8 @@ from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.revocation import RevocationEndpoint
 from jeton.oauth.clients import Client
+from jeton.oauth.cookie_mode import has_live_session
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS
 from jeton.oauth.scope import format_scope
 from jeton.oauth.userinfo import userinfo_claims
 from jeton.storage.clock import Clock
@@ -49,20 +49,17 @@ class ShowCookieSession:
             return _SIGNED_OUT
         context, now = await self.lookups.token_context(TokenSubject(sid=token.sid)), self.clock.now()
         family, user = context.family, context.user
-        if family is None or family.client_id != client.client_id or user is None or user.disabled:
+        if family is None or user is None:
             return _SIGNED_OUT
-        if not self.refresh_tokens.is_genuine(token, family.master_key_id, family.secret) or not family.is_live(now):
-            return _SIGNED_OUT
-        # The answer to the last refresh may be lost: the page can still repeat that request.
-        repeatable = token.generation == family.generation - 1 and now - family.rotated_at <= IDEMPOTENCY_SECONDS
-        if token.generation != family.generation and not repeatable:
+        genuine = self.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
+        if not has_live_session(family, user, client, token.generation, genuine=genuine, now=now):
             return _SIGNED_OUT
         scope = family.scope & client.scope
         return {
             "signed_in": True,
             **userinfo_claims(user, scope),
             "scope": format_scope(scope),
-            "expires_at": min(family.idle_expires_at, family.absolute_expires_at),
+            "expires_at": family.expires_at,
         }
 
 

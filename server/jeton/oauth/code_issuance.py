@@ -28,15 +28,22 @@ class NewFamily:
     source: Source
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored, as read under the user's lock. `unredeemed_codes` is how many of the user can be redeemed yet."""
+
+    client: Client | None
+    user: User | None
+    browser_session: BrowserSession | None
+    consent: Consent | None
+    unredeemed_codes: int
+
+
 def decide(
     request: AuthorizationRequest,
     scope: Scope,
     client: Client | None,
-    stored_client: Client | None,
-    user: User | None,
-    browser_session: BrowserSession | None,
-    consent: Consent | None,
-    unredeemed_codes: int,
+    stored: Stored,
     *,
     consented: bool,
     new: NewFamily,
@@ -46,11 +53,11 @@ def decide(
 ) -> IssueCode | Deny:
     """Decide whether the code may be issued for `scope`, which is all or a part of what was requested.
 
-    What is stored is as read under the user's lock. `client` is `stored_client` with what its metadata document says of
-    it by now; if the two differ, `client` is stored. `unredeemed_codes` is how many codes of the user can still be
-    redeemed. `consented` is whether the user has just allowed it; otherwise what the user allowed before must cover it,
-    unless the client is a first party.
+    `client` is the stored one with what its metadata document says of it by now; if the two differ, `client` is stored.
+    `consented` is whether the user has just allowed it; otherwise what the user allowed before must cover it, unless
+    the client is a first party.
     """
+    user, browser_session = stored.user, stored.browser_session
     if client is None or client.disabled or GRANT_TYPE not in client.grant_types:
         return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
     if not is_registered_redirect_uri(request.redirect_uri, client):
@@ -63,10 +70,10 @@ def decide(
         return Deny(ErrorCode.LOGIN_REQUIRED, "user_disabled")
     if browser_session is None or browser_session.sub != user.sub or not browser_session.is_live(now):
         return Deny(ErrorCode.LOGIN_REQUIRED, "browser_session_ended", sub=user.sub)
-    access, consent = request.access(scope), still_valid(consent, client.metadata_digest)
+    access, consent = request.access(scope), still_valid(stored.consent, client.metadata_digest)
     if not (consented or client.first_party or (consent is not None and consent.covers(access))):
         return Deny(ErrorCode.CONSENT_REQUIRED, "consent_missing", sub=user.sub)
-    if unredeemed_codes >= MAX_UNREDEEMED_CODES:
+    if stored.unredeemed_codes >= MAX_UNREDEEMED_CODES:
         return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "too_many_codes", sub=user.sub, retry_after=CODE_SECONDS)
     family = _new_family(request, scope, client, browser_session, new, lifetimes, default_audience, now)
     code = AuthorizationCode(
@@ -78,7 +85,7 @@ def decide(
     )
     before = consent or Consent(user.sub, client.client_id, {}, now, now, client.metadata_digest)
     remembered = before.widened(access, now) if consented else None
-    changed, used = None if client == stored_client else client, use_to_record(client, now)
+    changed, used = None if client == stored.client else client, use_to_record(client, now)
     return IssueCode(
         "code_issued",
         family,

@@ -11,6 +11,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from jeton.oauth.clients import Client
+from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS
+from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 from jeton.rules.loopback import is_loopback
 
 # The header field, and its only value.
@@ -55,6 +58,20 @@ def initiator_rejection_reason(initiator: Initiator, origins: Collection[str]) -
     if initiator.site == "cross-site":
         return "The page that sends the request is of another site than this server: browsers send it no cookie."
     return None
+
+
+def has_live_session(
+    family: Family, user: User, client: Client, generation: int, *, genuine: bool | None, now: int
+) -> bool:
+    """Return whether the user is signed in by a refresh token of this generation, which is in the client's cookie.
+
+    `genuine` is as in `refresh_rotation.decide`. The response to the last refresh may be lost: a page that still has
+    the token before it can repeat that refresh.
+    """
+    if not genuine or user.disabled or family.client_id != client.client_id or not family.is_live(now):
+        return False
+    is_repeatable = generation == family.generation - 1 and now - family.rotated_at <= IDEMPOTENCY_SECONDS
+    return generation == family.generation or is_repeatable
 
 
 def cookie_mode_rejection_reason(client: Client) -> str | None:
