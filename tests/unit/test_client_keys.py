@@ -21,7 +21,7 @@ def algorithms(*keys: Any) -> list[set[str]]:
     return [set(key.algorithms) for key in parse_client_keys({"keys": list(keys)})]
 
 
-@pytest.mark.requirement("CA05")
+@pytest.mark.requirement("CA05", "E10")
 @pytest.mark.parametrize(
     ("jwk", "allowed"),
     [
