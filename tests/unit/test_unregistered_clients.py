@@ -11,10 +11,10 @@ from jeton.oauth.registration_ceiling import registration_ceiling
 from jeton.oauth.resources import Resource
 from jeton.oauth.unregistered_clients import (
     client_of_document,
+    client_to_store,
     describes_itself,
-    is_described_elsewhere,
+    is_described_by_document,
     is_vouched_for,
-    with_description,
 )
 from jeton.rules.domain_policy import DomainPolicy
 from support.builders import NOW, client
@@ -71,7 +71,7 @@ def test_client_that_an_administrator_added_has_what_it_was_given() -> None:
     ],
 )
 def test_redirect_uris_come_from_the_document_unless_they_are_registered(stored: Client, elsewhere: bool) -> None:
-    assert is_described_elsewhere(stored) is elsewhere
+    assert is_described_by_document(stored) is elsewhere
     assert describes_itself(stored) is (elsewhere or stored.registration == "dynamic")
 
 
@@ -96,8 +96,8 @@ def test_everything_that_a_document_says_is_stored_when_it_changes() -> None:
     }
     stored = replace(described(grant_types=["authorization_code", "refresh_token"]), created_at=1, last_used_at=2)
     now = replace(described(**said), metadata_digest=b"digest")
-    assert with_description(stored, now, NOW) == replace(now, created_at=1, last_used_at=2)
-    added = with_description(replace(ADDED, name="Known"), now, NOW)
+    assert client_to_store(stored, now, NOW) == replace(now, created_at=1, last_used_at=2)
+    added = client_to_store(replace(ADDED, name="Known"), now, NOW)
     assert added is not None
     assert (added.name, added.scope, added.resources) == ("Known", ADDED.scope, ADDED.resources)
     assert added.redirect_uris == now.redirect_uris
@@ -113,7 +113,7 @@ def test_everything_that_a_document_says_is_stored_when_it_changes() -> None:
     ],
 )
 def test_row_is_made_for_a_described_client_only(stored: Client | None, found: Client, result: Client | None) -> None:
-    assert with_description(stored, found, NOW) == result
+    assert client_to_store(stored, found, NOW) == result
 
 
 @pytest.mark.requirement("CI10", "RR06")

@@ -79,7 +79,7 @@ def _describe(it: BrowserSession, username: str) -> dict[str, Any]:
         "signed_in_at": it.auth_time,
         "amr": list(it.amr),
         "last_used_at": it.used_at,
-        "expires_at": min(it.idle_expires_at, it.absolute_expires_at),
+        "expires_at": it.expires_at,
         "ip": it.ip,
         "user_agent": it.user_agent,
     }

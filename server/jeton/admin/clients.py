@@ -1,7 +1,7 @@
 """Administration of clients (RFC 6749 section 2): registration, secrets, disabling, deletion."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypedDict
 
 from sqlalchemy import Connection
@@ -16,14 +16,21 @@ from jeton.grants import GRANTS
 from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.client_metadata import GRANT_TYPES
-from jeton.oauth.clients import KEY_METHODS, SECRET_METHODS, Client
+from jeton.oauth.clients import ADMINISTRATOR, KEY_METHODS, METADATA_DOCUMENT, SECRET_METHODS, Client
 from jeton.oauth.metadata_document_urls import is_document_url
 from jeton.oauth.registration_rules import check_client, check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
-from jeton.oauth.unregistered_clients import ADMINISTRATOR, METADATA_DOCUMENT
 from jeton.rules.images import MAX_LOGO_BYTES, image_type
 from jeton.storage.audit_trail import record
-from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client, update_logo
+from jeton.storage.clients import (
+    delete_client,
+    insert_client,
+    load_clients,
+    lock_client,
+    save_client_changes,
+    update_client,
+    update_logo,
+)
 from jeton.storage.families import delete_family_statuses, end_families, insert_family_statuses
 from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses
 from jeton.storage.status_index_allocator import allocate_status_indexes
@@ -130,9 +137,8 @@ def change(
 ) -> Client:
     """Update a client: first reset the fields named in `cleared` to their defaults, then apply `changes`.
 
-    Sessions that were granted a resource which the client loses end. Write only the columns that differ, so that
-    concurrent changes to other columns are kept. Raise NotFoundError if there is no such client, RegistrationError or
-    AdminError if it would not work or be unsafe.
+    Sessions that were granted a resource which the client loses end. Raise NotFoundError if there is no such client,
+    RegistrationError or AdminError if it would not work or be unsafe.
     """
     before = _lock(connection, client_id)
     if changes.get("public", before.public) != before.public:
@@ -144,11 +150,8 @@ def change(
         # From now on it has what it is given here, and not what its document asks for.
         reset["registration"] = ADMINISTRATOR
     after = without_useless_secret(_changed(connection, replace(before, **reset), changes))
-    names = (field.name for field in fields(Client))
-    differences = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
-    if differences:
-        update_client(connection, client_id, **differences)
-        record(connection, AuditEvent("client_changed", " ".join(sorted(differences)), client_id=client_id))
+    if changed := save_client_changes(connection, before, after):
+        record(connection, AuditEvent("client_changed", " ".join(changed), client_id=client_id))
     for uri in set(before.resources) - set(after.resources):
         end_families(connection, now, "resource_removed", client_id=client_id, audience=uri)
     return after

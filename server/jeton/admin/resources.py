@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
 from jeton.oauth.audit_events import AuditEvent
+from jeton.oauth.clients import ADMINISTRATOR
 from jeton.oauth.registration_rules import MAX_SCOPE_BYTES
 from jeton.oauth.resources import Resource, canonical_uri, resource_rejection_reason
 from jeton.oauth.scope import is_scope_token
@@ -59,7 +60,7 @@ def change(connection: Connection, uri: str, changes: ResourceChanges) -> Resour
 def delete(connection: Connection, uri: str) -> None:
     """Delete a resource. Raise AdminError while clients that were registered may use it."""
     find(connection, uri)
-    registered = (it for it in list_clients(connection) if it.registration == "administrator")
+    registered = (it for it in list_clients(connection) if it.registration == ADMINISTRATOR)
     users = [it.client_id for it in registered if uri in it.resources]
     if users:
         raise AdminError(f"these clients may use {uri}, take it from them first: {', '.join(users)}")

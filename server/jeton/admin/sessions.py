@@ -60,7 +60,7 @@ def _describe(family: Family, username: str | None) -> dict[str, Any]:
         "scope": format_scope(family.scope),
         "created_at": family.created_at,
         "last_used_at": family.rotated_at,
-        "expires_at": min(family.idle_expires_at, family.absolute_expires_at),
+        "expires_at": family.expires_at,
         # Redeeming an authorization code is the first step of a family, and no refresh.
         "refreshes": family.generation - (family.code_expires_at is not None),
         "created_ip": family.created_ip,

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from jeton.admin.unregistered_clients import apply_ceiling, clients_beyond
+from jeton.admin.unregistered_clients import apply_ceiling, clients_over_ceiling
 from jeton.oauth.registration_ceiling import RegistrationCeiling, registration_ceiling
 from jeton.oauth.scope import Scope
 from jeton.storage.database import Database
@@ -27,7 +27,7 @@ class CurrentCeiling:
         if self.value == self._applied:
             return
         with database.read() as connection:
-            beyond = clients_beyond(connection, self.value)
+            beyond = clients_over_ceiling(connection, self.value)
         for client_id in beyond:
             with database.write() as connection:
                 apply_ceiling(connection, now, client_id, self.value)

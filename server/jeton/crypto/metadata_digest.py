@@ -1,4 +1,4 @@
-"""Digest of what a client says of itself, by which a change since a consent is noticed."""
+"""Digests of what a client says of itself, by which a change since a consent is noticed."""
 
 import hashlib
 
@@ -7,8 +7,16 @@ import msgspec
 from jeton.oauth.clients import Client
 
 
-def metadata_digest(client: Client) -> bytes:
-    """Return a digest (SHA-256) of name, redirect URIs and keys: what a person relied on who allowed it something."""
+def digest_registered_metadata(canonical: str) -> bytes:
+    """Return the digest (SHA-256) of the metadata of a client that registers itself, in canonical form."""
+    return hashlib.sha256(canonical.encode()).digest()
+
+
+def digest_described_client(client: Client) -> bytes:
+    """Return the digest (SHA-256) of a client by metadata document: of its name, redirect URIs and keys.
+
+    They are what a person relied on who allowed it something.
+    """
     said = {
         "application_type": client.application_type,
         "auth_methods": sorted(client.auth_methods),

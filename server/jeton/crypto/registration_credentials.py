@@ -1,7 +1,6 @@
 """Identifiers and tokens of clients that register themselves (RFC 7591, RFC 7592)."""
 
 import base64
-import hashlib
 import secrets
 
 from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX
@@ -15,11 +14,6 @@ def generate_client_id() -> str:
 def shared_client_id(metadata_digest: bytes) -> str:
     """Return the client_id that every client with this metadata has."""
     return DYNAMIC_CLIENT_ID_PREFIX + base64.urlsafe_b64encode(metadata_digest).rstrip(b"=").decode()
-
-
-def digest_metadata(canonical: str) -> bytes:
-    """Return the SHA-256 digest of client metadata in its canonical form."""
-    return hashlib.sha256(canonical.encode()).digest()
 
 
 def generate_initial_access_token() -> str:

@@ -81,7 +81,7 @@ def _described(it: Family, *, current: bool) -> dict[str, Any]:
         "current": current,
         "created_at": it.created_at,
         "last_used_at": it.rotated_at,
-        "expires_at": min(it.idle_expires_at, it.absolute_expires_at),
+        "expires_at": it.expires_at,
         "address": it.last_ip,
         "user_agent": it.last_user_agent,
     }

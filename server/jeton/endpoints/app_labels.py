@@ -2,9 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from jeton.oauth.clients import Client
+from jeton.oauth.clients import ADMINISTRATOR, METADATA_DOCUMENT, Client
 from jeton.oauth.metadata_document_urls import host_of
-from jeton.oauth.unregistered_clients import ADMINISTRATOR, METADATA_DOCUMENT
 from jeton.pages.content import AppLabel
 from jeton.rules.loopback import is_loopback
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from jeton.crypto.metadata_digest import metadata_digest
+from jeton.crypto.metadata_digest import digest_described_client
 from jeton.endpoints.metadata_documents import MetadataDocuments
-from jeton.oauth.clients import Client
+from jeton.oauth.clients import METADATA_DOCUMENT, Client
 from jeton.oauth.errors import temporarily_unavailable
 from jeton.oauth.metadata_document_urls import host_name, is_document_url
 from jeton.oauth.metadata_documents import MetadataDocumentError
 from jeton.oauth.registration_ceiling import RegistrationCeiling
 from jeton.oauth.sessions import Source
-from jeton.oauth.unregistered_clients import METADATA_DOCUMENT, client_of_document, is_described_elsewhere
+from jeton.oauth.unregistered_clients import client_of_document, is_described_by_document
 from jeton.rules.domain_policy import DomainPolicy, DomainRule
 from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups
@@ -38,14 +38,14 @@ class ClientResolution:
         many. Raise MetadataDocumentError if there should be a document, and it is denied, missing or not valid.
         """
         stored = await self.lookups.client(client_id)
-        if stored is not None and (stored.disabled or not is_described_elsewhere(stored)):
+        if stored is not None and (stored.disabled or not is_described_by_document(stored)):
             return stored
         return await self._described(client_id, stored, source)
 
     def known(self, client_id: str) -> Client | None:
         """Return the client that calls this server, if that can be told without waiting."""
         stored = self.lookups.known_client(client_id)
-        return None if stored is None or is_described_elsewhere(stored) else stored
+        return None if stored is None or is_described_by_document(stored) else stored
 
     async def find_caller(self, client_id: str, source: Source) -> Client | None:
         """Return the client that calls this server, read anew. It has a row, because somebody allowed it something.
@@ -53,7 +53,7 @@ class ClientResolution:
         The document is only needed for keys that may have been replaced. Raise OAuthError (503) without it.
         """
         stored = await self.lookups.client(client_id, fresh=True)
-        if stored is None or stored.disabled or not is_described_elsewhere(stored):
+        if stored is None or stored.disabled or not is_described_by_document(stored):
             return stored
         if self.documents is None or self._is_denied(client_id, stored):
             return replace(stored, disabled=True)
@@ -71,7 +71,7 @@ class ClientResolution:
             raise MetadataDocumentError("domain_denied")
         metadata = await self.documents.get(client_id, source, is_known=stored is not None)
         client = client_of_document(client_id, metadata, stored, self.ceiling(), self.clock.now())
-        return replace(client, metadata_digest=metadata_digest(client))
+        return replace(client, metadata_digest=digest_described_client(client))
 
     def _is_denied(self, client_id: str, stored: Client | None) -> bool:
         """Return whether the domain is denied, unless an administrator has added the very URL."""

@@ -80,7 +80,7 @@ class RefreshCookies:
         body, family = {name: it for name, it in content.items() if name not in hidden}, issue.family
         if family is None or _REFRESH_TOKEN not in content:
             return Json(body)
-        max_age = min(family.idle_expires_at, family.absolute_expires_at) - issue.issued_at
+        max_age = family.expires_at - issue.issued_at
         return Json(body, cookies=(self._cookie(issue.client, content[_REFRESH_TOKEN], max_age),))
 
     def deleted(self, client: Client) -> Cookie:

@@ -7,8 +7,8 @@ from typing import Any
 import structlog
 
 from jeton.crypto.credentials import digest_secret, generate_client_secret
+from jeton.crypto.metadata_digest import digest_registered_metadata
 from jeton.crypto.registration_credentials import (
-    digest_metadata,
     generate_client_id,
     generate_registration_access_token,
     shared_client_id,
@@ -16,7 +16,7 @@ from jeton.crypto.registration_credentials import (
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.client_metadata import ClientMetadata, parse_client_metadata
-from jeton.oauth.clients import SECRET_METHODS, Client
+from jeton.oauth.clients import DYNAMIC, SECRET_METHODS, Client
 from jeton.oauth.dynamic_registration import (
     AUTH_METHODS,
     DEFAULT_AUTH_METHOD,
@@ -84,7 +84,7 @@ class RegistrationEndpoint:
         metadata = parse_client_metadata(
             request.document, AUTH_METHODS, DEFAULT_AUTH_METHOD, self.id_token_algorithms()
         )
-        digest = digest_metadata(canonical_metadata(metadata))
+        digest = digest_registered_metadata(canonical_metadata(metadata))
         if metadata.public and registrant.token_id is None:
             return await self._share(request, metadata, digest)
         return await self._register(request, registrant, metadata, digest)
@@ -135,7 +135,7 @@ class RegistrationEndpoint:
             client_id,
             metadata.public,
             now,
-            registration="dynamic",
+            registration=DYNAMIC,
             metadata_digest=digest,
             last_used_at=now if expires else None,
             **fields,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from jeton.crypto.credentials import matches
-from jeton.crypto.registration_credentials import digest_metadata
+from jeton.crypto.metadata_digest import digest_registered_metadata
 from jeton.endpoints.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import Empty, FormRequest, Json
 from jeton.endpoints.registration import Ceiling, bearer_token, registration_access
@@ -81,7 +81,7 @@ class UpdateRegistration:
         client_id, document = caller.client.client_id, request.document
         check_update(document, client_id)
         metadata = parse_client_metadata(document, AUTH_METHODS, DEFAULT_AUTH_METHOD, self.id_token_algorithms())
-        digest = digest_metadata(canonical_metadata(metadata))
+        digest = digest_registered_metadata(canonical_metadata(metadata))
         ceiling = self.ceiling()
 
         def change(before: Client) -> Client:

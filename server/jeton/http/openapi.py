@@ -7,7 +7,7 @@ from jeton.grants.description import Grant
 from jeton.http.account_routes import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
 from jeton.http.form_parsing import MAX_BYTES
 from jeton.http.openapi_pages import page_paths
-from jeton.http.registration_description import REGISTRATION_SCHEMAS, registration_paths
+from jeton.http.openapi_registration import REGISTRATION_SCHEMAS, registration_paths
 from jeton.http.schemas import schemas
 from jeton.oauth.cookie_mode import (
     COOKIE_LOGOUT_PATH,

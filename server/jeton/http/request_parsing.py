@@ -13,17 +13,19 @@ from jeton.oauth.sessions import Source
 
 _MAX_USER_AGENT: Final = 256
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x20-\x7E]{1,255}")
+# Not a name that a header field can have (RFC 9110 section 5.1).
+_REPEATED: Final = b":repeated"
 _SINGLE: Final = frozenset({b"authorization", b"idempotency-key", b"content-type", b"origin", b"x-jeton"})
 
 
 def header_fields(scope: Scope) -> dict[bytes, str]:
-    """Return the header fields by lower-case name. `repeated` names a field that must be single and is not."""
+    """Return the header fields by lower-case name. `_REPEATED` stands for a field that must be single and is not."""
     headers: dict[bytes, str] = {}
     for name, value in scope["headers"]:
         text = value.decode("latin-1")
         if name in headers:
             if name in _SINGLE:
-                headers[b"repeated"] = name.decode("latin-1")
+                headers[_REPEATED] = name.decode("latin-1")
             elif name == b"cookie":  # RFC 9113 section 8.2.3
                 text = f"{headers[name]}; {text}"
             elif name == b"dpop":  # RFC 9110 section 5.3. No proof has a comma, so that two are refused as malformed.
@@ -48,7 +50,7 @@ async def read_form_request(scope: Scope, headers: Mapping[bytes, str], receive:
 
 def check_single(headers: Mapping[bytes, str]) -> None:
     """Raise OAuthError if a header field that must be single is sent more than once."""
-    if b"repeated" in headers:
+    if _REPEATED in headers:
         raise malformed_request("A header field that must be single is sent more than once.")
 
 

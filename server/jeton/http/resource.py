@@ -11,7 +11,7 @@ from jeton.http.cors import allow_registered_origin, answer_options, parse_prefl
 from jeton.http.dispatch import dispatch
 from jeton.http.request_parsing import header_fields, read_form_request
 from jeton.http.responses import Header, Rendered, render_method_not_allowed
-from jeton.oauth.clients import Client
+from jeton.oauth.clients import ADMINISTRATOR, Client
 
 Read = Callable[[Scope, Mapping[bytes, str], Receive], Awaitable[FormRequest]]
 Origins = Callable[[], frozenset[str] | None]
@@ -73,7 +73,7 @@ class Resource:
         """
         if self.origins is None:
             return ()
-        if client is None or client.registration != "administrator":
+        if client is None or client.registration != ADMINISTRATOR:
             return allow_registered_origin(origin, self.origins(), self.cookie_origins() if self.cookie_origins else ())
         if self.cookie_origins is None:
             return allow_registered_origin(origin, client.origins)

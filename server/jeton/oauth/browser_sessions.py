@@ -23,6 +23,11 @@ class BrowserSession:
     ip: str | None = None
     user_agent: str | None = None
 
+    @property
+    def expires_at(self) -> int:
+        """When it ends if it is not used again, in seconds since the epoch."""
+        return min(self.idle_expires_at, self.absolute_expires_at)
+
     def is_live(self, now: int) -> bool:
         """Return whether the session has not expired."""
-        return now < min(self.idle_expires_at, self.absolute_expires_at)
+        return now < self.expires_at

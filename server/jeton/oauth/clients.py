@@ -14,9 +14,11 @@ APPLICATION_TYPES: Final = ("web", "native", "spa")
 REFRESH_TOKEN_RULES: Final = ("always", "offline_access")
 # Algorithms of ID tokens.
 ID_TOKEN_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
-# By whom: an administrator, its own metadata document (draft-ietf-oauth-client-id-metadata-document), or its request
-# (RFC 7591).
-REGISTRATIONS: Final = ("administrator", "metadata_document", "dynamic")
+# Who says what a client is: an administrator, its metadata document (draft-ietf-oauth-client-id-metadata-document), or
+# its own request (RFC 7591).
+ADMINISTRATOR: Final = "administrator"
+METADATA_DOCUMENT: Final = "metadata_document"
+DYNAMIC: Final = "dynamic"
 # Methods of client authentication: none for public clients, secrets (RFC 6749 section 2.3.1), and keys (OpenID Connect
 # Core section 9, RFC 8705 section 2).
 NONE: Final = "none"
@@ -61,12 +63,12 @@ class Client:
     one of REFRESH_TOKEN_RULES or None for the default of its type. `logo_type` is the media type of its logo, or None
     without one. `name` is what people see.
 
-    `registration` is one of REGISTRATIONS. `jwks` (a JWK Set) or `jwks_uri` are the keys by which it authenticates,
-    `assertion_audience` is one of ASSERTION_AUDIENCES, `tls_subject` the subject of its certificate by one of the
-    metadata names of RFC 8705 section 2.1.2. `links` are `client_uri`, `policy_uri` and `tos_uri` (RFC 7591 section 2).
-    `metadata_digest` is the digest of what it says of itself, `registration_token_digest` that of its registration
-    access token (RFC 7592). `last_used_at` is when somebody last signed in to it, to a day, or when it registered: it
-    is kept for clients that are deleted when they are not used.
+    `registration` is ADMINISTRATOR, METADATA_DOCUMENT or DYNAMIC. `jwks` (a JWK Set) or `jwks_uri` are the keys that it
+    authenticates by, `assertion_audience` is one of ASSERTION_AUDIENCES, `tls_subject` the subject of its certificate
+    by one of the metadata names of RFC 8705 section 2.1.2. `links` are `client_uri`, `policy_uri` and `tos_uri`
+    (RFC 7591 section 2). `metadata_digest` is the digest of what it says of itself, `registration_token_digest` that of
+    its registration access token (RFC 7592). `last_used_at` is when somebody last signed in to it, to a day, or when it
+    registered: it is kept for clients that are deleted when they are not used.
     """
 
     client_id: str
@@ -99,7 +101,7 @@ class Client:
     backchannel_logout_session_required: bool = False
     id_token_alg: str = "RS256"
     logo_type: str | None = None
-    registration: str = "administrator"
+    registration: str = ADMINISTRATOR
     jwks: Mapping[str, Any] | None = None
     jwks_uri: str | None = None
     assertion_audience: str = "issuer"

@@ -98,7 +98,7 @@ def introspect_refresh_token(
         "sub": family.sub,
         "client_id": family.client_id,
         "iat": family.rotated_at,
-        "exp": min(family.idle_expires_at, family.absolute_expires_at),
+        "exp": family.expires_at,
         "sid": family.sid,
     }
     allowed = family.scope & client.scope

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from jeton.oauth.clients import Client
+from jeton.oauth.clients import ADMINISTRATOR, Client
 from jeton.oauth.resources import OPENID_SCOPES, Resource, uris_of
 from jeton.oauth.scope import Scope
 
@@ -43,7 +43,7 @@ def registration_ceiling(configured: Scope, resources: Iterable[Resource], issue
 
 def within_ceiling(client: Client, ceiling: RegistrationCeiling) -> Client:
     """Return the client with the scope and the resources that it may request now."""
-    if client.registration == "administrator":
+    if client.registration == ADMINISTRATOR:
         return client
     return replace(
         client,
@@ -56,4 +56,4 @@ def within_ceiling(client: Client, ceiling: RegistrationCeiling) -> Client:
 
 def scope_without_resource(client: Client, scope: Scope) -> Scope:
     """Return the part of the scope that a request may have without a resource: of such clients, that of signing in."""
-    return scope if client.registration == "administrator" else scope & OPENID_SCOPES
+    return scope if client.registration == ADMINISTRATOR else scope & OPENID_SCOPES

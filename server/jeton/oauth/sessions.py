@@ -74,9 +74,14 @@ class Family:
         """Return when an access token issued at `issued_at` expires: at the latest with its session."""
         return min(issued_at + access_seconds, self.absolute_expires_at)
 
+    @property
+    def expires_at(self) -> int:
+        """When it ends if it is not used again, in seconds since the epoch."""
+        return min(self.idle_expires_at, self.absolute_expires_at)
+
     def is_live(self, now: int) -> bool:
         """Return whether the session is neither revoked nor expired."""
-        return self.revoked_at is None and now < min(self.idle_expires_at, self.absolute_expires_at)
+        return self.revoked_at is None and now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,10 @@ from typing import Final
 
 from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.client_metadata import ClientMetadata
-from jeton.oauth.clients import Client
+from jeton.oauth.clients import ADMINISTRATOR, METADATA_DOCUMENT, Client
 from jeton.oauth.metadata_document_urls import host_name, is_document_url
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
 from jeton.rules.domain_policy import DomainPolicy, DomainRule
-
-ADMINISTRATOR: Final = "administrator"
-METADATA_DOCUMENT: Final = "metadata_document"
 
 # What a document alone can say, and what an administrator may say instead.
 _DESCRIBED: Final = (
@@ -33,7 +30,7 @@ def is_vouched_for(client: Client, policy: DomainPolicy) -> bool:
     return client.registration == ADMINISTRATOR
 
 
-def is_described_elsewhere(client: Client) -> bool:
+def is_described_by_document(client: Client) -> bool:
     """Return whether the redirect URIs and keys of the client are those of its metadata document.
 
     An administrator may add the URL of a document without redirect URIs, to give it a name, scopes and resources. Once
@@ -47,7 +44,7 @@ def is_described_elsewhere(client: Client) -> bool:
 
 def describes_itself(client: Client) -> bool:
     """Return whether it is the client that names its keys and addresses, and not an administrator."""
-    return client.registration != ADMINISTRATOR or is_described_elsewhere(client)
+    return client.registration != ADMINISTRATOR or is_described_by_document(client)
 
 
 def client_of_document(
@@ -72,13 +69,13 @@ def client_of_document(
     return within_ceiling(metadata.applied_to(known, wanted), ceiling)
 
 
-def with_description(stored: Client | None, described: Client, now: int) -> Client | None:
+def client_to_store(stored: Client | None, described: Client, now: int) -> Client | None:
     """Return the row of a client as it is to be stored when a code is issued to it.
 
     `stored` is the row under its lock, `described` the client as it was found before. A client without a row gets one,
     unless it lost it meanwhile: the row of a registered client is never made here.
     """
-    if not is_described_elsewhere(described if stored is None else stored):
+    if not is_described_by_document(described if stored is None else stored):
         return stored
     if stored is None and described.registration == ADMINISTRATOR:
         return None

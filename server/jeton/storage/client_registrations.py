@@ -1,8 +1,8 @@
 """Clients that register themselves (RFC 7591, RFC 7592): each request is one transaction, in a thread of its own."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
-from typing import Any, TypeVar, cast
+from dataclasses import replace
+from typing import TypeVar, cast
 
 from jeton.oauth.audit_events import CLIENT, AuditEvent
 from jeton.oauth.clients import Client
@@ -10,7 +10,7 @@ from jeton.oauth.errors import temporarily_unavailable
 from jeton.oauth.initial_access_tokens import InitialAccessToken
 from jeton.storage.audit_trail import record
 from jeton.storage.batching import Batcher
-from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, update_client
+from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, save_client_changes
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.families import end_families
@@ -81,8 +81,7 @@ class ClientRegistrations:
                     scope=stored.scope | client.scope,
                     default_scope=stored.default_scope | client.default_scope,
                 )
-                if changes := _differences(stored, widened):
-                    update_client(connection, client.client_id, **changes)
+                if save_client_changes(connection, stored, widened):
                     record(connection, _event("client_changed", client.client_id))
             return widened
 
@@ -97,8 +96,7 @@ class ClientRegistrations:
                 if before is None:
                     return None
                 after = change(before)
-                if changes := _differences(before, after):
-                    update_client(connection, client_id, **changes)
+                if save_client_changes(connection, before, after):
                     record(connection, _event("client_changed", client_id))
             return after
 
@@ -125,8 +123,3 @@ class ClientRegistrations:
 
 def _event(event: str, client_id: str) -> AuditEvent:
     return AuditEvent(event, "dynamic_registration", CLIENT, client_id=client_id)
-
-
-def _differences(before: Client, after: Client) -> dict[str, Any]:
-    names = (field.name for field in fields(Client))
-    return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, select, update
 
+from jeton.oauth.clients import DYNAMIC
 from jeton.storage.clients import delete_client
 from jeton.storage.tables import clients, families
 
@@ -37,7 +38,7 @@ def delete_unused_clients(
     is_live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now)
     # With a limit, PostgreSQL looks for a session of each of these clients, and does not join all sessions.
     live = select(families.c.sid).where(families.c.client_id == _CLIENT.client_id, is_live).limit(1).scalar_subquery()
-    forgotten = (_CLIENT.registration == "dynamic") & _CLIENT.disabled.is_(False) & due & unused & live.is_(None)
+    forgotten = (_CLIENT.registration == DYNAMIC) & _CLIENT.disabled.is_(False) & due & unused & live.is_(None)
     oldest = select(_CLIENT.client_id).where(forgotten).order_by(_CLIENT.last_used_at).limit(limit)
     found = connection.scalars(oldest.with_for_update(skip_locked=True, of=clients)).all()
     for client_id in sorted(found):

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import fields
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from jeton.oauth.clients import Client
+from jeton.oauth.clients import ADMINISTRATOR, Client
 from jeton.storage.identifiers import IdentifierUsedError, claim_identifier, release_client_id
 from jeton.storage.logout_outbox import delete_logouts_of_client
 from jeton.storage.raw_statement import RawStatement
@@ -62,7 +63,7 @@ def list_clients(connection: Connection) -> list[Client]:
 
 def list_unregistered_clients(connection: Connection) -> list[Client]:
     """Return the clients that no administrator registered."""
-    wanted = select(*_COLUMNS).where(clients.c.registration != "administrator").order_by(clients.c.client_id)
+    wanted = select(*_COLUMNS).where(clients.c.registration != ADMINISTRATOR).order_by(clients.c.client_id)
     return [Client(*row) for row in connection.execute(wanted)]
 
 
@@ -93,6 +94,14 @@ def save_clients(connection: Connection, changed: Iterable[Client]) -> None:
 def update_client(connection: Connection, client_id: str, **values: Any) -> None:
     _extend_key_lifetime(connection, values.get("lifetimes", {}))
     connection.execute(update(clients).where(clients.c.client_id == client_id).values(**values))
+
+
+def save_client_changes(connection: Connection, before: Client, after: Client) -> list[str]:
+    """Store the fields that differ, so that concurrent changes of others are kept. Return their names, in order."""
+    names = [field.name for field in fields(Client) if getattr(after, field.name) != getattr(before, field.name)]
+    if names:
+        update_client(connection, before.client_id, **{name: getattr(after, name) for name in names})
+    return sorted(names)
 
 
 def _extend_key_lifetime(connection: Connection, lifetimes: Mapping[str, int]) -> None:
