@@ -10,8 +10,9 @@ from jeton.admin import clients, sessions, users
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
 from jeton.admin.user_import import import_users
 from jeton.crypto.credentials import digest_secret
+from jeton.storage.clients import insert_client
 from jeton.storage.database import Database
-from support.builders import NOW
+from support.builders import NOW, client
 
 
 @pytest.fixture
@@ -49,6 +50,16 @@ def test_client_cannot_change_between_public_and_confidential(connection: Connec
         clients.register(connection, NOW, str(public), {"public": public})
         with pytest.raises(AdminError, match="cannot change"):
             clients.change(connection, NOW, str(public), {"public": not public})
+
+
+@pytest.mark.requirement("DR13")
+def test_ceiling_alone_decides_what_a_client_that_registered_itself_may_have(connection: Connection) -> None:
+    insert_client(connection, client("dcr_1", registration="dynamic"))
+
+    for changes, cleared in (({"scope": frozenset({"read"})}, ()), ({"audience": ("a",)}, ()), ({}, ("resources",))):
+        with pytest.raises(AdminError, match="registered itself"):
+            clients.change(connection, NOW, "dcr_1", changes, cleared=cleared)  # type: ignore[arg-type]
+    assert clients.change(connection, NOW, "dcr_1", {"session_binding": "strict"}).session_binding == "strict"
 
 
 def test_existing_client_and_user_are_not_registered_again(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from jeton.grants import GRANTS
 from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.client_metadata import GRANT_TYPES
-from jeton.oauth.clients import ADMINISTRATOR, KEY_METHODS, METADATA_DOCUMENT, SECRET_METHODS, Client
+from jeton.oauth.clients import ADMINISTRATOR, DYNAMIC, KEY_METHODS, METADATA_DOCUMENT, SECRET_METHODS, Client
 from jeton.oauth.metadata_document_urls import is_document_url
 from jeton.oauth.registration_rules import check_client, check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
@@ -36,6 +36,8 @@ from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revok
 from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton.storage.users import load_users
 
+# Of a client that registered itself, the ceiling of the settings decides about these, at each registration again.
+_UNDER_CEILING: Final = frozenset({"scope", "default_scope", "resources", "audience"})
 _CONFIDENTIAL_GRANTS: Final = frozenset(grant.name for grant in GRANTS if grant.confidential)
 
 
@@ -144,6 +146,11 @@ def change(
     if changes.get("public", before.public) != before.public:
         kind = "is public" if before.public else "has a secret"
         raise AdminError(f"{client_id} {kind}, and that cannot change: add a client with another client_id")
+    if before.registration == DYNAMIC and not _UNDER_CEILING.isdisjoint({*changes, *cleared}):
+        raise AdminError(
+            f"{client_id} registered itself: its scope and resources follow registration.scopes and the open resources,"
+            " whatever is set here. Disable it, and add a client of your own in its place"
+        )
     default = Client(client_id, before.public, before.created_at)
     reset: dict[str, Any] = {name: getattr(default, name) for name in cleared}
     if before.registration == METADATA_DOCUMENT:
