@@ -1,7 +1,6 @@
 """Back-channel logout: which clients are told that a browser session has ended, how, and how often."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
+from jeton.background.logout_delivery import MAX_TO_UNREGISTERED
 from jeton.oauth.backchannel_logout import DELIVERED_SECONDS, KEPT_SECONDS
 from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, authorization_parameters, browser
@@ -237,6 +237,34 @@ async def test_client_that_never_responds_delays_nobody(alice: SignedIn) -> None
         assert len(silent.requests) <= 2
 
 
+@pytest.mark.requirement("LO06", "LO23")
+async def test_clients_that_nobody_registered_leave_room_for_others(
+    start: Callable[..., Awaitable[Running]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.background.logout_delivery._MAX_READ", 10)
+    node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES="true")
+
+    async def never(_: RemoteRequest) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with remote_server(never) as silent, logout_receiver() as receiver:
+        for number in range(20):
+            uri = f"http://127.0.0.1:{silent.port}/"
+            add_receiving_app(node, f"stranger {number}", uri, registration="dynamic")
+            add_logouts(node, f"stranger {number}", "1", "2")
+        node.clock.advance(1)
+        add_receiving_app(node, "shop", receiver.uri)
+        add_logouts(node, "shop", "1")
+
+        await node.server.parts.logout_delivery.start_due()
+        async with asyncio.timeout(4):
+            while not receiver.tokens:
+                await asyncio.sleep(0.001)
+
+        assert len(silent.requests) <= MAX_TO_UNREGISTERED
+
+
 @pytest.mark.requirement("LO23")
 async def test_attempt_of_a_process_that_ended_is_made_by_another(
     jeton: Running, start: Callable[[], Awaitable[Running]]
@@ -244,7 +272,7 @@ async def test_attempt_of_a_process_that_ended_is_made_by_another(
     async with logout_receiver() as receiver:
         add_receiving_app(jeton, "shop", receiver.uri)
         add_logouts(jeton, "shop", "browser")
-        assert len(jeton.server.parts.logout_delivery._claim(Counter())) == 1
+        assert len(jeton.server.parts.logout_delivery._claim(())) == 1
 
         other = await start()
         await deliver(other)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,7 +24,7 @@ from jeton.oauth.backchannel_logout import (
     outcome,
     retry_at,
 )
-from jeton.oauth.clients import Client
+from jeton.oauth.clients import ADMINISTRATOR, Client
 from jeton.oauth.unregistered_clients import describes_itself
 from jeton.outbound.client import OutboundClient
 from jeton.outbound.messages import OutboundError
@@ -35,9 +35,11 @@ from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.logout_outbox import has_due_logouts, lock_due_logouts, record_attempt, record_outcome
 
 _POLL_SECONDS: Final = 1
-# Deliveries at once in this process: together, and to one client, so that a slow one leaves room for the others.
+# Deliveries at once in this process: together, to one client, so that a slow one leaves room for the others, and to all
+# that no administrator registered: one user may have any number of these.
 MAX_CONCURRENT: Final = 32
 MAX_PER_CLIENT: Final = 2
+MAX_TO_UNREGISTERED: Final = 16
 _MAX_READ: Final = 100
 
 log = structlog.get_logger("jeton.logout_delivery")
@@ -47,6 +49,11 @@ log = structlog.get_logger("jeton.logout_delivery")
 class _Delivery:
     logout: BackchannelLogout
     client: Client | None
+
+    @property
+    def is_to_unregistered(self) -> bool:
+        """Whether no administrator registered the client."""
+        return self.client is not None and self.client.registration != ADMINISTRATOR
 
 
 class LogoutDelivery:
@@ -72,7 +79,7 @@ class LogoutDelivery:
         self._keyring = keyring
         self._outbound = outbound
         self._outbound_to_unregistered = outbound_to_unregistered
-        self._under_way: dict[asyncio.Task[None], str] = {}
+        self._under_way: dict[asyncio.Task[None], _Delivery] = {}
         self._batcher = Batcher[Callable[[], list[_Delivery]], list[_Delivery]](
             "logout delivery", lambda tasks: [task() for task in tasks]
         )
@@ -96,13 +103,13 @@ class LogoutDelivery:
         """Start to deliver what is due, within the limits. Raise StorageUnavailableError if it cannot be read."""
         while self._keyring.can_sign and len(self._under_way) < MAX_CONCURRENT:
             # Counted here: the thread must not read what this loop changes meanwhile.
-            by_client = Counter(self._under_way.values())
-            started = await self._batcher(lambda: self._claim(by_client))  # noqa: B023 - it is awaited
+            under_way = tuple(self._under_way.values())
+            started = await self._batcher(lambda: self._claim(under_way))  # noqa: B023 - it is awaited
             if not started:
                 break
             for delivery in started:
                 task = asyncio.create_task(self._deliver(delivery))
-                self._under_way[task] = delivery.logout.client_id
+                self._under_way[task] = delivery
                 task.add_done_callback(self._under_way.pop)
 
     async def wait(self) -> None:
@@ -112,23 +119,31 @@ class LogoutDelivery:
     def close(self) -> None:
         self._batcher.close()
 
-    def _claim(self, by_client: Counter[str]) -> list[_Delivery]:
-        """Return what is to be delivered now, with its attempt recorded. `by_client` counts what is under way."""
+    def _claim(self, under_way: Sequence[_Delivery]) -> list[_Delivery]:
+        """Return what is to be delivered now beside what is under way, with its attempt recorded."""
         now = self._clock.now()
         with self._database.read() as connection:
             if not has_due_logouts(connection, now):
                 return []
+        by_client = Counter(it.logout.client_id for it in under_way)
+        to_unregistered = sum(it.is_to_unregistered for it in under_way)
         busy = [it for it, number in by_client.items() if number >= MAX_PER_CLIENT]
         with self._database.write() as connection:
-            claimed = []
-            for due in lock_due_logouts(connection, now, busy, _MAX_READ):
-                if by_client.total() < MAX_CONCURRENT and by_client[due.client_id] < MAX_PER_CLIENT:
-                    by_client[due.client_id] += 1
-                    attempts = due.attempts + 1
-                    claimed.append(replace(due, attempts=attempts, next_attempt_at=retry_at(attempts, now)))
-                    record_attempt(connection, claimed[-1])
-            clients = load_clients(connection, {it.client_id for it in claimed})
-        return [_Delivery(it, clients.get(it.client_id)) for it in claimed]
+            is_full = to_unregistered >= MAX_TO_UNREGISTERED
+            due = lock_due_logouts(connection, now, busy, _MAX_READ, only_registered=is_full)
+            clients = load_clients(connection, {it.client_id for it in due})
+            claimed: list[_Delivery] = []
+            for logout in due:
+                attempts = logout.attempts + 1
+                begun = replace(logout, attempts=attempts, next_attempt_at=retry_at(attempts, now))
+                delivery = _Delivery(begun, clients.get(logout.client_id))
+                is_full = delivery.is_to_unregistered and to_unregistered >= MAX_TO_UNREGISTERED
+                if by_client.total() < MAX_CONCURRENT and by_client[logout.client_id] < MAX_PER_CLIENT and not is_full:
+                    by_client[logout.client_id] += 1
+                    to_unregistered += delivery.is_to_unregistered
+                    record_attempt(connection, begun)
+                    claimed.append(delivery)
+        return claimed
 
     async def _deliver(self, delivery: _Delivery) -> None:
         """Make one attempt, and store what came of it."""

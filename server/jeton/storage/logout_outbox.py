@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, delete, insert, literal, select, tuple_, update
 
 from jeton.oauth.backchannel_logout import KEPT_SECONDS, BackchannelLogout
+from jeton.oauth.clients import ADMINISTRATOR
 from jeton.storage.tables import browser_session_clients, clients, logout_outbox
 
 _KEY: Final = (logout_outbox.c.browser_session_id, logout_outbox.c.client_id)
@@ -39,14 +40,18 @@ def has_due_logouts(connection: Connection, now: int) -> bool:
 
 
 def lock_due_logouts(
-    connection: Connection, now: int, busy_clients: Collection[str], limit: int
+    connection: Connection, now: int, busy_clients: Collection[str], limit: int, *, only_registered: bool = False
 ) -> list[BackchannelLogout]:
     """Lock and return at most `limit` logouts that are due, the longest due first, but none of `busy_clients`.
 
-    Those that another transaction has locked are left out: another process is about to send them.
+    With `only_registered`, return none of clients that no administrator registered. Those that another transaction has
+    locked are left out: another process is about to send them.
     """
     due = logout_outbox.c.next_attempt_at <= now
     wanted = select(logout_outbox).where(due, logout_outbox.c.client_id.not_in(busy_clients))
+    if only_registered:
+        registered = select(clients.c.client_id).where(clients.c.registration == ADMINISTRATOR)
+        wanted = wanted.where(logout_outbox.c.client_id.in_(registered))
     ordered = wanted.order_by(logout_outbox.c.next_attempt_at).limit(limit).with_for_update(skip_locked=True)
     return [BackchannelLogout(*row) for row in connection.execute(ordered)]
 
