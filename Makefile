@@ -9,7 +9,7 @@ NPM := $(shell command -v npm)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test test-typescript check check-slow bench flood rotation faults mutants format lock clean
+.PHONY: help serve demo test test-typescript check check-slow bench flood rotation faults audit mutants format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,9 @@ faults: $(VENV)/dev.stamp ## slow sockets, overload, rolling restarts, 100 times
 	PYTHONPATH=tests $(BIN)/python benchmarks/overload.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/rolling_restarts.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/kills.py
+
+audit: $(VENV)/dev.stamp ## refreshes with and without the audit trail, in one process
+	PYTHONPATH=tests $(BIN)/python benchmarks/audit.py
 
 mutants: $(VENV)/dev.stamp ## mutate the pure rules, and count how often the suite notices
 	$(BIN)/python benchmarks/mutants.py

@@ -26,6 +26,7 @@ TARGETS: Final = {
     "flood": ["benchmarks/flood.py"],
     "rotation": ["benchmarks/rotation.py"],
     "faults": [f"benchmarks/{it}.py" for it in ("slow_sockets", "overload", "rolling_restarts", "kills")],
+    "audit": ["benchmarks/audit.py"],
     "mutants": ["benchmarks/mutants.py"],
     "format": ["ruff format", "ruff check --fix"],
     "lock": ["-o requirements.txt", "-o requirements-dev.txt"],

@@ -5,16 +5,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import select
 
-from jeton.admin.audit_verification import AuditVerification
 from jeton.admin.errors import NotFoundError
 from jeton.admin.users import delete, disable
-from jeton.crypto.master_key import parse_master_keys
 from jeton.oauth.audit_events import AuditRecord
-from jeton.storage.audit_records import load_by_chain
 from jeton.storage.tables import audit_records
+from support.audit_trail import verified_records
 from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, authorization_parameters, browser
-from support.in_process_server import MASTER_KEY, PASSWORD, App, Running, StartServer
+from support.in_process_server import PASSWORD, App, Running, StartServer
 
 pytestmark = pytest.mark.anyio
 
@@ -24,12 +22,7 @@ AGENT = "canary agent"
 
 def recorded(node: Running) -> list[AuditRecord]:
     """All records, which must verify."""
-    with node.database.read() as connection:
-        found = list(load_by_chain(connection))
-        verification = AuditVerification(connection, parse_master_keys(MASTER_KEY))
-        assert len(list(verification.run())) == len(found)
-        assert verification.problems == []
-    return found
+    return verified_records(node.database.url.render_as_string(hide_password=False))
 
 
 def told(node: Running, skip: int = 0) -> list[tuple[str, str, str, str]]:

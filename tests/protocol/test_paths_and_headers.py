@@ -75,7 +75,8 @@ async def test_unknown_path_is_a_page_for_people(jeton: Running) -> None:
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, "/livez", "/readyz"])
 async def test_head_has_the_headers_of_get(jeton: Running, path: str) -> None:
-    head, get = await jeton.http.head(path), await jeton.http.get(path)
+    same = {"X-Request-Id": "request-1"}
+    head, get = await jeton.http.head(path, headers=same), await jeton.http.get(path, headers=same)
 
     assert (head.status_code, dict(head.headers)) == (200, dict(get.headers))
 

@@ -127,7 +127,7 @@ async def test_log_holds_every_outcome_and_its_reason_but_no_secret_at_any_level
 
 
 @pytest.mark.both_databases
-@pytest.mark.requirement("A45", "A50", "A51", "O18")
+@pytest.mark.requirement("A45", "A50", "A51", "O18", "AU02")
 async def test_nothing_that_could_be_presented_is_stored_or_in_a_repr(
     jeton: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,10 @@ WRONG: Final = "a wrong password, and long"
 
 
 async def attempt(jeton: Running, app: App, username: str = "alice", password: str = WRONG) -> httpx2.Response:
-    return await jeton.token(app, None, grant_type="password", username=username, password=password)
+    """One attempt. What answers it depends on nothing else, because each has the same identifier."""
+    return await jeton.token(
+        app, {"X-Request-Id": "attempt-1"}, grant_type="password", username=username, password=password
+    )
 
 
 async def attempts(jeton: Running, app: App, count: int, username: str = "alice") -> Counter[tuple[int, str]]:

@@ -20,6 +20,7 @@ from jeton.storage.clients import insert_client
 from jeton.storage.database import Database
 from jeton.storage.families import load_families
 from jeton.storage.users import insert_user
+from support.audit_trail import verified_records
 from support.in_process_server import PASSWORD, SESSIONS
 
 CLIENT_ID: Final = "app"
@@ -182,3 +183,12 @@ def assert_nothing_lost_or_doubled(database_url: str, sessions: Sequence[Session
         assert 0 <= ahead <= int(session.asking), f"the database is {ahead} generations ahead of the client"
         assert family.revoked_at is None
         assert all(len(it) == 1 for it in session.successors.values())
+    _assert_recorded(database_url, sessions)
+
+
+def _assert_recorded(database_url: str, sessions: Sequence[Session]) -> None:
+    """The audit trail verifies, and has each refresh that was committed, once. Another may be committed meanwhile."""
+    before = stored(database_url, sessions)
+    refreshed = Counter(it.sid for it in verified_records(database_url) if it.event == "token_refreshed")
+    for session, family in zip(sessions, before, strict=True):
+        assert 0 <= refreshed[family.sid] - family.generation <= int(session.asking)

@@ -16,6 +16,7 @@ from jeton.keys.key_rotation import KeyRotation
 from jeton.keys.keyring import Keyring
 from jeton.rules.key_lifecycle import STALE_SECONDS, SigningKey
 from jeton.rules.key_series import active_keys
+from jeton.storage.audit_backlog import AuditBacklog
 from jeton.storage.authorization_codes import delete_expired_codes
 from jeton.storage.batching import Batcher
 from jeton.storage.browser_sessions import delete_expired_browser_sessions
@@ -39,6 +40,7 @@ _REFRESH_SECONDS: Final = 2
 _PROBE_SECONDS: Final = 5
 _RECENT_SECONDS: Final = 0.1
 _PURGE_SECONDS: Final = 60
+_BACKLOG_SECONDS: Final = 1
 # Rows of one table in one transaction: few enough that requests do not wait noticeably for it.
 _MAX_ROWS: Final = 500
 
@@ -67,6 +69,7 @@ class Maintenance:
         replay_store: ReplayStore,
         ceiling: CurrentCeiling,
         more_deletions: Sequence[Deletion],
+        audit_backlog: AuditBacklog,
         status_lists: StatusLists | None = None,
     ) -> None:
         self._database = database
@@ -76,6 +79,7 @@ class Maintenance:
         self.rotation = rotation
         self._replay_store = replay_store
         self.ceiling = ceiling
+        self._audit_backlog = audit_backlog
         self._deletions = (*_DELETIONS, *more_deletions)
         self.status_lists = status_lists
         self._refreshed_at: float | None = None
@@ -199,13 +203,19 @@ class Maintenance:
         return deleted
 
     def close(self) -> None:
+        """Record what is still to be recorded."""
         self._batcher.close()
+        try:
+            self._audit_backlog.write()
+        except StorageUnavailableError as error:
+            log.error("maintenance_failed", reason=type(error).__name__, detail=str(error))
 
     async def run(self) -> None:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._repeat(_REFRESH_SECONDS, self._refresh))
             tasks.create_task(self._repeat(_PURGE_SECONDS, self._purge))
+            tasks.create_task(self._repeat(_BACKLOG_SECONDS, self._write_backlog))
 
     async def _repeat(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         """Run `work` at this interval. Log failures and continue."""
@@ -217,6 +227,9 @@ class Maintenance:
                 log.error("maintenance_failed", reason=type(error).__name__, detail=str(error))
             except Exception:
                 log.exception("maintenance_failed")
+
+    async def _write_backlog(self) -> None:
+        await self._batcher(self._audit_backlog.write)
 
     async def _refresh(self) -> None:
         await self._batcher(self.refresh)

@@ -68,7 +68,9 @@ def build_pages(settings: Settings, parts: Parts, renderer: PageRenderer) -> Map
         **_authorization_pages(settings, parts, interactions),
         **_account_pages(settings, parts, interactions),
     }
-    pages: dict[str, ASGIApp] = {path: PageResource(it, responses) for path, it in endpoints.items()}
+    pages: dict[str, ASGIApp] = {
+        path: PageResource(it, responses, parts.audit_backlog) for path, it in endpoints.items()
+    }
     logo = LogoEndpoint(parts.browser_session_lookups.logo)
     return {**pages, **asset_endpoints(renderer.assets), LOGO_PATH: logo}
 

@@ -39,6 +39,7 @@ from jeton.login.uniform_timing import UniformTiming
 from jeton.oauth.browser_session_rules import BrowserSessionLifetimes
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.outbound.client import OutboundClient
+from jeton.storage.audit_backlog import AuditBacklog
 from jeton.storage.browser_session_lookups import BrowserSessionLookups
 from jeton.storage.client_registrations import ClientRegistrations
 from jeton.storage.clock import Clock
@@ -81,6 +82,7 @@ class Parts:
     client_key_sets: ClientKeySets
     registrations: ClientRegistrations
     client_certificates: ClientCertificates
+    audit_backlog: AuditBacklog
     maintenance: Maintenance
     measurements: Measurements
     clients: ClientResolution
@@ -124,6 +126,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
     ledger = Ledger(database, clock, sessions_per_user=settings.limits.sessions_per_user)
     replay_store = ReplayStore(ledger)
     ceiling = CurrentCeiling(frozenset(settings.registration.scopes), settings.server.issuer)
+    audit_backlog = AuditBacklog(database, clock)
     maintenance = Maintenance(
         database,
         clock,
@@ -133,6 +136,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         replay_store,
         ceiling,
         _deletions(settings, master_keys),
+        audit_backlog,
         status_lists,
     )
     maintenance.refresh()
@@ -143,6 +147,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         hashing,
         UniformTiming(lambda: passwords.verify(None, "")),
         clock,
+        audit_backlog,
     )
     browser_session_lookups = BrowserSessionLookups(database, clock)
     key_sets = client_key_sets(settings, clock)
@@ -156,7 +161,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         dpop_at_resources=dpop_verification(settings, clock, master_keys, "resource server"),
         lookups=lookups,
         rate_limiter=rate_limiter,
-        request_limits=RequestLimits(rate_limiter, rate_limit_keys, request_limits(settings), clock),
+        request_limits=RequestLimits(rate_limiter, rate_limit_keys, request_limits(settings), clock, audit_backlog),
         status_indexes=StatusIndexAllocator(database, shuffle),
         master_key_id=master_keys.newest,
         missing_master_keys=MissingMasterKeys(),
@@ -182,6 +187,7 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
         registrations=ClientRegistrations(database, clock),
         client_key_sets=key_sets,
         client_certificates=client_certificates(settings, key_sets, clock),
+        audit_backlog=audit_backlog,
         maintenance=maintenance,
         clients=client_resolution(settings, lookups, clock, lambda: ceiling.value),
         measurements=Measurements(database, clock, key_times(settings)),

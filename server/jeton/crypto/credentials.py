@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterable
 from typing import Final
 
+_LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _DUMMY_DIGEST: Final = hashlib.sha256(secrets.token_bytes(32)).digest()
 
 
@@ -51,8 +52,9 @@ def generate_cookie_secret() -> str:
 
 def generate_reference() -> str:
     """Generate a reference that people can read out, such as `7KQ2-M9XD`: 40 random bits without I, L, O and U."""
-    letters = [secrets.choice("0123456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in range(8)]
-    return "".join(letters[:4]) + "-" + "".join(letters[4:])
+    number = secrets.randbits(40)
+    letters = "".join(_LETTERS[number >> 5 * place & 31] for place in range(8))
+    return f"{letters[:4]}-{letters[4:]}"
 
 
 def shuffle(numbers: Iterable[int]) -> list[int]:

@@ -7,12 +7,14 @@ import structlog
 
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.login.address_limits import address_limits
+from jeton.oauth.audit_events import SERVER, AuditEvent
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import rate_limited
 from jeton.oauth.sessions import Source
 from jeton.rules.attempts import Attempt, Limit, RateLimited
 from jeton.rules.network_prefix import network_prefix
 from jeton.rules.rate_limit_policies import Blocked, Bucket, Rate
+from jeton.storage.audit_backlog import AuditBacklog
 from jeton.storage.clock import Clock
 from jeton.storage.rate_limiter import RateLimiter
 
@@ -40,11 +42,14 @@ class Limits:
 class RequestLimits:
     """Counts failures and requests by address and by client."""
 
-    def __init__(self, rate_limiter: RateLimiter, keys: RateLimitKeys, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self, rate_limiter: RateLimiter, keys: RateLimitKeys, limits: Limits, clock: Clock, backlog: AuditBacklog
+    ) -> None:
         self._rate_limiter = rate_limiter
         self._keys = keys
         self._limits = limits
         self._clock = clock
+        self._backlog = backlog
         self._requests: dict[tuple[str, str | None], Bucket] = {}
 
     async def count_wrong_secret(self, client_id: str, source: Source) -> None:
@@ -105,4 +110,6 @@ class RequestLimits:
                 return
             refusal = outcome
             log.warning(event, by=refusal.limit, ip=source.ip)
+            reached = AuditEvent("limit_reached", f"{event}_by_{refusal.limit}", SERVER, succeeded=False)
+            self._backlog.add(reached, network_prefix(source.ip))
         raise rate_limited(f"{event}_by_{refusal.limit}", refusal.opens_at - self._clock.now())

@@ -1,4 +1,7 @@
-"""Outermost ASGI middleware: security headers, closing of connections, and routing of paths without parameters."""
+"""Outermost ASGI middleware: request identifiers, security headers, closing of connections, and routing.
+
+Paths without parameters are routed here.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -6,7 +9,9 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jeton.http.draining import Draining
+from jeton.http.request_origin import request_origin
 from jeton.http.responses import Header
+from jeton.storage.audit_trail import current_origin
 
 # For every response: nothing is to be guessed, and no address is to be passed on.
 _HEADERS: Final[tuple[Header, ...]] = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
@@ -39,12 +44,16 @@ class OutermostMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        origin = request_origin(scope)
+        current_origin.set(origin)
         closing = self._draining.has_begun
         if scope["method"] == "POST":
             self._posts_answered += 1
             closing = closing or self._posts_answered % ANSWERS_PER_CLOSED_CONNECTION == 0
         app = self._direct.get(scope["path"], self._app)
-        await app(scope, receive, _with_headers(send, self._closing_headers if closing else self._headers))
+        headers = self._closing_headers if closing else self._headers
+        request_id = (b"x-request-id", str(origin.request_id).encode())
+        await app(scope, receive, _with_headers(send, (*headers, request_id)))
 
 
 def _with_headers(send: Send, headers: Sequence[Header]) -> Send:

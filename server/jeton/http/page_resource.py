@@ -9,16 +9,19 @@ from urllib.parse import urlsplit
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from jeton.crypto.credentials import generate_reference
 from jeton.endpoints.cookies import parse_cookies
 from jeton.endpoints.page_messages import Page, PageAnswer, PageEndpoint, PageError, PageRequest, RedirectError
 from jeton.http.dispatch import DEADLINE_SECONDS, UNAVAILABLE, route_of
 from jeton.http.form_parsing import MAX_BYTES, parse_form
 from jeton.http.page_responses import PageResponses
 from jeton.http.request_parsing import address_of, header_fields, read_form_request, source_of
+from jeton.oauth.audit_events import SERVER, AuditEvent
 from jeton.oauth.errors import OAuthError
 from jeton.observability.metrics import count_refusal
 from jeton.pages.content import ErrorPage, Fault
+from jeton.rules.network_prefix import network_prefix
+from jeton.storage.audit_backlog import AuditBacklog
+from jeton.storage.audit_trail import current_origin
 
 _ERROR_PAGE: Final = "error_page"
 
@@ -31,6 +34,7 @@ class PageResource:
 
     endpoints: Mapping[str, PageEndpoint]
     responses: PageResponses
+    backlog: AuditBacklog
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = header_fields(scope)
@@ -53,10 +57,10 @@ class PageResource:
         except RedirectError as error:
             return error.redirect
         except PageError as error:
-            return _refuse(scope, error)
+            return self._refuse(scope, error)
         except OAuthError as error:
             fault, retry_after = _fault_of(error), error.retry_after
-            return _refuse(
+            return self._refuse(
                 scope,
                 PageError(fault, error.reason, status=error.status, retry_after=retry_after, about=error.about),
             )
@@ -88,6 +92,15 @@ class PageResource:
             headers.get(b"sec-fetch-mode") == "navigate",
         )
 
+    def _refuse(self, scope: Scope, error: PageError) -> Page:
+        """Return the error page. Its reference finds the refusal in the log and in the audit trail."""
+        count_refusal(_ERROR_PAGE, error.reason)
+        address = address_of(scope)
+        self.backlog.add(AuditEvent("request_refused", error.reason, SERVER, succeeded=False), network_prefix(address))
+        about = {"reason": error.reason, "ip": address, **error.about}
+        page = _failed(scope, error.fault, error.status, "page_refused", about)
+        return replace(page, retry_after=error.retry_after)
+
 
 def is_from_own_page(headers: Mapping[bytes, str], issuer: str) -> bool:
     """Return False if the browser says that another site sent the request.
@@ -108,15 +121,8 @@ def _fault_of(error: OAuthError) -> Fault:
     return Fault.UNAVAILABLE if error.status == 503 else Fault.MALFORMED
 
 
-def _refuse(scope: Scope, error: PageError) -> Page:
-    count_refusal(_ERROR_PAGE, error.reason)
-    about = {"reason": error.reason, "ip": address_of(scope), **error.about}
-    page = _failed(scope, error.fault, error.status, "page_refused", about)
-    return replace(page, retry_after=error.retry_after)
-
-
 def _failed(scope: Scope, fault: Fault, status: int, event: str, about: Mapping[str, str | int | None]) -> Page:
-    """Return the error page. Its reference is in the log line."""
-    reference = generate_reference()
+    """Return the error page. Its reference is the identifier of the request."""
+    reference = current_origin.get().request_id or ""
     log.warning(event, reference=reference, path=route_of(scope), **about)
     return Page(ErrorPage(fault, reference), status)

@@ -11,7 +11,7 @@ from jeton.http.form_parsing import MAX_BYTES, check_media_type, parse_form
 from jeton.oauth.errors import malformed_request
 from jeton.oauth.sessions import Source
 
-_MAX_USER_AGENT: Final = 256
+MAX_USER_AGENT: Final = 256
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x20-\x7E]{1,255}")
 # Not a name that a header field can have (RFC 9110 section 5.1).
 _REPEATED: Final = b":repeated"
@@ -64,7 +64,7 @@ def address_of(scope: Scope) -> str | None:
 
 def source_of(scope: Scope, headers: Mapping[bytes, str]) -> Source:
     user_agent = headers.get(b"user-agent")
-    return Source(address_of(scope), user_agent and user_agent[:_MAX_USER_AGENT])
+    return Source(address_of(scope), user_agent and user_agent[:MAX_USER_AGENT])
 
 
 async def read_body(headers: Mapping[bytes, str], receive: Receive) -> bytes:

@@ -14,6 +14,7 @@ from jeton.login.address_limits import ADDRESS
 from jeton.login.concurrency import LoginConcurrency
 from jeton.login.login_rate_limits import LoginRateLimits, LoginRequest
 from jeton.login.uniform_timing import UniformTiming
+from jeton.oauth.audit_events import USER, AuditEvent
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import ErrorCode, OAuthError, rate_limited
 from jeton.oauth.sessions import Source
@@ -21,6 +22,7 @@ from jeton.oauth.users import User
 from jeton.observability.metrics import LOGINS
 from jeton.rules.attempts import RateLimited, Reservation
 from jeton.rules.login_identifiers import login_key
+from jeton.storage.audit_backlog import AuditBacklog
 from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups
 
@@ -54,12 +56,14 @@ class PasswordLogin:
         hashing: HashingPool,
         timing: UniformTiming,
         clock: Clock,
+        backlog: AuditBacklog,
     ) -> None:
         self._lookups = lookups
         self.limits = limits
         self._passwords = passwords
         self._hashing = hashing
         self._clock = clock
+        self._backlog = backlog
         self._concurrency = LoginConcurrency()
         self._sleep = asyncio.sleep
         self._waiting: Counter[str | None] = Counter()
@@ -73,8 +77,18 @@ class PasswordLogin:
         `session` says that the user has a live session and confirms the password. Raise OAuthError if a limit by
         address or of successful logins is reached; HashingBusyError if too many passwords are being verified.
         """
-        key = login_key(name)
-        login = LoginRequest(key or name, client_id, source, session)
+        login = LoginRequest(login_key(name) or name, client_id, source, session)
+        try:
+            authenticated = await self._authenticate(login, login_key(name), password)
+        except OAuthError as error:
+            self._backlog.add(_event("limit_reached", error.reason, client_id), login.network)
+            raise
+        if isinstance(authenticated, Deny) and authenticated.sub is not None:
+            event = _event("sign_in_failed", authenticated.reason, client_id, authenticated.sub)
+            self._backlog.add(event, authenticated.sub)
+        return authenticated
+
+    async def _authenticate(self, login: LoginRequest, key: str | None, password: str) -> Authenticated | Deny:
         self._hashing.check_capacity(login.name, login.network)
         async with self._concurrency.acquire((login.name, login.network)):
             began, user = time.monotonic(), None
@@ -157,6 +171,10 @@ class PasswordLogin:
 
     def _rate_limited(self, refusal: RateLimited) -> OAuthError:
         return rate_limited(f"login_throttled_by_{refusal.limit}", refusal.opens_at - self._clock.now())
+
+
+def _event(event: str, reason: str, client_id: str, sub: str | None = None) -> AuditEvent:
+    return AuditEvent(event, reason, USER, sub, client_id or None, succeeded=False)
 
 
 def _denied(user: User | None) -> Deny:

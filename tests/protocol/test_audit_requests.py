@@ -1,0 +1,82 @@
+"""Refusals in the audit trail: a bounded number, found by the identifier of the request."""
+
+import re
+
+import pytest
+
+from jeton.oauth.audit_events import AuditRecord
+from jeton.storage.audit_backlog import MAX_OF_ONE
+from support.audit_trail import verified_records
+from support.browsing import browser
+from support.in_process_server import Running, StartServer
+
+pytestmark = pytest.mark.anyio
+
+WRONG = {"grant_type": "password", "password": "canary-wrong-password"}
+
+
+def told(node: Running) -> list[AuditRecord]:
+    """All records, with those that are written later."""
+    node.server.parts.audit_backlog.write()
+    return verified_records(node.database.url.render_as_string(hide_password=False))
+
+
+@pytest.mark.requirement("AU01")
+async def test_failed_logins_to_known_accounts_are_recorded_up_to_a_number_per_hour(start: StartServer) -> None:
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="0")
+    user, app = jeton.add_user(), jeton.add_client()
+    for _ in range(MAX_OF_ONE + 2):
+        await jeton.token(app, username="alice", **WRONG)
+        await jeton.token(app, username="nobody", **WRONG)
+    found = told(jeton)
+    assert len(found) == MAX_OF_ONE
+    for it in found:
+        assert (it.event, it.reason, it.outcome) == ("sign_in_failed", "password_wrong", "failure")
+        assert (it.sub, it.client_id, it.address) == (user.sub, app.client_id, "127.0.0.1")
+    jeton.clock.advance(3600)
+    await jeton.token(app, username="alice", **WRONG)
+    assert len(told(jeton)) == MAX_OF_ONE + 1
+
+
+@pytest.mark.requirement("AU01")
+async def test_reaching_a_limit_is_recorded_without_an_account(start: StartServer) -> None:
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="1", LIMITS__TOKEN_FAILURES_PER_ADDRESS="1")
+    app = jeton.add_client()
+    for _ in range(3):
+        await jeton.token(app, username="nobody", **WRONG)
+        await jeton.refresh(app, "jrt_" + "A" * 76)
+    found = {(it.event, it.reason, it.sub, it.address) for it in told(jeton)}
+    assert ("limit_reached", "login_throttled_by_address", None, "127.0.0.1") in found
+    assert {it[0] for it in found} == {"limit_reached"}
+
+
+@pytest.mark.requirement("AU02")
+async def test_a_record_has_the_origin_of_its_request(jeton: Running) -> None:
+    jeton.add_user()
+    app = jeton.add_client()
+    token = (await jeton.log_in(app))["refresh_token"]
+    headers = {"X-Request-Id": "0af7651916cd43dd8448eb211c80319c", "User-Agent": "agent" + "x" * 300}
+    answer = await jeton.token(app, headers, grant_type="refresh_token", refresh_token=token)
+    assert answer.headers["x-request-id"] == headers["X-Request-Id"]
+    (record,) = (it for it in told(jeton) if it.event == "token_refreshed")
+    assert (record.request_id, record.address) == (headers["X-Request-Id"], "127.0.0.1")
+    assert record.user_agent == headers["User-Agent"][:256]
+
+
+@pytest.mark.parametrize("sent", ["short", "x" * 65, "<script>alert(1)", "two words here", "caf\u00e9-caf\u00e9"])
+async def test_a_malformed_request_id_is_replaced(jeton: Running, sent: str) -> None:
+    answer = await jeton.http.get("/livez", headers={"X-Request-Id": sent.encode("latin-1")})
+    assert re.fullmatch(r"[0-9A-Z]{4}-[0-9A-Z]{4}", answer.headers["x-request-id"])
+
+
+@pytest.mark.requirement("AU02")
+async def test_the_reference_on_an_error_page_finds_the_rule_that_refused(jeton: Running) -> None:
+    references = []
+    async with browser(jeton) as visitor:
+        for _ in range(MAX_OF_ONE + 1):
+            await visitor.get("/oauth/authorize", client_id="unknown", response_type="code")
+            references.append(visitor.page.headers["x-request-id"])
+            assert references[-1] in visitor.page.text
+    found = told(jeton)
+    assert [it.request_id for it in found] == references[:MAX_OF_ONE]
+    assert {(it.event, it.reason, it.outcome) for it in found} == {("request_refused", "client_unknown", "failure")}
