@@ -26,15 +26,15 @@ async def test_failed_logins_to_known_accounts_are_recorded_up_to_a_number_per_h
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="0")
     user, app = jeton.add_user(), jeton.add_client()
     for _ in range(MAX_OF_ONE + 2):
-        await jeton.token(app, username="alice", **WRONG)
-        await jeton.token(app, username="nobody", **WRONG)
+        await jeton.token(app, None, username="alice", **WRONG)
+        await jeton.token(app, None, username="nobody", **WRONG)
     found = told(jeton)
     assert len(found) == MAX_OF_ONE
     for it in found:
         assert (it.event, it.reason, it.outcome) == ("sign_in_failed", "password_wrong", "failure")
         assert (it.sub, it.client_id, it.address) == (user.sub, app.client_id, "127.0.0.1")
     jeton.clock.advance(3600)
-    await jeton.token(app, username="alice", **WRONG)
+    await jeton.token(app, None, username="alice", **WRONG)
     assert len(told(jeton)) == MAX_OF_ONE + 1
 
 
@@ -43,7 +43,7 @@ async def test_reaching_a_limit_is_recorded_without_an_account(start: StartServe
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="1", LIMITS__TOKEN_FAILURES_PER_ADDRESS="1")
     app = jeton.add_client()
     for _ in range(3):
-        await jeton.token(app, username="nobody", **WRONG)
+        await jeton.token(app, None, username="nobody", **WRONG)
         await jeton.refresh(app, "jrt_" + "A" * 76)
     found = {(it.event, it.reason, it.sub, it.address) for it in told(jeton)}
     assert ("limit_reached", "login_throttled_by_address", None, "127.0.0.1") in found
@@ -65,7 +65,7 @@ async def test_a_record_has_the_origin_of_its_request(jeton: Running) -> None:
 
 @pytest.mark.parametrize("sent", ["short", "x" * 65, "<script>alert(1)", "two words here", "caf\u00e9-caf\u00e9"])
 async def test_a_malformed_request_id_is_replaced(jeton: Running, sent: str) -> None:
-    answer = await jeton.http.get("/livez", headers={"X-Request-Id": sent.encode("latin-1")})
+    answer = await jeton.http.get("/livez", headers={b"X-Request-Id": sent.encode("latin-1")})
     assert re.fullmatch(r"[0-9A-Z]{4}-[0-9A-Z]{4}", answer.headers["x-request-id"])
 
 
