@@ -54,7 +54,7 @@ def test_installation_without_problems(doctor: CommandLine) -> None:
 
     assert {it["level"] for it in found} == {"ok"}
     assert [it["check"] for it in found] == [
-        *("database", "schema", "database", "signing keys", "files", "proxy", "passwords")
+        *("database", "schema", "database", "signing keys", "files", "proxy", "metrics", "passwords")
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from jeton.cli.listening import SEND_BUFFER_BYTES, bind_sockets
 from jeton.http1.request_head import MAX_BYTES
 from support.server_processes import ServerProcess, server_process, wait_until
 
@@ -127,6 +128,21 @@ def test_clients_that_pipeline_without_reading_delay_no_other_and_use_little_mem
 
         assert slowest < 2
         assert memory_of(server) - before < 64 * 2**20
+
+
+def test_system_buffers_little_for_a_client_that_does_not_read() -> None:
+    """Left to itself, Linux buffers 4 MiB: that is dozens of pipelined responses for each connection."""
+    (listening,) = bind_sockets("127.0.0.1", 0, listen=True)
+    with listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * SEND_BUFFER_BYTES
+            accepted.setblocking(False)
+            sent = 0
+            with suppress(BlockingIOError):
+                while sent < 2**23:
+                    sent += accepted.send(b"x" * 65536)
+    assert sent < 2**20
 
 
 def test_idle_connections_exclude_no_other_client(server: ServerProcess) -> None:

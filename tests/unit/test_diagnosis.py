@@ -10,6 +10,7 @@ import pytest
 from jeton.admin.diagnosis.database import check_postgresql, check_sqlite, check_writable
 from jeton.admin.diagnosis.findings import Finding, Level, in_words
 from jeton.admin.diagnosis.issuer import PublishedIssuer, check_address, check_issuer, check_unreachable
+from jeton.admin.diagnosis.metrics import check_metrics
 from jeton.admin.diagnosis.proxies import check_proxies
 from jeton.admin.diagnosis.secret_files import SecretFile, check_secret_files
 from jeton.admin.diagnosis.signing_keys import check_signing_keys
@@ -119,6 +120,15 @@ def test_secret_file(mode: int, words: str) -> None:
 )
 def test_proxies(issuer: str, host: str, trusted: tuple[str, ...], level: Level | None, words: str) -> None:
     assert_problem(check_proxies(issuer, host, trusted), level, words)
+
+
+@pytest.mark.parametrize(
+    ("host", "level"),
+    [("127.0.0.1", None), ("::1", None), ("localhost", None), ("10.1.2.3", None), ("0.0.0.0", Level.WARN),
+     ("::", Level.WARN), ("8.8.8.8", Level.WARN), ("db.example.com", Level.WARN)],
+)  # fmt: skip
+def test_metrics(host: str, level: Level | None) -> None:
+    assert_problem([check_metrics(host, 9464)], level, "firewall")
 
 
 @pytest.mark.parametrize(

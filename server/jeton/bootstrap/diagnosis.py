@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from jeton.admin.diagnosis.database import check_postgresql, check_sqlite, check_writable
 from jeton.admin.diagnosis.findings import Finding, fail, ok, warn
 from jeton.admin.diagnosis.issuer import check_address, check_issuer, check_unreachable
+from jeton.admin.diagnosis.metrics import check_metrics
 from jeton.admin.diagnosis.proxies import check_proxies
 from jeton.admin.diagnosis.secret_files import SecretFile, check_secret_files
 from jeton.admin.diagnosis.signing_keys import check_signing_keys
@@ -17,6 +18,7 @@ from jeton.bootstrap.from_settings import check_master_key, master_key_file, ope
 from jeton.bootstrap.published_issuer import UnreachableIssuerError, read_published_issuer
 from jeton.bootstrap.signing_keys import key_stores, key_times
 from jeton.config import Settings
+from jeton.config_checks import split_listen
 from jeton.config_sources import ConfigError, read_settings_file, settings_file
 from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.key_stores import KeyStoreError
@@ -43,6 +45,8 @@ def diagnose(
     yield from check_secret_files(_secret_files(settings, config_file, environment))
     server = settings.server
     yield from check_proxies(server.issuer, server.host, server.trusted_proxies)
+    if settings.metrics.listen:
+        yield check_metrics(*split_listen("metrics.listen", settings.metrics.listen))
     if outbound is not None:
         yield from _examine_issuer(server.issuer, outbound, kids)
     yield _examine_breached_passwords(settings)

@@ -10,6 +10,8 @@ from jeton.cli.errors import CommandError
 # File descriptors of a process that are not client connections: database sockets, files, pipes.
 _RESERVED_FILES: Final = 128
 _MAX_CONNECTIONS: Final = 10_000
+# What the system buffers of responses that a client does not read. Left to itself, Linux buffers 4 MiB for each.
+SEND_BUFFER_BYTES: Final = 128 * 1024
 
 
 def bind_sockets(
@@ -42,6 +44,8 @@ def _bind(family: int, address: tuple[object, ...], *, also_ipv4: bool) -> socke
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted connections inherit it.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not also_ipv4))
         sock.bind(address)
