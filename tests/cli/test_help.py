@@ -27,7 +27,7 @@ COMMANDS = {
     *(f"user {it}" for it in ("add", "set-password", "disable", "enable", "delete", "show", "list", "import")),
     *(f"client {it}" for it in ("add", "set", "rotate-secret", "disable", "enable", "delete", "show", "list")),
     *(f"resource {it}" for it in ("add", "set", "delete", "list")),
-    *("outbox list", "outbox retry"),
+    *("outbox list", "outbox retry", "database copy"),
     *(f"registration token {it}" for it in ("create", "list", "revoke")),
     *("registration prune", "keys list", "keys rotate", "keys revoke", "session list", "session revoke"),
 }

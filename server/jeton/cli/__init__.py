@@ -23,18 +23,19 @@ from jeton.rules.key_lifecycle import KeyChangeRefusedError
 from jeton.rules.login_identifiers import InvalidIdentifierError
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.database_url import DatabaseUrlError
+from jeton.storage.exclusive_use import DatabaseInUseError
 from jeton.storage.identifiers import IdentifierUsedError
 from jeton.storage.migrate import SchemaError
 
 # Errors whose text says what the caller can do about them. Other exceptions are defects and keep their traceback.
 REFUSALS: Final = (
     *(CommandError, AdminError, RegistrationError, UserClaimError, InvalidIdentifierError),
-    *(ConfigError, DatabaseUrlError),
+    *(ConfigError, DatabaseUrlError, DatabaseInUseError),
     *(IdentifierUsedError, BreachedPasswordsError, SchemaError, MasterKeyError, KeyStoreError, KeyChangeRefusedError),
 )
 _COMMANDS: Final = (
-    *("audit", "browser-session", "client", "config", "consent", "doctor", "keys", "migrate", "outbox", "passwords"),
-    *("registration", "resource", "secrets", "serve", "session", "token", "user"),
+    *("audit", "browser-session", "client", "config", "consent", "database", "doctor", "keys", "migrate", "outbox"),
+    *("passwords", "registration", "resource", "secrets", "serve", "session", "token", "user"),
 )
 
 

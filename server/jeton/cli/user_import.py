@@ -1,5 +1,7 @@
 """jeton user import: add the accounts of another system."""
 
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import BinaryIO
 
@@ -9,6 +11,7 @@ from jeton.admin.user_import import ImportReport, import_users
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result, print_results
+from jeton.cli.progress import Progress, progress_bar
 from jeton.config import Settings
 
 
@@ -34,11 +37,27 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool, settings: Settings) ->
     with opened(settings) as (database, clock):
         with database.read() as connection:
             clock.follow(connection)
-        report = import_users(database, clock.now(), file, dry_run=dry_run)
+        with progress_bar("Importing") as progress:
+            report = import_users(database, clock.now(), _watched(file, progress), dry_run=dry_run)
     _print(report, dry_run=dry_run, as_json=as_json)
     refused, total = len(report.rejected), report.imported + len(report.rejected)
     if refused:
         raise CommandError(f"{refused} of {total} lines were refused: correct them and import the file again")
+
+
+def _watched(file: BinaryIO, progress: Progress) -> Iterable[bytes]:
+    """Return the lines of a file, and report how many of its bytes are read. Of a pipe, the size is not known."""
+    if not file.seekable():
+        return file
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+
+    def lines() -> Iterator[bytes]:
+        for line in file:
+            yield line
+            progress(len(line), size)
+
+    return lines()
 
 
 def _print(report: ImportReport, *, dry_run: bool, as_json: bool) -> None:

@@ -100,7 +100,7 @@ class Database:
         if trail is not None:
             trail.begin()
         options = {"write": True, "lock_timeout_ms": lock_timeout_ms, AUDIT_TRAIL: trail}
-        with self._connection(**options) as connection:
+        with self.connection(**options) as connection:
             with connection.begin():
                 yield connection
                 began = time.perf_counter()
@@ -111,7 +111,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that only reads. On SQLite it waits for no writer."""
-        with self._connection(write=False) as connection, connection.begin():
+        with self.connection(write=False) as connection, connection.begin():
             yield connection
 
     def can_write(self, connection: Connection) -> bool:
@@ -123,7 +123,8 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def _connection(self, **options: Any) -> Iterator[Connection]:
+    def connection(self, **options: Any) -> Iterator[Connection]:
+        """Open a connection without a transaction. Translate the errors of all that is done with it."""
         try:
             with self.engine.connect().execution_options(**options) as connection:
                 yield connection

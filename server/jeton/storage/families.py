@@ -260,6 +260,11 @@ def count_live_families(connection: Connection, now: int, sub: str) -> int:
     return connection.scalar(select(func.count()).where(families.c.sub == sub, live)) or 0
 
 
+def master_key_ids_of_families(connection: Connection) -> frozenset[str]:
+    """Return the ids of the master keys that tokens of sessions are derived from. Reads the whole table."""
+    return frozenset(connection.scalars(select(families.c.master_key_id).distinct()))
+
+
 def sessions_of_older_master_keys(connection: Connection, now: int, newest: str) -> tuple[int, int | None]:
     """Return how many live sessions were opened under another master key, and when the last of them ends."""
     live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now) & (families.c.absolute_expires_at > now)

@@ -11,6 +11,8 @@ from jeton.storage.database import Database
 
 # Any number that no other advisory lock of the server uses.
 _LOCK_NUMBER: Final = 7_461_000
+# Before the revision, while the rows of another database are being copied into this one.
+_COPYING: Final = "copying-"
 
 
 class SchemaError(Exception):
@@ -29,8 +31,7 @@ def migrate(database: Database) -> str:
         _check_database(connection)
         if not database.on_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
-        if _revision(connection) not in (None, *_known_revisions()):
-            raise _too_new()
+        _require_known(_revision(connection))
         _upgrade(connection)
     return _known_revisions()[-1]
 
@@ -54,10 +55,28 @@ def check_schema(database: Database) -> str:
     known = _known_revisions()
     if revision == known[-1]:
         return known[-1]
-    if revision not in (None, *known):
-        raise _too_new()
+    _require_known(revision)
     found = "is empty" if revision is None else f"is at revision {revision}"
     raise SchemaError(f"the database {found}, this version needs {known[-1]}: run `jeton migrate`, then start again")
+
+
+def is_copy_begun(connection: Connection) -> bool:
+    """Return whether rows are being copied into this database, or were until the copy stopped."""
+    return _revision(connection) == _COPYING + _known_revisions()[-1]
+
+
+def begin_copy(connection: Connection) -> None:
+    """Let no server start on this database, which is migrated, until `end_copy`."""
+    _set_revision(connection, _COPYING + _known_revisions()[-1])
+
+
+def end_copy(connection: Connection) -> None:
+    """Let servers start on this database again."""
+    _set_revision(connection, _known_revisions()[-1])
+
+
+def _set_revision(connection: Connection, revision: str) -> None:
+    connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
 
 
 def _check_database(connection: Connection) -> None:
@@ -76,8 +95,14 @@ def _check_database(connection: Connection) -> None:
         )
 
 
-def _too_new() -> SchemaError:
-    return SchemaError("the database was migrated by a newer version of Jeton: install that version or a later one")
+def _require_known(revision: str | None) -> None:
+    """Raise SchemaError if the schema is that of a newer version, or if a copy into the database is not complete."""
+    if revision is not None and revision.startswith(_COPYING):
+        raise SchemaError(
+            "the copy into this database is not complete: repeat `jeton database copy`, with the same version of Jeton"
+        )
+    if revision not in (None, *_known_revisions()):
+        raise SchemaError("the database was migrated by a newer version of Jeton: install that version or a later one")
 
 
 def _upgrade(connection: Connection) -> None:

@@ -1,0 +1,113 @@
+"""jeton database copy: its arguments, its report, and its progress on terminals only."""
+
+import os
+import pty
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from jeton.crypto.master_key import parse_master_keys
+from jeton.storage.tables import metadata
+from support.cli_runner import CommandLine
+from support.in_process_server import MASTER_KEY, Running
+from support.server_processes import JETON, environment
+
+
+@pytest.fixture
+def urls(sqlite_url: str, tmp_path: Path) -> tuple[str, str]:
+    """The database of the commands, and one that does not exist yet."""
+    return sqlite_url, f"sqlite:///{tmp_path}/new/target.db"
+
+
+def test_copy_reports_each_table_and_the_master_key_that_it_depends_on(cli: CommandLine, urls: tuple[str, str]) -> None:
+    cli.run("user", "add", "alice", "--generate-password")
+
+    report = cli.json("database", "copy", *urls)
+
+    rows = {it["table"]: it["rows"] for it in report["tables"]}
+    assert rows.keys() == metadata.tables.keys()
+    assert (rows["users"], rows["signing_keys"], rows["families"]) == (1, 2, 0)
+    assert all(len(it["sha256"]) == 64 for it in report["tables"])
+    assert (report["master_key_ids"], report["master_key_checked"]) == ([], True)
+    assert [it["username"] for it in cli.with_variables(DATABASE__URL=urls[1]).json("user", "list")] == ["alice"]
+
+
+async def test_copy_is_refused_while_a_server_runs(jeton: Running, cli: CommandLine, urls: tuple[str, str]) -> None:
+    app, _ = jeton.add_client(), jeton.add_user()
+    await jeton.log_in(app)
+
+    assert "is in use: stop all servers" in cli.refused("database", "copy", *urls)
+
+
+def test_master_key_is_that_of_the_settings_or_of_the_target_and_otherwise_told(
+    cli: CommandLine, urls: tuple[str, str], tmp_path: Path
+) -> None:
+    without = cli.with_variables(SECRETS__MASTER_KEY="")
+    (tmp_path / "jeton.db.master-key").write_text(MASTER_KEY)
+    (tmp_path / "new").mkdir()
+    of_target = tmp_path / "new" / "target.db.master-key"
+
+    of_target.write_text(MASTER_KEY[::-1].swapcase())
+    assert "is needed but not configured" in without.refused("database", "copy", *urls)
+    of_target.unlink()
+    told = without.run("database", "copy", *urls)
+
+    assert told.exit_code == 0
+    assert "the master key of FROM: secrets.master_key (it is in" in told.stderr
+    assert MASTER_KEY not in told.output
+    assert parse_master_keys(MASTER_KEY).newest not in told.output
+
+
+def test_copy_needs_two_databases_of_which_the_first_exists(cli: CommandLine, urls: tuple[str, str]) -> None:
+    missing = urls[1]
+
+    assert "there is no database" in cli.refused("database", "copy", missing, urls[0])
+    assert not Path(missing.removeprefix("sqlite:///")).exists()
+    assert "the same database" in cli.misused("database", "copy", urls[0], urls[0])
+    assert "database.url must begin with" in cli.refused("database", "copy", "mysql://x/y", urls[0])
+
+
+def words_of(command: str, urls: tuple[str, str], folder: Path) -> list[str]:
+    users = folder / "users.jsonl"
+    users.write_text("".join(f'{{"username": "user{number}"}}\n' for number in range(450)))
+    return ["database", "copy", *urls] if command == "copy" else ["user", "import", str(users)]
+
+
+def read_all(descriptor: int) -> bytes:
+    """Return all that was written to a pipe or a terminal, whose other end is closed."""
+    found = b""
+    # The end of a terminal is an error.
+    with suppress(OSError):
+        while chunk := os.read(descriptor, 4096):
+            found += chunk
+    os.close(descriptor)
+    return found
+
+
+@pytest.mark.parametrize(("command", "label"), [("copy", "Copying"), ("import", "Importing")])
+@pytest.mark.parametrize("on_terminal", [True, False], ids=["terminal", "pipe"])
+def test_long_commands_show_progress_on_terminals_only(
+    urls: tuple[str, str], tmp_path: Path, command: str, label: str, on_terminal: bool
+) -> None:
+    ours, theirs = pty.openpty() if on_terminal else os.pipe()
+
+    done = subprocess.run(
+        [JETON, *words_of(command, urls, tmp_path)],
+        env=environment(urls[0]),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        timeout=60,
+        check=True,
+    )
+    os.close(theirs)
+    shown = read_all(ours).decode()
+
+    assert label.encode() not in done.stdout
+    if on_terminal:
+        assert label in shown
+        assert "100%" in shown
+    else:
+        assert shown == ""
