@@ -120,7 +120,7 @@ async def request_everything(node: Running, app: App) -> None:
 
 
 async def register(node: Running) -> None:
-    """Register a client that everybody shares, and one that changes itself."""
+    """Register a client that everybody shares, and one that changes and deletes itself."""
     metadata = {"redirect_uris": ["https://app.example/callback"]}
     shared = await node.http.post("/oauth/register", json={**metadata, "token_endpoint_auth_method": "none"})
     assert shared.status_code == 201
@@ -128,6 +128,7 @@ async def register(node: Running) -> None:
     headers = {"Authorization": f"Bearer {own['registration_access_token']}"}
     update = {"client_id": own["client_id"], **metadata}
     assert (await node.http.put(own["registration_client_uri"], json=update, headers=headers)).status_code == 200
+    assert (await node.http.delete(own["registration_client_uri"], headers=headers)).status_code == 204
 
 
 async def visit_pages(node: Running) -> None:

@@ -1,8 +1,11 @@
 """Retention: rows that nothing refers to any more are deleted, some at a time; what detects a replay is kept."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
 
+import psycopg
 import pytest
 from sqlalchemy import func, select
 
@@ -11,9 +14,10 @@ from jeton.oauth.sessions import RevokedAccessToken
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
 from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
 from jeton.storage.signing_keys import load_signing_keys
-from jeton.storage.tables import ended_tokens, families
+from jeton.storage.tables import ended_tokens, families, metadata
 from support.in_process_server import App, Running, running, settings_for
 from support.lock_contention import OnPostgresql, until
+from support.statement_recorder import statements_of
 from support.stored_sessions import revoke_reason, sid_of, stored_family
 
 IDLE, ABSOLUTE, ACCESS = 100, 1000, 50
@@ -195,3 +199,60 @@ async def test_a_row_that_is_locked_is_left_for_the_next_time(postgresql_url: st
             assert node.maintenance.purge_expired() == 1
         assert [stored_family(node, token) is not None for token in tokens] == [True, False]
         assert node.maintenance.purge_expired() == 1
+
+
+# Which tables shrink.
+
+# Those whose rows stay until somebody deletes them, and why they are no flood.
+KEPT: Final = {
+    "users": "administrators delete them",
+    "resources": "administrators delete them",
+    "signing_keys": "deleted when they leave the key set, a few at a time (above)",
+    "id_token_keys": "as signing_keys",
+    "issued_identifiers": "32 bytes for each user and client, so that none gets the identifier of an earlier one",
+    "status_counter": "one row",
+}
+
+
+def deleted_with_their_parents() -> set[str]:
+    """Return the tables whose key refers to a row that deletes them with it."""
+    return {
+        table.name
+        for table in metadata.tables.values()
+        if any(key.parent.primary_key and key.ondelete == "CASCADE" for key in table.foreign_keys)
+    }
+
+
+async def test_every_table_loses_its_expired_rows_or_has_a_reason_not_to(node: Running) -> None:
+    with statements_of(node) as sent:
+        node.maintenance.delete_expired_batch()
+
+    searched = {table for it in sent for table in re.findall(r"\bFROM (\w+)", it) if "LIMIT" in it}
+    assert searched & KEPT.keys() == set()
+    assert searched | deleted_with_their_parents() | KEPT.keys() == metadata.tables.keys()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_expired_rows_are_found_by_an_index_in_the_order_of_their_age(node: Running) -> None:
+    with statements_of(node) as sent:
+        node.maintenance.delete_expired_batch()
+
+    with node.database.read() as connection:
+        for statement in sent:
+            values = (0,) * statement.count("?")
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+            # PostgreSQL's plans are those of test_query_plans.py.
+            assert [step[-1] for step in plan if re.match("SCAN|USE TEMP", step[-1])] == [], statement
+
+
+@pytest.mark.postgresql
+async def test_one_node_at_a_time_deletes(postgresql_url: str) -> None:
+    async with running(settings_for(postgresql_url, **SETTINGS)) as node:
+        app, _ = node.add_client(), node.add_user()
+        await node.log_in(app)
+        node.clock.advance(ABSOLUTE)
+
+        with psycopg.connect(node.database.url.render_as_string(hide_password=False)) as other:
+            other.execute("SELECT pg_advisory_xact_lock(7461003)")
+            assert node.maintenance.purge_expired() == 0
+        assert node.maintenance.purge_expired() > 0

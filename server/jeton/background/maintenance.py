@@ -29,6 +29,7 @@ from jeton.storage.logout_outbox import delete_expired_logouts
 from jeton.storage.lookups import Lookups
 from jeton.storage.rate_limit_buckets import delete_expired_buckets
 from jeton.storage.replay_store import ReplayStore
+from jeton.storage.retention import is_only_deleter
 from jeton.storage.revoked_access_tokens import delete_expired_access_tokens
 from jeton.storage.revoked_statuses import delete_expired_statuses, load_revoked_indexes
 from jeton.storage.signing_keys import load_signing_keys
@@ -192,13 +193,15 @@ class Maintenance:
     def delete_expired_batch(self) -> int:
         """Delete a bounded number of expired rows, one transaction per table. Return their number.
 
-        Delete nothing while the clock may be wrong: a deletion cannot be undone.
+        Delete nothing while the clock may be wrong: a deletion cannot be undone. Nor while another node deletes.
         """
         if not self._clock.is_steady:
             return 0
         now, deleted = self._clock.now(), 0
         for delete in self._deletions:
             with self._database.write() as connection:
+                if not is_only_deleter(connection):
+                    break
                 deleted += delete(connection, now, _MAX_ROWS)
         return deleted
 

@@ -1,8 +1,16 @@
 """Deletion of expired rows, a limited number at a time."""
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, delete, select
+from sqlalchemy import Column, ColumnElement, Connection, delete, select, text
+
+# Any number that no other advisory lock of the server uses.
+_TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(7461003)")
+
+
+def is_only_deleter(connection: Connection) -> bool:
+    """Return whether no other node is deleting now. If so, none begins until the end of this transaction."""
+    return connection.dialect.name == "sqlite" or bool(connection.execute(_TRY_LOCK).scalar_one())
 
 
 def delete_oldest(
