@@ -59,7 +59,7 @@ async def node(empty_postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> As
     monkeypatch.setattr("jeton.background.maintenance._MAX_ROWS", 10)
     # The replay store is counted up to this number, and then full.
     monkeypatch.setattr("jeton.storage.replay_store.MAX_ROWS", 10)
-    monkeypatch.setattr(ReplayStore, "require_room", lambda _: None)
+    monkeypatch.setattr(ReplayStore, "require_room", lambda _, registered: None)
     database = Database(empty_postgresql_url)
     migrate(database)
     with database.write() as connection:
