@@ -49,14 +49,15 @@ async def day(node: Running, app: App, pages: App, number: int) -> None:
     own = (await node.token(app, grant_type="client_credentials")).json()["access_token"]
     await node.revoke(app, own)
     await node.token(app, grant_type="password", username=name, password=PASSWORD[::-1])
-    await sign_in(node, pages, name, sign_out=number % 2 == 0)
+    for sign_out in (True, False):
+        await sign_in(node, pages, name, sign_out=sign_out)
     callback = {"redirect_uris": [f"https://app{number}.example/callback"], "token_endpoint_auth_method": "none"}
     await node.http.post("/oauth/register", json=callback)
     await node.server.parts.replay_store.use(SingleUse(number.to_bytes(32), node.clock.now() + 60))
 
 
 async def sign_in(node: Running, app: App, name: str, *, sign_out: bool) -> None:
-    """Sign in, allow the app, redeem its code, and sometimes sign out."""
+    """Sign in, allow the app, redeem its code, and sign out if that is wanted."""
     async with browser(node) as visitor:
         await visitor.get("/oauth/authorize", **authorization_parameters(app))
         await visitor.sign_in(name)
