@@ -94,7 +94,7 @@ async def test_client_has_a_row_from_its_first_consent_on(node: Running, visitor
     await visit(visitor)
     assert visitor.path == "/consent"
     after = rows(node)
-    assert {it for it in before if before[it] != after[it]} == {"browser_sessions", "throttle_buckets"}
+    assert {it for it in before if before[it] != after[it]} == {"audit_records", "browser_sessions", "throttle_buckets"}
     await visitor.decide()
     (client,) = stored(node)
     assert (client.client_id, client.registration, client.public) == (DOCUMENT, "metadata_document", True)
