@@ -7,6 +7,7 @@ import pytest
 from jeton.oauth.audit_events import AuditRecord
 from jeton.storage.audit_backlog import MAX_OF_ONE
 from support.audit_trail import verified_records
+from support.authorization_codes import CALLBACK
 from support.browsing import browser
 from support.in_process_server import Running, StartServer
 
@@ -61,6 +62,15 @@ async def test_a_record_has_the_origin_of_its_request(jeton: Running) -> None:
     (record,) = (it for it in told(jeton) if it.event == "token_refreshed")
     assert (record.request_id, record.address) == (headers["X-Request-Id"], "127.0.0.1")
     assert record.user_agent == headers["User-Agent"][:256]
+
+
+async def test_a_client_that_registers_itself_is_recorded_with_its_origin(start: StartServer) -> None:
+    jeton = await start(REGISTRATION__DYNAMIC="open")
+    document = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+    answer = await jeton.http.post("/oauth/register", json=document)
+    (record,) = told(jeton)
+    assert (record.event, record.actor, record.client_id) == ("client_added", "client", answer.json()["client_id"])
+    assert (record.address, record.request_id) == ("127.0.0.1", answer.headers["x-request-id"])
 
 
 @pytest.mark.parametrize("sent", ["short", "x" * 65, "<script>alert(1)", "two words here", "caf\u00e9-caf\u00e9"])

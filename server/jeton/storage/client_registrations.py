@@ -1,7 +1,9 @@
 """Clients that register themselves (RFC 7591, RFC 7592): each request is one transaction, in a thread of its own."""
 
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar, cast
 
 from jeton.oauth.audit_events import CLIENT, AuditEvent
@@ -118,7 +120,8 @@ class ClientRegistrations:
         self._tasks.close()
 
     async def _run(self, task: Callable[[], T]) -> T:
-        return cast("T", await self._tasks(task))
+        # What the thread records has the origin of this request.
+        return cast("T", await self._tasks(partial(copy_context().run, task)))
 
 
 def _event(event: str, client_id: str) -> AuditEvent:

@@ -4,7 +4,9 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, select, update
 
+from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.clients import DYNAMIC
+from jeton.storage.audit_trail import record
 from jeton.storage.clients import delete_client
 from jeton.storage.tables import clients, families
 
@@ -43,4 +45,5 @@ def delete_unused_clients(
     found = connection.scalars(oldest.with_for_update(skip_locked=True, of=clients)).all()
     for client_id in sorted(found):
         delete_client(connection, client_id)
+        record(connection, AuditEvent("client_deleted", "unused", client_id=client_id))
     return len(found)
