@@ -1,0 +1,46 @@
+"""Counts of several processes in one folder."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from jeton.observability.metrics_sharing import end_metrics_of, render_metrics
+from support.checkout import ROOT
+from support.metrics import series_in
+
+COUNT = """
+import os, sys
+from jeton.observability.metrics import OVERLOADS, PASSWORD_HASHES
+from jeton.observability.metrics_sharing import share_metrics
+share_metrics(sys.argv[1], int(sys.argv[2]))
+OVERLOADS.labels("hashing").inc()
+PASSWORD_HASHES.labels("running").inc(3)
+os._exit(1)  # nothing is finished
+"""
+
+
+def count_in_process(folder: Path, number: int) -> None:
+    command = [sys.executable, "-c", COUNT, str(folder), str(number)]
+    done = subprocess.run(command, cwd=ROOT / "server", capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def shown(folder: Path) -> tuple[float, float]:
+    text = render_metrics(str(folder)).decode()
+    return (
+        series_in(text, "jeton_overloads_total", queue="hashing"),
+        series_in(text, "jeton_password_hashes", state="running"),
+    )
+
+
+def test_counts_outlive_a_process_and_what_it_was_doing_does_not(tmp_path: Path) -> None:
+    count_in_process(tmp_path, 0)
+    count_in_process(tmp_path, 1)
+    assert shown(tmp_path) == (2, 6)
+
+    end_metrics_of(str(tmp_path), 0)
+    assert shown(tmp_path) == (2, 3)
+
+    count_in_process(tmp_path, 0)
+    assert shown(tmp_path) == (3, 6)
+    assert {file.stem.rpartition("_")[2] for file in tmp_path.iterdir()} == {"0", "1"}
