@@ -27,7 +27,7 @@ def scrape(port: int) -> str:
 
 
 def counted(port: int) -> float:
-    return series_in(scrape(port), "jeton_http_requests_total", route=KEYS, status="200")
+    return series_in(scrape(port), "jeton_http_request_duration_seconds_count", route=KEYS, status="200")
 
 
 def request_keys(server: ServerProcess, times: int) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jeton.observability.metrics import http_metrics
+from jeton.observability.metrics import request_duration
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
@@ -35,8 +35,7 @@ class RequestMetrics:
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             # Without a response, the client has gone.
-            requests, duration = http_metrics(self._route(scope), method, str(status or "none"))
-            requests.inc()
+            duration = request_duration(self._route(scope), method, str(status or "none"))
             duration.observe(perf_counter() - began)
 
     def _route(self, scope: Scope) -> str:

@@ -44,11 +44,11 @@ def _latest(name: str, help_text: str, *labels: str) -> Gauge:
     return Gauge(name, help_text, labels, registry=REGISTRY, multiprocess_mode="livemostrecent")
 
 
-HTTP_REQUESTS: Final = _counter(
-    "jeton_http_requests_total", "HTTP requests by path template, method and status.", "route", "method", "status"
-)
 HTTP_DURATION: Final = _histogram(
-    "jeton_http_request_duration_seconds", "Time from request head to response.", _REQUEST_SECONDS, "route"
+    "jeton_http_request_duration_seconds",
+    "Time from request head to response, by path template, method and status.",
+    _REQUEST_SECONDS,
+    *("route", "method", "status"),
 )
 REFUSALS: Final = _counter("jeton_refusals_total", "Refused requests by error code and reason.", "error", "reason")
 GRANTS: Final = _counter(
@@ -88,9 +88,8 @@ MEASURED: Final = _latest("jeton_measured_timestamp_seconds", "When these gauges
 
 
 @lru_cache(maxsize=4096)
-def http_metrics(route: str, method: str, status: str) -> tuple[Counter, Histogram]:
-    """Return the counter and the histogram of such requests."""
-    return HTTP_REQUESTS.labels(route, method, status), HTTP_DURATION.labels(route)
+def request_duration(route: str, method: str, status: str) -> Histogram:
+    return HTTP_DURATION.labels(route, method, status)
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@
    because a refresh token would then look like a replay, and the session of its owner would be revoked.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -96,7 +97,6 @@ class Ledger:
     async def enter(self, entry: Entry[D]) -> D:
         """Return the decision once it is durable. Raise StorageUnavailableError if that is not known."""
         decision: Any = await self._batches(entry)
-        decisions_with(decision.reason).inc()
         return decision  # type: ignore[no-any-return]
 
     def close(self) -> None:
@@ -118,6 +118,7 @@ class Ledger:
             ):
                 raise CallerGoneError
             record_all(connection, events)
+        _count(results)
         return results
 
     def _lock(
@@ -177,6 +178,12 @@ class Ledger:
         for kind, writer in self._writers.items():
             if of_kind := [it for it in writes if type(it) is kind]:
                 writer.store(connection, of_kind, rows)
+
+
+def _count(results: Sequence[Decision | Exception]) -> None:
+    """Count committed decisions, once for all that have the same reason."""
+    for reason, count in Counter(it.reason for it in results if not isinstance(it, Exception)).items():
+        decisions_with(reason).inc(count)
 
 
 def _load_owners(connection: Connection, rows: TransactionRows) -> None:
