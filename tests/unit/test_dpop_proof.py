@@ -8,7 +8,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from jeton.crypto.dpop_nonces import DpopNonces
-from jeton.crypto.dpop_proof import MAX_PROOF_CHARACTERS, DpopProofError, access_token_hash, verify_proof
+from jeton.crypto.dpop_proof import MAX_PROOF_CHARACTERS, DpopProofError, ath_of, verify_proof
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from jeton.crypto.single_use_digest import single_use_digest
 from support.dpop import DpopKey
@@ -52,7 +52,7 @@ def test_the_hash_of_an_access_token_is_that_of_the_standard() -> None:
     """RFC 9449 section 7.1."""
     token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
 
-    assert access_token_hash(token) == "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"
+    assert ath_of(token) == "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"
 
 
 @pytest.mark.requirement("DP02", "L10")

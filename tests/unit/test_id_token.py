@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from jeton.crypto.id_token_hashes import access_token_hash, derive_session_id
+from jeton.crypto.id_token_hashes import at_hash_of, derive_session_id
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue
 from jeton.oauth.id_token import id_token_claims, signed_in_family
@@ -68,7 +68,7 @@ def test_an_id_token_is_due_only_with_openid_and_after_an_authorization_request(
 def test_at_hash_is_the_left_half_of_the_algorithms_digest(algorithm: str, name: str, octets: int) -> None:
     expected = base64.urlsafe_b64encode(hashlib.new(name, b"the token").digest()[:octets]).rstrip(b"=").decode()
 
-    assert access_token_hash("the token", algorithm) == expected
+    assert at_hash_of("the token", algorithm) == expected
 
 
 @pytest.mark.requirement("OI29")

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from jeton.crypto.base64url import base64url
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
 
 PREFIX: Final = "jac_"
@@ -36,9 +37,9 @@ def parse_authorization_code(text: str) -> PresentedCode | None:
     if not _SHAPE.fullmatch(text):
         return None
     raw = base64.urlsafe_b64decode(text[len(PREFIX) :] + "=")
-    if raw[:1] != _VERSION or PREFIX + _encode(raw) != text:
+    if raw[:1] != _VERSION or PREFIX + base64url(raw) != text:
         return None
-    return PresentedCode(_encode(raw[5:21]), raw[1:5].hex(), raw[:21], raw[21:])
+    return PresentedCode(base64url(raw[5:21]), raw[1:5].hex(), raw[:21], raw[21:])
 
 
 class AuthorizationCodes:
@@ -52,7 +53,7 @@ class AuthorizationCodes:
         if master_key_id not in self._keys:
             raise MasterKeyError(f"master key {master_key_id} is not configured: add it to secrets.master_key")
         signed = _VERSION + bytes.fromhex(master_key_id) + base64.urlsafe_b64decode(sid + "==")
-        return PREFIX + _encode(signed + self._tag(signed, master_key_id, secret))
+        return PREFIX + base64url(signed + self._tag(signed, master_key_id, secret))
 
     def is_genuine(self, presented: PresentedCode, master_key_id: str, secret: bytes) -> bool | None:
         """Return whether the tag is that of the family's code.
@@ -72,8 +73,4 @@ class AuthorizationCodes:
 
 def s256_challenge(code_verifier: str) -> str:
     """Return the challenge of a code verifier (RFC 7636 section 4.2)."""
-    return _encode(hashlib.sha256(code_verifier.encode("ascii")).digest())
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return base64url(hashlib.sha256(code_verifier.encode("ascii")).digest())

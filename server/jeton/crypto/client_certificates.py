@@ -1,6 +1,5 @@
 """Certificates of clients (RFC 8705): thumbprint, names, and the authorities that may have issued them."""
 
-import base64
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
+from jeton.crypto.base64url import base64url
 from jeton.oauth.tls_subjects import SAN_DNS, SAN_EMAIL, SAN_IP, SAN_URI, SUBJECT_DN
 
 _GENERAL_NAMES: Final[Mapping[str, Any]] = {
@@ -62,7 +62,7 @@ class CertificateAuthorities:
 
 def certificate_thumbprint(certificate: bytes) -> str:
     """Return the SHA-256 digest of a certificate (DER) in base64url, 43 characters (RFC 8705 section 3.1)."""
-    return base64.urlsafe_b64encode(hashlib.sha256(certificate).digest()).rstrip(b"=").decode()
+    return base64url(hashlib.sha256(certificate).digest())
 
 
 def certificate_names(certificate: bytes) -> Mapping[str, frozenset[str]]:

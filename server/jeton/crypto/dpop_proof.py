@@ -1,6 +1,5 @@
 """Signature and key of a DPoP proof (RFC 9449 section 4.2). Its claims are judged by oauth/dpop_rules.py."""
 
-import base64
 import hashlib
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
 from jeton.crypto.algorithms import load_public_key, verify
+from jeton.crypto.base64url import base64url
 
 MAX_PROOF_CHARACTERS: Final = 4096
 _TYPE: Final = "dpop+jwt"
@@ -66,9 +66,9 @@ def verify_proof(unverified_proof: str) -> SignedProof:
     return SignedProof(_thumbprint(key), claims)
 
 
-def access_token_hash(access_token: str) -> str:
-    """Return `ath` (RFC 9449 section 4.2)."""
-    return _base64url(hashlib.sha256(access_token.encode()).digest())
+def ath_of(access_token: str) -> str:
+    """Return `ath`, the hash of an access token in a proof (RFC 9449 section 4.2)."""
+    return base64url(hashlib.sha256(access_token.encode()).digest())
 
 
 def _public_key(jwk: object, algorithm: str) -> dict[str, str]:
@@ -85,7 +85,7 @@ def _public_key(jwk: object, algorithm: str) -> dict[str, str]:
 
 
 def _thumbprint(key: Mapping[str, str]) -> str:
-    return _base64url(hashlib.sha256(msgspec.json.encode(key)).digest())
+    return base64url(hashlib.sha256(msgspec.json.encode(key)).digest())
 
 
 def _json_object(segment: bytes) -> dict[str, Any]:
@@ -96,7 +96,3 @@ def _json_object(segment: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DpopProofError("proof_malformed")
     return content
-
-
-def _base64url(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from jeton.crypto.base64url import base64url
+
 _LENGTH: Final = 32
 
 
@@ -49,7 +51,7 @@ class MasterKeys:
 
 def generate_master_key() -> str:
     """Generate a master key in the format of the setting: 32 random bytes in base64url."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(_LENGTH)).rstrip(b"=").decode()
+    return base64url(secrets.token_bytes(_LENGTH))
 
 
 def parse_master_keys(text: str) -> MasterKeys:

@@ -1,6 +1,5 @@
 """Key store in an HSM (PKCS#11): private keys are generated there, sign there, and cannot be exported."""
 
-import base64
 import hashlib
 import json
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, PrivateKey, Pub
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from jeton.crypto.algorithms import public_jwk, verify
+from jeton.crypto.base64url import base64url
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.pkcs11_token import LoggedIn, Pkcs11Token
 from jeton.rules.key_lifecycle import StoredKey
@@ -107,12 +107,12 @@ def _members(public: PublicKey, algorithm: str) -> dict[str, str | list[str]]:
     """Return the public key as a JWK (RFC 7518 section 6, RFC 8037 section 2)."""
     if algorithm == "RS256":
         modulus, exponent = public[Attribute.MODULUS], public[Attribute.PUBLIC_EXPONENT]
-        return {"kty": "RSA", "n": _base64url(modulus.lstrip(b"\0")), "e": _base64url(exponent.lstrip(b"\0"))}
+        return {"kty": "RSA", "n": base64url(modulus.lstrip(b"\0")), "e": base64url(exponent.lstrip(b"\0"))}
     # Some tokens wrap the point in an OCTET STRING, as specified, and some do not: the last bytes are the same.
     point = public[Attribute.EC_POINT]
     if algorithm == "ES256":
-        return {"kty": "EC", "crv": "P-256", "x": _base64url(point[-64:-32]), "y": _base64url(point[-32:])}
-    return {"kty": "OKP", "crv": "Ed25519", "x": _base64url(point[-32:])}
+        return {"kty": "EC", "crv": "P-256", "x": base64url(point[-64:-32]), "y": base64url(point[-32:])}
+    return {"kty": "OKP", "crv": "Ed25519", "x": base64url(point[-32:])}
 
 
 def _sign(key: SignMixin, algorithm: str, signing_input: bytes) -> bytes:
@@ -123,7 +123,3 @@ def _sign(key: SignMixin, algorithm: str, signing_input: bytes) -> bytes:
             # Tokens return R || S, the format of JWS (RFC 7518 section 3.4). Not all tokens can hash, so hash here.
             return key.sign(hashlib.sha256(signing_input).digest(), mechanism=Mechanism.ECDSA)
     return key.sign(signing_input, mechanism=Mechanism.EDDSA)
-
-
-def _base64url(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -15,6 +15,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
+from jeton.crypto.base64url import base64url
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
 
 PREFIX: Final = "jrt_"
@@ -57,7 +58,7 @@ def parse_refresh_token(text: str) -> PresentedRefreshToken | None:
     raw = base64.urlsafe_b64decode(text[len(PREFIX) :])
     if raw[:1] != _VERSION:
         return None
-    sid = base64.urlsafe_b64encode(raw[5:21]).rstrip(b"=").decode()
+    sid = base64url(raw[5:21])
     return PresentedRefreshToken(sid, int.from_bytes(raw[21:25]), raw[1:5].hex(), raw[:25], raw[25:])
 
 
@@ -89,7 +90,7 @@ class RefreshTokens:
         """Derive the `jti` of an access token of a generation, so that a repeated response has the same one."""
         message = b"jti\0%d\0%d" % (generation, issued_at)
         tag = hmac.digest(self._family_key(master_key_id, secret), message, "sha256")
-        return base64.urlsafe_b64encode(tag[:16]).rstrip(b"=").decode()
+        return base64url(tag[:16])
 
     def idempotency_digest(self, key: str) -> bytes:
         """Return the stored digest of an Idempotency-Key."""

@@ -1,8 +1,8 @@
 """Identifiers and tokens of clients that register themselves (RFC 7591, RFC 7592)."""
 
-import base64
 import secrets
 
+from jeton.crypto.base64url import base64url
 from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX
 
 
@@ -13,7 +13,7 @@ def generate_client_id() -> str:
 
 def shared_client_id(metadata_digest: bytes) -> str:
     """Return the client_id that every client with this metadata has."""
-    return DYNAMIC_CLIENT_ID_PREFIX + base64.urlsafe_b64encode(metadata_digest).rstrip(b"=").decode()
+    return DYNAMIC_CLIENT_ID_PREFIX + base64url(metadata_digest)
 
 
 def generate_initial_access_token() -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from jeton.crypto.dpop_nonces import DpopNonces
-from jeton.crypto.dpop_proof import DpopProofError, access_token_hash, verify_proof
+from jeton.crypto.dpop_proof import DpopProofError, ath_of, verify_proof
 from jeton.crypto.single_use_digest import single_use_digest
 from jeton.endpoints.messages import FormRequest
 from jeton.oauth.dpop_rules import ProvenRequest, proof_rejection_reason, remembered_until
@@ -45,7 +45,7 @@ class DpopVerification:
         proven = ProvenRequest(
             request.method,
             self.issuer.rstrip("/") + path,
-            None if access_token is None else access_token_hash(access_token),
+            None if access_token is None else ath_of(access_token),
         )
         if reason := proof_rejection_reason(claims, proven, now, nonce_expires_at):
             raise OAuthError(ErrorCode.INVALID_DPOP_PROOF, reason)

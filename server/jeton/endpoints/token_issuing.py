@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jeton.crypto.credentials import generate_jti
-from jeton.crypto.id_token_hashes import access_token_hash, derive_session_id
+from jeton.crypto.id_token_hashes import at_hash_of, derive_session_id
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.signed_jwt import ID_TOKEN, Signer
@@ -100,7 +100,7 @@ class TokenIssuer:
             family,
             issuer=self.issuer,
             expires_at=expires_at,
-            at_hash=access_token_hash(access_token, signer.algorithm),
+            at_hash=at_hash_of(access_token, signer.algorithm),
             sid=None if browser is None else derive_session_id(browser, family.client_id),
         )
         return await self.keyring.sign(signer, claims, ID_TOKEN)
