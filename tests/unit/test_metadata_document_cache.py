@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from jeton.endpoints import metadata_documents
-from jeton.endpoints.metadata_documents import DocumentLimits, MetadataDocuments
+from jeton.endpoints import metadata_document_cache
+from jeton.endpoints.metadata_document_cache import DocumentLimits, MetadataDocuments
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.metadata_documents import MetadataDocumentError
 from jeton.oauth.sessions import Source
@@ -103,7 +103,7 @@ async def test_fetches_are_limited_by_address_and_altogether_before_they_are_mad
 
 @pytest.mark.requirement("CI15")
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata_documents, "MAX_DOCUMENTS", 3)
+    monkeypatch.setattr(metadata_document_cache, "MAX_DOCUMENTS", 3)
     web = Web()
     cache, clock = documents(web)
     urls = [web.publish(f"https://app.example/{number}") for number in range(5)]

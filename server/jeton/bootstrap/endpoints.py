@@ -10,8 +10,8 @@ from jeton.bootstrap.registration import build_registration
 from jeton.bootstrap.token_endpoint import build_token_endpoint
 from jeton.bootstrap.user_resources import build_user_resources
 from jeton.config import Settings
+from jeton.endpoints.assertion_authentication import ClientAssertions
 from jeton.endpoints.authorization_requests import AuthorizationRequests
-from jeton.endpoints.client_assertions import ClientAssertions
 from jeton.endpoints.client_authentication import ClientAuthentication
 from jeton.endpoints.id_token_hints import IdTokenHints
 from jeton.endpoints.introspection import IntrospectionEndpoint

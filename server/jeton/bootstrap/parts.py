@@ -24,7 +24,7 @@ from jeton.crypto.passwords import Passwords
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.sealed_request import FormTokens, SealedRequests
-from jeton.endpoints.client_certificates import ClientCertificates
+from jeton.endpoints.certificate_authentication import ClientCertificates
 from jeton.endpoints.client_key_sets import ClientKeySets
 from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.dpop_verification import DpopVerification

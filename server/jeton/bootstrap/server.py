@@ -24,7 +24,7 @@ from jeton.http.client_address import ClientAddress
 from jeton.http.client_certificate_header import ClientCertificateHeader
 from jeton.http.draining import Draining
 from jeton.http.page_responses import PageResponses
-from jeton.http.public_documents import public_documents
+from jeton.http.public_documents import Announced, public_documents
 from jeton.http.trusted_proxies import TrustedProxies
 from jeton.oauth.resources import uris_of
 from jeton.pages.rendering import PageRenderer
@@ -86,18 +86,15 @@ def _server(
     def unready_reason() -> str | None:
         return "stopping" if draining.has_begun else maintenance.unready_reason
 
-    documents = public_documents(
-        issuer,
-        settings.pages.name,
-        grants,
+    announced = Announced(
         lambda: maintenance.client_capabilities.grant_types | unregistered_grant_types(settings),
         lambda: sign_in_capabilities(settings, parts, renderer.languages),
         lambda: uris_of(maintenance.ceiling.value.resources),
-        parts.keyring,
-        parts.clock,
-        maintenance.status_lists,
         parts.client_certificates.methods,
-        registration=is_registration_offered(settings.registration),
+        is_registration_offered(settings.registration),
+    )
+    documents = public_documents(
+        issuer, settings.pages.name, grants, announced, parts.keyring, parts.clock, maintenance.status_lists
     )
     if settings.metrics.listen:
         background = (*background, parts.measurements)

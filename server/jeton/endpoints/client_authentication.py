@@ -10,8 +10,8 @@ from urllib.parse import unquote_plus
 
 from jeton.crypto.credentials import matches
 from jeton.crypto.presented_jwt import UnverifiedJwt, parse_jwt
-from jeton.endpoints.client_assertions import ClientAssertions
-from jeton.endpoints.client_certificates import ClientCertificates
+from jeton.endpoints.assertion_authentication import ClientAssertions
+from jeton.endpoints.certificate_authentication import ClientCertificates
 from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.messages import FormRequest
 from jeton.grants.request_limits import RequestLimits

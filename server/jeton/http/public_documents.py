@@ -1,6 +1,7 @@
 """The public documents of a server: metadata (RFC 8414, RFC 9728), key set (RFC 7517), status lists and OpenAPI."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Final
@@ -21,53 +22,65 @@ from jeton.storage.clock import Clock
 _MAX_AGE_SECONDS: Final = 300
 
 
-def public_documents(
-    issuer: str,
-    name: str,
-    grants: Sequence[Grant],
-    used_grant_types: Callable[[], frozenset[str]],
-    sign_in: Callable[[], SignInCapabilities],
-    open_resources: Callable[[], tuple[str, ...]],
-    keyring: Keyring,
-    clock: Clock,
-    status_lists: StatusLists | None,
-    tls_methods: tuple[str, ...],
-    *,
-    registration: bool,
-) -> Mapping[str, ASGIApp]:
-    """Return the endpoints by path.
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What the metadata announce. The functions return what holds now.
 
-    `name` is what people know the server as. `used_grant_types` returns the grant types that some client may use,
-    `sign_in` what is announced of signing in, `open_resources` the resources that are announced beside the own API.
+    `grant_types` are those that some client may use, `open_resources` the resources besides this server's own API.
     `tls_methods` are the methods of client authentication by certificate that can be used, `registration` says whether
     programs can register themselves.
     """
 
+    grant_types: Callable[[], frozenset[str]]
+    sign_in: Callable[[], SignInCapabilities]
+    open_resources: Callable[[], tuple[str, ...]]
+    tls_methods: tuple[str, ...]
+    registration: bool
+
+
+def public_documents(
+    issuer: str,
+    name: str,
+    grants: Sequence[Grant],
+    announced: Announced,
+    keyring: Keyring,
+    clock: Clock,
+    status_lists: StatusLists | None,
+) -> Mapping[str, ASGIApp]:
+    """Return the endpoints by path. `name` is what people know the server as."""
+    metadata = _server_metadata(issuer, grants, announced, status_lists=status_lists is not None)
+    return {
+        **dict.fromkeys(METADATA_PATHS, metadata),
+        PROTECTED_RESOURCE_PATH: _protected_resource(issuer, name, announced),
+        JWKS_PATH: _key_set(keyring, clock),
+        "/openapi.json": _openapi(issuer, grants, registration=announced.registration),
+        **({} if status_lists is None else _status_lists(status_lists)),
+    }
+
+
+def _server_metadata(issuer: str, grants: Sequence[Grant], announced: Announced, *, status_lists: bool) -> ASGIApp:
     @lru_cache(maxsize=1)
-    def metadata(used: frozenset[str], sign_in: SignInCapabilities, resources: tuple[str, ...]) -> Document:
+    def document(used: frozenset[str], sign_in: SignInCapabilities, resources: tuple[str, ...]) -> Document:
         members = server_metadata(
             issuer,
             announced_grant_types(grants, used),
             sign_in,
-            tls_methods,
-            status_lists=status_lists is not None,
-            registration=registration,
+            announced.tls_methods,
+            status_lists=status_lists,
+            registration=announced.registration,
             protected_resources=(issuer, *resources),
         )
         return json_document(members, _MAX_AGE_SECONDS)
 
+    return DocumentEndpoint(lambda: document(announced.grant_types(), announced.sign_in(), announced.open_resources()))
+
+
+def _protected_resource(issuer: str, name: str, announced: Announced) -> ASGIApp:
     @lru_cache(maxsize=1)
-    def protected_resource(scope: frozenset[str]) -> Document:
+    def document(scope: frozenset[str]) -> Document:
         return json_document(protected_resource_metadata(issuer, name, scope), _MAX_AGE_SECONDS)
 
-    metadata_endpoint = DocumentEndpoint(lambda: metadata(used_grant_types(), sign_in(), open_resources()))
-    return {
-        **dict.fromkeys(METADATA_PATHS, metadata_endpoint),
-        PROTECTED_RESOURCE_PATH: DocumentEndpoint(lambda: protected_resource(sign_in().scope)),
-        JWKS_PATH: _key_set(keyring, clock),
-        "/openapi.json": _openapi(issuer, grants, registration=registration),
-        **({} if status_lists is None else _status_lists(status_lists)),
-    }
+    return DocumentEndpoint(lambda: document(announced.sign_in().scope))
 
 
 def announced_grant_types(grants: Sequence[Grant], used: frozenset[str]) -> set[str]:
