@@ -3,12 +3,13 @@
 import pytest
 
 from jeton.crypto.credentials import digest_secret
-from jeton.storage.clients import insert_client, load_clients
+from jeton.storage.clients import insert_client, list_clients
 from jeton.storage.initial_access_tokens import list_initial_access_tokens
 from support.builders import client
 from support.cli_runner import CommandLine
 from support.in_process_server import START, Running
 
+DOCUMENT, ADDED = "https://app.example/client.json", "https://added.example/client.json"
 DAY = 86400
 
 
@@ -53,17 +54,24 @@ def test_name_of_a_token_is_printable_and_short(cli: CommandLine) -> None:
 @pytest.mark.requirement("DR12")
 async def test_prune_deletes_what_servers_would_delete(cli: CommandLine, jeton: Running) -> None:
     with jeton.database.write() as connection:
-        for client_id, last_used_at in (("dcr_never_used", START), ("dcr_used", START + DAY), ("dcr_by_token", None)):
-            insert_client(
-                connection, client(client_id, registration="dynamic", created_at=START, last_used_at=last_used_at)
-            )
+        for client_id, kind, last_used_at in (
+            ("dcr_never_used", "dynamic", START),
+            ("dcr_used", "dynamic", START + DAY),
+            ("dcr_by_token", "dynamic", None),
+            (DOCUMENT, "metadata_document", START),
+            (ADDED, "administrator", None),
+        ):
+            added = client(client_id, registration=kind, created_at=START, last_used_at=last_used_at)
+            insert_client(connection, added)
 
     jeton.clock.advance(7 * DAY - 1)
     assert cli.json("registration", "prune") == {"clients_deleted": 0}
     jeton.clock.advance(1)
     assert cli.json("registration", "prune") == {"clients_deleted": 1}
-    jeton.clock.advance(174 * DAY)
+    jeton.clock.advance(173 * DAY)
+    assert cli.json("registration", "prune") == {"clients_deleted": 1}
+    jeton.clock.advance(1 * DAY)
     assert cli.json("registration", "prune") == {"clients_deleted": 1}
 
     with jeton.database.read() as connection:
-        assert load_clients(connection, ["dcr_never_used", "dcr_used", "dcr_by_token"]).keys() == {"dcr_by_token"}
+        assert {it.client_id for it in list_clients(connection)} == {"dcr_by_token", ADDED}

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, select, update
 
 from jeton.oauth.audit_events import AuditEvent
-from jeton.oauth.clients import DYNAMIC
+from jeton.oauth.clients import DYNAMIC, METADATA_DOCUMENT
 from jeton.storage.audit_trail import record
 from jeton.storage.clients import delete_client
 from jeton.storage.tables import clients, families
@@ -28,19 +28,21 @@ def record_client_use(connection: Connection, client_ids: Collection[str], now: 
 def delete_unused_clients(
     connection: Connection, now: int, limit: int, *, never_used_seconds: int, unused_seconds: int
 ) -> int:
-    """Delete at most `limit` clients that registered themselves and are not used, and return how many.
+    """Delete at most `limit` clients that nobody registered and nobody uses, and return how many.
 
-    Kept are clients with a session that lives, and disabled ones: the same client would register again.
+    The row of a metadata document was written when somebody allowed the client something, so that it was used. Kept are
+    clients with a session that lives, and disabled ones: the same client would come again.
     """
     age = now - _CLIENT.last_used_at
-    never_used = _CLIENT.last_used_at == _CLIENT.created_at
+    never_used = (_CLIENT.registration == DYNAMIC) & (_CLIENT.last_used_at == _CLIENT.created_at)
     unused = (never_used & (age >= never_used_seconds)) | (age >= unused_seconds)
     # With this condition on the column alone, its index finds them.
     due = _CLIENT.last_used_at <= now - min(never_used_seconds, unused_seconds)
     is_live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now)
     # With a limit, PostgreSQL looks for a session of each of these clients, and does not join all sessions.
     live = select(families.c.sid).where(families.c.client_id == _CLIENT.client_id, is_live).limit(1).scalar_subquery()
-    forgotten = (_CLIENT.registration == DYNAMIC) & _CLIENT.disabled.is_(False) & due & unused & live.is_(None)
+    nobodys = _CLIENT.registration.in_((DYNAMIC, METADATA_DOCUMENT))
+    forgotten = nobodys & _CLIENT.disabled.is_(False) & due & unused & live.is_(None)
     oldest = select(_CLIENT.client_id).where(forgotten).order_by(_CLIENT.last_used_at).limit(limit)
     found = connection.scalars(oldest.with_for_update(skip_locked=True, of=clients)).all()
     for client_id in sorted(found):
