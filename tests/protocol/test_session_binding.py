@@ -89,5 +89,5 @@ async def test_session_binding_costs_a_refresh_no_statement(jeton: Running, bind
     with statements_of(jeton) as statements:
         assert (await refresh_from(jeton, app, tokens, HOME)).status_code == 200
 
-    *reads, write = [it.split()[0] for it in statements]
-    assert (reads, write in ("UPDATE", "INSERT")) == (["SELECT"] * 3, True)
+    *reads, write, record = [it.split()[0] for it in statements]
+    assert (reads, write in ("UPDATE", "INSERT"), record) == (["SELECT"] * 3, True, "INSERT")

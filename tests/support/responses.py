@@ -9,5 +9,6 @@ def outcome(response: httpx2.Response) -> tuple[int, str | None]:
 
 
 def visible(response: httpx2.Response) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Return everything that a caller can see."""
-    return response.status_code, sorted(response.headers.multi_items()), response.content
+    """Return everything that a caller can see, but for the identifier of the request."""
+    headers = sorted(it for it in response.headers.multi_items() if it[0] != "x-request-id")
+    return response.status_code, headers, response.content
