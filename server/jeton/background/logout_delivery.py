@@ -12,6 +12,7 @@ from jeton.crypto.credentials import generate_jti
 from jeton.crypto.id_token_hashes import derive_session_id
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.signed_jwt import LOGOUT_TOKEN
+from jeton.endpoints.outbound_clients import OutboundClients
 from jeton.keys.keyring import Keyring
 from jeton.oauth.backchannel_logout import (
     CLIENT_DISABLED,
@@ -25,8 +26,6 @@ from jeton.oauth.backchannel_logout import (
     retry_at,
 )
 from jeton.oauth.clients import ADMINISTRATOR, Client
-from jeton.oauth.unregistered_clients import describes_itself
-from jeton.outbound.client import OutboundClient
 from jeton.outbound.messages import OutboundError
 from jeton.storage.batching import Batcher
 from jeton.storage.clients import load_clients
@@ -69,16 +68,13 @@ class LogoutDelivery:
         database: Database,
         clock: Clock,
         keyring: Keyring,
-        outbound: OutboundClient,
-        outbound_to_unregistered: OutboundClient,
+        outbound: OutboundClients,
     ) -> None:
-        """`outbound` is for clients that an administrator has registered, the other for all other clients."""
         self._issuer = issuer
         self._database = database
         self._clock = clock
         self._keyring = keyring
         self._outbound = outbound
-        self._outbound_to_unregistered = outbound_to_unregistered
         self._under_way: dict[asyncio.Task[None], _Delivery] = {}
         self._batcher = Batcher[Callable[[], list[_Delivery]], list[_Delivery]](
             "logout delivery", lambda tasks: [task() for task in tasks]
@@ -187,9 +183,8 @@ class LogoutDelivery:
             token = await self._keyring.sign(signer, claims, LOGOUT_TOKEN)
         except (KeyStoreError, StorageUnavailableError):
             return NO_SIGNING_KEY
-        outbound = self._outbound_to_unregistered if describes_itself(client) else self._outbound
         try:
-            response = await outbound.post_form(client.backchannel_logout_uri, {"logout_token": token})
+            response = await self._outbound.of(client).post_form(client.backchannel_logout_uri, {"logout_token": token})
         except OutboundError as error:
             return error.reason
         return str(response.status)

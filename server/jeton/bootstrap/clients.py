@@ -12,9 +12,10 @@ from jeton.endpoints.certificate_authentication import CertificateHeader, Client
 from jeton.endpoints.client_key_sets import ClientKeySets
 from jeton.endpoints.client_resolution import ClientResolution
 from jeton.endpoints.metadata_document_cache import MetadataDocuments
+from jeton.endpoints.outbound_clients import OutboundClients
 from jeton.oauth.metadata_documents import MAX_DOCUMENT_BYTES
 from jeton.oauth.registration_ceiling import RegistrationCeiling
-from jeton.outbound.client import OutboundClient
+from jeton.outbound.client import DEADLINE_SECONDS, MAX_CONCURRENT, OutboundClient
 from jeton.rules.domain_policy import DomainPolicy
 from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups
@@ -57,16 +58,27 @@ def domain_policy(settings: Settings) -> DomainPolicy:
 
 
 def client_key_sets(settings: Settings, clock: Clock) -> ClientKeySets:
-    """Return what finds the keys of clients.
+    """Return what finds the keys of clients."""
+    return ClientKeySets(outbound_clients(settings, deadline_seconds=_FETCH_SECONDS), clock)
+
+
+def outbound_clients(
+    settings: Settings, *, deadline_seconds: float = DEADLINE_SECONDS, max_concurrent: int = MAX_CONCURRENT
+) -> OutboundClients:
+    """Return what makes requests to addresses of clients, within these limits for each of both kinds.
 
     An administrator knows the addresses that they register: these may be in the operator's own network.
     """
 
     def outbound(*, allow_private_addresses: bool) -> OutboundClient:
-        return OutboundClient(allow_private_addresses=allow_private_addresses, deadline_seconds=_FETCH_SECONDS)
+        return OutboundClient(
+            allow_private_addresses=allow_private_addresses,
+            deadline_seconds=deadline_seconds,
+            max_concurrent=max_concurrent,
+        )
 
-    unregistered = outbound(allow_private_addresses=settings.registration.allow_private_addresses)
-    return ClientKeySets(outbound(allow_private_addresses=True), unregistered, clock)
+    allowed = settings.registration.allow_private_addresses
+    return OutboundClients(outbound(allow_private_addresses=True), outbound(allow_private_addresses=allowed))
 
 
 def client_certificates(settings: Settings, keys: ClientKeySets, clock: Clock) -> ClientCertificates:

@@ -7,7 +7,7 @@ from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
 from jeton.background.maintenance import Deletion, Maintenance
 from jeton.background.measurements import Measurements
-from jeton.bootstrap.clients import client_certificates, client_key_sets, client_resolution
+from jeton.bootstrap.clients import client_certificates, client_key_sets, client_resolution, outbound_clients
 from jeton.bootstrap.dpop import dpop_verification
 from jeton.bootstrap.from_settings import audit_trail, deletion_of_unused_clients, open_master_keys
 from jeton.bootstrap.limits import login_limits, request_limits
@@ -38,7 +38,6 @@ from jeton.login.password_login import PasswordLogin
 from jeton.login.uniform_timing import UniformTiming
 from jeton.oauth.browser_session_rules import BrowserSessionLifetimes
 from jeton.observability.missing_master_keys import MissingMasterKeys
-from jeton.outbound.client import OutboundClient
 from jeton.storage.audit_backlog import AuditBacklog
 from jeton.storage.browser_session_lookups import BrowserSessionLookups
 from jeton.storage.client_registrations import ClientRegistrations
@@ -204,12 +203,8 @@ def _deletions(settings: Settings, master_keys: MasterKeys) -> list[Deletion]:
 
 
 def _logout_delivery(settings: Settings, database: Database, clock: Clock, keyring: Keyring) -> LogoutDelivery:
-    """An administrator knows the URIs that they register: these may be in the operator's own network."""
-    registered = OutboundClient(allow_private_addresses=True, max_concurrent=MAX_CONCURRENT)
-    unregistered = OutboundClient(
-        allow_private_addresses=settings.registration.allow_private_addresses, max_concurrent=MAX_CONCURRENT
-    )
-    return LogoutDelivery(settings.server.issuer, database, clock, keyring, registered, unregistered)
+    outbound = outbound_clients(settings, max_concurrent=MAX_CONCURRENT)
+    return LogoutDelivery(settings.server.issuer, database, clock, keyring, outbound)
 
 
 def _max_concurrent_hashes(settings: Settings) -> int:

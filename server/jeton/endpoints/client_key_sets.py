@@ -8,10 +8,10 @@ from typing import Final, TypeAlias
 import msgspec
 import structlog
 
+from jeton.endpoints.outbound_clients import OutboundClients
 from jeton.oauth.client_keys import MAX_KEY_SET_CHARACTERS, ClientKey, ClientKeysError, find_key, parse_client_keys
 from jeton.oauth.clients import Client
 from jeton.oauth.unregistered_clients import describes_itself
-from jeton.outbound.client import OutboundClient
 from jeton.outbound.messages import OutboundError
 from jeton.storage.clock import Clock
 
@@ -40,14 +40,10 @@ class _Published:
 
 
 class ClientKeySets:
-    """Finds keys. To be asked about existing clients only: others must not make this server send requests.
+    """Finds keys. To be asked about existing clients only: others must not make this server send requests."""
 
-    `registered` fetches where an administrator has said, `unregistered` where clients have said themselves.
-    """
-
-    def __init__(self, registered: OutboundClient, unregistered: OutboundClient, clock: Clock) -> None:
-        self._registered = registered
-        self._unregistered = unregistered
+    def __init__(self, outbound: OutboundClients, clock: Clock) -> None:
+        self._outbound = outbound
         self._clock = clock
         self._published: dict[tuple[str, bool], _Published] = {}
 
@@ -101,9 +97,8 @@ class ClientKeySets:
         return True
 
     async def _fetch_now(self, client: Client, published: _Published) -> None:
-        outbound = self._unregistered if describes_itself(client) else self._registered
         try:
-            response = await outbound.get(client.jwks_uri or "", accept=_MEDIA_TYPES)
+            response = await self._outbound.of(client).get(client.jwks_uri or "", accept=_MEDIA_TYPES)
             if response.status != 200 or len(response.body) > MAX_KEY_SET_CHARACTERS:
                 raise ClientKeysError(f"status {response.status}, {len(response.body)} bytes")
             published.keys = parse_client_keys(msgspec.json.decode(response.body))

@@ -1,0 +1,19 @@
+"""Requests to addresses of clients: into private networks only if an administrator has named the address (ADR 0029)."""
+
+from dataclasses import dataclass
+
+from jeton.oauth.clients import Client
+from jeton.oauth.unregistered_clients import describes_itself
+from jeton.outbound.client import OutboundClient
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundClients:
+    """`registered` makes requests to addresses that administrators have named, `unregistered` to all others."""
+
+    registered: OutboundClient
+    unregistered: OutboundClient
+
+    def of(self, client: Client) -> OutboundClient:
+        """Return what makes requests to the addresses of this client."""
+        return self.unregistered if describes_itself(client) else self.registered
