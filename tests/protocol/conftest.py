@@ -1,6 +1,13 @@
 """The protocol is the same on every database: its tests run on SQLite, unless they are marked `both_databases`."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+from shutil import copy
+
 import pytest
+
+from support.cli_functions import configured_for
+from support.in_process_server import Running, running, settings_for
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -17,3 +24,22 @@ def database_kind() -> str:
 def database_url(request: pytest.FixtureRequest, database_kind: str) -> str:
     """A migrated database that nobody else uses."""
     return str(request.getfixturevalue(f"{database_kind}_url"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+async def nodes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Running, Running]]:
+    """Two servers over one database, with the module's `SETTINGS` if it has any. Commands use the first one's clock."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        url = f"sqlite:///{copy(template, tmp_path_factory.mktemp('nodes') / 'jeton.db')}"
+    else:
+        shared = request.getfixturevalue("shared_postgresql")
+        shared.restore()
+        url = shared.url
+    settings = settings_for(url, **getattr(request.module, "SETTINGS", {}))
+    async with running(settings) as node, running(settings) as other:
+        with configured_for(url), pytest.MonkeyPatch.context() as patch:
+            patch.setattr("jeton.cli.options.Clock", lambda: node.clock)
+            yield node, other

@@ -4,18 +4,16 @@ Each row is tried on a new client and user of two servers on one database. `here
 user: self-service requests come from `here`, and the row ends `there`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
-from shutil import copy
 from typing import Any
 from uuid import uuid4
 
 import jwt
 import pytest
 
-from support.cli_functions import command, configured_for, delete_client, delete_user, disable_user, set_password
-from support.in_process_server import PASSWORD, App, Running, running, settings_for
+from support.cli_functions import command, delete_client, delete_user, disable_user, set_password
+from support.in_process_server import PASSWORD, App, Running
 from support.status_lists import is_listed
 
 INACTIVE = {"active": False}
@@ -45,23 +43,6 @@ class Sessions:
         headers = {"Authorization": f"Bearer {self.here['access_token']}"}
         response = await self.node.http.request(method, path, headers=headers, data=form or None)
         assert response.status_code == 200, response.text
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-async def nodes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[Running, Running]]:
-    if request.param == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        url = f"sqlite:///{copy(template, tmp_path_factory.mktemp('ends') / 'jeton.db')}"
-    else:
-        shared = request.getfixturevalue("shared_postgresql")
-        shared.restore()
-        url = shared.url
-    async with running(settings_for(url)) as node, running(settings_for(url)) as other:
-        with configured_for(url), pytest.MonkeyPatch.context() as patch:
-            patch.setattr("jeton.cli.options.Clock", lambda: node.clock)
-            yield node, other
 
 
 @pytest.fixture

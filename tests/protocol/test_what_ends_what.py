@@ -9,8 +9,6 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from shutil import copy
 from typing import Any, Final
 from uuid import uuid4
 
@@ -20,8 +18,8 @@ import pytest
 from support.authorization_codes import GRANTS, add_app, redeem
 from support.browsing import Browser, authorization_parameters, browser
 from support.checkout import ROOT
-from support.cli_functions import command, configured_for, delete_client, delete_user, disable_user, set_password
-from support.in_process_server import PASSWORD, App, Running, running, settings_for
+from support.cli_functions import command, delete_client, delete_user, disable_user, set_password
+from support.in_process_server import PASSWORD, App, Running
 from support.logout_receiver import LogoutReceiver, deliver, logout_receiver
 
 NEW: Final = "a sentence nobody else has ever typed"
@@ -32,6 +30,7 @@ THIS, OTHER, HERE, LASTING, CODE, THERE, ELSEWHERE = EVERYTHING = (
 SESSIONS: Final = (HERE, LASTING, THERE, ELSEWHERE)
 OF_APP: Final = {HERE, THERE, ELSEWHERE}
 MAX_SESSIONS: Final = 6
+SETTINGS: Final = {"LIMITS__SESSIONS_PER_USER": str(MAX_SESSIONS)}
 
 
 @dataclass
@@ -80,24 +79,6 @@ class World:
             over |= set() if active else {name}
         redeemed = await redeem(self.elsewhere, self.lasting, self.codes[CODE])
         return over | (set() if redeemed.status_code == 200 else {CODE})
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-async def nodes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[Running, Running]]:
-    if request.param == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        url = f"sqlite:///{copy(template, tmp_path_factory.mktemp('ends') / 'jeton.db')}"
-    else:
-        shared = request.getfixturevalue("shared_postgresql")
-        shared.restore()
-        url = shared.url
-    settings = settings_for(url, LIMITS__SESSIONS_PER_USER=str(MAX_SESSIONS))
-    async with running(settings) as node, running(settings) as other:
-        with configured_for(url), pytest.MonkeyPatch.context() as patch:
-            patch.setattr("jeton.cli.options.Clock", lambda: node.clock)
-            yield node, other
 
 
 @pytest.fixture
