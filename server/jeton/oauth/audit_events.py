@@ -4,7 +4,7 @@ The ledger writes them in the transaction of the decision, so that no change is 
 its change (ADR 0037).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -108,21 +108,21 @@ _ENDS_SESSION: Final[Mapping[str, str]] = {
 }
 
 
-def events_of(decision: Decision, families: Mapping[str, Family]) -> Iterator[AuditEvent]:
-    """Yield the events that a decision is. `families` are as they were before it, by sid."""
+def events_of(decision: Decision, writes: Sequence[Write], families: Mapping[str, Family]) -> Iterator[AuditEvent]:
+    """Yield the events that a decision with these writes is. `families` are as they were before it, by sid."""
     names = _EVENTS.get(decision.reason, ())
     if names and not _changes_nothing(decision, families):
         sub, client_id, sid = _parties(decision)
         for event, actor in names:
             succeeded = not isinstance(decision, Deny)
             yield AuditEvent(event, decision.reason, actor, sub, client_id, sid, succeeded=succeeded)
-    for write in decision.writes:
+    for write in writes:
         if (event_of_write := _event_of_write(write, families)) is not None:
             yield event_of_write
 
 
 def _changes_nothing(decision: Decision, families: Mapping[str, Family]) -> bool:
-    """Return whether this is a mere refusal, or ends what has ended already: whoever has a token may repeat that."""
+    """Return whether this is a mere refusal, or ends what has ended already: a client may repeat that."""
     if not isinstance(decision, Deny | End) or decision.family is None:
         return isinstance(decision, Deny)
     before = families.get(decision.family.sid)

@@ -144,8 +144,9 @@ class Ledger:
         if not skipped.isdisjoint(entry.locks):
             return RowLockedError()
         decision: Decision = entry.decide(self._facts(entry, rows, now))
-        events.extend((it, entry.origin) for it in events_of(decision, rows.of(Family)))
-        for write in decision.writes:
+        wanted = decision.writes
+        events.extend((it, entry.origin) for it in events_of(decision, wanted, rows.of(Family)))
+        for write in wanted:
             writes.append(write)
             if show := self._writers[type(write)].show:
                 show(rows, write)
