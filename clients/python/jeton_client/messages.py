@@ -12,7 +12,7 @@ from jeton_client.strict_json import parse_object
 class Request:
     """An HTTP request; with a `form`, the body is that form.
 
-    `signed_fields` makes further fields, anew for each attempt to send it: a signature is accepted once.
+    `signed_fields` makes further fields for each attempt to send it: a signature is accepted once.
     """
 
     method: str

@@ -8,7 +8,7 @@ export interface Request {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly form?: Readonly<Record<string, string>>
-  /** Makes further fields of the form, anew for each attempt to send it: a signature is accepted once. */
+  /** Makes further fields of the form for each attempt to send it: a signature is accepted once. */
   readonly signedFields?: () => Promise<Readonly<Record<string, string>>>
   /** Whether the browser sends its cookies for that server, and keeps new ones. */
   readonly withCookies?: boolean

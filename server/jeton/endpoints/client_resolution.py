@@ -48,7 +48,7 @@ class ClientResolution:
         return None if stored is None or is_described_by_document(stored) else stored
 
     async def find_caller(self, client_id: str, source: Source) -> Client | None:
-        """Return the client that calls this server, read anew. It has a row, because somebody allowed it something.
+        """Return the client that calls this server, read again. It has a row, because a user has allowed it something.
 
         The document is only needed for keys that may have been replaced. Raise OAuthError (503) without it.
         """

@@ -59,7 +59,7 @@ def decide(
     if family is None or not genuine:
         undecidable = family is not None and genuine is None
         return MASTER_KEY_MISSING if undecidable else _TOKEN_UNKNOWN
-    # Before replay: whoever is not the owner must not be able to end the session.
+    # Before replay: only the owner of the key may end the session.
     if reason := _foreign(family, client, request):
         return Deny(ErrorCode.INVALID_GRANT, reason)
     if family.revoked_at is not None:

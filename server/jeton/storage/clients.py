@@ -77,7 +77,7 @@ def insert_client(connection: Connection, client: Client) -> None:
 def save_clients(connection: Connection, changed: Iterable[Client]) -> None:
     """Insert clients that their metadata documents describe, or update them; in one order, so as not to deadlock.
 
-    The identifier is claimed whoever had it: it is the URL of its owner, and never the `sub` of a token.
+    The identifier is claimed even if it was used before: it is the URL of its owner, and never the `sub` of a token.
     """
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     for client in sorted(changed, key=lambda it: it.client_id):
