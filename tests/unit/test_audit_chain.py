@@ -9,7 +9,8 @@ import pytest
 from jeton.crypto.audit_chain import CHAIN_SECONDS, AuditChain, AuditKeys, ChainVerifier
 from jeton.crypto.audit_checkpoint import CheckpointKeys
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
-from jeton.oauth.audit_events import AuditEvent, AuditRecord, Origin
+from jeton.oauth.audit_events import AuditEvent, AuditRecord
+from jeton.observability.origin import Origin
 from support.builders import NOW
 
 OLD, NEW = generate_master_key(), generate_master_key()

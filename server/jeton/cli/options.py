@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from jeton.bootstrap.from_settings import audit_trail, open_database, open_master_keys
 from jeton.config import Settings, load_settings, warning_about_variables
-from jeton.oauth.audit_events import ADMINISTRATOR, Origin
+from jeton.oauth.audit_events import ADMINISTRATOR
 from jeton.observability.escaping import escape
-from jeton.storage.audit_trail import current_origin
+from jeton.observability.origin import Origin, current_origin
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 

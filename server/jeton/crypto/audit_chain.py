@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from jeton.crypto.master_key import MasterKeys
-from jeton.oauth.audit_events import AuditEvent, AuditRecord, Origin
+from jeton.oauth.audit_events import SERVER, AuditEvent, AuditRecord
+from jeton.observability.origin import Origin
 
 # A chain ends after this time, so that it can be deleted as a whole when its records are no longer kept.
 CHAIN_SECONDS: Final = 86400
@@ -69,7 +70,7 @@ class AuditChain:
             event.event,
             "success" if event.succeeded else "failure",
             event.reason,
-            event.actor or origin.actor,
+            event.actor or origin.actor or SERVER,
             event.client_id,
             event.sid,
             origin.request_id,

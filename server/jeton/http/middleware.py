@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jeton.http.draining import Draining
 from jeton.http.request_origin import request_origin
 from jeton.http.responses import Header
-from jeton.storage.audit_trail import current_origin
+from jeton.observability.origin import current_origin
 
 # For every response: nothing is to be guessed, and no address is to be passed on.
 _HEADERS: Final[tuple[Header, ...]] = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))

@@ -18,10 +18,10 @@ from jeton.http.request_parsing import address_of, header_fields, read_form_requ
 from jeton.oauth.audit_events import SERVER, AuditEvent
 from jeton.oauth.errors import OAuthError
 from jeton.observability.metrics import count_refusal
+from jeton.observability.origin import current_origin
 from jeton.pages.content import ErrorPage, Fault
 from jeton.rules.network_prefix import network_prefix
 from jeton.storage.audit_backlog import AuditBacklog
-from jeton.storage.audit_trail import current_origin
 
 _ERROR_PAGE: Final = "error_page"
 

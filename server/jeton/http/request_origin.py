@@ -7,7 +7,7 @@ from starlette.types import Scope
 
 from jeton.crypto.credentials import generate_reference
 from jeton.http.request_parsing import MAX_USER_AGENT, address_of
-from jeton.oauth.audit_events import Origin
+from jeton.observability.origin import Origin
 
 # What proxies commonly make, and nothing that a log or page would have to escape.
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}")

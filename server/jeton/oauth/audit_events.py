@@ -22,19 +22,6 @@ ADMINISTRATOR: Final = "administrator"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where an event comes from. `actor` acts in whatever is not the work of a certain other."""
-
-    request_id: str | None = None
-    address: str | None = None
-    user_agent: str | None = None
-    actor: str = SERVER
-
-
-NO_REQUEST: Final = Origin()
-
-
-@dataclass(frozen=True, slots=True)
 class AuditEvent:
     """One event. `event`, `reason` and `actor` are fixed words; an `actor` of None is that of the origin.
 

@@ -6,8 +6,9 @@ Nobody waits for it: the time of an answer must not tell whether an account exis
 from collections import Counter, deque
 from typing import Final
 
-from jeton.oauth.audit_events import AuditEvent, Origin
-from jeton.storage.audit_trail import current_origin, record_all
+from jeton.oauth.audit_events import AuditEvent
+from jeton.observability.origin import Origin, current_origin
+from jeton.storage.audit_trail import record_all
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 

@@ -2,20 +2,17 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
-from jeton.oauth.audit_events import NO_REQUEST, AuditEvent, AuditRecord, Origin
+from jeton.oauth.audit_events import AuditEvent, AuditRecord
+from jeton.observability.origin import Origin, current_origin
 from jeton.storage.audit_records import insert_audit_records
 from jeton.storage.clock import Clock
 
 # The execution option of a connection that holds the trail of its database.
 AUDIT_TRAIL: Final = "audit_trail"
-
-# What is being done now, and for whom: a request, or a command.
-current_origin: Final = ContextVar("current_origin", default=NO_REQUEST)
 
 
 class Chain(Protocol):

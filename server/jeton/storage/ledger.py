@@ -15,14 +15,15 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from jeton.oauth.audit_events import AuditEvent, Origin, events_of
+from jeton.oauth.audit_events import AuditEvent, events_of
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Decision
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.oauth.writes import Write
 from jeton.observability.metrics import begin_rare_decisions, decisions_with
-from jeton.storage.audit_trail import current_origin, record_all
+from jeton.observability.origin import Origin, current_origin
+from jeton.storage.audit_trail import record_all
 from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
