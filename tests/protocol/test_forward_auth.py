@@ -3,8 +3,9 @@
 import httpx2
 import pytest
 
+from jeton.crypto.refresh_token import generate_sid
 from support.dpop import DpopKey
-from support.in_process_server import App, Running
+from support.in_process_server import App, Running, StartServer
 from support.responses import outcome
 
 ORIGIN = "https://app.example"
@@ -22,6 +23,11 @@ def api(jeton: Running) -> App:
 
 @pytest.fixture
 def app(jeton: Running) -> App:
+    return page_of(jeton)
+
+
+def page_of(jeton: Running) -> App:
+    """A page in cookie mode, and a user."""
     jeton.add_user()
     return jeton.add_client(
         "spa",
@@ -154,6 +160,20 @@ async def test_spent_cookie_is_refused_and_ends_nothing(jeton: Running, app: App
 
     assert outcome(await ask(jeton, app, first)) == (401, "invalid_token")
     assert await forwarded(jeton, app, second)
+
+
+@pytest.mark.requirement("K07")
+async def test_made_up_tokens_count_against_the_address_and_a_genuine_one_is_never_refused(start: StartServer) -> None:
+    jeton = await start(LIMITS__TOKEN_FAILURES_PER_ADDRESS="3")
+    app = page_of(jeton)
+    cookie = await log_in(jeton, app)
+    name, _ = cookie.split("=")
+    made_up = jeton.refresh_tokens.derive(generate_sid(), 0, jeton.server.parts.master_key_id, b"x" * 32)
+
+    answers = [await ask(jeton, app, f"{name}={made_up}") for _ in range(5)]
+
+    assert [it.status_code for it in answers] == [401, 401, 401, 429, 429]
+    assert await forwarded(jeton, app, cookie)
 
 
 @pytest.mark.requirement("BB13", "BB14")

@@ -4,10 +4,13 @@ from typing import Any, Final
 
 import httpx2
 import pytest
+from sqlalchemy import Connection, update
 
+from jeton.oauth.clients import Client
 from jeton.oauth.resources import Resource
-from jeton.storage.clients import load_clients
+from jeton.storage.clients import load_clients, lock_client
 from jeton.storage.resources import insert_resource
+from jeton.storage.tables import clients
 from support.authorization_codes import CALLBACK, CHALLENGE, redeem, sign_in
 from support.browsing import browser
 from support.in_process_server import App, Running, StartServer
@@ -204,6 +207,24 @@ async def test_disabled_client_may_not_manage_itself(node: Running, registered: 
     answer = await manage(node, "DELETE", registered)
 
     assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
+
+
+@pytest.mark.requirement("DR16")
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_client_that_is_disabled_meanwhile_stays_as_it_is(
+    node: Running, registered: Answer, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disable_first(connection: Connection, client_id: str) -> Client | None:
+        connection.execute(update(clients).values(disabled=True))
+        return lock_client(connection, client_id)
+
+    monkeypatch.setattr("jeton.storage.client_registrations.lock_client", disable_first)
+    update_of_all = {**METADATA, "client_id": registered["client_id"], "client_name": "Other"}
+
+    answer = await manage(node, method, registered, update_of_all if method == "PUT" else None)
+
+    assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
+    assert (await manage(node, "GET", registered)).json() == without_secret(registered)
 
 
 @pytest.mark.requirement("DR16")

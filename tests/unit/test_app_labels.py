@@ -15,7 +15,7 @@ DOCUMENT, CALLBACK = "https://app.example/client.json", "https://app.example:444
     [
         ("administrator", "app", CALLBACK, AppLabel("Bank", "app.example:444")),
         ("dynamic", "dcr_1", CALLBACK, AppLabel("app.example:444", "app.example:444", own_name="Bank")),
-        ("dynamic", "dcr_1", "http://127.0.0.1:5000/", AppLabel("Bank", None)),  # the page says that anyone may be it
+        ("dynamic", "dcr_1", "http://127.0.0.1:5000/", AppLabel("", None, own_name="Bank")),
         ("metadata_document", DOCUMENT, CALLBACK, AppLabel("app.example", "app.example:444", own_name="Bank")),
         ("metadata_document", DOCUMENT, "com.example:/", AppLabel("app.example", None, own_name="Bank")),
     ],

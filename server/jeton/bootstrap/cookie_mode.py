@@ -37,6 +37,7 @@ def _forward_auth(settings: Settings, parts: Parts, authenticate: ClientAuthenti
         RefreshCookies(settings.server.issuer),
         parts.refresh_tokens,
         parts.missing_master_keys,
+        parts.request_limits,
         parts.lookups,
         parts.ledger,
         configured_lifetimes(settings),

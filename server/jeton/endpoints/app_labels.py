@@ -11,13 +11,13 @@ from jeton.rules.loopback import is_loopback
 def app_label(client: Client, redirect_uri: str | None = None) -> AppLabel:
     """Return how the client is shown, with the host of the redirect URI, or of its only registered host.
 
-    A client that nobody registered may call itself like any other: its name is that of the host, if it has one.
+    A client that nobody registered may call itself like any other: its name is that of the host, and empty without one.
     """
     host, logo_of = _host(client, redirect_uri), None if client.logo_type is None else client.client_id
     if client.registration == METADATA_DOCUMENT:
         return AppLabel(host_of(client.client_id), host, own_name=client.name)
-    if client.registration != ADMINISTRATOR and host is not None:
-        return AppLabel(host, host, logo_of, client.name)
+    if client.registration != ADMINISTRATOR and (host or client.name):
+        return AppLabel(host or "", host, logo_of, client.name)
     return AppLabel(client.name or client.client_id, host, logo_of)
 
 

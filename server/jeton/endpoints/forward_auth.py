@@ -16,12 +16,13 @@ from jeton.endpoints.cookie_sessions import require_cookie_mode
 from jeton.endpoints.messages import FormRequest, ForwardedToken
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token_issuing import TokenIssuer
+from jeton.grants.request_limits import RequestLimits
 from jeton.keys.keyring import Keyring
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import invalid_access_token
 from jeton.oauth.forward_auth_rules import decide
-from jeton.oauth.sessions import Family
+from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.clock import Clock
@@ -62,6 +63,7 @@ class ForwardAuthEndpoint:
     refresh_cookies: RefreshCookies
     refresh_tokens: RefreshTokens
     missing_master_keys: MissingMasterKeys
+    request_limits: RequestLimits
     lookups: Lookups
     ledger: Ledger
     lifetimes: Lifetimes
@@ -85,7 +87,7 @@ class ForwardAuthEndpoint:
         token = None if presented is None else parse_refresh_token(presented)
         if token is None:
             raise invalid_access_token("refresh_cookie_missing")
-        return ForwardedToken(await self._kept(token, client) or await self._issued(token, client))
+        return ForwardedToken(await self._kept(token, client) or await self._issued(token, client, request.source))
 
     async def _kept(self, token: PresentedRefreshToken, client: Client) -> str | None:
         """Return the token that was issued before, if the session still allows it."""
@@ -96,8 +98,11 @@ class ForwardAuthEndpoint:
         decision = self._decide(token, context.client or client, context.family, context.user, self.clock.now())
         return kept if isinstance(decision, Issue) else None
 
-    async def _issued(self, token: PresentedRefreshToken, client: Client) -> str:
-        """Return a new token. Raise OAuthError if the session does not allow it."""
+    async def _issued(self, token: PresentedRefreshToken, client: Client, source: Source) -> str:
+        """Return a new token. Raise OAuthError if the session does not allow it.
+
+        A refresh token that was never issued counts against the address, as at the token endpoint.
+        """
         signer = self.keyring.signer
         lifetimes = self.lifetimes.with_overrides(client.lifetimes)
         decision = await self.ledger.enter(
@@ -110,6 +115,8 @@ class ForwardAuthEndpoint:
             self.missing_master_keys.report(token.master_key_id)
             raise MASTER_KEY_MISSING.to_error()
         if isinstance(decision, Deny):
+            if decision.unknown_token:
+                await self.request_limits.count_unknown_token(source)
             raise invalid_access_token(decision.reason)
         access_token, claims = await self.tokens.access_token(decision, signer, lifetimes.access_seconds)
         self.kept.keep(token.sid, token.generation, access_token, claims["exp"])

@@ -48,8 +48,7 @@ class ManagementAuthentication:
         if not matches(token, () if digest is None else (digest,)) or client is None:
             await self.request_limits.count_unknown_token(request.source)
             raise invalid_registration_token("registration_access_token_wrong")
-        if client.disabled:
-            raise OAuthError(ErrorCode.ACCESS_DENIED, "client_disabled", status=403)
+        require_enabled(client)
         return AuthenticatedClient(client)
 
 
@@ -85,6 +84,7 @@ class UpdateRegistration:
         ceiling = self.ceiling()
 
         def change(before: Client) -> Client:
+            require_enabled(before)
             secret = document.get("client_secret")
             if secret is not None and not _is_secret(secret, before, self.clock.now()):
                 raise OAuthError(
@@ -109,9 +109,15 @@ class DeleteRegistration:
 
     async def handle(self, request: FormRequest, caller: AuthenticatedClient) -> Empty:
         """Delete the client with its secret, its registration access token, and the sessions of its users."""
-        await self.registrations.delete(caller.client.client_id)
+        await self.registrations.delete(caller.client.client_id, require_enabled)
         log.info("client_deregistered", client_id=caller.client.client_id, ip=request.source.ip)
         return Empty()
+
+
+def require_enabled(client: Client) -> None:
+    """Raise OAuthError (403) if an administrator has disabled the client."""
+    if client.disabled:
+        raise OAuthError(ErrorCode.ACCESS_DENIED, "client_disabled", status=403)
 
 
 def _answer(issuer: str, request: FormRequest, client: Client, redirect_uris: tuple[str, ...] | None = None) -> Json:

@@ -11,6 +11,7 @@ from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 
 _NO_SESSION = Deny(ErrorCode.INVALID_TOKEN, "refresh_cookie_without_session")
+_TOKEN_UNKNOWN = Deny(ErrorCode.INVALID_TOKEN, "refresh_cookie_unknown", unknown_token=True)
 
 
 def decide(
@@ -31,7 +32,9 @@ def decide(
     """
     if family is not None and genuine is None:
         return MASTER_KEY_MISSING
-    if family is None or not genuine or family.client_id != client.client_id:
+    if family is None or not genuine:
+        return _TOKEN_UNKNOWN
+    if family.client_id != client.client_id:
         return _NO_SESSION
     # The proxy does not have the key of the page, and this token is bound to none.
     if client.require_dpop or not is_held_by(family, UNBOUND):

@@ -104,12 +104,14 @@ class ClientRegistrations:
 
         return await self._run(update)
 
-    async def delete(self, client_id: str) -> None:
-        """Delete the client, and end what its users have allowed it."""
+    async def delete(self, client_id: str, check: Callable[[Client], None]) -> None:
+        """Delete the client, and end what its users have allowed it. Under its lock, `check` raises to prevent that."""
 
         def delete() -> None:
             with self._database.write() as connection:
-                if lock_client(connection, client_id) is not None:
+                client = lock_client(connection, client_id)
+                if client is not None:
+                    check(client)
                     end_families(connection, self._clock.now(), "client_deleted", client_id=client_id)
                     delete_client(connection, client_id)
                     record(connection, _event("client_deleted", client_id))
