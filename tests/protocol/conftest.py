@@ -1,6 +1,6 @@
 """The protocol is the same on every database: its tests run on SQLite, unless they are marked `both_databases`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from shutil import copy
 
@@ -8,6 +8,7 @@ import pytest
 
 from support.cli_functions import configured_for
 from support.in_process_server import Running, running, settings_for
+from support.written_log import WrittenLog, written_log
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -24,6 +25,13 @@ def database_kind() -> str:
 def database_url(request: pytest.FixtureRequest, database_kind: str) -> str:
     """A migrated database that nobody else uses."""
     return str(request.getfixturevalue(f"{database_kind}_url"))
+
+
+@pytest.fixture
+def logged() -> Iterator[WrittenLog]:
+    """What is written to the log. Ask for it before the server, so that it has all of it."""
+    with written_log() as written:
+        yield written
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -1,18 +1,14 @@
 """No password, secret or token reaches the log, the database or a repr (ASVS 16.2.5, RFC 6749 section 10)."""
 
-import io
 import logging
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import structlog
 from sqlalchemy import select
 
-from jeton.observability.logs import configure_logs
 from jeton.storage.tables import metadata
 from support.dpop import DpopKey
 from support.in_process_server import App, Running
+from support.written_log import WrittenLog
 
 PASSWORD, WRONG = "canary-password-right", "canary-password-wrong"
 KEY = "canary-idempotency-key"
@@ -29,22 +25,6 @@ LOGGED = {
         "grant_type_unknown",
     ),
 }
-
-
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
-    """What a serving process writes, byte for byte, with its own configuration of the log."""
-    before, written = structlog.get_config(), io.BytesIO()
-    configure = structlog.configure
-
-    def configure_into_memory(**settings: Any) -> None:
-        settings |= {"logger_factory": structlog.BytesLoggerFactory(written), "cache_logger_on_first_use": False}
-        configure(**settings)
-
-    monkeypatch.setattr(structlog, "configure", configure_into_memory)
-    configure_logs()
-    yield written
-    configure(**before)
 
 
 async def use_everything(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tuple[App, dict[str, str]]:
@@ -111,7 +91,7 @@ def found_in(text: str, secrets: dict[str, str]) -> set[str]:
 @pytest.mark.requirement("A50", "O18")
 async def test_log_holds_every_outcome_and_its_reason_but_no_secret_at_any_level(
     jeton: Running,
-    logged: io.BytesIO,
+    logged: WrittenLog,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -121,7 +101,7 @@ async def test_log_holds_every_outcome_and_its_reason_but_no_secret_at_any_level
 
     _, secrets = await use_everything(jeton, monkeypatch)
 
-    lines = logged.getvalue().decode()
+    lines = logged.text
     assert found_in(lines + caplog.text + "".join(capfd.readouterr()), secrets) == set()
     assert {word for word in LOGGED if f'"{word}"' not in lines} == set()
 
@@ -148,7 +128,7 @@ async def test_nothing_that_could_be_presented_is_stored_or_in_a_repr(
 
 @pytest.mark.requirement("A50", "O18")
 async def test_path_is_logged_as_its_template_without_what_a_caller_wrote_into_it(
-    jeton: Running, logged: io.BytesIO
+    jeton: Running, logged: WrittenLog
 ) -> None:
     odd = "canary-token%1b%5d0;%c2%9b31m%e2%80%ae" + "x" * 20_000
     for path in (f"/account/sessions/{odd}", f"/oauth/status/{odd}", f"/oauth/token/{odd}", f"/{odd}", f"//{odd}"):
@@ -157,6 +137,6 @@ async def test_path_is_logged_as_its_template_without_what_a_caller_wrote_into_i
             # The last one names another host, and no path.
             assert answer.status_code in (400, 401, 404, 405) or (path.startswith("//") and answer.status_code == 303)
 
-    lines = logged.getvalue().decode("ascii").splitlines()
+    lines = logged.text.splitlines()
     assert any('"path":"/account/sessions/{sid}"' in line for line in lines)
     assert all(line.isprintable() and len(line) < 1000 and "canary" not in line for line in lines)

@@ -21,8 +21,10 @@ from jeton.http1.connection import (
     WRITE_SECONDS,
 )
 from jeton.http1.connection_factory import ConnectionFactory
+from jeton.observability.origin import Origin, current_origin
 from support import fake_transport as wire
 from support.fake_transport import echo, respond, serving
+from support.written_log import written_log
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
@@ -371,3 +373,16 @@ def test_uvicorn_uses_the_expected_interface_of_a_connection() -> None:
     config = Config(echo, http=factory, log_config=None)
     config.load()
     assert config.http_protocol_class is factory
+
+
+async def test_rejected_request_is_logged_without_the_identifier_of_the_request_before_it() -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        current_origin.set(Origin("the-request-before"))
+        for message in (SIZED, ABC):
+            await send(message)
+
+    with written_log() as log:
+        async with connected(app) as (_, peer):
+            await peer.send(GET + b"malformed\r\n\r\n")
+
+    assert [it.get("request_id") for it in log.lines("request_rejected")] == [None]

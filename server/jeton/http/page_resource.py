@@ -123,6 +123,5 @@ def _fault_of(error: OAuthError) -> Fault:
 
 def _failed(scope: Scope, fault: Fault, status: int, event: str, about: Mapping[str, str | int | None]) -> Page:
     """Return the error page. Its reference is the identifier of the request."""
-    reference = current_origin.get().request_id or ""
-    log.warning(event, reference=reference, path=route_of(scope), **about)
-    return Page(ErrorPage(fault, reference), status)
+    log.warning(event, path=route_of(scope), **about)
+    return Page(ErrorPage(fault, current_origin.get().request_id or ""), status)

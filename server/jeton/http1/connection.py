@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from contextvars import Context
 from typing import Any, Final
 
 import structlog
@@ -254,7 +255,8 @@ class Connection(asyncio.BufferedProtocol):
             if cycle.is_started:
                 self.abort()
                 return
-        log.info("request_rejected", status=status, ip=self._client and self._client[0])
+        # Not in the context of this call, which may be that of the request before.
+        Context().run(log.info, "request_rejected", status=status, ip=self._client and self._client[0])
         self._transport.write(REJECTIONS[status])
         self._linger()
 

@@ -5,7 +5,9 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -103,7 +105,8 @@ class Keyring:
         """Return the signed JWT. A key in an external store signs in a thread; raise KeyStoreError if that fails."""
         if not signer.is_external:
             return signer.sign(claims, typ)
-        return await self._external_signatures(lambda: self._sign_externally(signer, claims, typ))
+        # What the thread logs has the identifier of this request.
+        return await self._external_signatures(partial(copy_context().run, self._sign_externally, signer, claims, typ))
 
     def check_external_keys(self) -> None:
         """Make a test signature with external keys, so that a failure is known before a token is redeemed."""

@@ -1,4 +1,4 @@
-"""Log lines: one JSON object per line on standard error, in ASCII.
+"""Log lines: one JSON object per line on standard error, in ASCII. Lines of a request have its `request_id`.
 
 Callers name each field, so that no whole request, header or secret is logged. Text is truncated and escaped here.
 """
@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from jeton.observability.escaping import encode_json
+from jeton.observability.origin import current_origin
 
 MAX_TEXT: Final = 256
 MAX_EXCEPTION: Final = 8192
@@ -43,6 +44,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "timestamp": datetime.fromtimestamp(record.created, UTC),
         }
+        _add_request(line)
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = format_exception(record.exc_info[1])
         return _encode(line).decode()
@@ -69,9 +71,16 @@ def configure_logs_once() -> None:
 def _render_line(_logger: Any, level: str, fields: MutableMapping[str, Any]) -> bytes:
     """Render a log line. A single structlog processor, because every issued token is logged."""
     fields["level"], fields["timestamp"] = level, datetime.now(UTC)
+    _add_request(fields)
     if fields.pop("exc_info", None) and (error := sys.exc_info()[1]) is not None:
         fields["exception"] = format_exception(error)
     return _encode(fields)
+
+
+def _add_request(fields: MutableMapping[str, Any]) -> None:
+    request_id = current_origin.get().request_id
+    if request_id is not None:
+        fields["request_id"] = request_id
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:

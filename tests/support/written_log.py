@@ -1,0 +1,48 @@
+"""The log of a serving process, byte for byte, with its own configuration."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import structlog
+
+from jeton.observability.logs import JsonFormatter, configure_logs
+
+
+class WrittenLog:
+    """What was written: by Jeton, and by loggers of the standard library, of which no level is left out."""
+
+    def __init__(self) -> None:
+        self.written = io.BytesIO()
+        self.stream = io.TextIOWrapper(self.written, write_through=True)
+
+    @property
+    def text(self) -> str:
+        return self.written.getvalue().decode("ascii")
+
+    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+        """All lines, or those of one event."""
+        lines = [json.loads(it) for it in self.text.splitlines()]
+        return [it for it in lines if event in (None, it["event"])]
+
+
+@contextmanager
+def written_log() -> Iterator[WrittenLog]:
+    log, before, root = WrittenLog(), structlog.get_config(), logging.getLogger()
+    handler = logging.StreamHandler(log.stream)
+    handler.setFormatter(JsonFormatter())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(root, "level", logging.DEBUG)
+        # The client of the tests, which logs the addresses that it asks.
+        patch.setattr(logging.getLogger("httpx2"), "level", logging.WARNING)
+        patch.setattr(root, "handlers", [*root.handlers, handler])
+        configure_logs()
+        # Loggers that are not cached write to this log only while it is there.
+        settings = structlog.get_config() | {"logger_factory": structlog.BytesLoggerFactory(log.written)}
+        structlog.configure(**settings | {"cache_logger_on_first_use": False})
+        yield log
+    structlog.configure(**before)
