@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import ColumnElement, Connection, delete, update
 
 from jeton.admin.audit_checkpoints import CHECKPOINT_SECONDS
 from jeton.admin.audit_export import _ACTIVITIES
 from jeton.crypto.audit_chain import CHAIN_SECONDS
 from jeton.storage.tables import audit_checkpoints, audit_records
 from support.cli_runner import CommandLine
-from support.in_process_server import MASTER_KEY, Running
+from support.in_process_server import MASTER_KEY, Running, StartServer
 
 pytestmark = pytest.mark.anyio
 
@@ -158,21 +158,66 @@ async def test_records_verify_after_the_master_key_was_changed(jeton: Running, c
     assert both.json("audit", "verify") | {"records": 4, "chains": 2, "problems": []} == both.json("audit", "verify")
 
 
-async def test_expired_records_are_deleted_below_a_checkpoint_only(cli: CommandLine, start: Callable[..., Any]) -> None:
-    jeton: Running = await start(AUDIT__RETENTION_SECONDS="1000000")
+RETENTION = 1_000_000
+
+
+@pytest.fixture
+async def aged(cli: CommandLine, start: StartServer, tmp_path: Path) -> tuple[Running, CommandLine, Path]:
+    """A trail of which records and checkpoints have expired, and all checkpoints that it ever had."""
+    jeton = await start(AUDIT__RETENTION_SECONDS=str(RETENTION))
     jeton.add_user()
     app = jeton.add_client()
-    cli = cli.with_variables(DATABASE__URL=str(jeton.database.url), AUDIT__RETENTION_SECONDS="1000000")
-    await jeton.log_in(app)
-    counts = []
-    for _ in range(3):
-        jeton.maintenance.purge_expired()
-        counts.append(cli.json("audit", "verify")["records"])
-        # The first chain may go once a checkpoint that was made after its end has expired.
-        jeton.clock.advance(1_000_000 + CHAIN_SECONDS + 2 * CHECKPOINT_SECONDS)
+    cli = cli.with_variables(DATABASE__URL=str(jeton.database.url))
+    exported = tmp_path / "checkpoints"
+    for _ in range(4):
         await jeton.log_in(app)
-    assert counts == [2, 4, 4]
+        jeton.maintenance.purge_expired()
+        with exported.open("a") as file:
+            file.write(cli.text("audit", "export", "--checkpoints"))
+        # A chain may go once a checkpoint that was made after its end has expired.
+        jeton.clock.advance(RETENTION + CHAIN_SECONDS + 2 * CHECKPOINT_SECONDS)
+    return jeton, cli, exported
+
+
+async def test_expired_records_and_their_checkpoints_are_deleted(aged: tuple[Running, CommandLine, Path]) -> None:
+    _, cli, exported = aged
+    # Checkpoints 3 and 4, of which the newest says that the records of 3 may be missing, and two logins.
+    assert cli.json("audit", "verify", "--checkpoints", str(exported)) == {
+        "records": 4, "chains": 2, "checkpoints": 2, "erased": 0, "problems": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("deleted", "problem"),
+    [
+        pytest.param(audit_checkpoints.c.number == 4, "checkpoint 4 of the file is missing", id="newest"),
+        pytest.param(audit_checkpoints.c.number <= 3, "checkpoint 1 is missing", id="one too many"),
+        pytest.param(audit_checkpoints.c.number > 0, "checkpoint 3 of the file is missing", id="all"),
+    ],
+)
+async def test_checkpoints_that_have_not_expired_are_missed(
+    aged: tuple[Running, CommandLine, Path], deleted: ColumnElement[bool], problem: str
+) -> None:
+    jeton, cli, exported = aged
+    with jeton.database.write() as connection:
+        connection.execute(delete(audit_checkpoints).where(deleted))
+    result = cli.run("audit", "verify", "--json", "--checkpoints", str(exported))
+    assert any(problem in it for it in json.loads(result.stdout)["problems"]), result.stdout
+
+
+async def test_the_end_of_a_chain_is_missed_without_a_checkpoint_once_a_running_server_goes_on(
+    jeton: Running, cli: CommandLine
+) -> None:
+    jeton.add_user()
+    app = jeton.add_client()
+    await jeton.log_in(app)
+    with jeton.database.write() as connection:
+        connection.execute(delete(audit_records).where(audit_records.c.seq == 2))
     assert cli.json("audit", "verify")["problems"] == []
+    await jeton.log_in(app)
+    result = cli.run("audit", "verify", "--json")
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert problem.endswith("record 2 is missing")
 
 
 def test_a_change_that_cannot_be_recorded_is_refused(cli: CommandLine) -> None:

@@ -72,7 +72,12 @@ def test_copy_needs_two_databases_of_which_the_first_exists(cli: CommandLine, ur
 def words_of(command: str, urls: tuple[str, str], folder: Path) -> list[str]:
     users = folder / "users.jsonl"
     users.write_text("".join(f'{{"username": "user{number}"}}\n' for number in range(450)))
-    return ["database", "copy", *urls] if command == "copy" else ["user", "import", str(users)]
+    return {
+        "copy": ["database", "copy", *urls],
+        "import": ["user", "import", str(users)],
+        "verify": ["audit", "verify"],
+        "export": ["audit", "export"],
+    }[command]
 
 
 def read_all(descriptor: int) -> bytes:
@@ -86,11 +91,15 @@ def read_all(descriptor: int) -> bytes:
     return found
 
 
-@pytest.mark.parametrize(("command", "label"), [("copy", "Copying"), ("import", "Importing")])
+@pytest.mark.parametrize(
+    ("command", "label"),
+    [("copy", "Copying"), ("import", "Importing"), ("verify", "Verifying"), ("export", "Exporting")],
+)
 @pytest.mark.parametrize("on_terminal", [True, False], ids=["terminal", "pipe"])
 def test_long_commands_show_progress_on_terminals_only(
-    urls: tuple[str, str], tmp_path: Path, command: str, label: str, on_terminal: bool
+    cli: CommandLine, urls: tuple[str, str], tmp_path: Path, command: str, label: str, on_terminal: bool
 ) -> None:
+    cli.json("user", "add", "alice", "--generate-password")
     ours, theirs = pty.openpty() if on_terminal else os.pipe()
 
     done = subprocess.run(

@@ -8,14 +8,14 @@ from sqlalchemy import Connection
 
 from jeton.crypto.audit_chain import CHAIN_SECONDS
 from jeton.crypto.audit_checkpoint import CheckpointKeys
-from jeton.storage.audit_records import (
+from jeton.storage.audit_checkpoints import (
     Checkpoint,
-    delete_chains,
+    delete_checkpoints,
     insert_checkpoint,
     load_checkpoint_before,
-    load_heads,
     load_newest_checkpoint,
 )
+from jeton.storage.audit_records import delete_chains, load_heads
 
 CHECKPOINT_SECONDS: Final = 3600
 # No transaction takes so long from its events to its commit.
@@ -23,7 +23,10 @@ _MARGIN_SECONDS: Final = 3600
 
 
 def audit_retention(keys: CheckpointKeys, retention_seconds: int) -> Callable[[Connection, int, int], int]:
-    """Return what makes a checkpoint if one is due, deletes at most so many expired records, and returns how many."""
+    """Return what makes a checkpoint if one is due, and deletes what has expired.
+
+    It deletes at most so many records and so many checkpoints, and returns how many it has deleted.
+    """
 
     def delete_expired(connection: Connection, now: int, limit: int) -> int:
         newest = load_newest_checkpoint(connection)
@@ -35,7 +38,9 @@ def audit_retention(keys: CheckpointKeys, retention_seconds: int) -> Callable[[C
         content = None if newest is None or expired is None else keys.open(newest.signed)
         if expired is None or content is None or content["deletes_through"] < expired.number:
             return 0
-        return delete_chains(connection, expired.created_at - CHAIN_SECONDS - _MARGIN_SECONDS, limit)
+        records = delete_chains(connection, expired.created_at - CHAIN_SECONDS - _MARGIN_SECONDS, limit)
+        # Verification begins with the checkpoint that the newest one names: it needs none before.
+        return records + delete_checkpoints(connection, content["deletes_through"], limit)
 
     return delete_expired
 
@@ -51,7 +56,7 @@ def _next(
     """Return the next checkpoint: how far the chains have come since the last one.
 
     Records of checkpoints up to `deletes_through` may be deleted: all that these cover was recorded before
-    `expired_at`.
+    `expired_at`. So may the checkpoints before that one.
     """
     made_at = 0 if newest is None else newest.created_at
     heads = load_heads(connection, made_at - CHAIN_SECONDS - _MARGIN_SECONDS, made_at - _MARGIN_SECONDS)

@@ -1,6 +1,6 @@
 """Verification of the audit trail: a changed, missing, inserted or reordered record is found (ADR 0037)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
@@ -10,13 +10,8 @@ from jeton.admin.audit_checkpoints import checkpoint_digest
 from jeton.crypto.audit_chain import AuditKeys, ChainVerifier
 from jeton.crypto.audit_checkpoint import CheckpointKeys
 from jeton.crypto.master_key import MasterKeys
-from jeton.storage.audit_records import (
-    Checkpoint,
-    count_audit_records,
-    load_by_chain,
-    load_checkpoints,
-    load_newest_checkpoint,
-)
+from jeton.storage.audit_checkpoints import Checkpoint, load_checkpoints, load_newest_checkpoint
+from jeton.storage.audit_records import load_by_chain
 
 
 @dataclass(slots=True)
@@ -41,10 +36,6 @@ class AuditVerification:
         self._verifier = ChainVerifier(AuditKeys(master_keys))
         self._checkpoint_keys = CheckpointKeys(master_keys)
 
-    def count(self) -> int:
-        """Return how many records there are to verify."""
-        return count_audit_records(self.connection)
-
     def run(self) -> Iterator[None]:
         """Verify everything. Yield after each record."""
         contents = self._verified_checkpoints()
@@ -67,40 +58,48 @@ class AuditVerification:
         newest = load_newest_checkpoint(self.connection)
         if newest is not None and (content := self._checkpoint_keys.open(newest.signed)):
             contents.append(content)
-        deleted = max((it["deletes_through"] for it in contents), default=0)
+        deletable = _deletes_through(contents)
         self.problems += [
             f"chain {chain}: record {seq}, which checkpoint {it['number']} names, is missing"
             for (chain, seq), (it, _) in expected.items()
-            if it["number"] > deleted
+            if it["number"] > deletable
         ]
 
     def _verified_checkpoints(self) -> list[dict[str, Any]]:
         """Return the contents of all genuine checkpoints, of the database and of those given."""
-        contents, before = [], None
         stored = load_checkpoints(self.connection)
-        for checkpoint in stored:
-            content = self._checkpoint_keys.open(checkpoint.signed)
+        self.checkpoints = len(stored)
+        opened = [(it, self._checkpoint_keys.open(it.signed)) for it in stored]
+        known = {it.signed for it in stored}
+        exported = [self._checkpoint_keys.open(it) for it in self.exported if it not in known]
+        contents = [it for it in (*(content for _, content in opened), *exported) if it is not None]
+        deletable, before = _deletes_through(contents), None
+        for checkpoint, content in opened:
             if content is None:
                 self.problems.append(f"checkpoint {checkpoint.number} is not genuine, or needs another master key")
             else:
-                contents.append(content)
-                self._compare(checkpoint, content, before)
+                self._compare(checkpoint, content, before, deletable)
             before = checkpoint
-        self.checkpoints = len(stored)
-        known = {it.signed for it in stored}
-        for signed in self.exported:
-            content = self._checkpoint_keys.open(signed)
+        for content in exported:
             if content is None:
                 self.problems.append("a checkpoint of the file is not genuine, or needs another master key")
-            elif signed not in known:
+            elif content["number"] >= deletable:
                 self.problems.append(f"checkpoint {content['number']} of the file is missing in the database")
-                contents.append(content)
         return contents
 
-    def _compare(self, checkpoint: Checkpoint, content: dict[str, Any], before: Checkpoint | None) -> None:
-        """Note a problem unless the checkpoint is in its place."""
+    def _compare(
+        self, checkpoint: Checkpoint, content: dict[str, Any], before: Checkpoint | None, deletable: int
+    ) -> None:
+        """Note a problem unless the checkpoint is in its place. The first ones may be missing if they are deletable."""
+        is_first = before is None and 1 < checkpoint.number <= deletable
         number = 1 if before is None else before.number + 1
-        if checkpoint.number != number or content["previous"] != checkpoint_digest(before):
+        follows = checkpoint.number == number and content["previous"] == checkpoint_digest(before)
+        if not (is_first or follows):
             self.problems.append(f"checkpoint {number} is missing, or was changed")
         if (content["number"], content["created_at"]) != (checkpoint.number, checkpoint.created_at):
             self.problems.append(f"checkpoint {checkpoint.number} does not belong here")
+
+
+def _deletes_through(contents: Iterable[dict[str, Any]]) -> int:
+    """Return up to which checkpoint records may be missing; checkpoints may be up to the one before."""
+    return max((it["deletes_through"] for it in contents), default=0)

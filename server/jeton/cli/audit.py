@@ -16,9 +16,11 @@ from jeton.bootstrap.from_settings import open_master_keys
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result, print_results
+from jeton.cli.progress import progress_bar
 from jeton.config import Settings
 from jeton.observability.escaping import encode_json
-from jeton.storage.audit_records import load_by_time, load_checkpoints, load_newest
+from jeton.storage.audit_checkpoints import load_checkpoints
+from jeton.storage.audit_records import count_audit_records, load_by_time, load_newest
 
 _COLUMNS: Final = ("time", "event", "outcome", "reason", "actor", "sub", "client_id", "sid", "address", "request_id")
 _FORMATS: Final = {"jsonl": describe, "ocsf": describe_for_ocsf}
@@ -67,8 +69,13 @@ def export(username: str | None, name: str, checkpoints: bool, settings: Setting
             for checkpoint in load_checkpoints(connection):
                 click.echo(checkpoint.signed)
             return
-        for record in load_by_time(connection, sub=_sub(connection, username), **selected):
-            click.echo(encode_json(_FORMATS[name](record)))
+        selected |= {"sub": _sub(connection, username)}
+        # On a terminal, the records themselves show the progress.
+        with progress_bar("Exporting", hidden=sys.stdout.isatty()) as progress:
+            total = count_audit_records(connection, **selected)
+            for record in load_by_time(connection, **selected):
+                click.echo(encode_json(_FORMATS[name](record)))
+                progress(1, total)
 
 
 @audit.command()
@@ -85,21 +92,15 @@ def verify(file: Path | None, as_json: bool, settings: Settings) -> None:
     exported = file.read_text("utf-8").split() if file else []
     with opened(settings) as (database, _):
         keys = open_master_keys(settings, database)
-        with database.read() as connection:
+        with database.read() as connection, progress_bar("Verifying") as progress:
             found = AuditVerification(connection, keys, exported)
-            with _progress(found) as records:
-                for _ in records:
-                    pass
+            total = count_audit_records(connection)
+            for _ in found.run():
+                progress(1, total)
     names = ("records", "chains", "checkpoints", "erased")
     print_result({it: getattr(found, it) for it in names} | {"problems": found.problems}, as_json=as_json)
     if found.problems:
         raise CommandError(f"the audit trail is not as it was written: {len(found.problems)} problems")
-
-
-def _progress(found: AuditVerification) -> Any:
-    """Return the verification with a progress bar, which only a terminal shows."""
-    length, hidden = found.count(), not sys.stderr.isatty()
-    return click.progressbar(found.run(), length=length, label="Records", file=sys.stderr, hidden=hidden)
 
 
 def _sub(connection: Connection, username: str | None) -> str | None:

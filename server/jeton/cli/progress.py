@@ -11,10 +11,10 @@ Progress = Callable[[int, int], None]
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Progress]:
+def progress_bar(label: str, *, hidden: bool = False) -> Iterator[Progress]:
     """Yield what to report progress to. The bar is on standard error: standard output holds the result only."""
     with click.progressbar(
-        length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty(), update_min_steps=1
+        length=1, label=label, file=sys.stderr, hidden=hidden or not sys.stderr.isatty(), update_min_steps=1
     ) as bar:
 
         def advance(done: int, total: int) -> None:

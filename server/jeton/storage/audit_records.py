@@ -1,4 +1,4 @@
-"""SQL statements on audit records and their checkpoints."""
+"""SQL statements on audit records."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -21,11 +21,11 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from jeton.oauth.audit_events import AuditRecord
 from jeton.storage.raw_statement import RawStatement
-from jeton.storage.tables import audit_checkpoints, audit_records
+from jeton.storage.tables import audit_records
 
 _COLUMNS: Final = audit_records.c
 _FIELDS: Final = tuple(it.name for it in fields(AuditRecord))
@@ -50,14 +50,6 @@ class Head(NamedTuple):
     chain: str
     seq: int
     mac: bytes
-
-
-class Checkpoint(NamedTuple):
-    """A row of `audit_checkpoints`."""
-
-    number: int
-    created_at: int
-    signed: str
 
 
 def insert_audit_records(connection: Connection, records: Sequence[AuditRecord]) -> None:
@@ -94,8 +86,9 @@ def load_newest(connection: Connection, limit: int, **wanted: str | None) -> lis
     return [AuditRecord(*row) for row in connection.execute(ordered)][::-1]
 
 
-def count_audit_records(connection: Connection) -> int:
-    return connection.scalar(select(func.count()).select_from(audit_records)) or 0
+def count_audit_records(connection: Connection, **wanted: str | None) -> int:
+    """Return the number of records with these values."""
+    return connection.scalar(select(func.count()).select_from(audit_records).where(*_selection(**wanted))) or 0
 
 
 def erase_person(connection: Connection, sub: str) -> int:
@@ -129,30 +122,6 @@ def delete_chains(connection: Connection, began_before: int, limit: int) -> int:
     found: Collection[int] = connection.scalars(newest).all()
     connection.execute(delete(audit_records).where(of_chain, _COLUMNS.seq >= min(found)))
     return len(found)
-
-
-def load_checkpoints(connection: Connection) -> list[Checkpoint]:
-    """Return all checkpoints, the oldest first."""
-    return [Checkpoint(*row) for row in connection.execute(select(audit_checkpoints).order_by("number"))]
-
-
-def load_newest_checkpoint(connection: Connection) -> Checkpoint | None:
-    newest = select(audit_checkpoints).order_by(audit_checkpoints.c.number.desc()).limit(1)
-    row = connection.execute(newest).one_or_none()
-    return None if row is None else Checkpoint(*row)
-
-
-def load_checkpoint_before(connection: Connection, time: int) -> Checkpoint | None:
-    """Return the newest checkpoint that was made at this time or before."""
-    old = select(audit_checkpoints).where(audit_checkpoints.c.created_at <= time)
-    row = connection.execute(old.order_by(audit_checkpoints.c.number.desc()).limit(1)).one_or_none()
-    return None if row is None else Checkpoint(*row)
-
-
-def insert_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
-    """Insert the checkpoint, unless another process has inserted one of this number."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(audit_checkpoints).values(checkpoint._asdict()).on_conflict_do_nothing())
 
 
 def _selection(**wanted: str | None) -> list[ColumnElement[bool]]:

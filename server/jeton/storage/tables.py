@@ -329,7 +329,7 @@ audit_records = Table(
     sqlite_with_rowid=False,
 )
 
-# How far each chain had come at a time. Rows do not expire.
+# How far each chain had come at a time.
 audit_checkpoints = Table(
     "audit_checkpoints",
     metadata,

@@ -1,0 +1,47 @@
+"""SQL statements on checkpoints of the audit trail."""
+
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from jeton.storage.retention import delete_oldest
+from jeton.storage.tables import audit_checkpoints
+
+_COLUMNS: Final = audit_checkpoints.c
+_NEWEST: Final = select(audit_checkpoints).order_by(_COLUMNS.number.desc()).limit(1)
+
+
+class Checkpoint(NamedTuple):
+    """A row of `audit_checkpoints`."""
+
+    number: int
+    created_at: int
+    signed: str
+
+
+def load_checkpoints(connection: Connection) -> list[Checkpoint]:
+    """Return all checkpoints, the oldest first."""
+    return [Checkpoint(*row) for row in connection.execute(select(audit_checkpoints).order_by(_COLUMNS.number))]
+
+
+def load_newest_checkpoint(connection: Connection) -> Checkpoint | None:
+    row = connection.execute(_NEWEST).one_or_none()
+    return None if row is None else Checkpoint(*row)
+
+
+def load_checkpoint_before(connection: Connection, time: int) -> Checkpoint | None:
+    """Return the newest checkpoint that was made at this time or before."""
+    row = connection.execute(_NEWEST.where(_COLUMNS.created_at <= time)).one_or_none()
+    return None if row is None else Checkpoint(*row)
+
+
+def insert_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
+    """Insert the checkpoint, unless another process has inserted one of this number."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    connection.execute(dialect.insert(audit_checkpoints).values(checkpoint._asdict()).on_conflict_do_nothing())
+
+
+def delete_checkpoints(connection: Connection, below: int, limit: int) -> int:
+    """Delete at most `limit` checkpoints below this number, the oldest first. Return how many."""
+    return delete_oldest(connection, _COLUMNS.number, _COLUMNS.number, _COLUMNS.number < below, limit)
