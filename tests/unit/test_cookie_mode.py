@@ -95,9 +95,9 @@ def test_origins_of_another_site_are_found(issuer: str, origin: str, is_same_sit
     ("is_signed_in", "session", "others"),
     [
         (True, {}, {}),
-        # The response to the refresh that ended generation 3 may be lost, and can be requested again for two minutes.
-        (True, {"generation": 4, "rotated_at": NOW - 120}, {}),
-        (False, {"generation": 4, "rotated_at": NOW - 121}, {}),
+        # The response to the refresh that ended generation 3 may be lost, and can be requested again for five minutes.
+        (True, {"generation": 4, "rotated_at": NOW - 300}, {}),
+        (False, {"generation": 4, "rotated_at": NOW - 301}, {}),
         (False, {"generation": 5}, {}),
         (False, {"generation": 2}, {}),
         (False, {"idle_expires_at": NOW}, {}),

@@ -85,7 +85,7 @@ ROTATED_KEYED, ROTATED_PLAIN = granted(BEFORE, KEYED), granted(BEFORE, PLAIN)
 def test_only_the_last_request_may_be_repeated_and_only_for_a_short_time(
     stored: Family, request_: RefreshRequest, limits: Lifetimes, after: int, replay: bool
 ) -> None:
-    assert (IDEMPOTENCY_SECONDS, MAX_GRACE_RETRIES) == (120, 5)
+    assert (IDEMPOTENCY_SECONDS, MAX_GRACE_RETRIES) == (300, 5)
     assert is_replay(stored, request_, limits, after=after) is replay
 
 

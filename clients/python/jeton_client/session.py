@@ -10,7 +10,7 @@ from jeton_client.token_answers import Tokens, TryAgain
 
 MAX_ATTEMPTS: Final = 6
 EARLY_ATTEMPTS: Final = 3  # while the access token is still valid
-REPEATABLE_SECONDS: Final = 120.0  # how long a server repeats its response
+REPEATABLE_SECONDS: Final = 300.0  # how long a server repeats its response
 _LEAD_SECONDS: Final = 60.0
 _LEAD_SHARE: Final = 0.2
 _MARGIN_SECONDS: Final = 5.0

@@ -8,7 +8,7 @@ export const MAX_ATTEMPTS = 6
 /** While the access token is still valid. */
 export const EARLY_ATTEMPTS = 3
 /** How long a server repeats its response. */
-export const REPEATABLE_SECONDS = 120
+export const REPEATABLE_SECONDS = 300
 const LEAD_SECONDS = 60
 const LEAD_SHARE = 0.2
 const MARGIN_SECONDS = 5

@@ -19,7 +19,8 @@ from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 from jeton.rules.network_prefix import network_prefix
 
-IDEMPOTENCY_SECONDS: Final = 120
+# Longer than an outage of two minutes, recovery and the pauses of clients (ADR 0041).
+IDEMPOTENCY_SECONDS: Final = 300
 MAX_GRACE_RETRIES: Final = 5
 _TOKEN_UNKNOWN: Final = Deny(ErrorCode.INVALID_GRANT, "refresh_token_unknown", unknown_token=True)
 
