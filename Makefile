@@ -57,10 +57,11 @@ flood: $(VENV)/dev.stamp ## attack a server, and print the cost and the successf
 rotation: $(VENV)/dev.stamp ## rotate keys under load, and count failed verifications
 	PYTHONPATH=tests $(BIN)/python benchmarks/rotation.py
 
-faults: $(VENV)/dev.stamp ## slow sockets, overload, rolling restarts, 100 times kill -9: print figures (half an hour)
+faults: $(VENV)/dev.stamp ## slow sockets, overload, restarts, outages, kill -9: print figures (40 minutes)
 	PYTHONPATH=tests $(BIN)/python benchmarks/slow_sockets.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/overload.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/rolling_restarts.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/outage.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/kills.py
 
 audit: $(VENV)/dev.stamp ## refreshes with and without the audit trail, in one process

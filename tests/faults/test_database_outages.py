@@ -1,37 +1,19 @@
 """A PostgreSQL that is stopped or hung under load (RFC 7009 section 2.2.1, ASVS 16.5): 503, and no session ends."""
 
-import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from jeton.http.dispatch import DEADLINE_SECONDS
-from jeton.oauth.metadata import JWKS_PATH, METADATA_PATHS
 from support.crashable_postgresql import Cluster
-from support.refresh_load import Load, Session, add_accounts, assert_nothing_lost_or_doubled, load_on
+from support.database_outage import assert_documents_answered, assert_temporary_in_time
+from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on
 from support.server_processes import server_process
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("C10", "O19")]
 
 RECOVERY_SECONDS: Final = 10
-
-
-async def assert_temporary_in_time(load: Load, resting: Sequence[Session]) -> None:
-    """A refresh without a key, a revocation and an introspection (RFC 9110 section 15.6.4): nothing is said of them."""
-    asked_at = time.monotonic()
-    responses = await asyncio.gather(
-        load.refresh(resting[0]),
-        load.post("/oauth/revoke", resting[1].token),
-        load.post("/oauth/introspect", resting[2].token),
-    )
-    assert time.monotonic() - asked_at < DEADLINE_SECONDS + 2
-    for response in responses:
-        assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
-        assert int(response.headers["retry-after"]) >= 1
-        assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize(
@@ -64,8 +46,7 @@ async def test_a_database_outage_spends_nothing_and_ends_no_session(
                     for _ in range(rounds):
                         await assert_temporary_in_time(load, resting)
                     await load.until(lambda: load.statuses[503] >= refusals, f"{refusals} answers of 503")
-                    for path in ("/livez", JWKS_PATH, *METADATA_PATHS):
-                        assert server.answers(path), path
+                    await assert_documents_answered(load)
                 finally:
                     recover(own_cluster)
                 await load.until_answered(3)

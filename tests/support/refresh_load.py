@@ -140,13 +140,13 @@ class Load:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-        assert self.unexpected == []
+        assert self.unexpected == [], self.unexpected
 
     async def until(self, seen: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
         """Lets the load go on until `seen()` is true; fails at the deadline, or when a session was refused."""
         deadline = time.monotonic() + seconds
         while not seen():
-            assert self.unexpected == []
+            assert self.unexpected == [], self.unexpected
             assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}; so far {self.statuses}"
             await asyncio.sleep(0.01)
 
