@@ -19,7 +19,8 @@ import structlog
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from support.in_process_server import App, Running, running, settings_for
-from support.postgresql import NoPostgresqlError, postgresql_cluster
+from support.postgresql import postgresql_cluster
+from support.programs import MissingProgramError
 
 SESSIONS: Final = 20
 REFRESHES: Final = 400
@@ -40,7 +41,7 @@ def databases() -> Iterator[dict[str, str]]:
     """Yield the URLs of empty databases, by name."""
     with tempfile.TemporaryDirectory() as folder:
         sqlite = {"SQLite": f"sqlite:///{Path(folder) / 'jeton.db'}"}
-        with suppress(NoPostgresqlError), postgresql_cluster() as url:
+        with suppress(MissingProgramError), postgresql_cluster() as url:
             yield sqlite | {"PostgreSQL": url}
             return
         yield sqlite

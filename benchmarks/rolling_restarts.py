@@ -14,7 +14,6 @@ from typing import Final
 
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
-from support.crashable_postgresql import children_of
 from support.postgresql import postgresql_cluster
 from support.refresh_load import Load, add_accounts, assert_nothing_lost_or_doubled, load_on
 from support.server_processes import ServerProcess, server_process
@@ -26,10 +25,10 @@ _RESTART_SECONDS: Final = 120
 
 async def restart(load: Load, server: ServerProcess) -> None:
     """Replace both workers under load."""
-    before = set(children_of(server.pid))
+    before = server.workers
 
     def are_replaced() -> bool:
-        now = set(children_of(server.pid))
+        now = server.workers
         return len(now) == len(before) and not now & before
 
     async with load.running():

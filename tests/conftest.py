@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -17,9 +17,25 @@ from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from support.in_process_server import MASTER_KEY, ManualClock, Running, running, settings_for
-from support.postgresql import NoPostgresqlError, postgresql_cluster
+from support.node_packages import installed_packages
+from support.postgresql import postgresql_cluster
+from support.programs import MissingProgramError
 from support.shared_database import SharedDatabase
 from support.shared_engines import AlikeEngines
+
+
+def _skip_without_programs() -> Generator[None, object, object]:
+    """Skip a test that needs a program which this machine does not have. On CI it fails."""
+    try:
+        return (yield)
+    except MissingProgramError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"NOT RUN: {missing}")
+
+
+pytest_runtest_setup = pytest.hookimpl(wrapper=True)(_skip_without_programs)
+pytest_runtest_call = pytest.hookimpl(wrapper=True)(_skip_without_programs)
 
 
 @pytest.fixture(scope="session")
@@ -43,14 +59,15 @@ def _plain_logs() -> None:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """The URL of a cluster; without PostgreSQL the test is skipped, and on CI it fails."""
-    try:
-        with postgresql_cluster() as url:
-            yield url
-    except NoPostgresqlError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"NOT RUN ON POSTGRESQL: {missing}")
+    """The URL of a cluster."""
+    with postgresql_cluster() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def node_modules(pytestconfig: pytest.Config) -> Path:
+    """The packages of the lock in tests/interop/javascript."""
+    return installed_packages(pytestconfig.cache.mkdir("javascript"))
 
 
 def _prepare(url: str, clock: Clock) -> None:
@@ -106,6 +123,12 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 def _copy_of(template: Path, folder: Path) -> str:
     """Its URL."""
     return f"sqlite:///{shutil.copy(template, folder / 'jeton.db')}"
+
+
+@pytest.fixture(scope="module")
+def module_sqlite_url(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated SQLite database for a server process of a module."""
+    return _copy_of(sqlite_template_of_today, tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture

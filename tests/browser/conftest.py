@@ -9,22 +9,17 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from browser.sites import App, Site, add_app, add_user
-from support.node_packages import NoNodeError, installed_packages
-from support.server_processes import run_jeton, server_process
-
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+from support.programs import find_program
+from support.server_processes import server_process
 
 
 @contextmanager
 def launched_chromium(*arguments: str) -> Iterator[Browser]:
     """Start Chromium with these arguments."""
-    if not CHROMIUM.exists():
-        if os.environ.get("CI"):
-            raise FileNotFoundError(CHROMIUM)
-        pytest.skip(f"NOT RUN IN A BROWSER: there is no {CHROMIUM} (Debian: apt-get install chromium)")
+    program = os.environ.get("CHROMIUM") or find_program("chromium", "chromium")
     ours = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=[*ours, *arguments])
+        browser = playwright.chromium.launch(executable_path=program, args=[*ours, *arguments])
         yield browser
         browser.close()
 
@@ -44,25 +39,17 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
         yield context
 
 
-@pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+@pytest.fixture(scope="module")
+def app(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """An app whose callback redirects to another site, and the server that it uses."""
     folder = tmp_path_factory.mktemp("browser")
-    url = f"sqlite:///{folder}/jeton.db"
-    run_jeton(folder, url, "migrate").check_returncode()
     settings = {"PAGES__SUPPORT": "help@example.com", "REGISTRATION__ALLOW_PRIVATE_ADDRESSES": "true"}
-    with Site() as site, server_process(folder, url, begin_only=False, **settings) as server:
-        add_user(url)
-        yield add_app(url, server.url, site)
+    with Site() as site, server_process(folder, module_sqlite_url, begin_only=False, **settings) as server:
+        add_user(module_sqlite_url)
+        yield add_app(module_sqlite_url, server.url, site)
 
 
 @pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+def axe(node_modules: Path) -> str:
     """The source of axe-core, which finds violations of WCAG."""
-    try:
-        packages = installed_packages(tmp_path_factory.getbasetemp().parent)
-    except NoNodeError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"NOT CHECKED FOR ACCESSIBILITY: {missing}")
-    return (packages / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    return (node_modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")

@@ -15,8 +15,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from support.checkout import ROOT
-from support.nginx import nginx
-from support.server_processes import ServerProcess, free_port
+from support.cli_runner import CommandLine
+from support.reverse_proxies import nginx
+from support.server_processes import free_port
 from support.tls_certificates import server_certificate
 
 ISSUER: Final = "https://id.example.test"
@@ -97,24 +98,14 @@ def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def add_clients(jeton: ServerProcess) -> None:
+def add_clients(run: CommandLine) -> None:
     """Register both apps, and one of the sibling's own."""
     page = ("--public", "--application-type", "spa", "--grant", "authorization_code", "--grant", "refresh_token")
     for client_id, origin in (("orders-cookie", APP), ("orders-behind-nginx", SHOP), ("sibling", SIBLING)):
         scope = [word for scope in ("openid", "profile", "orders") for word in ("--scope", scope)]
         origins = ("--redirect-uri", f"{origin}/callback", "--origin", origin)
-        jeton.output(
-            "client",
-            "add",
-            client_id,
-            *page,
-            *scope,
-            *origins,
-            "--audience",
-            AUDIENCE,
-            "--first-party",
-            "--refresh-cookie",
-        )
+        own = ("--audience", AUDIENCE, "--first-party", "--refresh-cookie")
+        run.json("client", "add", client_id, *page, *scope, *origins, *own)
 
 
 @contextmanager

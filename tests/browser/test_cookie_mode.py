@@ -19,9 +19,10 @@ from browser.conftest import launched_chromium
 from browser.https_sites import APP, ISSUER, SHOP, SIBLING, STRANGER, Api, add_clients, https_sites
 from browser.sites import USERNAME, add_user
 from support.checkout import ROOT
+from support.cli_runner import CommandLine
 from support.in_process_server import PASSWORD
 from support.lossy_proxy import LosingProxy, losing_proxy
-from support.server_processes import ServerProcess, environment, free_port, run_jeton
+from support.server_processes import ServerProcess, environment, free_port
 
 TABS: Final = 6
 RENEWALS: Final = 100
@@ -33,10 +34,10 @@ _SESSION: Final = f"""(async () => {{
 
 @dataclass(frozen=True)
 class Sites:
-    """What the tests drive: a browser that reaches all hosts, the server, and what is in front of it."""
+    """A browser that reaches all hosts, the commands of the server, and what is in front of it."""
 
     browser: Browser
-    jeton: ServerProcess
+    run: CommandLine
     proxy: LosingProxy
     api: Api
 
@@ -65,14 +66,13 @@ def proxy_in_thread(port: int, server_port: int) -> Iterator[LosingProxy]:
 
 
 @pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+def sites(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     folder = tmp_path_factory.mktemp("https")
-    url = f"sqlite:///{folder}/jeton.db"
-    run_jeton(folder, url, "migrate").check_returncode()
     variables = {"SERVER__ISSUER": ISSUER, "SERVER__TRUSTED_PROXIES": "127.0.0.1"}
-    jeton = ServerProcess(free_port(), folder, environment(url, **variables))
-    add_user(url)
-    add_clients(jeton)
+    jeton = ServerProcess(free_port(), folder, environment(module_sqlite_url, **variables))
+    add_user(module_sqlite_url)
+    run = CommandLine(jeton.environment)
+    add_clients(run)
     lossy, api = free_port(), Api(f"{jeton.url}/.well-known/jwks.json")
     with (
         jeton.serving(),
@@ -83,7 +83,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
             f"--host-resolver-rules=MAP *:443 127.0.0.1:{port}", "--test-third-party-cookie-phaseout"
         ) as browser,
     ):
-        yield Sites(browser, jeton, proxy, api)
+        yield Sites(browser, run, proxy, api)
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ def test_six_tabs_stay_signed_in_though_every_third_answer_is_lost(sites: Sites,
     }"""
 
     def rotations() -> int:
-        return int(sum(it["refreshes"] for it in sites.jeton.json("session", "list")))
+        return int(sum(it["refreshes"] for it in sites.run.json("session", "list")))
 
     at_first, token = rotations(), pages[0].evaluate("session.accessToken()")
     for round_ in range(RENEWALS // 10):
@@ -277,7 +277,7 @@ def test_six_tabs_stay_signed_in_though_every_third_answer_is_lost(sites: Sites,
 
     assert rotations() - at_first >= RENEWALS
     assert sites.proxy.lost - before >= RENEWALS // 3
-    assert len(sites.jeton.json("session", "list", "--client", "orders-cookie")) >= 1
+    assert len(sites.run.json("session", "list", "--client", "orders-cookie")) >= 1
     for page in pages:
         page.reload()
         expect(page.get_by_text("three apples")).to_be_visible()

@@ -1,7 +1,6 @@
 """jeton doctor: what it finds in real installations, that it changes nothing, and its exit status."""
 
 import json
-import os
 import shutil
 import sqlite3
 import ssl
@@ -20,7 +19,7 @@ from jeton.outbound.client import OutboundClient
 from support.cli_runner import CommandLine
 from support.document_server import served_document
 from support.in_process_server import MASTER_KEY, settings_for
-from support.pgbouncer import NoPgbouncerError, pgbouncer
+from support.pgbouncer import pgbouncer
 from support.server_processes import free_port, server_process
 
 
@@ -251,13 +250,8 @@ def test_standby_and_missing_database(own_role: tuple[str, "psycopg.Connection[A
 
 @pytest.mark.postgresql
 def test_pooler_is_named_and_one_without_transactions_is_a_failure(postgresql_url: str) -> None:
-    try:
-        with pgbouncer(postgresql_url, "transaction") as url:
-            messages = [it.message for it in diagnose(settings_for(url), None, {}, None)]
-            assert any("through a connection pooler" in it for it in messages)
-        with pgbouncer(postgresql_url, "statement") as url:
-            assert "set pool_mode = transaction" in examine(url)[0].message
-    except NoPgbouncerError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"NOT RUN: {missing}")
+    with pgbouncer(postgresql_url, "transaction") as url:
+        messages = [it.message for it in diagnose(settings_for(url), None, {}, None)]
+        assert any("through a connection pooler" in it for it in messages)
+    with pgbouncer(postgresql_url, "statement") as url:
+        assert "set pool_mode = transaction" in examine(url)[0].message

@@ -1,14 +1,12 @@
 """The examples in Python do what they show: real processes, a real server, and nginx before one of them."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import httpx2
 import pytest
@@ -19,9 +17,8 @@ from support.checkout import ROOT
 from support.cli_runner import CommandLine
 from support.example_processes import EXAMPLES, process, served_example
 from support.person import Person, browser_program
+from support.programs import find_program
 from support.server_processes import ServerProcess, environment, free_port, wait_until
-
-_NGINX: Final = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +90,24 @@ def test_fastapi_service_checks_scope_and_session(accounts: Accounts, orders: st
     assert (placed.status_code, listed.json()) == (201, ["tea"])
 
 
-def nginx() -> str:
-    """Where it is; without it the test is skipped, and on CI it fails."""
-    if _NGINX is not None:
-        return _NGINX
-    missing = "NOT RUN BEHIND NGINX: there is none on this machine (Debian: apt-get install nginx-light)"
-    if os.environ.get("CI"):
-        pytest.fail(missing)
-    pytest.skip(missing)
-
-
 def test_plain_service_answers_behind_nginx(accounts: Accounts, tmp_path: Path) -> None:
-    program, front, back = nginx(), free_port(), free_port()
+    front, back = free_port(), free_port()
     text = (EXAMPLES / "asgi-service" / "nginx.conf").read_text()
     text = text.replace("127.0.0.1:8080", f"127.0.0.1:{front}").replace("127.0.0.1:8001", f"127.0.0.1:{back}")
     (tmp_path / "nginx.conf").write_text(text)
     (tmp_path / "tmp").mkdir()
     url = f"http://127.0.0.1:{front}"
-    command = [program, "-p", str(tmp_path), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"]
+    command = [
+        find_program("nginx", "nginx-light"),
+        "-p",
+        str(tmp_path),
+        "-c",
+        "nginx.conf",
+        "-e",
+        "stderr",
+        "-g",
+        "daemon off;",
+    ]
     with ExitStack() as stack:
         stack.enter_context(service(accounts, tmp_path, "asgi-service", back))
         printed = stack.enter_context(process(tmp_path, url, command, {}))

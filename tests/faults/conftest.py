@@ -1,6 +1,5 @@
 """Databases of this folder's own: no other test would survive what is done to them here."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +11,16 @@ from jeton.crypto.master_key import parse_master_keys
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
-from support.crashable_postgresql import Cluster, cluster
+from support.crashable_postgresql import Cluster
 from support.in_process_server import MASTER_KEY, settings_for
-from support.postgresql import NoPostgresqlError
+from support.postgresql import postgresql_cluster
 
 
 @pytest.fixture(scope="session")
 def own_cluster() -> Iterator[Cluster]:
     """A cluster that may be stopped, if it runs again at the end of the test."""
-    try:
-        with cluster() as started:
-            yield started
-    except NoPostgresqlError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"NOT RUN ON POSTGRESQL: {missing}")
+    with postgresql_cluster() as url:
+        yield Cluster(url)
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +39,6 @@ def own_template(own_cluster: Cluster) -> str:
 def own_postgresql_url(own_cluster: Cluster, own_template: str) -> str:
     """A database in that cluster, migrated and with signing keys."""
     return own_cluster.new_database(own_template)
-
-
-@pytest.fixture(scope="module")
-def module_sqlite_url(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{shutil.copy(sqlite_template_of_today, tmp_path_factory.mktemp('module'))}"
 
 
 @pytest.fixture

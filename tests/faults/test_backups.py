@@ -19,7 +19,7 @@ from jeton.storage.migrate import migrate
 from support.checkout import ROOT
 from support.crashable_postgresql import Cluster
 from support.in_process_server import MASTER_KEY, App, Running, running, settings_for
-from support.postgresql import NoPostgresqlError, postgresql_cluster
+from support.postgresql import postgresql_cluster
 from support.server_processes import JETON, wait_until
 
 # PostgreSQL wants as many connections as the cluster had.
@@ -94,20 +94,15 @@ class Operator:
 @pytest.fixture
 def operator() -> Iterator[Operator]:
     """An operator of a cluster of this test's own, with a migrated database `jeton`."""
-    try:
-        with postgresql_cluster(durable=True) as url:
-            it = _archiving(Cluster(url))
-            it.execute("CREATE DATABASE jeton TEMPLATE template0 ENCODING 'UTF8'")
-            database = Database(it.url("jeton"))
-            migrate(database)
-            database.close()
-            yield it
-            if (it.restored / "postmaster.pid").exists():
-                it.run('pg_ctl -D "$RESTORED" -m immediate -w stop')
-    except NoPostgresqlError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"NOT RUN ON POSTGRESQL: {missing}")
+    with postgresql_cluster(durable=True) as url:
+        it = _archiving(Cluster(url))
+        it.execute("CREATE DATABASE jeton TEMPLATE template0 ENCODING 'UTF8'")
+        database = Database(it.url("jeton"))
+        migrate(database)
+        database.close()
+        yield it
+        if (it.restored / "postmaster.pid").exists():
+            it.run('pg_ctl -D "$RESTORED" -m immediate -w stop')
 
 
 def _archiving(cluster: Cluster) -> Operator:

@@ -8,17 +8,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from support.crashable_postgresql import children_of
 from support.metrics import series_in
 from support.server_processes import ServerProcess, free_port, server_process, wait_until
 
 SECONDS = 30
 KEYS = "/.well-known/jwks.json"
-
-
-@pytest.fixture
-def url(sqlite_template_of_today: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/jeton.db"
 
 
 def scrape(port: int) -> str:
@@ -34,29 +28,29 @@ def request_keys(server: ServerProcess, times: int) -> None:
     assert all(server.answers(KEYS) for _ in range(times))
 
 
-def test_no_count_is_lost_or_doubled_when_workers_are_replaced(url: str, tmp_path: Path) -> None:
+def test_no_count_is_lost_or_doubled_when_workers_are_replaced(sqlite_url: str, tmp_path: Path) -> None:
     port, folders = free_port(), tmp_path / "folders"
     folders.mkdir()
     with server_process(
-        tmp_path, url, "--workers", "2", METRICS__LISTEN=f"127.0.0.1:{port}", begin_only=True
+        tmp_path, sqlite_url, "--workers", "2", METRICS__LISTEN=f"127.0.0.1:{port}", begin_only=True
     ) as server:
         server.kill()
         server.environment = {**server.environment, "TMPDIR": str(folders)}
         server.start()
-        wait_until(lambda: len(children_of(server.pid)) == 2, "two workers", SECONDS)
+        wait_until(lambda: len(server.workers) == 2, "two workers", SECONDS)
         request_keys(server, 40)
         assert counted(port) == 40
 
-        lost, before = min(children_of(server.pid)), set(children_of(server.pid))
+        lost = min(server.workers)
         os.kill(lost, signal.SIGKILL)
-        wait_until(lambda: len(set(children_of(server.pid)) - {lost}) == 2, "another worker", SECONDS)
+        wait_until(lambda: len(server.workers - {lost}) == 2, "another worker", SECONDS)
         wait_until(lambda: counted(port) == 40, "the same count", SECONDS)
         request_keys(server, 40)
         assert counted(port) == 80
 
-        before = set(children_of(server.pid))
+        before = server.workers
         server.signal(signal.SIGHUP)
-        wait_until(lambda: len(now := set(children_of(server.pid))) == 2 and not now & before, "new workers", SECONDS)
+        wait_until(lambda: len(now := server.workers) == 2 and not now & before, "new workers", SECONDS)
         assert counted(port) == 80
         request_keys(server, 40)
         assert counted(port) == 120
@@ -69,27 +63,27 @@ def test_no_count_is_lost_or_doubled_when_workers_are_replaced(url: str, tmp_pat
 
 
 @pytest.mark.requirement("ME05")
-def test_listener_is_on_loopback_or_where_the_setting_says_or_off(url: str, tmp_path: Path) -> None:
+def test_listener_is_on_loopback_or_where_the_setting_says_or_off(sqlite_url: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        with server_process(tmp_path, url, begin_only=True, METRICS__LISTEN=listen) as refused:
+        with server_process(tmp_path, sqlite_url, begin_only=True, METRICS__LISTEN=listen) as refused:
             assert refused.wait() != 0
             assert "metrics.listen" in refused.log
             assert "address already in use" in refused.log
 
-    with server_process(tmp_path, url) as off:
+    with server_process(tmp_path, sqlite_url) as off:
         assert "metrics" not in off.log
 
 
-def test_server_starts_if_the_default_address_is_taken(url: str, tmp_path: Path) -> None:
+def test_server_starts_if_the_default_address_is_taken(sqlite_url: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Another server may have it already: then it is taken all the same.
         if taken.connect_ex(("127.0.0.1", 9464)) != 0:
             taken.bind(("127.0.0.1", 9464))
             taken.listen()
-        with server_process(tmp_path, url, METRICS__LISTEN="127.0.0.1:9464") as server:
+        with server_process(tmp_path, sqlite_url, METRICS__LISTEN="127.0.0.1:9464") as server:
             assert "without metrics" in server.log
             assert server.answers("/readyz")

@@ -1,8 +1,6 @@
 """Mutual TLS through nginx, configured as documented: the certificate arrives, and nobody else's words for it."""
 
-import shutil
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,22 +10,13 @@ import pytest
 
 from support.checkout import ROOT
 from support.client_certificates import Certificate, authority, issue
-from support.server_processes import ServerProcess, free_port, server_process, wait_until
+from support.reverse_proxies import nginx
+from support.server_processes import ServerProcess, free_port, server_process
 
 NOW = int(time.time())
 CA = authority(since=NOW - 60)
 JOB = issue("CN=job", by=CA, since=NOW - 60, until=NOW + 3600)
 FORGED = issue("CN=job", since=NOW - 60, until=NOW + 3600)
-AROUND = """
-daemon off; master_process off; error_log stderr; pid {folder}/nginx.pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-{server}
-}}
-"""
 
 
 def documented_server(folder: Path, port: int, upstream: int) -> str:
@@ -65,29 +54,12 @@ def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def port(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of nginx."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    assert program, "nginx is not installed"
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     certificate = issue("CN=127.0.0.1", since=NOW - 60, until=NOW + 3600)
     (folder / "server.pem").write_text(certificate.pem)
     (folder / "server.key").write_text(certificate.key_pem)
-    configuration = AROUND.format(folder=folder, server=documented_server(folder, port, server.port))
-    (folder / "nginx.conf").write_text(configuration)
-    command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
-        try:
-            wait_until(lambda: is_open(port), "nginx listening", 10)
-            yield port
-        finally:
-            process.kill()
-
-
-def is_open(port: int) -> bool:
-    try:
-        httpx2.get(f"http://127.0.0.1:{port}/livez")
-    except httpx2.TransportError:
-        return False
-    return True
+    with nginx(folder, documented_server(folder, port, server.port), port):
+        yield port
 
 
 def request_token(folder: Path, port: int, certificate: Certificate | None, **headers: str) -> httpx2.Response:
@@ -104,11 +76,6 @@ def request_token(folder: Path, port: int, certificate: Certificate | None, **he
 @pytest.mark.requirement("I16", "MT06")
 def test_only_the_certificate_of_the_connection_counts(port: int, server: ServerProcess, tmp_path: Path) -> None:
     assert request_token(tmp_path, port, JOB).status_code == 200
-    for certificate, headers in (
-        (None, {}),
-        (None, JOB.nginx),
-        (FORGED, {}),
-        (FORGED, JOB.nginx),
-    ):
+    for certificate, headers in ((None, {}), (None, JOB.nginx), (FORGED, {}), (FORGED, JOB.nginx)):
         assert request_token(tmp_path, port, certificate, **headers).status_code == 401
     assert request_token(tmp_path, port, JOB, **FORGED.nginx).status_code == 200

@@ -1,6 +1,5 @@
 """PgBouncer between Jeton and PostgreSQL: it works in transaction mode, and is refused in statement mode."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.migrate import migrate
-from support.pgbouncer import NoPgbouncerError, pgbouncer
+from support.pgbouncer import pgbouncer
 from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on
 from support.server_processes import server_process
 
@@ -21,16 +20,11 @@ Pooled = Callable[[str], str]
 
 @pytest.fixture
 def pooled(empty_postgresql_url: str) -> Iterator[Pooled]:
-    """Gives the URL of an empty database through a pooler in a mode; without PgBouncer the test is skipped."""
+    """Gives the URL of an empty database through a pooler in a mode."""
     with ExitStack() as stack:
 
         def start(mode: str) -> str:
-            try:
-                return stack.enter_context(pgbouncer(empty_postgresql_url, mode))
-            except NoPgbouncerError as missing:
-                if os.environ.get("CI"):
-                    raise
-                pytest.skip(f"NOT RUN: {missing}")
+            return stack.enter_context(pgbouncer(empty_postgresql_url, mode))
 
         yield start
 

@@ -1,35 +1,26 @@
 """Request smuggling (RFC 9112 section 11.2): through real proxies, a body is never answered as a request."""
 
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import Final
 
 import pytest
 
-from support.server_processes import ServerProcess, free_port, server_process, wait_until
+from support.reverse_proxies import nginx, reverse_proxy
+from support.server_processes import ServerProcess, free_port, server_process
 
 NGINX: Final = """
-daemon off; master_process off; error_log stderr; pid {folder}/nginx.pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-    upstream jeton {{ server 127.0.0.1:{upstream}; keepalive 1; }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://jeton;
-            proxy_http_version 1.1;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_upgrade;
-            proxy_request_buffering {buffering};
-        }}
+map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+upstream jeton {{ server 127.0.0.1:{upstream}; keepalive 1; }}
+server {{
+    listen 127.0.0.1:{port};
+    location / {{
+        proxy_pass http://jeton;
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection $connection_upgrade;
+        proxy_request_buffering {buffering};
     }}
 }}
 """
@@ -44,11 +35,6 @@ listen jeton
     bind 127.0.0.1:{port}
     server one 127.0.0.1:{upstream}
 """
-PROXIES: Final = {
-    "nginx": ("nginx", NGINX, "on"),
-    "nginx without buffering": ("nginx", NGINX, "off"),
-    "haproxy": ("haproxy", HAPROXY, ""),
-}
 # The server logs what comes to this path, and nothing else asks for it.
 SMUGGLED: Final = b"POST /oauth/revoke HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 UPGRADE: Final = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
@@ -74,40 +60,27 @@ ATTACKS: Final = {
 }
 
 
-@contextmanager
-def proxy(kind: str, folder: Path, server: ServerProcess) -> Iterator[int]:
-    """The port of a proxy in front of the server."""
-    program, configuration, buffering = PROXIES[kind]
-    path = shutil.which(program, path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    assert path, f"{program} is not installed"
-    port, file = free_port(), folder / "proxy.conf"
-    file.write_text(configuration.format(folder=folder, port=port, upstream=server.port, buffering=buffering))
-    options = {"nginx": ["-p", str(folder), "-c"], "haproxy": ["-f"]}[program]
-    with (folder / "proxy.log").open("wb") as log, subprocess.Popen([path, *options, str(file)], stderr=log) as process:
-        try:
-            wait_until(lambda: listens(port), f"{program} listening", 10)
-            yield port
-        finally:
-            process.kill()
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.fixture(scope="module")
 def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with server_process(tmp_path_factory.mktemp("behind_proxies"), module_sqlite_url) as process:
         yield process
 
 
-@pytest.fixture(scope="module", params=PROXIES)
+@pytest.fixture(scope="module", params=["nginx", "nginx without buffering", "haproxy"])
 def port(
     request: pytest.FixtureRequest, server: ServerProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[int]:
-    with proxy(request.param, tmp_path_factory.mktemp("proxy"), server) as number:
-        yield number
+    """The port of a proxy in front of the server."""
+    folder, port = tmp_path_factory.mktemp("proxy"), free_port()
+    if request.param == "haproxy":
+        file = folder / "haproxy.cfg"
+        file.write_text(HAPROXY.format(port=port, upstream=server.port))
+        running = reverse_proxy(folder, port, "haproxy", "-f", str(file))
+    else:
+        buffering = "off" if "without" in request.param else "on"
+        running = nginx(folder, NGINX.format(port=port, upstream=server.port, buffering=buffering), port)
+    with running:
+        yield port
 
 
 def attack(port: int, *parts: bytes) -> None:

@@ -7,28 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from support.crashable_postgresql import Cluster, children_of
+from support.crashable_postgresql import Cluster
 from support.lock_contention import OnPostgresql, until
 from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on, place_of, stored
-from support.server_processes import ServerProcess, server_process
-
-
-def workers_of(server: ServerProcess) -> set[int]:
-    return set(children_of(server.pid))
+from support.server_processes import ServerProcess, is_listening, server_process
 
 
 async def replace_workers_under_load(server: ServerProcess, url: str, secret: str) -> None:
     async with load_on([server.url], secret) as load:
         await load.log_in(16)
-        before = workers_of(server)
+        before = server.workers
         async with load.running():
             await load.until_answered(1)
             server.signal(signal.SIGHUP)
-            await load.until(
-                lambda: len(workers_of(server) - before) == 2 and not workers_of(server) & before,
-                "both workers replaced",
-                60,
-            )
+            await load.until(lambda: len(now := server.workers) == 2 and not now & before, "both workers replaced", 60)
             await load.until_answered(3)
 
         # A worker that ends closes connections whose request it has not read yet, new ones too: those are repeated.
@@ -86,14 +78,6 @@ async def test_a_server_that_stops_finishes_what_waits_for_a_lock_and_takes_noth
             assert "Traceback" not in server.log
             assert_nothing_lost_or_doubled(own_postgresql_url, sessions)
     third.close()
-
-
-def is_listening(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except ConnectionRefusedError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

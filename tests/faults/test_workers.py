@@ -2,25 +2,45 @@
 
 import os
 import signal
-import socket
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from support.crashable_postgresql import children_of
-from support.server_processes import ServerProcess, server_process, wait_until
+from support.server_processes import ServerProcess, is_listening, server_process, wait_until
 
-SECONDS = 20
+SECONDS = 60
+
+
+def settings(folder: Path, workers: object) -> Path:
+    """Write the configuration file of the server in this folder."""
+    file = folder / "jeton.toml"
+    file.write_text(f"[server]\nworkers = {workers}\n", encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server with two workers, as each test leaves it."""
+    folder = tmp_path_factory.mktemp("workers")
+    with server_process(folder, module_sqlite_url, "--config", str(settings(folder, 2))) as process:
+        await_workers(process, 2)
+        yield process
 
 
 @pytest.fixture
-def url(sqlite_template_of_today: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/jeton.db"
+def own_server(sqlite_url: str, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server with two workers, to be ended."""
+    with server_process(tmp_path, sqlite_url, "--workers", "2") as process:
+        await_workers(process, 2)
+        yield process
 
 
-def workers_of(server: ServerProcess) -> set[int]:
-    return set(children_of(server.pid))
+def await_workers(server: ServerProcess, count: int, without: Collection[int] = ()) -> None:
+    """Wait until the server has this number of workers, of which none is among `without`."""
+    what = f"{count} workers, none of {without}"
+    wait_until(lambda: len(now := server.workers) == count and not now.intersection(without), what, SECONDS)
 
 
 def is_running(pid: int) -> bool:
@@ -30,114 +50,91 @@ def is_running(pid: int) -> bool:
     return False
 
 
-def test_killed_worker_is_replaced(url: str, tmp_path: Path) -> None:
-    with server_process(tmp_path, url, "--workers", "2") as server:
-        wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)
-        lost = min(workers_of(server))
+def test_killed_worker_is_replaced(server: ServerProcess) -> None:
+    lost = min(server.workers)
 
-        os.kill(lost, signal.SIGKILL)
+    os.kill(lost, signal.SIGKILL)
 
-        wait_until(lambda: len(workers_of(server) - {lost}) == 2, "another worker", SECONDS)
-        assert server.answers("/readyz")
+    await_workers(server, 2, without={lost})
+    assert server.answers("/readyz")
 
 
 @pytest.mark.slow
-def test_worker_that_hangs_is_killed_and_replaced(url: str, tmp_path: Path) -> None:
-    with server_process(tmp_path, url, "--workers", "2") as server:
-        wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)
-        hanging = min(workers_of(server))
+def test_worker_that_hangs_is_killed_and_replaced(server: ServerProcess) -> None:
+    hanging = min(server.workers)
 
-        os.kill(hanging, signal.SIGSTOP)
+    os.kill(hanging, signal.SIGSTOP)
 
-        wait_until(lambda: len(workers_of(server) - {hanging}) == 2, "another worker", 60)
-        assert f"[{hanging}] hangs" in server.log
+    await_workers(server, 2, without={hanging})
+    assert f"[{hanging}] hangs" in server.log
 
 
 @pytest.mark.slow
-def test_worker_that_hangs_does_not_keep_the_server_from_ending(url: str, tmp_path: Path) -> None:
-    with server_process(tmp_path, url, "--workers", "2") as server:
-        wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)
-        workers = workers_of(server)
-        os.kill(min(workers), signal.SIGSTOP)
+def test_worker_that_hangs_does_not_keep_the_server_from_ending(own_server: ServerProcess) -> None:
+    workers = own_server.workers
+    os.kill(min(workers), signal.SIGSTOP)
 
-        server.signal(signal.SIGTERM)
+    own_server.signal(signal.SIGTERM)
 
-        wait_until(lambda: not any(map(is_running, workers)), "the workers' end", 60)
-        assert server.wait() == 0
+    wait_until(lambda: not any(map(is_running, workers)), "the workers' end", SECONDS)
+    assert own_server.wait() == 0
 
 
-def test_signals_for_the_parent_do_not_end_workers(url: str, tmp_path: Path) -> None:
-    with server_process(tmp_path, url, "--workers", "2") as server:
-        wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)
-        before = workers_of(server)
+def test_signals_for_the_parent_do_not_end_workers(server: ServerProcess) -> None:
+    before = server.workers
 
-        for number in (signal.SIGTTIN, signal.SIGTTOU, signal.SIGHUP):
-            for worker in before:
-                os.kill(worker, number)
+    for number in (signal.SIGTTIN, signal.SIGTTOU, signal.SIGHUP):
+        for worker in before:
+            os.kill(worker, number)
 
-        assert server.answers("/readyz")
-        assert workers_of(server) == before
+    assert server.answers("/readyz")
+    assert server.workers == before
 
 
-def test_workers_end_when_their_parent_is_killed(url: str, tmp_path: Path) -> None:
-    with server_process(tmp_path, url, "--workers", "2") as server:
-        wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)
-        workers = workers_of(server)
+def test_workers_end_when_their_parent_is_killed(own_server: ServerProcess) -> None:
+    workers = own_server.workers
 
-        os.kill(server.pid, signal.SIGKILL)
-        server.wait()
+    os.kill(own_server.pid, signal.SIGKILL)
+    own_server.wait()
 
-        wait_until(lambda: not any(map(is_running, workers)), "the workers' end", SECONDS)
-        socket.create_server(("127.0.0.1", server.port)).close()
+    wait_until(lambda: not any(map(is_running, workers)), "the workers' end", SECONDS)
+    assert not is_listening(own_server.port)
 
 
-def test_signals_add_and_remove_a_worker(url: str, tmp_path: Path) -> None:
-    with server_process(tmp_path, url, "--workers", "2") as server:
-        wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)
+def test_signals_add_and_remove_a_worker(server: ServerProcess) -> None:
+    server.signal(signal.SIGTTIN)
+    await_workers(server, 3)
+    server.signal(signal.SIGTTOU)
+    await_workers(server, 2)
 
-        server.signal(signal.SIGTTIN)
-        wait_until(lambda: len(workers_of(server)) == 3, "a third worker", SECONDS)
-        server.signal(signal.SIGTTOU)
-        wait_until(lambda: len(workers_of(server)) == 2, "two workers again", SECONDS)
-
-        assert server.answers("/readyz")
+    assert server.answers("/readyz")
 
 
-def test_sighup_loads_settings_and_code_again_in_the_same_process(url: str, tmp_path: Path) -> None:
-    settings = tmp_path / "jeton.toml"
-    settings.write_text("[server]\nworkers = 2\n", encoding="utf-8")
-    with server_process(tmp_path, url, "--config", str(settings)) as server:
-        wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)
-        before = workers_of(server)
-        settings.write_text("[server]\nworkers = 3\n", encoding="utf-8")
+def test_sighup_loads_settings_and_code_again_in_the_same_process(server: ServerProcess) -> None:
+    before = server.workers
+    settings(server.folder, 3)
 
-        server.signal(signal.SIGHUP)
+    server.signal(signal.SIGHUP)
 
-        wait_until(
-            lambda: len(workers_of(server)) == 3 and not workers_of(server) & before, "three other workers", SECONDS
-        )
-        assert server.answers("/readyz")
-        server.signal(signal.SIGTERM)
-        assert server.wait() == 0
+    await_workers(server, 3, without=before)
+    assert server.answers("/readyz")
+    server.signal(signal.SIGTTOU)
+    await_workers(server, 2)
 
 
-def test_sighup_that_could_not_start_leaves_the_workers(url: str, tmp_path: Path) -> None:
-    settings = tmp_path / "jeton.toml"
-    settings.write_text("[server]\nworkers = 2\n", encoding="utf-8")
-    with server_process(tmp_path, url, "--config", str(settings)) as server:
-        wait_until(lambda: len(workers_of(server)) == 2, "two workers", SECONDS)
-        before = workers_of(server)
-        settings.write_text("[server]\nworkers = 'many'\n", encoding="utf-8")
+def test_sighup_that_could_not_start_leaves_the_workers(server: ServerProcess) -> None:
+    before = server.workers
+    settings(server.folder, "'many'")
 
-        server.signal(signal.SIGHUP)
+    server.signal(signal.SIGHUP)
 
-        wait_until(lambda: "Restart refused" in server.log, "the refusal", SECONDS)
-        assert "server.workers" in server.log
-        assert workers_of(server) == before
-        assert server.answers("/readyz")
+    wait_until(lambda: "Restart refused" in server.log, "the refusal", SECONDS)
+    assert "server.workers" in server.log
+    assert server.workers == before
+    assert server.answers("/readyz")
 
 
-def test_failed_start_is_reported_once(url: str, tmp_path: Path) -> None:
+def test_failed_start_is_reported_once(tmp_path: Path) -> None:
     with server_process(tmp_path, "postgresql://jeton@127.0.0.1:9/jeton", "--workers", "2", begin_only=True) as server:
         assert server.wait() == 1
 

@@ -1,7 +1,6 @@
 """One live server and its accounts, which are made as an operator makes them."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 from interop.live_server import AUDIENCE, CALLBACK, Live
 from support.cli_runner import CommandLine
 from support.client_keys import ClientKeyPair
-from support.node_packages import NoNodeError, installed_packages
 from support.person import Person
 from support.protected_resource import ProtectedResource
 from support.server_processes import ServerProcess, environment, free_port
@@ -76,14 +74,3 @@ def live_server(folder: Path, **variables: str) -> Iterator[Live]:
     with server.serving(), resource.serving(), person.serving() as person_url:
         secrets = {client["client_id"]: client["client_secret"] for client in added}
         yield Live(server, user["sub"], user["password"], secrets, origin, resource, person_url, key.private)
-
-
-@pytest.fixture(scope="session")
-def node_modules(pytestconfig: pytest.Config) -> Path:
-    """The packages of the lock; without Node the tests are skipped, and on CI they fail."""
-    try:
-        return installed_packages(pytestconfig.cache.mkdir("javascript"))
-    except NoNodeError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"JAVASCRIPT CLIENTS NOT RUN: {missing}")

@@ -2,12 +2,11 @@
 
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 from urllib.request import Request, urlopen
@@ -17,8 +16,8 @@ import pytest
 import yaml
 
 from support.checkout import ROOT, copy_tracked_files
-from support.nginx import nginx
-from support.server_processes import JETON, ServerProcess, free_port, run_jeton, server_process, wait_until
+from support.reverse_proxies import nginx, reverse_proxy
+from support.server_processes import JETON, ServerProcess, free_port, server_process
 from support.tls_certificates import server_certificate
 
 DEPLOYMENT: Final = ROOT / "config" / "deployment"
@@ -86,38 +85,20 @@ def test_settings_in_the_manifests_exist(tmp_path: Path) -> None:
     output(JETON, "config", "check", environment=values | links)
 
 
-@contextmanager
-def running(words: list[str], port: int) -> Iterator[None]:
-    """Run a proxy until the end of the block."""
-    path = shutil.which(words[0], path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    assert path, f"{words[0]} is not installed"
-    with subprocess.Popen([path, *words[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_until(lambda: _listens(port), f"{words[0]} on port {port}", 20)
-            yield
-        finally:
-            process.kill()
+InFront = AbstractContextManager[None]
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextmanager
-def nginx_in_front(folder: Path, server: ServerProcess, certificate: Path, port: int) -> Iterator[None]:
+def nginx_in_front(folder: Path, server: ServerProcess, certificate: Path, port: int) -> InFront:
     replaced = {
         "127.0.0.1:8000": f"127.0.0.1:{server.port}",
         "listen 443": f"listen 127.0.0.1:{port}",
         "/etc/nginx/id.example.com.pem": str(certificate),
         "/etc/nginx/id.example.com.key": str(certificate),
     }
-    with nginx(folder, written("nginx.conf", **replaced), port):
-        yield
+    return nginx(folder, written("nginx.conf", **replaced), port)
 
 
-@contextmanager
-def haproxy_in_front(folder: Path, server: ServerProcess, certificate: Path, port: int) -> Iterator[None]:
+def haproxy_in_front(folder: Path, server: ServerProcess, certificate: Path, port: int) -> InFront:
     file = folder / "haproxy.cfg"
     replaced = {
         "bind :443": f"bind 127.0.0.1:{port}",
@@ -126,37 +107,30 @@ def haproxy_in_front(folder: Path, server: ServerProcess, certificate: Path, por
         "127.0.0.1:8001": f"127.0.0.1:{server.port}",
     }
     file.write_text(written("haproxy.cfg", **replaced), encoding="utf-8")
-    with running(["haproxy", "-f", str(file)], port):
-        yield
+    return reverse_proxy(folder, port, "haproxy", "-f", str(file))
 
 
-@contextmanager
-def caddy_in_front(folder: Path, server: ServerProcess, certificate: Path, port: int) -> Iterator[None]:
+def caddy_in_front(folder: Path, server: ServerProcess, certificate: Path, port: int) -> InFront:
     """The certificate is given, because no authority can see this host, and nothing else of Caddy listens."""
     file = folder / "Caddyfile"
     tls = f"{NAME}:{port} {{\n\tbind 127.0.0.1\n\ttls {certificate} {certificate}"
     site = written("Caddyfile", **{f"{NAME} {{": tls, "127.0.0.1:8000": f"127.0.0.1:{server.port}"})
     file.write_text("{\n\tadmin off\n\tauto_https off\n}\n" + site, encoding="utf-8")
-    with running(["caddy", "run", "--adapter", "caddyfile", "--config", str(file)], port):
-        yield
-
-
-InFront = Callable[[Path, ServerProcess, Path, int], AbstractContextManager[None]]
+    return reverse_proxy(folder, port, "caddy", "run", "--adapter", "caddyfile", "--config", str(file))
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("deployment")
-    url = f"sqlite:///{folder}/jeton.db"
-    run_jeton(folder, url, "migrate").check_returncode()
-    with server_process(folder, url, SERVER__ISSUER=f"https://{NAME}", SERVER__TRUSTED_PROXIES="127.0.0.1") as process:
+    variables = {"SERVER__ISSUER": f"https://{NAME}", "SERVER__TRUSTED_PROXIES": "127.0.0.1"}
+    with server_process(folder, module_sqlite_url, begin_only=False, **variables) as process:
         yield process
 
 
 @pytest.mark.requirement("I16")
 @pytest.mark.parametrize("in_front", [nginx_in_front, haproxy_in_front, caddy_in_front])
 def test_proxy_passes_requests_on_with_the_address_of_the_client(
-    server: ServerProcess, tmp_path: Path, in_front: InFront
+    server: ServerProcess, tmp_path: Path, in_front: Callable[..., InFront]
 ) -> None:
     port, certificate = free_port(), server_certificate(tmp_path, NAME)
     context = ssl.create_default_context(cafile=str(certificate))
@@ -181,14 +155,8 @@ def test_proxy_passes_requests_on_with_the_address_of_the_client(
 def test_container_is_built_and_serves_as_another_user(tmp_path: Path) -> None:
     """On a base of Debian's packages, because no base is at hand without a registry."""
     base, context = tmp_path / "base", tmp_path / "context"
-    output(
-        "debootstrap",
-        "--variant=minbase",
-        "--include=python3,python3-venv,ca-certificates",
-        "bookworm",
-        base,
-        seconds=900,
-    )
+    packages = "--include=python3,python3-venv,ca-certificates"
+    output("debootstrap", "--variant=minbase", packages, "bookworm", base, seconds=900)
     copy_tracked_files(context)
     build = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
     container = output("buildah", "from", "scratch", environment=build).strip()

@@ -15,9 +15,7 @@
 
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import textwrap
 from collections.abc import Iterator
@@ -29,7 +27,8 @@ import pytest
 
 from support.checkout import ROOT, tracked_files
 from support.forked_commands import forked_commands
-from support.server_processes import JETON, free_port
+from support.programs import find_program
+from support.server_processes import JETON, free_port, is_listening
 
 _FENCE: Final = re.compile(r"^ *```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _FOR_A_CHECKOUT: Final = re.compile(r"^(make|git|pip|\.venv/bin/\w+|python3? -m (venv|pip))\b", re.MULTILINE)
@@ -125,8 +124,8 @@ DOCUMENTS: Final = {
 @pytest.mark.parametrize("name", [name for name, text in DOCUMENTS.items() if any(commands_of(text))])
 def test_commands_of_a_document_work(name: str, commands: Path, tmp_path: Path) -> None:
     document = DOCUMENTS[name]
-    if "softhsm2-util" in document and shutil.which("softhsm2-util") is None and not os.environ.get("CI"):
-        pytest.skip(f"THE COMMANDS OF {name} WERE NOT RUN: there is no SoftHSM (Debian: apt-get install softhsm2)")
+    if "softhsm2-util" in document:
+        find_program("softhsm2-util", "softhsm2")
 
     status, output = run_document(commands, document, tmp_path)
 
@@ -205,9 +204,7 @@ def test_sample_is_run_from_its_first_block_to_the_refused_request(commands: Pat
     assert not (tmp_path / "jeton").exists()
     assert status == 22
     assert "The requested URL returned error: 401" in output
-    # The server that it started is gone.
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
+    assert not is_listening(port)
 
 
 @pytest.mark.parametrize(

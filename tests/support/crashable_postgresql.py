@@ -4,8 +4,7 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from uuid import uuid4
 
 from sqlalchemy import create_engine, make_url, text
 
-from support.postgresql import postgresql_cluster
+from support.server_processes import children_of
 
 
 @dataclass(frozen=True)
@@ -96,15 +95,3 @@ class Cluster:
             # One may end between being listed and being told.
             with suppress(ProcessLookupError):
                 os.kill(child, number)
-
-
-def children_of(pid: int) -> list[int]:
-    """The processes that this one's main thread started and that still run."""
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
-
-
-@contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A cluster that runs when it is given, and again at the end."""
-    with postgresql_cluster() as url:
-        yield Cluster(url)

@@ -8,22 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from support.checkout import ROOT
+from support.programs import MissingProgramError, find_program
 
 INTEROP: Final = ROOT / "tests" / "interop" / "javascript"
 _OLDEST_NODE: Final = 20
 
 
-class NoNodeError(Exception):
-    """There is no Node on this machine, or one that is too old. The text says what to install."""
-
-
 def node_and_npm() -> tuple[str, str]:
     """Where they are."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        raise NoNodeError("there is no node or no npm on this machine (Debian: apt-get install npm)")
+    node, npm = find_program("node", "npm"), find_program("npm", "npm")
     if _major(node) < _OLDEST_NODE:
-        raise NoNodeError(f"Node {_OLDEST_NODE} is needed, this machine has {_major(node)}")
+        raise MissingProgramError(f"Node {_OLDEST_NODE} is needed, this machine has {_major(node)}")
     return node, npm
 
 

@@ -13,19 +13,14 @@ from typing import Any
 
 from sqlalchemy import make_url
 
+from support.programs import find_program
 from support.server_processes import wait_until
-
-
-class NoPgbouncerError(Exception):
-    """There is no PgBouncer on this machine."""
 
 
 @contextmanager
 def pgbouncer(url: str, mode: str) -> Iterator[str]:
     """The URL of the same database through a pooler in this mode, with two connections to share."""
-    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if program is None:
-        raise NoPgbouncerError("no pgbouncer found: install it (Debian: apt-get install pgbouncer)")
+    program = find_program("pgbouncer", "pgbouncer")
     database = make_url(url)
     folder = Path(tempfile.mkdtemp(prefix="jeton-pgbouncer-", dir="/tmp"))
     (folder / "users").write_text('"jeton" ""\n')

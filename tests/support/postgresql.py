@@ -10,12 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from support.programs import MissingProgramError
+
 _OPTIONS: Final = "-c listen_addresses= -c max_connections=200"
 _CARELESS: Final = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-
-
-class NoPostgresqlError(Exception):
-    """There is no PostgreSQL on this machine."""
 
 
 @contextmanager
@@ -41,7 +39,7 @@ def _binaries() -> str:
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not folders:
-        raise NoPostgresqlError("no initdb found: install PostgreSQL (Debian: apt-get install postgresql)")
+        raise MissingProgramError("there is no initdb on this machine (Debian: apt-get install postgresql)")
     return str(folders[-1])
 
 
@@ -55,7 +53,7 @@ def _unprivileged_account() -> dict[str, Any]:
         except KeyError:
             continue
         return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise NoPostgresqlError("run as root, and there is no account `postgres` or `nobody` to run PostgreSQL as")
+    raise MissingProgramError("run as root, and there is no account `postgres` or `nobody` to run PostgreSQL as")
 
 
 def _run(command: list[Any], account: dict[str, Any]) -> None:

@@ -46,11 +46,20 @@ def free_port() -> int:
     """Return a port on which nobody listens, never the same twice in this process, and seldom in two."""
     for _ in range(1000):
         port = random.choice(_PORTS)
-        with socket.socket() as probe:
-            if port not in _taken and probe.connect_ex(("127.0.0.1", port)) != 0:
-                _taken.add(port)
-                return port
+        if port not in _taken and not is_listening(port):
+            _taken.add(port)
+            return port
     raise AssertionError("no free port found")
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def children_of(pid: int) -> set[int]:
+    """Return the processes that this one's main thread started and that still run."""
+    return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()}
 
 
 def wait_until(seen: Callable[[], Any], what: str, seconds: float) -> None:
@@ -86,6 +95,11 @@ class ServerProcess:
     def pid(self) -> int:
         assert self.process is not None
         return self.process.pid
+
+    @property
+    def workers(self) -> set[int]:
+        """The process ids of its workers."""
+        return children_of(self.pid)
 
     @property
     def _environment(self) -> dict[str, str]:

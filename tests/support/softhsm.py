@@ -1,6 +1,5 @@
 """An HSM for tests: SoftHSM, with a token of a test's own, reached by PKCS#11 as any other."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from support.programs import find_program
+
 LABEL: Final = "jeton"
 PIN: Final = "tests only: 73914"
 _SECURITY_OFFICER: Final = "tests only: 20586"
 _MODULES: Final = ("/usr/lib/softhsm", "/usr/lib64/softhsm", "/usr/lib64/pkcs11", "/usr/local/lib/softhsm")
-
-
-class NoSoftHsmError(Exception):
-    """There is no SoftHSM on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +54,9 @@ class SoftHsm:
 
 def soft_hsm(folder: Path) -> SoftHsm:
     """One with an empty token."""
-    tool = shutil.which("softhsm2-util")
-    modules = [file for it in _MODULES if (file := Path(it) / "libsofthsm2.so").is_file()]
-    if tool is None or not modules:
-        raise NoSoftHsmError("there is no SoftHSM on this machine (Debian: apt-get install softhsm2)")
-    hsm = SoftHsm(str(modules[0]), folder)
+    tool = find_program("softhsm2-util", "softhsm2")
+    module = next(file for it in _MODULES if (file := Path(it) / "libsofthsm2.so").is_file())
+    hsm = SoftHsm(str(module), folder)
     (folder / "tokens").mkdir(parents=True)
     Path(hsm.configuration).write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
     words = ["--init-token", "--free", "--label", LABEL, "--pin", PIN, "--so-pin", _SECURITY_OFFICER]
