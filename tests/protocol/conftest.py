@@ -6,6 +6,7 @@ from shutil import copy
 
 import pytest
 
+from support.browsing import Browser, browser
 from support.cli_functions import configured_for
 from support.in_process_server import Running, running, settings_for
 from support.written_log import WrittenLog, written_log
@@ -47,7 +48,16 @@ async def nodes(
         shared.restore()
         url = shared.url
     settings = settings_for(url, **getattr(request.module, "SETTINGS", {}))
-    async with running(settings) as node, running(settings) as other:
-        with configured_for(url), pytest.MonkeyPatch.context() as patch:
+    with configured_for(url), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jeton.background.logout_delivery._POLL_SECONDS", 3600)  # tests deliver logout tokens themselves
+        async with running(settings) as node, running(settings) as other:
             patch.setattr("jeton.cli.options.Clock", lambda: node.clock)
             yield node, other
+
+
+@pytest.fixture
+async def visitor(jeton: Running) -> AsyncIterator[Browser]:
+    """A browser without cookies at a server that has a user, alice."""
+    jeton.add_user("alice")
+    async with browser(jeton) as it:
+        yield it

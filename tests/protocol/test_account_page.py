@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -9,10 +10,8 @@ from sqlalchemy import select
 from jeton.crypto.credentials import digest_secret
 from jeton.storage.tables import browser_sessions
 from support.authorization_codes import add_app, add_resource, redeem
-from support.browsing import Browser, authorization_parameters, browser
+from support.browsing import Browser, browser
 from support.in_process_server import PASSWORD, Running
-
-pytestmark = pytest.mark.anyio
 
 NEW_PASSWORD = "a much better battery horse"
 
@@ -22,17 +21,14 @@ async def visitor(jeton: Running) -> AsyncIterator[Browser]:
     """Alice, signed in."""
     jeton.add_user("alice", profile={"name": "Alice Archer"}, email="alice@example.com")
     async with browser(jeton) as it:
-        await it.get("/")
-        await it.sign_in()
+        await it.open_account()
         yield it
 
 
-async def allow(node: Running, visitor: Browser, client_id: str = "app", **fields: object) -> str:
-    """The refresh token of an app that the visitor has allowed what it asked for."""
-    app = add_app(node, client_id, refresh_token="always", **fields)
-    await visitor.get("/oauth/authorize", **authorization_parameters(app))
-    await visitor.decide()
-    return str((await redeem(node, app, visitor.answer["code"])).json()["refresh_token"])
+async def allow(node: Running, visitor: Browser, **fields: Any) -> None:
+    """Open a session of an app."""
+    app = add_app(node, refresh_token="always", **fields)
+    await redeem(node, app, await visitor.allow(app))
 
 
 async def test_page_shows_profile_browsers_and_apps(jeton: Running, visitor: Browser) -> None:
@@ -50,43 +46,30 @@ async def test_signing_out_ends_the_session_and_says_so(jeton: Running, visitor:
     assert response.headers["clear-site-data"] == '"cache", "storage"'
     await visitor.get(response.headers["location"])
     assert "You are signed out" in visitor.page.text
-    await visitor.get("/me")
-    assert visitor.path == "/sign-in"
+    assert not await visitor.is_signed_in()
 
 
-@pytest.mark.requirement("LO08")
-async def test_signing_out_ends_what_came_from_the_session_but_what_lasts(jeton: Running, visitor: Browser) -> None:
-    lasting = await allow(jeton, visitor, "lasting")
-    app = add_app(jeton, "passing")
-    await visitor.get("/oauth/authorize", **authorization_parameters(app))
-    await visitor.decide()
-    passing = (await redeem(jeton, app, visitor.answer["code"])).json()["refresh_token"]
-    await visitor.get("/oauth/authorize", **authorization_parameters(app))
-    code = visitor.answer["code"]
-    await visitor.get("/me")
-    await visitor.submit("/sign-out")
-    assert (await jeton.introspect(app, passing))["active"] is False
-    assert (await redeem(jeton, app, code)).json()["error"] == "invalid_grant"
-    jeton.clock.advance(1)
-    families = await jeton.lookups.sessions(str((await jeton.lookups.user("alice")).sub))  # type: ignore[union-attr]
-    assert [it.client_id for it in families] == ["lasting"]
-    assert lasting
-
-
-@pytest.mark.requirement("CN02")
-async def test_withdrawing_access_ends_sessions_and_codes_and_asks_again(jeton: Running, visitor: Browser) -> None:
+@pytest.mark.requirement("CN02", "SE06", "SE07")
+async def test_page_says_what_was_ended_and_withdrawn_access_is_asked_for_again(
+    jeton: Running, visitor: Browser
+) -> None:
+    """What ends with each of them is in test_what_ends_what.py."""
     app = add_app(jeton)
-    await visitor.get("/oauth/authorize", **authorization_parameters(app))
-    await visitor.decide()
-    token = (await redeem(jeton, app, visitor.answer["code"])).json()["refresh_token"]
-    await visitor.get("/oauth/authorize", **authorization_parameters(app))
-    code = visitor.answer["code"]
-    await visitor.get("/me")
+    await redeem(jeton, app, await visitor.allow(app))
+    async with browser(jeton) as other:
+        await other.open_account()
+        await visitor.submit_on("/me", "/me/sessions/end")
+        assert "The session was ended." in visitor.page.text
+        assert "End session" not in visitor.page.text
+        await visitor.submit("/me/browsers/end")
+        assert "That browser was signed out." in visitor.page.text
+        assert not await other.is_signed_in()
     await visitor.submit("/me/apps/end")
     assert "The app no longer has access." in visitor.page.text
-    assert (await jeton.refresh(app, token)).status_code == 400
-    assert (await redeem(jeton, app, code)).json()["error"] == "invalid_grant"
-    await visitor.get("/oauth/authorize", **authorization_parameters(app))
+    await visitor.change_password(NEW_PASSWORD)
+    assert "Your password was changed." in visitor.page.text
+    assert visitor.path == "/me"
+    await visitor.authorize(app)
     assert visitor.path == "/consent"
 
 
@@ -99,38 +82,15 @@ async def test_apps_show_what_was_allowed_at_which_resource(jeton: Running, visi
     assert listed == ["At: https://files.example", "read"]
 
 
-async def test_session_of_an_app_can_be_ended_alone(jeton: Running, visitor: Browser) -> None:
-    await allow(jeton, visitor)
-    await visitor.get("/me")
-    await visitor.submit("/me/sessions/end")
-    assert "The session was ended." in visitor.page.text
-    assert "End session" not in visitor.page.text
-    assert "Withdraw access" in visitor.page.text
-
-
-@pytest.mark.requirement("SE06")
-async def test_another_browser_can_be_signed_out(jeton: Running, visitor: Browser) -> None:
-    async with browser(jeton) as other:
-        await other.get("/me")
-        await other.sign_in()
-        await visitor.get("/me")
-        await visitor.submit("/me/browsers/end")
-        assert "That browser was signed out." in visitor.page.text
-        await other.get("/me")
-        assert other.path == "/sign-in"
-
-
 async def test_session_of_another_user_cannot_be_ended(jeton: Running, visitor: Browser) -> None:
     jeton.add_user("bob")
     async with browser(jeton) as bob:
-        await bob.get("/me")
-        await bob.sign_in("bob")
+        await bob.open_account("bob")
         session_id = next(iter(await _browser_sessions(jeton, "bob")))
         await visitor.get("/me")
         token = visitor.form("/sign-out").fields["form_token"]
         await visitor.post("/me/browsers/end", {"form_token": token, "browser_session_id": session_id})
-        await bob.get("/me")
-        assert bob.path == "/me"
+        assert await bob.is_signed_in()
 
 
 async def _browser_sessions(node: Running, username: str) -> list[str]:
@@ -148,48 +108,13 @@ async def test_form_without_the_right_token_is_refused(jeton: Running, visitor: 
     for form in ({}, {"form_token": "0" * 64}):
         response = await visitor.post(path, {"client_id": "app", **form})
         assert response.status_code == 400
-    await visitor.get("/me")
-    assert visitor.path == "/me"
+    assert await visitor.is_signed_in()
 
 
 @pytest.mark.requirement("SE05")
 async def test_form_of_another_site_is_refused_even_with_the_right_token(jeton: Running, visitor: Browser) -> None:
-    await visitor.get("/me")
-    response = await visitor.submit("/sign-out", {"Sec-Fetch-Site": "same-site"})
+    response = await visitor.submit_on("/me", "/sign-out", {"Sec-Fetch-Site": "same-site"})
     assert response.status_code == 403
-
-
-@pytest.mark.requirement("SE06", "SE07")
-async def test_new_password_ends_other_browsers_and_sessions_by_default(jeton: Running, visitor: Browser) -> None:
-    token = await allow(jeton, visitor)
-    async with browser(jeton) as other:
-        await other.get("/me")
-        await other.sign_in()
-        await visitor.get("/me/password")
-        await visitor.submit("/me/password", current_password=PASSWORD, new_password=NEW_PASSWORD)
-        assert "Your password was changed." in visitor.page.text
-        assert visitor.path == "/me"
-        await other.get("/me")
-        assert other.path == "/sign-in"
-        await other.sign_in(password=NEW_PASSWORD)
-        assert other.path == "/me"
-    assert "End session" not in visitor.page.text
-    assert token
-
-
-async def test_new_password_can_leave_everything_else_signed_in(jeton: Running, visitor: Browser) -> None:
-    await allow(jeton, visitor)
-    async with browser(jeton) as other:
-        await other.get("/me")
-        await other.sign_in()
-        await visitor.get("/me/password")
-        form = visitor.form("/me/password")
-        values = form.fields | {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
-        values.pop("end_others")
-        await visitor.post(form.action, values)
-        await other.get("/me")
-        assert other.path == "/me"
-        assert "End session" in other.page.text
 
 
 @pytest.mark.parametrize(
@@ -203,8 +128,7 @@ async def test_new_password_can_leave_everything_else_signed_in(jeton: Running, 
 async def test_password_that_cannot_be_changed_says_why(
     jeton: Running, visitor: Browser, current: str, new: str, words: str
 ) -> None:
-    await visitor.get("/me/password")
-    page = await visitor.submit("/me/password", current_password=current, new_password=new)
+    page = await visitor.change_password(new, current)
     assert page.status_code == 400
     assert words in page.text
     assert 'aria-invalid="true"' in page.text
@@ -213,9 +137,7 @@ async def test_password_that_cannot_be_changed_says_why(
 
 @pytest.mark.requirement("PG12")
 async def test_rejected_password_is_explained_in_the_language_of_the_page(visitor: Browser) -> None:
-    german = {"Accept-Language": "de"}
-    await visitor.get("/me/password", german)
-    page = await visitor.submit("/me/password", german, current_password=PASSWORD, new_password="short")
+    page = await visitor.change_password("short", headers={"Accept-Language": "de"})
     assert "Das neue Passwort wurde nicht angenommen. Das Passwort muss mindestens 15 Zeichen haben." in page.text
 
 
@@ -223,14 +145,6 @@ async def test_rejected_password_is_explained_in_the_language_of_the_page(visito
 async def test_well_known_address_leads_to_the_password_form(jeton: Running, visitor: Browser) -> None:
     await visitor.get("/.well-known/change-password")
     assert visitor.path == "/me/password"
-
-
-async def test_signing_in_as_another_user_ends_the_session_before(jeton: Running, visitor: Browser) -> None:
-    jeton.add_user("bob")
-    await visitor.get("/sign-in")
-    await visitor.sign_in("bob")
-    assert "bob" in visitor.page.text
-    assert await _browser_sessions(jeton, "alice") == []
 
 
 @pytest.mark.requirement("SE01")

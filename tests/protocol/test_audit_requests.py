@@ -11,8 +11,6 @@ from support.authorization_codes import CALLBACK
 from support.browsing import browser
 from support.in_process_server import Running, StartServer
 
-pytestmark = pytest.mark.anyio
-
 WRONG = {"grant_type": "password", "password": "canary-wrong-password"}
 
 

@@ -11,10 +11,8 @@ from jeton.oauth.audit_events import AuditRecord
 from jeton.storage.tables import audit_records
 from support.audit_trail import verified_records
 from support.authorization_codes import add_app, redeem
-from support.browsing import Browser, authorization_parameters, browser
+from support.browsing import Browser, browser
 from support.in_process_server import PASSWORD, App, Running, StartServer
-
-pytestmark = pytest.mark.anyio
 
 NEW_PASSWORD = "a much better battery horse"
 AGENT = "canary agent"
@@ -111,17 +109,12 @@ async def test_what_people_do_in_a_browser_is_recorded(jeton: Running) -> None:
     jeton.add_user("alice", email="alice@example.com")
     app = add_app(jeton, refresh_token="always")
     async with browser(jeton) as visitor:
-        await visitor.get("/oauth/authorize", **authorization_parameters(app))
-        await visitor.sign_in()
-        await visitor.decide()
-        code = visitor.answer["code"]
+        code = await visitor.allow(app)
         await redeem(jeton, app, code)
         await redeem(jeton, app, code)
-        await visitor.get("/me")
-        await visitor.submit("/me/apps/end")
+        await visitor.submit_on("/me", "/me/apps/end")
         await change_password(visitor)
-        await visitor.get("/me")
-        await visitor.submit("/sign-out")
+        await visitor.submit_on("/me", "/sign-out")
     assert told(jeton) == [
         ok("signed_in", "browser_signed_in", "user"),
         ok("code_issued", "code_issued", "user"),

@@ -1,7 +1,6 @@
 """grant_type=authorization_code: a code is redeemed once, by its owner; and what becomes of the tokens."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -27,9 +26,7 @@ from support.authorization_codes import (
     redeem,
     sign_in,
 )
-from support.in_process_server import ISSUER, Running
-
-StartServer = Callable[..., Awaitable[Running]]
+from support.in_process_server import ISSUER, Running, StartServer
 
 API = "https://api.example"
 FILES = "https://files.example"

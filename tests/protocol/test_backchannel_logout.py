@@ -1,7 +1,7 @@
 """Back-channel logout: which clients are told that a browser session has ended, how, and how often."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,9 @@ import pytest
 from jeton.background.logout_delivery import MAX_TO_UNREGISTERED
 from jeton.oauth.backchannel_logout import DELIVERED_SECONDS, KEPT_SECONDS
 from support.authorization_codes import add_app, redeem
-from support.browsing import Browser, authorization_parameters, browser
-from support.cli_functions import command, configured_for, delete_client, delete_user, disable_user, set_password
-from support.in_process_server import ISSUER, PASSWORD, App, Running
+from support.browsing import Browser, browser
+from support.cli_functions import configured_for, delete_client
+from support.in_process_server import ISSUER, App, Running, StartServer
 from support.logout_receiver import (
     LogoutReceiver,
     add_logouts,
@@ -41,11 +41,10 @@ def commands(jeton: Running, database_url: str) -> Iterator[None]:
 
 @dataclass
 class SignedIn:
-    """Alice is signed in in two browsers, and in one of them to two apps: `shop` and, by its consent, `quiet`."""
+    """Alice is signed in to two apps: `shop` and `quiet`, which has registered no address."""
 
     node: Running
     browser: Browser
-    other: Browser
     shop: App
     tokens: dict[str, Any]
     receiver: LogoutReceiver
@@ -54,92 +53,32 @@ class SignedIn:
     def id_token(self) -> dict[str, Any]:
         return dict(jwt.decode(self.tokens["id_token"], options={"verify_signature": False}))
 
-    @property
-    def browser_session_id(self) -> str:
-        """Of the browser that is signed in to the apps."""
-        form = self.other.form("/me/browsers/end")
-        return form.fields["browser_session_id"]
 
-
-async def sign_in_to(node: Running, visitor: Browser, app: App, scope: str = "openid read account") -> dict[str, Any]:
-    await visitor.get("/oauth/authorize", **authorization_parameters(app, scope=scope))
-    if visitor.path == "/sign-in":
-        await visitor.sign_in()
+async def sign_in_to(node: Running, visitor: Browser, app: App, scope: str = "openid read") -> dict[str, Any]:
+    await visitor.sign_in_to(app, scope=scope)
     return dict((await redeem(node, app, visitor.answer["code"])).json())
 
 
 @pytest.fixture
 async def alice(jeton: Running) -> AsyncIterator[SignedIn]:
     jeton.add_user()
-    jeton.add_user("bob")
-    async with logout_receiver() as receiver, browser(jeton) as one, browser(jeton) as other:
-        scope = frozenset({"openid", "read", "account"})
+    async with logout_receiver() as receiver, browser(jeton) as one:
+        scope = frozenset({"openid", "read"})
         shop = add_receiving_app(jeton, "shop", receiver.uri, scope=scope)
         tokens = await sign_in_to(jeton, one, shop)
         await sign_in_to(jeton, one, add_app(jeton, "quiet", scope=scope, first_party=True))
-        await other.get("/me")
-        await other.sign_in()
-        yield SignedIn(jeton, one, other, shop, tokens, receiver)
+        yield SignedIn(jeton, one, shop, tokens, receiver)
 
 
 async def sign_out(it: SignedIn) -> None:
-    await it.browser.get("/me")
-    await it.browser.submit("/sign-out")
-
-
-async def log_out_at_app(it: SignedIn) -> None:
-    await it.browser.get("/oauth/logout", id_token_hint=it.tokens["id_token"])
-
-
-async def end_from_other_browser(it: SignedIn) -> None:
-    await it.other.submit("/me/browsers/end", browser_session_id=it.browser_session_id)
-
-
-async def change_password(it: SignedIn) -> None:
-    await it.other.get("/me/password")
-    page = await it.other.submit("/me/password", current_password=PASSWORD, new_password=NEW_PASSWORD)
-    assert page.status_code == 200, page.text
-
-
-async def change_password_by_app(it: SignedIn) -> None:
-    headers = {"Authorization": f"Bearer {it.tokens['access_token']}"}
-    form = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
-    assert (await it.node.http.post("/account/password", headers=headers, data=form)).status_code == 200
-
-
-async def sign_in_as_another(it: SignedIn) -> None:
-    await it.browser.get("/oauth/authorize", **authorization_parameters(it.shop, prompt="login"))
-    await it.browser.sign_in("bob")
-
-
-async def revoke(**chosen: Any) -> None:
-    nothing: dict[str, Any] = {"browser_session_id": None, "username": None, "everything": False}
-    await command("browser-session", "revoke", **nothing | chosen)
-
-
-ENDS: dict[str, Callable[[SignedIn], Awaitable[Any]]] = {
-    "signed out": sign_out,
-    "logged out at an app": log_out_at_app,
-    "ended from another browser": end_from_other_browser,
-    "password changed in another browser": change_password,
-    "password changed by an app": change_password_by_app,
-    "another user signs in there": sign_in_as_another,
-    "ended by the operator": lambda it: revoke(browser_session_id=it.browser_session_id),
-    "user's browser sessions ended by the operator": lambda it: revoke(username="alice"),
-    "all browser sessions ended by the operator": lambda it: revoke(everything=True),
-    "password reset": lambda it: set_password("alice"),
-    "user disabled": lambda it: disable_user("alice"),
-    "user deleted": lambda it: delete_user("alice"),
-}
+    await it.browser.submit_on("/me", "/sign-out")
 
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("LO06", "LO21", "LO22", "LO24")
-@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
-async def test_client_is_told_once_however_the_session_ends(
-    alice: SignedIn, commands: None, end: Callable[[SignedIn], Awaitable[Any]]
-) -> None:
-    await end(alice)
+async def test_client_is_told_once_that_the_session_has_ended(alice: SignedIn) -> None:
+    """That each way to end a session tells it is tested in test_what_ends_what.py."""
+    await sign_out(alice)
     await deliver(alice.node)
     await deliver(alice.node)
 
@@ -171,15 +110,13 @@ async def test_logout_token_is_signed_as_id_tokens_are_and_posted_as_a_form(alic
 
 @pytest.mark.requirement("LO24")
 async def test_session_that_expires_or_goes_on_tells_nobody(alice: SignedIn) -> None:
-    await alice.browser.get("/oauth/authorize", **authorization_parameters(alice.shop, prompt="login"))
-    await alice.browser.sign_in()
+    await alice.browser.sign_in_to(alice.shop, prompt="login")
     assert outbox(alice.node) == []
 
     alice.node.clock.advance(15 * 86400)
     alice.node.maintenance.purge_expired()
 
-    await alice.browser.get("/me")
-    assert alice.browser.path == "/sign-in"
+    assert not await alice.browser.is_signed_in()
     assert outbox(alice.node) == []
 
 
@@ -239,7 +176,7 @@ async def test_client_that_never_responds_delays_nobody(alice: SignedIn) -> None
 
 @pytest.mark.requirement("LO06", "LO23")
 async def test_clients_that_nobody_registered_leave_room_for_others(
-    start: Callable[..., Awaitable[Running]], monkeypatch: pytest.MonkeyPatch
+    start: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jeton.background.logout_delivery._MAX_READ", 10)
     node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES="true")
@@ -266,9 +203,7 @@ async def test_clients_that_nobody_registered_leave_room_for_others(
 
 
 @pytest.mark.requirement("LO23")
-async def test_attempt_of_a_process_that_ended_is_made_by_another(
-    jeton: Running, start: Callable[[], Awaitable[Running]]
-) -> None:
+async def test_attempt_of_a_process_that_ended_is_made_by_another(jeton: Running, start: StartServer) -> None:
     async with logout_receiver() as receiver:
         add_receiving_app(jeton, "shop", receiver.uri)
         add_logouts(jeton, "shop", "browser")
@@ -285,7 +220,7 @@ async def test_attempt_of_a_process_that_ended_is_made_by_another(
 @pytest.mark.requirement("LO25")
 @pytest.mark.parametrize("registration", ["dynamic", "metadata_document"])
 async def test_client_that_nobody_registered_cannot_name_a_private_address(
-    start: Callable[..., Awaitable[Running]], registration: str
+    start: StartServer, registration: str
 ) -> None:
     async with logout_receiver() as receiver:
         for allowed, state in (("false", ("failed", "address_not_allowed")), ("true", ("delivered", "200"))):
@@ -361,7 +296,7 @@ async def test_users_are_signed_out_though_a_client_cannot_be_reached(jeton: Run
     jeton.add_user()
     async with browser(jeton) as visitor:
         app = add_receiving_app(jeton, "shop", "http://127.0.0.1:9/")
-        tokens = await sign_in_to(jeton, visitor, app, "openid read")
+        tokens = await sign_in_to(jeton, visitor, app)
         page = await visitor.get("/oauth/logout", id_token_hint=tokens["id_token"])
     assert (page.status_code, visitor.path) == (200, "/signed-out")
     await deliver(jeton)

@@ -1,7 +1,6 @@
 """Browser sessions of a user: no more than limits.sessions_per_user, and none that has expired is kept (ASVS 7.1.2)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
@@ -12,10 +11,8 @@ from jeton.login.browser_login import NewBrowserSession
 from jeton.oauth.sessions import Source
 from jeton.storage.tables import browser_sessions, logout_outbox
 from support.authorization_codes import add_app, redeem
-from support.browsing import Browser, authorization_parameters, browser
-from support.in_process_server import PASSWORD, Running
-
-StartServer = Callable[..., Awaitable[Running]]
+from support.browsing import Browser, browser
+from support.in_process_server import PASSWORD, Running, StartServer
 
 
 def stored(jeton: Running, table: Table = browser_sessions) -> int:
@@ -44,8 +41,7 @@ async def test_least_recently_used_browser_is_signed_out_and_its_apps_go_on(star
         for it, name in ((kept, "alice"), (ended, "alice"), (of_bob, "bob")):
             assert not await is_signed_in(it)
             await it.sign_in(name)
-        await ended.get("/oauth/authorize", **authorization_parameters(app))
-        await ended.decide()
+        await ended.allow(app)
         tokens = (await redeem(jeton, app, ended.answer["code"])).json()
         jeton.clock.advance(60)
         assert await is_signed_in(kept)

@@ -17,8 +17,6 @@ from support.remote_server import RemoteRequest, remote_server, response
 from support.responses import outcome, visible
 from support.statement_recorder import statements_of
 
-pytestmark = pytest.mark.anyio
-
 KEY = ClientKeyPair()
 METHODS = frozenset({"private_key_jwt"})
 TOKEN = "/oauth/token"

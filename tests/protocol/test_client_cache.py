@@ -52,15 +52,6 @@ async def test_client_disabled_a_moment_ago_gets_the_response_to_any_failed_auth
     assert visible(cached) == visible(wrong)
 
 
-@pytest.mark.requirement("D05", "O03")
-async def test_tokens_of_a_disabled_client_are_inactive_at_once(jeton: Running, session: Session) -> None:
-    api = jeton.add_client("api", introspect=True)
-    assert (await jeton.introspect(api, session.access))["active"] is True
-    change_elsewhere(jeton, session.app, disabled=True)
-
-    assert await jeton.introspect(api, session.access) == {"active": False}
-
-
 @pytest.mark.requirement("O14")
 async def test_new_secret_is_accepted_at_once_and_the_overlap_ends_at_its_second(
     jeton: Running, session: Session

@@ -72,22 +72,6 @@ async def test_sessions_survive_a_new_secret_and_the_old_one_ends_at_once(jeton:
     assert await jeton.refreshed(App(session.app.client, "new"), session.refresh)
 
 
-@pytest.mark.requirement("A37", "O03")
-async def test_disabled_client_is_refused_until_it_is_enabled_again(jeton: Running) -> None:
-    session = await new_session(jeton)
-    jeton.set_client(session.app.client_id, disabled=True)
-
-    for answer in (
-        await jeton.token(session.app, grant_type="client_credentials"),
-        await jeton.token(session.app, grant_type="password", username=session.user.username, password="x"),
-        await jeton.refresh(session.app, session.refresh),
-    ):
-        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
-
-    jeton.set_client(session.app.client_id, disabled=False)
-    assert await jeton.refreshed(session.app, session.refresh)
-
-
 @pytest.mark.requirement("A37")
 async def test_empty_secret_is_not_counted_as_a_guess(jeton: Running) -> None:
     app = jeton.add_client()

@@ -1,14 +1,12 @@
 """OpenID Connect Discovery: what is announced is complete and true, and nothing else is."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from support.authorization_codes import add_app, sign_in
-from support.in_process_server import ISSUER, Running
+from support.in_process_server import ISSUER, Running, StartServer
 
-StartServer = Callable[..., Awaitable[Running]]
 OPENID = "/.well-known/openid-configuration"
 OAUTH = "/.well-known/oauth-authorization-server"
 REQUIRED = (

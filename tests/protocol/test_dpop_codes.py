@@ -36,7 +36,7 @@ async def test_a_code_for_a_key_is_redeemed_by_that_key_only(jeton: Running, pub
 async def test_the_key_of_an_authorization_request_travels_through_the_pages_to_its_code(jeton: Running) -> None:
     app, user = add_app(jeton, fresh("app"), public=True), jeton.add_user(fresh("user"))
     async with browser(jeton) as visitor:
-        await visitor.get("/oauth/authorize", **authorization_parameters(app, dpop_jkt=KEY.jkt))
+        await visitor.authorize(app, dpop_jkt=KEY.jkt)
         await visitor.sign_in(user.username)
         await visitor.decide()
         code = visitor.answer["code"]
@@ -44,7 +44,7 @@ async def test_the_key_of_an_authorization_request_travels_through_the_pages_to_
         assert outcome(await redeem(jeton, app, code, dpop=OTHER.proof())) == (400, "invalid_grant")
         assert (await redeem(jeton, app, code, dpop=KEY.proof())).status_code == 200
         for wrong in ("x", KEY.jkt + "=", KEY.jkt[:-1] + "/"):
-            await visitor.get("/oauth/authorize", **authorization_parameters(app, dpop_jkt=wrong))
+            await visitor.authorize(app, dpop_jkt=wrong)
             assert visitor.answer["error"] == "invalid_request"
 
 

@@ -108,14 +108,6 @@ async def test_parameters_are_sent_as_a_form(
     assert await send(jeton, app, query, **request_) == (status, None if status == 200 else "invalid_request")
 
 
-@pytest.mark.requirement("A07")
-async def test_credentials_in_the_uri_authenticate_nobody(jeton: Running, app: App) -> None:
-    credentials = {"client_id": app.client_id, "client_secret": app.secret or ""}
-    response = await jeton.http.post("/oauth/token", params=credentials, content=GRANT, headers=FORM)
-
-    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
-
-
 @pytest.mark.requirement("A13", "A36")
 @pytest.mark.parametrize("body", [b"", b"scope=read", b"grant_type=", b"grant_type=&scope=read"])
 @pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "x"])

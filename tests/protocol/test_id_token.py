@@ -103,8 +103,7 @@ async def test_a_hint_of_another_user_is_login_required_without_a_page(jeton: Ru
         return visitor.answer.get("error")
 
     async with browser(jeton) as visitor:
-        await visitor.get("/")
-        await visitor.sign_in("bob")
+        await visitor.open_account("bob")
         assert await error(hint) == "login_required"
         jeton.clock.advance(50_000)
         await visitor.get("/me")

@@ -2,7 +2,6 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import jwt
@@ -10,8 +9,8 @@ import pytest
 
 from jeton.rules.key_lifecycle import PROPAGATION_SECONDS, KeyState
 from support.authorization_codes import SignedIn, add_app, redeem, sign_in
-from support.browsing import authorization_parameters, browser
-from support.in_process_server import App, Running
+from support.browsing import browser
+from support.in_process_server import App, Running, StartServer
 from support.signing_keys import (
     ECDSA,
     by_state,
@@ -24,8 +23,6 @@ from support.signing_keys import (
     stored_keys,
     verified_id_token,
 )
-
-StartServer = Callable[..., Awaitable[Running]]
 
 DAY, MAX_AGE = 86400, 300
 READY = MAX_AGE + PROPAGATION_SECONDS
@@ -104,14 +101,14 @@ async def test_new_algorithm_is_published_before_it_signs_and_refused_until_then
     async with browser(jeton) as visitor:
         for seconds in (0, READY - 1):
             advance(jeton, seconds)
-            await visitor.get("/oauth/authorize", **authorization_parameters(app, scope="openid"))
+            await visitor.authorize(app, scope="openid")
             assert visitor.answer["error"] == "temporarily_unavailable"
             assert "EdDSA yet" in visitor.answer["error_description"]
             assert await announced(jeton) == ["RS256", "ES256"]
-        await visitor.get("/oauth/authorize", **authorization_parameters(app))
+        await visitor.authorize(app)
         assert visitor.path == "/sign-in"
         advance(jeton, 1)
-        await visitor.get("/oauth/authorize", **authorization_parameters(app, scope="openid"))
+        await visitor.authorize(app, scope="openid")
         assert visitor.path == "/sign-in"
 
 

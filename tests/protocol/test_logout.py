@@ -11,7 +11,7 @@ from sqlalchemy import select
 from jeton.oauth.scope import Scope
 from jeton.storage.tables import browser_sessions
 from support.authorization_codes import add_app, redeem
-from support.browsing import Browser, authorization_parameters, browser
+from support.browsing import Browser, browser
 from support.in_process_server import App, Running
 
 PATH = "/oauth/logout"
@@ -43,9 +43,7 @@ def registered(jeton: Running, client_id: str = "app", **fields: Any) -> App:
 
 
 async def sign_in_to(jeton: Running, visitor: Browser, app: App) -> dict[str, Any]:
-    await visitor.get("/oauth/authorize", **authorization_parameters(app, scope="openid read"))
-    if visitor.path == "/sign-in":
-        await visitor.sign_in()
+    await visitor.sign_in_to(app, scope="openid read")
     return dict((await redeem(jeton, app, visitor.answer["code"])).json())
 
 
@@ -68,8 +66,7 @@ async def test_an_app_that_shows_its_id_token_signs_its_user_out(jeton: Running,
     assert response.headers["clear-site-data"] == '"cache", "storage"'
     assert alice.signed_in() == 0
     assert (await jeton.http.get("/oauth/userinfo", headers=headers)).status_code == 401
-    await alice.visitor.get("/me")
-    assert alice.visitor.path == "/sign-in"
+    assert not await alice.visitor.is_signed_in()
 
 
 @pytest.mark.requirement("LO02")

@@ -1,7 +1,7 @@
 """Master keys: one that is missing for a session, a wrong one for the signing keys, and a new one."""
 
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
@@ -19,12 +19,11 @@ from jeton.keys.rewrap import rewrap_signing_keys
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.database import Database
 from jeton.storage.tables import metadata
-from support.in_process_server import MASTER_KEY, App, Running, running, settings_for
+from support.in_process_server import MASTER_KEY, App, Running, StartServer, running, settings_for
 from support.responses import outcome
 from support.signing_keys import stored_keys
 
 NEW = generate_master_key()
-StartServer = Callable[..., Awaitable[Running]]
 endpoints = pytest.mark.parametrize("endpoint", ["refresh", "revoke", "introspect"])
 
 

@@ -1,6 +1,5 @@
 """What the server announces of itself, at which paths, and that it is true (RFC 8414)."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -11,10 +10,8 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from jeton.oauth.metadata import METADATA_PATHS
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.messages import Answer, Request
-from support.in_process_server import ISSUER, App, Running
+from support.in_process_server import ISSUER, App, Running, StartServer
 from support.responses import outcome
-
-StartServer = Callable[..., Awaitable[Running]]
 
 METADATA, _ = METADATA_PATHS
 METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]

@@ -17,7 +17,7 @@ from support.metadata_documents import CALLBACK, document
 from support.remote_server import RemoteRequest, remote_server, response
 from support.tls_certificates import tls_contexts
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("CI08")]
+pytestmark = pytest.mark.requirement("CI08")
 
 PUBLIC = "198.41.0.4"
 

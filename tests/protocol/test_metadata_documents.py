@@ -10,19 +10,23 @@ from structlog.testing import capture_logs
 from jeton.oauth.clients import Client
 from jeton.oauth.resources import Resource
 from jeton.storage.clients import list_clients
-from jeton.storage.resources import insert_resource, update_resource
+from jeton.storage.resources import update_resource
 from jeton.storage.tables import metadata
-from support.authorization_codes import add_app, redeem
+from support.authorization_codes import add_app, add_resource, redeem
 from support.browsing import Browser, authorization_parameters, browser
 from support.client_keys import ClientKeyPair
 from support.in_process_server import ISSUER, App, Running, StartServer
 from support.metadata_documents import CALLBACK, DOCUMENT, Web
 
-pytestmark = pytest.mark.anyio
+API = "https://api.example"
 
-AUTHORIZE = "/oauth/authorize"
-API = Resource("https://api.example", "Notes", frozenset({"read", "write"}), open=True)
-APP = App(Client(DOCUMENT, True, 0))
+
+def app_at(url: str) -> App:
+    """A client without a row."""
+    return App(Client(url, True, 0))
+
+
+APP = app_at(DOCUMENT)
 
 
 @pytest.fixture
@@ -49,17 +53,12 @@ async def visitor(node: Running) -> AsyncIterator[Browser]:
 async def started(start: StartServer, **settings: str) -> Running:
     node = await start(**settings)
     node.add_user("alice")
-    with node.database.write() as connection:
-        insert_resource(connection, API)
-    node.maintenance.refresh()
+    add_resource(node, API, "read", "write", open=True)
     return node
 
 
 async def visit(visitor: Browser, app: App = APP, **more: Any) -> None:
-    given = {"redirect_uri": CALLBACK, "resource": API.uri, **more}
-    await visitor.get(AUTHORIZE, **authorization_parameters(app, **given))
-    if visitor.path == "/sign-in":
-        await visitor.sign_in()
+    await visitor.sign_in_to(app, **{"resource": API, **more})
 
 
 async def allow(node: Running, visitor: Browser, app: App = APP, **more: Any) -> dict[str, Any]:
@@ -70,7 +69,7 @@ async def allow(node: Running, visitor: Browser, app: App = APP, **more: Any) ->
 
 
 async def tokens_of(node: Running, visitor: Browser, app: App = APP) -> dict[str, Any]:
-    response = await redeem(node, app, visitor.answer["code"], redirect_uri=CALLBACK)
+    response = await redeem(node, app, visitor.answer["code"])
     assert response.status_code == 200, response.text
     return dict(response.json())
 
@@ -81,9 +80,9 @@ def stored(node: Running) -> list[Client]:
 
 
 def rows(node: Running) -> dict[str, int]:
-    """The number of rows by table."""
+    """The number of rows by table, without those of the audit trail, which are bounded and written later."""
     with node.database.read() as connection:
-        tables = metadata.tables.values()
+        tables = [it for it in metadata.tables.values() if it.name != "audit_records"]
         return {it.name: connection.scalar(select(func.count()).select_from(it)) or 0 for it in tables}
 
 
@@ -94,16 +93,16 @@ async def test_client_has_a_row_from_its_first_consent_on(node: Running, visitor
     await visit(visitor)
     assert visitor.path == "/consent"
     after = rows(node)
-    assert {it for it in before if before[it] != after[it]} == {"audit_records", "browser_sessions", "throttle_buckets"}
+    assert {it for it in before if before[it] != after[it]} == {"browser_sessions", "throttle_buckets"}
     await visitor.decide()
     (client,) = stored(node)
     assert (client.client_id, client.registration, client.public) == (DOCUMENT, "metadata_document", True)
-    assert (client.resources, client.last_used_at) == ((API.uri,), node.clock.now())
+    assert (client.resources, client.last_used_at) == ((API,), node.clock.now())
     tokens = await tokens_of(node, visitor)
     assert tokens["scope"] == "read"
     assert (await node.refreshed(APP, tokens["refresh_token"]))["scope"] == "read"
-    claims = await node.introspect(node.add_client("api", introspect=True, audience=(API.uri,)), tokens["access_token"])
-    assert (claims["client_id"], claims["aud"]) == (DOCUMENT, API.uri)
+    claims = await node.introspect(node.add_client("api", introspect=True, audience=(API,)), tokens["access_token"])
+    assert (claims["client_id"], claims["aud"]) == (DOCUMENT, API)
 
 
 @pytest.mark.requirement("CI05")
@@ -128,7 +127,7 @@ async def test_without_a_document_there_is_an_error_page_and_no_redirect(
 ) -> None:
     web.responses[DOCUMENT + "?other"] = web.responses[DOCUMENT]
     with capture_logs() as lines:
-        await visit(visitor, App(Client(client_id, True, 0)))
+        await visit(visitor, app_at(client_id))
     assert visitor.page.status_code == 400
     assert words in visitor.page.text
     assert "app.example" not in visitor.page.text
@@ -152,7 +151,7 @@ async def test_fetches_are_limited_before_they_are_made(start: StartServer, web:
     before = rows(node)
     async with browser(node) as visitor:
         for number in range(6):
-            await visit(visitor, App(Client(f"https://made-up.example/{number}", True, 0)))
+            await visit(visitor, app_at(f"https://made-up.example/{number}"))
     assert visitor.page.status_code == 429
     assert int(visitor.page.headers["retry-after"]) == 1200
     assert len(web.requests) == 3
@@ -162,9 +161,9 @@ async def test_fetches_are_limited_before_they_are_made(start: StartServer, web:
 @pytest.mark.requirement("CI15")
 async def test_made_up_clients_write_no_row(node: Running, visitor: Browser) -> None:
     before = rows(node)
-    for number in range(50):
+    for number in range(5):
         for client_id in (f"app-{number}", f"https://made-up-{number}.example/client", f"https://{number}/../a"):
-            await visitor.get(AUTHORIZE, **authorization_parameters(App(Client(client_id, True, 0))))
+            await visitor.authorize(app_at(client_id))
     assert rows(node) == before
 
 
@@ -225,7 +224,7 @@ async def test_domains_are_denied_allowed_and_asked_for(
     assert web.requests == ([] if outcome in ("denied", "no client") else [DOCUMENT])
 
 
-@pytest.mark.requirement("CN03", "CN05", "CI11")
+@pytest.mark.requirement("CN03", "CN05", "CI11", "RR07")
 @pytest.mark.parametrize(
     "change",
     [
@@ -238,40 +237,27 @@ async def test_app_is_asked_for_again_once_it_has_changed(
     node: Running, visitor: Browser, web: Web, change: dict[str, Any]
 ) -> None:
     await allow(node, visitor)
-    await visit(visitor)
+    await visit(visitor, prompt="none")
     assert "code" in visitor.answer, "remembered"
     web.publish(**change)
     node.clock.advance(601)
     await visit(visitor)
-    if "client_uri" in change:
-        assert "code" in visitor.answer
-        return
-    assert visitor.path == "/consent"
-    await visitor.decide()
-    await visit(visitor)
+    if "client_uri" not in change:
+        assert visitor.path == "/consent"
+        await visitor.decide()
+        await visit(visitor)
     assert "code" in visitor.answer, "remembered as it is now"
 
 
 @pytest.mark.requirement("RR06", "RR07")
-@pytest.mark.parametrize(
-    ("request_parameters", "error"),
-    [
-        ({"prompt": "none"}, "login_required"),
-        ({"scope": "nonsense"}, "invalid_scope"),
-        ({"resource": "https://closed.example"}, "invalid_target"),
-        ({"response_type": "token"}, "unsupported_response_type"),
-    ],
-)
 @pytest.mark.parametrize("response_mode", ["query", "form_post"])
+@pytest.mark.parametrize(
+    ("wrong", "error"), [({"prompt": "none"}, "login_required"), ({"scope": "nonsense"}, "invalid_scope")]
+)
 async def test_error_reaches_an_unknown_client_only_when_the_person_goes_on(
-    node: Running, visitor: Browser, request_parameters: dict[str, str], error: str, response_mode: str
+    node: Running, visitor: Browser, wrong: dict[str, str], error: str, response_mode: str
 ) -> None:
-    await visitor.get(
-        AUTHORIZE,
-        **authorization_parameters(
-            APP, **{"redirect_uri": CALLBACK, "response_mode": response_mode, **request_parameters}
-        ),
-    )
+    await visitor.authorize(APP, response_mode=response_mode, **wrong)
     assert visitor.page.status_code == 200
     assert error in visitor.page.text
     assert "app.example" in visitor.page.text
@@ -285,24 +271,17 @@ async def test_error_is_redirected_to_clients_that_an_administrator_knows(start:
     node = await started(start, REGISTRATION__ALLOW="app.example")
     async with browser(node) as visitor:
         for app in (APP, add_app(node)):
-            await visitor.get(AUTHORIZE, **authorization_parameters(app, redirect_uri=CALLBACK, prompt="none"))
+            await visitor.authorize(app, prompt="none")
             assert visitor.answer["error"] == "login_required"
-
-
-@pytest.mark.requirement("RR07")
-async def test_prompt_none_answers_at_once_after_a_consent(node: Running, visitor: Browser) -> None:
-    await allow(node, visitor)
-    await visit(visitor, prompt="none")
-    assert "code" in visitor.answer
 
 
 @pytest.mark.requirement("RI06", "MC17")
 @pytest.mark.parametrize(
     ("parameters", "audience", "scope"),
     [
-        ({"scope": "read admin openid email"}, [API.uri, ISSUER], "openid read"),
-        ({"scope": None}, API.uri, "read write"),
-        ({"scope": "read", "resource": None}, API.uri, "read"),
+        ({"scope": "read admin openid email"}, [API, ISSUER], "openid read"),
+        ({"scope": None}, API, "read write"),
+        ({"scope": "read", "resource": None}, API, "read"),
     ],
 )
 async def test_client_gets_no_more_than_what_is_open(
@@ -310,7 +289,7 @@ async def test_client_gets_no_more_than_what_is_open(
 ) -> None:
     tokens = await allow(node, visitor, **parameters)
     assert sorted(tokens["scope"].split()) == scope.split()
-    api = node.add_client("api", introspect=True, audience=(API.uri,))
+    api = node.add_client("api", introspect=True, audience=(API,))
     assert (await node.introspect(api, tokens["access_token"]))["aud"] == audience
 
 
@@ -318,11 +297,9 @@ async def test_client_gets_no_more_than_what_is_open(
 async def test_token_without_a_resource_is_for_this_server_and_for_signing_in(start: StartServer, web: Web) -> None:
     web.publish()
     node = await started(start, TOKENS__DEFAULT_AUDIENCE="https://own.example")
-    with node.database.write() as connection:
-        insert_resource(connection, Resource("https://other.example", "Other", frozenset({"read"}), open=True))
-    node.maintenance.refresh()
+    add_resource(node, "https://other.example", "read", open=True)
     async with browser(node) as visitor:
-        await visitor.get(AUTHORIZE, **authorization_parameters(APP, redirect_uri=CALLBACK, scope="read"))
+        await visitor.authorize(APP, scope="read")
         assert "invalid_scope" in visitor.page.text
         tokens = await allow(node, visitor, scope="openid profile read", resource=None)
     assert sorted(tokens["scope"].split()) == ["openid", "profile"]
@@ -348,7 +325,7 @@ async def test_what_is_denied_later_ends_there_as_well(
 async def test_closing_a_resource_ends_sessions_there_and_takes_its_scopes(node: Running, visitor: Browser) -> None:
     tokens = await allow(node, visitor, scope="read")
     with node.database.write() as connection:
-        update_resource(connection, Resource(API.uri, API.name, API.scope))
+        update_resource(connection, Resource(API, "Notes", frozenset({"read", "write"})))
     node.maintenance.refresh()
     (client,) = stored(node)
     assert (client.resources, "read" in client.scope, client.audience) == ((), False, (ISSUER,))
@@ -388,23 +365,24 @@ async def test_metadata_say_what_every_client_may_use(start: StartServer, web: W
     found = (await node.http.get("/.well-known/oauth-authorization-server")).json()
     assert found["client_id_metadata_document_supported"] is True
     assert found["scopes_supported"] == ["openid", "profile", "email", "offline_access", "read", "write"]
-    assert found["authorization_endpoint"] == ISSUER + AUTHORIZE
+    assert found["authorization_endpoint"] == ISSUER + "/oauth/authorize"
     other = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     closed = (await other.http.get("/.well-known/oauth-authorization-server")).json()
     assert "client_id_metadata_document_supported" not in closed
 
 
-@pytest.mark.requirement("PA01", "CI01")
-async def test_a_client_that_nobody_allowed_anything_yet_can_push_its_request(node: Running, visitor: Browser) -> None:
-    form = authorization_parameters(APP, redirect_uri=CALLBACK, resource=API.uri)
+@pytest.mark.requirement("PA01", "CI01", "CI15")
+async def test_request_may_be_pushed_before_there_is_a_row(node: Running, visitor: Browser) -> None:
+    before, form = rows(node), authorization_parameters(APP)
     pushed = await node.post("/oauth/par", APP, None, **form)
     assert pushed.status_code == 201, pushed.text
+    assert rows(node) == before
 
-    await visitor.get(AUTHORIZE, client_id=DOCUMENT, request_uri=pushed.json()["request_uri"])
+    await visitor.get("/oauth/authorize", client_id=DOCUMENT, request_uri=pushed.json()["request_uri"])
     await visitor.sign_in()
     await visitor.decide()
 
-    assert (await tokens_of(node, visitor))["scope"]
+    assert (await tokens_of(node, visitor))["scope"] == "read"
     unknown = await node.post("/oauth/par", None, None, **form | {"client_id": "https://nowhere.example/client"})
     assert (unknown.status_code, unknown.json()["error"]) == (401, "invalid_client")
 
@@ -416,9 +394,9 @@ async def test_client_proves_itself_by_the_keys_of_its_document(node: Running, v
     await visit(visitor)
     await visitor.decide()
     code = visitor.answer["code"]
-    assert (await redeem(node, APP, code, redirect_uri=CALLBACK)).json()["error"] == "invalid_client"
+    assert (await redeem(node, APP, code)).json()["error"] == "invalid_client"
     assertion = key.assertion(node, DOCUMENT)
-    redeemed = await redeem(node, None, code, redirect_uri=CALLBACK, **assertion)
+    redeemed = await redeem(node, None, code, **assertion)
     assert redeemed.status_code == 200, redeemed.text
 
     web.publish(token_endpoint_auth_method="private_key_jwt", jwks=later_key.jwks)
@@ -445,23 +423,11 @@ async def test_sessions_of_a_public_client_do_not_need_its_document(node: Runnin
     assert (await node.refresh(APP, tokens["refresh_token"])).status_code == 200
 
 
-@pytest.mark.requirement("CI15")
-async def test_request_may_be_pushed_before_there_is_a_row(node: Running, visitor: Browser) -> None:
-    before = rows(node)
-    pushed = await node.post("/oauth/par", APP, None, **authorization_parameters(APP, redirect_uri=CALLBACK))
-    assert pushed.status_code == 201, pushed.text
-    assert rows(node) == before
-    await visitor.get(AUTHORIZE, client_id=DOCUMENT, request_uri=pushed.json()["request_uri"])
-    await visitor.sign_in()
-    await visitor.decide()
-    assert (await tokens_of(node, visitor))["scope"] == "read"
-
-
 @pytest.mark.parametrize("length", [128, 129, 512, 513])
 async def test_client_id_is_longer_than_others_if_it_is_a_url(
     node: Running, visitor: Browser, web: Web, length: int
 ) -> None:
-    app = App(Client(web.publish("https://app.example/".ljust(length, "a")), True, 0))
+    app = app_at(web.publish("https://app.example/".ljust(length, "a")))
     await visit(visitor, app)
     if length > 512:
         assert "not known to this server" in visitor.page.text

@@ -22,8 +22,6 @@ from support.in_process_server import ISSUER, PASSWORD, START, App, Running
 from support.remote_server import RemoteRequest, remote_server, response
 from support.responses import outcome, visible
 
-pytestmark = pytest.mark.anyio
-
 CA = authority()
 DN = "CN=job,O=Example,C=NO"
 JOB = issue(DN, by=CA)

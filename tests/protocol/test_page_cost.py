@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from support.authorization_codes import add_app
-from support.browsing import authorization_parameters, browser
+from support.browsing import browser
 from support.in_process_server import Running
 
 PAGES = 200
@@ -29,7 +29,7 @@ async def ask(node: Running, scope: dict[str, Any]) -> int:
 
 async def test_sign_in_page_takes_less_than_two_milliseconds_of_processor_time(jeton: Running) -> None:
     async with browser(jeton) as it:
-        await it.get("/oauth/authorize", **authorization_parameters(add_app(jeton)))
+        await it.authorize(add_app(jeton))
         sealed = it.form("/sign-in").fields["sealed_request"]
         cookie = "; ".join(f"{it.name}={it.value}" for it in it.http.cookies.jar).encode()
     scope = {

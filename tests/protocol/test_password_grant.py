@@ -1,6 +1,5 @@
 """Login by user name and password, by clients that have the grant (RFC 6749 section 4.3)."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ from jeton.crypto.passwords import Verified
 from jeton.storage.tables import clients, users
 from jeton.storage.users import delete_user, find_users
 from support.hash_counter import count_hashes
-from support.in_process_server import PASSWORD, SESSIONS, Running
+from support.in_process_server import PASSWORD, SESSIONS, Running, StartServer
 from support.responses import outcome, visible
 
-StartServer = Callable[..., Awaitable[Running]]
 LOGIN = {"grant_type": "password", "username": "alice", "password": PASSWORD}
 
 

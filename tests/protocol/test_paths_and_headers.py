@@ -17,6 +17,7 @@ ALLOWED = (
         "/oauth/token": {"POST", "OPTIONS"},
         "/oauth/revoke": {"POST", "OPTIONS"},
         "/oauth/introspect": {"POST"},
+        "/oauth/par": {"POST", "OPTIONS"},
         "/account": {"GET", "HEAD", "OPTIONS"},
         "/account/password": {"POST", "OPTIONS"},
         "/account/sessions": {"GET", "HEAD", "DELETE", "OPTIONS"},
@@ -30,7 +31,7 @@ def jeton(shared_jeton: Running) -> Running:
     return shared_jeton
 
 
-@pytest.mark.requirement("A12", "C02", "D02", "K01", "O15", "O20")
+@pytest.mark.requirement("A12", "C02", "D02", "K01", "O15", "O20", "PA01")
 @pytest.mark.parametrize("path", ALLOWED)
 async def test_other_methods_are_refused_and_the_allowed_ones_named(jeton: Running, path: str) -> None:
     for method in METHODS - ALLOWED[path]:

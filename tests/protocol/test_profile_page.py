@@ -7,10 +7,8 @@ import pytest
 
 from jeton.oauth.users import User
 from support.authorization_codes import add_app, redeem
-from support.browsing import Browser, authorization_parameters, browser
+from support.browsing import Browser, browser
 from support.in_process_server import Running, running, settings_for
-
-pytestmark = pytest.mark.anyio
 
 BEFORE = {"name": "Alice", "nickname": "al", "locale": "de", "birthdate": "1990"}
 
@@ -20,8 +18,7 @@ async def visitor(jeton: Running) -> AsyncIterator[Browser]:
     """Alice, signed in."""
     jeton.add_user("alice", profile=BEFORE, email="alice@example.com", email_verified=True)
     async with browser(jeton) as it:
-        await it.get("/me")
-        await it.sign_in()
+        await it.open_account()
         yield it
 
 
@@ -34,15 +31,13 @@ async def alice(node: Running) -> User:
 @pytest.mark.requirement("OI43")
 async def test_apps_learn_what_a_person_says_of_themselves(jeton: Running, visitor: Browser) -> None:
     jeton.clock.advance(5)
-    await visitor.get("/me/profile")
-    await visitor.submit(
-        "/me/profile", name=" Alice O'Hara 王 ", zoneinfo="Europe/Vienna", picture="https://a.example/p"
+    await visitor.submit_on(
+        "/me/profile", "/me/profile", name=" Alice O'Hara 王 ", zoneinfo="Europe/Vienna", picture="https://a.example/p"
     )
     assert visitor.path == "/me"
     assert "Your profile was saved." in visitor.page.text
     app = add_app(jeton, scope=frozenset({"openid", "profile"}))
-    await visitor.get("/oauth/authorize", **authorization_parameters(app, scope="openid profile"))
-    await visitor.decide()
+    await visitor.allow(app, scope="openid profile")
     tokens = (await redeem(jeton, app, visitor.answer["code"])).json()
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert (await jeton.http.get("/oauth/userinfo", headers=headers)).json() == {
@@ -69,8 +64,7 @@ async def test_an_empty_field_removes_a_claim_and_what_is_not_in_the_form_stays(
 
 async def test_saving_without_a_change_is_no_change(jeton: Running, visitor: Browser) -> None:
     before = await alice(jeton)
-    await visitor.get("/me/profile")
-    await visitor.submit("/me/profile")
+    await visitor.submit_on("/me/profile", "/me/profile")
     assert "Your profile was saved." in visitor.page.text
     assert await alice(jeton) == before
 

@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from jeton.oauth.resources import Resource
-from jeton.storage.resources import insert_resource
+from support.authorization_codes import add_resource
 from support.in_process_server import ISSUER, StartServer
 
 PATH = "/.well-known/oauth-protected-resource"
@@ -55,10 +54,8 @@ async def test_challenge_leads_to_the_document_of_an_issuer(start: StartServer, 
 @pytest.mark.requirement("PR04")
 async def test_server_metadata_announce_the_own_api_and_open_resources_only(start: StartServer) -> None:
     jeton = await start()
-    with jeton.database.write() as connection:
-        insert_resource(connection, Resource("https://open.example/mcp", "Open", open=True))
-        insert_resource(connection, Resource("https://internal.example/mcp", "Internal"))
-    jeton.maintenance.refresh()
+    add_resource(jeton, "https://open.example/mcp", open=True)
+    add_resource(jeton, "https://internal.example/mcp")
 
     metadata = (await jeton.http.get("/.well-known/oauth-authorization-server")).json()
 

@@ -7,18 +7,16 @@ import pytest
 from sqlalchemy import Connection, update
 
 from jeton.oauth.clients import Client
-from jeton.oauth.resources import Resource
 from jeton.storage.clients import load_clients, lock_client
-from jeton.storage.resources import insert_resource
 from jeton.storage.tables import clients
-from support.authorization_codes import CALLBACK, CHALLENGE, redeem, sign_in
+from support.authorization_codes import CALLBACK, add_resource, redeem, sign_in
 from support.browsing import browser
 from support.in_process_server import App, Running, StartServer
 
 REGISTER: Final = "/oauth/register"
 OTHER: Final = "https://app.example/other"
 GRANTS: Final = ["authorization_code", "refresh_token"]
-RESOURCE: Final = Resource("https://photos.example", "Photos", open=True)
+RESOURCE: Final = "https://photos.example"
 METADATA: Final = {"redirect_uris": [CALLBACK], "grant_types": GRANTS, "client_name": "Photos", "scope": "read"}
 
 Answer = dict[str, Any]
@@ -27,9 +25,7 @@ Answer = dict[str, Any]
 @pytest.fixture
 async def node(start: StartServer) -> Running:
     node = await start(REGISTRATION__DYNAMIC="open", REGISTRATION__SCOPES="read write")
-    with node.database.write() as connection:
-        insert_resource(connection, RESOURCE)
-    node.maintenance.refresh()
+    add_resource(node, RESOURCE, open=True)
     return node
 
 
@@ -48,6 +44,12 @@ async def manage(
     headers = {"Authorization": f"Bearer {token}"}
     body = {} if document is None else {"json": document}
     return await node.http.request(method, f"{REGISTER}/{client_id}", headers=headers, **body)
+
+
+def stored(node: Running, registered: Answer) -> Client:
+    client_id = registered["client_id"]
+    with node.database.read() as connection:
+        return load_clients(connection, [client_id])[client_id]
 
 
 def without_secret(registered: Answer) -> Answer:
@@ -85,8 +87,7 @@ async def test_update_replaces_everything(node: Running, registered: Answer) -> 
     del expected["client_name"]
     assert answer.json() == expected
     assert (await manage(node, "GET", registered)).json() == expected
-    with node.database.read() as connection:
-        client = load_clients(connection, [registered["client_id"]])[registered["client_id"]]
+    client = stored(node, registered)
     assert (client.name, client.redirect_uris, client.registration) == (None, frozenset({OTHER}), "dynamic")
 
 
@@ -126,38 +127,26 @@ async def test_people_are_told_that_nobody_has_checked_the_app_and_are_asked_aga
     node: Running, registered: Answer
 ) -> None:
     node.add_user()
-    request = {
-        "response_type": "code",
-        "client_id": registered["client_id"],
-        "redirect_uri": CALLBACK,
-        "scope": "read",
-        "resource": RESOURCE.uri,
-        "code_challenge": CHALLENGE,
-        "code_challenge_method": "S256",
-    }
+    app = App(stored(node, registered))
     async with browser(node) as it:
-        await it.get("/oauth/authorize", **request)
-        await it.sign_in()
+        await it.sign_in_to(app, resource=RESOURCE)
         assert "Nobody has checked this app." in it.page.text
         assert "app.example" in it.page.text
         await it.decide()
-        assert "code" in it.answer
-        await it.get("/oauth/authorize", **request)
+        await it.authorize(app, resource=RESOURCE)
         assert "code" in it.answer, "it is remembered"
 
         update = {**METADATA, "client_id": registered["client_id"], "redirect_uris": [CALLBACK, OTHER]}
         assert (await manage(node, "PUT", registered, update)).status_code == 200
         node.maintenance.refresh()
-        await it.get("/oauth/authorize", **request)
+        await it.authorize(app, resource=RESOURCE)
         assert it.path == "/consent"
 
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("DR15", "DR16")
 async def test_deletion_ends_the_client_its_tokens_and_its_sessions_at_once(node: Running, registered: Answer) -> None:
-    with node.database.read() as connection:
-        client = load_clients(connection, [registered["client_id"]])[registered["client_id"]]
-    app, alice = App(client, registered["client_secret"]), sign_in(node)
+    app, alice = App(stored(node, registered), registered["client_secret"]), sign_in(node)
     resource_server = node.add_client("api", introspect=True)
     tokens, code = await alice.redeemed(app), await alice.code(app)
 

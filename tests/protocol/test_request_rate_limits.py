@@ -3,7 +3,6 @@
 Secrets and tokens have 256 bits: the limits save work, and nobody who has a right one is locked out by them.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import httpx2
@@ -13,10 +12,9 @@ from structlog.testing import capture_logs
 from jeton.crypto.credentials import generate_client_secret
 from jeton.crypto.refresh_token import generate_sid
 from support.client_addresses import seen_from
-from support.in_process_server import App, Running
+from support.in_process_server import App, Running, StartServer
 from support.responses import outcome
 
-StartServer = Callable[..., Awaitable[Running]]
 OWN_NAME = {"grant_type": "client_credentials"}
 FORMS = {"/oauth/token": OWN_NAME, "/oauth/revoke": {"token": "any"}, "/oauth/introspect": {"token": "any"}}
 ABROAD = "198.51.100.7"

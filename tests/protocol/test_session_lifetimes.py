@@ -1,14 +1,11 @@
 """A session ends when it is idle, and after its absolute time in any case (RFC 9700 section 4.14.2, ASVS 7.3)."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from jeton.storage.families import list_families
-from support.in_process_server import App, Running
+from support.in_process_server import App, Running, StartServer
 from support.responses import outcome
 
-StartServer = Callable[..., Awaitable[Running]]
 DAY = 86400
 DEFAULT: dict[str, int] = {}
 SHORT = {"refresh_idle_seconds": 100, "refresh_absolute_seconds": 250}

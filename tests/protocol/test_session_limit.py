@@ -1,17 +1,14 @@
 """limits.sessions_per_user: a session beyond it ends the oldest one; exactly, even if many logins come at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 from structlog.testing import capture_logs
 
 from jeton.storage.families import insert_families, list_families
 from support import builders
-from support.in_process_server import PASSWORD, START, Running
+from support.in_process_server import PASSWORD, START, Running, StartServer
 from support.responses import outcome
-
-StartServer = Callable[..., Awaitable[Running]]
 
 
 def count_live(jeton: Running) -> int:

@@ -4,7 +4,6 @@ When a key changes its state is decided, and tested, in rules/key_lifecycle.py.
 """
 
 import time
-from collections.abc import Awaitable, Callable
 
 import jwt
 import pytest
@@ -16,7 +15,7 @@ from jeton.rules.key_lifecycle import (
     KeyState,
 )
 from jeton.rules.key_series import active_and_next
-from support.in_process_server import Running
+from support.in_process_server import Running, StartServer
 from support.signing_keys import (
     ECDSA,
     by_state,
@@ -28,8 +27,6 @@ from support.signing_keys import (
     signer_of,
     stored_keys,
 )
-
-StartServer = Callable[..., Awaitable[Running]]
 
 AHEAD, MAX_AGE, ACCESS = 86400, 300, 600
 ACTIVE, NEXT, RETIRING, REVOKED = KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRING, KeyState.REVOKED

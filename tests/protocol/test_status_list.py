@@ -1,21 +1,20 @@
 """Token Status Lists (draft-ietf-oauth-status-list): what is in them, and how they are served.
 
-That the tokens of ended sessions are listed is tested with the ways to end them, in test_session_ends.py.
+That the tokens of ended sessions are listed is tested with the ways to end them, in test_what_ends_what.py.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import jwt
 import pytest
 
-from jeton.admin.clients import ClientChanges, register
+from jeton.admin import clients, sessions
 from jeton.oauth.token_status_list import STATUSES_PER_LIST
 from jeton.storage.tables import families, invalid_statuses, status_counter
-from support.in_process_server import ISSUER, START, App, Running
+from support.in_process_server import ISSUER, START, App, Running, StartServer
 from support.status_lists import is_listed, reference, status_list
+from support.stored_sessions import sid_of
 
-StartServer = Callable[..., Awaitable[Running]]
 PATH = "/oauth/status/0"
 URI = ISSUER + PATH
 
@@ -79,7 +78,7 @@ async def test_every_session_and_client_has_an_index_of_its_own(start: StartServ
     nodes[0].add_user()
     app = nodes[0].add_client()
     with nodes[0].database.write() as connection:
-        added, _ = register(connection, START, "added", ClientChanges(public=True))
+        added, _ = clients.register(connection, START, "added", {"public": True})
 
     for node in nodes * 3:
         await node.log_in(app)
@@ -87,6 +86,37 @@ async def test_every_session_and_client_has_an_index_of_its_own(start: StartServ
     with nodes[0].database.read() as connection:
         taken = connection.scalars(families.select().with_only_columns(families.c.status_index)).all()
     assert len({*taken, app.client.status_index, added.status_index} - {None}) == 8
+
+
+@pytest.mark.requirement("Q04")
+async def test_tokens_of_a_disabled_client_are_listed_until_it_is_enabled_but_for_what_has_ended(
+    jeton: Running, app: App
+) -> None:
+    own = (await jeton.token(app, grant_type="client_credentials")).json()
+    here, there = await jeton.log_in(app), await jeton.log_in(app)
+    with jeton.database.write() as connection:
+        clients.disable(connection, START, app.client_id)
+    jeton.maintenance.refresh()
+    assert [await is_listed(jeton, it["access_token"]) for it in (own, here, there)] == [True, True, True]
+    with jeton.database.write() as connection:
+        sessions.revoke(connection, START, sid_of(there["refresh_token"]))
+        clients.enable(connection, app.client_id)
+    jeton.maintenance.refresh()
+
+    assert [await is_listed(jeton, it["access_token"]) for it in (own, here, there)] == [False, False, True]
+    assert await jeton.refreshed(app, here["refresh_token"])
+
+
+@pytest.mark.requirement("Q04")
+async def test_own_tokens_of_a_deleted_client_are_listed(jeton: Running, app: App) -> None:
+    others = jeton.add_client("other")
+    tokens = [(await jeton.token(it, grant_type="client_credentials")).json()["access_token"] for it in (app, others)]
+
+    with jeton.database.write() as connection:
+        clients.delete(connection, START, app.client_id)
+    jeton.maintenance.refresh()
+
+    assert [await is_listed(jeton, it) for it in tokens] == [True, False]
 
 
 # How lists are served.

@@ -16,11 +16,12 @@ import jwt
 import pytest
 
 from support.authorization_codes import GRANTS, add_app, redeem
-from support.browsing import Browser, authorization_parameters, browser
+from support.browsing import Browser, browser
 from support.checkout import ROOT
 from support.cli_functions import command, delete_client, delete_user, disable_user, set_password
 from support.in_process_server import PASSWORD, App, Running
 from support.logout_receiver import LogoutReceiver, deliver, logout_receiver
+from support.status_lists import is_listed
 
 NEW: Final = "a sentence nobody else has ever typed"
 THIS, OTHER, HERE, LASTING, CODE, THERE, ELSEWHERE = EVERYTHING = (
@@ -74,11 +75,18 @@ class World:
         for name in SESSIONS:
             app, token = self.lasting if name == LASTING else self.app, self.tokens[name]
             active = (await self.elsewhere.introspect(self.api, token["access_token"]))["active"]
+            bearer = {"Authorization": f"Bearer {token['access_token']}"}
+            accepted = (await self.elsewhere.http.get("/account", headers=bearer)).status_code == 200
             refreshed = (await self.elsewhere.refresh(app, token["refresh_token"])).status_code == 200
-            assert active is refreshed, name
+            assert active is accepted is refreshed, name
             over |= set() if active else {name}
         redeemed = await redeem(self.elsewhere, self.lasting, self.codes[CODE])
         return over | (set() if redeemed.status_code == 200 else {CODE})
+
+    async def listed(self) -> set[str]:
+        """Return the sessions whose tokens the other server's status list calls invalid."""
+        self.elsewhere.maintenance.refresh()
+        return {it for it in SESSIONS if await is_listed(self.elsewhere, self.tokens[it]["access_token"])}
 
 
 @pytest.fixture
@@ -88,7 +96,7 @@ async def receiver() -> AsyncIterator[LogoutReceiver]:
 
 
 async def code_for(visitor: Browser, app: App, username: str) -> str:
-    await visitor.get("/oauth/authorize", **authorization_parameters(app, scope="read account"))
+    await visitor.authorize(app, scope="read account")
     if visitor.path == "/sign-in":
         await visitor.sign_in(username)
     if visitor.path == "/consent":
@@ -120,8 +128,7 @@ async def signed_in_everywhere(node: Running, elsewhere: Running, uri: str) -> A
 
 
 async def log_out_at_app(it: World) -> None:
-    await it.this.get("/oauth/logout")
-    await it.this.submit("/oauth/logout/confirm")
+    await it.this.submit_on("/oauth/logout", "/oauth/logout/confirm")
 
 
 async def revoke_browser_sessions(it: World, **chosen: Any) -> None:
@@ -137,7 +144,7 @@ async def revoke_this_browser(it: World) -> None:
 
 async def sign_in_as_another(it: World) -> None:
     another = it.node.add_user(uuid4().hex).username
-    await it.this.get("/oauth/authorize", **authorization_parameters(it.app, prompt="login"))
+    await it.this.authorize(it.app, prompt="login")
     await it.this.sign_in(another)
 
 
@@ -156,8 +163,7 @@ async def sign_in_too_often(it: World) -> None:
     await it.other.get("/me")
     for _ in range(MAX_SESSIONS - 1):
         async with browser(it.node) as new:
-            await new.get("/me")
-            await new.sign_in(it.username)
+            await new.open_account(it.username)
 
 
 async def revoke_sessions(**chosen: Any) -> None:
@@ -168,6 +174,18 @@ async def revoke_sessions(**chosen: Any) -> None:
 async def replay(it: World) -> None:
     for _ in range(2):
         await it.node.refresh(it.app, it.tokens[HERE]["refresh_token"])
+
+
+async def move(it: World) -> None:
+    it.node.set_client(it.app.client_id, session_binding="strict")
+    form = {"grant_type": "refresh_token", "refresh_token": it.tokens[HERE]["refresh_token"]}
+    await it.node.token(it.app, {"User-Agent": "another"}, **form)
+    it.node.set_client(it.app.client_id, session_binding="off")
+
+
+async def disable_and_enable(it: World) -> None:
+    await disable_user(it.username)
+    await command("user", "enable", username=it.username)
 
 
 async def withdraw(it: World) -> None:
@@ -235,6 +253,10 @@ ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
     },
     "`DELETE /account/sessions`, `jeton session revoke --user`": {
         "by the user": (lambda it: it.ask(THERE, "DELETE", "/account/sessions"), ALL - {THIS, OTHER}),
+        "all others": (
+            lambda it: it.ask(THERE, "DELETE", "/account/sessions?keep_current=true"),
+            ALL - {THIS, OTHER, THERE},
+        ),
         "by the operator": (lambda it: revoke_sessions(username=it.username), ALL - {THIS, OTHER}),
     },
     "`jeton client delete`, `disable`": {
@@ -242,14 +264,26 @@ ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
         "disabled": (lambda it: command("client", "disable", client_id=it.app.client_id), OF_APP),
     },
 }
+# What the table does not name.
+MORE: Final[dict[str, tuple[Happening, set[str]]]] = {
+    "user disabled and enabled again": (disable_and_enable, ALL),
+    "all sessions of a client": (lambda it: revoke_sessions(client_id=it.app.client_id), OF_APP),
+    "all sessions": (lambda _: revoke_sessions(everything=True), ALL - {THIS, OTHER}),
+    "session of a strict client moves": (move, {HERE}),
+    "secret replaced, with an overlap": (
+        lambda it: command("client", "rotate-secret", client_id=it.app.client_id, overlap_seconds=60),
+        set(),
+    ),
+    "sessions of another client": (lambda it: revoke_sessions(client_id=it.api.client_id), set()),
+}
 CASES: Final = [
     pytest.param(happen, expected, id=f"{number} {name}")
-    for number, row in enumerate(ROWS.values(), 1)
+    for number, row in enumerate((*ROWS.values(), MORE), 1)
     for name, (happen, expected) in row.items()
 ]
 
 
-@pytest.mark.requirement("I09", "LO08", "LO24")
+@pytest.mark.requirement("A38", "C04", "C05", "I08", "I09", "LO08", "LO24", "O03", "O04", "Q04", "Q05")
 @pytest.mark.parametrize(("happen", "expected"), CASES)
 async def test_what_ends_at_one_server_has_ended_at_the_other(
     nodes: tuple[Running, Running], receiver: LogoutReceiver, happen: Happening, expected: set[str]
@@ -257,6 +291,7 @@ async def test_what_ends_at_one_server_has_ended_at_the_other(
     async with signed_in_everywhere(*nodes, receiver.uri) as world:
         await happen(world)
         assert await world.ended() == expected
+        assert await world.listed() == expected & set(SESSIONS)
 
         await deliver(world.elsewhere)
         browsers = 0 if happen in {expire, sign_in_too_often} else len(expected & {THIS, OTHER})

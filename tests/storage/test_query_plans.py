@@ -13,7 +13,7 @@ from jeton.storage.migrate import migrate
 from jeton.storage.raw_statement import execute_raw
 from jeton.storage.replay_store import ReplayStore
 from support.authorization_codes import add_app, redeem
-from support.browsing import authorization_parameters, browser
+from support.browsing import browser
 from support.in_process_server import PASSWORD, App, Running, running, settings_for
 from support.logout_receiver import deliver
 
@@ -135,15 +135,11 @@ async def visit_pages(node: Running) -> None:
     """Sign in in two browsers, allow an app, redeem its code, and end each thing that the account page shows."""
     app = add_app(node, refresh_token="always", backchannel_logout_uri="http://127.0.0.1:9/")
     async with browser(node) as other, browser(node) as visitor:
-        await other.get("/")
-        await other.sign_in()
-        await visitor.get("/oauth/authorize", **authorization_parameters(app))
-        await visitor.sign_in()
-        await visitor.decide()
+        await other.open_account()
+        await visitor.allow(app)
         await redeem(node, app, visitor.answer["code"])
         for form in ("/me/sessions/end", "/me/apps/end", "/me/browsers/end", "/sign-out"):
-            await visitor.get("/me")
-            await visitor.submit(form)
+            await visitor.submit_on("/me", form)
 
 
 def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

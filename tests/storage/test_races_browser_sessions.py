@@ -12,16 +12,13 @@ from support.cli_functions import configured_for, disable_user
 from support.in_process_server import App, Running
 from support.lock_contention import Contention
 
-pytestmark = pytest.mark.anyio
-
 Nodes = tuple[Running, Running]
 ROUNDS = 15
 
 
 async def signed_in(stack: AsyncExitStack, node: Running, username: str) -> Browser:
     it = await stack.enter_async_context(browser(node))
-    await it.get("/me")
-    await it.sign_in(username)
+    await it.open_account(username)
     assert it.path == "/me"
     return it
 
@@ -46,8 +43,7 @@ async def test_no_code_survives_the_end_of_what_it_came_from(nodes: Nodes, conte
             user = nodes[0].add_user(f"user{number}")
             here = await signed_in(stack, nodes[0], user.username)
             token = here.form("/sign-out").fields["form_token"]
-            await here.get("/oauth/authorize", **authorization_parameters(app))
-            await here.decide()
+            await here.allow(app)
             there = on_other_node(here, await stack.enter_async_context(browser(nodes[1])))
             form = {"form_token": token, "client_id": app.client_id}
             runners = [request_code(there, app), here.http.post(ending, data=form)]
@@ -80,8 +76,7 @@ async def test_nobody_is_signed_in_after_being_disabled(
                 await contention.race("user", user.sub, *(runners if number % 2 else runners[::-1]))
 
                 nodes[0].set_user(user.sub, disabled=False)
-                await it.get("/me")
-                assert it.path == "/sign-in"
+                assert not await it.is_signed_in()
 
 
 @pytest.mark.requirement("SE01")

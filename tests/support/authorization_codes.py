@@ -96,10 +96,11 @@ def sign_in(node: Running, username: str = "alice", **fields: Any) -> SignedIn:
     return SignedIn(node, user, session)
 
 
-def add_resource(node: Running, uri: str, *scope: str) -> Resource:
-    resource = Resource(uri, uri, frozenset(scope), created_at=node.clock.now())
+def add_resource(node: Running, uri: str, *scope: str, **fields: Any) -> Resource:
+    resource = replace(Resource(uri, uri, frozenset(scope), created_at=node.clock.now()), **fields)
     with node.database.write() as connection:
         insert_resource(connection, resource)
+    node.maintenance.refresh()
     return resource
 
 

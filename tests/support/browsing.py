@@ -73,14 +73,56 @@ class Browser:
         form = self.form(path)
         return await self.post(form.action, form.fields | values, headers)
 
+    async def submit_on(
+        self, page: str, path: str, headers: Mapping[str, str] | None = None, **values: str
+    ) -> httpx2.Response:
+        """Open the page, and send its form of this path."""
+        await self.get(page, headers)
+        return await self.submit(path, headers, **values)
+
     def form(self, path: str) -> Form:
         return form_in(self.page.text, path)
+
+    async def authorize(
+        self, app: App, headers: Mapping[str, str] | None = None, /, **parameters: Any
+    ) -> httpx2.Response:
+        """Open an authorization request with `authorization_parameters`."""
+        return await self.get("/oauth/authorize", headers, **authorization_parameters(app, **parameters))
 
     async def sign_in(self, username: str = "alice", password: str = PASSWORD, **more: Any) -> httpx2.Response:
         return await self.submit("/sign-in", username=username, password=password, **more)
 
+    async def sign_in_to(self, app: App, username: str = "alice", **parameters: Any) -> None:
+        """Open an authorization request, and sign in if asked."""
+        await self.authorize(app, **parameters)
+        if self.path == "/sign-in":
+            await self.sign_in(username)
+
+    async def open_account(self, username: str = "alice") -> httpx2.Response:
+        """Sign in to the account page."""
+        await self.get("/me")
+        return await self.sign_in(username)
+
+    async def is_signed_in(self) -> bool:
+        await self.get("/me")
+        assert self.path in ("/me", "/sign-in")
+        return self.path == "/me"
+
+    async def change_password(
+        self, new: str, current: str = PASSWORD, headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
+        values = {"current_password": current, "new_password": new}
+        return await self.submit_on("/me/password", "/me/password", headers, **values)
+
     async def decide(self, decision: str = "allow") -> httpx2.Response:
         return await self.submit("/consent", decision=decision)
+
+    async def allow(self, app: App, username: str = "alice", **parameters: Any) -> str:
+        """Open an authorization request, sign in and consent if asked. Return the code."""
+        await self.sign_in_to(app, username, **parameters)
+        if self.path == "/consent":
+            await self.decide()
+        return self.answer_at(parameters.get("redirect_uri") or CALLBACK)["code"]
 
     @property
     def path(self) -> str:
@@ -89,9 +131,12 @@ class Browser:
     @property
     def answer(self) -> dict[str, str]:
         """What the client at `CALLBACK` receives."""
+        return self.answer_at(CALLBACK)
+
+    def answer_at(self, redirect_uri: str) -> dict[str, str]:
         assert self.page.status_code == 303, self.page.text
         location = self.page.headers["location"]
-        assert location.startswith(CALLBACK), location
+        assert location.startswith(redirect_uri), location
         return dict(parse_qsl(urlsplit(location).query, strict_parsing=True))
 
     async def _follow(
