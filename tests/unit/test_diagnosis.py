@@ -23,7 +23,9 @@ NOW = 1_800_000_000
 DAY = 86400
 TIMINGS = KeyTimings(publish_ahead_seconds=DAY, jwks_max_age_seconds=300, rotate_seconds=90 * DAY)
 DURABLE = {"fsync": "on", "synchronous_commit": "on"}
-POSTGRESQL = PostgresqlFacts("16.3", 160003, False, 100, DURABLE, (), 0.2)
+POSTGRESQL = PostgresqlFacts(
+    "16.3", 160003, False, 100, DURABLE, (), may_change_audit_trail=False, clock_ahead_seconds=0.2
+)
 SQLITE = SqliteFacts(Path("/var/lib/jeton/jeton.db"), "3.40.1", is_writable=True, file_system="ext4", free_bytes=2**40)
 PUBLISHED = PublishedIssuer({"issuer": ISSUER}, frozenset({"a", "b"}), 60 * DAY, 0.5)
 ACTIVE = SigningKey("a", "RS256", '{"n": ""}', "database", "", KeyState.ACTIVE, NOW, NOW, 600, NOW)
@@ -52,6 +54,7 @@ def assert_problem(findings: Iterable[Finding], level: Level | None, words: str)
         pytest.param({"version": "13.1", "version_number": 130001}, 2, Level.WARN, "older than 15", id="version"),
         pytest.param({"durability": {**DURABLE, "fsync": "off"}}, 2, Level.WARN, "set fsync = on", id="fsync"),
         pytest.param({"tables_without_privileges": ("users",)}, 2, Level.FAIL, "GRANT SELECT", id="privileges"),
+        pytest.param({"may_change_audit_trail": True}, 2, None, "", id="owner"),
         pytest.param({}, 7, Level.WARN, "105 connections, and max_connections is 100", id="connections"),
         pytest.param({"is_pooled": True}, 7, None, "", id="connections of a pooler"),
         pytest.param({"clock_ahead_seconds": -7.2}, 2, Level.WARN, "7 seconds behind this machine", id="clock"),

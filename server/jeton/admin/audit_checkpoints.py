@@ -1,7 +1,7 @@
 """Checkpoints of the audit trail, and deletion of what is older than it is kept (ADR 0037)."""
 
 import hashlib
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -22,27 +22,29 @@ CHECKPOINT_SECONDS: Final = 3600
 _MARGIN_SECONDS: Final = 3600
 
 
-def audit_retention(keys: CheckpointKeys, retention_seconds: int) -> Callable[[Connection, int, int], int]:
-    """Return what makes a checkpoint if one is due, and deletes what has expired.
+@dataclass(frozen=True, slots=True)
+class AuditRetention:
+    """Makes checkpoints, and deletes what is older than `seconds`."""
 
-    It deletes at most so many records and so many checkpoints, and returns how many it has deleted.
-    """
+    keys: CheckpointKeys
+    seconds: int
 
-    def delete_expired(connection: Connection, now: int, limit: int) -> int:
+    def make_checkpoint(self, connection: Connection, now: int) -> None:
+        """Make the next checkpoint if the newest is an hour old."""
         newest = load_newest_checkpoint(connection)
         if newest is None or now - newest.created_at >= CHECKPOINT_SECONDS:
-            insert_checkpoint(connection, _next(connection, keys, newest, now, now - retention_seconds))
-            newest = load_newest_checkpoint(connection)
-        expired = load_checkpoint_before(connection, now - retention_seconds)
+            insert_checkpoint(connection, _next(connection, self.keys, newest, now, now - self.seconds))
+
+    def delete_expired(self, connection: Connection, now: int, limit: int) -> int:
+        """Delete at most `limit` records and as many checkpoints. Return how many were deleted."""
+        newest, expired = load_newest_checkpoint(connection), load_checkpoint_before(connection, now - self.seconds)
         # Not before it is written down that they may be missing.
-        content = None if newest is None or expired is None else keys.open(newest.signed)
+        content = None if newest is None or expired is None else self.keys.open(newest.signed)
         if expired is None or content is None or content["deletes_through"] < expired.number:
             return 0
         records = delete_chains(connection, expired.created_at - CHAIN_SECONDS - _MARGIN_SECONDS, limit)
         # Verification begins with the checkpoint that the newest one names: it needs none before.
         return records + delete_checkpoints(connection, content["deletes_through"], limit)
-
-    return delete_expired
 
 
 def checkpoint_digest(checkpoint: Checkpoint | None) -> str:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from jeton.admin.audit_checkpoints import audit_retention
+from jeton.admin.audit_checkpoints import AuditRetention
+from jeton.background.audit_retention import audit_deletion
 from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
 from jeton.background.maintenance import Deletion, Maintenance
@@ -198,7 +199,7 @@ def _deletions(settings: Settings, master_keys: MasterKeys) -> list[Deletion]:
     """Return the deletions that depend on settings."""
     deletions = [deletion_of_unused_clients(settings)]
     if kept_seconds := settings.audit.retention_seconds:
-        deletions.append(audit_retention(CheckpointKeys(master_keys), kept_seconds))
+        deletions.append(audit_deletion(AuditRetention(CheckpointKeys(master_keys), kept_seconds)))
     return deletions
 
 

@@ -9,6 +9,7 @@ import click
 from sqlalchemy import Connection
 
 from jeton.admin import users
+from jeton.admin.audit_checkpoints import AuditRetention
 from jeton.admin.audit_export import describe, describe_for_ocsf
 from jeton.admin.audit_verification import AuditVerification
 from jeton.admin.errors import NotFoundError
@@ -18,11 +19,13 @@ from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result, print_results
 from jeton.cli.progress import progress_bar
 from jeton.config import Settings
+from jeton.crypto.audit_checkpoint import CheckpointKeys
 from jeton.observability.escaping import encode_json
 from jeton.storage.audit_checkpoints import load_checkpoints
 from jeton.storage.audit_records import count_audit_records, load_by_time, load_newest
 
 _COLUMNS: Final = ("time", "event", "outcome", "reason", "actor", "sub", "client_id", "sid", "address", "request_id")
+_BATCH: Final = 5000
 _FORMATS: Final = {"jsonl": describe, "ocsf": describe_for_ocsf}
 
 
@@ -101,6 +104,30 @@ def verify(file: Path | None, as_json: bool, settings: Settings) -> None:
     print_result({it: getattr(found, it) for it in names} | {"problems": found.problems}, as_json=as_json)
     if found.problems:
         raise CommandError(f"the audit trail is not as it was written: {len(found.problems)} problems")
+
+
+@audit.command()
+@json_option
+@configured
+def purge(as_json: bool, settings: Settings) -> None:
+    """Delete what is older than audit.retention_seconds, and covered by a checkpoint.
+
+    Servers do the same every minute, unless their database role may only add records: then run this as the role that
+    owns the tables.
+    """
+    if not settings.audit.retention_seconds:
+        raise CommandError("nothing expires, because audit.retention_seconds is 0: set how long records are kept")
+    deleted, is_done = 0, False
+    with opened(settings) as (database, clock):
+        keys = CheckpointKeys(open_master_keys(settings, database))
+        retention = AuditRetention(keys, settings.audit.retention_seconds)
+        while not is_done:
+            with database.write() as connection:
+                clock.follow(connection)
+                retention.make_checkpoint(connection, clock.now())
+                batch = retention.delete_expired(connection, clock.now(), _BATCH)
+            deleted, is_done = deleted + batch, not batch
+    print_result({"rows_deleted": deleted}, as_json=as_json)
 
 
 def _sub(connection: Connection, username: str | None) -> str | None:

@@ -6,6 +6,8 @@ from typing import Final
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from jeton.storage.audit_privileges import AUDIT_TABLES
+
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
 _DENIED: Final = re.compile(r"permission denied for (?P<kind>schema|\w+) (?P<name>\S+)")
 
@@ -62,4 +64,6 @@ def _grant(said: str, role: str) -> str:
     quoted = '"' + role.replace('"', '""') + '"'
     if denied["kind"] == "schema":
         return f"to migrate, the database's owner must GRANT USAGE, CREATE ON SCHEMA {denied['name']} TO {quoted}"
+    if denied["name"] in AUDIT_TABLES:
+        return f"use the role that owns the tables; a server needs SELECT, INSERT on {denied['name']}"
     return f"their owner must GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}"

@@ -11,11 +11,14 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from jeton.storage.audit_privileges import AUDIT_TABLES, may_change_audit_trail
 from jeton.storage.tables import metadata
 
 _MOUNTS: Final = Path("/proc/self/mounts")
 _DURABILITY: Final = ("fsync", "full_page_writes", "synchronous_commit")
 _PRIVILEGES: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
+# Of tables to which a server only adds rows.
+_PRIVILEGES_TO_ADD: Final = ("SELECT", "INSERT")
 _HAS_PRIVILEGE: Final = text("SELECT has_table_privilege(:table, :privilege)")
 _NOW: Final = text("SELECT extract(epoch FROM clock_timestamp())::float8")
 
@@ -30,6 +33,7 @@ class PostgresqlFacts:
     max_connections: int
     durability: Mapping[str, str]
     tables_without_privileges: tuple[str, ...]
+    may_change_audit_trail: bool
     clock_ahead_seconds: float
 
 
@@ -51,7 +55,8 @@ def load_postgresql_facts(connection: Connection) -> PostgresqlFacts:
         return str(connection.scalar(text(f"SHOW {name}")))
 
     def has_privileges(table: str) -> bool:
-        asked = ({"table": table, "privilege": it} for it in _PRIVILEGES)
+        needed = _PRIVILEGES_TO_ADD if table in AUDIT_TABLES else _PRIVILEGES
+        asked = ({"table": table, "privilege": it} for it in needed)
         return all(connection.scalar(_HAS_PRIVILEGE, it) for it in asked)
 
     return PostgresqlFacts(
@@ -61,6 +66,7 @@ def load_postgresql_facts(connection: Connection) -> PostgresqlFacts:
         max_connections=int(show("max_connections")),
         durability={name: show(name) for name in _DURABILITY},
         tables_without_privileges=tuple(it for it in sorted(metadata.tables) if not has_privileges(it)),
+        may_change_audit_trail=may_change_audit_trail(connection),
         clock_ahead_seconds=_clock_ahead(connection),
     )
 

@@ -32,6 +32,7 @@ def check_postgresql(facts: PostgresqlFacts, workers: int) -> Iterator[Finding]:
             f"the role lacks privileges on {', '.join(facts.tables_without_privileges)}",
             "their owner must GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public to it",
         )
+    yield _check_audit_trail(may_change=facts.may_change_audit_trail)
     needed = workers * CONNECTIONS_PER_WORKER
     if not facts.is_pooled and needed > facts.max_connections:
         yield warn(
@@ -40,6 +41,14 @@ def check_postgresql(facts: PostgresqlFacts, workers: int) -> Iterator[Finding]:
             "raise max_connections, use fewer workers, or put PgBouncer in between",
         )
     yield from _check_clock(facts.clock_ahead_seconds)
+
+
+def _check_audit_trail(*, may_change: bool) -> Finding:
+    """Return whether somebody who takes over the server could change what has been recorded."""
+    if may_change:
+        advice = "docs/operations/audit.md has the SQL for a role that can only add records"
+        return ok("audit trail", "the role may change and delete records", advice)
+    return ok("audit trail", "the role can only add records")
 
 
 def _check_clock(ahead_seconds: float) -> Iterator[Finding]:

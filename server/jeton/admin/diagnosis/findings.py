@@ -23,8 +23,8 @@ class Finding:
     advice: str = ""
 
 
-def ok(check: str, message: str) -> Finding:
-    return Finding(check, Level.OK, message)
+def ok(check: str, message: str, advice: str = "") -> Finding:
+    return Finding(check, Level.OK, message, advice)
 
 
 def warn(check: str, message: str, advice: str = "") -> Finding:
