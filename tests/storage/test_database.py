@@ -148,6 +148,20 @@ def test_waits_for_postgresql_are_bounded_and_transactions_read_what_others_comm
     database.close()
 
 
+@pytest.mark.requirement("O19")
+def test_an_answer_from_a_machine_that_has_vanished_is_awaited_for_seconds(postgresql_url: str) -> None:
+    """After the first unanswered keepalive, the timeout of TCP counts from the last segment that arrived."""
+    database = Database(postgresql_url)
+    with database.read() as connection:
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        given = driver.info.get_parameters()
+    database.close()
+
+    assert int(given["keepalives_idle"]) < int(given["tcp_user_timeout"]) / 1000 <= 5
+    assert int(given["keepalives_interval"]) == 1
+
+
 # A SQLite file that cannot be used.
 
 

@@ -35,9 +35,12 @@ _SERVING_SETTINGS: Final = {
 }
 # Longer than PostgreSQL's deadlock_timeout (1 s), so that deadlocks are detected and retried.
 _LOCK_TIMEOUT_MS: Final = 2000
+# Without keepalives, an answer from a machine that has vanished would be awaited for two hours.
 _POSTGRESQL_ARGUMENTS: Final = {
     "connect_timeout": 3,
     "tcp_user_timeout": 5000,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
     "application_name": "jeton",
 }
 _OUR_ARGUMENTS: Final = {
