@@ -249,6 +249,36 @@ async def test_app_is_asked_for_again_once_it_has_changed(
     assert "code" in visitor.answer, "remembered as it is now"
 
 
+@pytest.mark.requirement("CI11")
+async def test_page_of_an_app_that_has_changed_since_allows_nothing(node: Running, visitor: Browser, web: Web) -> None:
+    await visit(visitor)
+    web.publish(client_name="Another app")
+    node.clock.advance(601)
+    await visitor.decide()
+    assert visitor.path == "/consent"
+    assert "Another app" in visitor.page.text
+    assert stored(node) == []
+    await visitor.decide()
+    assert "code" in visitor.answer
+    assert [it.name for it in stored(node)] == ["Another app"]
+
+
+@pytest.mark.requirement("CI11")
+async def test_app_as_the_page_shows_it_is_allowed_and_not_as_it_was_before(
+    node: Running, visitor: Browser, web: Web
+) -> None:
+    await visit(visitor)
+    web.publish(client_name="Another app")
+    node.clock.advance(601)
+    await visitor.get(str(visitor.page.url))
+    assert "Another app" in visitor.page.text
+    web.publish()
+    node.clock.advance(601)
+    await visitor.decide()
+    assert visitor.path == "/consent"
+    assert stored(node) == []
+
+
 @pytest.mark.requirement("RR06", "RR07")
 @pytest.mark.parametrize("response_mode", ["query", "form_post"])
 @pytest.mark.parametrize(

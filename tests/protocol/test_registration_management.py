@@ -143,6 +143,18 @@ async def test_people_are_told_that_nobody_has_checked_the_app_and_are_asked_aga
         assert it.path == "/consent"
 
 
+@pytest.mark.requirement("DR15")
+async def test_page_of_a_client_that_has_changed_a_moment_ago_allows_nothing(node: Running, registered: Answer) -> None:
+    node.add_user()
+    async with browser(node) as it:
+        await it.sign_in_to(App(stored(node, registered)))
+        update = {**METADATA, "client_id": registered["client_id"], "client_name": "Other"}
+        # The server has cached the client, and does not know of the change yet.
+        assert (await manage(node, "PUT", registered, update)).status_code == 200
+        await it.decide()
+        assert it.answer["error"] == "consent_required"
+
+
 @pytest.mark.both_databases
 @pytest.mark.requirement("DR15", "DR16")
 async def test_deletion_ends_the_client_its_tokens_and_its_sessions_at_once(node: Running, registered: Answer) -> None:

@@ -58,10 +58,11 @@ class CodeIssuer:
     ) -> str:
         """Return a code for this scope, which is all or a part of what was requested.
 
-        `consented` says that the user has just allowed it on a page, which is then remembered. Raise OAuthError if that
-        is no longer possible: login_required if user or browser session have ended, consent_required if nothing stored
-        covers the request, status 429 if the user has too many unused codes. Raise AuthorizationRequestError if the
-        redirect URI is not the client's any more, RequestUsedError if `single_use` was used before.
+        `consented` says that the user has just allowed it on a page that showed `client`, to be remembered. Raise
+        OAuthError if that is no longer possible: login_required if user or browser session have ended, consent_required
+        if nothing stored covers the request, status 429 if the user has too many unused codes. Raise
+        AuthorizationRequestError if the redirect URI is not the client's any more, RequestUsedError if `single_use` was
+        used before.
         """
         sub, session_id = browser_session.sub, browser_session.browser_session_id
         status_index = await self.status_indexes.take()
@@ -77,12 +78,14 @@ class CodeIssuer:
                 facts.rows.of(Consent).get((sub, client.client_id)),
                 facts.rows.of(UnredeemedCodes).get(sub, _NO_CODES).count,
             )
+            current = client_to_store(facts.client, client, facts.now)
             return code_issuance.decide(
                 request,
                 scope,
-                client_to_store(facts.client, client, facts.now),
+                current,
                 stored,
-                consented=consented,
+                # A client that registered itself may have changed since it was read for the page.
+                consented=consented and current is not None and current.metadata_digest == client.metadata_digest,
                 new=new,
                 lifetimes=self.lifetimes.with_overrides(client.lifetimes),
                 default_audience=self.default_audience,

@@ -1,7 +1,7 @@
 """The consent page: GET and POST /consent. What it shows is what is granted: both come from the sealed value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from jeton.endpoints.app_labels import app_label
@@ -77,7 +77,7 @@ class ShowConsent:
         resources = await self.lookups.resources(shown.resources)
         app = app_label(question.client, authorization.redirect_uri)
         content = Consent(
-            request.parameters[PARAMETER],
+            self._sealed(request, question),
             app,
             question.visitor.user.username,
             scope_items(shown.scope, self.descriptions, shown.new_scope, shown.optional),
@@ -89,6 +89,14 @@ class ShowConsent:
         )
         return Page(content, ui_locales=authorization.ui_locales, form_target=authorization.redirect_uri)
 
+    def _sealed(self, request: PageRequest, question: Question) -> str:
+        """Return the sealed request with the client as it is shown: it may have changed since it was sealed."""
+        shown, digest = question.shown, question.client.metadata_digest
+        if shown.metadata_digest == digest:
+            return request.parameters[PARAMETER]
+        seen = replace(question.interaction, shown=replace(shown, metadata_digest=digest))
+        return self.questions.interactions.sealed.seal(seen)
+
 
 @dataclass(frozen=True, slots=True)
 class SubmitConsent:
@@ -98,10 +106,15 @@ class SubmitConsent:
     responses: ClientResponses
 
     async def handle(self, request: PageRequest) -> PageAnswer:
-        """Issue the code for what was shown and chosen, or tell the client that the person refused."""
+        """Issue the code for what was shown and chosen, or tell the client that the person refused.
+
+        Ask again if the client has described itself otherwise since it was shown.
+        """
         check_own_page(request)
         question = await self.questions.open(request)
         authorization, client, shown = question.authorization, question.client, question.shown
+        if client.metadata_digest != shown.metadata_digest:
+            raise RedirectError(self.questions.interactions.redirect_to(AUTHORIZATION_PATH, question.interaction))
         scope = shown.granted(it for it in shown.optional if request.parameters.get(CHOICE + it) == "true")
         match request.parameters.get("decision"):
             case "allow" if scope or not shown.scope:

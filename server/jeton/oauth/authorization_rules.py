@@ -108,4 +108,5 @@ def _question(
         frozenset(new).difference(known, {NO_RESOURCE}),
         asks_consent,
         choices,
+        client.metadata_digest,
     )

@@ -30,7 +30,8 @@ class Shown:
     """What the consent page shows, to whom: exactly this is granted if the person allows it.
 
     `new_scope` is what goes beyond an earlier consent of the person. `new_resources` were not allowed before, or are
-    those of several where a scope is new. The person may leave out what is `optional`.
+    those of several where a scope is new. The person may leave out what is `optional`. `metadata_digest` is that of the
+    client, as it described itself on the page.
     """
 
     browser_session_id: str
@@ -40,6 +41,7 @@ class Shown:
     new_resources: frozenset[str]
     asks_consent: bool
     optional: Scope = frozenset()
+    metadata_digest: bytes | None = None
 
     def granted(self, chosen: Iterable[str]) -> Scope:
         """Return the scope that is granted if the person allows this, and of what is optional only what is chosen."""
