@@ -1,7 +1,6 @@
 """Chains of audit records: whatever is done to a record is found, and other records stay valid."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ def problems(records: Records, keys: AuditKeys = KEYS) -> list[str]:
 
 
 def changed(**fields: Any) -> Callable[[Records], Records]:
-    return lambda records: [*records[:2], replace(records[2], **fields), *records[3:]]
+    return lambda records: [*records[:2], records[2]._replace(**fields), *records[3:]]
 
 
 WRONG = "record 3 was changed, or does not belong here"
@@ -66,17 +65,17 @@ WRONG_PERSON = "record 3 was changed: user, address or user agent"
         pytest.param(lambda records: [*records[:2], *records[3:]], ["record 3 is missing"], id="one deleted"),
         pytest.param(lambda records: records[3:], ["records 1 to 3 are missing"], id="beginning deleted"),
         pytest.param(
-            lambda records: [records[0], replace(records[2], seq=2), replace(records[1], seq=3), *records[3:]],
+            lambda records: [records[0], records[2]._replace(seq=2), records[1]._replace(seq=3), *records[3:]],
             [f"record {it} was changed, or does not belong here" for it in (2, 3, 4)],
             id="two swapped",
         ),
         pytest.param(
-            lambda records: [*records, replace(records[-1], seq=6)],
+            lambda records: [*records, records[-1]._replace(seq=6)],
             ["record 6 was changed, or does not belong here"],
             id="one inserted",
         ),
         pytest.param(
-            lambda records: [*records, replace(chain()[0], chain=records[0].chain, seq=6)],
+            lambda records: [*records, chain()[0]._replace(chain=records[0].chain, seq=6)],
             ["record 6 was changed, or does not belong here"],
             id="one of another chain",
         ),

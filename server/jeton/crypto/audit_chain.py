@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Sequence
 from typing import Final
+
+import msgspec
 
 from jeton.crypto.master_key import MasterKeys
 from jeton.oauth.audit_events import SERVER, AuditEvent, AuditRecord
@@ -16,6 +17,8 @@ CHAIN_SECONDS: Final = 86400
 _PURPOSE: Final = b"audit trail v1"
 _SALT_BYTES: Final = 16
 _BEGINNING: Final = bytes(32)
+# The fields that the MAC covers as they are: from the first one up to `target`.
+_AUTHENTICATED: Final = AuditRecord._fields.index("target") + 1
 
 
 class AuditKeys:
@@ -109,7 +112,7 @@ class ChainVerifier:
 
 def personal_digest(salt: bytes, sub: str | None, address: str | None, user_agent: str | None) -> bytes:
     """Return the salted digest of what can be removed with a person."""
-    return hashlib.sha256(salt + json.dumps((sub, address, user_agent)).encode()).digest()
+    return hashlib.sha256(salt + msgspec.json.encode((sub, address, user_agent))).digest()
 
 
 def _has_own_person(record: AuditRecord) -> bool:
@@ -121,12 +124,8 @@ def _has_own_person(record: AuditRecord) -> bool:
 
 
 def _content_of(record: AuditRecord, previous: bytes) -> bytes:
-    authenticated = (
-        *(record.chain, record.seq, record.created_at, record.event, record.outcome, record.reason, record.actor),
-        *(record.client_id, record.sid, record.request_id, record.target),
-    )
-    return _content(previous, authenticated, record.personal_digest)
+    return _content(previous, record[:_AUTHENTICATED], record.personal_digest)
 
 
-def _content(previous: bytes, authenticated: Sequence[str | int | None], digest: bytes) -> bytes:
-    return previous + digest + json.dumps(authenticated).encode()
+def _content(previous: bytes, authenticated: Sequence[object], digest: bytes) -> bytes:
+    return previous + digest + msgspec.json.encode(authenticated)

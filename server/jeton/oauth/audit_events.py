@@ -5,8 +5,7 @@ its change (ADR 0037).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from jeton.oauth.browser_session_rules import EndBrowserSessions, SignedIn
 from jeton.oauth.consent_rules import Withdrawal
@@ -21,8 +20,7 @@ USER: Final = "user"
 ADMINISTRATOR: Final = "administrator"
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEvent:
+class AuditEvent(NamedTuple):
     """One event. `event`, `reason` and `actor` are fixed words; an `actor` of None is that of the origin.
 
     `sid` is a session, or a browser session. `target` is what else is changed, such as a resource or a key. None of
@@ -39,9 +37,8 @@ class AuditEvent:
     succeeded: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """An event as it is stored: number `seq` of its chain, authenticated by `mac`.
+class AuditRecord(NamedTuple):
+    """An event as it is stored, a row of `audit_records`: number `seq` of its chain, authenticated by `mac`.
 
     `mac` covers the MAC of the record before, all fields up to `target`, and `personal_digest`, which is made of `salt`
     and the fields after it. These are removed with the person, without which the chain is as valid.

@@ -1,12 +1,10 @@
 """The origin of what is being done: the request or command that log lines and audit records belong to."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a request comes from. `actor` does whatever is not the work of a certain other; None: the server."""
 
     request_id: str | None = None

@@ -1,10 +1,9 @@
 """SQL statements on audit records."""
 
-import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import fields
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import (
     JSON,
     ColumnElement,
@@ -28,7 +27,7 @@ from jeton.storage.raw_statement import RawStatement
 from jeton.storage.tables import audit_records
 
 _COLUMNS: Final = audit_records.c
-_FIELDS: Final = tuple(it.name for it in fields(AuditRecord))
+_FIELDS: Final = AuditRecord._fields
 _INSERT: Final = RawStatement(insert(audit_records).values({name: bindparam(name) for name in _FIELDS}))
 # On PostgreSQL, one statement with one parameter for a whole batch: executions cost the driver more than rows.
 _NEW = (
@@ -39,6 +38,7 @@ _NEW = (
 _INSERT_ALL: Final = RawStatement(
     postgresql.insert(audit_records).from_select(_FIELDS, select(*(_NEW.c[name] for name in _FIELDS)))
 )
+_OCTETS: Final = ("mac", "personal_digest", "salt")
 _PAGE: Final = 1000
 _ERASED: Final = {"salt": None, "sub": None, "address": None, "user_agent": None}
 _IS_FIRST: Final = _COLUMNS.seq == 1
@@ -54,11 +54,15 @@ class Head(NamedTuple):
 
 def insert_audit_records(connection: Connection, records: Sequence[AuditRecord]) -> None:
     """Insert records that are new."""
-    rows = [{name: getattr(it, name) for name in _FIELDS} for it in records]
     if connection.dialect.name == "postgresql":
-        _INSERT_ALL.run(connection, [{"new": json.dumps(rows, default=lambda octets: "\\x" + octets.hex())}])
+        _INSERT_ALL.run(connection, [{"new": msgspec.json.encode([_json_row(it) for it in records]).decode()}])
     else:
-        _INSERT.run(connection, rows)
+        _INSERT.run_in_order(connection, records)
+
+
+def _json_row(record: AuditRecord) -> dict[str, Any]:
+    """Return the row with its octets, which JSON cannot represent, in the text form of PostgreSQL."""
+    return record._asdict() | {name: "\\x" + getattr(record, name).hex() for name in _OCTETS}
 
 
 def load_by_chain(connection: Connection) -> Iterator[AuditRecord]:

@@ -39,6 +39,14 @@ class RawStatement:
             return _row_count(connection, lambda cursor: cursor.execute(sql, first))
         return _row_count(connection, lambda cursor: cursor.executemany(sql, [parameters for _, parameters in bound]))
 
+    def run_in_order(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+        """Execute the statement once for each row, whose values are in the order of its parameters, and not converted.
+
+        Only for SQLite, where parameters have numbers and no names.
+        """
+        sql = self._compiled_for(connection.dialect).sql
+        execute_raw(connection, lambda cursor: cursor.executemany(sql, rows))
+
     def _compiled_for(self, dialect: Dialect) -> "_CompiledStatement":
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
@@ -61,6 +69,7 @@ class _CompiledStatement:
 
     def __init__(self, statement: Select[Any] | Insert | Update, dialect: Dialect) -> None:
         self._compiled: Any = statement.compile(dialect=dialect)
+        self.sql: str = self._compiled.string
         binds = self._compiled.binds
         self._lists = [name for name, bind in binds.items() if bind.expanding]
         self._binders = [
