@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -87,7 +87,7 @@ def turned(sid: str) -> Entry[Issue | Deny]:
 
     def decide(facts: Facts) -> Issue | Deny:
         assert facts.family is not None
-        after = replace(facts.family, generation=facts.family.generation + 1)
+        after = facts.family._replace(generation=facts.family.generation + 1)
         return Issue(CLIENT, after.scope, (), facts.now, "turned", facts.user, after)
 
     return Entry(decide, (LockFamily(sid),))

@@ -41,7 +41,7 @@ def family(sid: str = "session", *, now: int = NOW, **fields: Any) -> Family:
         master_key_id="0" * 8,
         secret=b"secret",
     )
-    return replace(default, **fields)
+    return default._replace(**fields)
 
 
 def lifetimes(**seconds: int) -> Lifetimes:
@@ -50,3 +50,8 @@ def lifetimes(**seconds: int) -> Lifetimes:
         access_seconds=60, refresh_idle_seconds=100, refresh_absolute_seconds=1000, retry_grace_seconds=0
     )
     return replace(default, **seconds)
+
+
+def with_fields(value: Any, **fields: Any) -> Any:
+    """Return a client, user, family or another value with these fields changed."""
+    return value._replace(**fields) if isinstance(value, Family) else replace(value, **fields)

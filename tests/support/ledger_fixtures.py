@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import event
@@ -66,7 +66,7 @@ class Bench:
         def decide(facts: Facts) -> Issue:
             self.decided.append(name or sid)
             assert facts.family is not None
-            after = replace(facts.family, generation=facts.family.generation + 1)
+            after = facts.family._replace(generation=facts.family.generation + 1)
             return Issue(CLIENT, after.scope, (), facts.now, "turned", facts.user, after)
 
         return Entry(decide, (LockFamily(sid),))

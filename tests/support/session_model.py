@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from jeton.crypto.refresh_token import parse_refresh_token
@@ -189,5 +189,5 @@ class ServerSession:
 
 def differences(before: Family, after: Family) -> dict[str, Any]:
     """The fields that are not as they were."""
-    was = asdict(before)
-    return {name: value for name, value in asdict(after).items() if value != was[name]}
+    was = before._asdict()
+    return {name: value for name, value in after._asdict().items() if value != was[name]}

@@ -71,12 +71,12 @@ def test_another_user_gets_a_session_of_their_own() -> None:
     ("family", "client", "ends"),
     [
         (FAMILY, CLIENT, True),
-        (replace(FAMILY, scope=frozenset({"offline_access"})), CLIENT, False),
+        (FAMILY._replace(scope=frozenset({"offline_access"})), CLIENT, False),
         (FAMILY, replace(CLIENT, refresh_token="always"), False),
         (FAMILY, replace(CLIENT, refresh_token="offline_access"), True),
-        (replace(FAMILY, browser_session_id="another"), CLIENT, False),
-        (replace(FAMILY, browser_session_id=None), CLIENT, False),
-        (replace(FAMILY, revoked_at=1), CLIENT, False),
+        (FAMILY._replace(browser_session_id="another"), CLIENT, False),
+        (FAMILY._replace(browser_session_id=None), CLIENT, False),
+        (FAMILY._replace(revoked_at=1), CLIENT, False),
     ],
     ids=["usual", "offline", "always", "rule offline", "another browser", "no browser", "ended before"],
 )
@@ -89,7 +89,7 @@ def test_what_ends_with_a_browser_session(family: Family, client: Client, ends: 
 
 @pytest.mark.requirement("CO10", "LO08")
 def test_code_that_is_not_redeemed_ends_in_any_case() -> None:
-    code = replace(FAMILY, generation=0, code_expires_at=NOW + 60, scope=frozenset({"offline_access"}))
+    code = FAMILY._replace(generation=0, code_expires_at=NOW + 60, scope=frozenset({"offline_access"}))
     assert end_browser_sessions("signed_out", (OLD,), [code], [CLIENT], NOW).families
 
 

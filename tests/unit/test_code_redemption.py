@@ -51,8 +51,7 @@ FAMILY = Family(
 )
 CODE = AuthorizationCode("sid", NOW + CODE_SECONDS, CALLBACK, "a nonce")
 REQUEST = RedemptionRequest(CALLBACK, CHALLENGE, source=Source("192.0.2.9", "an app"))
-REDEEMED = replace(
-    FAMILY,
+REDEEMED = FAMILY._replace(
     generation=1,
     rotated_at=NOW,
     idle_expires_at=NOW + 3600,
@@ -92,8 +91,7 @@ def denied(request: RedemptionRequest = REQUEST, **more: Any) -> Deny:
 def test_the_first_redemption_makes_the_family_a_session_of_generation_one() -> None:
     issue = issued(replace(REQUEST, idempotency_digest=b"key", resources=(API,)))
 
-    assert issue.family == replace(
-        FAMILY,
+    assert issue.family == FAMILY._replace(
         generation=1,
         rotated_at=NOW + 10,
         idle_expires_at=NOW + 10 + 3600,
@@ -141,7 +139,7 @@ def test_without_a_challenge_the_redirect_uri_is_required_and_a_verifier_refused
 ) -> None:
     decision = decided(
         replace(REQUEST, redirect_uri=redirect_uri, challenge=challenge),
-        family=replace(FAMILY, code_challenge=None),
+        family=FAMILY._replace(code_challenge=None),
         code=replace(CODE, redirect_uri=sent),
     )
 
@@ -167,11 +165,11 @@ def test_the_only_redirect_uri_that_the_first_request_left_out_may_be_sent_with_
     ("family", "request_", "later"),
     [
         (REDEEMED, REQUEST, 10),
-        (replace(REDEEMED, idempotency_digest=None), REQUEST, 0),
+        (REDEEMED._replace(idempotency_digest=None), REQUEST, 0),
         (REDEEMED, replace(REQUEST, idempotency_digest=b"other"), 10),
         (REDEEMED, replace(REQUEST, idempotency_digest=b"key", resources=(API,)), 10),
         (REDEEMED, replace(REQUEST, idempotency_digest=b"key"), IDEMPOTENCY_SECONDS + 1),
-        (replace(REDEEMED, generation=2), replace(REQUEST, idempotency_digest=b"key"), 10),
+        (REDEEMED._replace(generation=2), replace(REQUEST, idempotency_digest=b"key"), 10),
         (REDEEMED, REQUEST, 50_000),
     ],
 )
@@ -182,7 +180,7 @@ def test_a_second_use_by_the_owner_ends_the_family(
     decision = denied(request_, family=family, now=NOW + later, **more)
 
     assert (decision.code, decision.reason) == (ErrorCode.INVALID_GRANT, "code_reused")
-    assert decision.family == replace(family, revoked_at=NOW + later, revoke_reason="code_reused")
+    assert decision.family == family._replace(revoked_at=NOW + later, revoke_reason="code_reused")
 
 
 @pytest.mark.requirement("CO04")
@@ -194,7 +192,7 @@ def test_a_second_use_after_the_code_s_row_is_deleted_still_ends_the_family() ->
 @pytest.mark.requirement("CO05")
 @pytest.mark.parametrize("later", [0, 10, IDEMPOTENCY_SECONDS])
 def test_a_repetition_with_the_same_key_gets_the_same_answer_and_writes_nothing_new(later: int) -> None:
-    surplus = replace(FAMILY, sid="surplus")
+    surplus = FAMILY._replace(sid="surplus")
 
     issue = issued(replace(REQUEST, idempotency_digest=b"key"), family=REDEEMED, now=NOW + later, surplus=(surplus,))
 
@@ -218,9 +216,9 @@ def test_a_code_expires_after_sixty_seconds(now: int, ends: bool) -> None:
     [
         ({"family": None}, "code_unknown"),
         ({"genuine": False}, "code_unknown"),
-        ({"family": replace(FAMILY, code_expires_at=None)}, "code_unknown"),
-        ({"family": replace(FAMILY, revoked_at=NOW)}, "family_revoked"),
-        ({"family": replace(REDEEMED, revoked_at=NOW)}, "family_revoked"),
+        ({"family": FAMILY._replace(code_expires_at=None)}, "code_unknown"),
+        ({"family": FAMILY._replace(revoked_at=NOW)}, "family_revoked"),
+        ({"family": REDEEMED._replace(revoked_at=NOW)}, "family_revoked"),
         ({"user": None}, "user_disabled"),
         ({"user": replace(USER, disabled=True)}, "user_disabled"),
         ({"client": replace(CLIENT, disabled=True)}, "client_disabled"),
@@ -275,7 +273,7 @@ def test_scope_that_the_client_lost_meanwhile_is_not_granted() -> None:
 
 
 def test_sessions_over_the_limit_end_with_the_first_redemption() -> None:
-    oldest = replace(REDEEMED, sid="oldest")
+    oldest = REDEEMED._replace(sid="oldest")
 
     issue = issued(surplus=(oldest,))
 
@@ -312,7 +310,7 @@ def test_a_code_that_is_bound_to_a_key_takes_it_and_a_public_client_s_family_is_
 @pytest.mark.requirement("CO04", "CO05", "DP06", "DP07")
 @pytest.mark.parametrize("presented", [None, "other"])
 def test_a_second_use_without_the_key_changes_nothing(presented: str | None) -> None:
-    bound = replace(REDEEMED, dpop_jkt="key")
+    bound = REDEEMED._replace(dpop_jkt="key")
     request = replace(REQUEST, confirmation=Confirmation(presented), idempotency_digest=b"key")
 
     assert denied(request, family=bound, code=None).writes == ()

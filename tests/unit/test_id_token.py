@@ -57,7 +57,7 @@ def test_claims_are_exactly_those_that_are_known() -> None:
 def test_an_id_token_is_due_only_with_openid_and_after_an_authorization_request() -> None:
     assert signed_in_family(ISSUE) is FAMILY
     assert signed_in_family(replace(ISSUE, scope=frozenset({"read"}))) is None
-    assert signed_in_family(replace(ISSUE, family=replace(FAMILY, code_expires_at=None))) is None
+    assert signed_in_family(replace(ISSUE, family=FAMILY._replace(code_expires_at=None))) is None
     assert signed_in_family(replace(ISSUE, family=None)) is None
 
 

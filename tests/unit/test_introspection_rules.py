@@ -7,7 +7,7 @@ import pytest
 
 from jeton.oauth.clients import Client
 from jeton.oauth.introspection_rules import INACTIVE, TokenContext, introspect_access_token, introspect_refresh_token
-from support.builders import API, NOW, client, family, user
+from support.builders import API, NOW, client, family, user, with_fields
 
 ISSUER = "https://as.example"
 OWNER = client(created_at=NOW - 5000, grant_types=frozenset({"refresh_token", "client_credentials"}))
@@ -45,7 +45,7 @@ def refresh(context: TokenContext = CONTEXT, generation: int = 5, caller: Client
 
 def changed(part: str, **fields: Any) -> TokenContext:
     """Return the context with changed fields of its client, user or family."""
-    return replace(CONTEXT, **{part: replace(getattr(CONTEXT, part), **fields)})
+    return replace(CONTEXT, **{part: with_fields(getattr(CONTEXT, part), **fields)})
 
 
 @CALLERS

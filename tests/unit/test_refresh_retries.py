@@ -77,9 +77,9 @@ ROTATED_KEYED, ROTATED_PLAIN = granted(BEFORE, KEYED), granted(BEFORE, PLAIN)
         pytest.param(ROTATED_PLAIN, replace(PLAIN, scope=READ), GRACE, 1, True, id="grace: another scope"),
         pytest.param(ROTATED_PLAIN, replace(PLAIN, generation=4), GRACE, 1, True, id="grace: grandparent"),
         pytest.param(ROTATED_PLAIN, replace(PLAIN, generation=0), GRACE, 1, True, id="grace: first generation"),
-        pytest.param(replace(ROTATED_PLAIN, retries=4), PLAIN, GRACE, 1, False, id="grace: fifth retry"),
-        pytest.param(replace(ROTATED_PLAIN, retries=5), PLAIN, GRACE, 1, True, id="grace: sixth retry"),
-        pytest.param(replace(ROTATED_KEYED, retries=99), KEYED, GRACE, 1, False, id="key: hundredth retry"),
+        pytest.param(ROTATED_PLAIN._replace(retries=4), PLAIN, GRACE, 1, False, id="grace: fifth retry"),
+        pytest.param(ROTATED_PLAIN._replace(retries=5), PLAIN, GRACE, 1, True, id="grace: sixth retry"),
+        pytest.param(ROTATED_KEYED._replace(retries=99), KEYED, GRACE, 1, False, id="key: hundredth retry"),
     ],
 )
 def test_only_the_last_request_may_be_repeated_and_only_for_a_short_time(
@@ -96,7 +96,7 @@ def test_repetition_changes_nothing_but_its_count(request_: RefreshRequest, life
 
     decision = refresh(before, elsewhere, replace(lifetimes, refresh_spacing_seconds=60), after=20)
 
-    after = replace(before, retries=1)
+    after = before._replace(retries=1)
     assert decision == Issue(CLIENT, READ_WRITE, BEFORE.audience, NOW, "retried", user(), after)
 
 
@@ -132,6 +132,6 @@ def test_narrowed_request_is_repeated_with_its_own_scope() -> None:
 def test_permitted_repetition_with_another_fault_is_refused_without_revocation(
     request_: RefreshRequest, lifetimes: Lifetimes, changes: dict[str, Any], by: Client, denial: Deny
 ) -> None:
-    stored = replace(granted(BEFORE, request_), **changes)
+    stored = granted(BEFORE, request_)._replace(**changes)
 
     assert refresh(stored, request_, lifetimes, after=10, by=by) == denial

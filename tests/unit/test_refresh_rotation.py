@@ -12,7 +12,7 @@ from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import RefreshRequest, decide
 from jeton.oauth.resources import Resource
 from jeton.oauth.sessions import Source
-from support.builders import NOW, READ, READ_WRITE, client, family, lifetimes, user
+from support.builders import NOW, READ, READ_WRITE, client, family, lifetimes, user, with_fields
 
 WRITE, NO_SCOPE = frozenset({"write"}), frozenset[str]()
 FAMILY = family(rotated_at=NOW - 50, generation=5, idempotency_digest=b"earlier", asked_scope=READ, retries=3)
@@ -78,7 +78,7 @@ def refresh(facts: Mapping[str, Any]) -> Issue | Deny:
     parts |= {"lifetimes": LIFETIMES, "genuine": True, "now": NOW}
     for name, value in sorted(facts.items(), key=lambda it: "." not in it[0]):
         part, _, member = name.partition(".")
-        parts[part] = replace(parts[part], **{member: value}) if member else value
+        parts[part] = with_fields(parts[part], **{member: value}) if member else value
     return decide(**parts)
 
 
@@ -119,8 +119,7 @@ def test_two_refreshes_have_the_minimum_interval(rotated_at: int, retry_after: i
 
 @pytest.mark.requirement("G03", "G04", "I07", "I08")
 def test_rotation_advances_one_generation_and_clears_the_previous_request() -> None:
-    after = replace(
-        FAMILY,
+    after = FAMILY._replace(
         generation=6,
         access_expires_at=NOW + 600,
         rotated_at=NOW,

@@ -18,7 +18,7 @@ OWNER, OTHER = client(), client("other")
 FAMILY = family("one")
 REVOKED_TOKEN = End("access_token_revoked", token=RevokedAccessToken("id", NOW + 1), owner=("u_1", "web"))
 REVOKED = FAMILY.revoked("refresh_token_reused", NOW - 100)
-SECOND, ENDED = family("two"), replace(REVOKED, sid="three")
+SECOND, ENDED = family("two"), REVOKED._replace(sid="three")
 OF_OTHER_CLIENT = Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
 UNKNOWN = End("token_unknown", unknown_token=True)
 ALICE = user(password_hash="old hash")
@@ -30,7 +30,7 @@ ALICE = user(password_hash="old hash")
     [
         pytest.param(
             FAMILY, True, OWNER,
-            End("family_revoked", replace(FAMILY, revoked_at=NOW, revoke_reason="revoked_by_client")), id="owner",
+            End("family_revoked", FAMILY._replace(revoked_at=NOW, revoke_reason="revoked_by_client")), id="owner",
         ),
         pytest.param(REVOKED, True, OWNER, End("family_revoked", REVOKED), id="again: keeps the first time and reason"),
         pytest.param(FAMILY, True, OTHER, OF_OTHER_CLIENT, id="other client"),
@@ -92,7 +92,7 @@ def test_all_live_sessions_end_except_the_one_to_keep(keep: str | None, ended: l
 
 
 def test_new_password_keeps_the_browser_session_of_the_session_that_is_kept() -> None:
-    kept = replace(SECOND, browser_session_id="browser")
+    kept = SECOND._replace(browser_session_id="browser")
 
     decision = change_password(ALICE, ALICE, [FAMILY, kept], "new hash", NOW, keep="two")
 
@@ -101,7 +101,7 @@ def test_new_password_keeps_the_browser_session_of_the_session_that_is_kept() ->
 
 
 def test_new_password_that_keeps_all_sessions_ends_codes_all_the_same() -> None:
-    unredeemed = replace(SECOND, generation=0, code_expires_at=NOW + 60)
+    unredeemed = SECOND._replace(generation=0, code_expires_at=NOW + 60)
 
     decision = change_password(ALICE, ALICE, [FAMILY, unredeemed], "new hash", NOW, keep=None, keep_all=True)
 

@@ -1,7 +1,5 @@
 """Refresh rotation, session binding: another network or user agent is ignored, logged, or ends the session."""
 
-from dataclasses import replace
-
 import pytest
 
 from jeton.oauth.decisions import Deny, Issue
@@ -27,7 +25,7 @@ MOVES = [
 
 
 def refresh(binding: str, before: Source, source: Source, generation: int = 3) -> Issue | Deny:
-    stored = replace(FAMILY, last_ip=before.ip, last_user_agent=before.user_agent)
+    stored = FAMILY._replace(last_ip=before.ip, last_user_agent=before.user_agent)
     request = RefreshRequest(generation, None, b"key", source)
     by = client(session_binding=binding)
     return decide(stored, user(), by, request, genuine=True, lifetimes=lifetimes(), now=NOW)
@@ -45,7 +43,7 @@ def test_move_is_ignored_counted_or_ends_the_session(before: Source, source: Sou
 
     decision = refresh("strict", before, source)
     if moved:
-        stored = replace(FAMILY, last_ip=before.ip, last_user_agent=before.user_agent)
+        stored = FAMILY._replace(last_ip=before.ip, last_user_agent=before.user_agent)
         assert decision == Deny(ErrorCode.INVALID_GRANT, "session_moved", stored.revoked("session_moved", NOW))
     else:
         assert isinstance(decision, Issue)

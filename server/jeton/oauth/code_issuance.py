@@ -1,6 +1,6 @@
 """Issuance of authorization codes: what must still be true when the code is issued (OAuth 2.1 section 4.1.2)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jeton.oauth.authorization_codes import CODE_SECONDS, MAX_UNREDEEMED_CODES, AuthorizationCode
 from jeton.oauth.authorization_request import GRANT_TYPE, AuthorizationRequest
@@ -135,4 +135,4 @@ def _new_family(
     if has_refresh_tokens(family, client):
         return family
     # A session that cannot be refreshed ends with its only access token.
-    return replace(family, absolute_expires_at=expires_at + lifetimes.access_seconds)
+    return family._replace(absolute_expires_at=expires_at + lifetimes.access_seconds)

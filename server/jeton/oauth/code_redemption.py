@@ -6,7 +6,7 @@
 3. A second use by the owner ends the family, unless it is a repetition of the request whose answer was lost.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
 
@@ -139,8 +139,7 @@ def _end_of_grant(family: Family, user: User | None, client: Client, now: int) -
 
 def _redeemed(family: Family, client: Client, request: RedemptionRequest, lifetimes: Lifetimes, now: int) -> Family:
     """Return the family at generation 1: now it is a session."""
-    return replace(
-        bound_family(family, client, request.confirmation),
+    return bound_family(family, client, request.confirmation)._replace(
         generation=1,
         rotated_at=now,
         idle_expires_at=min(now + lifetimes.refresh_idle_seconds, family.absolute_expires_at),

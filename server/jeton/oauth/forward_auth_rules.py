@@ -1,7 +1,5 @@
 """Access tokens for a proxy that forwards the requests of a page (RFC 10017 section 6.1.3.6). Nothing is rotated."""
 
-from dataclasses import replace
-
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.errors import ErrorCode
@@ -46,5 +44,5 @@ def decide(
     if isinstance(scope, Deny):
         return _NO_SESSION
     access_end = max(family.access_expires_at, family.access_end(now, lifetimes.access_seconds))
-    after = replace(family, access_expires_at=access_end)
+    after = family._replace(access_expires_at=access_end)
     return Issue(client, scope, family.audience, now, "forwarded", user, after)

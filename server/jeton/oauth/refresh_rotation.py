@@ -6,7 +6,7 @@
 3. Generation numbers decide which token is newer. Clocks only decide when something ends.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jeton.oauth.clients import Client, Lifetimes
@@ -150,7 +150,7 @@ def _issued(
     issued_at = family.rotated_at if retry else now
     # Lifetimes may have changed: an earlier access token may expire later than this one.
     access_end = max(family.access_expires_at, family.access_end(issued_at, lifetimes.access_seconds))
-    after = replace(family, **changes, access_expires_at=access_end)
+    after = family._replace(**changes, access_expires_at=access_end)
     audience = request.asked_resource or family.audience
     return Issue(client, scope, audience, issued_at, reason, user, after, moved=moved)
 

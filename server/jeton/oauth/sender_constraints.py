@@ -1,7 +1,7 @@
 """Sender-constrained tokens: the keys that tokens are bound to (RFC 7800, RFC 8705 section 3, RFC 9449 section 6)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from jeton.oauth.clients import Client
@@ -56,7 +56,7 @@ def bound_family(family: Family, client: Client, confirmation: Confirmation) -> 
     """
     if not client.public or confirmation == UNBOUND:
         return family
-    return replace(family, dpop_jkt=confirmation.jkt, certificate_thumbprint=confirmation.x5t_s256)
+    return family._replace(dpop_jkt=confirmation.jkt, certificate_thumbprint=confirmation.x5t_s256)
 
 
 def is_held_by(family: Family, confirmation: Confirmation) -> bool:

@@ -4,15 +4,14 @@ A *family* is the refresh tokens and access tokens that descend from one login: 
 for one client. Times are whole seconds since the epoch (NumericDate of RFC 7519 section 2).
 """
 
-from dataclasses import dataclass, field, replace
-from typing import Self
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from jeton.oauth.scope import Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One session. Its refresh tokens are derived from it, one per generation, and not stored.
+class Family(NamedTuple):
+    """One session, a row of `families`. Its refresh tokens are derived from it, one per generation, and not stored.
 
     `generation` is the newest one issued, at `rotated_at`. `idempotency_digest`, `asked_scope` and `retries` describe
     the request that created it, to tell its repetition from a replay. `access_expires_at` is when the last of the
@@ -40,10 +39,10 @@ class Family:
     idle_expires_at: int
     absolute_expires_at: int
     master_key_id: str
-    secret: bytes = field(repr=False)
+    secret: bytes
     generation: int = 0
     access_expires_at: int = 0
-    idempotency_digest: bytes | None = field(default=None, repr=False)
+    idempotency_digest: bytes | None = None
     asked_scope: Scope | None = None
     retries: int = 0
     revoked_at: int | None = None
@@ -61,6 +60,10 @@ class Family:
     dpop_jkt: str | None = None
     certificate_thumbprint: str | None = None
 
+    def __repr__(self) -> str:
+        """Return a short form without the secret."""
+        return f"Family(sid={self.sid!r}, sub={self.sub!r}, client_id={self.client_id!r}, generation={self.generation})"
+
     @property
     def is_redeemed(self) -> bool:
         """Whether tokens were issued: only then it is a session, and not merely an authorization code."""
@@ -68,7 +71,7 @@ class Family:
 
     def revoked(self, reason: str, now: int) -> Self:
         """Return the family as revoked. A second revocation keeps the first time and reason."""
-        return self if self.revoked_at is not None else replace(self, revoked_at=now, revoke_reason=reason)
+        return self if self.revoked_at is not None else self._replace(revoked_at=now, revoke_reason=reason)
 
     def access_end(self, issued_at: int, access_seconds: int) -> int:
         """Return when an access token issued at `issued_at` expires: at the latest with its session."""

@@ -1,10 +1,10 @@
 """SQL statements on families: one row per session."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import (
     JSON,
     ColumnElement,
@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from jeton.oauth.audit_events import session_ended
-from jeton.oauth.scope import Scope, format_scope
+from jeton.oauth.scope import format_scope
 from jeton.oauth.sessions import Family
 from jeton.oauth.token_status_list import revoked_session_status
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
@@ -37,13 +37,14 @@ from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revok
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.tables import families
 
-_MUTABLE: Final = (
-    *("generation", "access_expires_at", "rotated_at", "idle_expires_at"),
-    *("idempotency_digest", "asked_scope", "retries"),
-    *("revoked_at", "revoke_reason", "last_ip", "last_user_agent", "moves", "asked_resource"),
-    *("dpop_jkt", "certificate_thumbprint"),
+# The mutable columns that store values as they are, and all.
+_PLAIN: Final = (
+    *("generation", "access_expires_at", "rotated_at", "idle_expires_at", "idempotency_digest", "retries"),
+    *("revoked_at", "revoke_reason", "last_ip", "last_user_agent", "moves", "dpop_jkt", "certificate_thumbprint"),
 )
-_FIELDS: Final = tuple(field.name for field in fields(Family))
+_MUTABLE: Final = (*_PLAIN, "asked_scope", "asked_resource")
+_plain_values: Final = attrgetter(*_PLAIN)
+_FIELDS: Final = Family._fields
 
 _BY_SID = select(families).where(families.c.sid.in_(bindparam("sids", expanding=True)))
 _LOAD = RawStatement(_BY_SID)
@@ -53,7 +54,7 @@ _LOAD_UNENDED = RawStatement(select(families.c.sub, families.c.sid).where(_UNEND
 _UPDATE = RawStatement(
     update(families)
     .where(families.c.sid == bindparam("at_sid"))
-    .values({name: bindparam(f"new_{name}") for name in _MUTABLE})
+    .ordered_values(*((name, bindparam(f"new_{name}")) for name in _MUTABLE))
 )
 # On PostgreSQL, one statement with one parameter for a whole batch: executions cost the driver more than rows.
 # The rows exist and are locked. Each is found as a conflict, by the index on its sid, whatever PostgreSQL assumes about
@@ -90,7 +91,7 @@ def load_families(connection: Connection, sids: Collection[str]) -> dict[str, Fa
     """Return families, by sid. Unknown ones are left out."""
     if not sids:
         return {}
-    return {row[0]: Family(*row) for row in _LOAD.rows(connection, sids=sids)}
+    return {row[0]: Family._make(row) for row in _LOAD.rows(connection, sids=sids)}
 
 
 def lock_families(connection: Connection, sids: Collection[str], *, wait: bool = True) -> LockedRows[str, Family]:
@@ -151,25 +152,24 @@ def update_families(connection: Connection, changed: Iterable[Family]) -> None:
     if not changed:
         return
     if connection.dialect.name == "postgresql":
-        rows = [_json_row(it) for it in changed]
-        _UPDATE_ALL.run(connection, [{"changed": json.dumps(rows, default=_to_json_value)}])
+        _UPDATE_ALL.run(connection, [{"changed": msgspec.json.encode([_json_row(it) for it in changed]).decode()}])
     else:
-        rows = [{"at_sid": it.sid} | {f"new_{name}": getattr(it, name) for name in _MUTABLE} for it in changed]
-        _UPDATE.run(connection, rows)
+        _UPDATE.run_in_order(connection, [(*_stored_values(it), it.sid) for it in changed])
     insert_revoked_statuses(connection, map(revoked_session_status, changed))
 
 
+def _stored_values(family: Family) -> tuple[Any, ...]:
+    """Return the values of the mutable columns."""
+    scope, resource = family.asked_scope, family.asked_resource
+    texts = None if scope is None else format_scope(scope), None if resource is None else " ".join(resource)
+    return *_plain_values(family), *texts
+
+
 def _json_row(family: Family) -> dict[str, Any]:
-    row = {name: getattr(family, name) for name in ("sid", *_MUTABLE)}
-    if family.asked_resource is not None:
-        # As its column stores it: JSON would represent a tuple as an array.
-        row["asked_resource"] = " ".join(family.asked_resource)
-    return row
-
-
-def _to_json_value(value: bytes | Scope) -> str:
-    """Return bytes and scopes, which JSON cannot represent, in the text form of their PostgreSQL columns."""
-    return "\\x" + value.hex() if isinstance(value, bytes) else format_scope(value)
+    """Return the row with its octets, which JSON cannot represent, in the text form of PostgreSQL."""
+    digest = family.idempotency_digest
+    row = dict(zip(_MUTABLE, _stored_values(family), strict=True))
+    return row | {"sid": family.sid, "idempotency_digest": None if digest is None else "\\x" + digest.hex()}
 
 
 def list_families(
