@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from typing import Final
 
 _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# Two letters for each value of 10 bits: every request gets a reference.
+_PAIRS: Final = tuple(first + second for first in _LETTERS for second in _LETTERS)
 _DUMMY_DIGEST: Final = hashlib.sha256(secrets.token_bytes(32)).digest()
 
 
@@ -52,9 +54,8 @@ def generate_cookie_secret() -> str:
 
 def generate_reference() -> str:
     """Generate a reference that people can read out, such as `7KQ2-M9XD`: 40 random bits without I, L, O and U."""
-    number = secrets.randbits(40)
-    letters = "".join(_LETTERS[number >> 5 * place & 31] for place in range(8))
-    return f"{letters[:4]}-{letters[4:]}"
+    number, pairs = secrets.randbits(40), _PAIRS
+    return f"{pairs[number >> 30]}{pairs[number >> 20 & 1023]}-{pairs[number >> 10 & 1023]}{pairs[number & 1023]}"
 
 
 def shuffle(numbers: Iterable[int]) -> list[int]:

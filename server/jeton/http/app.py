@@ -19,7 +19,6 @@ from jeton.http.draining import Draining
 from jeton.http.health import answer_livez, answer_readyz
 from jeton.http.middleware import OutermostMiddleware
 from jeton.http.page_responses import PageResponses
-from jeton.http.request_metrics import RequestMetrics
 from jeton.http.resource import Resource
 from jeton.http.responses import render
 from jeton.oauth.errors import malformed_request, server_error
@@ -60,7 +59,7 @@ def create_app(
     # A path is right or wrong: credentials are never sent on to another one.
     app.router.redirect_slashes = False
     direct = _by_path(issuer, apps, documents)
-    return RequestMetrics(OutermostMiddleware(app, direct=direct, issuer=issuer, draining=draining), direct)
+    return OutermostMiddleware(app, direct=direct, issuer=issuer, draining=draining)
 
 
 def _below_issuer(issuer: str, routes: list[Route]) -> list[BaseRoute]:

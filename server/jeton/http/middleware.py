@@ -1,14 +1,16 @@
-"""Outermost ASGI middleware: request identifiers, security headers, closing of connections, and routing.
+"""Outermost ASGI middleware: request identifiers, metrics, security headers, closing of connections, and routing.
 
 Paths without parameters are routed here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from time import perf_counter
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jeton.http.draining import Draining
+from jeton.http.request_metrics import observe_request
 from jeton.http.request_origin import request_origin
 from jeton.http.responses import Header
 from jeton.observability.origin import current_origin
@@ -44,26 +46,28 @@ class OutermostMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        origin = request_origin(scope)
+        began, status, origin = perf_counter(), None, request_origin(scope)
         current_origin.set(origin)
+        headers = [*self._headers_of(scope), (b"x-request-id", str(origin.request_id).encode())]
+
+        def send_with_headers(message: Message) -> Awaitable[None]:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                sent = [*message["headers"], *headers]
+                message["headers"] = sent if _NO_PAGE[0] in [name for name, _ in sent] else [*sent, _NO_PAGE]
+            return send(message)
+
+        app = self._direct.get(scope["path"])
+        try:
+            await (app or self._app)(scope, receive, send_with_headers)
+        finally:
+            observe_request(scope, status, perf_counter() - began, is_direct=app is not None)
+
+    def _headers_of(self, scope: Scope) -> Sequence[Header]:
+        """Return the header fields of the response to this request, whatever it is."""
         closing = self._draining.has_begun
         if scope["method"] == "POST":
             self._posts_answered += 1
             closing = closing or self._posts_answered % ANSWERS_PER_CLOSED_CONNECTION == 0
-        app = self._direct.get(scope["path"], self._app)
-        headers = self._closing_headers if closing else self._headers
-        request_id = (b"x-request-id", str(origin.request_id).encode())
-        await app(scope, receive, _with_headers(send, (*headers, request_id)))
-
-
-def _with_headers(send: Send, headers: Sequence[Header]) -> Send:
-    """Return `send`, with these header fields and a content security policy added to the response."""
-
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            sent = message["headers"]
-            has_policy = any(name == _NO_PAGE[0] for name, _ in sent)
-            message["headers"] = [*sent, *headers] if has_policy else [*sent, *headers, _NO_PAGE]
-        await send(message)
-
-    return send_with_headers
+        return self._closing_headers if closing else self._headers

@@ -1,7 +1,7 @@
 """Rendering of answers and refusals: one function per kind, one place for their headers (RFC 6749 section 5)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -32,7 +32,7 @@ class Rendered:
     body: bytes = b""
 
     def with_headers(self, *headers: Header) -> "Rendered":
-        return replace(self, headers=(*self.headers, *headers))
+        return Rendered(self.status, (*self.headers, *headers), self.body)
 
     async def send(self, send: Send, *more: Header) -> None:
         headers = [*self.headers, *more]
