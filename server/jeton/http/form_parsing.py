@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from jeton.oauth.errors import malformed_request
 
@@ -53,12 +53,7 @@ def parse_form(body: bytes) -> Form:
     if _BAD_ESCAPE.search(body):
         raise malformed_request("The body has a % that is not followed by two hexadecimal digits.")
     try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            max_num_fields=_MAX_PARAMETERS,
-            errors="strict",
-        )
+        pairs = _parse_pairs(body.decode("ascii"))
     except ValueError:
         raise malformed_request("The body is not a well-formed form in UTF-8, or has too many parameters.") from None
     parameters = dict(pairs)
@@ -66,6 +61,21 @@ def parse_form(body: bytes) -> Form:
         _check_repetitions([name for name, _ in pairs])
     lists = {name: values for name in REPEATABLE if name in parameters and (values := _values(name, pairs))}
     return Form({name: value for name, value in parameters.items() if value and name not in lists}, lists)
+
+
+def _parse_pairs(text: str) -> list[tuple[str, str]]:
+    """Return the names and values. Raise ValueError if they are too many, or not UTF-8.
+
+    Python's `parse_qsl` does the same, but takes several times as long for a form of two short parameters.
+    """
+    if text.count("&") >= _MAX_PARAMETERS:
+        raise ValueError("too many parameters")
+    parts = [part.partition("=") for part in text.split("&") if part]
+    return [(_decode(name), _decode(value)) for name, _, value in parts]
+
+
+def _decode(text: str) -> str:
+    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 
 def _check_repetitions(names: Sequence[str]) -> None:

@@ -45,8 +45,8 @@ def access_token_claims(
             claims["preferred_username"] = user.username
         if "email" in client.claims and user.email:
             claims["email"] = user.email
-    if confirmation.claim:
-        claims["cnf"] = confirmation.claim
+    if cnf := confirmation.claim:
+        claims["cnf"] = cnf
     status_index = family.status_index if family else client.status_index
     if status_lists and status_index is not None:
         claims["status"] = status_claim(issuer, status_index)
