@@ -65,6 +65,8 @@ def _render(document: Document, scope: Scope) -> Rendered:
 
 
 def _matches(scope: Scope, etag: str) -> bool:
-    wanted = b",".join(value for name, value in scope["headers"] if name == b"if-none-match").decode("latin-1")
-    tags = {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
+    wanted = [value for name, value in scope["headers"] if name == b"if-none-match"]
+    if not wanted:
+        return False
+    tags = {tag.strip().removeprefix("W/") for tag in b",".join(wanted).decode("latin-1").split(",")}
     return etag in tags or "*" in tags

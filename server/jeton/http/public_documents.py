@@ -13,7 +13,7 @@ from jeton.endpoints.status_lists import StatusLists
 from jeton.grants.description import Grant
 from jeton.http.cacheable_documents import DocumentEndpoint, NumberedDocumentEndpoint, json_document
 from jeton.http.openapi import openapi_document
-from jeton.keys.keyring import Keyring
+from jeton.keys.keyring import Keyring, KeySet
 from jeton.oauth.discovery import SignInCapabilities
 from jeton.oauth.metadata import JWKS_PATH, METADATA_PATHS, STATUS_LISTS_PATH, server_metadata
 from jeton.oauth.protected_resource import PROTECTED_RESOURCE_PATH, protected_resource_metadata
@@ -100,11 +100,12 @@ def _openapi(issuer: str, grants: Sequence[Grant], *, registration: bool) -> ASG
 
 
 def _key_set(keyring: Keyring, clock: Clock) -> ASGIApp:
-    def current() -> Document:
-        key_set, max_age = keyring.key_set, keyring.max_age(clock.now())
-        return Document(key_set.document, key_set.etag, max_age, "application/jwk-set+json")
+    # Once a second, and whenever the keys or the age that their copy may have change.
+    @lru_cache(maxsize=1)
+    def document(key_set: KeySet, now: int, _seconds_since_read: int) -> Document:
+        return Document(key_set.document, key_set.etag, keyring.max_age(now), "application/jwk-set+json")
 
-    return DocumentEndpoint(current)
+    return DocumentEndpoint(lambda: document(keyring.key_set, clock.now(), int(keyring.seconds_since_read)))
 
 
 def _status_lists(lists: StatusLists) -> Mapping[str, ASGIApp]:

@@ -25,9 +25,9 @@ from jeton.storage.database import StorageUnavailableError
 log = structlog.get_logger("jeton.keyring")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeySet:
-    """The published JWK Set (RFC 7517 section 5), ready to send."""
+    """The published JWK Set (RFC 7517 section 5), ready to send. Another one for each change of the keys."""
 
     document: bytes
     etag: str
