@@ -6,8 +6,9 @@ import pytest
 
 from jeton.crypto.credentials import digest_secret
 from jeton.storage.clients import update_client
-from support.in_process_server import App, Running
-from support.responses import visible
+from support.authorization_codes import add_app, redeem, sign_in
+from support.in_process_server import PASSWORD, App, Running
+from support.responses import outcome, visible
 from support.sessions import Session, new_session
 
 
@@ -30,6 +31,7 @@ async def test_what_a_client_has_lost_is_refused_at_its_next_refresh(jeton: Runn
         ({"grant_types": frozenset({"password"})}, "", 400, "unauthorized_client"),
         ({"scope": frozenset({"read"})}, "write", 400, "invalid_scope"),
         ({"scope": frozenset({"other"})}, "", 400, "invalid_scope"),
+        ({"require_dpop": True}, "", 400, "invalid_dpop_proof"),
     ):
         before = {name: getattr(session.app.client, name) for name in change}
         change_elsewhere(jeton, session.app, **change)
@@ -38,6 +40,20 @@ async def test_what_a_client_has_lost_is_refused_at_its_next_refresh(jeton: Runn
         change_elsewhere(jeton, session.app, **before)
 
     assert await jeton.refreshed(session.app, session.refresh)
+
+
+@pytest.mark.requirement("DP09")
+async def test_proof_that_is_required_since_a_moment_is_required_for_a_login_and_a_code(jeton: Running) -> None:
+    app, alice = add_app(jeton), sign_in(jeton)
+    code = await alice.code(app)
+    change_elsewhere(jeton, app, require_dpop=True)
+    assert outcome(await redeem(jeton, app, code)) == (400, "invalid_dpop_proof")
+
+    jeton.add_user("bob")
+    other = jeton.add_client("other")
+    change_elsewhere(jeton, other, require_dpop=True)
+    login = {"grant_type": "password", "username": "bob", "password": PASSWORD}
+    assert outcome(await jeton.token(other, None, **login)) == (400, "invalid_dpop_proof")
 
 
 @pytest.mark.requirement("A37")

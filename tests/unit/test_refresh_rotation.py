@@ -42,6 +42,7 @@ MASTER_KEY = denied("master_key_missing", ErrorCode.TEMPORARILY_UNAVAILABLE)
 TOO_SOON = denied("refreshed_too_soon", ErrorCode.TEMPORARILY_UNAVAILABLE, retry_after=10)
 NOT_GIVEN = denied("grant_type_not_given_to_client", ErrorCode.UNAUTHORIZED_CLIENT)
 OTHER_KEY = denied("refresh_token_bound_to_other_key")
+PROOF = denied("proof_required_of_client", ErrorCode.INVALID_DPOP_PROOF)
 MOVED = {"client.session_binding": "strict", "request.source": Source("192.0.2.1", "another agent")}
 FAULTS = [
     Fault("no family", 0, UNKNOWN, {"family": None}),
@@ -62,6 +63,7 @@ FAULTS = [
     Fault("user gone", 5, DISABLED, {"user": None}),
     Fault("user disabled", 5, DISABLED, {"user.disabled": True}),
     Fault("client disabled", 6, denied("client_disabled", ErrorCode.INVALID_CLIENT), {"client.disabled": True}),
+    Fault("proof required of the client", 6, PROOF, {"client.require_dpop": True}),
     Fault("grant taken away", 7, NOT_GIVEN, {"client.grant_types": frozenset()}),
     Fault("moved", 8, denied("session_moved"), MOVED),
     Fault("resource not granted", 9, NOT_GRANTED, {"request.resources": (Resource("https://other.example", "other"),)}),

@@ -16,7 +16,8 @@ from jeton.grants.request import TokenRequest
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
-from jeton.oauth.errors import ErrorCode, OAuthError, invalid_dpop_proof
+from jeton.oauth.dpop_rules import PROOF_REQUIRED
+from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.metadata import TOKEN_PATH
 from jeton.oauth.parameters import require
 from jeton.oauth.resources import Resource, resources_if_omitted, select_resources, uris_of
@@ -85,7 +86,7 @@ class TokenEndpoint:
         if proof is not None:
             self.replay_store.require_room()
         elif client.require_dpop:
-            raise invalid_dpop_proof("proof_required_of_client")
+            raise PROOF_REQUIRED.to_error()
         return proof
 
     async def _token_request(self, request: FormRequest, client: Client, proof: VerifiedProof | None) -> TokenRequest:

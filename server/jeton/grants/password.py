@@ -9,7 +9,7 @@ from jeton.crypto.refresh_token import generate_family_secret, generate_sid
 from jeton.grants.description import Grant, GrantParts, Redeem
 from jeton.grants.request import TokenRequest
 from jeton.oauth.decisions import Deny, Issue
-from jeton.oauth.dpop_rules import PROOF_REPLAYED
+from jeton.oauth.dpop_rules import PROOF_REPLAYED, PROOF_REQUIRED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
 from jeton.oauth.scope import Scope
@@ -54,6 +54,8 @@ class PasswordGrant:
             client = facts.client
             if client is None or client.disabled or PASSWORD.name not in client.grant_types:
                 return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client", sub=user.sub)
+            if client.require_dpop and request.confirmation.jkt is None:
+                return PROOF_REQUIRED
             if facts.user is None or facts.user.disabled or facts.user.password_version != user.password_version:
                 return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
             return Issue(

@@ -14,6 +14,7 @@ from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.dpop_rules import PROOF_REQUIRED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS, grantable_scope
 from jeton.oauth.resources import Resource, uris_of
@@ -77,6 +78,8 @@ def decide(
         return Deny(ErrorCode.INVALID_GRANT, "code_reused", family.revoked("code_reused", now))
     if reason := _end_of_grant(family, user, client, now):
         return Deny(ErrorCode.INVALID_GRANT, reason)
+    if client.require_dpop and request.confirmation.jkt is None:
+        return PROOF_REQUIRED
     scope = grantable_scope(family, client, None, request.resources)
     if isinstance(scope, Deny):
         return scope

@@ -19,6 +19,7 @@ MAX_AHEAD_SECONDS: Final = 30
 _CLOCK_DIFFERENCE_SECONDS: Final = 10
 
 PROOF_REPLAYED: Final = Deny(ErrorCode.INVALID_DPOP_PROOF, "proof_used_before")
+PROOF_REQUIRED: Final = Deny(ErrorCode.INVALID_DPOP_PROOF, "proof_required_of_client")
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{43}")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.dpop_rules import PROOF_REQUIRED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.resources import Resource, applicable_scope, uris_of
 from jeton.oauth.scope import Scope
@@ -73,10 +74,8 @@ def decide(
         return Deny(ErrorCode.INVALID_GRANT, "refresh_token_expired")
     if user is None or user.disabled:
         return Deny(ErrorCode.INVALID_GRANT, "user_disabled")
-    if client.disabled:
-        return Deny(ErrorCode.INVALID_CLIENT, "client_disabled")
-    if not has_refresh_tokens(family, client):
-        return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
+    if refusal := _refusal_of_client(family, client, request):
+        return refusal
     # Before the checks that leave the family as it is: a thief elsewhere has one attempt.
     moved = client.session_binding != "off" and _has_moved(family, request.source)
     if moved and client.session_binding == "strict":
@@ -96,6 +95,17 @@ def _foreign(family: Family, client: Client, request: RefreshRequest) -> str | N
     if family.client_id != client.client_id:
         return "refresh_token_of_other_client"
     return None if is_held_by(family, request.confirmation) else "refresh_token_bound_to_other_key"
+
+
+def _refusal_of_client(family: Family, client: Client, request: RefreshRequest) -> Deny | None:
+    """Return why the client may not refresh as it is now, or None if it may."""
+    if client.disabled:
+        return Deny(ErrorCode.INVALID_CLIENT, "client_disabled")
+    if client.require_dpop and request.confirmation.jkt is None:
+        return PROOF_REQUIRED
+    if not has_refresh_tokens(family, client):
+        return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client")
+    return None
 
 
 def grantable_scope(
