@@ -19,7 +19,8 @@ from sqlalchemy import func, select
 
 from jeton.storage.database import Database
 from jeton.storage.tables import metadata
-from support.authorization_codes import CALLBACK, CHALLENGE
+from support.authorization_codes import CHALLENGE
+from support.builders import CALLBACK
 from support.server_processes import ServerProcess, server_process
 
 _AT_ONCE: Final = 50

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from jeton.storage.clients import load_clients, load_logo
-from support.authorization_codes import CALLBACK, add_resource, redeem, sign_in
+from support.authorization_codes import add_resource, redeem, sign_in
+from support.builders import CALLBACK
 from support.cli_runner import CommandLine
 from support.in_process_server import App, Running
 

@@ -9,8 +9,9 @@ import httpx2
 import jwt
 from jwt.types import Options
 
-from support.authorization_codes import CALLBACK, add_app
+from support.authorization_codes import add_app
 from support.browsing import Browser, authorization_parameters
+from support.builders import CALLBACK
 from support.in_process_server import ISSUER, App, Running
 
 SIGNED_OUT: Final = "https://app.example/signed-out"

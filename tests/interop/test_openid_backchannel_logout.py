@@ -12,8 +12,9 @@ from interop.live_server import Live
 from interop.relying_party import SIGNED_OUT, RelyingParty, add_alice
 from jeton_client.errors import InvalidTokenError
 from jeton_client.id_token_verifier import AsyncIdTokenVerifier
-from support.authorization_codes import CALLBACK, CHALLENGE, VERIFIER
+from support.authorization_codes import CHALLENGE, VERIFIER
 from support.browsing import browser
+from support.builders import CALLBACK
 from support.in_process_server import Running
 from support.logout_receiver import LogoutReceiver, deliver, logout_receiver
 

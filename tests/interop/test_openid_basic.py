@@ -6,8 +6,9 @@ import jwt
 import pytest
 
 from interop.relying_party import PROFILE, RelyingParty, add_alice
-from support.authorization_codes import CALLBACK, CHALLENGE, VERIFIER
+from support.authorization_codes import CHALLENGE, VERIFIER
 from support.browsing import authorization_parameters, browser
+from support.builders import CALLBACK
 from support.in_process_server import Running
 
 

@@ -7,8 +7,8 @@ import pytest
 from jeton.oauth.audit_events import AuditRecord
 from jeton.storage.audit_backlog import MAX_OF_ONE
 from support.audit_trail import verified_records
-from support.authorization_codes import CALLBACK
 from support.browsing import browser
+from support.builders import CALLBACK
 from support.in_process_server import Running, StartServer
 
 WRONG = {"grant_type": "password", "password": "canary-wrong-password"}

@@ -17,15 +17,8 @@ from jeton.storage.authorization_codes import load_authorization_codes
 from jeton.storage.consents import load_consents
 from jeton.storage.families import end_families, load_families
 from jeton.storage.tables import browser_session_clients, browser_sessions, consents
-from support.authorization_codes import (
-    CALLBACK,
-    GRANTS,
-    VERIFIER,
-    add_app,
-    add_resource,
-    redeem,
-    sign_in,
-)
+from support.authorization_codes import GRANTS, VERIFIER, add_app, add_resource, redeem, sign_in
+from support.builders import CALLBACK
 from support.in_process_server import ISSUER, Running, StartServer
 
 API = "https://api.example"

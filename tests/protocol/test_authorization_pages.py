@@ -5,8 +5,9 @@ import re
 import pytest
 from structlog.testing import capture_logs
 
-from support.authorization_codes import CALLBACK, add_app, redeem
+from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, authorization_parameters
+from support.builders import CALLBACK
 from support.in_process_server import ISSUER, PASSWORD, Running
 from support.written_log import WrittenLog
 

@@ -8,8 +8,9 @@ import pytest
 from jeton.admin.initial_access_tokens import create
 from jeton.oauth.clients import Client
 from jeton.storage.clients import list_clients
-from support.authorization_codes import CALLBACK, add_resource, redeem, sign_in
+from support.authorization_codes import add_resource, redeem, sign_in
 from support.browsing import browser
+from support.builders import CALLBACK
 from support.in_process_server import ISSUER, App, Running, StartServer
 
 REGISTER: Final = "/oauth/register"

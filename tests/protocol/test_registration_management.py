@@ -9,8 +9,9 @@ from sqlalchemy import Connection, update
 from jeton.oauth.clients import Client
 from jeton.storage.clients import load_clients, lock_client
 from jeton.storage.tables import clients
-from support.authorization_codes import CALLBACK, add_resource, redeem, sign_in
+from support.authorization_codes import add_resource, redeem, sign_in
 from support.browsing import browser
+from support.builders import CALLBACK
 from support.in_process_server import App, Running, StartServer
 
 REGISTER: Final = "/oauth/register"

@@ -9,7 +9,8 @@ import pytest
 
 from jeton.admin.initial_access_tokens import create
 from jeton.storage.clients import list_clients
-from support.authorization_codes import CALLBACK, sign_in
+from support.authorization_codes import sign_in
+from support.builders import CALLBACK
 from support.in_process_server import App, Running, running, settings_for
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("long_lock_timeouts")]

@@ -10,7 +10,8 @@ from jeton.admin.errors import AlreadyExistsError
 from jeton.oauth.clients import Client
 from jeton.storage.clients import list_clients, save_clients
 from jeton.storage.identifiers import IdentifierUsedError
-from support.authorization_codes import CALLBACK, GRANTS, SignedIn, redeem, sign_in
+from support.authorization_codes import GRANTS, SignedIn, redeem, sign_in
+from support.builders import CALLBACK
 from support.in_process_server import App, Running
 
 Nodes = tuple[Running, Running]

@@ -17,7 +17,7 @@ from jeton.crypto.sealed_keys import SealedKeys
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import metadata
-from support.authorization_codes import CALLBACK
+from support.builders import CALLBACK
 from support.cli_runner import CommandLine
 from support.in_process_server import MASTER_KEY, PASSWORD, App, Running, StartServer, running, settings_for
 from support.server_processes import environment

@@ -9,16 +9,15 @@ import httpx2
 from sqlalchemy import insert
 
 from jeton.bootstrap.token_endpoint import build_code_issuer
-from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.resources import Resource
 from jeton.oauth.sessions import Source
 from jeton.oauth.users import User
 from jeton.storage.resources import insert_resource
 from jeton.storage.tables import browser_sessions
+from support.builders import CALLBACK, authorization_request
 from support.in_process_server import App, Running, settings_for
 
-CALLBACK: Final = "https://app.example/callback"
 # RFC 7636 appendix B.
 VERIFIER: Final = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE: Final = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
@@ -36,7 +35,7 @@ class SignedIn:
     async def code(self, app: App, *, consented: bool = True, **fields: Any) -> str:
         """A code for what `fields` (of AuthorizationRequest) say."""
         node = self.node
-        request = replace(authorization_request(app), **fields)
+        request = authorization_request(client_id=app.client_id, code_challenge=CHALLENGE, **fields)
         issuer = build_code_issuer(
             settings_for(node.database.url.render_as_string(hide_password=False)), node.server.parts
         )
@@ -50,25 +49,6 @@ class SignedIn:
         return dict(response.json())
 
 
-def authorization_request(app: App) -> AuthorizationRequest:
-    return AuthorizationRequest(
-        client_id=app.client_id,
-        redirect_uri=CALLBACK,
-        redirect_uri_sent=True,
-        state=None,
-        response_mode="query",
-        scope=frozenset({"read"}),
-        resources=(),
-        code_challenge=CHALLENGE,
-        nonce=None,
-        prompt=frozenset(),
-        max_age=None,
-        login_hint=None,
-        ui_locales=(),
-        id_token_hint_sub=None,
-    )
-
-
 def add_app(node: Running, client_id: str = "app", **fields: Any) -> App:
     """A client that may use the grant."""
     given = {"grant_types": GRANTS, "redirect_uris": frozenset({CALLBACK}), **fields}
@@ -79,17 +59,8 @@ def sign_in(node: Running, username: str = "alice", **fields: Any) -> SignedIn:
     """A new user, signed in."""
     user = node.add_user(username)
     now = node.clock.now()
-    session = BrowserSession(
-        secrets.token_urlsafe(16),
-        user.sub,
-        hashlib.sha256(secrets.token_bytes(32)).digest(),
-        now,
-        ("pwd",),
-        now,
-        now,
-        now + 3600,
-        now + 7200,
-    )
+    name, digest = secrets.token_urlsafe(16), hashlib.sha256(secrets.token_bytes(32)).digest()
+    session = BrowserSession(name, user.sub, digest, now, ("pwd",), now, now, now + 3600, now + 7200)
     session = replace(session, **fields)
     with node.database.write() as connection:
         connection.execute(insert(browser_sessions).values(**asdict(session)))
@@ -105,12 +76,7 @@ def add_resource(node: Running, uri: str, *scope: str, **fields: Any) -> Resourc
 
 
 async def redeem(
-    node: Running,
-    app: App | None,
-    code: str,
-    key: str | None = None,
-    dpop: str | None = None,
-    **parameters: str,
+    node: Running, app: App | None, code: str, key: str | None = None, dpop: str | None = None, **parameters: str
 ) -> httpx2.Response:
     """A token request with the code, and a DPoP proof. A parameter that is given as an empty text is left out."""
     form = {"redirect_uri": CALLBACK, "code_verifier": VERIFIER, **parameters}

@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx2
 
-from support.authorization_codes import CALLBACK, CHALLENGE
+from support.authorization_codes import CHALLENGE
+from support.builders import CALLBACK
 from support.in_process_server import ISSUER, PASSWORD, App, Running
 
 _MAX_REDIRECTS: Final = 10

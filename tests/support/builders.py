@@ -1,8 +1,9 @@
-"""Clients, users, families and lifetimes with defaults; every field can be overridden by name."""
+"""Values of the domain with defaults; every field can be overridden by name."""
 
 from dataclasses import replace
 from typing import Any, Final
 
+from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
@@ -11,6 +12,7 @@ NOW: Final = 1_000_000
 API: Final = "https://api.example"
 READ: Final = frozenset({"read"})
 READ_WRITE: Final = frozenset({"read", "write"})
+CALLBACK: Final = "https://app.example/callback"
 
 
 def client(client_id: str = "web", **fields: Any) -> Client:
@@ -55,3 +57,24 @@ def lifetimes(**seconds: int) -> Lifetimes:
 def with_fields(value: Any, **fields: Any) -> Any:
     """Return a client, user, family or another value with these fields changed."""
     return value._replace(**fields) if isinstance(value, Family) else replace(value, **fields)
+
+
+def authorization_request(**fields: Any) -> AuthorizationRequest:
+    """Return the request of `app` for the scope `read`, without any parameter that is optional."""
+    default = AuthorizationRequest(
+        client_id="app",
+        redirect_uri=CALLBACK,
+        redirect_uri_sent=True,
+        state=None,
+        response_mode="query",
+        scope=READ,
+        resources=(),
+        code_challenge=None,
+        nonce=None,
+        prompt=frozenset(),
+        max_age=None,
+        login_hint=None,
+        ui_locales=(),
+        id_token_hint_sub=None,
+    )
+    return replace(default, **fields)

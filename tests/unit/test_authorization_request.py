@@ -16,9 +16,10 @@ from jeton.oauth.authorization_request import (
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.resources import Resource
+from support.builders import CALLBACK, authorization_request
+from support.tables import rows
 
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-CALLBACK = "https://app.example/callback"
 CLIENT = Client(
     "app",
     public=True,
@@ -73,25 +74,15 @@ def refused(parameters: dict[str, str], client: Client = CLIENT, **more: Any) ->
         (without("client_id"), None, "client_id_missing", None),
         (SENT, None, "client_unknown", None),
         (SENT, replace(CLIENT, disabled=True), "client_disabled", "app"),
-        (without(redirect_uri="https://evil.example/"), CLIENT, "redirect_uri_not_registered", "app"),
-        (without(redirect_uri=CALLBACK + "/"), CLIENT, "redirect_uri_not_registered", "app"),
+        *((without(redirect_uri=it), CLIENT, "redirect_uri_not_registered", "app")
+          for it in ("https://evil.example/", CALLBACK + "/")),
         (without("redirect_uri"), CLIENT, "redirect_uri_missing", "app"),
-        (
-            without("redirect_uri", scope="read"),
-            replace(CLIENT, redirect_uris=frozenset()),
-            "redirect_uri_missing",
-            "app",
-        ),
-        (
-            without("redirect_uri", scope="read"),
-            replace(CLIENT, redirect_uris=frozenset({CALLBACK, "https://app.example/other"})),
-            "redirect_uri_missing",
-            "app",
-        ),
-        (without(response_mode="fragment"), CLIENT, "response_mode_unsupported", "app"),
-        (without(response_mode="web_message"), CLIENT, "response_mode_unsupported", "app"),
+        *((without("redirect_uri", scope="read"), replace(CLIENT, redirect_uris=it), "redirect_uri_missing", "app")
+          for it in (frozenset[str](), frozenset({CALLBACK, "https://app.example/other"}))),
+        *((without(response_mode=it), CLIENT, "response_mode_unsupported", "app")
+          for it in ("fragment", "web_message")),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_client_or_redirect_uri_is_never_answered_by_a_redirect(
     parameters: dict[str, str], client: Client | None, reason: str, client_id: str | None
 ) -> None:
@@ -123,30 +114,26 @@ def test_a_request_without_state_has_none() -> None:
 
 @pytest.mark.requirement("RR05", "RA11", "RA12", "RA14", "RA15", "RA20", "OI02", "OI05", "OI10", "OI11", "NA05")
 @pytest.mark.parametrize(
-    ("parameters", "error"),
-    [
-        (without("response_type"), "invalid_request"),
-        *(
-            (without(response_type=it), "unsupported_response_type")
+    ("error", "parameters"),
+    rows({
+        "invalid_request": [
+            *(without(*it.split()) for it in ("response_type", "code_challenge", "code_challenge_method")),
+            without("code_challenge", "code_challenge_method"),
+            *(without(code_challenge_method="plain"), without(code_challenge="short"), without(nonce="n" * 1025)),
+            *(without(prompt=it) for it in ("create", "x", "none login", "none consent", "LOGIN")),
+            *(without(max_age=it) for it in ("-1", "x", "1.5", "\u0661", "9" * 11)),
+        ],
+        "unsupported_response_type": [
+            without(response_type=it)
             for it in ("token", "id_token", "code token", "code id_token", "none", "x", "Code")
-        ),
-        (without("code_challenge"), "invalid_request"),
-        (without("code_challenge", "code_challenge_method"), "invalid_request"),
-        (without("code_challenge_method"), "invalid_request"),
-        (without(code_challenge_method="plain"), "invalid_request"),
-        (without(code_challenge="short"), "invalid_request"),
-        (without(scope="unknown"), "invalid_scope"),
-        (without(scope="offline_access"), "invalid_scope"),
-        (without(scope='re"ad'), "invalid_scope"),
-        (without(request="eyJ"), "request_not_supported"),
-        (without(request_uri="urn:x"), "request_uri_not_supported"),
-        (without(registration="{}"), "registration_not_supported"),
-        *((without(prompt=it), "invalid_request") for it in ("create", "x", "none login", "none consent", "LOGIN")),
-        *((without(max_age=it), "invalid_request") for it in ("-1", "x", "1.5", "\u0661", "9" * 11)),
-        (without(nonce="n" * 1025), "invalid_request"),
-    ],
-)
-def test_what_is_wrong_with_a_request_goes_to_the_client(parameters: dict[str, str], error: str) -> None:
+        ],
+        "invalid_scope": [without(scope=it) for it in ("unknown", "offline_access", 're"ad')],
+        "request_not_supported": [without(request="eyJ")],
+        "request_uri_not_supported": [without(request_uri="urn:x")],
+        "registration_not_supported": [without(registration="{}")],
+    }),
+)  # fmt: skip
+def test_what_is_wrong_with_a_request_goes_to_the_client(error: str, parameters: dict[str, str]) -> None:
     response = refused(parameters).response
 
     assert response.error == error
@@ -284,21 +271,15 @@ def test_a_full_request_is_understood() -> None:
         )
     )
 
-    assert request == AuthorizationRequest(
-        client_id="app",
-        redirect_uri=CALLBACK,
-        redirect_uri_sent=True,
+    assert request == authorization_request(
         state=SENT["state"],
-        response_mode="query",
         scope=frozenset({"openid", "read"}),
-        resources=(),
         code_challenge=CHALLENGE,
         nonce="n-0S6_WzA2Mj",
         prompt=frozenset({"login", "consent"}),
         max_age=0,
         login_hint="alice@example.com",
         ui_locales=("de-DE", "en"),
-        id_token_hint_sub=None,
     )
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.authorization_rules import AskConsent, AskSignIn, NextStep, Proceed, Refuse, decide_next_step
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
@@ -19,30 +18,13 @@ from jeton.oauth.interactions import (
     fingerprint,
     freshness_on_arrival,
 )
+from support.builders import API, NOW, READ, authorization_request
 
-NOW = 1000
-REQUEST = AuthorizationRequest(
-    client_id="app",
-    redirect_uri="https://app.example/callback",
-    redirect_uri_sent=True,
-    state=None,
-    response_mode="query",
-    scope=frozenset({"read"}),
-    resources=("https://api.example",),
-    code_challenge=None,
-    nonce=None,
-    prompt=frozenset(),
-    max_age=None,
-    login_hint=None,
-    ui_locales=(),
-    id_token_hint_sub=None,
-)
+REQUEST = authorization_request(resources=(API,))
 CLIENT = Client("app", public=False, created_at=0)
 FIRST_PARTY = replace(CLIENT, first_party=True)
 SESSION = BrowserSession("b", "alice", b"digest", NOW, ("pwd",), NOW, NOW, NOW + 100, NOW + 100)
-API = "https://api.example"
 FILES = "https://files.example"
-READ = frozenset({"read"})
 CONSENT = Consent("alice", "app", {API: READ}, 0, 0)
 LOOPBACK = "http://127.0.0.1:7000/callback"
 PRIVATE = "com.example.app:/callback"
@@ -55,9 +37,11 @@ def decide(
     freshness: Freshness = ANY_AUTHENTICATION,
     *,
     seen: bool = False,
+    optional: frozenset[str] = frozenset(),
     **request: Any,
 ) -> NextStep:
-    return decide_next_step(replace(REQUEST, **request), client, session, consent, freshness, has_seen_pages=seen)
+    asked = replace(REQUEST, **request)
+    return decide_next_step(asked, client, session, consent, freshness, has_seen_pages=seen, optional=optional)
 
 
 def prompt(*values: str) -> dict[str, Any]:
@@ -150,15 +134,8 @@ def test_a_resource_that_was_not_allowed_is_asked_without_a_scope_of_its_own() -
 
 @pytest.mark.requirement("CN04", "CN06")
 def test_optional_scopes_that_are_asked_for_can_be_left_out() -> None:
-    step = decide_next_step(
-        replace(REQUEST, scope=frozenset({"openid", "read", "write"})),
-        CLIENT,
-        SESSION,
-        None,
-        ANY_AUTHENTICATION,
-        has_seen_pages=False,
-        optional=frozenset({"read", "write", "delete"}),
-    )
+    asked, optional = frozenset({"openid", "read", "write"}), frozenset({"read", "write", "delete"})
+    step = decide(consent=None, scope=asked, optional=optional)
     assert isinstance(step, AskConsent)
     assert step.shown.optional == {"read", "write"}
     for chosen, granted in [("", "openid"), ("read", "openid read"), ("read write delete", "openid read write")]:

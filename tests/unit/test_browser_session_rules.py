@@ -16,29 +16,13 @@ from jeton.oauth.clients import Client
 from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 from jeton.oauth.writes import DeleteBrowserSession, SaveFamily
+from support.builders import NOW, READ, client, family, user
 
-NOW = 1000
-ALICE = User("u_1", "alice", None, (), False, 0, 1)
+ALICE = user()
 LIFETIMES = BrowserSessionLifetimes(100, 1000)
-OLD = BrowserSession("old", "u_1", b"old digest", 500, ("pwd",), 500, 900, 1100, 1500)
-FAMILY = Family(
-    sid="one",
-    client_id="web",
-    sub="u_1",
-    scope=frozenset({"read"}),
-    audience=(),
-    auth_time=0,
-    amr=(),
-    created_at=0,
-    rotated_at=0,
-    idle_expires_at=NOW + 1,
-    absolute_expires_at=NOW + 1,
-    master_key_id="",
-    secret=b"",
-    generation=1,
-    browser_session_id="old",
-)
-CLIENT = Client("web", public=False, created_at=0)
+OLD = BrowserSession("old", "u_1", b"old digest", 500, ("pwd",), 500, 900, NOW + 100, NOW + 500)
+FAMILY = family("one", scope=READ, generation=1, browser_session_id="old", absolute_expires_at=NOW + 101)
+CLIENT = client()
 
 
 def begin(current: BrowserSession | None, user: User = ALICE) -> BrowserSession:

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from jeton.oauth.client_keys import MAX_KEYS, ClientKeysError, find_key, parse_client_keys
+from support.tables import rows
 
 
 def base64url(number: int) -> str:
     return base64.urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8)).rstrip(b"=").decode()
 
 
-RSA = {"kty": "RSA", "n": base64url(2**2047 + 1), "e": "AQAB", "kid": "rsa"}
+RSA: dict[str, Any] = {"kty": "RSA", "n": base64url(2**2047 + 1), "e": "AQAB", "kid": "rsa"}
 EC = {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43, "kid": "ec"}
 ED = {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43, "kid": "ed"}
 
@@ -21,73 +22,49 @@ def algorithms(*keys: Any) -> list[set[str]]:
     return [set(key.algorithms) for key in parse_client_keys({"keys": list(keys)})]
 
 
+ADMITTED: list[tuple[dict[str, Any], set[str]]] = [
+    (RSA, {"RS256", "PS256"}),
+    (RSA | {"alg": "PS256"}, {"PS256"}),
+    (RSA | {"crv": "P-256"}, {"RS256", "PS256"}),
+    (EC, {"ES256"}),
+    (EC | {"use": "sig", "key_ops": ["verify"]}, {"ES256"}),
+    (ED, {"EdDSA", "Ed25519"}),
+    (ED | {"alg": "EdDSA"}, {"EdDSA"}),
+]
+# RFC 7517 section 5.
+WITHOUT_EFFECT: list[dict[str, Any]] = [
+    *(RSA | {"alg": it} for it in ("HS256", "none", ["RS256"])),
+    *(RSA | it for it in ({"use": "enc"}, {"key_ops": ["encrypt"]}, {"key_ops": "verify"})),
+    *(EC | {"crv": "P-521"}, ED | {"crv": "X25519"}, ED | {"crv": ["Ed25519"]}),
+    *({"kty": "AKP", "kid": "pq"}, {"kty": ["RSA"]}),
+]
+REFUSED: dict[str, list[list[Any]]] = {
+    "private": [[RSA | {"d": "AQAB"}], [RSA | {"p": "AQAB"}], [ED | {"d": "AQAB"}]],
+    "private or secret": [[{"kty": "oct", "k": "AQAB"}], [{"kty": "oct"}]],
+    "2048": [[RSA | {"n": base64url(2**bits + 1)}] for bits in (1023, 2046)],
+    "8192": [[RSA | {"n": base64url(2**8192 + 1)}]],
+    "odd": [[RSA | {"n": base64url(2**2047)}], [RSA | {"e": "AQAC"}]],
+    "65537": [[RSA | {"e": "Aw"}], [RSA | {"e": base64url(2**32 + 1)}]],
+    "base64url": [[RSA | {"n": it}] for it in (RSA["n"] + "=", "+" + RSA["n"][1:], 5)],
+    "missing": [[{"kty": "RSA", "e": "AQAB"}], [{"kty": "EC", "crv": "P-256", "x": "A" * 43}]],
+    "octets": [[EC | {"x": "A" * 42}], [ED | {"x": "A" * 44}]],
+    "kid": [[RSA, EC | {"kid": "rsa"}], *([RSA | {"kid": it}] for it in (5, "", "a\nb", "a" * 257))],
+    "x5c": [[RSA | {"x5c": it}] for it in ([], "AAAA", ["-_-_"])],
+    "characters": [[RSA | {"more": "a" * 65536}]],
+    "1 to 16": [[], [{"kty": "RSA"}] * (MAX_KEYS + 1)],
+    "JSON object": [["key"]],
+}
+
+
 @pytest.mark.requirement("CA05", "E10")
-@pytest.mark.parametrize(
-    ("jwk", "allowed"),
-    [
-        (RSA, {"RS256", "PS256"}),
-        (RSA | {"alg": "PS256"}, {"PS256"}),
-        (RSA | {"crv": "P-256"}, {"RS256", "PS256"}),
-        (EC, {"ES256"}),
-        (EC | {"use": "sig", "key_ops": ["verify"]}, {"ES256"}),
-        (ED, {"EdDSA", "Ed25519"}),
-        (ED | {"alg": "EdDSA"}, {"EdDSA"}),
-        # Without effect, as RFC 7517 section 5 has it.
-        (RSA | {"alg": "HS256"}, set()),
-        (RSA | {"alg": "none"}, set()),
-        (RSA | {"alg": ["RS256"]}, set()),
-        (RSA | {"use": "enc"}, set()),
-        (RSA | {"key_ops": ["encrypt"]}, set()),
-        (RSA | {"key_ops": "verify"}, set()),
-        (EC | {"crv": "P-521"}, set()),
-        (ED | {"crv": "X25519"}, set()),
-        (ED | {"crv": ["Ed25519"]}, set()),
-        ({"kty": "AKP", "kid": "pq"}, set()),
-        ({"kty": ["RSA"]}, set()),
-    ],
-)
+@pytest.mark.parametrize(("jwk", "allowed"), [*ADMITTED, *((it, set()) for it in WITHOUT_EFFECT)])
 def test_a_key_is_used_with_the_algorithms_of_its_type_that_it_admits(jwk: dict[str, Any], allowed: set[str]) -> None:
     assert algorithms(jwk) == [allowed]
 
 
 @pytest.mark.requirement("CA05", "CA11")
-@pytest.mark.parametrize(
-    ("keys", "reason"),
-    [
-        pytest.param([RSA | {"d": "AQAB"}], "private", id="private RSA"),
-        pytest.param([RSA | {"p": "AQAB"}], "private", id="factor"),
-        pytest.param([ED | {"d": "AQAB"}], "private", id="private OKP"),
-        pytest.param([{"kty": "oct", "k": "AQAB"}], "private or secret", id="symmetric"),
-        pytest.param([{"kty": "oct"}], "private or secret", id="symmetric, empty"),
-        pytest.param([RSA | {"n": base64url(2**1023 + 1)}], "2048", id="1024 bits"),
-        pytest.param([RSA | {"n": base64url(2**2046 + 1)}], "2048", id="2047 bits"),
-        pytest.param([RSA | {"n": base64url(2**8192 + 1)}], "8192", id="8193 bits"),
-        pytest.param([RSA | {"n": base64url(2**2047)}], "odd", id="even modulus"),
-        pytest.param([RSA | {"e": "Aw"}], "65537", id="exponent 3"),
-        pytest.param([RSA | {"e": base64url(2**32 + 1)}], "65537", id="long exponent"),
-        pytest.param([RSA | {"e": "AQAC"}], "odd", id="even exponent"),
-        pytest.param([RSA | {"n": RSA["n"] + "="}], "base64url", id="padding"),
-        pytest.param([RSA | {"n": "+" + RSA["n"][1:]}], "base64url", id="base64"),
-        pytest.param([RSA | {"n": 5}], "base64url", id="number"),
-        pytest.param([{"kty": "RSA", "e": "AQAB"}], "missing", id="no modulus"),
-        pytest.param([EC | {"x": "A" * 42}], "octets", id="short coordinate"),
-        pytest.param([ED | {"x": "A" * 44}], "octets", id="long coordinate"),
-        pytest.param([{"kty": "EC", "crv": "P-256", "x": "A" * 43}], "missing", id="no y"),
-        pytest.param([RSA, EC | {"kid": "rsa"}], "kid", id="same kid"),
-        pytest.param([RSA | {"kid": 5}], "kid", id="kid no text"),
-        pytest.param([RSA | {"kid": ""}], "kid", id="kid empty"),
-        pytest.param([RSA | {"kid": "a\nb"}], "kid", id="kid with newline"),
-        pytest.param([RSA | {"kid": "a" * 257}], "kid", id="kid long"),
-        pytest.param([RSA | {"x5c": []}], "x5c", id="x5c empty"),
-        pytest.param([RSA | {"x5c": "AAAA"}], "x5c", id="x5c no array"),
-        pytest.param([RSA | {"x5c": ["-_-_"]}], "x5c", id="x5c base64url"),
-        pytest.param([RSA | {"more": "a" * 65536}], "characters", id="too long"),
-        pytest.param([], "1 to 16", id="empty"),
-        pytest.param([{"kty": "RSA"}] * (MAX_KEYS + 1), "1 to 16", id="too many"),
-        pytest.param(["key"], "JSON object", id="key no object"),
-    ],
-)
-def test_a_set_with_a_private_weak_or_malformed_key_is_refused(keys: list[Any], reason: str) -> None:
+@pytest.mark.parametrize(("reason", "keys"), rows(REFUSED))
+def test_a_set_with_a_private_weak_or_malformed_key_is_refused(reason: str, keys: list[Any]) -> None:
     with pytest.raises(ClientKeysError, match=reason):
         parse_client_keys({"keys": keys})
 
@@ -109,14 +86,10 @@ def test_only_the_members_of_the_key_and_its_own_certificate_are_kept() -> None:
 @pytest.mark.parametrize(
     ("kid", "algorithm", "found"),
     [
-        ("rsa", "RS256", "rsa"),
-        ("rsa", "PS256", "rsa"),
-        ("rsa", "ES256", None),
-        ("rsa", "none", None),
-        ("unknown", "RS256", None),
-        ("", "RS256", None),
+        *(("rsa", it, "rsa") for it in ("RS256", "PS256")),
+        *(("rsa", it, None) for it in ("ES256", "none")),
+        *((it, "RS256", None) for it in ("unknown", "", None)),
         (None, "EdDSA", "ed"),
-        (None, "RS256", None),
     ],
 )
 def test_a_header_names_a_key_by_kid_or_the_only_one_that_fits(

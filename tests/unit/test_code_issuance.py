@@ -6,48 +6,36 @@ from typing import Any
 import pytest
 
 from jeton.oauth.authorization_codes import CODE_SECONDS, AuthorizationCode
-from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
-from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.code_issuance import NewFamily, Stored, decide
 from jeton.oauth.consents import Consent
 from jeton.oauth.decisions import Deny, IssueCode
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.sessions import Family, Source
-from jeton.oauth.users import User
+from jeton.oauth.sessions import Source
 from jeton.oauth.writes import AddBrowserSessionClient, InsertAuthorizationCode, SaveConsent, SaveFamily
+from support.builders import (
+    API,
+    CALLBACK,
+    NOW,
+    READ,
+    READ_WRITE,
+    authorization_request,
+    client,
+    family,
+    lifetimes,
+    user,
+)
 
-NOW = 1_800_000_000
-CALLBACK = "https://app.example/callback"
-API = "https://api.example"
-READ = frozenset({"read"})
-CLIENT = Client(
+CLIENT = client(
     "app",
     public=True,
-    created_at=1,
     grant_types=frozenset({"authorization_code", "refresh_token"}),
-    scope=frozenset({"read", "write"}),
     redirect_uris=frozenset({CALLBACK}),
     resources=(API,),
 )
-USER = User("u_1", "alice", None, (), False, 1, 1)
+USER = user()
 BROWSER = BrowserSession("browser", "u_1", b"digest", NOW - 100, ("pwd", "otp"), NOW - 100, NOW, NOW + 10, NOW + 20)
-REQUEST = AuthorizationRequest(
-    client_id="app",
-    redirect_uri=CALLBACK,
-    redirect_uri_sent=True,
-    state=None,
-    response_mode="query",
-    scope=frozenset({"read", "write"}),
-    resources=(API,),
-    code_challenge="c" * 43,
-    nonce="a nonce",
-    prompt=frozenset(),
-    max_age=None,
-    login_hint=None,
-    ui_locales=(),
-    id_token_hint_sub=None,
-)
+REQUEST = authorization_request(scope=READ_WRITE, resources=(API,), code_challenge="c" * 43, nonce="a nonce")
 NEW = NewFamily("sid", b"secret", "00c0ffee", 7, Source("192.0.2.1", "a browser"))
 CONSENT = Consent("u_1", "app", {API: READ}, NOW - 50, NOW - 50)
 
@@ -67,7 +55,7 @@ def decided(**more: Any) -> IssueCode | Deny:
         "stored": stored,
         "consented": True,
         "new": NEW,
-        "lifetimes": Lifetimes(600, 3600, 86400, 0),
+        "lifetimes": lifetimes(access_seconds=600, refresh_absolute_seconds=86400),
         "default_audience": "https://id.example",
         "now": NOW,
         **more,
@@ -85,20 +73,15 @@ def issued(**more: Any) -> IssueCode:
 def test_a_code_opens_its_family_at_generation_zero_and_binds_it_to_the_request() -> None:
     decision = issued()
 
-    assert decision.family == Family(
-        sid="sid",
+    assert decision.family == family(
+        "sid",
         client_id="app",
-        sub="u_1",
         scope=READ,
-        audience=(API,),
         auth_time=NOW - 100,
         amr=("pwd", "otp"),
-        created_at=NOW,
-        rotated_at=NOW,
         idle_expires_at=NOW + CODE_SECONDS,
         absolute_expires_at=NOW + 86400,
         master_key_id="00c0ffee",
-        secret=b"secret",
         created_ip="192.0.2.1",
         created_user_agent="a browser",
         last_ip="192.0.2.1",
@@ -126,18 +109,15 @@ def test_a_redirect_uri_that_was_not_sent_is_not_asked_for_at_redemption() -> No
 @pytest.mark.parametrize(
     ("more", "code"),
     [
-        ({"client": None}, ErrorCode.UNAUTHORIZED_CLIENT),
-        ({"client": replace(CLIENT, disabled=True)}, ErrorCode.UNAUTHORIZED_CLIENT),
+        *(({"client": it}, ErrorCode.UNAUTHORIZED_CLIENT) for it in (None, replace(CLIENT, disabled=True))),
         ({"client": replace(CLIENT, grant_types=frozenset({"password"}))}, ErrorCode.UNAUTHORIZED_CLIENT),
         ({"client": replace(CLIENT, redirect_uris=frozenset({CALLBACK + "/"}))}, ErrorCode.INVALID_REQUEST),
         ({"client": replace(CLIENT, resources=())}, ErrorCode.INVALID_TARGET),
         ({"client": replace(CLIENT, scope=frozenset({"write"}))}, ErrorCode.INVALID_SCOPE),
         ({"scope": frozenset({"read", "admin"})}, ErrorCode.INVALID_SCOPE),
         ({"request": replace(REQUEST, scope=frozenset({"write"}))}, ErrorCode.INVALID_SCOPE),
-        ({"user": None}, ErrorCode.LOGIN_REQUIRED),
-        ({"user": replace(USER, disabled=True)}, ErrorCode.LOGIN_REQUIRED),
-        ({"browser_session": None}, ErrorCode.LOGIN_REQUIRED),
-        ({"browser_session": replace(BROWSER, sub="u_2")}, ErrorCode.LOGIN_REQUIRED),
+        *(({"user": it}, ErrorCode.LOGIN_REQUIRED) for it in (None, replace(USER, disabled=True))),
+        *(({"browser_session": it}, ErrorCode.LOGIN_REQUIRED) for it in (None, replace(BROWSER, sub="u_2"))),
         ({"now": NOW + 10}, ErrorCode.LOGIN_REQUIRED),
         ({"browser_session": replace(BROWSER, absolute_expires_at=NOW)}, ErrorCode.LOGIN_REQUIRED),
     ],

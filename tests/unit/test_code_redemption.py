@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from jeton.oauth.authorization_codes import CODE_SECONDS, AuthorizationCode
-from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.code_redemption import RedemptionRequest, decide
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
@@ -14,37 +13,28 @@ from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS
 from jeton.oauth.resources import Resource
 from jeton.oauth.sender_constraints import Confirmation
 from jeton.oauth.sessions import Family, Source
-from jeton.oauth.users import User
+from support.builders import CALLBACK, NOW, client, family, lifetimes, user
 
-NOW = 1_800_000_000
-CALLBACK = "https://app.example/callback"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-LIFETIMES = Lifetimes(600, 3600, 86400, 0)
+LIFETIMES = lifetimes(access_seconds=600, refresh_idle_seconds=3600, refresh_absolute_seconds=86400)
 API = Resource("https://api.example", "API", frozenset({"read"}))
 FILES = Resource("https://files.example", "Files", frozenset({"files"}))
-CLIENT = Client(
+CLIENT = client(
     "app",
     public=True,
-    created_at=1,
     grant_types=frozenset({"authorization_code", "refresh_token"}),
     scope=frozenset({"read", "files", "openid"}),
     redirect_uris=frozenset({CALLBACK}),
 )
-USER = User("u_1", "alice", None, (), False, 1, 1)
-FAMILY = Family(
-    sid="sid",
+USER = user()
+FAMILY = family(
+    "sid",
     client_id="app",
-    sub="u_1",
     scope=frozenset({"read", "files"}),
     audience=(API.uri, FILES.uri),
     auth_time=NOW - 100,
-    amr=("pwd",),
-    created_at=NOW,
-    rotated_at=NOW,
     idle_expires_at=NOW + CODE_SECONDS,
     absolute_expires_at=NOW + 86400,
-    master_key_id="00c0ffee",
-    secret=b"secret",
     browser_session_id="browser",
     code_challenge=CHALLENGE,
     code_expires_at=NOW + CODE_SECONDS,

@@ -7,31 +7,20 @@ from dataclasses import replace
 import pytest
 
 from jeton.crypto.id_token_hashes import at_hash_of, derive_session_id
-from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue
 from jeton.oauth.id_token import id_token_claims, signed_in_family
-from jeton.oauth.sessions import Family
+from support.builders import NOW, client, family
 
-NOW = 1_800_000_000
-FAMILY = Family(
-    sid="s",
+OPENID = frozenset({"openid", "read"})
+FAMILY = family(
     client_id="app",
-    sub="u_1",
-    scope=frozenset({"openid", "read"}),
-    audience=("https://api.example",),
+    scope=OPENID,
     auth_time=NOW - 500,
-    amr=("pwd",),
-    created_at=NOW - 10,
-    rotated_at=NOW,
-    idle_expires_at=NOW + 100,
-    absolute_expires_at=NOW + 1000,
-    master_key_id="00000000",
-    secret=b"",
     generation=1,
     code_expires_at=NOW + 50,
     browser_session_id="b",
 )
-ISSUE = Issue(Client("app", False, 0), FAMILY.scope, FAMILY.audience, NOW, "code_redeemed", None, FAMILY)
+ISSUE = Issue(client("app"), FAMILY.scope, FAMILY.audience, NOW, "code_redeemed", None, FAMILY)
 
 
 @pytest.mark.requirement("OI20", "OI21", "OI22", "OI23", "OI25", "OI29")

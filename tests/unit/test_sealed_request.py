@@ -14,25 +14,12 @@ from jeton.crypto.sealed_request import (
     SealedRequests,
     SealedRequestTooLongError,
 )
-from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.interactions import Freshness, Interaction, Shown
+from support.builders import authorization_request
 
 OLD, NEW = b"o" * 32, b"n" * 32
-REQUEST = AuthorizationRequest(
-    client_id="app",
-    redirect_uri="https://app.example/callback",
-    redirect_uri_sent=True,
-    state="the state",
-    response_mode="query",
-    scope=frozenset({"read", "write"}),
-    resources=("https://api.example",),
-    code_challenge="x" * 43,
-    nonce="n",
-    prompt=frozenset({"login"}),
-    max_age=60,
-    login_hint="alice",
-    ui_locales=("de",),
-    id_token_hint_sub=None,
+REQUEST = authorization_request(
+    state="the state", code_challenge="x" * 43, nonce="n", prompt=frozenset({"login"}), max_age=60, login_hint="alice"
 )
 SHOWN = Shown("b", frozenset({"read"}), (), frozenset({"read"}), frozenset(), asks_consent=True)
 INTERACTION = Interaction(1000, "digest", REQUEST, Freshness(5, "print"), SHOWN)
@@ -56,12 +43,8 @@ def test_sealed_value_tells_nothing_and_is_new_each_time() -> None:
 @pytest.mark.requirement("F08")
 def test_sealed_value_is_not_compressed() -> None:
     header = SealedRequests(MasterKeys([NEW])).seal(INTERACTION).split(".")[0]
-    assert json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))).keys() == {
-        "alg",
-        "enc",
-        "kid",
-        "typ",
-    }
+    members = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    assert members.keys() == {"alg", "enc", "kid", "typ"}
 
 
 def test_expired_value_does_not_open() -> None:

@@ -1,0 +1,12 @@
+"""Tables of cases, grouped by what they lead to."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def rows(groups: Mapping[K, Iterable[V]]) -> list[tuple[K, V]]:
+    """Return a row for each case: what it leads to, and the case."""
+    return [(outcome, case) for outcome, cases in groups.items() for case in cases]
