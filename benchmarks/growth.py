@@ -53,7 +53,7 @@ async def day(node: Running, app: App, pages: App, number: int) -> None:
         await sign_in(node, pages, name, sign_out=sign_out)
     callback = {"redirect_uris": [f"https://app{number}.example/callback"], "token_endpoint_auth_method": "none"}
     await node.http.post("/oauth/register", json=callback)
-    await node.server.parts.replay_store.use(SingleUse(number.to_bytes(32), node.clock.now() + 60))
+    await node.server.parts.storage.replay_store.use(SingleUse(number.to_bytes(32), node.clock.now() + 60))
 
 
 async def sign_in(node: Running, app: App, name: str, *, sign_out: bool) -> None:
@@ -84,8 +84,8 @@ async def simulate(url: str) -> list[Rows]:
         for number in range(USERS):
             node.add_user(f"user{number}")
         for number in range(MONTHS * DAYS):
-            node.maintenance.refresh()
-            node.maintenance.purge_expired()
+            node.shared_state.refresh()
+            node.purge.delete_expired()
             await day(node, app, pages, number)
             found.append(rows(node.database))
             node.clock.advance(DAY)

@@ -53,7 +53,7 @@ class Ending:
 async def measure(jeton: Running, ending: Ending, ended: int) -> None:
     """Print one row of the table."""
     ending.end(ended - ending.ended)
-    look = jeton.maintenance.refresh
+    look = jeton.shared_state.refresh
     look()
     size = len((await jeton.http.get("/oauth/status/0")).content)
     members = (await status_list(jeton, f"{ISSUER}/oauth/status/0"))["status_list"]

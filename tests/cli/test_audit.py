@@ -107,7 +107,7 @@ async def checkpointed(jeton: Running, cli: CommandLine) -> str:
     app = jeton.add_client()
     token = (await jeton.log_in(app))["refresh_token"]
     await jeton.refreshed(app, token)
-    jeton.maintenance.delete_expired_batch()
+    jeton.purge.delete_expired_batch()
     assert cli.json("audit", "verify") == {
         "records": 3, "chains": 1, "checkpoints": 1, "erased": 0, "problems": [],
     }  # fmt: skip
@@ -171,7 +171,7 @@ async def aged(cli: CommandLine, start: StartServer, tmp_path: Path) -> tuple[Ru
     exported = tmp_path / "checkpoints"
     for _ in range(4):
         await jeton.log_in(app)
-        jeton.maintenance.purge_expired()
+        jeton.purge.delete_expired()
         with exported.open("a") as file:
             file.write(cli.text("audit", "export", "--checkpoints"))
         # A chain may go once a checkpoint that was made after its end has expired.

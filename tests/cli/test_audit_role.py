@@ -59,7 +59,7 @@ async def log_in_and_expire(node: Running) -> None:
     app = node.add_client()
     await node.log_in(app)
     for _ in range(2):
-        node.maintenance.purge_expired()
+        node.purge.delete_expired()
         node.clock.advance(RETENTION + CHAIN_SECONDS + 2 * CHECKPOINT_SECONDS)
     await node.refreshed(app, (await node.log_in(app))["refresh_token"])
 
@@ -77,7 +77,7 @@ def test_what_has_been_recorded_cannot_be_changed(roles: Roles, table: str, stat
 async def test_server_works_and_keeps_expired_records_until_the_owner_deletes_them(node: Running, roles: Roles) -> None:
     with capture_logs() as lines:
         await log_in_and_expire(node)
-        node.maintenance.purge_expired()
+        node.purge.delete_expired()
     assert [it["log_level"] for it in lines if it["event"] == "expired_audit_records_kept"] == ["info"]
     assert not [it for it in lines if it["log_level"] == "error"]
     assert (await node.http.post("/oauth/register", json={"redirect_uris": ["https://a.example"]})).status_code == 201

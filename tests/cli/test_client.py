@@ -41,7 +41,7 @@ def add(cli: CommandLine, *options: str, client_id: str = "web") -> App:
 def change(cli: CommandLine, jeton: Running, *words: str) -> Any:
     """Change a client, and refresh the server's cache as it does within five seconds."""
     printed = cli.json("client", *words)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     return printed
 
 

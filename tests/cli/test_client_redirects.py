@@ -175,7 +175,7 @@ async def test_sessions_end_with_the_resource_that_the_client_loses(cli: Command
     unredeemed = await alice.code(app, resources=(files, API))
 
     cli.text("client", "set", "shop", "--resource", files)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     assert (await jeton.refresh(app, first["refresh_token"])).json()["error"] == "invalid_grant"
     assert (await redeem(jeton, app, unredeemed)).json()["error"] == "invalid_grant"

@@ -14,12 +14,12 @@ from support.in_process_server import settings_for
 def start(settings: Settings, *clients: str) -> tuple[str, set[str]]:
     """Return what --demo prints at the start of a server that has these clients, and the names in the database."""
     server = assemble(settings)
-    parts = server.parts
-    with parts.database.write() as connection:
+    clock, database = server.parts.clock, server.parts.storage.database
+    with database.write() as connection:
         for client_id in clients:
             insert_client(connection, Client(client_id, public=True, created_at=1))
-    printed = "\n".join(create_demo_accounts(parts.database, parts.clock.now(), parts.passwords, settings))
-    with parts.database.read() as connection:
+    printed = "\n".join(create_demo_accounts(database, clock.now(), server.parts.logins.passwords, settings))
+    with database.read() as connection:
         names = {it.client_id for it in list_clients(connection)} | {it.username for it in list_users(connection)}
     server.close()
     return printed, names

@@ -80,7 +80,7 @@ async def test_server_signs_with_next_key_once_rotation_is_possible(cli: Command
 
     # At once: with other settings too, the type of the keys stays what it is.
     after = cli.with_variables(KEYS__ALGORITHM="ES256").json("keys", "rotate")
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     assert states(after) == ["active", "next", "retiring"]
     assert {key["algorithm"] for key in after} == {"RS256"}
@@ -94,7 +94,7 @@ async def test_server_signs_with_next_key_once_rotation_is_possible(cli: Command
     assert kid_of(asked, "active") == kid_of(after, "active")
     assert {key["becomes_at"] for key in asked if key["state"] in ("active", "next")} == {START + DAY}
     jeton.clock.advance(DAY - 5)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     assert (await issue(jeton, app))[1] == kid_of(after, "next")
 
 
@@ -120,7 +120,7 @@ async def test_revoked_key_ends_its_tokens_immediately_and_sessions_continue(cli
     for ended in (token, tokens["access_token"]):
         assert await jeton.introspect(app, ended) == {"active": False}
     assert (kid_of(after, "revoked"), kid_of(after, "active")) == (kid, kid_of(before, "next"))
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     assert (await jeton.refresh(app, tokens["refresh_token"])).status_code == 200
 
 

@@ -63,11 +63,11 @@ async def test_while_the_clock_is_a_year_ahead_no_session_and_no_revocation_is_d
     published = jeton.keyring.key_set
 
     clocks.ahead = YEAR
-    jeton.maintenance.refresh()
-    assert jeton.maintenance.purge_expired() == 0
+    jeton.shared_state.refresh()
+    assert jeton.purge.delete_expired() == 0
     assert stored_family(jeton, session["refresh_token"])
     clocks.ahead = 0
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     assert jeton.keyring.key_set == published
     assert await jeton.introspect(app, revoked) == {"active": False}
@@ -80,7 +80,7 @@ async def test_after_a_sleep_no_token_is_born_expired(jeton: Running, app: App, 
     clocks.ahead = 8 * 3600
 
     unsure, unready = await jeton.refresh(app, token), await jeton.http.get("/readyz")
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     tokens = await jeton.refreshed(app, token)
 
     assert (unsure.status_code, unsure.json()["error"]) == (503, "temporarily_unavailable")

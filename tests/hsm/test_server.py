@@ -70,8 +70,8 @@ async def verified_kid(jeton: Running, token: str) -> str:
 
 def rotate_when_ready(jeton: Running) -> None:
     jeton.clock.advance(AHEAD)
-    jeton.maintenance.rotation.request_rotation()
-    jeton.maintenance.refresh()
+    jeton.rotation.request_rotation()
+    jeton.shared_state.refresh()
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def test_keys_in_the_database_are_followed_by_keys_on_the_token(jeton: Run
     assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
 
     jeton.clock.advance(AHEAD)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     assert await verified_kid(jeton, await own_token(jeton, app)) == before[KeyState.NEXT].kid
     assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
@@ -100,11 +100,11 @@ async def test_keys_on_the_token_are_followed_by_keys_in_the_database(
     hsm: SoftHsm, jeton: Running, sqlite_url: str
 ) -> None:
     jeton.clock.advance(PROPAGATION_SECONDS)
-    jeton.maintenance.rotation.rotate_now()
+    jeton.rotation.rotate_now()
     in_database = {**SHORT, **hsm.settings, "KEYS__STORE": "database"}
     async with running(settings_for(sqlite_url, **in_database)) as restarted:
         restarted.clock.advance(PROPAGATION_SECONDS)
-        restarted.maintenance.refresh()
+        restarted.shared_state.refresh()
         keys = stored(restarted)
         assert (keys[KeyState.ACTIVE].store, keys[KeyState.NEXT].store) == ("pkcs11", "database")
 
@@ -122,7 +122,7 @@ async def test_a_key_that_is_deleted_is_destroyed_on_the_token(hsm: SoftHsm, jet
     objects = []
     for seconds in ((retiring[0].gone_at or 0) - jeton.clock.now() - 1, 1):
         jeton.clock.advance(seconds)
-        jeton.maintenance.purge_expired()
+        jeton.purge.delete_expired()
         objects.append(hsm.objects())
         assert hsm.objects() == len(on_token(jeton))
 
@@ -133,7 +133,7 @@ async def test_a_key_that_is_deleted_is_destroyed_on_the_token(hsm: SoftHsm, jet
 @pytest.mark.requirement("OI24")
 async def test_keys_of_id_tokens_are_on_the_token_too(jeton: Running) -> None:
     jeton.clock.advance(AHEAD)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     signer = jeton.keyring.id_token_signer("RS256")
 
@@ -155,7 +155,7 @@ async def test_algorithm_that_the_token_does_not_support_is_logged_once_and_the_
     jeton.add_client("app", scope=frozenset({"openid"}), id_token_alg="EdDSA")
     for seconds in (AHEAD, 0):
         jeton.clock.advance(seconds)
-        jeton.maintenance.refresh()
+        jeton.shared_state.refresh()
 
     assert jeton.keyring.id_token_algorithms == ("RS256", "ES256")
     assert capsys.readouterr().out.count("id_token_key_not_created") == 1
@@ -175,13 +175,13 @@ async def test_no_session_is_lost_while_the_token_is_unavailable(
     with hsm.away():
         pkcs11.lib(hsm.module).reinitialize()
         if noticed:
-            jeton.maintenance.refresh()
+            jeton.shared_state.refresh()
         refused = await jeton.refresh(app, refresh_token, key)
         assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
         assert int(refused.headers["retry-after"]) >= 1
         assert (await jeton.http.get("/readyz")).status_code == 503
         assert (await jeton.http.get("/.well-known/jwks.json")).status_code == 200
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     assert (await jeton.http.get("/readyz")).status_code == 200
 
     repeated = await jeton.refresh(app, refresh_token, key)

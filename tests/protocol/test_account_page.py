@@ -96,7 +96,7 @@ async def test_session_of_another_user_cannot_be_ended(jeton: Running, visitor: 
 async def _browser_sessions(node: Running, username: str) -> list[str]:
     user = await node.lookups.user(username)
     assert user is not None
-    overview = await node.server.parts.browser_session_lookups.overview(user.sub)
+    overview = await node.server.parts.storage.browser_session_lookups.overview(user.sub)
     return [it.browser_session_id for it in overview.browser_sessions]
 
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from jeton.crypto.authorization_code import parse_authorization_code
 from jeton.oauth.authorization_codes import CODE_SECONDS, KEPT_SECONDS
-from jeton.oauth.authorization_request import AuthorizationRequestError
+from jeton.oauth.authorization_errors import AuthorizationRequestError
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.sessions import Family
 from jeton.storage.authorization_codes import load_authorization_codes
@@ -390,7 +390,7 @@ async def test_what_is_allowed_in_several_tabs_at_once_is_all_remembered(jeton: 
 
     await asyncio.gather(*(alice.code(app, scope=frozenset({it}), resources=(uri,)) for it, uri in tabs))
 
-    consent = await jeton.server.parts.browser_session_lookups.consent(alice.user.sub, app.client_id)
+    consent = await jeton.server.parts.storage.browser_session_lookups.consent(alice.user.sub, app.client_id)
     assert consent is not None
     assert consent.allowed == {"": {"openid"}, API: {"read", "write"}, FILES: {"files", "read"}}
 
@@ -419,11 +419,11 @@ async def test_codes_and_unredeemed_families_are_deleted_minutes_later(jeton: Ru
     redeemed, unredeemed = await alice.code(app), await alice.code(app)
     await alice.redeemed(app, redeemed)
     jeton.clock.advance(CODE_SECONDS + KEPT_SECONDS - 1)
-    jeton.maintenance.purge_expired()
+    jeton.purge.delete_expired()
     assert family_of(jeton, unredeemed) is not None
     jeton.clock.advance(1)
 
-    jeton.maintenance.purge_expired()
+    jeton.purge.delete_expired()
 
     assert family_of(jeton, unredeemed) is None
     assert family_of(jeton, redeemed) is not None

@@ -205,7 +205,7 @@ async def test_failure_is_a_page_with_a_reference_that_is_in_the_log(
         raise RuntimeError("secret detail")
 
     await visitor.get("/me")
-    monkeypatch.setattr(type(jeton.server.parts.browser_login), "find", fail)
+    monkeypatch.setattr(type(jeton.server.parts.logins.by_browser), "find", fail)
     page = await visitor.get("/me")
     (reference,) = re.findall(r"<code>([0-9A-Z]{4}-[0-9A-Z]{4})</code>", page.text)
     assert page.status_code == 500

@@ -114,7 +114,7 @@ async def test_session_that_expires_or_goes_on_tells_nobody(alice: SignedIn) -> 
     assert outbox(alice.node) == []
 
     alice.node.clock.advance(15 * 86400)
-    alice.node.maintenance.purge_expired()
+    alice.node.purge.delete_expired()
 
     assert not await alice.browser.is_signed_in()
     assert outbox(alice.node) == []
@@ -166,7 +166,7 @@ async def test_client_that_never_responds_delays_nobody(alice: SignedIn) -> None
 
         await sign_out(alice)
         assert alice.browser.path == "/signed-out"
-        await alice.node.server.parts.logout_delivery.start_due()
+        await alice.node.server.parts.background.logout_delivery.start_due()
         async with asyncio.timeout(4):
             while not alice.receiver.tokens:
                 await asyncio.sleep(0.001)
@@ -194,7 +194,7 @@ async def test_clients_that_nobody_registered_leave_room_for_others(
         add_receiving_app(node, "shop", receiver.uri)
         add_logouts(node, "shop", "1")
 
-        await node.server.parts.logout_delivery.start_due()
+        await node.server.parts.background.logout_delivery.start_due()
         async with asyncio.timeout(4):
             while not receiver.tokens:
                 await asyncio.sleep(0.001)
@@ -207,7 +207,7 @@ async def test_attempt_of_a_process_that_ended_is_made_by_another(jeton: Running
     async with logout_receiver() as receiver:
         add_receiving_app(jeton, "shop", receiver.uri)
         add_logouts(jeton, "shop", "browser")
-        assert len(jeton.server.parts.logout_delivery._claim(())) == 1
+        assert len(jeton.server.parts.background.logout_delivery._claim(())) == 1
 
         other = await start()
         await deliver(other)
@@ -284,10 +284,10 @@ async def test_rows_are_deleted_in_the_end(alice: SignedIn, status: str, kept: i
     await deliver(alice.node)
 
     alice.node.clock.advance(kept - 1)
-    alice.node.maintenance.purge_expired()
+    alice.node.purge.delete_expired()
     assert len(outbox(alice.node)) == 1
     alice.node.clock.advance(1)
-    alice.node.maintenance.purge_expired()
+    alice.node.purge.delete_expired()
     assert outbox(alice.node) == []
 
 

@@ -21,7 +21,7 @@ def stored(jeton: Running, table: Table = browser_sessions) -> int:
 
 
 async def sign_in(node: Running) -> None:
-    login = node.server.parts.browser_login
+    login = node.server.parts.logins.by_browser
     assert isinstance(await login.sign_in("alice", PASSWORD, "", Source("192.0.2.1"), None), NewBrowserSession)
 
 
@@ -78,5 +78,5 @@ async def test_browser_session_is_deleted_at_its_idle_end(start: StartServer) ->
 
     for seconds, left in ((99, 1), (1, 0)):
         jeton.clock.advance(seconds)
-        jeton.maintenance.purge_expired()
+        jeton.purge.delete_expired()
         assert stored(jeton) == left

@@ -177,7 +177,7 @@ async def test_clients_that_register_themselves_leave_room_for_the_assertions_of
     add_key_client(jeton, "stranger", registration="dynamic")
 
     async def attempt(client_id: str) -> int:
-        jeton.maintenance.refresh()
+        jeton.shared_state.refresh()
         return (await request_token(jeton, KEY.assertion(jeton, client_id))).status_code
 
     assert [await attempt("stranger") for _ in range(3)] == [200, 200, 503]

@@ -97,6 +97,6 @@ async def test_new_authentication_method_is_accepted_at_once(jeton: Running) -> 
 @pytest.mark.requirement("A37", "O03")
 async def test_maintenance_clears_a_disabled_client_from_the_cache(jeton: Running, session: Session) -> None:
     change_elsewhere(jeton, session.app, disabled=True)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     assert (await jeton.token(session.app, grant_type="client_credentials")).status_code == 401

@@ -26,7 +26,7 @@ async def session(jeton: Running) -> Session:
 
 def correct(jeton: Running, seconds: int) -> None:
     jeton.clock.advance(-seconds)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
 
 @every_step
@@ -115,7 +115,7 @@ async def test_cached_refusal_of_the_future_is_dropped(jeton: Running) -> None:
 
 async def test_status_list_of_the_future_is_signed_again(jeton: Running, session: Session) -> None:
     uri = reference(session.access)["uri"]
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     assert (await status_list(jeton, uri))["iat"] == START
     correct(jeton, HOUR)
 

@@ -16,7 +16,7 @@ REQUIRED = (
 
 
 async def announced(jeton: Running, path: str = OPENID) -> dict[str, Any]:
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     response = await jeton.http.get(path)
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
     return dict(response.json())

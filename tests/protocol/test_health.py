@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from jeton.background import maintenance
+from jeton.background import shared_state
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.migrate import migrate
 from support.in_process_server import Running, running, settings_for
@@ -28,14 +28,14 @@ async def test_server_is_not_ready_until_it_has_read_its_database_again(
     jeton: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (await jeton.http.get("/readyz")).json() == {"status": "ready"}
-    # Only the clock of the maintenance goes on.
-    monkeypatch.setattr(maintenance, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 9))
+    # Only the clock of the shared state goes on.
+    monkeypatch.setattr(shared_state, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 9))
     stale = await jeton.http.get("/readyz")
     with before_each_statement(jeton, unavailable):
         with pytest.raises(StorageUnavailableError):
-            jeton.maintenance.refresh()
+            jeton.shared_state.refresh()
         failed, alive = await jeton.http.get("/readyz"), await jeton.http.get("/livez")
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     ready = await jeton.http.get("/readyz")
 
     assert [it.status_code for it in (stale, failed, ready)] == [503, 503, 200]
@@ -85,12 +85,12 @@ async def test_server_with_a_read_only_database_is_not_ready_until_it_can_write(
         with database.engine.begin() as connection:
             connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
         jeton.database.engine.dispose()
-        jeton.maintenance.refresh()
+        jeton.shared_state.refresh()
         read_only = await jeton.http.get("/readyz")
         with database.engine.begin() as connection:
             connection.execute(text(f"ALTER DATABASE {name} RESET default_transaction_read_only"))
-        jeton.maintenance.refresh()
-        jeton.maintenance.refresh()
+        jeton.shared_state.refresh()
+        jeton.shared_state.refresh()
 
         assert (read_only.status_code, (await jeton.http.get("/readyz")).status_code) == (503, 200)
     database.close()

@@ -44,7 +44,7 @@ async def jeton(start: StartServer) -> Running:
 
 def advance(jeton: Running, seconds: int) -> None:
     jeton.clock.advance(seconds)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
 
 async def tokens_of(alice: SignedIn, app: App) -> dict[str, Any]:

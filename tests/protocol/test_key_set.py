@@ -34,8 +34,8 @@ async def token_of(jeton: Running, app: App) -> str:
 
 
 def rotate(jeton: Running) -> None:
-    jeton.maintenance.rotation.rotate_now()
-    jeton.maintenance.refresh()
+    jeton.rotation.rotate_now()
+    jeton.shared_state.refresh()
 
 
 def verified(token: str, keys: list[dict[str, Any]]) -> dict[str, Any]:
@@ -103,6 +103,6 @@ async def test_document_is_never_cached_beyond_the_next_planned_change(start: St
     jeton = await start()
     rotate(jeton)
     jeton.clock.advance(PUBLISHED_AFTER - 10)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     assert (await jeton.http.get(JWKS)).headers["cache-control"] == "public, max-age=10"

@@ -239,7 +239,7 @@ async def test_a_browser_gets_a_page_that_leads_on_after_the_form(alice: SignedI
 
 @pytest.mark.requirement("LO01", "OI56")
 async def test_the_endpoint_is_announced(jeton: Running, alice: SignedInApp) -> None:
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     found = (await jeton.http.get("/.well-known/openid-configuration")).json()
 
     await alice.visitor.get(found["end_session_endpoint"], id_token_hint=alice.hint)

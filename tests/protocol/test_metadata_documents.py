@@ -356,7 +356,7 @@ async def test_closing_a_resource_ends_sessions_there_and_takes_its_scopes(node:
     tokens = await allow(node, visitor, scope="read")
     with node.database.write() as connection:
         update_resource(connection, Resource(API, "Notes", frozenset({"read", "write"})))
-    node.maintenance.refresh()
+    node.shared_state.refresh()
     (client,) = stored(node)
     assert (client.resources, "read" in client.scope, client.audience) == ((), False, (ISSUER,))
     refused = await node.refresh(APP, tokens["refresh_token"])

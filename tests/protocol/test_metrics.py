@@ -125,14 +125,14 @@ def test_reason_that_is_a_sentence_is_counted_as_malformed() -> None:
 
 @pytest.mark.both_databases
 async def test_keys_and_rows_are_measured(jeton: Running) -> None:
-    jeton.server.parts.measurements.read()
+    jeton.server.parts.background.measurements.read()
     sessions = value_of("jeton_rows", kind="sessions")
     app = jeton.add_client()
     jeton.add_user()
     await jeton.log_in(app)
     jeton.clock.advance(60)
 
-    jeton.server.parts.measurements.read()
+    jeton.server.parts.background.measurements.read()
 
     now = jeton.clock.now()
     assert value_of("jeton_rows", kind="sessions") == sessions + 1
@@ -145,7 +145,7 @@ async def test_keys_and_rows_are_measured(jeton: Running) -> None:
     assert value_of("jeton_oldest_expired_row_age_seconds", table="families") == 0
 
     jeton.clock.advance(90 * 86400)
-    jeton.server.parts.measurements.read()
+    jeton.server.parts.background.measurements.read()
 
     assert value_of("jeton_rows", kind="sessions") == sessions
     assert value_of("jeton_oldest_expired_row_age_seconds", table="families") == 60
@@ -191,6 +191,6 @@ async def test_metrics_page_answers_nothing_else() -> None:
 async def test_health_depends_on_no_other_server(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.getaddrinfo", Mock(side_effect=OSError))
     monkeypatch.setattr("jeton.outbound.client.OutboundClient._request", Mock(side_effect=OSError))
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     assert [(await jeton.http.get(path)).status_code for path in ("/livez", "/readyz")] == [200, 200]

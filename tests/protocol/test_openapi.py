@@ -47,9 +47,9 @@ def server_with_client_and_user(url: str) -> ASGIApp:
         scope=frozenset({"account", "read"}),
         secret_digest=digest_secret(SECRET),
     )
-    with server.parts.database.write() as connection:
+    with server.parts.storage.database.write() as connection:
         insert_client(connection, registered)
-        insert_user(connection, user(password_hash=server.parts.passwords.hash(PASSWORD)))
+        insert_user(connection, user(password_hash=server.parts.logins.passwords.hash(PASSWORD)))
     return server.app
 
 

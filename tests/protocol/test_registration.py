@@ -209,7 +209,7 @@ async def test_token_ends_with_its_time(start: StartServer) -> None:
     node.clock.advance(60)
 
     assert (await register(node, PUBLIC, token)).status_code == 401
-    node.maintenance.delete_expired_batch()
+    node.purge.delete_expired_batch()
     assert (await register(node, PUBLIC, token)).status_code == 401
 
 
@@ -298,7 +298,7 @@ async def test_clients_that_are_not_used_are_deleted_and_come_back_by_registerin
     client_id = (await register(open_server, PUBLIC)).json()["client_id"]
     open_server.clock.advance(7 * 86400)
 
-    assert open_server.maintenance.delete_expired_batch() > 0
+    assert open_server.purge.delete_expired_batch() > 0
     assert stored(open_server) == []
     assert (await register(open_server, PUBLIC)).json()["client_id"] == client_id
 
@@ -318,8 +318,8 @@ async def test_clients_with_a_session_that_lives_are_kept_and_so_are_disabled_on
     await alice.redeemed(by_name["used"], await alice.code(by_name["used"], scope=frozenset({"profile"})))
 
     node.clock.advance(14 * 86400 - 1)
-    node.maintenance.purge_expired()
+    node.purge.delete_expired()
     assert {it.name for it in stored(node)} == {"used", "disabled"}
     node.clock.advance(1)
-    node.maintenance.purge_expired()
+    node.purge.delete_expired()
     assert {it.name for it in stored(node)} == {"disabled"}

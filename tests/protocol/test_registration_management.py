@@ -139,7 +139,7 @@ async def test_people_are_told_that_nobody_has_checked_the_app_and_are_asked_aga
 
         update = {**METADATA, "client_id": registered["client_id"], "redirect_uris": [CALLBACK, OTHER]}
         assert (await manage(node, "PUT", registered, update)).status_code == 200
-        node.maintenance.refresh()
+        node.shared_state.refresh()
         await it.authorize(app, resource=RESOURCE)
         assert it.path == "/consent"
 
@@ -169,7 +169,7 @@ async def test_deletion_ends_the_client_its_tokens_and_its_sessions_at_once(node
     assert (await node.introspect(resource_server, tokens["access_token"])) == {"active": False}
     for after in (await node.refresh(app, tokens["refresh_token"]), await redeem(node, app, code)):
         assert (after.status_code, after.json()["error"]) == (400, "invalid_grant")
-    node.maintenance.refresh()
+    node.shared_state.refresh()
     assert (await node.refresh(app, tokens["refresh_token"])).json()["error"] == "invalid_client"
     assert (await manage(node, "GET", registered)).status_code == 401
     assert (await manage(node, "DELETE", registered)).status_code == 401

@@ -88,7 +88,7 @@ async def test_revoked_access_token_is_stored_until_it_expires_and_no_longer(ser
     await server.revoke(app, tokens["access_token"])
     for seconds in (tokens["expires_in"] - 1, 1):
         server.clock.advance(seconds)
-        server.maintenance.purge_expired()
+        server.purge.delete_expired()
         stored.append(count_stored(server))
     assert outcome(await server.revoke(app, tokens["access_token"])) == (200, None)
 

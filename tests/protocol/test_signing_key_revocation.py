@@ -43,9 +43,9 @@ async def test_revoked_key_is_stored_until_its_tokens_would_have_expired(jeton: 
     revoke_key(jeton, by_state(stored_keys(jeton))[ACTIVE])
 
     jeton.clock.advance(PROPAGATION_SECONDS + ACCESS + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
-    assert jeton.maintenance.purge_expired() == 0
+    assert jeton.purge.delete_expired() == 0
     jeton.clock.advance(1)
-    assert jeton.maintenance.purge_expired() == 1
+    assert jeton.purge.delete_expired() == 1
 
 
 async def test_revoking_a_revoked_or_unknown_key_changes_nothing(jeton: Running) -> None:

@@ -55,7 +55,7 @@ def advance(seconds: int, *nodes: Running) -> None:
     """Let time pass, and then each server refresh."""
     for node in nodes:
         node.clock.advance(seconds)
-        node.maintenance.refresh()
+        node.shared_state.refresh()
 
 
 @pytest.mark.requirement("E06", "O14")
@@ -147,7 +147,7 @@ async def test_retiring_key_stays_as_long_as_a_token_of_it_may_live_and_is_then_
     assert retiring in await published_kids(jeton)
 
     advance(1, jeton)
-    jeton.maintenance.purge_expired()
+    jeton.purge.delete_expired()
     assert retiring not in await published_kids(jeton)
     assert retiring not in {key.kid for key in stored_keys(jeton)}
 
@@ -165,7 +165,7 @@ async def test_longest_lifetime_of_any_client_and_server_counts(
     rotate(jeton)
 
     advance(7199, *{id(it): it for it in (jeton, node)}.values())
-    jeton.maintenance.purge_expired()
+    jeton.purge.delete_expired()
 
     assert (await jeton.introspect(app, token))["active"] is True
 

@@ -36,7 +36,7 @@ async def test_tokens_of_one_session_share_an_index_so_that_one_of_them_is_never
     assert reference(second["access_token"]) != reference(first["access_token"])
     assert "status" not in await jeton.introspect(app, first["access_token"])
     await jeton.revoke(app, first["access_token"])
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     assert not await is_listed(jeton, later["access_token"])
 
 
@@ -45,20 +45,20 @@ async def test_tokens_of_one_session_share_an_index_so_that_one_of_them_is_never
 async def test_session_is_listed_until_the_last_of_its_tokens_and_clock_skew_are_over(jeton: Running, app: App) -> None:
     first = await jeton.log_in(app)
     jeton.clock.advance(300)
-    jeton.maintenance.purge_expired()
+    jeton.purge.delete_expired()
     last = await jeton.refreshed(app, first["refresh_token"])
     await jeton.revoke(app, last["refresh_token"])
 
     jeton.clock.advance(600 + 60 - 1)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     assert await is_listed(jeton, last["access_token"])
-    assert jeton.maintenance.purge_expired() == 0
+    assert jeton.purge.delete_expired() == 0
 
     jeton.clock.advance(1)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     assert not await is_listed(jeton, last["access_token"])
     # The session goes with its status.
-    assert jeton.maintenance.purge_expired() == 2
+    assert jeton.purge.delete_expired() == 2
 
 
 @pytest.mark.requirement("Q04")
@@ -96,12 +96,12 @@ async def test_tokens_of_a_disabled_client_are_listed_until_it_is_enabled_but_fo
     here, there = await jeton.log_in(app), await jeton.log_in(app)
     with jeton.database.write() as connection:
         clients.disable(connection, START, app.client_id)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     assert [await is_listed(jeton, it["access_token"]) for it in (own, here, there)] == [True, True, True]
     with jeton.database.write() as connection:
         sessions.revoke(connection, START, sid_of(there["refresh_token"]))
         clients.enable(connection, app.client_id)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     assert [await is_listed(jeton, it["access_token"]) for it in (own, here, there)] == [False, False, True]
     assert await jeton.refreshed(app, here["refresh_token"])
@@ -114,7 +114,7 @@ async def test_own_tokens_of_a_deleted_client_are_listed(jeton: Running, app: Ap
 
     with jeton.database.write() as connection:
         clients.delete(connection, START, app.client_id)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     assert [await is_listed(jeton, it) for it in tokens] == [True, False]
 
@@ -143,11 +143,11 @@ async def test_known_list_is_answered_304_until_it_changes(jeton: Running, app: 
     tokens = await jeton.log_in(app)
     known = {"If-None-Match": (await jeton.http.get(PATH)).headers["etag"]}
     jeton.clock.advance(10)
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
 
     unchanged = await jeton.http.get(PATH, headers=known)
     await jeton.revoke(app, tokens["refresh_token"])
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     changed = await jeton.http.get(PATH, headers=known)
 
     assert (unchanged.status_code, unchanged.content) == (304, b"")
@@ -166,7 +166,7 @@ async def test_list_is_signed_once_for_all_requests(jeton: Running, monkeypatch:
 
     monkeypatch.setattr(signer, "sign", counted)
     answers = {(await jeton.http.get(PATH)).content for _ in range(5)}
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     answers.add((await jeton.http.get(PATH)).content)
 
     assert (len(answers), signed) == (1, ["statuslist+jwt"])
@@ -185,7 +185,7 @@ async def test_when_a_list_is_signed_again(jeton: Running, seconds: int, refresh
     await status_list(jeton, URI)
     jeton.clock.advance(seconds)
     if refreshed:
-        jeton.maintenance.refresh()
+        jeton.shared_state.refresh()
 
     claims = await status_list(jeton, URI)
 
@@ -210,7 +210,7 @@ async def test_list_after_the_newest_exists_before_a_session_is_in_it(jeton: Run
     assert reference(tokens["access_token"])["uri"] == f"{ISSUER}/oauth/status/1"
     assert not await is_listed(jeton, tokens["access_token"])
     await jeton.revoke(app, tokens["refresh_token"])
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     assert await is_listed(jeton, tokens["access_token"])
 
 
@@ -232,8 +232,8 @@ async def test_list_is_signed_by_the_new_key_after_a_rotation(jeton: Running) ->
     await status_list(jeton, URI)
     before = jeton.keyring.signer.kid
 
-    jeton.maintenance.rotation.rotate_now()
-    jeton.maintenance.refresh()
+    jeton.rotation.rotate_now()
+    jeton.shared_state.refresh()
 
     assert jwt.get_unverified_header((await jeton.http.get(PATH)).text)["kid"] == jeton.keyring.signer.kid != before
     await status_list(jeton, URI)

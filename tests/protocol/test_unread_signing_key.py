@@ -17,7 +17,7 @@ UNKNOWN_KEY = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJSUzI1NiIsImtpZCI6Im5vbmUifQ.e30.e3
 async def nodes(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> list[Running]:
     """Two servers that read the database only when they are told to."""
     monkeypatch.setattr("jeton.background.maintenance._REFRESH_SECONDS", 3600)
-    monkeypatch.setattr("jeton.background.maintenance._RECENT_SECONDS", -1)
+    monkeypatch.setattr("jeton.background.key_refresh._RECENT_SECONDS", -1)
     return [await start(), await start()]
 
 
@@ -26,10 +26,10 @@ async def session(nodes: list[Running]) -> Session:
     """A session at the first server, which signs with a key that the second has never read."""
     app = nodes[0].add_client(scope=frozenset({"account"}))
     for _ in range(2):
-        nodes[0].maintenance.rotation.rotate_now()
+        nodes[0].rotation.rotate_now()
         for node in nodes:
             node.clock.advance(PROPAGATION_SECONDS)
-        nodes[0].maintenance.refresh()
+        nodes[0].shared_state.refresh()
     assert nodes[0].keyring.signer.kid.encode() not in nodes[1].keyring.key_set.document
     return await new_session(nodes[0], app)
 
@@ -66,7 +66,7 @@ async def test_response_is_503_while_the_keys_cannot_be_read(nodes: list[Running
 async def test_made_up_keys_never_cause_repeated_reads(
     nodes: list[Running], session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.background.maintenance._RECENT_SECONDS", 60)
+    monkeypatch.setattr("jeton.background.key_refresh._RECENT_SECONDS", 60)
     with statements_of(nodes[1]) as sent:
         for token in [UNKNOWN_KEY, "garbage", "a.b.c", f"{UNKNOWN_KEY[:20]}.e30.e30"] * 3:
             assert await nodes[1].introspect(session.app, token) == {"active": False}
@@ -87,7 +87,7 @@ async def test_key_that_cannot_be_opened_does_not_keep_the_rest_from_being_read(
 
     monkeypatch.setattr(nodes[1].keyring, "update", fail)
     with pytest.raises(MasterKeyError):
-        nodes[1].maintenance.refresh()
+        nodes[1].shared_state.refresh()
 
     refused = await nodes[1].token(session.app, grant_type="client_credentials")
     assert (cached.status_code, refused.status_code) == (200, 401)

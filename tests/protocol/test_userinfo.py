@@ -113,7 +113,7 @@ async def test_the_client_s_present_scope_counts(jeton: Running, app: App, alice
 
 @pytest.mark.requirement("OI45")
 async def test_pages_of_the_client_s_origins_may_read_it(jeton: Running, app: App, alice: SignedIn) -> None:
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     access_token = (await token(alice, app))["access_token"]
 
     assert (await ask(jeton, access_token, Origin=SPA)).headers["access-control-allow-origin"] == SPA

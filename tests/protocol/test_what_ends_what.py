@@ -85,7 +85,7 @@ class World:
 
     async def listed(self) -> set[str]:
         """Return the sessions whose tokens the other server's status list calls invalid."""
-        self.elsewhere.maintenance.refresh()
+        self.elsewhere.shared_state.refresh()
         return {it for it in SESSIONS if await is_listed(self.elsewhere, self.tokens[it]["access_token"])}
 
 
@@ -112,7 +112,7 @@ async def signed_in_everywhere(node: Running, elsewhere: Running, uri: str) -> A
     app = add_app(node, uuid4().hex, scope=scope, grant_types=grants, backchannel_logout_uri=uri)
     lasting = add_app(node, uuid4().hex, scope=scope, refresh_token="always")
     api = node.add_client(uuid4().hex, introspect=True)
-    elsewhere.maintenance.refresh()
+    elsewhere.shared_state.refresh()
     async with AsyncExitStack() as stack:
         this, other = [await stack.enter_async_context(browser(node)) for _ in range(2)]
         codes = {

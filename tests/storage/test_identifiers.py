@@ -116,7 +116,7 @@ async def test_retention_keeps_what_was_given_out(jeton: Running) -> None:
         delete_user(connection, user.sub)
     jeton.clock.advance(10 * 366 * 86400)
 
-    jeton.maintenance.purge_expired()
+    jeton.purge.delete_expired()
 
     with pytest.raises(IdentifierUsedError), jeton.database.write() as connection:
         insert_user(connection, replace(user, username="bob"))

@@ -91,5 +91,5 @@ async def test_two_sign_ins_in_one_browser_leave_one_session(nodes: Nodes, conte
 
             await contention.race("user", user.sub, here.sign_in(user.username), there.sign_in(user.username))
 
-            overview = await nodes[0].server.parts.browser_session_lookups.overview(user.sub)
+            overview = await nodes[0].server.parts.storage.browser_session_lookups.overview(user.sub)
             assert len(overview.browser_sessions) == 1

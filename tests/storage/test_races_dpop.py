@@ -21,7 +21,7 @@ def outcomes(responses: Sequence[httpx2.Response]) -> Counter[tuple[int, str | N
 @pytest.mark.requirement("DP05", "L17")
 async def test_of_32_requests_at_once_with_one_proof_one_is_answered(nodes: Nodes) -> None:
     app = nodes[0].add_client(scope=frozenset({"account"}))
-    nodes[1].maintenance.refresh()
+    nodes[1].shared_state.refresh()
     nodes[0].add_user()
     form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
     for _ in range(10):
@@ -40,7 +40,7 @@ async def test_of_32_requests_at_once_with_one_proof_one_is_answered(nodes: Node
 @pytest.mark.requirement("DP05", "DP20", "L17")
 async def test_of_32_refreshes_at_once_with_one_proof_one_is_answered_and_the_session_lives(nodes: Nodes) -> None:
     app = nodes[0].add_client(public=True)
-    nodes[1].maintenance.refresh()
+    nodes[1].shared_state.refresh()
     nodes[0].add_user()
     form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
     token = (await nodes[0].token(app, {"DPoP": KEY.proof()}, **form)).json()["refresh_token"]

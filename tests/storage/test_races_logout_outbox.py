@@ -47,7 +47,7 @@ async def test_session_that_two_end_at_once_is_told_once(
             signed_in = sign_in(nodes[0], f"user{number}")
             await signed_in.code(app)
             session = signed_in.browser_session
-            login = nodes[1].server.parts.browser_login
+            login = nodes[1].server.parts.logins.by_browser
             runners = [
                 login.sign_out(session, "signed_out", Source("192.0.2.1", "a browser")),
                 disable_user(signed_in.user.username),

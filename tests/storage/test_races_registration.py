@@ -72,7 +72,7 @@ async def test_client_that_is_being_used_is_not_deleted_for_lack_of_use(nodes: t
 
     codes, _ = await asyncio.gather(
         asyncio.gather(*(alice.code(app, scope=frozenset({"openid"})) for app in apps), return_exceptions=True),
-        asyncio.to_thread(nodes[1].maintenance.delete_expired_batch),
+        asyncio.to_thread(nodes[1].purge.delete_expired_batch),
     )
 
     with nodes[0].database.read() as connection:

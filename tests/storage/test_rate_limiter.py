@@ -132,7 +132,7 @@ async def test_buckets_are_deleted_once_they_hold_nothing(jeton: Running, app: A
     counts = [count_buckets(jeton)]
     for seconds in (3600, 366 * 86400):
         jeton.clock.advance(seconds)
-        jeton.maintenance.purge_expired()
+        jeton.purge.delete_expired()
         counts.append(count_buckets(jeton))
 
     assert counts == [3, 1, 0]

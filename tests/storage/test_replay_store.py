@@ -151,14 +151,14 @@ def count(node: Running) -> int:
 @pytest.mark.requirement("DP05")
 async def test_uses_are_forgotten_when_they_expire_and_refused_until_then(node: Running) -> None:
     proof = SingleUse(b"proof", node.clock.now() + 70)
-    assert await node.server.parts.replay_store.use(proof)
+    assert await node.server.parts.storage.replay_store.use(proof)
 
     node.clock.advance(69)
-    assert (node.maintenance.purge_expired(), await node.server.parts.replay_store.use(proof)) == (0, False)
+    assert (node.purge.delete_expired(), await node.server.parts.storage.replay_store.use(proof)) == (0, False)
     node.clock.advance(1)
     # Until its row is deleted.
-    assert not await node.server.parts.replay_store.use(proof)
-    assert (node.maintenance.purge_expired(), count(node)) == (1, 0)
+    assert not await node.server.parts.storage.replay_store.use(proof)
+    assert (node.purge.delete_expired(), count(node)) == (1, 0)
 
 
 @pytest.mark.requirement("DP05")
@@ -166,16 +166,16 @@ async def test_the_number_of_rows_is_bounded_and_a_full_store_is_unavailable(
     node: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_store_module, "MAX_ROWS", 3)
-    store, expires_at = node.server.parts.replay_store, node.clock.now() + 70
+    store, expires_at = node.server.parts.storage.replay_store, node.clock.now() + 70
     for number in range(3):
         await store.use(SingleUse(b"%d" % number, expires_at))
-    node.maintenance.refresh()
+    node.shared_state.refresh()
 
     with pytest.raises(ReplayStoreFullError):
         await store.use(SingleUse(b"one more", expires_at))
 
     assert count(node) == 3
     node.clock.advance(70)
-    node.maintenance.purge_expired()
-    node.maintenance.refresh()
+    node.purge.delete_expired()
+    node.shared_state.refresh()
     assert await store.use(SingleUse(b"one more", expires_at + 70))

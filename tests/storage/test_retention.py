@@ -3,13 +3,14 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import psycopg
 import pytest
 from sqlalchemy import func, select
 
-from jeton.background.maintenance import Maintenance
+from jeton.background.purge import Purge
+from jeton.background.shared_state import SharedState
 from jeton.oauth.sessions import RevokedAccessToken
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
 from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
@@ -19,6 +20,8 @@ from support.in_process_server import App, Running, running, settings_for
 from support.lock_contention import OnPostgresql, until
 from support.statement_recorder import statements_of
 from support.stored_sessions import revoke_reason, sid_of, stored_family
+
+T = TypeVar("T")
 
 IDLE, ABSOLUTE, ACCESS = 100, 1000, 50
 SETTINGS = {
@@ -98,11 +101,11 @@ async def test_rows_are_deleted_once_nothing_refers_to_them_and_their_tokens_are
     tokens = await make(node, app)
 
     node.clock.advance(seconds - 1)
-    assert (node.maintenance.purge_expired(), sum(rows(node))) == (0, 1)
+    assert (node.purge.delete_expired(), sum(rows(node))) == (0, 1)
     if make is revoked_access_token:
         assert await node.introspect(app, tokens[0]) == {"active": False}
     node.clock.advance(1)
-    assert (node.maintenance.purge_expired(), sum(rows(node))) == (deleted, 0)
+    assert (node.purge.delete_expired(), sum(rows(node))) == (deleted, 0)
 
     for token in tokens:
         refused = await node.refresh(app, token)
@@ -112,12 +115,12 @@ async def test_rows_are_deleted_once_nothing_refers_to_them_and_their_tokens_are
 
 
 async def test_a_signing_key_is_deleted_once_it_has_left_the_key_set(node: Running) -> None:
-    before = node.maintenance.rotation.rotate_now()
+    before = node.rotation.rotate_now()
     (gone_at,) = [key.gone_at for key in before if key.gone_at is not None]
     node.clock.advance(gone_at - node.clock.now() - 1)
-    assert node.maintenance.purge_expired() == 0
+    assert node.purge.delete_expired() == 0
     node.clock.advance(1)
-    assert node.maintenance.purge_expired() == 1
+    assert node.purge.delete_expired() == 1
 
     with node.database.read() as connection:
         assert load_signing_keys(connection) == [key for key in before if key.gone_at is None]
@@ -127,7 +130,7 @@ async def test_an_idle_session_is_kept_and_a_replay_still_ends_it(node: Running,
     stolen = (await node.log_in(app))["refresh_token"]
     await node.refreshed(app, stolen)
     node.clock.advance(IDLE)
-    node.maintenance.purge_expired()
+    node.purge.delete_expired()
 
     await node.refresh(app, stolen)
 
@@ -137,7 +140,7 @@ async def test_an_idle_session_is_kept_and_a_replay_still_ends_it(node: Running,
 async def test_a_bounded_number_of_rows_is_deleted_at_once_and_none_that_is_in_use(
     node: Running, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.background.maintenance._MAX_ROWS", 10)
+    monkeypatch.setattr("jeton.background.purge._MAX_ROWS", 10)
     for _ in range(25):
         await node.log_in(app)
         await revoked_access_token(node, app)
@@ -146,19 +149,19 @@ async def test_a_bounded_number_of_rows_is_deleted_at_once_and_none_that_is_in_u
     node.clock.advance(1)
 
     left = []
-    while node.maintenance.delete_expired_batch():
+    while node.purge.delete_expired_batch():
         left.append(rows(node))
 
     assert left == [(16, 15), (6, 5), (1, 0)]
     await node.refreshed(app, kept)
 
 
-def recorded(method: Callable[[Maintenance], object], calls: list[str]) -> Callable[[Maintenance], object]:
+def recorded(method: Callable[[T], object], calls: list[str]) -> Callable[[T], object]:
     """Return the same method, which notes its name."""
 
-    def call(maintenance: Maintenance) -> object:
+    def call(it: T) -> object:
         calls.append(method.__name__)
-        return method(maintenance)
+        return method(it)
 
     return call
 
@@ -168,15 +171,19 @@ def recorded(method: Callable[[Maintenance], object], calls: list[str]) -> Calla
 async def test_a_server_deletes_all_expired_rows_and_refreshes_in_between(
     node: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("_MAX_ROWS", 10), ("_PURGE_SECONDS", 0), ("_REFRESH_SECONDS", 0)):
-        monkeypatch.setattr(f"jeton.background.maintenance.{name}", value)
+    for name, value in (
+        ("purge._MAX_ROWS", 10),
+        ("maintenance._PURGE_SECONDS", 0),
+        ("maintenance._REFRESH_SECONDS", 0),
+    ):
+        monkeypatch.setattr(f"jeton.background.{name}", value)
     calls: list[str] = []
-    for method in (Maintenance.refresh, Maintenance.delete_expired_batch):
-        monkeypatch.setattr(Maintenance, method.__name__, recorded(method, calls))
+    monkeypatch.setattr(SharedState, "refresh", recorded(SharedState.refresh, calls))
+    monkeypatch.setattr(Purge, "delete_expired_batch", recorded(Purge.delete_expired_batch, calls))
     past = [RevokedAccessToken(f"jti{number}", node.clock.now()) for number in range(95)]
     with node.database.write() as connection:
         insert_revoked_access_tokens(connection, past)
-    maintaining = asyncio.ensure_future(node.maintenance.run())
+    maintaining = asyncio.ensure_future(node.server.parts.background.maintenance.run())
 
     await until(lambda: rows(node) == (0, 0), "all expired rows deleted")
     maintaining.cancel()
@@ -196,9 +203,9 @@ async def test_a_row_that_is_locked_is_left_for_the_next_time(postgresql_url: st
         node.clock.advance(ABSOLUTE)
 
         async with locks.holding("family", sid_of(tokens[0])):
-            assert node.maintenance.purge_expired() == 1
+            assert node.purge.delete_expired() == 1
         assert [stored_family(node, token) is not None for token in tokens] == [True, False]
-        assert node.maintenance.purge_expired() == 1
+        assert node.purge.delete_expired() == 1
 
 
 # Which tables shrink.
@@ -226,7 +233,7 @@ def deleted_with_their_parents() -> set[str]:
 
 async def test_every_table_loses_its_expired_rows_or_has_a_reason_not_to(node: Running) -> None:
     with statements_of(node) as sent:
-        node.maintenance.delete_expired_batch()
+        node.purge.delete_expired_batch()
 
     searched = {table for it in sent for table in re.findall(r"\bFROM (\w+)", it) if "LIMIT" in it}
     assert searched & KEPT.keys() == set()
@@ -236,7 +243,7 @@ async def test_every_table_loses_its_expired_rows_or_has_a_reason_not_to(node: R
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_expired_rows_are_found_by_an_index_in_the_order_of_their_age(node: Running) -> None:
     with statements_of(node) as sent:
-        node.maintenance.delete_expired_batch()
+        node.purge.delete_expired_batch()
 
     with node.database.read() as connection:
         for statement in sent:
@@ -255,5 +262,5 @@ async def test_one_node_at_a_time_deletes(postgresql_url: str) -> None:
 
         with psycopg.connect(node.database.url.render_as_string(hide_password=False)) as other:
             other.execute("SELECT pg_advisory_xact_lock(7461003)")
-            assert node.maintenance.purge_expired() == 0
-        assert node.maintenance.purge_expired() > 0
+            assert node.purge.delete_expired() == 0
+        assert node.purge.delete_expired() > 0

@@ -71,7 +71,7 @@ def add_resource(node: Running, uri: str, *scope: str, **fields: Any) -> Resourc
     resource = replace(Resource(uri, uri, frozenset(scope), created_at=node.clock.now()), **fields)
     with node.database.write() as connection:
         insert_resource(connection, resource)
-    node.maintenance.refresh()
+    node.shared_state.refresh()
     return resource
 
 

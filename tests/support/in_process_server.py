@@ -9,7 +9,8 @@ from urllib.parse import quote_plus
 import httpx2
 from sqlalchemy import Connection
 
-from jeton.background.maintenance import Maintenance
+from jeton.background.purge import Purge
+from jeton.background.shared_state import SharedState
 from jeton.bootstrap.server import Server, assemble
 from jeton.config import Settings, load_settings
 from jeton.crypto.credentials import digest_secret, generate_client_secret, generate_sub
@@ -18,6 +19,7 @@ from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.grants import GRANTS
 from jeton.grants.description import Grant
+from jeton.keys.key_rotation import KeyRotation
 from jeton.keys.keyring import Keyring
 from jeton.login.password_login import PasswordLogin
 from jeton.oauth.clients import Client
@@ -92,19 +94,19 @@ class Running:
 
     @property
     def database(self) -> Database:
-        return self.server.parts.database
+        return self.server.parts.storage.database
 
     @property
     def ledger(self) -> Ledger:
-        return self.server.parts.ledger
+        return self.server.parts.storage.ledger
 
     @property
     def lookups(self) -> Lookups:
-        return self.server.parts.lookups
+        return self.server.parts.storage.lookups
 
     @property
     def rate_limiter(self) -> RateLimiter:
-        return self.server.parts.rate_limiter
+        return self.server.parts.storage.rate_limiter
 
     @property
     def keyring(self) -> Keyring:
@@ -116,19 +118,27 @@ class Running:
 
     @property
     def passwords(self) -> Passwords:
-        return self.server.parts.passwords
+        return self.server.parts.logins.passwords
 
     @property
     def hashing(self) -> HashingPool:
-        return self.server.parts.hashing
+        return self.server.parts.logins.hashing
 
     @property
     def login(self) -> PasswordLogin:
-        return self.server.parts.login
+        return self.server.parts.logins.by_password
 
     @property
-    def maintenance(self) -> Maintenance:
-        return self.server.parts.maintenance
+    def shared_state(self) -> SharedState:
+        return self.server.parts.background.shared_state
+
+    @property
+    def purge(self) -> Purge:
+        return self.server.parts.background.purge
+
+    @property
+    def rotation(self) -> KeyRotation:
+        return self.server.parts.background.keys.rotation
 
     def add_client(self, client_id: str = "web", *, public: bool = False, **fields: Any) -> App:
         """A client that may do what most tests need, but for what `fields` (of `oauth.clients.Client`) say."""
@@ -145,13 +155,13 @@ class Running:
         with self.database.write() as connection:
             client = replace(client, status_index=allocate_status_indexes(connection, 1)[0], **fields)
             insert_client(connection, client)
-        self.maintenance.refresh()
+        self.shared_state.refresh()
         return App(client, secret)
 
     def set_client(self, client_id: str, **columns: Any) -> None:
         with self.database.write() as connection:
             update_client(connection, client_id, **columns)
-        self.maintenance.refresh()
+        self.shared_state.refresh()
 
     def add_user(self, username: str = "alice", password: str = PASSWORD, **fields: Any) -> User:
         password_hash = self.passwords.hash(password)

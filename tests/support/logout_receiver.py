@@ -66,7 +66,7 @@ def add_logouts(node: Running, client_id: str, *browser_session_ids: str) -> Non
 
 async def deliver(node: Running) -> None:
     """Make all attempts that are due."""
-    delivery = node.server.parts.logout_delivery
+    delivery = node.server.parts.background.logout_delivery
     await delivery.start_due()
     await delivery.wait()
 

@@ -35,16 +35,16 @@ def replace_by_ecdsa_keys(url: str) -> None:
 
 def rotate(jeton: Running, *, force: bool = False) -> dict[KeyState, str]:
     """Rotate as an operator does, and refresh the server. Return the `kid` of each state."""
-    rotation = jeton.maintenance.rotation
+    rotation = jeton.rotation
     keys = rotation.rotate_now() if force else rotation.request_rotation()
-    jeton.maintenance.refresh()
+    jeton.shared_state.refresh()
     return by_state(keys)
 
 
 def revoke_key(jeton: Running, kid: str) -> dict[KeyState, str]:
     """Revoke as an operator does, and refresh the server. Return the `kid` of each state."""
-    keys = jeton.maintenance.rotation.revoke(kid)
-    jeton.maintenance.refresh()
+    keys = jeton.rotation.revoke(kid)
+    jeton.shared_state.refresh()
     return by_state(keys)
 
 

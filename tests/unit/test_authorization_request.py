@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
+from jeton.oauth.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
 from jeton.oauth.authorization_request import (
-    AuthorizationRefusedError,
     AuthorizationRequest,
-    AuthorizationRequestError,
     ResponseTarget,
     parse_authorization_request,
     parse_client_and_redirect_uri,

@@ -4,7 +4,7 @@ import structlog
 from sqlalchemy import Connection
 
 from jeton.admin.audit_checkpoints import AuditRetention
-from jeton.background.maintenance import Deletion
+from jeton.background.purge import Deletion
 from jeton.storage.audit_privileges import may_delete_audit_records
 
 log = structlog.get_logger("jeton.audit")

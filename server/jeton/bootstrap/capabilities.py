@@ -13,8 +13,8 @@ def unregistered_grant_types(settings: Settings) -> frozenset[str]:
 
 def sign_in_capabilities(settings: Settings, parts: Parts, languages: tuple[str, ...]) -> SignInCapabilities:
     """Return what is announced of signing in now."""
-    lets_in, ceiling = _lets_unregistered_in(settings), parts.maintenance.ceiling.value
-    scope = parts.maintenance.client_capabilities.scope
+    lets_in, ceiling = _lets_unregistered_in(settings), parts.background.shared_state.ceiling.value
+    scope = parts.background.shared_state.client_capabilities.scope
     return SignInCapabilities(
         scope | ceiling.scope if lets_in else scope,
         parts.keyring.id_token_algorithms,

@@ -20,7 +20,7 @@ def build_cookie_mode(
     """Return the resources by path."""
     origins = cookie_origins(parts)
     show = ShowCookieSession(
-        authenticate, RefreshCookies(settings.server.issuer), parts.refresh_tokens, parts.lookups, parts.clock
+        authenticate, RefreshCookies(settings.server.issuer), parts.refresh_tokens, parts.storage.lookups, parts.clock
     )
     end = EndCookieSession(authenticate, revocation)
     forward = _forward_auth(settings, parts, authenticate)
@@ -38,8 +38,8 @@ def _forward_auth(settings: Settings, parts: Parts, authenticate: ClientAuthenti
         parts.refresh_tokens,
         parts.missing_master_keys,
         parts.request_limits,
-        parts.lookups,
-        parts.ledger,
+        parts.storage.lookups,
+        parts.storage.ledger,
         configured_lifetimes(settings),
         parts.keyring,
         build_token_issuer(settings, parts),

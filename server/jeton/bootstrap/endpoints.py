@@ -27,7 +27,7 @@ from jeton.oauth.metadata import INTROSPECTION_PATH, PAR_PATH, REVOCATION_PATH, 
 
 def build_resources(settings: Settings, parts: Parts, grants: Sequence[Grant]) -> Mapping[str, Resource]:
     """Return the resources by path; the token endpoint offers these grants."""
-    tokens = TokenParser(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
+    tokens = TokenParser(settings.server.issuer, parts.keyring, parts.background.keys.reload)
     authenticate = _client_authentication(settings, parts)
     revocation = _revocation(settings, parts, authenticate, tokens)
     token = build_token_endpoint(settings, parts, authenticate, grants)
@@ -48,8 +48,8 @@ def build_resources(settings: Settings, parts: Parts, grants: Sequence[Grant]) -
 
 def build_authorization_requests(settings: Settings, parts: Parts) -> AuthorizationRequests:
     """Return what validates authorization requests."""
-    hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
-    return AuthorizationRequests(parts.lookups, hints.subject, lambda: parts.keyring.id_token_algorithms)
+    hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.background.keys.reload)
+    return AuthorizationRequests(parts.storage.lookups, hints.subject, lambda: parts.keyring.id_token_algorithms)
 
 
 def _client_authentication(settings: Settings, parts: Parts) -> ClientAuthentication:
@@ -57,7 +57,7 @@ def _client_authentication(settings: Settings, parts: Parts) -> ClientAuthentica
     assertions = ClientAssertions(
         AssertionAudiences(issuer, issuer.rstrip("/") + TOKEN_PATH),
         parts.client_key_sets,
-        parts.replay_store,
+        parts.storage.replay_store,
         parts.clock,
     )
     return ClientAuthentication(parts.clients, parts.request_limits, assertions, parts.client_certificates, parts.clock)
@@ -85,7 +85,7 @@ def _revocation(
         parts.refresh_tokens,
         parts.missing_master_keys,
         parts.request_limits,
-        parts.ledger,
+        parts.storage.ledger,
         RefreshCookies(settings.server.issuer),
     )
 
@@ -101,6 +101,6 @@ def _introspection(
         parts.refresh_tokens,
         parts.missing_master_keys,
         parts.request_limits,
-        parts.lookups,
+        parts.storage.lookups,
         parts.clock,
     )

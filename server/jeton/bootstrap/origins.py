@@ -12,9 +12,9 @@ def client_origins(settings: Settings, parts: Parts) -> Origins:
 
 def registered_origins(parts: Parts) -> CookieOrigins:
     """Return what returns the origins of registered clients."""
-    return lambda: parts.maintenance.client_capabilities.origins
+    return lambda: parts.background.shared_state.client_capabilities.origins
 
 
 def cookie_origins(parts: Parts) -> CookieOrigins:
     """Return what returns the origins of clients in cookie mode."""
-    return lambda: parts.maintenance.client_capabilities.cookie_origins
+    return lambda: parts.background.shared_state.client_capabilities.cookie_origins

@@ -69,24 +69,25 @@ def build_pages(settings: Settings, parts: Parts, renderer: PageRenderer) -> Map
         **_account_pages(settings, parts, interactions),
     }
     pages: dict[str, ASGIApp] = {
-        path: PageResource(it, responses, parts.audit_backlog) for path, it in endpoints.items()
+        path: PageResource(it, responses, parts.storage.audit_backlog) for path, it in endpoints.items()
     }
-    logo = LogoEndpoint(parts.browser_session_lookups.logo)
+    logo = LogoEndpoint(parts.storage.browser_session_lookups.logo)
     return {**pages, **asset_endpoints(renderer.assets), LOGO_PATH: logo}
 
 
 def _authorization_pages(
     settings: Settings, parts: Parts, interactions: Interactions
 ) -> dict[str, dict[str, PageEndpoint]]:
-    login, lookups, browser_lookups = parts.browser_login, parts.lookups, parts.browser_session_lookups
+    storage, login = parts.storage, parts.logins.by_browser
+    lookups, browser_lookups = storage.lookups, storage.browser_session_lookups
     answers = ClientResponses(
         settings.server.issuer,
         build_code_issuer(settings, parts),
-        PushedRequestUses(parts.replay_store, parts.clock),
+        PushedRequestUses(storage.replay_store, parts.clock),
         parts.clients.policy,
     )
     clients = parts.clients
-    hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.maintenance.reload_keys)
+    hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.background.keys.reload)
     requests = build_authorization_requests(settings, parts)
     authorization = AuthorizationEndpoint(
         interactions,
@@ -117,13 +118,13 @@ def _authorization_pages(
 
 def _account_pages(settings: Settings, parts: Parts, interactions: Interactions) -> dict[str, dict[str, PageEndpoint]]:
     """Return the pages that people see without an app."""
-    login, lookups = parts.browser_login, parts.browser_session_lookups
+    login, lookups = parts.logins.by_browser, parts.storage.browser_session_lookups
     forms = SignedInForms(interactions, login, parts.form_tokens)
     min_length, base = settings.passwords.min_length, interactions.base
     editable = settings.pages.editable_claims
     profile: dict[str, PageEndpoint] = {
         "GET": ShowProfileForm(forms, editable),
-        "POST": SubmitProfileForm(forms, editable, parts.ledger),
+        "POST": SubmitProfileForm(forms, editable, parts.storage.ledger),
     }
     return {
         "/": {"GET": FixedRedirect(base + ACCOUNT_PATH)},
@@ -132,11 +133,11 @@ def _account_pages(settings: Settings, parts: Parts, interactions: Interactions)
         **({ACCOUNT_PATH + "/profile": profile} if editable else {}),
         ACCOUNT_PATH + "/password": {
             "GET": ShowPasswordForm(forms, min_length),
-            "POST": SubmitPasswordForm(forms, min_length, parts.password_change),
+            "POST": SubmitPasswordForm(forms, min_length, parts.logins.password_change),
         },
         ACCOUNT_PATH + "/browsers/end": {"POST": EndBrowserSession(forms, login, lookups)},
-        ACCOUNT_PATH + "/sessions/end": {"POST": EndAppSession(forms, parts.ledger)},
-        ACCOUNT_PATH + "/apps/end": {"POST": WithdrawAccess(forms, parts.ledger)},
+        ACCOUNT_PATH + "/sessions/end": {"POST": EndAppSession(forms, parts.storage.ledger)},
+        ACCOUNT_PATH + "/apps/end": {"POST": WithdrawAccess(forms, parts.storage.ledger)},
         "/sign-out": {"POST": SignOut(forms, login)},
         SIGNED_OUT_PATH: {"GET": ShowSignedOut()},
     }

@@ -28,12 +28,12 @@ def build_registration(settings: Settings, parts: Parts) -> dict[str, Resource]:
         return {}
     is_open = settings.registration.dynamic == "open"
     register = RegistrationEndpoint(
-        RegistrationAuthentication(is_open, parts.registrations, parts.request_limits),
+        RegistrationAuthentication(is_open, parts.storage.registrations, parts.request_limits),
         settings.server.issuer,
-        lambda: parts.maintenance.ceiling.value,
+        lambda: parts.background.shared_state.ceiling.value,
         lambda: parts.keyring.id_token_algorithms,
-        parts.registrations,
-        parts.lookups,
+        parts.storage.registrations,
+        parts.storage.lookups,
         parts.request_limits,
         parts.clock,
     )
@@ -47,12 +47,12 @@ def is_registration_offered(registration: RegistrationSettings) -> bool:
 
 
 def _management(settings: Settings, parts: Parts) -> Resource:
-    authenticate = ManagementAuthentication(parts.lookups, parts.request_limits)
-    issuer, registrations = settings.server.issuer, parts.registrations
+    authenticate = ManagementAuthentication(parts.storage.lookups, parts.request_limits)
+    issuer, registrations = settings.server.issuer, parts.storage.registrations
     update = UpdateRegistration(
         authenticate,
         issuer,
-        lambda: parts.maintenance.ceiling.value,
+        lambda: parts.background.shared_state.ceiling.value,
         lambda: parts.keyring.id_token_algorithms,
         registrations,
         parts.clock,

@@ -31,7 +31,7 @@ from jeton.pages.rendering import PageRenderer
 from jeton.storage.clock import Clock
 
 
-class Background(Protocol):
+class BackgroundWork(Protocol):
     """Work of a server while it serves."""
 
     async def run(self) -> None:
@@ -55,7 +55,7 @@ def assemble(
     settings: Settings,
     clock: Clock | None = None,
     grants: Sequence[Grant] = GRANTS,
-    background: Sequence[Background] = (),
+    background: Sequence[BackgroundWork] = (),
 ) -> Server:
     """Return a server over the configured database, ready to serve, with more work that it does in the background.
 
@@ -78,26 +78,26 @@ def _server(
     parts: Parts,
     grants: Sequence[Grant],
     renderer: PageRenderer,
-    background: Sequence[Background],
+    background: Sequence[BackgroundWork],
 ) -> Server:
-    issuer, maintenance = settings.server.issuer, parts.maintenance
+    issuer, state = settings.server.issuer, parts.background.shared_state
     draining = Draining(settings.server.drain_seconds)
 
     def unready_reason() -> str | None:
-        return "stopping" if draining.has_begun else maintenance.unready_reason
+        return "stopping" if draining.has_begun else state.unready_reason
 
     announced = Announced(
-        lambda: maintenance.client_capabilities.grant_types | unregistered_grant_types(settings),
+        lambda: state.client_capabilities.grant_types | unregistered_grant_types(settings),
         lambda: sign_in_capabilities(settings, parts, renderer.languages),
-        lambda: uris_of(maintenance.ceiling.value.resources),
+        lambda: uris_of(state.ceiling.value.resources),
         parts.client_certificates.methods,
         is_registration_offered(settings.registration),
     )
     documents = public_documents(
-        issuer, settings.pages.name, grants, announced, parts.keyring, parts.clock, maintenance.status_lists
+        issuer, settings.pages.name, grants, announced, parts.keyring, parts.clock, state.status_lists
     )
     if settings.metrics.listen:
-        background = (*background, parts.measurements)
+        background = (*background, parts.background.measurements)
     lifespan = _lifespan(parts, draining, background)
     resources, pages = build_resources(settings, parts, grants), build_pages(settings, parts, renderer)
     app = create_app(issuer, resources, documents, pages, PageResponses(renderer), unready_reason, draining, lifespan)
@@ -109,12 +109,12 @@ def _server(
     return Server(app, parts, lifespan)
 
 
-def _lifespan(parts: Parts, draining: Draining, more: Sequence[Background]) -> Lifespan:
+def _lifespan(parts: Parts, draining: Draining, more: Sequence[BackgroundWork]) -> Lifespan:
     """Return the lifespan: background work runs while the server serves, and everything is closed at its end."""
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        works: tuple[Background, ...] = (parts.maintenance, parts.logout_delivery, *more)
+        works: tuple[BackgroundWork, ...] = (parts.background.maintenance, parts.background.logout_delivery, *more)
         background = [asyncio.create_task(it.run()) for it in works]
         with draining.on_sigterm():
             yield

@@ -26,11 +26,11 @@ def build_token_endpoint(
     grant_parts = GrantParts(
         parts.master_key_id,
         parts.clock,
-        parts.ledger,
-        parts.replay_store,
-        parts.lookups,
-        parts.login,
-        parts.status_indexes,
+        parts.storage.ledger,
+        parts.storage.replay_store,
+        parts.storage.lookups,
+        parts.logins.by_password,
+        parts.storage.status_indexes,
         parts.authorization_codes,
         parts.refresh_tokens,
         parts.missing_master_keys,
@@ -43,10 +43,10 @@ def build_token_endpoint(
         configured_lifetimes(settings),
         build_token_issuer(settings, parts),
         parts.request_limits,
-        parts.lookups,
+        parts.storage.lookups,
         RefreshCookies(settings.server.issuer),
         parts.dpop,
-        parts.replay_store,
+        parts.storage.replay_store,
         parts.client_certificates,
     )
 
@@ -54,8 +54,8 @@ def build_token_endpoint(
 def build_code_issuer(settings: Settings, parts: Parts) -> CodeIssuer:
     """Return what issues authorization codes to users who are signed in."""
     return CodeIssuer(
-        parts.ledger,
-        parts.status_indexes,
+        parts.storage.ledger,
+        parts.storage.status_indexes,
         parts.authorization_codes,
         parts.master_key_id,
         configured_lifetimes(settings),

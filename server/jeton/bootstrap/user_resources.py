@@ -44,23 +44,23 @@ def _account_resources(settings: Settings, parts: Parts, tokens: TokenParser) ->
     def at(path: str) -> AccessTokenAuthentication:
         return _user_authentication(settings, parts, tokens, path)
 
-    read = read_account_request()
+    read, ledger = read_account_request(), parts.storage.ledger
     operations = {
         ACCOUNT_PATH: {"GET": Operation(ShowAccount(at(ACCOUNT_PATH)), read)},
-        PASSWORD_PATH: {"POST": Operation(ChangePassword(at(PASSWORD_PATH), parts.password_change), read)},
+        PASSWORD_PATH: {"POST": Operation(ChangePassword(at(PASSWORD_PATH), parts.logins.password_change), read)},
         SESSIONS_PATH: {
-            "GET": Operation(ListSessions(at(SESSIONS_PATH), parts.lookups), read),
-            "DELETE": Operation(EndAllSessions(at(SESSIONS_PATH), parts.ledger), read_account_request("keep_current")),
+            "GET": Operation(ListSessions(at(SESSIONS_PATH), parts.storage.lookups), read),
+            "DELETE": Operation(EndAllSessions(at(SESSIONS_PATH), ledger), read_account_request("keep_current")),
         },
-        SESSION_PATH: {"DELETE": Operation(EndSession(at(SESSION_PATH), parts.ledger), read)},
+        SESSION_PATH: {"DELETE": Operation(EndSession(at(SESSION_PATH), ledger), read)},
     }
     return {path: _user_resource(parts, it) for path, it in operations.items()}
 
 
 def _user_authentication(settings: Settings, parts: Parts, tokens: TokenParser, path: str) -> AccessTokenAuthentication:
     issuer, dpop = settings.server.issuer, parts.dpop_at_resources
-    store, certificates = parts.replay_store, parts.client_certificates
-    return AccessTokenAuthentication(issuer, path, tokens, dpop, store, certificates, parts.lookups, parts.clock)
+    store, lookups, certificates = parts.storage.replay_store, parts.storage.lookups, parts.client_certificates
+    return AccessTokenAuthentication(issuer, path, tokens, dpop, store, certificates, lookups, parts.clock)
 
 
 def _user_resource(parts: Parts, operations: Mapping[str, Operation]) -> Resource:

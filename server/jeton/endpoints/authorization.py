@@ -10,13 +10,8 @@ from jeton.endpoints.client_responses import ClientResponses
 from jeton.endpoints.interactions import CONSENT_PATH, PARAMETER, SIGN_IN_PATH, Interactions, client_of, find_client
 from jeton.endpoints.page_messages import PageAnswer, PageError, PageRequest
 from jeton.login.browser_login import BrowserLogin
-from jeton.oauth.authorization_request import (
-    AuthorizationRefusedError,
-    AuthorizationRequest,
-    AuthorizationRequestError,
-    error_response,
-    parse_client_and_redirect_uri,
-)
+from jeton.oauth.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
+from jeton.oauth.authorization_request import AuthorizationRequest, error_response, parse_client_and_redirect_uri
 from jeton.oauth.authorization_rules import AskConsent, AskSignIn, Proceed, Refuse, decide_next_step
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode

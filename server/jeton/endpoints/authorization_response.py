@@ -8,7 +8,8 @@ import structlog
 from jeton.crypto.authorization_code import AuthorizationCodes
 from jeton.crypto.refresh_token import generate_family_secret, generate_sid
 from jeton.oauth import code_issuance
-from jeton.oauth.authorization_request import AuthorizationRequest, AuthorizationRequestError
+from jeton.oauth.authorization_errors import AuthorizationRequestError
+from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.consents import Consent

@@ -10,12 +10,8 @@ from jeton.endpoints.app_labels import app_label
 from jeton.endpoints.authorization_response import CodeIssuer, RequestUsedError, authorization_response_parameters
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
 from jeton.endpoints.pushed_request_uses import PushedRequestUses, used_error
-from jeton.oauth.authorization_request import (
-    AuthorizationErrorResponse,
-    AuthorizationRequest,
-    AuthorizationRequestError,
-    error_response,
-)
+from jeton.oauth.authorization_errors import AuthorizationErrorResponse, AuthorizationRequestError
+from jeton.oauth.authorization_request import AuthorizationRequest, error_response
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError

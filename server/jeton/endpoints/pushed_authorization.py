@@ -10,11 +10,8 @@ from jeton.endpoints.client_authentication import AuthenticatedClient
 from jeton.endpoints.dpop_verification import DpopVerification
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.grants.request_limits import RequestLimits
-from jeton.oauth.authorization_request import (
-    AuthorizationRefusedError,
-    AuthorizationRequestError,
-    parse_client_and_redirect_uri,
-)
+from jeton.oauth.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
+from jeton.oauth.authorization_request import parse_client_and_redirect_uri
 from jeton.oauth.errors import malformed_request
 from jeton.oauth.metadata import PAR_PATH
 from jeton.oauth.pushed_requests import (

@@ -4,6 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from jeton.oauth.authorization_errors import (
+    AuthorizationErrorResponse,
+    AuthorizationRefusedError,
+    AuthorizationRequestError,
+)
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import NO_RESOURCE, Access
 from jeton.oauth.dpop_rules import parse_dpop_jkt
@@ -95,40 +100,6 @@ class AuthorizationRequest:
         own, api_scope = scope & OPENID_SCOPES, scope - OPENID_SCOPES
         at_resources = {uri: self.resource_scopes.get(uri, scope) & api_scope for uri in self.resources}
         return {NO_RESOURCE: own, **at_resources} if own else at_resources
-
-
-class AuthorizationRequestError(Exception):
-    """The client or the redirect URI is not known to be right: shown as a page, never redirected (section 4.1.2.1).
-
-    `reason` is a fixed word for the log. `client_id` is None unless there is such a client.
-    """
-
-    def __init__(self, code: ErrorCode, reason: str, client_id: str | None = None) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-        self.client_id = client_id
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorizationErrorResponse:
-    """An error that goes to the client, at a redirect URI that is known to be right (section 4.1.2.1)."""
-
-    redirect_uri: str
-    state: str | None = field(repr=False)
-    response_mode: str
-    error: ErrorCode
-    description: str
-    pushed_id: str | None = None
-
-
-class AuthorizationRefusedError(Exception):
-    """The request is refused, and the client is told: `response` says what. `reason` is for the log."""
-
-    def __init__(self, response: AuthorizationErrorResponse, reason: str) -> None:
-        super().__init__(reason)
-        self.response = response
-        self.reason = reason
 
 
 def error_response(

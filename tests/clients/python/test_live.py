@@ -123,7 +123,7 @@ async def test_an_ended_session_is_refused_within_five_seconds_without_a_call_pe
     async def handle_requests_for_a_second() -> list[bool]:
         """Handle a hundred requests; the server reads its database every two seconds."""
         if jeton.clock.now() % 2 == 0:
-            jeton.maintenance.refresh()
+            jeton.shared_state.refresh()
         results = [await _is_good(verifier, token) for _ in range(100)]
         jeton.clock.advance(1)
         return results
