@@ -125,13 +125,9 @@ def test_result_without_json_is_one_line_per_member(cli: CommandLine) -> None:
     changed = cli.text("client", "set", "web", "--claim", "email")
     rotated = cli.text("client", "rotate-secret", "web", "--overlap-seconds", "60")
 
-    lines = {line.split()[0]: line.split()[1:] for line in added.splitlines()}
-    assert (lines["scope"], lines["public"], lines["created_at"]) == (
-        ["read", "write"],
-        ["no"],
-        ["2027-01-15", "08:00:00Z"],
-    )
-    assert lines["client_secret"][0].startswith("jcs_")
+    lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in added.splitlines() if " " in line}
+    assert (lines["scope"], lines["public"], lines["created_at"]) == ("read write", "no", "2027-01-15 08:00:00Z")
+    assert lines["client_secret"].startswith("jcs_")
     assert changed == cli.text("client", "show", "web")
     assert [line.split()[0] for line in rotated.splitlines()] == ["client_id", "client_secret", "old_secret_until"]
     assert rotated.split()[-2:] == ["2027-01-15", "08:01:00Z"]

@@ -79,13 +79,7 @@ async def test_the_secret_of_a_client_ends_when_it_gets_a_key(cli: CommandLine, 
         ((*BY_KEY, "--jwks-uri", "http://app.example/keys"), "must be https"),
         *(
             ((*BY_KEY, "--jwks-uri", uri), "is not a jwks_uri")
-            for uri in (
-                "app.example",
-                "https://a@app.example/",
-                "https://app.example/#k",
-                "file:///etc/keys",
-                "https:///",
-            )
+            for uri in ("app.example", "https://a@app.example/", "https://app.example/#k", "file:///keys", "https:///")
         ),
         ((*BY_KEY, "--jwks", "{private}"), "private"),
         ((*BY_KEY, "--jwks", "{other}"), "no key of the JWK Set verifies signatures"),

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -68,74 +69,58 @@ def test_text_has_the_advice_below_the_finding_and_no_control_characters(doctor:
     assert "\x1b" not in result.stdout
 
 
-def _spoil_master_key(cli: CommandLine, _: Path) -> CommandLine:
-    return cli.with_variables(SECRETS__MASTER_KEY=generate_master_key())
-
-
-def _remove_master_key(cli: CommandLine, _: Path) -> CommandLine:
-    return cli.with_variables(SECRETS__MASTER_KEY="")
-
-
-def _remove_database(cli: CommandLine, folder: Path) -> CommandLine:
-    (folder / "jeton.db").unlink()
-    return cli
-
-
-def _damage_database(cli: CommandLine, folder: Path) -> CommandLine:
-    (folder / "jeton.db").write_bytes(b"no database" * 1000)
-    return cli
-
-
-def _mark_as_newer(cli: CommandLine, folder: Path) -> CommandLine:
-    with sqlite3.connect(folder / "jeton.db") as connection:
+def _newer_schema(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
-    return cli
+        connection.commit()
 
 
-def _expose_key_file(cli: CommandLine, folder: Path) -> CommandLine:
-    (folder / "key").write_text(MASTER_KEY, encoding="utf-8")
-    (folder / "key").chmod(0o644)
-    return cli.with_variables(SECRETS__MASTER_KEY="", SECRETS__MASTER_KEY_FILE=str(folder / "key"))
+def _readable_by_all(text: str) -> Callable[[Path], None]:
+    """Return what writes this into a file that every user may read."""
+
+    def write(file: Path) -> None:
+        file.write_text(text, encoding="utf-8")
+        file.chmod(0o644)
+
+    return write
 
 
-def _expose_configuration(cli: CommandLine, folder: Path) -> CommandLine:
-    (folder / "jeton.toml").write_text(f'[secrets]\nmaster_key = "{MASTER_KEY}"\n', encoding="utf-8")
-    (folder / "jeton.toml").chmod(0o644)
-    return cli.with_variables(SECRETS__MASTER_KEY="", CONFIG=str(folder / "jeton.toml"))
-
-
-def _miss_breached_passwords(cli: CommandLine, folder: Path) -> CommandLine:
-    return cli.with_variables(PASSWORDS__BREACHED_FILE=str(folder / "missing"))
+NO_KEY = {"SECRETS__MASTER_KEY": ""}
+CONFIGURED = f'[secrets]\nmaster_key = "{MASTER_KEY}"\n'
 
 
 @pytest.mark.parametrize(
-    ("spoil", "level", "check", "words"),
+    ("variables", "file", "spoil", "finding", "words"),
     [
-        (_spoil_master_key, "fail", "signing keys", "is needed but not configured"),
-        (_remove_master_key, "fail", "signing keys", "restore the file"),
-        (_remove_database, "warn", "database", "does not exist yet"),
-        (_damage_database, "fail", "database", "file is not a database"),
-        (_mark_as_newer, "fail", "schema", "migrated by a newer version"),
-        (_expose_key_file, "fail", "files", "holds secrets.master_key, and every user may read it"),
-        (_expose_configuration, "fail", "files", "jeton.toml holds secrets.master_key"),
-        (_miss_breached_passwords, "fail", "passwords", "download the list again"),
+        ({"SECRETS__MASTER_KEY": generate_master_key()}, "", None, "fail signing keys", "is needed but not configured"),
+        (NO_KEY, "", None, "fail signing keys", "restore the file"),
+        ({}, "jeton.db", Path.unlink, "warn database", "does not exist yet"),
+        ({}, "jeton.db", lambda it: it.write_bytes(b"no database" * 1000), "fail database", "file is not a database"),
+        ({}, "jeton.db", _newer_schema, "fail schema", "migrated by a newer version"),
+        (NO_KEY | {"SECRETS__MASTER_KEY_FILE": "key"}, "key", _readable_by_all(MASTER_KEY),
+         "fail files", "holds secrets.master_key, and every user may read it"),
+        (NO_KEY | {"CONFIG": "jeton.toml"}, "jeton.toml", _readable_by_all(CONFIGURED),
+         "fail files", "jeton.toml holds secrets.master_key"),
+        ({"PASSWORDS__BREACHED_FILE": "missing"}, "", None, "fail passwords", "download the list again"),
     ],
-)
+)  # fmt: skip
 def test_problems_on_this_machine(
     doctor: CommandLine,
     tmp_path: Path,
-    spoil: Callable[[CommandLine, Path], CommandLine],
-    level: str,
-    check: str,
+    variables: dict[str, str],
+    file: str,
+    spoil: Callable[[Path], object] | None,
+    finding: str,
     words: str,
 ) -> None:
-    spoiled = spoil(doctor, tmp_path)
+    if spoil is not None:
+        spoil(tmp_path / file)
+    spoiled = doctor.with_variables(**variables)
     before = sorted(it.name for it in tmp_path.iterdir())
 
     found = problems(spoiled, "--offline")
 
-    assert {(it, of) for it, of, _ in found} == {(level, check)}
+    assert {f"{level} {check}" for level, check, _ in found} == {finding}
     assert all(words in text for _, _, text in found), found
     # It has created neither a database nor a master key; the files beside SQLite's are closed again.
     assert sorted(it.name for it in tmp_path.iterdir()) == before

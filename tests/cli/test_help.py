@@ -14,16 +14,8 @@ from jeton.grants import GRANTS
 from support.cli_runner import CommandLine
 
 COMMANDS = {
-    *(
-        "serve",
-        "migrate",
-        "doctor",
-        "config check",
-        "config example",
-        "passwords calibrate",
-        "secrets rewrap",
-        "token inspect",
-    ),
+    *("serve", "migrate", "doctor", "config check", "config example", "passwords calibrate", "secrets rewrap"),
+    "token inspect",
     *(f"user {it}" for it in ("add", "set-password", "disable", "enable", "delete", "show", "list", "import")),
     *(f"client {it}" for it in ("add", "set", "rotate-secret", "disable", "enable", "delete", "show", "list")),
     *(f"resource {it}" for it in ("add", "set", "delete", "list")),

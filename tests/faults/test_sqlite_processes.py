@@ -1,11 +1,9 @@
 """Several processes on one SQLite file: at the very first start, and under load."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from sqlalchemy import select
@@ -13,12 +11,7 @@ from sqlalchemy import select
 from jeton.storage.database import Database
 from jeton.storage.tables import signing_keys
 from support.refresh_load import USERNAME, Load, add_accounts, assert_nothing_lost_or_doubled, load_on, stored
-from support.server_processes import ServerProcess, run_jeton, server_process
-
-
-def kids_at(server: ServerProcess) -> set[str]:
-    with urlopen(f"{server.url}/.well-known/jwks.json", timeout=5) as response:
-        return {key["kid"] for key in json.load(response)["keys"]}
+from support.server_processes import run_jeton, server_process
 
 
 @asynccontextmanager
@@ -35,7 +28,7 @@ async def two_servers_started_at_once(folder: Path) -> AsyncIterator[tuple[str, 
             stored_kids = set(connection.scalars(select(signing_keys.c.kid)))
         database.close()
         assert len(stored_kids) == 2
-        assert [kids_at(server) for server in servers] == [stored_kids] * 2
+        assert [server.kids for server in servers] == [stored_kids] * 2
         assert {it.name for it in (folder / "var").iterdir()} >= {"jeton.db", "jeton.db.master-key"}
         assert not list((folder / "var").glob(".master-key-*"))
         async with load_on([server.url for server in servers], add_accounts(url)) as load:

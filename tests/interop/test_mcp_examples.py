@@ -1,6 +1,5 @@
 """The example of an MCP server, connected to by other people's clients, which nobody registered."""
 
-import json
 import os
 import subprocess
 import webbrowser
@@ -20,7 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from requests_oauth2client import BearerToken, DPoPToken, OAuth2Client
 
 from interop.mcp_clients import Storage, provider_of
-from interop.node_scripts import number_of_tests, run_script
+from interop.node_scripts import assert_script_passes
 from support.cli_runner import CommandLine
 from support.document_server import served_document
 from support.example_processes import served_example
@@ -109,7 +108,7 @@ async def by_mcp_remote(notes: Notes, document: str | None, folder: Path) -> Asy
 @pytest.mark.parametrize("how", ["document", "registration"])
 @pytest.mark.parametrize("connect", [by_python_sdk, by_fastmcp, by_mcp_remote])
 @pytest.mark.filterwarnings("ignore:Using in-memory token storage")
-@pytest.mark.requirement("MC04", "MC06", "MC10")
+@pytest.mark.requirement("CI14", "MC04", "MC06", "MC10", "MC17")
 async def test_client_that_nobody_registered_has_a_person_sign_in_and_calls_a_tool(
     notes: Notes, how: str, connect: Connect, node_modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,11 +130,7 @@ def test_typescript_sdk_calls_a_tool_though_nobody_registered_it(
     notes: Notes, node_modules: Path, tmp_path: Path
 ) -> None:
     facts = {"resource": notes.url, "document": notes.document, "person_url": notes.person_url}
-    script = "mcp-unregistered.mjs"
-
-    passed, output = run_script(tmp_path, node_modules, script, JETON_LIVE=json.dumps(facts))
-
-    assert passed > number_of_tests(script), output
+    assert_script_passes(tmp_path, node_modules, "mcp-unregistered.mjs", facts)
 
 
 @pytest.mark.requirement("DP05", "DP11")

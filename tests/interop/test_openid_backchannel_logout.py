@@ -22,12 +22,6 @@ EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """Modules are about the protocol: SQLite alone shows as much."""
-    return sqlite_url
-
-
-@pytest.fixture
 async def receiver() -> AsyncIterator[LogoutReceiver]:
     async with logout_receiver() as it:
         yield it

@@ -12,12 +12,6 @@ from support.builders import CALLBACK
 from support.in_process_server import Running
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """Modules are about the protocol: SQLite alone shows as much."""
-    return sqlite_url
-
-
 @pytest.fixture(params=["query", "form_post"])
 async def party(jeton: Running, request: pytest.FixtureRequest) -> AsyncIterator[RelyingParty]:
     add_alice(jeton)

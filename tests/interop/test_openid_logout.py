@@ -13,12 +13,6 @@ PATH = "/oauth/logout"
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """Modules are about the protocol: SQLite alone shows as much."""
-    return sqlite_url
-
-
-@pytest.fixture
 async def party(jeton: Running) -> AsyncIterator[RelyingParty]:
     add_alice(jeton)
     async with browser(jeton) as visitor:

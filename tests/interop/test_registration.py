@@ -1,6 +1,5 @@
 """openid-client and oauth4webapi register themselves (RFC 7591) at a live server that is open to everybody."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from interop.conftest import live_server
 from interop.live_server import Live
-from interop.node_scripts import number_of_tests, run_script
+from interop.node_scripts import assert_script_passes
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +18,4 @@ def open_live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.mark.requirement("DR03", "DR04", "DR09", "DR14", "DR15", "DR16", "MC04")
 def test_libraries_register_sign_in_and_manage_themselves(open_live: Live, tmp_path: Path, node_modules: Path) -> None:
-    script = "registration.mjs"
-
-    passed, output = run_script(tmp_path, node_modules, script, JETON_LIVE=json.dumps(open_live.facts))
-
-    assert passed >= number_of_tests(script), output
+    assert_script_passes(tmp_path, node_modules, "registration.mjs", open_live.facts)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from io import StringIO
-from typing import Any
+from typing import Any, TextIO
 from unittest.mock import patch
 
 from click.testing import CliRunner, Result
@@ -59,14 +59,14 @@ class CommandLine:
         assert "Usage:" in result.stderr
         return result.stderr
 
-    def main(self, *words: str) -> tuple[object, str, str]:
-        """Run the entry point. Return its exit status, standard output and standard error."""
+    def main(self, *words: str, terminal: TextIO | None = None) -> tuple[object, str, str]:
+        """Run the entry point, on a terminal if one is given. Return exit status, output and errors."""
         output, errors, status = StringIO(), StringIO(), None
         with (
             patch.dict(os.environ, self.environment),
             patch.object(sys, "argv", ["jeton", *words]),
             redirect_stdout(output),
-            redirect_stderr(errors),
+            redirect_stderr(terminal or errors),
         ):
             try:
                 main()

@@ -137,6 +137,12 @@ class ServerProcess:
         except OSError:
             return False
 
+    @property
+    def kids(self) -> set[str]:
+        """The keys that it publishes."""
+        with urlopen(f"{self.url}/.well-known/jwks.json", timeout=5) as response:
+            return {key["kid"] for key in json.load(response)["keys"]}
+
     def start(self) -> None:
         self.begin()
         self.wait_until_ready()

@@ -38,15 +38,8 @@ T = TypeVar("T")
 
 CLIENT: Final = Client("web", "the-secret")
 SECRETS: Final = (
-    "access-1",
-    "access-2",
-    "access-o",
-    "refresh-1",
-    "refresh-2",
-    "the-password",
-    "the-secret",
-    "Basic ",
-    "code-1",
+    *("access-1", "access-2", "access-o", "refresh-1", "refresh-2"),
+    *("the-password", "the-secret", "Basic ", "code-1"),
 )
 _LOGIN: Final = {"call": "log_in", "with": ["alice", "the-password", "read"], "requests": ["metadata", "log in"]}
 _KINDS: Final = {"verify": "verifier", "introspect": "introspector"}

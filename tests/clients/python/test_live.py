@@ -12,9 +12,7 @@ import pytest
 from jwt import decode, get_unverified_header
 
 from jeton.oauth.users import User
-from jeton.storage.database import Database
 from jeton.storage.families import load_families
-from jeton.storage.migrate import migrate
 from jeton_client import (
     AsyncIntrospector,
     AsyncTokenSession,
@@ -222,23 +220,16 @@ async def test_tasks_that_share_a_session_cause_one_rotation_per_refresh_despite
     assert (family.generation, family.revoked_at) == (5, None)
 
 
-@pytest.fixture
-def fresh_url(tmp_path: Path) -> str:
-    """A migrated database without keys: the server creates them by its own clock."""
-    database = Database(f"sqlite:///{tmp_path}/jeton.db")
-    migrate(database)
-    database.close()
-    return f"sqlite:///{tmp_path}/jeton.db"
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_a_session_survives_lost_responses_a_key_rotation_and_a_restart(fresh_url: str, tmp_path: Path) -> None:
+async def test_a_session_survives_lost_responses_a_key_rotation_and_a_restart(
+    module_sqlite_url: str, tmp_path: Path
+) -> None:
     tasks, rotations = 50, 200
-    secret, port = add_accounts(fresh_url), free_port()
+    secret, port = add_accounts(module_sqlite_url), free_port()
     issuer, file, now = f"http://127.0.0.1:{port}", FileStorage(tmp_path / "session.json"), [0.0]
     client = Client(CLIENT_ID, secret)
-    with server_process(tmp_path, fresh_url, SERVER__ISSUER=issuer) as server:
+    with server_process(tmp_path, module_sqlite_url, SERVER__ISSUER=issuer) as server:
         async with (
             losing_proxy(port, server.port) as proxy,
             AsyncTokenSession(issuer, client, storage=file, clock=lambda: now[0]) as session,
@@ -248,7 +239,7 @@ async def test_a_session_survives_lost_responses_a_key_rotation_and_a_restart(fr
             kids = set()
             for rotation in range(1, rotations + 1):
                 if rotation == rotations // 3:
-                    done = run_jeton(tmp_path, fresh_url, "keys", "rotate", "--now", SERVER__ISSUER=issuer)
+                    done = run_jeton(tmp_path, module_sqlite_url, "keys", "rotate", "--now", SERVER__ISSUER=issuer)
                     assert done.returncode == 0, done.stderr
                 if rotation == 2 * rotations // 3:
                     server.kill()
@@ -263,7 +254,7 @@ async def test_a_session_survives_lost_responses_a_key_rotation_and_a_restart(fr
     kept = file.load()
     assert kept is not None
     assert kept.tokens.refresh_token is not None
-    [family] = stored(fresh_url, [Session(kept.tokens.refresh_token)])
+    [family] = stored(module_sqlite_url, [Session(kept.tokens.refresh_token)])
     assert (family.generation, family.revoked_at) == (rotations, None)
     assert proxy.lost >= rotations // 3
     assert len(kids) == 2

@@ -1,10 +1,10 @@
 """A command-line app logs in by the browser, with a live server and with hostile neighbours on loopback."""
 
-import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -21,7 +21,8 @@ from jeton_client import (
     log_in_by_browser,
 )
 from support.browsing import form_in
-from support.server_processes import ServerProcess, environment, free_port, run_jeton
+from support.cli_runner import CommandLine
+from support.server_processes import ServerProcess, environment, free_port
 
 ISSUER: Final = "https://as.example"
 REQUEST: Final = AuthorizationRequest("http://127.0.0.1/callback", scope="openid orders")
@@ -30,18 +31,11 @@ REQUEST: Final = AuthorizationRequest("http://127.0.0.1/callback", scope="openid
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server to be started once it has its accounts: at first it would announce no authorization endpoint."""
-    url = f"sqlite:///{tmp_path}/jeton.db"
-    run_jeton(tmp_path, url, "migrate")
     port = free_port()
-    server = ServerProcess(port, tmp_path, environment(url, SERVER__ISSUER=f"http://127.0.0.1:{port}"))
+    settings = environment(f"sqlite:///{tmp_path}/jeton.db", SERVER__ISSUER=f"http://127.0.0.1:{port}")
+    server = ServerProcess(port, tmp_path, settings)
     yield server
     server.kill()
-
-
-def added(server: ServerProcess, *words: str) -> dict[str, Any]:
-    done = run_jeton(server.folder, f"sqlite:///{server.folder}/jeton.db", *words, "--json")
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
 
 
 class Browser:
@@ -71,8 +65,9 @@ def test_a_person_logs_in_by_the_browser_or_refuses(server: ServerProcess) -> No
     words = ["client", "add", "orders-app", "--public", "--application-type", "native", "--scope", "orders"]
     words += ["--scope", "openid", "--redirect-uri", "http://127.0.0.1/callback", "--refresh-token", "always"]
     words += ["--grant", "authorization_code", "--grant", "refresh_token"]
-    added(server, *words)
-    password = added(server, "user", "add", "alice", "--generate-password")["password"]
+    run = CommandLine(server.environment).json
+    run(*words)
+    password = run("user", "add", "alice", "--generate-password")["password"]
     server.start()
     issuer = server.url
     with TokenSession(issuer, Client("orders-app")) as session:
@@ -109,7 +104,8 @@ class Neighbours:
         threading.Thread(target=self._visit, args=[query["redirect_uri"][0], query["state"][0]], daemon=True).start()
 
     def _visit(self, redirect_uri: str, state: str) -> None:
-        with httpx2.Client() as http:
+        # The app may have given up.
+        with httpx2.Client() as http, suppress(httpx2.ConnectError):
             for attempt in self._attempts:
                 self.statuses.append(http.send(attempt(redirect_uri, state)).status_code)
 
@@ -129,22 +125,22 @@ def with_another_state(redirect_uri: str, _: str) -> httpx2.Request:
     return right(redirect_uri, "another")
 
 
-def error_with_another_state(redirect_uri: str, _: str) -> httpx2.Request:
-    return httpx2.Request("GET", redirect_uri, params={"error": "access_denied", "iss": ISSUER})
-
-
-def at_another_path(redirect_uri: str, state: str) -> httpx2.Request:
-    return right(f"{redirect_uri}/more", state)
-
-
 def by_a_foreign_name(redirect_uri: str, state: str) -> httpx2.Request:
     request = right(redirect_uri, state)
     request.headers["host"] = f"evil.example:{request.url.port}"
     return request
 
 
+OTHERS: Final = (
+    with_another_state,
+    lambda redirect_uri, _: httpx2.Request("GET", redirect_uri, params={"error": "access_denied", "iss": ISSUER}),
+    lambda redirect_uri, state: right(f"{redirect_uri}/more", state),
+    by_a_foreign_name,
+)
+
+
 def test_requests_of_others_do_not_end_the_login() -> None:
-    others = Neighbours(with_another_state, error_with_another_state, at_another_path, by_a_foreign_name, right)
+    others = Neighbours(*OTHERS, right)
 
     with TokenSession(ISSUER, Client("app"), http=others.http) as session:
         log_in_by_browser(session, REQUEST, show=others.show)

@@ -102,12 +102,7 @@ def ask_with_proof(client: TestClient, **claims: Any) -> httpx2.Response:
 def test_a_proof_is_accepted_once_and_a_full_memory_is_no_reason_to_forget_one(make: Any) -> None:
     resource = ProtectedResource(AUDIENCE, [], dpop=DPoP(used_proofs=MemoryUsedProofs(2), clock=lambda: START))
     given: list[dict[str, Any]] = [
-        {"jti": "1"},
-        {"jti": "1"},
-        {"jti": "1", "iat": START - 1},
-        {"jti": "\ud800"},
-        {"jti": "2"},
-        {"jti": "1"},
+        *({"jti": "1"}, {"jti": "1"}, {"jti": "1", "iat": START - 1}, {"jti": "\ud800"}, {"jti": "2"}, {"jti": "1"}),
     ]
     with TestClient(make([], None, resource)) as client:
         answers = [ask_with_proof(client, **claims) for claims in given]

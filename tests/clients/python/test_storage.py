@@ -97,18 +97,10 @@ def test_files_are_private_to_their_owner(file: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (SESSION.to_json(), ""),
-        (SESSION.to_json(), "{}"),
-        (SESSION.to_json(), "[]"),
-        (SESSION.to_json(), "\udcff"),
-        (SESSION.to_json(), '{"tokens": 1, "pending": null}'),
+        *((SESSION.to_json(), it) for it in ("", "{}", "[]", "\udcff", '{"tokens": 1, "pending": null}')),
         (SESSION.to_json()[-9:], ""),
-        ("1.5", '"soon"'),
-        ("601.5", "[]"),
-        ('"access-secret"', "null"),
-        ('"refresh-secret"', "7"),
-        ('"key-secret"', "{}"),
-        ('"password"', '"magic"'),
+        *(("1.5", '"soon"'), ("601.5", "[]"), ('"access-secret"', "null"), ('"refresh-secret"', "7")),
+        *(('"key-secret"', "{}"), ('"password"', '"magic"')),
     ],
 )
 def test_a_file_with_something_else_is_reported_and_left_alone(file: Path, old: str, new: str) -> None:

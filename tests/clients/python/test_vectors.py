@@ -126,22 +126,20 @@ def test_any_other_text_is_no_pending_authorization(text: str) -> None:
 def test_id_tokens(case: Any) -> None:
     rules, pending = IdTokenRules(ISSUER, "web"), replace(PENDING, max_age=case.get("max_age"))
 
-    check(
-        case,
-        outcome_of(lambda: _members(rules.judge(rules.read(case["token"]), KEYS, pending, "the-access-token", START))),
-    )
+    def judged() -> dict[str, Any]:
+        return _members(rules.judge(rules.read(case["token"]), KEYS, pending, "the-access-token", START))
+
+    check(case, outcome_of(judged))
 
 
 @each(read("logout_tokens"))
 def test_logout_tokens(case: Any) -> None:
     rules = IdTokenRules(ISSUER, "web")
 
-    check(
-        case,
-        outcome_of(
-            lambda: _members(rules.judge_logout_token(rules.read_logout_token(case["token"]), KEYS, START)),
-        ),
-    )
+    def judged() -> dict[str, Any]:
+        return _members(rules.judge_logout_token(rules.read_logout_token(case["token"]), KEYS, START))
+
+    check(case, outcome_of(judged))
 
 
 def _members(token: IdToken | LogoutToken) -> dict[str, Any]:
