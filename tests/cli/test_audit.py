@@ -12,6 +12,7 @@ from jeton.admin.audit_checkpoints import CHECKPOINT_SECONDS
 from jeton.admin.audit_export import _ACTIVITIES
 from jeton.crypto.audit_chain import CHAIN_SECONDS
 from jeton.storage.tables import audit_checkpoints, audit_records
+from support.authorization_codes import add_app, sign_in
 from support.cli_runner import CommandLine
 from support.in_process_server import MASTER_KEY, Running, StartServer
 
@@ -37,7 +38,9 @@ def administer(cli: CommandLine) -> list[str]:
         ("client", "disable", "app"),
         ("client", "enable", "app"),
         ("client", "delete", "app"),
+        ("registration", "token", "create"),
         ("keys", "rotate", "--now"),
+        ("secrets", "rewrap"),
         ("user", "delete", "alice"),
     ):
         cli.json(*words)
@@ -45,7 +48,8 @@ def administer(cli: CommandLine) -> list[str]:
         *("user_added", "user_changed", "password_changed", "user_disabled", "user_enabled"),
         *("resource_added", "resource_changed", "resource_deleted"),
         *("client_added", "client_changed", "client_secret_rotated", "client_disabled", "client_enabled"),
-        *("client_deleted", *["signing_key_changed"] * 3, "user_deleted"),
+        *("client_deleted", "registration_token_created", *["signing_key_changed"] * 3, "signing_keys_rewrapped"),
+        "user_deleted",
     ]
 
 
@@ -64,6 +68,26 @@ def test_what_administrators_do_is_recorded(cli: CommandLine) -> None:
     assert (changed["client_id"], changed["reason"]) == ("app", "scope")
     assert {it["target"] for it in found if it["event"].startswith("resource")} == {"https://api.example"}
     assert cli.json("audit", "verify")["problems"] == []
+
+
+@pytest.mark.requirement("AU01")
+async def test_what_administrators_end_is_recorded_as_their_work(jeton: Running, cli: CommandLine) -> None:
+    alice, app = sign_in(jeton), add_app(jeton)
+    by_operator, withdrawn = "revoked_by_operator", "consent_withdrawn_by_operator"
+    for words, expected in (
+        (("session", "revoke", "--all"), {("session_ended", by_operator)}),
+        (
+            ("consent", "revoke", "--user", alice.user.username),
+            {("consent_withdrawn", withdrawn), ("session_ended", withdrawn)},
+        ),
+        (("browser-session", "revoke", "--all"), {("signed_out", by_operator), ("session_ended", by_operator)}),
+    ):
+        await alice.redeemed(app)
+        jeton.clock.advance(1)
+        cli.json(*words)
+        found = shown(cli, "--lines", str(len(expected)))
+        assert {(it["event"], it["reason"]) for it in found} == expected
+        assert {(it["sub"], it["actor"]) for it in found} == {(alice.user.sub, "administrator")}
 
 
 def test_records_are_selected(cli: CommandLine) -> None:

@@ -1,11 +1,14 @@
 """Refusals in the audit trail: a bounded number, found by the identifier of the request."""
 
 import re
+from collections import Counter
 
 import pytest
 
-from jeton.oauth.audit_events import AuditRecord
+from jeton.admin.users import delete
+from jeton.oauth.audit_events import AuditEvent, AuditRecord
 from jeton.storage.audit_backlog import MAX_OF_ONE
+from jeton.storage.database import StorageUnavailableError
 from support.audit_trail import verified_records
 from support.browsing import browser
 from support.builders import CALLBACK
@@ -47,6 +50,55 @@ async def test_reaching_a_limit_is_recorded_without_an_account(start: StartServe
     found = {(it.event, it.reason, it.sub, it.address) for it in told(jeton)}
     assert ("limit_reached", "login_throttled_by_address", None, "127.0.0.1") in found
     assert {it[0] for it in found} == {"limit_reached"}
+
+
+@pytest.mark.requirement("AU01")
+async def test_error_pages_hide_no_failed_login(start: StartServer) -> None:
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="1")
+    app = jeton.add_client()
+    async with browser(jeton) as visitor:
+        for _ in range(MAX_OF_ONE):
+            await visitor.get("/oauth/authorize", client_id="unknown", response_type="code")
+    for _ in range(2):
+        await jeton.token(app, None, username="nobody", **WRONG)
+    assert Counter(it.event for it in told(jeton)) == {"request_refused": MAX_OF_ONE, "limit_reached": 1}
+
+
+async def test_failure_at_an_account_that_is_deleted_before_it_is_recorded_is_forgotten(jeton: Running) -> None:
+    user, app = jeton.add_user(), jeton.add_client()
+    await jeton.token(app, None, username="alice", **WRONG)
+    with jeton.database.write() as connection:
+        delete(connection, jeton.clock.now(), "alice")
+    assert [(it.event, it.sub) for it in told(jeton)] == [("user_deleted", user.sub)]
+
+
+async def test_no_more_events_wait_than_there_may_be_in_an_hour(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.storage.audit_backlog.MAX_OF_ALL", 3)
+    backlog = jeton.server.parts.storage.audit_backlog
+    for hour in range(3):
+        for event in ("sign_in_failed", "limit_reached"):
+            backlog.add(AuditEvent(event, "reason"), f"network {hour}")
+        jeton.clock.advance(3600)
+    assert len(told(jeton)) == 3
+
+
+@pytest.mark.requirement("AU02")
+@pytest.mark.parametrize(
+    ("error", "reason"), [(StorageUnavailableError("away"), "StorageUnavailableError"), (KeyError(), "unexpected")]
+)
+async def test_the_reference_on_the_page_of_a_failure_finds_its_kind(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    async def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("jeton.endpoints.authorization.AuthorizationEndpoint._read", fail)
+    page = await jeton.http.get("/oauth/authorize", params={"client_id": "app"})
+    assert page.headers["x-request-id"] in page.text
+    (record,) = told(jeton)
+    assert (record.request_id, record.event, record.reason) == (page.headers["x-request-id"], "request_failed", reason)
 
 
 @pytest.mark.requirement("AU02")

@@ -30,6 +30,7 @@ _ACTIVITIES: Final[Mapping[str, tuple[int, int]]] = {
     "token_revoked": (_AUTHENTICATION, _OTHER),
     "limit_reached": (_AUTHENTICATION, _OTHER),
     "request_refused": (_AUTHORIZE_SESSION, _OTHER),
+    "request_failed": (_AUTHORIZE_SESSION, _OTHER),
     "consent_given": (_USER_ACCESS, 1),
     "consent_withdrawn": (_USER_ACCESS, 2),
     "user_added": (_ACCOUNT_CHANGE, 1),

@@ -66,11 +66,13 @@ class PageResource:
             )
         except UNAVAILABLE as error:
             count_refusal(_ERROR_PAGE, type(error).__name__)
+            self._record(scope, "request_failed", type(error).__name__)
             reason = {"reason": type(error).__name__, "detail": str(error)}
             return replace(_failed(scope, Fault.UNAVAILABLE, 503, "temporarily_unavailable", reason), retry_after=1)
         except Exception:
             log.exception("server_error", path=route_of(scope))
             count_refusal(_ERROR_PAGE, "unexpected")
+            self._record(scope, "request_failed", "unexpected")
             return _failed(scope, Fault.FAILED, 500, "page_failed", {})
 
     async def _read(self, scope: Scope, headers: Mapping[bytes, str], receive: Receive) -> PageRequest:
@@ -95,11 +97,13 @@ class PageResource:
     def _refuse(self, scope: Scope, error: PageError) -> Page:
         """Return the error page. Its reference finds the refusal in the log and in the audit trail."""
         count_refusal(_ERROR_PAGE, error.reason)
-        address = address_of(scope)
-        self.backlog.add(AuditEvent("request_refused", error.reason, SERVER, succeeded=False), network_prefix(address))
-        about = {"reason": error.reason, "ip": address, **error.about}
+        self._record(scope, "request_refused", error.reason)
+        about = {"reason": error.reason, "ip": address_of(scope), **error.about}
         page = _failed(scope, error.fault, error.status, "page_refused", about)
         return replace(page, retry_after=error.retry_after)
+
+    def _record(self, scope: Scope, event: str, reason: str) -> None:
+        self.backlog.add(AuditEvent(event, reason, SERVER, succeeded=False), network_prefix(address_of(scope)))
 
 
 def is_from_own_page(headers: Mapping[bytes, str], issuer: str) -> bool:

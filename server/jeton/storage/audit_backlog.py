@@ -11,8 +11,9 @@ from jeton.observability.origin import Origin, current_origin
 from jeton.storage.audit_trail import record_all
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
+from jeton.storage.users import load_users
 
-# In each hour, in each process: of one account or network, and of all.
+# In each hour, in each process: events of one kind about one account or network, and about all.
 MAX_OF_ONE: Final = 20
 MAX_OF_ALL: Final = 10_000
 _HOUR: Final = 3600
@@ -25,28 +26,34 @@ class AuditBacklog:
         self._database = database
         self._clock = clock
         self._hour = 0
-        self._counts = Counter[str]()
-        self._total = 0
+        # Each kind has its own: no number of error pages hides a failed sign-in.
+        self._counts = Counter[tuple[str, str | None]]()
+        self._totals = Counter[str]()
         self._waiting = deque[tuple[AuditEvent, Origin]]()
 
     def add(self, event: AuditEvent, about: str | None) -> None:
-        """Record the event soon, unless there were too many in this hour `about` the same account or network."""
+        """Record the event soon, unless there were too many of its kind in this hour `about` one account or network.
+
+        While the database cannot be written, no more wait than may be recorded in an hour.
+        """
         if self._database.audit_trail is None:
             return
         hour = self._clock.now() // _HOUR
         if hour != self._hour:
-            self._hour, self._counts, self._total = hour, Counter(), 0
-        key = about or ""
-        if self._counts[key] < MAX_OF_ONE and self._total < MAX_OF_ALL:
+            self._hour, self._counts, self._totals = hour, Counter(), Counter()
+        kind, key = event.event, (event.event, about)
+        has_room = self._totals[kind] < MAX_OF_ALL and len(self._waiting) < MAX_OF_ALL
+        if self._counts[key] < MAX_OF_ONE and has_room:
             self._counts[key] += 1
-            self._total += 1
+            self._totals[kind] += 1
             self._waiting.append((event, current_origin.get()))
 
     def write(self) -> None:
-        """Record what is waiting. If that fails, it waits on."""
+        """Record what is waiting, but nothing about users who were deleted meanwhile. If that fails, it waits on."""
         events = list(self._waiting)
         if events:
             with self._database.write() as connection:
-                record_all(connection, events)
+                known = load_users(connection, {it.sub for it, _ in events if it.sub is not None})
+                record_all(connection, [it for it in events if it[0].sub is None or it[0].sub in known])
             for _ in events:
                 self._waiting.popleft()

@@ -44,7 +44,7 @@ def check_postgresql(facts: PostgresqlFacts, workers: int) -> Iterator[Finding]:
 
 
 def _check_audit_trail(*, may_change: bool) -> Finding:
-    """Return whether somebody who takes over the server could change what has been recorded."""
+    """Return whether an attacker who takes over the server could change what has been recorded."""
     if may_change:
         advice = "docs/operations/audit.md has the SQL for a role that can only add records"
         return ok("audit trail", "the role may change and delete records", advice)
