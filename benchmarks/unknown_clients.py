@@ -1,4 +1,4 @@
-"""Authorization requests of clients that nobody registered and nobody knows: rows, fetches, memory and time.
+"""Authorization requests of unregistered, unknown clients: rows, fetches, memory and time.
 
 One worker on SQLite, with default limits, over HTTP; `PYTHONPATH=tests python benchmarks/unknown_clients.py`. Half of
 the 100,000 made-up client ids are URLs of metadata documents, on hosts that do not exist. Each request states its own

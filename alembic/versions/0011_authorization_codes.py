@@ -14,7 +14,7 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-# SQLite ignores lengths, and could change one only by writing the table anew.
+# SQLite ignores lengths, and could change one only by rewriting the table.
 _CLIENT_ID = sa.String(512).with_variant(sa.String(128), "sqlite")
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def _widen_client_ids() -> None:
-    """PostgreSQL writes no row anew for this."""
+    """PostgreSQL rewrites no row for this."""
     if op.get_context().dialect.name == "postgresql":
         for table in ("clients", "families"):
             op.alter_column(table, "client_id", existing_type=sa.String(128), type_=_CLIENT_ID, existing_nullable=False)

@@ -70,7 +70,7 @@ class Response:
 
 
 def send(method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Response:
-    """Send one HTTP request. Return the response, whatever its status is."""
+    """Send one HTTP request. Return the response, of any status."""
     data = None if form is None else urllib.parse.urlencode(form).encode()
     request = urllib.request.Request(url, data, dict(headers), method=method)
     try:

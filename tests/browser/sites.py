@@ -59,7 +59,7 @@ class Site:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The metadata document of an app that nobody registered."""
+        """The metadata document of an unregistered app."""
         client_id = self.callback.replace("/callback", "/client.json")
         return document(client_id, client_name="A name of its own choice", redirect_uris=[self.callback])
 

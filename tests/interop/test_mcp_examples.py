@@ -1,4 +1,4 @@
-"""The example of an MCP server, connected to by other people's clients, which nobody registered."""
+"""The example of an MCP server, connected to by other people's clients, unregistered."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ class Notes:
 
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notes]:
-    """A server that takes clients which nobody registered, and the example behind it."""
+    """A server that takes unregistered clients, and the example behind it."""
     folder = tmp_path_factory.mktemp("notes")
     url = f"http://127.0.0.1:{free_port()}/mcp"
     with served_document(folder, _DOCUMENT) as (document, authority):

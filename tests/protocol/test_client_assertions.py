@@ -255,7 +255,7 @@ async def test_a_key_set_that_is_not_acceptable_authenticates_nobody(jeton: Runn
 
 async def test_nothing_is_fetched_for_others(jeton: Running) -> None:
     """Not for a client that is unknown, disabled or of another method, not for an assertion that is wrong anyway, and
-    for a client that nobody registered not from the operator's own network."""
+    for an unregistered client not from the operator's own network."""
     published = PublishedKeys(KEY)
     async with remote_server(published.respond) as remote:
         keys: dict[str, Any] = {"jwks": None, "jwks_uri": f"http://127.0.0.1:{remote.port}/keys"}

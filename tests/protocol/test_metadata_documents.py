@@ -1,4 +1,4 @@
-"""Clients that nobody registered, known by their metadata documents (draft-ietf-oauth-client-id-metadata-document)."""
+"""Unregistered clients, known by their metadata documents (draft-ietf-oauth-client-id-metadata-document)."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The ceiling of clients that nobody registered: scope by setting or by open resources, and open resources only."""
+"""The ceiling of unregistered clients: scope by setting or by open resources, and open resources only."""
 
 from typing import Final
 

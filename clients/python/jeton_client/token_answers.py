@@ -71,7 +71,7 @@ def retry_after(answer: Answer) -> float | None:
 
 
 def _refusal(answer: Answer | None) -> RefusedError | TryAgain | None:
-    """Return None for a success, whatever its body."""
+    """Return None for a success. Its body is not read."""
     if answer is None or answer.status >= 500 or answer.status in _PASSING:
         return TryAgain(None if answer is None else retry_after(answer))
     if 200 <= answer.status < 300:

@@ -68,7 +68,7 @@ export async function judgeIdToken(
 ): Promise<IdToken> {
   const { claims, expiresAt } = await commonClaims(unverified, rules, keys, now)
   const { nonce, at_hash: hash, sub: subject, sid = null } = claims
-  // No oracle: whoever can try nonces has the issuer's key.
+  // No oracle: an attacker who can try nonces has the issuer's key.
   if (nonce !== pending.nonce) throw new InvalidTokenError('nonce')
   if (hash !== undefined && hash !== (await accessTokenHash(accessToken, unverified.algorithm))) {
     throw new InvalidTokenError('at_hash')

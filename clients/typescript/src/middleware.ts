@@ -1,6 +1,6 @@
 /** Middleware for Express, Hono and similar: requires a valid access token, and answers refused requests.
  *
- * With a `resource`, it also serves the metadata, to requests of everybody (RFC 6750, RFC 9728, RFC 9449).
+ * With a `resource`, it also serves the metadata, to requests without a token (RFC 6750, RFC 9728, RFC 9449).
  */
 
 import type { AccessToken } from './access-token.js'

@@ -71,7 +71,7 @@ export function retryAfter(answer: Answer): number | null {
   return /^[0-9]{1,9}$/.test(text) ? Math.min(Number(text), MAX_RETRY_AFTER) : null
 }
 
-/** Return `null` for a success, whatever its body. */
+/** Return `null` for a success. Its body is not read. */
 function refusalIn(answer: Answer | null): RefusedError | TryAgain | null {
   if (answer === null) return new TryAgain()
   if (answer.status >= 500 || PASSING.includes(answer.status)) return new TryAgain(retryAfter(answer))

@@ -149,7 +149,7 @@ def change(
     if before.registration == DYNAMIC and not _UNDER_CEILING.isdisjoint({*changes, *cleared}):
         raise AdminError(
             f"{client_id} registered itself: its scope and resources follow registration.scopes and the open resources,"
-            " whatever is set here. Disable it, and add a client of your own in its place"
+            " not what is set here. Disable it, and add a client of your own in its place"
         )
     default = Client(client_id, before.public, before.created_at)
     reset: dict[str, Any] = {name: getattr(default, name) for name in cleared}

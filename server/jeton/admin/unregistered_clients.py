@@ -1,4 +1,4 @@
-"""Changes of the settings that reach clients which nobody registered: what they may have at most."""
+"""Changes of the settings that reach unregistered clients: what they may have at most."""
 
 from sqlalchemy import Connection
 

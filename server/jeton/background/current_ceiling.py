@@ -1,4 +1,4 @@
-"""What clients that nobody registered may have at most, as open resources and settings are now."""
+"""What unregistered clients may have at most, as open resources and settings are now."""
 
 from sqlalchemy import Connection
 

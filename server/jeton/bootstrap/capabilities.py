@@ -1,4 +1,4 @@
-"""What the metadata announce: what registered clients may do, and clients that nobody registered."""
+"""What the metadata announce: what registered clients may do, and unregistered clients."""
 
 from jeton.bootstrap.parts import Parts
 from jeton.config import Settings
@@ -7,7 +7,7 @@ from jeton.oauth.discovery import SignInCapabilities
 
 
 def unregistered_grant_types(settings: Settings) -> frozenset[str]:
-    """Return the grant types of clients that nobody registered; none if there can be no such clients."""
+    """Return the grant types of unregistered clients; none if there can be no such clients."""
     return frozenset(GRANT_TYPES) if _lets_unregistered_in(settings) else frozenset()
 
 

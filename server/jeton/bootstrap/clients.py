@@ -30,7 +30,7 @@ def client_resolution(
     clock: Clock,
     ceiling: Callable[[], RegistrationCeiling],
 ) -> ClientResolution:
-    """Return what finds clients. `ceiling` returns what those that nobody registered may have."""
+    """Return what finds clients. `ceiling` returns what unregistered ones may have."""
     registration = settings.registration
     known, new = (
         OutboundClient(

@@ -59,7 +59,7 @@ def open_metrics_listener(settings: Settings) -> MetricsListener:
     """Return the listener at the configured address; without an address, one that does not listen.
 
     If that fails: at the default address, print a warning and return one that does not listen; at another address,
-    raise CommandError, because somebody wants it.
+    raise CommandError, because it was asked for.
     """
     listen = settings.metrics.listen
     if not listen:

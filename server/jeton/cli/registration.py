@@ -76,7 +76,7 @@ def revoke(token_id: str, as_json: bool, settings: Settings) -> None:
 @json_option
 @configured
 def prune(as_json: bool, settings: Settings) -> None:
-    """Delete clients that nobody registered and nobody uses: by metadata document, or by themselves without a token.
+    """Delete unregistered clients that are not used: by metadata document, or by themselves without a token.
 
     Servers do the same every minute, by registration.never_used_seconds and registration.unused_seconds.
     """

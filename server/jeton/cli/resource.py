@@ -27,9 +27,7 @@ def _resource_options(command: Command) -> Command:
         click.option(
             "--scope", "scope", multiple=True, metavar="S", help="Scope that means something there (repeatable)."
         ),
-        click.option(
-            "--open/--no-open", "is_open", default=None, help="Let clients that nobody registered request it."
-        ),
+        click.option("--open/--no-open", "is_open", default=None, help="Let unregistered clients request it."),
     )
     for option in reversed(options):
         command = option(command)

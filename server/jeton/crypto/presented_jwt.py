@@ -19,7 +19,7 @@ _ANY_MODULUS: Final = "_" * 341 + "w"
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedJwt:
-    """Header and claims of a JWT, which nobody has verified."""
+    """Header and claims of a JWT that is not verified."""
 
     header: Mapping[str, Any] = field(repr=False)
     claims: Mapping[str, Any] = field(repr=False)

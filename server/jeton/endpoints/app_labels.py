@@ -11,7 +11,7 @@ from jeton.rules.loopback import is_loopback
 def app_label(client: Client, redirect_uri: str | None = None) -> AppLabel:
     """Return how the client is shown, with the host of the redirect URI, or of its only registered host.
 
-    A client that nobody registered may call itself like any other: its name is that of the host, and empty without one.
+    An unregistered client may call itself like any other: its name is that of the host, and empty without one.
     """
     host, logo_of = _host(client, redirect_uri), None if client.logo_type is None else client.client_id
     if client.registration == METADATA_DOCUMENT:

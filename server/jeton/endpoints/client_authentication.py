@@ -57,7 +57,8 @@ class _Credentials:
 class ClientAuthentication:
     """Authenticates the client of a form request.
 
-    With `before_consent`, also a client whose metadata document nobody has allowed anything yet, so that it has no row.
+    With `before_consent`, also a client by metadata document that has no row yet, because no user has
+    allowed it anything.
     """
 
     clients: ClientResolution

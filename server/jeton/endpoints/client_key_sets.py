@@ -19,7 +19,7 @@ from jeton.storage.clock import Clock
 # longer, so that clients do not depend on one web server for each request.
 FRESH_SECONDS: Final = 300
 STALE_SECONDS: Final = 3600
-# Between two fetches of one key set, whatever is asked for.
+# Between two fetches of one key set, also if a key is not found in it.
 FETCH_INTERVAL_SECONDS: Final = 30
 _MAX_CACHED: Final = 1000
 _MEDIA_TYPES: Final = "application/jwk-set+json, application/json"

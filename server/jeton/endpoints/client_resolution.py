@@ -19,7 +19,7 @@ from jeton.storage.lookups import Lookups
 
 @dataclass(frozen=True, slots=True)
 class ClientResolution:
-    """Finds clients. `ceiling` returns what clients that nobody registered may have at most.
+    """Finds clients. `ceiling` returns what unregistered clients may have at most.
 
     `documents` is None if metadata documents are switched off. With `loopback`, a document may be on this machine.
     """

@@ -36,7 +36,7 @@ log = structlog.get_logger("jeton.authorization")
 class ClientResponses:
     """Answers clients. `after_form` says that the request follows a form of ours.
 
-    No error leads a browser at once to a client that nobody knows (RFC 9700 section 4.11.2).
+    No error leads a browser at once to an unregistered client (RFC 9700 section 4.11.2).
     """
 
     issuer: str
@@ -84,8 +84,8 @@ class ClientResponses:
     ) -> PageAnswer:
         """Tell the client what went wrong, and log the reason.
 
-        A pushed request is used up if a person has had a page of it. Before that nobody need have signed in, and
-        nothing is written: who opens the reference again gets the same error, or the page.
+        A pushed request is used up if a person has had a page of it. Before that no user need have signed in, and
+        nothing is written: opening the reference again gives the same error, or the page.
         """
         if after_form:
             await self.pushed.use(response.pushed_id)
@@ -110,7 +110,7 @@ def _answer(
     """Return what brings these parameters to the client; with `waits`, once the person has seen where that is.
 
     Chromium blocks a redirect that follows a form if any step of it leaves what `form-action` allows, and clients
-    redirect on to places that nobody here knows: `after_form`, a browser gets a page that redirects. Other programs
+    redirect on to places that are not known here: `after_form`, a browser gets a page that redirects. Other programs
     are redirected, and so are private schemes, which a browser only follows at a click.
     """
     redirect_uri, app = target.redirect_uri, app_label(client, target.redirect_uri)

@@ -46,7 +46,7 @@ class Questions:
     login: BrowserLogin
 
     async def open(self, request: PageRequest) -> Question:
-        """Return the question. Raise RedirectError if another person is signed in by now, or nobody."""
+        """Return the question. Raise RedirectError if another person is signed in by now, or none."""
         interaction = self.interactions.open_bound(request)
         authorization, shown = interaction.request, interaction.shown
         if authorization is None or shown is None:

@@ -128,7 +128,7 @@ class LogoutEndpoint:
     async def _step(self, request: PageRequest, logout: LogoutRequest, client: Client | None) -> PageAnswer:
         """Do what the pure decision says.
 
-        Without an ID token of this session, nobody is led to a client that nobody vouches for: any user can register
+        Without an ID token of this session, no browser is led to an unregistered client: any user can register
         one, get an ID token for it, and send others here with that (RFC 9700 section 4.11.2).
         """
         visitor = await self.steps.visitor(request)

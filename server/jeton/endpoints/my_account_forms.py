@@ -31,7 +31,7 @@ class SignOut:
     login: BrowserLogin
 
     async def handle(self, request: PageRequest) -> PageAnswer:
-        """End the browser session with what goes with it. Nobody signed in is no error: the page says the same."""
+        """End the browser session with what goes with it. Without one, the page says the same."""
         with suppress(RedirectError):
             visitor = await self.forms.sender(request)
             await self.login.sign_out(visitor.session, "signed_out", request.source)

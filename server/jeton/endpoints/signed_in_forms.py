@@ -24,7 +24,7 @@ class SignedInForms:
     form_tokens: FormTokens
 
     async def visitor(self, request: PageRequest) -> Visitor:
-        """Return who is signed in. Raise RedirectError to the sign-in page if nobody is."""
+        """Return who is signed in. Raise RedirectError to the sign-in page if no user is."""
         visitor = await self.login.find(self.interactions.cookies.session_secret(request))
         if visitor is None:
             raise self.sign_in_first()

@@ -74,7 +74,7 @@ class RequestLimits:
         await self._count("unknown_token_throttled", limits, source)
 
     async def count_registration(self, source: Source) -> None:
-        """Count one new client that nobody registered. Raise OAuthError if there were too many."""
+        """Count one new unregistered client. Raise OAuthError if there were too many."""
         limits = address_limits(self._keys, "registration", self._limits.registrations_per_address, source.ip)
         rate = self._limits.registrations
         if rate is not None:

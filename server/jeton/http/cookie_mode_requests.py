@@ -13,7 +13,7 @@ from jeton.oauth.errors import malformed_request
 async def read_cookie_request(scope: Scope, headers: Mapping[bytes, str], _: Receive) -> FormRequest:
     """Return the request. Raise OAuthError if it is malformed.
 
-    An Authorization header is not for this server: a proxy passes on whatever the page sent to its own.
+    An Authorization header is not for this server: a proxy passes on what the page sent to its own.
     """
     if len(scope["query_string"]) > MAX_BYTES:
         raise malformed_request("The URI is too long.", 414)

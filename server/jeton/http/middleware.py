@@ -65,7 +65,7 @@ class OutermostMiddleware:
             observe_request(scope, status, perf_counter() - began, is_direct=app is not None)
 
     def _headers_of(self, scope: Scope) -> Sequence[Header]:
-        """Return the header fields of the response to this request, whatever it is."""
+        """Return the header fields that every response to this request has."""
         closing = self._draining.has_begun
         if scope["method"] == "POST":
             self._posts_answered += 1

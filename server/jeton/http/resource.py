@@ -69,7 +69,7 @@ class Resource:
     def _cors(self, origin: str | None, client: Client | None) -> tuple[Header, ...]:
         """Return the headers for pages of the client's origins; while no client is known, of all that may use this.
 
-        A client that nobody registered has no origins of its own: it may be a page of any.
+        An unregistered client has no origins of its own: it may be a page of any.
         """
         if self.origins is None:
             return ()

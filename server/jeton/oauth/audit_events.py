@@ -114,7 +114,7 @@ def _changes_nothing(decision: Decision, families: Mapping[str, Family]) -> bool
 
 
 def _event_of_write(write: Write, families: Mapping[str, Family]) -> AuditEvent | None:
-    """Return the event that a write is, whatever it belongs to."""
+    """Return the event that a write is by itself, or None."""
     match write:
         case SaveFamily(family) if family.revoked_at is not None:
             before = families.get(family.sid)

@@ -23,7 +23,7 @@ class AssertionAudiences:
     token_endpoint: str
 
     def are_named_by(self, audience: object, client: Client) -> bool:
-        """Return whether an `aud` names this server and nobody else: as a string, or in an array.
+        """Return whether an `aud` names this server alone: as a string, or in an array.
 
         An assertion for several audiences could be passed on by one of them.
         """

@@ -178,7 +178,7 @@ def _name(metadata: Mapping[str, Any]) -> str | None:
 
 
 def _links(metadata: Mapping[str, Any], redirect_uris: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the links to web pages on the host of a redirect URI. Others could lead to the pages of somebody else."""
+    """Return the links to web pages on the host of a redirect URI. Others could lead to another party's pages."""
     hosts = {urlsplit(it).netloc for it in redirect_uris if it.startswith("https:")}
     found = {name: _WEB_PAGE.fullmatch(_text(metadata, name) or "") for name in LINKS}
     return {name: link[0] for name, link in found.items() if link is not None and link["host"] in hosts}

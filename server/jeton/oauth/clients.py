@@ -67,7 +67,7 @@ class Client:
     authenticates by, `assertion_audience` is one of ASSERTION_AUDIENCES, `tls_subject` the subject of its certificate
     by one of the metadata names of RFC 8705 section 2.1.2. `links` are `client_uri`, `policy_uri` and `tos_uri`
     (RFC 7591 section 2). `metadata_digest` is the digest of what it says of itself, `registration_token_digest` that of
-    its registration access token (RFC 7592). `last_used_at` is when somebody last signed in to it, to a day, or when it
+    its registration access token (RFC 7592). `last_used_at` is when a user last signed in to it, to a day, or when it
     registered: it is kept for clients that are deleted when they are not used.
     """
 

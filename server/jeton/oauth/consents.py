@@ -17,7 +17,7 @@ class Consent:
     """What one user has allowed one client.
 
     A scope that was allowed at one resource is not allowed at another one. `metadata_digest` is that of the client when
-    the user allowed it, if nobody registered the client.
+    the user allowed it, if the client is unregistered.
     """
 
     sub: str
@@ -29,7 +29,7 @@ class Consent:
 
     @property
     def scope(self) -> Scope:
-        """Everything that was allowed, at whatever resource."""
+        """Everything that was allowed, at any resource."""
         return frozenset().union(*self.allowed.values())
 
     @property
@@ -55,6 +55,6 @@ class Consent:
 def still_valid(consent: Consent | None, metadata_digest: bytes | None) -> Consent | None:
     """Return the consent, or None if the client describes itself otherwise by now than when it was given.
 
-    Whoever may change what an app says of itself (redirect URIs, keys, name) might be somebody else than then.
+    The party that may change what an app says of itself (redirect URIs, keys, name) may be another than then.
     """
     return consent if consent is not None and consent.metadata_digest == metadata_digest else None

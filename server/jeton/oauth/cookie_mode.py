@@ -19,7 +19,7 @@ from jeton.rules.loopback import is_loopback
 # The header field, and its only value.
 HEADER: Final = "X-Jeton"
 HEADER_VALUE: Final = "1"
-# Set by a web server that uses forward authentication, whatever the page sends: the page is to have no token at all.
+# Set by a web server that uses forward authentication, over what the page sends: the page is to have no token at all.
 FORWARD_AUTH_HEADER: Final = "X-Jeton-Forward-Auth"
 COOKIE_SESSION_PATH: Final = "/oauth/session"
 COOKIE_LOGOUT_PATH: Final = "/oauth/session/logout"

@@ -40,7 +40,7 @@ class Decision(Protocol):
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        """What to write, whatever the answer is."""
+        """What to write, also if the answer is a refusal."""
 
 
 @dataclass(frozen=True, slots=True)

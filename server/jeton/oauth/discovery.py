@@ -32,7 +32,7 @@ class SignInCapabilities:
 
 
 def announced_scopes(capabilities: SignInCapabilities) -> list[str]:
-    """Return `scopes_supported`. Clients that nobody configured request all of it, so that it has nothing internal."""
+    """Return `scopes_supported`. Unconfigured clients request all of it, so that it has nothing internal."""
     standard = [it for it in _ANNOUNCED_SCOPES if it in capabilities.scope] if OPENID in capabilities.scope else []
     return [*standard, *sorted(capabilities.open_scope.difference(standard))]
 

@@ -47,7 +47,7 @@ def proof_rejection_reason(
     """Return why the claims of a proof are not valid for the request, as a fixed word, or None if they are.
 
     `nonce_expires_at` is the end of the server's nonce in the proof, if there is a valid one: it tells when the proof
-    was made, whatever the client's clock says.
+    was made, also if the client's clock is wrong.
     """
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 0 < len(jti.encode()) <= MAX_JTI_BYTES:

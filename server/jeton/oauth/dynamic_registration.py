@@ -1,8 +1,8 @@
 """Dynamic client registration (RFC 7591) and its management (RFC 7592): the client that comes of it, and the answer.
 
-A public client that registers with nothing but its metadata is the same client whoever sends that metadata: it holds no
-secret, so that several instances of one app need not be told apart (RFC 7591 section 1.2), and rows do not pile up. As
-it belongs to nobody, nobody can manage it.
+A public client that registers with nothing but its metadata is the same client for every sender of that metadata: it
+holds no secret, so that several instances of one app need not be told apart (RFC 7591 section 1.2), and rows do not
+pile up. It has no owner, and cannot be managed.
 """
 
 import json

@@ -34,7 +34,7 @@ class LogoutRequestError(Exception):
 
 
 class LogoutStep(Enum):
-    """What follows from a request: end the session, ask the user first, or nobody is signed in."""
+    """What follows from a request: end the session, ask the user first, or no user is signed in."""
 
     END_SESSION = auto()
     ASK_USER = auto()

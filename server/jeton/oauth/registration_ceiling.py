@@ -1,4 +1,4 @@
-"""What clients that nobody registered may request, whatever they say of themselves."""
+"""What unregistered clients may request at most."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

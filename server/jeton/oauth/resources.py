@@ -13,7 +13,7 @@ MAX_CHARACTERS: Final = 512
 # An absolute URI (RFC 3986 section 4.3), without a fragment.
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:([A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 _ROOT: Final = re.compile(r"([a-z][a-z0-9+.-]*://[^/?]+)/")
-# Scopes of OpenID Connect (Core sections 5.4 and 11) concern this server, whatever else a token is for.
+# Scopes of OpenID Connect (Core sections 5.4 and 11) concern this server, also if a token is for others.
 OPENID_SCOPES: Final[Scope] = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 
 
@@ -21,7 +21,7 @@ OPENID_SCOPES: Final[Scope] = frozenset({"openid", "profile", "email", "address"
 class Resource:
     """A registered resource, such as an API. Its URI is the audience of tokens for it.
 
-    `scope` are the scopes that mean something there; if empty, every scope does. Clients that nobody registered may
+    `scope` are the scopes that mean something there; if empty, every scope does. Unregistered clients may
     request tokens for an `open` resource.
     """
 

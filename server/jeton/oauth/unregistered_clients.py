@@ -1,4 +1,7 @@
-"""Clients by metadata document, and what an administrator has to say of them (RFC 9700 section 4.11.2)."""
+"""Unregistered clients: those that no administrator has registered (RFC 9700 section 4.11.2).
+
+They are described by a metadata document, or registered themselves.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -22,7 +25,7 @@ _CLAIMED: Final = ("name", "grant_types", "scope", "default_scope", "resources",
 def is_vouched_for(client: Client, policy: DomainPolicy) -> bool:
     """Return whether an administrator knows the client: by itself, or by the domain of its metadata document.
 
-    Nobody has checked any other client: what it says of itself is marked so, and no error leads a browser to it before
+    Any other client is unchecked: what it says of itself is marked so, and no error leads a browser to it before
     the person has seen a page of this server.
     """
     if client.registration == METADATA_DOCUMENT:

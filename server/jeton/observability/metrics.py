@@ -10,7 +10,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
-# When a series began is of use to nobody here, and doubles the output.
+# When a series began is of no use here, and doubles the output.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY: Final = CollectorRegistry()
@@ -22,7 +22,7 @@ _BATCH_ITEMS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 # All our reasons are words like `password_wrong` or names of exceptions, or else sentences about a malformed request.
 _WORD: Final = re.compile(r"[a-z_]{1,64}|[A-Z][A-Za-z]{1,63}")
 _MALFORMED: Final = "malformed"
-# Decisions that are rare, and that somebody wants to be told of: a series that began at 1 would show no increase.
+# Rare decisions that alerts are for: a series that began at 1 would show no increase.
 _RARE_DECISIONS: Final = ("refresh_token_reused", "code_reused")
 
 

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 
 class Origin(NamedTuple):
-    """Where a request comes from. `actor` does whatever is not the work of a certain other; None: the server."""
+    """Where a request comes from. `actor` is who acts if an event names no other actor; None: the server."""
 
     request_id: str | None = None
     address: str | None = None

@@ -6,7 +6,7 @@ from typing import Final
 
 
 class AddressKind(Enum):
-    """What an address is for: everybody, an operator's own network, or nothing that a request could be meant for."""
+    """What an address is for: the public, an operator's own network, or nothing that a request could be meant for."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -41,7 +41,7 @@ _FORBIDDEN_IPV4: Final = (
     IPv4Network("224.0.0.0/4"),  # multicast
     IPv4Network("240.0.0.0/4"),  # reserved, broadcast
 )
-# RFC 4291 section 2.4: whatever is not within this is link-local, multicast, mapped IPv4 or not assigned.
+# RFC 4291 section 2.4: an address outside of this is link-local, multicast, mapped IPv4 or not assigned.
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _FORBIDDEN_IPV6: Final = (
     IPv6Network("2001::/23"),  # protocol assignments, Teredo

@@ -17,7 +17,7 @@ async def exchange(
 ) -> OutboundResponse:
     """Send the request and return the whole response.
 
-    Raise OutboundError if the response is malformed, compressed (which nobody asked for), or larger than allowed. What
+    Raise OutboundError if the response is malformed, compressed (which was not asked for), or larger than allowed. What
     is counted is what is received, so that neither many small chunks nor interim responses are free.
     """
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)

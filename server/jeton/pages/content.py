@@ -55,7 +55,7 @@ class PageContent(Protocol):
 class AppLabel:
     """How a client is shown: its name, and the host that the answer goes to (None: a program on this device).
 
-    `logo_of` is its client_id if it has a logo. Of a client that nobody registered, `name` is the host of its metadata
+    `logo_of` is its client_id if it has a logo. Of an unregistered client, `name` is the host of its metadata
     document or redirect URI, or empty if it has none, and `own_name` what it calls itself, if anything.
     """
 

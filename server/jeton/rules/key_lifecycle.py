@@ -154,7 +154,7 @@ def create_next_key(key: StoredKey, now: int, timings: KeyTimings, series: str =
 def begin_series(key: StoredKey, now: int, timings: KeyTimings, series: str) -> SigningKey:
     """Return the first key of a new series, as `next`: it signs as soon as no cache lacks it.
 
-    It is not published longer ahead: nobody has verified a token of this series before.
+    It is not published longer ahead: no token of this series has been verified before.
     """
     return _new(key, now, now + timings.cached_seconds, series)
 

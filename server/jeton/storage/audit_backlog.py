@@ -1,6 +1,6 @@
 """Events that change nothing, such as failed sign-ins: a bounded number is recorded, and later, by background work.
 
-Nobody waits for it: the time of an answer must not tell whether an account exists.
+No request waits for it: the time of an answer must not tell whether an account exists.
 """
 
 from collections import Counter, deque

@@ -22,7 +22,7 @@ class ClientCapabilities:
 def load_client_capabilities(connection: Connection) -> ClientCapabilities:
     """Return the union over all clients of administrators that are not disabled.
 
-    What clients that nobody registered may request follows from the settings.
+    What unregistered clients may request follows from the settings.
     """
     columns = (
         *(clients.c.grant_types, clients.c.origins, clients.c.scope),

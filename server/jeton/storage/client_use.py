@@ -28,9 +28,9 @@ def record_client_use(connection: Connection, client_ids: Collection[str], now: 
 def delete_unused_clients(
     connection: Connection, now: int, limit: int, *, never_used_seconds: int, unused_seconds: int
 ) -> int:
-    """Delete at most `limit` clients that nobody registered and nobody uses, and return how many.
+    """Delete at most `limit` unregistered clients that are not used, and return how many.
 
-    The row of a metadata document was written when somebody allowed the client something, so that it was used. Kept are
+    The row of a metadata document was written when a user allowed the client something, so that it was used. Kept are
     clients with a session that lives, and disabled ones: the same client would come again.
     """
     age = now - _CLIENT.last_used_at

@@ -57,8 +57,8 @@ _UPDATE = RawStatement(
     .ordered_values(*((name, bindparam(f"new_{name}")) for name in _MUTABLE))
 )
 # On PostgreSQL, one statement with one parameter for a whole batch: executions cost the driver more than rows.
-# The rows exist and are locked. Each is found as a conflict, by the index on its sid, whatever PostgreSQL assumes about
-# the size of the table; a join may read all of it. A missing row would not be inserted: its client would be '0'.
+# The rows exist and are locked. Each is found as a conflict, by the index on its sid, where a join may read all of the
+# table, depending on the size that PostgreSQL assumes. A missing row would not be inserted: its client would be '0'.
 _CHANGED = (
     func.json_to_recordset(cast(bindparam("changed", type_=Text), JSON))
     .table_valued(*(column(name, families.c[name].type) for name in ("sid", *_MUTABLE)), name="changed")

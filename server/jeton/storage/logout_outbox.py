@@ -99,7 +99,7 @@ def delete_logouts_of_client(connection: Connection, client_id: str) -> None:
 
 
 def delete_expired_logouts(connection: Connection, now: int, limit: int) -> int:
-    """Delete at most `limit` rows that nobody needs any more, and return how many."""
+    """Delete at most `limit` rows that are not needed any more, and return how many."""
     expires_at = logout_outbox.c.expires_at
     oldest = select(*_KEY).where(expires_at <= now).order_by(expires_at).limit(limit)
     found = [tuple(row) for row in connection.execute(oldest.with_for_update(skip_locked=True))]

@@ -20,7 +20,7 @@ Issued = TypeVar("Issued", Issue, IssueCode)
 
 # At 100 bytes each, index included, 30 MB; at 70 seconds each, 4,000 uses a second.
 MAX_ROWS: Final = 300_000
-# Clients that nobody registered write none beyond this part of them: anyone can be one, and must not make others wait.
+# Unregistered clients write none beyond this part of them: anyone can be one, and must not make others wait.
 _PART_OF_UNREGISTERED: Final = 3
 
 

@@ -21,7 +21,7 @@ def list_resources(connection: Connection) -> list[Resource]:
 
 
 def load_open_resources(connection: Connection) -> tuple[Resource, ...]:
-    """Return the resources for which clients that nobody registered may request tokens."""
+    """Return the resources for which unregistered clients may request tokens."""
     opened = select(resources).where(resources.c.open).order_by(resources.c.uri)
     return tuple(Resource(*row) for row in connection.execute(opened))
 

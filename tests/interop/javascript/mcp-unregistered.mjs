@@ -1,4 +1,4 @@
-// The TypeScript SDK of MCP, as a client that nobody registered: it calls a tool of the example.
+// The TypeScript SDK of MCP, as an unregistered client: it calls a tool of the example.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js'

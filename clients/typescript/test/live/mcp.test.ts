@@ -1,4 +1,4 @@
-/** The MCP server in TypeScript, connected to by the client of MCP's own SDK, which nobody registered. */
+/** The MCP server in TypeScript, connected to by the client of MCP's own SDK, unregistered. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,4 @@
-"""Check of `metrics.listen`: the metrics say how busy the server is, and are not for everybody."""
+"""Check of `metrics.listen`: the metrics say how busy the server is, and are not public."""
 
 from ipaddress import ip_address
 from typing import Final

@@ -26,7 +26,7 @@ def check_proxies(issuer: str, host: str, trusted_proxies: Sequence[str]) -> Ite
         yield warn(
             _CHECK,
             "the issuer is https, so a proxy terminates TLS, and server.trusted_proxies is empty",
-            "name the proxy: otherwise all users share its address, and one attacker uses up everybody's rate limits",
+            "name the proxy: otherwise all users share its address, and one attacker uses up the rate limits of all",
         )
     elif behind_proxy and is_loopback(host) and not any(it in network for it in _LOOPBACK for network in networks):
         yield fail(

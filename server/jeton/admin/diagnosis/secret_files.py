@@ -1,4 +1,4 @@
-"""Checks of files that hold secrets: nobody else may read or change them."""
+"""Checks of files that hold secrets: only their owner may change them, and others may not read them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
