@@ -11,7 +11,7 @@ import yaml
 
 from jeton.observability.metrics import REGISTRY
 from jeton.observability.metrics_sharing import render_metrics
-from support.checkout import ROOT
+from support.checkout import ROOT, tracked_files
 from support.metrics import exported_names, names_in
 
 CONFIG = ROOT / "config"
@@ -77,3 +77,11 @@ def test_metrics_follow_the_conventions_of_prometheus() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_document_names_each_event_of_the_log() -> None:
+    sources = [(ROOT / file).read_text(encoding="utf-8") for file in tracked_files() if file.parts[0] == "server"]
+    events = {it for text in sources for it in re.findall(r'\blog\.\w+\(\s*"([a-z_]+)"', text)}
+
+    assert len(events) > 30
+    assert {it for it in events if f"`{it}`" not in DOCUMENT} == set()

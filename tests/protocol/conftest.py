@@ -9,6 +9,7 @@ import pytest
 from support.browsing import Browser, browser
 from support.cli_functions import configured_for
 from support.in_process_server import Running, running, settings_for
+from support.recorded_spans import RecordedSpans, recorded_spans
 from support.written_log import WrittenLog, written_log
 
 
@@ -33,6 +34,13 @@ def logged() -> Iterator[WrittenLog]:
     """What is written to the log. Ask for it before the server, so that it has all of it."""
     with written_log() as written:
         yield written
+
+
+@pytest.fixture
+def spans() -> Iterator[RecordedSpans]:
+    """The spans of a server. Ask for it before the server, which is traced then."""
+    with recorded_spans() as recorded:
+        yield recorded
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

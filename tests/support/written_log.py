@@ -37,6 +37,8 @@ def written_log() -> Iterator[WrittenLog]:
     handler.setFormatter(JsonFormatter())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(root, "level", logging.DEBUG)
+        for name in ("asyncio", "authlib", "sqlalchemy", "sqlalchemy.engine", "uvicorn"):
+            patch.setattr(logging.getLogger(name), "level", logging.DEBUG)
         # The client of the tests, which logs the addresses that it asks.
         patch.setattr(logging.getLogger("httpx2"), "level", logging.WARNING)
         patch.setattr(root, "handlers", [*root.handlers, handler])

@@ -27,6 +27,7 @@ from jeton.http.page_responses import PageResponses
 from jeton.http.public_documents import Announced, public_documents
 from jeton.http.trusted_proxies import TrustedProxies
 from jeton.oauth.resources import uris_of
+from jeton.observability.tracing import tracing
 from jeton.pages.rendering import PageRenderer
 from jeton.storage.clock import Clock
 
@@ -61,6 +62,7 @@ def assemble(
 
     Raise ConfigError, DatabaseUrlError, SchemaError, MasterKeyError or StorageUnavailableError if it cannot start.
     """
+    tracing.start()
     # A list of breached passwords that cannot be read stops the start, and not the first change of a password.
     rules = password_rules(settings)
     renderer = build_renderer(settings)

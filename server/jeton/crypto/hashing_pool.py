@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from jeton.oauth.errors import TemporarilyUnavailableError
 from jeton.observability.metrics import OVERLOADS, PASSWORD_HASHES
+from jeton.observability.tracing import tracing
 
 _WAITING_PER_THREAD: Final = 16
 _MAX_REMEMBERED: Final = 4096
@@ -72,7 +73,7 @@ class HashingPool:
     async def run(self, work: Callable[[], T], account: str, network: str | None) -> T:
         """Run `work` in a thread and return its result. Raise HashingBusyError if the queue has no place."""
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        job = _Job(work, account, network, result)
+        job = _Job(tracing.traced("password hash", work), account, network, result)
         if self._idle:
             self._start(job)
         else:

@@ -19,11 +19,13 @@ from jeton.http.draining import Draining
 from jeton.http.health import answer_livez, answer_readyz
 from jeton.http.middleware import OutermostMiddleware
 from jeton.http.page_responses import PageResponses
+from jeton.http.request_tracing import RequestTracing
 from jeton.http.resource import Resource
 from jeton.http.responses import render
 from jeton.oauth.errors import malformed_request, server_error
 from jeton.oauth.metadata import METADATA_PATHS
 from jeton.oauth.protected_resource import PROTECTED_RESOURCE_PATH
+from jeton.observability.tracing import tracing
 from jeton.pages.content import ErrorPage, Fault
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
@@ -59,7 +61,8 @@ def create_app(
     # A path is right or wrong: credentials are never sent on to another one.
     app.router.redirect_slashes = False
     direct = _by_path(issuer, apps, documents)
-    return OutermostMiddleware(app, direct=direct, issuer=issuer, draining=draining)
+    outermost = OutermostMiddleware(app, direct=direct, issuer=issuer, draining=draining)
+    return RequestTracing(outermost, direct) if tracing.is_on else outermost
 
 
 def _below_issuer(issuer: str, routes: list[Route]) -> list[BaseRoute]:

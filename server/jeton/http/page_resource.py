@@ -73,7 +73,7 @@ class PageResource:
             log.exception("server_error", path=route_of(scope))
             count_refusal(_ERROR_PAGE, "unexpected")
             self._record(scope, "request_failed", "unexpected")
-            return _failed(scope, Fault.FAILED, 500, "page_failed", {})
+            return _error_page(Fault.FAILED, 500)
 
     async def _read(self, scope: Scope, headers: Mapping[bytes, str], receive: Receive) -> PageRequest:
         """Return the request. Raise OAuthError if it is malformed or too large."""
@@ -126,6 +126,11 @@ def _fault_of(error: OAuthError) -> Fault:
 
 
 def _failed(scope: Scope, fault: Fault, status: int, event: str, about: Mapping[str, str | int | None]) -> Page:
-    """Return the error page. Its reference is the identifier of the request."""
+    """Return the error page, and log why."""
     log.warning(event, path=route_of(scope), **about)
+    return _error_page(fault, status)
+
+
+def _error_page(fault: Fault, status: int) -> Page:
+    """Return the error page. Its reference is the identifier of the request."""
     return Page(ErrorPage(fault, current_origin.get().request_id or ""), status)

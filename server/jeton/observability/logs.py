@@ -1,4 +1,5 @@
-"""Log lines: one JSON object per line on standard error, in ASCII. Lines of a request have its `request_id`.
+"""Log lines: one JSON object per line on standard error, in ASCII. Lines of a request have its `request_id`, and
+its `trace_id` if it is traced.
 
 Callers name each field, so that no whole request, header or secret is logged. Text is truncated and escaped here.
 """
@@ -15,6 +16,7 @@ import structlog
 
 from jeton.observability.escaping import encode_json
 from jeton.observability.origin import current_origin
+from jeton.observability.tracing import tracing
 
 MAX_TEXT: Final = 256
 MAX_EXCEPTION: Final = 8192
@@ -22,6 +24,8 @@ _MAX_UNCUT_LINE: Final = 2048
 _LEVEL: Final = logging.INFO
 # Exceptions of these classes quote their input, which may contain a password or a token.
 _QUOTING: Final = frozenset({"ValueError", "LookupError", "DataError", "MsgspecError", "JoseError"})
+# Their DEBUG lines contain tokens, and rows of the database.
+_QUOTING_LOGGERS: Final = ("authlib", "sqlalchemy.engine")
 
 # uvicorn's own messages, and warnings of other libraries. uvicorn's access log is off, because it contains queries.
 UVICORN_LOGGING: Final[dict[str, Any]] = {
@@ -52,8 +56,8 @@ class JsonFormatter(logging.Formatter):
 
 def configure_logs() -> None:
     """Configure logging of a server process. Call it once."""
-    # Its DEBUG lines contain tokens.
-    logging.getLogger("authlib").setLevel(logging.INFO)
+    for name in _QUOTING_LOGGERS:
+        logging.getLogger(name).setLevel(logging.INFO)
     structlog.configure(
         processors=[_render_line],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVEL),
@@ -81,6 +85,8 @@ def _add_request(fields: MutableMapping[str, Any]) -> None:
     request_id = current_origin.get().request_id
     if request_id is not None:
         fields["request_id"] = request_id
+    if tracing.is_on and (trace_id := tracing.trace_id) is not None:
+        fields["trace_id"] = trace_id
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:

@@ -16,7 +16,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY: Final = CollectorRegistry()
 
 # Bounds in seconds, those of `http.server.request.duration` (OpenTelemetry semantic conventions for HTTP).
-_REQUEST_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+REQUEST_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _BATCH_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 _BATCH_ITEMS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 # All our reasons are words like `password_wrong` or names of exceptions, or else sentences about a malformed request.
@@ -47,7 +47,7 @@ def _latest(name: str, help_text: str, *labels: str) -> Gauge:
 HTTP_DURATION: Final = _histogram(
     "jeton_http_request_duration_seconds",
     "Time from request head to response, by path template, method and status.",
-    _REQUEST_SECONDS,
+    REQUEST_SECONDS,
     *("route", "method", "status"),
 )
 REFUSALS: Final = _counter("jeton_refusals_total", "Refused requests by error code and reason.", "error", "reason")

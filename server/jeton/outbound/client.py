@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import h11
 
+from jeton.observability.tracing import tracing
 from jeton.outbound.addresses import AddressKind, classify
 from jeton.outbound.exchange import exchange
 from jeton.outbound.messages import OutboundError, OutboundFailure, OutboundResponse, Target
@@ -84,6 +85,16 @@ class OutboundClient:
         target = Target.parse(uri)
         own = [("Host", target.authority), ("User-Agent", "Jeton"), ("Accept-Encoding", "identity")]
         request = h11.Request(method=method, target=target.path, headers=[*own, ("Connection", "close"), *headers])
+        with tracing.outbound_request(method, target.host, target.port) as attributes:
+            try:
+                response = await self._exchange(target, request, body)
+            except OutboundError as error:
+                attributes["error.type"] = error.reason
+                raise
+            attributes["http.response.status_code"] = response.status
+            return response
+
+    async def _exchange(self, target: Target, request: h11.Request, body: bytes) -> OutboundResponse:
         try:
             async with asyncio.timeout(self._deadline_seconds), self._slots:
                 reader, writer = await self._connect(target, await self._checked_addresses(target))

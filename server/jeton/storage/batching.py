@@ -10,12 +10,13 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from jeton.oauth.errors import TemporarilyUnavailableError
 from jeton.observability.metrics import BATCH_DURATION, BATCH_ITEMS, BATCH_WAIT, OVERLOADS
+from jeton.observability.tracing import Caller, tracing
 
 _CLOSING_SECONDS: Final = 2
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_Waiting: TypeAlias = tuple[Item, asyncio.Future[Result]]
+_Waiting: TypeAlias = tuple[Item, asyncio.Future[Result], Caller]
 _Batch: TypeAlias = tuple[asyncio.AbstractEventLoop, list[_Waiting[Item, Result]]]
 
 
@@ -48,9 +49,7 @@ class Batcher(Generic[Item, Result]):
         self._overloads = OVERLOADS.labels(name)
         self._items, self._wait = BATCH_ITEMS.labels(name), BATCH_WAIT.labels(name)
         self._duration = BATCH_DURATION.labels(name)
-        self._batches: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Waiting[Item, Result]]] | None] = (
-            SimpleQueue()
-        )
+        self._batches: SimpleQueue[_Batch[Item, Result] | None] = SimpleQueue()
         # A daemon thread, because a database that hangs must not keep the process from exiting.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -67,7 +66,7 @@ class Batcher(Generic[Item, Result]):
             self._waiting_since = time.perf_counter()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._waiting.append((item, future))
+        self._waiting.append((item, future, tracing.caller()))
         if not self._running:
             self._running = True
             # After this iteration of the loop, so that items that arrive within it join the batch.
@@ -75,7 +74,7 @@ class Batcher(Generic[Item, Result]):
         return await future
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        wanted = [(item, future) for item, future in self._waiting if not future.done()]
+        wanted = [it for it in self._waiting if not it[1].done()]
         batch, self._waiting = wanted[: self._max_batch], wanted[self._max_batch :]
         self._running = bool(batch)
         if batch:
@@ -97,13 +96,16 @@ class Batcher(Generic[Item, Result]):
         while (next_batch := self._batches.get()) is not None:
             (loop, batch), began = next_batch, time.perf_counter()
             try:
-                results = self._work([item for item, _ in batch])
+                results = self._work([item for item, _, _ in batch])
             except Exception as error:  # noqa: BLE001 - each caller gets it
                 results = [_own_copy(error) for _ in batch]
-            self._duration.observe(time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            self._duration.observe(seconds)
             # If the loop is closed, no caller is waiting any more.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._finish, loop, batch, results)
+            if tracing.is_on:
+                tracing.record_batch(self._thread.name, seconds, [caller for _, _, caller in batch], results)
 
     def _finish(
         self,
@@ -111,7 +113,7 @@ class Batcher(Generic[Item, Result]):
         batch: list[_Waiting[Item, Result]],
         results: Sequence[Result | Exception],
     ) -> None:
-        for (_, future), result in zip(batch, results, strict=True):
+        for (_, future, _), result in zip(batch, results, strict=True):
             if future.done():
                 continue
             if isinstance(result, Exception):

@@ -14,6 +14,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from jeton.oauth.errors import TemporarilyUnavailableError
+from jeton.observability.logs import exception_text
 from jeton.storage.batching import Batcher
 from jeton.storage.database import LockTimeoutError, StorageUnavailableError, was_rolled_back
 
@@ -192,5 +193,10 @@ class RowLockBatches(Generic[Item, Result]):
 
 
 def _as_result(error: Exception) -> Exception:
-    """Return a database error as StorageUnavailableError: a user or client was deleted, or text cannot be stored."""
-    return StorageUnavailableError(str(error)) if isinstance(error, DBAPIError) else error
+    """Return a database error as StorageUnavailableError: a user or client was deleted, or text cannot be stored.
+
+    Its text may quote values of a row, and is not passed on.
+    """
+    if not isinstance(error, DBAPIError):
+        return error
+    return StorageUnavailableError(exception_text(error) or type(error.orig).__name__)
