@@ -116,7 +116,7 @@ def test_every_event_is_exported_in_the_classes_of_ocsf(cli: CommandLine) -> Non
     assert {it["metadata"]["event_code"] for it in lines} == {it["event"] for it in shown(cli)}
     for line in lines:
         assert line["type_uid"] == line["class_uid"] * 100 + line["activity_id"]
-        assert (line["category_uid"], line["status_id"], line["actor"]) == (3, 1, {"invoked_by": "administrator"})
+        assert (line["category_uid"], line["status_id"], line["actor"]) == (3, 1, {"app_name": "administrator"})
         expected = _ACTIVITIES.get(line["metadata"]["event_code"], (3004, 99))
         assert (line["class_uid"], line["activity_id"]) == expected
 
