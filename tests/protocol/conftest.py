@@ -3,14 +3,17 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from shutil import copy
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.browsing import Browser, browser
 from support.cli_functions import configured_for
 from support.in_process_server import Running, running, settings_for
-from support.recorded_spans import RecordedSpans, recorded_spans
 from support.written_log import WrittenLog, written_log
+
+if TYPE_CHECKING:
+    from support.recorded_spans import RecordedSpans
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -37,8 +40,11 @@ def logged() -> Iterator[WrittenLog]:
 
 
 @pytest.fixture
-def spans() -> Iterator[RecordedSpans]:
+def spans() -> "Iterator[RecordedSpans]":
     """The spans of a server. Ask for it before the server, which is traced then."""
+    # Few tests need the SDK, which takes a tenth of a second to import.
+    from support.recorded_spans import recorded_spans
+
     with recorded_spans() as recorded:
         yield recorded
 

@@ -34,7 +34,7 @@ class RecordedSpans:
     @property
     def metrics(self) -> str:
         data = self._metrics.get_metrics_data()
-        return data.to_json() if data is not None else ""
+        return str(data.to_json()) if data is not None else ""
 
     def named(self, name: str) -> list[ReadableSpan]:
         return [it for it in self._spans.get_finished_spans() if it.name == name]
