@@ -126,5 +126,28 @@ def test_doctor_tells_whether_the_role_of_the_server_could_change_the_trail(role
     assert told(roles.owner) == [("ok", "the role may change and delete records")]
 
 
+def test_other_commands_work_with_the_role_of_servers(roles: Roles) -> None:
+    cli = roles.server
+    for words in (
+        "user add alice --generate-password",
+        "user set alice --role admin",
+        "resource add https://api.example --scope read",
+        "client add app --grant client_credentials --scope read",
+        "client rotate-secret app",
+        "client delete app",
+        "registration token create",
+        "registration prune",
+        "keys rotate --now",
+        "secrets rewrap",
+        "session revoke --all",
+        "browser-session revoke --all",
+        "consent revoke --user alice",
+        "outbox retry --all",
+        "audit tail",
+    ):
+        cli.json(*words.split())
+    assert verified(cli)["chains"] == len([it for it in cli.json("audit", "tail") if it["seq"] == 1])
+
+
 def test_purge_needs_a_retention(roles: Roles) -> None:
     assert "nothing expires" in roles.owner.with_variables(AUDIT__RETENTION_SECONDS="0").refused("audit", "purge")
