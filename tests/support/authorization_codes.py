@@ -10,6 +10,7 @@ from sqlalchemy import insert
 
 from jeton.bootstrap.token_endpoint import build_code_issuer
 from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.code_issuance import Approval
 from jeton.oauth.resources import Resource
 from jeton.oauth.sessions import Source
 from jeton.oauth.users import User
@@ -39,8 +40,8 @@ class SignedIn:
         issuer = build_code_issuer(
             settings_for(node.database.url.render_as_string(hide_password=False)), node.server.parts
         )
-        source = Source("192.0.2.1", "a browser")
-        return await issuer.issue(request, app.client, self.browser_session, request.scope, source, consented=consented)
+        approval = Approval(app.client, self.browser_session, request.scope, consented)
+        return await issuer.issue(request, approval, Source("192.0.2.1", "a browser"))
 
     async def redeemed(self, app: App, code: str | None = None, **more: str) -> dict[str, Any]:
         """The members of a successful redemption."""

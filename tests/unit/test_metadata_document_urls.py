@@ -2,7 +2,7 @@
 
 import pytest
 
-from jeton.oauth.metadata_document_urls import host_name, host_of, is_document_url
+from jeton.oauth.metadata_document_urls import authority_of, host_name, is_document_url
 
 DOCUMENT = "https://app.example/client.json"
 
@@ -44,4 +44,4 @@ def test_plain_http_is_for_loopback_in_development() -> None:
     ],
 )
 def test_host_stands_for_the_client(client_id: str, host: str, name: str) -> None:
-    assert (host_of(client_id), host_name(client_id)) == (host, name)
+    assert (authority_of(client_id), host_name(client_id)) == (host, name)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from jeton.oauth.clients import Client
-from jeton.oauth.metadata_document_urls import host_of
+from jeton.oauth.metadata_document_urls import authority_of
 from jeton.oauth.redirection_rules import registration_warning
 from jeton.oauth.unregistered_clients import is_described_by_document
 
@@ -40,7 +40,7 @@ def describe(client: Client) -> dict[str, Any]:
         "backchannel_logout_session_required": client.backchannel_logout_session_required,
         "id_token_alg": client.id_token_alg,
         "registration": client.registration,
-        "host": host_of(client.client_id) if is_described_by_document(client) else None,
+        "host": authority_of(client.client_id) if is_described_by_document(client) else None,
         "last_used_at": client.last_used_at,
         "refresh_cookie": client.refresh_cookie,
         "jwks": client.jwks,

@@ -12,12 +12,12 @@ from joserfc.util import urlsafe_b64decode
 
 from jeton.crypto.algorithms import load_public_key, verify
 from jeton.crypto.base64url import base64url
+from jeton.oauth.client_keys import PRIVATE_MEMBERS
 
 MAX_PROOF_CHARACTERS: Final = 4096
 _TYPE: Final = "dpop+jwt"
 _SHAPE: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _COORDINATE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_PRIVATE_MEMBERS: Final = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth"})
 # Of each algorithm in DPOP_ALGORITHMS: what its keys have in common, and the members that make up one, all in the order
 # of RFC 7638 section 3.2.
 _OKP: Final = ({"crv": "Ed25519", "kty": "OKP"}, ("x",))
@@ -74,7 +74,7 @@ def ath_of(access_token: str) -> str:
 def _public_key(jwk: object, algorithm: str) -> dict[str, str]:
     """Return the members of the key, in the order of RFC 7638."""
     kind, coordinates = _KEYS[algorithm]
-    if not isinstance(jwk, dict) or _PRIVATE_MEMBERS & jwk.keys():
+    if not isinstance(jwk, dict) or PRIVATE_MEMBERS & jwk.keys():
         raise DpopProofError("proof_key_missing_or_private")
     if any(jwk.get(name) != value for name, value in kind.items()):
         raise DpopProofError("proof_key_of_other_type")

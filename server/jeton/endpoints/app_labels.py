@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from jeton.oauth.clients import ADMINISTRATOR, METADATA_DOCUMENT, Client
-from jeton.oauth.metadata_document_urls import host_of
+from jeton.oauth.metadata_document_urls import authority_of
 from jeton.pages.content import AppLabel
 from jeton.rules.loopback import is_loopback
 
@@ -15,7 +15,7 @@ def app_label(client: Client, redirect_uri: str | None = None) -> AppLabel:
     """
     host, logo_of = _host(client, redirect_uri), None if client.logo_type is None else client.client_id
     if client.registration == METADATA_DOCUMENT:
-        return AppLabel(host_of(client.client_id), host, own_name=client.name)
+        return AppLabel(authority_of(client.client_id), host, own_name=client.name)
     if client.registration != ADMINISTRATOR and (host or client.name):
         return AppLabel(host or "", host, logo_of, client.name)
     return AppLabel(client.name or client.client_id, host, logo_of)

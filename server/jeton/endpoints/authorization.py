@@ -14,6 +14,7 @@ from jeton.oauth.authorization_errors import AuthorizationRefusedError, Authoriz
 from jeton.oauth.authorization_request import AuthorizationRequest, error_response, parse_client_and_redirect_uri
 from jeton.oauth.authorization_rules import AskConsent, AskSignIn, Proceed, Refuse, decide_next_step
 from jeton.oauth.clients import Client
+from jeton.oauth.code_issuance import Approval
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Freshness, Interaction, freshness_on_arrival
 from jeton.oauth.pushed_requests import REQUEST_URI_PREFIX
@@ -145,9 +146,8 @@ class AuthorizationEndpoint:
                 response = error_response(authorization, error, description)
                 return await self.responses.send_error(request, client, response, error.value, after_form=after_form)
             case Proceed() if session is not None:
-                return await self.responses.send_code(
-                    request, authorization, client, session, authorization.scope, consented=False, after_form=after_form
-                )
+                approval = Approval(client, session, authorization.scope, consented=False)
+                return await self.responses.send_code(request, authorization, approval, after_form=after_form)
         raise PageError(Fault.FAILED, "no_step", status=500)
 
 

@@ -7,15 +7,14 @@ import structlog
 
 from jeton.crypto.authorization_code import AuthorizationCodes
 from jeton.crypto.refresh_token import generate_family_secret, generate_sid
-from jeton.oauth import code_issuance
 from jeton.oauth.authorization_errors import AuthorizationRequestError
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
-from jeton.oauth.clients import Client, Lifetimes
+from jeton.oauth.clients import Lifetimes
+from jeton.oauth.code_issuance import Approval, NewFamily, Stored, decide
 from jeton.oauth.consents import Consent
 from jeton.oauth.decisions import Deny, IssueCode
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Source
 from jeton.oauth.single_use import SingleUse
 from jeton.oauth.unregistered_clients import client_to_store
@@ -49,62 +48,58 @@ class CodeIssuer:
     async def issue(
         self,
         request: AuthorizationRequest,
-        client: Client,
-        browser_session: BrowserSession,
-        scope: Scope,
+        approval: Approval,
         source: Source,
-        *,
-        consented: bool,
         single_use: SingleUse | None = None,
     ) -> str:
-        """Return a code for this scope, which is all or a part of what was requested.
+        """Return a code for what the user allows, which is all or a part of what was requested.
 
-        `consented` says that the user has just allowed it on a page that showed `client`, to be remembered. Raise
-        OAuthError if that is no longer possible: login_required if user or browser session have ended, consent_required
-        if nothing stored covers the request, status 429 if the user has too many unused codes. Raise
+        Raise OAuthError if that is no longer possible: login_required if user or browser session have ended,
+        consent_required if nothing stored covers the request, status 429 if the user has too many unused codes. Raise
         AuthorizationRequestError if the redirect URI is not the client's any more, RequestUsedError if `single_use` was
         used before.
         """
-        sub, session_id = browser_session.sub, browser_session.browser_session_id
-        status_index = await self.status_indexes.take()
-        new = code_issuance.NewFamily(
-            generate_sid(), generate_family_secret(), self.master_key_id, status_index, source
-        )
-
-        def decide(facts: Facts) -> IssueCode | Deny:
-            stored = code_issuance.Stored(
-                facts.client,
-                facts.user,
-                facts.rows.of(BrowserSession).get(session_id),
-                facts.rows.of(Consent).get((sub, client.client_id)),
-                facts.rows.of(UnredeemedCodes).get(sub, _NO_CODES).count,
-            )
-            current = client_to_store(facts.client, client, facts.now)
-            return code_issuance.decide(
-                request,
-                scope,
-                current,
-                stored,
-                # A client that registered itself may have changed since it was read for the page.
-                consented=consented and current is not None and current.metadata_digest == client.metadata_digest,
-                new=new,
-                lifetimes=self.lifetimes.with_overrides(client.lifetimes),
-                default_audience=self.default_audience,
-                now=facts.now,
-            )
-
+        client_id, sub = approval.client.client_id, approval.browser_session.sub
+        sid, secret, index = generate_sid(), generate_family_secret(), await self.status_indexes.take()
+        new = NewFamily(sid, secret, self.master_key_id, index, source)
         locks = (
-            LockConsent(sub, client.client_id),
+            LockConsent(sub, client_id),
             LockNewCode(sub),
-            LockClient(client.client_id),
-            LockBrowserSession(session_id),
+            LockClient(client_id),
+            LockBrowserSession(approval.browser_session.browser_session_id),
         )
-        decision = await self.ledger.enter(only_once(Entry(decide, locks), single_use, _USED))
+        entry = Entry(lambda facts: self._decide(request, approval, new, facts), locks)
+        decision = await self.ledger.enter(only_once(entry, single_use, _USED))
         if isinstance(decision, Deny):
-            _refuse(decision, client)
-        family = decision.family
-        log.info(decision.reason, client_id=client.client_id, sub=sub, sid=family.sid, ip=source.ip)
-        return self.authorization_codes.derive(family.sid, family.master_key_id, family.secret)
+            _refuse(decision, client_id)
+        log.info(decision.reason, client_id=client_id, sub=sub, sid=sid, ip=source.ip)
+        return self.authorization_codes.derive(sid, self.master_key_id, secret)
+
+    def _decide(
+        self, request: AuthorizationRequest, approval: Approval, new: NewFamily, facts: Facts
+    ) -> IssueCode | Deny:
+        client, session = approval.client, approval.browser_session
+        stored = Stored(
+            facts.client,
+            facts.user,
+            facts.rows.of(BrowserSession).get(session.browser_session_id),
+            facts.rows.of(Consent).get((session.sub, client.client_id)),
+            facts.rows.of(UnredeemedCodes).get(session.sub, _NO_CODES).count,
+        )
+        current = client_to_store(facts.client, client, facts.now)
+        # A client that registered itself may have changed since it was read for the page.
+        is_as_shown = current is not None and current.metadata_digest == client.metadata_digest
+        return decide(
+            request,
+            approval.scope,
+            current,
+            stored,
+            consented=approval.consented and is_as_shown,
+            new=new,
+            lifetimes=self.lifetimes.with_overrides(client.lifetimes),
+            default_audience=self.default_audience,
+            now=facts.now,
+        )
 
 
 def authorization_response_parameters(
@@ -120,9 +115,9 @@ def authorization_response_parameters(
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
-def _refuse(denied: Deny, client: Client) -> NoReturn:
+def _refuse(denied: Deny, client_id: str) -> NoReturn:
     if denied is _USED:
         raise RequestUsedError
     if denied.reason == "redirect_uri_not_registered":
-        raise AuthorizationRequestError(denied.code, denied.reason, client.client_id)
+        raise AuthorizationRequestError(denied.code, denied.reason, client_id)
     raise denied.to_error()

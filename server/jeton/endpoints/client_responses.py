@@ -12,10 +12,9 @@ from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageReque
 from jeton.endpoints.pushed_request_uses import PushedRequestUses, used_error
 from jeton.oauth.authorization_errors import AuthorizationErrorResponse, AuthorizationRequestError
 from jeton.oauth.authorization_request import AuthorizationRequest, error_response
-from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
+from jeton.oauth.code_issuance import Approval
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.scope import Scope
 from jeton.oauth.unregistered_clients import is_vouched_for
 from jeton.pages.content import Fault, FormPost, RedirectPage
 from jeton.rules.domain_policy import DomainPolicy
@@ -48,19 +47,14 @@ class ClientResponses:
         self,
         request: PageRequest,
         authorization: AuthorizationRequest,
-        client: Client,
-        session: BrowserSession,
-        scope: Scope,
+        approval: Approval,
         *,
-        consented: bool,
         after_form: bool,
     ) -> PageAnswer:
-        """Issue a code. `consented` says that the person has just allowed this on the consent page."""
-        single_use = self.pushed.single_use(authorization.pushed_id)
+        """Issue a code for what the person allows, and bring it to the client."""
+        client, single_use = approval.client, self.pushed.single_use(authorization.pushed_id)
         try:
-            code = await self.codes.issue(
-                authorization, client, session, scope, request.source, consented=consented, single_use=single_use
-            )
+            code = await self.codes.issue(authorization, approval, request.source, single_use)
         except RequestUsedError:
             raise used_error() from None
         except AuthorizationRequestError as error:

@@ -13,6 +13,7 @@ from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_request import AuthorizationRequest, error_response
 from jeton.oauth.browser_session_rules import outlasts_browser_session
 from jeton.oauth.clients import ADMINISTRATOR, Client
+from jeton.oauth.code_issuance import Approval
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Interaction, Shown
 from jeton.oauth.scope import Scope
@@ -118,15 +119,8 @@ class SubmitConsent:
         scope = shown.granted(it for it in shown.optional if request.parameters.get(CHOICE + it) == "true")
         match request.parameters.get("decision"):
             case "allow" if scope or not shown.scope:
-                return await self.responses.send_code(
-                    request,
-                    authorization,
-                    client,
-                    question.visitor.session,
-                    scope,
-                    consented=shown.asks_consent,
-                    after_form=True,
-                )
+                approval = Approval(client, question.visitor.session, scope, consented=shown.asks_consent)
+                return await self.responses.send_code(request, authorization, approval, after_form=True)
             case "allow" | "deny":
                 response = error_response(authorization, ErrorCode.ACCESS_DENIED, "The user denied the access.")
                 return await self.responses.send_error(request, client, response, "denied_by_user", after_form=True)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from jeton.crypto.authorization_code import AuthorizationCodes, parse_authorization_code, s256_challenge
+from jeton.crypto.authorization_code import (
+    AuthorizationCodes,
+    PresentedCode,
+    parse_authorization_code,
+    s256_challenge,
+)
 from jeton.grants.description import Grant, GrantParts, Redeem
 from jeton.grants.request import TokenRequest
-from jeton.oauth import code_redemption
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.authorization_request import GRANT_TYPE
+from jeton.oauth.code_redemption import CODE_UNKNOWN, RedemptionRequest, decide
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REPLAYED
 from jeton.oauth.errors import ErrorCode
@@ -46,50 +51,51 @@ class AuthorizationCodeGrant:
         verifier = request.parameters.get("code_verifier")
         if verifier is not None and not is_code_verifier(verifier):
             return Deny(ErrorCode.INVALID_GRANT, "code_verifier_malformed")
-        key = request.repetition_key
-        redemption = code_redemption.RedemptionRequest(
-            request.parameters.get("redirect_uri"),
-            None if verifier is None else s256_challenge(verifier),
-            request.resources,
-            None if key is None else self.refresh_tokens.idempotency_digest(key),
-            request.source,
-            request.confirmation,
-        )
-
-        def decide(facts: Facts) -> Issue | Deny:
-            family, client = facts.family, request.client
-            genuine = (
-                None
-                if family is None
-                else self.authorization_codes.is_genuine(presented, family.master_key_id, family.secret)
-            )
-            if facts.client is not None and facts.client.client_id == client.client_id:
-                # As it is at this moment: its permissions may have changed since it was authenticated.
-                client = facts.client
-            return code_redemption.decide(
-                family,
-                facts.rows.of(AuthorizationCode).get(presented.sid),
-                facts.user,
-                client,
-                redemption,
-                genuine=genuine,
-                lifetimes=request.lifetimes,
-                surplus=facts.sessions,
-                now=facts.now,
-            )
-
-        sub = await self.lookups.owner_of(presented.sid)
-        if sub is None:
-            decision: Issue | Deny = code_redemption.CODE_UNKNOWN
-        else:
-            # The user is locked before the family. A family never changes its user, so that reading it before is safe.
-            locks = (LockSessionsOverLimit(sub), LockAuthorizationCode(presented.sid))
-            decision = await self.ledger.enter(only_once(Entry(decide, locks), request.single_use, PROOF_REPLAYED))
+        decision = await self._decision(presented, None if verifier is None else s256_challenge(verifier), request)
         if decision == MASTER_KEY_MISSING:
             self.missing_master_keys.report(presented.master_key_id)
         if isinstance(decision, Deny) and decision.unknown_token:
             await self.request_limits.count_unknown_token(request.source)
         return decision
+
+    async def _decision(self, presented: PresentedCode, challenge: str | None, request: TokenRequest) -> Issue | Deny:
+        key = request.repetition_key
+        redemption = RedemptionRequest(
+            request.parameters.get("redirect_uri"),
+            challenge,
+            request.resources,
+            None if key is None else self.refresh_tokens.idempotency_digest(key),
+            request.source,
+            request.confirmation,
+        )
+        sub = await self.lookups.owner_of(presented.sid)
+        if sub is None:
+            return CODE_UNKNOWN
+        # The user is locked before the family. A family never changes its user, so that reading it before is safe.
+        locks = (LockSessionsOverLimit(sub), LockAuthorizationCode(presented.sid))
+        entry = Entry(lambda facts: self._decide(presented, redemption, request, facts), locks)
+        return await self.ledger.enter(only_once(entry, request.single_use, PROOF_REPLAYED))
+
+    def _decide(
+        self, presented: PresentedCode, redemption: RedemptionRequest, request: TokenRequest, facts: Facts
+    ) -> Issue | Deny:
+        family, client, genuine = facts.family, request.client, None
+        if family is not None:
+            genuine = self.authorization_codes.is_genuine(presented, family.master_key_id, family.secret)
+        if facts.client is not None and facts.client.client_id == client.client_id:
+            # As it is at this moment: its permissions may have changed since it was authenticated.
+            client = facts.client
+        return decide(
+            family,
+            facts.rows.of(AuthorizationCode).get(presented.sid),
+            facts.user,
+            client,
+            redemption,
+            genuine=genuine,
+            lifetimes=request.lifetimes,
+            surplus=facts.sessions,
+            now=facts.now,
+        )
 
 
 def _build(parts: GrantParts) -> Redeem:

@@ -11,11 +11,12 @@ from typing import Any, Final
 ASSERTION_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "PS256", "RS256")
 MAX_KEYS: Final = 16
 MAX_KEY_SET_CHARACTERS: Final = 64 * 1024
+# Members of a JWK that are private or secret (RFC 7518 section 6).
+PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 _MAX_KID_CHARACTERS: Final = 256
 _RSA_BITS: Final = range(2048, 8192 + 1)
 _RSA_EXPONENTS: Final = range(65537, 2**32, 2)
-_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 # What identifies a kind of key, the members that are its numbers, and its algorithms (RFC 7518, RFC 8037).
 _KINDS: Final[tuple[tuple[Mapping[str, str], tuple[str, ...], frozenset[str]], ...]] = (
     ({"kty": "RSA"}, ("n", "e"), frozenset({"RS256", "PS256"})),
@@ -69,7 +70,7 @@ def find_key(keys: tuple[ClientKey, ...], kid: str | None, algorithm: str) -> Cl
 
 
 def _parse_key(jwk: Mapping[str, Any]) -> ClientKey:
-    if _PRIVATE_MEMBERS & jwk.keys() or jwk.get("kty") == "oct":
+    if PRIVATE_MEMBERS & jwk.keys() or jwk.get("kty") == "oct":
         raise ClientKeysError("the JWK Set contains a private or secret key: replace that key, and send public keys")
     kid = jwk.get("kid")
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= _MAX_KID_CHARACTERS and kid.isprintable()):

@@ -18,6 +18,19 @@ from jeton.oauth.users import User
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """What a user allows: `scope`, to this client, as the user of this browser session.
+
+    `consented` says that they have just allowed it, on a page that showed `client`; it is remembered then.
+    """
+
+    client: Client
+    browser_session: BrowserSession
+    scope: Scope
+    consented: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NewFamily:
     """What a family is made of that no rule decides: random values, and where the request came from."""
 

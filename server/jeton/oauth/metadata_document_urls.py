@@ -33,8 +33,8 @@ def is_document_url(client_id: str, *, loopback: bool = False) -> bool:
     return match["scheme"] == "https" or (loopback and is_loopback(host_name(client_id)))
 
 
-def host_of(client_id: str) -> str:
-    """Return the host of the URL with its port, which stands for the client."""
+def authority_of(client_id: str) -> str:
+    """Return the authority of the URL (RFC 3986 section 3.2): the host with its port, which stands for the client."""
     return urlsplit(client_id).netloc
 
 
