@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,13 +14,16 @@ from sqlalchemy import create_engine, text
 
 from jeton.bootstrap.signing_keys import key_rotation, key_stores
 from jeton.crypto.master_key import parse_master_keys
+from jeton.pages.catalogues import load_catalogues
+from jeton.storage import database as database_module
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
-from support.in_process_server import MASTER_KEY, ManualClock, Running, running, settings_for
+from support.in_process_server import MASTER_KEY, App, ManualClock, Running, running, settings_for
 from support.node_packages import installed_packages
 from support.postgresql import postgresql_cluster
 from support.programs import MissingProgramError
+from support.rsa_keys import RSA_KEYS
 from support.shared_database import SharedDatabase
 from support.shared_engines import AlikeEngines
 
@@ -44,11 +48,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _alike_engines() -> Iterator[None]:
-    """Each server of a test has an engine of its own; they share what SQLAlchemy compiled."""
+def _cheap_servers() -> Iterator[None]:
+    """Let the servers of this process share what is the same for each of them, and not wait for the disk."""
+    pragmas = [it for it in database_module._SQLITE_PRAGMAS if not it.startswith("synchronous=")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jeton.storage.database.create_engine", AlikeEngines())
+        patch.setattr(database_module, "create_engine", AlikeEngines())
+        patch.setattr(database_module, "_SQLITE_PRAGMAS", (*pragmas, "synchronous=OFF"))
+        patch.setattr("jeton.crypto.sealed_keys.generate_key", RSA_KEYS)
+        patch.setattr("jeton.pages.rendering.load_catalogues", cache(load_catalogues))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _rsa_keys() -> None:
+    RSA_KEYS.restart()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,7 +89,9 @@ def _prepare(url: str, clock: Clock) -> None:
     migrate(database)
     settings = settings_for(url)
     stores = key_stores(settings, parse_master_keys(MASTER_KEY))
+    RSA_KEYS.restart(0)
     key_rotation(settings, database, clock, stores).ensure_keys_exist()
+    RSA_KEYS.restart()
     database.close()
 
 
@@ -96,20 +111,32 @@ def sqlite_template_of_today(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared_postgresql(postgresql_server: str) -> Iterator[SharedDatabase]:
+def postgresql_template(postgresql_server: str) -> str:
+    """The name of a migrated database with signing keys, from which others are created."""
+    name = "jeton_template"
+    _prepare(_create_database(postgresql_server, name), ManualClock())
+    return name
+
+
+@pytest.fixture(scope="session")
+def new_postgresql(postgresql_server: str, postgresql_template: str) -> Callable[[], str]:
+    """Creates a migrated PostgreSQL database that nothing else uses, and returns its URL."""
+    return lambda: _create_database(postgresql_server, f"own_{uuid4().hex}", postgresql_template)
+
+
+@pytest.fixture(scope="session")
+def shared_postgresql(postgresql_server: str, postgresql_template: str) -> Iterator[SharedDatabase]:
     """The one migrated database that the tests of this process use in turn."""
-    url = _create_database(postgresql_server, "jeton_tests")
-    _prepare(url, ManualClock())
-    shared = SharedDatabase(url)
+    shared = SharedDatabase(_create_database(postgresql_server, "jeton_tests", postgresql_template))
     yield shared
     shared.close()
 
 
-def _create_database(server: str, name: str) -> str:
+def _create_database(server: str, name: str, template: str = "template0") -> str:
     """Its URL."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     engine.dispose()
     return server.replace("/postgres?", f"/{name}?")
 
@@ -166,6 +193,13 @@ async def jeton(database_url: str) -> AsyncIterator[Running]:
     """A server with default settings, for one test."""
     async with running(settings_for(database_url)) as server:
         yield server
+
+
+@pytest.fixture
+def app(jeton: Running) -> App:
+    """A client of the server, which gets a user, alice."""
+    jeton.add_user()
+    return jeton.add_client()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import (
@@ -21,7 +20,6 @@ from sqlalchemy import (
     delete,
     insert,
     select,
-    text,
 )
 
 from jeton.admin import database_copy
@@ -57,49 +55,23 @@ def no_wait(_: float) -> None:
     """The tests that do not look for servers need not wait for them."""
 
 
-@pytest.fixture(scope="module")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The migrated, empty databases that others are copied from, by kind, as far as they were needed: file or name."""
-    file = tmp_path_factory.mktemp("empty") / "jeton.db"
-    _migrate(f"sqlite:///{file}")
-    return {"sqlite": str(file)}
-
-
-def _migrate(url: str) -> None:
-    database = Database(url)
-    migrate(database)
-    database.close()
-
-
-def _new_postgresql(server: str, templates: dict[str, str]) -> str:
-    """Return the URL of a migrated database."""
-
-    def create(template: str) -> tuple[str, str]:
-        name = f"copy_{uuid4().hex}"
-        engine = create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-        engine.dispose()
-        return name, server.replace("/postgres?", f"/{name}?")
-
-    if "postgresql" not in templates:
-        templates["postgresql"], url = create("template0")
-        _migrate(url)
-    return create(templates["postgresql"])[1]
-
-
 @pytest.fixture
-def new_database(request: pytest.FixtureRequest, templates: dict[str, str], tmp_path: Path) -> Iterator[OpenDatabase]:
+def new_database(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> Iterator[OpenDatabase]:
     """Opens a migrated, empty database of this kind."""
     found = list[Database]()
 
     def open_one(kind: str) -> Database:
         if kind == "sqlite":
-            url = f"sqlite:///{shutil.copy(templates[kind], tmp_path / f'{len(found)}.db')}"
+            url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / f'{len(found)}.db')}"
         else:
-            url = _new_postgresql(request.getfixturevalue("postgresql_server"), templates)
-        found.append(Database(url))
-        return found[-1]
+            url = request.getfixturevalue("new_postgresql")()
+        database = Database(url)
+        found.append(database)
+        with database.write() as connection:
+            for table in reversed(TABLES):
+                if table is not status_counter:
+                    connection.execute(delete(table))
+        return database
 
     yield open_one
     for database in found:

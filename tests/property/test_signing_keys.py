@@ -36,6 +36,7 @@ from jeton.rules.key_lifecycle import ACCESS_TOKENS, STALE_SECONDS, KeyChangeRef
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.signing_keys import load_signing_keys
 from support.in_process_server import MASTER_KEY, START, ManualClock, settings_for
+from support.rsa_keys import RSA_KEYS
 
 ACCESS: Final = 30
 MAX_AGE: Final = 20
@@ -84,6 +85,7 @@ class KeysMachine(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
+        RSA_KEYS.restart()
         file = self.folder / f"{uuid4().hex}.db"
         shutil.copy(self.template, file)
         self.url = f"sqlite:///{file}"

@@ -2,26 +2,18 @@
 
 import base64
 import json
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import jwt
 import pytest
 
 from jeton.crypto.signed_jwt import MAX_CHARACTERS
-from jeton.oauth.clients import Client
-from jeton.oauth.registration_rules import RegistrationError, check_client, check_roles
-from support.in_process_server import ISSUER, START, Running, StartServer
+from jeton.oauth.registration_rules import check_client, check_roles
+from support.in_process_server import ISSUER, START, Running, StartServer, shared_server
 from support.sessions import fresh, new_session
 
 API = "https://api.example"
-CLIENT = Client("web", public=False, created_at=START)
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    return shared_jeton
+jeton = shared_server()
 
 
 async def verified(jeton: Running, token: str, audience: str = ISSUER) -> dict[str, Any]:
@@ -161,16 +153,3 @@ async def test_longest_token_that_can_be_issued_can_be_presented(jeton: Running)
     # A signature of 4096 bits is 341 characters longer, and an issuer may be longer than that of the tests.
     assert 6000 < len(token) <= MAX_CHARACTERS - 1000
     assert (await jeton.introspect(app, token))["active"]
-
-
-@pytest.mark.parametrize(
-    ("what", "check"),
-    [
-        ("scopes", lambda: check_client(replace(CLIENT, scope=frozenset(f"{n:03}{'s' * 97}" for n in range(12))))),
-        ("audiences", lambda: check_client(replace(CLIENT, audience=("a" * 798,)))),
-        ("roles", lambda: check_roles(["\u00fc" * 399])),
-    ],
-)
-def test_registration_that_would_make_a_token_too_long_is_refused(what: str, check: Callable[[], None]) -> None:
-    with pytest.raises(RegistrationError, match=f"{what} .* too long"):
-        check()

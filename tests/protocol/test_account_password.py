@@ -28,8 +28,7 @@ async def session(jeton: Running) -> Session:
 async def change(
     jeton: Running, session: Session, current: str = PASSWORD, new: str = NEW, **more: str
 ) -> httpx2.Response:
-    form = {"current_password": current, "new_password": new, **more}
-    return await jeton.http.post("/account/password", data=form, headers=session.bearer)
+    return await jeton.change_password(session.access, new, current, **more)
 
 
 async def can_log_in(jeton: Running, session: Session, *passwords: str) -> list[bool]:

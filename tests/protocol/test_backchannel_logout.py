@@ -1,7 +1,7 @@
 """Back-channel logout: which clients are told that a browser session has ended, how, and how often."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +10,11 @@ import pytest
 
 from jeton.background.logout_delivery import MAX_TO_UNREGISTERED
 from jeton.oauth.backchannel_logout import DELIVERED_SECONDS, KEPT_SECONDS
+from jeton.storage.clients import delete_client
 from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, browser
-from support.cli_functions import configured_for, delete_client
 from support.in_process_server import ISSUER, App, Running, StartServer
-from support.logout_receiver import (
-    LogoutReceiver,
-    add_logouts,
-    add_receiving_app,
-    deliver,
-    logout_receiver,
-    outbox,
-)
+from support.logout_receiver import LogoutReceiver, add_logouts, add_receiving_app, deliver, logout_receiver, outbox
 from support.remote_server import RemoteRequest, remote_server
 
 NEW_PASSWORD = "a sentence nobody else has ever typed"
@@ -30,13 +23,6 @@ NEW_PASSWORD = "a sentence nobody else has ever typed"
 @pytest.fixture(autouse=True)
 def _delivered_on_demand_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jeton.background.logout_delivery._POLL_SECONDS", 3600)
-
-
-@pytest.fixture
-def commands(jeton: Running, database_url: str) -> Iterator[None]:
-    with configured_for(database_url), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jeton.cli.options.Clock", lambda: jeton.clock)
-        yield
 
 
 @dataclass
@@ -120,45 +106,51 @@ async def test_session_that_expires_or_goes_on_tells_nobody(alice: SignedIn) -> 
     assert outbox(alice.node) == []
 
 
-@pytest.mark.requirement("LO23")
-async def test_attempts_follow_the_schedule_each_with_a_new_token(jeton: Running) -> None:
-    async with logout_receiver("503 Later", "404 Deploying", "200 OK") as receiver:
+@pytest.fixture
+async def shop(jeton: Running) -> AsyncIterator[LogoutReceiver]:
+    """An app that is to be told of one logout."""
+    async with logout_receiver() as receiver:
         add_receiving_app(jeton, "shop", receiver.uri)
         add_logouts(jeton, "shop", "browser")
-        for waited, attempts in ((0, 1), (14, 1), (1, 2), (59, 2), (1, 3), (86399, 3)):
-            jeton.clock.advance(waited)
-            await deliver(jeton)
-            assert len(receiver.tokens) == attempts
-        (told,) = outbox(jeton)
+        yield receiver
+
+
+@pytest.mark.requirement("LO23")
+async def test_attempts_follow_the_schedule_each_with_a_new_token(jeton: Running, shop: LogoutReceiver) -> None:
+    shop.statuses[:] = ["503 Later", "404 Deploying", "200 OK"]
+    for waited, attempts in ((0, 1), (14, 1), (1, 2), (59, 2), (1, 3), (86399, 3)):
+        jeton.clock.advance(waited)
+        await deliver(jeton)
+        assert len(shop.tokens) == attempts
+    (told,) = outbox(jeton)
 
     assert (told.state, told.attempts, told.last_status) == ("delivered", 3, "200")
-    assert len({it["jti"] for it in receiver.claims}) == 3
-    assert [it["iat"] - told.created_at for it in receiver.claims] == [0, 15, 75]
+    assert len({it["jti"] for it in shop.claims}) == 3
+    assert [it["iat"] - told.created_at for it in shop.claims] == [0, 15, 75]
 
 
 @pytest.mark.requirement("LO22", "LO23")
 @pytest.mark.parametrize(("status", "attempts"), [("400 Bad Request", 1), ("302 Found", 7), ("500 Oops", 7)])
 async def test_delivery_fails_at_a_refusal_or_after_the_last_attempt(
-    jeton: Running, status: str, attempts: int
+    jeton: Running, shop: LogoutReceiver, status: str, attempts: int
 ) -> None:
-    async with logout_receiver(status) as receiver:
-        add_receiving_app(jeton, "shop", receiver.uri)
-        add_logouts(jeton, "shop", "browser")
-        for _ in range(9):
-            await deliver(jeton)
-            jeton.clock.advance(21600)
-        (told,) = outbox(jeton)
+    shop.statuses[:] = [status]
+    for _ in range(9):
+        await deliver(jeton)
+        jeton.clock.advance(21600)
 
+    (told,) = outbox(jeton)
     assert (told.state, told.attempts, told.last_status) == ("failed", attempts, status[:3])
-    assert len(receiver.tokens) == attempts
+    assert len(shop.tokens) == attempts
+
+
+async def never(_: RemoteRequest) -> bytes:
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 @pytest.mark.requirement("LO06", "LO23")
 async def test_client_that_never_responds_delays_nobody(alice: SignedIn) -> None:
-    async def never(_: RemoteRequest) -> bytes:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     async with remote_server(never) as silent:
         add_receiving_app(alice.node, "silent", f"http://127.0.0.1:{silent.port}/")
         add_logouts(alice.node, "silent", *map(str, range(200)))
@@ -181,10 +173,6 @@ async def test_clients_that_nobody_registered_leave_room_for_others(
     monkeypatch.setattr("jeton.background.logout_delivery._MAX_READ", 10)
     node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES="true")
 
-    async def never(_: RemoteRequest) -> bytes:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     async with remote_server(never) as silent, logout_receiver() as receiver:
         for number in range(20):
             uri = f"http://127.0.0.1:{silent.port}/"
@@ -203,18 +191,17 @@ async def test_clients_that_nobody_registered_leave_room_for_others(
 
 
 @pytest.mark.requirement("LO23")
-async def test_attempt_of_a_process_that_ended_is_made_by_another(jeton: Running, start: StartServer) -> None:
-    async with logout_receiver() as receiver:
-        add_receiving_app(jeton, "shop", receiver.uri)
-        add_logouts(jeton, "shop", "browser")
-        assert len(jeton.server.parts.background.logout_delivery._claim(())) == 1
+async def test_attempt_of_a_process_that_ended_is_made_by_another(
+    jeton: Running, shop: LogoutReceiver, start: StartServer
+) -> None:
+    assert len(jeton.server.parts.background.logout_delivery._claim(())) == 1
 
-        other = await start()
-        await deliver(other)
-        assert receiver.tokens == []
-        other.clock.advance(15)
-        await deliver(other)
-        assert len(receiver.tokens) == 1
+    other = await start()
+    await deliver(other)
+    assert shop.tokens == []
+    other.clock.advance(15)
+    await deliver(other)
+    assert len(shop.tokens) == 1
 
 
 @pytest.mark.requirement("LO25")
@@ -242,36 +229,31 @@ async def test_client_that_nobody_registered_cannot_name_a_private_address(
     ],
 )
 async def test_client_that_changed_meanwhile_is_not_told(
-    jeton: Running, changed: dict[str, Any], expected: tuple[str, str]
+    jeton: Running, shop: LogoutReceiver, changed: dict[str, Any], expected: tuple[str, str]
 ) -> None:
-    async with logout_receiver() as receiver:
-        add_receiving_app(jeton, "shop", receiver.uri)
-        add_logouts(jeton, "shop", "browser")
-        jeton.set_client("shop", **changed)
-        await deliver(jeton)
+    jeton.set_client("shop", **changed)
+    await deliver(jeton)
 
-        assert receiver.tokens == []
+    assert shop.tokens == []
     assert [(it.state, it.last_status) for it in outbox(jeton)] == [expected]
 
 
-async def test_logouts_of_a_deleted_client_go_with_it(jeton: Running, commands: None) -> None:
-    add_receiving_app(jeton, "shop", "https://shop.example/out")
-    add_logouts(jeton, "shop", "browser")
-    await delete_client("shop")
+async def test_logouts_of_a_deleted_client_go_with_it(jeton: Running, shop: LogoutReceiver) -> None:
+    with jeton.database.write() as connection:
+        delete_client(connection, "shop")
     assert outbox(jeton) == []
 
 
 @pytest.mark.requirement("LO23")
-async def test_nothing_is_attempted_while_no_key_can_sign(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with logout_receiver() as receiver:
-        add_receiving_app(jeton, "shop", receiver.uri)
-        add_logouts(jeton, "shop", "browser")
-        with monkeypatch.context() as patch:
-            patch.setattr(jeton.keyring, "_read_at", float("-inf"))
-            await deliver(jeton)
-            assert [it.attempts for it in outbox(jeton)] == [0]
+async def test_nothing_is_attempted_while_no_key_can_sign(
+    jeton: Running, shop: LogoutReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(jeton.keyring, "_read_at", float("-inf"))
         await deliver(jeton)
-        assert len(receiver.tokens) == 1
+        assert [it.attempts for it in outbox(jeton)] == [0]
+    await deliver(jeton)
+    assert len(shop.tokens) == 1
 
 
 @pytest.mark.both_databases

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.in_process_server import ISSUER, Running, StartServer
+from support.in_process_server import ISSUER, Running, StartServer, shared_server
 from support.sessions import Session, fresh, new_session
 
 ACCOUNT = frozenset({"account", "read"})
@@ -27,11 +27,7 @@ every_operation = pytest.mark.parametrize(
     ],
     ids=lambda it: it.strip("/"),
 )
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    return shared_jeton
+jeton = shared_server()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
-from sqlalchemy import Table, func, select
 from structlog.testing import capture_logs
 
 from jeton.login.browser_login import NewBrowserSession
@@ -13,11 +12,6 @@ from jeton.storage.tables import browser_sessions, logout_outbox
 from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, browser
 from support.in_process_server import PASSWORD, Running, StartServer
-
-
-def stored(jeton: Running, table: Table = browser_sessions) -> int:
-    with jeton.database.read() as connection:
-        return int(connection.scalar(select(func.count()).select_from(table)) or 0)
 
 
 async def sign_in(node: Running) -> None:
@@ -54,7 +48,7 @@ async def test_least_recently_used_browser_is_signed_out_and_its_apps_go_on(star
     logged = [it["reason"] for it in lines if it["event"] == "browser_session_ended"]
     assert logged == ["too_many_sessions"]
     assert await jeton.refreshed(app, tokens["refresh_token"])
-    assert stored(jeton, logout_outbox) == 0
+    assert jeton.count(logout_outbox) == 0
 
 
 @pytest.mark.both_databases
@@ -66,7 +60,7 @@ async def test_limit_is_exact_if_many_sign_in_at_once_on_two_nodes(start: StartS
 
     for _ in range(3):
         await asyncio.gather(*(sign_in(nodes[number % 2]) for number in range(12)))
-        assert stored(nodes[0]) == 3
+        assert nodes[0].count(browser_sessions) == 3
 
 
 @pytest.mark.both_databases
@@ -79,4 +73,4 @@ async def test_browser_session_is_deleted_at_its_idle_end(start: StartServer) ->
     for seconds, left in ((99, 1), (1, 0)):
         jeton.clock.advance(seconds)
         jeton.purge.delete_expired()
-        assert stored(jeton) == left
+        assert jeton.count(browser_sessions) == left

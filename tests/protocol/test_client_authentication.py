@@ -8,6 +8,7 @@ import pytest
 
 from jeton.crypto.credentials import digest_secret
 from support.in_process_server import App, Running
+from support.responses import outcome
 from support.sessions import new_session
 
 SETTINGS = {"LIMITS__SECRET_FAILURES_PER_ADDRESS": "0", "LIMITS__SECRET_FAILURES_PER_CLIENT": "0"}
@@ -44,10 +45,6 @@ RIGHT = encoded(CLIENT_ID, SECRET)
 async def send(jeton: Running, *authorization: str, **form: str) -> httpx2.Response:
     headers = [("Authorization", it) for it in authorization]
     return await jeton.http.post("/oauth/token", data={"grant_type": "client_credentials"} | form, headers=headers)
-
-
-def outcome(response: httpx2.Response) -> tuple[int, str | None]:
-    return response.status_code, response.json().get("error")
 
 
 @pytest.mark.requirement("A05", "A16", "K06")

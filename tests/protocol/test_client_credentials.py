@@ -3,13 +3,10 @@
 import jwt
 import pytest
 
-from support.in_process_server import SESSIONS, START, App, Running
+from support.in_process_server import SESSIONS, START, App, Running, shared_server
 from support.sessions import fresh
 
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    return shared_jeton
+jeton = shared_server()
 
 
 async def claims_of(jeton: Running, app: App, **more: str) -> dict[str, object]:

@@ -3,8 +3,6 @@
 A failover to a database with a slower clock is the same, and so is a first start with a wrong clock.
 """
 
-from typing import Any
-
 import pytest
 
 from jeton.rules.attempts import RateLimited
@@ -16,7 +14,7 @@ from support.sessions import Session, fresh, new_session
 from support.status_lists import reference, status_list
 
 HOUR = 3600
-every_step = pytest.mark.parametrize("ahead", [10, 30, HOUR, 400 * 86400])
+every_step = pytest.mark.parametrize("ahead", [10, 400 * 86400])
 
 
 @pytest.fixture
@@ -41,8 +39,7 @@ async def test_server_goes_on_with_keys_sessions_and_clients_of_the_future(
     assert (await jeton.http.get("/readyz")).status_code == 200
     assert (await jeton.refresh(session.app, session.refresh, "key")).content == lost.content
     after = await new_session(jeton, session.app, session.user)
-    verified: Any = jeton.keyring.verifier.verify(after.access)
-    assert verified.claims["iat"] == START - ahead
+    assert jeton.claims(after.access)["iat"] == START - ahead
     own = (await jeton.token(session.app, grant_type="client_credentials")).json()["access_token"]
     assert [(await jeton.introspect(session.app, it))["active"] for it in (after.access, own)] == [True, True]
 

@@ -6,7 +6,7 @@ import pytest
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.endpoints.status_lists import StatusLists
 from jeton.http.cors import MAX_REQUESTED_HEADERS_BYTES
-from support.in_process_server import ISSUER, App, Running
+from support.in_process_server import ISSUER, App, Running, shared_server
 from support.sessions import new_session
 
 ORIGIN, OTHER = "https://app.example", "https://evil.example"
@@ -22,11 +22,7 @@ DOCUMENTS = [
 ALLOW_ORIGIN, ALLOW_HEADERS = "access-control-allow-origin", "access-control-allow-headers"
 pytestmark = pytest.mark.requirement("C11", "I14", "O12")
 form_endpoints = pytest.mark.parametrize("path", [TOKEN, REVOKE], ids=["token", "revoke"])
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    return shared_jeton
+jeton = shared_server()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,17 +6,13 @@ import pytest
 from support.authorization_codes import add_app, redeem, sign_in
 from support.browsing import authorization_parameters, browser
 from support.dpop import DpopKey
-from support.in_process_server import ISSUER, App, Running, StartServer
+from support.in_process_server import ISSUER, App, Running, StartServer, shared_server
 from support.responses import outcome
 from support.sessions import fresh
 
 KEY, OTHER = DpopKey(), DpopKey.ed25519()
 PAR = "/oauth/par"
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    return shared_jeton
+jeton = shared_server()
 
 
 @pytest.mark.requirement("DP16", "L16")

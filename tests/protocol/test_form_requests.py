@@ -8,16 +8,12 @@ from typing import Any
 import pytest
 
 from jeton.http.form_parsing import MAX_BYTES
-from support.in_process_server import App, Running
+from support.in_process_server import App, Running, shared_server
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 GRANT = b"grant_type=client_credentials"
 FULL = GRANT + b"&pad=" + b"x" * (MAX_BYTES - len(GRANT) - 5)
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    return shared_jeton
+jeton = shared_server()
 
 
 @pytest.fixture(scope="module")

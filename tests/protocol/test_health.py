@@ -9,7 +9,6 @@ from sqlalchemy.exc import OperationalError
 
 from jeton.background import shared_state
 from jeton.storage.database import Database, StorageUnavailableError
-from jeton.storage.migrate import migrate
 from support.in_process_server import Running, running, settings_for
 from support.statement_recorder import before_each_statement
 
@@ -78,10 +77,10 @@ async def test_unexpected_exception_is_500_without_details(
 
 @pytest.mark.postgresql
 @pytest.mark.requirement("O19")
-async def test_server_with_a_read_only_database_is_not_ready_until_it_can_write(empty_postgresql_url: str) -> None:
-    migrate(database := Database(empty_postgresql_url))
+async def test_server_with_a_read_only_database_is_not_ready_until_it_can_write(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
     name = database.url.database
-    async with running(settings_for(empty_postgresql_url)) as jeton:
+    async with running(settings_for(postgresql_url)) as jeton:
         with database.engine.begin() as connection:
             connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
         jeton.database.engine.dispose()

@@ -1,12 +1,13 @@
-"""Liveness (RFC 7662 sections 2.2 and 4): a token is active only while everything that it depends on is."""
+"""Liveness (RFC 7662 sections 2.2 and 4): a token is active only while everything that it depends on is.
+
+What it depends on is decided, and tested, in oauth/introspection_rules.py.
+"""
 
 from collections.abc import Callable
 
 import pytest
 
 from jeton.storage.clients import delete_client
-from jeton.storage.families import end_families
-from jeton.storage.users import delete_user
 from support.in_process_server import App, Running
 from support.sessions import Session, new_session
 
@@ -21,16 +22,6 @@ async def are_active(jeton: Running, session: Session, app: App | None = None) -
     return [it["active"] for it in told]
 
 
-def end_session(jeton: Running, session: Session) -> None:
-    with jeton.database.write() as connection:
-        assert end_families(connection, jeton.clock.now(), "test", sub=session.user.sub) == 1
-
-
-def remove_user(jeton: Running, session: Session) -> None:
-    with jeton.database.write() as connection:
-        delete_user(connection, session.user.sub)
-
-
 def register_again(jeton: Running, session: Session) -> None:
     with jeton.database.write() as connection:
         delete_client(connection, session.app.client_id)
@@ -39,9 +30,6 @@ def register_again(jeton: Running, session: Session) -> None:
 
 
 ENDS: dict[str, Callable[[Running, Session], None]] = {
-    "session ended": end_session,
-    "user deleted": remove_user,
-    "user disabled": lambda jeton, it: jeton.set_user(it.user.sub, disabled=True),
     "whole scope lost": lambda jeton, it: jeton.set_client(it.app.client_id, scope=frozenset({"other"})),
     "client registered again": register_again,
 }
@@ -49,6 +37,7 @@ ENDS: dict[str, Callable[[Running, Session], None]] = {
 
 @pytest.mark.requirement("D04", "D05", "D08", "O03")
 async def test_tokens_are_inactive_as_soon_as_what_they_depend_on_has_ended(jeton: Running) -> None:
+    """What ends sessions is tested in test_what_ends_what.py."""
     for number, (name, end) in enumerate(ENDS.items()):
         # The one kind of client_id that may be registered again.
         session = await new_session(jeton, jeton.add_client(f"https://app.example/{number}.json"))
@@ -90,42 +79,3 @@ async def test_access_token_is_inactive_for_a_resource_server_while_its_client_i
 
     assert active == [False, True]
     assert await jeton.introspect(api, session.access) == INACTIVE
-
-
-@pytest.mark.requirement("D08")
-async def test_scope_is_what_both_the_token_and_the_client_have(jeton: Running) -> None:
-    session = await new_session(jeton)
-    for scope, expected in (({"read", "write", "admin"}, "read write"), ({"read"}, "read")):
-        jeton.set_client(session.app.client_id, scope=frozenset(scope))
-        for token in (session.access, session.refresh):
-            assert (await jeton.introspect(session.app, token))["scope"] == expected
-
-
-@pytest.mark.requirement("D05", "D08")
-async def test_token_is_inactive_when_its_client_has_lost_the_grant(jeton: Running) -> None:
-    session = await new_session(jeton)
-    own = (await jeton.token(session.app, grant_type="client_credentials")).json()["access_token"]
-    assert (await jeton.introspect(session.app, own))["active"] is True
-    jeton.set_client(session.app.client_id, grant_types=frozenset({"password"}))
-
-    assert await are_active(jeton, session) == [True, False]
-    assert await jeton.introspect(session.app, own) == INACTIVE
-
-
-@pytest.mark.requirement("D05")
-async def test_client_credentials_token_ends_with_the_registration(jeton: Running) -> None:
-    session = await new_session(jeton, jeton.add_client("https://app.example/client.json"))
-    own = (await jeton.token(session.app, grant_type="client_credentials")).json()["access_token"]
-    register_again(jeton, session)
-
-    assert await jeton.introspect(session.app, own) == INACTIVE
-
-
-@pytest.mark.requirement("D05")
-async def test_replay_makes_every_token_of_the_session_inactive(jeton: Running) -> None:
-    session = await new_session(jeton)
-    after = Session(session.app, session.user, await jeton.refreshed(session.app, session.refresh))
-    await jeton.refresh(session.app, session.refresh)
-
-    assert await are_active(jeton, session) == [False, False]
-    assert await are_active(jeton, after) == [False, False]

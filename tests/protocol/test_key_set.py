@@ -9,15 +9,11 @@ import jwt
 import pytest
 
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS
-from support.in_process_server import ISSUER, App, Running, StartServer
+from support.in_process_server import ISSUER, App, Running, StartServer, shared_server
 
 JWKS = "/.well-known/jwks.json"
 PUBLISHED_AFTER = PROPAGATION_SECONDS + 600 + 300 + CLOCK_SKEW_SECONDS
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    return shared_jeton
+jeton = shared_server()
 
 
 @pytest.fixture(scope="module")

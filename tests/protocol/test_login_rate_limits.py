@@ -201,9 +201,7 @@ async def test_live_session_has_a_limit_of_its_own_for_a_new_password(
     sessions = [(await jeton.log_in(app, name))["access_token"] for name in ("alice", "bob")]
 
     async def change(session: str, current: str) -> int:
-        form = {"current_password": current, "new_password": NEW}
-        headers = {"Authorization": f"Bearer {session}"}
-        return (await jeton.http.post("/account/password", data=form, headers=headers)).status_code
+        return (await jeton.change_password(session, NEW, current)).status_code
 
     hashes.clear()
     assert [await change(sessions[0], WRONG) for _ in range(110)] == [400] * 110

@@ -28,12 +28,6 @@ endpoints = pytest.mark.parametrize("endpoint", ["refresh", "revoke", "introspec
 
 
 @pytest.fixture
-def app(jeton: Running) -> App:
-    jeton.add_user()
-    return jeton.add_client()
-
-
-@pytest.fixture
 async def without_key(jeton: Running, app: App, database_url: str) -> AsyncIterator[Running]:
     """Another node, which has the newest master key only. The signing keys are sealed with that one."""
     with jeton.database.write() as connection:

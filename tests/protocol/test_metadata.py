@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx2
 import jwt
 import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
@@ -10,8 +9,7 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from jeton.oauth.metadata import METADATA_PATHS
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.messages import Answer, Request
-from support.in_process_server import ISSUER, App, Running, StartServer
-from support.responses import outcome
+from support.in_process_server import ISSUER, Running, StartServer
 
 METADATA, _ = METADATA_PATHS
 METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
@@ -25,7 +23,7 @@ async def load_metadata(jeton: Running, path: str = METADATA) -> dict[str, Any]:
     return dict(response.json())
 
 
-@pytest.mark.requirement("H01", "H03", "H04", "H05")
+@pytest.mark.requirement("H01", "H03", "H04", "H05", "DP18", "OI56")
 async def test_metadata_name_every_endpoint_and_what_it_takes_for_everybody_to_cache(start: StartServer) -> None:
     jeton = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     response = await jeton.http.get(METADATA)
@@ -162,22 +160,3 @@ async def test_password_grant_is_not_announced_if_it_is_switched_off(start: Star
     jeton.add_client()
 
     assert not await announces_password(jeton)
-
-
-@pytest.mark.requirement("H04")
-@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-async def test_each_announced_method_authenticates_at_each_endpoint(jeton: Running, method: str) -> None:
-    app = jeton.add_client(auth_methods=frozenset({method}))
-    at = await load_metadata(jeton)
-
-    for endpoint in ("token", "revocation", "introspection"):
-        assert method in at[f"{endpoint}_endpoint_auth_methods_supported"]
-        response = await post_nothing(jeton, at[f"{endpoint}_endpoint"], app, method)
-        assert outcome(response) == (400, "invalid_request")
-
-
-async def post_nothing(jeton: Running, url: str, app: App, method: str) -> httpx2.Response:
-    """Send nothing but credentials: an authenticated client is told what is missing."""
-    if method == "client_secret_basic":
-        return await jeton.post(url, app)
-    return await jeton.post(url, None, client_id=app.client_id, client_secret=app.secret or "")

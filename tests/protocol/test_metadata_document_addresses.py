@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from jeton.oauth.clients import Client
 from jeton.outbound.client import OutboundClient
-from support.browsing import Browser, authorization_parameters, browser
+from support.browsing import Browser, browser
 from support.in_process_server import App, Running, StartServer
-from support.metadata_documents import CALLBACK, document
+from support.metadata_documents import document
 from support.remote_server import RemoteRequest, remote_server, response
 from support.tls_certificates import tls_contexts
 
@@ -42,10 +42,7 @@ async def reason_of(node: Running, client_id: str) -> str:
     """Why there is no document, as the log has it; empty if the client is known."""
     async with browser(node) as visitor:
         with capture_logs() as lines:
-            parameters = authorization_parameters(
-                App(Client(client_id, True, 0)), redirect_uri=CALLBACK, scope="openid"
-            )
-            await visitor.get("/oauth/authorize", **parameters)
+            await visitor.authorize(App(Client(client_id, True, 0)), scope="openid")
         return reason_in(visitor, lines)
 
 
@@ -59,37 +56,13 @@ def reason_in(visitor: Browser, lines: Sequence[Any]) -> str:
 
 @pytest.mark.parametrize(
     "addresses",
-    [
-        pytest.param(["127.0.0.1"], id="loopback"),
-        pytest.param(["127.8.8.8"], id="all of loopback"),
-        pytest.param(["::1"], id="loopback IPv6"),
-        pytest.param(["10.1.2.3"], id="private 10/8"),
-        pytest.param(["172.31.255.1"], id="private 172.16/12"),
-        pytest.param(["192.168.0.1"], id="private 192.168/16"),
-        pytest.param(["fd00::1"], id="unique local IPv6"),
-        pytest.param(["100.64.0.1"], id="carrier-grade NAT"),
-        pytest.param(["169.254.1.1"], id="link-local"),
-        pytest.param(["169.254.169.254"], id="metadata service of clouds"),
-        pytest.param(["fe80::1"], id="link-local IPv6"),
-        pytest.param(["0.0.0.0"], id="unspecified"),
-        pytest.param(["::"], id="unspecified IPv6"),
-        pytest.param(["224.0.0.1"], id="multicast"),
-        pytest.param(["ff02::1"], id="multicast IPv6"),
-        pytest.param(["255.255.255.255"], id="broadcast"),
-        pytest.param(["192.0.2.1"], id="documentation"),
-        pytest.param(["2001:db8::1"], id="documentation IPv6"),
-        pytest.param(["::ffff:127.0.0.1"], id="IPv4 in IPv6"),
-        pytest.param(["::127.0.0.1"], id="IPv4-compatible"),
-        pytest.param(["64:ff9b::7f00:1"], id="NAT64"),
-        pytest.param(["2002:7f00:1::"], id="6to4"),
-        pytest.param(["2001:0:7f00:1::"], id="Teredo"),
-        pytest.param([PUBLIC, "127.0.0.1"], id="one public, one not"),
-        pytest.param([], id="none"),
-    ],
+    [["10.1.2.3"], ["169.254.169.254"], ["::ffff:127.0.0.1"], [PUBLIC, "127.0.0.1"], []],
+    ids=["private", "metadata service of clouds", "IPv4 in IPv6", "one public, one not", "none"],
 )
 async def test_host_with_an_address_of_this_class_is_refused(
     start: StartServer, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
 ) -> None:
+    """All classes are in unit/test_outbound_addresses.py."""
     use(monkeypatch, Names(addresses))
     node = await start()
     assert await reason_of(node, "https://app.example/client.json") == "address_not_allowed"

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
 from jeton.oauth.clients import Client
@@ -81,9 +80,7 @@ def stored(node: Running) -> list[Client]:
 
 def rows(node: Running) -> dict[str, int]:
     """The number of rows by table, without those of the audit trail, which are bounded and written later."""
-    with node.database.read() as connection:
-        tables = [it for it in metadata.tables.values() if it.name != "audit_records"]
-        return {it.name: connection.scalar(select(func.count()).select_from(it)) or 0 for it in tables}
+    return {it.name: node.count(it) for it in metadata.tables.values() if it.name != "audit_records"}
 
 
 @pytest.mark.both_databases

@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from jeton.http.middleware import ANSWERS_PER_CLOSED_CONNECTION
-from support.in_process_server import Running, StartServer
+from support.in_process_server import Running, StartServer, shared_server
 from support.sessions import fresh
 
 METADATA = "/.well-known/oauth-authorization-server"
@@ -24,11 +24,7 @@ ALLOWED = (
         "/account/sessions/AAAAAAAAAAAAAAAAAAAAAA": {"DELETE", "OPTIONS"},
     }
 )
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    return shared_jeton
+jeton = shared_server()
 
 
 @pytest.mark.requirement("A12", "C02", "D02", "K01", "O15", "O20", "PA01")

@@ -73,11 +73,8 @@ async def test_saving_without_a_change_is_no_change(jeton: Running, visitor: Bro
 @pytest.mark.parametrize(
     ("claim", "value"),
     [
-        ("name", "x" * 256),
-        ("website", "http://a.example"),
         ("picture", "javascript:alert(1)"),
         ("locale", '"><script>'),
-        ("zoneinfo", "../etc/passwd"),
     ],
 )
 async def test_a_value_that_cannot_be_used_is_marked_and_nothing_is_saved(

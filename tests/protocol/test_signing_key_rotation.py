@@ -8,12 +8,7 @@ import time
 import jwt
 import pytest
 
-from jeton.rules.key_lifecycle import (
-    CLOCK_SKEW_SECONDS,
-    PROPAGATION_SECONDS,
-    KeyChangeRefusedError,
-    KeyState,
-)
+from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS, KeyChangeRefusedError, KeyState
 from jeton.rules.key_series import active_and_next
 from support.in_process_server import Running, StartServer
 from support.signing_keys import (

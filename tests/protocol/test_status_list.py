@@ -19,12 +19,6 @@ PATH = "/oauth/status/0"
 URI = ISSUER + PATH
 
 
-@pytest.fixture
-def app(jeton: Running) -> App:
-    jeton.add_user()
-    return jeton.add_client()
-
-
 @pytest.mark.requirement("C06", "D10", "Q04")
 async def test_tokens_of_one_session_share_an_index_so_that_one_of_them_is_never_listed_alone(
     jeton: Running, app: App

@@ -50,9 +50,10 @@ def long_lock_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def nodes(database_url: str, long_lock_timeouts: None) -> AsyncIterator[Nodes]:
-    """Two servers that know nothing of each other but the database."""
-    async with running(settings_for(database_url)) as first, running(settings_for(database_url)) as second:
+async def nodes(request: pytest.FixtureRequest, database_url: str, long_lock_timeouts: None) -> AsyncIterator[Nodes]:
+    """Two servers that know nothing of each other but the database, with the module's `SETTINGS` if it has any."""
+    settings = settings_for(database_url, **getattr(request.module, "SETTINGS", {}))
+    async with running(settings) as first, running(settings) as second:
         yield first, second
 
 

@@ -106,7 +106,7 @@ async def test_of_two_commands_that_add_the_same_one_is_refused(
     postgresql_url: str, locks: OnPostgresql, line: str
 ) -> None:
     with configured_for(postgresql_url):
-        with locks.holding_added_accounts():
+        with locks.holding_tables("clients, users"):
             adding = [asyncio.ensure_future(run(line)) for _ in range(2)]
             await until(lambda: locks.waiting() == 2, "two that add")
         results = await asyncio.gather(*adding, return_exceptions=True)

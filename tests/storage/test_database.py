@@ -24,6 +24,8 @@ from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys
 from jeton.storage.users import insert_user, load_users
 from support.ledger_fixtures import bench_over
 
+# As they are outside of tests, which do not wait for the disk.
+SQLITE_PRAGMAS = database_module._SQLITE_PRAGMAS
 # A value for each type of column, as long or as awkward as it can be.
 VALUES: dict[type, Callable[[Any], Any]] = {
     String: lambda column: column.name[: column.type.length],
@@ -118,7 +120,10 @@ def test_a_transaction_that_fails_leaves_nothing_behind(database: Database) -> N
         assert load_users(connection, [USER.sub]) == {}
 
 
-def test_every_connection_to_sqlite_is_durable_and_checks_references(sqlite_url: str) -> None:
+def test_every_connection_to_sqlite_is_durable_and_checks_references(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_SQLITE_PRAGMAS", SQLITE_PRAGMAS)
     expected = {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 5000, "foreign_keys": 1}
     database = Database(sqlite_url)
     with database.read() as first, database.read() as second:

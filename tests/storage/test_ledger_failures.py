@@ -104,7 +104,7 @@ async def test_a_caller_that_is_cancelled_between_decision_and_commit_changes_no
 ) -> None:
     bench = postgresql_bench
     ended = Entry(lambda facts: End("ended", token=RevokedAccessToken("jti", facts.now + 60)))
-    with locks.holding_ended_tokens():
+    with locks.holding_tables("ended_tokens"):
         leaving, staying = bench.turn("a"), bench.turn("b")
         last = asyncio.ensure_future(bench.ledger.enter(ended))
         await until(lambda: locks.waiting() == 1, "the ledger waiting to write what is decided")
@@ -154,7 +154,7 @@ async def test_a_server_that_stops_while_it_reads_leaves_no_connection_open(
     monkeypatch.setattr("jeton.background.maintenance._REFRESH_SECONDS", 0)
     server = running(settings_for(postgresql_url))
     await server.__aenter__()
-    with locks.holding_signing_keys():
+    with locks.holding_tables("signing_keys", readers=True):
         await until(lambda: locks.waiting() == 1, "a refresh of the keys waiting")
         stopping = asyncio.ensure_future(server.__aexit__(None, None, None))
         await asyncio.wait([stopping], timeout=0.1)

@@ -25,9 +25,7 @@ Tokens = dict[str, Any]
 
 
 async def change_password(node: Running, tokens: Tokens) -> None:
-    form = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
-    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
-    answer = await node.http.post("/account/password", data=form, headers=bearer)
+    answer = await node.change_password(tokens["access_token"], PASSWORD[::-1])
     assert answer.json() == {"sessions_ended": 8}
 
 

@@ -94,7 +94,7 @@ async def test_a_table_that_is_locked_against_writers_delays_only_requests_that_
     people: tuple[Person, Person], locks: OnPostgresql
 ) -> None:
     alice, bob = people
-    with locks.holding_ended_tokens():
+    with locks.holding_tables("ended_tokens"):
         await assert_only_alice_waits(alice, bob, Person.revoke_access_token)
 
     assert (await alice.revoke_access_token()).status_code == 200
@@ -105,7 +105,7 @@ async def test_requests_to_a_table_that_is_locked_against_readers_are_refused_so
     people: tuple[Person, Person], locks: OnPostgresql, table: str
 ) -> None:
     alice, _ = people
-    with locks.holding_all_of(table):
+    with locks.holding_tables(table, readers=True):
         responses = await asyncio.gather(alice.refresh(), alice.log_in(), alice.introspect())
         assert [it.status_code for it in responses] == [503] * 3
 

@@ -62,6 +62,17 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A database that the present version has migrated, of either kind."""
+    on_sqlite = request.param == "sqlite"
+    database = Database(
+        request.getfixturevalue("sqlite_url") if on_sqlite else request.getfixturevalue("new_postgresql")()
+    )
+    yield database
+    database.close()
+
+
 def config() -> Config:
     configured = Config()
     configured.set_main_option("script_location", str(migrations()))
@@ -277,34 +288,32 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
 
 
 def test_at_its_start_a_newer_version_migrates_sqlite_and_refuses_postgresql_until_it_is_migrated(
-    empty: Database, next_version: Callable[[], None]
+    migrated: Database, next_version: Callable[[], None]
 ) -> None:
-    (bring_up_to_date if empty.on_sqlite else migrate)(empty)
-    with empty.write() as connection:
+    with migrated.write() as connection:
         insert_user(connection, User("u_1", "alice", None, (), False, 1, 1))
     next_version()
 
-    if not empty.on_sqlite:
+    if not migrated.on_sqlite:
         with pytest.raises(SchemaError, match=r"is at revision .*, this version needs 9999: run `jeton migrate`"):
-            bring_up_to_date(empty)
-        assert migrate(empty) == "9999"
-    bring_up_to_date(empty)
+            bring_up_to_date(migrated)
+        assert migrate(migrated) == "9999"
+    bring_up_to_date(migrated)
 
-    with empty.read() as connection:
+    with migrated.read() as connection:
         assert load_users(connection, ["u_1"]).keys() == {"u_1"}
         assert connection.scalar(text("SELECT later FROM users")) is None
 
 
 @pytest.mark.parametrize("bring_up", [migrate, bring_up_to_date], ids=["command", "start"])
-def test_a_database_of_a_newer_version_is_refused(empty: Database, bring_up: Callable[[Database], object]) -> None:
-    migrate(empty)
-    with empty.write() as connection:
+def test_a_database_of_a_newer_version_is_refused(migrated: Database, bring_up: Callable[[Database], object]) -> None:
+    with migrated.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
 
     with pytest.raises(SchemaError, match="newer version of Jeton"):
-        bring_up(empty)
+        bring_up(migrated)
 
-    with empty.read() as connection:
+    with migrated.read() as connection:
         assert connection.scalar(REVISION) == "from_the_future"
 
 

@@ -1,7 +1,7 @@
 """Every statement of a request finds its rows by an index, whatever PostgreSQL knows of the tables' sizes."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
 import psycopg
@@ -9,7 +9,6 @@ import pytest
 
 from jeton.oauth.single_use import SingleUse
 from jeton.storage.database import Database
-from jeton.storage.migrate import migrate
 from jeton.storage.raw_statement import execute_raw
 from jeton.storage.replay_store import ReplayStore
 from support.authorization_codes import add_app, redeem
@@ -54,21 +53,19 @@ _MAX_ROWS_READ: Final = 60
 
 
 @pytest.fixture
-async def node(empty_postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+async def node(new_postgresql: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """A server on a database of its own, of which PostgreSQL gathers statistics only when it is told to."""
     monkeypatch.setattr("jeton.background.purge._MAX_ROWS", 10)
     # The replay store is counted up to this number, and then full.
     monkeypatch.setattr("jeton.storage.replay_store.MAX_ROWS", 10)
     monkeypatch.setattr(ReplayStore, "require_room", lambda _, registered: None)
-    database = Database(empty_postgresql_url)
-    migrate(database)
+    database = Database(url := new_postgresql())
     with database.write() as connection:
         for table in GROWING:
             connection.exec_driver_sql(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
     database.close()
     # Without metrics: what they count in the background grows with the tables, up to a limit.
-    settings = settings_for(empty_postgresql_url, REGISTRATION__DYNAMIC="open", METRICS__LISTEN="")
-    async with running(settings) as server:
+    async with running(settings_for(url, REGISTRATION__DYNAMIC="open", METRICS__LISTEN="")) as server:
         yield server
 
 
@@ -113,8 +110,7 @@ async def request_everything(node: Running, app: App) -> None:
         await node.revoke(app, token)
     await visit_pages(node)
     assert await node.server.parts.storage.replay_store.use(SingleUse(b"proof", node.clock.now()))
-    form = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
-    assert (await node.http.post("/account/password", data=form, headers=bearer)).status_code == 200
+    assert (await node.change_password(second["access_token"], PASSWORD[::-1])).status_code == 200
     await register(node)
     await deliver(node)
     node.shared_state.refresh()

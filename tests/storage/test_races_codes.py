@@ -1,35 +1,14 @@
 """Races over one authorization code on two servers (RFC 6749 section 4.1.2): they end as if in a row."""
 
-from collections import Counter
-from collections.abc import Sequence
-
-import httpx2
 import pytest
 
-from jeton.crypto.authorization_code import parse_authorization_code
-from jeton.oauth.sessions import Family
-from jeton.storage.families import load_families
 from support.authorization_codes import VERIFIER, SignedIn, add_app, redeem, sign_in
 from support.in_process_server import App, Running
 from support.lock_contention import Contention
+from support.responses import outcomes
+from support.stored_sessions import sid_of, stored_family
 
 Nodes = tuple[Running, Running]
-
-
-def sid_of(code: str) -> str:
-    presented = parse_authorization_code(code)
-    assert presented is not None
-    return presented.sid
-
-
-def family_of(node: Running, code: str) -> Family:
-    with node.database.read() as connection:
-        return load_families(connection, [sid_of(code)])[sid_of(code)]
-
-
-def statuses(responses: Sequence[httpx2.Response]) -> Counter[tuple[int, str | None]]:
-    """How often each status and error code was answered."""
-    return Counter((it.status_code, it.json().get("error")) for it in responses)
 
 
 @pytest.fixture
@@ -53,11 +32,12 @@ async def test_of_fifty_redemptions_at_once_one_is_answered_and_the_family_is_de
             "family", sid_of(code), *(redeem(nodes[number % 2], app, code) for number in range(50))
         )
 
-        assert statuses(responses) == {(200, None): 1, (400, "invalid_grant"): 49}
+        assert outcomes(responses) == {(200, None): 1, (400, "invalid_grant"): 49}
         issued = next(it for it in responses if it.status_code == 200).json()["refresh_token"]
         after = await nodes[1].refresh(app, issued)
         assert (after.status_code, after.json()["error"]) == (400, "invalid_grant")
-        family = family_of(nodes[0], code)
+        family = stored_family(nodes[0], code)
+        assert family is not None
         assert (family.generation, family.revoke_reason) == (1, "code_reused")
 
 
@@ -74,9 +54,11 @@ async def test_fifty_redemptions_with_one_idempotency_key_get_one_answer_and_the
             *(redeem(nodes[number % 2], app, code, f"round {round_number}") for number in range(50)),
         )
 
-        assert statuses(responses) == {(200, None): 50}
+        assert outcomes(responses) == {(200, None): 50}
         assert len({it.content for it in responses}) == 1
-        assert family_of(nodes[0], code).generation == 1
+        family = stored_family(nodes[0], code)
+        assert family is not None
+        assert family.generation == 1
         await nodes[1].refreshed(app, responses[0].json()["refresh_token"])
 
 
@@ -98,6 +80,6 @@ async def test_wrong_redemptions_at_the_same_time_do_not_hinder_the_right_one(
 
     responses = await contention.race("family", sid_of(code), *wrong[:15], redeem(nodes[1], app, code), *wrong[15:])
 
-    assert statuses(responses) == {(200, None): 1, (400, "invalid_grant"): 30}
+    assert outcomes(responses) == {(200, None): 1, (400, "invalid_grant"): 30}
     issued = next(it for it in responses if it.status_code == 200).json()["refresh_token"]
     await nodes[0].refreshed(app, issued)

@@ -1,21 +1,15 @@
 """Races over one DPoP proof on two servers (RFC 9449 section 11.1): one request passes."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
 
-import httpx2
 import pytest
 
 from support.dpop import DpopKey
 from support.in_process_server import ISSUER, PASSWORD, Running
+from support.responses import outcomes
 
 Nodes = tuple[Running, Running]
 KEY = DpopKey()
-
-
-def outcomes(responses: Sequence[httpx2.Response]) -> Counter[tuple[int, str | None]]:
-    return Counter((it.status_code, it.json().get("error")) for it in responses)
 
 
 @pytest.mark.requirement("DP05", "L17")

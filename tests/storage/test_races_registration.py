@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
 
@@ -11,25 +9,17 @@ from jeton.admin.initial_access_tokens import create
 from jeton.storage.clients import list_clients
 from support.authorization_codes import sign_in
 from support.builders import CALLBACK
-from support.in_process_server import App, Running, running, settings_for
+from support.in_process_server import App, Running
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("long_lock_timeouts")]
-Start = Callable[..., Any]
+pytestmark = [pytest.mark.postgresql, pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
+Nodes = tuple[Running, Running]
+SETTINGS = {"REGISTRATION__DYNAMIC": "open", "LIMITS__REGISTRATIONS_PER_ADDRESS": "0"}
 PUBLIC = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
 DAY = 86400
 
 
-@pytest.fixture
-async def nodes(postgresql_url: str) -> AsyncIterator[tuple[Running, Running]]:
-    settings = settings_for(postgresql_url, REGISTRATION__DYNAMIC="open", LIMITS__REGISTRATIONS_PER_ADDRESS="0")
-    async with running(settings) as first, running(settings) as second:
-        yield first, second
-
-
 @pytest.mark.requirement("DR12", "O16")
-async def test_thirty_two_registrations_of_the_same_public_client_are_one_client(
-    nodes: tuple[Running, Running],
-) -> None:
+async def test_thirty_two_registrations_of_the_same_public_client_are_one_client(nodes: Nodes) -> None:
     for name in ("a", "b", "c"):
         answers = await asyncio.gather(
             *(
@@ -45,7 +35,7 @@ async def test_thirty_two_registrations_of_the_same_public_client_are_one_client
 
 
 @pytest.mark.requirement("DR02", "O16")
-async def test_token_with_ten_uses_registers_ten_clients(nodes: tuple[Running, Running]) -> None:
+async def test_token_with_ten_uses_registers_ten_clients(nodes: Nodes) -> None:
     with nodes[0].database.write() as connection:
         _, token = create(connection, nodes[0].clock.now(), max_uses=10, seconds=60, name=None)
     headers = {"Authorization": f"Bearer {token}"}
@@ -60,7 +50,7 @@ async def test_token_with_ten_uses_registers_ten_clients(nodes: tuple[Running, R
 
 
 @pytest.mark.requirement("DR12", "O16")
-async def test_client_that_is_being_used_is_not_deleted_for_lack_of_use(nodes: tuple[Running, Running]) -> None:
+async def test_client_that_is_being_used_is_not_deleted_for_lack_of_use(nodes: Nodes) -> None:
     """Codes are issued while other servers delete clients that were not used for long."""
     alice = sign_in(nodes[0], idle_expires_at=2**40, absolute_expires_at=2**40)
     for number in range(20):
@@ -82,9 +72,7 @@ async def test_client_that_is_being_used_is_not_deleted_for_lack_of_use(nodes: t
 
 
 @pytest.mark.requirement("DR12", "O16")
-async def test_use_is_recorded_without_waiting_for_whoever_has_locked_the_client(
-    nodes: tuple[Running, Running],
-) -> None:
+async def test_use_is_recorded_without_waiting_for_whoever_has_locked_the_client(nodes: Nodes) -> None:
     """An administrator who deletes the client has locked it, and waits for the session that records the use."""
     alice = sign_in(nodes[0], idle_expires_at=2**40, absolute_expires_at=2**40)
     await nodes[0].http.post("/oauth/register", json={**PUBLIC, "grant_types": ["authorization_code", "refresh_token"]})

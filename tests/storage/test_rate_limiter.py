@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from jeton.login.login_rate_limits import LoginRequest
 from jeton.oauth.sessions import Source
@@ -37,17 +37,6 @@ def allowed(outcomes: Iterable[Reservation | RateLimited]) -> int:
     return [isinstance(it, Reservation) for it in outcomes].count(True)
 
 
-@pytest.fixture
-def app(jeton: Running) -> App:
-    jeton.add_user()
-    return jeton.add_client()
-
-
-def count_buckets(jeton: Running) -> int:
-    with jeton.database.read() as connection:
-        return connection.scalar(select(func.count()).select_from(throttle_buckets)) or 0
-
-
 @pytest.mark.requirement("A24", "K07")
 async def test_two_nodes_allow_together_what_one_would(nodes: Nodes) -> None:
     assert allowed(await by_turns(nodes, [attempt()] * 200)) == 10
@@ -60,7 +49,7 @@ async def test_two_nodes_that_wait_for_one_bucket_at_once_allow_together_what_on
     nodes: Nodes, locks: OnPostgresql
 ) -> None:
     for number in range(10):
-        with locks.holding_throttle_buckets():
+        with locks.holding_tables("throttle_buckets"):
             waiting = by_turns(nodes, [attempt(b"account %d" % number)] * 50)
             await until(lambda: locks.waiting() >= 2, "two nodes waiting for the buckets")
 
@@ -123,17 +112,17 @@ async def test_unknown_names_and_addresses_share_a_bounded_number_of_buckets(
     ]
     await asyncio.gather(*(limits.reserve(login, None) for login in logins))
 
-    assert count_buckets(jeton) == 16 + 32 + 16 + 8 + 1
+    assert jeton.count(throttle_buckets) == 16 + 32 + 16 + 8 + 1
 
 
 async def test_buckets_are_deleted_once_they_hold_nothing(jeton: Running, app: App) -> None:
     await jeton.token(app, None, **WRONG)
 
-    counts = [count_buckets(jeton)]
+    counts = [jeton.count(throttle_buckets)]
     for seconds in (3600, 366 * 86400):
         jeton.clock.advance(seconds)
         jeton.purge.delete_expired()
-        counts.append(count_buckets(jeton))
+        counts.append(jeton.count(throttle_buckets))
 
     assert counts == [3, 1, 0]
 

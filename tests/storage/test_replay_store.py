@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
@@ -16,7 +16,7 @@ from jeton.storage.ledger import Entry, Facts
 from jeton.storage.lock_requests import LockFamily, LockSingleUse
 from jeton.storage.replay_store import ReplayStore, ReplayStoreFullError, only_once
 from jeton.storage.tables import single_uses
-from support.in_process_server import START, Running, running, settings_for
+from support.in_process_server import START, Running
 from support.ledger_fixtures import CLIENT, Bench, bench_over
 from support.lock_contention import OnPostgresql, until
 
@@ -137,45 +137,34 @@ async def test_a_use_is_seen_by_the_next_decision_of_the_batch(bench: Bench) -> 
     ]
 
 
-@pytest.fixture
-async def node(database_url: str) -> AsyncIterator[Running]:
-    async with running(settings_for(database_url)) as server:
-        yield server
-
-
-def count(node: Running) -> int:
-    with node.database.read() as connection:
-        return connection.scalar(select(func.count()).select_from(single_uses)) or 0
-
-
 @pytest.mark.requirement("DP05")
-async def test_uses_are_forgotten_when_they_expire_and_refused_until_then(node: Running) -> None:
-    proof = SingleUse(b"proof", node.clock.now() + 70)
-    assert await node.server.parts.storage.replay_store.use(proof)
+async def test_uses_are_forgotten_when_they_expire_and_refused_until_then(jeton: Running) -> None:
+    proof = SingleUse(b"proof", jeton.clock.now() + 70)
+    assert await jeton.server.parts.storage.replay_store.use(proof)
 
-    node.clock.advance(69)
-    assert (node.purge.delete_expired(), await node.server.parts.storage.replay_store.use(proof)) == (0, False)
-    node.clock.advance(1)
+    jeton.clock.advance(69)
+    assert (jeton.purge.delete_expired(), await jeton.server.parts.storage.replay_store.use(proof)) == (0, False)
+    jeton.clock.advance(1)
     # Until its row is deleted.
-    assert not await node.server.parts.storage.replay_store.use(proof)
-    assert (node.purge.delete_expired(), count(node)) == (1, 0)
+    assert not await jeton.server.parts.storage.replay_store.use(proof)
+    assert (jeton.purge.delete_expired(), jeton.count(single_uses)) == (1, 0)
 
 
 @pytest.mark.requirement("DP05")
 async def test_the_number_of_rows_is_bounded_and_a_full_store_is_unavailable(
-    node: Running, monkeypatch: pytest.MonkeyPatch
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_store_module, "MAX_ROWS", 3)
-    store, expires_at = node.server.parts.storage.replay_store, node.clock.now() + 70
+    store, expires_at = jeton.server.parts.storage.replay_store, jeton.clock.now() + 70
     for number in range(3):
         await store.use(SingleUse(b"%d" % number, expires_at))
-    node.shared_state.refresh()
+    jeton.shared_state.refresh()
 
     with pytest.raises(ReplayStoreFullError):
         await store.use(SingleUse(b"one more", expires_at))
 
-    assert count(node) == 3
-    node.clock.advance(70)
-    node.purge.delete_expired()
-    node.shared_state.refresh()
+    assert jeton.count(single_uses) == 3
+    jeton.clock.advance(70)
+    jeton.purge.delete_expired()
+    jeton.shared_state.refresh()
     assert await store.use(SingleUse(b"one more", expires_at + 70))

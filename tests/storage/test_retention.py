@@ -2,12 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import psycopg
 import pytest
-from sqlalchemy import func, select
 
 from jeton.background.purge import Purge
 from jeton.background.shared_state import SharedState
@@ -16,7 +15,7 @@ from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
 from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import ended_tokens, families, metadata
-from support.in_process_server import App, Running, running, settings_for
+from support.in_process_server import App, Running, StartServer, running, settings_for
 from support.lock_contention import OnPostgresql, until
 from support.statement_recorder import statements_of
 from support.stored_sessions import revoke_reason, sid_of, stored_family
@@ -33,11 +32,11 @@ SETTINGS = {
 
 
 @pytest.fixture
-async def node(database_url: str) -> AsyncIterator[Running]:
+async def node(start: StartServer) -> Running:
     """Sessions end after 100 seconds of idleness and 1000 at most; access tokens live 50."""
-    async with running(settings_for(database_url, **SETTINGS)) as server:
-        server.add_user()
-        yield server
+    server = await start(**SETTINGS)
+    server.add_user()
+    return server
 
 
 @pytest.fixture
@@ -45,10 +44,9 @@ def app(node: Running) -> App:
     return node.add_client()
 
 
-def rows(node: Running) -> tuple[int, ...]:
+def rows(node: Running) -> tuple[int, int]:
     """How many families and revoked access tokens are stored."""
-    with node.database.read() as connection:
-        return tuple(connection.scalar(select(func.count()).select_from(it)) or 0 for it in (families, ended_tokens))
+    return node.count(families), node.count(ended_tokens)
 
 
 async def unused_session(node: Running, app: App) -> list[str]:

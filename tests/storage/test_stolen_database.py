@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from jeton.admin.initial_access_tokens import create
-from jeton.bootstrap.server import assemble
-from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
+from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from jeton.crypto.refresh_token import RefreshTokens, parse_refresh_token
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.storage.database import Database
@@ -26,12 +25,6 @@ from support.stored_sessions import sid_of, stored_family
 
 PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi")
 IDEMPOTENCY_KEY = "an idempotency key of the client"
-
-
-@pytest.fixture
-def app(jeton: Running) -> App:
-    jeton.add_user()
-    return jeton.add_client()
 
 
 def dump(database: Database) -> bytes:
@@ -133,16 +126,6 @@ async def test_the_search_finds_what_is_stored(jeton: Running, app: App) -> None
     }
 
     assert stored_of(known, jeton.database) == ["name", "sid"]
-
-
-@pytest.mark.requirement("O14", "A48")
-def test_a_copy_under_another_master_key_starts_no_server_and_is_not_written_to(database: Database) -> None:
-    before = dump(database)
-
-    with pytest.raises(MasterKeyError, match="master key"):
-        assemble(settings_for(str(database.url), SECRETS__MASTER_KEY=generate_master_key()))
-
-    assert dump(database) == before
 
 
 @pytest.mark.requirement("A48", "A45")

@@ -6,10 +6,11 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jwk import ECKey, Key, OKPKey
 from joserfc.jws import JWSRegistry
 
 from support.in_process_server import ISSUER, Running
+from support.rsa_keys import RSA_KEYS
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -29,7 +30,7 @@ class ClientKeyPair:
             case "EdDSA" | "Ed25519":
                 key = OKPKey.generate_key("Ed25519")
             case _:
-                key = RSAKey.generate_key(2048)
+                key = RSA_KEYS("RS256", 2048)
         object.__setattr__(self, "key", key)
 
     @property

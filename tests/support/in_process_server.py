@@ -7,7 +7,8 @@ from typing import Any, Final
 from urllib.parse import quote_plus
 
 import httpx2
-from sqlalchemy import Connection
+import pytest
+from sqlalchemy import Connection, Table, func, select
 
 from jeton.background.purge import Purge
 from jeton.background.shared_state import SharedState
@@ -175,6 +176,17 @@ class Running:
         with self.database.write() as connection:
             update_user(connection, sub, **columns)
 
+    def claims(self, access_token: str) -> dict[str, Any]:
+        """The claims of a valid access token."""
+        verified = self.keyring.verifier.verify(access_token)
+        assert verified is not None
+        return dict(verified.claims)
+
+    def count(self, table: Table) -> int:
+        """The number of its rows."""
+        with self.database.read() as connection:
+            return connection.scalar(select(func.count()).select_from(table)) or 0
+
     async def post(
         self, path: str, app: App | None, headers: Mapping[str, str] | None = None, **parameters: str
     ) -> httpx2.Response:
@@ -207,6 +219,14 @@ class Running:
         assert response.status_code == 200, response.text
         return dict(response.json())
 
+    async def change_password(
+        self, access_token: str, new: str, current: str = PASSWORD, **more: str
+    ) -> httpx2.Response:
+        """Change a password by self-service."""
+        form = {"current_password": current, "new_password": new, **more}
+        headers = {"Authorization": f"Bearer {access_token}"}
+        return await self.http.post("/account/password", data=form, headers=headers)
+
     async def revoke(self, app: App, token: str, **more: str) -> httpx2.Response:
         return await self.post("/oauth/revoke", app, None, token=token, **more)
 
@@ -230,3 +250,13 @@ async def running(settings: Settings, grants: Sequence[Grant] = GRANTS) -> Async
 
 
 StartServer = Callable[..., Awaitable[Running]]
+
+
+def shared_server() -> Any:
+    """Return the fixture `jeton` of a module whose tests share one server."""
+
+    @pytest.fixture(scope="module", name="jeton")
+    def shared(shared_jeton: Running) -> Running:
+        return shared_jeton
+
+    return shared

@@ -22,10 +22,6 @@ _OURS: Final = text(
 )
 _DEADLOCKS: Final = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 _MIGRATING: Final = text("SELECT pg_advisory_xact_lock(7461000)")
-_ALL_SIGNING_KEYS: Final = text("LOCK TABLE signing_keys IN ACCESS EXCLUSIVE MODE")
-_ALL_ENDED_TOKENS: Final = text("LOCK TABLE ended_tokens IN SHARE MODE")
-_ADDED_ACCOUNTS: Final = text("LOCK TABLE clients, users IN SHARE MODE")
-_ALL_BUCKETS: Final = text("LOCK TABLE throttle_buckets IN SHARE MODE")
 _ROWS: Final = {
     "family": text("SELECT 1 FROM families WHERE sid = :key FOR UPDATE"),
     "user": text("SELECT 1 FROM users WHERE sub = :key FOR UPDATE"),
@@ -85,25 +81,9 @@ class OnPostgresql:
         """Holds the lock that lets one process at a time migrate."""
         return self._holding(_MIGRATING)
 
-    def holding_signing_keys(self) -> AbstractContextManager[None]:
-        """Holds the whole table, against readers too."""
-        return self._holding(_ALL_SIGNING_KEYS)
-
-    def holding_ended_tokens(self) -> AbstractContextManager[None]:
-        """Holds the whole table, against writers."""
-        return self._holding(_ALL_ENDED_TOKENS)
-
-    def holding_throttle_buckets(self) -> AbstractContextManager[None]:
-        """Holds the whole table, against writers."""
-        return self._holding(_ALL_BUCKETS)
-
-    def holding_added_accounts(self) -> AbstractContextManager[None]:
-        """Lets nobody add a client or a user."""
-        return self._holding(_ADDED_ACCOUNTS)
-
-    def holding_all_of(self, table: str) -> AbstractContextManager[None]:
-        """Hold the whole table, against readers too."""
-        return self._holding(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+    def holding_tables(self, tables: str, *, readers: bool = False) -> AbstractContextManager[None]:
+        """Holds whole tables, against writers and perhaps readers too."""
+        return self._holding(text(f"LOCK TABLE {tables} IN {'ACCESS EXCLUSIVE' if readers else 'SHARE'} MODE"))
 
     @contextmanager
     def _holding(self, lock: TextClause) -> Iterator[None]:

@@ -7,6 +7,7 @@ from typing import Final
 import httpx2
 
 from support.in_process_server import App, Running
+from support.responses import outcomes
 
 WRONG: Final = "a wrong password, and long"
 
@@ -18,7 +19,6 @@ async def attempt(jeton: Running, app: App, username: str = "alice", password: s
     )
 
 
-async def attempts(jeton: Running, app: App, count: int, username: str = "alice") -> Counter[tuple[int, str]]:
+async def attempts(jeton: Running, app: App, count: int, username: str = "alice") -> Counter[tuple[int, str | None]]:
     """Send that many wrong passwords at once. Return how often each status and error was answered."""
-    answers = await asyncio.gather(*(attempt(jeton, app, username) for _ in range(count)))
-    return Counter((it.status_code, it.json()["error"]) for it in answers)
+    return outcomes(await asyncio.gather(*(attempt(jeton, app, username) for _ in range(count))))

@@ -1,20 +1,22 @@
-"""Sessions as the database has them, by one of their refresh tokens."""
+"""Sessions as the database has them, by one of their refresh tokens or the code that they began with."""
 
+from jeton.crypto.authorization_code import parse_authorization_code
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.oauth.sessions import Family
 from jeton.storage.families import count_live_families, load_families
 from support.in_process_server import Running
 
 
-def sid_of(refresh_token: str) -> str:
-    presented = parse_refresh_token(refresh_token)
+def sid_of(token: str) -> str:
+    """Return the session of a refresh token or an authorization code."""
+    presented = parse_refresh_token(token) or parse_authorization_code(token)
     assert presented is not None
     return presented.sid
 
 
-def stored_family(node: Running, refresh_token: str) -> Family | None:
+def stored_family(node: Running, token: str) -> Family | None:
     """Return the token's family, or None if it has been deleted."""
-    sid = sid_of(refresh_token)
+    sid = sid_of(token)
     with node.database.read() as connection:
         return load_families(connection, [sid]).get(sid)
 
