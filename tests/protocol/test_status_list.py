@@ -7,9 +7,11 @@ from typing import Any
 
 import jwt
 import pytest
+from sqlalchemy import update
 
 from jeton.admin import clients, sessions
 from jeton.oauth.token_status_list import STATUSES_PER_LIST
+from jeton.storage.status_index_allocator import load_next_status_index
 from jeton.storage.tables import families, invalid_statuses, status_counter
 from support.in_process_server import ISSUER, START, App, Running, StartServer
 from support.status_lists import is_listed, reference, status_list
@@ -80,6 +82,22 @@ async def test_every_session_and_client_has_an_index_of_its_own(start: StartServ
     with nodes[0].database.read() as connection:
         taken = connection.scalars(families.select().with_only_columns(families.c.status_index)).all()
     assert len({*taken, app.client.status_index, added.status_index} - {None}) == 8
+
+
+@pytest.mark.both_databases
+async def test_indexes_whose_allocation_the_database_has_lost_are_allocated_again(jeton: Running, app: App) -> None:
+    """As in an asynchronous fail-over: otherwise another process would be given them."""
+    with jeton.database.read() as connection:
+        before = load_next_status_index(connection)
+    await jeton.log_in(app)
+    with jeton.database.write() as connection:
+        allocated = load_next_status_index(connection)
+        connection.execute(update(status_counter).values(next_index=before))
+
+    jeton.shared_state.refresh()
+
+    with jeton.database.read() as connection:
+        assert load_next_status_index(connection) == allocated > before
 
 
 @pytest.mark.requirement("Q04")

@@ -16,7 +16,7 @@ from jeton.storage.lookups import Lookups
 from jeton.storage.replay_store import ReplayStore
 from jeton.storage.revoked_statuses import load_revoked_indexes
 from jeton.storage.signing_keys import load_signing_keys
-from jeton.storage.status_index_allocator import load_next_status_index
+from jeton.storage.status_index_allocator import StatusIndexAllocator, load_next_status_index
 from jeton.storage.write_probe import accepts_writes
 
 _PROBE_SECONDS: Final = 5
@@ -35,6 +35,7 @@ class SharedState:
         lookups: Lookups,
         replay_store: ReplayStore,
         ceiling: CurrentCeiling,
+        status_indexes: StatusIndexAllocator,
         status_lists: StatusLists | None,
     ) -> None:
         self._database = database
@@ -43,6 +44,7 @@ class SharedState:
         self._lookups = lookups
         self._replay_store = replay_store
         self.ceiling = ceiling
+        self._status_indexes = status_indexes
         self.status_lists = status_lists
         self.client_capabilities = ClientCapabilities()
         self._refreshed_at: float | None = None
@@ -72,9 +74,10 @@ class SharedState:
             self._replay_store.count(connection)
             self.client_capabilities = load_client_capabilities(connection)
             self.ceiling.read(connection)
+            next_index = load_next_status_index(connection)
             if self.status_lists is not None:
                 now = self._clock.now()
-                self.status_lists.update(load_revoked_indexes(connection, now), load_next_status_index(connection), now)
+                self.status_lists.update(load_revoked_indexes(connection, now), next_index, now)
         if was_steady and not self._clock.is_steady:
             log.error("clock_jumped_ahead", detail="no rows are deleted and no keys rotated automatically for one hour")
         if not can_write:
@@ -87,6 +90,7 @@ class SharedState:
         finally:
             self._can_write = can_write and self._accepts_writes()
         if self._can_write:
+            self._status_indexes.reclaim(next_index)
             self.ceiling.apply(self._database, self._clock.now())
 
     def _accepts_writes(self) -> bool:

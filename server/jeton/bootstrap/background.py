@@ -63,6 +63,7 @@ def build_background(
         storage.lookups,
         storage.replay_store,
         ceiling,
+        storage.status_indexes,
         status_lists if settings.tokens.status_list else None,
     )
     shared_state.refresh()

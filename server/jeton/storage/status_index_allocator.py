@@ -16,6 +16,10 @@ _TAKE = (
     .returning(status_counter.c.next_index)
 )
 
+_RAISE = (
+    update(status_counter).values(next_index=bindparam("end")).where(status_counter.c.next_index < bindparam("end"))
+)
+
 
 def allocate_status_indexes(connection: Connection, count: int) -> range:
     """Return `count` indexes that were never allocated before."""
@@ -38,11 +42,21 @@ class StatusIndexAllocator:
         self._database = database
         self._shuffle = shuffle
         self._unused: list[int] = []
+        self._end = 0
         self._batcher = Batcher[None, int]("status-indexes", self._take_many)
 
     async def take(self) -> int:
         """Return an unused index. Raise StorageUnavailableError if the block is used up and there is no database."""
         return await self._batcher(None)
+
+    def reclaim(self, next_index: int) -> None:
+        """Allocate the indexes of this process again if the counter is behind them.
+
+        The database has then lost commits in a fail-over, and would give the same indexes to other processes.
+        """
+        if next_index < self._end:
+            with self._database.write() as connection:
+                connection.execute(_RAISE, {"end": self._end})
 
     def close(self) -> None:
         self._batcher.close()
@@ -52,4 +66,5 @@ class StatusIndexAllocator:
             with self._database.write() as connection:
                 block = allocate_status_indexes(connection, _BLOCK)
             self._unused += self._shuffle(block)
+            self._end = block.stop
         return [self._unused.pop() for _ in batch]
