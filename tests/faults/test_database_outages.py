@@ -58,3 +58,33 @@ async def test_a_database_outage_spends_nothing_and_ends_no_session(
                 assert (await load.refresh(session)).status_code == 200
             assert_nothing_lost_or_doubled(own_postgresql_url, [*busy, *resting])
             await load.until(lambda: server.answers("/readyz"), "ready again", RECOVERY_SECONDS)
+
+
+async def test_a_database_that_becomes_read_only_spends_nothing_and_ends_no_session(
+    own_cluster: Cluster, own_postgresql_url: str, tmp_path: Path
+) -> None:
+    """As a former leader that is a standby now, on the connections that the server has."""
+    secret = add_accounts(own_postgresql_url)
+    with server_process(tmp_path, own_postgresql_url) as server:
+        async with load_on([server.url], secret) as load:
+            resting = await load.log_in(2, sends_keys=False)
+            load.sessions = await load.log_in(6)
+            async with load.running():
+                await load.until_answered(3)
+                own_cluster.set_read_only(True)
+                try:
+                    await load.until(lambda: load.statuses[503] >= 6, "answers of 503")
+                    for response in (
+                        await load.refresh(resting[0]),
+                        await load.post("/oauth/revoke", resting[1].token),
+                    ):
+                        assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
+                    await load.until(lambda: not server.answers("/readyz"), "not ready")
+                finally:
+                    own_cluster.set_read_only(False)
+                await load.until_answered(3, RECOVERY_SECONDS)
+
+            assert load.statuses.keys() == {200, 503}
+            for session in resting:
+                assert (await load.refresh(session)).status_code == 200
+            assert_nothing_lost_or_doubled(own_postgresql_url, [*load.sessions, *resting])

@@ -87,6 +87,14 @@ class Cluster:
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
+    def set_read_only(self, on: bool) -> None:
+        """Refuse writes in all transactions that begin from now on, also in sessions that are open."""
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if on else 'off'}"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        engine.dispose()
+
     def _signal(self, number: signal.Signals) -> None:
         postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
         # The parent first, so that no more are born.
