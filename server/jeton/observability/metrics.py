@@ -23,7 +23,7 @@ _BATCH_ITEMS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 _WORD: Final = re.compile(r"[a-z_]{1,64}|[A-Z][A-Za-z]{1,63}")
 _MALFORMED: Final = "malformed"
 # Rare decisions that alerts are for: a series that began at 1 would show no increase.
-_RARE_DECISIONS: Final = ("refresh_token_reused", "code_reused")
+_RARE_DECISIONS: Final = ("refresh_token_reused", "code_reused", "fast_forwarded")
 
 
 def _counter(name: str, help_text: str, *labels: str) -> Counter:
