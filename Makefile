@@ -57,12 +57,13 @@ flood: $(VENV)/dev.stamp ## attack a server, and print the cost and the successf
 rotation: $(VENV)/dev.stamp ## rotate keys under load, and count failed verifications
 	PYTHONPATH=tests $(BIN)/python benchmarks/rotation.py
 
-faults: $(VENV)/dev.stamp ## slow sockets, overload, restarts, outages, kill -9: print figures (40 minutes)
+faults: $(VENV)/dev.stamp ## slow sockets, overload, restarts, outages, kill -9, fail-over: print figures (45 minutes)
 	PYTHONPATH=tests $(BIN)/python benchmarks/slow_sockets.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/overload.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/rolling_restarts.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/outage.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/kills.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/failover.py
 
 audit: $(VENV)/dev.stamp ## refreshes with and without the audit trail, in one process
 	PYTHONPATH=tests $(BIN)/python benchmarks/audit.py

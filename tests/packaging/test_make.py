@@ -25,7 +25,9 @@ TARGETS: Final = {
     "bench": ["benchmarks/bench.py", "benchmarks/verification.py", "benchmarks/status_list.py"],
     "flood": ["benchmarks/flood.py"],
     "rotation": ["benchmarks/rotation.py"],
-    "faults": [f"benchmarks/{it}.py" for it in ("slow_sockets", "overload", "rolling_restarts", "outage", "kills")],
+    "faults": [
+        f"benchmarks/{it}.py" for it in ("slow_sockets", "overload", "rolling_restarts", "outage", "kills", "failover")
+    ],
     "audit": ["benchmarks/audit.py"],
     "mutants": ["benchmarks/mutants.py"],
     "format": ["ruff format", "ruff check --fix"],

@@ -150,12 +150,13 @@ class Load:
             assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}; so far {self.statuses}"
             await asyncio.sleep(0.01)
 
-    async def until_answered(self, count: int) -> None:
+    async def until_answered(self, count: int, seconds: float = PATIENCE) -> None:
         """Until every session has been answered so many times more."""
         before = [it.answered for it in self.sessions]
         await self.until(
             lambda: all(it.answered >= was + count for it, was in zip(self.sessions, before, strict=True)),
             f"{count} more answers for each session",
+            seconds,
         )
 
 
