@@ -20,7 +20,12 @@ def build_cookie_mode(
     """Return the resources by path."""
     origins = cookie_origins(parts)
     show = ShowCookieSession(
-        authenticate, RefreshCookies(settings.server.issuer), parts.refresh_tokens, parts.storage.lookups, parts.clock
+        authenticate,
+        RefreshCookies(settings.server.issuer),
+        parts.refresh_tokens,
+        parts.request_limits,
+        parts.storage.lookups,
+        parts.clock,
     )
     end = EndCookieSession(authenticate, revocation)
     forward = _forward_auth(settings, parts, authenticate)

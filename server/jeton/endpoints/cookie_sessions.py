@@ -9,10 +9,12 @@ from jeton.endpoints.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.revocation import RevocationEndpoint
+from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.clients import Client
 from jeton.oauth.cookie_mode import has_live_session
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.scope import format_scope
+from jeton.oauth.sessions import Source
 from jeton.oauth.userinfo import userinfo_claims
 from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups, TokenSubject
@@ -33,6 +35,7 @@ class ShowCookieSession:
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]
     refresh_cookies: RefreshCookies
     refresh_tokens: RefreshTokens
+    request_limits: RequestLimits
     lookups: Lookups
     clock: Clock
 
@@ -41,17 +44,19 @@ class ShowCookieSession:
         `expires_at`: when the session ends if it is not used, in seconds since the epoch."""
         client = caller.client
         require_cookie_mode(client)
-        return Json(await self._session(self.refresh_cookies.presented(request, client), client))
+        return Json(await self._session(self.refresh_cookies.presented(request, client), client, request.source))
 
-    async def _session(self, presented: str | None, client: Client) -> Mapping[str, Any]:
+    async def _session(self, presented: str | None, client: Client, source: Source) -> Mapping[str, Any]:
         token = None if presented is None else parse_refresh_token(presented)
         if token is None:
             return _SIGNED_OUT
         context, now = await self.lookups.token_context(TokenSubject(sid=token.sid)), self.clock.now()
         family, user = context.family, context.user
+        genuine = None if family is None else self.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
+        if family is None or genuine is False:
+            await self.request_limits.count_unknown_token(source)
         if family is None or user is None:
             return _SIGNED_OUT
-        genuine = self.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
         if not has_live_session(family, user, client, token.generation, genuine=genuine, now=now):
             return _SIGNED_OUT
         scope = family.scope & client.scope
