@@ -11,10 +11,12 @@ import pytest
 from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.http.metrics_page import metrics_page
 from jeton.login import concurrency
+from jeton.oauth.backchannel_logout import STATES
 from jeton.observability.metrics import REGISTRY, count_refusal
 from jeton.observability.metrics_sharing import render_metrics
 from support.browsing import authorization_parameters, browser
 from support.in_process_server import PASSWORD, Running
+from support.logout_receiver import add_logouts, add_receiving_app, deliver, logout_receiver
 from support.metrics import series_in, value_of
 
 pytestmark = pytest.mark.requirement("ME06")
@@ -89,6 +91,22 @@ async def test_rate_limits_and_full_queues_are_counted(jeton: Running, monkeypat
     assert refused.status_code == 503
     assert value_of("jeton_overloads_total", queue="login") == full + 1
     assert value_of("jeton_refusals_total", error="temporarily_unavailable", reason="HashingBusyError") >= 1
+
+
+async def test_attempts_to_deliver_logout_tokens_are_counted_by_outcome(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.background.logout_delivery._POLL_SECONDS", 3600)
+    before = {state: value_of("jeton_logout_attempts_total", outcome=state) for state in STATES}
+    for status, client in (("200 OK", "delivers"), ("503 Busy", "waits"), ("400 Bad Request", "refuses")):
+        async with logout_receiver(status) as receiver:
+            add_receiving_app(jeton, client, receiver.uri)
+            add_logouts(jeton, client, f"session of {client}")
+            await deliver(jeton)
+
+    assert {it: value_of("jeton_logout_attempts_total", outcome=it) - before[it] for it in STATES} == dict.fromkeys(
+        STATES, 1
+    )
 
 
 @pytest.mark.requirement("ME01")

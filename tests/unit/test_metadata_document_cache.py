@@ -14,6 +14,7 @@ from jeton.oauth.sessions import Source
 from jeton.rules.rate_limit_policies import Rate
 from support.in_process_server import ManualClock
 from support.metadata_documents import CALLBACK, Web
+from support.metrics import value_of
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +71,20 @@ async def test_failure_is_kept_for_a_minute_and_replaces_a_document_that_is_too_
     clock.advance(1)
     assert await outcomes(cache, [URL]) == "d"
     assert len(web.requests) == 3
+
+
+@pytest.mark.requirement("ME06")
+async def test_each_fetch_is_counted_by_its_outcome_and_a_kept_document_is_not() -> None:
+    def counts() -> list[float]:
+        name = "jeton_metadata_document_fetch_duration_seconds_count"
+        return [value_of(name, outcome=it) for it in ("fetched", "invalid", "no_response")]
+
+    web, before = Web(), counts()
+    web.publish(URL)
+    web.publish(f"{URL}?invalid", client_id="https://other.example/client.json")
+    cache, _ = documents(web)
+    assert await outcomes(cache, [URL, URL, f"{URL}?invalid", f"{URL}?nowhere"]) == "ddii"
+    assert [after - count for after, count in zip(counts(), before, strict=True)] == [1, 1, 1]
 
 
 @pytest.mark.requirement("CI09")

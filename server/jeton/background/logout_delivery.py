@@ -19,6 +19,7 @@ from jeton.oauth.backchannel_logout import (
     CLIENT_UNKNOWN,
     DELIVERED_SECONDS,
     NO_SIGNING_KEY,
+    STATES,
     BackchannelLogout,
     Outcome,
     logout_token_claims,
@@ -26,6 +27,7 @@ from jeton.oauth.backchannel_logout import (
     retry_at,
 )
 from jeton.oauth.clients import ADMINISTRATOR, Client
+from jeton.observability.metrics import LOGOUT_ATTEMPTS
 from jeton.outbound.messages import OutboundError
 from jeton.storage.batching import Batcher
 from jeton.storage.clients import load_clients
@@ -75,6 +77,8 @@ class LogoutDelivery:
         self._clock = clock
         self._keyring = keyring
         self._outbound = outbound
+        for state in STATES:
+            LOGOUT_ATTEMPTS.labels(state)  # begins at 0, so that the first one is an increase
         self._under_way: dict[asyncio.Task[None], _Delivery] = {}
         self._batcher = Batcher[Callable[[], list[_Delivery]], list[_Delivery]](
             "logout delivery", lambda tasks: [task() for task in tasks]
@@ -154,6 +158,7 @@ class LogoutDelivery:
                 status=status,
                 attempts=ended.attempts,
             )
+            LOGOUT_ATTEMPTS.labels(ended.state).inc()
             await self._batcher(lambda: self._record(ended))
         except StorageUnavailableError as error:
             log.error("logout_delivery_failed", reason=type(error).__name__, detail=str(error))

@@ -1,6 +1,7 @@
 """Metadata documents of clients: fetched once at a time, limited before that, and kept in memory for a while."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -11,6 +12,7 @@ from jeton.oauth.client_metadata import ClientMetadata
 from jeton.oauth.errors import rate_limited
 from jeton.oauth.metadata_documents import FAILURE_SECONDS, MetadataDocumentError, cache_seconds, parse_document
 from jeton.oauth.sessions import Source
+from jeton.observability.metrics import DOCUMENT_FETCHES
 from jeton.outbound.messages import OutboundError, OutboundResponse
 from jeton.rules.network_prefix import network_prefix
 from jeton.rules.rate_limit_policies import Blocked, Bucket, Rate
@@ -83,12 +85,17 @@ class MetadataDocuments:
         return await asyncio.shield(task)
 
     async def _fetch(self, url: str, fetch: Fetch) -> _Fetched:
+        began, outcome = time.perf_counter(), "no_response"
         try:
             response = await fetch(url)
+            outcome = "invalid"
             metadata = parse_document(url, response.status, response.headers, response.body)
+            outcome = "fetched"
         except (OutboundError, MetadataDocumentError) as error:
             log.warning("metadata_document_refused", url=url, reason=error.reason)
             return self._keep(url, MetadataDocumentError(error.reason), FAILURE_SECONDS)
+        finally:
+            DOCUMENT_FETCHES.labels(outcome).observe(time.perf_counter() - began)
         seconds = cache_seconds(response.headers)
         log.info("metadata_document_fetched", url=url, seconds=seconds)
         return self._keep(url, metadata, seconds)

@@ -12,6 +12,8 @@ RETRY_SECONDS: Final = (15, 60, 300, 1800, 7200, 21600)
 DELIVERED_SECONDS: Final = 86400
 KEPT_SECONDS: Final = 7 * 86400
 
+STATES: Final = ("pending", "delivered", "failed")
+
 # Reasons for which nothing is sent.
 CLIENT_UNKNOWN: Final = "client_unknown"
 CLIENT_DISABLED: Final = "client_disabled"
@@ -41,7 +43,7 @@ class BackchannelLogout:
 
     @property
     def state(self) -> str:
-        """`pending`, `delivered` or `failed`."""
+        """One of `STATES`."""
         if self.delivered_at is not None:
             return "delivered"
         return "failed" if self.next_attempt_at is None else "pending"

@@ -59,6 +59,14 @@ LOGINS: Final = _counter("jeton_logins_total", "Checked passwords by outcome.", 
 RATE_LIMITED: Final = _counter("jeton_rate_limited_total", "Attempts that a rate limit refused.", "limit")
 OVERLOADS: Final = _counter("jeton_overloads_total", "Requests refused because a queue was full.", "queue")
 
+LOGOUT_ATTEMPTS: Final = _counter("jeton_logout_attempts_total", "Attempts to deliver a logout token.", "outcome")
+DOCUMENT_FETCHES: Final = _histogram(
+    "jeton_metadata_document_fetch_duration_seconds",
+    "Time to fetch the metadata document of a client.",
+    REQUEST_SECONDS,
+    "outcome",
+)
+
 PASSWORD_HASHES: Final = _sum("jeton_password_hashes", "Password hashes that run or wait for a thread.", "state")
 
 BATCH_ITEMS: Final = _histogram("jeton_batch_items", "Requests per batch.", _BATCH_ITEMS, "queue")
