@@ -232,6 +232,8 @@ def _complete(settings: Settings) -> Settings:
         raise ConfigError("tokens.refresh_idle_seconds must not exceed tokens.refresh_absolute_seconds")
     if settings.sessions.idle_seconds > settings.sessions.absolute_seconds:
         raise ConfigError("sessions.idle_seconds must not exceed sessions.absolute_seconds")
+    if settings.passwords.memory_kib < 8 * settings.passwords.lanes:
+        raise ConfigError("passwords.memory_kib must be at least 8 for each of passwords.lanes (RFC 9106 section 3.1)")
     _check_pkcs11(settings.keys, settings.pkcs11)
     check_trusted_proxies(server.trusted_proxies)
     if server.client_certificate_header and not server.trusted_proxies:

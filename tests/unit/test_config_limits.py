@@ -52,6 +52,12 @@ def test_value_out_of_range_is_refused_by_name(row: str) -> None:
             load(**{name: value})
 
 
+def test_argon2_needs_8_kib_for_each_lane() -> None:
+    load(PASSWORDS__MEMORY_KIB="32", PASSWORDS__LANES="4")
+    with pytest.raises(ConfigError, match=r"passwords\.memory_kib"):
+        load(PASSWORDS__MEMORY_KIB="31", PASSWORDS__LANES="4")
+
+
 @pytest.mark.requirement("O02")
 @pytest.mark.parametrize(("idle", "absolute"), [("101", "100"), ("7776001", "7776000")])
 def test_idle_lifetime_may_equal_but_not_exceed_the_absolute_lifetime(idle: str, absolute: str) -> None:

@@ -4,6 +4,7 @@ import unicodedata
 
 import pytest
 from argon2 import PasswordHasher, Type, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
 from jeton.crypto.passwords import Passwords, Verified
 from jeton.rules.password_policy import MAX_CODE_POINTS
@@ -105,6 +106,10 @@ def test_unknown_user_costs_the_same_as_a_known_one(verified: list[str], passwor
     dummy, known = verified
     assert extract_parameters(dummy) == extract_parameters(known)
     assert dummy != HASH
+    # Argon2 was computed for both: a malformed hash raises another error at once.
+    for computed in (dummy, known):
+        with pytest.raises(VerifyMismatchError):
+            PasswordHasher().verify(computed, "wrong")
 
 
 @COSTLIER

@@ -1,6 +1,7 @@
 """What proves who a person is: password hashing, logins and browser sessions, as configured."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from jeton.bootstrap.limits import login_limits
 from jeton.bootstrap.storage import Storage
@@ -38,7 +39,7 @@ def build_logins(
     passwords = Passwords(costs.memory_kib, costs.iterations, costs.lanes)
     hashing = HashingPool(_max_concurrent_hashes(settings))
     limits = LoginRateLimits(storage.rate_limiter, rate_limit_keys, login_limits(settings))
-    timing = UniformTiming(lambda: passwords.verify(None, ""))
+    timing = UniformTiming(partial(hashing.run, partial(passwords.verify, None, ""), "", None))
     by_password = PasswordLogin(storage.lookups, limits, passwords, hashing, timing, clock, storage.audit_backlog)
     by_browser = BrowserLogin(
         by_password,

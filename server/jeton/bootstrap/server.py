@@ -36,7 +36,7 @@ class BackgroundWork(Protocol):
     """Work of a server while it serves."""
 
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Run until there is nothing more to do, or until cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,10 @@ def _lifespan(parts: Parts, draining: Draining, more: Sequence[BackgroundWork]) 
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        works: tuple[BackgroundWork, ...] = (parts.background.maintenance, parts.background.logout_delivery, *more)
+        works: tuple[BackgroundWork, ...] = (
+            *(parts.background.maintenance, parts.background.logout_delivery, parts.logins.by_password.timing),
+            *more,
+        )
         background = [asyncio.create_task(it.run()) for it in works]
         with draining.on_sigterm():
             yield

@@ -4,14 +4,16 @@ Passwords are normalized to NFC (NIST SP 800-63B-4 section 3.1.1.2), never trunc
 hashes (imported_hash_formats.py) are verified too; a successful login replaces them.
 """
 
+import secrets
 import unicodedata
+from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Final
 
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
-from jeton.crypto.credentials import generate_password
 from jeton.crypto.hash_costs import MAX_MILLISECONDS, argon2_milliseconds
 from jeton.crypto.imported_hash import ImportedHash, PasswordHashRefusedError
 from jeton.crypto.imported_hash_formats import parse_imported_hash
@@ -52,7 +54,7 @@ class Passwords:
     def __init__(self, memory_kib: int, iterations: int, lanes: int) -> None:
         self._hasher = PasswordHasher(time_cost=iterations, memory_cost=memory_kib, parallelism=lanes)
         self._max_milliseconds = max(MAX_MILLISECONDS, argon2_milliseconds(memory_kib, iterations, lanes))
-        self._dummy_hash = self._hasher.hash(generate_password())
+        self._dummy_hash = _generate_dummy_hash(self._hasher)
 
     def hash(self, password: str) -> str:
         """Return a new hash in the PHC string format, with a salt of 128 random bits."""
@@ -125,3 +127,15 @@ class Passwords:
         stored = extract_parameters(password_hash)
         as_costly = stored.memory_cost >= self._hasher.memory_cost and stored.time_cost >= self._hasher.time_cost
         return self._hasher.check_needs_rehash(password_hash) and not (as_costly and stored.type is self._hasher.type)
+
+
+def _generate_dummy_hash(hasher: PasswordHasher) -> str:
+    """Return a hash to verify against, without computing one, which would delay the start: salt and digest are random.
+
+    No password is known to have this digest of 256 bits.
+    """
+    salt, digest = (
+        b64encode(secrets.token_bytes(length)).rstrip(b"=").decode() for length in (hasher.salt_len, hasher.hash_len)
+    )
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
