@@ -10,8 +10,10 @@ from support.metrics import series_in
 
 COUNT = """
 import os, sys
-from jeton.observability.metrics import OVERLOADS, PASSWORD_HASHES
+from jeton.observability.metrics import OVERLOADS, PASSWORD_HASHES, forget_counts
 from jeton.observability.metrics_sharing import share_metrics
+OVERLOADS.labels("hashing").inc()  # by a parent, before it forked
+forget_counts()
 share_metrics(sys.argv[1], int(sys.argv[2]))
 OVERLOADS.labels("hashing").inc()
 PASSWORD_HASHES.labels("running").inc(3)

@@ -27,6 +27,7 @@ from jeton.config import ServerSettings, Settings
 from jeton.config_sources import FILE_VARIABLE
 from jeton.http1.connection_factory import ConnectionFactory
 from jeton.observability.logs import UVICORN_LOGGING, configure_logs_once
+from jeton.observability.metrics import forget_counts
 from jeton.observability.metrics_sharing import share_metrics
 from jeton.rules.loopback import is_loopback
 from jeton.storage.database_url import parse_database_url
@@ -54,6 +55,8 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
 
     With --workers 2 or more, SIGHUP replaces the workers one by one without interruption. Only --demo creates accounts.
     """
+    # What has been imported stays: the garbage collector need not examine it at the start and again and again.
+    gc.freeze()
     _set_environment(config_file, host, port, workers)
     settings = effective_settings()
     configure_logs_once()
@@ -62,15 +65,30 @@ def serve(host: str | None, port: int | None, workers: int | None, config_file: 
     sockets = bind_sockets(settings.server.host, settings.server.port) if handover is None else handover.sockets
     if handover is None:
         _warn(settings)
+    forks = settings.server.workers > 1 or handover is not None
+    if forks:
+        _warm_up(settings, serves_already=handover is not None)
     metrics = open_metrics_listener(settings) if handover is None else handover.metrics
     parent = None
-    if settings.server.workers > 1 or handover is not None:
-        # Loaded before the fork, the driver is in memory once.
-        parse_database_url(settings.database.url).get_dialect().import_dbapi()
+    if forks:
         parent = Workers(sockets, settings.server.workers, metrics, handover).run()
         if parent is None:
             return
     _serve(settings, sockets, metrics, parent, demo=demo)
+
+
+def _warm_up(settings: Settings, *, serves_already: bool) -> None:
+    """Build a server and close it again before workers are forked, who then share the memory that this has changed.
+
+    Raise what prevents the start. If workers of a program before serve already, they stay, and a new one says it.
+    """
+    if settings.pkcs11.module:
+        # Its library must not be initialized before a fork. At least the driver is in memory once.
+        parse_database_url(settings.database.url).get_dialect().import_dbapi()
+        return
+    with suppress(*((Exception,) if serves_already else ())):
+        assemble(settings).close()
+    forget_counts()
 
 
 def _serve(
@@ -94,8 +112,6 @@ def _serve(
     is_first = parent is None or parent.is_first
     if demo and is_first:
         _create_demo_accounts(server, settings)
-    # What is loaded by now stays, so the garbage collector need not examine it again and again.
-    gc.collect()
     gc.freeze()
     # A batch of requests has more objects than the default (700), and leaves hardly any cycle behind.
     gc.set_threshold(_OBJECTS_PER_COLLECTION)

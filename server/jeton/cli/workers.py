@@ -1,6 +1,7 @@
 """Worker processes: forked from a parent that has loaded the code, replaced if they die or hang, restarted one by one.
 
-The parent has no threads, no event loop and no open database, because a fork would copy half of each. Signals that it
+The parent has no threads, no event loop and no open database, because a fork would copy half of each: what it opened to
+load the code is closed again. Signals that it
 handles are blocked and taken one at a time, so that none interrupts its work.
 """
 
@@ -71,7 +72,6 @@ class Workers:
         Exit with the status of the first worker if that cannot start: its message has been printed by then.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        gc.collect()
         gc.freeze()
         parent = self._restart() if self._workers else self._start()
         while parent is None and not self._stopping:

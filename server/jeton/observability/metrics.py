@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.metrics import MetricWrapperBase
 
 # When a series began is of no use here, and doubles the output.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -114,6 +115,15 @@ def begin_rare_decisions() -> None:
     """Let the metrics of rare decisions begin at 0."""
     for reason in _RARE_DECISIONS:
         decisions_with(reason)
+
+
+def forget_counts() -> None:
+    """Forget all counts and series: a process that forks has counted for itself alone."""
+    for metric in globals().values():
+        if isinstance(metric, MetricWrapperBase):
+            metric.clear()
+    for cached in (request_duration, grants_with, decisions_with):
+        cached.cache_clear()
 
 
 def count_refusal(error: str, reason: str) -> None:
