@@ -126,6 +126,8 @@ async def test_what_people_do_in_a_browser_is_recorded(jeton: Running) -> None:
         ok("password_changed", "password_changed", "user"),
         ok("signed_out", "signed_out", "user"),
     ]
+    of_the_app = recorded(jeton)[1:6]
+    assert {it.sid for it in of_the_app} == {of_the_app[0].sid}
 
 
 @pytest.mark.both_databases

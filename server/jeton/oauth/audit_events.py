@@ -94,14 +94,14 @@ _ENDS_SESSION: Final[Mapping[str, str]] = {
 
 def events_of(decision: Decision, writes: Sequence[Write], families: Mapping[str, Family]) -> Iterator[AuditEvent]:
     """Yield the events that a decision with these writes is. `families` are as they were before it, by sid."""
-    names = _EVENTS.get(decision.reason, ())
+    names, sid = _EVENTS.get(decision.reason, ()), None
     if names and not _changes_nothing(decision, families):
         sub, client_id, sid = _parties(decision)
         for event, actor in names:
             succeeded = not isinstance(decision, Deny)
             yield AuditEvent(event, decision.reason, actor, sub, client_id, sid, succeeded=succeeded)
     for write in writes:
-        if (event_of_write := _event_of_write(write, families)) is not None:
+        if (event_of_write := _event_of_write(write, families, sid)) is not None:
             yield event_of_write
 
 
@@ -113,8 +113,8 @@ def _changes_nothing(decision: Decision, families: Mapping[str, Family]) -> bool
     return before is not None and before.revoked_at is not None
 
 
-def _event_of_write(write: Write, families: Mapping[str, Family]) -> AuditEvent | None:
-    """Return the event that a write is by itself, or None."""
+def _event_of_write(write: Write, families: Mapping[str, Family], sid: str | None) -> AuditEvent | None:
+    """Return the event that a write is by itself, or None. `sid` is the session that the decision is about."""
     match write:
         case SaveFamily(family) if family.revoked_at is not None:
             before = families.get(family.sid)
@@ -123,7 +123,7 @@ def _event_of_write(write: Write, families: Mapping[str, Family]) -> AuditEvent 
             reason = family.revoke_reason or ""
             return session_ended(reason, family.sub, family.client_id, family.sid, _ENDS_SESSION.get(reason))
         case SaveConsent(consent):
-            return AuditEvent("consent_given", "consent_given", USER, consent.sub, consent.client_id)
+            return AuditEvent("consent_given", "consent_given", USER, consent.sub, consent.client_id, sid)
         case DeleteConsent(sub, client_id):
             return AuditEvent("consent_withdrawn", "consent_withdrawn", USER, sub, client_id)
     return None
