@@ -31,9 +31,8 @@ def request_keys(server: ServerProcess, times: int) -> None:
 def test_no_count_is_lost_or_doubled_when_workers_are_replaced(sqlite_url: str, tmp_path: Path) -> None:
     port, folders = free_port(), tmp_path / "folders"
     folders.mkdir()
-    with server_process(
-        tmp_path, sqlite_url, "--workers", "2", METRICS__LISTEN=f"127.0.0.1:{port}", begin_only=True
-    ) as server:
+    variables = {"METRICS__LISTEN": f"127.0.0.1:{port}", "SERVER__DRAIN_SECONDS": "0"}
+    with server_process(tmp_path, sqlite_url, "--workers", "2", begin_only=True, **variables) as server:
         server.kill()
         server.environment = {**server.environment, "TMPDIR": str(folders)}
         server.start()

@@ -1,6 +1,7 @@
 """Modules of the profiles Basic OP and, with `form_post`, Form Post OP: each test is named after its module."""
 
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -12,11 +13,18 @@ from support.builders import CALLBACK
 from support.in_process_server import Running
 
 
+@pytest.fixture(scope="module")
+def jeton(shared_jeton: Running) -> Running:
+    """A server for all modules, each of which has a client and a browser of its own."""
+    add_alice(shared_jeton)
+    return shared_jeton
+
+
 @pytest.fixture(params=["query", "form_post"])
 async def party(jeton: Running, request: pytest.FixtureRequest) -> AsyncIterator[RelyingParty]:
-    add_alice(jeton)
+    own = {"client_id": f"app-{uuid4().hex}", "auth_methods": frozenset({"client_secret_basic"})}
     async with browser(jeton) as visitor:
-        yield RelyingParty.registered(jeton, visitor, request.param, auth_methods=frozenset({"client_secret_basic"}))
+        yield RelyingParty.registered(jeton, visitor, request.param, **own)
 
 
 @pytest.mark.requirement("OI01", "OI20", "OI22", "OI25", "OI26", "RR11")
@@ -240,13 +248,10 @@ async def test_oidcc_ensure_post_request_succeeds(party: RelyingParty) -> None:
 
 @pytest.mark.requirement("A06", "A10")
 async def test_oidcc_server_client_secret_post(party: RelyingParty) -> None:
-    post = RelyingParty.registered(
-        *(party.jeton, party.browser, party.response_mode),
-        client_id="post",
-        auth_methods=frozenset({"client_secret_post"}),
-    )
+    own = {"client_id": f"post-{party.response_mode}", "auth_methods": frozenset({"client_secret_post"})}
+    post = RelyingParty.registered(party.jeton, party.browser, party.response_mode, **own)
     answer = await post.authorized()
-    credentials = {"client_id": "post", "client_secret": post.app.secret or ""}
+    credentials = {"client_id": post.app.client_id, "client_secret": post.app.secret or ""}
     form = {"grant_type": "authorization_code", "code": answer["code"], "redirect_uri": CALLBACK, **credentials}
     response = await party.jeton.http.post("/oauth/token", data=form)
 

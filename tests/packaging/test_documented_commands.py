@@ -95,6 +95,7 @@ def run_document(commands: Path, document: str, folder: Path, port: int | None =
         "JETON_SERVER__PORT": str(port),
         "JETON_METRICS__LISTEN": f"127.0.0.1:{metrics_port}",
         "JETON_PASSWORDS__MEMORY_KIB": "8",
+        "JETON_SERVER__DRAIN_SECONDS": "0",
     }
     process = subprocess.Popen(
         ["bash", "-c", script_of(document, port, metrics_port)],

@@ -11,23 +11,18 @@ ALL_ALLOWED = DomainPolicy(("evil.example",), ("*",))
 
 @pytest.mark.requirement("CI10")
 @pytest.mark.parametrize(
-    ("policy", "host", "rule"),
+    ("policy", "rule", "hosts"),
     [
-        (LISTS, "evil.example", DomainRule.DENY),
-        (LISTS, "very.evil.example", DomainRule.DENY),
-        (LISTS, "good.evil.example", DomainRule.DENY),
-        (LISTS, "notevil.example", DomainRule.ASK),
-        (LISTS, "evil.example.com", DomainRule.ASK),
-        (LISTS, "app.example", DomainRule.ALLOW),
-        (LISTS, "beta.app.example", DomainRule.ALLOW),
-        (LISTS, "example", DomainRule.ASK),
-        (ONLY_NAMED, "app.example", DomainRule.ALLOW),
-        (ONLY_NAMED, "other.example", DomainRule.ASK),
-        (ONLY_NAMED, "evil.example", DomainRule.DENY),
-        (ALL_ALLOWED, "evil.example", DomainRule.DENY),
-        (ALL_ALLOWED, "app.example", DomainRule.ALLOW),
-        (DomainPolicy(), "app.example", DomainRule.ASK),
+        (LISTS, DomainRule.DENY, "evil.example very.evil.example good.evil.example"),
+        (LISTS, DomainRule.ASK, "notevil.example evil.example.com example"),
+        (LISTS, DomainRule.ALLOW, "app.example beta.app.example"),
+        (ONLY_NAMED, DomainRule.ALLOW, "app.example"),
+        (ONLY_NAMED, DomainRule.ASK, "other.example"),
+        (ONLY_NAMED, DomainRule.DENY, "evil.example"),
+        (ALL_ALLOWED, DomainRule.DENY, "evil.example"),
+        (ALL_ALLOWED, DomainRule.ALLOW, "app.example"),
+        (DomainPolicy(), DomainRule.ASK, "app.example"),
     ],
 )
-def test_lists_are_read_in_their_order(policy: DomainPolicy, host: str, rule: DomainRule) -> None:
-    assert policy.rule_of(host) is rule
+def test_lists_are_read_in_their_order(policy: DomainPolicy, rule: DomainRule, hosts: str) -> None:
+    assert {policy.rule_of(it) for it in hosts.split()} == {rule}

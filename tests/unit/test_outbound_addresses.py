@@ -19,10 +19,8 @@ pytestmark = pytest.mark.requirement("CI08", "LO25")
         (PRIVATE, "100.64.0.0 100.127.255.255 fc00:: fdff:ffff::1 64:ff9b::127.0.0.1 64:ff9b::10.0.0.1"),
         (FORBIDDEN, "0.0.0.0 0.255.255.255 ::"),  # "this" network, unspecified
         (FORBIDDEN, "169.254.0.0 169.254.169.254 169.254.255.255 fe80::1 fe80::1%eth0 fec0::1"),  # link-local
-        (
-            FORBIDDEN,
-            "168.63.129.16 100.100.100.200 fd00:ec2::254 fd20:ce::254 64:ff9b::169.254.169.254",
-        ),  # metadata of clouds
+        # Metadata of clouds.
+        (FORBIDDEN, "168.63.129.16 100.100.100.200 fd00:ec2::254 fd20:ce::254 64:ff9b::169.254.169.254"),
         (FORBIDDEN, "192.0.2.1 198.51.100.1 203.0.113.1 2001:db8::1 3fff::1 3fff:fff:ffff::1"),  # documentation
         (FORBIDDEN, "192.0.0.1 192.88.99.1 198.18.0.0 198.19.255.255"),
         (FORBIDDEN, "224.0.0.1 239.255.255.255 ff02::1 240.0.0.0 255.255.255.255"),

@@ -105,16 +105,12 @@ async def test_next_address_is_tried_if_one_refuses() -> None:
 @pytest.mark.parametrize(
     ("uri", "private", "addresses"),
     [
-        ("https://client.example/", False, ["127.0.0.1"]),
-        ("https://client.example/", False, ["10.0.0.1"]),
-        ("https://client.example/", False, [PUBLIC, "10.0.0.1"]),  # mixed: none of them
+        # None of mixed ones.
+        *(("https://client.example/", False, it) for it in ([], ["127.0.0.1"], ["10.0.0.1"], [PUBLIC, "10.0.0.1"])),
         ("https://client.example/", False, ["::1", PUBLIC]),
-        ("https://client.example/", False, []),
-        ("https://client.example/", True, ["169.254.169.254"]),
-        ("https://client.example/", True, ["127.0.0.1", "0.0.0.0"]),
+        *(("https://client.example/", True, it) for it in (["169.254.169.254"], ["127.0.0.1", "0.0.0.0"])),
         ("http://client.example/", False, [PUBLIC]),  # without TLS
-        ("http://client.example/", True, [PUBLIC]),
-        ("http://client.example/", True, ["127.0.0.1", PUBLIC]),
+        *(("http://client.example/", True, it) for it in ([PUBLIC], ["127.0.0.1", PUBLIC])),
     ],
 )
 async def test_refused_addresses(uri: str, *, private: bool, addresses: list[str]) -> None:

@@ -1,5 +1,7 @@
 """PKCE (RFC 7636): what an authorization request must hold, and which clients may do without."""
 
+from dataclasses import replace
+
 import pytest
 
 from jeton.oauth.clients import Client
@@ -9,7 +11,9 @@ from jeton.oauth.pkce import is_code_verifier, may_omit_challenge, parse_code_ch
 # RFC 7636 appendix B.
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+MALFORMED = [CHALLENGE[:-1], CHALLENGE + "A", CHALLENGE[:-1] + "=", CHALLENGE[:-1] + "+", CHALLENGE + "\n"]
 OPENID = frozenset({"openid"})
+EXEMPT = Client("c", public=False, created_at=1, require_pkce=False)
 
 
 @pytest.mark.requirement("CO07", "L01")
@@ -38,15 +42,9 @@ def test_an_s256_challenge_is_returned(required: bool) -> None:
     "parameters",
     [
         {"code_challenge": CHALLENGE},
-        {"code_challenge": CHALLENGE, "code_challenge_method": "plain"},
-        {"code_challenge": CHALLENGE, "code_challenge_method": "s256"},
-        {"code_challenge": CHALLENGE, "code_challenge_method": "S512"},
+        *({"code_challenge": CHALLENGE, "code_challenge_method": it} for it in ("plain", "s256", "S512")),
         {"code_challenge_method": "S256"},
-        {"code_challenge": CHALLENGE[:-1], "code_challenge_method": "S256"},
-        {"code_challenge": CHALLENGE + "A", "code_challenge_method": "S256"},
-        {"code_challenge": CHALLENGE[:-1] + "=", "code_challenge_method": "S256"},
-        {"code_challenge": CHALLENGE[:-1] + "+", "code_challenge_method": "S256"},
-        {"code_challenge": CHALLENGE + "\n", "code_challenge_method": "S256"},
+        *({"code_challenge": it, "code_challenge_method": "S256"} for it in MALFORMED),
     ],
 )
 def test_other_methods_and_malformed_challenges_are_refused(parameters: dict[str, str], required: bool) -> None:
@@ -68,12 +66,11 @@ def test_a_request_without_challenge_is_refused_only_if_one_is_required() -> Non
 @pytest.mark.parametrize(
     ("client", "scope", "may_omit"),
     [
-        (Client("c", public=False, created_at=1, require_pkce=False), OPENID, True),
-        (Client("c", public=False, created_at=1, require_pkce=False), frozenset({"read"}), False),
-        (Client("c", public=False, created_at=1), OPENID, False),
-        (Client("c", public=True, created_at=1, require_pkce=False), OPENID, False),
-        (Client("c", public=False, created_at=1, require_pkce=False, application_type="native"), OPENID, False),
-        (Client("c", public=False, created_at=1, require_pkce=False, application_type="spa"), OPENID, False),
+        (EXEMPT, OPENID, True),
+        (EXEMPT, frozenset({"read"}), False),
+        (replace(EXEMPT, require_pkce=True), OPENID, False),
+        (replace(EXEMPT, public=True), OPENID, False),
+        *((replace(EXEMPT, application_type=it), OPENID, False) for it in ("native", "spa")),
     ],
 )
 def test_only_exempt_confidential_web_clients_of_openid_connect_may_omit_it(

@@ -21,6 +21,8 @@ ANY: Final = Resource("https://any.example", "Any scope", open=True)
 
 ISSUER: Final = "https://login.example"
 SIGN_IN: Final = frozenset({"openid", "profile", "offline_access"})
+ALL: Final = SIGN_IN | {"read", "share", "mail"}
+SET: Final = frozenset({"read", "openid"})
 
 
 @pytest.mark.requirement("RI06", "DR13", "MC17")
@@ -30,19 +32,9 @@ SIGN_IN: Final = frozenset({"openid", "profile", "offline_access"})
         pytest.param((), (), RegistrationCeiling(SIGN_IN, (), (ISSUER,)), id="nothing"),
         pytest.param((), (PAYROLL,), RegistrationCeiling(SIGN_IN, (), (ISSUER,)), id="closed"),
         pytest.param((), (PHOTOS, PAYROLL), RegistrationCeiling(SIGN_IN | {"read", "share"}, (PHOTOS,)), id="one open"),
-        pytest.param(
-            (),
-            (PHOTOS, MAIL),
-            RegistrationCeiling(SIGN_IN | {"read", "share", "mail"}, (PHOTOS, MAIL), (ISSUER,)),
-            id="open",
-        ),
+        pytest.param((), (PHOTOS, MAIL), RegistrationCeiling(ALL, (PHOTOS, MAIL), (ISSUER,)), id="open"),
         pytest.param((), (ANY,), RegistrationCeiling(SIGN_IN, (ANY,)), id="open, of any scope: none is opened by that"),
-        pytest.param(
-            ("read", "openid"),
-            (PHOTOS, PAYROLL),
-            RegistrationCeiling(frozenset({"read", "openid"}), (PHOTOS,)),
-            id="set",
-        ),
+        pytest.param(tuple(SET), (PHOTOS, PAYROLL), RegistrationCeiling(SET, (PHOTOS,)), id="set"),
     ],
 )
 def test_ceiling(configured: tuple[str, ...], resources: tuple[Resource, ...], ceiling: RegistrationCeiling) -> None:

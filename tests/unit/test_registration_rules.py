@@ -6,6 +6,7 @@ import pytest
 
 from jeton.oauth.registration_rules import RegistrationError, check_client, check_client_id, check_roles, check_sub
 from support.builders import client
+from support.tables import rows
 
 
 def rejection(check: Any, *args: Any) -> str:
@@ -34,40 +35,30 @@ def test_sub_and_roles_have_no_white_space_and_a_maximum_length() -> None:
     assert [it for it in roles + invalid_roles if not rejection(check_roles, it)] == roles
 
 
-@pytest.mark.requirement("A10", "A17", "A19", "A25", "D01")
-@pytest.mark.parametrize(
-    ("fields", "word"),
-    [
-        pytest.param({}, "", id="valid"),
-        pytest.param({"public": True}, "", id="valid public client"),
-        pytest.param({"introspect": True, "auth_methods": frozenset({"client_secret_basic"})}, "", id="authenticates"),
-        pytest.param({"public": True, "introspect": True}, "--grant client_credentials", id="public, introspection"),
-        pytest.param({"public": True, "auth_methods": frozenset({"x"})}, "does not authenticate", id="public, method"),
-        pytest.param(
-            {"public": True, "grant_types": frozenset({"client_credentials"})},
-            "does not authenticate",
-            id="public, grant",
-        ),
-        pytest.param({"scope": frozenset({"a b"})}, "is not a scope", id="scope with a space"),
-        pytest.param({"default_scope": frozenset({'"'})}, "is not a scope", id="default scope with a quote"),
-        pytest.param({"default_scope": frozenset({"read"})}, "", id="default scope"),
-        pytest.param({"default_scope": frozenset({"admin"})}, "--default-scope", id="default scope beyond scope"),
-        pytest.param({"audience": ("https://a", "b")}, "", id="audiences"),
-        pytest.param({"audience": ("https://a", "")}, "an audience", id="empty audience"),
-        pytest.param({"audience": ("a\u00a0b",)}, "an audience", id="audience with white space"),
-        pytest.param({"scope": frozenset({"a" * 1197})}, "", id="longest scope"),
-        pytest.param({"scope": frozenset({"a" * 1198})}, "scopes of a client are too long", id="scope too long"),
-        pytest.param({"audience": ("a" * 400, "b" * 394)}, "", id="longest audience"),
-        pytest.param(
-            {"audience": ("a" * 400, "b" * 395)}, "audiences of a client are too long", id="audience too long"
-        ),
-        pytest.param({"origins": frozenset({"https://app.example"})}, "", id="origin"),
-        pytest.param(
-            {"origins": frozenset({"https://a.example", "http://b.example"})}, "must be https", id="bad origin"
-        ),
+CLIENTS: dict[str, list[dict[str, Any]]] = {
+    "": [
+        *({}, {"public": True}, {"introspect": True, "auth_methods": frozenset({"client_secret_basic"})}),
+        *({"default_scope": frozenset({"read"})}, {"scope": frozenset({"a" * 1197})}),
+        *({"audience": it} for it in (("https://a", "b"), ("a" * 400, "b" * 394))),
+        {"origins": frozenset({"https://app.example"})},
     ],
-)
-def test_client_is_neither_contradictory_nor_too_large(fields: dict[str, Any], word: str) -> None:
+    "--grant client_credentials": [{"public": True, "introspect": True}],
+    "does not authenticate": [
+        {"public": True, name: frozenset({it})}
+        for name, it in (("auth_methods", "x"), ("grant_types", "client_credentials"))
+    ],
+    "is not a scope": [{"scope": frozenset({"a b"})}, {"default_scope": frozenset({'"'})}],
+    "--default-scope": [{"default_scope": frozenset({"admin"})}],
+    "an audience": [{"audience": ("https://a", "")}, {"audience": ("a\u00a0b",)}],
+    "scopes of a client are too long": [{"scope": frozenset({"a" * 1198})}],
+    "audiences of a client are too long": [{"audience": ("a" * 400, "b" * 395)}],
+    "must be https": [{"origins": frozenset({"https://a.example", "http://b.example"})}],
+}
+
+
+@pytest.mark.requirement("A10", "A17", "A19", "A25", "D01")
+@pytest.mark.parametrize(("word", "fields"), rows(CLIENTS))
+def test_client_is_neither_contradictory_nor_too_large(word: str, fields: dict[str, Any]) -> None:
     said = rejection(check_client, client(**fields), frozenset({"client_credentials"}))
 
     assert word in said

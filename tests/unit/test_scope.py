@@ -34,16 +34,7 @@ def test_scope_is_a_set_of_case_sensitive_tokens(text: str, expected: set[str]) 
 
 @pytest.mark.requirement("A17", "A39", "A54")
 def test_malformed_scope_is_refused() -> None:
-    characters = [
-        "read\twrite",
-        "read\nwrite",
-        "read,write\u00a0admin",
-        're"ad',
-        "re\\ad",
-        "read\x00",
-        "read\x7f",
-        "lés",
-    ]
+    characters = ["read\twrite", "read\nwrite", "read\u00a0write", 're"ad', "re\\ad", "read\x00", "read\x7f", "lés"]
     for text in ["", " ", " read", "read ", "read  write", *characters, "a" * 2049]:
         with pytest.raises(OAuthError) as refusal:
             parse_scope(text)

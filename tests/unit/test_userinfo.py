@@ -16,6 +16,7 @@ PROFILE = {
     "preferred_username": "somebody else",
     "email": "somebody@else.example",
 }
+KNOWN = {"preferred_username": "alice", "updated_at": 200}
 ALICE = User("u_1", "alice", "alice@example.com", (), False, 100, 1, profile=PROFILE, updated_at=200)
 
 
@@ -25,10 +26,7 @@ ALICE = User("u_1", "alice", "alice@example.com", (), False, 100, 1, profile=PRO
     [
         ("openid", {}),
         ("openid read", {}),
-        (
-            "openid profile",
-            {"name": "Alice Archer", "preferred_username": "alice", "locale": "de-AT", "updated_at": 200},
-        ),
+        ("openid profile", {"name": "Alice Archer", "locale": "de-AT"} | KNOWN),
         ("openid email", {"email": "alice@example.com", "email_verified": False}),
         ("openid address", {"address": {"locality": "Vienna"}}),
         ("openid phone", {"phone_number": "+43 1 234", "phone_number_verified": False}),
