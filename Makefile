@@ -57,11 +57,13 @@ flood: $(VENV)/dev.stamp ## attack a server, and print the cost and the successf
 rotation: $(VENV)/dev.stamp ## rotate keys under load, and count failed verifications
 	PYTHONPATH=tests $(BIN)/python benchmarks/rotation.py
 
-faults: $(VENV)/dev.stamp ## slow sockets, overload, restarts, outages, kill -9, fail-over: print figures (45 minutes)
+faults: $(VENV)/dev.stamp ## slow sockets, overload, restarts, outages, deletion, pooler, kill -9, fail-over (45 minutes)
 	PYTHONPATH=tests $(BIN)/python benchmarks/slow_sockets.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/overload.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/rolling_restarts.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/outage.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/purge.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/pooler.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/kills.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/failover.py
 

@@ -1,6 +1,7 @@
 """Load by wrk: requests of one kind for some seconds, and what each of them cost."""
 
 import os
+import re
 import statistics
 import subprocess
 import tempfile
@@ -98,6 +99,24 @@ def window(measured: Measured, requests: Requests, seconds: int) -> Window:
         word_after(output, " 50% "),
         word_after(output, " 99% "),
     )
+
+
+def refresh(measured: Measured, tokens: Sequence[str], seconds: int) -> tuple[float, float]:
+    """Refresh these sessions at full load. Return refreshes per second, and the 99th percentile in milliseconds.
+
+    Raise SystemExit if a response was not a success.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".lines") as file:
+        file.write("\n".join(tokens) + "\n")
+        file.flush()
+        output = wrk(Requests("refresh", "").command(measured, file.name), seconds)
+    return float(word_after(output, "Requests/sec:")), milliseconds(word_after(output, " 99% "))
+
+
+def milliseconds(text: str) -> float:
+    """Return a time that wrk has printed, as 980.00us, 12.30ms or 1.20s."""
+    number, unit = re.fullmatch(r"([0-9.]+)([a-z]+)", text).groups()  # type: ignore[union-attr]  # wrk's own format
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[unit]
 
 
 def wrk(command: Sequence[str], seconds: int, connections: int = CONNECTIONS) -> str:

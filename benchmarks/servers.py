@@ -19,6 +19,7 @@ from jeton.crypto.refresh_token import RefreshTokens, generate_sid
 from jeton.oauth.sessions import Family
 from jeton.storage.database import Database
 from jeton.storage.families import insert_families
+from support.pgbouncer import pgbouncer
 from support.postgresql import postgresql_cluster
 
 WORKERS = 2
@@ -45,7 +46,7 @@ class Measured:
         database = Database(self.database_url)
         found: list[str] = []
         for begin in range(0, count, _BATCH):
-            families = [self._session() for _ in range(min(_BATCH, count - begin))]
+            families = [self.new_session() for _ in range(min(_BATCH, count - begin))]
             with database.write() as connection:
                 insert_families(connection, families)
             found += [
@@ -55,7 +56,8 @@ class Measured:
         database.close()
         return found
 
-    def _session(self) -> Family:
+    def new_session(self) -> Family:
+        """Return a session that is not stored yet."""
         now = int(time.time())
         return Family(
             sid=generate_sid(),
@@ -76,12 +78,17 @@ class Measured:
 
 @contextmanager
 def measured_server(kind: str, folder: Path, **variables: str) -> Iterator[Measured]:
-    """Start a server with two workers on an empty database of this kind. `variables` are set in its environment."""
+    """Start a server with two workers on an empty database. `variables` are set in its environment.
+
+    The kinds are sqlite, postgresql, and pgbouncer: PostgreSQL through a PgBouncer in transaction mode.
+    """
     with ExitStack() as stack:
         database_url, database_pid = f"sqlite:///{folder}/jeton.db", None
-        if kind == "postgresql":
+        if kind != "sqlite":
             database_url = stack.enter_context(postgresql_cluster(durable=True))
             database_pid = int((Path(database_url.split("host=")[1]) / "data/postmaster.pid").read_text().split()[0])
+        if kind == "pgbouncer":
+            database_url = stack.enter_context(pgbouncer(database_url, "transaction"))
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         master_key = generate_master_key()

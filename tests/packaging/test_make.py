@@ -26,7 +26,8 @@ TARGETS: Final = {
     "flood": ["benchmarks/flood.py"],
     "rotation": ["benchmarks/rotation.py"],
     "faults": [
-        f"benchmarks/{it}.py" for it in ("slow_sockets", "overload", "rolling_restarts", "outage", "kills", "failover")
+        f"benchmarks/{it}.py"
+        for it in ("slow_sockets", "overload", "rolling_restarts", "outage", "purge", "pooler", "kills", "failover")
     ],
     "audit": ["benchmarks/audit.py"],
     "mutants": ["benchmarks/mutants.py"],
