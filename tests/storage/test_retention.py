@@ -171,6 +171,7 @@ async def test_a_server_deletes_all_expired_rows_and_refreshes_in_between(
 ) -> None:
     for name, value in (
         ("purge._MAX_ROWS", 10),
+        ("maintenance._PAUSE_FACTOR", 0),
         ("maintenance._PURGE_SECONDS", 0),
         ("maintenance._REFRESH_SECONDS", 0),
     ):
