@@ -1,8 +1,8 @@
 """200,000 expired rows are deleted at full load: refreshes go on as before.
 
-Two workers, on SQLite and on PostgreSQL. The rows, half of them sessions and half revoked access tokens, expire while
-refreshes are measured; the server deletes them by itself, as it does every minute. The exit status is 0 if, meanwhile,
-at least 90 % as many refreshes succeed as before and after, and their 99th percentile is under 1.5 times.
+Two servers with two workers each, on SQLite and then on PostgreSQL, refresh in turn. One of them has the rows, half of
+them sessions and half revoked access tokens, and deletes them by itself, as it does every minute. The exit status is 0
+if it serves at least 90 % as many refreshes as the other, and their 99th percentile is under 1.5 times.
 `PYTHONPATH=tests python benchmarks/purge.py` needs wrk.
 """
 
@@ -10,35 +10,33 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from itertools import islice
+from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from jeton.oauth.sessions import RevokedAccessToken
 from jeton.storage.database import Database
 from jeton.storage.families import insert_families
 from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
-from jeton.storage.tables import ended_tokens, families
+from jeton.storage.tables import ended_tokens
 from load import refresh
 from servers import Measured, measured_server
 
 RATE_GOAL: Final = 0.9
 P99_LIMIT: Final = 1.5
 SESSIONS: Final = 4096
-WINDOWS: Final = 3
-MAX_WINDOWS: Final = 12
+MIN_PAIRS: Final = 3
+MAX_PAIRS: Final = 12
 _BATCH: Final = 5000
 _INSERTED_PER_SECOND: Final = 5000
 # Longer than the minute between two deletions.
 _START_SECONDS: Final = 90
 
-# Refreshes per second, and their 99th percentile in milliseconds.
-Window = tuple[float, float]
+# Refreshes per second and their 99th percentile in milliseconds, of the server that deletes and of the other.
+Pair = tuple[tuple[float, float], tuple[float, float]]
 
 
 def insert_expired(measured: Measured, database: Database, rows: int) -> None:
@@ -58,13 +56,6 @@ def count_left(database: Database) -> int:
         return 2 * (connection.scalar(select(func.count()).select_from(ended_tokens)) or 0)
 
 
-def delete_the_rest(database: Database) -> None:
-    """Delete what the server has not deleted yet."""
-    with database.write() as connection:
-        connection.execute(delete(ended_tokens))
-        connection.execute(delete(families).where(families.c.absolute_expires_at <= int(time.time())))
-
-
 def wait_until_deleting(database: Database, rows: int) -> None:
     """Wait until the server has begun, so that fewer than so many expired rows are left."""
     deadline = time.monotonic() + _START_SECONDS
@@ -74,57 +65,45 @@ def wait_until_deleting(database: Database, rows: int) -> None:
         time.sleep(0.1)
 
 
-def windows_while_deleting(database: Database, measuring: Iterator[Window]) -> tuple[list[Window], float]:
-    """Return windows until all expired rows are deleted, and how many of them were deleted per second."""
-    found: list[Window] = []
-    began, at_first = time.monotonic(), count_left(database)
-    deleted_per_second = 0.0
-    for window in measuring:
-        left = count_left(database)
-        if left == 0:
-            break
-        found.append(window)
-        deleted_per_second = (at_first - left) / (time.monotonic() - began)
-        if len(found) == MAX_WINDOWS:
-            break
-    if not found:
-        raise SystemExit("all rows were deleted within one window: take more rows")
-    return found, deleted_per_second
-
-
-def measure(measured: Measured, rows: int, seconds: int) -> tuple[list[Window], list[Window], float]:
-    """Return windows without expired rows and with them, and how many rows were deleted per second."""
-
-    def windows() -> Iterator[Window]:
-        while True:
-            yield refresh(measured, measured.add_sessions(SESSIONS), seconds)
-
-    measuring = windows()
-    with closing(Database(measured.database_url)) as database:
-        without = list(islice(measuring, WINDOWS))
-        insert_expired(measured, database, rows)
+def measure(deleting: Measured, idle: Measured, rows: int, seconds: int) -> tuple[list[Pair], float]:
+    """Return what both servers do in turn while one deletes, and how many rows it deletes per second."""
+    pairs: list[Pair] = []
+    with closing(Database(deleting.database_url)) as database:
+        insert_expired(deleting, database, rows)
         wait_until_deleting(database, rows)
-        during, deleted_per_second = windows_while_deleting(database, measuring)
-        delete_the_rest(database)
-        without += islice(measuring, WINDOWS)
-    return without, during, deleted_per_second
+        began, at_first, left = time.monotonic(), count_left(database), rows
+        while len(pairs) < MAX_PAIRS:
+            meanwhile = refresh(deleting, deleting.add_sessions(SESSIONS), seconds)
+            left, ended = count_left(database), time.monotonic()
+            if left == 0:
+                break
+            pairs.append((meanwhile, refresh(idle, idle.add_sessions(SESSIONS), seconds)))
+            deleted_per_second = (at_first - left) / (ended - began)
+    if len(pairs) < MIN_PAIRS:
+        raise SystemExit(f"all rows were deleted within {len(pairs)} windows: take more rows")
+    return pairs, deleted_per_second
 
 
 def compare(kind: str, rows: int, seconds: int) -> bool:
     """Print the figures. Return whether the goals are met."""
-    with (
-        tempfile.TemporaryDirectory(prefix="jeton-purge-") as folder,
-        measured_server(kind, Path(folder)) as measured,
-    ):
-        without, during, deleted = measure(measured, rows, seconds)
-    (rate, p99), (rate_meanwhile, p99_meanwhile) = [
-        (median(rate for rate, _ in it), median(p99 for _, p99 in it)) for it in (without, during)
-    ]
-    share, times = rate_meanwhile / rate, p99_meanwhile / p99
-    print(f"{kind}: {rows} expired rows, {deleted:.0f} of them deleted per second in {len(during)} windows", end=" ")
-    print(f"of {seconds} s; refreshes {rate:.0f}/s without, {rate_meanwhile:.0f}/s meanwhile:", end=" ")
-    print(f"{100 * share:.0f} % (goal: {100 * RATE_GOAL:.0f} %); p99 {p99:.0f} ms, {p99_meanwhile:.0f} ms:", end=" ")
-    print(f"{times:.2f} times (limit: {P99_LIMIT})", flush=True)
+    with ExitStack() as stack:
+        deleting, idle = [
+            stack.enter_context(measured_server(kind, Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+            for _ in range(2)
+        ]
+        pairs, deleted = measure(deleting, idle, rows, seconds)
+    share = median(meanwhile[0] / without[0] for meanwhile, without in pairs)
+    times = median(meanwhile[1] / without[1] for meanwhile, without in pairs)
+    rate, p99 = (median(without[it] for _, without in pairs) for it in (0, 1))
+    print(
+        f"{kind}: {deleted:.0f} of {rows} expired rows deleted per second, {len(pairs)} windows of {seconds} s:",
+        end=" ",
+    )
+    print(
+        f"{100 * share:.0f} % of the refreshes of a server without them ({rate:.0f}/s; goal: {100 * RATE_GOAL:.0f} %)",
+        end="",
+    )
+    print(f", p99 {times:.2f} times ({p99:.0f} ms; limit: {P99_LIMIT})", flush=True)
     return share >= RATE_GOAL and times < P99_LIMIT
 
 
