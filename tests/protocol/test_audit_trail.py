@@ -130,6 +130,27 @@ async def test_what_people_do_in_a_browser_is_recorded(jeton: Running) -> None:
     assert {it.sid for it in of_the_app} == {of_the_app[0].sid}
 
 
+@pytest.mark.requirement("AU01")
+async def test_browser_session_that_ends_for_another_is_recorded(start: StartServer) -> None:
+    jeton = await start(LIMITS__SESSIONS_PER_USER="1")
+    alice, bob = jeton.add_user("alice"), jeton.add_user("bob")
+    app = add_app(jeton)
+    async with browser(jeton) as first, browser(jeton) as second:
+        await first.open_account("alice")
+        await second.open_account("alice")
+        await second.authorize(app, prompt="login")
+        await second.sign_in("bob")
+    ends = [
+        ok("signed_out", "too_many_sessions", "server"),
+        ok("signed_out", "replaced_by_other_user", "user"),
+    ]
+    begun = ok("signed_in", "browser_signed_in", "user")
+    assert told(jeton) == [begun, begun, ends[0], begun, ends[1]]
+    assert [it.sub for it in recorded(jeton)] == [*[alice.sub] * 3, bob.sub, alice.sub]
+    first_in, second_in, first_out, _, second_out = (it.sid for it in recorded(jeton))
+    assert (first_out, second_out) == (first_in, second_in)
+
+
 @pytest.mark.both_databases
 async def test_a_person_can_be_erased_without_breaking_the_chain(jeton: Running) -> None:
     alice, app = jeton.add_user(), jeton.add_client()

@@ -100,9 +100,20 @@ def events_of(decision: Decision, writes: Sequence[Write], families: Mapping[str
         for event, actor in names:
             succeeded = not isinstance(decision, Deny)
             yield AuditEvent(event, decision.reason, actor, sub, client_id, sid, succeeded=succeeded)
+    if isinstance(decision, SignedIn):
+        yield from _ended_by_sign_in(decision)
     for write in writes:
         if (event_of_write := _event_of_write(write, families, sid)) is not None:
             yield event_of_write
+
+
+def _ended_by_sign_in(decision: SignedIn) -> Iterator[AuditEvent]:
+    """Yield the events of the browser sessions that another one replaces, or that are over the limit."""
+    if decision.ended is not None:
+        for it in decision.ended.sessions:
+            yield AuditEvent("signed_out", decision.ended.reason, USER, it.sub, None, it.browser_session_id)
+    for it in decision.expired:
+        yield AuditEvent("signed_out", "too_many_sessions", SERVER, it.sub, None, it.browser_session_id)
 
 
 def _changes_nothing(decision: Decision, families: Mapping[str, Family]) -> bool:
