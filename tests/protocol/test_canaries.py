@@ -184,6 +184,9 @@ async def visit_pages(jeton: Running, app: App, canaries: Canaries) -> None:
         await visitor.get("/me/password")
         await fill(visitor, "/me/password", canaries, current_password=PASSWORD, new_password="a new " + PASSWORD)
 
+        for cookie in visitor.http.cookies.jar:
+            await jeton.http.get("/me", headers={"Cookie": f"{cookie.name}={canaries.new(cookie.name)}"})
+
 
 async def fill(visitor: Browser, path: str, canaries: Canaries, **values: str) -> None:
     form = visitor.form(path)

@@ -100,7 +100,9 @@ async def test_password_hash_and_transaction_are_spans_of_their_request(spans: R
 
 
 async def test_background_work_is_not_traced(spans: RecordedSpans, jeton: Running) -> None:
-    await jeton.server.parts.background.logout_delivery.start_due()
+    delivery = jeton.server.parts.background.logout_delivery
+    await delivery.start_due()
+    delivery.close()
 
     assert "span_id" not in spans.text
 
@@ -115,6 +117,21 @@ async def test_outbound_request_is_a_span_with_host_and_reason(spans: RecordedSp
     assert (span.kind, span.status.status_code) == (SpanKind.CLIENT, StatusCode.ERROR)
     target = {"server.address": "127.0.0.1", "server.port": 8443}
     assert attributes_of(span) == {"http.request.method": "GET", **target, "error.type": "address_not_allowed"}
+    assert "canary" not in spans.text
+
+
+@pytest.mark.requirement("ME03")
+async def test_exception_is_recorded_by_its_class_alone(spans: RecordedSpans) -> None:
+    tracing.start()
+
+    def fail() -> None:
+        raise LookupError("canary")
+
+    with tracing.request("GET", "http", None), pytest.raises(LookupError):
+        tracing.traced("password hash", fail)()
+
+    span = spans.only("password hash")
+    assert (attributes_of(span), span.status.description) == ({"error.type": "LookupError"}, None)
     assert "canary" not in spans.text
 
 
