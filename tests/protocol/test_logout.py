@@ -80,14 +80,6 @@ async def test_an_expired_hint_still_names_its_session(jeton: Running, alice: Si
     assert (alice.visitor.path, alice.signed_in()) == ("/signed-out", 0)
 
 
-@pytest.mark.requirement("LO01", "LO04")
-async def test_without_a_redirect_uri_the_user_stays_here(alice: SignedInApp) -> None:
-    await alice.visitor.get(PATH, id_token_hint=alice.hint, state="x")
-
-    assert alice.visitor.path == "/signed-out"
-    assert alice.signed_in() == 0
-
-
 @pytest.mark.requirement("LO01")
 async def test_a_form_of_the_client_s_site_works_without_cookies(alice: SignedInApp) -> None:
     form = {"id_token_hint": alice.hint, "post_logout_redirect_uri": BYE}

@@ -5,14 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from support.in_process_server import App, Running
+from support.in_process_server import App, Running, shared_server
 from support.responses import outcome
 
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    shared_jeton.add_user()
-    return shared_jeton
+jeton = shared_server("alice")
 
 
 @pytest.fixture

@@ -10,18 +10,13 @@ import httpx2
 import pytest
 
 from jeton.http.form_parsing import MAX_BYTES
-from support.in_process_server import App, Running
+from support.in_process_server import App, Running, shared_server
 from support.responses import outcome
 
 REVOKE, INTROSPECT = "/oauth/revoke", "/oauth/introspect"
 FORM = "application/x-www-form-urlencoded"
 both = pytest.mark.parametrize("path", [REVOKE, INTROSPECT], ids=["revoke", "introspect"])
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    shared_jeton.add_user()
-    return shared_jeton
+jeton = shared_server("alice")
 
 
 @pytest.fixture(scope="module")

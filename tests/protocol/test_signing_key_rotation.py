@@ -11,39 +11,10 @@ import pytest
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS, KeyChangeRefusedError, KeyState
 from jeton.rules.key_series import active_and_next
 from support.in_process_server import Running, StartServer
-from support.signing_keys import (
-    ECDSA,
-    by_state,
-    new_token,
-    published_kids,
-    replace_by_ecdsa_keys,
-    revoke_key,
-    rotate,
-    signer_of,
-    stored_keys,
-)
+from support.signing_keys import by_state, new_token, published_kids, revoke_key, rotate, signer_of, stored_keys
 
 AHEAD, MAX_AGE, ACCESS = 86400, 300, 600
 ACTIVE, NEXT, RETIRING, REVOKED = KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRING, KeyState.REVOKED
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    replace_by_ecdsa_keys(sqlite_url)
-    return sqlite_url
-
-
-@pytest.fixture
-def start(start: StartServer) -> StartServer:
-    async def start_with_ecdsa(**variables: str) -> Running:
-        return await start(**ECDSA | variables)
-
-    return start_with_ecdsa
-
-
-@pytest.fixture
-async def jeton(start: StartServer) -> Running:
-    return await start()
 
 
 def advance(seconds: int, *nodes: Running) -> None:
@@ -246,4 +217,4 @@ async def test_setting_that_is_taken_back_before_it_took_effect_changes_no_signe
     advance(2 * AHEAD, jeton, await start())
 
     assert signer == jeton.keyring.signer.kid == by_state(stored_keys(jeton))[ACTIVE]
-    assert sorted((key.state, key.algorithm) for key in stored_keys(jeton)) == [(ACTIVE, "ES256"), (NEXT, "ES256")]
+    assert sorted((key.state, key.algorithm) for key in stored_keys(jeton)) == [(ACTIVE, "RS256"), (NEXT, "RS256")]

@@ -7,18 +7,12 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from jeton.storage.database import StorageUnavailableError
-from support.in_process_server import PASSWORD, SESSIONS, App, Running
+from support.in_process_server import PASSWORD, SESSIONS, App, Running, shared_server
 from support.responses import outcome, visible
 
 LOGIN = {"grant_type": "password", "username": "alice", "password": PASSWORD}
 REFRESH = {"grant_type": "refresh_token"}
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    shared_jeton.add_user()
-    return shared_jeton
+jeton = shared_server("alice")
 
 
 @pytest.fixture
@@ -183,32 +177,3 @@ async def test_nothing_of_the_headers_is_repeated(jeton: Running) -> None:
 
     assert response.status_code == 400
     assert "m4rk" not in str(visible(response))
-
-
-@pytest.mark.requirement("O19", "O20")
-@pytest.mark.parametrize(
-    ("cause", "status", "error", "retry_after"),
-    [
-        (RuntimeError("m4rk"), 500, "server_error", False),
-        (StorageUnavailableError("m4rk"), 503, "temporarily_unavailable", True),
-    ],
-    ids=["a bug", "no database"],
-)
-async def test_failure_of_the_server_tells_nothing_of_its_cause(
-    jeton: Running,
-    app: App,
-    monkeypatch: pytest.MonkeyPatch,
-    cause: Exception,
-    status: int,
-    error: str,
-    retry_after: bool,
-) -> None:
-    async def fail(_: object) -> None:
-        raise cause
-
-    monkeypatch.setattr(jeton.ledger, "enter", fail)
-    response = await jeton.token(app, None, **LOGIN)
-
-    assert_is_error(response, status, error)
-    assert "m4rk" not in str(visible(response))
-    assert (int(response.headers.get("retry-after", 0)) > 0) is retry_after

@@ -6,19 +6,14 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from support.in_process_server import PASSWORD, App, Running
+from support.in_process_server import PASSWORD, App, Running, shared_server
 from support.responses import outcome
 
 BOTH = "read write"
 NONE: frozenset[str] = frozenset()
 READ = frozenset({"read"})
 grants = pytest.mark.parametrize("grant_type", ["password", "client_credentials"])
-
-
-@pytest.fixture(scope="module")
-def jeton(shared_jeton: Running) -> Running:
-    shared_jeton.add_user()
-    return shared_jeton
+jeton = shared_server("alice")
 
 
 @pytest.fixture

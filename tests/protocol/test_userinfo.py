@@ -6,7 +6,6 @@ import httpx2
 import pytest
 from sqlalchemy import update
 
-from jeton.storage.families import end_families
 from jeton.storage.tables import users
 from support.authorization_codes import SignedIn, add_app, add_resource, sign_in
 from support.in_process_server import App, Running
@@ -91,16 +90,9 @@ async def test_only_tokens_with_openid_and_for_this_server_are_accepted(
 
 @pytest.mark.requirement("OI41")
 async def test_what_introspection_calls_inactive_is_refused(jeton: Running, app: App, alice: SignedIn) -> None:
-    revoked, of_disabled, expired = [(await token(alice, app))["access_token"] for _ in range(3)]
-    await jeton.revoke(app, revoked)
-    assert refusal(await ask(jeton, revoked)) == (401, "invalid_token")
-    jeton.set_user(alice.user.sub, disabled=True)
-    assert refusal(await ask(jeton, of_disabled)) == (401, "invalid_token")
-    jeton.set_user(alice.user.sub, disabled=False)
-    assert (await ask(jeton, expired)).status_code == 200
-    with jeton.database.write() as connection:
-        end_families(connection, jeton.clock.now(), "a test", sub=alice.user.sub)
-    assert refusal(await ask(jeton, expired)) == (401, "invalid_token")
+    access_token = (await token(alice, app))["access_token"]
+    await jeton.revoke(app, access_token)
+    assert refusal(await ask(jeton, access_token)) == (401, "invalid_token")
 
 
 @pytest.mark.requirement("OI41")

@@ -13,7 +13,6 @@ from jeton.background.shared_state import SharedState
 from jeton.oauth.sessions import RevokedAccessToken
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
 from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
-from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import ended_tokens, families, metadata
 from support.in_process_server import App, Running, StartServer, running, settings_for
 from support.lock_contention import OnPostgresql, until
@@ -110,18 +109,6 @@ async def test_rows_are_deleted_once_nothing_refers_to_them_and_their_tokens_are
         assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
         assert await node.introspect(app, token) == {"active": False}
         assert (await node.revoke(app, token)).status_code == 200
-
-
-async def test_a_signing_key_is_deleted_once_it_has_left_the_key_set(node: Running) -> None:
-    before = node.rotation.rotate_now()
-    (gone_at,) = [key.gone_at for key in before if key.gone_at is not None]
-    node.clock.advance(gone_at - node.clock.now() - 1)
-    assert node.purge.delete_expired() == 0
-    node.clock.advance(1)
-    assert node.purge.delete_expired() == 1
-
-    with node.database.read() as connection:
-        assert load_signing_keys(connection) == [key for key in before if key.gone_at is None]
 
 
 async def test_an_idle_session_is_kept_and_a_replay_still_ends_it(node: Running, app: App) -> None:

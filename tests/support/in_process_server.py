@@ -252,11 +252,13 @@ async def running(settings: Settings, grants: Sequence[Grant] = GRANTS) -> Async
 StartServer = Callable[..., Awaitable[Running]]
 
 
-def shared_server() -> Any:
-    """Return the fixture `jeton` of a module whose tests share one server."""
+def shared_server(*usernames: str) -> Any:
+    """Return the fixture `jeton` of a module whose tests share one server, with these users."""
 
     @pytest.fixture(scope="module", name="jeton")
     def shared(shared_jeton: Running) -> Running:
+        for username in usernames:
+            shared_jeton.add_user(username)
         return shared_jeton
 
     return shared
