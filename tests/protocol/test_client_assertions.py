@@ -245,10 +245,7 @@ async def test_without_its_web_server_a_client_goes_on_for_an_hour(jeton: Runnin
     ],
 )
 async def test_a_key_set_that_is_not_acceptable_authenticates_nobody(jeton: Running, body: bytes) -> None:
-    async def respond(_: RemoteRequest) -> bytes:
-        return response(body=body)
-
-    async with remote_server(respond) as remote:
+    async with remote_server(response(body=body)) as remote:
         add_key_client(jeton, jwks=None, jwks_uri=f"http://127.0.0.1:{remote.port}/keys")
         assert outcome(await request_token(jeton, KEY.assertion(jeton, "job"))) == UNAUTHENTICATED
 

@@ -81,10 +81,7 @@ async def test_address_that_changes_after_the_check_is_not_connected_to(
     names = Names([PUBLIC], ["127.0.0.1"])
     tls_server, tls_client = tls_contexts(tmp_path, "app.example")
 
-    async def respond(_: RemoteRequest) -> bytes:
-        return response()
-
-    async with remote_server(respond, tls_server) as server:
+    async with remote_server(response(), tls_server) as server:
         use(monkeypatch, names, tls_context=lambda: tls_client)
         monkeypatch.setattr("jeton.bootstrap.clients._FETCH_SECONDS", 0.2)
         node = await start()
@@ -124,10 +121,7 @@ async def test_document_is_read_over_tls_that_proves_the_host(
     ],
 )
 async def test_redirects_are_not_followed_and_size_is_limited(start: StartServer, answer: bytes, reason: str) -> None:
-    async def respond(_: RemoteRequest) -> bytes:
-        return answer
-
-    async with remote_server(respond) as server:
+    async with remote_server(answer) as server:
         node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES="true")
         assert await reason_of(node, f"http://127.0.0.1:{server.port}/client.json") == reason
         assert len(server.requests) == 1

@@ -19,7 +19,7 @@ from jeton.crypto.client_certificates import canonical_name
 from jeton.oauth.tls_subjects import SAN_DNS, SAN_EMAIL, SAN_IP, SAN_URI, SUBJECT_DN
 from support.client_certificates import Certificate, authority, issue
 from support.in_process_server import ISSUER, PASSWORD, START, App, Running
-from support.remote_server import RemoteRequest, remote_server, response
+from support.remote_server import remote_server, response
 from support.responses import outcome, visible
 
 CA = authority()
@@ -187,10 +187,7 @@ async def test_a_self_signed_certificate_may_be_published(behind_proxy: BehindPr
     jeton = await behind_proxy()
     mine = issue("CN=anything")
 
-    async def respond(_: RemoteRequest) -> bytes:
-        return response(body=json.dumps({"keys": [mine.jwk]}).encode())
-
-    async with remote_server(respond) as remote:
+    async with remote_server(response(body=json.dumps({"keys": [mine.jwk]}).encode())) as remote:
         uri = f"http://127.0.0.1:{remote.port}/keys"
         add_tls_client(jeton, auth_methods=SELF_SIGNED, tls_subject=None, jwks_uri=uri)
         assert [outcome(await request_token(jeton, it.rfc9440)) for it in (mine, JOB, mine)] == [

@@ -74,22 +74,15 @@ async def revoked_access_token(node: Running, app: App) -> list[str]:
     return [token]
 
 
+@pytest.mark.requirement("C04", "O02", "O08")
 @pytest.mark.parametrize(
     ("make", "seconds", "deleted"),
     [
-        pytest.param(unused_session, ABSOLUTE, 1, id="unused session"),
-        pytest.param(
-            session_in_use, ABSOLUTE - 10 * (IDLE - 1), 1, id="session in use", marks=pytest.mark.requirement("O02")
-        ),
+        (unused_session, ABSOLUTE, 1),
+        (session_in_use, ABSOLUTE - 10 * (IDLE - 1), 1),
         # The family, and the entry of its access tokens in the status list.
-        pytest.param(
-            revoked_session,
-            ACCESS + CLOCK_SKEW_SECONDS,
-            2,
-            id="revoked session",
-            marks=pytest.mark.requirement("O08"),
-        ),
-        pytest.param(revoked_access_token, ACCESS, 1, id="revoked access token", marks=pytest.mark.requirement("C04")),
+        (revoked_session, ACCESS + CLOCK_SKEW_SECONDS, 2),
+        (revoked_access_token, ACCESS, 1),
     ],
 )
 async def test_rows_are_deleted_once_nothing_refers_to_them_and_their_tokens_are_refused_as_unknown(

@@ -34,7 +34,7 @@ def response(status: str = "200 OK", body: bytes = b"", *headers: str) -> bytes:
 
 
 @asynccontextmanager
-async def remote_server(respond: Respond, tls: ssl.SSLContext | None = None) -> AsyncIterator[RemoteServer]:
+async def remote_server(respond: Respond | bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[RemoteServer]:
     """Serve on a free port of 127.0.0.1. A handler that never returns is cancelled at the end."""
     handlers: set[asyncio.Task[None]] = set()
 
@@ -45,7 +45,7 @@ async def remote_server(respond: Respond, tls: ssl.SSLContext | None = None) -> 
         try:
             request = await _read(reader)
             server.requests.append(request)
-            writer.write(await respond(request))
+            writer.write(respond if isinstance(respond, bytes) else await respond(request))
             await writer.drain()
         except (OSError, asyncio.CancelledError):
             pass
