@@ -9,16 +9,6 @@ from jeton.oauth.clients import Client
 from support.cli_runner import CommandLine
 from support.in_process_server import PASSWORD, START, App, Running
 
-MEMBERS = {
-    *("client_id", "public", "grant_types", "scope", "default_scope", "audience", "auth_methods", "introspect"),
-    *("claims", "origins", "retry_grace_seconds", "access_seconds", "refresh_idle_seconds"),
-    *("refresh_absolute_seconds", "session_binding", "disabled", "created_at", "warning"),
-    *("name", "logo", "application_type", "redirect_uris", "post_logout_redirect_uris", "first_party"),
-    *("require_pkce", "resources", "refresh_token", "backchannel_logout_uri", "id_token_alg", "refresh_cookie"),
-    *("require_par", "require_dpop", "jwks", "jwks_uri", "assertion_audience", "tls_subject"),
-    *("registration", "host", "last_used_at", "links"),
-    "backchannel_logout_session_required",
-}
 EVERYTHING = (
     "--grant=password", "--grant=refresh_token", "--scope=read", "--scope=write", "--default-scope=read",
     "--audience=https://b.example", "--audience=https://a.example", "--auth-method=client_secret_post", "--introspect",
@@ -26,6 +16,39 @@ EVERYTHING = (
     "--refresh-absolute-seconds=7200", "--claim=preferred_username", "--claim=email", "--origin=https://app.example",
     "--session-binding=notice",
 )  # fmt: skip
+GIVEN: dict[str, Any] = {
+    "client_id": "web",
+    "grant_types": ["password", "refresh_token"],
+    "scope": ["read", "write"],
+    "default_scope": ["read"],
+    "audience": ["https://b.example", "https://a.example"],
+    "auth_methods": ["client_secret_post"],
+    "introspect": True,
+    "claims": ["email", "preferred_username"],
+    "origins": ["https://app.example"],
+    "retry_grace_seconds": 5,
+    "access_seconds": 60,
+    "refresh_idle_seconds": 3600,
+    "refresh_absolute_seconds": 7200,
+    "session_binding": "notice",
+}
+NOTHING = ("name", "logo", "refresh_token", "backchannel_logout_uri", "jwks", "jwks_uri", "tls_subject", "host")
+DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys((*NOTHING, "last_used_at", "warning")),
+    **dict.fromkeys(("public", "first_party", "refresh_cookie", "require_par", "require_dpop", "disabled"), False),
+    "backchannel_logout_session_required": False,
+    "require_pkce": True,
+    "redirect_uris": [],
+    "post_logout_redirect_uris": [],
+    "resources": [],
+    "links": {},
+    "application_type": "web",
+    "id_token_alg": "RS256",
+    "assertion_audience": "issuer",
+    "registration": "administrator",
+    "created_at": START,
+}
+STORED = GIVEN | DEFAULTS
 SESSIONS = ("--grant=password", "--grant=refresh_token", "--scope=read", "--scope=write")
 
 
@@ -58,49 +81,7 @@ def test_add_prints_registration_and_secret_once(cli: CommandLine) -> None:
     added = cli.json("client", "add", "web", *EVERYTHING)
 
     assert re.fullmatch(r"jcs_[A-Za-z0-9_-]{43}", secret := added.pop("client_secret"))
-    assert added == {
-        "client_id": "web",
-        "public": False,
-        "grant_types": ["password", "refresh_token"],
-        "scope": ["read", "write"],
-        "default_scope": ["read"],
-        "audience": ["https://b.example", "https://a.example"],
-        "auth_methods": ["client_secret_post"],
-        "introspect": True,
-        "claims": ["email", "preferred_username"],
-        "origins": ["https://app.example"],
-        "retry_grace_seconds": 5,
-        "access_seconds": 60,
-        "refresh_idle_seconds": 3600,
-        "refresh_absolute_seconds": 7200,
-        "session_binding": "notice",
-        "name": None,
-        "logo": None,
-        "links": {},
-        "application_type": "web",
-        "redirect_uris": [],
-        "post_logout_redirect_uris": [],
-        "first_party": False,
-        "require_pkce": True,
-        "resources": [],
-        "refresh_token": None,
-        "backchannel_logout_uri": None,
-        "backchannel_logout_session_required": False,
-        "id_token_alg": "RS256",
-        "refresh_cookie": False,
-        "require_par": False,
-        "jwks": None,
-        "jwks_uri": None,
-        "assertion_audience": "issuer",
-        "tls_subject": None,
-        "require_dpop": False,
-        "registration": "administrator",
-        "host": None,
-        "last_used_at": None,
-        "disabled": False,
-        "created_at": START,
-        "warning": None,
-    }
+    assert added == STORED
     assert cli.json("client", "show", "web") == added
     shown = cli.text("client", "show", "web")
     assert secret not in shown
@@ -112,11 +93,11 @@ def test_new_client_has_only_the_requested_permissions(cli: CommandLine) -> None
     added = cli.json("client", "add", "web")
     public = cli.json("client", "add", "spa", "--public", "--grant", "password")
 
-    assert added.keys() == MEMBERS | {"client_secret"}
+    assert added.keys() == STORED.keys() | {"client_secret"}
     granted = ("grant_types", "scope", "audience", "claims", "origins", "introspect")
     assert [name for name in granted if added[name]] == []
     assert added["auth_methods"] == ["client_secret_basic", "client_secret_post"]
-    assert public.keys() == MEMBERS
+    assert public.keys() == STORED.keys()
     assert (public["public"], public["auth_methods"]) == (True, [])
 
 
@@ -156,7 +137,7 @@ def test_clients_are_listed_in_order_of_client_id(cli: CommandLine) -> None:
     listed = cli.json("client", "list")
 
     assert [client["client_id"] for client in listed] == ["api", "spa", "web"]
-    assert all(client.keys() == MEMBERS | {"consents"} for client in listed)
+    assert all(client.keys() == STORED.keys() | {"consents"} for client in listed)
     assert len(cli.text("client", "list").splitlines()) == 4
 
 

@@ -30,20 +30,20 @@ def test_every_option_is_stored_and_shown(cli: CommandLine, tmp_path: Path) -> N
     )
 
     wanted = {
-        "application_type": "native",
         "redirect_uris": ["com.example.shop:/cb", "http://127.0.0.1/cb"],
         "post_logout_redirect_uris": ["https://shop.example/"],
-        "first_party": True,
+        "application_type": "native",
         "name": "The shop",
         "logo": "image/png",
         "resources": [API],
         "refresh_token": "always",
         "id_token_alg": "ES256",
+        "warning": None,
         "backchannel_logout_uri": "https://shop.example/out",
         "backchannel_logout_session_required": True,
+        "first_party": True,
         "require_pkce": True,
         "require_par": True,
-        "warning": None,
     }
     assert {name: added[name] for name in wanted} == wanted
     assert cli.json("client", "show", "shop") == added

@@ -20,14 +20,8 @@ async def test_token_is_printed_once_and_only_its_digest_is_stored(cli: CommandL
     token = created.pop("token")
     assert "registration.dynamic" in created.pop("warning")
     assert token.startswith("jia_")
-    assert created == {
-        "token_id": created["token_id"],
-        "name": "Blue",
-        "uses": 0,
-        "max_uses": 3,
-        "created_at": START,
-        "expires_at": START + 60,
-    }
+    times = {"created_at": START, "expires_at": START + 60}
+    assert created == {"token_id": created["token_id"], "name": "Blue", "uses": 0, "max_uses": 3, **times}
     assert cli.json("registration", "token", "list") == [created]
     assert token not in cli.text("registration", "token", "list")
     with jeton.database.read() as connection:
@@ -38,10 +32,8 @@ def test_token_is_for_one_client_within_a_day_unless_it_is_told_otherwise(cli: C
     created = cli.json("registration", "token", "create")
 
     assert (created["max_uses"], created["expires_at"]) == (1, START + DAY)
-    assert cli.json("registration", "token", "revoke", created["token_id"]) == {
-        "token_id": created["token_id"],
-        "revoked": True,
-    }
+    revoked = {"token_id": created["token_id"], "revoked": True}
+    assert cli.json("registration", "token", "revoke", created["token_id"]) == revoked
     assert cli.json("registration", "token", "list") == []
     assert "jeton registration token list" in cli.refused("registration", "token", "revoke", created["token_id"])
 

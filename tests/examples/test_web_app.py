@@ -40,15 +40,8 @@ class Issuer:
 
     def _id_token(self) -> str:
         now = int(time.time())
-        claims = {
-            "iss": ISSUER,
-            "aud": "web-app",
-            "sub": "u_1",
-            "sid": "browser",
-            "iat": now,
-            "exp": now + 60,
-            "nonce": self.asked["nonce"],
-        }
+        about = {"iss": ISSUER, "aud": "web-app", "sub": "u_1", "sid": "browser"}
+        claims = {**about, "iat": now, "exp": now + 60, "nonce": self.asked["nonce"]}
         return jwt(_HEADER, claims | self.changed)
 
 

@@ -18,13 +18,8 @@ from support.softhsm import LABEL, PIN, SoftHsm
 
 each_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
 SECRET_PARTS = (
-    Attribute.PRIVATE_EXPONENT,
-    Attribute.PRIME_1,
-    Attribute.PRIME_2,
-    Attribute.EXPONENT_1,
-    Attribute.EXPONENT_2,
-    Attribute.COEFFICIENT,
-    Attribute.VALUE,
+    *(Attribute.PRIVATE_EXPONENT, Attribute.PRIME_1, Attribute.PRIME_2, Attribute.EXPONENT_1, Attribute.EXPONENT_2),
+    *(Attribute.COEFFICIENT, Attribute.VALUE),
 )
 
 

@@ -11,15 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn import Config, Server
 from uvicorn.server import ServerState
 
-from jeton.http1.connection import (
-    BODY_SECONDS,
-    HEAD_SECONDS,
-    IDLE_SECONDS,
-    LINGER_SECONDS,
-    MAX_DROPPED_BYTES,
-    READ_BYTES,
-    WRITE_SECONDS,
-)
+from jeton.http1 import connection as limits
 from jeton.http1.connection_factory import ConnectionFactory
 from jeton.observability.origin import Origin, current_origin
 from support import fake_transport as wire
@@ -163,7 +155,7 @@ async def test_one_request_is_processed_at_a_time_and_little_is_read_ahead() -> 
         await peer.send(GET * 3_000)
         assert len(server.state.tasks) == 1
         assert not peer.wire.is_read_from
-        assert len(GET * 3_000) - len(peer.unsent) <= 2 * READ_BYTES
+        assert len(GET * 3_000) - len(peer.unsent) <= 2 * limits.READ_BYTES
 
         going_on.set()
         while len(peer.statuses) < 3_000:
@@ -183,9 +175,9 @@ async def test_early_response_closes_the_connection_after_reading_little_of_the_
 
         assert (peer.statuses, peer.wire.ended, peer.wire.closed) == ([413], True, False)
         assert b"connection: close\r\n" in peer.answer
-        assert len(request_bytes) + len(MEBIBYTE) - len(peer.unsent) <= MAX_DROPPED_BYTES + 2 * READ_BYTES
+        assert len(request_bytes) + len(MEBIBYTE) - len(peer.unsent) <= limits.MAX_DROPPED_BYTES + 2 * limits.READ_BYTES
         assert server.state.tasks == set()
-        later(server, LINGER_SECONDS)
+        later(server, limits.LINGER_SECONDS)
         assert peer.wire.closed
 
 
@@ -207,13 +199,13 @@ def later(server: wire.Server, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("segments", "seconds", "statuses"),
     [
-        pytest.param([], HEAD_SECONDS, [], id="silent"),
-        pytest.param([GET[:-2]], HEAD_SECONDS, [408], id="unfinished head"),
-        pytest.param([GET[:1], GET[1:2]], HEAD_SECONDS, [408], id="head in single bytes"),
-        pytest.param([GET + GET[:-2]], HEAD_SECONDS, [200, 408], id="head of a later request"),
-        pytest.param([POST % 3 + b"ab"], BODY_SECONDS, [408], id="unfinished body"),
-        pytest.param([CHUNKED + b"1\r\na\r\n"], BODY_SECONDS, [408], id="unfinished chunks"),
-        pytest.param([GET], IDLE_SECONDS, [200], id="between requests"),
+        pytest.param([], limits.HEAD_SECONDS, [], id="silent"),
+        pytest.param([GET[:-2]], limits.HEAD_SECONDS, [408], id="unfinished head"),
+        pytest.param([GET[:1], GET[1:2]], limits.HEAD_SECONDS, [408], id="head in single bytes"),
+        pytest.param([GET + GET[:-2]], limits.HEAD_SECONDS, [200, 408], id="head of a later request"),
+        pytest.param([POST % 3 + b"ab"], limits.BODY_SECONDS, [408], id="unfinished body"),
+        pytest.param([CHUNKED + b"1\r\na\r\n"], limits.BODY_SECONDS, [408], id="unfinished chunks"),
+        pytest.param([GET], limits.IDLE_SECONDS, [200], id="between requests"),
     ],
 )
 async def test_connection_ends_at_its_deadline(
@@ -249,11 +241,11 @@ async def test_client_that_does_not_read_is_disconnected_whatever_it_sends(furth
         await peer.send(GET)
         await peer.send(further)
         assert server.state.tasks == set()
-        assert len(further) - len(peer.unsent) <= 2 * READ_BYTES
-        later(server, WRITE_SECONDS - 1)
+        assert len(further) - len(peer.unsent) <= 2 * limits.READ_BYTES
+        later(server, limits.WRITE_SECONDS - 1)
         assert not peer.wire.closed
 
-        later(server, WRITE_SECONDS)
+        later(server, limits.WRITE_SECONDS)
 
         assert peer.wire.aborted
 
@@ -269,9 +261,9 @@ async def test_second_response_and_deadline_wait_until_the_first_response_was_re
         await peer.settle()
 
         assert peer.statuses == [200, 200]
-        later(server, HEAD_SECONDS - 1)
+        later(server, limits.HEAD_SECONDS - 1)
         assert not peer.is_ended
-        later(server, HEAD_SECONDS)
+        later(server, limits.HEAD_SECONDS)
         assert peer.statuses == [200, 200, 408]
 
 

@@ -11,7 +11,7 @@ from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import RefreshRequest, decide
 from jeton.oauth.resources import Resource
-from jeton.oauth.sessions import Source
+from jeton.oauth.sessions import Family, Source
 from support.builders import NOW, READ, READ_WRITE, client, family, lifetimes, user, with_fields
 
 WRITE, NO_SCOPE = frozenset({"write"}), frozenset[str]()
@@ -84,6 +84,14 @@ def refresh(facts: Mapping[str, Any]) -> Issue | Deny:
     return decide(**parts)
 
 
+def granted(facts: Mapping[str, Any]) -> tuple[Issue, Family]:
+    """Return the decision and the family after it."""
+    decision = refresh(facts)
+    assert isinstance(decision, Issue)
+    assert decision.family is not None
+    return decision, decision.family
+
+
 @pytest.mark.requirement("A38", "A39", "A41", "A42", "A46", "I08", "O08")
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda it: it.name)
 def test_each_fault_has_its_reason_and_only_replay_and_move_revoke_the_family(fault: Fault) -> None:
@@ -154,17 +162,15 @@ def test_rotation_advances_one_generation_and_clears_the_previous_request() -> N
 def test_idle_end_and_access_tokens_extend_up_to_the_absolute_end_which_never_moves(
     facts: dict[str, Any], access_end: int, idle_end: int, absolute_end: int
 ) -> None:
-    decision = refresh(facts | {"lifetimes.refresh_absolute_seconds": 10**6})
+    _, after = granted(facts | {"lifetimes.refresh_absolute_seconds": 10**6})
 
-    assert isinstance(decision, Issue)
-    assert decision.family is not None
-    ends = (decision.family.access_expires_at, decision.family.idle_expires_at, decision.family.absolute_expires_at)
+    ends = (after.access_expires_at, after.idle_expires_at, after.absolute_expires_at)
     assert ends == (NOW + access_end, NOW + idle_end, NOW + absolute_end)
 
 
 @pytest.mark.requirement("A39", "A42", "A43", "I07")
 @pytest.mark.parametrize(
-    ("granted", "registered", "asked", "expected"),
+    ("of_family", "registered", "asked", "expected"),
     [
         pytest.param(READ_WRITE, READ_WRITE, None, READ_WRITE, id="omitted: all of the grant"),
         pytest.param(READ_WRITE, READ_WRITE, READ, READ, id="narrowed"),
@@ -183,32 +189,26 @@ def test_idle_end_and_access_tokens_extend_up_to_the_absolute_end_which_never_mo
     ],
 )
 def test_scope_is_within_grant_and_registration_and_the_grant_is_never_narrowed(
-    granted: frozenset[str], registered: frozenset[str], asked: frozenset[str] | None, expected: frozenset[str] | None
+    of_family: frozenset[str], registered: frozenset[str], asked: frozenset[str] | None, expected: frozenset[str] | None
 ) -> None:
-    facts = {"family.scope": granted, "client.scope": registered, "request.scope": asked}
-
-    decision = refresh(facts)
+    facts = {"family.scope": of_family, "client.scope": registered, "request.scope": asked}
 
     if expected is None:
-        assert decision == EXCEEDS
+        assert refresh(facts) == EXCEEDS
     else:
-        assert isinstance(decision, Issue)
-        assert decision.family is not None
-        assert (decision.scope, decision.family.scope, decision.family.asked_scope) == (expected, granted, asked)
+        decision, after = granted(facts)
+        assert (decision.scope, after.scope, after.asked_scope) == (expected, of_family, asked)
 
 
 @pytest.mark.requirement("I08")
 @pytest.mark.parametrize("ahead", [1, 2, 1000])
 def test_genuine_generation_ahead_of_the_stored_one_is_accepted_and_uses_up_all_before(ahead: int) -> None:
-    decision = refresh({"request.generation": 5 + ahead})
+    decision, after = granted({"request.generation": 5 + ahead})
 
-    assert isinstance(decision, Issue)
-    assert decision.family is not None
-    assert decision.reason == "fast_forwarded"
-    assert decision.family.generation == 6 + ahead
+    assert (decision.reason, after.generation) == ("fast_forwarded", 6 + ahead)
     for generation in (5, 4 + ahead, 5 + ahead):
-        replay = refresh({"family": decision.family, "request.generation": generation})
-        assert replay == replace(REUSED, family=decision.family.revoked("refresh_token_reused", NOW))
+        replay = refresh({"family": after, "request.generation": generation})
+        assert replay == replace(REUSED, family=after.revoked("refresh_token_reused", NOW))
 
 
 @pytest.mark.requirement("I08", "O02", "O03")
