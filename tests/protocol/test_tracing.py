@@ -6,6 +6,7 @@ import sys
 from typing import Final
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
 
 from jeton.observability.metrics import REQUEST_SECONDS
@@ -97,6 +98,19 @@ async def test_password_hash_and_transaction_are_spans_of_their_request(spans: R
         assert span.parent == request.get_span_context()
         assert attributes_of(span) == attributes
         assert (request.start_time or 0) <= (span.start_time or 0) <= (span.end_time or 0)
+
+
+async def test_processor_of_spans_that_fails_does_not_stop_the_ledger(spans: RecordedSpans, jeton: Running) -> None:
+    class Failing(SpanProcessor):
+        def on_end(self, span: ReadableSpan) -> None:
+            if span.name == "batch ledger":
+                raise RuntimeError
+
+    spans.tracers.add_span_processor(Failing())
+    jeton.add_user()
+    app = jeton.add_client()
+    await jeton.log_in(app)
+    await jeton.log_in(app)
 
 
 async def test_background_work_is_not_traced(spans: RecordedSpans, jeton: Running) -> None:

@@ -57,6 +57,13 @@ def test_structlog_line_contains_fields_level_and_time_and_debug_is_not_written(
     assert line == {"event": "request_refused", "level": "warning", "path": "/oauth/token", "client_id": None}
 
 
+def test_line_of_asyncio_does_not_quote_the_exception_of_a_task() -> None:
+    message = "Task exception was never retrieved\nfuture: <Task finished exception=ValueError('secret')>"
+    record = logging.makeLogRecord({"name": "asyncio", "msg": message, "created": 0.0})
+
+    assert json.loads(JsonFormatter().format(record))["event"] == "Task exception was never retrieved"
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=range(5))
 def test_untrusted_text_is_truncated_and_escaped(written: io.BytesIO, text: str) -> None:
     structlog.get_logger("jeton.test").warning("request_refused", ip=text, status=404, other=object)

@@ -43,7 +43,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "event": record.getMessage(),
+            # In the lines after the first, asyncio quotes exceptions.
+            "event": record.getMessage().partition("\n")[0],
             "logger": record.name,
             "level": record.levelname.lower(),
             "timestamp": datetime.fromtimestamp(record.created, UTC),
