@@ -152,7 +152,9 @@ async def run(cluster: PatroniCluster, folder: Path) -> None:
             ("Patroni of the leader killed, through HAProxy", cluster.kill_patroni_of_leader, [one.url]),
         ):
             async with load_on(urls, secret) as load:
-                print(f"synchronous, {name}:", await lose_nothing(cluster, load, change_leader), flush=True)
+                outage = await lose_nothing(cluster, load, change_leader)
+                answered = f"{load.statuses[200]} refreshes answered, none of them lost or spent twice"
+                print(f"synchronous, {name}: {outage}; {answered}", flush=True)
         await asyncio.to_thread(cluster.make_asynchronous)
         async with load_on([one.url, two.url], secret) as load:
             print("asynchronous, leader isolated, then killed:", await lose_commits(cluster, load))

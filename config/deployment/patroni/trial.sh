@@ -21,6 +21,9 @@ umask 077
 # Any loopback address will do; one is chosen so that several trials do not meet.
 network=127.$((RANDOM % 254 + 1)).$((RANDOM % 254 + 1))
 export PATH="$PATH:/usr/sbin"
+for program in etcd patroni haproxy psql; do
+    command -v "$program" > /dev/null || { echo "$program is missing: see docs/operations/failover.md" >&2; exit 2; }
+done
 binaries=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
 secret() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 rest=$(secret) superuser=$(secret) replication=$(secret) password=$(secret)
@@ -71,15 +74,20 @@ done
 sed -e "s/10\.0\.0\./$network./; s/127\.0\.0\.1:5000/$network.10:5000/" "$here/haproxy.cfg" > haproxy.cfg
 haproxy -q -f haproxy.cfg &
 
-url="$network.10:5000"
-try() { for _ in $(seq 600); do "$@" > /dev/null 2>&1 && return; sleep 0.2; done; echo "failed: $*" >&2; return 1; }
-has_standbys() { [ "$(./patronictl list -f tsv | grep -c -E 'Leader.running|Standby.running|Replica.running')" = 3 ]; }
-is_synchronous() { ./patronictl list | grep 'Sync Standby'; }
-try has_standbys && try is_synchronous
-export PGPASSWORD=$superuser PGHOST=$network.10 PGPORT=5000 PGUSER=postgres
-try psql -d postgres -c "CREATE ROLE jeton LOGIN PASSWORD '$password'"
-psql -q -d postgres -c "CREATE DATABASE jeton OWNER jeton"
-echo "JETON_DATABASE__URL=postgresql://jeton:$password@$url/jeton" > jeton.env
+is_ready() {
+    ./patronictl list |
+        awk '/Sync Standby/ { synchronous = 1 } /running|streaming/ { nodes++ } END { exit !(synchronous && nodes == 3) }'
+}
+create_database() {
+    PGPASSWORD=$superuser psql -q -v ON_ERROR_STOP=1 -h "$network.10" -p 5000 -U postgres postgres << END
+CREATE ROLE jeton LOGIN PASSWORD '$password';
+CREATE DATABASE jeton OWNER jeton ENCODING 'UTF8' TEMPLATE template0;
+END
+}
+try() { for _ in $(seq 600); do "$@" > /dev/null 2>&1 && return; sleep 0.2; done; echo "failed: $*, see $folder" >&2; return 1; }
+try is_ready
+try create_database
+echo "JETON_DATABASE__URL=postgresql://jeton:$password@$network.10:5000/jeton" > jeton.env
 echo "The cluster is ready: $folder/jeton.env"
 # Bash would report each process that is killed.
 exec 2> /dev/null
