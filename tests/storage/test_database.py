@@ -156,6 +156,14 @@ def test_waits_for_postgresql_are_bounded_and_transactions_read_what_others_comm
 
 
 @pytest.mark.requirement("O19")
+def test_a_write_to_a_read_only_database_is_unavailable_with_advice(postgresql_url: str) -> None:
+    database = Database(postgresql_url, serving=True)
+    with pytest.raises(StorageUnavailableError, match="name the primary"), database.write() as connection:
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY; DELETE FROM users")
+    database.close()
+
+
+@pytest.mark.requirement("O19")
 def test_an_answer_from_a_machine_that_has_vanished_is_awaited_for_seconds(postgresql_url: str) -> None:
     """After the first unanswered keepalive, the timeout of TCP counts from the last segment that arrived."""
     database = Database(postgresql_url)
