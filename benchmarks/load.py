@@ -122,7 +122,7 @@ def milliseconds(text: str) -> float:
 def wrk(command: Sequence[str], seconds: int, connections: int = CONNECTIONS) -> str:
     """Return the output of wrk. Raise SystemExit if a response was not a success."""
     script, url, *arguments = command
-    options = [f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", script]
+    options = [f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency", "-s", script]
     output = subprocess.run(["wrk", *options, url, *arguments], check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
         raise SystemExit(f"a response was not a success:\n{output}")
