@@ -49,11 +49,15 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_servers() -> Iterator[None]:
-    """Let the servers of this process share what is the same for each of them, and not wait for the disk."""
+    """Let the servers of this process share what is the same for each of them, and not wait for the disk.
+
+    They give a slow machine the time to answer: tests of deadlines set their own.
+    """
     pragmas = [it for it in database_module._SQLITE_PRAGMAS if not it.startswith("synchronous=")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database_module, "create_engine", AlikeEngines())
         patch.setattr(database_module, "_SQLITE_PRAGMAS", (*pragmas, "synchronous=OFF"))
+        patch.setattr("jeton.http.dispatch.DEADLINE_SECONDS", 60)
         patch.setattr("jeton.crypto.sealed_keys.generate_key", RSA_KEYS)
         patch.setattr("jeton.pages.rendering.load_catalogues", cache(load_catalogues))
         yield

@@ -59,8 +59,6 @@ async def person(node: Running, name: str) -> Person:
 @pytest.fixture
 async def people(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Person, Person]]:
     monkeypatch.setattr("jeton.storage.row_lock_batches.MAX_WAIT_SECONDS", 1)
-    # So that no request is refused for another reason than the lock.
-    monkeypatch.setattr("jeton.http.dispatch.DEADLINE_SECONDS", 60)
     async with running(settings_for(postgresql_url)) as node:
         yield await person(node, "alice"), await person(node, "bob")
 
