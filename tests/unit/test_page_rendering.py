@@ -73,6 +73,15 @@ def test_everything_from_outside_is_escaped() -> None:
     assert "<b>" not in page
 
 
+@pytest.mark.requirement("DR08")
+def test_app_on_the_device_is_not_called_by_its_own_name() -> None:
+    page = Consent("sealed", AppLabel("", None, own_name="Your bank"), "alice")
+    text = PageRenderer(ISSUER, Branding()).render(page, ("en",), "")[1].decode()
+    assert "<title>Allow access? · An app on your device: Your bank · " in text
+    assert "<strong>An app on your device</strong>" in text
+    assert "calls itself <q>Your bank</q>" in text
+
+
 @pytest.mark.requirement("PG13")
 def test_title_and_foot_name_the_page_the_operator_and_the_host() -> None:
     page = rendered(Branding("Example ID"))
