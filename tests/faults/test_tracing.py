@@ -4,13 +4,16 @@ import signal
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import pytest
+
 from support.server_processes import JETON, ServerProcess, children_of, environment, free_port, wait_until
 
-SECONDS = 30
+SECONDS = 60
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 EXPORTERS = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 
 
+@pytest.mark.timeout(240)  # three programs and four workers are started
 def test_workers_send_their_spans_after_a_restart_by_sighup_and_at_their_end(
     sqlite_template_of_today: Path, tmp_path: Path
 ) -> None:
