@@ -23,7 +23,7 @@ class RsaKeys:
         self._next = at
 
     def __call__(self, algorithm: str, rsa_bits: int | None) -> Key:
-        if rsa_bits != _BITS:
+        if (algorithm, rsa_bits) != ("RS256", _BITS):
             return generate_key(algorithm, rsa_bits)
         place, self._next = self._next, self._next + 1
         while len(self._generated) <= place:
