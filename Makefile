@@ -43,13 +43,8 @@ check-slow: $(VENV)/dev.stamp ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 	cd $(TYPESCRIPT) && npm run -s test-slow
 
-bench: $(VENV)/dev.stamp ## measure, and print ratios
+bench: $(VENV)/dev.stamp ## measure, and render docs/performance.md (a quarter of an hour)
 	PYTHONPATH=tests $(BIN)/python benchmarks/bench.py
-	PYTHONPATH=tests $(BIN)/python benchmarks/bench.py --without-ifma --sessions 0
-	PYTHONPATH=tests $(BIN)/python benchmarks/footprint.py
-	PYTHONPATH=tests $(BIN)/python benchmarks/sign_in.py
-	$(BIN)/python benchmarks/verification.py
-	PYTHONPATH=tests $(BIN)/python benchmarks/status_list.py
 
 flood: $(VENV)/dev.stamp ## attack a server, and print the cost and the successful logins
 	PYTHONPATH=tests $(BIN)/python benchmarks/flood.py

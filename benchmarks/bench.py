@@ -1,31 +1,124 @@
-"""Benchmark: processor time of a request, in server and database, as a ratio to that of a bare RS256 signature.
+"""Measures the server, writes docs/performance/results.json, and renders docs/performance.md from it.
 
-`make bench` needs wrk (Debian: apt-get install wrk). Ratios are taken within one run, against signatures made right
-before and after each window; absolute times of a shared machine say little.
+`make bench` needs wrk and PostgreSQL (Debian: apt-get install wrk postgresql), and takes a quarter of an hour. Audit
+trail and metrics are on, as they are by default.
 """
 
 import argparse
-import json
+import asyncio
 import os
+import platform
 import shutil
-import statistics
+import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
+import msgspec
+
+from empty_application import measure_http
+from footprint import measure_memory, measure_start
 from jeton.oauth.metadata import INTROSPECTION_PATH, JWKS_PATH, METADATA_PATH, REVOCATION_PATH, TOKEN_PATH
-from load import CONNECTIONS, Requests, Window, window
-from servers import WORKERS, Measured, measured_server
+from load import Requests, windows
+from performance_document import write_document
+from processor_time import Measure, signatures
+from results import Machine, Rate, Results, Signature, save_results, summarize
+from servers import Measured, measured_server
+from sign_in import SignIn, measure_sign_in
+from status_list import measure_status_list
+from verification import measure_verification
 
-# An OpenSSL without AVX-512 IFMA (bit 21 of the extended features), as on a processor that has none.
-WITHOUT_IFMA = ":~0x200000"
+DATABASES: Final = ("sqlite", "postgresql")
+# At first there are so few sessions that reading the whole table is a good plan, which must not be kept when it grows.
+GROWTH: Final = (256, 16_384, 131_072, 1_000_000)
+USUAL: Final = 16_384
+_IN_USE: Final = 4096
 # More than can be revoked in the windows: a token that is revoked already would cost less.
-_REVOCABLE_PER_SECOND = 8_000
-_COLUMNS = ("share", "ratio", "min-max", "server", "database", "signature", "req/s", "p50", "p99", "balance")
+_REVOCABLE_PER_SECOND: Final = 8_000
+# An OpenSSL without AVX-512 IFMA (bit 21 of the extended features), as on a processor that has none.
+_IFMA_OFF: Final = {"OPENSSL_ia32cap": ":~0x200000"}
+_ENVIRONMENT: Final[dict[Signature, dict[str, str]]] = {
+    "RS256": {},
+    "RS256 without IFMA": _IFMA_OFF,
+    "ES256": {"JETON_KEYS__ALGORITHM": "ES256"},
+}
+
+Loads = Iterator[tuple[str, list[Requests]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Rounds and seconds of each window."""
+
+    rounds: int
+    seconds: int
+
+    def measure(self, database: str, signature: Signature) -> Iterator[Rate]:
+        """Measure one server: while its sessions become more, and with RS256 its other endpoints too."""
+        with (
+            environment(_ENVIRONMENT[signature]),
+            tempfile.TemporaryDirectory() as folder,
+            signatures() as of_signature,
+            measured_server(database, Path(folder)) as measured,
+        ):
+            present = 0
+            for sessions in GROWTH if signature == "RS256" else (USUAL,):
+                loads = self._with_sessions(measured, add_sessions(measured, sessions - present), sessions)
+                yield from self._rates(database, signature, sessions, measured, loads, of_signature)
+                present = sessions
+            if signature == "RS256":
+                yield from self._rates(database, signature, present, measured, self._others(measured), of_signature)
+
+    def _rates(
+        self,
+        database: str,
+        signature: Signature,
+        sessions: int,
+        measured: Measured,
+        loads: Loads,
+        of_signature: Measure,
+    ) -> Iterator[Rate]:
+        for operation, requests in loads:
+            found = windows(measured, requests, self.seconds, of_signature)
+            rate = summarize(database, signature, operation, sessions, found)
+            say(f"{database}, {signature}, {operation} ({sessions:,}): {rate.per_second:.0f}/s, {rate.share:.0%}")
+            yield rate
+
+    def _with_sessions(self, measured: Measured, tokens: list[str], sessions: int) -> Loads:
+        introspected = [f"token={it}" for it in access_tokens(measured, tokens[:32])]
+        plain, bound = tokens[32::2], tokens[33::2]
+        yield "refresh", [Requests("refresh", TOKEN_PATH, plain[at :: self.rounds]) for at in range(self.rounds)]
+        yield "introspection", [Requests("introspection", INTROSPECTION_PATH, introspected)] * self.rounds
+        if sessions == USUAL:
+            proven = [Requests("refresh", TOKEN_PATH, bound[at :: self.rounds], dpop=True) for at in range(self.rounds)]
+            yield "refresh with DPoP", proven
+
+    def _others(self, measured: Measured) -> Loads:
+        count = _REVOCABLE_PER_SECOND * self.seconds * self.rounds
+        revocable = [f"token={it}" for it in measured.add_sessions(count, tokens=count)]
+        yield (
+            "revocation",
+            [Requests("revoke", REVOCATION_PATH, revocable[at :: self.rounds]) for at in range(self.rounds)],
+        )
+        credentials = Requests("client_credentials", TOKEN_PATH, ["grant_type=client_credentials"])
+        yield "client_credentials", [credentials] * self.rounds
+        yield "key set", [Requests("key set", JWKS_PATH, method="GET")] * self.rounds
+        yield "metadata", [Requests("metadata", METADATA_PATH, method="GET")] * self.rounds
+
+
+def add_sessions(measured: Measured, count: int) -> list[str]:
+    """Add sessions while the server runs. Return the refresh tokens of those that will be used."""
+    tokens = measured.add_sessions(min(count, _IN_USE))
+    measured.add_other_sessions(count - len(tokens))
+    return tokens
 
 
 def access_tokens(measured: Measured, refresh_tokens: Sequence[str]) -> list[str]:
@@ -35,92 +128,83 @@ def access_tokens(measured: Measured, refresh_tokens: Sequence[str]) -> list[str
         form = urllib.parse.urlencode({"grant_type": "refresh_token", "refresh_token": token}).encode()
         request = urllib.request.Request(measured.url + TOKEN_PATH, form, {"Authorization": measured.authorization})
         with urllib.request.urlopen(request, timeout=10) as response:
-            found.append(json.load(response)["access_token"])
+            found.append(msgspec.json.decode(response.read())["access_token"])
     return found
 
 
-def growing(measured: Measured, counts: Sequence[int], rounds: int) -> Iterator[tuple[str, list[Requests]]]:
-    """Yield refreshes and introspections with few sessions, then with more and more, on one running server.
-
-    At first there are so few that reading the whole table is a good plan, which must not be kept when the table grows.
-    """
-    for count in counts:
-        tokens = measured.add_sessions(count)
-        introspected = [f"token={it}" for it in access_tokens(measured, tokens[:32])]
-        plain, bound = tokens[32::2], tokens[33::2]
-        for name, dpop, used in (("refresh", False, plain), ("refresh with DPoP", True, bound)):
-            windows = [Requests("refresh", TOKEN_PATH, used[at::rounds], dpop=dpop) for at in range(rounds)]
-            yield f"{name}, {count:,} sessions", windows
-        yield f"introspect, {count:,} sessions", [Requests("introspect", INTROSPECTION_PATH, introspected)] * rounds
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables for the processes that are started within."""
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            del os.environ[name]
 
 
-def other_endpoints(measured: Measured, seconds: int, rounds: int) -> Iterator[tuple[str, list[Requests]]]:
-    count = _REVOCABLE_PER_SECOND * seconds * rounds
-    revocable = [f"token={it}" for it in measured.add_sessions(count, tokens=count)]
-    yield "revoke", [Requests("revoke", REVOCATION_PATH, revocable[number::rounds]) for number in range(rounds)]
-    yield (
-        "client_credentials",
-        [Requests("client_credentials", TOKEN_PATH, ["grant_type=client_credentials"])] * rounds,
+def sign_in_unless_too_busy() -> SignIn | None:
+    """Measure logins. A login that the server refuses does not discard everything else that was measured."""
+    try:
+        return measure_sign_in()
+    except SystemExit as refused:
+        say(f"{refused}")
+        return None
+
+
+def machine(rounds: int, seconds: int, began: float) -> Machine:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    commit = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=False)
+    return Machine(
+        date=datetime.now(UTC).date().isoformat(),
+        processor=facts.get("model name", platform.machine()),
+        cores=os.cpu_count() or 1,
+        ifma="avx512ifma" in facts.get("flags", ""),
+        python=platform.python_version(),
+        commit=commit.stdout.strip(),
+        rounds=rounds,
+        seconds=seconds,
+        minutes=round((time.monotonic() - began) / 60, 1),
     )
-    yield "key set", [Requests("key set", JWKS_PATH, method="GET")] * rounds
-    yield "metadata", [Requests("metadata", METADATA_PATH, method="GET")] * rounds
 
 
-def measure(kind: str, variables: dict[str, str], options: argparse.Namespace, *, whole: bool) -> None:
-    """Print a row for each kind of request. Only the `whole` measurement has more than refreshes."""
-    label = (
-        f"{kind}, " + variables.get("JETON_KEYS__ALGORITHM", "RS256") + (", no IFMA" if options.without_ifma else "")
-    )
-    counts = [count for count in (256, 16_384, options.sessions) if count] if whole else [4096]
-    with tempfile.TemporaryDirectory() as folder, measured_server(kind, Path(folder), **variables) as measured:
-        started = time.monotonic()
-        print(f"{label}: started", file=sys.stderr)
-        for name, windows in growing(measured, counts, options.rounds):
-            show(f"{label}: {name}", [window(measured, it, options.seconds) for it in windows])
-        if whole:
-            for name, windows in other_endpoints(measured, options.seconds, options.rounds):
-                show(f"{label}: {name}", [window(measured, it, options.seconds) for it in windows])
-        print(f"{label}: {time.monotonic() - started:.0f} s", file=sys.stderr)
-
-
-def show(label: str, windows: Sequence[Window]) -> None:
-    """Print medians over the windows; processor times in milliseconds."""
-    ratios = [it.ratio for it in windows]
-    middle = sorted(windows, key=lambda it: it.ratio)[len(windows) // 2]
-    cells = (
-        f"{100 * statistics.median(it.share for it in windows):.0f} %",
-        f"{statistics.median(ratios):.2f}",
-        f"{min(ratios):.2f}-{max(ratios):.2f}",
-        *(f"{1000 * value:.3f}" for value in (middle.server, middle.database, middle.signature)),
-        f"{statistics.median(it.rate for it in windows):.0f}",
-        middle.p50,
-        middle.p99,
-        f"{min(it.balance for it in windows):.2f}",
-    )
-    print(f"{label:52}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
+def say(text: str) -> None:
+    print(text, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=1_000_000, help="the last, large number of sessions; 0: none")
-    parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
-    parser.add_argument("--without-ifma", action="store_true", help="switch AVX-512 IFMA off in OpenSSL")
+    parser.add_argument("--seconds", type=int, default=3, help="of each window of load")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: install it (Debian: apt-get install wrk)")
-    if options.without_ifma:
-        os.environ["OPENSSL_ia32cap"] = WITHOUT_IFMA  # noqa: SIM112 - its name
-    print(
-        f"{os.cpu_count()} cores, {WORKERS} workers, {CONNECTIONS} connections, {options.rounds} x {options.seconds} s"
+    began, bench = time.monotonic(), Bench(options.rounds, options.seconds)
+    starts = [measure_start(workers) for workers in (1, 2)]
+    say(f"{starts}")
+    memory = [measure_memory(it) for it in DATABASES]
+    say(f"{memory}")
+    kinds: list[Signature] = ["RS256", "ES256"]
+    if machine(0, 0, began).ifma:
+        kinds.append("RS256 without IFMA")
+    rates = [rate for kind in kinds for database in DATABASES for rate in bench.measure(database, kind)]
+    with signatures("ES256") as of_es256:
+        es256 = of_es256()
+    results = Results(
+        rates=rates,
+        http_us=round(1e6 * measure_http(), 1),
+        es256_us=round(1e6 * es256, 1),
+        starts=starts,
+        memory=memory,
+        sign_in=sign_in_unless_too_busy(),
+        verification=measure_verification(),
+        status_list=asyncio.run(measure_status_list()),
+        machine=machine(options.rounds, options.seconds, began),
     )
-    print("ratio: processor time per request, server and database, over that of one RS256 signature (2048 bits)")
-    print("share: of the rate at which all cores could sign with RS256 if they did nothing else\n")
-    print(f"{'':52}" + "".join(f"{title:>12}" for title in _COLUMNS))
-    for kind in options.database or ["sqlite", "postgresql"]:
-        measure(kind, {}, options, whole=True)
-        measure(kind, {"JETON_KEYS__ALGORITHM": "ES256"}, options, whole=False)
+    save_results(results)
+    write_document(results)
+    say(f"{results.machine.minutes} minutes")
 
 
 if __name__ == "__main__":

@@ -1,32 +1,67 @@
 """Time from the start to the first response, and memory at the start and after load.
 
-`PYTHONPATH=tests python benchmarks/footprint.py`. Memory is the proportional set size (PSS) of all server processes:
-pages that several share count once.
+Memory is the proportional set size (PSS) of all server processes: pages that several share count once.
 """
 
-import socket
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from socket import create_connection
+from typing import Final
 
 import processor_time
 from jeton.oauth.metadata import TOKEN_PATH
-from load import Requests, window
-from servers import measured_server
+from load import Requests, put_load
+from servers import WORKERS, measured_server
+from support.server_processes import free_port
 
-STARTS = 7
-JETON = str(Path(sys.executable).with_name("jeton"))
+STARTS: Final = 7
+LOAD_SECONDS: Final = 10
+JETON: Final = str(Path(sys.executable).with_name("jeton"))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Seconds from the start to the first response, of several starts."""
+
+    workers: int
+    median: float
+    shortest: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Megabytes of a server with two workers."""
+
+    database: str
+    at_start: float
+    after_load: float
+
+
+def measure_start(workers: int) -> Start:
+    """Measure starts on an existing SQLite database."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        seconds_to_first_response(Path(folder), port, 1)  # creates the database and the keys
+        times = [seconds_to_first_response(Path(folder), port, workers) for _ in range(STARTS)]
+    return Start(workers, statistics.median(times), min(times), max(times))
 
 
 def seconds_to_first_response(folder: Path, port: int, workers: int) -> float:
     """Start a server on its existing database, and return the seconds until /livez has answered."""
     began = time.monotonic()
     command = [JETON, "serve", "--port", str(port), "--workers", str(workers)]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    environment = {**os.environ, "JETON_METRICS__LISTEN": f"127.0.0.1:{free_port()}"}
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         while not has_answered(port):
             if process.poll() is not None:
                 raise SystemExit("the server did not start")
@@ -36,11 +71,22 @@ def seconds_to_first_response(folder: Path, port: int, workers: int) -> float:
 
 
 def has_answered(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port)) as connection:
+    with suppress(OSError), create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return connection.recv(64).startswith(b"HTTP/1.1 200 ")
     time.sleep(0.002)
     return False
+
+
+def measure_memory(database: str) -> Memory:
+    with tempfile.TemporaryDirectory() as name, measured_server(database, Path(name)) as measured:
+        tokens = measured.add_sessions(4096)
+        while len(processor_time.descendants(measured.pid)) < WORKERS:
+            time.sleep(0.1)
+        time.sleep(3)  # until the last worker has refreshed what it caches
+        at_start = megabytes(measured.pid)
+        put_load(measured, Requests("refresh", TOKEN_PATH, tokens), LOAD_SECONDS)
+        return Memory(database, at_start, megabytes(measured.pid))
 
 
 def megabytes(pid: int) -> float:
@@ -53,25 +99,8 @@ def _kilobytes(smaps: str) -> int:
     return next(int(line.split()[1]) for line in smaps.splitlines() if line.startswith("Pss:"))
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        seconds_to_first_response(folder, port, 1)  # creates the database and the keys
-        for workers in (1, 2):
-            times = [seconds_to_first_response(folder, port, workers) for _ in range(STARTS)]
-            print(
-                f"{workers} worker(s): first response after {statistics.median(times):.2f} s "
-                f"({min(times):.2f}-{max(times):.2f})"
-            )
-    for kind in ("sqlite", "postgresql"):
-        with tempfile.TemporaryDirectory() as name, measured_server(kind, Path(name)) as measured:
-            tokens = measured.add_sessions(4096)
-            at_start = megabytes(measured.pid)
-            window(measured, Requests("refresh", TOKEN_PATH, tokens), 10)
-            print(f"{kind}, 2 workers: {at_start:.0f} MB at the start, {megabytes(measured.pid):.0f} MB after load")
-
-
 if __name__ == "__main__":
-    main()
+    for count in (1, 2):
+        print(measure_start(count))
+    for kind in ("sqlite", "postgresql"):
+        print(measure_memory(kind))

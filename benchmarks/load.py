@@ -2,14 +2,14 @@
 
 import os
 import re
-import statistics
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import processor_time
+from processor_time import Measure
 from proofs import proofs
 from servers import WORKERS, Measured
 
@@ -41,24 +41,25 @@ class Requests:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One period of load. Processor times are in seconds per request.
+    """One period of load. Processor times are in seconds per request: of event loops, of their other threads, of the
+    database, and of a bare RS256 signature.
 
     `balance` is the load of the least busy worker as a share of an equal one.
     """
 
-    requests: int
     rate: float
-    server: float
+    loop: float
+    threads: float
     database: float
     signature: float
     balance: float
-    p50: str
-    p99: str
+    p50_ms: float
+    p99_ms: float
 
     @property
     def ratio(self) -> float:
         """Processor time of a request, server and database, in bare signatures."""
-        return (self.server + self.database) / self.signature
+        return (self.loop + self.threads + self.database) / self.signature
 
     @property
     def share(self) -> float:
@@ -66,11 +67,22 @@ class Window:
         return self.rate * self.signature / (os.cpu_count() or 1)
 
 
-def window(measured: Measured, requests: Requests, seconds: int) -> Window:
-    """Put load on one endpoint. Raise SystemExit if a response was not a success."""
-    before_signature = processor_time.of_signature()
-    processes = processor_time.descendants(measured.pid)
-    database = [measured.database_pid] if measured.database_pid else []
+def windows(measured: Measured, load: Sequence[Requests], seconds: int, signature: Measure) -> list[Window]:
+    """Put each load on the server, one after the other, with a measured signature before and after each."""
+    found, before = [], signature()
+    for requests in load:
+        window = put_load(measured, requests, seconds)
+        after = signature()
+        found.append(replace(window, signature=(before + after) / 2))
+        before = after
+    return found
+
+
+def put_load(measured: Measured, requests: Requests, seconds: int) -> Window:
+    """Put load on the server, and return what it cost; the signature is not measured.
+
+    Raise SystemExit if a response was not a success.
+    """
     with (
         tempfile.NamedTemporaryFile("w", suffix=".lines") as file,
         tempfile.NamedTemporaryFile("w", suffix=".proofs") as proof_file,
@@ -81,24 +93,47 @@ def window(measured: Measured, requests: Requests, seconds: int) -> Window:
         if requests.dpop:
             proof_file.write("\n".join(proofs(measured.url + requests.path, seconds)) + "\n")
             proof_file.flush()
-        before = [processor_time.of_process(pid) for pid in processes]
-        before_database = sum(processor_time.of_tree(pid) for pid in database)
+        before = _Used.by(measured)
         output = wrk(requests.command(measured, file.name, proof_file.name), seconds)
-        after_database = sum(processor_time.of_tree(pid) for pid in database)
-        busy = [processor_time.of_process(pid) - was for pid, was in zip(processes, before, strict=True)]
-    signature = statistics.mean([before_signature, processor_time.of_signature()])
-    serving = sorted(busy)[-WORKERS:]
+        used = _Used.by(measured).since(before)
+    busy = sorted(used.processes.values())[-WORKERS:]
     count = int(word_before(output, " requests in"))
+    loop = sum(used.loops.values())
     return Window(
-        count,
         float(word_after(output, "Requests/sec:")),
-        sum(busy) / count,
-        (after_database - before_database) / count,
-        signature,
-        min(serving) / (sum(serving) / WORKERS),
-        word_after(output, " 50% "),
-        word_after(output, " 99% "),
+        loop / count,
+        (sum(used.processes.values()) - loop) / count,
+        used.database / count,
+        0,
+        min(busy) / (sum(busy) / len(busy)),
+        milliseconds(word_after(output, " 50% ")),
+        milliseconds(word_after(output, " 99% ")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Processor time in seconds, of server processes and their event loops by process id, and of the database."""
+
+    processes: dict[int, float]
+    loops: dict[int, float]
+    database: float
+
+    @staticmethod
+    def by(measured: Measured) -> "_Used":
+        pids = processor_time.descendants(measured.pid) or [measured.pid]
+        return _Used(
+            {pid: processor_time.of_process(pid) for pid in pids},
+            {pid: processor_time.of_main_thread(pid) for pid in pids},
+            processor_time.of_tree(measured.database_pid) if measured.database_pid else 0,
+        )
+
+    def since(self, before: "_Used") -> "_Used":
+        return _Used(
+            {pid: used - before.processes[pid] for pid, used in self.processes.items()},
+            {pid: used - before.loops[pid] for pid, used in self.loops.items()},
+            self.database - before.database,
+        )
 
 
 def refresh(measured: Measured, tokens: Sequence[str], seconds: int) -> tuple[float, float]:

@@ -1,22 +1,36 @@
-"""Processor time of process trees, and of a bare RS256 signature while all cores are busy."""
+"""Processor time of processes and threads, and of bare signatures while all cores are busy."""
 
 import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_SECONDS = 1.0
+
+Measure = Callable[[], float]
 
 
 def of_process(pid: int) -> float:
     """Return the user and system time of a process and of its ended children, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return sum(int(field) for field in fields[11:15]) / _TICKS
+    return _of_stat(Path(f"/proc/{pid}/stat"), 4)
+
+
+def of_main_thread(pid: int) -> float:
+    """Return the user and system time of the first thread of a process, in seconds: of a server, the event loop."""
+    return _of_stat(Path(f"/proc/{pid}/task/{pid}/stat"), 2)
+
+
+def _of_stat(file: Path, count: int) -> float:
+    fields = file.read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return sum(int(field) for field in fields[11 : 11 + count]) / _TICKS
 
 
 def descendants(pid: int) -> list[int]:
@@ -30,25 +44,36 @@ def descendants(pid: int) -> list[int]:
 
 def of_tree(pid: int) -> float:
     """Return the processor time of a process and its descendants, in seconds."""
-    return of_all([pid, *descendants(pid)])
+    return sum(of_process(it) for it in [pid, *descendants(pid)])
 
 
-def of_all(pids: Iterable[int]) -> float:
-    return sum(of_process(pid) for pid in pids)
-
-
-def _sign(seconds: float) -> float:
-    key = rsa.generate_private_key(65537, 2048)
-    message, count = b"x" * 700, 0
-    end, start = time.monotonic() + seconds, time.process_time()
-    while time.monotonic() < end:
-        key.sign(message, padding.PKCS1v15(), SHA256())
+def _sign(algorithm: str) -> float:
+    sign = _rs256() if algorithm == "RS256" else _es256()
+    count, end, start = 0, time.monotonic() + _SECONDS, time.process_time()
+    while time.monotonic() < end or not count:
+        sign(b"x" * 700)
         count += 1
     return (time.process_time() - start) / count
 
 
-def of_signature(seconds: float = 1.5) -> float:
-    """Return the processor time of one RS256 signature (2048 bits) in seconds, with all cores busy."""
+@cache
+def _rs256() -> Callable[[bytes], bytes]:
+    key = rsa.generate_private_key(65537, 2048)
+    return lambda message: key.sign(message, padding.PKCS1v15(), SHA256())
+
+
+@cache
+def _es256() -> Callable[[bytes], bytes]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return lambda message: key.sign(message, ec.ECDSA(SHA256()))
+
+
+@contextmanager
+def signatures(algorithm: str = "RS256") -> Iterator[Measure]:
+    """Yield a function that returns the processor time of one signature in seconds (RS256: 2048 bits), all cores busy.
+
+    The processes that sign are started once, with the environment of that moment.
+    """
     cores = os.cpu_count() or 1
     with multiprocessing.get_context("spawn").Pool(cores) as pool:
-        return statistics.mean(pool.map(_sign, [seconds] * cores))
+        yield lambda: statistics.mean(pool.map(_sign, [algorithm] * cores, chunksize=1))

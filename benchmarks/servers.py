@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -14,13 +13,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import text
+
+from jeton.crypto.credentials import generate_sub
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
+from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import RefreshTokens, generate_sid
 from jeton.oauth.sessions import Family
+from jeton.oauth.users import User
 from jeton.storage.database import Database
 from jeton.storage.families import insert_families
+from jeton.storage.tables import families
+from jeton.storage.users import insert_user
 from support.pgbouncer import pgbouncer
 from support.postgresql import postgresql_cluster
+from support.server_processes import free_port
 
 WORKERS = 2
 _BATCH = 10_000
@@ -46,15 +53,43 @@ class Measured:
         database = Database(self.database_url)
         found: list[str] = []
         for begin in range(0, count, _BATCH):
-            families = [self.new_session() for _ in range(min(_BATCH, count - begin))]
+            sessions = [self.new_session() for _ in range(min(_BATCH, count - begin))]
             with database.write() as connection:
-                insert_families(connection, families)
+                insert_families(connection, sessions)
             found += [
                 self.refresh_tokens.derive(it.sid, 0, it.master_key_id, it.secret)
-                for it in families[: max(0, tokens - len(found))]
+                for it in sessions[: max(0, tokens - len(found))]
             ]
         database.close()
         return found
+
+    def add_other_sessions(self, count: int) -> None:
+        """Insert this number of sessions that are not used, by the database alone: copies of one, with other keys."""
+        columns = ", ".join(it.name for it in families.columns if it.name not in ("sid", "secret"))
+        if self.database_pid is None:
+            numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
+            rows = f"{numbers} SELECT lower(hex(randomblob(11))), randomblob(32), {columns} FROM n"
+        else:
+            digest = "sha256((random()::text || i)::bytea)"
+            rows = f"SELECT left(encode({digest}, 'hex'), 22), {digest}, {columns} FROM generate_series(1, :count) AS i"
+        one = f"(SELECT {columns} FROM families LIMIT 1) AS one"
+        insert = text(f"INSERT INTO families (sid, secret, {columns}) {rows}, {one}")
+        database = Database(self.database_url)
+        for begin in range(0, count, 10 * _BATCH):
+            with database.write() as connection:
+                connection.execute(insert, {"count": min(10 * _BATCH, count - begin)})
+        database.close()
+
+    def add_users(self, count: int, password: str, passwords: Passwords) -> list[str]:
+        """Insert users with this password. Return their names."""
+        database, password_hash = Database(self.database_url), passwords.hash(password)
+        names = [f"user{number}" for number in range(count)]
+        with database.write() as connection:
+            for name in names:
+                user = User(generate_sub(), name, None, (), False, int(time.time()), 1, password_hash)
+                insert_user(connection, user)
+        database.close()
+        return names
 
     def new_session(self) -> Family:
         """Return a session that is not stored yet."""
@@ -89,8 +124,7 @@ def measured_server(kind: str, folder: Path, **variables: str) -> Iterator[Measu
             database_pid = int((Path(database_url.split("host=")[1]) / "data/postmaster.pid").read_text().split()[0])
         if kind == "pgbouncer":
             database_url = stack.enter_context(pgbouncer(database_url, "transaction"))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port, metrics_port = free_port(), free_port()
         master_key = generate_master_key()
         environment = {
             **os.environ,
@@ -98,6 +132,7 @@ def measured_server(kind: str, folder: Path, **variables: str) -> Iterator[Measu
             "JETON_SECRETS__MASTER_KEY": master_key,
             "JETON_SERVER__PORT": str(port),
             "JETON_SERVER__WORKERS": str(WORKERS),
+            "JETON_METRICS__LISTEN": f"127.0.0.1:{metrics_port}",
             "JETON_PASSWORDS__MEMORY_KIB": "8",
             **variables,
         }

@@ -22,7 +22,7 @@ TARGETS: Final = {
     "test-typescript": ["clients/typescript"],
     "check": ["ruff format --check", "ruff check", "mypy", "lint-imports", "-m pytest"],
     "check-slow": ["-m pytest -m slow", "npm run -s test-slow"],
-    "bench": ["benchmarks/bench.py", "benchmarks/verification.py", "benchmarks/status_list.py"],
+    "bench": ["benchmarks/bench.py"],
     "flood": ["benchmarks/flood.py"],
     "rotation": ["benchmarks/rotation.py"],
     "faults": [
