@@ -24,7 +24,7 @@ _MAX_UNCUT_LINE: Final = 2048
 _LEVEL: Final = logging.INFO
 # Exceptions of these classes quote their input, which may contain a password or a token.
 _QUOTING: Final = frozenset({"ValueError", "LookupError", "DataError", "MsgspecError", "JoseError"})
-# Their DEBUG lines contain tokens, and rows of the database.
+# Their DEBUG lines contain tokens, and rows of the database. SQLAlchemy's INFO lines are every statement.
 _QUOTING_LOGGERS: Final = ("authlib", "sqlalchemy.engine")
 
 # uvicorn's own messages, and warnings of other libraries. uvicorn's access log is off, because it contains queries.
@@ -58,7 +58,7 @@ class JsonFormatter(logging.Formatter):
 def configure_logs() -> None:
     """Configure logging of a server process. Call it once."""
     for name in _QUOTING_LOGGERS:
-        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[_render_line],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVEL),
