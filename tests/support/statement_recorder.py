@@ -4,12 +4,12 @@ BEGIN and COMMIT are not among them; an update of several rows counts once for e
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from jeton.storage import raw_statement
 from support.in_process_server import Running
@@ -25,6 +25,7 @@ def before_each_statement(jeton: Running, do: Callable[[str], None]) -> Iterator
     Statements of the threads of background work are left out: they come whenever they come.
     """
     engine, bind = jeton.database.engine, raw_statement._CompiledStatement.bind
+    run_in_order = raw_statement.RawStatement.run_in_order
 
     def by_sqlalchemy(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
         if threading.current_thread().name not in _BACKGROUND:
@@ -36,10 +37,17 @@ def before_each_statement(jeton: Running, do: Callable[[str], None]) -> Iterator
             do(sql)
         return sql, parameters
 
+    def in_order(statement: raw_statement.RawStatement, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+        sql = statement._compiled_for(connection.dialect).sql
+        for _ in rows:
+            do(sql)
+        run_in_order(statement, connection, rows)
+
     event.listen(engine, "before_cursor_execute", by_sqlalchemy)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(raw_statement._CompiledStatement, "bind", by_the_driver)
+            patch.setattr(raw_statement.RawStatement, "run_in_order", in_order)
             yield
     finally:
         event.remove(engine, "before_cursor_execute", by_sqlalchemy)
