@@ -1,7 +1,6 @@
 """A stolen copy of the database opens nothing (RFC 6749 section 10.3, 10.4, 10.8): no token, secret or private key."""
 
 import base64
-import json
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -112,7 +111,7 @@ async def test_no_private_key_and_no_master_key_is_stored(jeton: Running) -> Non
     with jeton.database.read() as connection:
         keys = load_signing_keys(connection)
     sealed = SealedKeys(parse_master_keys(MASTER_KEY))
-    private = [json.loads(sealed._unseal(key)) for key in keys]
+    private = [sealed.open(key).key.as_dict(private=True) for key in keys]
     secrets = {f"{name} of key {at}": str(it[name]) for at, it in enumerate(private) for name in PRIVATE_MEMBERS}
 
     assert stored_of({**secrets, "master key": MASTER_KEY, "PEM": "PRIVATE KEY"}, jeton.database) == []

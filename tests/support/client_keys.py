@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from joserfc.jwk import ECKey, Key, OKPKey
-from joserfc.jws import JWSRegistry
 
+from jeton.crypto.algorithms import sign
 from support.in_process_server import ISSUER, Running
 from support.rsa_keys import RSA_KEYS
 
@@ -49,8 +49,7 @@ class ClientKeyPair:
         """Return a JWT. A header or claim that is given as `...` is left out."""
         protected = given({"alg": self.algorithm, "kid": self.kid or ..., **header})
         signing_input = ".".join(base64url(json.dumps(given(it)).encode()) for it in (protected, claims))
-        signature = JWSRegistry.algorithms[self.algorithm].sign(signing_input.encode(), self.key)
-        return f"{signing_input}.{base64url(signature)}"
+        return f"{signing_input}.{base64url(sign(self.algorithm, signing_input.encode(), self.key))}"
 
     def assertion(
         self, node: Running, client_id: str, header: dict[str, Any] | None = None, **claims: Any

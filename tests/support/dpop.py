@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from joserfc.jwk import ECKey, Key, OKPKey
-from joserfc.jws import JWSRegistry
 
+from jeton.crypto.algorithms import sign
 from support.in_process_server import ISSUER, START, ManualClock
 
 TOKEN_URL: Final = ISSUER + "/oauth/token"
@@ -50,8 +50,7 @@ class DpopKey:
     def signed(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
         members = {"typ": "dpop+jwt", "alg": self.algorithm, "jwk": self.public_jwk(), **header}
         signing_input = b".".join(_segment(part) for part in (members, claims))
-        signature = JWSRegistry.algorithms[self.algorithm].sign(signing_input, self.key)
-        return b".".join((signing_input, _base64url(signature))).decode()
+        return b".".join((signing_input, _base64url(sign(self.algorithm, signing_input, self.key)))).decode()
 
     def public_jwk(self) -> dict[str, Any]:
         members = ("kty", "crv", "x", "y")

@@ -109,8 +109,7 @@ def test_unsupported_algorithm_or_size_is_rejected(algorithm: str, rsa_bits: int
 def test_private_part_is_encrypted_and_never_shown(stored: StoredKey) -> None:
     header, *parts = stored.private_part.split(".")
     local = SEALED_KEYS.open(stored)
-    members = json.loads(SEALED_KEYS._unseal(stored))
-    private = [value for name, value in members.items() if name in ("d", "p", "q", "dp")]
+    private = [str(value) for name, value in local.key.as_dict(private=True).items() if name in ("d", "p", "q", "dp")]
     with pytest.raises(MasterKeyError) as refused:
         SEALED_KEYS.open(replace(stored, kid="another"))
 

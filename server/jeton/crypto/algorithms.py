@@ -4,14 +4,10 @@
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64decode
@@ -60,28 +56,9 @@ def public_jwk(key: Key, algorithm: str) -> str:
     return json.dumps(key.as_dict(private=False) | members, sort_keys=True)
 
 
-def signing_function(algorithm: str, key: Key) -> Callable[[bytes], bytes]:
-    """Return the function that makes JWS signatures with this key (RFC 7515 section 5.1).
-
-    joserfc checks at each signature what is checked here once, which costs a fifth of a signature with ES256.
-    """
-    private: Any = key.get_op_key("sign")
-    match algorithm:
-        case "RS256":
-            padding, digest = PKCS1v15(), SHA256()
-            return lambda signing_input: bytes(private.sign(signing_input, padding, digest))
-        case "ES256":
-            ecdsa = ECDSA(SHA256())
-            return lambda signing_input: _concatenated(private.sign(signing_input, ecdsa))
-        case "EdDSA":
-            return lambda signing_input: bytes(private.sign(signing_input))
-    raise ValueError(f"{algorithm} is no algorithm of tokens")
-
-
-def _concatenated(signature: bytes) -> bytes:
-    """Return a DER signature with P-256 as R || S (RFC 7518 section 3.4)."""
-    r, s = decode_dss_signature(signature)
-    return r.to_bytes(32) + s.to_bytes(32)
+def sign(algorithm: str, signing_input: bytes, key: Key) -> bytes:
+    """Return the JWS signature (RFC 7515 section 5.1)."""
+    return JWSRegistry.algorithms[algorithm].sign(signing_input, key)
 
 
 def verify(algorithm: str, signing_input: bytes, signature: bytes, key: Key) -> bool:

@@ -1,15 +1,14 @@
 """Key store in the database: each private key is a JWE (RFC 7516) under a key derived from the master key."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from joserfc import jwe
 from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+from joserfc.jwk import Key, OctKey
 
-from jeton.crypto.algorithms import generate_key, load_private_key, public_jwk, signing_function
+from jeton.crypto.algorithms import generate_key, load_private_key, public_jwk, sign
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
 from jeton.rules.key_lifecycle import StoredKey
 
@@ -23,8 +22,11 @@ class LocalKey:
 
     kid: str
     algorithm: str
-    sign: Callable[[bytes], bytes] = field(repr=False)
+    key: Key = field(repr=False)
     is_external: ClassVar[bool] = False
+
+    def sign(self, signing_input: bytes) -> bytes:
+        return sign(self.algorithm, signing_input, self.key)
 
 
 class SealedKeys:
@@ -49,7 +51,7 @@ class SealedKeys:
             key = None
         if key is None or key.thumbprint() != stored.kid:
             raise _cannot_decrypt(stored)
-        return LocalKey(stored.kid, stored.algorithm, signing_function(stored.algorithm, key))
+        return LocalKey(stored.kid, stored.algorithm, key)
 
     def destroy(self, stored: StoredKey) -> None:
         """Do nothing: the private key is only in the row, which the caller deletes."""
