@@ -22,6 +22,13 @@ USERS: dict[str, dict[str, Any]] = {
 NAMES = (*USERS, "nobody", "not a name", "x" * 300, "\u200bno name")
 
 
+@pytest.fixture(autouse=True)
+def requests_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Background work sends no statements meanwhile."""
+    for name in ("_BACKLOG_SECONDS", "_REFRESH_SECONDS"):
+        monkeypatch.setattr(f"jeton.background.maintenance.{name}", 3600)
+
+
 async def cost(jeton: Running, app: App, name: str, password: str = WRONG) -> tuple[int, list[str]]:
     """The status, and the statements of the login."""
     await jeton.lookups.client(app.client_id)

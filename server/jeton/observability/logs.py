@@ -6,8 +6,7 @@ Callers name each field, so that no whole request, header or secret is logged. T
 
 import logging
 import sys
-import traceback
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import msgspec
 import structlog
 
 from jeton.observability.escaping import encode_json
+from jeton.observability.exceptions import format_exception
 from jeton.observability.origin import current_origin
 from jeton.observability.tracing import tracing
 
@@ -22,8 +22,6 @@ MAX_TEXT: Final = 256
 MAX_EXCEPTION: Final = 8192
 _MAX_UNCUT_LINE: Final = 2048
 _LEVEL: Final = logging.INFO
-# Exceptions of these classes quote their input, which may contain a password or a token.
-_QUOTING: Final = frozenset({"ValueError", "LookupError", "DataError", "MsgspecError", "JoseError"})
 # Their DEBUG lines contain tokens, and rows of the database. SQLAlchemy's INFO lines are every statement.
 _QUOTING_LOGGERS: Final = ("authlib", "sqlalchemy.engine")
 
@@ -110,34 +108,3 @@ def _truncate(name: str, value: Any) -> Any:
     if name == "exception":
         return text[-MAX_EXCEPTION:]
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "..."
-
-
-def format_exception(error: BaseException) -> str:
-    """Return the tracebacks of an exception and its causes, without texts that may quote untrusted input."""
-    chain: list[BaseException] = []
-    following: BaseException | None = error
-    while following is not None and following not in chain:
-        chain.append(following)
-        following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
-    return "\nwhich led to:\n".join("".join(_lines(it)) for it in reversed(chain))
-
-
-def _lines(error: BaseException) -> Iterator[str]:
-    yield from traceback.format_tb(error.__traceback__)
-    text = exception_text(error)
-    yield type(error).__qualname__ + (f": {text}" if text else "")
-    for part in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-        yield "\nof which one is:\n" + format_exception(part)
-
-
-def exception_text(error: BaseException) -> str:
-    """Return the first line of an exception's text, or "" if it may quote its input.
-
-    Database errors quote values from their second line on.
-    """
-    original = getattr(error, "orig", None)
-    if isinstance(original, BaseException):
-        return exception_text(original)
-    if any(kind.__name__ in _QUOTING for kind in type(error).__mro__):
-        return ""
-    return str(error).partition("\n")[0]

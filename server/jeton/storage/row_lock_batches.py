@@ -14,7 +14,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from jeton.oauth.errors import TemporarilyUnavailableError
-from jeton.observability.logs import exception_text
+from jeton.observability.exceptions import exception_text
 from jeton.storage.batching import Batcher
 from jeton.storage.database import LockTimeoutError, StorageUnavailableError, was_rolled_back
 
