@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from jeton.observability.metrics_sharing import end_metrics_of, render_metrics
-from support.checkout import ROOT
 from support.metrics import series_in
 
 COUNT = """
@@ -23,7 +22,7 @@ os._exit(1)  # nothing is finished
 
 def count_in_process(folder: Path, number: int) -> None:
     command = [sys.executable, "-c", COUNT, str(folder), str(number)]
-    done = subprocess.run(command, cwd=ROOT / "server", capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (1, "")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from jeton import pages
 from jeton.pages.account_content import PROFILE_FIELDS, Notice
 from jeton.pages.branding import Branding, BrandingError, image_uri, read_logo
 from jeton.pages.catalogues import CatalogueError, load_catalogues, parse_catalogue
@@ -13,9 +14,8 @@ from jeton.pages.devices import device_name
 from jeton.pages.languages import choose_language
 from jeton.pages.rendering import PageRenderer
 from jeton.rules.password_policy import PasswordRule
-from support.checkout import ROOT
 
-PAGES = ROOT / "server" / "jeton" / "pages"
+PAGES = Path(pages.__file__).parent
 ISSUER = "https://id.example.com"
 APP = AppLabel("<b>App</b>", "app.example")
 PNG = b"\x89PNG\r\n\x1a\n"
