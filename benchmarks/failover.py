@@ -120,7 +120,8 @@ async def lose_commits(cluster: PatroniCluster, load: Load) -> LostCommits:
             await load.until_answered(10, FAILOVER_SECONDS)
     assert all(it.revoked_at is None for it in stored(cluster.url, busy))
     forwarded = cluster.value_of("SELECT count(*) FROM audit_records WHERE reason = 'fast_forwarded'")
-    assert 0 < newer == forwarded
+    # A request in progress may have brought its row forward before the rows were read.
+    assert 0 < newer <= forwarded, (newer, forwarded)
     assert (await load.refresh(revoked)).status_code == 200
     assert (await load.refresh(begun)).json()["error"] == "invalid_grant"
     await assert_spent_once_more(load, cluster.url, spent, first_token)
