@@ -20,7 +20,7 @@ from jeton.storage.revoked_statuses import delete_expired_statuses
 from jeton.storage.single_uses import delete_expired_single_uses
 
 # Rows of one table in one transaction: few enough that requests do not wait noticeably for it.
-_MAX_ROWS: Final = 500
+_MAX_ROWS: Final = 200
 
 # Deletes at most so many rows of one table, at this time, and returns how many.
 Deletion: TypeAlias = Callable[[Connection, int, int], int]
