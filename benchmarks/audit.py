@@ -16,8 +16,7 @@ from typing import Final
 
 import structlog
 
-from jeton.storage.database import Database
-from jeton.storage.migrate import migrate
+from servers import migrate_database
 from support.in_process_server import App, Running, running, settings_for
 from support.postgresql import postgresql_cluster
 from support.programs import MissingProgramError
@@ -58,9 +57,7 @@ async def measure(node: Running, app: App, tokens: list[str]) -> float:
 
 async def compare(url: str) -> tuple[float, float]:
     """Return the medians with the trail and without it."""
-    database = Database(url)
-    migrate(database)
-    database.close()
+    migrate_database(url)
     figures: dict[bool, list[float]] = {True: [], False: []}
     async with running(settings_for(url)) as node:
         node.add_user()

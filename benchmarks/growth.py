@@ -18,8 +18,8 @@ from sqlalchemy import func, select
 
 from jeton.oauth.single_use import SingleUse
 from jeton.storage.database import Database
-from jeton.storage.migrate import migrate
 from jeton.storage.tables import metadata
+from servers import migrate_database
 from support.authorization_codes import add_app, redeem
 from support.browsing import authorization_parameters, browser
 from support.in_process_server import PASSWORD, App, Running, running, settings_for
@@ -143,9 +143,7 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/jeton.db"
-        database = Database(url)
-        migrate(database)
-        database.close()
+        migrate_database(url)
         days = asyncio.run(simulate(url))
     print_table(days)
     for file in sys.argv[1:]:

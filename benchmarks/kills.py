@@ -17,8 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from jeton.storage.database import Database
-from jeton.storage.migrate import migrate
+from servers import migrate_database
 from support.crashable_postgresql import Cluster
 from support.postgresql import postgresql_cluster
 from support.refresh_load import Load, add_accounts, assert_nothing_lost_or_doubled, load_on, stored
@@ -89,9 +88,7 @@ async def run(name: str, cycles: int) -> str:
     began = time.monotonic()
     kind = {"sqlite": sqlite, "postgresql": postgresql}[name]
     with tempfile.TemporaryDirectory(prefix="jeton-kills-") as folder, kind(Path(folder)) as (url, kills, check):
-        database = Database(url)
-        migrate(database)
-        database.close()
+        migrate_database(url)
         secret = add_accounts(url)
         with server_process(Path(folder), url) as server:
             async with load_on([server.url], secret) as load:

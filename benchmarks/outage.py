@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from jeton.storage.database import Database
-from jeton.storage.migrate import migrate
 from jeton_client import AsyncTokenSession, Client, ServerUnavailableError
 from kills import use_every_token
+from servers import migrate_database
 from support.crashable_postgresql import Cluster
 from support.database_outage import assert_documents_answered, assert_temporary_in_time
 from support.in_process_server import PASSWORD
@@ -155,9 +154,7 @@ async def measure(load: Load, server: ServerProcess, url: str, secret: str, kind
 
 async def run(kind: str, seconds: float) -> None:
     with tempfile.TemporaryDirectory(prefix="jeton-outage-") as folder, postgresql_cluster(durable=True) as url:
-        database = Database(url)
-        migrate(database)
-        database.close()
+        migrate_database(url)
         secret = add_accounts(url)
         with server_process(Path(folder), url) as server:
             async with load_on([server.url], secret) as load:

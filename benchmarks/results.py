@@ -76,7 +76,7 @@ class Results(Struct, frozen=True):
     status_list: list[StatusListCost]
 
     def rate(self, database: str, signature: Signature, operation: str, sessions: int = 16_384) -> Rate:
-        """Return the rate; of operations that are measured once, whatever the number of sessions was."""
+        """Return the rate; of operations that are measured once, at any number of sessions."""
         matching = [
             it for it in self.rates if (it.database, it.signature, it.operation) == (database, signature, operation)
         ]

@@ -12,8 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from jeton.storage.database import Database
-from jeton.storage.migrate import migrate
+from servers import migrate_database
 from support.postgresql import postgresql_cluster
 from support.refresh_load import Load, add_accounts, assert_nothing_lost_or_doubled, load_on
 from support.server_processes import ServerProcess, server_process
@@ -54,9 +53,7 @@ async def run(server: ServerProcess, url: str, secret: str, *, keeps_alive: bool
 
 async def main() -> int:
     with tempfile.TemporaryDirectory(prefix="jeton-restarts-") as folder, postgresql_cluster() as url:
-        database = Database(url)
-        migrate(database)
-        database.close()
+        migrate_database(url)
         secret = add_accounts(url)
         with server_process(Path(folder), url, "--workers", "2") as server:
             failed = [await run(server, url, secret, keeps_alive=it) for it in (False, True)]

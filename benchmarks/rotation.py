@@ -19,8 +19,7 @@ from typing import Any, Final
 import httpx2
 import jwt as pyjwt
 
-from jeton.storage.database import Database
-from jeton.storage.migrate import migrate
+from servers import migrate_database
 from support.checkout import ROOT
 from support.postgresql import postgresql_cluster
 from support.refresh_load import CLIENT_ID, PATIENCE, Load, Session, add_accounts
@@ -135,9 +134,7 @@ def say(load: Issuing, what: str) -> None:
 async def run(times: Times) -> tuple[Issuing, list[Count]]:
     with ExitStack() as stack:
         database_url = stack.enter_context(postgresql_cluster())
-        database = Database(database_url)
-        migrate(database)
-        database.close()
+        migrate_database(database_url)
         secret = add_accounts(database_url)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jeton-rotation-")))
         nodes = [

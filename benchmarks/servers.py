@@ -23,6 +23,7 @@ from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.storage.database import Database
 from jeton.storage.families import insert_families
+from jeton.storage.migrate import migrate
 from jeton.storage.tables import families
 from jeton.storage.users import insert_user
 from support.pgbouncer import pgbouncer
@@ -32,6 +33,13 @@ from support.server_processes import free_port
 WORKERS = 2
 _BATCH = 10_000
 _JETON = str(Path(sys.executable).with_name("jeton"))
+
+
+def migrate_database(url: str) -> None:
+    """Create the schema of an empty database."""
+    database = Database(url)
+    migrate(database)
+    database.close()
 
 
 @dataclass(frozen=True, slots=True)

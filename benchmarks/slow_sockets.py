@@ -22,8 +22,7 @@ from typing import Final
 
 from jeton.http1.connection import BODY_SECONDS, HEAD_SECONDS, WRITE_SECONDS
 from jeton.http1.connection_table import SWEEP_SECONDS
-from jeton.storage.database import Database
-from jeton.storage.migrate import migrate
+from servers import migrate_database
 from support.refresh_load import Load, add_accounts, load_on
 from support.server_processes import server_process
 
@@ -128,9 +127,7 @@ async def main() -> int:
     count = parser.parse_args().sockets
     with tempfile.TemporaryDirectory(prefix="jeton-slow-") as name:
         url = f"sqlite:///{name}/jeton.db"
-        database = Database(url)
-        migrate(database)
-        database.close()
+        migrate_database(url)
         secret = add_accounts(url)
         with server_process(Path(name), url) as server:
             async with load_on([server.url], secret, keeps_alive=True) as load:

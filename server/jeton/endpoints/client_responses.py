@@ -35,7 +35,7 @@ log = structlog.get_logger("jeton.authorization")
 class ClientResponses:
     """Answers clients. `after_form` says that the request follows a form of ours.
 
-    No error leads a browser at once to an unregistered client (RFC 9700 section 4.11.2).
+    No error leads a browser at once to a client that is not vouched for (RFC 9700 section 4.11.2).
     """
 
     issuer: str

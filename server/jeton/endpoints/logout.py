@@ -128,8 +128,8 @@ class LogoutEndpoint:
     async def _step(self, request: PageRequest, logout: LogoutRequest, client: Client | None) -> PageAnswer:
         """Do what the pure decision says.
 
-        Without an ID token of this session, no browser is led to an unregistered client: any user can register
-        one, get an ID token for it, and send others here with that (RFC 9700 section 4.11.2).
+        Without an ID token of this session, no browser is led to a client that is not vouched for: any user can
+        register one, get an ID token for it, and send others here with that (RFC 9700 section 4.11.2).
         """
         visitor = await self.steps.visitor(request)
         client_id = logout.client_id or ""

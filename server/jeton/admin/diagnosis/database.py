@@ -46,7 +46,7 @@ def check_postgresql(facts: PostgresqlFacts, workers: int) -> Iterator[Finding]:
 def _check_audit_trail(*, may_change: bool) -> Finding:
     """Return whether an attacker who takes over the server could change what has been recorded."""
     if may_change:
-        advice = "docs/operations/audit.md has the SQL for a role that can only add records"
+        advice = "docs/operations/audit.md says how to use a role that can only add records"
         return ok("audit trail", "the role may change and delete records", advice)
     return ok("audit trail", "the role can only add records")
 
