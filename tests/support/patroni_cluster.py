@@ -109,6 +109,8 @@ class PatroniCluster:
 
     def hold_replication(self) -> None:
         """Stop the processes of the leader that send its commits to the standbys."""
+        # A standby that connects later would get the commits from a process that is not stopped.
+        self.wait_until_said("SELECT count(*) FROM pg_stat_replication", 2)
         for pid in children_of(self._postmaster(self.leader)):
             if b"walsender" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGSTOP)
