@@ -94,7 +94,7 @@ async def test_the_reference_on_the_page_of_a_failure_finds_its_kind(
     async def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("jeton.endpoints.authorization.AuthorizationEndpoint._read", fail)
+    monkeypatch.setattr("jeton.endpoints.authorization.authorization_endpoint.AuthorizationEndpoint._read", fail)
     page = await jeton.http.get("/oauth/authorize", params={"client_id": "app"})
     assert page.headers["x-request-id"] in page.text
     (record,) = told(jeton)

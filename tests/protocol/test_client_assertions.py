@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from jeton.crypto.algorithms import verify
-from jeton.endpoints.client_key_sets import FETCH_INTERVAL_SECONDS, FRESH_SECONDS, STALE_SECONDS
+from jeton.endpoints.clients.client_key_sets import FETCH_INTERVAL_SECONDS, FRESH_SECONDS, STALE_SECONDS
 from support.authorization_codes import add_app
 from support.browsing import authorization_parameters
 from support.client_keys import ClientKeyPair, as_parameters

@@ -124,7 +124,7 @@ async def test_no_code_goes_to_a_redirect_uri_that_is_removed_at_this_moment(
     await visitor.sign_in_to(app)
     jeton.set_client(app.client_id, redirect_uris=frozenset())
     # As it was when the form arrived.
-    monkeypatch.setattr("jeton.endpoints.interactions.is_registered_redirect_uri", lambda *_: True)
+    monkeypatch.setattr("jeton.endpoints.authorization.interactions.is_registered_redirect_uri", lambda *_: True)
 
     page = await visitor.decide()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jeton.endpoints.authorization_response import authorization_response_parameters
+from jeton.endpoints.authorization.authorization_response import authorization_response_parameters
 from jeton.oauth.errors import ErrorCode
 
 ISSUER = "https://id.example"

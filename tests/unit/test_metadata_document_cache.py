@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from jeton.endpoints import metadata_document_cache
-from jeton.endpoints.metadata_document_cache import DocumentLimits, MetadataDocuments
+from jeton.endpoints.clients import metadata_document_cache
+from jeton.endpoints.clients.metadata_document_cache import DocumentLimits, MetadataDocuments
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.metadata_documents import MetadataDocumentError
 from jeton.oauth.sessions import Source

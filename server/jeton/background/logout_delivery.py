@@ -12,7 +12,7 @@ from jeton.crypto.credentials import generate_jti
 from jeton.crypto.id_token_hashes import derive_session_id
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.signed_jwt import LOGOUT_TOKEN
-from jeton.endpoints.outbound_clients import OutboundClients
+from jeton.endpoints.clients.outbound_clients import OutboundClients
 from jeton.keys.keyring import Keyring
 from jeton.oauth.backchannel_logout import (
     CLIENT_DISABLED,

@@ -8,11 +8,11 @@ from jeton.bootstrap.limits import document_limits
 from jeton.config import Settings
 from jeton.config_sources import ConfigError
 from jeton.crypto.client_certificates import CertificateAuthorities
-from jeton.endpoints.certificate_authentication import CertificateHeader, ClientCertificates
-from jeton.endpoints.client_key_sets import ClientKeySets
-from jeton.endpoints.client_resolution import ClientResolution
-from jeton.endpoints.metadata_document_cache import MetadataDocuments
-from jeton.endpoints.outbound_clients import OutboundClients
+from jeton.endpoints.clients.certificate_authentication import CertificateHeader, ClientCertificates
+from jeton.endpoints.clients.client_key_sets import ClientKeySets
+from jeton.endpoints.clients.client_resolution import ClientResolution
+from jeton.endpoints.clients.metadata_document_cache import MetadataDocuments
+from jeton.endpoints.clients.outbound_clients import OutboundClients
 from jeton.oauth.metadata_documents import MAX_DOCUMENT_BYTES
 from jeton.oauth.registration_ceiling import RegistrationCeiling
 from jeton.outbound.client import DEADLINE_SECONDS, MAX_CONCURRENT, OutboundClient

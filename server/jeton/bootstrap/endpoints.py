@@ -10,12 +10,12 @@ from jeton.bootstrap.registration import build_registration
 from jeton.bootstrap.token_endpoint import build_token_endpoint
 from jeton.bootstrap.user_resources import build_user_resources
 from jeton.config import Settings
-from jeton.endpoints.assertion_authentication import ClientAssertions
-from jeton.endpoints.authorization_requests import AuthorizationRequests
+from jeton.endpoints.authorization.authorization_requests import AuthorizationRequests
+from jeton.endpoints.authorization.pushed_authorization import PushedAuthorizationEndpoint
 from jeton.endpoints.client_authentication import ClientAuthentication
+from jeton.endpoints.clients.assertion_authentication import ClientAssertions
 from jeton.endpoints.id_token_hints import IdTokenHints
 from jeton.endpoints.introspection import IntrospectionEndpoint
-from jeton.endpoints.pushed_authorization import PushedAuthorizationEndpoint
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.revocation import RevocationEndpoint
 from jeton.endpoints.token_parsing import TokenParser

@@ -1,7 +1,7 @@
 """The settings of section `limits`, as rates and policies."""
 
 from jeton.config import Settings
-from jeton.endpoints.metadata_document_cache import DocumentLimits
+from jeton.endpoints.clients.metadata_document_cache import DocumentLimits
 from jeton.grants.request_limits import Limits
 from jeton.login.login_rate_limits import LoginLimits
 from jeton.rules.rate_limit_policies import HOUR, MAX_FAILURES, BackoffPolicy, Rate

@@ -10,15 +10,23 @@ from jeton.bootstrap.parts import Parts
 from jeton.bootstrap.token_endpoint import build_code_issuer
 from jeton.config import PageSettings, Settings
 from jeton.config_sources import ConfigError
-from jeton.endpoints.authorization import AuthorizationEndpoint
+from jeton.endpoints.authorization.authorization_endpoint import AuthorizationEndpoint
+from jeton.endpoints.authorization.client_responses import ClientResponses
+from jeton.endpoints.authorization.consent import Questions, ShowConsent, SubmitConsent
+from jeton.endpoints.authorization.interactions import (
+    ACCOUNT_PATH,
+    AUTHORIZATION_PATH,
+    CONSENT_PATH,
+    SIGN_IN_PATH,
+    Interactions,
+)
+from jeton.endpoints.authorization.pushed_request_uses import PushedRequestUses
+from jeton.endpoints.authorization.sign_in import ShowSignIn, SubmitSignIn, UseOtherAccount
 from jeton.endpoints.browser_cookies import BrowserCookies
-from jeton.endpoints.client_responses import ClientResponses
-from jeton.endpoints.consent import Questions, ShowConsent, SubmitConsent
 from jeton.endpoints.id_token_hints import IdTokenHints
-from jeton.endpoints.interactions import ACCOUNT_PATH, AUTHORIZATION_PATH, CONSENT_PATH, SIGN_IN_PATH, Interactions
 from jeton.endpoints.logout import ConfirmLogout, LogoutEndpoint, LogoutSteps
-from jeton.endpoints.my_account import ShowMyAccount
-from jeton.endpoints.my_account_forms import (
+from jeton.endpoints.my_account.account_page import ShowMyAccount
+from jeton.endpoints.my_account.my_account_forms import (
     SIGNED_OUT_PATH,
     EndAppSession,
     EndBrowserSession,
@@ -27,12 +35,10 @@ from jeton.endpoints.my_account_forms import (
     SignOut,
     WithdrawAccess,
 )
-from jeton.endpoints.my_password import ShowPasswordForm, SubmitPasswordForm
-from jeton.endpoints.my_profile import ShowProfileForm, SubmitProfileForm
+from jeton.endpoints.my_account.my_password import ShowPasswordForm, SubmitPasswordForm
+from jeton.endpoints.my_account.my_profile import ShowProfileForm, SubmitProfileForm
+from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import PageEndpoint
-from jeton.endpoints.pushed_request_uses import PushedRequestUses
-from jeton.endpoints.sign_in import ShowSignIn, SubmitSignIn, UseOtherAccount
-from jeton.endpoints.signed_in_forms import SignedInForms
 from jeton.http.page_assets import LOGO_PATH, LogoEndpoint, asset_endpoints
 from jeton.http.page_resource import PageResource
 from jeton.http.page_responses import PageResponses

@@ -16,9 +16,9 @@ from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.sealed_request import FormTokens, SealedRequests
-from jeton.endpoints.certificate_authentication import ClientCertificates
-from jeton.endpoints.client_key_sets import ClientKeySets
-from jeton.endpoints.client_resolution import ClientResolution
+from jeton.endpoints.clients.certificate_authentication import ClientCertificates
+from jeton.endpoints.clients.client_key_sets import ClientKeySets
+from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.dpop_verification import DpopVerification
 from jeton.grants.request_limits import RequestLimits
 from jeton.keys.keyring import Keyring

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from jeton.endpoints.certificate_authentication import ClientCertificates
+from jeton.endpoints.clients.certificate_authentication import ClientCertificates
 from jeton.endpoints.dpop_verification import DpopVerification, VerifiedProof
 from jeton.endpoints.messages import FormRequest
 from jeton.endpoints.token_parsing import TokenParser

@@ -10,9 +10,9 @@ from urllib.parse import unquote_plus
 
 from jeton.crypto.credentials import matches
 from jeton.crypto.presented_jwt import UnverifiedJwt, parse_jwt
-from jeton.endpoints.assertion_authentication import ClientAssertions
-from jeton.endpoints.certificate_authentication import ClientCertificates
-from jeton.endpoints.client_resolution import ClientResolution
+from jeton.endpoints.clients.assertion_authentication import ClientAssertions
+from jeton.endpoints.clients.certificate_authentication import ClientCertificates
+from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.messages import FormRequest
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.client_assertions import ASSERTION_TYPE, claimed_client_id

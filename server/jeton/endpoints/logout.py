@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 from jeton.crypto.id_token_hashes import derive_session_id
 from jeton.crypto.sealed_request import SealedRequestTooLongError
 from jeton.endpoints.app_labels import app_label
+from jeton.endpoints.authorization.interactions import PARAMETER, RELAY_SECONDS, Interactions, check_own_page
 from jeton.endpoints.cookies import Cookie
 from jeton.endpoints.id_token_hints import IdTokenHints
-from jeton.endpoints.interactions import PARAMETER, RELAY_SECONDS, Interactions, check_own_page
-from jeton.endpoints.my_account_forms import SIGNED_OUT_PATH
+from jeton.endpoints.my_account.my_account_forms import SIGNED_OUT_PATH
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.clients import Client

@@ -3,8 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from jeton.endpoints.interactions import ACCOUNT_PATH, AUTHORIZATION_PATH, CONSENT_PATH, PARAMETER, SIGN_IN_PATH
-from jeton.endpoints.my_account_forms import SIGNED_OUT_PATH
+from jeton.endpoints.authorization.interactions import (
+    ACCOUNT_PATH,
+    AUTHORIZATION_PATH,
+    CONSENT_PATH,
+    PARAMETER,
+    SIGN_IN_PATH,
+)
+from jeton.endpoints.my_account.my_account_forms import SIGNED_OUT_PATH
 from jeton.http.form_parsing import MAX_BYTES
 from jeton.oauth.discovery import END_SESSION_PATH
 from jeton.oauth.user_claims import SELF_SET_CLAIMS

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from jeton.crypto.client_certificates import CertificateAuthorities, certificate_names, certificate_thumbprint
-from jeton.endpoints.client_key_sets import ClientKeySets
+from jeton.endpoints.clients.client_key_sets import ClientKeySets
 from jeton.endpoints.messages import FormRequest
 from jeton.oauth.clients import SELF_SIGNED_TLS, TLS_CLIENT_AUTH, TLS_METHODS, Client
 from jeton.storage.clock import Clock

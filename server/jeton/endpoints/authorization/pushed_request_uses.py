@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jeton.crypto.single_use_digest import single_use_digest
-from jeton.endpoints.interactions import INTERACTION_SECONDS, RELAY_SECONDS
+from jeton.endpoints.authorization.interactions import INTERACTION_SECONDS, RELAY_SECONDS
 from jeton.endpoints.page_messages import PageError
 from jeton.oauth.pushed_requests import PUSHED_SECONDS
 from jeton.oauth.single_use import SingleUse

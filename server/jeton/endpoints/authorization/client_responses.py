@@ -7,9 +7,13 @@ from urllib.parse import urlencode
 import structlog
 
 from jeton.endpoints.app_labels import app_label
-from jeton.endpoints.authorization_response import CodeIssuer, RequestUsedError, authorization_response_parameters
+from jeton.endpoints.authorization.authorization_response import (
+    CodeIssuer,
+    RequestUsedError,
+    authorization_response_parameters,
+)
+from jeton.endpoints.authorization.pushed_request_uses import PushedRequestUses, used_error
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
-from jeton.endpoints.pushed_request_uses import PushedRequestUses, used_error
 from jeton.oauth.authorization_errors import AuthorizationErrorResponse, AuthorizationRequestError
 from jeton.oauth.authorization_request import AuthorizationRequest, error_response
 from jeton.oauth.clients import Client

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import msgspec
 import structlog
 
-from jeton.endpoints.outbound_clients import OutboundClients
+from jeton.endpoints.clients.outbound_clients import OutboundClients
 from jeton.oauth.client_keys import MAX_KEY_SET_CHARACTERS, ClientKey, ClientKeysError, find_key, parse_client_keys
 from jeton.oauth.clients import Client
 from jeton.oauth.unregistered_clients import describes_itself

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jeton.crypto.sealed_request import FormTokens
-from jeton.endpoints.interactions import ACCOUNT_PATH, SIGN_IN_PATH, Interactions, check_own_page
+from jeton.endpoints.authorization.interactions import ACCOUNT_PATH, SIGN_IN_PATH, Interactions, check_own_page
 from jeton.endpoints.page_messages import PageError, PageRequest, Redirect, RedirectError
 from jeton.login.browser_login import BrowserLogin
 from jeton.pages.account_content import Notice

@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 
 from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.endpoints.app_labels import app_label
-from jeton.endpoints.client_resolution import ClientResolution
-from jeton.endpoints.interactions import (
+from jeton.endpoints.authorization.interactions import (
     ACCOUNT_PATH,
     AUTHORIZATION_PATH,
     PARAMETER,
@@ -14,6 +13,7 @@ from jeton.endpoints.interactions import (
     check_own_page,
     client_of,
 )
+from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest, Redirect
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_request import AuthorizationRequest

@@ -7,8 +7,8 @@ from typing import Final
 import structlog
 
 from jeton.crypto.refresh_token import is_sid
+from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect, RedirectError
-from jeton.endpoints.signed_in_forms import SignedInForms
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.consent_rules import withdraw_consent
 from jeton.oauth.self_service import end_own_session

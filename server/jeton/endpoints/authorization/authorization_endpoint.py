@@ -4,10 +4,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from jeton.crypto.sealed_request import SealedRequestTooLongError
-from jeton.endpoints.authorization_requests import AuthorizationRequests
-from jeton.endpoints.client_resolution import ClientResolution
-from jeton.endpoints.client_responses import ClientResponses
-from jeton.endpoints.interactions import CONSENT_PATH, PARAMETER, SIGN_IN_PATH, Interactions, client_of, find_client
+from jeton.endpoints.authorization.authorization_requests import AuthorizationRequests
+from jeton.endpoints.authorization.client_responses import ClientResponses
+from jeton.endpoints.authorization.interactions import (
+    CONSENT_PATH,
+    PARAMETER,
+    SIGN_IN_PATH,
+    Interactions,
+    client_of,
+    find_client,
+)
+from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import PageAnswer, PageError, PageRequest
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest
-from jeton.endpoints.signed_in_forms import SignedInForms
 from jeton.oauth.decisions import Deny
 from jeton.oauth.self_service import ChangeProfile, change_profile
 from jeton.oauth.user_claims import UserClaimError, check_claims

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from jeton.crypto.hashing_pool import HashingBusyError
+from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest
-from jeton.endpoints.signed_in_forms import SignedInForms
 from jeton.login.password_change import Kept, PasswordChange, PasswordRejectedError
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import OAuthError

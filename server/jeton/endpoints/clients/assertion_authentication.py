@@ -7,7 +7,7 @@ import structlog
 
 from jeton.crypto.presented_jwt import UnverifiedJwt
 from jeton.crypto.single_use_digest import single_use_digest
-from jeton.endpoints.client_key_sets import ClientKeySets
+from jeton.endpoints.clients.client_key_sets import ClientKeySets
 from jeton.oauth.client_assertions import AssertionAudiences, assertion_rejection_reason, claimed_client_id
 from jeton.oauth.clients import Client
 from jeton.oauth.single_use import SingleUse

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from jeton.crypto.sealed_request import SealedRequests
 from jeton.endpoints.browser_cookies import BrowserCookies
-from jeton.endpoints.client_resolution import ClientResolution
+from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.cookies import Cookie
 from jeton.endpoints.page_messages import PageError, PageRequest, Redirect
 from jeton.oauth.authorization_request import AuthorizationRequest

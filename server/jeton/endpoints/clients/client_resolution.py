@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from jeton.crypto.metadata_digest import digest_described_client
-from jeton.endpoints.metadata_document_cache import MetadataDocuments
+from jeton.endpoints.clients.metadata_document_cache import MetadataDocuments
 from jeton.oauth.clients import METADATA_DOCUMENT, Client
 from jeton.oauth.errors import temporarily_unavailable
 from jeton.oauth.metadata_document_urls import host_name, is_document_url

@@ -5,9 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from jeton.endpoints.app_labels import app_label
-from jeton.endpoints.client_resolution import ClientResolution
-from jeton.endpoints.client_responses import ClientResponses
-from jeton.endpoints.interactions import AUTHORIZATION_PATH, PARAMETER, Interactions, check_own_page, client_of
+from jeton.endpoints.authorization.client_responses import ClientResponses
+from jeton.endpoints.authorization.interactions import (
+    AUTHORIZATION_PATH,
+    PARAMETER,
+    Interactions,
+    check_own_page,
+    client_of,
+)
+from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, RedirectError
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization_request import AuthorizationRequest, error_response

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jeton.endpoints.app_labels import app_label
-from jeton.endpoints.consent import scope_items
+from jeton.endpoints.authorization.consent import scope_items
+from jeton.endpoints.my_account.signed_in_forms import DONE, SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest
-from jeton.endpoints.signed_in_forms import DONE, SignedInForms
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.consents import NO_RESOURCE, Consent
 from jeton.oauth.sessions import Family
