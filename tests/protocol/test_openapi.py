@@ -20,8 +20,8 @@ from jeton.bootstrap.pages import build_pages, build_renderer
 from jeton.bootstrap.server import assemble
 from jeton.crypto.credentials import digest_secret
 from jeton.grants import GRANTS
-from jeton.http.openapi import openapi_document
-from jeton.http.openapi_pages import page_paths
+from jeton.http.openapi.document import openapi_document
+from jeton.http.openapi.page_paths import page_paths
 from jeton.http.page_resource import PageResource
 from jeton.oauth.clients import SECRET_METHODS
 from jeton.storage.clients import insert_client

@@ -12,7 +12,7 @@ from jeton.endpoints.messages import Document
 from jeton.endpoints.status_lists import StatusLists
 from jeton.grants.description import Grant
 from jeton.http.cacheable_documents import DocumentEndpoint, NumberedDocumentEndpoint, json_document
-from jeton.http.openapi import openapi_document
+from jeton.http.openapi.document import openapi_document
 from jeton.keys.keyring import Keyring, KeySet
 from jeton.oauth.discovery import SignInCapabilities
 from jeton.oauth.metadata import JWKS_PATH, METADATA_PATHS, STATUS_LISTS_PATH, server_metadata

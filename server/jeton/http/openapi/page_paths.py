@@ -12,12 +12,11 @@ from jeton.endpoints.authorization.interactions import (
 )
 from jeton.endpoints.my_account.my_account_forms import SIGNED_OUT_PATH
 from jeton.http.form_parsing import MAX_BYTES
+from jeton.http.openapi.operations import FORM, STRING, STRINGS, public_operation
 from jeton.oauth.discovery import END_SESSION_PATH
 from jeton.oauth.user_claims import SELF_SET_CLAIMS
 
-_STRING: Final = {"type": "string"}
-_FORM: Final = "application/x-www-form-urlencoded"
-_HTML: Final = {"text/html": {"schema": _STRING}}
+_HTML: Final = {"text/html": {"schema": STRING}}
 _AUTHORIZATION: Final = (
     *("client_id", "response_type", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"),
     *("resource", "response_mode", "nonce", "prompt", "max_age", "login_hint", "ui_locales", "id_token_hint"),
@@ -96,28 +95,27 @@ def _open(operation: str, summary: str, *names: str) -> dict[str, Any]:
 
 def _send(operation: str, summary: str, *names: str) -> dict[str, Any]:
     schema = {"type": "object", "properties": {name: _schema(name) for name in names}}
-    return _operation(operation, summary) | {"requestBody": {"required": True, "content": {_FORM: {"schema": schema}}}}
+    return _operation(operation, summary) | {"requestBody": {"required": True, "content": {FORM: {"schema": schema}}}}
 
 
 def _schema(name: str) -> dict[str, Any]:
-    return {"type": "array", "items": _STRING} if name == "resource" else _STRING
+    return STRINGS if name == "resource" else STRING
 
 
 def _operation(operation: str, summary: str) -> dict[str, Any]:
     """Return an operation whose answers are pages, also the refusals, or redirects."""
-    again = {"Retry-After": {"required": True, "schema": _STRING}}
-    return {
-        "operationId": operation,
-        "summary": summary,
-        "security": [],
-        "responses": {
+    again = {"Retry-After": {"required": True, "schema": STRING}}
+    return public_operation(
+        operation,
+        summary,
+        {
             "200": {"description": "A page", "content": _HTML},
             "303": {
                 "description": "A redirect to another page, or to the client",
-                "headers": {"Location": {"required": True, "schema": _STRING}},
+                "headers": {"Location": {"required": True, "schema": STRING}},
             },
             **{status: {"description": reason, "content": _HTML} for status, reason in _REFUSALS.items()},
             "429": {"description": "Too many requests", "headers": again, "content": _HTML},
             "503": {"description": "Try again", "headers": again, "content": _HTML},
         },
-    }
+    )
