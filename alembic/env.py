@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from alembic import context
-from jeton.config import load_settings
+from jeton.config.loading import load_settings
 from jeton.storage.database import Database
 from jeton.storage.tables import metadata
 

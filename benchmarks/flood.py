@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 import httpx2
 from sqlalchemy import func, select
 
-from jeton.config import load_settings
+from jeton.config.loading import load_settings
 from jeton.login.login_rate_limits import LoginRequest
 from jeton.oauth.sessions import Source
 from jeton.storage.tables import throttle_buckets

@@ -17,7 +17,7 @@ from statistics import mean
 from typing import Final
 from urllib.parse import quote_plus
 
-from jeton.config import load_settings
+from jeton.config.loading import load_settings
 from load import HERE, THREADS, word_after, word_before
 from servers import Measured, measured_server
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from argon2.low_level import Type, hash_secret_raw
 
-from jeton.config import load_settings
+from jeton.config.loading import load_settings
 from jeton.crypto.passwords import Passwords
 from jeton.oauth.metadata import TOKEN_PATH
 from load import HERE, Requests, milliseconds, word_after, wrk

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jeton.config import load_settings
+from jeton.config.loading import load_settings
 from support.cli_runner import CommandLine
 from support.in_process_server import MASTER_KEY
 

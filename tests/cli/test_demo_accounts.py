@@ -4,7 +4,7 @@ import pytest
 
 from jeton.bootstrap.server import assemble
 from jeton.cli.demo import create_demo_accounts
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.oauth.clients import Client
 from jeton.storage.clients import insert_client, list_clients
 from jeton.storage.users import list_users

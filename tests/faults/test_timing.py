@@ -16,7 +16,7 @@ from typing import Final
 import httpx2
 import pytest
 
-from jeton.config import load_settings
+from jeton.config.loading import load_settings
 from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import generate_sid
 from jeton.oauth.users import User

@@ -14,7 +14,7 @@ import pytest
 
 from jeton.bootstrap.server import assemble
 from jeton.bootstrap.signing_keys import key_stores
-from jeton.config_sources import ConfigError
+from jeton.config.sources import ConfigError
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.pkcs11_keys import Pkcs11Key, Pkcs11Keys

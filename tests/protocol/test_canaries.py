@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError, ProgrammingError, StatementError
 
-from jeton.config import LimitSettings
+from jeton.config.settings import LimitSettings
 from jeton.observability.metrics_sharing import render_metrics
 from jeton.storage.ledger import Ledger
 from jeton.storage.tables import metadata

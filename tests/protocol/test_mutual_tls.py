@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from jeton.config_sources import ConfigError
+from jeton.config.sources import ConfigError
 from jeton.crypto.client_certificates import canonical_name
 from jeton.oauth.tls_subjects import SAN_DNS, SAN_EMAIL, SAN_IP, SAN_URI, SUBJECT_DN
 from support.client_certificates import Certificate, authority, issue

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Table, func, select
 from jeton.background.purge import Purge
 from jeton.background.shared_state import SharedState
 from jeton.bootstrap.server import Server, assemble
-from jeton.config import Settings, load_settings
+from jeton.config.loading import load_settings
+from jeton.config.settings import Settings
 from jeton.crypto.credentials import digest_secret, generate_client_secret, generate_sub
 from jeton.crypto.hashing_pool import HashingPool
 from jeton.crypto.passwords import Passwords

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from jeton.config import Secret, Settings, load_settings
-from jeton.config_sources import ConfigError, warning_about_unknown
+from jeton.config.loading import load_settings
+from jeton.config.settings import Secret, Settings
+from jeton.config.sources import ConfigError, warning_about_unknown
 
 REFERENCE = Path(__file__).parents[2] / "config" / "jeton.toml"
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from jeton.config import Settings, load_settings
-from jeton.config_checks import split_listen
-from jeton.config_sources import ConfigError
+from jeton.config.checks import split_listen
+from jeton.config.loading import load_settings
+from jeton.config.settings import Settings
+from jeton.config.sources import ConfigError
 from jeton.rules.loopback import is_loopback
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from jeton.admin.client_keys import key_values, without_useless_secret
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
 from jeton.admin.resources import registered_uris
-from jeton.config import MAX_ACCESS_SECONDS
+from jeton.config.settings import MAX_ACCESS_SECONDS
 from jeton.crypto.credentials import digest_secret, generate_client_secret
 from jeton.grants import GRANTS
 from jeton.oauth.audit_events import AuditEvent

@@ -15,7 +15,7 @@ from jeton.bootstrap.clients import outbound_clients
 from jeton.bootstrap.from_settings import deletion_of_unused_clients
 from jeton.bootstrap.signing_keys import key_times
 from jeton.bootstrap.storage import Storage
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.audit_checkpoint import CheckpointKeys
 from jeton.crypto.master_key import MasterKeys
 from jeton.endpoints.status_lists import StatusLists

@@ -1,7 +1,7 @@
 """What the metadata announce: what registered clients may do, and unregistered clients."""
 
 from jeton.bootstrap.parts import Parts
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.oauth.client_metadata import GRANT_TYPES
 from jeton.oauth.discovery import SignInCapabilities
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from jeton.bootstrap.limits import document_limits
-from jeton.config import Settings
-from jeton.config_sources import ConfigError
+from jeton.config.settings import Settings
+from jeton.config.sources import ConfigError
 from jeton.crypto.client_certificates import CertificateAuthorities
 from jeton.endpoints.clients.certificate_authentication import CertificateHeader, ClientCertificates
 from jeton.endpoints.clients.client_key_sets import ClientKeySets

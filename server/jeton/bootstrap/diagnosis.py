@@ -17,9 +17,9 @@ from jeton.admin.diagnosis.signing_keys import check_signing_keys
 from jeton.bootstrap.from_settings import check_master_key, master_key_file, open_master_keys, password_rules
 from jeton.bootstrap.published_issuer import UnreachableIssuerError, read_published_issuer
 from jeton.bootstrap.signing_keys import key_stores, key_times
-from jeton.config import Settings
-from jeton.config_checks import split_listen
-from jeton.config_sources import ConfigError, read_settings_file, settings_file
+from jeton.config.checks import split_listen
+from jeton.config.settings import Settings
+from jeton.config.sources import ConfigError, read_settings_file, settings_file
 from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import MasterKeyError

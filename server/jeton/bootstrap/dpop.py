@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.dpop_nonces import DpopNonces
 from jeton.crypto.master_key import MasterKeys
 from jeton.endpoints.dpop_verification import DpopVerification

@@ -9,7 +9,7 @@ from jeton.bootstrap.parts import Parts
 from jeton.bootstrap.registration import build_registration
 from jeton.bootstrap.token_endpoint import build_token_endpoint
 from jeton.bootstrap.user_resources import build_user_resources
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.endpoints.authorization.authorization_requests import AuthorizationRequests
 from jeton.endpoints.authorization.pushed_authorization import PushedAuthorizationEndpoint
 from jeton.endpoints.client_authentication import ClientAuthentication

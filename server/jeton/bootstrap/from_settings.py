@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
-from jeton.config import Settings
-from jeton.config_sources import ConfigError
+from jeton.config.settings import Settings
+from jeton.config.sources import ConfigError
 from jeton.crypto.audit_chain import AuditChain, AuditKeys
 from jeton.crypto.breached_passwords import BreachedPasswords
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key

@@ -1,6 +1,6 @@
 """The settings of section `limits`, as rates and policies."""
 
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.endpoints.clients.metadata_document_cache import DocumentLimits
 from jeton.grants.request_limits import Limits
 from jeton.login.login_rate_limits import LoginLimits

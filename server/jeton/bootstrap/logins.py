@@ -5,7 +5,7 @@ from functools import partial
 
 from jeton.bootstrap.limits import login_limits
 from jeton.bootstrap.storage import Storage
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
 from jeton.crypto.hashing_pool import HashingPool
 from jeton.crypto.password_rules import PasswordRules

@@ -1,7 +1,7 @@
 """Which web pages may send requests: their origins, as the clients are registered now."""
 
 from jeton.bootstrap.parts import Parts
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.http.resource import CookieOrigins, Origins
 
 

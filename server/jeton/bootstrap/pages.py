@@ -8,8 +8,8 @@ from starlette.types import ASGIApp
 from jeton.bootstrap.endpoints import build_authorization_requests
 from jeton.bootstrap.parts import Parts
 from jeton.bootstrap.token_endpoint import build_code_issuer
-from jeton.config import PageSettings, Settings
-from jeton.config_sources import ConfigError
+from jeton.config.settings import PageSettings, Settings
+from jeton.config.sources import ConfigError
 from jeton.endpoints.authorization.authorization_endpoint import AuthorizationEndpoint
 from jeton.endpoints.authorization.client_responses import ClientResponses
 from jeton.endpoints.authorization.consent import Questions, ShowConsent, SubmitConsent

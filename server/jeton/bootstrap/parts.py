@@ -10,7 +10,7 @@ from jeton.bootstrap.limits import request_limits
 from jeton.bootstrap.logins import Logins, build_logins
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
 from jeton.bootstrap.storage import Storage, build_storage
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.authorization_code import AuthorizationCodes
 from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.rate_limit_keys import RateLimitKeys

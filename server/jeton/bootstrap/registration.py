@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from jeton.bootstrap.parts import Parts
-from jeton.config import RegistrationSettings, Settings
+from jeton.config.settings import RegistrationSettings, Settings
 from jeton.endpoints.registration import RegistrationAuthentication, RegistrationEndpoint
 from jeton.endpoints.registration_management import (
     DeleteRegistration,

@@ -16,7 +16,8 @@ from jeton.bootstrap.pages import build_pages, build_renderer
 from jeton.bootstrap.parts import Parts, build_parts
 from jeton.bootstrap.registration import is_registration_offered
 from jeton.bootstrap.token_endpoint import enabled_grants
-from jeton.config import Settings, load_settings
+from jeton.config.loading import load_settings
+from jeton.config.settings import Settings
 from jeton.grants import GRANTS
 from jeton.grants.description import Grant
 from jeton.http.app import Lifespan, create_app

@@ -1,7 +1,7 @@
 """Key stores, timings and rotation of signing keys, as configured."""
 
-from jeton.config import Settings
-from jeton.config_sources import ConfigError
+from jeton.config.settings import Settings
+from jeton.config.sources import ConfigError
 from jeton.crypto.key_stores import KeyStores
 from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.sealed_keys import SealedKeys

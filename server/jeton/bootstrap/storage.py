@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.credentials import shuffle
 from jeton.storage.audit_backlog import AuditBacklog
 from jeton.storage.browser_session_lookups import BrowserSessionLookups

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from jeton.bootstrap.origins import client_origins, registered_origins
 from jeton.bootstrap.parts import Parts
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.endpoints.access_token_authentication import AccessTokenAuthentication
 from jeton.endpoints.account import ChangePassword, ShowAccount
 from jeton.endpoints.account_sessions import EndAllSessions, EndSession, ListSessions

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from jeton.admin.errors import AdminError, NotFoundError
 from jeton.cli.errors import CommandError
 from jeton.cli.standard_streams import prepare_standard_streams
-from jeton.config_sources import ConfigError
+from jeton.config.sources import ConfigError
 from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import MasterKeyError

@@ -18,7 +18,7 @@ from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result, print_results
 from jeton.cli.progress import progress_bar
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.audit_checkpoint import CheckpointKeys
 from jeton.observability.escaping import encode_json
 from jeton.storage.audit_checkpoints import load_checkpoints

@@ -5,7 +5,7 @@ import click
 from jeton.admin import browser_sessions
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
-from jeton.config import Settings
+from jeton.config.settings import Settings
 
 _COLUMNS = ("browser_session_id", "username", "signed_in_at", "last_used_at", "expires_at", "ip")
 

@@ -14,7 +14,7 @@ from jeton.cli.client_snippets import snippets
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.oauth.clients import Client
 from jeton.oauth.cookie_mode import cross_site_origins
 from jeton.rules.images import MAX_LOGO_BYTES

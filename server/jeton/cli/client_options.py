@@ -8,7 +8,7 @@ import click
 from jeton.admin.client_description import LIFETIMES
 from jeton.admin.clients import ClientChanges
 from jeton.cli.client_key_options import KEY_OPTIONS, key_changes
-from jeton.config import MAX_ACCESS_SECONDS
+from jeton.config.settings import MAX_ACCESS_SECONDS
 from jeton.grants import GRANTS
 from jeton.oauth.clients import (
     APPLICATION_TYPES,

@@ -10,7 +10,7 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from jeton.bootstrap.from_settings import check_master_key, password_rules
 from jeton.cli.options import configured, json_option
-from jeton.config import Secret, Settings
+from jeton.config.settings import Secret, Settings
 from jeton.grants import GRANTS
 from jeton.oauth.discovery import SignInCapabilities
 from jeton.oauth.metadata import server_metadata

@@ -5,7 +5,7 @@ import click
 from jeton.admin import consents
 from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
-from jeton.config import Settings
+from jeton.config.settings import Settings
 
 _COLUMNS = ("username", "client_id", "resource", "scope", "updated_at")
 

@@ -11,7 +11,7 @@ from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option
 from jeton.cli.output import print_result, print_results
 from jeton.cli.progress import progress_bar
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
 from jeton.storage.database import Database
 from jeton.storage.database_url import parse_database_url

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from jeton.admin import clients, users
 from jeton.admin.clients import ClientChanges
 from jeton.cli.demo_app import CALLBACK, start_demo_app
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.credentials import generate_password
 from jeton.crypto.passwords import Passwords
 from jeton.rules.loopback import is_loopback

@@ -9,7 +9,7 @@ import click
 from jeton.admin.diagnosis.findings import Finding, Level
 from jeton.bootstrap.diagnosis import diagnose
 from jeton.cli.options import configured, json_option
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.observability.escaping import encode_json, escape
 from jeton.outbound.client import OutboundClient
 

@@ -11,7 +11,7 @@ from jeton.bootstrap.from_settings import open_master_keys
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, opened, transaction
 from jeton.cli.output import print_results
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.keys.key_rotation import KeyRotation
 from jeton.observability.logs import configure_logs_once
 

@@ -14,8 +14,8 @@ from uvicorn.server import ServerState
 
 from jeton.cli.errors import CommandError
 from jeton.cli.listening import bind_sockets
-from jeton.config import DEFAULT_METRICS_LISTEN, Settings
-from jeton.config_checks import split_listen
+from jeton.config.checks import split_listen
+from jeton.config.settings import DEFAULT_METRICS_LISTEN, Settings
 from jeton.http.metrics_page import metrics_page
 from jeton.http1.connection_factory import ConnectionFactory
 from jeton.observability.metrics_sharing import render_metrics

@@ -4,7 +4,7 @@ import click
 
 from jeton.cli.options import configured, json_option
 from jeton.cli.output import print_result
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.storage.database import Database
 from jeton.storage.database_url import mask_database_url
 from jeton.storage.migrate import migrate as migrate_database

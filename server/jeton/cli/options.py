@@ -10,7 +10,8 @@ import click
 from sqlalchemy import Connection
 
 from jeton.bootstrap.from_settings import audit_trail, open_database, open_master_keys
-from jeton.config import Settings, load_settings, warning_about_variables
+from jeton.config.loading import load_settings, warning_about_variables
+from jeton.config.settings import Settings
 from jeton.oauth.audit_events import ADMINISTRATOR
 from jeton.observability.escaping import escape
 from jeton.observability.origin import Origin, current_origin

@@ -5,7 +5,7 @@ import click
 from jeton.admin import logout_outbox
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
-from jeton.config import Settings
+from jeton.config.settings import Settings
 
 _COLUMNS = ("browser_session_id", "client_id", "state", "attempts", "last_status", "next_attempt_at", "created_at")
 

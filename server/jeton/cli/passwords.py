@@ -7,7 +7,7 @@ import click
 
 from jeton.cli.options import configured, json_option
 from jeton.cli.output import print_result
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.hash_calibration import MIN_COSTS, Costs, Measured, calibrate_costs, measure
 from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
 

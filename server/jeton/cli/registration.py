@@ -9,7 +9,7 @@ from jeton.admin.initial_access_tokens import MAX_SECONDS, MAX_USES
 from jeton.bootstrap.from_settings import deletion_of_unused_clients
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.storage.initial_access_tokens import list_initial_access_tokens
 
 _BATCH: Final = 500

@@ -10,7 +10,7 @@ from jeton.admin.resources import ResourceChanges
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.storage.resources import list_resources
 
 Command = TypeVar("Command", bound=Any)

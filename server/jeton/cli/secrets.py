@@ -6,7 +6,7 @@ from jeton.admin import master_keys
 from jeton.bootstrap.from_settings import open_master_keys
 from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result
-from jeton.config import Settings
+from jeton.config.settings import Settings
 
 
 @click.group()

@@ -23,8 +23,8 @@ from jeton.cli.metrics_listener import MetricsListener, open_metrics_listener
 from jeton.cli.options import effective_settings
 from jeton.cli.worker_process import answer_pings
 from jeton.cli.workers import Parent, Workers
-from jeton.config import ServerSettings, Settings
-from jeton.config_sources import FILE_VARIABLE
+from jeton.config.settings import ServerSettings, Settings
+from jeton.config.sources import FILE_VARIABLE
 from jeton.http1.connection_factory import ConnectionFactory
 from jeton.observability.logs import UVICORN_LOGGING, configure_logs_once
 from jeton.observability.metrics import forget_counts

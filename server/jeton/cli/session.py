@@ -5,7 +5,7 @@ import click
 from jeton.admin import sessions
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
-from jeton.config import Settings
+from jeton.config.settings import Settings
 
 _COLUMNS = ("sid", "username", "client_id", "created_at", "last_used_at", "expires_at", "last_ip")
 

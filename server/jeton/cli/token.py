@@ -8,7 +8,7 @@ from jeton.admin.token_inspection import Inspection, inspect_access_token, inspe
 from jeton.bootstrap.from_settings import open_master_keys
 from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.observability.escaping import encode_json, escape
 

@@ -12,7 +12,7 @@ from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.cli.user_import import import_
-from jeton.config import Settings
+from jeton.config.settings import Settings
 from jeton.crypto.credentials import generate_password as random_password
 from jeton.crypto.passwords import Passwords
 from jeton.oauth.user_claims import parse_claim

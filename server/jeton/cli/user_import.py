@@ -12,7 +12,7 @@ from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result, print_results
 from jeton.cli.progress import Progress, progress_bar
-from jeton.config import Settings
+from jeton.config.settings import Settings
 
 
 @click.command(name="import")

@@ -1,24 +1,9 @@
-"""Settings: names, defaults and validation. They come from a TOML file and JETON_<SECTION>__<KEY>."""
+"""Settings: their names, defaults and types."""
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
-from jeton.config_checks import (
-    check_domains,
-    check_editable_claims,
-    check_issuer,
-    check_optional_scopes,
-    check_scopes,
-    check_trusted_proxies,
-    split_listen,
-)
-from jeton.config_sources import ConfigError, read_settings_file, read_variables, warning_about_unknown
-from jeton.oauth.registration_rules import is_audience
 from jeton.oauth.user_claims import SELF_SET_CLAIMS
 
 MAX_ACCESS_SECONDS: Final = 86400
@@ -174,99 +159,3 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
-
-
-_SECTIONS: Final = {
-    field.name: tuple(key.name for key in msgspec.structs.fields(field.type))
-    for field in msgspec.structs.fields(Settings)
-}
-# In a variable, their words are separated by spaces or commas.
-_LISTS: Final = frozenset(
-    (field.name, key.name)
-    for field in msgspec.structs.fields(Settings)
-    for key in msgspec.structs.fields(field.type)
-    if key.type == tuple[str, ...]
-)
-
-
-def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """Return the effective settings. Raise ConfigError, which names the setting and the reason, if one is invalid."""
-    environment = os.environ if environment is None else environment
-    values = read_settings_file(file, environment)
-    for section, overrides in read_variables(environment, _SECTIONS).items():
-        if not isinstance(values.setdefault(section, {}), dict):
-            raise ConfigError(f"the configuration is not valid: {section} must be a section: [{section}]")
-        for key, value in overrides.items():
-            values[section][key] = _split(value) if (section, key) in _LISTS else value
-    try:
-        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_to_secret)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"the configuration is not valid: {error}") from None
-    if "issuer" in values.get("server", {}):
-        check_issuer(settings.server.issuer)
-    return _complete(settings)
-
-
-def warning_about_variables() -> str | None:
-    """Return a warning about variables that look like settings but are not, or None."""
-    return warning_about_unknown(os.environ, _SECTIONS)
-
-
-def _split(value: str) -> list[str]:
-    return value.replace(",", " ").split()
-
-
-def _to_secret(kind: type, value: object) -> object:
-    if kind is Secret and isinstance(value, str):
-        return Secret(value)
-    raise TypeError(f"expected a string, not {type(value).__name__}")
-
-
-def _complete(settings: Settings) -> Settings:
-    """Check what depends on several settings, and return the settings with defaults that depend on others."""
-    server, tokens = settings.server, settings.tokens
-    _check_nul(settings)
-    issuer = server.issuer or f"http://127.0.0.1:{server.port}"
-    check_issuer(issuer)
-    if tokens.refresh_idle_seconds > tokens.refresh_absolute_seconds:
-        raise ConfigError("tokens.refresh_idle_seconds must not exceed tokens.refresh_absolute_seconds")
-    if settings.sessions.idle_seconds > settings.sessions.absolute_seconds:
-        raise ConfigError("sessions.idle_seconds must not exceed sessions.absolute_seconds")
-    if settings.passwords.memory_kib < 8 * settings.passwords.lanes:
-        raise ConfigError("passwords.memory_kib must be at least 8 for each of passwords.lanes (RFC 9106 section 3.1)")
-    _check_pkcs11(settings.keys, settings.pkcs11)
-    check_trusted_proxies(server.trusted_proxies)
-    if server.client_certificate_header and not server.trusted_proxies:
-        raise ConfigError("server.client_certificate_header needs server.trusted_proxies: others could forge it")
-    if settings.metrics.listen:
-        split_listen("metrics.listen", settings.metrics.listen)
-    check_optional_scopes(settings.scopes.optional)
-    check_editable_claims(settings.pages.editable_claims)
-    registration = settings.registration
-    check_domains({"deny": registration.deny, "allow": registration.allow, "ask": registration.ask})
-    check_scopes("registration.scopes", registration.scopes)
-    if tokens.default_audience and not is_audience(tokens.default_audience):
-        raise ConfigError("tokens.default_audience must not contain white space")
-    return msgspec.structs.replace(
-        settings,
-        server=msgspec.structs.replace(server, issuer=issuer),
-        tokens=msgspec.structs.replace(tokens, default_audience=tokens.default_audience or issuer),
-    )
-
-
-def _check_nul(settings: Settings) -> None:
-    """Raise ConfigError if a setting contains a NUL character, which system calls reject in paths and host names."""
-    for section, keys in _SECTIONS.items():
-        for key in keys:
-            value = getattr(getattr(settings, section), key)
-            if isinstance(value, str) and "\0" in value:
-                raise ConfigError(f"{section}.{key} must not contain a NUL character")
-
-
-def _check_pkcs11(keys: KeySettings, pkcs11: Pkcs11Settings) -> None:
-    """Raise ConfigError if [pkcs11] is incomplete: it must be complete or empty, and complete if it stores new keys."""
-    missing = [name for name in ("module", "token_label", "pin") if not getattr(pkcs11, name)]
-    if missing and (keys.store == "pkcs11" or len(missing) < 3):
-        raise ConfigError(
-            f"pkcs11.{missing[0]} is missing: keys on a PKCS#11 token need the module, the token's label and its PIN"
-        )

@@ -1,4 +1,4 @@
-"""Checks of single settings. Each raises ConfigError, which names the setting and the reason."""
+"""Checks of settings. Each raises ConfigError, which names the setting and the reason."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,11 @@ from ipaddress import ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
-from jeton.config_sources import ConfigError
+import msgspec
+
+from jeton.config.settings import KeySettings, Pkcs11Settings, Settings
+from jeton.config.sources import ConfigError
+from jeton.oauth.registration_rules import is_audience
 from jeton.oauth.scope import is_scope_token
 from jeton.oauth.user_claims import SELF_SET_CLAIMS
 from jeton.rules.domain_policy import ANY_DOMAIN
@@ -17,6 +21,31 @@ _DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]
 _LISTEN: Final = re.compile(r"(\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+)):(?P<port>[0-9]{1,5})")
 # The consent page has a form field for each, and a form has at most 32.
 MAX_OPTIONAL_SCOPES: Final = 24
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise ConfigError if a setting is invalid, or does not fit another."""
+    server, tokens, registration = settings.server, settings.tokens, settings.registration
+    _check_nul(settings)
+    check_issuer(server.issuer)
+    if tokens.refresh_idle_seconds > tokens.refresh_absolute_seconds:
+        raise ConfigError("tokens.refresh_idle_seconds must not exceed tokens.refresh_absolute_seconds")
+    if settings.sessions.idle_seconds > settings.sessions.absolute_seconds:
+        raise ConfigError("sessions.idle_seconds must not exceed sessions.absolute_seconds")
+    if settings.passwords.memory_kib < 8 * settings.passwords.lanes:
+        raise ConfigError("passwords.memory_kib must be at least 8 for each of passwords.lanes (RFC 9106 section 3.1)")
+    _check_pkcs11(settings.keys, settings.pkcs11)
+    check_trusted_proxies(server.trusted_proxies)
+    if server.client_certificate_header and not server.trusted_proxies:
+        raise ConfigError("server.client_certificate_header needs server.trusted_proxies: others could forge it")
+    if settings.metrics.listen:
+        split_listen("metrics.listen", settings.metrics.listen)
+    check_optional_scopes(settings.scopes.optional)
+    check_editable_claims(settings.pages.editable_claims)
+    check_domains({"deny": registration.deny, "allow": registration.allow, "ask": registration.ask})
+    check_scopes("registration.scopes", registration.scopes)
+    if not is_audience(tokens.default_audience):
+        raise ConfigError("tokens.default_audience must not contain white space")
 
 
 def check_issuer(issuer: str) -> None:
@@ -96,3 +125,20 @@ def check_editable_claims(claims: Iterable[str]) -> None:
     for claim in claims:
         if claim not in SELF_SET_CLAIMS:
             raise ConfigError(f"pages.editable_claims: {claim!r} is not one of {', '.join(SELF_SET_CLAIMS)}")
+
+
+def _check_nul(settings: Settings) -> None:
+    """Raise ConfigError if a setting contains a NUL character, which system calls reject in paths and host names."""
+    for section, of_section in msgspec.structs.asdict(settings).items():
+        for key, value in msgspec.structs.asdict(of_section).items():
+            if isinstance(value, str) and "\0" in value:
+                raise ConfigError(f"{section}.{key} must not contain a NUL character")
+
+
+def _check_pkcs11(keys: KeySettings, pkcs11: Pkcs11Settings) -> None:
+    """Raise ConfigError if [pkcs11] is incomplete: it must be complete or empty, and complete if it stores new keys."""
+    missing = [name for name in ("module", "token_label", "pin") if not getattr(pkcs11, name)]
+    if missing and (keys.store == "pkcs11" or len(missing) < 3):
+        raise ConfigError(
+            f"pkcs11.{missing[0]} is missing: keys on a PKCS#11 token need the module, the token's label and its PIN"
+        )
