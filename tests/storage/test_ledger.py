@@ -4,6 +4,8 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,9 @@ async def test_facts_lack_what_does_not_exist(bench: Bench) -> None:
     assert [(it.family, it.user) for it in facts] == [(None, None)] * 2
 
 
+UNWRITABLE: Any = SimpleNamespace(reason="", writes=(object(),))
+
+
 def fail(_: Facts) -> End:
     raise LookupError("a defect")
 
@@ -66,6 +71,7 @@ def fail(_: Facts) -> End:
     ("entry", "error"),
     [
         pytest.param(Entry(fail, (LockFamily("b"),)), LookupError, id="a defect"),
+        pytest.param(Entry(lambda _: UNWRITABLE), KeyError, id="a write that nothing stores"),
         pytest.param(opened(family("new", client_id="deleted")), StorageUnavailableError, id="client deleted"),
         pytest.param(opened(family("new", sub="deleted")), StorageUnavailableError, id="user deleted"),
     ],

@@ -9,7 +9,7 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -27,8 +27,8 @@ from jeton.storage.audit_trail import record_all
 from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
-from jeton.storage.ledger_locks import LOCK_ORDER, LockContext, LockRows
-from jeton.storage.ledger_writers import WRITERS, Writer
+from jeton.storage.ledger_locks import LOCK_ORDER, LockContext
+from jeton.storage.ledger_writers import WRITERS
 from jeton.storage.lock_requests import (
     Lock,
     LockClient,
@@ -77,21 +77,11 @@ class Entry(Generic[D]):
 class Ledger:
     """Decides and writes entries, many per commit."""
 
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        *,
-        sessions_per_user: int = 0,
-        lock_order: Sequence[LockRows] = LOCK_ORDER,
-        writers: Mapping[type[Write], Writer[Any]] = WRITERS,
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, *, sessions_per_user: int = 0) -> None:
         """`sessions_per_user` is the maximum of open sessions of a user; 0: unlimited."""
         self._database = database
         self._clock = clock
         self._max_sessions = sessions_per_user
-        self._lock_order = lock_order
-        self._writers = writers
         begin_rare_decisions()
         self._batches = RowLockBatches[Entry[Any], Decision]("ledger", self._transaction, _rows_of)
 
@@ -112,7 +102,7 @@ class Ledger:
             writes: list[Write] = []
             events: list[tuple[AuditEvent, Origin]] = []
             results = [self._result(it, skipped, rows, now, writes, events) for it in batch]
-            self._store(connection, rows, writes)
+            _store(connection, rows, writes)
             # The last check before the commit: a cancelled caller was told to try again, so it must not be written.
             if any(
                 it.is_cancelled and not isinstance(result, Exception) for it, result in zip(batch, results, strict=True)
@@ -127,7 +117,7 @@ class Ledger:
     ) -> frozenset[Lock]:
         """Return the requests of which another transaction has locked a row."""
         context = LockContext(connection, rows, self._clock.now(), self._max_sessions, wait)
-        return frozenset(it for lock_rows in self._lock_order for it in lock_rows(context, requests))
+        return frozenset(it for lock_rows in LOCK_ORDER for it in lock_rows(context, requests))
 
     def _result(
         self,
@@ -149,7 +139,7 @@ class Ledger:
         events.extend((it, entry.origin) for it in events_of(decision, wanted, rows.of(Family)))
         for write in wanted:
             writes.append(write)
-            if show := self._writers[type(write)].show:
+            if show := WRITERS[type(write)].show:
                 show(rows, write)
         return decision
 
@@ -176,10 +166,11 @@ class Ledger:
             return sessions_over_limit(rows, lock.sub, self._max_sessions)
         return ()
 
-    def _store(self, connection: Connection, rows: TransactionRows, writes: Sequence[Write]) -> None:
-        for kind, writer in self._writers.items():
-            if of_kind := [it for it in writes if type(it) is kind]:
-                writer.store(connection, of_kind, rows)
+
+def _store(connection: Connection, rows: TransactionRows, writes: Sequence[Write]) -> None:
+    for kind, writer in WRITERS.items():
+        if of_kind := [it for it in writes if type(it) is kind]:
+            writer.store(connection, of_kind, rows)
 
 
 def _count(results: Sequence[Decision | Exception]) -> None:
