@@ -19,6 +19,7 @@ from jeton.oauth.interactions import (
     freshness_on_arrival,
 )
 from support.builders import API, NOW, READ, authorization_request
+from support.tables import rows
 
 REQUEST = authorization_request(resources=(API,))
 CLIENT = Client("app", public=False, created_at=0)
@@ -48,31 +49,7 @@ def prompt(*values: str) -> dict[str, Any]:
     return {"prompt": frozenset(values)}
 
 
-@pytest.mark.requirement("CN03", "CN05")
-def test_stored_consent_passes_silently() -> None:
-    assert decide() == Proceed()
-
-
-def test_nobody_signed_in_has_to_sign_in() -> None:
-    assert decide(session=None, consent=None) == AskSignIn()
-
-
-@pytest.mark.requirement("OI03")
-@pytest.mark.parametrize(
-    ("facts", "error"),
-    [
-        ({"session": None}, ErrorCode.LOGIN_REQUIRED),
-        ({"freshness": Freshness(NOW + 1)}, ErrorCode.LOGIN_REQUIRED),
-        ({"id_token_hint_sub": "bob"}, ErrorCode.LOGIN_REQUIRED),
-        ({"consent": None}, ErrorCode.CONSENT_REQUIRED),
-        ({"redirect_uri": LOOPBACK}, ErrorCode.CONSENT_REQUIRED),
-        ({"client": FIRST_PARTY, "redirect_uri": LOOPBACK}, ErrorCode.INTERACTION_REQUIRED),
-    ],
-)
-def test_prompt_none_shows_nothing(facts: dict[str, Any], error: ErrorCode) -> None:
-    step = decide(**facts, **prompt("none"))
-    assert isinstance(step, Refuse)
-    assert step.error is error
+NONE = prompt("none")
 
 
 @pytest.mark.requirement("CN03", "RI09", "MC11")
@@ -98,29 +75,37 @@ def test_what_is_not_covered_is_asked_and_marked(
     assert step == AskConsent(Shown("b", READ, resources, new, frozenset(new_resources), asks_consent=True))
 
 
-@pytest.mark.requirement("NA04")
-@pytest.mark.parametrize("redirect_uri", [LOOPBACK, PRIVATE, "http://localhost/callback"])
-def test_client_that_is_not_assured_is_never_approved_silently(redirect_uri: str) -> None:
-    step = decide(redirect_uri=redirect_uri)
-    assert isinstance(step, AskConsent)
-    assert step.shown.asks_consent
+STEPS: dict[NextStep | ErrorCode | str, list[dict[str, Any]]] = {
+    Proceed(): [{}, {"client": FIRST_PARTY, "consent": None}, {"id_token_hint_sub": "alice"}],
+    AskSignIn(): [{"session": None, "consent": None}, {"id_token_hint_sub": "bob"}],
+    ErrorCode.LOGIN_REQUIRED: [
+        *(NONE | it for it in ({"session": None}, {"freshness": Freshness(NOW + 1)}, {"id_token_hint_sub": "bob"})),
+        {"id_token_hint_sub": "bob", "seen": True},
+    ],
+    ErrorCode.CONSENT_REQUIRED: [NONE | {"consent": None}, NONE | {"redirect_uri": LOOPBACK}],
+    ErrorCode.INTERACTION_REQUIRED: [NONE | {"client": FIRST_PARTY, "redirect_uri": LOOPBACK}],
+    "consent": [
+        *({"redirect_uri": it} for it in (LOOPBACK, PRIVATE, "http://localhost/callback")),
+        *({"client": it, **prompt("consent")} for it in (CLIENT, FIRST_PARTY)),
+    ],
+    "account": [
+        *({"client": FIRST_PARTY, "consent": None, "redirect_uri": it} for it in (LOOPBACK, PRIVATE)),
+        prompt("select_account"),
+    ],
+}
 
 
-@pytest.mark.requirement("CN05")
-def test_first_party_needs_no_consent_but_a_button_where_anybody_can_listen() -> None:
-    assert decide(FIRST_PARTY, consent=None) == Proceed()
-    for redirect_uri in (LOOPBACK, PRIVATE):
-        step = decide(FIRST_PARTY, consent=None, redirect_uri=redirect_uri)
-        assert isinstance(step, AskConsent)
-        assert not step.shown.asks_consent
-
-
-@pytest.mark.requirement("OI02", "CN03")
-@pytest.mark.parametrize("client", [CLIENT, FIRST_PARTY])
-def test_prompt_consent_always_asks(client: Client) -> None:
-    step = decide(client, **prompt("consent"))
-    assert isinstance(step, AskConsent)
-    assert step.shown.asks_consent
+@pytest.mark.requirement("CN03", "CN05", "NA04", "OI02", "OI03", "OI08")
+@pytest.mark.parametrize(("expected", "facts"), rows(STEPS))
+def test_next_step(expected: NextStep | ErrorCode | str, facts: dict[str, Any]) -> None:
+    """An error of the response, a page that asks for consent, or for the account only, or no page at all."""
+    match decide(**facts):
+        case Refuse(error):
+            assert error is expected
+        case AskConsent(shown):
+            assert ("consent" if shown.asks_consent else "account") == expected
+        case step:
+            assert step == expected
 
 
 @pytest.mark.requirement("CN03", "RI09")
@@ -140,22 +125,6 @@ def test_optional_scopes_that_are_asked_for_can_be_left_out() -> None:
     assert step.shown.optional == {"read", "write"}
     for chosen, granted in [("", "openid"), ("read", "openid read"), ("read write delete", "openid read write")]:
         assert step.shown.granted(chosen.split()) == set(granted.split())
-
-
-@pytest.mark.requirement("OI02")
-def test_select_account_shows_who_is_signed_in() -> None:
-    step = decide(**prompt("select_account"))
-    assert isinstance(step, AskConsent)
-    assert not step.shown.asks_consent
-
-
-@pytest.mark.requirement("OI08")
-def test_hint_of_another_user_asks_to_sign_in_once() -> None:
-    assert decide(id_token_hint_sub="bob") == AskSignIn()
-    step = decide(id_token_hint_sub="bob", seen=True)
-    assert isinstance(step, Refuse)
-    assert step.error is ErrorCode.LOGIN_REQUIRED
-    assert decide(id_token_hint_sub="alice") == Proceed()
 
 
 @pytest.mark.requirement("OI04", "OI05")
