@@ -38,19 +38,15 @@ def test_session_begins_with_both_ends() -> None:
 
 
 @pytest.mark.requirement("SE01")
-def test_same_user_goes_on_with_a_new_secret_and_both_ends_reset() -> None:
+def test_only_the_same_user_goes_on_with_a_new_secret_and_both_ends_reset() -> None:
     session = begin(OLD)
     assert (session.browser_session_id, session.created_at) == ("old", 500)
     assert (session.secret_digest, session.auth_time) == (b"new digest", NOW)
     assert (session.idle_expires_at, session.absolute_expires_at) == (NOW + 100, NOW + 1000)
-
-
-@pytest.mark.requirement("SE01")
-def test_another_user_gets_a_session_of_their_own() -> None:
     assert begin(OLD, replace(ALICE, sub="u_2")).browser_session_id == "new"
 
 
-@pytest.mark.requirement("LO08")
+@pytest.mark.requirement("CO10", "LO08")
 @pytest.mark.parametrize(
     ("family", "client", "ends"),
     [
@@ -61,20 +57,15 @@ def test_another_user_gets_a_session_of_their_own() -> None:
         (FAMILY._replace(browser_session_id="another"), CLIENT, False),
         (FAMILY._replace(browser_session_id=None), CLIENT, False),
         (FAMILY._replace(revoked_at=1), CLIENT, False),
+        (FAMILY._replace(generation=0, code_expires_at=NOW + 60, scope=frozenset({"offline_access"})), CLIENT, True),
     ],
-    ids=["usual", "offline", "always", "rule offline", "another browser", "no browser", "ended before"],
+    ids=["usual", "offline", "always", "rule offline", "another browser", "no browser", "ended before", "code"],
 )
 def test_what_ends_with_a_browser_session(family: Family, client: Client, ends: bool) -> None:
     decision = end_browser_sessions("signed_out", (OLD,), [family], [client], NOW)
     saved = [it.family.sid for it in decision.writes if isinstance(it, SaveFamily)]
     assert saved == (["one"] if ends else [])
     assert DeleteBrowserSession("old", NOW) in decision.writes
-
-
-@pytest.mark.requirement("CO10", "LO08")
-def test_code_that_is_not_redeemed_ends_in_any_case() -> None:
-    code = FAMILY._replace(generation=0, code_expires_at=NOW + 60, scope=frozenset({"offline_access"}))
-    assert end_browser_sessions("signed_out", (OLD,), [code], [CLIENT], NOW).families
 
 
 def used(name: str, at: int, **fields: Any) -> BrowserSession:

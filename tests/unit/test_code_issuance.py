@@ -25,6 +25,7 @@ from support.builders import (
     lifetimes,
     user,
 )
+from support.tables import rows
 
 CLIENT = client(
     "app",
@@ -41,13 +42,8 @@ CONSENT = Consent("u_1", "app", {API: READ}, NOW - 50, NOW - 50)
 
 
 def decided(**more: Any) -> IssueCode | Deny:
-    stored = Stored(
-        more.pop("stored_client", more.get("client", CLIENT)),
-        more.pop("user", USER),
-        more.pop("browser_session", BROWSER),
-        more.pop("consent", None),
-        more.pop("unredeemed_codes", 0),
-    )
+    rows = {"user": USER, "browser_session": BROWSER, "consent": None, "unredeemed_codes": 0}
+    stored = Stored(more.get("client", CLIENT), **{name: more.pop(name, usual) for name, usual in rows.items()})
     facts: dict[str, Any] = {
         "request": REQUEST,
         "scope": READ,
@@ -58,9 +54,8 @@ def decided(**more: Any) -> IssueCode | Deny:
         "lifetimes": lifetimes(access_seconds=600, refresh_absolute_seconds=86400),
         "default_audience": "https://id.example",
         "now": NOW,
-        **more,
     }
-    return decide(**facts)
+    return decide(**facts | more)
 
 
 def issued(**more: Any) -> IssueCode:
@@ -93,6 +88,7 @@ def test_a_code_opens_its_family_at_generation_zero_and_binds_it_to_the_request(
     )
     assert not decision.family.is_redeemed
     assert decision.code == AuthorizationCode("sid", NOW + CODE_SECONDS, CALLBACK, "a nonce")
+    assert issued(request=replace(REQUEST, redirect_uri_sent=False)).code == replace(decision.code, redirect_uri=None)
     assert decision.writes == (
         SaveFamily(decision.family),
         InsertAuthorizationCode(decision.code),
@@ -101,66 +97,58 @@ def test_a_code_opens_its_family_at_generation_zero_and_binds_it_to_the_request(
     )
 
 
-def test_a_redirect_uri_that_was_not_sent_is_not_asked_for_at_redemption() -> None:
-    assert issued(request=replace(REQUEST, redirect_uri_sent=False)).code.redirect_uri is None
-
-
-@pytest.mark.requirement("CO10", "RI06")
-@pytest.mark.parametrize(
-    ("more", "code"),
-    [
-        *(({"client": it}, ErrorCode.UNAUTHORIZED_CLIENT) for it in (None, replace(CLIENT, disabled=True))),
-        ({"client": replace(CLIENT, grant_types=frozenset({"password"}))}, ErrorCode.UNAUTHORIZED_CLIENT),
-        ({"client": replace(CLIENT, redirect_uris=frozenset({CALLBACK + "/"}))}, ErrorCode.INVALID_REQUEST),
-        ({"client": replace(CLIENT, resources=())}, ErrorCode.INVALID_TARGET),
-        ({"client": replace(CLIENT, scope=frozenset({"write"}))}, ErrorCode.INVALID_SCOPE),
-        ({"scope": frozenset({"read", "admin"})}, ErrorCode.INVALID_SCOPE),
-        ({"request": replace(REQUEST, scope=frozenset({"write"}))}, ErrorCode.INVALID_SCOPE),
-        *(({"user": it}, ErrorCode.LOGIN_REQUIRED) for it in (None, replace(USER, disabled=True))),
-        *(({"browser_session": it}, ErrorCode.LOGIN_REQUIRED) for it in (None, replace(BROWSER, sub="u_2"))),
-        ({"now": NOW + 10}, ErrorCode.LOGIN_REQUIRED),
-        ({"browser_session": replace(BROWSER, absolute_expires_at=NOW)}, ErrorCode.LOGIN_REQUIRED),
+SILENT: dict[str, Any] = {"consented": False}
+OF_NO_RESOURCE: dict[str, Any] = {"request": replace(REQUEST, resources=())}
+REFUSED: dict[ErrorCode, list[dict[str, Any]]] = {
+    ErrorCode.UNAUTHORIZED_CLIENT: [
+        {"client": it}
+        for it in (None, replace(CLIENT, disabled=True), replace(CLIENT, grant_types=frozenset({"password"})))
     ],
-)
-def test_what_has_changed_since_the_page_was_shown_refuses_the_code(more: dict[str, Any], code: ErrorCode) -> None:
-    decision = decided(**more)
+    ErrorCode.INVALID_REQUEST: [{"client": replace(CLIENT, redirect_uris=frozenset({CALLBACK + "/"}))}],
+    ErrorCode.INVALID_TARGET: [{"client": replace(CLIENT, resources=())}],
+    ErrorCode.INVALID_SCOPE: [
+        {"client": replace(CLIENT, scope=frozenset({"write"}))},
+        {"scope": frozenset({"read", "admin"})},
+        {"request": replace(REQUEST, scope=frozenset({"write"}))},
+    ],
+    ErrorCode.LOGIN_REQUIRED: [
+        *({"user": it} for it in (None, replace(USER, disabled=True))),
+        *({"browser_session": it} for it in (None, replace(BROWSER, sub="u_2"))),
+        *({"now": NOW + 10}, {"browser_session": replace(BROWSER, absolute_expires_at=NOW)}),
+    ],
+    ErrorCode.CONSENT_REQUIRED: [
+        SILENT,
+        *(
+            SILENT | {"consent": replace(CONSENT, allowed=it)}
+            for it in ({API: frozenset({"write"})}, {"https://files.example": READ})
+        ),
+        SILENT | OF_NO_RESOURCE | {"consent": CONSENT},
+    ],
+    ErrorCode.TEMPORARILY_UNAVAILABLE: [{"unredeemed_codes": 100}],
+}
+
+
+@pytest.mark.requirement("CO10", "O13", "RI06")
+@pytest.mark.parametrize(("code", "facts"), rows(REFUSED))
+def test_what_has_changed_since_the_page_was_shown_refuses_the_code(code: ErrorCode, facts: dict[str, Any]) -> None:
+    decision = decided(**facts)
 
     assert isinstance(decision, Deny)
     assert (decision.code, decision.writes) == (code, ())
+    assert decision.retry_after == (CODE_SECONDS if "unredeemed_codes" in facts else None)
 
 
 @pytest.mark.parametrize(
-    ("more", "is_issued"),
+    "facts",
     [
-        ({}, False),
-        ({"client": replace(CLIENT, first_party=True)}, True),
-        ({"consent": CONSENT}, True),
-        ({"consent": replace(CONSENT, allowed={API: frozenset({"write"})})}, False),
-        ({"consent": replace(CONSENT, allowed={"https://files.example": READ})}, False),
-        ({"request": replace(REQUEST, resources=()), "consent": CONSENT}, False),
-        ({"request": replace(REQUEST, resources=()), "consent": replace(CONSENT, allowed={"": READ})}, True),
+        {"client": replace(CLIENT, first_party=True)},
+        {"consent": CONSENT},
+        OF_NO_RESOURCE | {"consent": replace(CONSENT, allowed={"": READ})},
+        {"client": replace(CLIENT, first_party=True), "unredeemed_codes": 99},
     ],
 )
-def test_without_a_page_only_what_was_allowed_before_is_issued_and_nothing_is_remembered(
-    more: dict[str, Any], is_issued: bool
-) -> None:
-    decision = decided(consented=False, **more)
-
-    assert isinstance(decision, IssueCode) is is_issued
-    if isinstance(decision, IssueCode):
-        assert decision.consent is None
-    else:
-        assert decision.code is ErrorCode.CONSENT_REQUIRED
-
-
-@pytest.mark.requirement("O13")
-@pytest.mark.parametrize(("unredeemed", "is_issued"), [(99, True), (100, False)])
-def test_a_user_has_a_limited_number_of_codes_that_were_not_redeemed(unredeemed: int, is_issued: bool) -> None:
-    decision = decided(unredeemed_codes=unredeemed)
-
-    assert isinstance(decision, IssueCode) is is_issued
-    if isinstance(decision, Deny):
-        assert (decision.code, decision.retry_after) == (ErrorCode.TEMPORARILY_UNAVAILABLE, CODE_SECONDS)
+def test_without_a_page_what_was_allowed_before_is_issued_and_nothing_is_remembered(facts: dict[str, Any]) -> None:
+    assert issued(**SILENT | facts).consent is None
 
 
 @pytest.mark.requirement("MC11")

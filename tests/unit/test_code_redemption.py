@@ -12,8 +12,9 @@ from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS
 from jeton.oauth.resources import Resource
 from jeton.oauth.sender_constraints import Confirmation
-from jeton.oauth.sessions import Family, Source
+from jeton.oauth.sessions import Source
 from support.builders import CALLBACK, NOW, client, family, lifetimes, user
+from support.tables import rows
 
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 LIFETIMES = lifetimes(access_seconds=600, refresh_idle_seconds=3600, refresh_absolute_seconds=86400)
@@ -42,44 +43,38 @@ FAMILY = family(
 CODE = AuthorizationCode("sid", NOW + CODE_SECONDS, CALLBACK, "a nonce")
 REQUEST = RedemptionRequest(CALLBACK, CHALLENGE, source=Source("192.0.2.9", "an app"))
 REDEEMED = FAMILY._replace(
-    generation=1,
-    rotated_at=NOW,
-    idle_expires_at=NOW + 3600,
-    access_expires_at=NOW + 600,
-    idempotency_digest=b"key",
+    generation=1, rotated_at=NOW, idle_expires_at=NOW + 3600, access_expires_at=NOW + 600, idempotency_digest=b"key"
 )
 
 
-def decided(request: RedemptionRequest = REQUEST, **more: Any) -> Issue | Deny:
-    facts: dict[str, Any] = {
+def asked(**fields: Any) -> dict[str, Any]:
+    return {"request": replace(REQUEST, **fields)}
+
+
+def decided(**facts: Any) -> Issue | Deny:
+    usual: dict[str, Any] = {
         "family": FAMILY,
         "code": CODE,
         "user": USER,
         "client": CLIENT,
+        "request": REQUEST,
         "genuine": True,
         "lifetimes": LIFETIMES,
         "surplus": (),
         "now": NOW + 10,
-        **more,
     }
-    return decide(request=request, **facts)
+    return decide(**usual | facts)
 
 
-def issued(request: RedemptionRequest = REQUEST, **more: Any) -> Issue:
-    decision = decided(request, **more)
+def issued(**facts: Any) -> Issue:
+    decision = decided(**facts)
     assert isinstance(decision, Issue), decision
-    return decision
-
-
-def denied(request: RedemptionRequest = REQUEST, **more: Any) -> Deny:
-    decision = decided(request, **more)
-    assert isinstance(decision, Deny), decision
     return decision
 
 
 @pytest.mark.requirement("CO02", "CO03")
 def test_the_first_redemption_makes_the_family_a_session_of_generation_one() -> None:
-    issue = issued(replace(REQUEST, idempotency_digest=b"key", resources=(API,)))
+    issue = issued(**asked(idempotency_digest=b"key", resources=(API,)))
 
     assert issue.family == FAMILY._replace(
         generation=1,
@@ -95,88 +90,100 @@ def test_the_first_redemption_makes_the_family_a_session_of_generation_one() -> 
     assert issue.family.auth_time == NOW - 100
 
 
-@pytest.mark.requirement("CO04", "CO06", "CO07", "CO08", "RA18", "K04", "L04", "A28")
+# Without a challenge, the redirect URI is required, and a verifier refused.
+BARE: dict[str, Any] = {"family": FAMILY._replace(code_challenge=None)}
+LEFT_OUT: dict[str, Any] = {"code": replace(CODE, redirect_uri=None)}
+BOUND: dict[str, Any] = {"family": REDEEMED._replace(dpop_jkt="key"), "code": None}
+OTHER: Any = Resource("https://other.example", "Other")
+NOT_THE_OWNER: dict[str, list[dict[str, Any]]] = {
+    "code_of_other_client": [{"client": replace(CLIENT, client_id="other")}],
+    "code_verifier_wrong": [asked(challenge="x" * 43)],
+    "code_verifier_missing": [asked(challenge=None)],
+    "redirect_uri_wrong": [asked(redirect_uri=CALLBACK + "/"), asked(redirect_uri=CALLBACK + "/") | LEFT_OUT],
+    "redirect_uri_missing": [BARE | asked(redirect_uri=None, challenge=None)],
+    "code_verifier_without_challenge": [BARE],
+    "code_bound_to_other_key": [
+        BOUND | asked(confirmation=Confirmation(it), idempotency_digest=b"key") for it in (None, "other")
+    ],
+}
+ENDED: dict[str, list[dict[str, Any]]] = {
+    "code_expired": [{"now": NOW + CODE_SECONDS}],
+    "code_unknown": [{"family": None}, {"genuine": False}, {"family": FAMILY._replace(code_expires_at=None)}],
+    "family_revoked": [{"family": it._replace(revoked_at=NOW)} for it in (FAMILY, REDEEMED)],
+    "user_disabled": [{"user": None}, {"user": replace(USER, disabled=True)}],
+    "client_disabled": [
+        {"client": replace(CLIENT, **it)}  # type: ignore[arg-type]
+        for it in ({"disabled": True}, {"grant_types": frozenset({"refresh_token"})})
+    ],
+    "master_key_missing": [{"genuine": None}],
+    "resource_exceeds_grant": [asked(resources=(API, OTHER))],
+    "scope_exceeds_grant": [{"client": replace(CLIENT, scope=frozenset({"openid"}))}],
+}
+CODES = {
+    "master_key_missing": ErrorCode.TEMPORARILY_UNAVAILABLE,
+    "resource_exceeds_grant": ErrorCode.INVALID_TARGET,
+    "scope_exceeds_grant": ErrorCode.INVALID_SCOPE,
+}
+
+
+@pytest.mark.requirement("A28", "CO01", "CO04", "CO05", "CO06", "CO07", "CO08", "CO10", "CO12", "CO13")
+@pytest.mark.requirement("DP06", "DP07", "K04", "L04", "RA10", "RA18", "RI04")
 @pytest.mark.parametrize(
-    ("request_", "more", "reason"),
+    ("reason", "facts"),
     [
-        (REQUEST, {"client": replace(CLIENT, client_id="other")}, "code_of_other_client"),
-        (replace(REQUEST, challenge="x" * 43), {}, "code_verifier_wrong"),
-        (replace(REQUEST, challenge=None), {}, "code_verifier_missing"),
-        (replace(REQUEST, redirect_uri=CALLBACK + "/"), {}, "redirect_uri_wrong"),
+        *rows(NOT_THE_OWNER),
+        *((reason, {"family": REDEEMED} | facts) for reason, facts in rows(NOT_THE_OWNER)),
+        *rows(ENDED),
     ],
 )
-@pytest.mark.parametrize("family", [FAMILY, REDEEMED], ids=["first use", "second use"])
-def test_a_request_that_is_not_the_owner_s_changes_nothing(
-    request_: RedemptionRequest, more: dict[str, Any], reason: str, family: Family
-) -> None:
-    decision = denied(request_, **{"family": family, **more})
+def test_a_refused_request_changes_nothing(reason: str, facts: dict[str, Any]) -> None:
+    code, unknown = CODES.get(reason, ErrorCode.INVALID_GRANT), reason == "code_unknown"
 
-    assert (decision.code, decision.reason, decision.writes) == (ErrorCode.INVALID_GRANT, reason, ())
+    assert decided(**facts) == Deny(code, reason, unknown_token=unknown)
 
 
-@pytest.mark.requirement("CO06", "RA18")
+@pytest.mark.requirement("CO01", "CO06", "RA10", "RA18")
 @pytest.mark.parametrize(
-    ("sent", "redirect_uri", "challenge", "reason"),
+    "facts",
     [
-        (CALLBACK, CALLBACK, None, None),
-        (CALLBACK, None, None, "redirect_uri_missing"),
-        (None, None, None, None),
-        (CALLBACK, CALLBACK, CHALLENGE, "code_verifier_without_challenge"),
+        *(asked(redirect_uri=None), LEFT_OUT, {"now": NOW + CODE_SECONDS - 1}),
+        *(BARE | asked(challenge=None), BARE | LEFT_OUT | asked(redirect_uri=None, challenge=None)),
     ],
 )
-def test_without_a_challenge_the_redirect_uri_is_required_and_a_verifier_refused(
-    sent: str | None, redirect_uri: str | None, challenge: str | None, reason: str | None
-) -> None:
-    decision = decided(
-        replace(REQUEST, redirect_uri=redirect_uri, challenge=challenge),
-        family=FAMILY._replace(code_challenge=None),
-        code=replace(CODE, redirect_uri=sent),
-    )
-
-    assert (decision.reason if isinstance(decision, Deny) else None) == reason
+def test_what_the_first_request_left_out_or_pkce_replaces_is_not_asked_for(facts: dict[str, Any]) -> None:
+    assert issued(**facts).reason == "code_redeemed"
 
 
-@pytest.mark.requirement("CO06")
-def test_with_a_challenge_the_redirect_uri_may_be_left_out() -> None:
-    assert issued(replace(REQUEST, redirect_uri=None)).reason == "code_redeemed"
-
-
-@pytest.mark.requirement("CO06", "RA10")
-def test_the_only_redirect_uri_that_the_first_request_left_out_may_be_sent_with_the_code() -> None:
-    left_out = replace(CODE, redirect_uri=None)
-
-    assert issued(REQUEST, code=left_out).reason == "code_redeemed"
-    other = denied(replace(REQUEST, redirect_uri=CALLBACK + "/"), code=left_out)
-    assert (other.reason, other.writes) == ("redirect_uri_wrong", ())
+def test_scope_that_the_client_lost_meanwhile_is_not_granted() -> None:
+    assert issued(client=replace(CLIENT, scope=frozenset({"read"}))).scope == {"read"}
 
 
 @pytest.mark.requirement("CO03", "CO04", "CO05", "A27", "O09")
 @pytest.mark.parametrize(
-    ("family", "request_", "later"),
+    ("facts", "later"),
     [
-        (REDEEMED, REQUEST, 10),
-        (REDEEMED._replace(idempotency_digest=None), REQUEST, 0),
-        (REDEEMED, replace(REQUEST, idempotency_digest=b"other"), 10),
-        (REDEEMED, replace(REQUEST, idempotency_digest=b"key", resources=(API,)), 10),
-        (REDEEMED, replace(REQUEST, idempotency_digest=b"key"), IDEMPOTENCY_SECONDS + 1),
-        (REDEEMED._replace(generation=2), replace(REQUEST, idempotency_digest=b"key"), 10),
-        (REDEEMED, REQUEST, 50_000),
+        ({}, 10),
+        ({"family": REDEEMED._replace(idempotency_digest=None)}, 0),
+        (asked(idempotency_digest=b"other"), 10),
+        (asked(idempotency_digest=b"key", resources=(API,)), 10),
+        (asked(idempotency_digest=b"key"), IDEMPOTENCY_SECONDS + 1),
+        ({"family": REDEEMED._replace(generation=2)} | asked(idempotency_digest=b"key"), 10),
+        ({"code": None}, 50_000),  # its row is deleted
     ],
 )
 @pytest.mark.parametrize("more", [{}, {"user": None}, {"client": replace(CLIENT, disabled=True)}])
-def test_a_second_use_by_the_owner_ends_the_family(
-    family: Family, request_: RedemptionRequest, later: int, more: dict[str, Any]
-) -> None:
-    decision = denied(request_, family=family, now=NOW + later, **more)
+def test_a_second_use_by_the_owner_ends_the_family(facts: dict[str, Any], later: int, more: dict[str, Any]) -> None:
+    facts = {"family": REDEEMED} | facts
 
-    assert (decision.code, decision.reason) == (ErrorCode.INVALID_GRANT, "code_reused")
-    assert decision.family == family._replace(revoked_at=NOW + later, revoke_reason="code_reused")
+    revoked = facts["family"].revoked("code_reused", NOW + later)
+    assert decided(**facts, **more, now=NOW + later) == Deny(ErrorCode.INVALID_GRANT, "code_reused", revoked)
 
 
-@pytest.mark.requirement("CO04")
-def test_a_second_use_after_the_code_s_row_is_deleted_still_ends_the_family() -> None:
-    assert denied(family=REDEEMED, code=None, now=NOW + 50_000).family is not None
-    assert denied(replace(REQUEST, challenge="x" * 43), family=REDEEMED, code=None).family is None
+@pytest.mark.requirement("CO05", "DP06", "DP07")
+def test_a_repetition_with_the_key_that_the_family_is_bound_to_is_answered() -> None:
+    assert (
+        issued(**BOUND | asked(confirmation=Confirmation("key"), idempotency_digest=b"key")).reason == "code_repeated"
+    )
 
 
 @pytest.mark.requirement("CO05")
@@ -184,47 +191,10 @@ def test_a_second_use_after_the_code_s_row_is_deleted_still_ends_the_family() ->
 def test_a_repetition_with_the_same_key_gets_the_same_answer_and_writes_nothing_new(later: int) -> None:
     surplus = FAMILY._replace(sid="surplus")
 
-    issue = issued(replace(REQUEST, idempotency_digest=b"key"), family=REDEEMED, now=NOW + later, surplus=(surplus,))
+    issue = issued(**asked(idempotency_digest=b"key"), family=REDEEMED, now=NOW + later, surplus=(surplus,))
 
     assert (issue.reason, issue.issued_at, issue.nonce, issue.ended) == ("code_repeated", NOW, "a nonce", ())
     assert issue.family is REDEEMED
-
-
-@pytest.mark.requirement("CO01", "CO13")
-@pytest.mark.parametrize(("now", "ends"), [(NOW + CODE_SECONDS - 1, False), (NOW + CODE_SECONDS, True)])
-def test_a_code_expires_after_sixty_seconds(now: int, ends: bool) -> None:
-    decision = decided(now=now)
-
-    assert isinstance(decision, Deny) is ends
-    if isinstance(decision, Deny):
-        assert (decision.code, decision.reason, decision.writes) == (ErrorCode.INVALID_GRANT, "code_expired", ())
-
-
-@pytest.mark.requirement("CO10", "CO13")
-@pytest.mark.parametrize(
-    ("more", "reason"),
-    [
-        ({"family": None}, "code_unknown"),
-        ({"genuine": False}, "code_unknown"),
-        ({"family": FAMILY._replace(code_expires_at=None)}, "code_unknown"),
-        ({"family": FAMILY._replace(revoked_at=NOW)}, "family_revoked"),
-        ({"family": REDEEMED._replace(revoked_at=NOW)}, "family_revoked"),
-        ({"user": None}, "user_disabled"),
-        ({"user": replace(USER, disabled=True)}, "user_disabled"),
-        ({"client": replace(CLIENT, disabled=True)}, "client_disabled"),
-        ({"client": replace(CLIENT, grant_types=frozenset({"refresh_token"}))}, "client_disabled"),
-    ],
-)
-def test_a_code_of_which_the_grant_has_ended_is_refused(more: dict[str, Any], reason: str) -> None:
-    decision = denied(**more)
-
-    assert (decision.code, decision.reason, decision.writes) == (ErrorCode.INVALID_GRANT, reason, ())
-
-
-def test_without_the_master_key_nothing_is_decided() -> None:
-    decision = denied(genuine=None)
-
-    assert (decision.code, decision.writes) == (ErrorCode.TEMPORARILY_UNAVAILABLE, ())
 
 
 @pytest.mark.requirement("CO12", "RI04", "RI05", "RI09")
@@ -240,26 +210,11 @@ def test_without_the_master_key_nothing_is_decided() -> None:
 def test_resource_narrows_the_access_token_and_not_the_grant(
     resources: tuple[Resource, ...] | None, audience: tuple[str, ...], scope: set[str]
 ) -> None:
-    issue = issued(replace(REQUEST, resources=resources))
+    issue = issued(**asked(resources=resources))
 
     assert (issue.audience, issue.scope) == (audience, frozenset(scope))
     assert issue.family is not None
     assert (issue.family.audience, issue.family.scope) == (FAMILY.audience, FAMILY.scope)
-
-
-@pytest.mark.requirement("CO12", "RI04")
-def test_resource_never_widens_the_grant_and_consumes_nothing_then() -> None:
-    other = Resource("https://other.example", "Other")
-
-    decision = denied(replace(REQUEST, resources=(API, other)))
-
-    assert (decision.code, decision.writes) == (ErrorCode.INVALID_TARGET, ())
-
-
-def test_scope_that_the_client_lost_meanwhile_is_not_granted() -> None:
-    assert issued(client=replace(CLIENT, scope=frozenset({"read"}))).scope == {"read"}
-    decision = denied(client=replace(CLIENT, scope=frozenset({"openid"})))
-    assert (decision.code, decision.writes) == (ErrorCode.INVALID_SCOPE, ())
 
 
 def test_sessions_over_the_limit_end_with_the_first_redemption() -> None:
@@ -285,9 +240,9 @@ def test_sessions_over_the_limit_end_with_the_first_redemption() -> None:
 def test_a_code_that_is_bound_to_a_key_takes_it_and_a_public_client_s_family_is_bound(
     code_jkt: str | None, presented: str | None, outcome: Any, public: bool
 ) -> None:
-    request = replace(REQUEST, confirmation=Confirmation(presented))
+    facts = {"code": replace(CODE, dpop_jkt=code_jkt), "client": replace(CLIENT, public=public)}
 
-    decision = decided(request, code=replace(CODE, dpop_jkt=code_jkt), client=replace(CLIENT, public=public))
+    decision = decided(**asked(confirmation=Confirmation(presented)), **facts)
 
     if isinstance(decision, Deny):
         assert (decision.reason, decision.writes) == (outcome, ())
@@ -295,13 +250,3 @@ def test_a_code_that_is_bound_to_a_key_takes_it_and_a_public_client_s_family_is_
         assert decision.family is not None
         bound_to = decision.family.dpop_jkt, decision.family.certificate_thumbprint
         assert bound_to == (outcome if public else (None, None))
-
-
-@pytest.mark.requirement("CO04", "CO05", "DP06", "DP07")
-@pytest.mark.parametrize("presented", [None, "other"])
-def test_a_second_use_without_the_key_changes_nothing(presented: str | None) -> None:
-    bound = REDEEMED._replace(dpop_jkt="key")
-    request = replace(REQUEST, confirmation=Confirmation(presented), idempotency_digest=b"key")
-
-    assert denied(request, family=bound, code=None).writes == ()
-    assert issued(replace(request, confirmation=Confirmation("key")), family=bound, code=None).reason == "code_repeated"

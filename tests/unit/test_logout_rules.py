@@ -20,37 +20,26 @@ HINT = {"aud": "app", "sub": "u_1", "sid": "s"}
 
 
 @pytest.mark.requirement("LO02")
+def test_hint_and_client_id_name_the_same_client() -> None:
+    given: list[tuple[dict[str, str], Any]] = [({}, None), ({"client_id": "app"}, None), ({}, HINT)]
+    found = [named_client_id(parameters, hint) for parameters, hint in [*given, ({"client_id": "app"}, HINT)]]
+
+    assert found == [None, "app", "app", "app"]
+    with pytest.raises(LogoutRequestError, match="other_client"):
+        named_client_id({"client_id": "other"}, HINT)
+
+
+@pytest.mark.requirement("LO04")
 @pytest.mark.parametrize(
-    ("parameters", "hint", "expected"),
+    ("uri", "client"),
     [
-        ({}, None, None),
-        ({"client_id": "app"}, None, "app"),
-        ({}, HINT, "app"),
-        ({"client_id": "app"}, HINT, "app"),
-        ({"client_id": "other"}, HINT, LogoutRequestError),
+        *((it, APP) for it in (BYE + "/", BYE + "?x", BYE.upper(), BYE + "/not", "https://evil.example", "app:/bye")),
+        (BYE, None),
     ],
 )
-def test_hint_and_client_id_name_the_same_client(
-    parameters: dict[str, str], hint: dict[str, Any] | None, expected: Any
-) -> None:
-    if expected is LogoutRequestError:
-        with pytest.raises(LogoutRequestError, match="other_client"):
-            named_client_id(parameters, hint)
-    else:
-        assert named_client_id(parameters, hint) == expected
-
-
-@pytest.mark.requirement("LO04")
-@pytest.mark.parametrize("uri", [BYE + "/", BYE + "?x", BYE.upper(), BYE + "/not", "https://evil.example", "app:/bye"])
-def test_only_a_registered_uri_is_returned_to(uri: str) -> None:
+def test_only_a_registered_uri_is_returned_to(uri: str, client: Client | None) -> None:
     with pytest.raises(LogoutRequestError, match="not_registered"):
-        parse_logout_request({"post_logout_redirect_uri": uri}, APP, HINT)
-
-
-@pytest.mark.requirement("LO04")
-def test_without_a_client_no_uri_is_returned_to() -> None:
-    with pytest.raises(LogoutRequestError, match="not_registered"):
-        parse_logout_request({"post_logout_redirect_uri": BYE}, None, None)
+        parse_logout_request({"post_logout_redirect_uri": uri}, client, HINT if client else None)
 
 
 @pytest.mark.requirement("LO01")
