@@ -25,6 +25,7 @@ USER_CLAIMS = COMMON | {
 WITHOUT_SCOPE = {name: value for name, value in USER_CLAIMS.items() if name != "scope"}
 CLIENT_CLAIMS = COMMON | {"sub": "web", "client_id": "web", "scope": "read"}
 NAME, MAIL = {"preferred_username": "alice"}, {"email": "alice@example.com"}
+TWO = (API, "https://b")
 
 
 def claims_of(issue: Issue, access_seconds: int = 600) -> dict[str, object]:
@@ -36,6 +37,10 @@ def of_user_for(*claims: str, **fields: Any) -> Issue:
     return replace(OF_USER, client=client(claims=frozenset(claims)), user=replace(USER, **fields))
 
 
+def ending_after(seconds: int) -> Issue:
+    return replace(OF_USER, family=family(auth_time=NOW - 500, absolute_expires_at=NOW + seconds))
+
+
 @pytest.mark.requirement("A17", "A26", "F02", "G02", "G03", "G04", "G05", "G06", "G07", "G09", "O02")
 @pytest.mark.parametrize(
     ("issue", "expected"),
@@ -44,16 +49,20 @@ def of_user_for(*claims: str, **fields: Any) -> Issue:
         pytest.param(replace(OF_USER, scope=frozenset()), WITHOUT_SCOPE, id="user, no scope"),
         pytest.param(OF_CLIENT, CLIENT_CLAIMS, id="client"),
         pytest.param(replace(OF_CLIENT, client=client(claims=frozenset({*NAME, *MAIL}))), CLIENT_CLAIMS, id="no user"),
-        pytest.param(
-            replace(OF_USER, audience=(API, "https://b")), USER_CLAIMS | {"aud": [API, "https://b"]}, id="aud"
-        ),
+        pytest.param(replace(OF_USER, audience=TWO), USER_CLAIMS | {"aud": [*TWO]}, id="audiences"),
         pytest.param(of_user_for(*NAME), USER_CLAIMS | NAME, id="client may have the username"),
         pytest.param(of_user_for(*MAIL), USER_CLAIMS | MAIL, id="client may have the e-mail address"),
         pytest.param(of_user_for(*NAME, *MAIL), USER_CLAIMS | NAME | MAIL, id="client may have both"),
         pytest.param(of_user_for(*MAIL, email=None), USER_CLAIMS, id="user without e-mail address"),
+        *(
+            pytest.param(ending_after(left), USER_CLAIMS | {"exp": NOW + lives}, id=f"session ends after {left} s")
+            for left, lives in ((601, 600), (600, 600), (599, 599), (1, 1))
+        ),
     ],
 )
-def test_token_has_exactly_the_expected_claims(issue: Issue, expected: dict[str, object]) -> None:
+def test_token_has_exactly_the_expected_claims_and_never_outlives_its_session(
+    issue: Issue, expected: dict[str, object]
+) -> None:
     assert claims_of(issue) == expected
 
 
@@ -73,14 +82,6 @@ def test_status_is_that_of_the_session_or_else_of_the_client(issue: Issue, index
 
     assert listed.get("status") == (status and {"status_list": status})
     assert "status" not in claims_of(issue)
-
-
-@pytest.mark.requirement("O02")
-@pytest.mark.parametrize(("left", "expected"), [(601, 600), (600, 600), (599, 599), (1, 1)])
-def test_access_token_never_outlives_its_session(left: int, expected: int) -> None:
-    issue = replace(OF_USER, family=family(absolute_expires_at=NOW + left))
-
-    assert claims_of(issue)["exp"] == NOW + expected
 
 
 @pytest.mark.requirement("A18", "A26", "A32")

@@ -112,8 +112,7 @@ ENDED: dict[str, list[dict[str, Any]]] = {
     "family_revoked": [{"family": it._replace(revoked_at=NOW)} for it in (FAMILY, REDEEMED)],
     "user_disabled": [{"user": None}, {"user": replace(USER, disabled=True)}],
     "client_disabled": [
-        {"client": replace(CLIENT, **it)}  # type: ignore[arg-type]
-        for it in ({"disabled": True}, {"grant_types": frozenset({"refresh_token"})})
+        {"client": replace(CLIENT, **it)} for it in ({"disabled": True}, {"grant_types": frozenset({"refresh_token"})})
     ],
     "master_key_missing": [{"genuine": None}],
     "resource_exceeds_grant": [asked(resources=(API, OTHER))],

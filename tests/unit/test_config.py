@@ -177,9 +177,6 @@ def test_warning_is_short_and_suggests_settings() -> None:
 def test_invalid_file_is_refused(text: str, variables: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         load(write(text), **variables)
-
-
-def test_nul_character_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"server\.host must not contain a NUL"):
         load(write('[server]\nhost = "a\\u0000b"'))
 
@@ -246,27 +243,3 @@ def test_repr_and_errors_contain_no_secrets() -> None:
     with pytest.raises(ConfigError) as refusal:
         load(write('[secrets]\nmaster_key = "hidden"\nkey = "hidden"\n[database]\nurl = "hidden"'))
     assert "hidden" not in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        pytest.param("DENY", "Example.com", id="upper case"),
-        pytest.param("ALLOW", "https://example.com", id="address"),
-        pytest.param("ASK", "*.example.com", id="wildcard"),
-        pytest.param("DENY", "exämple.com", id="not ASCII"),
-        pytest.param("ALLOW", "example.com.", id="dot at the end"),
-        pytest.param("SCOPES", 'a"b', id="not a scope"),
-        pytest.param("DYNAMIC", "on", id="not a kind of registration"),
-        pytest.param("UNUSED_SECONDS", "0", id="deleted at once"),
-    ],
-)
-def test_invalid_setting_of_registration_is_refused_by_name(name: str, value: str) -> None:
-    with pytest.raises(ConfigError, match=f"registration.{name.lower()}"):
-        load(**{f"REGISTRATION__{name}": value})
-
-
-def test_domain_is_in_one_list_only() -> None:
-    assert load(REGISTRATION__DENY="a.example", REGISTRATION__ALLOW="b.a.example").registration.deny == ("a.example",)
-    with pytest.raises(ConfigError, match=r"a\.example is in two of the lists"):
-        load(REGISTRATION__DENY="a.example", REGISTRATION__ASK="b.example, a.example")

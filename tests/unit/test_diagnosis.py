@@ -29,139 +29,110 @@ POSTGRESQL = PostgresqlFacts(
 SQLITE = SqliteFacts(Path("/var/lib/jeton/jeton.db"), "3.40.1", is_writable=True, file_system="ext4", free_bytes=2**40)
 PUBLISHED = PublishedIssuer({"issuer": ISSUER}, frozenset({"a", "b"}), 60 * DAY, 0.5)
 ACTIVE = SigningKey("a", "RS256", '{"n": ""}', "database", "", KeyState.ACTIVE, NOW, NOW, 600, NOW)
-KEYS = (ACTIVE, replace(ACTIVE, kid="b", state=KeyState.NEXT, activated_at=None, longest_seconds=0))
-
-
-def problems(findings: Iterable[Finding]) -> list[tuple[Level, str]]:
-    """Return the findings that are not ok. Each has an advice, and something else is said if there is none."""
-    found = list(findings)
-    assert found
-    assert all(it.advice for it in found if it.level is not Level.OK)
-    return [(it.level, f"{it.message}: {it.advice}") for it in found if it.level is not Level.OK]
-
-
-def assert_problem(findings: Iterable[Finding], level: Level | None, words: str) -> None:
-    """Assert that there is exactly one problem of this level with these words, or none."""
-    found = problems(findings)
-    assert [it for it, _ in found] == ([] if level is None else [level]), found
-    assert all(words in said for _, said in found), found
-
-
-@pytest.mark.parametrize(
-    ("changes", "workers", "level", "words"),
-    [
-        pytest.param({}, 2, None, "", id="as it should be"),
-        pytest.param({"version": "13.1", "version_number": 130001}, 2, Level.WARN, "older than 15", id="version"),
-        pytest.param({"durability": {**DURABLE, "fsync": "off"}}, 2, Level.WARN, "set fsync = on", id="fsync"),
-        pytest.param({"tables_without_privileges": ("users",)}, 2, Level.FAIL, "GRANT SELECT", id="privileges"),
-        pytest.param({"may_change_audit_trail": True}, 2, None, "", id="owner"),
-        pytest.param({}, 7, Level.WARN, "105 connections, and max_connections is 100", id="connections"),
-        pytest.param({"is_pooled": True}, 7, None, "", id="connections of a pooler"),
-        pytest.param({"clock_ahead_seconds": -7.2}, 2, Level.WARN, "7 seconds behind this machine", id="clock"),
-        pytest.param({"clock_ahead_seconds": 3600.0}, 2, Level.FAIL, "1 hour ahead of this machine", id="wrong clock"),
-    ],
+KEYS: tuple[SigningKey, ...] = (
+    ACTIVE,
+    replace(ACTIVE, kid="b", state=KeyState.NEXT, activated_at=None, longest_seconds=0),
 )
-def test_postgresql(changes: dict[str, Any], workers: int, level: Level | None, words: str) -> None:
-    assert_problem(check_postgresql(replace(POSTGRESQL, **changes), workers), level, words)
 
 
-@pytest.mark.parametrize(
-    ("changes", "level", "words"),
-    [
-        pytest.param({}, None, "", id="as it should be"),
-        pytest.param({"is_writable": False}, Level.FAIL, "may not write", id="permissions"),
-        pytest.param({"file_system": "nfs4"}, Level.FAIL, "network file system (nfs4)", id="network file system"),
-        pytest.param({"free_bytes": 5 * 2**20}, Level.WARN, "5 MiB are free", id="disk"),
-    ],
-)
-def test_sqlite(changes: dict[str, Any], level: Level | None, words: str) -> None:
-    assert_problem(check_sqlite(replace(SQLITE, **changes)), level, words)
+WARN, FAIL = Level.WARN, Level.FAIL
+Findings = Iterable[Finding]
 
 
-def test_database_that_refuses_writes_is_a_failure() -> None:
-    assert_problem([check_writable(writable=True)], None, "")
-    assert_problem([check_writable(writable=False)], Level.FAIL, "name the primary")
+def postgresql(workers: int = 2, **changes: Any) -> Findings:
+    return check_postgresql(replace(POSTGRESQL, **changes), workers)
 
 
-@pytest.mark.parametrize(
-    ("keys", "unusable", "now", "level", "words"),
-    [
-        pytest.param(KEYS, {}, NOW, None, "", id="as it should be"),
-        pytest.param((), {}, NOW, Level.WARN, "its first start creates them", id="none"),
-        pytest.param(KEYS, {"a": "cannot be decrypted"}, NOW, Level.FAIL, "cannot be decrypted", id="unusable"),
-        pytest.param(KEYS, {}, NOW + 91 * DAY, Level.WARN, "active 1 day ago", id="rotation is overdue"),
-        pytest.param(KEYS, {}, NOW - 2 * DAY, Level.FAIL, "2 days from now", id="created in the future"),
-    ],
-)
-def test_signing_keys(
-    keys: tuple[SigningKey, ...], unusable: dict[str, str], now: int, level: Level | None, words: str
-) -> None:
-    assert_problem(check_signing_keys(keys, unusable, now, TIMINGS), level, words)
+def sqlite(**changes: Any) -> Findings:
+    return check_sqlite(replace(SQLITE, **changes))
 
 
-@pytest.mark.parametrize(
-    ("mode", "words"),
-    [(0o600, ""), (0o400, ""), (0o440, ""), (0o640, ""), (0o644, "every user may read"), (0o604, "every user may read"),
-     (0o666, "every user may write"), (0o660, "its group may write")],
-)  # fmt: skip
-def test_secret_file(mode: int, words: str) -> None:
-    file = SecretFile(Path("/etc/jeton/master_key"), "the master key", 0o100000 | mode)
-    assert_problem(check_secret_files([file]), Level.FAIL if words else None, words)
+def signing_keys(keys: tuple[SigningKey, ...] = KEYS, now: int = NOW, **unusable: str) -> Findings:
+    return check_signing_keys(keys, unusable, now, TIMINGS)
 
 
-@pytest.mark.parametrize(
-    ("issuer", "host", "trusted", "level", "words"),
-    [
-        pytest.param("http://127.0.0.1:8000", "127.0.0.1", (), None, "", id="without a proxy"),
-        pytest.param(ISSUER, "::", ("10.0.0.0/8",), None, "", id="proxy elsewhere"),
-        pytest.param(ISSUER, "127.0.0.1", ("127.0.0.1",), None, "", id="proxy on this machine"),
-        pytest.param(ISSUER, "::1", ("::1",), None, "", id="proxy on this machine, IPv6"),
-        pytest.param(ISSUER, "127.0.0.1", (), Level.WARN, "all users share its address", id="no proxy is trusted"),
-        pytest.param(ISSUER, "127.0.0.1", ("10.0.0.1",), Level.FAIL, "add 127.0.0.1", id="another proxy is trusted"),
-        pytest.param(ISSUER, "::", ("8.8.0.0/16",), Level.WARN, "8.8.0.0/16", id="a public network is trusted"),
-    ],
-)
-def test_proxies(issuer: str, host: str, trusted: tuple[str, ...], level: Level | None, words: str) -> None:
-    assert_problem(check_proxies(issuer, host, trusted), level, words)
+def secret_file(mode: int) -> Findings:
+    return check_secret_files([SecretFile(Path("/etc/jeton/master_key"), "the master key", 0o100000 | mode)])
 
 
-@pytest.mark.parametrize(
-    ("host", "level"),
-    [("127.0.0.1", None), ("::1", None), ("localhost", None), ("10.1.2.3", None), ("0.0.0.0", Level.WARN),
-     ("::", Level.WARN), ("8.8.8.8", Level.WARN), ("db.example.com", Level.WARN)],
-)  # fmt: skip
-def test_metrics(host: str, level: Level | None) -> None:
-    assert_problem([check_metrics(host, 9464)], level, "firewall")
+def issuer(*stored: str, **changes: Any) -> Findings:
+    return check_issuer(ISSUER, replace(PUBLISHED, **changes), set(stored))
 
 
-@pytest.mark.parametrize(
-    ("changes", "stored", "level", "words"),
-    [
-        pytest.param({}, {"a", "b"}, None, "", id="as it should be"),
-        pytest.param({}, set(), None, "", id="the database is not known"),
-        pytest.param({"certificate_seconds": None}, {"a"}, None, "", id="without TLS"),
-        pytest.param({"metadata": {}}, {"a"}, Level.FAIL, "another issuer: None", id="issuer is missing"),
-        pytest.param({"metadata": {"issuer": ISSUER + "/"}}, {"a"}, Level.FAIL, "character by", id="another issuer"),
-        pytest.param({"kids": None}, {"a"}, Level.FAIL, "jwks_uri", id="no key set"),
-        pytest.param({}, {"c"}, Level.FAIL, "uses another database", id="keys of another server"),
-        pytest.param({}, {"a", "b", "c"}, Level.WARN, "missing there: c", id="an old key set"),
-        pytest.param({"certificate_seconds": 2 * DAY}, {"a"}, Level.WARN, "expires in 2 days", id="certificate"),
-        pytest.param({"clock_ahead_seconds": -90.0}, {"a"}, Level.WARN, "differ by 1 minute", id="clock"),
-    ],
-)
-def test_issuer(changes: dict[str, Any], stored: set[str], level: Level | None, words: str) -> None:
-    assert_problem(check_issuer(ISSUER, replace(PUBLISHED, **changes), stored), level, words)
+FINE: dict[str, Findings] = {
+    "PostgreSQL": postgresql(),
+    "PostgreSQL: owner": postgresql(may_change_audit_trail=True),
+    "PostgreSQL: connections of a pooler": postgresql(7, is_pooled=True),
+    "SQLite": sqlite(),
+    "database accepts writes": [check_writable(writable=True)],
+    "signing keys": signing_keys(),
+    **{f"secret file {mode:o}": secret_file(mode) for mode in (0o600, 0o400, 0o440, 0o640)},
+    "without a proxy": check_proxies("http://127.0.0.1:8000", "127.0.0.1", ()),
+    "proxy elsewhere": check_proxies(ISSUER, "::", ("10.0.0.0/8",)),
+    "proxy on this machine": check_proxies(ISSUER, "127.0.0.1", ("127.0.0.1",)),
+    "proxy on this machine, IPv6": check_proxies(ISSUER, "::1", ("::1",)),
+    **{f"metrics at {it}": [check_metrics(it, 9464)] for it in ("127.0.0.1", "::1", "localhost", "10.1.2.3")},
+    "issuer": issuer("a", "b"),
+    "issuer: the database is not known": issuer(),
+    "issuer without TLS": issuer("a", certificate_seconds=None),
+}
+PROBLEMS: dict[str, tuple[Findings, Level, str]] = {
+    "PostgreSQL: version": (postgresql(version="13.1", version_number=130001), WARN, "older than 15"),
+    "PostgreSQL: fsync": (postgresql(durability={**DURABLE, "fsync": "off"}), WARN, "set fsync = on"),
+    "PostgreSQL: privileges": (postgresql(tables_without_privileges=("users",)), FAIL, "GRANT SELECT"),
+    "PostgreSQL: connections": (postgresql(7), WARN, "105 connections, and max_connections is 100"),
+    "PostgreSQL: clock": (postgresql(clock_ahead_seconds=-7.2), WARN, "7 seconds behind this machine"),
+    "PostgreSQL: wrong clock": (postgresql(clock_ahead_seconds=3600.0), FAIL, "1 hour ahead of this machine"),
+    "SQLite: permissions": (sqlite(is_writable=False), FAIL, "may not write"),
+    "SQLite: network file system": (sqlite(file_system="nfs4"), FAIL, "network file system (nfs4)"),
+    "SQLite: disk": (sqlite(free_bytes=5 * 2**20), WARN, "5 MiB are free"),
+    "database refuses writes": ([check_writable(writable=False)], FAIL, "name the primary"),
+    "no signing keys": (signing_keys(()), WARN, "its first start creates them"),
+    "signing key is unusable": (signing_keys(a="cannot be decrypted"), FAIL, "cannot be decrypted"),
+    "rotation is overdue": (signing_keys(now=NOW + 91 * DAY), WARN, "active 1 day ago"),
+    "signing key of the future": (signing_keys(now=NOW - 2 * DAY), FAIL, "2 days from now"),
+    **{f"secret file {mode:o}": (secret_file(mode), FAIL, "every user may read") for mode in (0o644, 0o604)},
+    "secret file 666": (secret_file(0o666), FAIL, "every user may write"),
+    "secret file 660": (secret_file(0o660), FAIL, "its group may write"),
+    "no proxy is trusted": (check_proxies(ISSUER, "127.0.0.1", ()), WARN, "all users share its address"),
+    "another proxy is trusted": (check_proxies(ISSUER, "127.0.0.1", ("10.0.0.1",)), FAIL, "add 127.0.0.1"),
+    "a public network is trusted": (check_proxies(ISSUER, "::", ("8.8.0.0/16",)), WARN, "8.8.0.0/16"),
+    **{
+        f"metrics at {it}": ([check_metrics(it, 9464)], WARN, "firewall")
+        for it in ("0.0.0.0", "::", "8.8.8.8", "db.example.com")
+    },
+    "issuer is missing": (issuer("a", metadata={}), FAIL, "another issuer: None"),
+    "another issuer": (issuer("a", metadata={"issuer": ISSUER + "/"}), FAIL, "character by"),
+    "no key set": (issuer("a", kids=None), FAIL, "jwks_uri"),
+    "keys of another server": (issuer("c"), FAIL, "uses another database"),
+    "an old key set": (issuer("a", "b", "c"), WARN, "missing there: c"),
+    "certificate": (issuer("a", certificate_seconds=2 * DAY), WARN, "expires in 2 days"),
+    "issuer: clock": (issuer("a", clock_ahead_seconds=-90.0), WARN, "differ by 1 minute"),
+    "issuer on loopback": (
+        [it for it in [check_address("http://localhost:8000", "localhost")] if it], WARN, "this machine only"
+    ),
+    **{
+        f"issuer cannot be reached: {it}": ([check_unreachable(ISSUER, it, "")], FAIL, it)
+        for it in (*OutboundFailure, "status", "document")
+    },
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("reason", [*OutboundFailure, "status", "document"])
-def test_unreachable_issuer_is_a_failure_with_an_advice(reason: str) -> None:
-    assert_problem([check_unreachable(ISSUER, reason, "")], Level.FAIL, reason)
+@pytest.mark.parametrize("findings", FINE.values(), ids=FINE)
+def test_what_is_as_it_should_be_is_found_in_order(findings: Findings) -> None:
+    assert {it.level for it in findings} == {Level.OK}
 
 
-def test_issuer_on_loopback_is_a_warning() -> None:
-    local = check_address("http://localhost:8000", "localhost")
-    assert local is not None
-    assert_problem([local], Level.WARN, "this machine only")
+@pytest.mark.parametrize(("findings", "level", "words"), PROBLEMS.values(), ids=PROBLEMS)
+def test_one_problem_is_found_and_comes_with_advice(findings: Findings, level: Level, words: str) -> None:
+    (problem,) = [it for it in findings if it.level is not Level.OK]
+
+    assert problem.level is level
+    assert problem.advice
+    assert words in f"{problem.message}: {problem.advice}"
+
+
+def test_public_issuer_is_not_on_loopback() -> None:
     assert check_address(ISSUER, "id.example.com") is None
 
 

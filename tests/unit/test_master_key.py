@@ -76,22 +76,17 @@ def test_derived_key_depends_only_on_master_key_and_purpose() -> None:
         MasterKeys([NEW]).derive(OLD_ID, b"one")
 
 
-def test_file_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+def test_file_is_created_only_if_it_may_be_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "key"
+    with pytest.raises(MasterKeyError, match="restore the file"):
+        read_or_create_master_key(path, may_create=False)
+    assert list(tmp_path.iterdir()) == []
 
     created = read_or_create_master_key(path, may_create=True)
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert read_or_create_master_key(path, may_create=False).newest == created.newest
-    assert read_or_create_master_key(path, may_create=True).newest == created.newest
+    assert [read_or_create_master_key(path, may_create=it).newest for it in (False, True)] == [created.newest] * 2
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_missing_file_is_not_recreated_if_a_database_depends_on_it(tmp_path: Path) -> None:
-    with pytest.raises(MasterKeyError, match="restore the file"):
-        read_or_create_master_key(tmp_path / "key", may_create=False)
-
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"nonsense", b"\xff\xfe"], ids=["empty", "line", "text", "binary"])

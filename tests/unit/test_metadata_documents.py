@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 
 from jeton.oauth.metadata_documents import MetadataDocumentError, cache_seconds, parse_document
+from support.tables import rows
 
 URL: Final = "https://app.example/client.json"
 DOCUMENT: Final = {"client_id": URL, "client_name": "App", "redirect_uris": ["https://app.example/callback"]}
@@ -36,52 +37,51 @@ def test_document_may_hold_public_keys() -> None:
     assert (metadata.public, metadata.jwks) == (False, keys)
 
 
-@pytest.mark.parametrize(
-    ("status", "media_type", "body", "reason"),
-    [
-        pytest.param(404, "application/json", document(), "status_not_200", id="not found"),
-        pytest.param(201, "application/json", document(), "status_not_200", id="created"),
-        pytest.param(301, "application/json", document(), "status_not_200", id="redirect"),
-        pytest.param(200, "text/html", document(), "content_type_not_json", id="page"),
-        pytest.param(200, "", document(), "content_type_not_json", id="no type"),
-        pytest.param(200, "application/jsonp", document(), "content_type_not_json", id="script"),
-        pytest.param(200, "application/json", b"", "document_not_json", id="empty"),
-        pytest.param(200, "application/json", b"\xff", "document_not_json", id="not UTF-8"),
-        pytest.param(200, "application/json", b"[" * 5000, "document_not_json", id="deep"),
-        pytest.param(200, "application/json", b'{"a": NaN}', "document_not_json", id="not a number"),
-        pytest.param(200, "application/json", b'{"client_id": 1, "client_id": 2}', "document_not_json", id="twice"),
-        pytest.param(200, "application/json", b"[]", "document_not_json", id="array"),
-        pytest.param(200, "application/json", b'"' + URL.encode() + b'"', "document_not_json", id="text"),
+NO_DOCUMENTS: Final[dict[str, list[dict[str, Any]]]] = {
+    "status_not_200": [{"status": it} for it in (404, 201, 301)],
+    "content_type_not_json": [{"headers": {"content-type": it}} for it in ("text/html", "", "application/jsonp")],
+    "document_not_json": [
+        {"body": it}
+        for it in (
+            b"",
+            b"\xff",
+            b"[" * 5000,
+            b'{"a": NaN}',
+            b'{"client_id": 1, "client_id": 2}',
+            b"[]",
+            b'"%b"' % URL.encode(),
+        )
     ],
-)
+}
+
+
+@pytest.mark.parametrize(("reason", "response"), rows(NO_DOCUMENTS))
 @pytest.mark.requirement("CI02")
-def test_other_responses_are_no_documents(status: int, media_type: str, body: bytes, reason: str) -> None:
+def test_other_responses_are_no_documents(reason: str, response: dict[str, Any]) -> None:
+    usual: dict[str, Any] = {"status": 200, "headers": JSON, "body": document()}
     with pytest.raises(MetadataDocumentError) as refused:
-        parse_document(URL, status, {"content-type": media_type}, body)
+        parse_document(URL, **usual | response)
     assert refused.value.reason == reason
 
 
-@pytest.mark.parametrize(
-    ("members", "reason"),
-    [
-        pytest.param({"client_id": None}, "client_id_is_not_the_url", id="no client_id"),
-        pytest.param({"client_id": URL + "/"}, "client_id_is_not_the_url", id="slash"),
-        pytest.param({"client_id": "https://APP.example/client.json"}, "client_id_is_not_the_url", id="case"),
-        pytest.param({"client_id": [URL]}, "client_id_is_not_the_url", id="list"),
-        pytest.param({"client_secret": ""}, "document_with_secret", id="secret"),
-        pytest.param({"client_secret_expires_at": 0}, "document_with_secret", id="end of a secret"),
-        pytest.param({"token_endpoint_auth_method": "client_secret_basic"}, "token_endpoint_auth_method", id="basic"),
-        pytest.param({"token_endpoint_auth_method": "client_secret_jwt"}, "token_endpoint_auth_method", id="jwt"),
-        pytest.param({"token_endpoint_auth_method": "private_key_jwt"}, "jwks", id="no keys"),
-        pytest.param({"jwks": {"keys": [{**KEY, "d": "AA"}]}}, "private or secret", id="private key"),
-        pytest.param({"jwks": {"keys": [{"kty": "oct", "k": "AA"}]}}, "private or secret", id="symmetric key"),
-        pytest.param({"redirect_uris": None}, "redirect_uris", id="no redirect URI"),
-        pytest.param({"redirect_uris": ["http://app.example/"]}, "redirect_uris", id="redirect URI without TLS"),
-        pytest.param({"grant_types": ["password"]}, "grant_types", id="password"),
+INVALID: Final[dict[str, list[dict[str, Any]]]] = {
+    "client_id_is_not_the_url": [
+        {"client_id": it} for it in (None, URL + "/", "https://APP.example/client.json", [URL])
     ],
-)
+    "document_with_secret": [{"client_secret": ""}, {"client_secret_expires_at": 0}],
+    "token_endpoint_auth_method": [
+        {"token_endpoint_auth_method": it} for it in ("client_secret_basic", "client_secret_jwt")
+    ],
+    "jwks": [{"token_endpoint_auth_method": "private_key_jwt"}],
+    "private or secret": [{"jwks": {"keys": [it]}} for it in ({**KEY, "d": "AA"}, {"kty": "oct", "k": "AA"})],
+    "redirect_uris": [{"redirect_uris": it} for it in (None, ["http://app.example/"])],
+    "grant_types": [{"grant_types": ["password"]}],
+}
+
+
+@pytest.mark.parametrize(("reason", "members"), rows(INVALID))
 @pytest.mark.requirement("CI03", "CI04", "CI05")
-def test_invalid_document_is_refused(members: dict[str, Any], reason: str) -> None:
+def test_invalid_document_is_refused(reason: str, members: dict[str, Any]) -> None:
     with pytest.raises(MetadataDocumentError, match=reason):
         parse_document(URL, 200, JSON, document(**members))
 

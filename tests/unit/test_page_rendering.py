@@ -66,13 +66,6 @@ def test_catalogue_joins_lines_and_refuses_what_it_does_not_understand() -> None
             parse_catalogue(wrong, "xx.po")
 
 
-@pytest.mark.requirement("PG03", "RA24")
-def test_everything_from_outside_is_escaped() -> None:
-    page = rendered()
-    assert "&lt;b&gt;App&lt;/b&gt;" in page
-    assert "<b>" not in page
-
-
 @pytest.mark.requirement("DR08")
 def test_app_on_the_device_is_not_called_by_its_own_name() -> None:
     page = Consent("sealed", AppLabel("", None, own_name="Your bank"), "alice")
@@ -82,17 +75,16 @@ def test_app_on_the_device_is_not_called_by_its_own_name() -> None:
     assert "calls itself <q>Your bank</q>" in text
 
 
-@pytest.mark.requirement("PG13")
-def test_title_and_foot_name_the_page_the_operator_and_the_host() -> None:
+@pytest.mark.requirement("PG03", "PG13", "RA24")
+def test_page_names_the_operator_and_the_host_and_everything_from_outside_is_escaped() -> None:
     page = rendered(Branding("Example ID"))
     assert "<title>Sign in · Example ID</title>" in page
     assert "<span>id.example.com</span>" in page
-
-
-def test_issuer_with_a_path_is_in_every_address_of_a_page() -> None:
-    page = rendered(issuer="https://example.com/auth")
-    assert 'action="/auth/sign-in"' in page
-    assert 'href="/auth/pages/style.' in page
+    assert "&lt;b&gt;App&lt;/b&gt;" in page
+    assert "<b>" not in page
+    below = rendered(issuer="https://example.com/auth")
+    assert 'action="/auth/sign-in"' in below
+    assert 'href="/auth/pages/style.' in below
 
 
 @pytest.mark.requirement("PG01", "PG06")

@@ -18,21 +18,14 @@ ANY = Resource("urn:example:any", "Any")
 
 
 @pytest.mark.requirement("RI01", "L05")
-@pytest.mark.parametrize("uri", ["https://api.example", "https://api.example/v1?x=1", "urn:example:api", "api://x"])
-def test_absolute_uris_may_be_resources(uri: str) -> None:
-    assert resource_rejection_reason(uri) is None
-
-
-@pytest.mark.requirement("RI01", "L05")
-@pytest.mark.parametrize(
-    "uri",
-    [
+def test_only_absolute_uris_may_be_resources() -> None:
+    uris = ["https://api.example", "https://api.example/v1?x=1", "urn:example:api", "api://x"]
+    others = [
         *("", "api", "/v1", "//api.example", "https:", "https://api.example/#x", "https://api.example#"),
         *("https://\u00e4.example", "https://api.example/ x", "https://api.example/" + "a" * 512),
-    ],
-)
-def test_other_texts_may_not(uri: str) -> None:
-    assert resource_rejection_reason(uri) is not None
+    ]
+
+    assert [it for it in uris + others if resource_rejection_reason(it) is None] == uris
 
 
 @pytest.mark.requirement("RI01", "RI06", "RI08", "L05")

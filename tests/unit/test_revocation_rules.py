@@ -91,21 +91,15 @@ def test_all_live_sessions_end_except_the_one_to_keep(keep: str | None, ended: l
     )
 
 
-def test_new_password_keeps_the_browser_session_of_the_session_that_is_kept() -> None:
+def test_new_password_keeps_the_browser_of_the_kept_session_and_ends_codes_even_if_it_keeps_all() -> None:
     kept = SECOND._replace(browser_session_id="browser")
-
-    decision = change_password(ALICE, ALICE, [FAMILY, kept], "new hash", NOW, keep="two")
-
-    assert isinstance(decision, EndSessions)
-    assert decision.browsers == DeleteBrowserSessionsOf(ALICE.sub, NOW, "browser")
-
-
-def test_new_password_that_keeps_all_sessions_ends_codes_all_the_same() -> None:
     unredeemed = SECOND._replace(generation=0, code_expires_at=NOW + 60)
+    changed = replace(ALICE, password_hash="new hash", password_version=2)
 
+    assert change_password(ALICE, ALICE, [kept], "new hash", NOW, keep="two") == EndSessions(
+        "password_changed", (), changed, DeleteBrowserSessionsOf(ALICE.sub, NOW, "browser")
+    )
     decision = change_password(ALICE, ALICE, [FAMILY, unredeemed], "new hash", NOW, keep=None, keep_all=True)
-
-    changed = replace(ALICE, password_hash="new hash", password_version=ALICE.password_version + 1)
     assert decision == EndSessions("password_changed", (unredeemed.revoked("password_changed", NOW),), changed)
 
 

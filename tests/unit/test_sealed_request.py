@@ -25,65 +25,50 @@ SHOWN = Shown("b", frozenset({"read"}), (), frozenset({"read"}), frozenset(), as
 INTERACTION = Interaction(1000, "digest", REQUEST, Freshness(5, "print"), SHOWN)
 
 
+SEALED, OF_OLD_KEY = SealedRequests(MasterKeys([NEW])), SealedRequests(MasterKeys([OLD]))
+SECRET = SEALED.seal(INTERACTION)
+
+
+def decoded(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
 @pytest.mark.parametrize("interaction", [INTERACTION, Interaction(1000, None, None)])
-def test_sealed_value_opens_to_what_was_sealed(interaction: Interaction) -> None:
-    sealed = SealedRequests(MasterKeys([NEW]))
-    assert sealed.open(sealed.seal(interaction), 999, Interaction) == interaction
+def test_sealed_value_opens_to_what_was_sealed_until_it_expires(interaction: Interaction) -> None:
+    value = SEALED.seal(interaction)
+
+    assert [SEALED.open(value, it, Interaction) for it in (999, 1000)] == [interaction, None]
 
 
-@pytest.mark.requirement("RA23")
-def test_sealed_value_tells_nothing_and_is_new_each_time() -> None:
-    sealed = SealedRequests(MasterKeys([NEW]))
-    first, second = sealed.seal(INTERACTION), sealed.seal(INTERACTION)
-    assert first != second
-    parts = [base64.urlsafe_b64decode(it + "=" * (-len(it) % 4)) for it in first.split(".")]
+@pytest.mark.requirement("F08", "RA23")
+def test_sealed_value_tells_nothing_is_new_each_time_and_is_not_compressed() -> None:
+    parts = [decoded(it) for it in SECRET.split(".")]
+
+    assert SEALED.seal(INTERACTION) != SECRET
     assert not any(b"app" in it or b"state" in it for it in parts)
-
-
-@pytest.mark.requirement("F08")
-def test_sealed_value_is_not_compressed() -> None:
-    header = SealedRequests(MasterKeys([NEW])).seal(INTERACTION).split(".")[0]
-    members = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
-    assert members.keys() == {"alg", "enc", "kid", "typ"}
-
-
-def test_expired_value_does_not_open() -> None:
-    sealed = SealedRequests(MasterKeys([NEW]))
-    assert sealed.open(sealed.seal(INTERACTION), 1000, Interaction) is None
+    assert json.loads(parts[0]).keys() == {"alg", "enc", "kid", "typ"}
+    with pytest.raises(SealedRequestTooLongError):
+        SEALED.seal(replace(INTERACTION, request=replace(REQUEST, state="x" * MAX_SEALED_CHARACTERS)))
 
 
 def test_value_of_an_older_master_key_opens_and_of_an_unknown_one_does_not() -> None:
-    value = SealedRequests(MasterKeys([OLD])).seal(INTERACTION)
+    value = OF_OLD_KEY.seal(INTERACTION)
     assert SealedRequests(MasterKeys([NEW, OLD])).open(value, 0, Interaction) == INTERACTION
-    assert SealedRequests(MasterKeys([NEW])).open(value, 0, Interaction) is None
+    assert SEALED.open(value, 0, Interaction) is None
 
 
 @pytest.mark.requirement("RA23")
-def test_changed_value_does_not_open() -> None:
-    sealed = SealedRequests(MasterKeys([NEW]))
-    value = sealed.seal(INTERACTION)
-    for place in range(0, len(value), 7):
-        letter = "A" if value[place] != "A" else "B"
-        assert sealed.open(value[:place] + letter + value[place + 1 :], 0, Interaction) is None
+def test_value_that_is_changed_or_of_another_type_does_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in range(0, len(SECRET), 7):
+        letter = "A" if SECRET[place] != "A" else "B"
+        assert SEALED.open(SECRET[:place] + letter + SECRET[place + 1 :], 0, Interaction) is None
+    monkeypatch.setitem(_TYPES, Interaction, "another type")
+    assert SEALED.open(SECRET, 0, Interaction) is None
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "....", "e30..e30.e30.e30", "x" * 10_000, "ä..b.c.d"])
 def test_anything_else_does_not_open(text: str) -> None:
-    assert SealedRequests(MasterKeys([NEW])).open(text, 0, Interaction) is None
-
-
-def test_value_of_another_type_does_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    sealed = SealedRequests(MasterKeys([NEW]))
-    with monkeypatch.context() as patch:
-        patch.setitem(_TYPES, Interaction, "another type")
-        value = sealed.seal(INTERACTION)
-    assert sealed.open(value, 0, Interaction) is None
-
-
-def test_request_that_does_not_fit_is_refused() -> None:
-    sealed = SealedRequests(MasterKeys([NEW]))
-    with pytest.raises(SealedRequestTooLongError):
-        sealed.seal(replace(INTERACTION, request=replace(REQUEST, state="x" * MAX_SEALED_CHARACTERS)))
+    assert SEALED.open(text, 0, Interaction) is None
 
 
 @pytest.mark.requirement("SE05")
