@@ -37,7 +37,11 @@ CLIENT = client(
 USER = user()
 BROWSER = BrowserSession("browser", "u_1", b"digest", NOW - 100, ("pwd", "otp"), NOW - 100, NOW, NOW + 10, NOW + 20)
 REQUEST = authorization_request(scope=READ_WRITE, resources=(API,), code_challenge="c" * 43, nonce="a nonce")
-NEW = NewFamily("sid", b"secret", "00c0ffee", 7, Source("192.0.2.1", "a browser"))
+NEW = NewFamily(
+    *("sid", b"secret", "00c0ffee", 7, Source("192.0.2.1", "a browser")),
+    lifetimes(access_seconds=600, refresh_absolute_seconds=86400),
+    "https://id.example",
+)
 CONSENT = Consent("u_1", "app", {API: READ}, NOW - 50, NOW - 50)
 
 
@@ -51,8 +55,6 @@ def decided(**more: Any) -> IssueCode | Deny:
         "stored": stored,
         "consented": True,
         "new": NEW,
-        "lifetimes": lifetimes(access_seconds=600, refresh_absolute_seconds=86400),
-        "default_audience": "https://id.example",
         "now": NOW,
     }
     return decide(**facts | more)

@@ -32,13 +32,18 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class NewFamily:
-    """What a family is made of that no rule decides: random values, and where the request came from."""
+    """What a family is made of that no rule decides: random values, settings, and where the request came from.
+
+    `lifetimes` are those of the client, `default_audience` is for requests and clients that name none.
+    """
 
     sid: str
     secret: bytes
     master_key_id: str
     status_index: int
     source: Source
+    lifetimes: Lifetimes
+    default_audience: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,6 @@ def decide(
     *,
     consented: bool,
     new: NewFamily,
-    lifetimes: Lifetimes,
-    default_audience: str,
     now: int,
 ) -> IssueCode | Deny:
     """Decide whether the code may be issued for `scope`, which is all or a part of what was requested.
@@ -88,26 +91,22 @@ def decide(
         return Deny(ErrorCode.CONSENT_REQUIRED, "consent_missing", sub=user.sub)
     if stored.unredeemed_codes >= MAX_UNREDEEMED_CODES:
         return Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "too_many_codes", sub=user.sub, retry_after=CODE_SECONDS)
-    family = _new_family(request, scope, client, browser_session, new, lifetimes, default_audience, now)
-    code = AuthorizationCode(
-        family.sid,
-        now + CODE_SECONDS,
-        request.redirect_uri if request.redirect_uri_sent else None,
-        request.nonce,
-        request.dpop_jkt,
-    )
     before = consent or Consent(user.sub, client.client_id, {}, now, now, client.metadata_digest)
-    remembered = before.widened(access, now) if consented else None
-    changed, used = None if client == stored.client else client, use_to_record(client, now)
+    family = _new_family(request, scope, client, browser_session, new, now)
     return IssueCode(
         "code_issued",
         family,
-        code,
+        _new_code(request, family, now),
         browser_session.browser_session_id,
-        remembered,
-        client=changed,
-        client_use=used,
+        before.widened(access, now) if consented else None,
+        client=None if client == stored.client else client,
+        client_use=use_to_record(client, now),
     )
+
+
+def _new_code(request: AuthorizationRequest, family: Family, now: int) -> AuthorizationCode:
+    redirect_uri = request.redirect_uri if request.redirect_uri_sent else None
+    return AuthorizationCode(family.sid, now + CODE_SECONDS, redirect_uri, request.nonce, request.dpop_jkt)
 
 
 def _new_family(
@@ -116,8 +115,6 @@ def _new_family(
     client: Client,
     browser_session: BrowserSession,
     new: NewFamily,
-    lifetimes: Lifetimes,
-    default_audience: str,
     now: int,
 ) -> Family:
     """Return the family at generation 0. Without a redemption it ends with its code."""
@@ -127,13 +124,13 @@ def _new_family(
         client_id=client.client_id,
         sub=browser_session.sub,
         scope=scope,
-        audience=request.resources or client.audience or (default_audience,),
+        audience=request.resources or client.audience or (new.default_audience,),
         auth_time=browser_session.auth_time,
         amr=browser_session.amr,
         created_at=now,
         rotated_at=now,
         idle_expires_at=expires_at,
-        absolute_expires_at=now + lifetimes.refresh_absolute_seconds,
+        absolute_expires_at=now + new.lifetimes.refresh_absolute_seconds,
         master_key_id=new.master_key_id,
         secret=new.secret,
         created_ip=new.source.ip,
@@ -148,4 +145,4 @@ def _new_family(
     if has_refresh_tokens(family, client):
         return family
     # A session that cannot be refreshed ends with its only access token.
-    return family._replace(absolute_expires_at=expires_at + lifetimes.access_seconds)
+    return family._replace(absolute_expires_at=expires_at + new.lifetimes.access_seconds)

@@ -10,7 +10,7 @@ from jeton.crypto.refresh_token import generate_family_secret, generate_sid
 from jeton.oauth.authorization_errors import AuthorizationRequestError
 from jeton.oauth.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
-from jeton.oauth.clients import Lifetimes
+from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.code_issuance import Approval, NewFamily, Stored, decide
 from jeton.oauth.consents import Consent
 from jeton.oauth.decisions import Deny, IssueCode
@@ -60,8 +60,7 @@ class CodeIssuer:
         used before.
         """
         client_id, sub = approval.client.client_id, approval.browser_session.sub
-        sid, secret, index = generate_sid(), generate_family_secret(), await self.status_indexes.take()
-        new = NewFamily(sid, secret, self.master_key_id, index, source)
+        new = await self._new_family(approval.client, source)
         locks = (
             LockConsent(sub, client_id),
             LockNewCode(sub),
@@ -72,8 +71,19 @@ class CodeIssuer:
         decision = await self.ledger.enter(only_once(entry, single_use, _USED))
         if isinstance(decision, Deny):
             _refuse(decision, client_id)
-        log.info(decision.reason, client_id=client_id, sub=sub, sid=sid, ip=source.ip)
-        return self.authorization_codes.derive(sid, self.master_key_id, secret)
+        log.info(decision.reason, client_id=client_id, sub=sub, sid=new.sid, ip=source.ip)
+        return self.authorization_codes.derive(new.sid, self.master_key_id, new.secret)
+
+    async def _new_family(self, client: Client, source: Source) -> NewFamily:
+        return NewFamily(
+            generate_sid(),
+            generate_family_secret(),
+            self.master_key_id,
+            await self.status_indexes.take(),
+            source,
+            self.lifetimes.with_overrides(client.lifetimes),
+            self.default_audience,
+        )
 
     def _decide(
         self, request: AuthorizationRequest, approval: Approval, new: NewFamily, facts: Facts
@@ -96,8 +106,6 @@ class CodeIssuer:
             stored,
             consented=approval.consented and is_as_shown,
             new=new,
-            lifetimes=self.lifetimes.with_overrides(client.lifetimes),
-            default_audience=self.default_audience,
             now=facts.now,
         )
 
