@@ -1,7 +1,7 @@
 """Signing keys of a server process: re-read, rotated when due, and begun for ID tokens."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final
 
 import structlog
@@ -12,10 +12,10 @@ from jeton.keys.key_rotation import KeyRotation
 from jeton.keys.keyring import Keyring
 from jeton.rules.key_lifecycle import SigningKey
 from jeton.rules.key_series import active_keys
-from jeton.storage.batching import Batcher
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.signing_keys import load_signing_keys
+from jeton.storage.task_thread import TaskThread
 
 _RECENT_SECONDS: Final = 0.1
 
@@ -31,7 +31,7 @@ class KeyRefresh:
         clock: Clock,
         keyring: Keyring,
         rotation: KeyRotation,
-        thread: Batcher[Callable[[], object], object],
+        thread: TaskThread,
     ) -> None:
         self._database = database
         self._clock = clock

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,11 +29,11 @@ from jeton.oauth.backchannel_logout import (
 from jeton.oauth.clients import ADMINISTRATOR, Client
 from jeton.observability.metrics import LOGOUT_ATTEMPTS
 from jeton.outbound.messages import OutboundError
-from jeton.storage.batching import Batcher
 from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.logout_outbox import has_due_logouts, lock_due_logouts, record_attempt, record_outcome
+from jeton.storage.task_thread import TaskThread
 
 _POLL_SECONDS: Final = 1
 # Deliveries at once in this process: together, to one client, so that a slow one leaves room for the others, and to all
@@ -80,9 +80,7 @@ class LogoutDelivery:
         for state in STATES:
             LOGOUT_ATTEMPTS.labels(state)  # begins at 0, so that the first one is an increase
         self._under_way: dict[asyncio.Task[None], _Delivery] = {}
-        self._batcher = Batcher[Callable[[], list[_Delivery]], list[_Delivery]](
-            "logout delivery", lambda tasks: [task() for task in tasks]
-        )
+        self._thread = TaskThread("logout delivery")
 
     async def run(self) -> None:
         """Send what is due, every second, until cancelled."""
@@ -104,7 +102,7 @@ class LogoutDelivery:
         while self._keyring.can_sign and len(self._under_way) < MAX_CONCURRENT:
             # Counted here: the thread must not read what this loop changes meanwhile.
             under_way = tuple(self._under_way.values())
-            started = await self._batcher(lambda: self._claim(under_way))  # noqa: B023 - it is awaited
+            started = await self._thread(lambda: self._claim(under_way))  # noqa: B023 - it is awaited
             if not started:
                 break
             for delivery in started:
@@ -117,7 +115,7 @@ class LogoutDelivery:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def close(self) -> None:
-        self._batcher.close()
+        self._thread.close()
 
     def _claim(self, under_way: Sequence[_Delivery]) -> list[_Delivery]:
         """Return what is to be delivered now beside what is under way, with its attempt recorded."""
@@ -159,16 +157,15 @@ class LogoutDelivery:
                 attempts=ended.attempts,
             )
             LOGOUT_ATTEMPTS.labels(ended.state).inc()
-            await self._batcher(lambda: self._record(ended))
+            await self._thread(lambda: self._record(ended))
         except StorageUnavailableError as error:
             log.error("logout_delivery_failed", reason=type(error).__name__, detail=str(error))
         except Exception:
             log.exception("logout_delivery_failed")
 
-    def _record(self, logout: BackchannelLogout) -> list[_Delivery]:
+    def _record(self, logout: BackchannelLogout) -> None:
         with self._database.write() as connection:
             record_outcome(connection, logout)
-        return []
 
     async def _send(self, logout: BackchannelLogout, client: Client | None) -> str:
         """Return the HTTP status of the response, or the fixed word for why there is none."""

@@ -12,8 +12,8 @@ from jeton.background.shared_state import SharedState
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import MasterKeyError
 from jeton.storage.audit_backlog import AuditBacklog
-from jeton.storage.batching import Batcher
 from jeton.storage.database import StorageUnavailableError
+from jeton.storage.task_thread import TaskThread
 
 _REFRESH_SECONDS: Final = 2
 _PURGE_SECONDS: Final = 60
@@ -24,20 +24,15 @@ _PAUSE_FACTOR: Final = 19
 log = structlog.get_logger("jeton.maintenance")
 
 
-def maintenance_thread() -> Batcher[Callable[[], object], object]:
-    """Return the thread of all maintenance: its tasks run one after the other."""
-    return Batcher("maintenance", lambda tasks: [task() for task in tasks])
-
-
 class Maintenance:
-    """Runs the maintenance while the server serves."""
+    """Runs the maintenance while the server serves. All of it is done in `thread`."""
 
     def __init__(
         self,
         shared_state: SharedState,
         purge: Purge,
         audit_backlog: AuditBacklog,
-        thread: Batcher[Callable[[], object], object],
+        thread: TaskThread,
     ) -> None:
         self._shared_state = shared_state
         self._purge = purge

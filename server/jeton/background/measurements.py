@@ -1,7 +1,6 @@
 """Reads the metrics that the database knows, at a fixed interval: a scrape reads nothing."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -16,13 +15,13 @@ from jeton.observability.metrics import (
 )
 from jeton.rules.key_lifecycle import KeyTimings, SigningKey, rotation_at
 from jeton.rules.key_series import active_keys, by_series
-from jeton.storage.batching import Batcher
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.measurements import count_rows, count_waiting_logouts, oldest_expired
 from jeton.storage.replay_store import MAX_ROWS
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.single_uses import count_single_uses
+from jeton.storage.task_thread import TaskThread
 
 _INTERVAL_SECONDS: Final = 15
 # More rows of one kind take too long to count.
@@ -39,7 +38,7 @@ class Measurements:
         self._clock = clock
         self._key_timings = key_timings
         # With a thread of its own: nothing else waits for it.
-        self._batcher = Batcher[Callable[[], None], None]("measurements", lambda tasks: [task() for task in tasks])
+        self._thread = TaskThread("measurements")
 
     def read(self) -> None:
         """Set the metrics. Raise StorageUnavailableError if the database cannot be read."""
@@ -67,11 +66,11 @@ class Measurements:
         while True:
             await asyncio.sleep(_INTERVAL_SECONDS)
             try:
-                await self._batcher(self.read)
+                await self._thread(self.read)
             except StorageUnavailableError as error:
                 log.error("measurements_failed", reason=type(error).__name__, detail=str(error))
             except Exception:
                 log.exception("measurements_failed")
 
     def close(self) -> None:
-        self._batcher.close()
+        self._thread.close()

@@ -7,7 +7,7 @@ from jeton.background.audit_retention import audit_deletion
 from jeton.background.current_ceiling import CurrentCeiling
 from jeton.background.key_refresh import KeyRefresh
 from jeton.background.logout_delivery import MAX_CONCURRENT, LogoutDelivery
-from jeton.background.maintenance import Maintenance, maintenance_thread
+from jeton.background.maintenance import Maintenance
 from jeton.background.measurements import Measurements
 from jeton.background.purge import Deletion, Purge
 from jeton.background.shared_state import SharedState
@@ -22,6 +22,7 @@ from jeton.endpoints.status_lists import StatusLists
 from jeton.keys.key_rotation import KeyRotation
 from jeton.keys.keyring import Keyring
 from jeton.storage.clock import Clock
+from jeton.storage.task_thread import TaskThread
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def build_background(
 ) -> Background:
     """Return the background work, with the shared state read once."""
     database, issuer = storage.database, settings.server.issuer
-    thread = maintenance_thread()
+    thread = TaskThread("maintenance")
     keys = KeyRefresh(database, clock, keyring, rotation, thread)
     ceiling = CurrentCeiling(frozenset(settings.registration.scopes), issuer)
     status_lists = StatusLists(issuer, settings.tokens.status_ttl_seconds, keyring)

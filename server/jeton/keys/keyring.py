@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, ID_TOKEN, Signer, Verifier
 from jeton.rules.key_lifecycle import ACCESS_TOKENS, STALE_SECONDS, KeyState, KeyTimings, SigningKey, is_effective
 from jeton.rules.key_series import active_keys, max_age
-from jeton.storage.batching import Batcher
 from jeton.storage.clock import Clock
 from jeton.storage.database import StorageUnavailableError
+from jeton.storage.task_thread import TaskThread
 
 log = structlog.get_logger("jeton.keyring")
 
@@ -62,9 +62,7 @@ class Keyring:
         self._active: _ActiveKey
         self._for_id_tokens: dict[str, _ActiveKey] = {}
         self._store_errors: dict[str, KeyStoreError] = {}
-        self._external_signatures = Batcher[Callable[[], str], str](
-            "signing", lambda tasks: [task() for task in tasks], max_batch=1
-        )
+        self._external_signatures = TaskThread("signing", max_batch=1)
         self.verifier: Verifier
         self.id_token_verifier: Verifier
         self.key_set: KeySet

@@ -4,20 +4,20 @@ from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from jeton.oauth.audit_events import CLIENT, AuditEvent
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import temporarily_unavailable
 from jeton.oauth.initial_access_tokens import InitialAccessToken
 from jeton.storage.audit_trail import record
-from jeton.storage.batching import Batcher
 from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, save_client_changes
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.families import end_families
 from jeton.storage.identifiers import IdentifierUsedError
 from jeton.storage.initial_access_tokens import find_initial_access_token, spend_initial_access_token
+from jeton.storage.task_thread import TaskThread
 
 T = TypeVar("T")
 
@@ -28,9 +28,7 @@ class ClientRegistrations:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._tasks = Batcher[Callable[[], object], object](
-            "registrations", lambda tasks: [task() for task in tasks], max_batch=1, max_waiting=256
-        )
+        self._thread = TaskThread("registrations", max_batch=1, max_waiting=256)
 
     async def initial_access_token(self, digest: bytes) -> InitialAccessToken | None:
         """Return the token with this digest if one more client may be registered with it, or None."""
@@ -119,11 +117,11 @@ class ClientRegistrations:
         await self._run(delete)
 
     def close(self) -> None:
-        self._tasks.close()
+        self._thread.close()
 
     async def _run(self, task: Callable[[], T]) -> T:
         # What the thread records has the origin of this request.
-        return cast("T", await self._tasks(partial(copy_context().run, task)))
+        return await self._thread(partial(copy_context().run, task))
 
 
 def _event(event: str, client_id: str) -> AuditEvent:

@@ -1,0 +1,27 @@
+"""A thread that runs tasks one after the other, while the event loop goes on."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from jeton.storage.batching import Batcher
+
+T = TypeVar("T")
+
+
+class TaskThread:
+    """Runs tasks in the order of their arrival. If one of a batch raises, the whole batch does."""
+
+    def __init__(self, name: str, *, max_batch: int = 128, max_waiting: int = 4096) -> None:
+        self._batcher = Batcher[Callable[[], Any], Any](name, _run, max_batch=max_batch, max_waiting=max_waiting)
+
+    def __call__(self, task: Callable[[], T]) -> Awaitable[T]:
+        """Return what the task returns. Raise BatcherBusyError if `max_waiting` tasks are waiting already."""
+        return self._batcher(task)
+
+    def close(self) -> None:
+        """Finish the running batch. Wait for it for two seconds at most."""
+        self._batcher.close()
+
+
+def _run(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+    return [task() for task in tasks]
