@@ -1,6 +1,6 @@
 """The pure core behaves as specified in tests/vectors, like that of TypeScript (tests/vectors/README.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, Final
 
@@ -41,9 +41,12 @@ LIST: Final = "https://as.example/status/0"
 Cases = list[dict[str, Any]]
 
 
+def name_of(case: Mapping[str, Any]) -> str:
+    return str(case.get("name") or next(iter(case.values())))
+
+
 def each(cases: Cases) -> pytest.MarkDecorator:
-    names = [str(case.get("name") or next(iter(case.values()))) for case in cases]
-    return pytest.mark.parametrize("case", cases, ids=names)
+    return pytest.mark.parametrize("case", cases, ids=map(name_of, cases))
 
 
 def with_base(file: Mapping[str, Any]) -> Cases:
@@ -61,94 +64,99 @@ def test_the_generated_files_are_up_to_date() -> None:
         assert (VECTORS / name).read_text() == text, f"{name}: run python tests/vectors/generate.py"
 
 
-@each(read("addresses"))
-def test_addresses(case: Any) -> None:
-    check(case, outcome_of(lambda: origin_of(case["url"])))
-
-
-@each(read("client_authentication"))
-def test_client_authentication(case: Any) -> None:
-    given = {name: case[name] for name in ("client_id", "secret", "method") if name in case}
-
-    check(case, outcome_of(lambda: list(credentials(Client(**given)))))
-
-
-@each(read("token_requests"))
-def test_token_requests(case: Any) -> None:
-    client = Client("web", "s", "client_secret_post")
-
-    request = getattr(token_requests, case["call"])("https://as.example/token", client, *case["with"])
-
-    check(case, [request.method, request.url, request.headers, request.body.decode()])
-
-
 PENDING: Final = PendingAuthorization(
     ISSUER, "", "the-state", "the-nonce", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "k", START
 )
+ID_TOKENS: Final = IdTokenRules(ISSUER, "web")
 
 
-@each(read("authorization_requests"))
-def test_authorization_requests(case: Any) -> None:
+def client_authentication(case: Any) -> list[Any]:
+    return list(credentials(Client(**{name: case[name] for name in ("client_id", "secret", "method") if name in case})))
+
+
+def token_request(case: Any) -> list[Any]:
+    client = Client("web", "s", "client_secret_post")
+    request = getattr(token_requests, case["call"])("https://as.example/token", client, *case["with"])
+    return [request.method, request.url, request.headers, request.body.decode()]
+
+
+def requested_authorization(case: Any) -> str:
     endpoint = case.get("endpoint", "https://as.example/authorize")
-
-    check(case, authorization_url(endpoint, Client("web"), AuthorizationRequest(**case["request"]), PENDING))
-
-
-@each(read("callbacks"))
-def test_callbacks(case: Any) -> None:
-    check(case, outcome_of(lambda: code_in(case["callback"], PENDING, START + case.get("after", 0))))
+    return authorization_url(endpoint, Client("web"), AuthorizationRequest(**case["request"]), PENDING)
 
 
-@each(read("logout_requests"))
-def test_logout_requests(case: Any) -> None:
+def requested_logout(case: Any) -> str:
     values = case["id_token"], case["post_logout_redirect_uri"], "the-state"
-
-    check(case, logout_url("https://as.example/logout", Client("web"), *values))
-
-
-@each(read("logout_callbacks"))
-def test_logout_callbacks(case: Any) -> None:
-    check(case, outcome_of(lambda: check_logout_callback(case["callback"], case.get("state", "the-state"))))
+    return logout_url("https://as.example/logout", Client("web"), *values)
 
 
-def test_a_pending_authorization_is_stored_as_text() -> None:
-    assert PendingAuthorization.from_json(PENDING.to_json()) == PENDING
-    assert not any(secret in repr(PENDING) for secret in ("the-state", "the-nonce", "dBjft"))
+def id_token(case: Any) -> dict[str, Any]:
+    pending = replace(PENDING, max_age=case.get("max_age"))
+    return members_of(ID_TOKENS.judge(ID_TOKENS.read(case["token"]), KEYS, pending, "the-access-token", START))
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"x": 1}', PENDING.to_json().replace('"the-state"', "1")])
-def test_any_other_text_is_no_pending_authorization(text: str) -> None:
-    with pytest.raises(ValueError, match=r".*"):
-        PendingAuthorization.from_json(text)
+def logout_token(case: Any) -> dict[str, Any]:
+    return members_of(ID_TOKENS.judge_logout_token(ID_TOKENS.read_logout_token(case["token"]), KEYS, START))
 
 
-@each(read("id_tokens"))
-def test_id_tokens(case: Any) -> None:
-    rules, pending = IdTokenRules(ISSUER, "web"), replace(PENDING, max_age=case.get("max_age"))
-
-    def judged() -> dict[str, Any]:
-        return _members(rules.judge(rules.read(case["token"]), KEYS, pending, "the-access-token", START))
-
-    check(case, outcome_of(judged))
-
-
-@each(read("logout_tokens"))
-def test_logout_tokens(case: Any) -> None:
-    rules = IdTokenRules(ISSUER, "web")
-
-    def judged() -> dict[str, Any]:
-        return _members(rules.judge_logout_token(rules.read_logout_token(case["token"]), KEYS, START))
-
-    check(case, outcome_of(judged))
-
-
-def _members(token: IdToken | LogoutToken) -> dict[str, Any]:
+def members_of(token: IdToken | LogoutToken) -> dict[str, Any]:
     return {member.name: getattr(token, member.name) for member in fields(token)}
 
 
-@each(read("metadata_urls"))
-def test_metadata_urls(case: Any) -> None:
-    check(case, outcome_of(lambda: [request.url for request in metadata_requests(case["issuer"])]))
+def renewal_times(case: Any) -> dict[str, Any]:
+    tokens = Tokens("a1", 1000, case["expires_at"])
+    renewed_at = renew_at(tokens, case["jitter"])
+    ended = [has_ended(tokens, at) for at in case["at"]]
+    return {"renew_at": None if renewed_at == float("inf") else renewed_at, "ended": ended}
+
+
+def usable_keys(case: Any) -> list[str]:
+    keys = parse_key_set({"keys": [case["jwk"]]})
+    return sorted(algorithm for key in keys.values() for algorithm in key.algorithms)
+
+
+def status_at(statuses: StatusList, idx: int) -> int | None:
+    try:
+        return statuses.status(idx)
+    except IndexError:
+        return None
+
+
+def status_list(case: Any) -> Any:
+    indexes = [idx for idx, _ in case.get("returns", [])]
+    decoded = decode_status_list(case["list"])
+    return [[idx, status_at(decoded, idx)] for idx in indexes] if indexes else decoded
+
+
+def status_list_token(case: Any) -> dict[str, Any]:
+    unverified = read_status_list_token(Answer(200, {}, case["token"].encode()), RULES)
+    published = judge_status_list_token(unverified, LIST, RULES, KEYS, START)
+    statuses = [published.status_list.status(idx) for idx in (0, 1, 2, 15)]
+    return {"issued_at": published.issued_at, "ttl": published.ttl, "statuses": statuses}
+
+
+def token_in(case: Any) -> list[str] | None:
+    found = presented_token(case["authorization"], case.get("schemes", ["Bearer"]))
+    return found and list(found)
+
+
+def dpop_proof(case: Any) -> dict[str, Any]:
+    given = {"method": "GET", "url": "https://api.example/", "has_nonces": False, **case}
+    request = ProvenRequest(given["method"], given["url"], "bound", given["thumbprint"])
+    return asdict(judge_proof(given["proofs"], request, PROOF_ALGORITHMS, START, has_nonces=given["has_nonces"]))
+
+
+def resource_metadata(case: Any) -> list[Any]:
+    resource = resource_of(case["resource"])
+    return [resource.metadata_url, resource.metadata()]
+
+
+def challenge(case: Any) -> dict[str, Any]:
+    name, *arguments = case.get("why") or [None]
+    resource = resource_of(case["resource"]) if "resource" in case else None
+    challenges = Challenges(case.get("realm", "api"), case.get("scope", ()), resource)
+    refused = challenges.refusal(name and getattr(errors, name)(*arguments), case.get("scheme", "Bearer"))
+    return {"status": refused.status, "error": refused.error, "headers": refused.headers}
 
 
 _TOKENS: Final = ("access_token", "expires_at", "refresh_token", "scope", "id_token")
@@ -174,28 +182,71 @@ def result_of(judged: object) -> dict[str, Any]:
             return {"revoked": judged is None}
 
 
-@each(with_base(read("token_answers")) + read("failures"))
-def test_token_answers(case: Any) -> None:
-    check(case, result_of(judge_token_answer(answer_of(case["answer"]), 1000)))
-
-
 REVOKED: Final = {"name": "revoked", "answer": {}, "returns": {"revoked": True}}
 ACCEPTED: Final = {"name": "another success", "answer": {"status": 202}, "returns": {"try_again": None}}
+FAILURES: Final = read("failures")
+# What a case is given to, by the name of its file, and the cases of files that have no list of their own.
+CORE: Final[dict[str, Callable[[Any], Any]]] = {
+    "addresses": lambda case: origin_of(case["url"]),
+    "client_authentication": client_authentication,
+    "token_requests": token_request,
+    "authorization_requests": requested_authorization,
+    "callbacks": lambda case: code_in(case["callback"], PENDING, START + case.get("after", 0)),
+    "logout_requests": requested_logout,
+    "logout_callbacks": lambda case: check_logout_callback(case["callback"], case.get("state", "the-state")),
+    "id_tokens": id_token,
+    "logout_tokens": logout_token,
+    "metadata_urls": lambda case: [request.url for request in metadata_requests(case["issuer"])],
+    "token_answers": lambda case: result_of(judge_token_answer(answer_of(case["answer"]), 1000)),
+    "revocation_answers": lambda case: result_of(judge_revocation_answer(answer_of(case["answer"]))),
+    "renewal_times": renewal_times,
+    "strict_json": lambda case: parse_object(case["text"].encode()),
+    "fresh_seconds": lambda case: fresh_seconds(case["headers"], 300),
+    "usable_keys": usable_keys,
+    "access_tokens": lambda case: RULES.judge(RULES.read(case["token"]), KEYS, START),
+    "introspection_answers": lambda case: judge_introspection_answer(
+        answer_of(case["answer"]), ISSUER, AUDIENCE, START, 5
+    ),
+    "status_lists": status_list,
+    "status_list_tokens": status_list_token,
+    "presented_tokens": token_in,
+    "dpop_proofs": dpop_proof,
+    "dpop_nonces": lambda case: DPoPNonces(bytes(range(16))).accepts(case["nonce"], case["at"]),
+    "resource_metadata": resource_metadata,
+    "challenges": challenge,
+}
+COMPOSED: Final[dict[str, Cases]] = {
+    "token_answers": with_base(read("token_answers")) + FAILURES,
+    "revocation_answers": [REVOKED, ACCEPTED, *FAILURES],
+    "introspection_answers": with_base(read("introspection_answers")),
+}
 
 
-@each([REVOKED, ACCEPTED, *read("failures")])
-def test_revocation_answers(case: Any) -> None:
-    check(case, result_of(judge_revocation_answer(answer_of(case["answer"]))))
+@pytest.mark.requirement(
+    "B05", "B06", "B07", "DP01", "DP02", "DP03", "DP04", "DP11", "DP13", "F03", "F04", "F12", "G08"
+)
+@pytest.mark.requirement("MC10", "MC16", "PR01", "PR02", "PR03", "PR05", "RI08")
+@pytest.mark.parametrize(
+    ("judge", "case"),
+    [
+        pytest.param(judge, case, id=f"{file}: {name_of(case)}")
+        for file, judge in CORE.items()
+        for case in COMPOSED.get(file) or read(file)
+    ],
+)
+def test_case(judge: Callable[[Any], Any], case: Any) -> None:
+    check(case, outcome_of(lambda: judge(case)))
 
 
-@each(read("renewal_times"))
-def test_renewal_times(case: Any) -> None:
-    tokens = Tokens("a1", 1000, case["expires_at"])
+def test_a_pending_authorization_is_stored_as_text() -> None:
+    assert PendingAuthorization.from_json(PENDING.to_json()) == PENDING
+    assert not any(secret in repr(PENDING) for secret in ("the-state", "the-nonce", "dBjft"))
 
-    renewed_at = renew_at(tokens, case["jitter"])
 
-    ended = [has_ended(tokens, at) for at in case["at"]]
-    check(case, {"renew_at": None if renewed_at == float("inf") else renewed_at, "ended": ended})
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"x": 1}', PENDING.to_json().replace('"the-state"', "1")])
+def test_any_other_text_is_no_pending_authorization(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        PendingAuthorization.from_json(text)
 
 
 @each(read("attempts"))
@@ -218,23 +269,6 @@ def test_attempts(case: Any) -> None:
     check({"returns": expected}, result_of(outcome))
 
 
-@each(read("strict_json"))
-def test_strict_json(case: Any) -> None:
-    check(case, outcome_of(lambda: parse_object(case["text"].encode())))
-
-
-@each(read("fresh_seconds"))
-def test_fresh_seconds(case: Any) -> None:
-    check(case, fresh_seconds(case["headers"], 300))
-
-
-@each(read("usable_keys"))
-def test_usable_keys(case: Any) -> None:
-    keys = parse_key_set({"keys": [case["jwk"]]})
-
-    check(case, sorted(algorithm for key in keys.values() for algorithm in key.algorithms))
-
-
 @each(read("key_set"))
 def test_key_set(case: Any) -> None:
     cached = before = CachedKeys()
@@ -246,46 +280,6 @@ def test_key_set(case: Any) -> None:
             assert cached.keys is before.keys or "unchanged" not in step, step
         else:
             before, cached = cached, cached.answered(answer_of(step["answer"]), step["at"])
-
-
-@each(read("access_tokens"))
-@pytest.mark.requirement("RI08", "MC16")
-@pytest.mark.requirement("F03", "F04", "F12", "G08")
-def test_access_tokens(case: Any) -> None:
-    check(case, outcome_of(lambda: RULES.judge(RULES.read(case["token"]), KEYS, START)))
-
-
-@each(with_base(read("introspection_answers")))
-def test_introspection_answers(case: Any) -> None:
-    answer = answer_of(case["answer"])
-
-    check(case, outcome_of(lambda: judge_introspection_answer(answer, ISSUER, AUDIENCE, START, 5)))
-
-
-def status_at(statuses: StatusList, idx: int) -> int | None:
-    try:
-        return statuses.status(idx)
-    except IndexError:
-        return None
-
-
-@each(read("status_lists"))
-def test_status_lists(case: Any) -> None:
-    indexes = [idx for idx, _ in case.get("returns", [])]
-    decoded = outcome_of(lambda: decode_status_list(case["list"]))
-
-    check(case, [[idx, status_at(decoded, idx)] for idx in indexes] if indexes else decoded)
-
-
-@each(read("status_list_tokens"))
-def test_status_list_tokens(case: Any) -> None:
-    def judge() -> dict[str, Any]:
-        unverified = read_status_list_token(Answer(200, {}, case["token"].encode()), RULES)
-        published = judge_status_list_token(unverified, LIST, RULES, KEYS, START)
-        statuses = [published.status_list.status(idx) for idx in (0, 1, 2, 15)]
-        return {"issued_at": published.issued_at, "ttl": published.ttl, "statuses": statuses}
-
-    check(case, outcome_of(judge))
 
 
 @each(read("status_list_cache"))
@@ -301,56 +295,6 @@ def test_status_list_cache(case: Any) -> None:
         assert (cached.ask(step["at"]).value, status if usable else None) == (step["ask"], step["status"]), step
 
 
-@each(read("presented_tokens"))
-@pytest.mark.requirement("DP11")
-def test_presented_tokens(case: Any) -> None:
-    def presented() -> list[str] | None:
-        found = presented_token(case["authorization"], case.get("schemes", ["Bearer"]))
-        return found and list(found)
-
-    check(case, outcome_of(presented))
-
-
-@each(read("dpop_proofs"))
-@pytest.mark.requirement("DP01", "DP02", "DP03", "DP04", "DP11")
-def test_dpop_proofs(case: Any) -> None:
-    given = {"method": "GET", "url": "https://api.example/", "has_nonces": False, **case}
-    request = ProvenRequest(given["method"], given["url"], "bound", given["thumbprint"])
-
-    def judged() -> dict[str, Any]:
-        return asdict(judge_proof(given["proofs"], request, PROOF_ALGORITHMS, START, has_nonces=given["has_nonces"]))
-
-    check(case, outcome_of(judged))
-
-
-@each(read("dpop_nonces"))
-@pytest.mark.requirement("DP13")
-def test_dpop_nonces(case: Any) -> None:
-    check(case, DPoPNonces(bytes(range(16))).accepts(case["nonce"], case["at"]))
-
-
 def test_nonces_need_a_secret() -> None:
     with pytest.raises(ValueError, match="16 random bytes"):
         DPoPNonces(bytes(15))
-
-
-@each(read("resource_metadata"))
-@pytest.mark.requirement("PR01", "PR02", "PR05")
-def test_resource_metadata(case: Any) -> None:
-    def described() -> list[Any]:
-        resource = resource_of(case["resource"])
-        return [resource.metadata_url, resource.metadata()]
-
-    check(case, outcome_of(described))
-
-
-@each(read("challenges"))
-@pytest.mark.requirement("B05", "B06", "B07", "PR03", "MC10")
-def test_challenges(case: Any) -> None:
-    name, *arguments = case.get("why") or [None]
-    resource = resource_of(case["resource"]) if "resource" in case else None
-
-    challenges = Challenges(case.get("realm", "api"), case.get("scope", ()), resource)
-    refused = challenges.refusal(name and getattr(errors, name)(*arguments), case.get("scheme", "Bearer"))
-
-    check(case, {"status": refused.status, "error": refused.error, "headers": refused.headers})
