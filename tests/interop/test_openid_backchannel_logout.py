@@ -56,14 +56,6 @@ async def test_oidcc_backchannel_rp_initiated_logout(party: RelyingParty, receiv
     assert party.answer["error"] == "login_required"
 
 
-@pytest.mark.requirement("OI51", "OI56")
-async def test_oidcc_backchannel_logout_discovery_endpoint_verification(party: RelyingParty) -> None:
-    metadata = (await party.jeton.http.get("/.well-known/openid-configuration")).json()
-
-    assert metadata["backchannel_logout_supported"] is True
-    assert metadata["backchannel_logout_session_supported"] is True
-
-
 @pytest.mark.requirement("LO06", "LO21", "LO22", "LO24")
 async def test_our_client_library_accepts_the_logout_token_of_a_live_server(live: Live) -> None:
     async with logout_receiver() as receiver:

@@ -1,4 +1,4 @@
-"""The module of the profile Config OP."""
+"""The module of the profile Config OP, and those about discovery of both profiles about logout."""
 
 import pytest
 
@@ -13,7 +13,7 @@ REQUIRED = {
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "k"}
 
 
-@pytest.mark.requirement("OI50", "OI51", "OI55", "H01")
+@pytest.mark.requirement("OI50", "OI51", "OI52", "OI53", "OI55", "OI56", "H01", "LO01")
 async def test_oidcc_discovery_endpoint_verification(shared_jeton: Running) -> None:
     add_app(shared_jeton, scope=SCOPES)
     response = await shared_jeton.http.get("/.well-known/openid-configuration")
@@ -21,9 +21,10 @@ async def test_oidcc_discovery_endpoint_verification(shared_jeton: Running) -> N
 
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
     assert metadata.keys() >= REQUIRED
-    assert metadata["issuer"] == ISSUER
+    assert (metadata["issuer"], metadata["end_session_endpoint"]) == (ISSUER, f"{ISSUER}/oauth/logout")
+    assert metadata["backchannel_logout_supported"] is metadata["backchannel_logout_session_supported"] is True
     assert "code" in metadata["response_types_supported"]
-    assert "RS256" in metadata["id_token_signing_alg_values_supported"]
+    assert metadata["id_token_signing_alg_values_supported"] == ["RS256"], "none is not offered"
     assert "openid" in metadata["scopes_supported"]
     assert all(url.startswith(ISSUER) for name, url in metadata.items() if name.endswith(("_endpoint", "_uri")))
 
