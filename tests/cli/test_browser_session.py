@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from support.authorization_codes import add_app, add_resource, redeem
-from support.browsing import Browser, authorization_parameters, browser
+from support.browsing import Browser, browser
 from support.cli_runner import CommandLine
 from support.in_process_server import App, Running
 
@@ -15,16 +15,13 @@ async def visitor(jeton: Running) -> AsyncIterator[Browser]:
     """Alice, signed in."""
     jeton.add_user("alice")
     async with browser(jeton) as it:
-        await it.get("/me")
-        await it.sign_in()
+        await it.open_account()
         yield it
 
 
 async def token_of(node: Running, visitor: Browser, app: App, **parameters: str) -> str:
-    await visitor.get("/oauth/authorize", **authorization_parameters(app, **parameters))
-    if visitor.path == "/consent":
-        await visitor.decide()
-    return str((await redeem(node, app, visitor.answer["code"])).json()["access_token"])
+    code = await visitor.allow(app, **parameters)
+    return str((await redeem(node, app, code)).json()["access_token"])
 
 
 async def test_list_names_user_and_browser(cli: CommandLine, jeton: Running, visitor: Browser) -> None:
@@ -43,8 +40,7 @@ async def test_revoke_signs_out_and_ends_what_came_from_there(
     tokens = {app.client_id: await token_of(jeton, visitor, app) for app in (passing, lasting)}
     words = how or (cli.json("browser-session", "list")[0]["browser_session_id"],)
     assert cli.json("browser-session", "revoke", *words) == {"browser_sessions_ended": 1, "sessions_ended": 1}
-    await visitor.get("/me")
-    assert visitor.path == "/sign-in"
+    assert not await visitor.is_signed_in()
     assert (await jeton.introspect(passing, tokens["passing"]))["active"] is False
     assert (await jeton.introspect(lasting, tokens["lasting"]))["active"] is True
 
@@ -66,7 +62,7 @@ async def test_consents_are_listed_and_withdrawn(cli: CommandLine, jeton: Runnin
     assert withdrawn == {"consents_withdrawn": 1, "sessions_ended": 1}
     assert cli.json("consent", "list") == []
     assert (await jeton.introspect(app, token))["active"] is False
-    await visitor.get("/oauth/authorize", **authorization_parameters(app))
+    await visitor.authorize(app)
     assert visitor.path == "/consent"
 
 
@@ -81,14 +77,3 @@ async def test_consents_go_with_their_user_and_their_client(
     cli.json(kind, "delete", name)
     assert cli.json("consent", "list") == []
     assert (await jeton.introspect(service, token))["active"] is False
-
-
-@pytest.mark.parametrize("command", [("user", "disable"), ("user", "delete")])
-async def test_user_who_is_disabled_or_deleted_is_signed_out(
-    cli: CommandLine, jeton: Running, visitor: Browser, command: tuple[str, ...]
-) -> None:
-    cli.json(*command, "alice")
-    if command[1] == "disable":
-        cli.json("user", "enable", "alice")
-    await visitor.get("/me")
-    assert visitor.path == "/sign-in"

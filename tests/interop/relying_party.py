@@ -64,10 +64,7 @@ class RelyingParty:
         return await self.go_through_pages()
 
     async def go_through_pages(self) -> dict[str, str]:
-        if self.browser.path == "/sign-in":
-            await self.browser.sign_in()
-        if self.browser.path == "/consent":
-            await self.browser.decide()
+        await self.browser.finish()
         return self.answer
 
     @property

@@ -27,12 +27,14 @@ from support.node_packages import node_and_npm
 from support.person import Person, browser_program
 from support.server_processes import ServerProcess, environment, free_port
 
-# Of no use elsewhere: these clients listen on a port of this machine (RFC 8252 section 7.3).
+# Like that of Claude Code, but for its name: such clients listen on a port of this machine (RFC 8252 section 7.3).
 _DOCUMENT: Final = {
     "client_name": "Notebook",
+    "client_uri": "https://notebook.example",
     "redirect_uris": [f"http://{it}/callback" for it in ("localhost", "127.0.0.1", "localhost/oauth")],
     "token_endpoint_auth_method": "none",
     "grant_types": ["authorization_code", "refresh_token"],
+    "response_types": ["code"],
 }
 
 
@@ -49,6 +51,7 @@ class Notes:
     person_url: str
     browser: Path
     run: CommandLine
+    server: ServerProcess
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +73,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notes]:
             person.serving() as person_url,
             served_example(folder, "mcp-server/server", url, variables),
         ):
-            yield Notes(url, document, person, person_url, browser_program(folder, person_url), run)
+            yield Notes(url, document, person, person_url, browser_program(folder, person_url), run, server)
 
 
 # One client of each kind, connected to the example: as that of the metadata document at this URL, if there is one.
@@ -108,7 +111,7 @@ async def by_mcp_remote(notes: Notes, document: str | None, folder: Path) -> Asy
 @pytest.mark.parametrize("how", ["document", "registration"])
 @pytest.mark.parametrize("connect", [by_python_sdk, by_fastmcp, by_mcp_remote])
 @pytest.mark.filterwarnings("ignore:Using in-memory token storage")
-@pytest.mark.requirement("CI14", "MC04", "MC06", "MC10", "MC17")
+@pytest.mark.requirement("CI14", "CI16", "MC04", "MC06", "MC10", "MC17", "NA07", "RA08")
 async def test_client_that_nobody_registered_has_a_person_sign_in_and_calls_a_tool(
     notes: Notes, how: str, connect: Connect, node_modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,8 +124,12 @@ async def test_client_that_nobody_registered_has_a_person_sign_in_and_calls_a_to
         result = await client.call_tool("list_notes", {})
 
     assert "water the plants" in str(result.content)
-    after = {it["client_id"] for it in notes.run.json("client", "list")}
-    assert notes.document in after if how == "document" else len(after - before) == 1
+    after = {it["client_id"]: it["registration"] for it in notes.run.json("client", "list")}
+    if how == "document":
+        assert after[notes.document] == "metadata_document"
+    else:
+        assert [after[it] for it in after.keys() - before] == ["dynamic"]
+    assert "registration.allow_private_addresses lets anybody" in notes.server.log
 
 
 @pytest.mark.requirement("MC04", "MC06", "MC10")

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
+from unittest.mock import AsyncMock
 
 import httpx2
 import pytest
@@ -146,12 +147,8 @@ async def test_temporary_failure_changes_nothing(
     jeton: Running, session: Session, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     owner, name = (jeton.hashing, "run") if isinstance(error, HashingBusyError) else (jeton.ledger, "enter")
-
-    async def fail(*_: object) -> None:
-        raise error
-
     with monkeypatch.context() as patch:
-        patch.setattr(owner, name, fail)
+        patch.setattr(owner, name, AsyncMock(side_effect=error))
         response = await change(jeton, session)
 
     assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -12,7 +13,7 @@ from jeton.storage.database import StorageUnavailableError
 from support.audit_trail import verified_records
 from support.browsing import browser
 from support.builders import CALLBACK
-from support.in_process_server import Running, StartServer
+from support.in_process_server import App, Running, StartServer
 
 WRONG = {"grant_type": "password", "password": "canary-wrong-password"}
 
@@ -91,10 +92,8 @@ async def test_no_more_events_wait_than_there_may_be_in_an_hour(
 async def test_the_reference_on_the_page_of_a_failure_finds_its_kind(
     jeton: Running, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
-    async def fail(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr("jeton.endpoints.authorization.authorization_endpoint.AuthorizationEndpoint._read", fail)
+    read = "jeton.endpoints.authorization.authorization_endpoint.AuthorizationEndpoint._read"
+    monkeypatch.setattr(read, AsyncMock(side_effect=error))
     page = await jeton.http.get("/oauth/authorize", params={"client_id": "app"})
     assert page.headers["x-request-id"] in page.text
     (record,) = told(jeton)
@@ -102,9 +101,7 @@ async def test_the_reference_on_the_page_of_a_failure_finds_its_kind(
 
 
 @pytest.mark.requirement("AU02")
-async def test_a_record_has_the_origin_of_its_request(jeton: Running) -> None:
-    jeton.add_user()
-    app = jeton.add_client()
+async def test_a_record_has_the_origin_of_its_request(jeton: Running, app: App) -> None:
     token = (await jeton.log_in(app))["refresh_token"]
     headers = {"X-Request-Id": "0af7651916cd43dd8448eb211c80319c", "User-Agent": "agent" + "x" * 300}
     answer = await jeton.token(app, headers, grant_type="refresh_token", refresh_token=token)

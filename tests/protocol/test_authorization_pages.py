@@ -1,6 +1,7 @@
 """An authorization request through the pages, as a browser without scripts sees it."""
 
 import re
+from unittest.mock import Mock
 
 import pytest
 from structlog.testing import capture_logs
@@ -201,11 +202,10 @@ async def test_nothing_secret_is_logged(jeton: Running, visitor: Browser, capsys
 async def test_failure_is_a_page_with_a_reference_that_is_in_the_log(
     logged: WrittenLog, jeton: Running, visitor: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("secret detail")
-
     await visitor.get("/me")
-    monkeypatch.setattr(type(jeton.server.parts.logins.by_browser), "find", fail)
+    monkeypatch.setattr(
+        type(jeton.server.parts.logins.by_browser), "find", Mock(side_effect=RuntimeError("secret detail"))
+    )
     page = await visitor.get("/me")
     (reference,) = re.findall(r"<code>([0-9A-Z]{4}-[0-9A-Z]{4})</code>", page.text)
     assert page.status_code == 500

@@ -1,5 +1,7 @@
 """Cross-origin requests (Fetch standard; RFC 7009 section 2.3): which pages may use the server, and how."""
 
+from unittest.mock import AsyncMock
+
 import httpx2
 import pytest
 
@@ -200,10 +202,7 @@ async def test_options_without_a_preflight_names_the_methods(jeton: Running, pat
 async def test_any_page_may_read_that_a_status_list_cannot_be_signed(
     jeton: Running, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str
 ) -> None:
-    async def fail(_: object, __: str) -> None:
-        raise error
-
-    monkeypatch.setattr(StatusLists, "signed", fail)
+    monkeypatch.setattr(StatusLists, "signed", AsyncMock(side_effect=error))
     transport = httpx2.ASGITransport(jeton.server.app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
         response = await http.get("/oauth/status/0", headers={"Origin": OTHER})

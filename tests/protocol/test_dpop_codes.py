@@ -3,8 +3,8 @@
 import httpx2
 import pytest
 
-from support.authorization_codes import add_app, redeem, sign_in
-from support.browsing import authorization_parameters, browser
+from support.authorization_codes import add_app, redeem
+from support.browsing import Browser, authorization_parameters, browser
 from support.dpop import DpopKey
 from support.in_process_server import ISSUER, App, Running, StartServer, shared_server
 from support.responses import outcome
@@ -15,56 +15,50 @@ PAR = "/oauth/par"
 jeton = shared_server()
 
 
-@pytest.mark.requirement("DP16", "L16")
-@pytest.mark.parametrize("public", [True, False])
-async def test_a_code_for_a_key_is_redeemed_by_that_key_only(jeton: Running, public: bool) -> None:
-    app = add_app(jeton, fresh("app"), public=public)
-    code = await sign_in(jeton, fresh("user")).code(app, dpop_jkt=KEY.jkt)
-
-    for proof in (None, OTHER.proof()):
-        assert outcome(await redeem(jeton, app, code, dpop=proof)) == (400, "invalid_grant")
-    redeemed = await redeem(jeton, app, code, dpop=KEY.proof())
-
-    assert (redeemed.status_code, redeemed.json()["token_type"]) == (200, "DPoP")
-
-
-@pytest.mark.requirement("DP16", "L16")
-async def test_the_key_of_an_authorization_request_travels_through_the_pages_to_its_code(jeton: Running) -> None:
-    app, user = add_app(jeton, fresh("app"), public=True), jeton.add_user(fresh("user"))
-    async with browser(jeton) as visitor:
-        await visitor.authorize(app, dpop_jkt=KEY.jkt)
-        await visitor.sign_in(user.username)
-        await visitor.decide()
-        code = visitor.answer["code"]
-
-        assert outcome(await redeem(jeton, app, code, dpop=OTHER.proof())) == (400, "invalid_grant")
-        assert (await redeem(jeton, app, code, dpop=KEY.proof())).status_code == 200
-        for wrong in ("x", KEY.jkt + "=", KEY.jkt[:-1] + "/"):
-            await visitor.authorize(app, dpop_jkt=wrong)
-            assert visitor.answer["error"] == "invalid_request"
-
-
 async def push(jeton: Running, app: App, key: DpopKey | None, jkt: str | None = None) -> httpx2.Response:
     headers = {} if key is None else {"DPoP": key.proof(url=ISSUER + PAR)}
     return await jeton.post(PAR, app, headers, **authorization_parameters(app, dpop_jkt=jkt))
 
 
-@pytest.mark.requirement("DP16", "L16", "PA11")
-@pytest.mark.parametrize(
-    ("key", "jkt"), [(KEY, None), (None, KEY.jkt), (KEY, KEY.jkt)], ids=["proof", "dpop_jkt", "both"]
-)
-async def test_the_key_of_a_push_binds_the_code(jeton: Running, key: DpopKey | None, jkt: str | None) -> None:
-    app, user = add_app(jeton, fresh("app")), jeton.add_user(fresh("user"))
-    pushed = await push(jeton, app, key, jkt)
-    assert pushed.status_code == 201, pushed.text
-    async with browser(jeton) as visitor:
+async def requested(jeton: Running, visitor: Browser, app: App, key: DpopKey | None, jkt: str | None, by: str) -> None:
+    """Open an authorization request for the key, by this way."""
+    if by == "push":
+        pushed = await push(jeton, app, key, jkt)
+        assert pushed.status_code == 201, pushed.text
         await visitor.get("/oauth/authorize", client_id=app.client_id, request_uri=pushed.json()["request_uri"])
-        await visitor.sign_in(user.username)
-        await visitor.decide()
+    else:
+        await visitor.authorize(app, dpop_jkt=jkt)
+
+
+@pytest.mark.requirement("DP16", "L16", "PA11")
+@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize(
+    ("by", "key", "jkt"),
+    [("page", None, KEY.jkt), ("push", KEY, None), ("push", None, KEY.jkt), ("push", KEY, KEY.jkt)],
+    ids=["request", "proof of a push", "push", "both"],
+)
+async def test_a_code_is_redeemed_only_by_the_key_that_its_request_named(
+    jeton: Running, by: str, key: DpopKey | None, jkt: str | None, public: bool
+) -> None:
+    app, user = add_app(jeton, fresh("app"), public=public), jeton.add_user(fresh("user"))
+    async with browser(jeton) as visitor:
+        await requested(jeton, visitor, app, key, jkt, by)
+        await visitor.finish(user.username)
         code = visitor.answer["code"]
 
-    assert outcome(await redeem(jeton, app, code, dpop=OTHER.proof())) == (400, "invalid_grant")
-    assert (await redeem(jeton, app, code, dpop=KEY.proof())).status_code == 200
+    for proof in (None, OTHER.proof()):
+        assert outcome(await redeem(jeton, app, code, dpop=proof)) == (400, "invalid_grant")
+    redeemed = await redeem(jeton, app, code, dpop=KEY.proof())
+    assert (redeemed.status_code, redeemed.json()["token_type"]) == (200, "DPoP")
+
+
+@pytest.mark.requirement("DP16")
+async def test_what_is_no_thumbprint_is_refused(jeton: Running) -> None:
+    app = add_app(jeton, fresh("app"))
+    async with browser(jeton) as visitor:
+        for wrong in ("x", KEY.jkt + "=", KEY.jkt[:-1] + "/"):
+            await visitor.authorize(app, dpop_jkt=wrong)
+            assert visitor.answer["error"] == "invalid_request"
 
 
 @pytest.mark.requirement("DP03", "PA11")

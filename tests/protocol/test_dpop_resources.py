@@ -1,6 +1,7 @@
 """DPoP at /account and userinfo, at introspection, and nonces (RFC 9449 sections 6 to 9)."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import httpx2
 import pytest
@@ -148,11 +149,7 @@ async def test_while_the_database_takes_no_writes_a_proof_is_not_accepted_unchec
 ) -> None:
     jeton = await start()
     token, unbound = await bound_token(jeton), await bound_token(jeton, None)
-
-    def unavailable(*_: object, **__: object) -> None:
-        raise StorageUnavailableError("away")
-
-    monkeypatch.setattr(jeton.database, "write", unavailable)
+    monkeypatch.setattr(jeton.database, "write", Mock(side_effect=StorageUnavailableError("away")))
 
     response = await send(jeton, KEY.headers("GET", ISSUER + "/account", token))
 

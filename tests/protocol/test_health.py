@@ -1,16 +1,19 @@
-"""Health, and responses while the database is unavailable or something unexpected fails."""
+"""Health, and responses while the database is unavailable, a queue is full, or something unexpected fails."""
 
 import time
 from types import SimpleNamespace
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from jeton.background import shared_state
+from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.storage.database import Database, StorageUnavailableError
-from support.in_process_server import Running, running, settings_for
-from support.statement_recorder import before_each_statement
+from support.in_process_server import PASSWORD, App, Running, running, settings_for
+from support.responses import outcome
+from support.statement_recorder import before_each_statement, statements_of
 
 FORMS = ["/oauth/token", "/oauth/revoke", "/oauth/introspect"]
 METADATA = "/.well-known/oauth-authorization-server"
@@ -63,16 +66,47 @@ async def test_unexpected_exception_is_500_without_details(
     jeton: Running, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     app = jeton.add_client()
-
-    def fail(*_: object) -> None:
-        raise RuntimeError("a secret detail")
-
-    monkeypatch.setattr(type(jeton.lookups), "known_client", fail)
+    monkeypatch.setattr(type(jeton.lookups), "known_client", Mock(side_effect=RuntimeError("a secret detail")))
     response = await jeton.post(path, app, grant_type="client_credentials", token="garbage")
 
     assert (response.status_code, response.json()["error"]) == (500, "server_error")
     assert "secret detail" not in response.text
     assert "RuntimeError" not in response.text
+
+
+@pytest.mark.requirement("O13", "O16", "O20")
+@pytest.mark.parametrize("queue", ["ledger", "password hashes"])
+async def test_request_beyond_a_queue_is_refused_without_a_statement_and_spends_nothing(
+    jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch, queue: str
+) -> None:
+    token = (await jeton.log_in(app))["refresh_token"]
+    login = {"grant_type": "password", "username": "alice", "password": PASSWORD}
+
+    with monkeypatch.context() as patch, statements_of(jeton) as sent:
+        if queue == "ledger":
+            patch.setattr(jeton.ledger._batches._main, "_max_waiting", 0)
+            refused = await jeton.refresh(app, token)
+        else:
+            patch.setattr(jeton.hashing, "check_capacity", Mock(side_effect=HashingBusyError))
+            refused = await jeton.token(app, None, **login)
+
+    assert outcome(refused) == (503, "temporarily_unavailable")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert sent == []
+    assert await jeton.refreshed(app, token)
+
+
+@pytest.mark.requirement("O16", "O20")
+async def test_login_without_room_for_its_hash_is_told_to_retry_and_refreshes_go_on(
+    jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = (await jeton.log_in(app))["refresh_token"]
+    monkeypatch.setattr(jeton.hashing, "run", AsyncMock(side_effect=HashingBusyError))
+
+    refused = await jeton.token(app, None, grant_type="password", username="alice", password=PASSWORD)
+
+    assert (outcome(refused), int(refused.headers["retry-after"]) > 0) == ((503, "temporarily_unavailable"), True)
+    assert await jeton.refreshed(app, token)
 
 
 @pytest.mark.postgresql

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.crypto.passwords import Verified
 from jeton.storage.tables import clients, users
 from jeton.storage.users import delete_user, find_users
@@ -152,22 +151,3 @@ async def test_login_stores_a_stronger_hash_if_the_costs_have_grown(start: Start
 def stored_hash(jeton: Running) -> str:
     with jeton.database.read() as connection:
         return find_users(connection, ["alice"])["alice"].password_hash or ""
-
-
-@pytest.mark.requirement("O13", "O16", "O20")
-async def test_login_without_room_for_its_hash_is_told_to_retry_and_refreshes_go_on(
-    jeton: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
-    tokens = await jeton.log_in(app)
-
-    async def full(*_: object) -> None:
-        raise HashingBusyError
-
-    monkeypatch.setattr(jeton.hashing, "run", full)
-    response = await jeton.token(app, None, **LOGIN)
-
-    assert outcome(response) == (503, "temporarily_unavailable")
-    assert int(response.headers["retry-after"]) > 0
-    assert await jeton.refreshed(app, tokens["refresh_token"])

@@ -2,6 +2,7 @@
 
 import logging
 from contextvars import Context
+from unittest.mock import Mock
 
 import httpx2
 import pytest
@@ -51,11 +52,8 @@ async def test_lines_of_other_libraries_and_of_exceptions_have_it_too(
 async def test_lines_of_a_signature_in_a_thread_have_it_too(
     logged: WrittenLog, jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> str:
-        raise KeyStoreError("the token was removed")
-
     monkeypatch.setattr(jeton.keyring.signer, "is_external", True)
-    monkeypatch.setattr(jeton.keyring.signer, "sign", fail)
+    monkeypatch.setattr(jeton.keyring.signer, "sign", Mock(side_effect=KeyStoreError("removed")))
     await log_in(jeton, app)
 
     assert [it["request_id"] for it in logged.lines("signing_key_unavailable")] == [ID]

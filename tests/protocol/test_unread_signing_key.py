@@ -1,5 +1,7 @@
 """Access tokens signed with a key that this server has not read yet (RFC 7009 section 2.2, RFC 7662 section 2.2)."""
 
+from unittest.mock import Mock
+
 import pytest
 
 from jeton.crypto.master_key import MasterKeyError
@@ -81,11 +83,7 @@ async def test_key_that_cannot_be_opened_does_not_keep_the_rest_from_being_read(
     cached = await nodes[1].token(session.app, grant_type="client_credentials")
     with nodes[1].database.write() as connection:
         update_client(connection, session.app.client_id, disabled=True)
-
-    def fail(*_: object) -> None:
-        raise MasterKeyError
-
-    monkeypatch.setattr(nodes[1].keyring, "update", fail)
+    monkeypatch.setattr(nodes[1].keyring, "update", Mock(side_effect=MasterKeyError))
     with pytest.raises(MasterKeyError):
         nodes[1].shared_state.refresh()
 

@@ -95,18 +95,9 @@ async def receiver() -> AsyncIterator[LogoutReceiver]:
         yield it
 
 
-async def code_for(visitor: Browser, app: App, username: str) -> str:
-    await visitor.authorize(app, scope="read account")
-    if visitor.path == "/sign-in":
-        await visitor.sign_in(username)
-    if visitor.path == "/consent":
-        await visitor.decide()
-    return visitor.answer["code"]
-
-
 @asynccontextmanager
 async def signed_in_everywhere(node: Running, elsewhere: Running, uri: str) -> AsyncIterator[World]:
-    username, scope = uuid4().hex, frozenset({"read", "account"})
+    username, scope, asked = uuid4().hex, frozenset({"read", "account"}), "read account"
     node.add_user(username)
     grants = GRANTS | {"password"}
     app = add_app(node, uuid4().hex, scope=scope, grant_types=grants, backchannel_logout_uri=uri)
@@ -116,10 +107,10 @@ async def signed_in_everywhere(node: Running, elsewhere: Running, uri: str) -> A
     async with AsyncExitStack() as stack:
         this, other = [await stack.enter_async_context(browser(node)) for _ in range(2)]
         codes = {
-            HERE: await code_for(this, app, username),
-            LASTING: await code_for(this, lasting, username),
-            THERE: await code_for(other, app, username),
-            CODE: await code_for(this, lasting, username),
+            HERE: await this.allow(app, username, scope=asked),
+            LASTING: await this.allow(lasting, username, scope=asked),
+            THERE: await other.allow(app, username, scope=asked),
+            CODE: await this.allow(lasting, username, scope=asked),
         }
         tokens = {ELSEWHERE: await node.log_in(app, username)}
         for name in (HERE, LASTING, THERE):

@@ -120,10 +120,16 @@ class Browser:
 
     async def allow(self, app: App, username: str = "alice", **parameters: Any) -> str:
         """Open an authorization request, sign in and consent if asked. Return the code."""
-        await self.sign_in_to(app, username, **parameters)
+        await self.authorize(app, **parameters)
+        await self.finish(username)
+        return self.answer_at(parameters.get("redirect_uri") or CALLBACK)["code"]
+
+    async def finish(self, username: str = "alice") -> None:
+        """Sign in and allow, as far as the pages ask for it."""
+        if self.path == "/sign-in":
+            await self.sign_in(username)
         if self.path == "/consent":
             await self.decide()
-        return self.answer_at(parameters.get("redirect_uri") or CALLBACK)["code"]
 
     @property
     def path(self) -> str:
