@@ -11,7 +11,6 @@ from typing import Final
 import pytest
 
 from jeton.cli.listening import SEND_BUFFER_BYTES, bind_sockets
-from jeton.http1.request_head import MAX_BYTES
 from support.server_processes import ServerProcess, server_process, wait_until
 
 GET: Final = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -55,31 +54,6 @@ def answer_to(server: ServerProcess, *parts: bytes, host: str = "127.0.0.1") -> 
 def memory_of(server: ServerProcess) -> int:
     """Resident bytes."""
     return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def test_a_body_is_never_read_as_a_request(server: ServerProcess) -> None:
-    smuggled = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
-    head = b"POST /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n"
-
-    for parts in ([head % len(smuggled) + smuggled], [head % len(smuggled), smuggled]):
-        answer = answer_to(server, *parts, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        assert answer.startswith(b"HTTP/1.1 405 ")
-        assert b"ready" not in answer
-
-
-@pytest.mark.parametrize("endless", [b"X: " + b"a" * 65536, b"X: a\r\n" * 1000], ids=["field", "fields"])
-def test_an_endless_head_ends_the_connection(server: ServerProcess, endless: bytes) -> None:
-    answer = answer_to(server, GET[:-2], *[endless] * 500)
-
-    assert answer == b"reset" or answer.startswith(b"HTTP/1.1 431 ")
-
-
-def test_large_requests_with_small_heads_are_read(server: ServerProcess) -> None:
-    fields = b"X: " + b"a" * (MAX_BYTES - 2048) + b"\r\nConnection: close\r\n\r\n"
-    form = POST + b"Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
-
-    assert answer_to(server, GET[:-2] + fields).startswith(b"HTTP/1.1 200 ")
-    assert answer_to(server, form + b"Content-Length: 65536\r\n\r\n" + b"a=" * 32768).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize(

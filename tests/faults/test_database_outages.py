@@ -1,6 +1,6 @@
 """A PostgreSQL that is stopped or hung under load (RFC 7009 section 2.2.1, ASVS 16.5): 503, and no session ends."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +8,7 @@ import pytest
 
 from support.crashable_postgresql import Cluster
 from support.database_outage import assert_documents_answered, assert_temporary_in_time
-from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on
+from support.refresh_load import Load, Session, add_accounts, assert_nothing_lost_or_doubled, load_on
 from support.server_processes import server_process
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("C10", "O19")]
@@ -16,20 +16,32 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("C10", "O19")]
 RECOVERY_SECONDS: Final = 10
 
 
+async def assert_writes_refused(load: Load, resting: Sequence[Session]) -> None:
+    """Refresh and revoke, without a key."""
+    for response in (await load.refresh(resting[0]), await load.post("/oauth/revoke", resting[1].token)):
+        assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
+
+
+# Read-only is a former leader that is a standby now, on the connections that the server has.
 @pytest.mark.parametrize(
-    ("fail", "recover", "rounds", "refusals"),
+    ("fail", "recover", "assert_refused", "rounds", "refusals"),
     [
-        pytest.param(lambda it: it.stop("fast"), Cluster.start, 2, 21, id="stopped"),
-        pytest.param(lambda it: it.stop("immediate"), Cluster.start, 2, 21, id="crashed"),
-        pytest.param(Cluster.hang, Cluster.resume, 1, 6, id="hung"),
+        pytest.param(lambda it: it.stop("fast"), Cluster.start, assert_temporary_in_time, 2, 21, id="stopped"),
+        pytest.param(lambda it: it.stop("immediate"), Cluster.start, assert_temporary_in_time, 2, 21, id="crashed"),
+        pytest.param(Cluster.hang, Cluster.resume, assert_temporary_in_time, 1, 6, id="hung"),
+        pytest.param(
+            lambda it: it.set_read_only(True), lambda it: it.set_read_only(False), assert_writes_refused, 1, 8,
+            id="read-only",
+        ),
     ],
-)
+)  # fmt: skip
 async def test_a_database_outage_spends_nothing_and_ends_no_session(
     own_cluster: Cluster,
     own_postgresql_url: str,
     tmp_path: Path,
     fail: Callable[[Cluster], None],
     recover: Callable[[Cluster], None],
+    assert_refused: Callable[[Load, Sequence[Session]], Awaitable[None]],
     rounds: int,
     refusals: int,
 ) -> None:
@@ -44,12 +56,13 @@ async def test_a_database_outage_spends_nothing_and_ends_no_session(
                 fail(own_cluster)
                 try:
                     for _ in range(rounds):
-                        await assert_temporary_in_time(load, resting)
+                        await assert_refused(load, resting)
                     await load.until(lambda: load.statuses[503] >= refusals, f"{refusals} answers of 503")
                     await assert_documents_answered(load)
+                    await load.until(lambda: not server.answers("/readyz"), "not ready")
                 finally:
                     recover(own_cluster)
-                await load.until_answered(3)
+                await load.until_answered(3, RECOVERY_SECONDS)
 
             assert load.statuses.keys() == {200, 503}
             assert load.losses == []
@@ -58,33 +71,3 @@ async def test_a_database_outage_spends_nothing_and_ends_no_session(
                 assert (await load.refresh(session)).status_code == 200
             assert_nothing_lost_or_doubled(own_postgresql_url, [*busy, *resting])
             await load.until(lambda: server.answers("/readyz"), "ready again", RECOVERY_SECONDS)
-
-
-async def test_a_database_that_becomes_read_only_spends_nothing_and_ends_no_session(
-    own_cluster: Cluster, own_postgresql_url: str, tmp_path: Path
-) -> None:
-    """As a former leader that is a standby now, on the connections that the server has."""
-    secret = add_accounts(own_postgresql_url)
-    with server_process(tmp_path, own_postgresql_url) as server:
-        async with load_on([server.url], secret) as load:
-            resting = await load.log_in(2, sends_keys=False)
-            load.sessions = await load.log_in(6)
-            async with load.running():
-                await load.until_answered(3)
-                own_cluster.set_read_only(True)
-                try:
-                    await load.until(lambda: load.statuses[503] >= 6, "answers of 503")
-                    for response in (
-                        await load.refresh(resting[0]),
-                        await load.post("/oauth/revoke", resting[1].token),
-                    ):
-                        assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
-                    await load.until(lambda: not server.answers("/readyz"), "not ready")
-                finally:
-                    own_cluster.set_read_only(False)
-                await load.until_answered(3, RECOVERY_SECONDS)
-
-            assert load.statuses.keys() == {200, 503}
-            for session in resting:
-                assert (await load.refresh(session)).status_code == 200
-            assert_nothing_lost_or_doubled(own_postgresql_url, [*load.sessions, *resting])

@@ -82,15 +82,10 @@ def test_what_is_written_is_what_is_read(database: Database) -> None:
 
 def test_an_update_of_families_writes_all_that_may_change_and_nothing_else(database: Database) -> None:
     numbers = ("generation", "access_expires_at", "rotated_at", "idle_expires_at", "retries", "moves")
-    optional = (
-        "idempotency_digest",
-        "asked_scope",
-        "asked_resource",
-        "revoked_at",
-        "revoke_reason",
-        "last_ip",
-        "last_user_agent",
-    )
+    optional = [
+        *("idempotency_digest", "asked_scope", "asked_resource", "revoked_at", "revoke_reason"),
+        *("last_ip", "last_user_agent"),
+    ]
     unchanged: dict[str, Any] = dict.fromkeys(numbers, 0) | dict.fromkeys(optional)
     before = FAMILY._replace(**unchanged)
     after = {

@@ -64,32 +64,29 @@ def _stored(bench: Bench) -> None:
 
 @pytest.mark.requirement("CO10", "LO08")
 @pytest.mark.parametrize(
-    ("end", "kind", "key", "before"),
+    ("end", "kind", "key", "before", "after"),
     [
-        pytest.param(DeleteConsent(*KEY), Consent, KEY, CONSENT, id="consent"),
-        pytest.param(DeleteBrowserSession("browser", START), BrowserSession, "browser", SESSION, id="browser session"),
-        pytest.param(DeleteBrowserSessionsOf("u_1", START), BrowserSession, "browser", SESSION, id="all of the user"),
+        pytest.param(DeleteConsent(*KEY), Consent, KEY, CONSENT, None, id="consent"),
+        *(
+            pytest.param(end, BrowserSession, "browser", SESSION, after, id=name)
+            for name, end, after in [
+                ("browser session", DeleteBrowserSession("browser", START), None),
+                ("all of the user", DeleteBrowserSessionsOf("u_1", START), None),
+                ("all but this one", DeleteBrowserSessionsOf("u_1", START, "browser"), SESSION),
+                ("all of another user", DeleteBrowserSessionsOf("another", START), SESSION),
+            ]
+        ),
     ],
 )
-async def test_what_has_ended_is_not_found_any_more(
-    bench: Bench, end: Write, kind: type[Any], key: Any, before: Any
+async def test_what_has_ended_and_nothing_else_is_not_found_any_more(
+    bench: Bench, end: Write, kind: type[Any], key: Any, before: Any, after: Any
 ) -> None:
     entries = [seeing(kind, key), writing(end), seeing(kind, key)]
 
     decisions = await asyncio.gather(*map(bench.ledger.enter, entries))
 
     assert bench.commits == 1
-    assert [it.seen for it in decisions] == [before, None, None]
-
-
-@pytest.mark.parametrize("keep", ["browser", None])
-async def test_the_browser_session_that_is_kept_is_still_found(bench: Bench, keep: str | None) -> None:
-    sub = "u_1" if keep else "another"
-    entries = [writing(DeleteBrowserSessionsOf(sub, START, keep)), seeing(BrowserSession, "browser")]
-
-    _, later = await asyncio.gather(*map(bench.ledger.enter, entries))
-
-    assert later.seen == SESSION
+    assert [it.seen for it in decisions] == [before, None, after]
 
 
 @pytest.mark.requirement("CN02")

@@ -160,24 +160,18 @@ def test_columns_stand_in_the_order_of_the_fields(name: str, value: Any, not_of_
 
 
 @pytest.mark.requirement("N13")
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("alice@example.com", "alice@example.com"),
-        ("Alice@Example.COM.", "alice@example.com"),
-        ("a.b+tag@example.com", "a.b+tag@example.com"),
-        ("\uff21\uff4c\uff49\uff43\uff45\uff20example.com", "alice@example.com"),
-        ("J\u00d6RG@m\u00fcnchen.example", "j\u00f6rg@xn--mnchen-3ya.example"),
-        *((it, None) for it in ("alice", "@example.com", "a@", "a@b@c", "a b@example.com", "a@b_c.example", "a@b..c")),
-        ("a" * 242 + "@example.com", "a" * 242 + "@example.com"),
-        ("a" * 243 + "@example.com", None),
-    ],
-)
-def test_the_migration_s_own_canonical_form_is_that_of_the_application(address: str, expected: str | None) -> None:
+def test_the_migration_s_own_canonical_form_is_that_of_the_application() -> None:
     revision = ScriptDirectory.from_config(config()).get_revision("0005")
+    addresses = [
+        *("alice@example.com", "Alice@Example.COM.", "a.b+tag@example.com", "a" * 242 + "@example.com"),
+        *("\uff21\uff4c\uff49\uff43\uff45\uff20example.com", "J\u00d6RG@m\u00fcnchen.example"),
+    ]
+    others = ["alice", "@example.com", "a@", "a@b@c", "a b@example.com", "a@b_c.example", "a@b..c"]
 
-    assert revision.module.email_key(address) == expected
-    assert email_key(address) == expected
+    found = {it: revision.module.email_key(it) for it in (*addresses, *others, "a" * 243 + "@example.com")}
+
+    assert found == {it: email_key(it) for it in found}
+    assert [it for it, key in found.items() if key is not None] == addresses
 
 
 @pytest.mark.requirement("N13", "G03")

@@ -1,23 +1,27 @@
 """Races over one DPoP proof on two servers (RFC 9449 section 11.1): one request passes."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from support.dpop import DpopKey
-from support.in_process_server import ISSUER, PASSWORD, Running
+from support.in_process_server import ISSUER, PASSWORD, App, Running
 from support.responses import outcomes
 
 Nodes = tuple[Running, Running]
 KEY = DpopKey()
 
 
+async def log_in(nodes: Nodes, app: App) -> dict[str, Any]:
+    form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
+    return dict((await nodes[0].token(app, {"DPoP": KEY.proof()}, **form)).json())
+
+
 @pytest.mark.requirement("DP05", "L17")
 async def test_of_32_requests_at_once_with_one_proof_one_is_answered(nodes: Nodes) -> None:
-    app = nodes[0].add_client(scope=frozenset({"account"}))
+    app, _ = nodes[0].add_client(scope=frozenset({"account"})), nodes[0].add_user()
     nodes[1].shared_state.refresh()
-    nodes[0].add_user()
-    form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
     for _ in range(10):
         proof = {"DPoP": KEY.proof()}
         issued = await asyncio.gather(
@@ -25,19 +29,16 @@ async def test_of_32_requests_at_once_with_one_proof_one_is_answered(nodes: Node
         )
         assert outcomes(issued) == {(200, None): 1, (400, "invalid_dpop_proof"): 31}
 
-        login = await nodes[0].token(app, {"DPoP": KEY.proof()}, **form)
-        headers = KEY.headers("GET", ISSUER + "/account", login.json()["access_token"])
+        headers = KEY.headers("GET", ISSUER + "/account", (await log_in(nodes, app))["access_token"])
         shown = await asyncio.gather(*(nodes[at % 2].http.get("/account", headers=headers) for at in range(32)))
         assert outcomes(shown) == {(200, None): 1, (401, "invalid_dpop_proof"): 31}
 
 
 @pytest.mark.requirement("DP05", "DP20", "L17")
 async def test_of_32_refreshes_at_once_with_one_proof_one_is_answered_and_the_session_lives(nodes: Nodes) -> None:
-    app = nodes[0].add_client(public=True)
+    app, _ = nodes[0].add_client(public=True), nodes[0].add_user()
     nodes[1].shared_state.refresh()
-    nodes[0].add_user()
-    form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
-    token = (await nodes[0].token(app, {"DPoP": KEY.proof()}, **form)).json()["refresh_token"]
+    token = (await log_in(nodes, app))["refresh_token"]
     for _ in range(10):
         proof = {"DPoP": KEY.proof()}
 

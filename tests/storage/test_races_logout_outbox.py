@@ -9,7 +9,7 @@ from jeton.oauth.sessions import Source
 from support.authorization_codes import sign_in
 from support.cli_functions import configured_for, disable_user
 from support.in_process_server import Running
-from support.lock_contention import Contention
+from support.lock_contention import Contention, race_in_round
 from support.logout_receiver import add_logouts, add_receiving_app, deliver, logout_receiver, outbox
 
 Nodes = tuple[Running, Running]
@@ -48,11 +48,9 @@ async def test_session_that_two_end_at_once_is_told_once(
             await signed_in.code(app)
             session = signed_in.browser_session
             login = nodes[1].server.parts.logins.by_browser
-            runners = [
-                login.sign_out(session, "signed_out", Source("192.0.2.1", "a browser")),
-                disable_user(signed_in.user.username),
-            ]
+            signing_out = login.sign_out(session, "signed_out", Source("192.0.2.1", "a browser"))
+            disabling = disable_user(signed_in.user.username)
 
-            await contention.race("user", session.sub, *(runners if number % 2 else runners[::-1]))
+            await race_in_round(number, contention, "user", session.sub, signing_out, disabling)
 
             assert len(outbox(nodes[0])) == number + 1

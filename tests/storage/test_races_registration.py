@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
+import httpx2
 import pytest
 
 from jeton.admin.initial_access_tokens import create
+from jeton.oauth.clients import Client
 from jeton.storage.clients import list_clients
 from support.authorization_codes import sign_in
 from support.builders import CALLBACK
@@ -14,39 +17,41 @@ from support.in_process_server import App, Running
 pytestmark = [pytest.mark.postgresql, pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
 Nodes = tuple[Running, Running]
 SETTINGS = {"REGISTRATION__DYNAMIC": "open", "LIMITS__REGISTRATIONS_PER_ADDRESS": "0"}
-PUBLIC = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+PUBLIC: dict[str, Any] = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
 DAY = 86400
+
+
+def register_32(nodes: Nodes, metadata: dict[str, Any], **headers: str) -> "asyncio.Future[list[httpx2.Response]]":
+    """Send as many requests at once, half of them to each server."""
+    return asyncio.gather(
+        *(nodes[number % 2].http.post("/oauth/register", json=metadata, headers=headers) for number in range(32))
+    )
+
+
+def stored(nodes: Nodes) -> list[Client]:
+    with nodes[0].database.read() as connection:
+        return list_clients(connection)
 
 
 @pytest.mark.requirement("DR12", "O16")
 async def test_thirty_two_registrations_of_the_same_public_client_are_one_client(nodes: Nodes) -> None:
     for name in ("a", "b", "c"):
-        answers = await asyncio.gather(
-            *(
-                nodes[number % 2].http.post("/oauth/register", json={**PUBLIC, "client_name": name})
-                for number in range(32)
-            )
-        )
+        answers = await register_32(nodes, {**PUBLIC, "client_name": name})
 
         assert Counter(it.status_code for it in answers) == {201: 32}
         assert len({it.text for it in answers}) == 1
-    with nodes[0].database.read() as connection:
-        assert sorted(it.name or "" for it in list_clients(connection)) == ["a", "b", "c"]
+    assert sorted(it.name or "" for it in stored(nodes)) == ["a", "b", "c"]
 
 
 @pytest.mark.requirement("DR02", "O16")
 async def test_token_with_ten_uses_registers_ten_clients(nodes: Nodes) -> None:
     with nodes[0].database.write() as connection:
         _, token = create(connection, nodes[0].clock.now(), max_uses=10, seconds=60, name=None)
-    headers = {"Authorization": f"Bearer {token}"}
 
-    answers = await asyncio.gather(
-        *(nodes[number % 2].http.post("/oauth/register", json=PUBLIC, headers=headers) for number in range(32))
-    )
+    answers = await register_32(nodes, PUBLIC, Authorization=f"Bearer {token}")
 
     assert Counter(it.status_code for it in answers) == {201: 10, 401: 22}
-    with nodes[0].database.read() as connection:
-        assert len(list_clients(connection)) == 10
+    assert len(stored(nodes)) == 10
 
 
 @pytest.mark.requirement("DR12", "O16")
@@ -55,8 +60,7 @@ async def test_client_that_is_being_used_is_not_deleted_for_lack_of_use(nodes: N
     alice = sign_in(nodes[0], idle_expires_at=2**40, absolute_expires_at=2**40)
     for number in range(20):
         await nodes[0].http.post("/oauth/register", json={**PUBLIC, "client_name": f"App {number}"})
-    with nodes[0].database.read() as connection:
-        apps = [App(it) for it in list_clients(connection)]
+    apps = list(map(App, stored(nodes)))
     for node in nodes:
         node.clock.advance(8 * DAY)
 
@@ -65,8 +69,7 @@ async def test_client_that_is_being_used_is_not_deleted_for_lack_of_use(nodes: N
         asyncio.to_thread(nodes[1].purge.delete_expired_batch),
     )
 
-    with nodes[0].database.read() as connection:
-        left = {it.client_id: it.last_used_at for it in list_clients(connection)}
+    left = {it.client_id: it.last_used_at for it in stored(nodes)}
     issued = {app.client_id for app, code in zip(apps, codes, strict=True) if isinstance(code, str)}
     assert left == dict.fromkeys(issued, nodes[0].clock.now())
 
@@ -76,13 +79,11 @@ async def test_use_is_recorded_without_waiting_for_whoever_has_locked_the_client
     """An administrator who deletes the client has locked it, and waits for the session that records the use."""
     alice = sign_in(nodes[0], idle_expires_at=2**40, absolute_expires_at=2**40)
     await nodes[0].http.post("/oauth/register", json={**PUBLIC, "grant_types": ["authorization_code", "refresh_token"]})
-    with nodes[0].database.read() as connection:
-        app = App(list_clients(connection)[0])
+    app = App(stored(nodes)[0])
     tokens = await alice.redeemed(app, await alice.code(app, scope=frozenset({"profile"})))
     for node in nodes:
         node.clock.advance(2 * DAY)
     with nodes[1].database.write() as connection:
         connection.exec_driver_sql("SELECT 1 FROM clients FOR UPDATE")
         await nodes[0].refreshed(app, tokens["refresh_token"])
-    with nodes[0].database.read() as connection:
-        assert list_clients(connection)[0].last_used_at == nodes[0].clock.now() - 2 * DAY
+    assert stored(nodes)[0].last_used_at == nodes[0].clock.now() - 2 * DAY

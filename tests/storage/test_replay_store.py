@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
@@ -12,11 +12,11 @@ from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.single_use import SingleUse
 from jeton.storage import replay_store as replay_store_module
-from jeton.storage.ledger import Entry, Facts
-from jeton.storage.lock_requests import LockFamily, LockSingleUse
+from jeton.storage.ledger import Entry, Facts, Ledger
+from jeton.storage.lock_requests import LockSingleUse
 from jeton.storage.replay_store import ReplayStore, ReplayStoreFullError, only_once
 from jeton.storage.tables import single_uses
-from support.in_process_server import START, Running
+from support.in_process_server import START, ManualClock, Running
 from support.ledger_fixtures import CLIENT, Bench, bench_over
 from support.lock_contention import OnPostgresql, until
 
@@ -24,23 +24,18 @@ REPLAYED = Deny(ErrorCode.INVALID_DPOP_PROOF, "proof_used_before")
 PROOF = SingleUse(b"proof", START + 70)
 
 
-@dataclass
-class Nodes:
-    """Two ledgers on one database, as two servers have them."""
-
-    first: Bench
-    second: Bench
-
-    @property
-    def stores(self) -> tuple[ReplayStore, ReplayStore]:
-        return ReplayStore(self.first.ledger), ReplayStore(self.second.ledger)
-
-
 @pytest.fixture
-async def nodes(bench: Bench) -> AsyncIterator[Nodes]:
-    other = Bench(bench.database, type(bench.ledger)(bench.database, bench.ledger._clock))
-    yield Nodes(bench, other)
-    other.ledger.close()
+async def other(bench: Bench) -> AsyncIterator[Bench]:
+    """A second ledger on the same database, as another server has it."""
+    bench_of_other = Bench(bench.database, Ledger(bench.database, ManualClock()))
+    yield bench_of_other
+    bench_of_other.ledger.close()
+
+
+def turned_once(bench: Bench, sid: str, proof: SingleUse) -> Awaitable[Issue | Deny]:
+    """Advance that family by one generation, if the proof was not used before."""
+    turned: Entry[Any] = bench.turned(sid)
+    return bench.ledger.enter(only_once(turned, proof, REPLAYED))
 
 
 def stored(bench: Bench) -> list[bytes]:
@@ -49,21 +44,23 @@ def stored(bench: Bench) -> list[bytes]:
 
 
 @pytest.mark.requirement("DP05", "L17")
-async def test_of_32_uses_at_once_on_two_nodes_one_is_the_first(nodes: Nodes) -> None:
+async def test_of_32_uses_at_once_on_two_nodes_one_is_the_first(bench: Bench, other: Bench) -> None:
+    stores = ReplayStore(bench.ledger), ReplayStore(other.ledger)
     for number in range(20):
         proof = SingleUse(b"proof %d" % number, START + 70)
 
-        first = await asyncio.gather(*(nodes.stores[at % 2].use(proof) for at in range(32)))
+        first = await asyncio.gather(*(stores[at % 2].use(proof) for at in range(32)))
 
         assert Counter(first) == {True: 1, False: 31}
 
 
 @pytest.mark.requirement("DP05")
-async def test_different_uses_at_once_are_written_by_few_transactions(nodes: Nodes) -> None:
-    await asyncio.gather(*(nodes.stores[0].use(SingleUse(b"%d" % at, START + 70)) for at in range(100)))
+async def test_different_uses_at_once_are_written_by_few_transactions(bench: Bench) -> None:
+    store = ReplayStore(bench.ledger)
+    await asyncio.gather(*(store.use(SingleUse(b"%d" % at, START + 70)) for at in range(100)))
 
-    assert len(stored(nodes.first)) == 100
-    assert nodes.first.commits <= 2
+    assert len(stored(bench)) == 100
+    assert bench.commits <= 2
 
 
 @pytest.mark.requirement("DP05", "DP20", "L17")
@@ -74,38 +71,24 @@ async def test_a_refused_request_uses_nothing_and_a_replayed_one_changes_nothing
     assert await bench.ledger.enter(only_once(refused, PROOF, REPLAYED)) == refusal
     assert stored(bench) == []
     commits = bench.commits
-    allowed = await bench.ledger.enter(only_once(turned("a"), PROOF, REPLAYED))
+    allowed = await turned_once(bench, "a", PROOF)
     assert bench.commits == commits + 1
-    replayed = await bench.ledger.enter(only_once(turned("a"), PROOF, REPLAYED))
+    replayed = await turned_once(bench, "a", PROOF)
 
     assert (allowed.reason, replayed) == ("turned", REPLAYED)
     assert (stored(bench), bench.generations("a")) == ([b"proof"], [1])
 
 
-def turned(sid: str) -> Entry[Issue | Deny]:
-    """An entry that advances that family by one generation."""
-
-    def decide(facts: Facts) -> Issue | Deny:
-        assert facts.family is not None
-        after = facts.family._replace(generation=facts.family.generation + 1)
-        return Issue(CLIENT, after.scope, (), facts.now, "turned", facts.user, after)
-
-    return Entry(decide, (LockFamily(sid),))
-
-
 @pytest.mark.requirement("DP05")
-async def test_one_proof_with_two_sessions_on_two_nodes_turns_one_of_them(nodes: Nodes) -> None:
+async def test_one_proof_with_two_sessions_on_two_nodes_turns_one_of_them(bench: Bench, other: Bench) -> None:
     for number in range(20):
         proof = SingleUse(b"proof %d" % number, START + 70)
-        before = sum(nodes.first.generations("ab"))
+        before = sum(bench.generations("ab"))
 
-        decisions = await asyncio.gather(
-            nodes.first.ledger.enter(only_once(turned("a"), proof, REPLAYED)),
-            nodes.second.ledger.enter(only_once(turned("b"), proof, REPLAYED)),
-        )
+        decisions = await asyncio.gather(turned_once(bench, "a", proof), turned_once(other, "b", proof))
 
         assert sorted(it.reason for it in decisions) == ["proof_used_before", "turned"]
-        assert sum(nodes.first.generations("ab")) == before + 1
+        assert sum(bench.generations("ab")) == before + 1
 
 
 @pytest.mark.postgresql
@@ -132,21 +115,20 @@ async def test_a_use_is_seen_by_the_next_decision_of_the_batch(bench: Bench) -> 
 
     entry = Entry(decide, (LockSingleUse(PROOF.digest),))
 
-    assert [it.reason for it in await asyncio.gather(*(bench.ledger.enter(entry) for _ in range(3)))] == [
-        *("new", "used", "used")
-    ]
+    decisions = await asyncio.gather(*(bench.ledger.enter(entry) for _ in range(3)))
+    assert [it.reason for it in decisions] == ["new", "used", "used"]
 
 
 @pytest.mark.requirement("DP05")
 async def test_uses_are_forgotten_when_they_expire_and_refused_until_then(jeton: Running) -> None:
-    proof = SingleUse(b"proof", jeton.clock.now() + 70)
-    assert await jeton.server.parts.storage.replay_store.use(proof)
+    store, proof = jeton.server.parts.storage.replay_store, SingleUse(b"proof", jeton.clock.now() + 70)
+    assert await store.use(proof)
 
     jeton.clock.advance(69)
-    assert (jeton.purge.delete_expired(), await jeton.server.parts.storage.replay_store.use(proof)) == (0, False)
+    assert (jeton.purge.delete_expired(), await store.use(proof)) == (0, False)
     jeton.clock.advance(1)
     # Until its row is deleted.
-    assert not await jeton.server.parts.storage.replay_store.use(proof)
+    assert not await store.use(proof)
     assert (jeton.purge.delete_expired(), jeton.count(single_uses)) == (1, 0)
 
 

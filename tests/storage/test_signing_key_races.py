@@ -99,26 +99,22 @@ def test_of_servers_that_start_for_the_first_time_one_makes_the_keys(database: D
     assert Counter((key.series, key.algorithm, key.state) for key in stored(database)) == FIRST_KEYS
 
 
+def revoke_active(rotation: KeyRotation, keys: list[SigningKey]) -> None:
+    for key in keys:
+        if key.state is KeyState.ACTIVE:
+            rotation.revoke(key.kid)
+
+
 @pytest.mark.parametrize(
     ("change", "replaced", "refused"),
     [
         pytest.param(lambda it, _: it.rotate_if_due(), KeyState.RETIRING, 0, id="a rotation is due"),
         pytest.param(lambda it, _: it.rotate_now(), KeyState.RETIRING, PROCESSES - 1, id="operators rotate"),
-        pytest.param(
-            lambda it, keys: [it.revoke(key.kid) for key in keys if key.state is KeyState.ACTIVE],
-            KeyState.REVOKED,
-            0,
-            id="operators revoke the active keys",
-        ),
+        pytest.param(revoke_active, KeyState.REVOKED, 0, id="operators revoke the active keys"),
     ],
 )
 def test_of_processes_that_replace_the_active_keys_one_does(
-    database: Database,
-    database_url: str,
-    keys: list[SigningKey],
-    change: Change,
-    replaced: KeyState,
-    refused: int,
+    database: Database, database_url: str, keys: list[SigningKey], change: Change, replaced: KeyState, refused: int
 ) -> None:
     """`replaced` is the state of the active keys afterwards."""
     assert all_at_once(database_url, keys, change) == refused
@@ -134,16 +130,10 @@ def test_of_processes_that_replace_the_active_keys_one_does(
 @pytest.mark.parametrize(
     ("change", "algorithm", "new"),
     [
-        pytest.param(
-            lambda it, _: it.ensure_key_types(), "EdDSA", (ACCESS_TOKENS, "EdDSA"), id="another algorithm is set"
-        ),
-        pytest.param(
-            lambda it, keys: it.ensure_id_token_keys(keys, {"EdDSA"}),
-            "ES256",
-            ("EdDSA", "EdDSA"),
-            id="of a client",
-        ),
+        (lambda it, _: it.ensure_key_types(), "EdDSA", (ACCESS_TOKENS, "EdDSA")),
+        (lambda it, keys: it.ensure_id_token_keys(keys, {"EdDSA"}), "ES256", ("EdDSA", "EdDSA")),
     ],
+    ids=["another algorithm is set", "of a client"],
 )
 def test_of_processes_that_publish_a_key_of_another_algorithm_one_does(
     database: Database, database_url: str, keys: list[SigningKey], change: Change, algorithm: str, new: tuple[str, str]
@@ -183,9 +173,8 @@ def test_a_client_s_lifetime_and_how_long_the_key_is_kept_are_written_together(
     assert active_and_next(stored(database))[0].longest_seconds == expected
 
 
-def test_the_next_key_is_kept_for_the_longest_lifetime_of_all_clients(
-    database: Database, database_url: str, keys: list[SigningKey]
-) -> None:
+@pytest.mark.usefixtures("keys")
+def test_the_next_key_is_kept_for_the_longest_lifetime_of_all_clients(database: Database, database_url: str) -> None:
     with database.write() as connection:
         for number, seconds in enumerate((60, 7200, 900)):
             insert_client(connection, Client(f"web{number}", True, START, lifetimes={"access_seconds": seconds}))

@@ -73,15 +73,13 @@ async def test_no_token_secret_or_password_is_stored(jeton: Running, app: App, d
     issued["revoked"] = await jeton.log_in(app)
     await jeton.revoke(app, issued["revoked"]["refresh_token"])
     await jeton.revoke(app, issued["service"]["access_token"])
-    terminal = CommandLine(environment(database_url))
+    terminal, added = CommandLine(environment(database_url)), ("client", "rotate-secret", "printed")
     secrets = {
         "client secret": app.secret or "",
         "idempotency key": IDEMPOTENCY_KEY,
         "password": PASSWORD,
         "printed secret": terminal.json("client", "add", "printed")["client_secret"],
-        "rotated secret": terminal.json("client", "rotate-secret", "printed", "--overlap-seconds", "60")[
-            "client_secret"
-        ],
+        "rotated secret": terminal.json(*added, "--overlap-seconds", "60")["client_secret"],
         "printed password": terminal.json("user", "add", "printed", "--generate-password")["password"],
     }
     secrets |= {f"{name} without its prefix": it.removeprefix("jcs_") for name, it in secrets.items()}
@@ -118,11 +116,8 @@ async def test_no_private_key_and_no_master_key_is_stored(jeton: Running) -> Non
 
 
 async def test_the_search_finds_what_is_stored(jeton: Running, app: App) -> None:
-    known = {
-        "name": "alice",
-        "sid": sid_of((await jeton.log_in(app))["refresh_token"]),
-        "other": "somebody else entirely",
-    }
+    sid = sid_of((await jeton.log_in(app))["refresh_token"])
+    known = {"name": "alice", "sid": sid, "other": "somebody else entirely"}
 
     assert stored_of(known, jeton.database) == ["name", "sid"]
 
