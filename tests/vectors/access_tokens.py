@@ -4,7 +4,18 @@ import json
 from base64 import urlsafe_b64decode
 from typing import Any, Final
 
-from vectors.signing import base64url, jwt, jwt_by_secret, keys, nested, public_pem, respelled, segment, without
+from vectors.signing import (
+    base64url,
+    jwt,
+    jwt_by_secret,
+    keys,
+    nested,
+    public_pem,
+    rejected_tokens,
+    respelled,
+    segment,
+    without,
+)
 
 ISSUER: Final = "https://as.example/tenant"
 AUDIENCE: Final = "https://api.example"
@@ -18,14 +29,7 @@ _CLAIMS: Final = {"iss": ISSUER, "aud": AUDIENCE, "sub": "u_1", "client_id": "we
 def access_tokens() -> list[dict[str, Any]]:
     """Return the cases: a token, and values that it has, or the reason of its rejection."""
     valid = [{"name": name, "token": token, "returns": returns} for name, token, returns in _valid()]
-    invalid = [("malformed", _malformed()), ("typ", _of_another_type()), ("alg", _of_another_algorithm())]
-    invalid += [("crit", _critical()), ("kid", _without_kid()), ("unknown_key", _by_unknown_keys())]
-    invalid += [("signature", _with_other_signatures()), *_with_other_claims()]
-    return valid + [
-        {"name": f"{reason}: {name}", "token": token, "raises": {"name": "InvalidTokenError", "reason": reason}}
-        for reason, tokens in invalid
-        for name, token in tokens.items()
-    ]
+    return valid + rejected_tokens([*_INVALID.items(), *_with_other_claims()])
 
 
 def _token(header: dict[str, Any] | None = None, **claims: Any) -> str:
@@ -64,100 +68,83 @@ def _valid() -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-def _malformed() -> dict[str, str]:
-    header, claims, signature = _token().split(".")
-    text = json.dumps(_CLAIMS, separators=(",", ":"))
-    return {
+_HEAD, _BODY, _SIGNATURE = _token().split(".")
+_TEXT: Final = json.dumps(_CLAIMS, separators=(",", ":"))
+_ONE_BIT: Final = bytes(octet ^ (at == 100) for at, octet in enumerate(urlsafe_b64decode(_SIGNATURE + "==")))
+_INVALID: Final = {
+    "malformed": {
         "empty": "",
         "not a JWT": "no.jwt.at.all",
         "opaque": "jrt_abc",
-        "encrypted": f"{header}.e.i.c.t",
-        "padded": f"{header}.{claims}.{signature}==",
+        "encrypted": f"{_HEAD}.e.i.c.t",
+        "padded": f"{_HEAD}.{_BODY}.{_SIGNATURE}==",
         "RS256 in another spelling": respelled(_token()),
         "ES256 in another spelling": respelled(_token_by("ec", "ES256")),
         "EdDSA in another spelling": respelled(_token_by("ed", "EdDSA")),
         "a line break at the end": f"{_token()}\n",
-        "standard base64": f"{header}.{claims}.{signature[:-1]}+",
-        "an impossible length": f"{header}.{claims}.AAAAA",
-        "no signature": f"{header}.{claims}.",
+        "standard base64": f"{_HEAD}.{_BODY}.{_SIGNATURE[:-1]}+",
+        "an impossible length": f"{_HEAD}.{_BODY}.AAAAA",
+        "no signature": f"{_HEAD}.{_BODY}.",
         "too long": jwt(_HEADER, {**_CLAIMS, "padding": "x" * 8192}),
-        "a header that is a list": f"{segment('[]')}.{claims}.{signature}",
+        "a header that is a list": f"{segment('[]')}.{_BODY}.{_SIGNATURE}",
         "a header that is too deep": jwt(nested(65), _CLAIMS),
-        "a header of many brackets": f"{base64url(b'[' * 6000)}.{claims}.{signature}",
-        "a header that is not UTF-8": f"{base64url(bytes([0xFF]))}.{claims}.{signature}",
+        "a header of many brackets": f"{base64url(b'[' * 6000)}.{_BODY}.{_SIGNATURE}",
+        "a header that is not UTF-8": f"{base64url(bytes([0xFF]))}.{_BODY}.{_SIGNATURE}",
         "a header with a duplicate name": jwt('{"alg":"RS256","typ":"at+jwt","kid":"one","kid":"one"}', _CLAIMS),
         "a header with NaN": jwt('{"alg":"RS256","typ":"at+jwt","kid":"one","x":NaN}', _CLAIMS),
         "claims that are too deep": jwt(_HEADER, nested(65)),
         "claims that are a list": jwt(_HEADER, "[]"),
         "claims that are not JSON": jwt(_HEADER, "{"),
-        "claims with a duplicate expiry": jwt(_HEADER, text[:-1] + ',"exp":1}'),
-        "claims with a duplicate subject": jwt(_HEADER, text[:-1] + ',"sub":"u_2"}'),
-        "claims with a nested duplicate name": jwt(_HEADER, text[:-1] + ',"x":{"a":1,"a":2}}'),
-        "an infinite expiry": jwt(_HEADER, text.replace(str(NOW + 590), "Infinity")),
-    }
-
-
-def _of_another_type() -> dict[str, str]:
-    return {
+        "claims with a duplicate expiry": jwt(_HEADER, _TEXT[:-1] + ',"exp":1}'),
+        "claims with a duplicate subject": jwt(_HEADER, _TEXT[:-1] + ',"sub":"u_2"}'),
+        "claims with a nested duplicate name": jwt(_HEADER, _TEXT[:-1] + ',"x":{"a":1,"a":2}}'),
+        "an infinite expiry": jwt(_HEADER, _TEXT.replace(str(NOW + 590), "Infinity")),
+    },
+    "typ": {
         "an ID token": _token({"typ": "JWT"}),
         "no type": jwt(without(_HEADER, "typ"), _CLAIMS),
         "a status list": jwt({**_HEADER, "typ": "statuslist+jwt"}, {"iss": ISSUER}),
         "a type that is a list": _token({"typ": ["at+jwt"]}),
         "a header of a prototype": jwt({"__proto__": _HEADER}, _CLAIMS),
-    }
-
-
-def _of_another_algorithm() -> dict[str, str]:
-    _, claims, signature = _token().split(".")
-    return {
-        "none": f"{segment({**_HEADER, 'alg': 'none'})}.{claims}.AA",
-        "NoNe": f"{segment({**_HEADER, 'alg': 'NoNe'})}.{claims}.AA",
+    },
+    "alg": {
+        "none": f"{segment({**_HEADER, 'alg': 'none'})}.{_BODY}.AA",
+        "NoNe": f"{segment({**_HEADER, 'alg': 'NoNe'})}.{_BODY}.AA",
         "HS256 with the public key": jwt_by_secret({**_HEADER, "alg": "HS256"}, _CLAIMS, public_pem("one")),
-        "RS1": f"{segment({**_HEADER, 'alg': 'RS1'})}.{claims}.{signature}",
-        "a list": f"{segment({**_HEADER, 'alg': ['RS256']})}.{claims}.{signature}",
+        "RS1": f"{segment({**_HEADER, 'alg': 'RS1'})}.{_BODY}.{_SIGNATURE}",
+        "a list": f"{segment({**_HEADER, 'alg': ['RS256']})}.{_BODY}.{_SIGNATURE}",
         "missing": jwt(without(_HEADER, "alg"), _CLAIMS),
         "not that of the key": jwt({**_HEADER, "alg": "PS256"}, _CLAIMS, "one", "PS256"),
         "for another type of key": _token({"alg": "ES256"}),
-    }
-
-
-def _critical() -> dict[str, str]:
-    return {
+    },
+    "crit": {
         "an unknown extension": _token({"crit": ["exp"], "exp": 1}),
         "an empty list": _token({"crit": []}),
         "an unencoded payload": _token({"crit": ["b64"], "b64": False}),
-    }
-
-
-def _without_kid() -> dict[str, str]:
-    odd = {repr(kid): _token({"kid": kid}) for kid in (1, None, "")}
-    return {"missing": jwt(without(_HEADER, "kid"), _CLAIMS), **odd}
-
-
-def _by_unknown_keys() -> dict[str, str]:
-    pointed = {**_HEADER, "kid": "other", "jku": "https://evil.example/jwks"}
-    kids = {kid: _token({"kid": kid}) for kid in ("unknown", "../../one", "__proto__")}
-    return {"a key at a URL of the token": jwt(pointed, _CLAIMS, "other"), **kids}
-
-
-def _with_other_signatures() -> dict[str, str]:
-    header, claims, signature = _token().split(".")
-    octets = bytearray(urlsafe_b64decode(signature + "=="))
-    octets[100] ^= 1
-    embedded = {**_HEADER, "jwk": keys()["other"].as_dict(private=False)}
-    return {
-        "a key in the token": jwt(embedded, _CLAIMS, "other"),
+    },
+    "kid": {
+        "missing": jwt(without(_HEADER, "kid"), _CLAIMS),
+        **{repr(kid): _token({"kid": kid}) for kid in (1, None, "")},
+    },
+    "unknown_key": {
+        "a key at a URL of the token": jwt(
+            {**_HEADER, "kid": "other", "jku": "https://evil.example/jwks"}, _CLAIMS, "other"
+        ),
+        **{kid: _token({"kid": kid}) for kid in ("unknown", "../../one", "__proto__")},
+    },
+    "signature": {
+        "a key in the token": jwt({**_HEADER, "jwk": keys()["other"].as_dict(private=False)}, _CLAIMS, "other"),
         "another key": jwt(_HEADER, _CLAIMS, "other"),
-        "one bit": f"{header}.{claims}.{base64url(bytes(octets))}",
-        "too short": f"{header}.{claims}.AAAA",
-        "other claims": f"{header}.{segment({**_CLAIMS, 'sub': 'u_2'})}.{signature}",
-        "another header": f"{segment({**_HEADER, 'x': 1})}.{claims}.{signature}",
-    }
+        "one bit": f"{_HEAD}.{_BODY}.{base64url(_ONE_BIT)}",
+        "too short": f"{_HEAD}.{_BODY}.AAAA",
+        "other claims": f"{_HEAD}.{segment({**_CLAIMS, 'sub': 'u_2'})}.{_SIGNATURE}",
+        "another header": f"{segment({**_HEADER, 'x': 1})}.{_BODY}.{_SIGNATURE}",
+    },
+}
 
 
 def _with_other_claims() -> list[tuple[str, dict[str, str]]]:
-    text = json.dumps(_CLAIMS, separators=(",", ":"))
-    numbers = {n: jwt(_HEADER, text.replace(str(NOW + 590), n)) for n in ("1e400", "9" * 20)}
+    numbers = {n: jwt(_HEADER, _TEXT.replace(str(NOW + 590), n)) for n in ("1e400", "9" * 20)}
     prototype = {"claims of a prototype": jwt(_HEADER, {"__proto__": _CLAIMS})}
     missing = [
         (reason, {f"no {name}": jwt(_HEADER, without(_CLAIMS, name))})

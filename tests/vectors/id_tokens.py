@@ -4,7 +4,7 @@ import hashlib
 from typing import Any, Final
 
 from vectors.access_tokens import ISSUER, NOW
-from vectors.signing import base64url, jwt, jwt_by_secret, public_pem, without
+from vectors.signing import base64url, jwt, jwt_by_secret, public_pem, rejected_tokens, without
 
 ACCESS_TOKEN: Final = "the-access-token"
 _EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
@@ -17,7 +17,7 @@ _LOGOUT_CLAIMS: Final = {"iss": ISSUER, "aud": "web", "sub": "u_1", "jti": "j1",
 
 def id_tokens() -> list[dict[str, Any]]:
     """Return the cases: a token, perhaps the `max_age` of the request, and its values, or why it is rejected."""
-    return _valid() + _rejected(_wrong_id_tokens()) + _with_max_age()
+    return _valid() + rejected_tokens(_wrong_id_tokens().items()) + _with_max_age()
 
 
 def logout_tokens() -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def logout_tokens() -> list[dict[str, Any]]:
         {"name": "valid", "token": logout_token(), "returns": facts},
         {"name": "a session", "token": only_sid, "returns": {"subject": None, "sid": "s1"}},
         {"name": "another event as well", "token": logout_token(**event), "returns": {"subject": "u_1"}},
-        *_rejected(_wrong_logout_tokens()),
+        *rejected_tokens(_wrong_logout_tokens().items()),
     ]
 
 
@@ -39,14 +39,6 @@ def id_token(header: dict[str, Any] | None = None, **claims: Any) -> str:
 
 def logout_token(header: dict[str, Any] | None = None, **claims: Any) -> str:
     return jwt({**_LOGOUT_HEADER, **(header or {})}, {**_LOGOUT_CLAIMS, **claims})
-
-
-def _rejected(tokens: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
-    return [
-        {"name": f"{reason}: {name}", "token": token, "raises": {"name": "InvalidTokenError", "reason": reason}}
-        for reason, named in tokens.items()
-        for name, token in named.items()
-    ]
 
 
 def _valid() -> list[dict[str, Any]]:

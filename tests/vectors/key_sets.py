@@ -4,6 +4,7 @@ import json
 from typing import Any, Final
 
 from vectors.signing import keys, public_keys, without
+from vectors.status_lists import answer, lost
 
 _KEYS: Final = json.dumps(public_keys())
 
@@ -67,53 +68,53 @@ def unusable_keys() -> dict[str, dict[str, Any]]:
 
 def key_set() -> list[dict[str, Any]]:
     """Return the cases: steps at times `at`, each an answer, or what is expected for a token with this `kid`."""
-    good = _answer(0, _KEYS, etag='"1"')
+    good = answer(0, _KEYS, etag='"1"')
     mixed = json.dumps({"keys": [*unusable_keys().values(), None, 1, "key", [], *public_keys()["keys"]]})
     duplicate = _KEYS.replace('{"keys": [', '{"keys": [{"kty": "RSA", "kty": "RSA"}, ', 1)
     hundred_and_one = json.dumps({"keys": public_keys()["keys"] + [{}] * 97})
     cases: dict[str, list[dict[str, Any]]] = {
         "keys are fetched once, and fresh as long as their headers say": [
             *(_seen(0, "one", "blocking", known=False), good, _seen(1, "one", "no"), _seen(59, "ec", "no")),
-            *(_seen(60, "one", "background"), _answer(60, _KEYS), _seen(61, "one", "no", unchanged=True)),
+            *(_seen(60, "one", "background"), answer(60, _KEYS), _seen(61, "one", "no", unchanged=True)),
         ],
         "an unknown kid causes one request per cool-down": [
-            *(good, _seen(9, "new", "no", known=False), _seen(10, "new", "blocking", known=False), _answer(10, _KEYS)),
+            *(good, _seen(9, "new", "no", known=False), _seen(10, "new", "blocking", known=False), answer(10, _KEYS)),
             *(_seen(19, "new", "no", known=False), _seen(19, "other", "no", known=False)),
             _seen(20, "new", "blocking", known=False),
         ],
         "the cool-down starts with the request, also if it gets no response": [
-            *(good, _seen(10, "new", "blocking", known=False), _lost(10), _seen(19, "new", "no", known=False)),
+            *(good, _seen(10, "new", "blocking", known=False), lost(10), _seen(19, "new", "no", known=False)),
             _seen(20, "new", "blocking", known=False),
         ],
         "a new key is found": [
-            *(_answer(0, '{"keys": []}'), _seen(10, "one", "blocking", known=False), _answer(10, _KEYS)),
+            *(answer(0, '{"keys": []}'), _seen(10, "one", "blocking", known=False), answer(10, _KEYS)),
             _seen(10, "one", "no"),
         ],
-        "a withdrawn key is removed": [good, _answer(60, '{"keys": []}'), _seen(61, "one", "no", known=False)],
+        "a withdrawn key is removed": [good, answer(60, '{"keys": []}'), _seen(61, "one", "no", known=False)],
         "keys are used for an hour while the server is unavailable": [
-            *(good, _lost(60), _seen(61, "one", "no"), _seen(70, "one", "background"), _answer(3655, "", 503)),
-            *(_seen(3659.9, "one", "no"), _seen(3660, "one", "blocking", known=False), _lost(3660)),
+            *(good, lost(60), _seen(61, "one", "no"), _seen(70, "one", "background"), answer(3655, "", 503)),
+            *(_seen(3659.9, "one", "no"), _seen(3660, "one", "blocking", known=False), lost(3660)),
             *(_seen(3660.9, "one", "no", known=False), _seen(3661, "one", "blocking", known=False)),
-            *(_answer(3661, "", 304), _seen(3662, "one", "no")),
+            *(answer(3661, "", 304), _seen(3662, "one", "no")),
         ],
         "unusable keys do not affect the others": [
-            *(_answer(0, mixed), *[_seen(1, kid, "no") for kid in ("one", "ps", "ec", "ed")]),
+            *(answer(0, mixed), *[_seen(1, kid, "no") for kid in ("one", "ps", "ec", "ed")]),
             _seen(1, "odd", "no", known=False),
         ],
-        "a key with a duplicate name does not affect the others": [_answer(0, duplicate), _seen(1, "one", "no")],
+        "a key with a duplicate name does not affect the others": [answer(0, duplicate), _seen(1, "one", "no")],
         "the first of two keys with one kid is used": [
-            *(_answer(0, json.dumps({"keys": [*public_keys()["keys"], {**_public("other"), "kid": "one"}]})),),
-            *(_answer(60, _KEYS), _seen(60, "one", "no", unchanged=True)),
+            *(answer(0, json.dumps({"keys": [*public_keys()["keys"], {**_public("other"), "kid": "one"}]})),),
+            *(answer(60, _KEYS), _seen(60, "one", "no", unchanged=True)),
         ],
         "answers without a key set change nothing": [
-            *(good, _answer(60, "<html>"), _seen(60, "one", "no"), _answer(70, '{"keys": {}}')),
-            *(_seen(70, "one", "no"), _answer(80, '{"keys": []}', 404), _seen(80, "one", "no")),
-            *(_answer(90, hundred_and_one), _seen(90, "one", "no", unchanged=True), _seen(100, "one", "background")),
+            *(good, answer(60, "<html>"), _seen(60, "one", "no"), answer(70, '{"keys": {}}')),
+            *(_seen(70, "one", "no"), answer(80, '{"keys": []}', 404), _seen(80, "one", "no")),
+            *(answer(90, hundred_and_one), _seen(90, "one", "no", unchanged=True), _seen(100, "one", "background")),
         ],
-        "304 makes keys fresh": [good, _answer(60, "", 304), _seen(119, "one", "no"), _seen(120, "one", "background")],
-        "304 without keys is not usable": [_answer(0, "", 304), _seen(1, "one", "blocking", known=False)],
+        "304 makes keys fresh": [good, answer(60, "", 304), _seen(119, "one", "no"), _seen(120, "one", "background")],
+        "304 without keys is not usable": [answer(0, "", 304), _seen(1, "one", "blocking", known=False)],
         "without keys they are fetched again after a second": [
-            *(_lost(0), _seen(0.5, "one", "no", known=False), _seen(1, "one", "blocking", known=False)),
+            *(lost(0), _seen(0.5, "one", "no", known=False), _seen(1, "one", "blocking", known=False)),
         ],
         "without headers keys are fresh for five minutes": [
             {"at": 0, "answer": {"body": _KEYS}},
@@ -130,12 +131,3 @@ def _public(kid: str) -> dict[str, Any]:
 def _seen(at: float, kid: str, ask: str, *, known: bool = True, unchanged: bool = False) -> dict[str, Any]:
     """Return whether to fetch the keys, whether the kid is known, and that the last answer left the cached keys."""
     return {"at": at, "kid": kid, "ask": ask, "known": known} | ({"unchanged": True} if unchanged else {})
-
-
-def _lost(at: float) -> dict[str, Any]:
-    return {"at": at, "answer": None}
-
-
-def _answer(at: float, body: str, status: int = 200, **headers: str) -> dict[str, Any]:
-    headers = {"cache-control": "public, max-age=60", **headers}
-    return {"at": at, "answer": {"status": status, "headers": headers, "body": body}}

@@ -3,6 +3,7 @@
 import hmac
 import json
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +57,15 @@ def respelled(token: str) -> str:
     """Return the same octets in another spelling: with other spare bits at the end (RFC 4648 section 3.5)."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
+
+
+def rejected_tokens(reasons: Iterable[tuple[str, dict[str, str]]]) -> list[dict[str, Any]]:
+    """Return the cases of tokens, by name, that are rejected for each reason."""
+    return [
+        {"name": f"{reason}: {name}", "token": token, "raises": {"name": "InvalidTokenError", "reason": reason}}
+        for reason, tokens in reasons
+        for name, token in tokens.items()
+    ]
 
 
 def without(members: dict[str, Any], *names: str) -> dict[str, Any]:
