@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jeton.rules.attempts import Attempt, Limit, Reservation, fail, release, reserve, succeed
+from jeton.rules.attempts import Attempt, Limit, Reservation, release, reserve
 from jeton.rules.rate_limit_policies import BackoffPolicy, Bucket, Rate
 
 NOW = 1_800_000_000
@@ -49,18 +49,3 @@ def test_at_most_a_hundred_failures_between_two_successes(free: int, steps: list
         assert len(attempts) <= 100
         # After the free ones, at least thirty seconds pass between two.
         assert len(attempts) <= free + (now - NOW) // 30
-
-
-@given(st.integers(1, 20), st.integers(1, 300))
-def test_burst_takes_the_free_attempts_and_success_resets_them(free: int, burst: int) -> None:
-    attempt = Attempt((Limit("account", b"account", BackoffPolicy(free, 30, 3600, limit=100)),), reset=(b"account",))
-    buckets: dict[bytes, Bucket] = {}
-    for _ in range(2):
-        outcomes = [reserve(buckets, attempt, NOW, known=False, seen={}) for _ in range(burst)]
-        allowed = [it for it in outcomes if isinstance(it, Reservation)]
-
-        assert len(allowed) == min(free, burst)
-        *wrong, right = allowed
-        for reservation in wrong:
-            fail(buckets, reservation, NOW)
-        succeed(buckets, right, NOW)

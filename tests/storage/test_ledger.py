@@ -1,7 +1,6 @@
 """The ledger: many requests in one transaction, decided one after the other; a failure is its own caller's only."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -30,14 +29,6 @@ async def test_entries_that_arrive_together_are_one_transaction(bench: Bench) ->
     assert bench.commits == 1
     with bench.database.read() as connection:
         assert load_families(connection, new).keys() == set(new)
-
-
-async def test_entries_that_arrive_during_a_transaction_are_the_next_one(bench: Bench) -> None:
-    first = bench.turn("a")
-    await bench.until_deciding()
-    await asyncio.gather(first, *map(bench.turn, "b" * 20))
-
-    assert (bench.commits, bench.generations("ab")) == (2, [1, 20])
 
 
 async def test_an_entry_sees_what_an_earlier_one_of_its_transaction_writes(bench: Bench) -> None:
@@ -112,21 +103,6 @@ async def test_an_access_token_that_is_revoked_twice_stays_revoked(bench: Bench)
     await asyncio.gather(bench.ledger.enter(ended), bench.ledger.enter(ended))
 
     assert (await bench.ledger.enter(ended)).reason == "ended"
-
-
-async def test_entries_are_decided_in_another_thread_than_the_event_loops(bench: Bench) -> None:
-    entry = Entry(lambda _: End(str(threading.get_ident())))
-
-    assert (await bench.ledger.enter(entry)).reason != str(threading.get_ident())
-
-
-async def test_closing_finishes_the_transaction_that_runs(bench: Bench) -> None:
-    entering = bench.turn("a")
-    await bench.until_deciding()
-    bench.ledger.close()
-    await entering
-
-    assert bench.generations("a") == [1]
 
 
 # Logins, changes of password and ends of sessions that arrive together.

@@ -18,6 +18,8 @@ from jeton.storage.families import insert_families, load_families
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockFamily, LockUser
 from jeton.storage.users import insert_user
+from support import builders
+from support.builders import READ
 from support.in_process_server import START, ManualClock
 
 CLIENT = Client("web", public=True, created_at=START)
@@ -25,22 +27,9 @@ USER = User("u_1", "alice", None, (), False, START, 1, "old hash")
 
 
 def family(sid: str, **fields: Any) -> Family:
-    given: dict[str, Any] = {
-        "sid": sid,
-        "client_id": "web",
-        "sub": "u_1",
-        "scope": frozenset({"read"}),
-        "audience": (),
-        "auth_time": START,
-        "amr": (),
-        "created_at": START,
-        "rotated_at": START,
-        "idle_expires_at": START + 60,
-        "absolute_expires_at": START + 60,
-        "master_key_id": "00000000",
-        "secret": b"secret",
-    }
-    return Family(**{**given, **fields})
+    """Return a session that ends a minute after the start, of that user and client."""
+    usual = {"scope": READ, "audience": (), "amr": (), "idle_expires_at": START + 60, "absolute_expires_at": START + 60}
+    return builders.family(sid, now=START, **usual | fields)
 
 
 def insert_accounts(database: Database, *families: Family) -> None:
@@ -78,11 +67,6 @@ class Bench:
     async def turn_all(self, sids: str) -> list[Issue | BaseException]:
         """Enter one entry for each of these families, and return what they end with."""
         return await asyncio.gather(*map(self.turn, sids), return_exceptions=True)
-
-    async def until_deciding(self) -> None:
-        """Wait until a transaction has begun."""
-        while not self.decided:
-            await asyncio.sleep(0)
 
     def generations(self, sids: str = "abc") -> list[int]:
         with self.database.read() as connection:

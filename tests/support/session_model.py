@@ -12,8 +12,8 @@ from jeton.oauth.refresh_rotation import RefreshRequest, decide
 from jeton.oauth.revocation_rules import revoke_family
 from jeton.oauth.scope import Scope, format_scope
 from jeton.oauth.sessions import Family
-from jeton.oauth.users import User
 from jeton.storage.families import load_families
+from support.builders import client, family, user
 from support.in_process_server import START, App, Running, running, settings_for
 
 IDLE: Final = 600
@@ -64,23 +64,9 @@ class LawSession:
     def __init__(self, retry_grace_seconds: int) -> None:
         self._now = START
         self._lifetimes = Lifetimes(60, IDLE, ABSOLUTE, retry_grace_seconds)
-        self._client = Client("web", public=False, created_at=START, grant_types=frozenset({"refresh_token"}))
-        self._client = replace(self._client, scope=GRANTED)
-        self._user = User("u_1", "alice", None, (), False, START, 1)
-        self._family = Family(
-            sid="sid",
-            client_id="web",
-            sub="u_1",
-            scope=GRANTED,
-            audience=(),
-            auth_time=START,
-            amr=(),
-            created_at=START,
-            rotated_at=START,
-            idle_expires_at=START + IDLE,
-            absolute_expires_at=START + ABSOLUTE,
-            master_key_id="",
-            secret=b"",
+        self._client, self._user = client(scope=GRANTED), user()
+        self._family = family(
+            now=START, audience=(), idle_expires_at=START + IDLE, absolute_expires_at=START + ABSOLUTE
         )
         self.first_token = "0"
 

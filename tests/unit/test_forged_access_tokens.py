@@ -78,36 +78,6 @@ def test_token_with_another_header_is_rejected_whoever_signed_it() -> None:
     assert [it for it in changes if VERIFIER.verify(compact(HEADER | it, sign=rs256(THEIRS)))] == []
 
 
-@pytest.mark.requirement("F12", "F13", "F14")
-@pytest.mark.parametrize("missing", HEADER)
-def test_token_without_a_header_member_is_rejected(missing: str) -> None:
-    assert VERIFIER.verify(compact({name: it for name, it in HEADER.items() if name != missing})) is None
-
-
-@pytest.mark.requirement("F05", "O05")
-@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "", None])
-def test_alg_none_is_rejected(algorithm: str | None) -> None:
-    head, body, signature = compact(HEADER | {"alg": algorithm}).split(".")
-
-    assert [it for it in ("", SIGNATURE, signature) if VERIFIER.verify(f"{head}.{body}.{it}")] == []
-
-
-@pytest.mark.requirement("F04", "O05")
-@pytest.mark.parametrize(
-    "secret",
-    [PEM, PEM.strip(), DER, MODULUS, json.dumps(public_jwk(OURS, "ours")).encode(), b""],
-    ids=["PEM", "PEM without line end", "DER", "modulus", "JWK", "empty"],
-)
-def test_public_key_is_not_used_as_hmac_secret(secret: bytes) -> None:
-    assert VERIFIER.verify(compact(HEADER | {"alg": "HS256"}, sign=hs256(secret))) is None
-
-
-@pytest.mark.requirement("F04")
-@pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256", "PS384", "PS512"])
-def test_key_is_bound_to_one_algorithm(algorithm: str) -> None:
-    assert VERIFIER.verify(jwt.encode(CLAIMS, OURS, algorithm, {"typ": "at+jwt", "kid": "ours"})) is None
-
-
 @pytest.mark.requirement("A48", "F06")
 def test_every_flipped_bit_of_the_signature_is_rejected() -> None:
     number = int.from_bytes(base64.urlsafe_b64decode(SIGNATURE + "=="))
@@ -151,6 +121,34 @@ def test_every_flipped_bit_of_the_signature_is_rejected() -> None:
     ],
 )
 def test_token_with_any_change_is_rejected(token: str) -> None:
+    assert VERIFIER.verify(token) is None
+
+
+SECRETS = {
+    "PEM": PEM,
+    "PEM without line end": PEM.strip(),
+    "DER": DER,
+    "modulus": MODULUS,
+    "JWK": json.dumps(public_jwk(OURS, "ours")).encode(),
+    "empty": b"",
+}
+NONE = {it: compact(HEADER | {"alg": it}).split(".") for it in ("none", "None", "NONE", "nOnE", "", None)}
+OTHER_ALGORITHMS = ("RS384", "RS512", "PS256", "PS384", "PS512")
+FORGED = {
+    **{f"no {name}": compact({it: HEADER[it] for it in HEADER if it != name}) for name in HEADER},
+    **{
+        f"alg {it!r}, signature {at}": f"{head}.{body}.{signature}"
+        for it, (head, body, own) in NONE.items()
+        for at, signature in enumerate(("", SIGNATURE, own))
+    },
+    **{f"HMAC by {name}": compact(HEADER | {"alg": "HS256"}, sign=hs256(secret)) for name, secret in SECRETS.items()},
+    **{it: jwt.encode(CLAIMS, OURS, it, {"typ": "at+jwt", "kid": "ours"}) for it in OTHER_ALGORITHMS},
+}
+
+
+@pytest.mark.requirement("F04", "F05", "F12", "F13", "F14", "O05")
+@pytest.mark.parametrize("token", FORGED.values(), ids=FORGED)
+def test_token_by_another_algorithm_is_rejected(token: str) -> None:
     assert VERIFIER.verify(token) is None
 
 

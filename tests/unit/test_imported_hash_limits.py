@@ -1,11 +1,8 @@
 """Imported password hashes that are malformed or too costly: refused at import, and never computed at login."""
 
 import hashlib
-from typing import Any
 
-import bcrypt
 import pytest
-from argon2 import PasswordHasher
 
 from jeton.crypto import hash_costs
 from jeton.crypto.hash_costs import MAX_MILLISECONDS
@@ -85,43 +82,29 @@ REFUSED = {
 @pytest.mark.requirement("O16")
 @pytest.mark.parametrize(("text", "reason"), REFUSED.values(), ids=REFUSED)
 def test_invalid_or_too_costly_hash_is_refused_with_the_reason_and_costs_a_normal_check(
-    text: str, reason: str, monkeypatch: pytest.MonkeyPatch
+    text: str, reason: str, computed: list[str]
 ) -> None:
     with pytest.raises(PasswordHashRefusedError) as refused:
         parse_imported_hash(text)
     assert reason in str(refused.value)
     assert text == "" or text not in str(refused.value)
-
-    computed: list[str] = []
-    verify = PasswordHasher.verify
-
-    def own_verify(*args: Any) -> bool:
-        computed.append("own")
-        return verify(*args)
-
-    monkeypatch.setattr(PasswordHasher, "verify", own_verify)
-    for owner, name in ((bcrypt, "checkpw"), (hashlib, "pbkdf2_hmac"), (hashlib, "scrypt")):
-        monkeypatch.setattr(owner, name, lambda *_, **__: computed.append("foreign"))
     stored = "argon2" + text if text.startswith("$argon2") else text
 
     assert CHEAP.verify(stored, PASSWORD) == Verified(ok=False)
-    assert computed == ["own"]
+    assert computed == ["verify"]
 
 
 @pytest.mark.requirement("O16")
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param(BCRYPT.replace("$04$", "$14$"), id="bcrypt"),
-        pytest.param(PBKDF2.replace("$1000$", "$3333333$"), id="PBKDF2"),
-        pytest.param(SCRYPT.replace("$16$", "$131072$").replace("$8$5$", "$8$2$"), id="scrypt"),
-        pytest.param(PASSLIB_SCRYPT.replace("ln=4", "ln=17"), id="scrypt of OWASP"),
-        pytest.param(ARGON2.replace("m=64,t=2", "m=131072,t=6"), id="Argon2"),
-        pytest.param(ARGON2.replace("m=64,t=2,p=1", "m=102400,t=2,p=8"), id="Argon2 of Django"),
-    ],
-)
-def test_hash_at_the_cost_limit_is_accepted(text: str) -> None:
-    assert callable(parse_imported_hash(text).check)
+def test_hash_at_the_cost_limit_is_accepted() -> None:
+    for text in (
+        BCRYPT.replace("$04$", "$14$"),
+        PBKDF2.replace("$1000$", "$3333333$"),
+        SCRYPT.replace("$16$", "$131072$").replace("$8$5$", "$8$2$"),
+        PASSLIB_SCRYPT.replace("ln=4", "ln=17"),  # as OWASP recommends
+        ARGON2.replace("m=64,t=2", "m=131072,t=6"),
+        ARGON2.replace("m=64,t=2,p=1", "m=102400,t=2,p=8"),  # of Django
+    ):
+        assert callable(parse_imported_hash(text).check)
 
 
 @pytest.mark.parametrize("parameters", ["ln=16,r=8,p=1", "ln=15,r=1,p=1", "ln=1,r=1,p=1", "ln=4,r=1024,p=16"])

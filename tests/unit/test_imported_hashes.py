@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bcrypt
 import pytest
-from argon2 import PasswordHasher, Type, extract_parameters
+from argon2 import Type, extract_parameters
 
 from jeton.crypto.imported_hash import PasswordHashRefusedError
 from jeton.crypto.imported_hash_formats import parse_imported_hash, stored_form
@@ -18,25 +18,6 @@ LINES = (Path(__file__).parent / "imported_hashes.tsv").read_text(encoding="utf-
 ROWS = [line.split("\t") for line in LINES if not line.startswith("#")]
 HASHES = {name: (password, text) for name, password, text in ROWS}
 BCRYPT = HASHES["bcrypt $2b$"][1]
-
-
-@pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hash functions that were called."""
-    calls: list[str] = []
-
-    def spy(owner: object, name: str) -> None:
-        original = getattr(owner, name)
-
-        def recorded(*args: object, **named: object) -> object:
-            calls.append(name)
-            return original(*args, **named)
-
-        monkeypatch.setattr(owner, name, recorded)
-
-    for owner, name in ((bcrypt, "checkpw"), (hashlib, "pbkdf2_hmac"), (hashlib, "scrypt"), (PasswordHasher, "verify")):
-        spy(owner, name)
-    return calls
 
 
 @pytest.mark.requirement("N12")

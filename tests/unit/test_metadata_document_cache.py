@@ -22,6 +22,14 @@ URL: Final = "https://app.example/client.json"
 HERE: Final = Source("192.0.2.1")
 
 
+@pytest.fixture
+def web() -> Web:
+    """A web that has the document of the URL."""
+    web = Web()
+    web.publish(URL)
+    return web
+
+
 def documents(web: Web, *, per_address: int = 100, altogether: int = 100) -> tuple[MetadataDocuments, ManualClock]:
     clock = ManualClock()
     return MetadataDocuments(
@@ -46,9 +54,7 @@ async def outcomes(
 
 
 @pytest.mark.requirement("CI07")
-async def test_document_is_kept_as_long_as_its_server_says() -> None:
-    web = Web()
-    web.publish(URL)
+async def test_document_is_kept_as_long_as_its_server_says(web: Web) -> None:
     cache, clock = documents(web)
     for seconds, requests in ((0, 1), (599, 1), (1, 2)):
         clock.advance(seconds)
@@ -57,9 +63,7 @@ async def test_document_is_kept_as_long_as_its_server_says() -> None:
 
 
 @pytest.mark.requirement("CI07")
-async def test_failure_is_kept_for_a_minute_and_replaces_a_document_that_is_too_old() -> None:
-    web = Web()
-    web.publish(URL)
+async def test_failure_is_kept_for_a_minute_and_replaces_a_document_that_is_too_old(web: Web) -> None:
     cache, clock = documents(web)
     await outcomes(cache, [URL])
     web.remove(URL)
@@ -74,13 +78,12 @@ async def test_failure_is_kept_for_a_minute_and_replaces_a_document_that_is_too_
 
 
 @pytest.mark.requirement("ME06")
-async def test_each_fetch_is_counted_by_its_outcome_and_a_kept_document_is_not() -> None:
+async def test_each_fetch_is_counted_by_its_outcome_and_a_kept_document_is_not(web: Web) -> None:
     def counts() -> list[float]:
         name = "jeton_metadata_document_fetch_duration_seconds_count"
         return [value_of(name, outcome=it) for it in ("fetched", "invalid", "no_response")]
 
-    web, before = Web(), counts()
-    web.publish(URL)
+    before = counts()
     web.publish(f"{URL}?invalid", client_id="https://other.example/client.json")
     cache, _ = documents(web)
     assert await outcomes(cache, [URL, URL, f"{URL}?invalid", f"{URL}?nowhere"]) == "ddii"
@@ -88,9 +91,7 @@ async def test_each_fetch_is_counted_by_its_outcome_and_a_kept_document_is_not()
 
 
 @pytest.mark.requirement("CI09")
-async def test_requests_at_the_same_time_share_one_fetch_that_outlives_the_first() -> None:
-    web = Web()
-    web.publish(URL)
+async def test_requests_at_the_same_time_share_one_fetch_that_outlives_the_first(web: Web) -> None:
     web.answers.clear()
     cache, _ = documents(web, altogether=1)
     first, *others = (asyncio.create_task(cache.get(URL, HERE, is_known=False)) for _ in range(20))
@@ -103,8 +104,7 @@ async def test_requests_at_the_same_time_share_one_fetch_that_outlives_the_first
 
 
 @pytest.mark.requirement("CI09")
-async def test_fetches_are_limited_by_address_and_altogether_before_they_are_made() -> None:
-    web = Web()
+async def test_fetches_are_limited_by_address_and_altogether_before_they_are_made(web: Web) -> None:
     cache, clock = documents(web, per_address=2, altogether=3)
     urls = [web.publish(f"https://app.example/{number}") for number in range(10)]
     assert await outcomes(cache, urls[:4]) == "ddll"
@@ -117,9 +117,8 @@ async def test_fetches_are_limited_by_address_and_altogether_before_they_are_mad
 
 
 @pytest.mark.requirement("CI15")
-async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_memory_is_bounded(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata_document_cache, "MAX_DOCUMENTS", 3)
-    web = Web()
     cache, clock = documents(web)
     urls = [web.publish(f"https://app.example/{number}") for number in range(5)]
     await outcomes(cache, urls)
