@@ -18,6 +18,7 @@ from jeton_client.authorization_request import (
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.callback import code_in
 from jeton_client.client_authentication import Client
+from jeton_client.current_session import CurrentSession
 from jeton_client.discovery import ServerMetadata, required
 from jeton_client.errors import (
     ClientError,
@@ -25,54 +26,36 @@ from jeton_client.errors import (
     LoginRequiredError,
     RefusedError,
     ServerUnavailableError,
-    StorageUnusableError,
 )
 from jeton_client.logout_request import logout_url
 from jeton_client.messages import Request
-from jeton_client.operations import Do, Operation, Shared, Wait
+from jeton_client.operations import Operation, Shared, Wait
 from jeton_client.session import (
     EARLY_ATTEMPTS,
     MAX_ATTEMPTS,
     Grant,
     Pause,
-    PendingRefresh,
     Session,
     after_attempt,
     asked_at,
     begin_renewal,
-    has_ended,
     pause,
-    renew_at,
 )
-from jeton_client.storage import CheckedStorage, MemoryStorage, Storage
+from jeton_client.storage import MemoryStorage, Storage
 from jeton_client.token_answers import Tokens, TryAgain, judge_revocation_answer, judge_token_answer
 
 _HOLD_OFF_SECONDS: Final = 5.0
 _random: Final = random.SystemRandom()
-_LOCK_PAUSE: Final = 0.05
-_LOCK_SECONDS: Final = 120.0
 
 
 class SessionOperations:
-    """The session in memory, and the operations that change it."""
+    """What the session asks of the server, in which order."""
 
     def __init__(self, issuer: str, client: Client, storage: Storage | None, clock: Callable[[], float]) -> None:
         self._server = AuthorizationServer(issuer)
         self._client = replace(client, issuer=issuer)
-        self._storage = CheckedStorage(storage or MemoryStorage())
         self._clock = clock
-        self._session: Session | None = None
-        self._renew_at = 0.0
-        self._unstored: tuple[PendingRefresh, Session] | None = None  # a refresh and its outcome
-
-    def good_token(self) -> str | None:
-        """Return the access token in memory, or None if it has expired."""
-        if self._session is None or has_ended(self._session.tokens, self._clock()):
-            return None
-        return self._session.tokens.access_token
-
-    def is_due(self) -> bool:
-        return self._session is None or self._clock() >= self._renew_at
+        self.current = CurrentSession(storage or MemoryStorage(), clock, _random.random)
 
     def log_in(self, username: str, password: str, scope: str | None) -> Operation[None]:
         metadata = yield from self._discovered()
@@ -106,7 +89,7 @@ class SessionOperations:
 
     def access_token(self) -> Operation[str]:
         """Renew a token that is due. While it is still valid, one caller renews it and the others use it."""
-        token = self.good_token()
+        token = self.current.good_token()
         if token is None:
             renewed: str = yield Shared("renewal", partial(self._renew, None, MAX_ATTEMPTS))
             return renewed
@@ -119,7 +102,7 @@ class SessionOperations:
             raise
         except ClientError as failed:
             asked_for = failed.retry_after if isinstance(failed, ServerUnavailableError) else 0.0
-            self._renew_at = self._clock() + max(asked_for, _HOLD_OFF_SECONDS)
+            self.current.postpone_renewal(max(asked_for, _HOLD_OFF_SECONDS))
             return token
 
     def renew(self, rejected: str) -> Operation[str]:
@@ -127,23 +110,23 @@ class SessionOperations:
         return renewed
 
     def log_out(self) -> Operation[None]:
-        yield from self._locked()
+        yield from self.current.lock()
         try:
-            session: Session | None = yield Do(self._storage.load)
+            session = yield from self.current.stored()
             if session is not None:
                 # A logout must not fail halfway: the session is deleted even if the server is unavailable, and revoked
                 # even if the storage cannot delete it.
-                failed = yield from self._forget()
+                failed = yield from self.current.delete()
                 yield from self._revoke(session.tokens)
                 if failed is not None:
                     raise failed
         finally:
-            self._storage.unlock()
+            self.current.unlock()
 
     def start_logout(self, post_logout_redirect_uri: str | None) -> Operation[tuple[str, str]]:
         metadata = yield from self._discovered()
         endpoint = required(metadata.end_session_endpoint, "end_session_endpoint")
-        session: Session | None = yield Do(self._storage.load)
+        session = yield from self.current.stored()
         with suppress(ServerUnavailableError):  # the browser is sent to the server, which ends the session as well
             yield from self.log_out()
         hint = None if session is None else session.tokens.id_token
@@ -152,9 +135,9 @@ class SessionOperations:
 
     def _begin(self, request: Request, grant: Grant, scope: str | None, max_attempts: int = 1) -> Operation[Tokens]:
         """Send a login, after checking that its result can be stored. A password is sent once: the user repeats it."""
-        yield from self._locked()
+        yield from self.current.lock()
         try:
-            yield Do(self._storage.check)
+            yield from self.current.check_storage()
             now = self._clock()
             judged = judge_token_answer((yield request), now)
             for attempt in range(1, max_attempts):
@@ -166,46 +149,37 @@ class SessionOperations:
                 raise ServerUnavailableError("no usable response to the login", judged.after or 1.0)
             if isinstance(judged, RefusedError):
                 raise judged
-            yield from self._store(Session(judged, grant, scope))
+            yield from self.current.store(Session(judged, grant, scope))
             return judged
         finally:
-            self._storage.unlock()
+            self.current.unlock()
 
     def _renew(self, rejected: str | None, max_attempts: int) -> Operation[str]:
-        yield from self._locked()
+        yield from self.current.lock()
         try:
-            session: Session | None = yield Do(self._storage.load)
+            session = yield from self.current.load()
             if session is None:
-                self._keep(None)
                 raise LoginRequiredError("there is no stored session: log in")
-            if self._unstored is not None and self._unstored[0] == session.pending:
-                session = self._unstored[1]
-                yield from self._store(session)
-            known = self._session and self._session.tokens.access_token
-            if session.tokens.access_token != known:
-                self._keep(session)  # another thread or process has renewed it
-            if self.good_token() is None or self.is_due() or session.tokens.access_token == rejected:
+            if self.current.good_token() is None or self.current.is_due() or session.tokens.access_token == rejected:
                 session = yield from self._renewed(session, max_attempts)
             return session.tokens.access_token
         finally:
-            self._storage.unlock()
+            self.current.unlock()
 
     def _renewed(self, session: Session, max_attempts: int) -> Operation[Session]:
         """Repeat the request until it has an outcome, soon, because servers repeat a response only for a while."""
         metadata = yield from self._discovered(max_attempts)
         endpoint = required(metadata.token_endpoint, "token_endpoint")
         session = begin_renewal(session, _new_secret(), self._clock())
-        yield from self._store(session)
+        yield from self.current.store(session)
         for attempt in range(1, max_attempts + 1):
             judged = judge_token_answer((yield self._renewal(endpoint, session)), asked_at(session, self._clock()))
             outcome = after_attempt(session, judged, attempt, max_attempts, _random.random())
             if isinstance(outcome, Session):
-                # Kept in memory until it is stored, because the server repeats its response only for a while.
-                self._unstored = None if session.pending is None else (session.pending, outcome)
-                yield from self._store(outcome)
+                yield from self.current.store_outcome(session.pending, outcome)
                 return outcome
             if isinstance(outcome, LoginRequiredError):
-                yield from self._forget()
+                yield from self.current.delete()
             if not isinstance(outcome, Pause):
                 raise outcome
             yield Wait(outcome.seconds)
@@ -243,38 +217,6 @@ class SessionOperations:
                 return (yield from self._server.metadata())
             yield Wait(pause(attempt, None, _random.random()))
         return (yield from self._server.metadata())
-
-    def _locked(self) -> Operation[None]:
-        """Acquire the storage's lock. Its holder keeps it while waiting for the server."""
-        waited = 0.0
-        while not self._storage.try_lock():
-            if waited > _LOCK_SECONDS:
-                raise ServerUnavailableError("another process has locked the session for too long")
-            yield Wait(_LOCK_PAUSE)
-            waited += _LOCK_PAUSE
-
-    def _store(self, session: Session) -> Operation[None]:
-        """Store the session, then use it."""
-        yield Do(partial(self._storage.save, session))
-        self._unstored = None
-        self._keep(session)
-
-    def _forget(self) -> Operation[StorageUnusableError | None]:
-        """Delete the session. Return the error of a storage that cannot; memory is cleared in any case."""
-        self._keep(None)
-        self._unstored = None
-        try:
-            yield Do(partial(self._storage.save, None))
-        except StorageUnusableError as error:
-            return error
-        return None
-
-    def _keep(self, session: Session | None) -> None:
-        """Keep the session. A pending refresh is due immediately, because servers repeat responses only for a while."""
-        self._session = session
-        self._renew_at = 0.0
-        if session is not None and session.pending is None:
-            self._renew_at = renew_at(session.tokens, _random.random())
 
 
 def _new_secret() -> str:

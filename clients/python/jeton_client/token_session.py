@@ -61,8 +61,8 @@ class TokenSession:
 
         Raise LoginRequiredError if the session is over, ServerUnavailableError if it cannot be renewed.
         """
-        token = self._operations.good_token()
-        if token is not None and not self._operations.is_due():
+        token = self._operations.current.good_token()
+        if token is not None and not self._operations.current.is_due():
             return token
         return self._executor.run(self._operations.access_token())
 
@@ -128,8 +128,8 @@ class AsyncTokenSession:
 
     async def access_token(self) -> str:
         """See `TokenSession.access_token`."""
-        token = self._operations.good_token()
-        if token is not None and not self._operations.is_due():
+        token = self._operations.current.good_token()
+        if token is not None and not self._operations.current.is_due():
             return token
         return await self._executor.run(self._operations.access_token())
 

@@ -8,7 +8,7 @@ import * as tokenRequests from './token-requests.js'
 
 export interface RefreshTokens {
   /** The session to renew if none is stored: it exists if the browser has a cookie. Otherwise `null`. */
-  readonly unstored: Session | null
+  readonly implied: Session | null
 
   /** Whether a web server adds the access tokens to requests, so that responses have none. */
   readonly isForwarded: boolean
@@ -25,7 +25,7 @@ export interface RefreshTokens {
 
 /** RFC 6749 section 6: a parameter of the request, and a member of its response. */
 export const inParameters: RefreshTokens = {
-  unstored: null,
+  implied: null,
   isForwarded: false,
   accepted: (request) => request,
   refresh: (endpoint, client, { refreshToken }, idempotencyKey) =>
@@ -44,7 +44,7 @@ export const inParameters: RefreshTokens = {
 export function inCookie(address: (endpoint: string) => string, isForwarded: boolean): RefreshTokens {
   return {
     isForwarded,
-    unstored: {
+    implied: {
       tokens: { accessToken: '', receivedAt: 0, expiresAt: 0, refreshToken: null, scope: null, idToken: null },
       grant: 'authorization_code',
       scope: null,

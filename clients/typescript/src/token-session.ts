@@ -10,6 +10,7 @@ import {
 import { AuthorizationServer } from './authorization-server.js'
 import { codeIn } from './callback.js'
 import type { Client } from './client-authentication.js'
+import { CurrentSession } from './current-session.js'
 import { required, type ServerMetadata } from './discovery.js'
 import {
   ClientError,
@@ -28,16 +29,13 @@ import {
   beginRenewal,
   EARLY_ATTEMPTS,
   type Grant,
-  hasEnded,
   MAX_ATTEMPTS,
   Pause,
-  type PendingRefresh,
   pause,
-  renewAt,
   type Session,
 } from './session.js'
 import { SingleFlight } from './single-flight.js'
-import { CheckedStorage, memoryStorage, type Storage } from './storage.js'
+import { memoryStorage, type Storage } from './storage.js'
 import { judgeRevocationAnswer, judgeTokenAnswer, type Tokens, TryAgain } from './token-answers.js'
 import * as tokenRequests from './token-requests.js'
 
@@ -57,16 +55,11 @@ const HOLD_OFF_SECONDS = 5
 export class TokenSession {
   readonly #server: AuthorizationServer
   readonly #client: Client
-  readonly #storage: CheckedStorage
+  readonly #current: CurrentSession
   readonly #send: Send
   readonly #clock: () => number
   readonly #refreshTokens: RefreshTokens
-  readonly #endListeners: (() => void)[] = []
   readonly #renewals = new SingleFlight<string>()
-  #session: Session | null = null
-  #renewAt = 0
-  /** A refresh and its outcome, kept until it is stored. */
-  #unstored: { readonly pending: PendingRefresh; readonly outcome: Session } | null = null
 
   /** `refreshTokens` says how the refresh token reaches the server. */
   constructor({ issuer, client, storage, fetch, clock }: TokenSessionOptions, refreshTokens = inParameters) {
@@ -74,9 +67,8 @@ export class TokenSession {
     this.#send = sendBy(fetch)
     this.#server = new AuthorizationServer(issuer, this.#send)
     this.#client = { ...client, issuer }
-    this.#storage = new CheckedStorage(storage ?? memoryStorage())
     this.#clock = clock ?? (() => Date.now() / 1000)
-    this.#storage.follow((session) => this.#keep(session))
+    this.#current = new CurrentSession(storage ?? memoryStorage(), this.#clock)
   }
 
   /** Password grant, sent once; the user repeats it if it is lost. Reject with RefusedError if the password is wrong. */
@@ -118,17 +110,16 @@ export class TokenSession {
 
   /** Return a valid access token, renewed ahead of its end. Reject with LoginRequiredError if the session is over. */
   async accessToken(): Promise<string> {
-    const token = this.#goodToken()
+    const token = this.#current.goodToken()
     if (token === null) return this.#renewals.join('renewal', () => this.#renew(null, MAX_ATTEMPTS))
     // While it is still valid, one caller renews it and the others use it.
-    const isDue = this.#clock() >= this.#renewAt
-    if (!isDue || this.#renewals.isUnderWay('early renewal')) return token
+    if (!this.#current.isDue() || this.#renewals.isUnderWay('early renewal')) return token
     try {
       return await this.#renewals.join('early renewal', () => this.#renew(null, EARLY_ATTEMPTS))
     } catch (error) {
       if (!(error instanceof ClientError) || error instanceof LoginRequiredError) throw error
       const askedFor = error instanceof ServerUnavailableError ? error.retryAfter : 0
-      this.#renewAt = this.#clock() + Math.max(askedFor, HOLD_OFF_SECONDS)
+      this.#current.postponeRenewal(Math.max(askedFor, HOLD_OFF_SECONDS))
       return token
     }
   }
@@ -144,9 +135,9 @@ export class TokenSession {
    * storage cannot delete it.
    */
   async logOut(): Promise<void> {
-    const { session, failed } = await this.#storage.locked(async () => {
-      const session = await this.#storage.load()
-      return { session, failed: await this.#forget() }
+    const { session, failed } = await this.#current.locked(async () => {
+      const session = await this.#current.stored()
+      return { session, failed: await this.#current.delete() }
     })
     await this.#revoke(session?.tokens ?? null)
     if (failed !== null) throw failed
@@ -154,7 +145,7 @@ export class TokenSession {
 
   /** Call the listener when the session has ended: here, in another tab that shares the storage, or at the server. */
   onEnd(listener: () => void): void {
-    this.#endListeners.push(listener)
+    this.#current.onEnd(listener)
   }
 
   /** Log out, and resolve to a URL at which the browser logs out at the server, and its state.
@@ -164,7 +155,7 @@ export class TokenSession {
   async startLogout(postLogoutRedirectUri: string | null = null): Promise<{ url: string; state: string }> {
     const { endSessionEndpoint } = await this.#discovered()
     const endpoint = required(endSessionEndpoint, 'end_session_endpoint')
-    const session = await this.#storage.load()
+    const session = await this.#current.stored()
     await this.logOut().catch((error: unknown) => {
       // The browser is sent to the server, which ends the session as well.
       if (!(error instanceof ServerUnavailableError)) throw error
@@ -180,8 +171,8 @@ export class TokenSession {
   #begin(login: Request, grant: Grant, scope: string | null, maxAttempts = 1): Promise<Tokens> {
     const request = this.#refreshTokens.accepted(login)
     const { isForwarded } = this.#refreshTokens
-    return this.#storage.locked(async () => {
-      await this.#storage.check()
+    return this.#current.locked(async () => {
+      await this.#current.checkStorage()
       const now = this.#clock()
       let judged = judgeTokenAnswer(await this.#send(request), now, isForwarded)
       for (let attempt = 1; judged instanceof TryAgain && attempt < maxAttempts; attempt += 1) {
@@ -191,32 +182,19 @@ export class TokenSession {
       if (judged instanceof RefusedError) throw judged
       if (judged instanceof TryAgain)
         throw new ServerUnavailableError('no usable response to the login', judged.after ?? 1)
-      await this.#store({ tokens: judged, grant, scope, pending: null })
+      await this.#current.store({ tokens: judged, grant, scope, pending: null })
       return judged
     })
   }
 
   #renew(rejected: string | null, maxAttempts: number): Promise<string> {
-    return this.#storage.locked(async () => {
-      const session = (await this.#loaded()) ?? this.#refreshTokens.unstored
-      if (session === null) {
-        this.#keep(null)
-        throw new LoginRequiredError('there is no stored session: log in')
-      }
-      // Another task or tab has renewed it.
-      if (session.tokens.accessToken !== this.#session?.tokens.accessToken) this.#keep(session)
-      const isDue = this.#goodToken() === null || this.#clock() >= this.#renewAt
+    return this.#current.locked(async () => {
+      const session = await this.#current.load(this.#refreshTokens.implied)
+      if (session === null) throw new LoginRequiredError('there is no stored session: log in')
+      const isDue = this.#current.goodToken() === null || this.#current.isDue()
       if (!isDue && session.tokens.accessToken !== rejected) return session.tokens.accessToken
       return (await this.#renewed(session, maxAttempts)).tokens.accessToken
     })
-  }
-
-  /** Return the stored session, or the outcome of its pending refresh if that could not be stored yet. */
-  async #loaded(): Promise<Session | null> {
-    const session = await this.#storage.load()
-    const { pending, outcome } = this.#unstored ?? {}
-    const isFinished = outcome !== undefined && pending?.idempotencyKey === session?.pending?.idempotencyKey
-    return isFinished ? this.#store(outcome) : session
   }
 
   /** Repeat the request until it has an outcome, soon, because servers repeat a response only for a while. */
@@ -224,20 +202,18 @@ export class TokenSession {
     const endpoint = await this.#tokenEndpoint(maxAttempts)
     const session = beginRenewal(kept, newSecret(), this.#clock())
     const request = this.#renewalRequest(endpoint, session)
-    await this.#store(session)
+    await this.#current.store(session)
     for (let attempt = 1; ; attempt += 1) {
       const since = askedAt(session, this.#clock())
       const judged = judgeTokenAnswer(await this.#send(request), since, this.#refreshTokens.isForwarded)
       const outcome = afterAttempt(session, judged, attempt, maxAttempts, Math.random())
-      if (outcome instanceof LoginRequiredError) await this.#forget()
+      if (outcome instanceof LoginRequiredError) await this.#current.delete()
       if (outcome instanceof Error) throw outcome
       if (outcome instanceof Pause) {
         await waited(outcome.seconds)
         continue
       }
-      // Kept in memory until it is stored, because the server repeats its response only for a while.
-      this.#unstored = session.pending && { pending: session.pending, outcome }
-      return await this.#store(outcome)
+      return await this.#current.storeOutcome(session.pending, outcome)
     }
   }
 
@@ -250,7 +226,7 @@ export class TokenSession {
   }
 
   async #revoke(tokens: Tokens | null): Promise<void> {
-    if (tokens === null && this.#refreshTokens.unstored === null) return
+    if (tokens === null && this.#refreshTokens.implied === null) return
     const { revocationEndpoint } = await this.#discovered()
     if (revocationEndpoint === null) return // the server offers no revocation
     const request = this.#refreshTokens.revoke(revocationEndpoint, this.#client, tokens)
@@ -277,38 +253,6 @@ export class TokenSession {
         await waited(pause(attempt, null, Math.random()))
       }
     }
-  }
-
-  /** Return the access token in memory, or `null` if it has expired. */
-  #goodToken(): string | null {
-    if (this.#session === null || hasEnded(this.#session.tokens, this.#clock())) return null
-    return this.#session.tokens.accessToken
-  }
-
-  /** Store the session, then use it. */
-  async #store(session: Session): Promise<Session> {
-    await this.#storage.save(session)
-    this.#unstored = null
-    this.#keep(session)
-    return session
-  }
-
-  /** Delete the session. Return the error of a storage that cannot; memory is cleared in any case. */
-  async #forget(): Promise<unknown> {
-    this.#unstored = null
-    this.#keep(null)
-    return this.#storage.save(null).then(
-      () => null,
-      (error: unknown) => error,
-    )
-  }
-
-  /** Keep the session. A pending refresh is due immediately, because servers repeat responses only for a while. */
-  #keep(session: Session | null): void {
-    const ends = session === null && this.#session !== null && this.#session.tokens.accessToken !== ''
-    this.#session = session
-    this.#renewAt = session === null || session.pending !== null ? 0 : renewAt(session.tokens, Math.random())
-    if (ends) for (const listener of this.#endListeners) listener()
   }
 }
 
