@@ -77,20 +77,6 @@ async def test_only_live_sessions_of_the_user_are_listed_last_used_first(jeton: 
     ]
 
 
-@pytest.mark.both_databases
-@pytest.mark.parametrize("current", [False, True], ids=["another", "its own"])
-async def test_one_session_ends_at_once_and_no_other(jeton: Running, here: Session, current: bool) -> None:
-    there = await new_session(jeton, here.app, here.user)
-    sid = next(it["sid"] for it in await listed(jeton, here) if it["current"] is current)
-
-    response = await request(jeton, here, "DELETE", f"{PATH}/{sid}")
-
-    assert (response.status_code, response.json()) == (200, {"sessions_ended": 1})
-    assert await are_live(jeton, here, there) == [not current, current]
-    if not current:
-        assert (await request(jeton, here, "DELETE", f"{PATH}/{sid}")).status_code == 404
-
-
 async def test_session_of_another_user_is_not_found_like_an_unknown_one(jeton: Running, here: Session) -> None:
     theirs = await new_session(jeton, here.app)
     (session,) = await listed(jeton, theirs)
@@ -105,21 +91,25 @@ async def test_session_of_another_user_is_not_found_like_an_unknown_one(jeton: R
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize(
-    ("query", "status", "ended", "stays"),
+    ("path", "status", "ended", "alive"),
     [
-        pytest.param("", 200, 3, False, id="all"),
-        pytest.param("?keep_current=false", 200, 3, False, id="all, explicitly"),
-        pytest.param("?keep_current=true", 200, 2, True, id="all others"),
-        pytest.param("?keep_current=1", 400, None, True, id="malformed"),
+        pytest.param("/{other}", 200, 1, [True, False], id="another"),
+        pytest.param("/{own}", 200, 1, [False, True], id="its own"),
+        pytest.param("", 200, 2, [False, False], id="all"),
+        pytest.param("?keep_current=false", 200, 2, [False, False], id="all, explicitly"),
+        pytest.param("?keep_current=true", 200, 1, [True, False], id="all others"),
+        pytest.param("?keep_current=1", 400, None, [True, True], id="malformed"),
     ],
 )
-async def test_all_sessions_of_the_user_end_at_once(
-    jeton: Running, here: Session, query: str, status: int, ended: int | None, stays: bool
+async def test_sessions_of_the_user_end_at_once_and_no_other(
+    jeton: Running, here: Session, path: str, status: int, ended: int | None, alive: list[bool]
 ) -> None:
-    others = [await new_session(jeton, here.app, here.user) for _ in range(2)]
-    stranger = await new_session(jeton, here.app)
+    there, stranger = await new_session(jeton, here.app, here.user), await new_session(jeton, here.app)
+    sids = {"own" if it["current"] else "other": it["sid"] for it in await listed(jeton, here)}
 
-    response = await request(jeton, here, "DELETE", PATH + query)
+    response = await request(jeton, here, "DELETE", PATH + path.format(**sids))
 
     assert (response.status_code, response.json().get("sessions_ended")) == (status, ended)
-    assert await are_live(jeton, here, *others, stranger) == [stays, *[ended is None] * 2, True]
+    assert await are_live(jeton, here, there, stranger) == [*alive, True]
+    if path == "/{other}":
+        assert (await request(jeton, here, "DELETE", f"{PATH}/{sids['other']}")).status_code == 404

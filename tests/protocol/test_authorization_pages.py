@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 from structlog.testing import capture_logs
 
-from support.authorization_codes import add_app, redeem
+from support.authorization_codes import CHALLENGE, VERIFIER, add_app, redeem
 from support.browsing import Browser, authorization_parameters
 from support.builders import CALLBACK
 from support.in_process_server import ISSUER, PASSWORD, Running
@@ -15,7 +15,7 @@ from support.written_log import WrittenLog
 AUTHORIZE = "/oauth/authorize"
 
 
-@pytest.mark.requirement("A30", "RA01", "RA13", "RR02", "RR03", "RR04", "CN01")
+@pytest.mark.requirement("A30", "CO09", "RA01", "RA13", "RR02", "RR03", "RR04", "CN01")
 async def test_sign_in_and_consent_lead_to_the_client_with_a_code(jeton: Running, visitor: Browser) -> None:
     app, state = add_app(jeton), "ä%20+&=#" * 140
     await visitor.authorize(app, state=state)
@@ -183,20 +183,31 @@ async def test_pages_answer_no_preflight(jeton: Running) -> None:
     assert not [name for name in response.headers if name.startswith("access-control")]
 
 
-@pytest.mark.requirement("RR10", "O18")
+@pytest.mark.requirement("CO11", "O18", "RR10")
 async def test_nothing_secret_is_logged(jeton: Running, visitor: Browser, capsys: pytest.CaptureFixture[str]) -> None:
     app = add_app(jeton)
-    await visitor.authorize(app, state="canary-state", login_hint="canary-hint")
+    await visitor.authorize(app, state="canary-state", login_hint="canary-hint", nonce="canary-nonce")
     sealed = visitor.form("/sign-in").fields["sealed_request"]
     await visitor.sign_in("canary-name", "canary-password")
     await visitor.sign_in()
     await visitor.decide()
     code = visitor.answer["code"]
     await visitor.get(AUTHORIZE, sealed_request="canary-sealed")
+    answers = [(await redeem(jeton, app, code, code_verifier=it)).text for it in (VERIFIER[::-1], VERIFIER, VERIFIER)]
     logged = capsys.readouterr().out
-    assert '"event": "code_issued"' in logged
-    secrets = (code, sealed, PASSWORD, "canary", *(it.value or "" for it in visitor.http.cookies.jar))
+    assert {it for it in ("code_issued", "code_reused") if f'"{it}"' not in logged} == set()
+    secrets = (
+        code,
+        sealed,
+        PASSWORD,
+        "canary",
+        VERIFIER,
+        VERIFIER[::-1],
+        "challenge",
+        *(it.value or "" for it in visitor.http.cookies.jar),
+    )
     assert [it for it in secrets if it in logged] == []
+    assert [it for it in (code, VERIFIER, CHALLENGE, "canary") if it in "".join(answers)] == []
 
 
 async def test_failure_is_a_page_with_a_reference_that_is_in_the_log(

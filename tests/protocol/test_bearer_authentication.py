@@ -13,7 +13,6 @@ ACCOUNT = frozenset({"account", "read"})
 REALM = 'Bearer realm="jeton"'
 DPOP = 'DPoP realm="jeton", algs="ES256 EdDSA Ed25519"'
 METADATA = f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource"'
-SPA = "https://spa.example"
 SESSION_PATH = "/account/sessions/AAAAAAAAAAAAAAAAAAAAAA"
 FORM = {"current_password": "x", "new_password": "y"}
 every_operation = pytest.mark.parametrize(
@@ -190,31 +189,3 @@ async def test_two_authorization_headers_are_refused(jeton: Running, session: Se
     response = await jeton.http.get("/account", headers=[*session.bearer.items()] * 2)
 
     assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
-
-
-@every_operation
-@pytest.mark.requirement("I14", "O12")
-async def test_preflight_tells_registered_origins_the_methods_of_the_path(
-    jeton: Running, method: str, path: str
-) -> None:
-    jeton.add_client(fresh(), public=True, scope=ACCOUNT, origins=frozenset({SPA}))
-
-    registered, other = [await jeton.http.options(path, headers={"Origin": it}) for it in (SPA, "https://evil.example")]
-
-    assert registered.status_code == other.status_code == 204
-    assert registered.headers["access-control-allow-origin"] == SPA
-    assert method in registered.headers["access-control-allow-methods"].split(", ")
-    assert not [name for name in other.headers if name.startswith("access-control")]
-
-
-@pytest.mark.requirement("I14", "O12")
-async def test_only_origins_of_the_client_may_read_the_response(jeton: Running) -> None:
-    jeton.add_client(fresh(), public=True, origins=frozenset({"https://other.example"}))
-    bearer = f"Bearer {(await new_session(jeton, public=True, scope=ACCOUNT, origins=frozenset({SPA}))).access}"
-    allowed = {}
-    for origin in (SPA, "https://other.example", "https://evil.example"):
-        headers = (await send(jeton, bearer, headers={"Origin": origin})).headers
-        assert headers["vary"] == "Origin"
-        allowed[origin] = headers.get("access-control-allow-origin")
-
-    assert allowed == {SPA: SPA, "https://other.example": None, "https://evil.example": None}

@@ -1,9 +1,8 @@
 """The client credentials grant (RFC 6749 section 4.4)."""
 
-import jwt
 import pytest
 
-from support.in_process_server import SESSIONS, START, App, Running, shared_server
+from support.in_process_server import SESSIONS, App, Running, shared_server
 from support.sessions import fresh
 
 jeton = shared_server()
@@ -13,7 +12,7 @@ async def claims_of(jeton: Running, app: App, **more: str) -> dict[str, object]:
     response = await jeton.token(app, None, grant_type="client_credentials", **more)
     assert response.status_code == 200, response.text
     assert response.json().keys() == {"access_token", "token_type", "expires_in", "scope"}
-    return dict(jwt.decode(response.json()["access_token"], options={"verify_signature": False}))
+    return jeton.claims(response.json()["access_token"])
 
 
 @pytest.mark.requirement("A14", "A25", "A26", "A32", "F02", "G02", "G03")
@@ -42,13 +41,3 @@ async def test_other_clients_are_unauthorized(jeton: Running, public: bool, gran
     response = await jeton.token(app, grant_type="client_credentials")
 
     assert (response.status_code, response.json()["error"]) == (400, "unauthorized_client")
-
-
-@pytest.mark.requirement("G07", "I11")
-async def test_audience_and_lifetime_are_the_client_s(jeton: Running) -> None:
-    one = jeton.add_client(fresh(), audience=("https://a.example",), lifetimes={"access_seconds": 30})
-    two = jeton.add_client(fresh(), audience=("https://a.example", "https://b.example"))
-    claims = [await claims_of(jeton, it) for it in (one, two)]
-
-    assert [it["aud"] for it in claims] == ["https://a.example", ["https://a.example", "https://b.example"]]
-    assert [it["exp"] for it in claims] == [START + 30, START + 600]

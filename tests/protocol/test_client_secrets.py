@@ -7,10 +7,9 @@ import httpx2
 import pytest
 
 from jeton.crypto.credentials import digest_secret
-from jeton.storage.clients import delete_client
-from support.in_process_server import START, App, Running
+from support.in_process_server import START, Running
 from support.responses import visible
-from support.sessions import fresh, new_session
+from support.sessions import fresh
 
 BASIC, POST = "client_secret_basic", "client_secret_post"
 GRANT = {"grant_type": "client_credentials"}
@@ -63,30 +62,9 @@ async def test_previous_secret_is_valid_until_its_overlap_ends(jeton: Running) -
         assert (await send(jeton, BASIC, client_id, "older")).status_code == 401
 
 
-@pytest.mark.requirement("A41", "O14")
-async def test_sessions_survive_a_new_secret_and_the_old_one_ends_at_once(jeton: Running) -> None:
-    session = await new_session(jeton)
-    jeton.set_client(session.app.client_id, secret_digest=NEW)
-
-    assert (await jeton.refresh(session.app, session.refresh)).status_code == 401
-    assert await jeton.refreshed(App(session.app.client, "new"), session.refresh)
-
-
 @pytest.mark.requirement("A37")
 async def test_empty_secret_is_not_counted_as_a_guess(jeton: Running) -> None:
     app = jeton.add_client()
     empty = [(await send(jeton, BASIC, it, "")).status_code for it in [app.client_id, "unknown"] * 60]
 
     assert empty == [401] * 120
-
-
-@pytest.mark.requirement("A16", "A37")
-async def test_deleted_client_that_is_registered_again_has_another_secret_and_no_sessions(jeton: Running) -> None:
-    # Only an id that is a URL can be registered again.
-    before = await new_session(jeton, jeton.add_client("https://app.example/client.json"))
-    with jeton.database.write() as connection:
-        delete_client(connection, before.app.client_id)
-    after = jeton.add_client(before.app.client_id)
-
-    assert (await jeton.token(before.app, grant_type="client_credentials")).status_code == 401
-    assert (await jeton.refresh(after, before.refresh)).json()["error"] == "invalid_grant"

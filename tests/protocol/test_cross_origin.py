@@ -21,8 +21,10 @@ DOCUMENTS = [
     "/oauth/status",
     "/oauth/status/0",
 ]
+PERSONAL = ["/account", "/account/password", "/account/sessions", "/account/sessions/A", "/oauth/userinfo"]
 ALLOW_ORIGIN, ALLOW_HEADERS = "access-control-allow-origin", "access-control-allow-headers"
-pytestmark = pytest.mark.requirement("C11", "I14", "O12")
+EXPOSED = {"dpop-nonce", "retry-after", "www-authenticate"}
+pytestmark = pytest.mark.requirement("BB06", "C11", "DP17", "I14", "O12", "OI45")
 form_endpoints = pytest.mark.parametrize("path", [TOKEN, REVOKE], ids=["token", "revoke"])
 jeton = shared_server()
 
@@ -53,18 +55,25 @@ def allows_nobody(response: httpx2.Response) -> bool:
     return not [name for name in response.headers if name.startswith("access-control-allow")]
 
 
-@form_endpoints
-async def test_preflight_from_a_registered_origin_is_allowed(jeton: Running, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        *((TOKEN, {"post"}), (REVOKE, {"post"}), ("/account", {"get", "head"}), ("/account/password", {"post"})),
+        *(("/account/sessions", {"get", "head", "delete"}), ("/account/sessions/A", {"delete"})),
+        ("/oauth/userinfo", {"get", "head", "post"}),
+    ],
+)
+async def test_preflight_from_a_registered_origin_is_allowed(jeton: Running, path: str, methods: set[str]) -> None:
     response = await preflight(jeton, path, ORIGIN)
 
     assert (response.status_code, response.content) == (204, b"")
     assert response.headers[ALLOW_ORIGIN] == ORIGIN
-    assert words(response.headers["access-control-allow-methods"]) == {"post"}
+    assert words(response.headers["access-control-allow-methods"]) == methods
     assert response.headers[ALLOW_HEADERS] == "idempotency-key"
     assert int(response.headers["access-control-max-age"]) > 0
 
 
-@form_endpoints
+@pytest.mark.parametrize("path", [TOKEN, REVOKE, *PERSONAL])
 @pytest.mark.parametrize(
     "origin",
     [None, OTHER, "null", "https://app.example.evil.example", "http://app.example", "https://app.example:8443",
@@ -118,7 +127,18 @@ async def test_page_of_the_client_s_origin_may_read_every_response_and_no_other_
         assert "origin" in words(response.headers["vary"])
         assert "access-control-allow-credentials" not in response.headers
         if readable:
-            assert {"retry-after", "www-authenticate"} <= words(response.headers["access-control-expose-headers"])
+            assert words(response.headers["access-control-expose-headers"]) >= EXPOSED
+
+
+@pytest.mark.parametrize("path", ["/account", "/oauth/userinfo"])
+async def test_page_of_the_client_s_origin_may_read_what_its_token_is_answered(jeton: Running, path: str) -> None:
+    scope = frozenset({"account", "openid"})
+    session = await new_session(jeton, public=True, origins=frozenset({"https://personal.example"}), scope=scope)
+    for origin, allowed in (("https://personal.example", True), (ORIGIN, False), (OTHER, False)):
+        response = await jeton.http.get(path, headers=session.bearer | {"Origin": origin})
+        assert (response.status_code, response.headers["vary"]) == (200, "Origin")
+        assert response.headers.get(ALLOW_ORIGIN) == (origin if allowed else None)
+        assert not allowed or words(response.headers["access-control-expose-headers"]) >= EXPOSED
 
 
 async def test_no_page_may_introspect(jeton: Running) -> None:
@@ -137,13 +157,14 @@ async def test_no_page_may_introspect(jeton: Running) -> None:
         "sentry-trace",
         "baggage,traceparent",
         "authorization,content-type",
+        "authorization,dpop",
         "a, b,\tc",
         "!#$%&'*+.^_`|~",
         "a" * MAX_REQUESTED_HEADERS_BYTES,
     ],
 )
 async def test_any_requested_header_is_allowed(jeton: Running, headers: str) -> None:
-    for path in (TOKEN, REVOKE, JWKS):
+    for path in (TOKEN, REVOKE, JWKS, *PERSONAL):
         response = await preflight(jeton, path, ORIGIN, headers.encode())
         assert words(response.headers[ALLOW_HEADERS]) == words(headers)
 

@@ -6,7 +6,7 @@ from base64 import urlsafe_b64encode
 import jwt
 import pytest
 
-from support.authorization_codes import add_app, redeem, sign_in
+from support.authorization_codes import add_app, sign_in
 from support.browsing import authorization_parameters, browser
 from support.in_process_server import ISSUER, Running
 from support.signing_keys import verified_id_token
@@ -77,16 +77,6 @@ async def test_a_refresh_returns_an_id_token_of_the_same_authentication_without_
     assert "nonce" not in after
     narrowed = await jeton.refreshed(app, second["refresh_token"], scope="read")
     assert "id_token" not in narrowed
-
-
-@pytest.mark.requirement("CO05", "OI22")
-async def test_a_repeated_answer_has_the_same_id_token(jeton: Running) -> None:
-    app, alice = add_app(jeton, scope=OPENID), sign_in(jeton)
-    code = await alice.code(app, scope=OPENID, nonce="a nonce")
-    first = await redeem(jeton, app, code, "a key")
-    jeton.clock.advance(60)
-
-    assert (await redeem(jeton, app, code, "a key")).content == first.content
 
 
 @pytest.mark.requirement("OI08")
