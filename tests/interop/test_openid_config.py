@@ -25,6 +25,11 @@ async def test_oidcc_discovery_endpoint_verification(shared_jeton: Running) -> N
     assert metadata["backchannel_logout_supported"] is metadata["backchannel_logout_session_supported"] is True
     assert "code" in metadata["response_types_supported"]
     assert metadata["id_token_signing_alg_values_supported"] == ["RS256"], "none is not offered"
+    assert metadata["subject_types_supported"] == ["public"]
+    assert metadata["code_challenge_methods_supported"] == ["S256"]
+    assert [metadata[f"{it}_parameter_supported"] for it in ("claims", "request", "request_uri")] == [False] * 3
+    assert {"en", "de"} <= set(metadata["ui_locales_supported"])
+    assert [name for name, value in metadata.items() if value in ([], "", None)] == []
     assert "openid" in metadata["scopes_supported"]
     assert all(url.startswith(ISSUER) for name, url in metadata.items() if name.endswith(("_endpoint", "_uri")))
 

@@ -1,49 +1,22 @@
 """Liveness (RFC 7662 sections 2.2 and 4): a token is active only while everything that it depends on is.
 
-What it depends on is decided, and tested, in oauth/introspection_rules.py.
+What it depends on is decided, and tested, in oauth/introspection_rules.py. What ends sessions: test_what_ends_what.py.
 """
-
-from collections.abc import Callable
 
 import pytest
 
-from jeton.storage.clients import delete_client
-from support.in_process_server import App, Running
+from support.in_process_server import Running
 from support.sessions import Session, new_session
 
 INACTIVE = {"active": False}
 pytestmark = pytest.mark.both_databases
 
 
-async def are_active(jeton: Running, session: Session, app: App | None = None) -> list[bool]:
+async def are_active(jeton: Running, session: Session) -> list[bool]:
     """Whether the access token and the refresh token are."""
-    told = [await jeton.introspect(app or session.app, token) for token in (session.access, session.refresh)]
+    told = [await jeton.introspect(session.app, token) for token in (session.access, session.refresh)]
     assert all(it["active"] or it == INACTIVE for it in told)
     return [it["active"] for it in told]
-
-
-def register_again(jeton: Running, session: Session) -> None:
-    with jeton.database.write() as connection:
-        delete_client(connection, session.app.client_id)
-    jeton.clock.advance(1)
-    jeton.add_client(session.app.client_id, secret_digest=session.app.client.secret_digest)
-
-
-ENDS: dict[str, Callable[[Running, Session], None]] = {
-    "whole scope lost": lambda jeton, it: jeton.set_client(it.app.client_id, scope=frozenset({"other"})),
-    "client registered again": register_again,
-}
-
-
-@pytest.mark.requirement("D04", "D05", "D08", "O03")
-async def test_tokens_are_inactive_as_soon_as_what_they_depend_on_has_ended(jeton: Running) -> None:
-    """What ends sessions is tested in test_what_ends_what.py."""
-    for number, (name, end) in enumerate(ENDS.items()):
-        # The one kind of client_id that may be registered again.
-        session = await new_session(jeton, jeton.add_client(f"https://app.example/{number}.json"))
-        assert await are_active(jeton, session) == [True, True]
-        end(jeton, session)
-        assert await are_active(jeton, session) == [False, False], name
 
 
 @pytest.mark.requirement("D05", "D08")

@@ -227,13 +227,3 @@ async def test_a_browser_gets_a_page_that_leads_on_after_the_form(alice: SignedI
     assert (response.status_code, alice.signed_in()) == (200, 0)
     assert BYE in response.text
     assert response.headers["clear-site-data"] == '"cache", "storage"'
-
-
-@pytest.mark.requirement("LO01", "OI56")
-async def test_the_endpoint_is_announced(jeton: Running, alice: SignedInApp) -> None:
-    jeton.shared_state.refresh()
-    found = (await jeton.http.get("/.well-known/openid-configuration")).json()
-
-    await alice.visitor.get(found["end_session_endpoint"], id_token_hint=alice.hint)
-
-    assert alice.signed_in() == 0

@@ -1,7 +1,7 @@
 """Master keys: one that is missing for a session, a wrong one for the signing keys, and a new one."""
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -10,18 +10,15 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from jeton.bootstrap.server import assemble
-from jeton.bootstrap.signing_keys import key_rotation, key_stores
 from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.crypto.sealed_keys import SealedKeys
-from jeton.keys.key_rotation import KeyRotation
 from jeton.keys.rewrap import rewrap_signing_keys
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.database import Database
 from jeton.storage.tables import metadata
 from support.in_process_server import MASTER_KEY, App, Running, StartServer, running, settings_for
 from support.responses import outcome
-from support.signing_keys import stored_keys
 
 NEW = generate_master_key()
 endpoints = pytest.mark.parametrize("endpoint", ["refresh", "revoke", "introspect"])
@@ -112,25 +109,6 @@ def all_rows(url: str) -> list[list[Any]]:
         rows = [[tuple(row) for row in connection.execute(select(table))] for table in metadata.sorted_tables]
     database.close()
     return rows
-
-
-@pytest.mark.requirement("O14")
-@pytest.mark.parametrize("change", ["rotate", "revoke the active key", "revoke the next key"])
-async def test_keys_are_not_changed_under_a_wrong_master_key(jeton: Running, change: str) -> None:
-    before = stored_keys(jeton)
-    by_state = {key.state.value: key.kid for key in before}
-    changes: dict[str, Callable[[KeyRotation], object]] = {
-        "rotate": lambda rotation: rotation.rotate_now(),
-        "revoke the active key": lambda rotation: rotation.revoke(by_state["active"]),
-        "revoke the next key": lambda rotation: rotation.revoke(by_state["next"]),
-    }
-    settings = settings_for(jeton.database.url.render_as_string(hide_password=False))
-    stores = key_stores(settings, parse_master_keys(generate_master_key()))
-
-    with pytest.raises(MasterKeyError):
-        changes[change](key_rotation(settings, jeton.database, jeton.clock, stores))
-
-    assert stored_keys(jeton) == before
 
 
 @pytest.mark.requirement("O14")

@@ -75,7 +75,7 @@ async def test_issuer_is_to_the_byte_what_tokens_say_and_begins_every_address(st
     assert [it for it in addresses if not it.startswith(issuer.rstrip("/") + "/") or "//" in it[8:]] == []
 
 
-@pytest.mark.requirement("H01", "MC02")
+@pytest.mark.requirement("H01", "MC02", "OI50")
 @pytest.mark.parametrize(
     ("issuer", "places", "elsewhere"),
     [
@@ -91,6 +91,7 @@ async def test_metadata_are_at_the_paths_that_clients_try_and_at_no_other(
     start: StartServer, issuer: str, places: list[str], elsewhere: list[str]
 ) -> None:
     jeton = await start(SERVER__ISSUER=issuer)
+    jeton.add_client(scope=frozenset({"openid"}))
     expected = await load_metadata(jeton)
 
     for path in METADATA_PATHS:

@@ -101,14 +101,3 @@ async def test_altered_token_is_refused_and_costs_the_session_nothing(jeton: Run
     assert answers == dict.fromkeys(altered, (400, "invalid_grant"))
     assert await jeton.refreshed(app, token)
     assert await jeton.refreshed(app, other["refresh_token"])
-
-
-@pytest.mark.requirement("A39", "O07")
-async def test_client_that_lost_the_grant_is_refused_until_it_has_it_again(
-    jeton: Running, app: App, token: str
-) -> None:
-    jeton.set_client(app.client_id, grant_types=frozenset({"password"}))
-    assert outcome(await jeton.refresh(app, token)) == (400, "unauthorized_client")
-
-    jeton.set_client(app.client_id, grant_types=frozenset({"refresh_token"}))
-    assert await jeton.refreshed(app, token)

@@ -90,27 +90,6 @@ async def test_same_request_with_the_same_key_gets_the_same_answer_and_the_sessi
     assert outcome(await jeton.refresh(app, token, "key", scope=scope)) == REFUSED
 
 
-@pytest.mark.requirement("I08")
-@pytest.mark.parametrize(
-    ("key", "more", "after"),
-    [
-        pytest.param("key", {}, 301, id="too late"),
-        pytest.param("KEY", {}, 1, id="another case"),
-        pytest.param(None, {}, 1, id="no key"),
-        pytest.param("key", {"scope": "read"}, 1, id="another scope"),
-    ],
-)
-async def test_any_other_repetition_is_a_replay(
-    jeton: Running, app: App, key: str | None, more: dict[str, str], after: int
-) -> None:
-    token = (await jeton.log_in(app))["refresh_token"]
-    successor = (await jeton.refresh(app, token, "key")).json()["refresh_token"]
-    jeton.clock.advance(after)
-
-    assert outcome(await jeton.refresh(app, token, key, **more)) == REFUSED
-    assert outcome(await jeton.refresh(app, successor)) == REFUSED
-
-
 @pytest.mark.requirement("O16")
 async def test_key_has_no_meaning_for_other_grants(jeton: Running, app: App) -> None:
     headers = {"Idempotency-Key": "key"}

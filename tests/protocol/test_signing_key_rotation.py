@@ -10,9 +10,10 @@ import pytest
 
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS, KeyChangeRefusedError, KeyState
 from jeton.rules.key_series import active_and_next
-from support.in_process_server import Running, StartServer
+from support.in_process_server import App, Running, StartServer
 from support.signing_keys import by_state, new_token, published_kids, revoke_key, rotate, signer_of, stored_keys
 
+JWKS = "/.well-known/jwks.json"
 AHEAD, MAX_AGE, ACCESS = 86400, 300, 600
 ACTIVE, NEXT, RETIRING, REVOKED = KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRING, KeyState.REVOKED
 
@@ -24,16 +25,16 @@ def advance(seconds: int, *nodes: Running) -> None:
         node.shared_state.refresh()
 
 
-@pytest.mark.requirement("E06", "O14")
+@pytest.mark.both_databases
+@pytest.mark.requirement("E01", "E02", "E03", "E06", "E07", "E09", "O14")
 async def test_first_successor_signs_at_once_and_what_was_signed_before_stays_valid(
-    jeton: Running, start: StartServer
+    jeton: Running, app: App, start: StartServer
 ) -> None:
-    app, before = jeton.add_client(), by_state(stored_keys(jeton))
-    jeton.add_user()
-    session = await jeton.log_in(app)
+    session, before = await jeton.log_in(app), by_state(stored_keys(jeton))
     assert before.keys() == {ACTIVE, NEXT}
     assert await published_kids(jeton) == set(before.values())
     assert signer_of(session["access_token"]) == before[ACTIVE]
+    known = {"If-None-Match": (await jeton.http.get(JWKS)).headers["etag"]}
 
     after = rotate(jeton)
 
@@ -41,6 +42,7 @@ async def test_first_successor_signs_at_once_and_what_was_signed_before_stays_va
     assert after[NEXT] not in before.values()
     refreshed = await jeton.refreshed(app, session["refresh_token"])
     assert signer_of(refreshed["access_token"]) == after[ACTIVE]
+    assert (await jeton.http.get(JWKS, headers=known)).status_code == 200
     for node in (jeton, await start()):
         assert await published_kids(node) == set(after.values())
         assert signer_of(await new_token(node, app)) == after[ACTIVE]
@@ -151,7 +153,7 @@ async def test_server_cut_off_from_its_database_does_not_sign_and_publishes_what
 
     assert (await jeton.token(app, grant_type="client_credentials")).status_code == 503
     assert await published_kids(jeton) == published
-    assert (await jeton.http.get("/.well-known/jwks.json")).headers["cache-control"] == "public, max-age=0"
+    assert (await jeton.http.get(JWKS)).headers["cache-control"] == "public, max-age=0"
 
 
 # A key of another type.
