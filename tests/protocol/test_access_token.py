@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from jeton.crypto.signed_jwt import MAX_CHARACTERS
-from jeton.oauth.registration_rules import check_client, check_roles
+from jeton.oauth.registration.registration_rules import check_client, check_roles
 from support.in_process_server import ISSUER, START, Running, StartServer, shared_server
 from support.sessions import fresh, new_session
 

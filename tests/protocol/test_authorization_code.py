@@ -194,7 +194,7 @@ async def test_what_is_allowed_in_several_tabs_at_once_is_all_remembered(jeton: 
 
 @pytest.mark.requirement("O13", "PG11")
 async def test_codes_that_nobody_redeems_are_limited_per_user(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jeton.oauth.code_issuance.MAX_UNREDEEMED_CODES", 3)
+    monkeypatch.setattr("jeton.oauth.authorization.code_issuance.MAX_UNREDEEMED_CODES", 3)
     app, alice, bob = add_app(jeton), sign_in(jeton), sign_in(jeton, "bob")
     codes = [await alice.code(app) for _ in range(3)]
 

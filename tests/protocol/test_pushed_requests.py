@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from jeton.oauth.pushed_requests import PUSHED_SECONDS, REQUEST_URI_PREFIX, PushedRequest
+from jeton.oauth.authorization.pushed_requests import PUSHED_SECONDS, REQUEST_URI_PREFIX, PushedRequest
 from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, authorization_parameters, browser
 from support.in_process_server import App, Running, StartServer

@@ -9,8 +9,8 @@ import httpx2
 from sqlalchemy import insert
 
 from jeton.bootstrap.token_endpoint import build_code_issuer
+from jeton.oauth.authorization.code_issuance import Approval
 from jeton.oauth.browser_sessions import BrowserSession
-from jeton.oauth.code_issuance import Approval
 from jeton.oauth.resources import Resource
 from jeton.oauth.sessions import Source
 from jeton.oauth.users import User

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User

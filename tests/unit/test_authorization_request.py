@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
-from jeton.oauth.authorization_request import (
+from jeton.oauth.authorization.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
+from jeton.oauth.authorization.authorization_request import (
     AuthorizationRequest,
     ResponseTarget,
     parse_authorization_request,

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.authorization_rules import AskConsent, AskSignIn, NextStep, Proceed, Refuse, decide_next_step
+from jeton.oauth.authorization.authorization_rules import (
+    AskConsent,
+    AskSignIn,
+    NextStep,
+    Proceed,
+    Refuse,
+    decide_next_step,
+)
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import Consent

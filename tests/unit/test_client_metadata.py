@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import pytest
 
-from jeton.oauth.client_metadata import ClientMetadata, parse_client_metadata
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import OAuthError
+from jeton.oauth.registration.client_metadata import ClientMetadata, parse_client_metadata
 from support.builders import NOW
 from support.tables import rows
 

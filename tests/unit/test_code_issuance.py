@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from jeton.oauth.authorization.code_issuance import NewFamily, Stored, decide
 from jeton.oauth.authorization_codes import CODE_SECONDS, AuthorizationCode
 from jeton.oauth.browser_sessions import BrowserSession
-from jeton.oauth.code_issuance import NewFamily, Stored, decide
 from jeton.oauth.consents import Consent
 from jeton.oauth.decisions import Deny, IssueCode
 from jeton.oauth.errors import ErrorCode

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from jeton.oauth.authorization.code_redemption import RedemptionRequest, decide
 from jeton.oauth.authorization_codes import CODE_SECONDS, AuthorizationCode
-from jeton.oauth.code_redemption import RedemptionRequest, decide
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS

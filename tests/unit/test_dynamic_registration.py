@@ -4,10 +4,10 @@ from typing import Any, Final
 
 import pytest
 
-from jeton.oauth.client_metadata import ClientMetadata, parse_client_metadata
 from jeton.oauth.client_use import use_to_record
 from jeton.oauth.clients import Client
-from jeton.oauth.dynamic_registration import canonical_metadata, client_information, registered
+from jeton.oauth.registration.client_metadata import ClientMetadata, parse_client_metadata
+from jeton.oauth.registration.dynamic_registration import canonical_metadata, client_information, registered
 from jeton.oauth.registration_ceiling import RegistrationCeiling
 from jeton.oauth.writes import RecordClientUse
 from support.builders import NOW, client

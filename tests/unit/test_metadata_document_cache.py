@@ -9,7 +9,7 @@ import pytest
 from jeton.endpoints.clients import metadata_document_cache
 from jeton.endpoints.clients.metadata_document_cache import DocumentLimits, MetadataDocuments
 from jeton.oauth.errors import OAuthError
-from jeton.oauth.metadata_documents import MetadataDocumentError
+from jeton.oauth.registration.metadata_documents import MetadataDocumentError
 from jeton.oauth.sessions import Source
 from jeton.rules.rate_limit_policies import Rate
 from support.in_process_server import ManualClock

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jeton.oauth.metadata_document_urls import authority_of, host_name, is_document_url
+from jeton.oauth.registration.metadata_document_urls import authority_of, host_name, is_document_url
 
 DOCUMENT = "https://app.example/client.json"
 

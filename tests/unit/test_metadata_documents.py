@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from jeton.oauth.metadata_documents import MetadataDocumentError, cache_seconds, parse_document
+from jeton.oauth.registration.metadata_documents import MetadataDocumentError, cache_seconds, parse_document
 from support.tables import rows
 
 URL: Final = "https://app.example/client.json"

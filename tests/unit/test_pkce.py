@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from jeton.oauth.authorization.pkce import is_code_verifier, may_omit_challenge, parse_code_challenge
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.pkce import is_code_verifier, may_omit_challenge, parse_code_challenge
 from support.tables import rows
 
 # RFC 7636 appendix B.

@@ -2,8 +2,12 @@
 
 import pytest
 
+from jeton.oauth.authorization.redirect_uris import (
+    MAX_CHARACTERS,
+    is_registered_redirect_uri,
+    redirect_uri_rejection_reason,
+)
 from jeton.oauth.clients import Client
-from jeton.oauth.redirect_uris import MAX_CHARACTERS, is_registered_redirect_uri, redirect_uri_rejection_reason
 
 HTTPS = "https://app.example/callback"
 

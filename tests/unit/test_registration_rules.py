@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.registration_rules import RegistrationError, check_client, check_client_id, check_roles, check_sub
+from jeton.oauth.registration.registration_rules import (
+    RegistrationError,
+    check_client,
+    check_client_id,
+    check_roles,
+    check_sub,
+)
 from support.builders import client
 from support.tables import rows
 

@@ -5,17 +5,17 @@ from typing import Any, Final
 
 import pytest
 
-from jeton.oauth.client_metadata import parse_client_metadata
 from jeton.oauth.clients import Client
-from jeton.oauth.registration_ceiling import registration_ceiling
-from jeton.oauth.resources import Resource
-from jeton.oauth.unregistered_clients import (
+from jeton.oauth.registration.client_metadata import parse_client_metadata
+from jeton.oauth.registration.unregistered_clients import (
     client_of_document,
     client_to_store,
     describes_itself,
     is_described_by_document,
     is_vouched_for,
 )
+from jeton.oauth.registration_ceiling import registration_ceiling
+from jeton.oauth.resources import Resource
 from jeton.rules.domain_policy import DomainPolicy
 from support.builders import NOW, client
 

@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from jeton.oauth.clients import Client
-from jeton.oauth.metadata_document_urls import authority_of
-from jeton.oauth.redirection_rules import registration_warning
-from jeton.oauth.unregistered_clients import is_described_by_document
+from jeton.oauth.registration.metadata_document_urls import authority_of
+from jeton.oauth.registration.redirection_rules import registration_warning
+from jeton.oauth.registration.unregistered_clients import is_described_by_document
 
 LIFETIMES: Final = ("retry_grace_seconds", "access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
 

@@ -14,11 +14,11 @@ from jeton.config.settings import MAX_ACCESS_SECONDS
 from jeton.crypto.credentials import digest_secret, generate_client_secret
 from jeton.grants import GRANTS
 from jeton.oauth.audit_events import AuditEvent
-from jeton.oauth.authorization_request import GRANT_TYPE
-from jeton.oauth.client_metadata import GRANT_TYPES
+from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import ADMINISTRATOR, DYNAMIC, KEY_METHODS, METADATA_DOCUMENT, SECRET_METHODS, Client
-from jeton.oauth.metadata_document_urls import is_document_url
-from jeton.oauth.registration_rules import check_client, check_client_id
+from jeton.oauth.registration.client_metadata import GRANT_TYPES
+from jeton.oauth.registration.metadata_document_urls import is_document_url
+from jeton.oauth.registration.registration_rules import check_client, check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
 from jeton.rules.images import MAX_LOGO_BYTES, image_type
 from jeton.storage.audit_trail import record

@@ -8,7 +8,7 @@ from jeton.admin.errors import AdminError, NotFoundError
 from jeton.crypto.credentials import digest_secret
 from jeton.crypto.registration_credentials import generate_initial_access_token, generate_token_id
 from jeton.oauth.audit_events import AuditEvent
-from jeton.oauth.initial_access_tokens import InitialAccessToken
+from jeton.oauth.registration.initial_access_tokens import InitialAccessToken
 from jeton.storage.audit_trail import record
 from jeton.storage.initial_access_tokens import delete_initial_access_token, insert_initial_access_token
 

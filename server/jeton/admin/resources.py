@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
 from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.clients import ADMINISTRATOR
-from jeton.oauth.registration_rules import MAX_SCOPE_BYTES
+from jeton.oauth.registration.registration_rules import MAX_SCOPE_BYTES
 from jeton.oauth.resources import Resource, canonical_uri, resource_rejection_reason
 from jeton.oauth.scope import is_scope_token
 from jeton.storage.audit_trail import record

@@ -11,7 +11,7 @@ from jeton.crypto.credentials import generate_sub
 from jeton.crypto.hash_trial import HashTrial
 from jeton.crypto.imported_hash import PasswordHashRefusedError
 from jeton.crypto.imported_hash_formats import parse_imported_hash, stored_form
-from jeton.oauth.registration_rules import RegistrationError, check_roles, check_sub
+from jeton.oauth.registration.registration_rules import RegistrationError, check_roles, check_sub
 from jeton.oauth.user_claims import UserClaimError, check_claims
 from jeton.oauth.users import User
 from jeton.rules.login_identifiers import InvalidIdentifierError, identifier_keys

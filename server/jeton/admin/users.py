@@ -11,7 +11,7 @@ from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
 from jeton.crypto.credentials import generate_sub
 from jeton.crypto.password_rules import PasswordRules
 from jeton.oauth.audit_events import AuditEvent
-from jeton.oauth.registration_rules import check_roles
+from jeton.oauth.registration.registration_rules import check_roles
 from jeton.oauth.user_claims import check_claims
 from jeton.oauth.users import User
 from jeton.rules.login_identifiers import identifier_keys, login_key

@@ -2,8 +2,8 @@
 
 from jeton.bootstrap.parts import Parts
 from jeton.config.settings import Settings
-from jeton.oauth.client_metadata import GRANT_TYPES
 from jeton.oauth.discovery import SignInCapabilities
+from jeton.oauth.registration.client_metadata import GRANT_TYPES
 
 
 def unregistered_grant_types(settings: Settings) -> frozenset[str]:

@@ -13,7 +13,7 @@ from jeton.endpoints.clients.client_key_sets import ClientKeySets
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.clients.metadata_document_cache import MetadataDocuments
 from jeton.endpoints.clients.outbound_clients import OutboundClients
-from jeton.oauth.metadata_documents import MAX_DOCUMENT_BYTES
+from jeton.oauth.registration.metadata_documents import MAX_DOCUMENT_BYTES
 from jeton.oauth.registration_ceiling import RegistrationCeiling
 from jeton.outbound.client import DEADLINE_SECONDS, MAX_CONCURRENT, OutboundClient
 from jeton.rules.domain_policy import DomainPolicy

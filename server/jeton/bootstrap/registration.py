@@ -14,7 +14,7 @@ from jeton.endpoints.registration_management import (
 )
 from jeton.http.registration_requests import read_registration_request
 from jeton.http.resource import Operation, Resource
-from jeton.oauth.dynamic_registration import CLIENT_PATH, FALLBACK_PATH, REGISTRATION_PATH
+from jeton.oauth.registration.dynamic_registration import CLIENT_PATH, FALLBACK_PATH, REGISTRATION_PATH
 
 _read: Final = partial(Operation, read=read_registration_request)
 

@@ -16,7 +16,7 @@ from jeton.config.sources import ConfigError
 from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import MasterKeyError
-from jeton.oauth.registration_rules import RegistrationError
+from jeton.oauth.registration.registration_rules import RegistrationError
 from jeton.oauth.user_claims import UserClaimError
 from jeton.observability.escaping import escape
 from jeton.rules.key_lifecycle import KeyChangeRefusedError

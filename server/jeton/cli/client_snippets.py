@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Final
 
-from jeton.oauth.authorization_request import GRANT_TYPE
+from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import SECRET_METHODS, Client
 from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.metadata import AUTHORIZATION_PATH, METADATA_PATHS, TOKEN_PATH

@@ -10,7 +10,7 @@ import msgspec
 
 from jeton.config.settings import KeySettings, Pkcs11Settings, Settings
 from jeton.config.sources import ConfigError
-from jeton.oauth.registration_rules import is_audience
+from jeton.oauth.registration.registration_rules import is_audience
 from jeton.oauth.scope import is_scope_token
 from jeton.oauth.user_claims import SELF_SET_CLAIMS
 from jeton.rules.domain_policy import ANY_DOMAIN

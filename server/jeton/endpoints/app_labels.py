@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from jeton.oauth.clients import ADMINISTRATOR, METADATA_DOCUMENT, Client
-from jeton.oauth.metadata_document_urls import authority_of
+from jeton.oauth.registration.metadata_document_urls import authority_of
 from jeton.pages.content import AppLabel
 from jeton.rules.loopback import is_loopback
 

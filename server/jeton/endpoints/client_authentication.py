@@ -18,7 +18,7 @@ from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.client_assertions import ASSERTION_TYPE, claimed_client_id
 from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT, SECRET_METHODS, TLS_METHODS, Client
 from jeton.oauth.errors import ErrorCode, OAuthError, malformed_request
-from jeton.oauth.metadata_documents import MetadataDocumentError
+from jeton.oauth.registration.metadata_documents import MetadataDocumentError
 from jeton.oauth.sessions import Source
 from jeton.storage.clock import Clock
 

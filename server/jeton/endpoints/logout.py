@@ -25,7 +25,7 @@ from jeton.oauth.logout_rules import (
     parse_logout_request,
     without_redirect,
 )
-from jeton.oauth.unregistered_clients import is_vouched_for
+from jeton.oauth.registration.unregistered_clients import is_vouched_for
 from jeton.pages.content import Fault, RedirectPage, SignOutQuestion
 from jeton.rules.domain_policy import DomainPolicy
 from jeton.storage.browser_session_lookups import Visitor

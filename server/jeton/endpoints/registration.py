@@ -15,9 +15,10 @@ from jeton.crypto.registration_credentials import (
 )
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.grants.request_limits import RequestLimits
-from jeton.oauth.client_metadata import ClientMetadata, parse_client_metadata
 from jeton.oauth.clients import DYNAMIC, SECRET_METHODS, Client
-from jeton.oauth.dynamic_registration import (
+from jeton.oauth.errors import ErrorCode, OAuthError, invalid_registration_token, missing_access_token
+from jeton.oauth.registration.client_metadata import ClientMetadata, parse_client_metadata
+from jeton.oauth.registration.dynamic_registration import (
     AUTH_METHODS,
     DEFAULT_AUTH_METHOD,
     REGISTRATION_PATH,
@@ -25,7 +26,6 @@ from jeton.oauth.dynamic_registration import (
     client_information,
     registered,
 )
-from jeton.oauth.errors import ErrorCode, OAuthError, invalid_registration_token, missing_access_token
 from jeton.oauth.registration_ceiling import RegistrationCeiling
 from jeton.storage.client_registrations import ClientRegistrations
 from jeton.storage.clock import Clock

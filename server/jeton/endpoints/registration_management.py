@@ -11,9 +11,10 @@ from jeton.endpoints.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import Empty, FormRequest, Json
 from jeton.endpoints.registration import Ceiling, bearer_token, registration_access
 from jeton.grants.request_limits import RequestLimits
-from jeton.oauth.client_metadata import parse_client_metadata
 from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX, Client
-from jeton.oauth.dynamic_registration import (
+from jeton.oauth.errors import ErrorCode, OAuthError, invalid_registration_token
+from jeton.oauth.registration.client_metadata import parse_client_metadata
+from jeton.oauth.registration.dynamic_registration import (
     AUTH_METHODS,
     DEFAULT_AUTH_METHOD,
     canonical_metadata,
@@ -22,7 +23,6 @@ from jeton.oauth.dynamic_registration import (
     client_information,
     registered,
 )
-from jeton.oauth.errors import ErrorCode, OAuthError, invalid_registration_token
 from jeton.storage.client_registrations import ClientRegistrations
 from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups

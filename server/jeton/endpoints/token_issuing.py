@@ -9,7 +9,7 @@ from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.signed_jwt import ID_TOKEN, Signer
 from jeton.keys.keyring import Keyring
-from jeton.oauth.authorization_request import GRANT_TYPE as CODE_GRANT
+from jeton.oauth.authorization.authorization_request import GRANT_TYPE as CODE_GRANT
 from jeton.oauth.claims import access_token_claims, token_response
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue

@@ -13,14 +13,14 @@ from jeton.crypto.authorization_code import (
 )
 from jeton.grants.description import Grant, GrantParts, Redeem
 from jeton.grants.request import TokenRequest
+from jeton.oauth.authorization.authorization_request import GRANT_TYPE
+from jeton.oauth.authorization.code_redemption import CODE_UNKNOWN, RedemptionRequest, decide
+from jeton.oauth.authorization.pkce import is_code_verifier
 from jeton.oauth.authorization_codes import AuthorizationCode
-from jeton.oauth.authorization_request import GRANT_TYPE
-from jeton.oauth.code_redemption import CODE_UNKNOWN, RedemptionRequest, decide
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REPLAYED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
-from jeton.oauth.pkce import is_code_verifier
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockAuthorizationCode, LockSessionsOverLimit
 from jeton.storage.replay_store import only_once

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Any, Final
 
-from jeton.oauth.authorization_errors import AuthorizationRefusedError
-from jeton.oauth.authorization_request import AuthorizationRequest, error_response
+from jeton.oauth.authorization.authorization_errors import AuthorizationRefusedError
+from jeton.oauth.authorization.authorization_request import AuthorizationRequest, error_response
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue
 from jeton.oauth.errors import ErrorCode

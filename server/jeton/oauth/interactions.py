@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.logout_rules import LogoutRequest
 from jeton.oauth.scope import Scope

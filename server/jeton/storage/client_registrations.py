@@ -9,7 +9,7 @@ from typing import TypeVar
 from jeton.oauth.audit_events import CLIENT, AuditEvent
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import temporarily_unavailable
-from jeton.oauth.initial_access_tokens import InitialAccessToken
+from jeton.oauth.registration.initial_access_tokens import InitialAccessToken
 from jeton.storage.audit_trail import record
 from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, save_client_changes
 from jeton.storage.clock import Clock

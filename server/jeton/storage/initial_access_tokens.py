@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from jeton.oauth.initial_access_tokens import InitialAccessToken
+from jeton.oauth.registration.initial_access_tokens import InitialAccessToken
 from jeton.storage.retention import delete_oldest
 from jeton.storage.tables import initial_access_tokens
 

@@ -17,14 +17,18 @@ from jeton.endpoints.authorization.interactions import (
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import PageAnswer, PageError, PageRequest
 from jeton.login.browser_login import BrowserLogin
-from jeton.oauth.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
-from jeton.oauth.authorization_request import AuthorizationRequest, error_response, parse_client_and_redirect_uri
-from jeton.oauth.authorization_rules import AskConsent, AskSignIn, Proceed, Refuse, decide_next_step
+from jeton.oauth.authorization.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
+from jeton.oauth.authorization.authorization_request import (
+    AuthorizationRequest,
+    error_response,
+    parse_client_and_redirect_uri,
+)
+from jeton.oauth.authorization.authorization_rules import AskConsent, AskSignIn, Proceed, Refuse, decide_next_step
+from jeton.oauth.authorization.code_issuance import Approval
+from jeton.oauth.authorization.pushed_requests import REQUEST_URI_PREFIX
 from jeton.oauth.clients import Client
-from jeton.oauth.code_issuance import Approval
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Freshness, Interaction, freshness_on_arrival
-from jeton.oauth.pushed_requests import REQUEST_URI_PREFIX
 from jeton.oauth.scope import Scope
 from jeton.pages.content import Fault
 from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor

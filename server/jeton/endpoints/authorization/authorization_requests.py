@@ -3,7 +3,11 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from jeton.oauth.authorization_request import AuthorizationRequest, ResponseTarget, parse_authorization_request
+from jeton.oauth.authorization.authorization_request import (
+    AuthorizationRequest,
+    ResponseTarget,
+    parse_authorization_request,
+)
 from jeton.oauth.clients import Client
 from jeton.oauth.id_token import check_id_token_algorithm
 from jeton.storage.lookups import Lookups

@@ -7,17 +7,17 @@ import structlog
 
 from jeton.crypto.authorization_code import AuthorizationCodes
 from jeton.crypto.refresh_token import generate_family_secret, generate_sid
-from jeton.oauth.authorization_errors import AuthorizationRequestError
-from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization.authorization_errors import AuthorizationRequestError
+from jeton.oauth.authorization.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization.code_issuance import Approval, NewFamily, Stored, decide
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client, Lifetimes
-from jeton.oauth.code_issuance import Approval, NewFamily, Stored, decide
 from jeton.oauth.consents import Consent
 from jeton.oauth.decisions import Deny, IssueCode
 from jeton.oauth.errors import ErrorCode
+from jeton.oauth.registration.unregistered_clients import client_to_store
 from jeton.oauth.sessions import Source
 from jeton.oauth.single_use import SingleUse
-from jeton.oauth.unregistered_clients import client_to_store
 from jeton.storage.authorization_codes import UnredeemedCodes
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockBrowserSession, LockClient, LockConsent, LockNewCode

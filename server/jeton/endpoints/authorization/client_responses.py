@@ -14,12 +14,12 @@ from jeton.endpoints.authorization.authorization_response import (
 )
 from jeton.endpoints.authorization.pushed_request_uses import PushedRequestUses, used_error
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
-from jeton.oauth.authorization_errors import AuthorizationErrorResponse, AuthorizationRequestError
-from jeton.oauth.authorization_request import AuthorizationRequest, error_response
+from jeton.oauth.authorization.authorization_errors import AuthorizationErrorResponse, AuthorizationRequestError
+from jeton.oauth.authorization.authorization_request import AuthorizationRequest, error_response
+from jeton.oauth.authorization.code_issuance import Approval
 from jeton.oauth.clients import Client
-from jeton.oauth.code_issuance import Approval
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.unregistered_clients import is_vouched_for
+from jeton.oauth.registration.unregistered_clients import is_vouched_for
 from jeton.pages.content import Fault, FormPost, RedirectPage
 from jeton.rules.domain_policy import DomainPolicy
 

@@ -16,14 +16,14 @@ from jeton.endpoints.authorization.interactions import (
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, RedirectError
 from jeton.login.browser_login import BrowserLogin
-from jeton.oauth.authorization_request import AuthorizationRequest, error_response
+from jeton.oauth.authorization.authorization_request import AuthorizationRequest, error_response
+from jeton.oauth.authorization.code_issuance import Approval
 from jeton.oauth.browser_session_rules import outlasts_browser_session
 from jeton.oauth.clients import ADMINISTRATOR, Client
-from jeton.oauth.code_issuance import Approval
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Interaction, Shown
+from jeton.oauth.registration.unregistered_clients import is_vouched_for
 from jeton.oauth.scope import Scope
-from jeton.oauth.unregistered_clients import is_vouched_for
 from jeton.pages.content import Consent, Fault, ScopeItem
 from jeton.rules.domain_policy import DomainPolicy
 from jeton.storage.browser_session_lookups import Visitor

@@ -10,17 +10,17 @@ from jeton.endpoints.client_authentication import AuthenticatedClient
 from jeton.endpoints.dpop_verification import DpopVerification
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.grants.request_limits import RequestLimits
-from jeton.oauth.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
-from jeton.oauth.authorization_request import parse_client_and_redirect_uri
-from jeton.oauth.errors import malformed_request
-from jeton.oauth.metadata import PAR_PATH
-from jeton.oauth.pushed_requests import (
+from jeton.oauth.authorization.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
+from jeton.oauth.authorization.authorization_request import parse_client_and_redirect_uri
+from jeton.oauth.authorization.pushed_requests import (
     PUSHED_SECONDS,
     REQUEST_URI_PREFIX,
     PushedRequest,
     pushed_request_error,
     request_parameters,
 )
+from jeton.oauth.errors import malformed_request
+from jeton.oauth.metadata import PAR_PATH
 from jeton.storage.clock import Clock
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from jeton.crypto.single_use_digest import single_use_digest
 from jeton.endpoints.authorization.interactions import INTERACTION_SECONDS, RELAY_SECONDS
 from jeton.endpoints.page_messages import PageError
-from jeton.oauth.pushed_requests import PUSHED_SECONDS
+from jeton.oauth.authorization.pushed_requests import PUSHED_SECONDS
 from jeton.oauth.single_use import SingleUse
 from jeton.pages.content import Fault
 from jeton.storage.clock import Clock

@@ -16,7 +16,7 @@ from jeton.endpoints.authorization.interactions import (
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest, Redirect
 from jeton.login.browser_login import BrowserLogin
-from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.interactions import Interaction, authenticate_again

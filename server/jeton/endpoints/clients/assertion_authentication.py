@@ -10,8 +10,8 @@ from jeton.crypto.single_use_digest import single_use_digest
 from jeton.endpoints.clients.client_key_sets import ClientKeySets
 from jeton.oauth.client_assertions import AssertionAudiences, assertion_rejection_reason, claimed_client_id
 from jeton.oauth.clients import Client
+from jeton.oauth.registration.unregistered_clients import describes_itself
 from jeton.oauth.single_use import SingleUse
-from jeton.oauth.unregistered_clients import describes_itself
 from jeton.storage.clock import Clock
 from jeton.storage.replay_store import ReplayStore
 

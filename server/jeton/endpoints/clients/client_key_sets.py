@@ -11,7 +11,7 @@ import structlog
 from jeton.endpoints.clients.outbound_clients import OutboundClients
 from jeton.oauth.client_keys import MAX_KEY_SET_CHARACTERS, ClientKey, ClientKeysError, find_key, parse_client_keys
 from jeton.oauth.clients import Client
-from jeton.oauth.unregistered_clients import describes_itself
+from jeton.oauth.registration.unregistered_clients import describes_itself
 from jeton.outbound.messages import OutboundError
 from jeton.storage.clock import Clock
 

@@ -7,11 +7,11 @@ from jeton.crypto.metadata_digest import digest_described_client
 from jeton.endpoints.clients.metadata_document_cache import MetadataDocuments
 from jeton.oauth.clients import METADATA_DOCUMENT, Client
 from jeton.oauth.errors import temporarily_unavailable
-from jeton.oauth.metadata_document_urls import host_name, is_document_url
-from jeton.oauth.metadata_documents import MetadataDocumentError
+from jeton.oauth.registration.metadata_document_urls import host_name, is_document_url
+from jeton.oauth.registration.metadata_documents import MetadataDocumentError
+from jeton.oauth.registration.unregistered_clients import client_of_document, is_described_by_document
 from jeton.oauth.registration_ceiling import RegistrationCeiling
 from jeton.oauth.sessions import Source
-from jeton.oauth.unregistered_clients import client_of_document, is_described_by_document
 from jeton.rules.domain_policy import DomainPolicy, DomainRule
 from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups

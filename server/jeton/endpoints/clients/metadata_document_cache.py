@@ -8,9 +8,14 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from jeton.oauth.client_metadata import ClientMetadata
 from jeton.oauth.errors import rate_limited
-from jeton.oauth.metadata_documents import FAILURE_SECONDS, MetadataDocumentError, cache_seconds, parse_document
+from jeton.oauth.registration.client_metadata import ClientMetadata
+from jeton.oauth.registration.metadata_documents import (
+    FAILURE_SECONDS,
+    MetadataDocumentError,
+    cache_seconds,
+    parse_document,
+)
 from jeton.oauth.sessions import Source
 from jeton.observability.metrics import DOCUMENT_FETCHES
 from jeton.outbound.messages import OutboundError, OutboundResponse

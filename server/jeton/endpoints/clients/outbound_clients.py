@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from jeton.oauth.clients import Client
-from jeton.oauth.unregistered_clients import describes_itself
+from jeton.oauth.registration.unregistered_clients import describes_itself
 from jeton.outbound.client import OutboundClient
 
 

@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from jeton.http.openapi.operations import BOOLEAN, INTEGER, STRING, STRINGS, body_refusals, json_content, refused
-from jeton.oauth.client_metadata import LINKS
 from jeton.oauth.clients import ID_TOKEN_ALGORITHMS
-from jeton.oauth.dynamic_registration import AUTH_METHODS, CLIENT_PATH, REGISTRATION_PATH
+from jeton.oauth.registration.client_metadata import LINKS
+from jeton.oauth.registration.dynamic_registration import AUTH_METHODS, CLIENT_PATH, REGISTRATION_PATH
 
 # All of it is optional but `redirect_uris`, and other members are ignored (RFC 7591 section 2).
 _METADATA: Final[dict[str, Any]] = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from jeton.oauth.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
+from jeton.oauth.authorization.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
 from jeton.oauth.errors import OAuthError, malformed_request
 
 REQUEST_URI_PREFIX: Final = "urn:ietf:params:oauth:request_uri:"

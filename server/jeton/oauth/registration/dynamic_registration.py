@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
-from jeton.oauth.authorization_request import RESPONSE_TYPES
-from jeton.oauth.client_metadata import GRANT_TYPES, ClientMetadata
+from jeton.oauth.authorization.authorization_request import RESPONSE_TYPES
+from jeton.oauth.authorization.redirect_uris import comparable_redirect_uri
 from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT, SECRET_METHODS, Client
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.redirect_uris import comparable_redirect_uri
+from jeton.oauth.registration.client_metadata import GRANT_TYPES, ClientMetadata
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
 from jeton.oauth.scope import format_scope
 

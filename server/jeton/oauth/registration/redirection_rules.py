@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from jeton.oauth.authorization_request import GRANT_TYPE
+from jeton.oauth.authorization.authorization_request import GRANT_TYPE
+from jeton.oauth.authorization.redirect_uris import redirect_uri_rejection_reason
 from jeton.oauth.clients import Client
-from jeton.oauth.metadata_document_urls import is_document_url
-from jeton.oauth.redirect_uris import redirect_uri_rejection_reason
+from jeton.oauth.registration.metadata_document_urls import is_document_url
 
 MAX_REDIRECT_URIS: Final = 100
 MAX_NAME_CHARACTERS: Final = 100

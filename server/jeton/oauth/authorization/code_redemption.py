@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
 
+from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.authorization_codes import AuthorizationCode
-from jeton.oauth.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REQUIRED

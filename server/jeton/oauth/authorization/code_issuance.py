@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
+from jeton.oauth.authorization.authorization_request import GRANT_TYPE, AuthorizationRequest
+from jeton.oauth.authorization.redirect_uris import is_registered_redirect_uri
 from jeton.oauth.authorization_codes import CODE_SECONDS, MAX_UNREDEEMED_CODES, AuthorizationCode
-from jeton.oauth.authorization_request import GRANT_TYPE, AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.client_use import use_to_record
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.consents import Consent, still_valid
 from jeton.oauth.decisions import Deny, IssueCode
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.redirect_uris import is_registered_redirect_uri
 from jeton.oauth.refresh_rotation import has_refresh_tokens
 from jeton.oauth.scope import Scope
 from jeton.oauth.sessions import Family, Source

@@ -6,9 +6,9 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import Final
 
 from jeton.oauth.client_keys import ClientKeysError, parse_client_keys
-from jeton.oauth.client_metadata import ClientMetadata, parse_client_metadata
 from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT
 from jeton.oauth.errors import OAuthError
+from jeton.oauth.registration.client_metadata import ClientMetadata, parse_client_metadata
 from jeton.rules.json_objects import parse_json_object
 
 # Section 6.6 recommends this size. It is a hard limit.

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Set
 from typing import Final
 
-from jeton.oauth.client_key_rules import key_rejection_reason
 from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX, Client
 from jeton.oauth.cookie_mode import cookie_mode_rejection_reason
-from jeton.oauth.metadata_document_urls import is_document_url
 from jeton.oauth.origins import origin_rejection_reason
-from jeton.oauth.redirection_rules import redirection_rejection_reason
+from jeton.oauth.registration.client_key_rules import key_rejection_reason
+from jeton.oauth.registration.metadata_document_urls import is_document_url
+from jeton.oauth.registration.redirection_rules import redirection_rejection_reason
 from jeton.oauth.scope import is_scope_token
 
 _CLIENT_ID: Final = re.compile(r"[\x21-\x7E]([\x20-\x7E]{0,126}[\x21-\x7E])?")

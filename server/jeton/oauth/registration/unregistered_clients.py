@@ -6,10 +6,10 @@ They are described by a metadata document, or registered themselves.
 from dataclasses import replace
 from typing import Final
 
-from jeton.oauth.authorization_request import GRANT_TYPE
-from jeton.oauth.client_metadata import ClientMetadata
+from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import ADMINISTRATOR, METADATA_DOCUMENT, Client
-from jeton.oauth.metadata_document_urls import host_name, is_document_url
+from jeton.oauth.registration.client_metadata import ClientMetadata
+from jeton.oauth.registration.metadata_document_urls import host_name, is_document_url
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
 from jeton.rules.domain_policy import DomainPolicy, DomainRule
 

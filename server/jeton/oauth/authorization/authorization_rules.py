@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jeton.oauth.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import NO_RESOURCE, Access, Consent, still_valid

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from jeton.oauth.authorization_request import GRANT_TYPE, RESPONSE_TYPES
+from jeton.oauth.authorization.authorization_request import GRANT_TYPE, RESPONSE_TYPES
+from jeton.oauth.authorization.redirect_uris import is_loopback_redirect_uri, redirect_uri_rejection_reason
 from jeton.oauth.client_keys import MAX_KEYS, ClientKeysError, parse_client_keys
 from jeton.oauth.clients import ID_TOKEN_ALGORITHMS, NONE, PRIVATE_KEY_JWT, Client
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.redirect_uris import is_loopback_redirect_uri, redirect_uri_rejection_reason
-from jeton.oauth.redirection_rules import MAX_NAME_CHARACTERS
-from jeton.oauth.registration_rules import MAX_SCOPE_BYTES
+from jeton.oauth.registration.redirection_rules import MAX_NAME_CHARACTERS
+from jeton.oauth.registration.registration_rules import MAX_SCOPE_BYTES
 from jeton.oauth.scope import Scope, is_scope_token
 
 GRANT_TYPES: Final = (GRANT_TYPE, "refresh_token")
