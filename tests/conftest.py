@@ -4,12 +4,13 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import structlog
+from jinja2 import Environment
 from sqlalchemy import create_engine, text
 
 from jeton.bootstrap.signing_keys import key_rotation, key_stores
@@ -19,6 +20,7 @@ from jeton.storage import database as database_module
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
+from support.compiled_templates import CompiledTemplates
 from support.in_process_server import MASTER_KEY, App, ManualClock, Running, running, settings_for
 from support.node_packages import installed_packages
 from support.postgresql import postgresql_cluster
@@ -60,6 +62,7 @@ def _cheap_servers() -> Iterator[None]:
         patch.setattr("jeton.http.dispatch.DEADLINE_SECONDS", 60)
         patch.setattr("jeton.crypto.sealed_keys.generate_key", RSA_KEYS)
         patch.setattr("jeton.pages.rendering.load_catalogues", cache(load_catalogues))
+        patch.setattr("jeton.pages.rendering.Environment", partial(Environment, bytecode_cache=CompiledTemplates()))
         yield
 
 
