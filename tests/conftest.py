@@ -21,11 +21,13 @@ from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from support.compiled_templates import CompiledTemplates
+from support.forked_commands import ForkingLauncher, forking_launcher
 from support.in_process_server import MASTER_KEY, App, ManualClock, Running, running, settings_for
 from support.node_packages import installed_packages
 from support.postgresql import postgresql_cluster
 from support.programs import MissingProgramError
 from support.rsa_keys import RSA_KEYS
+from support.server_processes import ProgramLauncher
 from support.shared_database import SharedDatabase
 from support.shared_engines import AlikeEngines
 
@@ -64,6 +66,20 @@ def _cheap_servers() -> Iterator[None]:
         patch.setattr("jeton.pages.rendering.load_catalogues", cache(load_catalogues))
         patch.setattr("jeton.pages.rendering.Environment", partial(Environment, bytecode_cache=CompiledTemplates()))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def launcher() -> Iterator[ForkingLauncher]:
+    """What starts servers and commands in processes of their own."""
+    with forking_launcher() as forking, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("support.server_processes.launcher", forking)
+        yield forking
+
+
+@pytest.fixture
+def installed_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start servers and commands as users do."""
+    monkeypatch.setattr("support.server_processes.launcher", ProgramLauncher())
 
 
 @pytest.fixture(autouse=True)

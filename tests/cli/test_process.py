@@ -182,6 +182,7 @@ def test_response_reveals_no_software_and_log_no_secret(cli: CommandLine, url: s
 
 
 @pytest.mark.requirement("N16")
+@pytest.mark.usefixtures("installed_command")
 def test_demo_accounts_are_printed_once_by_two_workers_and_work(url: str, tmp_path: Path) -> None:
     with server_process(tmp_path, url, "--demo", "--workers", "2") as server:
         line = re.search(r"curl -s (\S+)/oauth/token -u (\S+):(\S+) \\\n +-d (.*)$", server.log, re.MULTILINE)
@@ -195,6 +196,7 @@ def test_demo_accounts_are_printed_once_by_two_workers_and_work(url: str, tmp_pa
     assert (server.log.count("shown this once"), server.log.count("Traceback")) == (1, 0)
 
 
+@pytest.mark.usefixtures("installed_command")
 def test_single_server_stopped_by_sigint_exits_with_status_0(url: str, tmp_path: Path) -> None:
     with server_process(tmp_path, url) as server:
         server.signal(signal.SIGINT)

@@ -26,7 +26,7 @@ from typing import Final
 import pytest
 
 from support.checkout import ROOT, tracked_files
-from support.forked_commands import forked_commands
+from support.forked_commands import ForkingLauncher
 from support.programs import find_program
 from support.server_processes import JETON, free_port, is_listening
 
@@ -74,10 +74,9 @@ def script_of(document: str, port: int, metrics_port: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def commands(launcher: ForkingLauncher) -> Path:
     """The folder of the command `jeton`."""
-    with forked_commands(tmp_path_factory.mktemp("commands")) as folder:
-        yield folder
+    return launcher.command.parent
 
 
 def run_document(commands: Path, document: str, folder: Path, port: int | None = None) -> tuple[int, str]:

@@ -1,102 +1,139 @@
 """The command `jeton` as forks of one process, which has imported everything: importing takes most of a command's time.
 
-`jeton serve` is the exception: it is the installed command.
+A fork has the arguments, streams, folder, environment and limit of open files of the process that asks for it. If that
+process goes away, the fork and its children are killed.
 """
 
 import json
 import os
-import signal
+import resource
+import select
 import socket
 import subprocess
 import sys
-import traceback
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
-import click
+from support.forking_server import NUMBER
+from support.server_processes import JETON, Process, ProgramLauncher, environment, wait_until
 
-from jeton.cli import jeton, main
-from support.server_processes import JETON, environment, wait_until
-
+# Without the modules of the tests: it starts ten times as fast as the command. With a path of modules that is not ours,
+# such as that of opentelemetry-instrument, it becomes the installed command.
 _CLIENT: Final = """#!{python} -IS
-import json, os, socket, sys
-if sys.argv[1:2] == ["serve"]:
+import json, os, resource, signal, socket, struct, sys
+if os.environ.get("PYTHONPATH", "{modules}") != "{modules}":
     os.execv("{jeton}", ["{jeton}", *sys.argv[1:]])
 with socket.socket(socket.AF_UNIX) as server:
     server.connect("{address}")
     socket.send_fds(server, [b"."], [0, 1, 2])
-    server.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
-    server.shutdown(socket.SHUT_WR)
-    sys.exit(int(server.recv(8)))
+    limits, command = resource.getrlimit(resource.RLIMIT_NOFILE), ["{jeton}", *sys.argv[1:]]
+    server.sendall(json.dumps([command, os.getcwd(), dict(os.environ), limits]).encode() + b"\\n")
+    pid, = struct.unpack("{number}", server.recv(8, socket.MSG_WAITALL))
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: os.kill(pid, number))
+    status, = struct.unpack("{number}", server.recv(8, socket.MSG_WAITALL))
+if status < 0:
+    signal.signal(-status, signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+sys.exit(status)
 """
 
 
+class ForkedProcess:
+    """A fork, as `subprocess.Popen` has it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.returncode: int | None = None
+        self.pid = self._number()
+
+    def _number(self) -> int:
+        return int(NUMBER.unpack(self._connection.recv(NUMBER.size, socket.MSG_WAITALL))[0])
+
+    def poll(self) -> int | None:
+        """Return the exit status, or None if it runs."""
+        if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
+            self._end()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status. Raise TimeoutExpired if it runs longer."""
+        if self.returncode is None:
+            if not select.select([self._connection], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+            self._end()
+        assert self.returncode is not None
+        return self.returncode
+
+    def _end(self) -> None:
+        self.returncode = self._number()
+        self._connection.close()
+
+
+class ForkingLauncher(ProgramLauncher):
+    """Starts `jeton` as forks, and other commands as what they name. The process that forks starts with the first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._address, self._command = folder / "socket", folder / "bin" / "jeton"
+
+    @cached_property
+    def command(self) -> Path:
+        """A program that asks for a fork, and behaves like it."""
+        self._command.parent.mkdir()
+        text = _CLIENT.format(
+            python=sys.executable,
+            jeton=JETON,
+            address=self._address,
+            number=NUMBER.format,
+            modules=environment("")["PYTHONPATH"],
+        )
+        self._command.write_text(text)
+        self._command.chmod(0o755)
+        assert self._server.poll() is None
+        return self._command
+
+    @cached_property
+    def _server(self) -> subprocess.Popen[bytes]:
+        """It ends when its standard input does, so it does not survive this process."""
+        variables = environment("") | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        words = [sys.executable, "-m", "support.forking_server", str(self._address)]
+        server = subprocess.Popen(words, env=variables, stdin=subprocess.PIPE, start_new_session=True)
+        wait_until(self._address.exists, "the process with the commands", 20)
+        return server
+
+    def begin(self, command: Sequence[str], folder: Path, variables: Mapping[str, str], output: IO[bytes]) -> Process:
+        """Start it without input, in a process group of its own."""
+        if command[0] != str(JETON):
+            return super().begin(command, folder, variables, output)
+        assert self._server.poll() is None
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self._address))
+        with Path(os.devnull).open("rb") as nothing:
+            socket.send_fds(connection, [b"."], [nothing.fileno(), output.fileno(), output.fileno()])
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        connection.sendall(json.dumps([command, str(folder), dict(variables), limits]).encode() + b"\n")
+        return ForkedProcess(connection)
+
+    def run(
+        self, command: Sequence[str], folder: Path, variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        program = str(self.command) if command[0] == str(JETON) else command[0]
+        return super().run([program, *command[1:]], folder, variables)
+
+    def close(self) -> None:
+        if "_server" in vars(self):
+            with self._server:
+                """Leaving the block closes its standard input, and waits for its end."""
+
+
 @contextmanager
-def forked_commands(folder: Path) -> Iterator[Path]:
-    """Yield a folder for PATH, which holds such a command `jeton`."""
-    address, command = folder / "socket", folder / "bin" / "jeton"
-    command.parent.mkdir()
-    command.write_text(_CLIENT.format(python=sys.executable, jeton=JETON, address=address))
-    command.chmod(0o755)
-    variables = environment("") | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen([sys.executable, "-m", "support.forked_commands", str(address)], env=variables) as server:
-        try:
-            wait_until(address.exists, "the process with the commands", 20)
-            yield command.parent
-        finally:
-            server.terminate()
-
-
-def _serve(address: str) -> None:
-    """Answer each connection with the exit status of the command that it asks for."""
-    _import_commands(jeton)
-    signal.signal(signal.SIGCHLD, lambda *_: os.waitpid(-1, os.WNOHANG))
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"{address}.unready")
-        listener.listen()
-        Path(f"{address}.unready").rename(address)
-        while True:
-            connection, _ = listener.accept()
-            with connection:
-                if os.fork() == 0:
-                    _run(connection)
-
-
-def _import_commands(group: click.Group) -> None:
-    """Groups import a command when it is looked up."""
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if isinstance(command, click.Group):
-            _import_commands(command)
-
-
-def _run(connection: socket.socket) -> None:
-    """Run one command with the streams, folder and environment of the client. Does not return."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
-    words, folder, variables = json.loads(b"".join(iter(lambda: connection.recv(65536), b"")))
-    for number, descriptor in enumerate(descriptors):
-        os.dup2(descriptor, number)
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, "w" if number else "r") for number in range(3))
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(variables)
-    sys.argv = ["jeton", *words]
-    status: object = 1
-    try:
-        main()
-    except SystemExit as end:
-        status = end.code or 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        connection.sendall(str(status).encode())
-        os._exit(0)
-
-
-if __name__ == "__main__":
-    _serve(sys.argv[1])
+def forking_launcher() -> Iterator[ForkingLauncher]:
+    with tempfile.TemporaryDirectory(prefix="jeton-forks-") as folder:
+        launcher = ForkingLauncher(Path(folder))
+        yield launcher
+        launcher.close()

@@ -1,4 +1,7 @@
-"""Real processes: `jeton` as it is installed, on a port of its own, started, watched, signalled and stopped."""
+"""Real processes: `jeton` on a port of its own, started, watched, signalled and stopped.
+
+It is the installed command, unless `launcher` is replaced, as tests/conftest.py does.
+"""
 
 import json
 import os
@@ -8,11 +11,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, Protocol
 from urllib.request import urlopen
 
 from support.checkout import ROOT
@@ -70,6 +73,56 @@ def wait_until(seen: Callable[[], Any], what: str, seconds: float) -> None:
         time.sleep(0.02)
 
 
+class Process(Protocol):
+    """What tests need of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+class Launcher(Protocol):
+    """Starts commands, in a folder, with these environment variables."""
+
+    def begin(
+        self, command: Sequence[str], folder: Path, variables: Mapping[str, str], output: IO[bytes]
+    ) -> Process: ...
+
+    def run(
+        self, command: Sequence[str], folder: Path, variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+class ProgramLauncher:
+    """Starts commands as what they name."""
+
+    def begin(self, command: Sequence[str], folder: Path, variables: Mapping[str, str], output: IO[bytes]) -> Process:
+        """Start it without input, in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+    def run(
+        self, command: Sequence[str], folder: Path, variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False
+        )
+
+
+launcher: Launcher = ProgramLauncher()
+
+
 @dataclass
 class ServerProcess:
     """One `jeton serve`, with its workers; and other commands in the same folder with the same settings."""
@@ -79,7 +132,7 @@ class ServerProcess:
     environment: Mapping[str, str]
     arguments: tuple[str, ...] = ()
     command: tuple[str, ...] = (str(JETON), "serve")
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    process: Process | None = field(default=None, repr=False)
     log_begins: int = 0
 
     @property
@@ -109,15 +162,7 @@ class ServerProcess:
         """Start it without waiting."""
         with (self.folder / f"log-{self.port}").open("ab") as log:
             self.log_begins = len(self.log)
-            self.process = subprocess.Popen(
-                [*self.command, *self.arguments],
-                cwd=self.folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            self.process = launcher.begin([*self.command, *self.arguments], self.folder, self._environment, log)
 
     def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
         wait_until(self._is_ready_or_dead, f"{self.url} ready", seconds)
@@ -172,7 +217,7 @@ class ServerProcess:
 
     def output(self, *words: str) -> str:
         """Return what another command prints, which must succeed."""
-        done = _run([self.command[0], *words], self.folder, self._environment)
+        done = launcher.run([self.command[0], *words], self.folder, self._environment)
         assert done.returncode == 0, f"jeton {' '.join(words)}: {done.stderr}{done.stdout}"
         return done.stdout
 
@@ -198,8 +243,4 @@ def server_process(
 
 def run_jeton(folder: Path, database_url: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
-    return _run([str(JETON), *words], folder, environment(database_url, **variables))
-
-
-def _run(command: list[str], folder: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False)
+    return launcher.run([str(JETON), *words], folder, environment(database_url, **variables))
