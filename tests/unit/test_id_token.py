@@ -51,13 +51,10 @@ def test_an_id_token_is_due_only_with_openid_and_after_an_authorization_request(
 
 
 @pytest.mark.requirement("OI25")
-@pytest.mark.parametrize(
-    ("algorithm", "name", "octets"), [("RS256", "sha256", 16), ("ES256", "sha256", 16), ("EdDSA", "sha512", 32)]
-)
-def test_at_hash_is_the_left_half_of_the_algorithms_digest(algorithm: str, name: str, octets: int) -> None:
-    expected = base64.urlsafe_b64encode(hashlib.new(name, b"the token").digest()[:octets]).rstrip(b"=").decode()
-
-    assert at_hash_of("the token", algorithm) == expected
+def test_at_hash_is_the_left_half_of_the_algorithms_digest() -> None:
+    for algorithm, name, octets in (("RS256", "sha256", 16), ("ES256", "sha256", 16), ("EdDSA", "sha512", 32)):
+        left = hashlib.new(name, b"the token").digest()[:octets]
+        assert at_hash_of("the token", algorithm) == base64.urlsafe_b64encode(left).rstrip(b"=").decode()
 
 
 @pytest.mark.requirement("OI29")

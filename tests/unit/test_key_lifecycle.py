@@ -48,14 +48,10 @@ def test_early_rotation_is_refused_until_every_server_publishes_the_next_key(age
         assert [it.kid for it in lifecycle.rotate_early(keys, NOW, TIMES, LONGEST)] == ["active", "next"]
 
 
-@pytest.mark.parametrize(
-    ("publish_ahead", "expected"),
-    [
-        pytest.param(DAY, DAY, id="as configured"),
-        pytest.param(0, 300 + PROPAGATION_SECONDS, id="never before every cache has it"),
-    ],
-)
-def test_next_key_is_published_before_it_may_sign(publish_ahead: int, expected: int) -> None:
+@pytest.mark.parametrize(("publish_ahead", "expected"), [(DAY, DAY), (0, 300 + PROPAGATION_SECONDS)])
+def test_next_key_is_published_before_it_may_sign_and_never_before_every_cache_has_it(
+    publish_ahead: int, expected: int
+) -> None:
     new = lifecycle.create_next_key(stored("new"), NOW, replace(TIMES, publish_ahead_seconds=publish_ahead))
 
     assert (new.state, new.created_at, new.ready_at, new.longest_seconds) == (KeyState.NEXT, NOW, NOW + expected, 0)
@@ -104,17 +100,12 @@ def test_rotation_is_requested_once() -> None:
     assert lifecycle.request_rotation(KEYS, NOW, TIMES, LONGEST) == [RETIRED, ACTIVATED]
 
 
-@pytest.mark.parametrize(
-    ("key_type", "stays"),
-    [
-        (lifecycle.KeyType("ES256", None, "database"), True),
-        (lifecycle.KeyType("RS256", 2048, "database"), False),
-        (lifecycle.KeyType("EdDSA", None, "database"), False),
-        (lifecycle.KeyType("ES256", None, "hsm"), False),
-    ],
-)
-def test_next_key_of_another_type_is_dropped(key_type: lifecycle.KeyType, stays: bool) -> None:
-    assert lifecycle.drop_next_of_other_type(KEYS, key_type) == ([] if stays else [replace(NEXT, state=KeyState.GONE)])
+def test_next_key_of_another_type_is_dropped() -> None:
+    others = [("RS256", 2048, "database"), ("EdDSA", None, "database"), ("ES256", None, "hsm")]
+    dropped = [replace(NEXT, state=KeyState.GONE)]
+
+    assert lifecycle.drop_next_of_other_type(KEYS, lifecycle.KeyType("ES256", None, "database")) == []
+    assert [lifecycle.drop_next_of_other_type(KEYS, lifecycle.KeyType(*it)) for it in others] == [dropped] * 3
 
 
 @pytest.mark.parametrize(("characters", "bits"), [(342, 2048), (512, 3072), (683, 4096)])
@@ -124,42 +115,26 @@ def test_rsa_size_is_part_of_the_key_type(characters: int, bits: int) -> None:
     assert rsa.key_type == lifecycle.KeyType("RS256", bits, "database")
 
 
-@pytest.mark.parametrize(
-    ("it", "published"),
-    [
-        pytest.param(ACTIVE, True, id="active"),
-        pytest.param(NEXT, True, id="next"),
-        pytest.param(replace(RETIRING, gone_at=NOW + 1), True, id="last second"),
-        pytest.param(replace(RETIRING, gone_at=NOW), False, id="gone this second"),
-        pytest.param(replace(RETIRING, gone_at=NOW - 1), False, id="gone"),
-        pytest.param(REVOKED, False, id="revoked"),
-    ],
-)
-def test_key_leaves_the_key_set_at_the_exact_second_or_when_revoked(it: SigningKey, published: bool) -> None:
-    assert it.is_published(NOW) is published
+def test_key_leaves_the_key_set_at_the_exact_second_or_when_revoked() -> None:
+    leaving = [replace(RETIRING, gone_at=NOW + it) for it in (1, 0, -1)]
+
+    assert [it.is_published(NOW) for it in leaving] == [True, False, False]
+    assert [it.is_published(NOW) for it in (ACTIVE, NEXT, REVOKED)] == [True, True, False]
 
 
-@pytest.mark.parametrize(
-    ("age", "ready_in", "waits"),
-    [
-        pytest.param(0, DAY, PROPAGATION_SECONDS, id="published this second"),
-        pytest.param(PROPAGATION_SECONDS - 1, DAY, 1, id="published recently"),
-        pytest.param(PROPAGATION_SECONDS, DAY, 0, id="published by every server"),
-        pytest.param(0, 0, 0, id="of the first start"),
-    ],
-)
-def test_activated_key_signs_only_once_every_server_publishes_it(age: int, ready_in: int, waits: int) -> None:
-    following = replace(NEXT, created_at=NOW - age, ready_at=NOW + ready_in)
+def test_activated_key_signs_only_once_every_server_publishes_it() -> None:
+    ages = (0, PROPAGATION_SECONDS - 1, PROPAGATION_SECONDS)
+    following = [replace(NEXT, created_at=NOW - it, ready_at=NOW + DAY) for it in ages]
+    of_the_first_start = replace(NEXT, created_at=NOW, ready_at=NOW)
 
-    assert following.activated(NOW, LONGEST).activated_at == NOW + waits
+    signing = [it.activated(NOW, LONGEST).activated_at for it in (*following, of_the_first_start)]
+    assert signing == [NOW + PROPAGATION_SECONDS, NOW + 1, NOW, NOW]
 
 
-@pytest.mark.parametrize(
-    ("ahead", "effective"),
-    [(-1, True), (0, True), (1, False), (PROPAGATION_SECONDS, False), (PROPAGATION_SECONDS + 1, True)],
-)
-def test_no_key_waits_longer_than_the_propagation_time(ahead: int, effective: bool) -> None:
-    assert lifecycle.is_effective(NOW + ahead, NOW) is effective
+def test_no_key_waits_longer_than_the_propagation_time() -> None:
+    effective = {-1: True, 0: True, 1: False, PROPAGATION_SECONDS: False, PROPAGATION_SECONDS + 1: True}
+
+    assert {ahead: lifecycle.is_effective(NOW + ahead, NOW) for ahead in effective} == effective
 
 
 # A series that has just begun, and one that ends.

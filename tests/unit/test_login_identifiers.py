@@ -4,27 +4,23 @@ import pytest
 
 from jeton.rules.login_identifiers import InvalidIdentifierError, email_key, identifier_keys, login_key, username_key
 
+CANONICAL = {
+    "Alice@Example.COM": "alice@example.com",
+    "\uff21lice\uff20\uff45xample.com": "alice@example.com",
+    "rene\u0301@example.com": "ren\u00e9@example.com",
+    "a.b+tag@example.com": "a.b+tag@example.com",
+    "a@M\u00fcnchen.example": "a@xn--mnchen-3ya.example",
+    "a@XN--MNCHEN-3YA.example": "a@xn--mnchen-3ya.example",
+    "a@example.com.": "a@example.com",
+    "a@localhost": "a@localhost",
+    "\u0645\u062d\u0645\u062f@example.com": "\u0645\u062d\u0645\u062f@example.com",
+}
+
 
 @pytest.mark.requirement("N13")
-@pytest.mark.parametrize(
-    ("typed", "key"),
-    [
-        pytest.param("Alice@Example.COM", "alice@example.com", id="case"),
-        pytest.param("\uff21lice\uff20\uff45xample.com", "alice@example.com", id="width"),
-        pytest.param("rene\u0301@example.com", "ren\u00e9@example.com", id="NFD"),
-        pytest.param("a.b+tag@example.com", "a.b+tag@example.com", id="dots and tags count"),
-        pytest.param("a@M\u00fcnchen.example", "a@xn--mnchen-3ya.example", id="U-label"),
-        pytest.param("a@XN--MNCHEN-3YA.example", "a@xn--mnchen-3ya.example", id="A-label"),
-        pytest.param("a@example.com.", "a@example.com", id="root"),
-        pytest.param("a@localhost", "a@localhost", id="one label"),
-        pytest.param(
-            "\u0645\u062d\u0645\u062f@example.com", "\u0645\u062d\u0645\u062f@example.com", id="right to left"
-        ),
-    ],
-)
-def test_email_address_has_one_canonical_form(typed: str, key: str) -> None:
-    assert email_key(typed) == key
-    assert email_key(key) == key
+def test_email_address_has_one_canonical_form() -> None:
+    assert {typed: email_key(typed) for typed in CANONICAL} == CANONICAL
+    assert [key for key in CANONICAL.values() if email_key(key) != key] == []
 
 
 @pytest.mark.requirement("N13")

@@ -35,13 +35,11 @@ def test_plain_http_is_for_loopback_in_development() -> None:
     assert [it for it in LOOPBACK + others if is_document_url(it, loopback=True)] == LOOPBACK
 
 
-@pytest.mark.parametrize(
-    ("client_id", "host", "name"),
-    [
-        (DOCUMENT, "app.example", "app.example"),
-        ("https://app.example:8443/client", "app.example:8443", "app.example"),
-        ("https://[2001:db8::1]:8443/client", "[2001:db8::1]:8443", "2001:db8::1"),
-    ],
-)
-def test_host_stands_for_the_client(client_id: str, host: str, name: str) -> None:
-    assert (authority_of(client_id), host_name(client_id)) == (host, name)
+def test_host_stands_for_the_client() -> None:
+    hosts = {
+        DOCUMENT: ("app.example", "app.example"),
+        "https://app.example:8443/client": ("app.example:8443", "app.example"),
+        "https://[2001:db8::1]:8443/client": ("[2001:db8::1]:8443", "2001:db8::1"),
+    }
+
+    assert {it: (authority_of(it), host_name(it)) for it in hosts} == hosts
