@@ -7,11 +7,9 @@ import pytest
 from jeton.storage import database as database_module
 from jeton.storage import row_lock_batches
 from jeton.storage.database import Database
-from support.in_process_server import Running, running, settings_for
+from support.in_process_server import running, settings_for
 from support.ledger_fixtures import Bench, bench_over
-from support.lock_contention import Contention, OnPostgresql, OnSqlite
-
-Nodes = tuple[Running, Running]
+from support.lock_contention import Contention, Nodes, OnPostgresql, OnSqlite
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ import pytest
 from jeton.oauth.users import User
 from support.cli_functions import configured_for, disable_user, revoke_all_sessions, set_password
 from support.in_process_server import PASSWORD, Running
-from support.lock_contention import Contention, race_in_round
+from support.lock_contention import Contention, Nodes, race_in_round
 from support.stored_sessions import count_open_sessions, sid_of
 
 pytestmark = pytest.mark.requirement("O03", "O04", "I09", "O16")
 
-Nodes = tuple[Running, Running]
 # Ends the sessions of a user, whose tokens are those of one of them.
 End = Callable[[Running, User, dict[str, Any]], Awaitable[httpx2.Response | None]]
 

@@ -10,9 +10,8 @@ from support.authorization_codes import add_app, redeem
 from support.browsing import Browser, authorization_parameters, browser
 from support.cli_functions import configured_for, disable_user
 from support.in_process_server import App, Running
-from support.lock_contention import Contention, race_in_round
+from support.lock_contention import Contention, Nodes, race_in_round
 
-Nodes = tuple[Running, Running]
 ROUNDS = 15
 
 

@@ -3,12 +3,10 @@
 import pytest
 
 from support.authorization_codes import VERIFIER, SignedIn, add_app, redeem, sign_in
-from support.in_process_server import App, Running
-from support.lock_contention import Contention
+from support.in_process_server import App
+from support.lock_contention import Contention, Nodes
 from support.responses import outcomes
 from support.stored_sessions import sid_of, stored_family
-
-Nodes = tuple[Running, Running]
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from support.dpop import DpopKey
-from support.in_process_server import ISSUER, PASSWORD, App, Running
+from support.in_process_server import ISSUER, PASSWORD, App
+from support.lock_contention import Nodes
 from support.responses import outcomes
 
-Nodes = tuple[Running, Running]
 KEY = DpopKey()
 
 

@@ -8,11 +8,9 @@ import pytest
 from jeton.oauth.sessions import Source
 from support.authorization_codes import sign_in
 from support.cli_functions import configured_for, disable_user
-from support.in_process_server import Running
-from support.lock_contention import Contention, race_in_round
+from support.lock_contention import Contention, Nodes, race_in_round
 from support.logout_receiver import add_logouts, add_receiving_app, deliver, logout_receiver, outbox
 
-Nodes = tuple[Running, Running]
 CLIENTS = [f"client{number}" for number in range(10)]
 ROUNDS = 10
 

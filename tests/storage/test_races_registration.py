@@ -12,10 +12,10 @@ from jeton.oauth.clients import Client
 from jeton.storage.clients import list_clients
 from support.authorization_codes import sign_in
 from support.builders import CALLBACK
-from support.in_process_server import App, Running
+from support.in_process_server import App
+from support.lock_contention import Nodes
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
-Nodes = tuple[Running, Running]
 SETTINGS = {"REGISTRATION__DYNAMIC": "open", "LIMITS__REGISTRATIONS_PER_ADDRESS": "0"}
 PUBLIC: dict[str, Any] = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
 DAY = 86400

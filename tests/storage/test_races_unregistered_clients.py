@@ -13,8 +13,8 @@ from jeton.storage.identifiers import IdentifierUsedError
 from support.authorization_codes import GRANTS, SignedIn, redeem, sign_in
 from support.builders import CALLBACK
 from support.in_process_server import App, Running
+from support.lock_contention import Nodes
 
-Nodes = tuple[Running, Running]
 SCOPE = frozenset({"read", "admin"})
 
 

@@ -14,10 +14,9 @@ from jeton.storage.rate_limiter import RateLimiter
 from jeton.storage.tables import throttle_buckets
 from support.client_addresses import seen_from
 from support.in_process_server import App, Running, running, settings_for
-from support.lock_contention import OnPostgresql, until
+from support.lock_contention import Nodes, OnPostgresql, until
 from support.statement_recorder import statements_of
 
-Nodes = tuple[Running, Running]
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 WRONG = {"grant_type": "password", "username": "alice", "password": "a wrong password"}
 

@@ -9,11 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from support.in_process_server import Running
-from support.lock_contention import Contention, race_in_round
+from support.lock_contention import Contention, Nodes, race_in_round
 from support.stored_sessions import revoke_reason, sid_of, stored_family
-
-Nodes = tuple[Running, Running]
 
 
 @pytest.mark.requirement("I08", "O16", "K03")

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 
@@ -12,6 +12,7 @@ from jeton.storage.database import Database
 from support.in_process_server import Running
 
 T = TypeVar("T")
+Nodes = tuple[Running, Running]
 
 _PATIENCE: Final = 10
 _WAITING: Final = text(
@@ -28,18 +29,6 @@ _ROWS: Final = {
     "client": text("SELECT 1 FROM clients WHERE client_id = :key FOR UPDATE"),
     "bucket": text("SELECT 1 FROM throttle_buckets WHERE key = :key FOR UPDATE"),
 }
-
-
-class Contention(Protocol):
-    """Lets awaitables loose on each other."""
-
-    async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
-        """Runs all of them; the row is free only once two parties wait for it at the same moment."""
-        ...
-
-    def close(self) -> None:
-        """Lets go of the database."""
-        ...
 
 
 async def until(seen: Any, what: str, seconds: float = _PATIENCE) -> None:
@@ -92,6 +81,7 @@ class OnPostgresql:
             yield
 
     async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
+        """Run all of them; the row is free only once two parties wait for it at the same moment."""
         async with self.holding(row, key):
             running = [asyncio.ensure_future(runner) for runner in runners]
             await until(lambda: self.waiting() >= 2, "two connections waiting for one lock")
@@ -113,7 +103,7 @@ class OnPostgresql:
 class OnSqlite:
     """SQLite has one lock, for all writers: whoever is about to begin a writing transaction waits for it."""
 
-    def __init__(self, url: str, nodes: Sequence[Running]) -> None:
+    def __init__(self, url: str, nodes: Nodes) -> None:
         self._database = Database(url)
         self._begun: set[int] = set()
         for number, node in enumerate(nodes):
@@ -135,6 +125,9 @@ class OnSqlite:
 
     def close(self) -> None:
         self._database.close()
+
+
+Contention = OnPostgresql | OnSqlite
 
 
 async def race_in_round(number: int, contention: Contention, row: str, key: str, *runners: Awaitable[T]) -> list[T]:

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.oauth.clients import Client, Lifetimes
@@ -28,34 +28,6 @@ class Answer:
     body: bytes = b""
     refresh_token: str | None = None
     error: str | None = None
-
-
-class Session(Protocol):
-    """One login's session; its owner is one client, and there is another one that has nothing to do with it."""
-
-    first_token: str
-
-    def present(self, token: str, key: str | None, scope: Scope | None, *, by_other_client: bool = False) -> Answer:
-        """A refresh request."""
-        ...
-
-    def revoke(self, token: str, *, by_other_client: bool = False) -> None: ...
-
-    def set_user_enabled(self, enabled: bool) -> None: ...
-
-    def set_client_scope(self, scope: Scope) -> None: ...
-
-    def advance(self, seconds: int) -> None: ...
-
-    def stored(self) -> Family:
-        """All that is known of the session."""
-        ...
-
-    def is_active(self, token: str) -> bool | None:
-        """What introspection says; None where nobody can be asked."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class LawSession:
@@ -171,6 +143,9 @@ class ServerSession:
     def close(self) -> None:
         self._runner.run(self._context.__aexit__(None, None, None))
         self._runner.close()
+
+
+Session = LawSession | ServerSession
 
 
 def differences(before: Family, after: Family) -> dict[str, Any]:
