@@ -68,15 +68,11 @@ def test_invalid_claims(expected: str, claims: dict[str, Any]) -> None:
 
 
 @pytest.mark.requirement("CA06")
-@pytest.mark.parametrize(
-    ("audience", "accepted"),
-    [
-        *((it, True) for it in (ISSUER, TOKEN_ENDPOINT, [ISSUER, TOKEN_ENDPOINT])),
-        *((it, False) for it in ([TOKEN_ENDPOINT, "https://other.example"], "https://other.example", [])),
-    ],
-)
-def test_legacy_clients_may_also_name_the_token_endpoint(audience: Any, accepted: bool) -> None:
-    assert (reason({}, {"aud": audience}, assertion_audience="legacy") is None) is accepted
+def test_legacy_clients_may_also_name_the_token_endpoint() -> None:
+    valid: list[Any] = [ISSUER, TOKEN_ENDPOINT, [ISSUER, TOKEN_ENDPOINT]]
+    others: list[Any] = [[TOKEN_ENDPOINT, "https://other.example"], "https://other.example", []]
+
+    assert [it for it in valid + others if reason({}, {"aud": it}, assertion_audience="legacy") is None] == valid
 
 
 @pytest.mark.parametrize(("claims", "claimed"), [({"sub": "web"}, "web"), ({}, ""), ({"sub": 5}, "")])

@@ -49,29 +49,17 @@ def test_metadata_that_mean_the_same_are_the_same_client(members: dict[str, Any]
 
 
 def test_ports_of_web_apps_are_compared() -> None:
-    first, second = (
-        canonical_metadata(parsed(application_type="web", redirect_uris=[f"http://127.0.0.1:{port}/callback"]))
-        for port in (5000, 5001)
-    )
+    apps = [parsed(application_type="web", redirect_uris=[f"http://127.0.0.1:{it}/callback"]) for it in (5000, 5001)]
 
-    assert first != second
+    assert canonical_metadata(apps[0]) != canonical_metadata(apps[1])
 
 
 @pytest.mark.requirement("DR13", "RI06")
-@pytest.mark.parametrize(
-    ("scope", "expected"),
-    [
-        pytest.param(None, {"read", "share"}, id="none: all that it may request"),
-        pytest.param("read pay", {"read"}, id="within the ceiling"),
-        pytest.param("pay", set(), id="beyond it"),
-    ],
-)
-def test_scope_is_within_the_ceiling(scope: str | None, expected: set[str]) -> None:
-    new = Client("dcr_1", True, NOW, registration="dynamic")
+def test_scope_is_within_the_ceiling_and_all_of_it_if_none_is_given() -> None:
+    new, ceiling = Client("dcr_1", True, NOW, registration="dynamic"), RegistrationCeiling(frozenset({"read", "share"}))
 
-    found = registered(new, parsed(scope=scope), RegistrationCeiling(frozenset({"read", "share"})))
-
-    assert found.scope == expected
+    found = [registered(new, parsed(scope=it), ceiling).scope for it in (None, "read pay", "pay")]
+    assert found == [{"read", "share"}, {"read"}, set()]
 
 
 @pytest.mark.requirement("DR03")
@@ -115,17 +103,10 @@ def test_answer_has_everything_that_is_registered_and_nothing_else() -> None:
 
 
 @pytest.mark.requirement("DR12")
-@pytest.mark.parametrize(
-    ("last_used_at", "after", "recorded"),
-    [
-        pytest.param(None, 365 * DAY, False, id="not one that is deleted"),
-        pytest.param(NOW, 0, True, id="the first use"),
-        pytest.param(NOW + 1, DAY, False, id="on the same day"),
-        pytest.param(NOW + 1, DAY + 1, True, id="a day later"),
-        pytest.param(NOW + 1, -DAY, False, id="the clock was put back"),
-    ],
-)
-def test_use_is_recorded_at_first_and_once_a_day(last_used_at: int | None, after: int, recorded: bool) -> None:
-    used = client("dcr_1", last_used_at=last_used_at)
-
-    assert use_to_record(used, NOW + after) == ((RecordClientUse("dcr_1", NOW + after),) if recorded else ())
+def test_use_is_recorded_at_first_and_once_a_day() -> None:
+    """Not of a client that is not deleted, nor if the clock was put back."""
+    recorded = [(NOW, 0), (NOW + 1, DAY + 1)]
+    others = [(None, 365 * DAY), (NOW + 1, DAY), (NOW + 1, -DAY)]
+    for last_used_at, after in recorded + others:
+        writes = use_to_record(client("dcr_1", last_used_at=last_used_at), NOW + after)
+        assert writes == ((RecordClientUse("dcr_1", NOW + after),) if (last_used_at, after) in recorded else ())

@@ -58,21 +58,21 @@ def test_client_that_an_administrator_added_has_what_it_was_given() -> None:
     assert described(ADDED, client_name="App").name == "App"
 
 
-@pytest.mark.parametrize(
-    ("stored", "elsewhere"),
-    [
-        (described(), True),
-        (ADDED, True),
-        (replace(ADDED, redirect_uris=frozenset({CALLBACK})), False),
-        (replace(ADDED, redirect_uris=frozenset({CALLBACK}), metadata_digest=b"of its document"), True),
-        (replace(ADDED, grant_types=frozenset({"password"})), False),
-        (client("web"), False),
-        (client("dyn_1", registration="dynamic"), False),
-    ],
-)
-def test_redirect_uris_come_from_the_document_unless_they_are_registered(stored: Client, elsewhere: bool) -> None:
-    assert is_described_by_document(stored) is elsewhere
-    assert describes_itself(stored) is (elsewhere or stored.registration == "dynamic")
+REGISTERED: Final = replace(ADDED, redirect_uris=frozenset({CALLBACK}))
+
+
+@pytest.mark.parametrize("stored", [described(), ADDED, replace(REGISTERED, metadata_digest=b"of its document")])
+def test_redirect_uris_come_from_the_document(stored: Client) -> None:
+    assert is_described_by_document(stored)
+    assert describes_itself(stored)
+
+
+def test_redirect_uris_do_not_come_from_the_document_if_they_are_registered() -> None:
+    dynamic = client("dyn_1", registration="dynamic")
+    others = [REGISTERED, replace(ADDED, grant_types=frozenset({"password"})), client("web"), dynamic]
+
+    assert [it for it in others if is_described_by_document(it)] == []
+    assert [it for it in others if describes_itself(it)] == [dynamic]
 
 
 @pytest.mark.requirement("CI11")
@@ -117,17 +117,11 @@ def test_row_is_made_for_a_described_client_only(stored: Client | None, found: C
 
 
 @pytest.mark.requirement("CI10", "RR06")
-@pytest.mark.parametrize(
-    ("of", "vouched_for"),
-    [
-        (client("web"), True),
-        (ADDED, True),
-        (client("dyn_1", registration="dynamic"), False),
-        (client("https://app.example/", registration="dynamic"), False),
-        (client("https://app.example/client", registration="metadata_document"), True),
-        (client("https://app.example:8443/client", registration="metadata_document"), True),
-        (client("https://other.example/client", registration="metadata_document"), False),
-    ],
-)
-def test_administrators_vouch_for_clients_and_for_domains(of: Client, vouched_for: bool) -> None:
-    assert is_vouched_for(of, DomainPolicy(allow=("app.example",))) is vouched_for
+def test_administrators_vouch_for_clients_and_for_domains() -> None:
+    hosts = ("app.example", "app.example:8443", "other.example")
+    *vouched, other = (client(f"https://{it}/client", registration="metadata_document") for it in hosts)
+    vouched += [client("web"), ADDED]
+    others = [other, *(client(it, registration="dynamic") for it in ("dyn_1", "https://app.example/"))]
+
+    policy = DomainPolicy(allow=("app.example",))
+    assert [it for it in vouched + others if is_vouched_for(it, policy)] == vouched
