@@ -60,7 +60,14 @@ async def test_no_login_by_the_old_password_survives(
             assert (after.status_code, after.json()["error"]) == (400, "invalid_grant")
 
 
-@pytest.mark.parametrize(("end", "rounds"), [*BY_AN_OPERATOR, pytest.param(end_sessions, 10, id="sessions ended")])
+@pytest.mark.parametrize(
+    ("end", "rounds"),
+    [
+        *BY_AN_OPERATOR,
+        pytest.param(lambda *_: revoke_all_sessions(), 10, id="all sessions ended"),
+        pytest.param(end_sessions, 10, id="sessions ended by the user"),
+    ],
+)
 async def test_no_session_that_is_being_refreshed_survives(
     nodes: Nodes, contention: Contention, end: End, rounds: int
 ) -> None:
@@ -82,15 +89,3 @@ async def test_no_session_that_is_being_refreshed_survives(
         assert (after.status_code, after.json()["error"]) == (400, "invalid_grant")
         newest = refresh.json().get("access_token", there["access_token"])
         assert await nodes[1].introspect(app, newest) == {"active": False}
-
-
-async def test_no_session_survives_the_end_of_all_while_it_is_refreshed(nodes: Nodes, contention: Contention) -> None:
-    app, user = nodes[0].add_client(), nodes[0].add_user()
-    for _ in range(10):
-        tokens = [(await nodes[0].log_in(app))["refresh_token"] for _ in range(8)]
-        refreshes = [nodes[number % 2].refresh(app, token) for number, token in enumerate(tokens)]
-
-        results = await contention.race("family", sid_of(tokens[3]), *refreshes, revoke_all_sessions())
-
-        assert {it.status_code for it in results if it is not None} <= {200, 400}
-        assert count_open_sessions(nodes[0], user.sub) == 0

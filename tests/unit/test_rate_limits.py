@@ -280,15 +280,8 @@ def test_bucket_key_reveals_nothing_and_each_list_of_words_has_its_own() -> None
     assert len({keys.key(*words) for words in named}) == len(named)
     assert b"alice" not in keys.key("account", "alice", "198.51.100.7")
     assert repr(keys) == "RateLimitKeys()"
-
-
-def test_nodes_share_buckets_during_master_key_rollout_but_not_with_another_master_key() -> None:
-    before, during = RateLimitKeys(OLD), RateLimitKeys(MasterKeys([b"n" * 32, b"o" * 32]))
-
-    assert before.key("account", "a") == during.key("account", "a") != RateLimitKeys(NEW).key("account", "a")
-
-
-def test_unlimited_names_share_a_bounded_number_of_buckets() -> None:
-    keys = RateLimitKeys(OLD)
-
+    # Unlimited names share some.
     assert len({keys.shared_key("unknown name", f"user{number}", of=256) for number in range(4000)}) == 256
+    # Nodes share theirs while a master key is added.
+    during, after = RateLimitKeys(MasterKeys([b"n" * 32, b"o" * 32])), RateLimitKeys(NEW)
+    assert keys.key("account", "a") == during.key("account", "a") != after.key("account", "a")

@@ -5,7 +5,8 @@ import hashlib
 import json
 import traceback
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from types import SimpleNamespace
+from typing import Any
 
 import jwt
 import pytest
@@ -135,19 +136,14 @@ def test_private_part_is_opened_by_any_configured_master_key_and_resealed_with_t
 
 @pytest.mark.requirement("O14")
 @pytest.mark.parametrize("part", range(5), ids=["header", "wrapped key", "nonce", "ciphertext", "tag"])
-def test_altered_private_part_cannot_be_decrypted(sealed: StoredKey, part: int) -> None:
+def test_altered_private_part_or_one_of_another_key_is_rejected(sealed: StoredKey, part: int) -> None:
     parts = sealed.private_part.split(".")
     middle = len(parts[part]) // 2
     parts[part] = parts[part][:middle] + ("A" if parts[part][middle] != "A" else "B") + parts[part][middle + 1 :]
 
-    with pytest.raises(MasterKeyError):
-        SEALED_KEYS.open(replace(sealed, private_part=".".join(parts)))
-
-
-@pytest.mark.requirement("O14")
-def test_private_part_of_another_key_is_rejected(sealed: StoredKey) -> None:
-    with pytest.raises(MasterKeyError, match=sealed.kid):
-        SEALED_KEYS.open(replace(sealed, private_part=SEALED_KEYS.create("ES256", None).private_part))
+    for private_part in (".".join(parts), SEALED_KEYS.create("ES256", None).private_part):
+        with pytest.raises(MasterKeyError):
+            SEALED_KEYS.open(replace(sealed, private_part=private_part))
 
 
 @pytest.mark.parametrize("changed", [{"kty": None}, {"d": None}, {"n": None}, {"q": "AQ"}, {"d": "*"}], ids=str)
@@ -168,16 +164,6 @@ def test_text_that_is_not_a_jwt_has_no_parts(text: str) -> None:
     assert unverified_parts(text) is None
 
 
-@dataclass(frozen=True)
-class Key:
-    kid: str
-    algorithm: str
-    is_external: ClassVar[bool] = False
-
-    def sign(self, signing_input: bytes) -> bytes:
-        return signing_input
-
-
 @dataclass
 class Store:
     """A key store with numbered keys, which records its calls."""
@@ -193,7 +179,8 @@ class Store:
 
     def open(self, stored: StoredKey) -> PrivateKey:
         self.opened.append(stored.kid)
-        return Key(stored.kid, stored.algorithm)
+        key: Any = SimpleNamespace(kid=stored.kid)
+        return key  # type: ignore[no-any-return]
 
     def destroy(self, stored: StoredKey) -> None:
         self.destroyed.append(stored.kid)
