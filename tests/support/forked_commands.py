@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -68,6 +69,9 @@ class ForkedProcess:
             self._end()
         assert self.returncode is not None
         return self.returncode
+
+    def terminate(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
 
     def _end(self) -> None:
         self.returncode = self._number()

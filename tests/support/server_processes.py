@@ -83,6 +83,8 @@ class Process(Protocol):
 
     def wait(self, timeout: float | None = None) -> int: ...
 
+    def terminate(self) -> None: ...
+
 
 class Launcher(Protocol):
     """Starts commands, in a folder, with these environment variables."""
