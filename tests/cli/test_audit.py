@@ -14,7 +14,7 @@ from jeton.crypto.audit_chain import CHAIN_SECONDS
 from jeton.storage.tables import audit_checkpoints, audit_records
 from support.authorization_codes import add_app, sign_in
 from support.cli_runner import CommandLine
-from support.in_process_server import MASTER_KEY, Running, StartServer
+from support.in_process_server import MASTER_KEY, App, Running, StartServer
 
 pytestmark = pytest.mark.anyio
 
@@ -230,10 +230,8 @@ async def test_checkpoints_that_have_not_expired_are_missed(
 
 
 async def test_the_end_of_a_chain_is_missed_without_a_checkpoint_once_a_running_server_goes_on(
-    jeton: Running, cli: CommandLine
+    jeton: Running, app: App, cli: CommandLine
 ) -> None:
-    jeton.add_user()
-    app = jeton.add_client()
     await jeton.log_in(app)
     with jeton.database.write() as connection:
         connection.execute(delete(audit_records).where(audit_records.c.seq == 2))

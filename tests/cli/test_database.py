@@ -10,7 +10,7 @@ import pytest
 from jeton.crypto.master_key import parse_master_keys
 from jeton.storage.tables import metadata
 from support.cli_runner import CommandLine
-from support.in_process_server import MASTER_KEY, Running
+from support.in_process_server import MASTER_KEY, App, Running
 
 
 @pytest.fixture
@@ -32,8 +32,9 @@ def test_copy_reports_each_table_and_the_master_key_that_it_depends_on(cli: Comm
     assert [it["username"] for it in cli.with_variables(DATABASE__URL=urls[1]).json("user", "list")] == ["alice"]
 
 
-async def test_copy_is_refused_while_a_server_runs(jeton: Running, cli: CommandLine, urls: tuple[str, str]) -> None:
-    app, _ = jeton.add_client(), jeton.add_user()
+async def test_copy_is_refused_while_a_server_runs(
+    jeton: Running, app: App, cli: CommandLine, urls: tuple[str, str]
+) -> None:
     await jeton.log_in(app)
 
     assert "is in use: stop all servers" in cli.refused("database", "copy", *urls)

@@ -108,9 +108,9 @@ def test_rotation_can_be_forced_once_next_key_is_published_everywhere(cli: Comma
 
 
 @pytest.mark.requirement("D05", "O14")
-async def test_revoked_key_ends_its_tokens_immediately_and_sessions_continue(cli: CommandLine, jeton: Running) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
+async def test_revoked_key_ends_its_tokens_immediately_and_sessions_continue(
+    cli: CommandLine, jeton: Running, app: App
+) -> None:
     tokens, before = await jeton.log_in(app), cli.json("keys", "list")
     token, kid = await issue(jeton, app)
 

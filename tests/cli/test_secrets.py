@@ -10,7 +10,7 @@ import pytest
 
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from support.cli_runner import CommandLine
-from support.in_process_server import MASTER_KEY, Running, running, settings_for
+from support.in_process_server import MASTER_KEY, App, Running, running, settings_for
 
 NEW = generate_master_key()
 BOTH = f"{NEW},{MASTER_KEY}"
@@ -43,10 +43,8 @@ def test_rewrap_encrypts_private_keys_with_newest_master_key(cli: CommandLine, s
 
 @pytest.mark.requirement("O14")
 async def test_sessions_need_their_master_key_and_tokens_do_not(
-    cli: CommandLine, jeton: Running, sqlite_url: str
+    cli: CommandLine, jeton: Running, app: App, sqlite_url: str
 ) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
     tokens, signer = await jeton.log_in(app), jeton.keyring.signer.kid
 
     result = rewrap(cli)

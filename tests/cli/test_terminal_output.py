@@ -8,7 +8,7 @@ import pytest
 from jeton.cli.output import print_result, print_results
 from jeton.observability.escaping import encode_json, escape
 from support.cli_runner import CommandLine
-from support.in_process_server import PASSWORD, Running
+from support.in_process_server import PASSWORD, App, Running
 
 _CODES = (*range(32), *range(0x7F, 0xA0), 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
 ODD = "".join(map(chr, _CODES))
@@ -49,8 +49,7 @@ def test_table_has_one_line_per_row_despite_line_breaks(capsys: pytest.CaptureFi
     assert "1000000000000000" in printed
 
 
-async def test_session_list_escapes_user_agents(cli: CommandLine, jeton: Running) -> None:
-    app, _ = jeton.add_client(), jeton.add_user()
+async def test_session_list_escapes_user_agents(cli: CommandLine, jeton: Running, app: App) -> None:
     tokens = await jeton.http.post(
         "/oauth/token",
         data={"grant_type": "password", "username": "alice", "password": PASSWORD},

@@ -176,9 +176,7 @@ async def test_nothing_is_recorded_without_a_retention(start: StartServer) -> No
 
 
 @pytest.mark.both_databases
-async def test_a_refused_change_of_the_database_leaves_no_record_and_no_gap(jeton: Running) -> None:
-    jeton.add_user()
-    app = jeton.add_client()
+async def test_a_refused_change_of_the_database_leaves_no_record_and_no_gap(jeton: Running, app: App) -> None:
     await jeton.log_in(app)
     with pytest.raises(NotFoundError), jeton.database.write() as connection:
         delete(connection, jeton.clock.now(), disable(connection, jeton.clock.now(), "alice")[0].sub)

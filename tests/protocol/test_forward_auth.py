@@ -4,14 +4,12 @@ import httpx2
 import pytest
 
 from jeton.crypto.refresh_token import generate_sid
+from support.cookie_pages import LOGIN, ORIGIN, PAGE, add_page, log_in, refreshed, sent_cookie
 from support.dpop import DpopKey
 from support.in_process_server import App, Running, StartServer
 from support.responses import outcome
 
-ORIGIN = "https://app.example"
-PAGE = {"Origin": ORIGIN, "X-Jeton": "1", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
 PATH = "/oauth/forward-auth"
-LOGIN = {"grant_type": "password", "username": "alice", "password": "correct horse battery staple"}
 ACCESS_SECONDS = 600
 
 
@@ -29,33 +27,7 @@ def app(jeton: Running) -> App:
 def page_of(jeton: Running) -> App:
     """A page in cookie mode, and a user."""
     jeton.add_user()
-    return jeton.add_client(
-        "spa",
-        public=True,
-        refresh_cookie=True,
-        origins=frozenset({ORIGIN}),
-        audience=("https://api.example",),
-        scope=frozenset({"read"}),
-    )
-
-
-async def log_in(jeton: Running, app: App) -> str:
-    """Return the Cookie header of a browser that has signed in."""
-    response = await jeton.token(app, PAGE, **LOGIN)
-    assert response.status_code == 200, response.text
-    return kept_cookie(jeton)
-
-
-async def refreshed(jeton: Running, app: App, cookie: str) -> str:
-    response = await jeton.token(app, PAGE | {"Cookie": cookie}, grant_type="refresh_token")
-    assert response.status_code == 200, response.text
-    return kept_cookie(jeton)
-
-
-def kept_cookie(jeton: Running) -> str:
-    ((name, value),) = jeton.http.cookies.items()
-    jeton.http.cookies.clear()
-    return f"{name}={value}"
+    return add_page(jeton, audience=("https://api.example",), scope=frozenset({"read"}))
 
 
 async def ask(
@@ -97,7 +69,7 @@ async def test_page_behind_a_web_server_with_forward_auth_gets_no_token(jeton: R
     responses.append(await jeton.token(app, behind, grant_type="refresh_token"))
 
     assert [sorted(it.json()) for it in responses] == [["expires_in", "scope", "token_type"]] * 2
-    assert await forwarded(jeton, app, kept_cookie(jeton))
+    assert await forwarded(jeton, app, sent_cookie(jeton))
 
 
 async def test_nothing_is_rotated(jeton: Running, app: App) -> None:
@@ -125,9 +97,7 @@ async def test_token_is_kept_until_shortly_before_it_expires(jeton: Running, app
 
 @pytest.mark.requirement("DP09", "L14")
 async def test_a_session_that_is_bound_to_a_key_is_not_forwarded_as_bearer(jeton: Running, app: App) -> None:
-    bound = await jeton.token(app, PAGE | {"DPoP": DpopKey().proof()}, **LOGIN)
-    assert bound.json()["token_type"] == "DPoP"
-    cookie = kept_cookie(jeton)
+    cookie = await log_in(jeton, app, DPoP=DpopKey().proof())
 
     assert outcome(await ask(jeton, app, cookie)) == (401, "invalid_token")
     unbound = await log_in(jeton, app)

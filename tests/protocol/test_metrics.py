@@ -118,11 +118,9 @@ def test_reason_that_is_a_sentence_is_counted_as_malformed() -> None:
 
 
 @pytest.mark.both_databases
-async def test_keys_and_rows_are_measured(jeton: Running) -> None:
+async def test_keys_and_rows_are_measured(jeton: Running, app: App) -> None:
     jeton.server.parts.background.measurements.read()
     sessions = value_of("jeton_rows", kind="sessions")
-    app = jeton.add_client()
-    jeton.add_user()
     await jeton.log_in(app)
     jeton.clock.advance(60)
 

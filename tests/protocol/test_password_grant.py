@@ -9,7 +9,7 @@ from jeton.crypto.passwords import Verified
 from jeton.storage.tables import clients, users
 from jeton.storage.users import delete_user, find_users
 from support.hash_counter import count_hashes
-from support.in_process_server import PASSWORD, SESSIONS, Running, StartServer
+from support.in_process_server import PASSWORD, SESSIONS, App, Running, StartServer
 from support.responses import outcome, visible
 
 LOGIN = {"grant_type": "password", "username": "alice", "password": PASSWORD}
@@ -30,9 +30,7 @@ async def test_right_password_opens_a_session(jeton: Running, public: bool) -> N
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("A38", "N15", "O19")
-async def test_wrong_password_and_unusable_account_look_the_same(jeton: Running) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
+async def test_wrong_password_and_unusable_account_look_the_same(jeton: Running, app: App) -> None:
     jeton.add_user("carol", disabled=True)
     jeton.add_user("dave", password_hash=None)
     gone = jeton.add_user("erin")
@@ -70,10 +68,8 @@ async def test_new_server_knows_nobody(jeton: Running) -> None:
 
 @pytest.mark.requirement("A23", "O16", "P6", "P7")
 async def test_nothing_is_hashed_for_a_request_that_may_not_log_in(
-    jeton: Running, monkeypatch: pytest.MonkeyPatch
+    jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jeton.add_user()
-    app = jeton.add_client()
     without_grant = jeton.add_client("without", grant_types=frozenset({"refresh_token"}))
     runs = count_hashes(jeton, monkeypatch)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS, KeyChangeRefusedError, KeyState
-from support.in_process_server import Running
+from support.in_process_server import App, Running
 from support.responses import outcome
 from support.signing_keys import by_state, new_token, published_kids, revoke_key, rotate, signer_of, stored_keys
 
@@ -60,9 +60,7 @@ async def test_revoking_a_revoked_or_unknown_key_changes_nothing(jeton: Running)
     assert stored_keys(jeton) == before
 
 
-async def test_nothing_is_signed_by_a_key_that_other_servers_may_not_publish_yet(jeton: Running) -> None:
-    app = jeton.add_client()
-    jeton.add_user()
+async def test_nothing_is_signed_by_a_key_that_other_servers_may_not_publish_yet(jeton: Running, app: App) -> None:
     tokens = await jeton.log_in(app)
     for _ in range(2):
         keys = revoke_key(jeton, by_state(stored_keys(jeton))[ACTIVE])

@@ -13,7 +13,7 @@ from jeton.observability.metrics import REQUEST_SECONDS
 from jeton.observability.tracing import tracing
 from jeton.outbound.client import OutboundClient
 from jeton.outbound.messages import OutboundError
-from support.in_process_server import MASTER_KEY, Running
+from support.in_process_server import MASTER_KEY, App, Running
 from support.recorded_spans import RecordedSpans, attributes_of, trace_of
 from support.written_log import WrittenLog
 
@@ -44,10 +44,8 @@ async def test_span_of_a_request_has_method_template_status_and_nothing_else(
 
 @pytest.mark.requirement("ME02")
 async def test_failures_of_the_server_are_errors_and_refusals_are_not(
-    spans: RecordedSpans, jeton: Running, monkeypatch: pytest.MonkeyPatch
+    spans: RecordedSpans, jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jeton.add_user()
-    app = jeton.add_client()
     await jeton.token(app, None, grant_type="password", username="alice", password="wrong")
     monkeypatch.setattr(jeton.keyring.signer, "sign", None)
     await jeton.token(app, None, grant_type="client_credentials")
@@ -100,15 +98,15 @@ async def test_password_hash_and_transaction_are_spans_of_their_request(spans: R
         assert (request.start_time or 0) <= (span.start_time or 0) <= (span.end_time or 0)
 
 
-async def test_processor_of_spans_that_fails_does_not_stop_the_ledger(spans: RecordedSpans, jeton: Running) -> None:
+async def test_processor_of_spans_that_fails_does_not_stop_the_ledger(
+    spans: RecordedSpans, jeton: Running, app: App
+) -> None:
     class Failing(SpanProcessor):
         def on_end(self, span: ReadableSpan) -> None:
             if span.name == "batch ledger":
                 raise RuntimeError
 
     spans.tracers.add_span_processor(Failing())
-    jeton.add_user()
-    app = jeton.add_client()
     await jeton.log_in(app)
     await jeton.log_in(app)
 
