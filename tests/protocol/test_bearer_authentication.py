@@ -1,6 +1,5 @@
 """Authentication by access token (RFC 6750, RFC 9068 section 4): who is let in, and what everybody else is told."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -102,30 +101,6 @@ async def test_only_tokens_for_this_server_are_accepted(jeton: Running, audience
     assert (await send(jeton, f"Bearer {session.access}")).status_code == status
 
 
-async def _disable_user(jeton: Running, session: Session) -> None:
-    jeton.set_user(session.user.sub, disabled=True)
-
-
-@pytest.mark.requirement("B05", "B07", "O03", "O06")
-@pytest.mark.parametrize(
-    "end",
-    [
-        pytest.param(lambda jeton, it: jeton.revoke(it.app, it.access), id="token revoked"),
-        pytest.param(lambda jeton, it: jeton.revoke(it.app, it.refresh), id="session ended"),
-        pytest.param(_disable_user, id="user disabled"),
-    ],
-)
-async def test_token_is_refused_as_soon_as_it_or_its_context_has_ended(
-    jeton: Running, end: Callable[[Running, Session], Awaitable[object]]
-) -> None:
-    session = await new_session(jeton, scope=ACCOUNT)
-    assert (await send(jeton, f"Bearer {session.access}")).status_code == 200
-
-    await end(jeton, session)
-
-    assert refusal(await send(jeton, f"Bearer {session.access}")) == (401, "invalid_token")
-
-
 @every_operation
 @pytest.mark.requirement("B07", "O10", "PR03")
 async def test_token_without_the_scope_is_told_the_required_one(jeton: Running, method: str, path: str) -> None:
@@ -151,10 +126,18 @@ async def test_client_without_the_scope_never_gets_it(jeton: Running, fields: di
     assert refusal(await send(jeton, f"Bearer {session.access}")) == (403, "insufficient_scope")
 
 
-async def test_expired_token_is_refused(start: StartServer) -> None:
+@pytest.mark.requirement("B05", "B07", "O03", "O06")
+@pytest.mark.parametrize("end", ["revoked", "expired"])
+async def test_token_that_has_ended_is_refused(start: StartServer, end: str) -> None:
+    """What ends it with its session is tested in test_what_ends_what.py."""
     jeton = await start()
     session = await new_session(jeton, scope=ACCOUNT)
-    jeton.clock.advance(600)
+    jeton.clock.advance(599)
+    assert (await send(jeton, f"Bearer {session.access}")).status_code == 200
+    if end == "revoked":
+        await jeton.revoke(session.app, session.access)
+    else:
+        jeton.clock.advance(1)
 
     assert refusal(await send(jeton, f"Bearer {session.access}")) == (401, "invalid_token")
 

@@ -1,5 +1,6 @@
-"""What the server announces of itself, at which paths, and that it is true (RFC 8414)."""
+"""What the server announces of itself, where, and that it is true (RFC 8414, OpenID Connect Discovery, RFC 9728)."""
 
+import re
 from typing import Any
 
 import jwt
@@ -9,9 +10,10 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from jeton.oauth.metadata import METADATA_PATHS
 from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.messages import Answer, Request
+from support.authorization_codes import add_app, add_resource, sign_in
 from support.in_process_server import ISSUER, Running, StartServer
 
-METADATA, _ = METADATA_PATHS
+METADATA, OPENID = METADATA_PATHS
 METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 ALGORITHMS = ["ES256", "Ed25519", "EdDSA", "PS256", "RS256"]
 MAIN = ISSUER + "/realms/main"
@@ -161,3 +163,107 @@ async def test_password_grant_is_not_announced_if_it_is_switched_off(start: Star
     jeton.add_client()
 
     assert not await announces_password(jeton)
+
+
+# OpenID Connect Discovery: what is announced is complete and true, and nothing else is.
+
+
+async def load_openid(jeton: Running) -> dict[str, Any]:
+    jeton.shared_state.refresh()
+    return await load_metadata(jeton, OPENID)
+
+
+@pytest.mark.requirement("OI51", "OI55")
+async def test_scopes_and_claims_are_those_that_some_client_can_have(start: StartServer) -> None:
+    jeton = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
+    add_app(jeton, scope=frozenset({"openid", "email", "internal"}))
+
+    found = await load_openid(jeton)
+
+    assert found["scopes_supported"] == ["openid", "email"]
+    assert {"sub", "auth_time", "email", "email_verified"} <= set(found["claims_supported"])
+    assert "name" not in found["claims_supported"]
+    add_app(jeton, "other", scope=frozenset({"openid", "profile"}))
+    found = await load_openid(jeton)
+    assert found["scopes_supported"] == ["openid", "profile", "email"]
+    assert "name" in found["claims_supported"]
+
+
+@pytest.mark.requirement("OI55")
+async def test_nothing_is_said_of_openid_connect_where_no_client_uses_it(start: StartServer) -> None:
+    jeton = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
+    add_app(jeton, scope=frozenset({"read"}))
+
+    found = await load_openid(jeton)
+
+    assert "authorization_endpoint" in found
+    assert [it for it in found if "id_token" in it or "userinfo" in it or "subject" in it or "claims_s" in it] == []
+
+
+async def test_announced_claims_are_released(jeton: Running) -> None:
+    app = add_app(jeton, scope=frozenset({"openid", "profile", "email"}))
+    alice = sign_in(jeton)
+    tokens = await alice.redeemed(app, await alice.code(app, scope=frozenset({"openid", "profile", "email"})))
+    found = await load_openid(jeton)
+
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    claims = (await jeton.http.get(found["userinfo_endpoint"], headers=headers)).json()
+
+    assert set(claims) <= set(found["claims_supported"])
+
+
+# The server's own API as a protected resource (RFC 9728). Challenges: test_bearer_authentication.py.
+
+PROTECTED = "/.well-known/oauth-protected-resource"
+TENANT = "https://id.example/realms/main"
+
+
+@pytest.mark.requirement("PR01", "PR02")
+async def test_document_names_what_is_set_and_leaves_out_what_is_not(start: StartServer) -> None:
+    jeton = await start(PAGES__NAME="Orchard", REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
+    bare = await jeton.http.get(PROTECTED)
+    jeton.add_client(scope=frozenset({"account", "openid", "email", "offline_access", "internal"}))
+    full = await jeton.http.get(PROTECTED)
+
+    assert (bare.status_code, bare.headers["content-type"]) == (200, "application/json")
+    assert bare.headers["access-control-allow-origin"] == "*"
+    assert bare.json() == {
+        "resource": ISSUER,
+        "authorization_servers": [ISSUER],
+        "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519"],
+        "resource_name": "Orchard",
+    }
+    assert full.json() == bare.json() | {"scopes_supported": ["account", "openid", "email"]}
+
+
+@pytest.mark.requirement("PR01", "PR03")
+@pytest.mark.parametrize(
+    ("issuer", "place"),
+    [
+        (ISSUER, f"{ISSUER}{PROTECTED}"),
+        ("https://id.example/", f"https://id.example{PROTECTED}"),
+        (TENANT, f"https://id.example{PROTECTED}/realms/main"),
+        (TENANT + "/", f"https://id.example{PROTECTED}/realms/main/"),
+        ("https://id.example:8443/a", f"https://id.example:8443{PROTECTED}/a"),
+    ],
+)
+async def test_challenge_leads_to_the_document_of_an_issuer(start: StartServer, issuer: str, place: str) -> None:
+    jeton = await start(SERVER__ISSUER=issuer)
+
+    for path in ("/account", "/oauth/userinfo"):
+        challenge = (await jeton.http.get(path)).headers["www-authenticate"]
+        assert re.findall('resource_metadata="(.*?)"', challenge) == [place]
+
+    assert (await jeton.http.get(place)).json()["resource"] == issuer
+
+
+@pytest.mark.requirement("PR04")
+async def test_server_metadata_announce_the_own_api_and_open_resources_only(start: StartServer) -> None:
+    jeton = await start()
+    add_resource(jeton, "https://open.example/mcp", open=True)
+    add_resource(jeton, "https://internal.example/mcp")
+
+    metadata = await load_metadata(jeton)
+
+    assert metadata["protected_resources"] == [ISSUER, "https://open.example/mcp"]
