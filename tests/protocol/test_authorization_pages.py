@@ -79,6 +79,7 @@ async def test_other_errors_go_to_the_client(
 ) -> None:
     await visitor.authorize(add_app(jeton), **wrong)
     assert (visitor.answer["error"], visitor.answer["iss"]) == (error, ISSUER)
+    assert visitor.answer["error_description"].isascii()
     assert visitor.answer["state"] == wrong.get("state", "the state")
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -73,19 +72,6 @@ def test_the_url_of_a_deleted_metadata_document_may_be_used_again_unless_it_is_t
         add_client(connection, METADATA_DOCUMENT)
 
 
-def test_a_transaction_that_is_rolled_back_gives_nothing_out(database: Database) -> None:
-    def add_and_fail() -> None:
-        with database.write() as connection:
-            add_user(connection, "1042")
-            raise LookupError
-
-    with pytest.raises(LookupError):
-        add_and_fail()
-
-    with database.write() as connection:
-        add_client(connection, "1042")
-
-
 @each_kind
 @each_other
 @pytest.mark.postgresql
@@ -107,19 +93,6 @@ def test_of_two_that_are_added_at_once_one_gets_it(
             waiting.result()
     first.close()
     second.close()
-
-
-@on_sqlite
-async def test_retention_keeps_what_was_given_out(jeton: Running) -> None:
-    user = jeton.add_user()
-    with jeton.database.write() as connection:
-        delete_user(connection, user.sub)
-    jeton.clock.advance(10 * 366 * 86400)
-
-    jeton.purge.delete_expired()
-
-    with pytest.raises(IdentifierUsedError), jeton.database.write() as connection:
-        insert_user(connection, replace(user, username="bob"))
 
 
 @on_sqlite

@@ -116,20 +116,6 @@ async def test_a_caller_that_is_cancelled_between_decision_and_commit_changes_no
     assert bench.generations("ab") == [0, 1]
 
 
-async def test_a_read_only_database_is_unavailable(postgresql_bench: Bench) -> None:
-    """As after a fail-over, on a connection to the former primary."""
-    database = postgresql_bench.database
-    with database.write() as connection:
-        name = connection.engine.url.database
-        connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    database.engine.dispose()
-
-    with pytest.raises(StorageUnavailableError):
-        await postgresql_bench.turn("a")
-
-    assert postgresql_bench.generations("a") == [0]
-
-
 # Stopping a server.
 
 
