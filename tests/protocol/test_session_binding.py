@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from jeton.storage.families import list_families
+from jeton.storage.family_lists import list_families
 from support.client_addresses import seen_from
 from support.in_process_server import PASSWORD, App, Running
 from support.responses import outcome

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jeton.storage.families import list_families
+from jeton.storage.family_lists import list_families
 from support.in_process_server import App, Running, StartServer
 from support.responses import outcome
 

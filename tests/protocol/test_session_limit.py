@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from jeton.login.browser_login import NewBrowserSession
 from jeton.oauth.sessions import Source
-from jeton.storage.families import insert_families, list_families
+from jeton.storage.families import insert_families
+from jeton.storage.family_lists import list_families
 from jeton.storage.tables import browser_sessions, logout_outbox
 from support import builders
 from support.authorization_codes import add_app, redeem

@@ -12,7 +12,8 @@ from jeton.oauth.decisions import Deny, End, EndSessions, Issue
 from jeton.oauth.self_service import change_password, end_own_sessions
 from jeton.oauth.sessions import RevokedAccessToken
 from jeton.storage.database import StorageUnavailableError
-from jeton.storage.families import list_families, load_families
+from jeton.storage.families import load_families
+from jeton.storage.family_lists import list_families
 from jeton.storage.ledger import Entry, Facts, Ledger
 from jeton.storage.lock_requests import LockClient, LockFamily, LockSessionsOf, LockSessionsOverLimit, LockUser
 from jeton.storage.revoked_statuses import load_revoked_indexes

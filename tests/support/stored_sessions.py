@@ -3,7 +3,8 @@
 from jeton.crypto.authorization_code import parse_authorization_code
 from jeton.crypto.refresh_token import parse_refresh_token
 from jeton.oauth.sessions import Family
-from jeton.storage.families import count_live_families, load_families
+from jeton.storage.families import load_families
+from jeton.storage.family_lists import count_live_families
 from support.in_process_server import Running
 
 

@@ -31,7 +31,7 @@ from jeton.storage.clients import (
     update_client,
     update_logo,
 )
-from jeton.storage.families import delete_family_statuses, end_families, insert_family_statuses
+from jeton.storage.family_ends import delete_family_statuses, end_families, insert_family_statuses
 from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses
 from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton.storage.users import load_users

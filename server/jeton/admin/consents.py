@@ -11,7 +11,7 @@ from jeton.oauth.consents import NO_RESOURCE, Consent
 from jeton.oauth.scope import format_scope
 from jeton.storage.audit_trail import record
 from jeton.storage.consents import delete_consents, list_consents
-from jeton.storage.families import end_families
+from jeton.storage.family_ends import end_families
 from jeton.storage.users import load_users
 
 _REASON: Final = "consent_withdrawn_by_operator"

@@ -13,7 +13,7 @@ from jeton.crypto.master_key import MasterKeyError, MasterKeys
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.storage.database import Database
 from jeton.storage.exclusive_use import exclusive_use
-from jeton.storage.families import master_key_ids_of_families
+from jeton.storage.family_lists import master_key_ids_of_families
 from jeton.storage.migrate import begin_copy, bring_up_to_date, end_copy, is_copy_begun
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.table_copy import NotACopyError, TableContent, copy_rows, count_rows, delete_rows, read_content

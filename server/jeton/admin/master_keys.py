@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.keys.rewrap import rewrap_signing_keys
-from jeton.storage.families import sessions_of_older_master_keys
+from jeton.storage.family_lists import sessions_of_older_master_keys
 
 
 def rewrap(connection: Connection, now: int, master_keys: MasterKeys) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from jeton.admin import clients, users
 from jeton.admin.errors import NotFoundError
 from jeton.oauth.scope import format_scope
 from jeton.oauth.sessions import Family
-from jeton.storage.families import end_families, list_families, load_families
+from jeton.storage.families import load_families
+from jeton.storage.family_ends import end_families
+from jeton.storage.family_lists import list_families
 from jeton.storage.users import load_users
 
 _REASON: Final = "revoked_by_operator"

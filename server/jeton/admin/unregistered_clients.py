@@ -6,7 +6,7 @@ from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
 from jeton.storage.audit_trail import record
 from jeton.storage.clients import list_unregistered_clients, lock_client, save_client_changes
-from jeton.storage.families import end_families
+from jeton.storage.family_ends import end_families
 
 
 def clients_over_ceiling(connection: Connection, ceiling: RegistrationCeiling) -> list[str]:

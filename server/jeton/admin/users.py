@@ -18,7 +18,8 @@ from jeton.rules.login_identifiers import identifier_keys, login_key
 from jeton.storage.audit_records import erase_person
 from jeton.storage.audit_trail import record
 from jeton.storage.browser_sessions import delete_browser_sessions_of
-from jeton.storage.families import count_live_families, end_families
+from jeton.storage.family_ends import end_families
+from jeton.storage.family_lists import count_live_families
 from jeton.storage.users import delete_user, find_users, insert_user, lock_users, update_user
 
 

@@ -10,7 +10,7 @@ from jeton.storage.authorization_codes import delete_expired_codes
 from jeton.storage.browser_sessions import delete_expired_browser_sessions
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
-from jeton.storage.families import delete_expired_families, forget_ended_families
+from jeton.storage.family_ends import delete_ended_families, delete_expired_families
 from jeton.storage.initial_access_tokens import delete_expired_initial_access_tokens
 from jeton.storage.logout_outbox import delete_expired_logouts
 from jeton.storage.rate_limit_buckets import delete_expired_buckets
@@ -26,7 +26,7 @@ _MAX_ROWS: Final = 200
 Deletion: TypeAlias = Callable[[Connection, int, int], int]
 _DELETIONS: Final[tuple[Deletion, ...]] = (
     *(delete_expired_codes, delete_expired_browser_sessions),
-    *(delete_expired_access_tokens, delete_expired_families, forget_ended_families),
+    *(delete_expired_access_tokens, delete_expired_families, delete_ended_families),
     *(delete_expired_statuses, delete_expired_buckets, delete_expired_single_uses, delete_expired_logouts),
     delete_expired_initial_access_tokens,
 )

@@ -15,7 +15,7 @@ from jeton.storage.clients import load_clients, load_logo
 from jeton.storage.clock import Clock
 from jeton.storage.consents import list_consents, load_consents
 from jeton.storage.database import Database
-from jeton.storage.families import list_families
+from jeton.storage.family_lists import list_families
 from jeton.storage.resources import load_resources
 from jeton.storage.users import load_users
 

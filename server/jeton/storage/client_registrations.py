@@ -14,7 +14,7 @@ from jeton.storage.audit_trail import record
 from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, save_client_changes
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
-from jeton.storage.families import end_families
+from jeton.storage.family_ends import end_families
 from jeton.storage.identifiers import IdentifierUsedError
 from jeton.storage.initial_access_tokens import find_initial_access_token, spend_initial_access_token
 from jeton.storage.task_thread import TaskThread

@@ -1,4 +1,4 @@
-"""SQL statements on families: one row per session."""
+"""SQL statements on families, one row per session: what requests read and write of them, by key."""
 
 from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
@@ -7,33 +7,24 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import (
     JSON,
-    ColumnElement,
     Connection,
-    Select,
     Text,
     bindparam,
     cast,
     column,
     func,
     insert,
-    literal,
     literal_column,
     select,
-    true,
-    type_coerce,
     update,
 )
 from sqlalchemy.dialects import postgresql
 
-from jeton.oauth.audit_events import session_ended
 from jeton.oauth.scope import format_scope
 from jeton.oauth.sessions import Family
 from jeton.oauth.token_status_list import revoked_session_status
-from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
-from jeton.storage.audit_trail import record
 from jeton.storage.raw_statement import RawStatement
-from jeton.storage.retention import delete_oldest
-from jeton.storage.revoked_statuses import delete_revoked_statuses, insert_revoked_statuses, insert_selected_statuses
+from jeton.storage.revoked_statuses import insert_revoked_statuses
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.tables import families
 
@@ -77,14 +68,13 @@ _UPDATE_ALL = RawStatement(
     )
 )
 # A family whose authorization code was not redeemed is no session.
-_IS_SESSION = families.c.code_expires_at.is_(None) | (families.c.generation > 0)
+IS_SESSION = families.c.code_expires_at.is_(None) | (families.c.generation > 0)
 # A session's idle end is at most its absolute end. With a condition on that as well, PostgreSQL may use its index, and
 # read all sessions that have not expired.
 _OPEN = select(families.c.sub, families.c.sid).where(
-    _UNENDED_OF, _IS_SESSION, families.c.idle_expires_at > bindparam("now")
+    _UNENDED_OF, IS_SESSION, families.c.idle_expires_at > bindparam("now")
 )
 _OPEN_BY_AGE = _OPEN.order_by(families.c.created_at, families.c.rotated_at, families.c.sid)
-_BATCH: Final = 5000
 
 
 def load_families(connection: Connection, sids: Collection[str]) -> dict[str, Family]:
@@ -170,121 +160,3 @@ def _json_row(family: Family) -> dict[str, Any]:
     digest = family.idempotency_digest
     row = dict(zip(_MUTABLE, _stored_values(family), strict=True))
     return row | {"sid": family.sid, "idempotency_digest": None if digest is None else "\\x" + digest.hex()}
-
-
-def list_families(
-    connection: Connection, now: int, *, sub: str | None = None, client_id: str | None = None, limit: int = 1000
-) -> list[Family]:
-    """Return live sessions, last used first."""
-    wanted = select(families).where(_selection(None, sub, client_id), _IS_SESSION, families.c.revoked_at.is_(None))
-    wanted = wanted.where(families.c.idle_expires_at > now)
-    return [Family(*row) for row in connection.execute(wanted.order_by(families.c.rotated_at.desc()).limit(limit))]
-
-
-def end_families(
-    connection: Connection,
-    now: int,
-    reason: str,
-    *,
-    sid: str | None = None,
-    sub: str | None = None,
-    client_id: str | None = None,
-    audience: str | None = None,
-) -> int:
-    """Revoke the live families selected, or all if nothing is selected, and return how many of them were sessions.
-
-    Their status indexes become INVALID. Families are locked in the order of their sids, as in the ledger, so that the
-    two do not deadlock.
-    """
-    chosen = _selection(sid, sub, client_id)
-    if audience is not None:
-        words = literal(" ") + type_coerce(families.c.audience, Text) + " "
-        chosen &= words.contains(f" {audience} ", autoescape=True)
-    # By an expression, PostgreSQL sorts the sessions of the client or user. By the column, it may read all sessions in
-    # the order of its index, until it has found these.
-    order = families.c.sid if sub is None and client_id is None else families.c.sid.concat(literal_column("''"))
-    live = select(families.c.sid, _IS_SESSION, families.c.sub, families.c.client_id).where(
-        chosen, families.c.revoked_at.is_(None)
-    )
-    ended = 0
-    while True:
-        found = connection.execute(live.order_by(order).limit(_BATCH).with_for_update()).all()
-        if not found:
-            return ended
-        sids = [sid for sid, *_ in found]
-        connection.execute(
-            update(families).where(families.c.sid.in_(sids)).values(revoked_at=now, revoke_reason=reason)
-        )
-        insert_selected_statuses(connection, _status_of_living_tokens(now).where(families.c.sid.in_(sids)))
-        record(connection, *(session_ended(reason, owner, client, ended_sid) for ended_sid, _, owner, client in found))
-        ended += sum(is_session for _, is_session, *_ in found)
-
-
-def insert_family_statuses(connection: Connection, now: int, client_id: str) -> None:
-    """Make the status indexes of a disabled client's families INVALID. The client must be locked."""
-    unrevoked = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
-    # A refresh that is in progress commits first, so that the row has its newest access token.
-    connection.execute(select(families.c.sid).where(unrevoked).order_by(families.c.sid).with_for_update()).all()
-    insert_selected_statuses(connection, _status_of_living_tokens(now).where(unrevoked))
-
-
-def delete_family_statuses(connection: Connection, client_id: str) -> None:
-    """Make the status indexes of an enabled client's families VALID again, unless they have ended since."""
-    unrevoked = (families.c.client_id == client_id) & families.c.revoked_at.is_(None)
-    delete_revoked_statuses(connection, select(families.c.status_index).where(unrevoked))
-
-
-def _status_of_living_tokens(now: int) -> Select[tuple[int | None, int]]:
-    """Return the query for the statuses of families of which a token could still be accepted."""
-    until = families.c.access_expires_at + CLOCK_SKEW_SECONDS
-    return select(families.c.status_index, until).where(families.c.status_index.is_not(None), until > now)
-
-
-def delete_expired_families(connection: Connection, now: int, limit: int) -> int:
-    """Delete at most `limit` families past their absolute end and return how many. No token of theirs is valid."""
-    return delete_oldest(
-        connection, families.c.sid, families.c.absolute_expires_at, families.c.absolute_expires_at <= now, limit
-    )
-
-
-def forget_ended_families(connection: Connection, now: int, limit: int) -> int:
-    """Delete at most `limit` ended families of which no access token can be accepted any more. Return how many.
-
-    A replay of their refresh tokens has nothing left to revoke, and is refused like any unknown token.
-    """
-    is_past = families.c.access_expires_at <= now - CLOCK_SKEW_SECONDS
-    return delete_oldest(
-        connection, families.c.sid, families.c.revoked_at, families.c.revoked_at.is_not(None) & is_past, limit
-    )
-
-
-def count_live_families(connection: Connection, now: int, sub: str) -> int:
-    live = _IS_SESSION & families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now)
-    return connection.scalar(select(func.count()).where(families.c.sub == sub, live)) or 0
-
-
-def master_key_ids_of_families(connection: Connection) -> frozenset[str]:
-    """Return the ids of the master keys that tokens of sessions are derived from. Reads the whole table."""
-    return frozenset(connection.scalars(select(families.c.master_key_id).distinct()))
-
-
-def sessions_of_older_master_keys(connection: Connection, now: int, newest: str) -> tuple[int, int | None]:
-    """Return how many live sessions were opened under another master key, and when the last of them ends."""
-    live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now) & (families.c.absolute_expires_at > now)
-    live &= _IS_SESSION
-    found = select(func.count(), func.max(families.c.absolute_expires_at)).where(
-        live, families.c.master_key_id != newest
-    )
-    count, last_ends_at = connection.execute(found).one()
-    return count, last_ends_at
-
-
-def _selection(sid: str | None, sub: str | None, client_id: str | None) -> ColumnElement[bool]:
-    conditions: ColumnElement[bool] = true()
-    if sid is not None:
-        conditions &= families.c.sid == sid
-    if sub is not None:
-        conditions &= families.c.sub == sub
-    if client_id is not None:
-        conditions &= families.c.client_id == client_id
-    return conditions

@@ -20,7 +20,8 @@ from jeton.storage.batching import Batcher
 from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
-from jeton.storage.families import list_families, load_families
+from jeton.storage.families import load_families
+from jeton.storage.family_lists import list_families
 from jeton.storage.resources import load_resources
 from jeton.storage.revoked_access_tokens import load_revoked_access_tokens
 from jeton.storage.signing_keys import load_published_kids
