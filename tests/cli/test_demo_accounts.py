@@ -52,26 +52,16 @@ def test_demo_accounts_are_created_once_on_loopback(sqlite_url: str, host: str, 
         ({"SERVER__ISSUER": "https://127.0.0.1.example"}, "server.issuer"),
         ({"SERVER__ISSUER": "https://localhost.example"}, "server.issuer"),
         ({"SERVER__TRUSTED_PROXIES": "127.0.0.1"}, "server.trusted_proxies"),
+        pytest.param({}, "the database is not SQLite", marks=pytest.mark.postgresql),
+        ({}, "the database already contains others"),
     ],
 )
-def test_demo_accounts_are_not_created_if_other_machines_have_access(
-    sqlite_url: str, variables: dict[str, str], reason: str
+def test_demo_accounts_are_not_created_if_other_machines_have_access_or_there_are_others(
+    request: pytest.FixtureRequest, variables: dict[str, str], reason: str
 ) -> None:
-    printed, names = start(settings_for(sqlite_url, **variables))
+    url: str = request.getfixturevalue("postgresql_url" if reason.endswith("SQLite") else "sqlite_url")
+    others = {"shop"} if reason.endswith("others") else set[str]()
+    printed, names = start(settings_for(url, **variables), *others)
 
     assert f"created no accounts: {reason}" in printed
-    assert names == set()
-
-
-def test_demo_accounts_are_not_created_on_postgresql(postgresql_url: str) -> None:
-    printed, names = start(settings_for(postgresql_url))
-
-    assert "created no accounts: the database is not SQLite" in printed
-    assert names == set()
-
-
-def test_demo_accounts_are_not_created_beside_other_accounts(sqlite_url: str) -> None:
-    printed, names = start(settings_for(sqlite_url), "shop")
-
-    assert "already contains others" in printed
-    assert names == {"shop"}
+    assert names == others

@@ -1,14 +1,13 @@
 """jeton as a process: exit statuses, one-line refusals on standard error, and what a server reveals."""
 
-import json
 import re
 import shutil
 import signal
 import socket
 import subprocess
-from http.client import HTTPConnection
 from pathlib import Path
 
+import httpx2
 import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -18,7 +17,7 @@ from jeton.cli.listening import bind_sockets
 from jeton.crypto.master_key import generate_master_key
 from support.cli_runner import CommandLine
 from support.in_process_server import MASTER_KEY
-from support.server_processes import JETON, environment, free_port, run_jeton, server_process
+from support.server_processes import JETON, ServerProcess, environment, free_port, run_jeton, server_process
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -144,13 +143,8 @@ def test_characters_missing_in_terminal_encoding_are_escaped(cli: CommandLine, e
 # A server.
 
 
-def request(port: int, method: str, target: str, form: str = "") -> tuple[int, dict[str, str], bytes]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(method, target, form or None, FORM if form else {})
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
-    return response.status, {name.lower(): value for name, value in response.getheaders()}, body
+def request(server: ServerProcess, method: str, target: str, form: str = "") -> httpx2.Response:
+    return httpx2.request(method, server.url + target, content=form, headers=FORM if form else {}, trust_env=False)
 
 
 @pytest.mark.requirement("A50", "O15", "O18")
@@ -160,22 +154,22 @@ def test_response_reveals_no_software_and_log_no_secret(cli: CommandLine, url: s
     # Other machines reach this issuer: --demo creates no accounts, and the server starts nevertheless.
     variables = {"SERVER__ISSUER": "https://id.example", "SERVER__DRAIN_SECONDS": "0"}
     with server_process(tmp_path, url, "--demo", begin_only=False, **variables) as server:
-        token = json.loads(request(server.port, "POST", "/oauth/token", form)[2])["access_token"]
-        request(server.port, "POST", "/oauth/token?password=in-the-address", f"{form}&password=in-the-body")
+        token = request(server, "POST", "/oauth/token", form).json()["access_token"]
+        request(server, "POST", "/oauth/token?password=in-the-address", f"{form}&password=in-the-body")
         answers = [
-            request(server.port, "GET", "/livez"),
-            request(server.port, "HEAD", "/.well-known/jwks.json"),
-            request(server.port, "GET", "/nowhere"),
-            request(server.port, "TRACE", "/oauth/token"),
+            request(server, "GET", "/livez"),
+            request(server, "HEAD", "/.well-known/jwks.json"),
+            request(server, "GET", "/nowhere"),
+            request(server, "TRACE", "/oauth/token"),
         ]
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
 
-    assert [status for status, _, _ in answers] == [200, 200, 404, 405]
-    for _, headers, body in answers:
-        assert headers.keys().isdisjoint({"server", "x-powered-by", "via"})
-        assert not re.search(rb"uvicorn|starlette|python", body, re.IGNORECASE)
-    assert answers[1][2] == b""
+    assert [it.status_code for it in answers] == [200, 200, 404, 405]
+    for answer in answers:
+        assert answer.headers.keys().isdisjoint({"server", "x-powered-by", "via"})
+        assert not re.search("uvicorn|starlette|python", answer.text, re.IGNORECASE)
+    assert answers[1].content == b""
     assert server.log.count("--demo created no accounts") == server.log.count("token_issued") == 1
     for unwanted in (token, secret, "in-the-address", "in-the-body", MASTER_KEY, "Traceback"):
         assert unwanted not in server.log
@@ -188,11 +182,11 @@ def test_demo_accounts_are_printed_once_by_two_workers_and_work(url: str, tmp_pa
         line = re.search(r"curl -s (\S+)/oauth/token -u (\S+):(\S+) \\\n +-d (.*)$", server.log, re.MULTILINE)
         assert line is not None
         form = "&".join([*line[4].split(" -d "), f"client_id={line[2]}", f"client_secret={line[3]}"])
-        status, _, body = request(server.port, "POST", "/oauth/token", form)
+        answer = request(server, "POST", "/oauth/token", form)
         server.signal(signal.SIGINT)
         assert server.wait() == 0
 
-    assert (status, json.loads(body)["token_type"], line[1]) == (200, "Bearer", server.url)
+    assert (answer.status_code, answer.json()["token_type"], line[1]) == (200, "Bearer", server.url)
     assert (server.log.count("shown this once"), server.log.count("Traceback")) == (1, 0)
 
 

@@ -41,13 +41,6 @@ def test_url_with_redirect_uris_is_a_client_like_any_other(cli: CommandLine) -> 
     assert (added["host"], added["public"], "client_secret" in added) == (None, False, True)
 
 
-@pytest.mark.parametrize("length", [512, 513])
-def test_client_id_is_longer_than_others_if_it_is_a_url(cli: CommandLine, length: int) -> None:
-    client_id = "https://app.example/".ljust(length, "a")
-    result = cli.run("client", "add", client_id)
-    assert (result.exit_code == 0) is (length == 512)
-
-
 @pytest.mark.requirement("CI10")
 async def test_list_shows_host_last_use_and_consents(cli: CommandLine, jeton: Running) -> None:
     used(jeton)

@@ -16,7 +16,7 @@ from jeton.crypto.hash_trial import HashTrial
 from jeton.oauth.users import User
 from jeton.storage.users import insert_user
 from support.cli_runner import CommandLine
-from support.in_process_server import PASSWORD, START, App, Running
+from support.in_process_server import PASSWORD, START, Running
 
 # Of "correct horse battery staple", at small costs.
 BCRYPT = "$2y$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG"
@@ -49,16 +49,6 @@ def refused(cli: CommandLine, *lines: str, options: tuple[str, ...] = ()) -> tup
 
 def usernames(cli: CommandLine) -> list[str]:
     return [it["username"] for it in cli.json("user", "list")]
-
-
-async def can_log_in(jeton: Running, app: App, username: str = "alice", password: str = PASSWORD) -> bool:
-    response = await jeton.token(app, grant_type="password", username=username, password=password)
-    return response.status_code == 200
-
-
-def stored_hash(jeton: Running) -> str:
-    with jeton.database.read() as connection:
-        return str(connection.exec_driver_sql("SELECT password_hash FROM users").scalar_one())
 
 
 # Import.
@@ -147,37 +137,23 @@ def test_advised_command_converts_csv(cli: CommandLine, tmp_path: Path) -> None:
     assert imported(cli, converted) == 1
 
 
-# Login.
-
-
 @pytest.mark.requirement("N12")
-@pytest.mark.parametrize("password_hash", [BCRYPT, DJANGO], ids=["bcrypt", "PBKDF2"])
-async def test_imported_hash_is_replaced_at_first_login(cli: CommandLine, jeton: Running, password_hash: str) -> None:
-    app, user = jeton.add_client(), line(password_hash=password_hash)
-    imported(cli, user)
-
-    assert not await can_log_in(jeton, app, password="wrong")
-    assert stored_hash(jeton) == password_hash
-    tokens = await jeton.log_in(app)
-
-    replaced = stored_hash(jeton)
-    assert replaced.startswith("$argon2id$")
-    assert await jeton.refreshed(app, tokens["refresh_token"])
-    assert await can_log_in(jeton, app)
-    assert not await can_log_in(jeton, app, password="wrong")
-    assert refused(cli, user)[0] == 0
-    assert stored_hash(jeton) == replaced
-
-
-async def test_disabled_user_and_user_without_hash_cannot_log_in(cli: CommandLine, jeton: Running) -> None:
+async def test_imported_users_log_in_unless_they_are_disabled_or_have_no_hash(cli: CommandLine, jeton: Running) -> None:
+    """That the first login replaces the hash is tested in protocol/test_imported_passwords.py."""
+    hashes = {"bcrypt": BCRYPT, "django": DJANGO, "disabled": BCRYPT}
+    imported(cli, *(line(name, password_hash=it, disabled=name == "disabled") for name, it in hashes.items()))
+    imported(cli, line("bare"))
     app = jeton.add_client()
-    imported(cli, line("disabled", password_hash=BCRYPT, disabled=True), line("bare"))
 
-    assert [await can_log_in(jeton, app, name) for name in ("disabled", "bare")] == [False, False]
+    async def status(username: str, password: str = PASSWORD) -> int:
+        return (await jeton.token(app, grant_type="password", username=username, password=password)).status_code
 
+    users = (*hashes, "bare")
+    assert [await status(name) for name in users] == [200, 200, 400, 400]
+    assert await status("bcrypt", "wrong") == 400
     cli.text("user", "enable", "disabled")
     cli.text("user", "set-password", "bare", "--password-stdin", stdin=PASSWORD)
-    assert [await can_log_in(jeton, app, name) for name in ("disabled", "bare")] == [True, True]
+    assert [await status(name) for name in users] == [200] * 4
 
 
 # Refused lines.

@@ -72,9 +72,7 @@ async def test_our_client_library_accepts_the_logout_token_of_a_live_server(live
             id_token = jwt.decode(response.json()["id_token"], options={"verify_signature": False})
 
             await asyncio.to_thread(live.server.json, "browser-session", "revoke", "--user", live.username)
-            async with asyncio.timeout(10):
-                while not receiver.tokens:
-                    await asyncio.sleep(0.01)
+            await receiver.wait(10)
             logged_out = await verifier.verify_logout_token(receiver.tokens[0])
             with pytest.raises(InvalidTokenError):
                 await verifier.verify_logout_token(receiver.tokens[0][:-8] + "AAAAAAAA")

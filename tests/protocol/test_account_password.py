@@ -14,7 +14,7 @@ from jeton.storage.database import StorageUnavailableError
 from support.client_addresses import seen_from
 from support.hash_counter import count_hashes
 from support.in_process_server import PASSWORD, Running, StartServer
-from support.sessions import Session, new_session
+from support.sessions import Session, are_live, new_session
 
 ACCOUNT = frozenset({"account"})
 NEW = "a sentence nobody else has ever typed"
@@ -36,16 +36,6 @@ async def can_log_in(jeton: Running, session: Session, *passwords: str) -> list[
     """Whether each of the passwords works."""
     form = {"grant_type": "password", "username": session.user.username}
     return [(await jeton.token(session.app, None, **form, password=it)).status_code == 200 for it in passwords]
-
-
-async def are_live(jeton: Running, *sessions: Session) -> list[bool]:
-    """Whether the access token is active and the refresh token can be used."""
-    live = []
-    for it in sessions:
-        active = (await jeton.introspect(it.app, it.access))["active"]
-        assert active is ((await jeton.refresh(it.app, it.refresh)).status_code == 200)
-        live.append(active)
-    return live
 
 
 @pytest.mark.both_databases

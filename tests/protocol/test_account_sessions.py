@@ -7,7 +7,7 @@ import pytest
 
 from support.client_addresses import seen_from
 from support.in_process_server import PASSWORD, START, Running
-from support.sessions import Session, new_session
+from support.sessions import Session, are_live, new_session
 
 PATH = "/account/sessions"
 pytestmark = pytest.mark.requirement("O03", "O04")
@@ -26,15 +26,6 @@ async def listed(jeton: Running, session: Session) -> list[dict[str, Any]]:
     response = await request(jeton, session)
     assert response.status_code == 200, response.text
     return list(response.json()["sessions"])
-
-
-async def are_live(jeton: Running, *sessions: Session) -> list[bool]:
-    """Whether both tokens are active."""
-    active = [
-        [(await jeton.introspect(it.app, token))["active"] for token in (it.access, it.refresh)] for it in sessions
-    ]
-    assert all(access is refresh for access, refresh in active)
-    return [access for access, _ in active]
 
 
 @pytest.mark.both_databases

@@ -159,9 +159,7 @@ async def test_client_that_never_responds_delays_nobody(alice: SignedIn) -> None
         await sign_out(alice)
         assert alice.browser.path == "/signed-out"
         await alice.node.server.parts.background.logout_delivery.start_due()
-        async with asyncio.timeout(4):
-            while not alice.receiver.tokens:
-                await asyncio.sleep(0.001)
+        await alice.receiver.wait(4)
 
         assert len(silent.requests) <= 2
 
@@ -183,9 +181,7 @@ async def test_clients_that_nobody_registered_leave_room_for_others(
         add_logouts(node, "shop", "1")
 
         await node.server.parts.background.logout_delivery.start_due()
-        async with asyncio.timeout(4):
-            while not receiver.tokens:
-                await asyncio.sleep(0.001)
+        await receiver.wait(4)
 
         assert len(silent.requests) <= MAX_TO_UNREGISTERED
 

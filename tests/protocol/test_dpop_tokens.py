@@ -1,7 +1,6 @@
 """DPoP at the token endpoint (RFC 9449 section 5): what tokens are bound to, and what a wrong proof costs."""
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -163,12 +162,16 @@ async def test_a_refresh_reads_and_writes_the_use_of_its_proof_and_without_one_n
 async def test_a_lost_answer_is_repeated_with_a_new_proof_by_the_same_key(
     jeton: Running, grant: str, public: bool
 ) -> None:
-    app = add_app(jeton, fresh("app"), public=public)
-    code = await sign_in(jeton, fresh("user")).code(app)
-    send = sending(jeton, app, code)
-    if grant == "refresh_token":
-        token = (await send(KEY, "first")).json()["refresh_token"]
-        send = lambda key, repetition: refresh(jeton, app, token, key, repetition)  # noqa: E731
+    app, alice = add_app(jeton, fresh("app"), public=public), sign_in(jeton, fresh("user"))
+    code = await alice.code(app)
+    token = (
+        "" if grant == "authorization_code" else (await alice.redeemed(app, code, dpop=KEY.proof()))["refresh_token"]
+    )
+
+    async def send(key: DpopKey, repetition: str) -> httpx2.Response:
+        if grant == "refresh_token":
+            return await refresh(jeton, app, token, key, repetition)
+        return await redeem(jeton, app, code, repetition, dpop=key.proof())
 
     first, again = await send(KEY, "key"), await send(KEY, "key")
 
@@ -180,11 +183,6 @@ async def test_a_lost_answer_is_repeated_with_a_new_proof_by_the_same_key(
     assert family is not None
     # A confidential client with another key has sent another request: a replay, which ends the session.
     assert (family.revoked_at is None) == public
-
-
-def sending(jeton: Running, app: App, code: str) -> Callable[[DpopKey, str], Awaitable[httpx2.Response]]:
-    """Return what redeems the code."""
-    return lambda key, repetition: redeem(jeton, app, code, repetition, dpop=key.proof())
 
 
 @pytest.mark.requirement("DP09")

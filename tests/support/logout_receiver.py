@@ -1,5 +1,6 @@
 """A client's endpoint for logout tokens, on loopback, and the delivery of what is due to it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -38,6 +39,12 @@ class LogoutReceiver:
     def claims(self) -> list[dict[str, Any]]:
         """The claims, without verification."""
         return [jwt.decode(it, options={"verify_signature": False}) for it in self.tokens]
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for the first logout token."""
+        async with asyncio.timeout(seconds):
+            while not self.server.requests:
+                await asyncio.sleep(0.001)
 
 
 @asynccontextmanager

@@ -45,3 +45,13 @@ async def new_session(
     app = app or jeton.add_client(fresh("client"), **client)
     user = user or jeton.add_user(fresh("user"))
     return Session(app, user, await jeton.log_in(app, user.username, scope=requested_scope))
+
+
+async def are_live(jeton: Running, *sessions: Session) -> list[bool]:
+    """Return whether each session's tokens are active, on which both must agree."""
+    live = []
+    for it in sessions:
+        active = {(await jeton.introspect(it.app, token))["active"] for token in (it.access, it.refresh)}
+        assert len(active) == 1
+        live.append(active.pop())
+    return live
