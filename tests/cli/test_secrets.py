@@ -54,8 +54,7 @@ async def test_sessions_need_their_master_key_and_tokens_do_not(
     async with running(settings_for(sqlite_url, SECRETS__MASTER_KEY=NEW)) as renewed:
         assert renewed.keyring.signer.kid == signer
         assert (await renewed.introspect(app, tokens["access_token"]))["active"] is True
-        refused = await renewed.refresh(app, tokens["refresh_token"])
-        assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
+        assert (await renewed.refresh(app, tokens["refresh_token"])).status_code == 503
     inspected = cli.with_variables(SECRETS__MASTER_KEY=NEW).json("token", "inspect", tokens["refresh_token"])
     assert "is not in secrets.master_key" in inspected["problems"][0]
     # The old master key was put back: nothing was lost.

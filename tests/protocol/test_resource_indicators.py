@@ -48,20 +48,6 @@ async def test_a_resource_beyond_the_grant_is_an_invalid_target_and_consumes_not
     await jeton.refreshed(app, tokens["refresh_token"], resource=API)
 
 
-@pytest.mark.requirement("RI04", "CO05")
-async def test_a_repeated_refresh_must_name_the_same_resource(jeton: Running) -> None:
-    add_resource(jeton, API, "read")
-    app, alice = add_app(jeton, scope=SCOPE, resources=(API,)), sign_in(jeton)
-    tokens = await alice.redeemed(app, await alice.code(app, resources=(API,)))
-
-    first = await jeton.refresh(app, tokens["refresh_token"], "a key", resource=API)
-    second = await jeton.refresh(app, tokens["refresh_token"], "a key", resource=API)
-    other = await jeton.refresh(app, tokens["refresh_token"], "a key")
-
-    assert first.content == second.content
-    assert outcome(other) == (400, "invalid_grant")
-
-
 @pytest.mark.requirement("RI03", "RI05", "RI06", "L05")
 async def test_client_credentials_take_resource_too(jeton: Running) -> None:
     add_resource(jeton, API, "read")
