@@ -13,12 +13,14 @@ from joserfc import jws, jwt
 from joserfc.jwk import OctKey, RSAKey
 from starlette.testclient import TestClient
 
+from support.rsa_keys import rsa_key
+
 API: Final = Path(__file__).parents[2] / "clients" / "demo" / "api.py"
 ISSUER: Final = "https://as.example/tenant"
 METADATA: Final = "https://as.example/.well-known/oauth-authorization-server/tenant"
 AUDIENCE: Final = "https://orders.example"
-KEY: Final = RSAKey.generate_key(2048, {"kid": "one"})
-OTHER_KEY: Final = RSAKey.generate_key(2048, {"kid": "other"})
+KEY: Final = rsa_key(0, kid="one")
+OTHER_KEY: Final = rsa_key(1, kid="other")
 INVALID: Final = 'Bearer realm="orders", error="invalid_token", error_description="The access token is not valid here."'
 
 

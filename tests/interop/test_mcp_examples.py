@@ -1,4 +1,7 @@
-"""The example of an MCP server, connected to by other people's clients, unregistered."""
+"""The example of an MCP server, connected to by other people's clients, unregistered.
+
+Importing the libraries takes two seconds of each process: only those that run these tests do it.
+"""
 
 import os
 import subprocess
@@ -9,16 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import fastmcp
 import httpx2
 import pytest
 import requests
-from fastmcp.client.auth import OAuth
-from mcp import Client, StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
 from requests_oauth2client import BearerToken, DPoPToken, OAuth2Client
 
-from interop.mcp_clients import Storage, provider_of
 from interop.node_scripts import assert_script_passes
 from support.cli_runner import CommandLine
 from support.document_server import served_document
@@ -82,6 +80,11 @@ Connect = Callable[[Notes, str | None, Path], AbstractAsyncContextManager[Any]]
 
 @asynccontextmanager
 async def by_python_sdk(notes: Notes, document: str | None, _: Path) -> AsyncIterator[Any]:
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
+    from interop.mcp_clients import Storage, provider_of
+
     auth = provider_of(notes.url, notes.person, Storage(), document)
     async with (
         httpx2.AsyncClient(auth=auth) as http,
@@ -92,6 +95,9 @@ async def by_python_sdk(notes: Notes, document: str | None, _: Path) -> AsyncIte
 
 @asynccontextmanager
 async def by_fastmcp(notes: Notes, document: str | None, _: Path) -> AsyncIterator[Any]:
+    import fastmcp
+    from fastmcp.client.auth import OAuth
+
     async with fastmcp.Client(notes.url, auth=OAuth(client_metadata_url=document)) as client:
         yield client
 
@@ -99,6 +105,8 @@ async def by_fastmcp(notes: Notes, document: str | None, _: Path) -> AsyncIterat
 @asynccontextmanager
 async def by_mcp_remote(notes: Notes, document: str | None, folder: Path) -> AsyncIterator[Any]:
     """The program that connects clients of standard input and output to MCP servers elsewhere."""
+    from mcp import Client, StdioServerParameters
+
     node, _ = node_and_npm()
     program = [str(folder / "node_modules" / "mcp-remote" / "dist" / "proxy.js"), notes.url]
     if document is not None:

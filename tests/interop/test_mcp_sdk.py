@@ -4,11 +4,13 @@ import httpx2
 import pytest
 
 from interop.live_server import Live
-from interop.mcp_clients import Storage, provider_of
 
 
 @pytest.mark.requirement("MC05", "MC06", "MC13", "RA07", "RA08", "RR03", "CO12")
 async def test_client_gets_a_token_for_the_resource_that_asked_for_one(live: Live) -> None:
+    # Importing the library takes two seconds: only the process that runs this test does it.
+    from interop.mcp_clients import Storage, provider_of
+
     storage = Storage("mcp")
 
     async with httpx2.AsyncClient(auth=provider_of(live.resource.url, live.person, storage)) as http:

@@ -2,13 +2,15 @@
 
 from typing import Final
 
-from joserfc.jwk import Key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from joserfc.jwk import Key, RSAKey
 
 from jeton.crypto.algorithms import generate_key
 
 # Databases that tests copy are created with the first keys, and tests then get the others.
 OF_TEMPLATES: Final = 2
 _BITS: Final = 2048
+_PRIVATE: Final = frozenset({"kty", "n", "e", "d", "p", "q", "dp", "dq", "qi"})
 
 
 class RsaKeys:
@@ -26,9 +28,26 @@ class RsaKeys:
         if (algorithm, rsa_bits) != ("RS256", _BITS):
             return generate_key(algorithm, rsa_bits)
         place, self._next = self._next, self._next + 1
+        return self.at(place)
+
+    def at(self, place: int) -> Key:
+        """Return the key at this place of the order."""
         while len(self._generated) <= place:
-            self._generated.append(generate_key(algorithm, rsa_bits))
+            self._generated.append(generate_key("RS256", _BITS))
         return self._generated[place]
 
 
 RSA_KEYS: Final = RsaKeys()
+
+
+def rsa_key(place: int, **members: str) -> RSAKey:
+    """Return a key of the process, the same in each test, with these members of its JWK."""
+    private = RSA_KEYS.at(place).as_dict(private=True)
+    return RSAKey.import_key({**{name: it for name, it in private.items() if name in _PRIVATE}, **members})
+
+
+def rsa_private_key(place: int) -> RSAPrivateKey:
+    """Return the same key as the library `cryptography` has it."""
+    key = rsa_key(place).private_key
+    assert key is not None
+    return key

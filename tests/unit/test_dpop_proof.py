@@ -5,13 +5,14 @@ import json
 from typing import Any
 
 import pytest
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, OctKey
 
 from jeton.crypto.dpop_nonces import DpopNonces
 from jeton.crypto.dpop_proof import MAX_PROOF_CHARACTERS, DpopProofError, ath_of, verify_proof
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from jeton.crypto.single_use_digest import single_use_digest
 from support.dpop import DpopKey
+from support.rsa_keys import rsa_key
 from support.tables import rows
 
 KEY = DpopKey()
@@ -63,7 +64,7 @@ HEADERS: dict[str, list[dict[str, Any]]] = {
     "proof_key_missing_or_private": [{"jwk": it} for it in (None, "key", {**JWK, "d": "AA"}, {**JWK, "k": "AA"})],
     "proof_key_of_other_type": [
         *({"alg": "EdDSA"}, {"jwk": {"kty": "oct", "crv": "P-256"}}),
-        *({"jwk": it.as_dict(private=False)} for it in (ECKey.generate_key("P-384"), RSAKey.generate_key(2048))),
+        *({"jwk": it.as_dict(private=False)} for it in (ECKey.generate_key("P-384"), rsa_key(0))),
     ],
     "proof_key_malformed": [{"jwk": {**JWK, "x": it}} for it in (None, JWK["x"] + "=", "A" * 42)],
     "proof_signature_wrong": [{"jwk": {**JWK, "x": "A" * 43}}, {"jwk": DpopKey().public_jwk()}],

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
 from jeton.crypto.signed_jwt import VerifiedToken, Verifier
+from support.rsa_keys import rsa_private_key
 
-OURS, THEIRS = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+OURS, THEIRS = (rsa_private_key(it) for it in range(2))
 CLAIMS = {"iss": "https://as.example", "sub": "u_1", "exp": 1_000_000}
 PAYLOAD = json.dumps(CLAIMS).encode()
 HEADER: dict[str, Any] = {"typ": "at+jwt", "alg": "RS256", "kid": "ours"}

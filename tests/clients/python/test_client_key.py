@@ -8,10 +8,11 @@ from urllib.parse import parse_qsl
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey
 
 from jeton_client import Client, ClientKey
 from jeton_client.token_requests import log_in_as_client
+from support.rsa_keys import rsa_key
 
 ISSUER = "https://as.example/tenant"
 NOW = 1_800_000_000
@@ -29,8 +30,8 @@ def fields_of(client: Client) -> dict[str, str]:
     [
         (ECKey.generate_key("P-256", {"kid": "k1"}), "ES256"),
         (OKPKey.generate_key("Ed25519", {"kid": "k1"}), "EdDSA"),
-        (RSAKey.generate_key(2048, {"kid": "k1"}), "PS256"),
-        (RSAKey.generate_key(2048, {"kid": "k1", "alg": "RS256"}), "RS256"),
+        (rsa_key(0, kid="k1"), "PS256"),
+        (rsa_key(1, kid="k1", alg="RS256"), "RS256"),
     ],
     ids=lambda it: it if isinstance(it, str) else "",
 )
