@@ -99,13 +99,7 @@ def register(connection: Connection, now: int, client_id: str, changes: ClientCh
     Raise AlreadyExistsError if the client_id is taken, RegistrationError if the client would not work or be unsafe,
     IdentifierUsedError if the client_id belonged to a client or user before.
     """
-    check_client_id(client_id)
-    if load_clients(connection, [client_id]):
-        raise _already_exists(client_id)
-    if load_users(connection, [client_id]):
-        raise AdminError(
-            f"there is a user whose sub is {client_id}: their tokens would be the client's (RFC 9700 4.15)"
-        )
+    _check_unused(connection, client_id)
     if is_document_url(client_id) and not changes.get("redirect_uris"):
         changes = {"grant_types": frozenset(GRANT_TYPES), **changes}
         if GRANT_TYPE in changes["grant_types"]:
@@ -230,6 +224,17 @@ def find(connection: Connection, client_id: str) -> Client:
     if not found:
         raise NotFoundError("client", client_id)
     return found[client_id]
+
+
+def _check_unused(connection: Connection, client_id: str) -> None:
+    """Raise AlreadyExistsError or AdminError if the client_id is taken, RegistrationError if it is malformed."""
+    check_client_id(client_id)
+    if load_clients(connection, [client_id]):
+        raise _already_exists(client_id)
+    if load_users(connection, [client_id]):
+        raise AdminError(
+            f"there is a user whose sub is {client_id}: their tokens would be the client's (RFC 9700 4.15)"
+        )
 
 
 def _changed(connection: Connection, client: Client, changes: ClientChanges) -> Client:
