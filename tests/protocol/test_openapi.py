@@ -22,7 +22,7 @@ from jeton.crypto.credentials import digest_secret
 from jeton.grants import GRANTS
 from jeton.http.openapi.document import openapi_document
 from jeton.http.openapi.page_paths import page_paths
-from jeton.http.page_resource import PageResource
+from jeton.http.page_router import PageRouter
 from jeton.oauth.clients import SECRET_METHODS
 from jeton.storage.clients import insert_client
 from jeton.storage.users import insert_user
@@ -110,7 +110,7 @@ async def test_every_page_is_described_with_its_methods(jeton: Running) -> None:
     settings = settings_for(jeton.database.url.render_as_string(hide_password=False))
     built = build_pages(settings, parts, build_renderer(settings))
     pages = {
-        path: {it.lower() for it in page.endpoints} for path, page in built.items() if isinstance(page, PageResource)
+        path: {it.lower() for it in page.endpoints} for path, page in built.items() if isinstance(page, PageRouter)
     }
 
     assert {path: set(it) for path, it in page_paths().items()} == pages

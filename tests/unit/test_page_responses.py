@@ -4,8 +4,8 @@ import pytest
 
 from jeton.endpoints.cookies import Cookie
 from jeton.endpoints.page_messages import Page, Redirect
-from jeton.http.page_resource import is_from_own_page
 from jeton.http.page_responses import PageResponses, form_action
+from jeton.http.page_router import is_from_own_page
 from jeton.http.responses import Rendered
 from jeton.pages.branding import Branding
 from jeton.pages.content import SignedOut

@@ -1,4 +1,4 @@
-"""The resources of pages in cookie mode, and forward authentication for the web servers in front of their APIs."""
+"""The endpoints of pages in cookie mode, and forward authentication for the web servers in front of their APIs."""
 
 from jeton.bootstrap.origins import cookie_origins
 from jeton.bootstrap.parts import Parts
@@ -10,14 +10,14 @@ from jeton.endpoints.forward_auth import ForwardAuthEndpoint
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.revocation import RevocationEndpoint
 from jeton.http.cookie_mode_requests import read_cookie_request
-from jeton.http.resource import Operation, Resource
+from jeton.http.method_router import MethodRouter, Operation
 from jeton.oauth.cookie_mode import COOKIE_LOGOUT_PATH, COOKIE_SESSION_PATH, FORWARD_AUTH_PATH
 
 
 def build_cookie_mode(
     settings: Settings, parts: Parts, authenticate: ClientAuthentication, revocation: RevocationEndpoint
-) -> dict[str, Resource]:
-    """Return the resources by path."""
+) -> dict[str, MethodRouter]:
+    """Return the endpoints by path."""
     origins = cookie_origins(parts)
     show = ShowCookieSession(
         authenticate,
@@ -30,9 +30,9 @@ def build_cookie_mode(
     end = EndCookieSession(authenticate, revocation)
     forward = _forward_auth(settings, parts, authenticate)
     return {
-        COOKIE_SESSION_PATH: Resource({"GET": Operation(show, read_cookie_request)}, origins, origins),
-        COOKIE_LOGOUT_PATH: Resource({"POST": Operation(end)}, origins, origins),
-        FORWARD_AUTH_PATH: Resource({"GET": Operation(forward, read_cookie_request)}),
+        COOKIE_SESSION_PATH: MethodRouter({"GET": Operation(show, read_cookie_request)}, origins, origins),
+        COOKIE_LOGOUT_PATH: MethodRouter({"POST": Operation(end)}, origins, origins),
+        FORWARD_AUTH_PATH: MethodRouter({"GET": Operation(forward, read_cookie_request)}),
     }
 
 

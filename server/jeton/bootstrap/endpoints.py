@@ -1,4 +1,4 @@
-"""The resources by path, and the endpoints that clients call, each given what it uses."""
+"""The endpoints by path, each given what it uses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from jeton.bootstrap.origins import client_origins, cookie_origins
 from jeton.bootstrap.parts import Parts
 from jeton.bootstrap.registration import build_registration
 from jeton.bootstrap.token_endpoint import build_token_endpoint
-from jeton.bootstrap.user_resources import build_user_resources
+from jeton.bootstrap.user_endpoints import build_user_endpoints
 from jeton.config.settings import Settings
 from jeton.endpoints.authorization.authorization_requests import AuthorizationRequests
 from jeton.endpoints.authorization.pushed_authorization import PushedAuthorizationEndpoint
@@ -20,13 +20,13 @@ from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.revocation import RevocationEndpoint
 from jeton.endpoints.token_parsing import TokenParser
 from jeton.grants.description import Grant
-from jeton.http.resource import Operation, Resource
+from jeton.http.method_router import MethodRouter, Operation
 from jeton.oauth.client_assertions import AssertionAudiences
 from jeton.oauth.metadata import INTROSPECTION_PATH, PAR_PATH, REVOCATION_PATH, TOKEN_PATH
 
 
-def build_resources(settings: Settings, parts: Parts, grants: Sequence[Grant]) -> Mapping[str, Resource]:
-    """Return the resources by path; the token endpoint offers these grants."""
+def build_endpoints(settings: Settings, parts: Parts, grants: Sequence[Grant]) -> Mapping[str, MethodRouter]:
+    """Return the endpoints by path; the token endpoint offers these grants."""
     tokens = TokenParser(settings.server.issuer, parts.keyring, parts.background.keys.reload)
     authenticate = _client_authentication(settings, parts)
     revocation = _revocation(settings, parts, authenticate, tokens)
@@ -35,13 +35,13 @@ def build_resources(settings: Settings, parts: Parts, grants: Sequence[Grant]) -
     introspection = _introspection(settings, parts, authenticate, tokens)
     origins, with_cookies, nonce = client_origins(settings, parts), cookie_origins(parts), parts.dpop.nonce
     return {
-        TOKEN_PATH: Resource({"POST": Operation(token)}, origins, with_cookies, nonce),
-        PAR_PATH: Resource({"POST": Operation(push)}, origins, dpop_nonce=nonce),
-        REVOCATION_PATH: Resource({"POST": Operation(revocation)}, origins, with_cookies),
+        TOKEN_PATH: MethodRouter({"POST": Operation(token)}, origins, with_cookies, nonce),
+        PAR_PATH: MethodRouter({"POST": Operation(push)}, origins, dpop_nonce=nonce),
+        REVOCATION_PATH: MethodRouter({"POST": Operation(revocation)}, origins, with_cookies),
         # Not for pages: it takes a secret.
-        INTROSPECTION_PATH: Resource({"POST": Operation(introspection)}),
+        INTROSPECTION_PATH: MethodRouter({"POST": Operation(introspection)}),
         **build_cookie_mode(settings, parts, authenticate, revocation),
-        **build_user_resources(settings, parts, tokens),
+        **build_user_endpoints(settings, parts, tokens),
         **build_registration(settings, parts),
     }
 

@@ -2,7 +2,7 @@
 
 from jeton.bootstrap.parts import Parts
 from jeton.config.settings import Settings
-from jeton.http.resource import CookieOrigins, Origins
+from jeton.http.method_router import CookieOrigins, Origins
 
 
 def client_origins(settings: Settings, parts: Parts) -> Origins:

@@ -40,8 +40,8 @@ from jeton.endpoints.my_account.my_profile import ShowProfileForm, SubmitProfile
 from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import PageEndpoint
 from jeton.http.page_assets import LOGO_PATH, LogoEndpoint, asset_endpoints
-from jeton.http.page_resource import PageResource
 from jeton.http.page_responses import PageResponses
+from jeton.http.page_router import PageRouter
 from jeton.oauth.discovery import END_SESSION_PATH
 from jeton.pages.branding import Branding, BrandingError, read_logo
 from jeton.pages.catalogues import CatalogueError
@@ -75,7 +75,7 @@ def build_pages(settings: Settings, parts: Parts, renderer: PageRenderer) -> Map
         **_account_pages(settings, parts, interactions),
     }
     pages: dict[str, ASGIApp] = {
-        path: PageResource(it, responses, parts.storage.audit_backlog) for path, it in endpoints.items()
+        path: PageRouter(it, responses, parts.storage.audit_backlog) for path, it in endpoints.items()
     }
     logo = LogoEndpoint(parts.storage.browser_session_lookups.logo)
     return {**pages, **asset_endpoints(renderer.assets), LOGO_PATH: logo}

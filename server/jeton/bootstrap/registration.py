@@ -12,15 +12,15 @@ from jeton.endpoints.registration_management import (
     ReadRegistration,
     UpdateRegistration,
 )
+from jeton.http.method_router import MethodRouter, Operation
 from jeton.http.registration_requests import read_registration_request
-from jeton.http.resource import Operation, Resource
 from jeton.oauth.registration.dynamic_registration import CLIENT_PATH, FALLBACK_PATH, REGISTRATION_PATH
 
 _read: Final = partial(Operation, read=read_registration_request)
 
 
-def build_registration(settings: Settings, parts: Parts) -> dict[str, Resource]:
-    """Return the resources by path; none if registration is off.
+def build_registration(settings: Settings, parts: Parts) -> dict[str, MethodRouter]:
+    """Return the endpoints by path; none if registration is off.
 
     If it is open, pages of every origin may register: they can do no more than any other program.
     """
@@ -37,8 +37,8 @@ def build_registration(settings: Settings, parts: Parts) -> dict[str, Resource]:
         parts.request_limits,
         parts.clock,
     )
-    resource = Resource({"POST": _read(register)}, (lambda: None) if is_open else None)
-    return {REGISTRATION_PATH: resource, FALLBACK_PATH: resource, CLIENT_PATH: _management(settings, parts)}
+    registrations = MethodRouter({"POST": _read(register)}, (lambda: None) if is_open else None)
+    return {REGISTRATION_PATH: registrations, FALLBACK_PATH: registrations, CLIENT_PATH: _management(settings, parts)}
 
 
 def is_registration_offered(registration: RegistrationSettings) -> bool:
@@ -46,7 +46,7 @@ def is_registration_offered(registration: RegistrationSettings) -> bool:
     return registration.dynamic != "off"
 
 
-def _management(settings: Settings, parts: Parts) -> Resource:
+def _management(settings: Settings, parts: Parts) -> MethodRouter:
     authenticate = ManagementAuthentication(parts.storage.lookups, parts.request_limits)
     issuer, registrations = settings.server.issuer, parts.storage.registrations
     update = UpdateRegistration(
@@ -57,7 +57,7 @@ def _management(settings: Settings, parts: Parts) -> Resource:
         registrations,
         parts.clock,
     )
-    return Resource(
+    return MethodRouter(
         {
             "GET": _read(ReadRegistration(authenticate, issuer)),
             "PUT": _read(update),

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from jeton.bootstrap.capabilities import sign_in_capabilities, unregistered_grant_types
 from jeton.bootstrap.clients import certificate_header
-from jeton.bootstrap.endpoints import build_resources
+from jeton.bootstrap.endpoints import build_endpoints
 from jeton.bootstrap.from_settings import open_database, password_rules
 from jeton.bootstrap.pages import build_pages, build_renderer
 from jeton.bootstrap.parts import Parts, build_parts
@@ -102,8 +102,9 @@ def _server(
     if settings.metrics.listen:
         background = (*background, parts.background.measurements)
     lifespan = _lifespan(parts, draining, background)
-    resources, pages = build_resources(settings, parts, grants), build_pages(settings, parts, renderer)
-    app = create_app(issuer, resources, documents, pages, PageResponses(renderer), unready_reason, draining, lifespan)
+    endpoints, pages = build_endpoints(settings, parts, grants), build_pages(settings, parts, renderer)
+    apps: dict[str, ASGIApp] = {**endpoints, **documents, **pages}
+    app = create_app(issuer, apps, PageResponses(renderer), unready_reason, draining, lifespan)
     if settings.server.trusted_proxies:
         app = ClientAddress(app, settings.server.trusted_proxies)
     if (header := certificate_header(settings)) is not None:

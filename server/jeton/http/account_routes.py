@@ -7,8 +7,8 @@ from starlette.types import Receive, Scope
 
 from jeton.endpoints.messages import FormRequest
 from jeton.http.form_parsing import parse_form
+from jeton.http.method_router import Read
 from jeton.http.request_parsing import check_single, read_form_request, source_of
-from jeton.http.resource import Read
 from jeton.oauth.errors import OAuthError, malformed_bearer_request
 
 ACCOUNT_PATH: Final = "/account"

@@ -20,7 +20,6 @@ from jeton.http.health import answer_livez, answer_readyz
 from jeton.http.middleware import OutermostMiddleware
 from jeton.http.page_responses import PageResponses
 from jeton.http.request_tracing import RequestTracing
-from jeton.http.resource import Resource
 from jeton.http.responses import render
 from jeton.oauth.errors import malformed_request, server_error
 from jeton.oauth.metadata import METADATA_PATHS
@@ -33,20 +32,17 @@ Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 def create_app(
     issuer: str,
-    resources: Mapping[str, Resource],
-    documents: Mapping[str, ASGIApp],
-    pages: Mapping[str, ASGIApp],
+    apps: Mapping[str, ASGIApp],
     page_responses: PageResponses,
     unready_reason: Callable[[], str | None],
     draining: Draining,
     lifespan: Lifespan,
 ) -> ASGIApp:
-    """Return the application that serves these resources, documents and pages, by path."""
+    """Return the application that serves these endpoints, documents and pages, by path."""
     health = [
         Route("/livez", answer_livez, methods=["GET"]),
         Route("/readyz", answer_readyz(unready_reason), methods=["GET"]),
     ]
-    apps: dict[str, ASGIApp] = {**resources, **documents, **pages}
     # They answer 405 themselves, because they know which pages may read it.
     routes = [Route(path, it) for path, it in apps.items() if "{" in path] + health
     app = Starlette(
@@ -60,7 +56,7 @@ def create_app(
     )
     # A path is right or wrong: credentials are never sent on to another one.
     app.router.redirect_slashes = False
-    direct = _by_path(issuer, apps, documents)
+    direct = _by_path(issuer, apps)
     outermost = OutermostMiddleware(app, direct=direct, issuer=issuer, draining=draining)
     return RequestTracing(outermost, direct) if tracing.is_on else outermost
 
@@ -71,7 +67,7 @@ def _below_issuer(issuer: str, routes: list[Route]) -> list[BaseRoute]:
     return [*routes, *([Mount(path, routes=routes)] if path else [])]
 
 
-def _by_path(issuer: str, apps: Mapping[str, ASGIApp], documents: Mapping[str, ASGIApp]) -> dict[str, ASGIApp]:
+def _by_path(issuer: str, apps: Mapping[str, ASGIApp]) -> dict[str, ASGIApp]:
     """Return the apps whose paths have no parameters; for an issuer with a path, below it too, and the metadata as
     RFC 8414 and RFC 9728 (section 3.1 of both) place them: between host and path, also without a trailing slash, which
     some clients leave.
@@ -80,7 +76,7 @@ def _by_path(issuer: str, apps: Mapping[str, ASGIApp], documents: Mapping[str, A
     issuer_path = urlsplit(issuer).path
     path = issuer_path.rstrip("/")
     inserted = {
-        at + below: documents[at] for at in (*METADATA_PATHS, PROTECTED_RESOURCE_PATH) for below in (path, issuer_path)
+        at + below: apps[at] for at in (*METADATA_PATHS, PROTECTED_RESOURCE_PATH) for below in (path, issuer_path)
     }
     return {**fixed, **{path + it: app for it, app in fixed.items()}, **inserted}
 

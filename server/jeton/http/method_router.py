@@ -27,7 +27,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class MethodRouter:
     """Operations by method.
 
     `origins` returns the origins whose pages may use them, or None if pages of all may; without it no page may.

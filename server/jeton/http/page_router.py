@@ -29,7 +29,7 @@ log = structlog.get_logger("jeton.pages")
 
 
 @dataclass(frozen=True, slots=True)
-class PageResource:
+class PageRouter:
     """The endpoints of one path by method."""
 
     endpoints: Mapping[str, PageEndpoint]

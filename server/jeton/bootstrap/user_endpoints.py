@@ -19,26 +19,26 @@ from jeton.http.account_routes import (
     read_account_request,
     read_userinfo_request,
 )
-from jeton.http.resource import Operation, Resource
+from jeton.http.method_router import MethodRouter, Operation
 from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.id_token import OPENID
 
 
-def build_user_resources(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, Resource]:
-    """Return the resources by path."""
-    return {**_account_resources(settings, parts, tokens), USERINFO_PATH: _userinfo(settings, parts, tokens)}
+def build_user_endpoints(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, MethodRouter]:
+    """Return the endpoints by path."""
+    return {**_account_endpoints(settings, parts, tokens), USERINFO_PATH: _userinfo(settings, parts, tokens)}
 
 
-def _userinfo(settings: Settings, parts: Parts, tokens: TokenParser) -> Resource:
+def _userinfo(settings: Settings, parts: Parts, tokens: TokenParser) -> MethodRouter:
     """Return what clients learn of users by access tokens with the scope `openid`."""
     authenticate = _user_authentication(settings, parts, tokens, USERINFO_PATH)
     authenticate = replace(authenticate, required_scope=OPENID, form_token=True)
     operation = Operation(UserinfoEndpoint(authenticate), read_userinfo_request)
-    resource = _user_resource(parts, {"GET": operation, "POST": operation})
-    return replace(resource, origins=client_origins(settings, parts))
+    endpoint = _user_endpoint(parts, {"GET": operation, "POST": operation})
+    return replace(endpoint, origins=client_origins(settings, parts))
 
 
-def _account_resources(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, Resource]:
+def _account_endpoints(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, MethodRouter]:
     """Return what users do with their own access tokens."""
 
     def at(path: str) -> AccessTokenAuthentication:
@@ -54,7 +54,7 @@ def _account_resources(settings: Settings, parts: Parts, tokens: TokenParser) ->
         },
         SESSION_PATH: {"DELETE": Operation(EndSession(at(SESSION_PATH), ledger), read)},
     }
-    return {path: _user_resource(parts, it) for path, it in operations.items()}
+    return {path: _user_endpoint(parts, it) for path, it in operations.items()}
 
 
 def _user_authentication(settings: Settings, parts: Parts, tokens: TokenParser, path: str) -> AccessTokenAuthentication:
@@ -63,6 +63,6 @@ def _user_authentication(settings: Settings, parts: Parts, tokens: TokenParser, 
     return AccessTokenAuthentication(issuer, path, tokens, dpop, store, certificates, lookups, parts.clock)
 
 
-def _user_resource(parts: Parts, operations: Mapping[str, Operation]) -> Resource:
-    """Return a resource that takes a user's access token."""
-    return Resource(operations, registered_origins(parts), dpop_nonce=parts.dpop_at_resources.nonce)
+def _user_endpoint(parts: Parts, operations: Mapping[str, Operation]) -> MethodRouter:
+    """Return an endpoint that takes a user's access token."""
+    return MethodRouter(operations, registered_origins(parts), dpop_nonce=parts.dpop_at_resources.nonce)
