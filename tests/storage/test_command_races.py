@@ -1,7 +1,6 @@
 """Two operators at once: what each of them changed is changed, and nothing else (SQLite has one writer at a time)."""
 
 import asyncio
-import json
 import re
 from collections.abc import Iterator
 
@@ -84,8 +83,6 @@ async def test_two_new_secrets_made_at_once_are_both_valid(jeton: Running, datab
     await run_at_once(database_url, *["client rotate-secret web --overlap-seconds 60"] * 2)
 
     assert await valid_secrets(jeton, app) == {"secret 0", "secret 1"}
-
-
 
 
 @pytest.mark.postgresql

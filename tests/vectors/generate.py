@@ -19,7 +19,6 @@ def files() -> dict[str, str]:
         "id_tokens": id_tokens.id_tokens(),
         "logout_tokens": id_tokens.logout_tokens(),
         "usable_keys": key_sets.usable_keys(),
-        "key_set": key_sets.key_set(),
         "status_lists": status_lists.status_lists(),
         "status_list_tokens": status_lists.status_list_tokens(),
         "status_list_cache": status_lists.status_list_cache(),

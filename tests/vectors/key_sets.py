@@ -1,12 +1,8 @@
-"""Public keys that can be used, and how long they are cached (RFC 7517)."""
+"""Public keys that can be used (RFC 7517)."""
 
-import json
-from typing import Any, Final
+from typing import Any
 
-from vectors.signing import keys, public_keys, without
-from vectors.status_lists import answer, lost
-
-_KEYS: Final = json.dumps(public_keys())
+from vectors.signing import keys, without
 
 
 def usable_keys() -> list[dict[str, Any]]:
@@ -66,68 +62,5 @@ def unusable_keys() -> dict[str, dict[str, Any]]:
     }
 
 
-def key_set() -> list[dict[str, Any]]:
-    """Return the cases: steps at times `at`, each an answer, or what is expected for a token with this `kid`."""
-    good = answer(0, _KEYS, etag='"1"')
-    mixed = json.dumps({"keys": [*unusable_keys().values(), None, 1, "key", [], *public_keys()["keys"]]})
-    duplicate = _KEYS.replace('{"keys": [', '{"keys": [{"kty": "RSA", "kty": "RSA"}, ', 1)
-    hundred_and_one = json.dumps({"keys": public_keys()["keys"] + [{}] * 97})
-    cases: dict[str, list[dict[str, Any]]] = {
-        "keys are fetched once, and fresh as long as their headers say": [
-            *(_seen(0, "one", "blocking", known=False), good, _seen(1, "one", "no"), _seen(59, "ec", "no")),
-            *(_seen(60, "one", "background"), answer(60, _KEYS), _seen(61, "one", "no", unchanged=True)),
-        ],
-        "an unknown kid causes one request per cool-down": [
-            *(good, _seen(9, "new", "no", known=False), _seen(10, "new", "blocking", known=False), answer(10, _KEYS)),
-            *(_seen(19, "new", "no", known=False), _seen(19, "other", "no", known=False)),
-            _seen(20, "new", "blocking", known=False),
-        ],
-        "the cool-down starts with the request, also if it gets no response": [
-            *(good, _seen(10, "new", "blocking", known=False), lost(10), _seen(19, "new", "no", known=False)),
-            _seen(20, "new", "blocking", known=False),
-        ],
-        "a new key is found": [
-            *(answer(0, '{"keys": []}'), _seen(10, "one", "blocking", known=False), answer(10, _KEYS)),
-            _seen(10, "one", "no"),
-        ],
-        "a withdrawn key is removed": [good, answer(60, '{"keys": []}'), _seen(61, "one", "no", known=False)],
-        "keys are used for an hour while the server is unavailable": [
-            *(good, lost(60), _seen(61, "one", "no"), _seen(70, "one", "background"), answer(3655, "", 503)),
-            *(_seen(3659.9, "one", "no"), _seen(3660, "one", "blocking", known=False), lost(3660)),
-            *(_seen(3660.9, "one", "no", known=False), _seen(3661, "one", "blocking", known=False)),
-            *(answer(3661, "", 304), _seen(3662, "one", "no")),
-        ],
-        "unusable keys do not affect the others": [
-            *(answer(0, mixed), *[_seen(1, kid, "no") for kid in ("one", "ps", "ec", "ed")]),
-            _seen(1, "odd", "no", known=False),
-        ],
-        "a key with a duplicate name does not affect the others": [answer(0, duplicate), _seen(1, "one", "no")],
-        "the first of two keys with one kid is used": [
-            *(answer(0, json.dumps({"keys": [*public_keys()["keys"], {**_public("other"), "kid": "one"}]})),),
-            *(answer(60, _KEYS), _seen(60, "one", "no", unchanged=True)),
-        ],
-        "answers without a key set change nothing": [
-            *(good, answer(60, "<html>"), _seen(60, "one", "no"), answer(70, '{"keys": {}}')),
-            *(_seen(70, "one", "no"), answer(80, '{"keys": []}', 404), _seen(80, "one", "no")),
-            *(answer(90, hundred_and_one), _seen(90, "one", "no", unchanged=True), _seen(100, "one", "background")),
-        ],
-        "304 makes keys fresh": [good, answer(60, "", 304), _seen(119, "one", "no"), _seen(120, "one", "background")],
-        "304 without keys is not usable": [answer(0, "", 304), _seen(1, "one", "blocking", known=False)],
-        "without keys they are fetched again after a second": [
-            *(lost(0), _seen(0.5, "one", "no", known=False), _seen(1, "one", "blocking", known=False)),
-        ],
-        "without headers keys are fresh for five minutes": [
-            {"at": 0, "answer": {"body": _KEYS}},
-            *(_seen(299, "one", "no"), _seen(300, "one", "background")),
-        ],
-    }
-    return [{"name": name, "steps": steps} for name, steps in cases.items()]
-
-
 def _public(kid: str) -> dict[str, Any]:
     return dict(keys()[kid].as_dict(private=False))
-
-
-def _seen(at: float, kid: str, ask: str, *, known: bool = True, unchanged: bool = False) -> dict[str, Any]:
-    """Return whether to fetch the keys, whether the kid is known, and that the last answer left the cached keys."""
-    return {"at": at, "kid": kid, "ask": ask, "known": known} | ({"unchanged": True} if unchanged else {})

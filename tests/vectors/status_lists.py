@@ -113,8 +113,8 @@ def status_list_cache() -> list[dict[str, Any]]:
         "without a ttl the headers count": [_list(0, ttl=None), _seen(59, "no", 0), _seen(60, "blocking", 0)],
         "a list ends with its exp": [_list(0, iat=NOW - 290), _seen(9.9, "blocking", 0), _seen(10, "blocking", None)],
         "while the server is unavailable the list is used for a minute, and one caller tries": [
-            *(_list(0), _seen(2, "blocking", 0), lost(2), _seen(2.5, "no", 0), _seen(3, "background", 0)),
-            *(answer(3, "", 503), _seen(61.9, "background", 0), _seen(62, "background", None)),
+            *(_list(0), _seen(2, "blocking", 0), _lost(2), _seen(2.5, "no", 0), _seen(3, "background", 0)),
+            *(_answer(3, "", 503), _seen(61.9, "background", 0), _seen(62, "background", None)),
         ],
         "an older list does not replace a newer one, but makes it fresh": [
             *(_list(0, status=1), _list(2, iat=NOW - 5), _seen(3.9, "no", 1), _seen(4, "blocking", 1))
@@ -123,12 +123,12 @@ def status_list_cache() -> list[dict[str, Any]]:
         "a list within the skew is not from the future": [
             *(_list(0, iat=NOW + 7), _list(2, status=1), _seen(3.9, "no", 0)),
         ],
-        "304 makes it fresh for its ttl": [_list(0), answer(2, "", 304), _seen(3.9, "no", 0), _seen(4, "blocking", 0)],
-        "304 without a list is not usable": [answer(0, "", 304), _seen(0.5, "no", None), _seen(1, "blocking", None)],
+        "304 makes it fresh for its ttl": [_list(0), _answer(2, "", 304), _seen(3.9, "no", 0), _seen(4, "blocking", 0)],
+        "304 without a list is not usable": [_answer(0, "", 304), _seen(0.5, "no", None), _seen(1, "blocking", None)],
         "an answer that is not a list is not usable": [
-            *(_list(0), answer(2, "<html>"), _seen(2.5, "no", 0), _seen(3, "background", 0))
+            *(_list(0), _answer(2, "<html>"), _seen(2.5, "no", 0), _seen(3, "background", 0))
         ],
-        "a list that was never received": [lost(0), _seen(0.5, "no", None), _seen(1, "blocking", None)],
+        "a list that was never received": [_lost(0), _seen(0.5, "no", None), _seen(1, "blocking", None)],
     }
     return [{"name": name, "steps": steps} for name, steps in cases.items()]
 
@@ -137,12 +137,12 @@ def _seen(at: float, ask: str, status: int | None) -> dict[str, Any]:
     return {"at": at, "ask": ask, "status": status}
 
 
-def lost(at: float) -> dict[str, Any]:
-    """Return the step of a request without an answer."""
+def _lost(at: float) -> dict[str, Any]:
+
     return {"at": at, "answer": None}
 
 
-def answer(at: float, body: str, status: int = 200, **headers: str) -> dict[str, Any]:
+def _answer(at: float, body: str, status: int = 200, **headers: str) -> dict[str, Any]:
     """Return the step of an answer, which may be cached for a minute unless its headers say otherwise."""
     headers = {"cache-control": "public, max-age=60", **headers}
     return {"at": at, "answer": {"status": status, "headers": headers, "body": body}}
@@ -153,4 +153,4 @@ def _list(at: float, *, status: int = 0, iat: int | None = None, ttl: int | None
     issued_at = NOW + int(at) if iat is None else iat
     status_list = {"bits": 1, "lst": deflated(bytes([status]))}
     claims = {"iss": ISSUER, "sub": LIST, "iat": issued_at, "exp": issued_at + 300, "status_list": status_list}
-    return answer(at, jwt(LIST_HEADER, claims | ({} if ttl is None else {"ttl": ttl})), age=age, etag='"1"')
+    return _answer(at, jwt(LIST_HEADER, claims | ({} if ttl is None else {"ttl": ttl})), age=age, etag='"1"')

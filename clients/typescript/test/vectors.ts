@@ -28,7 +28,7 @@ export function answerOf(members: Json): Answer | null {
   if (members === null) return null
   const { status = 200, headers = {}, token, keys } = members
   const body = named(members.body)
-  const text = TOKENS[token] ?? (keys && { keys: keys.map((kid: string) => KEYS.get(kid)) }) ?? body ?? ''
+  const text = TOKENS[token] ?? (keys && { keys: keys.map((key: Json) => KEYS.get(key) ?? key) }) ?? body ?? ''
   return { status, headers, body: typeof text === 'string' ? text : JSON.stringify(text) }
 }
 

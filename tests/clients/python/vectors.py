@@ -31,7 +31,7 @@ def answer_of(members: Mapping[str, Any] | None) -> Answer | None:
     if "token" in members:
         body = TOKENS[members["token"]]
     if "keys" in members:
-        body = {"keys": [_KEYS[kid] for kid in members["keys"]]}
+        body = {"keys": [_KEYS.get(it, it) if isinstance(it, str) else it for it in members["keys"]]}
     if isinstance(body, dict) and body.get("id_token") in TOKENS:
         body = {**body, "id_token": TOKENS[body["id_token"]]}
     text = body if isinstance(body, str) else json.dumps(body)
