@@ -19,9 +19,7 @@ def files() -> dict[str, str]:
         "id_tokens": id_tokens.id_tokens(),
         "logout_tokens": id_tokens.logout_tokens(),
         "usable_keys": key_sets.usable_keys(),
-        "status_lists": status_lists.status_lists(),
         "status_list_tokens": status_lists.status_list_tokens(),
-        "status_list_cache": status_lists.status_list_cache(),
     }
     objects = {"public_keys": signing.public_keys(), "tokens": scenario_tokens.tokens()}
     one_a_line = {name: "[\n" + ",\n".join(map(json.dumps, cases)) + "\n]\n" for name, cases in lists.items()}

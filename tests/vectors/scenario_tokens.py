@@ -1,4 +1,4 @@
-"""Tokens that the scenarios name (tests/vectors/scenarios)."""
+"""Tokens that scenarios and other vectors name."""
 
 from typing import Any, Final
 
@@ -17,6 +17,13 @@ _OTHER_ORIGINS: Final = (
 )
 
 
+# The status of index 0, seconds from now until its issue, and its ttl.
+_LISTS: Final = (
+    *((0, since, 2) for since in (-290, -5, 0, 7, 3600)),
+    *((1, 0, 2), (1, 2, 2), (0, 0, 10), (0, 0, None)),
+)
+
+
 def tokens() -> dict[str, str]:
     """Return the tokens by name."""
     return {
@@ -29,6 +36,10 @@ def tokens() -> dict[str, str]:
         **{f"listed at {url}": _token(status=_status(3, url)) for url in _OTHER_ORIGINS},
         "list: all valid": _list(bytes(2)),
         "list: 3 revoked": _list(bytes([1 << 3, 0])),
+        **{
+            f"list: status {status}, iat {since}, ttl {ttl}": _first_of_eight(status, since, ttl)
+            for status, since, ttl in _LISTS
+        },
         "list by an unknown key": jwt({**LIST_HEADER, "kid": "new"}, {}),
         "id token": id_token(),
         "logout token": logout_token(),
@@ -46,3 +57,9 @@ def _status(idx: int, uri: str = LIST) -> dict[str, Any]:
 
 def _list(statuses: bytes) -> str:
     return jwt(LIST_HEADER, {**LIST_CLAIMS, "status_list": {"bits": 1, "lst": deflated(statuses)}})
+
+
+def _first_of_eight(status: int, since: int, ttl: int | None) -> str:
+    status_list = {"bits": 1, "lst": deflated(bytes([status]))}
+    claims = {"iss": ISSUER, "sub": LIST, "iat": NOW + since, "exp": NOW + since + 300, "status_list": status_list}
+    return jwt(LIST_HEADER, claims | ({} if ttl is None else {"ttl": ttl}))
