@@ -9,8 +9,7 @@ import pytest
 from jeton.oauth.authorization_codes import CODE_SECONDS, KEPT_SECONDS
 from jeton.oauth.errors import OAuthError
 from jeton.storage.authorization_codes import load_authorization_codes
-from jeton.storage.tables import browser_session_clients
-from support.authorization_codes import GRANTS, VERIFIER, add_app, redeem, sign_in
+from support.authorization_codes import VERIFIER, add_app, redeem, sign_in
 from support.builders import CALLBACK
 from support.in_process_server import ISSUER, Running, StartServer
 from support.responses import outcome
@@ -113,27 +112,6 @@ async def test_expired_unknown_and_malformed_codes_are_answered_alike(jeton: Run
     assert (await redeem(jeton, app, code)).status_code == 400
 
 
-async def test_the_clients_of_a_browser_session_are_recorded_once(jeton: Running) -> None:
-    app, alice = add_app(jeton), sign_in(jeton)
-    await alice.code(app)
-    await alice.code(app)
-
-    with jeton.database.read() as connection:
-        rows = connection.execute(browser_session_clients.select()).all()
-    assert rows == [(alice.browser_session.browser_session_id, "app")]
-
-
-@pytest.mark.requirement("CO14", "RA11")
-async def test_a_client_without_the_grant_redeems_nothing(jeton: Running) -> None:
-    app, alice = add_app(jeton), sign_in(jeton)
-    code = await alice.code(app)
-    jeton.set_client("app", grant_types=frozenset({"refresh_token"}))
-    assert outcome(await redeem(jeton, app, code)) == (400, "unauthorized_client")
-    jeton.set_client("app", grant_types=GRANTS)
-
-    await alice.redeemed(app, code)
-
-
 @pytest.mark.requirement("OI15", "I06")
 @pytest.mark.parametrize(
     ("fields", "scope", "is_refreshable"),
@@ -230,23 +208,6 @@ async def test_codes_and_unredeemed_families_are_deleted_minutes_later(jeton: Ru
     family = stored_family(jeton, redeemed)
     assert family is not None
     assert family.revoke_reason == "code_reused"
-
-
-async def test_the_oldest_session_ends_at_redemption_and_not_at_consent(start: StartServer) -> None:
-    jeton = await start(LIMITS__SESSIONS_PER_USER="2")
-    app, alice = add_app(jeton), sign_in(jeton)
-    first = await alice.redeemed(app)
-    jeton.clock.advance(1)
-    second = await alice.redeemed(app)
-    jeton.clock.advance(1)
-    third = await alice.code(app)
-    await alice.code(app)
-    first = await jeton.refreshed(app, first["refresh_token"])
-
-    await alice.redeemed(app, third)
-
-    assert outcome(await jeton.refresh(app, first["refresh_token"])) == (400, "invalid_grant")
-    await jeton.refreshed(app, second["refresh_token"])
 
 
 @pytest.mark.requirement("O13", "O16")

@@ -116,15 +116,6 @@ async def test_source_is_known_for_thirty_days_after_its_last_success(jeton: Run
     assert (await attempt(home, app, password=PASSWORD)).status_code == 400
 
 
-async def test_new_password_unlocks_the_account(jeton: Running, app: App) -> None:
-    sub = jeton.add_user("bob").sub
-    await attempts(jeton, app, 20, "bob")
-    jeton.set_user(sub, password_version=2)
-    jeton.clock.advance(2)
-
-    assert (await attempt(jeton, app, "bob", PASSWORD)).status_code == 200
-
-
 async def test_attempt_that_no_hashing_capacity_is_left_for_does_not_count(
     jeton: Running, app: App, hashes: list[str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

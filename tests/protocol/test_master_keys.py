@@ -17,7 +17,7 @@ from jeton.keys.rewrap import rewrap_signing_keys
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.database import Database
 from jeton.storage.tables import metadata
-from support.in_process_server import MASTER_KEY, App, Running, StartServer, running, settings_for
+from support.in_process_server import MASTER_KEY, App, Running, running, settings_for
 from support.responses import outcome
 
 NEW = generate_master_key()
@@ -109,14 +109,3 @@ def all_rows(url: str) -> list[list[Any]]:
         rows = [[tuple(row) for row in connection.execute(select(table))] for table in metadata.sorted_tables]
     database.close()
     return rows
-
-
-@pytest.mark.requirement("O14")
-async def test_new_master_key_before_the_old_one_ends_nothing(jeton: Running, app: App, start: StartServer) -> None:
-    tokens = await jeton.log_in(app)
-
-    renewed = await start(SECRETS__MASTER_KEY=f"{generate_master_key()},{MASTER_KEY}")
-
-    refreshed = await renewed.refreshed(app, tokens["refresh_token"])
-    for it in (tokens, refreshed):
-        assert (await renewed.introspect(app, it["access_token"]))["active"] is True

@@ -3,10 +3,8 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from jeton.crypto.passwords import Verified
-from jeton.storage.tables import clients, users
 from jeton.storage.users import delete_user, find_users
 from support.hash_counter import count_hashes
 from support.in_process_server import PASSWORD, SESSIONS, App, Running, StartServer
@@ -57,13 +55,6 @@ async def test_grant_can_be_switched_off_and_open_sessions_go_on(start: StartSer
 
     assert outcome(await after.token(app, None, **LOGIN)) == (400, "unsupported_grant_type")
     assert await after.refreshed(app, tokens["refresh_token"])
-
-
-@pytest.mark.requirement("N16")
-async def test_new_server_knows_nobody(jeton: Running) -> None:
-    with jeton.database.read() as connection:
-        assert connection.execute(select(users)).all() == []
-        assert connection.execute(select(clients)).all() == []
 
 
 @pytest.mark.requirement("A23", "O16", "P6", "P7")

@@ -86,15 +86,6 @@ async def test_a_push_is_validated_like_the_request_and_refused_as_json(
     assert "location" not in response.headers
 
 
-@pytest.mark.requirement("PA01")
-async def test_a_client_that_does_not_authenticate_is_refused(jeton: Running) -> None:
-    app = add_app(jeton)
-
-    response = await jeton.post(PAR, None, None, **authorization_parameters(app))
-
-    assert outcome(response) == (401, "invalid_client")
-
-
 @pytest.mark.requirement("PA05")
 async def test_pushes_are_limited_with_the_other_requests_of_the_client(start: StartServer) -> None:
     jeton = await start(LIMITS__TOKEN_REQUESTS_PER_CLIENT="2")
@@ -148,15 +139,6 @@ async def test_parameters_beside_the_reference_are_not_used(jeton: Running, visi
 
     assert visitor.answer["state"] == "the state"
     assert (await redeem(jeton, app, visitor.answer["code"])).json()["scope"] == "read"
-
-
-@pytest.mark.requirement("RA20")
-async def test_any_other_request_uri_is_refused(jeton: Running, visitor: Browser) -> None:
-    app = add_app(jeton)
-
-    await visitor.authorize(app, request_uri="https://app.example/request")
-
-    assert visitor.answer["error"] == "request_uri_not_supported"
 
 
 @pytest.mark.requirement("PA08")

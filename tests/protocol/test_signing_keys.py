@@ -1,6 +1,6 @@
 """Signing keys: planned rotation, to a key of the same or of another type, and revocation (RFC 7517, ADR 0011).
 
-When a key changes its state is decided, and tested, in rules/key_lifecycle.py.
+When a key changes its state is decided, and tested, in rules/key_lifecycle.py. Requests of operators: cli/test_keys.py.
 """
 
 import time
@@ -8,7 +8,7 @@ import time
 import jwt
 import pytest
 
-from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS, KeyChangeRefusedError, KeyState
+from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS, KeyState
 from jeton.rules.key_series import active_and_next
 from support.in_process_server import App, Running, StartServer
 from support.responses import outcome
@@ -49,35 +49,6 @@ async def test_first_successor_signs_at_once_and_what_was_signed_before_stays_va
         assert signer_of(await new_token(node, app)) == after[ACTIVE]
         for tokens in (session, refreshed):
             assert (await node.introspect(app, tokens["access_token"]))["active"] is True
-
-
-@pytest.mark.requirement("O14")
-async def test_requested_rotation_happens_by_itself_once_as_soon_as_every_cache_knows_the_key(jeton: Running) -> None:
-    first = rotate(jeton)
-    requested = rotate(jeton)
-    assert requested[ACTIVE] == first[ACTIVE]
-
-    advance(AHEAD - 1, jeton)
-    assert jeton.keyring.signer.kid == first[ACTIVE]
-    advance(1, jeton)
-    assert jeton.keyring.signer.kid == first[NEXT]
-    advance(AHEAD, jeton)
-    assert jeton.keyring.signer.kid == first[NEXT]
-    assert rotate(jeton)[ACTIVE] != first[NEXT]
-
-
-@pytest.mark.requirement("O14")
-async def test_rotation_can_be_forced_but_never_stops_the_signing(jeton: Running) -> None:
-    app, before = jeton.add_client(), rotate(jeton)
-    jeton.clock.advance(PROPAGATION_SECONDS - 1)
-
-    with pytest.raises(KeyChangeRefusedError, match="try again in 1 s"):
-        rotate(jeton, force=True)
-    assert signer_of(await new_token(jeton, app)) == before[ACTIVE]
-    jeton.clock.advance(1)
-    assert rotate(jeton, force=True)[ACTIVE] == before[NEXT]
-
-    assert signer_of(await new_token(jeton, app)) == before[NEXT]
 
 
 @pytest.mark.requirement("E06")
@@ -243,17 +214,6 @@ async def test_revoked_key_leaves_the_key_set_at_once_its_tokens_end_and_session
     assert (await jeton.introspect(app, refreshed["access_token"]))["active"] is True
 
 
-@pytest.mark.parametrize("state", [NEXT, RETIRING])
-async def test_revoking_another_key_leaves_the_one_that_signs(jeton: Running, state: KeyState) -> None:
-    before = rotate(jeton)
-
-    after = revoke_key(jeton, before[state])
-
-    assert after[ACTIVE] == before[ACTIVE]
-    assert (after[NEXT] == before[NEXT]) is (state is not NEXT)
-    assert await published_kids(jeton) == {*before.values(), after[NEXT]} - {before[state]}
-
-
 async def test_revoked_key_is_stored_until_its_tokens_would_have_expired(jeton: Running) -> None:
     revoke_key(jeton, by_state(stored_keys(jeton))[ACTIVE])
 
@@ -261,18 +221,6 @@ async def test_revoked_key_is_stored_until_its_tokens_would_have_expired(jeton: 
     assert jeton.purge.delete_expired() == 0
     jeton.clock.advance(1)
     assert jeton.purge.delete_expired() == 1
-
-
-async def test_revoking_a_revoked_or_unknown_key_changes_nothing(jeton: Running) -> None:
-    active = by_state(stored_keys(jeton))[ACTIVE]
-    revoke_key(jeton, active)
-    before = stored_keys(jeton)
-
-    revoke_key(jeton, active)
-    with pytest.raises(KeyChangeRefusedError, match="no-such-kid"):
-        revoke_key(jeton, "no-such-kid")
-
-    assert stored_keys(jeton) == before
 
 
 async def test_nothing_is_signed_by_a_key_that_other_servers_may_not_publish_yet(jeton: Running, app: App) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from jeton.admin import clients, sessions
 from jeton.oauth.token_status_list import STATUSES_PER_LIST
 from jeton.storage.status_index_allocator import load_next_status_index
-from jeton.storage.tables import families, invalid_statuses, status_counter
+from jeton.storage.tables import families, status_counter
 from support.in_process_server import ISSUER, START, App, Running, StartServer
 from support.status_lists import is_listed, reference, status_list
 from support.stored_sessions import sid_of
@@ -55,17 +55,6 @@ async def test_session_is_listed_until_the_last_of_its_tokens_and_clock_skew_are
     assert not await is_listed(jeton, last["access_token"])
     # The session goes with its status.
     assert jeton.purge.delete_expired() == 2
-
-
-@pytest.mark.requirement("Q04")
-async def test_session_whose_tokens_have_all_expired_is_never_listed(jeton: Running, app: App) -> None:
-    tokens = await jeton.log_in(app)
-    jeton.clock.advance(660)
-
-    await jeton.revoke(app, tokens["refresh_token"])
-
-    with jeton.database.read() as connection:
-        assert connection.execute(invalid_statuses.select()).all() == []
 
 
 @pytest.mark.both_databases

@@ -289,11 +289,6 @@ async def test_what_ends_at_one_server_has_ended_at_the_other(
         assert len(receiver.tokens) == browsers
 
 
-async def test_all_that_is_tried_here_is_alive_if_nothing_happens(nodes: tuple[Running, Running]) -> None:
-    async with signed_in_everywhere(*nodes, "http://127.0.0.1:9/") as world:
-        assert await world.ended() == set()
-
-
 def test_rows_are_those_of_the_document() -> None:
     text = (ROOT / "docs" / "pages.md").read_text(encoding="utf-8").partition("## Browser sessions")[2]
     table = text.partition("| what happens |")[2].partition("\n\n")[0]
