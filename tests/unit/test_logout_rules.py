@@ -55,8 +55,8 @@ def test_the_user_is_asked_unless_the_hint_names_this_session() -> None:
         ("s", "s"): LogoutStep.END_SESSION,
         ("other", "s"): LogoutStep.ASK_USER,
         (None, "s"): LogoutStep.ASK_USER,
-        ("s", None): LogoutStep.NOBODY_SIGNED_IN,
-        (None, None): LogoutStep.NOBODY_SIGNED_IN,
+        ("s", None): LogoutStep.NOT_SIGNED_IN,
+        (None, None): LogoutStep.NOT_SIGNED_IN,
     }
 
     assert {it: decide_logout(LogoutRequest(hint_sid=it[0]), it[1]) for it in steps} == steps

@@ -115,7 +115,7 @@ class _Listener:
         try:
             return self._redirects.get(timeout=max(until - time.monotonic(), 0))
         except Empty:
-            raise LoginRequiredError("nobody logged in in the browser in time") from None
+            raise LoginRequiredError("the login in the browser was not completed in time") from None
 
     def __enter__(self) -> "_Listener":
         self._thread.start()

@@ -139,7 +139,7 @@ class LogoutEndpoint:
             logout = without_redirect(logout)
         if step is LogoutStep.ASK_USER and visitor is not None:
             return self._ask(request, logout, client, visitor)
-        if step is LogoutStep.NOBODY_SIGNED_IN and not logout.has_hint:
+        if step is LogoutStep.NOT_SIGNED_IN and not logout.has_hint:
             logout = without_redirect(logout)
         cookie = await self.steps.end(request, visitor)
         return self.steps.leave(request, logout, client, cookie, after_form=False)

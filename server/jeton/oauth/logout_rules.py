@@ -38,7 +38,7 @@ class LogoutStep(Enum):
 
     END_SESSION = auto()
     ASK_USER = auto()
-    NOBODY_SIGNED_IN = auto()
+    NOT_SIGNED_IN = auto()
 
 
 def named_client_id(parameters: Mapping[str, str], hint: Mapping[str, Any] | None) -> str | None:
@@ -80,12 +80,12 @@ def check_redirect_uri(redirect_uri: str | None, client: Client | None) -> None:
 
 
 def decide_logout(request: LogoutRequest, session_sid: str | None) -> LogoutStep:
-    """Decide what to do; `session_sid` names the browser session of the request for the client, None: there is none.
+    """Decide what to do; `session_sid` names the browser session of the request for the client, None if there is none.
 
-    Without an ID token of this very session, anybody may have sent the user here: the user is asked.
+    Without an ID token of this session, another site may have sent the user here: the user is asked.
     """
     if session_sid is None:
-        return LogoutStep.NOBODY_SIGNED_IN
+        return LogoutStep.NOT_SIGNED_IN
     return LogoutStep.END_SESSION if request.hint_sid == session_sid else LogoutStep.ASK_USER
 
 

@@ -41,9 +41,9 @@ def delete_unused_clients(
     is_live = families.c.revoked_at.is_(None) & (families.c.idle_expires_at > now)
     # With a limit, PostgreSQL looks for a session of each of these clients, and does not join all sessions.
     live = select(families.c.sid).where(families.c.client_id == _CLIENT.client_id, is_live).limit(1).scalar_subquery()
-    nobodys = _CLIENT.registration.in_((DYNAMIC, METADATA_DOCUMENT))
-    forgotten = nobodys & _CLIENT.disabled.is_(False) & due & unused & live.is_(None)
-    oldest = select(_CLIENT.client_id).where(forgotten).order_by(_CLIENT.last_used_at).limit(limit)
+    is_unregistered = _CLIENT.registration.in_((DYNAMIC, METADATA_DOCUMENT))
+    deletable = is_unregistered & _CLIENT.disabled.is_(False) & due & unused & live.is_(None)
+    oldest = select(_CLIENT.client_id).where(deletable).order_by(_CLIENT.last_used_at).limit(limit)
     found = connection.scalars(oldest.with_for_update(skip_locked=True, of=clients)).all()
     for client_id in sorted(found):
         delete_client(connection, client_id)

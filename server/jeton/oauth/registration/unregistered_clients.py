@@ -76,7 +76,7 @@ def client_to_store(stored: Client | None, described: Client, now: int) -> Clien
     """Return the row of a client as it is to be stored when a code is issued to it.
 
     `stored` is the row under its lock, `described` the client as it was found before. A client without a row gets one,
-    unless it lost it meanwhile: the row of a registered client is never made here.
+    unless that was deleted in between: the row of a registered client is never made here.
     """
     if not is_described_by_document(described if stored is None else stored):
         return stored
