@@ -3,6 +3,8 @@
 What a token depends on is decided, and tested, in oauth/introspection_rules.py. What ends it: test_what_ends_what.py.
 """
 
+from typing import Any
+
 import pytest
 
 from support.in_process_server import ISSUER, START, Running, shared_server
@@ -16,7 +18,7 @@ jeton = shared_server()
 @pytest.mark.requirement("D02", "D03", "D05", "D06", "D09", "G09")
 async def test_owner_is_told_the_claims_of_its_tokens(jeton: Running) -> None:
     user = jeton.add_user(fresh("Alice"), email=f"{fresh()}@example.com", roles=("admin", "clerk"))
-    fields = {"claims": ("preferred_username", "email"), "lifetimes": {"refresh_idle_seconds": 700}}
+    fields: dict[str, Any] = {"claims": ("preferred_username", "email"), "lifetimes": {"refresh_idle_seconds": 700}}
     session = await new_session(jeton, user=user, requested_scope="read", **fields)
 
     response = await jeton.post("/oauth/introspect", session.app, None, token=session.access, token_type_hint="x")
