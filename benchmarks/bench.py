@@ -26,6 +26,7 @@ import msgspec
 
 from empty_application import measure_http
 from footprint import measure_memory, measure_start
+from installation import installed_jeton
 from jeton.oauth.metadata import INTROSPECTION_PATH, JWKS_PATH, METADATA_PATH, REVOCATION_PATH, TOKEN_PATH
 from load import Requests, windows
 from performance_document import write_document
@@ -181,9 +182,10 @@ def main() -> None:
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: install it (Debian: apt-get install wrk)")
     began, bench = time.monotonic(), Bench(options.rounds, options.seconds)
-    starts = [measure_start(workers) for workers in (1, 2)]
-    say(f"{starts}")
-    memory = [measure_memory(it) for it in DATABASES]
+    with installed_jeton() as jeton:
+        starts = [measure_start(jeton, workers) for workers in (1, 2)]
+        say(f"{starts}")
+        memory = [measure_memory(jeton, it) for it in DATABASES]
     say(f"{memory}")
     kinds: list[Signature] = ["RS256", "ES256"]
     if machine(0, 0, began).ifma:

@@ -1,12 +1,12 @@
 """Time from the start to the first response, and memory at the start and after load.
 
-Memory is the proportional set size (PSS) of all server processes: pages that several share count once.
+Memory is the proportional set size (PSS) of all server processes: pages that several share count once. Each function is
+given the command `jeton` of an installation.
 """
 
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -16,6 +16,7 @@ from socket import create_connection
 from typing import Final
 
 import processor_time
+from installation import installed_jeton
 from jeton.oauth.metadata import TOKEN_PATH
 from load import Requests, put_load
 from servers import WORKERS, measured_server
@@ -23,7 +24,6 @@ from support.server_processes import free_port
 
 STARTS: Final = 7
 LOAD_SECONDS: Final = 10
-JETON: Final = str(Path(sys.executable).with_name("jeton"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +45,19 @@ class Memory:
     after_load: float
 
 
-def measure_start(workers: int) -> Start:
+def measure_start(jeton: Path, workers: int) -> Start:
     """Measure starts on an existing SQLite database."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
-        seconds_to_first_response(Path(folder), port, 1)  # creates the database and the keys
-        times = [seconds_to_first_response(Path(folder), port, workers) for _ in range(STARTS)]
+        seconds_to_first_response(jeton, Path(folder), port, 1)  # creates the database and the keys
+        times = [seconds_to_first_response(jeton, Path(folder), port, workers) for _ in range(STARTS)]
     return Start(workers, statistics.median(times), min(times), max(times))
 
 
-def seconds_to_first_response(folder: Path, port: int, workers: int) -> float:
+def seconds_to_first_response(jeton: Path, folder: Path, port: int, workers: int) -> float:
     """Start a server on its existing database, and return the seconds until /livez has answered."""
     began = time.monotonic()
-    command = [JETON, "serve", "--port", str(port), "--workers", str(workers)]
+    command = [jeton, "serve", "--port", str(port), "--workers", str(workers)]
     environment = {**os.environ, "JETON_METRICS__LISTEN": f"127.0.0.1:{free_port()}"}
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -78,8 +78,8 @@ def has_answered(port: int) -> bool:
     return False
 
 
-def measure_memory(database: str) -> Memory:
-    with tempfile.TemporaryDirectory() as name, measured_server(database, Path(name)) as measured:
+def measure_memory(jeton: Path, database: str) -> Memory:
+    with tempfile.TemporaryDirectory() as name, measured_server(database, Path(name), jeton) as measured:
         tokens = measured.add_sessions(4096)
         while len(processor_time.descendants(measured.pid)) < WORKERS:
             time.sleep(0.1)
@@ -100,7 +100,8 @@ def _kilobytes(smaps: str) -> int:
 
 
 if __name__ == "__main__":
-    for count in (1, 2):
-        print(measure_start(count))
-    for kind in ("sqlite", "postgresql"):
-        print(measure_memory(kind))
+    with installed_jeton() as command:
+        for count in (1, 2):
+            print(measure_start(command, count))
+        for kind in ("sqlite", "postgresql"):
+            print(measure_memory(command, kind))

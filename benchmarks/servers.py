@@ -32,7 +32,7 @@ from support.server_processes import free_port
 
 WORKERS = 2
 _BATCH = 10_000
-_JETON = str(Path(sys.executable).with_name("jeton"))
+_JETON = Path(sys.executable).with_name("jeton")
 
 
 def migrate_database(url: str) -> None:
@@ -120,8 +120,10 @@ class Measured:
 
 
 @contextmanager
-def measured_server(kind: str, folder: Path, **variables: str) -> Iterator[Measured]:
-    """Start a server with two workers on an empty database. `variables` are set in its environment.
+def measured_server(kind: str, folder: Path, jeton: Path = _JETON, **variables: str) -> Iterator[Measured]:
+    """Start a server with two workers on an empty database.
+
+    `jeton` is the command that serves; `variables` are set in its environment.
 
     The kinds are sqlite, postgresql, and pgbouncer: PostgreSQL through a PgBouncer in transaction mode.
     """
@@ -150,7 +152,7 @@ def measured_server(kind: str, folder: Path, **variables: str) -> Iterator[Measu
         client = _jeton(environment, "client", "add", "bench", *grants, *registration)
         user = _jeton(environment, "user", "add", "bench", "--generate-password")
         with (folder / "log").open("wb") as log:
-            process = stack.enter_context(subprocess.Popen([_JETON, "serve"], env=environment, stderr=log, cwd=folder))
+            process = stack.enter_context(subprocess.Popen([jeton, "serve"], env=environment, stderr=log, cwd=folder))
             try:
                 url = f"http://127.0.0.1:{port}"
                 _wait_until_ready(url)
