@@ -67,6 +67,13 @@ def test_every_command_has_help_and_those_that_print_data_take_json_and_config(c
         assert name in WITHOUT_JSON or ("--json" in text and "--config" in text), name
 
 
+def test_lists_of_commands_are_not_cut_off(cli: CommandLine) -> None:
+    for group in {"", *(name.rpartition(" ")[0] for name, _ in commands(jeton))}:
+        _, _, listed = cli.text(*group.split(), "--help").partition("Commands:")
+        assert listed
+        assert "..." not in listed
+
+
 def test_help_explains_exit_statuses_and_version_is_printed(cli: CommandLine) -> None:
     assert "0 done, 1 refused (one line says why), 2 wrong usage" in " ".join(cli.text("--help").split())
     assert version("jeton") in cli.text("--version")

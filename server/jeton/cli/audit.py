@@ -110,10 +110,10 @@ def verify(file: Path | None, as_json: bool, settings: Settings) -> None:
 @json_option
 @configured
 def purge(as_json: bool, settings: Settings) -> None:
-    """Delete what is older than audit.retention_seconds, and covered by a checkpoint.
+    """Delete records that have expired.
 
-    Servers do the same every minute, unless their database role may only add records: then run this as the role that
-    owns the tables.
+    They are older than audit.retention_seconds, and covered by a checkpoint. Servers do the same every minute, unless
+    their database role may only add records: then run this as the role that owns the tables.
     """
     if not settings.audit.retention_seconds:
         raise CommandError("nothing expires, because audit.retention_seconds is 0: set how long records are kept")

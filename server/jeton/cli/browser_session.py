@@ -12,7 +12,7 @@ _COLUMNS = ("browser_session_id", "username", "signed_in_at", "last_used_at", "e
 
 @click.group(name="browser-session")
 def browser_session() -> None:
-    """Browser sessions: one per browser in which a user is signed in at this server."""
+    """Browser sessions: one per browser that is signed in."""
 
 
 @browser_session.command(name="list")

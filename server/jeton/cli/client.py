@@ -146,9 +146,10 @@ def delete(client_id: str, as_json: bool, settings: Settings) -> None:
 @json_option
 @configured
 def show(client_id: str, as_json: bool, settings: Settings) -> None:
-    """Show a client, with configuration to paste into common programs if it signs users in.
+    """Show a client.
 
-    Its secret cannot be shown, because only a digest is stored.
+    If it signs users in, with configuration to paste into common programs. Its secret cannot be shown, because only a
+    digest is stored.
     """
     with transaction(settings) as (connection, _):
         found = clients.find(connection, client_id)
@@ -161,7 +162,10 @@ def show(client_id: str, as_json: bool, settings: Settings) -> None:
 @json_option
 @configured
 def list_(as_json: bool, settings: Settings) -> None:
-    """List all clients, with those that users have allowed something by their metadata document."""
+    """List all clients.
+
+    Those with a metadata document are listed if users have allowed them something.
+    """
     with transaction(settings) as (connection, _):
         consents = count_consents(connection)
         found = [describe(it) | {"consents": consents.get(it.client_id, 0)} for it in list_clients(connection)]

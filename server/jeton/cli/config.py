@@ -54,7 +54,10 @@ def check(as_json: bool, settings: Settings) -> None:
 
 @config.command()
 def example() -> None:
-    """Print a configuration file that explains every setting and contains its default."""
+    """Print a configuration file with every setting.
+
+    It explains each, and contains its default.
+    """
     packaged = Path(str(files("jeton"))) / "reference" / "jeton.toml"
     checkout = Path(__file__).parents[3] / "config" / "jeton.toml"
     click.echo((packaged if packaged.is_file() else checkout).read_text(encoding="utf-8"), nl=False)

@@ -21,7 +21,10 @@ def consent() -> None:
 @json_option
 @configured
 def list_(username: str | None, client_id: str | None, as_json: bool, settings: Settings) -> None:
-    """List consents, the last changed first (at most 1000), with a line for each resource."""
+    """List consents, the last changed first (at most 1000).
+
+    Each resource has a line of its own.
+    """
     with transaction(settings) as (connection, _):
         found = consents.list_all(connection, username=username, client_id=client_id)
     print_results(found, as_json=as_json, columns=_COLUMNS)

@@ -20,10 +20,10 @@ from jeton.outbound.client import OutboundClient
 @configured
 @click.pass_context
 def doctor(context: click.Context, offline: bool, as_json: bool, settings: Settings) -> None:
-    """Examine the installation, and say what is wrong and what to do. Nothing is changed.
+    """Say what is wrong with the installation, and what to do.
 
-    Run it as the user that Jeton runs as, with the same settings, on the same machine; the server may be running. It
-    also reads the metadata, the key set and the certificate at the issuer's address, as clients do.
+    Nothing is changed. Run it as the user that Jeton runs as, with the same settings, on the same machine; the server
+    may be running. It also reads the metadata, the key set and the certificate at the issuer's address, as clients do.
 
     \b
     ok    as it should be

@@ -27,7 +27,7 @@ def keys() -> None:
 @json_option
 @configured
 def list_(as_json: bool, settings: Settings) -> None:
-    """List the signing keys: their states, what they become next, and when.
+    """List the signing keys, what they become, and when.
 
     \b
     next      published in advance; becomes the active key

@@ -12,7 +12,10 @@ _COLUMNS = ("browser_session_id", "client_id", "state", "attempts", "last_status
 
 @click.group()
 def outbox() -> None:
-    """Logout tokens: clients with --backchannel-logout-uri are told that a browser session has ended."""
+    """Logout tokens that are sent to clients.
+
+    Clients with --backchannel-logout-uri are told that a browser session has ended.
+    """
 
 
 @outbox.command(name="list")
@@ -20,7 +23,7 @@ def outbox() -> None:
 @json_option
 @configured
 def list_(client_id: str | None, as_json: bool, settings: Settings) -> None:
-    """List logout tokens to send and sent, the newest first (at most 1000).
+    """List logout tokens, the newest first (at most 1000).
 
     The last status is the HTTP status of the client's response, or says why there was none. Delivered ones are listed
     for a day, others for a week.
@@ -39,7 +42,10 @@ def list_(client_id: str | None, as_json: bool, settings: Settings) -> None:
 def retry(
     browser_session_id: str | None, client_id: str | None, everything: bool, as_json: bool, settings: Settings
 ) -> None:
-    """Send what was not delivered again, at once, and with all attempts ahead."""
+    """Send again what was not delivered.
+
+    The first attempt is made at once, and all attempts are ahead again.
+    """
     if sum((browser_session_id is not None, client_id is not None, everything)) != 1:
         raise click.UsageError("give exactly one of BROWSER_SESSION_ID, --client and --all")
     with transaction(settings) as (connection, now):

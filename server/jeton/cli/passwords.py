@@ -33,10 +33,10 @@ def passwords() -> None:
 @json_option
 @configured
 def calibrate(target_ms: int, max_memory_mib: int, as_json: bool, settings: Settings) -> None:
-    """Measure Argon2id on this machine, and print settings with which a hash takes about the target time.
+    """Measure Argon2id on this machine, and print settings.
 
-    The result is never below OWASP's minimum. Run it on the server's machine while there is little load. Higher costs
-    apply to each user from the next login on.
+    With them, a hash takes about the target time. The result is never below OWASP's minimum. Run it on the server's
+    machine while there is little load. Higher costs apply to each user from the next login on.
     """
     in_effect, resources = settings.passwords, process_resources()
     now = measure(Costs(in_effect.memory_kib, in_effect.iterations, in_effect.lanes), perf_counter)

@@ -76,9 +76,10 @@ def revoke(token_id: str, as_json: bool, settings: Settings) -> None:
 @json_option
 @configured
 def prune(as_json: bool, settings: Settings) -> None:
-    """Delete unregistered clients that are not used: by metadata document, or by themselves without a token.
+    """Delete unregistered clients that are not used.
 
-    Servers do the same every minute, by registration.never_used_seconds and registration.unused_seconds.
+    They came by metadata document, or registered themselves without a token. Servers do the same every minute, by
+    registration.never_used_seconds and registration.unused_seconds.
     """
     delete = deletion_of_unused_clients(settings)
     deleted = 0

@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Any)
 
 @click.group()
 def resource() -> None:
-    """Resources: APIs that clients request tokens for (RFC 8707)."""
+    """Resources: APIs that clients request tokens for."""
 
 
 def _resource_options(command: Command) -> Command:

@@ -18,10 +18,11 @@ def secrets() -> None:
 @json_option
 @configured
 def rewrap(as_json: bool, settings: Settings) -> None:
-    """Encrypt all stored private keys with the newest master key, the first in secrets.master_key.
+    """Encrypt all private keys with the newest master key.
 
-    A session needs the master key under which it began: keep that key configured until the session has ended, or its
-    refresh token is answered with 503. The result says how many sessions still need an older key, and until when.
+    That is the first in secrets.master_key. A session needs the master key under which it began: keep that key
+    configured until the session has ended, or its refresh token is answered with 503. The result says how many sessions
+    still need an older key, and until when.
     """
     with opened(settings) as (database, clock):
         configured_keys = open_master_keys(settings, database)

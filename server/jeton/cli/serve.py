@@ -51,9 +51,10 @@ log = logging.getLogger("uvicorn.error")
     help="At the first start, create demo accounts that only this machine can use, and print how.",
 )
 def serve(host: str | None, port: int | None, workers: int | None, config_file: Path | None, demo: bool) -> None:
-    """Serve HTTP until SIGINT or SIGTERM; the exit status is then 0.
+    """Serve HTTP until SIGINT or SIGTERM.
 
-    With --workers 2 or more, SIGHUP replaces the workers one by one without interruption. Only --demo creates accounts.
+    The exit status is then 0. With --workers 2 or more, SIGHUP replaces the workers one by one without interruption.
+    Only --demo creates accounts.
     """
     # What has been imported stays: the garbage collector need not examine it at the start and again and again.
     gc.freeze()

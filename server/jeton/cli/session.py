@@ -37,7 +37,10 @@ def list_(username: str | None, client_id: str | None, as_json: bool, settings: 
 def revoke(
     sid: str | None, username: str | None, client_id: str | None, everything: bool, as_json: bool, settings: Settings
 ) -> None:
-    """End sessions at once: refresh tokens no longer work, and access tokens are inactive at introspection."""
+    """End sessions at once.
+
+    Their refresh tokens no longer work, and their access tokens are inactive at introspection.
+    """
     if sum((sid is not None, username is not None, client_id is not None, everything)) != 1:
         raise click.UsageError("give exactly one of SID, --user, --client and --all")
     with transaction(settings) as (connection, now):

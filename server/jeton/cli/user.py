@@ -121,7 +121,7 @@ def _parse_claims(options: Iterable[str]) -> dict[str, Any]:
 def set_password(
     username: str, password_stdin: bool, generate_password: bool, as_json: bool, settings: Settings
 ) -> None:
-    """Change a user's password, and end all sessions of the user at once."""
+    """Change a user's password, and end all their sessions."""
     password = _new_password(password_stdin, generate_password)
     if password_stdin:
         with transaction(settings) as (connection, _):
@@ -139,7 +139,7 @@ def set_password(
 @json_option
 @configured
 def disable(username: str, as_json: bool, settings: Settings) -> None:
-    """Refuse a user's logins, and end all sessions of the user at once."""
+    """Refuse a user's logins, and end all their sessions."""
     with transaction(settings) as (connection, now):
         found, ended = users.disable(connection, now, username)
     print_result({"username": found.username, "disabled": True, "sessions_ended": ended}, as_json=as_json)

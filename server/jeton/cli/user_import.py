@@ -21,7 +21,9 @@ from jeton.config.settings import Settings
 @json_option
 @configured
 def import_(file: BinaryIO, dry_run: bool, as_json: bool, settings: Settings) -> None:
-    """Add the users of FILE, which holds one JSON object per line; - is standard input.
+    """Add the users of FILE.
+
+    It holds one JSON object per line; - is standard input.
 
     \b
     {"username": "alice", "password_hash": "$2y$12$...", "email": "alice@example.com", "roles": ["editor"]}
