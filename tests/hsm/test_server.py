@@ -22,8 +22,9 @@ from jeton.rules.key_lifecycle import ACCESS_TOKENS, PROPAGATION_SECONDS, KeySta
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import load_signing_keys
 from support.cli_runner import CommandLine
-from support.in_process_server import MASTER_KEY, App, Running, running, settings_for
+from support.in_process_server import MASTER_KEY, Running, running, settings_for
 from support.server_processes import run_jeton, server_process, wait_until
+from support.signing_keys import new_token, stored_keys
 from support.softhsm import PIN, SoftHsm
 
 AHEAD = 86400
@@ -31,25 +32,14 @@ AHEAD = 86400
 SHORT = {"TOKENS__STATUS_LIST": "false", "KEYS__ALGORITHM": "ES256"}
 
 
-def keys_in(database: Database) -> list[SigningKey]:
-    with database.read() as connection:
-        return load_signing_keys(connection)
-
-
 def stored(jeton: Running, series: str = ACCESS_TOKENS) -> dict[KeyState, SigningKey]:
-    return {key.state: key for key in keys_in(jeton.database) if key.series == series}
+    return {key.state: key for key in stored_keys(jeton, series)}
 
 
 def on_token(jeton: Running, state: KeyState | None = None) -> list[SigningKey]:
     """The keys on the token: of this state, of any by default."""
-    keys = keys_in(jeton.database)
+    keys = [key for series in (ACCESS_TOKENS, "RS256") for key in stored_keys(jeton, series)]
     return [key for key in keys if key.store == "pkcs11" and state in (key.state, None)]
-
-
-async def own_token(jeton: Running, app: App) -> str:
-    response = await jeton.token(app, grant_type="client_credentials")
-    assert response.status_code == 200, response.text
-    return str(response.json()["access_token"])
 
 
 async def verified_kid(jeton: Running, token: str) -> str:
@@ -77,14 +67,14 @@ async def jeton(hsm: SoftHsm, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_keys_in_the_database_are_followed_by_keys_on_the_token(jeton: Running) -> None:
     app, before = jeton.add_client(), stored(jeton)
-    old = await own_token(jeton, app)
+    old = await new_token(jeton, app)
     assert (before[KeyState.ACTIVE].store, before[KeyState.NEXT].store) == ("database", "pkcs11")
     assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
 
     jeton.clock.advance(AHEAD)
     jeton.shared_state.refresh()
 
-    assert await verified_kid(jeton, await own_token(jeton, app)) == before[KeyState.NEXT].kid
+    assert await verified_kid(jeton, await new_token(jeton, app)) == before[KeyState.NEXT].kid
     assert await verified_kid(jeton, old) == before[KeyState.ACTIVE].kid
     assert stored(jeton)[KeyState.NEXT].store == "pkcs11"
 
@@ -101,7 +91,7 @@ async def test_keys_on_the_token_are_followed_by_keys_in_the_database(
         keys = stored(restarted)
         assert (keys[KeyState.ACTIVE].store, keys[KeyState.NEXT].store) == ("pkcs11", "database")
 
-        token = await own_token(restarted, restarted.add_client())
+        token = await new_token(restarted, restarted.add_client())
         assert await verified_kid(restarted, token) == keys[KeyState.ACTIVE].kid
         # The successor on the token, which has never signed, has made way and is destroyed.
         assert hsm.objects() == len(on_token(restarted))
@@ -196,7 +186,7 @@ async def test_a_slow_token_delays_only_requests_that_need_a_signature(
         return sign(key, signing_input)
 
     monkeypatch.setattr(Pkcs11Key, "sign", sign_slowly)
-    waiting = asyncio.ensure_future(own_token(jeton, app))
+    waiting = asyncio.ensure_future(new_token(jeton, app))
     await asyncio.to_thread(asked.wait, 10)
 
     assert (await jeton.http.get("/livez")).status_code == 200
@@ -208,12 +198,14 @@ async def test_a_slow_token_delays_only_requests_that_need_a_signature(
 
 def test_a_server_that_cannot_reach_the_token_does_not_start_and_changes_nothing(hsm: SoftHsm, sqlite_url: str) -> None:
     database = Database(sqlite_url)
-    before = keys_in(database)
+    with database.read() as connection:
+        before = load_signing_keys(connection)
 
     with pytest.raises(KeyStoreError, match=r"refused the PIN .* correct pkcs11\.pin and restart"):
         assemble(settings_for(sqlite_url, **{**hsm.settings, "PKCS11__PIN": "not this one"}))
 
-    assert keys_in(database) == before
+    with database.read() as connection:
+        assert load_signing_keys(connection) == before
     database.close()
 
 
