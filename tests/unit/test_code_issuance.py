@@ -140,17 +140,13 @@ def test_what_has_changed_since_the_page_was_shown_refuses_the_code(code: ErrorC
     assert decision.retry_after == (CODE_SECONDS if "unredeemed_codes" in facts else None)
 
 
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {"client": replace(CLIENT, first_party=True)},
+def test_without_a_page_what_was_allowed_before_is_issued_and_nothing_is_remembered() -> None:
+    for facts in (
+        {"client": replace(CLIENT, first_party=True), "unredeemed_codes": 99},
         {"consent": CONSENT},
         OF_NO_RESOURCE | {"consent": replace(CONSENT, allowed={"": READ})},
-        {"client": replace(CLIENT, first_party=True), "unredeemed_codes": 99},
-    ],
-)
-def test_without_a_page_what_was_allowed_before_is_issued_and_nothing_is_remembered(facts: dict[str, Any]) -> None:
-    assert issued(**SILENT | facts).consent is None
+    ):
+        assert issued(**SILENT | facts).consent is None
 
 
 @pytest.mark.requirement("MC11")

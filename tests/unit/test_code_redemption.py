@@ -142,15 +142,12 @@ def test_a_refused_request_changes_nothing(reason: str, facts: dict[str, Any]) -
 
 
 @pytest.mark.requirement("CO01", "CO06", "RA10", "RA18")
-@pytest.mark.parametrize(
-    "facts",
-    [
+def test_what_the_first_request_left_out_or_pkce_replaces_is_not_asked_for() -> None:
+    for facts in (
         *(asked(redirect_uri=None), LEFT_OUT, {"now": NOW + CODE_SECONDS - 1}),
         *(BARE | asked(challenge=None), BARE | LEFT_OUT | asked(redirect_uri=None, challenge=None)),
-    ],
-)
-def test_what_the_first_request_left_out_or_pkce_replaces_is_not_asked_for(facts: dict[str, Any]) -> None:
-    assert issued(**facts).reason == "code_redeemed"
+    ):
+        assert issued(**facts).reason == "code_redeemed"
 
 
 def test_scope_that_the_client_lost_meanwhile_is_not_granted() -> None:

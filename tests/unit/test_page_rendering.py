@@ -27,23 +27,19 @@ def rendered(branding: Branding | None = None, issuer: str = ISSUER, language: s
 
 
 @pytest.mark.requirement("PG12")
-@pytest.mark.parametrize(
-    ("ui_locales", "accept_language", "chosen"),
-    [
-        ((), "", "en"),
-        ((), "de", "de"),
-        ((), "de-CH, en;q=0.5", "de"),
-        ((), "fr, de;q=0.2, en;q=0.9", "en"),
-        ((), "fr;q=x, de;q=0, *", "en"),
-        (("fr", "de-AT"), "en", "de"),
-        (("fr",), "de", "de"),
-        (("DE_de",), "", "de"),
-    ],
-)
-def test_language_is_the_first_wanted_one_that_is_there(
-    ui_locales: tuple[str, ...], accept_language: str, chosen: str
-) -> None:
-    assert choose_language(("en", "de"), ui_locales, accept_language) == chosen
+def test_language_is_the_first_wanted_one_that_is_there() -> None:
+    chosen: dict[tuple[tuple[str, ...], str], str] = {
+        ((), ""): "en",
+        ((), "de"): "de",
+        ((), "de-CH, en;q=0.5"): "de",
+        ((), "fr, de;q=0.2, en;q=0.9"): "en",
+        ((), "fr;q=x, de;q=0, *"): "en",
+        (("fr", "de-AT"), "en"): "de",
+        (("fr",), "de"): "de",
+        (("DE_de",), ""): "de",
+    }
+
+    assert {it: choose_language(("en", "de"), *it) for it in chosen} == chosen
 
 
 @pytest.mark.requirement("PG12")

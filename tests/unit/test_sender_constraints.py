@@ -10,20 +10,16 @@ BOTH = Confirmation("key", "certificate")
 
 
 @pytest.mark.requirement("DP07", "DP10", "L13")
-@pytest.mark.parametrize(
-    ("confirmation", "claim", "token_type"),
-    [
-        (UNBOUND, {}, "Bearer"),
-        (KEY, {"jkt": "key"}, "DPoP"),
-        (CERTIFICATE, {"x5t#S256": "certificate"}, "Bearer"),
-        (BOTH, {"jkt": "key", "x5t#S256": "certificate"}, "DPoP"),
-    ],
-)
-def test_the_claim_names_the_keys_and_the_type_says_how_to_use_the_token(
-    confirmation: Confirmation, claim: dict[str, str], token_type: str
-) -> None:
-    assert (confirmation.claim, confirmation.token_type) == (claim, token_type)
-    assert confirmation_of({"cnf": claim} if claim else {}) == confirmation
+def test_the_claim_names_the_keys_and_the_type_says_how_to_use_the_token() -> None:
+    claims = {
+        UNBOUND: ({}, "Bearer"),
+        KEY: ({"jkt": "key"}, "DPoP"),
+        CERTIFICATE: ({"x5t#S256": "certificate"}, "Bearer"),
+        BOTH: ({"jkt": "key", "x5t#S256": "certificate"}, "DPoP"),
+    }
+
+    assert {it: (it.claim, it.token_type) for it in claims} == claims
+    assert [confirmation_of({"cnf": claim} if claim else {}) for claim, _ in claims.values()] == list(claims)
 
 
 @pytest.mark.requirement("DP07", "L12")

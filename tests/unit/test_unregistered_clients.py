@@ -104,16 +104,10 @@ def test_everything_that_a_document_says_is_stored_when_it_changes() -> None:
 
 
 @pytest.mark.requirement("CI15")
-@pytest.mark.parametrize(
-    ("stored", "found", "result"),
-    [
-        pytest.param(None, described(), replace(described(), created_at=NOW, last_used_at=NOW), id="first consent"),
-        pytest.param(None, ADDED, None, id="deleted meanwhile"),
-        pytest.param(client("web"), client("web", name="Old"), client("web"), id="without a document"),
-    ],
-)
-def test_row_is_made_for_a_described_client_only(stored: Client | None, found: Client, result: Client | None) -> None:
-    assert client_to_store(stored, found, NOW) == result
+def test_row_is_made_at_the_first_consent_for_a_described_client_only() -> None:
+    assert client_to_store(None, described(), NOW) == replace(described(), created_at=NOW, last_used_at=NOW)
+    assert client_to_store(None, ADDED, NOW) is None  # deleted meanwhile
+    assert client_to_store(client("web"), client("web", name="Old"), NOW) == client("web")
 
 
 @pytest.mark.requirement("CI10", "RR06")
