@@ -103,9 +103,6 @@ def test_threads_that_sign_at_once_each_get_their_own_signature(keys: Pkcs11Keys
     assert [verified(it, stored.public_jwk)["number"] for it in signed] == list(range(200))
 
 
-# An unavailable token.
-
-
 def test_a_lost_session_is_reopened_and_a_token_that_was_unavailable_signs_again(
     hsm: SoftHsm, keys: Pkcs11Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,9 +150,6 @@ def test_a_wrong_pin_is_given_once_and_never_again_and_not_shown(
         wrong.open(stored)
 
     assert "a wrong pin" not in f"{first.value} {token!r} {first.value.__cause__!r}"
-
-
-# Keys and tokens that are missing.
 
 
 @pytest.mark.parametrize(

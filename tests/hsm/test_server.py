@@ -231,9 +231,6 @@ def test_two_servers_share_a_token(hsm: SoftHsm, sqlite_url: str, tmp_path: Path
         assert second.answers("/readyz")
 
 
-# Settings.
-
-
 def test_doctor_signs_with_the_hsm_and_says_why_it_cannot(hsm: SoftHsm, tmp_path: Path) -> None:
     cli = CommandLine({"JETON_DATABASE__URL": f"sqlite:///{tmp_path}/jeton.db"}).with_variables(**hsm.settings, **SHORT)
     cli.text("keys", "rotate")

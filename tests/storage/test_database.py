@@ -172,9 +172,6 @@ def test_an_answer_from_a_machine_that_has_vanished_is_awaited_for_seconds(postg
     assert int(given["keepalives_interval"]) == 1
 
 
-# A SQLite file that cannot be used.
-
-
 @pytest.mark.requirement("O19")
 async def test_a_sqlite_file_that_is_locked_for_too_long_is_unavailable(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch

@@ -73,9 +73,6 @@ def refusal(database: Database, use: Callable[[Database], object]) -> str:
     return str(unavailable.value)
 
 
-# Roles without rights.
-
-
 @pytest.fixture
 def owner(empty_postgresql_url: str) -> Iterator["psycopg.Connection[Any]"]:
     """A connection of the owner of an empty database."""

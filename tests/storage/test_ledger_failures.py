@@ -116,9 +116,6 @@ async def test_a_caller_that_is_cancelled_between_decision_and_commit_changes_no
     assert bench.generations("ab") == [0, 1]
 
 
-# Stopping a server.
-
-
 @pytest.mark.usefixtures("long_lock_timeouts")
 async def test_closing_writes_the_entry_that_waits_for_a_lock(postgresql_bench: Bench, locks: OnPostgresql) -> None:
     async with locks.holding("family", "a"):

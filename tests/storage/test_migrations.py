@@ -156,9 +156,6 @@ def test_columns_stand_in_the_order_of_the_fields(name: str, value: Any, not_of_
     assert columns == [*(it for it in value.__match_args__ if it != "series"), *not_of_the_value]
 
 
-# What earlier versions stored.
-
-
 @pytest.mark.requirement("N13")
 def test_the_migration_s_own_canonical_form_is_that_of_the_application() -> None:
     revision = ScriptDirectory.from_config(config()).get_revision("0005")
@@ -225,9 +222,6 @@ def test_consents_of_earlier_servers_hold_at_each_of_their_resources(empty: Data
         connection.execute(earlier, {"scope": "openid read write", "resources": api})
         (found,) = load_consents(connection, [("u_1", "web")]).values()
         assert found.allowed == {api: read}
-
-
-# Who migrates, and when.
 
 
 @pytest.mark.postgresql

@@ -187,8 +187,6 @@ async def test_a_row_that_is_locked_is_left_for_the_next_time(postgresql_url: st
         assert node.purge.delete_expired() == 1
 
 
-# Which tables shrink.
-
 # Those whose rows stay until somebody deletes them, and why they are no flood.
 KEPT: Final = {
     "users": "administrators delete them",

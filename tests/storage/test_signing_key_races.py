@@ -156,9 +156,6 @@ def test_rs256_is_published_for_id_tokens_no_later_than_what_replaces_it(databas
     assert ready_at["RS256"] <= ready_at[ACCESS_TOKENS]
 
 
-# Keys are published as long as the longest-lived token needs them.
-
-
 @pytest.mark.parametrize(
     ("inserted", "updated", "expected"), [(7200, None, 7200), (600, 7200, 7200), (600, 60, 600)], ids=str
 )

@@ -102,8 +102,6 @@ def test_what_is_not_one_signed_jwt_is_refused() -> None:
     assert {it: rejection(it) for it in WRONGLY_SIGNED} == dict.fromkeys(WRONGLY_SIGNED, "proof_signature_wrong")
 
 
-# Nonces
-
 OLD, NEW = generate_master_key(), generate_master_key()
 
 
@@ -147,9 +145,6 @@ def test_nodes_agree_while_a_master_key_is_added_or_removed(
     issuing: tuple[str, ...], accepting: tuple[str, ...]
 ) -> None:
     assert nonces(*accepting).expires_at(nonces(*issuing).current(NOW), NOW) is not None
-
-
-# What identifies a proof
 
 
 @pytest.mark.requirement("DP05")

@@ -137,8 +137,6 @@ def test_no_key_waits_longer_than_the_propagation_time() -> None:
     assert {ahead: lifecycle.is_effective(NOW + ahead, NOW) for ahead in effective} == effective
 
 
-# A series that has just begun, and one that ends.
-
 FIRST = replace(NEXT, ready_at=NOW + 315)
 
 

@@ -116,9 +116,6 @@ def test_active_and_next_key_change_together_and_the_others_become_gone() -> Non
         assert series.transition(it, KEYS, TIMES) == (KeyState.GONE, it.gone_at)
 
 
-# Rules for all keys.
-
-
 def test_revoking_a_key_changes_only_it_and_activates_the_next_one_if_needed() -> None:
     revoked = {"state": KeyState.REVOKED, "private_part": ""}
     expected: dict[str, list[SigningKey]] = {
