@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from jeton.cli.errors import CommandError
-from jeton.cli.listening import bind_sockets
+from jeton.cli.processes.listening import bind_sockets
 from jeton.crypto.master_key import generate_master_key
 from support.cli_runner import CommandLine
 from support.in_process_server import MASTER_KEY

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from jeton.cli.listening import SEND_BUFFER_BYTES, bind_sockets
+from jeton.cli.processes.listening import SEND_BUFFER_BYTES, bind_sockets
 from support.server_processes import ServerProcess, server_process, wait_until
 
 GET: Final = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -17,12 +17,12 @@ import click
 import uvicorn
 
 from jeton.bootstrap.server import Server, assemble
-from jeton.cli.handover import take_over
-from jeton.cli.listening import bind_sockets, connection_limit
-from jeton.cli.metrics_listener import MetricsListener, open_metrics_listener
 from jeton.cli.options import effective_settings
-from jeton.cli.worker_process import answer_pings
-from jeton.cli.workers import Parent, Workers
+from jeton.cli.processes.handover import take_over
+from jeton.cli.processes.listening import bind_sockets, connection_limit
+from jeton.cli.processes.metrics_listener import MetricsListener, open_metrics_listener
+from jeton.cli.processes.worker_process import answer_pings
+from jeton.cli.processes.workers import Parent, Workers
 from jeton.config.settings import ServerSettings, Settings
 from jeton.config.sources import FILE_VARIABLE
 from jeton.http1.connection_factory import ConnectionFactory

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from jeton.cli.metrics_listener import MetricsListener
+from jeton.cli.processes.metrics_listener import MetricsListener
 
 # Not a setting: written and read by this file only.
 _VARIABLE: Final = "_JETON_HANDOVER"

@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from jeton.cli.errors import CommandError
-from jeton.cli.listening import bind_sockets
+from jeton.cli.processes.listening import bind_sockets
 from jeton.config.checks import split_listen
 from jeton.config.settings import DEFAULT_METRICS_LISTEN, Settings
 from jeton.http.metrics_page import metrics_page

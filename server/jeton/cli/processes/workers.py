@@ -18,9 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from jeton.cli.handover import Handover, hand_over
-from jeton.cli.metrics_listener import MetricsListener
-from jeton.cli.worker_process import UNRESPONSIVE_SECONDS, Worker, wait_for_end
+from jeton.cli.processes.handover import Handover, hand_over
+from jeton.cli.processes.metrics_listener import MetricsListener
+from jeton.cli.processes.worker_process import UNRESPONSIVE_SECONDS, Worker, wait_for_end
 from jeton.observability.metrics_sharing import end_metrics_of
 
 _SIGNALS: Final = frozenset(
