@@ -188,12 +188,3 @@ def test_demo_accounts_are_printed_once_by_two_workers_and_work(url: str, tmp_pa
 
     assert (answer.status_code, answer.json()["token_type"], line[1]) == (200, "Bearer", server.url)
     assert (server.log.count("shown this once"), server.log.count("Traceback")) == (1, 0)
-
-
-@pytest.mark.usefixtures("installed_command")
-def test_single_server_stopped_by_sigint_exits_with_status_0(url: str, tmp_path: Path) -> None:
-    with server_process(tmp_path, url) as server:
-        server.signal(signal.SIGINT)
-        assert server.wait() == 0
-
-    assert "Traceback" not in server.log

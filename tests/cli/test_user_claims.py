@@ -1,7 +1,5 @@
 """jeton user set: what is known of a user, and what apps learn of it."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,20 +98,3 @@ def test_invalid_changes_are_refused_as_a_whole(
 
 def test_a_claim_is_written_as_name_and_value(cli: CommandLine, alice: str) -> None:
     assert "NAME=VALUE" in cli.misused("user", "set", "alice", "--claim", "name")
-
-
-def test_imported_users_have_their_claims(cli: CommandLine, tmp_path: Path) -> None:
-    users = [
-        {"username": "alice", "email": "a@example.com", "email_verified": True, "claims": {"name": "Alice"}},
-        {"username": "bob", "claims": {"website": "ftp://x"}},
-        {"username": "carol", "email_verified": True},
-    ]
-    file = tmp_path / "users.jsonl"
-    file.write_text("\n".join(json.dumps(it) for it in users))
-
-    result = cli.run("user", "import", str(file))
-
-    assert "website must be an https URL" in result.stdout
-    shown = cli.json("user", "show", "alice")
-    assert (shown["email_verified"], shown["claims"]) == (True, {"name": "Alice"})
-    assert cli.json("user", "show", "carol")["email_verified"] is False

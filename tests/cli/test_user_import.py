@@ -71,7 +71,7 @@ def test_every_member_of_a_line_is_stored(cli: CommandLine) -> None:
 
 
 def test_missing_and_empty_members_get_the_defaults_of_a_new_user(cli: CommandLine) -> None:
-    assert imported(cli, line("Alice"), line("bob", email="", password_hash=""), line("carol", email="")) == 3
+    assert imported(cli, line("Alice"), line("bob", email="", password_hash="", email_verified=True)) == 2
 
     for name in ("Alice", "bob"):
         shown = cli.json("user", "show", name)
@@ -183,6 +183,7 @@ REFUSED = {
     "born in the future": (line(created_at=START + 1), "created_at"),
     "born before time": (line(created_at=-1), "created_at"),
     "born at a fraction": (line(created_at=1.5), "created_at"),
+    "a claim that is no URL": (line(claims={"website": "ftp://x"}), "website must be an https URL"),
     "a date in words": (line(created_at="2020-01-01"), "created_at"),
     "a weak hash": (line(password_hash="md5$salt$" + "a" * 32), "salted digest (Django, Werkzeug, ASP)"),
     "an unknown hash": (line(password_hash="rot13"), "not supported: use bcrypt"),

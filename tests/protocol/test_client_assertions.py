@@ -104,18 +104,6 @@ async def test_a_client_with_a_key_cannot_authenticate_otherwise(jeton: Running)
         assert outcome(await request_token(jeton, {"client_id": "job"}, **form)) == UNAUTHENTICATED
 
 
-@pytest.mark.requirement("CA03")
-@pytest.mark.both_databases
-async def test_of_parallel_uses_of_one_assertion_on_two_nodes_one_passes(start: StartServer) -> None:
-    nodes = await start(), await start()
-    add_key_client(nodes[0])
-    assertion = KEY.assertion(nodes[0], "job")
-
-    answers = await asyncio.gather(*(request_token(nodes[number % 2], assertion) for number in range(32)))
-
-    assert sorted(it.status_code for it in answers) == [200] + [401] * 31
-
-
 @pytest.mark.requirement("CA06")
 async def test_an_old_client_may_name_the_token_endpoint_if_it_is_set_so(jeton: Running) -> None:
     add_key_client(jeton, assertion_audience="legacy")

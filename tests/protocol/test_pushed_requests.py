@@ -1,6 +1,5 @@
 """Pushed authorization requests (RFC 9126): what is pushed, what the reference is worth, and how often."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -182,23 +181,6 @@ async def test_a_reference_can_be_opened_again_until_the_client_is_answered_and_
 
     assert is_error_page(again)
     assert is_error_page(back)
-
-
-@pytest.mark.requirement("PA04", "PA07")
-@pytest.mark.both_databases
-async def test_of_two_people_who_answer_one_reference_at_the_same_time_one_gets_a_code(jeton: Running) -> None:
-    app = add_app(jeton)
-    request_uri = await push(jeton, app)
-    async with browser(jeton) as first, browser(jeton) as second:
-        for visitor, name in ((first, "alice"), (second, "bob")):
-            jeton.add_user(name)
-            await follow(visitor, app, request_uri)
-            await visitor.sign_in(name)
-
-        pages = await asyncio.gather(first.decide(), second.decide())
-
-    assert sorted(it.status_code for it in pages) == [303, 400]
-    assert sum("code=" in it.headers.get("location", "") for it in pages) == 1
 
 
 @pytest.mark.requirement("PA04", "PA07")

@@ -1,6 +1,5 @@
 """Refreshing: rotation, what a replay ends, and lost answers (RFC 6749 section 6, RFC 9700 section 4.14)."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -56,20 +55,9 @@ async def test_replay_of_any_earlier_token_ends_the_session_and_no_other(
     assert await jeton.log_in(app)
 
 
-@pytest.mark.both_databases
-@pytest.mark.requirement("I08", "O08", "O16")
-async def test_of_one_token_presented_many_times_at_once_at_most_one_is_honoured(jeton: Running, app: App) -> None:
-    token = (await jeton.log_in(app))["refresh_token"]
-
-    answers = await asyncio.gather(*(jeton.refresh(app, token) for _ in range(8)))
-
-    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
-    [won] = [answer.json()["refresh_token"] for answer in answers if answer.status_code == 200]
-    assert outcome(await jeton.refresh(app, won)) == REFUSED
-
-
 # A lost answer: the same refresh again, by Idempotency-Key or in the grace period of the client (RFC 9700 4.14.2).
-# Which repetitions are permitted is decided, and tested, in oauth/refresh_rotation.py.
+# Which repetitions are permitted is decided, and tested, in oauth/refresh_rotation.py; many at once are in
+# storage/test_session_races.py, with and without grace period.
 
 
 @pytest.mark.both_databases
@@ -96,19 +84,3 @@ async def test_key_has_no_meaning_for_other_grants(jeton: Running, app: App) -> 
     answers = [await jeton.token(app, headers, grant_type="client_credentials") for _ in range(2)]
 
     assert answers[0].json()["access_token"] != answers[1].json()["access_token"]
-
-
-@pytest.mark.both_databases
-@pytest.mark.requirement("I06", "I08")
-async def test_grace_period_of_a_client_permits_five_repetitions_without_key(jeton: Running, app: App) -> None:
-    forgiving = jeton.add_client("forgiving", lifetimes={"retry_grace_seconds": 30})
-    spent, strict = [(await jeton.log_in(it))["refresh_token"] for it in (forgiving, app)]
-    first = await jeton.refresh(forgiving, spent)
-    await jeton.refreshed(app, strict)
-    jeton.clock.advance(29)
-
-    assert outcome(await jeton.refresh(app, strict)) == REFUSED
-    for _ in range(5):
-        assert (await jeton.refresh(forgiving, spent)).content == first.content
-    assert outcome(await jeton.refresh(forgiving, spent)) == REFUSED
-    assert outcome(await jeton.refresh(forgiving, first.json()["refresh_token"])) == REFUSED

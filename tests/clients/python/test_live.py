@@ -93,16 +93,6 @@ async def test_a_session_is_renewed_and_ends_with_a_logout(jeton: Running, sessi
         await session.access_token()
 
 
-async def test_a_session_that_the_server_ended_requires_a_login(
-    jeton: Running, user: User, session: AsyncTokenSession
-) -> None:
-    jeton.set_user(user.sub, disabled=True)
-    jeton.clock.advance(600)
-
-    with pytest.raises(LoginRequiredError):
-        await session.access_token()
-
-
 async def test_a_client_acts_for_itself(jeton: Running, verifier: AsyncVerifier) -> None:
     app = jeton.add_client("nightly")
     session = AsyncTokenSession(ISSUER, Client(app.client_id, app.secret), http=jeton.http, clock=jeton.clock.now)
