@@ -7,8 +7,8 @@ import pytest
 
 from jeton.oauth.browser_session_rules import (
     BrowserSessionLifetimes,
+    browser_sessions_over_limit,
     end_browser_sessions,
-    sessions_over_limit,
     sign_in,
 )
 from jeton.oauth.browser_sessions import BrowserSession
@@ -88,6 +88,6 @@ def used(name: str, at: int, **fields: Any) -> BrowserSession:
 def test_least_recently_used_sessions_over_the_limit_expire(
     others: list[BrowserSession], limit: int, ended: list[str]
 ) -> None:
-    expired = sessions_over_limit(begin(None), others, limit, NOW)
+    expired = browser_sessions_over_limit(begin(None), others, limit, NOW)
 
     assert [it.browser_session_id for it in expired] == ended

@@ -16,7 +16,7 @@ from jeton.grants import GRANTS
 from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import ADMINISTRATOR, DYNAMIC, KEY_METHODS, METADATA_DOCUMENT, SECRET_METHODS, Client
-from jeton.oauth.registration.client_metadata import GRANT_TYPES
+from jeton.oauth.registration.client_metadata import REGISTRABLE_GRANT_TYPES
 from jeton.oauth.registration.metadata_document_urls import is_document_url
 from jeton.oauth.registration.registration_rules import check_client, check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
@@ -101,7 +101,7 @@ def register(connection: Connection, now: int, client_id: str, changes: ClientCh
     """
     _check_unused(connection, client_id)
     if is_document_url(client_id) and not changes.get("redirect_uris"):
-        changes = {"grant_types": frozenset(GRANT_TYPES), **changes}
+        changes = {"grant_types": frozenset(REGISTRABLE_GRANT_TYPES), **changes}
         if GRANT_TYPE in changes["grant_types"]:
             changes["public"] = True
     is_public = changes.get("public", False)

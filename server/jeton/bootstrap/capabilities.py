@@ -3,12 +3,12 @@
 from jeton.bootstrap.parts import Parts
 from jeton.config.settings import Settings
 from jeton.oauth.discovery import SignInCapabilities
-from jeton.oauth.registration.client_metadata import GRANT_TYPES
+from jeton.oauth.registration.client_metadata import REGISTRABLE_GRANT_TYPES
 
 
 def unregistered_grant_types(settings: Settings) -> frozenset[str]:
     """Return the grant types of unregistered clients; none if there can be no such clients."""
-    return frozenset(GRANT_TYPES) if _lets_unregistered_in(settings) else frozenset()
+    return frozenset(REGISTRABLE_GRANT_TYPES) if _lets_unregistered_in(settings) else frozenset()
 
 
 def sign_in_capabilities(settings: Settings, parts: Parts, languages: tuple[str, ...]) -> SignInCapabilities:

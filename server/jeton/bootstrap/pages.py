@@ -13,13 +13,7 @@ from jeton.config.sources import ConfigError
 from jeton.endpoints.authorization.authorization_endpoint import AuthorizationEndpoint
 from jeton.endpoints.authorization.client_responses import ClientResponses
 from jeton.endpoints.authorization.consent import Questions, ShowConsent, SubmitConsent
-from jeton.endpoints.authorization.interactions import (
-    ACCOUNT_PATH,
-    AUTHORIZATION_PATH,
-    CONSENT_PATH,
-    SIGN_IN_PATH,
-    Interactions,
-)
+from jeton.endpoints.authorization.interactions import CONSENT_PATH, MY_ACCOUNT_PATH, SIGN_IN_PATH, Interactions
 from jeton.endpoints.authorization.pushed_request_uses import PushedRequestUses
 from jeton.endpoints.authorization.sign_in import ShowSignIn, SubmitSignIn, UseOtherAccount
 from jeton.endpoints.browser_cookies import BrowserCookies
@@ -43,6 +37,7 @@ from jeton.http.page_assets import LOGO_PATH, LogoEndpoint, asset_endpoints
 from jeton.http.page_responses import PageResponses
 from jeton.http.page_router import PageRouter
 from jeton.oauth.discovery import END_SESSION_PATH
+from jeton.oauth.metadata import AUTHORIZATION_PATH
 from jeton.pages.branding import Branding, BrandingError, read_logo
 from jeton.pages.catalogues import CatalogueError
 from jeton.pages.rendering import PageRenderer
@@ -133,17 +128,17 @@ def _account_pages(settings: Settings, parts: Parts, interactions: Interactions)
         "POST": SubmitProfileForm(forms, editable, parts.storage.ledger),
     }
     return {
-        "/": {"GET": FixedRedirect(base + ACCOUNT_PATH)},
-        "/.well-known/change-password": {"GET": FixedRedirect(base + ACCOUNT_PATH + "/password")},
-        ACCOUNT_PATH: {"GET": ShowMyAccount(forms, lookups, settings.scopes.descriptions, bool(editable))},
-        **({ACCOUNT_PATH + "/profile": profile} if editable else {}),
-        ACCOUNT_PATH + "/password": {
+        "/": {"GET": FixedRedirect(base + MY_ACCOUNT_PATH)},
+        "/.well-known/change-password": {"GET": FixedRedirect(base + MY_ACCOUNT_PATH + "/password")},
+        MY_ACCOUNT_PATH: {"GET": ShowMyAccount(forms, lookups, settings.scopes.descriptions, bool(editable))},
+        **({MY_ACCOUNT_PATH + "/profile": profile} if editable else {}),
+        MY_ACCOUNT_PATH + "/password": {
             "GET": ShowPasswordForm(forms, min_length),
             "POST": SubmitPasswordForm(forms, min_length, parts.logins.password_change),
         },
-        ACCOUNT_PATH + "/browsers/end": {"POST": EndBrowserSession(forms, login, lookups)},
-        ACCOUNT_PATH + "/sessions/end": {"POST": EndAppSession(forms, parts.storage.ledger)},
-        ACCOUNT_PATH + "/apps/end": {"POST": WithdrawAccess(forms, parts.storage.ledger)},
+        MY_ACCOUNT_PATH + "/browsers/end": {"POST": EndBrowserSession(forms, login, lookups)},
+        MY_ACCOUNT_PATH + "/sessions/end": {"POST": EndAppSession(forms, parts.storage.ledger)},
+        MY_ACCOUNT_PATH + "/apps/end": {"POST": WithdrawAccess(forms, parts.storage.ledger)},
         "/sign-out": {"POST": SignOut(forms, login)},
         SIGNED_OUT_PATH: {"GET": ShowSignedOut()},
     }

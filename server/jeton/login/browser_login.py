@@ -11,8 +11,8 @@ from jeton.oauth.browser_session_rules import (
     BrowserSessionLifetimes,
     EndBrowserSessions,
     SignedIn,
+    browser_sessions_over_limit,
     end_browser_sessions,
-    sessions_over_limit,
     sign_in,
 )
 from jeton.oauth.browser_sessions import BrowserSession
@@ -100,7 +100,7 @@ class BrowserLogin:
             session = sign_in(found, known, new_id, digest, _PASSWORD, self._lifetimes, source, facts.now)
             ended = None if known is None or known.sub == user.sub else _end(facts, "replaced_by_other_user", known)
             own = [it for it in facts.rows.of(BrowserSession).values() if it.sub == user.sub]
-            expired = sessions_over_limit(session, own, self._max_sessions, facts.now)
+            expired = browser_sessions_over_limit(session, own, self._max_sessions, facts.now)
             return SignedIn("browser_signed_in", found, session, rehashed, ended, expired)
 
         decision = await self._ledger.enter(Entry(decide, _locks(user, current)))

@@ -112,7 +112,7 @@ def outlasts_browser_session(scope: Scope, client: Client | None) -> bool:
     return _OFFLINE_ACCESS in scope or (client is not None and client.refresh_token == "always")
 
 
-def sessions_over_limit(
+def browser_sessions_over_limit(
     session: BrowserSession, others: Iterable[BrowserSession], max_sessions: int, now: int
 ) -> tuple[BrowserSession, ...]:
     """Return which of a user's other browser sessions expire, so that with `session` at most `max_sessions` are live.

@@ -6,13 +6,7 @@ from typing import Final
 
 from jeton.endpoints.app_labels import app_label
 from jeton.endpoints.authorization.client_responses import ClientResponses
-from jeton.endpoints.authorization.interactions import (
-    AUTHORIZATION_PATH,
-    PARAMETER,
-    Interactions,
-    check_own_page,
-    client_of,
-)
+from jeton.endpoints.authorization.interactions import PARAMETER, Interactions, check_own_page, client_of
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, RedirectError
 from jeton.login.browser_login import BrowserLogin
@@ -22,6 +16,7 @@ from jeton.oauth.browser_session_rules import outlasts_browser_session
 from jeton.oauth.clients import ADMINISTRATOR, Client
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.interactions import Interaction, Shown
+from jeton.oauth.metadata import AUTHORIZATION_PATH
 from jeton.oauth.registration.unregistered_clients import is_vouched_for
 from jeton.oauth.scope import Scope
 from jeton.pages.content import Consent, Fault, ScopeItem

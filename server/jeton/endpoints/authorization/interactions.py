@@ -14,16 +14,16 @@ from jeton.oauth.authorization.pushed_requests import REQUEST_URI_PREFIX, Pushed
 from jeton.oauth.authorization.redirect_uris import is_registered_redirect_uri
 from jeton.oauth.clients import Client
 from jeton.oauth.interactions import ANY_AUTHENTICATION, Freshness, Interaction
+from jeton.oauth.metadata import AUTHORIZATION_PATH
 from jeton.oauth.registration.metadata_documents import MetadataDocumentError
 from jeton.oauth.sessions import Source
 from jeton.pages.content import Fault
 from jeton.storage.clock import Clock
 
 PARAMETER: Final = "sealed_request"
-AUTHORIZATION_PATH: Final = "/oauth/authorize"
 SIGN_IN_PATH: Final = "/sign-in"
 CONSENT_PATH: Final = "/consent"
-ACCOUNT_PATH: Final = "/me"
+MY_ACCOUNT_PATH: Final = "/me"
 
 INTERACTION_SECONDS: Final = 30 * 60
 # From the client's site to this server: the browser follows at once.

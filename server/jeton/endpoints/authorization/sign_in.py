@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.endpoints.app_labels import app_label
 from jeton.endpoints.authorization.interactions import (
-    ACCOUNT_PATH,
-    AUTHORIZATION_PATH,
+    MY_ACCOUNT_PATH,
     PARAMETER,
     SIGN_IN_PATH,
     Interactions,
@@ -20,6 +19,7 @@ from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.interactions import Interaction, authenticate_again
+from jeton.oauth.metadata import AUTHORIZATION_PATH
 from jeton.oauth.sessions import Source
 from jeton.pages.content import AppLabel, Problem, SignIn
 
@@ -74,7 +74,7 @@ class SubmitSignIn:
             return await self._again(request, interaction, Problem.WRONG_CREDENTIALS, 400)
         new_cookies = (cookies.signed_in(signed_in.secret),)
         if interaction.request is None:
-            return Redirect(self.interactions.base + ACCOUNT_PATH, new_cookies)
+            return Redirect(self.interactions.base + MY_ACCOUNT_PATH, new_cookies)
         return self.interactions.redirect_to(AUTHORIZATION_PATH, interaction, new_cookies)
 
     async def _again(self, request: PageRequest, interaction: Interaction, problem: Problem, status: int) -> Page:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jeton.crypto.sealed_request import FormTokens
-from jeton.endpoints.authorization.interactions import ACCOUNT_PATH, SIGN_IN_PATH, Interactions, check_own_page
+from jeton.endpoints.authorization.interactions import MY_ACCOUNT_PATH, SIGN_IN_PATH, Interactions, check_own_page
 from jeton.endpoints.page_messages import PageError, PageRequest, Redirect, RedirectError
 from jeton.login.browser_login import BrowserLogin
 from jeton.pages.account_content import Notice
@@ -49,4 +49,4 @@ class SignedInForms:
 
     def done(self, notice: Notice) -> Redirect:
         """Return the way back to the page, which then says what was done."""
-        return Redirect(f"{self.interactions.base}{ACCOUNT_PATH}?{DONE}={notice.name.lower()}")
+        return Redirect(f"{self.interactions.base}{MY_ACCOUNT_PATH}?{DONE}={notice.name.lower()}")

@@ -3,17 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from jeton.endpoints.authorization.interactions import (
-    ACCOUNT_PATH,
-    AUTHORIZATION_PATH,
-    CONSENT_PATH,
-    PARAMETER,
-    SIGN_IN_PATH,
-)
+from jeton.endpoints.authorization.interactions import CONSENT_PATH, MY_ACCOUNT_PATH, PARAMETER, SIGN_IN_PATH
 from jeton.endpoints.my_account.my_account_forms import SIGNED_OUT_PATH
 from jeton.http.form_parsing import MAX_BYTES
 from jeton.http.openapi.operations import FORM, STRING, STRINGS, public_operation
 from jeton.oauth.discovery import END_SESSION_PATH
+from jeton.oauth.metadata import AUTHORIZATION_PATH
 from jeton.oauth.user_claims import SELF_SET_CLAIMS
 
 _HTML: Final = {"text/html": {"schema": STRING}}
@@ -72,13 +67,13 @@ def _account_pages() -> dict[str, Any]:
     }
     password = ("form_token", "current_password", "new_password", "end_others")
     return {
-        ACCOUNT_PATH: {"get": _open("accountPage", "The account page", "done")},
-        ACCOUNT_PATH + "/profile": profile,
-        ACCOUNT_PATH + "/password": {
+        MY_ACCOUNT_PATH: {"get": _open("accountPage", "The account page", "done")},
+        MY_ACCOUNT_PATH + "/profile": profile,
+        MY_ACCOUNT_PATH + "/password": {
             "get": _open("passwordForm", "The form for a new password"),
             "post": _send("changeOwnPassword", "Change the password", *password),
         },
-        **{f"{ACCOUNT_PATH}/{of}/end": {"post": operation} for of, operation in ends.items()},
+        **{f"{MY_ACCOUNT_PATH}/{of}/end": {"post": operation} for of, operation in ends.items()},
     }
 
 

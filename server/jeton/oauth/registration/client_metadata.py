@@ -21,8 +21,8 @@ from jeton.oauth.registration.redirection_rules import MAX_NAME_CHARACTERS
 from jeton.oauth.registration.registration_rules import MAX_SCOPE_BYTES
 from jeton.oauth.scope import Scope, is_scope_token
 
-GRANT_TYPES: Final = (GRANT_TYPE, "refresh_token")
-MAX_REDIRECT_URIS: Final = 20
+REGISTRABLE_GRANT_TYPES: Final = (GRANT_TYPE, "refresh_token")
+_MAX_REDIRECT_URIS: Final = 20
 LINKS: Final = ("client_uri", "policy_uri", "tos_uri")
 _APPLICATION_TYPES: Final = ("web", "native")
 _WEB_PAGE: Final = re.compile(r"https://(?P<host>[^/?#@]+)([/?#][\x21-\x7E]{0,500})?")
@@ -136,8 +136,8 @@ def _application_type(metadata: Mapping[str, Any], redirect_uris: tuple[str, ...
 
 
 def _check_redirect_uris(name: str, uris: tuple[str, ...], application_type: str) -> None:
-    if len(uris) > MAX_REDIRECT_URIS:
-        raise OAuthError(ErrorCode.INVALID_REDIRECT_URI, f"{name} must not hold more than {MAX_REDIRECT_URIS} URIs.")
+    if len(uris) > _MAX_REDIRECT_URIS:
+        raise OAuthError(ErrorCode.INVALID_REDIRECT_URI, f"{name} must not hold more than {_MAX_REDIRECT_URIS} URIs.")
     for position, uri in enumerate(uris):
         if redirect_uri_rejection_reason(uri, application_type) is not None:
             raise OAuthError(ErrorCode.INVALID_REDIRECT_URI, f"{name}[{position}] {_REDIRECT_URI_RULE}")
@@ -157,7 +157,7 @@ def _grant_types(metadata: Mapping[str, Any]) -> frozenset[str]:
     response_types = _strings(metadata, "response_types") or RESPONSE_TYPES
     if GRANT_TYPE not in grant_types or RESPONSE_TYPES[0] not in response_types:
         raise _invalid(f"grant_types must hold {GRANT_TYPE}, and response_types must hold {RESPONSE_TYPES[0]}.")
-    return frozenset(GRANT_TYPES) & frozenset(grant_types)
+    return frozenset(REGISTRABLE_GRANT_TYPES) & frozenset(grant_types)
 
 
 def _scope(metadata: Mapping[str, Any]) -> Scope | None:

@@ -14,7 +14,7 @@ from jeton.oauth.authorization.authorization_request import RESPONSE_TYPES
 from jeton.oauth.authorization.redirect_uris import comparable_redirect_uri
 from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT, SECRET_METHODS, Client
 from jeton.oauth.errors import ErrorCode, OAuthError
-from jeton.oauth.registration.client_metadata import GRANT_TYPES, ClientMetadata
+from jeton.oauth.registration.client_metadata import REGISTRABLE_GRANT_TYPES, ClientMetadata
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
 from jeton.oauth.scope import format_scope
 
@@ -77,7 +77,7 @@ def client_information(client: Client, redirect_uris: tuple[str, ...] | None = N
         "client_id_issued_at": client.created_at,
         "redirect_uris": uris,
         "token_endpoint_auth_method": NONE if client.public else min(client.auth_methods),
-        "grant_types": [it for it in GRANT_TYPES if it in client.grant_types],
+        "grant_types": [it for it in REGISTRABLE_GRANT_TYPES if it in client.grant_types],
         "response_types": list(RESPONSE_TYPES),
         "application_type": client.application_type,
         "scope": format_scope(client.scope),

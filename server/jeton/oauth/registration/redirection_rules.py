@@ -7,7 +7,7 @@ from jeton.oauth.authorization.redirect_uris import redirect_uri_rejection_reaso
 from jeton.oauth.clients import Client
 from jeton.oauth.registration.metadata_document_urls import is_document_url
 
-MAX_REDIRECT_URIS: Final = 100
+_MAX_REDIRECT_URIS: Final = 100
 MAX_NAME_CHARACTERS: Final = 100
 
 
@@ -15,8 +15,8 @@ def redirection_rejection_reason(client: Client) -> str | None:
     """Return why this registration is contradictory or unsafe and what to do, or None if it is neither."""
     if client.name is not None and not (0 < len(client.name) <= MAX_NAME_CHARACTERS and client.name.isprintable()):
         return f"a name has 1 to {MAX_NAME_CHARACTERS} printable characters"
-    if max(len(client.redirect_uris), len(client.post_logout_redirect_uris)) > MAX_REDIRECT_URIS:
-        return f"a client has at most {MAX_REDIRECT_URIS} redirect URIs of a kind"
+    if max(len(client.redirect_uris), len(client.post_logout_redirect_uris)) > _MAX_REDIRECT_URIS:
+        return f"a client has at most {_MAX_REDIRECT_URIS} redirect URIs of a kind"
     for uri in sorted(client.redirect_uris | client.post_logout_redirect_uris):
         if reason := redirect_uri_rejection_reason(uri, client.application_type):
             return reason
