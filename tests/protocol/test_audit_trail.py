@@ -11,8 +11,8 @@ from jeton.oauth.audit_events import AuditRecord
 from jeton.storage.tables import audit_records
 from support.audit_trail import verified_records
 from support.authorization_codes import add_app, redeem
-from support.browsing import Browser, browser
-from support.in_process_server import PASSWORD, App, Running, StartServer
+from support.browsing import browser
+from support.in_process_server import App, Running, StartServer
 
 NEW_PASSWORD = "a much better battery horse"
 AGENT = "canary agent"
@@ -98,12 +98,6 @@ async def test_what_happens_to_a_session_is_recorded(
         assert record.sid is not None or record.reason == "access_token_revoked"
 
 
-async def change_password(visitor: Browser) -> None:
-    await visitor.get("/me/password")
-    new = {"current_password": PASSWORD, "new_password": NEW_PASSWORD, "end_others": "true"}
-    await visitor.submit("/me/password", None, **new)
-
-
 @pytest.mark.requirement("AU01")
 async def test_what_people_do_in_a_browser_is_recorded(jeton: Running) -> None:
     jeton.add_user("alice", email="alice@example.com")
@@ -113,7 +107,7 @@ async def test_what_people_do_in_a_browser_is_recorded(jeton: Running) -> None:
         await redeem(jeton, app, code)
         await redeem(jeton, app, code)
         await visitor.submit_on("/me", "/me/apps/end")
-        await change_password(visitor)
+        await visitor.change_password(NEW_PASSWORD)
         await visitor.submit_on("/me", "/sign-out")
     assert told(jeton) == [
         ok("signed_in", "browser_signed_in", "user"),

@@ -59,11 +59,6 @@ class World:
         response = await self.node.http.request(method, path, headers=headers, data=form or None)
         assert response.status_code == 200, response.text
 
-    async def submit(self, visitor: Browser, path: str, page: str = "/me", **values: Any) -> None:
-        await visitor.get(page)
-        await visitor.submit(path, **values)
-        assert visitor.page.status_code == 200, visitor.page.text
-
     async def ended(self) -> set[str]:
         """Return what is over, for the other server, before it has refreshed anything."""
         over = set()
@@ -116,10 +111,6 @@ async def signed_in_everywhere(node: Running, elsewhere: Running, uri: str) -> A
         for name in (HERE, LASTING, THERE):
             tokens[name] = (await redeem(node, lasting if name == LASTING else app, codes[name])).json()
         yield World(node, elsewhere, username, app, lasting, api, this, other, tokens, codes)
-
-
-async def log_out_at_app(it: World) -> None:
-    await it.this.submit_on("/oauth/logout", "/oauth/logout/confirm")
 
 
 async def revoke_browser_sessions(it: World, **chosen: Any) -> None:
@@ -179,16 +170,6 @@ async def disable_and_enable(it: World) -> None:
     await command("user", "enable", username=it.username)
 
 
-async def withdraw(it: World) -> None:
-    await it.this.get("/me")
-    await it.this.post("/me/apps/end", it.this.form("/me/apps/end").fields | {"client_id": it.app.client_id})
-
-
-async def end_on_page(it: World) -> None:
-    await it.this.get("/me")
-    await it.this.post("/me/sessions/end", it.this.form("/me/sessions/end").fields | {"sid": it.sid(HERE)})
-
-
 Happening = Callable[[World], Awaitable[Any]]
 PASSWORDS: Final = {"current_password": PASSWORD, "new_password": NEW}
 OUT: Final = {THIS, HERE, CODE}
@@ -196,9 +177,9 @@ ALL: Final = set(EVERYTHING)
 ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
     "*Sign out*, logout at an app, *Sign out* of another browser on `/me`, `jeton browser-session revoke`, or another"
     " user signs in in the same browser": {
-        "signed out": (lambda it: it.submit(it.this, "/sign-out"), OUT),
-        "logged out at an app": (log_out_at_app, OUT),
-        "ended from another browser": (lambda it: it.submit(it.other, "/me/browsers/end"), OUT),
+        "signed out": (lambda it: it.this.submit_on("/me", "/sign-out"), OUT),
+        "logged out at an app": (lambda it: it.this.submit_on("/oauth/logout", "/oauth/logout/confirm"), OUT),
+        "ended from another browser": (lambda it: it.other.submit_on("/me", "/me/browsers/end"), OUT),
         "revoked by the operator": (revoke_this_browser, OUT),
         "all of the user revoked": (lambda it: revoke_browser_sessions(it, username=it.username), OUT | {OTHER, THERE}),
         "another user signs in": (sign_in_as_another, OUT),
@@ -208,9 +189,9 @@ ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
         "one too many": (sign_in_too_often, {THIS, CODE}),
     },
     "new password on `/me`": {
-        "by default": (lambda it: it.submit(it.this, "/me/password", "/me/password", **PASSWORDS), ALL - {THIS}),
+        "by default": (lambda it: it.this.change_password(NEW), ALL - {THIS}),
         "others go on": (
-            lambda it: it.submit(it.this, "/me/password", "/me/password", **PASSWORDS, end_others=""),
+            lambda it: it.this.submit_on("/me/password", "/me/password", **PASSWORDS, end_others=""),
             {CODE},
         ),
     },
@@ -227,7 +208,10 @@ ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
         "deleted": (lambda it: delete_user(it.username), ALL),
     },
     "access withdrawn on `/me`, `jeton consent revoke`": {
-        "on the page": (withdraw, OF_APP),
+        "on the page": (
+            lambda it: it.this.submit_on("/me", "/me/apps/end", client_id=it.app.client_id),
+            OF_APP,
+        ),
         "by the operator": (
             lambda it: command("consent", "revoke", username=it.username, client_id=it.app.client_id),
             OF_APP,
@@ -235,7 +219,7 @@ ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
     },
     "one session of an app ended on `/me`, by `DELETE /account/sessions/{sid}`, `jeton session revoke` or `POST"
     " /oauth/revoke`; its code or a refresh token used a second time": {
-        "on the page": (end_on_page, {HERE}),
+        "on the page": (lambda it: it.this.submit_on("/me", "/me/sessions/end", sid=it.sid(HERE)), {HERE}),
         "by self-service": (lambda it: it.ask(ELSEWHERE, "DELETE", f"/account/sessions/{it.sid(HERE)}"), {HERE}),
         "by the operator": (lambda it: revoke_sessions(sid=it.sid(HERE)), {HERE}),
         "by the app": (lambda it: it.node.revoke(it.app, it.tokens[HERE]["refresh_token"]), {HERE}),
