@@ -18,7 +18,7 @@ def dpop_proofs() -> list[dict[str, Any]]:
     valid = [{"name": name, **given, "returns": {"jti": "p1", **returns}} for name, given, returns in _valid()]
     return valid + [
         {"name": f"{reason}: {name}", **given, "raises": {"name": "InvalidProofError", "reason": reason}}
-        for reason, cases in _invalid().items()
+        for reason, cases in _INVALID.items()
         for name, given in cases.items()
     ]
 
@@ -72,46 +72,6 @@ _EQUIVALENT: Final = (
 )
 
 
-def _invalid() -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the cases by reason."""
-    private = {"jwk": keys()["ed"].as_dict(private=True)}
-    claims: dict[str, dict[str, list[Any]]] = {
-        "jti": {"jti": [None, "", 1, "j" * 257]},
-        "htm": {"htm": ["POST", "get", None]},
-        "htu": {"htu": _OTHER_TARGETS},
-        "ath": {"ath": [None, "", base64url(sha256(b"another").digest()), TOKEN]},
-        "iat": {"iat": [NOW - 61, NOW + 11, str(NOW), None, True]},
-        "exp": {"exp": [NOW, "never"]},
-        "nbf": {"nbf": [NOW + 11, None]},
-    }
-    by_claim = {
-        reason: {f"{name} {value!r}": _given(proof(**{name: value})) for name, values in it.items() for value in values}
-        for reason, it in claims.items()
-    }
-    return {
-        "missing": {"no header": {**_given(), "proofs": []}},
-        "several": {"two headers": _given(proof(), proof())},
-        "malformed": {
-            "two in one header": _given(f"{proof()}, {proof()}"),
-            "no JWT": _given("proof"),
-            "empty": _given(""),
-            "in another spelling": _given(respelled(proof())),
-            "too long": _given(proof(padding="x" * 4096)),
-        },
-        "typ": {repr(typ): _given(proof({"typ": typ})) for typ in ("JWT", "at+jwt", None)},
-        "alg": _by_other_algorithms(),
-        "crit": {"an extension": _given(proof({"crit": ["exp"]}))},
-        "jwk": {"its private part": _given(proof(private)), **_by_unusable_keys()},
-        "thumbprint": {"another key": _given(kid="ec"), "another form": _given(thumbprint="")},
-        "signature": _with_other_signatures(),
-        **by_claim,
-        "htu": {
-            **by_claim["htu"],
-            "a request at no URL": _given(proof(htu="https://bea@api.example/"), url="https://bea@api.example/"),
-        },
-    }
-
-
 # The target of the request is URL, or where it is not a URL at all, none.
 _OTHER_TARGETS: Final[list[Any]] = [
     *("http://api.example/", "https://api.example:8443/", "https://api.example/orders", "https://other.example/"),
@@ -120,37 +80,60 @@ _OTHER_TARGETS: Final[list[Any]] = [
 ]
 
 
-def _by_other_algorithms() -> dict[str, dict[str, Any]]:
-    header = {"typ": "dpop+jwt", "jwk": _public("ed")}
-    claims = proof().split(".")[1]
-    return {
-        "none": _given(f"{segment({**header, 'alg': 'none'})}.{claims}.AA"),
-        "HS256 with the public key": _given(jwt_by_secret({**header, "alg": "HS256"}, _CLAIMS, public_pem("one"))),
+_BY_CLAIM: Final[dict[str, list[Any]]] = {
+    "jti": [None, "", 1, "j" * 257],
+    "htm": ["POST", "get", None],
+    "htu": _OTHER_TARGETS,
+    "ath": [None, "", base64url(sha256(b"another").digest()), TOKEN],
+    "iat": [NOW - 61, NOW + 11, str(NOW), None, True],
+    "exp": [NOW, "never"],
+    "nbf": [NOW + 11, None],
+}
+_HEAD, _BODY, _SIGNATURE = proof().split(".")
+_ONE_BIT: Final = bytes(octet ^ (at == 0) for at, octet in enumerate(urlsafe_b64decode(_SIGNATURE + "==")))
+_BARE: Final = {"typ": "dpop+jwt", "jwk": _public("ed")}
+_POINT: Final = without(_public("ec"), "kid")
+_UNUSABLE: Final = {
+    "none": None,
+    "a list": [_public("ed")],
+    "symmetric": {"kty": "oct", "k": "c2VjcmV0"},
+    "on another curve": {**_POINT, "crv": "P-384"},
+    "off its curve": {**_POINT, "y": base64url(bytes(32))},
+    "for encryption": {**_public("ed"), "use": "enc"},
+    "a name": "one",
+}
+_NO_URL: Final = "https://bea@api.example/"
+_INVALID: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "missing": {"no header": {**_given(), "proofs": []}},
+    "several": {"two headers": _given(proof(), proof())},
+    "malformed": {
+        "two in one header": _given(f"{proof()}, {proof()}"),
+        "no JWT": _given("proof"),
+        "empty": _given(""),
+        "in another spelling": _given(respelled(proof())),
+        "too long": _given(proof(padding="x" * 4096)),
+    },
+    "typ": {repr(typ): _given(proof({"typ": typ})) for typ in ("JWT", "at+jwt", None)},
+    "alg": {
+        "none": _given(f"{segment({**_BARE, 'alg': 'none'})}.{_BODY}.AA"),
+        "HS256 with the public key": _given(jwt_by_secret({**_BARE, "alg": "HS256"}, _CLAIMS, public_pem("one"))),
         "RS256, which is not offered": _given(proof(kid="one", alg="RS256"), kid="one"),
-        "not that of the key": _given(jwt({**header, "alg": "ES256"}, _CLAIMS)),
-    }
-
-
-def _by_unusable_keys() -> dict[str, dict[str, Any]]:
-    point = without(_public("ec"), "kid")
-    unusable = {
-        "none": None,
-        "a list": [_public("ed")],
-        "symmetric": {"kty": "oct", "k": "c2VjcmV0"},
-        "on another curve": {**point, "crv": "P-384"},
-        "off its curve": {**point, "y": base64url(bytes(32))},
-        "for encryption": {**_public("ed"), "use": "enc"},
-        "a name": "one",
-    }
-    return {name: _given(proof({"jwk": jwk})) for name, jwk in unusable.items()}
-
-
-def _with_other_signatures() -> dict[str, dict[str, Any]]:
-    header, claims, signature = proof().split(".")
-    octets = bytearray(urlsafe_b64decode(signature + "=="))
-    octets[0] ^= 1
-    return {
-        "one bit": _given(f"{header}.{claims}.{base64url(bytes(octets))}"),
-        "other claims": _given(f"{header}.{segment({**_CLAIMS, 'jti': 'p2'})}.{signature}"),
+        "not that of the key": _given(jwt({**_BARE, "alg": "ES256"}, _CLAIMS)),
+    },
+    "crit": {"an extension": _given(proof({"crit": ["exp"]}))},
+    "jwk": {
+        "its private part": _given(proof({"jwk": keys()["ed"].as_dict(private=True)})),
+        **{name: _given(proof({"jwk": jwk})) for name, jwk in _UNUSABLE.items()},
+    },
+    "thumbprint": {"another key": _given(kid="ec"), "another form": _given(thumbprint="")},
+    "signature": {
+        "one bit": _given(f"{_HEAD}.{_BODY}.{base64url(_ONE_BIT)}"),
+        "other claims": _given(f"{_HEAD}.{segment({**_CLAIMS, 'jti': 'p2'})}.{_SIGNATURE}"),
         "by another key": _given(jwt({"typ": "dpop+jwt", "alg": "EdDSA", "jwk": _public("ed")}, _CLAIMS, "one")),
-    }
+    },
+    **{
+        name: {f"{name} {value!r}": _given(proof(**{name: value})) for value in values}
+        for name, values in _BY_CLAIM.items()
+    },
+}
+_INVALID["htu"]["a request at no URL"] = _given(proof(htu=_NO_URL), url=_NO_URL)
