@@ -6,6 +6,7 @@ result; invariants that do not use the model must hold after each step.
 
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -85,10 +86,8 @@ class SessionMachine(RuleBasedStateMachine):
     """`reached` counts the outcomes, to prove that the histories are not empty."""
 
     reached: ClassVar[Counter[str]]
+    open_session: ClassVar["staticmethod[[int], Session]"]
     session: Session | None = None
-
-    def open_session(self, grace: int) -> Session:
-        raise NotImplementedError
 
     @initialize(grace=GRACES)
     def log_in(self, grace: int) -> None:
@@ -225,31 +224,31 @@ class SessionMachine(RuleBasedStateMachine):
             self.session.close()
 
 
+def machine(open_: Callable[[int], Session]) -> type[SessionMachine]:
+    class Machine(SessionMachine):
+        reached: ClassVar[Counter[str]] = Counter()
+        open_session = staticmethod(open_)
+
+    return Machine
+
+
 @pytest.mark.requirement("I08", "O08", "K03", "K04", "A42", "A43", "O02")
 def test_rotation_rules_hold_for_any_sequence_of_events() -> None:
-    class RulesMachine(SessionMachine):
-        reached: ClassVar[Counter[str]] = Counter()
+    of_rules = machine(LawSession)
 
-        def open_session(self, grace: int) -> Session:
-            return LawSession(grace)
-
-    run_state_machine_as_test(RulesMachine, settings=settings(max_examples=50, stateful_step_count=40, deadline=None))
-    assert RulesMachine.reached.keys() == {"rotation", "repeat", "replay", "refused"}
+    run_state_machine_as_test(of_rules, settings=settings(max_examples=50, stateful_step_count=40, deadline=None))
+    assert of_rules.reached.keys() == {"rotation", "repeat", "replay", "refused"}
 
 
 @pytest.mark.requirement("I08", "O08", "K03", "K04", "A42", "A43", "O02")
 def test_server_follows_the_rotation_rules(sqlite_template: Path, tmp_path: Path) -> None:
-    class ServerMachine(SessionMachine):
-        reached: ClassVar[Counter[str]] = Counter()
+    def open_session(grace: int) -> Session:
+        return ServerSession(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / f'{uuid4().hex}.db')}", grace)
 
-        def open_session(self, grace: int) -> Session:
-            file = tmp_path / f"{uuid4().hex}.db"
-            shutil.copy(sqlite_template, file)
-            return ServerSession(f"sqlite:///{file}", grace)
-
+    of_server = machine(open_session)
     limits = settings(max_examples=5, stateful_step_count=25, deadline=None, suppress_health_check=[*HealthCheck])
     for _ in range(5):
-        run_state_machine_as_test(ServerMachine, settings=limits)
-        if ServerMachine.reached.keys() >= {"rotation", "refused"}:
+        run_state_machine_as_test(of_server, settings=limits)
+        if of_server.reached.keys() >= {"rotation", "refused"}:
             return
-    raise AssertionError(f"reached only {ServerMachine.reached}")
+    raise AssertionError(f"reached only {of_server.reached}")

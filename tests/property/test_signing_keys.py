@@ -21,7 +21,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -118,13 +117,8 @@ class KeysMachine(RuleBasedStateMachine):
             self.nodes[number] = None
             node.server.close()
 
-    @precondition(lambda self: None in self.nodes)
-    @rule(algorithm=ALGORITHMS)
-    def node_starts(self, algorithm: str) -> None:
-        self.restart(self.nodes.index(None), algorithm)
-
     @rule(number=NODES, algorithm=ALGORITHMS)
-    def node_is_replaced(self, number: int, algorithm: str) -> None:
+    def node_starts_or_is_replaced(self, number: int, algorithm: str) -> None:
         self.node_stops(number)
         self.restart(number, algorithm)
 
