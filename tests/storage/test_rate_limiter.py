@@ -78,22 +78,16 @@ async def test_counts_and_known_sources_outlast_a_restart(database_url: str) -> 
 
 
 @on_sqlite
-async def test_a_remembered_refusal_asks_no_database(jeton: Running, app: App) -> None:
+async def test_a_remembered_refusal_asks_no_database_and_a_refresh_counts_nothing(jeton: Running, app: App) -> None:
+    token = (await jeton.log_in(app))["refresh_token"]
     await asyncio.gather(*(jeton.token(app, None, **WRONG) for _ in range(12)))
 
     with statements_of(jeton) as sent:
         assert {(await jeton.token(app, None, **WRONG)).status_code for _ in range(5)} == {400}
-
     assert not [it for it in sent if "users" in it or "throttle" in it]
-
-
-@on_sqlite
-async def test_a_refresh_counts_nothing(jeton: Running, app: App) -> None:
-    token = (await jeton.log_in(app))["refresh_token"]
 
     with statements_of(jeton) as sent:
         await jeton.refreshed(app, token)
-
     assert any("families" in it for it in sent)
     assert not [it for it in sent if "throttle" in it]
 

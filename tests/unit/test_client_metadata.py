@@ -17,6 +17,10 @@ PRIVATE: Final = "com.example.app:/callback"
 METHODS: Final = ("client_secret_basic", "client_secret_post", "none", "private_key_jwt")
 KEYS: Final[dict[str, Any]] = {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "A" * 43}]}
 BY_KEY: Final[dict[str, Any]] = {"token_endpoint_auth_method": "private_key_jwt"}
+OUT: Final = "https://app.example/out"
+BACKCHANNEL: Final[dict[str, Any]] = {"backchannel_logout_uri": OUT, "backchannel_logout_session_required": True}
+NATIVE: Final = {"application_type": "native"}
+BY_URI: Final = {"jwks_uri": "https://keys.example/"}
 
 
 def parse(*redirect_uris: str, **members: Any) -> ClientMetadata:
@@ -69,11 +73,7 @@ DEFAULT: Final = ClientMetadata(
             {"id_token_alg": "ES256", "require_par": True, "require_dpop": True, "post_logout_redirect_uris": (WEB,)},
             id="stricter than the server",
         ),
-        pytest.param(
-            {"backchannel_logout_uri": "https://app.example/out", "backchannel_logout_session_required": True},
-            {"backchannel_logout_uri": "https://app.example/out", "backchannel_logout_session_required": True},
-            id="back-channel logout",
-        ),
+        pytest.param(BACKCHANNEL, BACKCHANNEL, id="back-channel logout"),
         pytest.param({"backchannel_logout_session_required": True}, {}, id="no back-channel logout"),
         pytest.param(
             {"client_uri": "https://app.example", "policy_uri": "https://app.example/p#x", "tos_uri": "https://b.example"},
@@ -92,15 +92,9 @@ DEFAULT: Final = ClientMetadata(
             {},
             id="unknown members, and those that nobody gives away",
         ),
-        pytest.param(
-            {"application_type": "native"}, {"application_type": "native", "auth_method": "none"}, id="native"
-        ),
+        pytest.param(NATIVE, NATIVE | {"auth_method": "none"}, id="native"),
         pytest.param(BY_KEY | {"jwks": KEYS}, {"auth_method": "private_key_jwt", "jwks": KEYS}, id="keys"),
-        pytest.param(
-            BY_KEY | {"jwks_uri": "https://keys.example/"},
-            {"auth_method": "private_key_jwt", "jwks_uri": "https://keys.example/"},
-            id="address of keys",
-        ),
+        pytest.param(BY_KEY | BY_URI, {"auth_method": "private_key_jwt", **BY_URI}, id="address of keys"),
         pytest.param({"jwks": KEYS, "jwks_uri": "http://10.0.0.1"}, {}, id="keys that are not used"),
     ],
 )  # fmt: skip
@@ -109,27 +103,18 @@ def test_what_is_registered(members: dict[str, Any], registered: dict[str, Any])
 
 
 @pytest.mark.requirement("DR07", "DR11", "MC18", "NA03")
-@pytest.mark.parametrize(
-    ("redirect_uris", "members", "expected"),
-    [
-        pytest.param([WEB], {}, ("web", "client_secret_basic"), id="web"),
-        pytest.param([LOOPBACK], {}, ("native", "none"), id="loopback: a secret would be inside the app"),
-        pytest.param([WEB, LOOPBACK], {}, ("native", "none"), id="https and loopback"),
-        pytest.param([PRIVATE], {}, ("native", "none"), id="private scheme"),
-        pytest.param(
-            [LOOPBACK], {"token_endpoint_auth_method": "client_secret_post"}, ("native", "client_secret_post"),
-            id="an app that insists on a secret",
-        ),
-        pytest.param([LOOPBACK], {"application_type": "web"}, ("web", "client_secret_basic"), id="web, in development"),
-    ],
-)  # fmt: skip
-def test_apps_on_the_users_device_are_native_and_public(
-    redirect_uris: list[str], members: dict[str, Any], expected: tuple[str, str]
-) -> None:
-    found = parse(*redirect_uris, **members)
+def test_apps_on_the_users_device_are_native_and_public() -> None:
+    """A secret would be inside the app; one that insists on a secret has it, and a web app in development is one."""
 
-    assert (found.application_type, found.auth_method) == expected
-    assert found.redirect_uris == tuple(redirect_uris)
+    def kind(*redirect_uris: str, **members: str) -> tuple[str, str]:
+        found = parse(*redirect_uris, **members)
+        assert found.redirect_uris == redirect_uris
+        return found.application_type, found.auth_method
+
+    assert kind(WEB) == kind(LOOPBACK, application_type="web") == ("web", "client_secret_basic")
+    assert kind(LOOPBACK) == kind(WEB, LOOPBACK) == kind(PRIVATE) == ("native", "none")
+    of_insisting = kind(LOOPBACK, token_endpoint_auth_method="client_secret_post")
+    assert of_insisting == ("native", "client_secret_post")
 
 
 @pytest.mark.requirement("DR04")

@@ -2,7 +2,6 @@
 
 import zlib
 from base64 import urlsafe_b64decode
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -36,12 +35,11 @@ def test_bits_are_ordered_as_in_the_example_of_the_draft() -> None:
 
 
 @pytest.mark.requirement("Q02")
-@pytest.mark.parametrize("positions", [[], [0], [2**20 - 1], range(0, 2**20, 3)], ids=["none", "first", "last", "many"])
-def test_every_list_has_the_same_length(positions: Sequence[int]) -> None:
-    bits = unpacked(encode_status_list(positions))
-
-    assert len(bits) * 8 == STATUSES_PER_LIST == 2**20
-    assert int.from_bytes(bits).bit_count() == len(positions)
+def test_every_list_has_the_same_length() -> None:
+    for positions in ([], [0], [2**20 - 1], range(0, 2**20, 3)):
+        bits = unpacked(encode_status_list(positions))
+        assert len(bits) * 8 == STATUSES_PER_LIST == 2**20
+        assert int.from_bytes(bits).bit_count() == len(positions)
 
 
 @pytest.mark.requirement("Q01")
