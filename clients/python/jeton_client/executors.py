@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx2
 
@@ -119,6 +119,38 @@ class AsyncExecutor:
                 return _answer(response, body)
         except Exception:  # noqa: BLE001 - transports raise undocumented errors; each means no response
             return None
+
+
+class WithExecutor:
+    """Base of classes for threads: `close`, or the end of a `with` block, closes the executor."""
+
+    def __init__(self, http: httpx2.Client | None) -> None:
+        self._executor = Executor(http)
+
+    def close(self) -> None:
+        self._executor.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class WithAsyncExecutor:
+    """Base of classes for tasks: `close`, or the end of an `async with` block, closes the executor."""
+
+    def __init__(self, http: httpx2.AsyncClient | None) -> None:
+        self._executor = AsyncExecutor(http)
+
+    async def close(self) -> None:
+        await self._executor.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 async def _finished(task: "asyncio.Task[Any]") -> Any:

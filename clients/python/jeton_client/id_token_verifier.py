@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable, Collection
-from typing import Self
 
 import httpx2
 
 from jeton_client.access_token import DEFAULT_SKEW_SECONDS
 from jeton_client.authorization_request import PendingAuthorization
 from jeton_client.errors import InvalidTokenError
-from jeton_client.executors import AsyncExecutor, Executor
+from jeton_client.executors import WithAsyncExecutor, WithExecutor
 from jeton_client.id_token import IdToken, IdTokenRules, LogoutToken
 from jeton_client.issuer_keys import IssuerKeys
 from jeton_client.key_set import ALGORITHMS
@@ -48,7 +47,7 @@ class _Operations:
         return self._rules.judge_logout_token(unverified, keys, self._clock())
 
 
-class IdTokenVerifier:
+class IdTokenVerifier(WithExecutor):
     """Verifier of the ID tokens that one issuer issues to one client. Threads can share it."""
 
     def __init__(
@@ -63,7 +62,7 @@ class IdTokenVerifier:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._operations = _Operations(issuer, client_id, algorithms, skew_seconds, clock, monotonic)
-        self._executor = Executor(http)
+        super().__init__(http)
 
     def verify(self, tokens: Tokens, pending: PendingAuthorization) -> IdToken:
         """Return who logged in, from the tokens that `finish_authorization` returned for this pending value.
@@ -77,17 +76,8 @@ class IdTokenVerifier:
         """Return whom the server logs out (OpenID Connect Back-Channel Logout). Raise like `verify`."""
         return self._executor.run(self._operations.verify_logout_token(text))
 
-    def close(self) -> None:
-        self._executor.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class AsyncIdTokenVerifier:
+class AsyncIdTokenVerifier(WithAsyncExecutor):
     """The same as `IdTokenVerifier`, for the tasks of one event loop."""
 
     def __init__(
@@ -102,7 +92,7 @@ class AsyncIdTokenVerifier:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._operations = _Operations(issuer, client_id, algorithms, skew_seconds, clock, monotonic)
-        self._executor = AsyncExecutor(http)
+        super().__init__(http)
 
     async def verify(self, tokens: Tokens, pending: PendingAuthorization) -> IdToken:
         """See `IdTokenVerifier.verify`."""
@@ -111,12 +101,3 @@ class AsyncIdTokenVerifier:
     async def verify_logout_token(self, text: str) -> LogoutToken:
         """See `IdTokenVerifier.verify_logout_token`."""
         return await self._executor.run(self._operations.verify_logout_token(text))
-
-    async def close(self) -> None:
-        await self._executor.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()

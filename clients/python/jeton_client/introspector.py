@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from threading import Lock
-from typing import Final, Self
+from typing import Final
 
 import httpx2
 
@@ -15,7 +15,7 @@ from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.client_authentication import Client
 from jeton_client.discovery import required
 from jeton_client.errors import InvalidTokenError, ServerUnavailableError, VerificationUnavailableError
-from jeton_client.executors import AsyncExecutor, Executor
+from jeton_client.executors import WithAsyncExecutor, WithExecutor
 from jeton_client.introspection import judge_introspection_answer
 from jeton_client.operations import Operation, Shared
 from jeton_client.token_requests import introspect
@@ -106,7 +106,7 @@ class IntrospectorOperations:
         return good
 
 
-class Introspector:
+class Introspector(WithExecutor):
     """Introspection of access tokens of one issuer as `client`, which must be allowed to introspect. Thread-safe."""
 
     def __init__(
@@ -121,23 +121,14 @@ class Introspector:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._operations = IntrospectorOperations(issuer, client, audience, cache_limits, clock, monotonic)
-        self._executor = Executor(http)
+        super().__init__(http)
 
     def verify(self, token: str) -> AccessToken:
         """Return the token. Raise InvalidTokenError, or VerificationUnavailableError if the server gives no result."""
         return self._executor.run(self._operations.verify(token))
 
-    def close(self) -> None:
-        self._executor.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class AsyncIntrospector:
+class AsyncIntrospector(WithAsyncExecutor):
     """The same as `Introspector`, for the tasks of one event loop."""
 
     def __init__(
@@ -152,17 +143,8 @@ class AsyncIntrospector:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._operations = IntrospectorOperations(issuer, client, audience, cache_limits, clock, monotonic)
-        self._executor = AsyncExecutor(http)
+        super().__init__(http)
 
     async def verify(self, token: str) -> AccessToken:
         """See `Introspector.verify`."""
         return await self._executor.run(self._operations.verify(token))
-
-    async def close(self) -> None:
-        await self._executor.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()

@@ -2,19 +2,18 @@
 
 import time
 from collections.abc import Callable
-from typing import Self
 
 import httpx2
 
 from jeton_client.authorization_request import AuthorizationRequest, PendingAuthorization
 from jeton_client.client_authentication import Client
-from jeton_client.executors import AsyncExecutor, Executor
+from jeton_client.executors import WithAsyncExecutor, WithExecutor
 from jeton_client.session_operations import SessionOperations
 from jeton_client.storage import Storage
 from jeton_client.token_answers import Tokens
 
 
-class TokenSession:
+class TokenSession(WithExecutor):
     """A session that threads can share. It does not close `http`; without `http`, it creates its own client.
 
     Objects that share a storage are one session: one renews it, the others see the result.
@@ -30,7 +29,7 @@ class TokenSession:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._operations = SessionOperations(issuer, client, storage, clock)
-        self._executor = Executor(http)
+        super().__init__(http)
 
     def log_in(self, username: str, password: str, scope: str | None = None) -> None:
         """Start a session, which replaces any other. Raise RefusedError `invalid_grant` if the password is wrong."""
@@ -85,17 +84,8 @@ class TokenSession:
         """
         return self._executor.run(self._operations.start_logout(post_logout_redirect_uri))
 
-    def close(self) -> None:
-        self._executor.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class AsyncTokenSession:
+class AsyncTokenSession(WithAsyncExecutor):
     """The same as `TokenSession`, for the tasks of one event loop."""
 
     def __init__(
@@ -108,7 +98,7 @@ class AsyncTokenSession:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._operations = SessionOperations(issuer, client, storage, clock)
-        self._executor = AsyncExecutor(http)
+        super().__init__(http)
 
     async def log_in(self, username: str, password: str, scope: str | None = None) -> None:
         """See `TokenSession.log_in`."""
@@ -144,12 +134,3 @@ class AsyncTokenSession:
     async def start_logout(self, post_logout_redirect_uri: str | None = None) -> tuple[str, str]:
         """See `TokenSession.start_logout`."""
         return await self._executor.run(self._operations.start_logout(post_logout_redirect_uri))
-
-    async def close(self) -> None:
-        await self._executor.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()

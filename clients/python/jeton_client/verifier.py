@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Callable, Collection
-from typing import Self
 
 import httpx2
 
 from jeton_client.access_token import DEFAULT_SKEW_SECONDS, AccessToken, Rules
-from jeton_client.executors import AsyncExecutor, Executor
+from jeton_client.executors import WithAsyncExecutor, WithExecutor
 from jeton_client.key_set import ALGORITHMS, MAX_STALE_SECONDS
 from jeton_client.verified_tokens import MAX_TOKENS
 from jeton_client.verifier_operations import DEFAULT_STATUS_POLLING, StatusPolling, VerifierOperations
 
 
-class Verifier:
+class Verifier(WithExecutor):
     """Verifier of access tokens of one issuer for one audience. Threads can share it.
 
     `status` configures how ended sessions are noticed; with None they are not. `max_cache_entries` is the size of the
@@ -37,24 +36,15 @@ class Verifier:
     ) -> None:
         rules = Rules(issuer, audience, frozenset(algorithms), skew_seconds)
         self._operations = VerifierOperations(rules, status, max_cache_entries, clock, monotonic, key_max_stale_seconds)
-        self._executor = Executor(http)
+        super().__init__(http)
 
     def verify(self, token: str) -> AccessToken:
         """Return the token. Raise InvalidTokenError, or VerificationUnavailableError if it cannot be verified now."""
         found = self._operations.cached(token)
         return self._executor.run(self._operations.verify(token)) if found is None else found
 
-    def close(self) -> None:
-        self._executor.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class AsyncVerifier:
+class AsyncVerifier(WithAsyncExecutor):
     """The same as `Verifier`, for the tasks of one event loop."""
 
     def __init__(
@@ -73,18 +63,9 @@ class AsyncVerifier:
     ) -> None:
         rules = Rules(issuer, audience, frozenset(algorithms), skew_seconds)
         self._operations = VerifierOperations(rules, status, max_cache_entries, clock, monotonic, key_max_stale_seconds)
-        self._executor = AsyncExecutor(http)
+        super().__init__(http)
 
     async def verify(self, token: str) -> AccessToken:
         """See `Verifier.verify`."""
         found = self._operations.cached(token)
         return await self._executor.run(self._operations.verify(token)) if found is None else found
-
-    async def close(self) -> None:
-        await self._executor.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
