@@ -1,4 +1,4 @@
-"""What users reach with their own access tokens: userinfo and the account API."""
+"""What users reach with their own access tokens: userinfo and self-service."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,26 +7,26 @@ from jeton.bootstrap.origins import client_origins, registered_origins
 from jeton.bootstrap.parts import Parts
 from jeton.config.settings import Settings
 from jeton.endpoints.access_token_authentication import AccessTokenAuthentication
-from jeton.endpoints.account import ChangePassword, ShowAccount
-from jeton.endpoints.account_sessions import EndAllSessions, EndSession, ListSessions
+from jeton.endpoints.self_service import ChangePassword, ShowAccount
+from jeton.endpoints.self_service_sessions import EndAllSessions, EndSession, ListSessions
 from jeton.endpoints.token_parsing import TokenParser
 from jeton.endpoints.userinfo import UserinfoEndpoint
-from jeton.http.account_routes import (
+from jeton.http.method_router import MethodRouter, Operation
+from jeton.http.self_service_requests import (
     ACCOUNT_PATH,
     PASSWORD_PATH,
     SESSION_PATH,
     SESSIONS_PATH,
-    read_account_request,
+    read_self_service_request,
     read_userinfo_request,
 )
-from jeton.http.method_router import MethodRouter, Operation
 from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.id_token import OPENID
 
 
 def build_user_endpoints(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, MethodRouter]:
     """Return the endpoints by path."""
-    return {**_account_endpoints(settings, parts, tokens), USERINFO_PATH: _userinfo(settings, parts, tokens)}
+    return {**_self_service(settings, parts, tokens), USERINFO_PATH: _userinfo(settings, parts, tokens)}
 
 
 def _userinfo(settings: Settings, parts: Parts, tokens: TokenParser) -> MethodRouter:
@@ -38,19 +38,19 @@ def _userinfo(settings: Settings, parts: Parts, tokens: TokenParser) -> MethodRo
     return replace(endpoint, origins=client_origins(settings, parts))
 
 
-def _account_endpoints(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, MethodRouter]:
+def _self_service(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, MethodRouter]:
     """Return what users do with their own access tokens."""
 
     def at(path: str) -> AccessTokenAuthentication:
         return _user_authentication(settings, parts, tokens, path)
 
-    read, ledger = read_account_request(), parts.storage.ledger
+    read, ledger = read_self_service_request(), parts.storage.ledger
     operations = {
         ACCOUNT_PATH: {"GET": Operation(ShowAccount(at(ACCOUNT_PATH)), read)},
         PASSWORD_PATH: {"POST": Operation(ChangePassword(at(PASSWORD_PATH), parts.logins.password_change), read)},
         SESSIONS_PATH: {
             "GET": Operation(ListSessions(at(SESSIONS_PATH), parts.storage.lookups), read),
-            "DELETE": Operation(EndAllSessions(at(SESSIONS_PATH), ledger), read_account_request("keep_current")),
+            "DELETE": Operation(EndAllSessions(at(SESSIONS_PATH), ledger), read_self_service_request("keep_current")),
         },
         SESSION_PATH: {"DELETE": Operation(EndSession(at(SESSION_PATH), ledger), read)},
     }

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from jeton.grants.description import Grant
-from jeton.http.openapi.account_paths import account_paths, userinfo_operations
 from jeton.http.openapi.cookie_mode_paths import cookie_mode_paths
 from jeton.http.openapi.operations import STRING, form_operation, json_content, public_operation, reference, refused
 from jeton.http.openapi.page_paths import page_paths
 from jeton.http.openapi.registration_paths import REGISTRATION_SCHEMAS, registration_paths
 from jeton.http.openapi.schemas import schemas
+from jeton.http.openapi.self_service_paths import self_service_paths, userinfo_operations
 from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
@@ -76,7 +76,7 @@ def _paths() -> dict[str, Any]:
     return {
         **_client_paths(),
         **page_paths(),
-        **account_paths(),
+        **self_service_paths(),
         **cookie_mode_paths(),
         USERINFO_PATH: userinfo_operations(),
         **_public_paths(),

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from jeton.http.account_routes import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
 from jeton.http.openapi.operations import ACCESS_TOKEN, FORM, STRING, body_refusals, json_content, reference, refused
+from jeton.http.self_service_requests import ACCOUNT_PATH, PASSWORD_PATH, SESSION_PATH, SESSIONS_PATH
 
 
-def account_paths() -> dict[str, Any]:
+def self_service_paths() -> dict[str, Any]:
     """Return the paths of self-service."""
     keep = {
         "name": "keep_current",

@@ -17,7 +17,7 @@ SESSIONS_PATH: Final = "/account/sessions"
 SESSION_PATH: Final = "/account/sessions/{sid}"
 
 
-def read_account_request(*query_parameters: str) -> Read:
+def read_self_service_request(*query_parameters: str) -> Read:
     """Return a reader of requests whose URI may hold these parameters only, and above all no token.
 
     Parameters come from the body of a POST, and else from the path and the query.
