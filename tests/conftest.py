@@ -1,4 +1,4 @@
-"""Databases and servers for tests, of a test's own (`jeton`, `start`) or shared by a module (`shared_jeton`)."""
+"""Databases and servers, for a single test (`jeton`, `start`) or shared by a module (`shared_jeton`)."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ from support.shared_engines import AlikeEngines
 
 
 def _skip_without_programs() -> Generator[None, object, object]:
-    """Skip a test that needs a program which this machine does not have. On CI it fails."""
+    """Skip a test that needs a program which is not on this machine. On CI it fails."""
     try:
         return (yield)
     except MissingProgramError as missing:
@@ -53,9 +53,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_servers() -> Iterator[None]:
-    """Let the servers of this process share what is the same for each of them, and not wait for the disk.
+    """Let the servers of this process share what is equal for all of them, and not wait for the disk.
 
-    They give a slow machine the time to answer: tests of deadlines set their own.
+    Deadlines are long enough for a slow machine; tests of deadlines set their own.
     """
     pragmas = [it for it in database_module._SQLITE_PRAGMAS if not it.startswith("synchronous=")]
     with pytest.MonkeyPatch.context() as patch:
@@ -70,7 +70,7 @@ def _cheap_servers() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def launcher() -> Iterator[ForkingLauncher]:
-    """What starts servers and commands in processes of their own."""
+    """The launcher of servers and commands in separate processes."""
     with forking_launcher() as forking, pytest.MonkeyPatch.context() as patch:
         patch.setattr("support.server_processes.launcher", forking)
         yield forking
@@ -78,7 +78,7 @@ def launcher() -> Iterator[ForkingLauncher]:
 
 @pytest.fixture
 def installed_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start servers and commands as users do."""
+    """Start servers and commands as users do, without forks."""
     monkeypatch.setattr("support.server_processes.launcher", ProgramLauncher())
 
 
@@ -89,7 +89,7 @@ def _rsa_keys() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_logs() -> None:
-    """Left to itself, structlog draws each traceback with all that its frames hold: that takes longer than the test."""
+    """Log tracebacks without local variables, whose formatting takes longer than a test."""
     structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 
 
@@ -102,12 +102,12 @@ def postgresql_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def node_modules(pytestconfig: pytest.Config) -> Path:
-    """The packages of the lock in tests/interop/javascript."""
+    """The installed packages of the lock file in tests/interop/javascript."""
     return installed_packages(pytestconfig.cache.mkdir("javascript"))
 
 
 def _prepare(url: str, clock: Clock) -> None:
-    """Migrates, and makes the signing keys once: each test finds them already there."""
+    """Migrate the database and create the signing keys, which are the same in each test."""
     database = Database(url)
     migrate(database)
     settings = settings_for(url)
@@ -127,7 +127,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sqlite_template_of_today(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """For servers that go by the true time."""
+    """A migrated database whose keys begin now, for servers with the real clock."""
     file = tmp_path_factory.mktemp("template_of_today") / "jeton.db"
     _prepare(f"sqlite:///{file}", Clock())
     return file
@@ -135,7 +135,7 @@ def sqlite_template_of_today(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_template(postgresql_server: str) -> str:
-    """The name of a migrated database with signing keys, from which others are created."""
+    """The name of a migrated database with signing keys, which is the template of others."""
     name = "jeton_template"
     _prepare(_create_database(postgresql_server, name), ManualClock())
     return name
@@ -143,7 +143,7 @@ def postgresql_template(postgresql_server: str) -> str:
 
 @pytest.fixture(scope="session")
 def new_postgresql(postgresql_server: str, postgresql_template: str) -> Callable[[], str]:
-    """Creates a migrated PostgreSQL database that nothing else uses, and returns its URL."""
+    """A function that creates a separate migrated PostgreSQL database and returns its URL."""
     return lambda: _create_database(postgresql_server, f"own_{uuid4().hex}", postgresql_template)
 
 
@@ -156,7 +156,7 @@ def shared_postgresql(postgresql_server: str, postgresql_template: str) -> Itera
 
 
 def _create_database(server: str, name: str, template: str = "template0") -> str:
-    """Its URL."""
+    """Create a database. Return its URL."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
@@ -166,12 +166,12 @@ def _create_database(server: str, name: str, template: str = "template0") -> str
 
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """A migrated SQLite database of this test's own."""
+    """A migrated SQLite database for a single test."""
     return _copy_of(sqlite_template, tmp_path)
 
 
 def _copy_of(template: Path, folder: Path) -> str:
-    """Its URL."""
+    """Copy the template into the folder. Return the URL of the copy."""
     return f"sqlite:///{shutil.copy(template, folder / 'jeton.db')}"
 
 
@@ -183,7 +183,7 @@ def module_sqlite_url(sqlite_template_of_today: Path, tmp_path_factory: pytest.T
 
 @pytest.fixture
 def postgresql_url(shared_postgresql: SharedDatabase) -> str:
-    """A migrated PostgreSQL database that nobody else uses."""
+    """A migrated PostgreSQL database that no other test uses at the same time."""
     shared_postgresql.restore()
     return shared_postgresql.url
 
@@ -196,13 +196,13 @@ def empty_postgresql_url(postgresql_server: str) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A migrated database that nobody else uses, of either kind."""
+    """A migrated database of either kind that no other test uses at the same time."""
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.fixture
 async def start(database_url: str) -> AsyncIterator[Callable[..., object]]:
-    """Starts servers on this test's database: `await start(TOKENS__ACCESS_SECONDS="60")`."""
+    """A function that starts servers on the database of the test: `await start(TOKENS__ACCESS_SECONDS="60")`."""
     async with AsyncExitStack() as stack:
 
         async def start_one(**variables: str) -> Running:
@@ -220,7 +220,7 @@ async def jeton(database_url: str) -> AsyncIterator[Running]:
 
 @pytest.fixture
 def app(jeton: Running) -> App:
-    """A client of the server, which gets a user, alice."""
+    """A client of the server, which also gets a user, alice."""
     jeton.add_user()
     return jeton.add_client()
 
@@ -231,7 +231,7 @@ async def shared_jeton(
 ) -> AsyncIterator[Running]:
     """A server for all tests of a module, with the module's `SETTINGS` if it has any.
 
-    They add clients and users with names of their own, and never move its clock or change its keys.
+    The tests add clients and users with unique names, and never move its clock or change its keys.
     """
     url = _copy_of(sqlite_template, tmp_path_factory.mktemp("shared"))
     async with running(settings_for(url, **getattr(request.module, "SETTINGS", {}))) as server:

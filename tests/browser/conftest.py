@@ -1,4 +1,4 @@
-"""A server, an app and real Chromium (Debian's, headless), for what only a browser can show."""
+"""A server, an app and Chromium (Debian's, headless), for behaviour that only a browser shows."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Databases of this folder's own: no other test would survive what is done to them here."""
+"""Separate databases for these tests, which damage or stop them."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from support.postgresql import postgresql_cluster
 
 @pytest.fixture(scope="session")
 def own_cluster() -> Iterator[Cluster]:
-    """A cluster that may be stopped, if it runs again at the end of the test."""
+    """A cluster that the test may stop, if it is running again at the end."""
     with postgresql_cluster() as url:
         yield Cluster(url)
 
@@ -48,5 +48,5 @@ def sqlite_url(sqlite_template_of_today: Path, tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite_url", "own_postgresql_url"], ids=["sqlite", "postgresql"])
 def durable_url(request: pytest.FixtureRequest) -> str:
-    """A database whose answered commits survive the death of any process, of either kind."""
+    """A database of either kind whose acknowledged commits survive a crash of any process."""
     return str(request.getfixturevalue(request.param))

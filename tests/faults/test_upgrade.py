@@ -14,7 +14,7 @@ from support.checkout import ROOT
 from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on
 from support.server_processes import ServerProcess, free_port, server_process
 
-# What a migration may do while servers of the version before run: add what they do not know, and demand nothing of them.
+# What a migration may do while servers of the version before run: add what they do not know, and demand nothing more.
 _MIGRATION: Final = """\
 import sqlalchemy as sa
 from alembic import op

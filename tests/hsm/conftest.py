@@ -1,4 +1,4 @@
-"""A token of each test's own, in this process and in those that it starts."""
+"""A separate token for each test, available in this process and its child processes."""
 
 from pathlib import Path
 

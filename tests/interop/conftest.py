@@ -1,4 +1,4 @@
-"""One live server and its accounts, which are made as an operator makes them."""
+"""A running server and its accounts, created as an operator creates them."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _LOOPBACK: Final = ("--redirect-uri", "http://localhost/callback", "--redirect-u
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """Modules of OpenID are about the protocol: SQLite alone shows as much."""
+    """SQLite only, because these tests are about the protocol."""
     return sqlite_url
 
 
@@ -53,7 +53,10 @@ def live_with_nonces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]
 
 @contextmanager
 def live_server(folder: Path, **variables: str) -> Iterator[Live]:
-    """Clients: `web-basic`, `web-post`, `web-key` (each by its own method), `spa`, `docs`, `mcp` and `orders-api`."""
+    """Run a server with these clients: `web-basic`, `web-post` and `web-key`, `spa`, `docs`, `mcp` and `orders-api`.
+
+    The first three differ in how they authenticate.
+    """
     server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db", **variables))
     run = CommandLine(server.environment).json
     user = run("user", "add", "alice", "--role", "clerk", "--generate-password")

@@ -1,4 +1,4 @@
-"""The protocol is the same on every database: its tests run on SQLite, unless they are marked `both_databases`."""
+"""Tests of the protocol run on SQLite only, unless they are marked `both_databases`."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,20 +28,20 @@ def database_kind() -> str:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, database_kind: str) -> str:
-    """A migrated database that nobody else uses."""
+    """A migrated database that no other test uses at the same time."""
     return str(request.getfixturevalue(f"{database_kind}_url"))
 
 
 @pytest.fixture
 def logged() -> Iterator[WrittenLog]:
-    """What is written to the log. Ask for it before the server, so that it has all of it."""
+    """The log output of the test. Request this fixture before the server."""
     with written_log() as written:
         yield written
 
 
 @pytest.fixture
 def spans() -> "Iterator[RecordedSpans]":
-    """The spans of a server. Ask for it before the server, which is traced then."""
+    """The spans of a server, which must be requested after this fixture to be traced."""
     # Few tests need the SDK, which takes a tenth of a second to import.
     from support.recorded_spans import recorded_spans
 

@@ -1,4 +1,4 @@
-"""Servers, and ledgers by themselves, on one database, each with its own threads and connections."""
+"""Servers on one database, and ledgers without a server, each with its own threads and connections."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -33,7 +33,7 @@ async def postgresql_bench(postgresql_url: str) -> AsyncIterator[Bench]:
 
 @pytest.fixture
 def locks(postgresql_url: str) -> Iterator[OnPostgresql]:
-    """Locks that somebody else holds, and who is seen to wait for them."""
+    """Locks held by another connection, and the number of connections that wait for them."""
     third = OnPostgresql(postgresql_url)
     yield third
     third.close()
@@ -41,7 +41,7 @@ def locks(postgresql_url: str) -> Iterator[OnPostgresql]:
 
 @pytest.fixture
 def long_lock_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let waits for locks end after 20 seconds only: a test may need some time to bring about what it looks at."""
+    """Let waits for locks time out only after 20 seconds, because some tests need time while a lock is held."""
     monkeypatch.setitem(database_module._SERVING_SETTINGS, "statement_timeout", "20000")
     monkeypatch.setattr(database_module, "_LOCK_TIMEOUT_MS", 20_000)
     monkeypatch.setattr(row_lock_batches, "MAX_WAIT_SECONDS", 20)
@@ -49,7 +49,7 @@ def long_lock_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def nodes(request: pytest.FixtureRequest, database_url: str, long_lock_timeouts: None) -> AsyncIterator[Nodes]:
-    """Two servers that know nothing of each other but the database, with the module's `SETTINGS` if it has any."""
+    """Two servers that share only the database, with the module's `SETTINGS` if it has any."""
     settings = settings_for(database_url, **getattr(request.module, "SETTINGS", {}))
     async with running(settings) as first, running(settings) as second:
         yield first, second

@@ -1,4 +1,4 @@
-"""The audit trail of a database, verified."""
+"""Verified records of the audit trail of a database."""
 
 from jeton.admin.audit_verification import AuditVerification
 from jeton.bootstrap.from_settings import master_key_file
@@ -10,7 +10,7 @@ from support.in_process_server import MASTER_KEY
 
 
 def verified_records(database_url: str) -> list[AuditRecord]:
-    """All records by chain. Fails if one was changed, or is missing."""
+    """Return all records by chain. Fail if one was changed or is missing."""
     database = Database(database_url)
     file = None if database.file is None else master_key_file(database.file)
     # Servers without a setting have a key of their own, beside the database.

@@ -1,4 +1,4 @@
-"""Authorization codes for tests: issued to a user who is signed in, without the pages."""
+"""Authorization codes that are issued to a signed-in user without the pages."""
 
 import hashlib
 import secrets
@@ -27,14 +27,14 @@ GRANTS: Final = frozenset({"authorization_code", "refresh_token"})
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user who is signed in in a browser, and codes for that user."""
+    """A user who is signed in in a browser, and authorization codes for that user."""
 
     node: Running
     user: User
     browser_session: BrowserSession
 
     async def code(self, app: App, *, consented: bool = True, **fields: Any) -> str:
-        """A code for what `fields` (of AuthorizationRequest) say."""
+        """Return a code for a request with these fields of `AuthorizationRequest`."""
         node = self.node
         request = authorization_request(client_id=app.client_id, code_challenge=CHALLENGE, **fields)
         issuer = build_code_issuer(
@@ -44,20 +44,20 @@ class SignedIn:
         return await issuer.issue(request, approval, Source("192.0.2.1", "a browser"))
 
     async def redeemed(self, app: App, code: str | None = None, **more: str) -> dict[str, Any]:
-        """The members of a successful redemption."""
+        """Redeem a code. Return the members of the token response, which must be a success."""
         response = await redeem(self.node, app, code or await self.code(app), **more)
         assert response.status_code == 200, response.text
         return dict(response.json())
 
 
 def add_app(node: Running, client_id: str = "app", **fields: Any) -> App:
-    """A client that may use the grant."""
+    """Register a client that may use the grant."""
     given = {"grant_types": GRANTS, "redirect_uris": frozenset({CALLBACK}), **fields}
     return node.add_client(client_id, **given)
 
 
 def sign_in(node: Running, username: str = "alice", **fields: Any) -> SignedIn:
-    """A new user, signed in."""
+    """Sign a new user in."""
     user = node.add_user(username)
     now = node.clock.now()
     name, digest = secrets.token_urlsafe(16), hashlib.sha256(secrets.token_bytes(32)).digest()
@@ -79,7 +79,7 @@ def add_resource(node: Running, uri: str, *scope: str, **fields: Any) -> Resourc
 async def redeem(
     node: Running, app: App | None, code: str, key: str | None = None, dpop: str | None = None, **parameters: str
 ) -> httpx2.Response:
-    """A token request with the code, and a DPoP proof. A parameter that is given as an empty text is left out."""
+    """Send a token request with the code and a DPoP proof. A parameter with an empty value is left out."""
     form = {"redirect_uri": CALLBACK, "code_verifier": VERIFIER, **parameters}
     headers = {name: it for name, it in (("Idempotency-Key", key), ("DPoP", dpop)) if it is not None}
     return await node.token(

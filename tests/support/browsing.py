@@ -1,4 +1,4 @@
-"""A browser without scripts: it keeps cookies, follows redirects within one server, and fills forms."""
+"""A browser without JavaScript: it keeps cookies, follows redirects within one server and fills in forms."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ _MAX_REDIRECTS: Final = 10
 
 @dataclass
 class Form:
-    """A form: where it goes, what it sends, and its named buttons."""
+    """An HTML form: its action, its fields and its named buttons."""
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
@@ -47,14 +47,14 @@ class _Forms(HTMLParser):
 
 
 def form_in(page: str, path: str) -> Form:
-    """The page's form of this path."""
+    """Return the form of the page whose action ends with this path."""
     parser = _Forms()
     parser.feed(page)
     return next(it for it in parser.found if urlsplit(it.action).path.endswith(path))
 
 
 class Browser:
-    """One browser. `page` is what it shows now; a redirect to another site than `issuer` is where it stops."""
+    """A browser. `page` is the current page; a redirect to another site than `issuer` is not followed."""
 
     def __init__(self, http: httpx2.AsyncClient, issuer: str = ISSUER) -> None:
         self.http = http
@@ -70,14 +70,14 @@ class Browser:
         return await self._follow("POST", path, form, headers)
 
     async def submit(self, path: str, headers: Mapping[str, str] | None = None, **values: str) -> httpx2.Response:
-        """Sends the page's form of this path, with these values."""
+        """Submit the form of the current page with this path and these values."""
         form = self.form(path)
         return await self.post(form.action, form.fields | values, headers)
 
     async def submit_on(
         self, page: str, path: str, headers: Mapping[str, str] | None = None, **values: str
     ) -> httpx2.Response:
-        """Open the page, and send its form of this path."""
+        """Open the page, and submit its form with this path."""
         await self.get(page, headers)
         return await self.submit(path, headers, **values)
 
@@ -94,13 +94,13 @@ class Browser:
         return await self.submit("/sign-in", username=username, password=password, **more)
 
     async def sign_in_to(self, app: App, username: str = "alice", **parameters: Any) -> None:
-        """Open an authorization request, and sign in if asked."""
+        """Open an authorization request, and sign in if the sign-in page is shown."""
         await self.authorize(app, **parameters)
         if self.path == "/sign-in":
             await self.sign_in(username)
 
     async def open_account(self, username: str = "alice") -> httpx2.Response:
-        """Sign in to the account page."""
+        """Open the account page by signing in."""
         await self.get("/me")
         return await self.sign_in(username)
 
@@ -119,13 +119,13 @@ class Browser:
         return await self.submit("/consent", decision=decision)
 
     async def allow(self, app: App, username: str = "alice", **parameters: Any) -> str:
-        """Open an authorization request, sign in and consent if asked. Return the code."""
+        """Open an authorization request; sign in and consent if asked. Return the code."""
         await self.authorize(app, **parameters)
         await self.finish(username)
         return self.answer_at(parameters.get("redirect_uri") or CALLBACK)["code"]
 
     async def finish(self, username: str = "alice") -> None:
-        """Sign in and allow, as far as the pages ask for it."""
+        """Sign in and consent, if the pages ask for it."""
         if self.path == "/sign-in":
             await self.sign_in(username)
         if self.path == "/consent":
@@ -137,7 +137,7 @@ class Browser:
 
     @property
     def answer(self) -> dict[str, str]:
-        """What the client at `CALLBACK` receives."""
+        """The authorization response that is sent to `CALLBACK`."""
         return self.answer_at(CALLBACK)
 
     def answer_at(self, redirect_uri: str) -> dict[str, str]:
@@ -160,14 +160,14 @@ class Browser:
 
 @asynccontextmanager
 async def browser(node: Running) -> AsyncIterator[Browser]:
-    """A browser without cookies."""
+    """Yield a browser without cookies."""
     transport = httpx2.ASGITransport(node.server.app)
     async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
         yield Browser(http)
 
 
 def authorization_parameters(app: App, **more: Any) -> dict[str, Any]:
-    """The parameters of an authorization request; None leaves one out."""
+    """Return the parameters of an authorization request. A parameter that is None is left out."""
     given = {
         "response_type": "code",
         "client_id": app.client_id,

@@ -1,4 +1,4 @@
-"""Values of the domain with defaults; every field can be overridden by name."""
+"""Domain objects with defaults. Every field can be overridden by name."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -27,7 +27,7 @@ def user(sub: str = "u_1", **fields: Any) -> User:
 
 
 def family(sid: str = "session", *, now: int = NOW, **fields: Any) -> Family:
-    """Return a session that began at `now`; unused, it ends after 100 seconds, and at the latest after 1000."""
+    """Return a session that began at `now`. It expires after 100 seconds of idleness, and after 1000 in any case."""
     default = Family(
         sid=sid,
         client_id="web",
@@ -47,7 +47,7 @@ def family(sid: str = "session", *, now: int = NOW, **fields: Any) -> Family:
 
 
 def lifetimes(**seconds: int) -> Lifetimes:
-    """Return lifetimes that fit `family`: no retry grace period, no minimum interval between refreshes."""
+    """Return lifetimes that match `family`: no retry grace period, no minimum interval between refreshes."""
     default = Lifetimes(
         access_seconds=60, refresh_idle_seconds=100, refresh_absolute_seconds=1000, retry_grace_seconds=0
     )
@@ -55,12 +55,12 @@ def lifetimes(**seconds: int) -> Lifetimes:
 
 
 def with_fields(value: Any, **fields: Any) -> Any:
-    """Return a client, user, family or another value with these fields changed."""
+    """Return a copy of a client, user, family or other dataclass or named tuple with these fields changed."""
     return value._replace(**fields) if isinstance(value, Family) else replace(value, **fields)
 
 
 def authorization_request(**fields: Any) -> AuthorizationRequest:
-    """Return the request of `app` for the scope `read`, without any parameter that is optional."""
+    """Return an authorization request of `app` for the scope `read`, without optional parameters."""
     default = AuthorizationRequest(
         client_id="app",
         redirect_uri=CALLBACK,

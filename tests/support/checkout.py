@@ -1,4 +1,4 @@
-"""The files that git knows, as a fresh checkout would have them: what somebody forgot to add is missing there too."""
+"""The tracked files of the repository, as a fresh checkout has them. A file that was not added is missing."""
 
 import shutil
 import subprocess
@@ -9,14 +9,14 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 def tracked_files() -> list[Path]:
-    """Relative to the root, those that were deleted but not yet committed left out."""
+    """Return the tracked files, relative to the root, without those deleted from the working tree."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z"]
     listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     return [Path(name) for name in listed.split("\0") if name and (ROOT / name).exists()]
 
 
 def copy_tracked_files(folder: Path) -> Path:
-    """The folder, with a copy of each, as it is in the working tree."""
+    """Copy each tracked file of the working tree into the folder. Return the folder."""
     for file in tracked_files():
         target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The operator's commands as functions of this process: the very code of `jeton`, on the test's database."""
+"""Commands of `jeton` as function calls in this process, on the database of the test."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from support.in_process_server import MASTER_KEY
 
 @contextmanager
 def configured_for(database_url: str) -> Iterator[None]:
-    """Commands act on this database meanwhile."""
+    """Let commands use this database until the end of the block."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JETON_DATABASE__URL", database_url)
         patch.setenv("JETON_SECRETS__MASTER_KEY", MASTER_KEY)
@@ -23,7 +23,7 @@ def configured_for(database_url: str) -> Iterator[None]:
 
 
 async def command(*words: str, **arguments: Any) -> None:
-    """Runs `jeton WORDS` in a thread, with these arguments; raises what the command raises."""
+    """Run `jeton WORDS` with these arguments in a thread. Raise what the command raises."""
     found: click.Command = jeton
     for word in words:
         assert isinstance(found, click.Group)
@@ -35,7 +35,7 @@ async def command(*words: str, **arguments: Any) -> None:
 
 
 async def set_password(username: str) -> None:
-    """Gives the user another, random password."""
+    """Set another, random password for the user."""
     await command("user", "set-password", username=username, password_stdin=False, generate_password=True)
 
 

@@ -1,4 +1,4 @@
-"""The command `jeton`, run in this process with an environment of its own; and what its exit statuses mean."""
+"""The command `jeton`, run in this process with its own environment, and checks of its exit status."""
 
 import json
 import os
@@ -19,12 +19,12 @@ from jeton.cli import REFUSALS, jeton, main
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """A terminal with these variables set."""
+    """A terminal with these environment variables."""
 
     environment: Mapping[str, str]
 
     def with_variables(self, **variables: str) -> "CommandLine":
-        """Return the same with more settings, named without the prefix; an empty one is unset."""
+        """Return a copy with more settings, named without the prefix; an empty value unsets one."""
         named = {f"JETON_{name}": value for name, value in variables.items()}
         return replace(self, environment={name: it for name, it in {**self.environment, **named}.items() if it})
 
@@ -32,18 +32,18 @@ class CommandLine:
         return CliRunner(env=dict(self.environment)).invoke(jeton, words, stdin)
 
     def text(self, *words: str, stdin: str | bytes | None = None) -> str:
-        """Return what a command that succeeds prints."""
+        """Run a command that must succeed. Return its output."""
         result = self.run(*words, stdin=stdin)
         assert result.exit_code == 0, result.output or repr(result.exception)
         assert result.stderr == ""
         return result.stdout
 
     def json(self, *words: str, stdin: str | bytes | None = None) -> Any:
-        """Return what a command that succeeds prints with --json."""
+        """Run a command with --json that must succeed. Return the parsed output."""
         return json.loads(self.text(*words, "--json", stdin=stdin))
 
     def refused(self, *words: str, stdin: str | bytes | None = None) -> str:
-        """Return the one line that says why a command was refused: status 1."""
+        """Run a command that must be refused (status 1). Return the one line that gives the reason."""
         result = self.run(*words, stdin=stdin)
         assert isinstance(result.exception, REFUSALS), result.output or repr(result.exception)
         assert (result.exit_code, result.stdout) == (1, "")
@@ -53,7 +53,7 @@ class CommandLine:
         return sentence
 
     def misused(self, *words: str) -> str:
-        """Return the message about a command that is not written as it must be: status 2."""
+        """Run a command with wrong usage (status 2). Return the message."""
         result = self.run(*words)
         assert result.exit_code == 2, result.output or repr(result.exception)
         assert "Usage:" in result.stderr

@@ -1,4 +1,4 @@
-"""One server, seen from several network addresses."""
+"""Requests to one server from several network addresses."""
 
 from dataclasses import replace
 
@@ -8,6 +8,6 @@ from support.in_process_server import ISSUER, Running
 
 
 def seen_from(jeton: Running, ip: str) -> Running:
-    """The same server, its requests coming from this address."""
+    """Yield the same server, with requests that come from this address."""
     transport = httpx2.ASGITransport(jeton.server.app, client=(ip, 50000))
     return replace(jeton, http=httpx2.AsyncClient(transport=transport, base_url=ISSUER))

@@ -1,4 +1,4 @@
-"""Certificates of clients: an authority of our own, and what it issues."""
+"""Client certificates and the certificate authority that issues them."""
 
 import base64
 import datetime as dt
@@ -17,7 +17,7 @@ _DAY = 86400
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate and its key."""
+    """A certificate and its private key."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey = field(repr=False)
@@ -37,17 +37,17 @@ class Certificate:
 
     @property
     def rfc9440(self) -> dict[str, str]:
-        """The header of RFC 9440."""
+        """The value of the header field `Client-Cert` (RFC 9440)."""
         return {"Client-Cert": f":{base64.b64encode(self.der).decode()}:"}
 
     @property
     def nginx(self) -> dict[str, str]:
-        """The header of a proxy that passes nginx's `$ssl_client_escaped_cert` on."""
+        """The header value of a proxy that forwards `$ssl_client_escaped_cert` of nginx."""
         return {"X-Client-Cert": quote(self.pem)}
 
     @property
     def jwk(self) -> dict[str, object]:
-        """The public key with its certificate."""
+        """The public key as a JWK that contains the certificate."""
         numbers = self.key.public_key().public_numbers()
         x, y = (base64.urlsafe_b64encode(it.to_bytes(32)).rstrip(b"=").decode() for it in (numbers.x, numbers.y))
         return {"kty": "EC", "crv": "P-256", "x": x, "y": y, "x5c": [base64.b64encode(self.der).decode()]}
@@ -63,7 +63,7 @@ def issue(
     until: int = START + 30 * _DAY,
     key: ec.EllipticCurvePrivateKey | None = None,
 ) -> Certificate:
-    """Return a certificate that is issued by an authority, or by itself. Times are in seconds since the epoch."""
+    """Return a certificate issued by an authority, or self-signed. Times are in seconds since the epoch."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name.from_rfc4514_string(subject)
     begin, end = (dt.datetime.fromtimestamp(it, dt.UTC) for it in (since, until))

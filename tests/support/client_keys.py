@@ -1,4 +1,4 @@
-"""Key pairs of clients, and what clients sign with them."""
+"""Key pairs of clients, and the JWTs that clients sign with them."""
 
 import base64
 import json
@@ -46,7 +46,7 @@ class ClientKeyPair:
         return {"keys": [self.public]}
 
     def sign(self, claims: dict[str, Any], **header: Any) -> str:
-        """Return a JWT. A header or claim that is given as `...` is left out."""
+        """Return a signed JWT. A header member or claim that is `...` is left out."""
         protected = given({"alg": self.algorithm, "kid": self.kid or ..., **header})
         signing_input = ".".join(base64url(json.dumps(given(it)).encode()) for it in (protected, claims))
         return f"{signing_input}.{base64url(sign(self.algorithm, signing_input.encode(), self.key))}"
@@ -54,7 +54,7 @@ class ClientKeyPair:
     def assertion(
         self, node: Running, client_id: str, header: dict[str, Any] | None = None, **claims: Any
     ) -> dict[str, str]:
-        """Return the parameters by which the client authenticates."""
+        """Return the request parameters that authenticate the client."""
         valid = {
             "iss": client_id,
             "sub": client_id,

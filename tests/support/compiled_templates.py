@@ -1,4 +1,4 @@
-"""Templates that are compiled once in each process: servers for a test of their own would compile them again."""
+"""Templates that are compiled once per process instead of once per server."""
 
 from types import CodeType
 
@@ -7,7 +7,7 @@ from jinja2.bccache import Bucket
 
 
 class CompiledTemplates(BytecodeCache):
-    """Keeps the code of each template by its name, its file and its source."""
+    """A cache of compiled templates by name, file and source."""
 
     def __init__(self) -> None:
         self._code: dict[tuple[str, str], CodeType] = {}

@@ -1,4 +1,4 @@
-"""Pages in cookie mode: their requests, and the cookies with refresh tokens that they send (RFC 10017 section 6.1)."""
+"""Requests of pages in cookie mode, and the cookies with refresh tokens that they send (RFC 10017 section 6.1)."""
 
 from http.cookies import Morsel, SimpleCookie
 from typing import Any, Final
@@ -18,21 +18,21 @@ def add_page(jeton: Running, client_id: str = "spa", **fields: Any) -> App:
 
 
 def cookie_of(response: httpx2.Response) -> Morsel[str]:
-    """Return the one cookie that the response sets."""
+    """Return the only cookie that the response sets."""
     (sent,) = response.headers.get_list("set-cookie")
     (cookie,) = SimpleCookie(sent).values()
     return cookie
 
 
 def sent_cookie(jeton: Running) -> str:
-    """Return the header field with the one cookie of the browser, which forgets it."""
+    """Return the header field `Cookie` with the browser's only cookie, and delete it from the browser."""
     ((name, value),) = jeton.http.cookies.items()
     jeton.http.cookies.clear()
     return f"{name}={value}"
 
 
 async def log_in(jeton: Running, app: App, **headers: str) -> str:
-    """Return the header field Cookie of a browser that has signed in."""
+    """Sign in in a browser. Return its header field `Cookie`."""
     response = await jeton.token(app, PAGE | headers, **LOGIN)
     assert response.status_code == 200, response.text
     return sent_cookie(jeton)
@@ -46,7 +46,7 @@ async def refresh(jeton: Running, app: App, cookie: str | None, **headers: str) 
 
 
 async def refreshed(jeton: Running, app: App, cookie: str) -> str:
-    """Return the header field Cookie after a successful refresh."""
+    """Refresh, which must succeed. Return the header field `Cookie`."""
     response = await refresh(jeton, app, cookie)
     assert response.status_code == 200, response.text
     return f"{cookie_of(response).key}={cookie_of(response).value}"

@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own: to be crashed, stopped, started again and made to hang under the servers' feet."""
+"""A PostgreSQL cluster for a single test, which can be crashed, stopped, restarted and suspended."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ from support.server_processes import children_of
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster, by the URL of its first database."""
+    """A running cluster, identified by the URL of its first database."""
 
     url: str
 
@@ -26,7 +26,7 @@ class Cluster:
         return Path(str(make_url(self.url).query["host"]))
 
     def new_database(self, template: str = "template0") -> str:
-        """The URL of a copy of that database, whose commits are durable when they are answered."""
+        """Return the URL of a copy of the first database, with durable commits."""
         name = f"faults_{uuid4().hex}"
         engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
@@ -45,7 +45,7 @@ class Cluster:
         return Path(shlex.split((self._data / "postmaster.opts").read_text())[0]).parent
 
     def damage(self) -> str:
-        """Compare tables and indexes of the first database. Return what pg_amcheck complains of, "" if of nothing."""
+        """Check tables and indexes of the first database by pg_amcheck. Return its complaints, "" if there are none."""
         words = ["-h", str(self.folder), "-U", "jeton", "--install-missing", "--heapallindexed", "postgres"]
         done = subprocess.run(
             [self._binaries / "pg_amcheck", *words], capture_output=True, text=True, timeout=300, check=False
@@ -65,11 +65,11 @@ class Cluster:
         )
 
     def stop(self, mode: str) -> None:
-        """`fast` as an operator does it; `immediate` is a crash: nothing is finished, and the start recovers."""
+        """Stop the cluster: `fast` is an orderly shutdown, `immediate` a crash, after which the start recovers."""
         self._pg_ctl("-m", mode, "stop")
 
     def kill(self) -> None:
-        """Send SIGKILL to all its processes: nothing is finished. Remove its lock files, as a reboot does."""
+        """Send SIGKILL to all processes of the cluster. Remove its lock files, as a reboot does."""
         self._signal(signal.SIGKILL)
         # Without a parent that reaps it, a dead postmaster looks alive to the next one.
         for lock in (self._data / "postmaster.pid", *self.folder.glob(".s.PGSQL.*")):
@@ -81,14 +81,14 @@ class Cluster:
         self._pg_ctl("-l", self.folder / "log", "-o", given, "start")
 
     def hang(self) -> None:
-        """All its processes stand still: connections stay open, and nothing is answered."""
+        """Suspend all processes of the cluster: connections stay open, and nothing is answered."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
     def set_read_only(self, on: bool) -> None:
-        """Refuse writes in all transactions that begin from now on, also in sessions that are open."""
+        """Refuse writes in all transactions that begin from now on, also on open connections."""
         engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if on else 'off'}"))

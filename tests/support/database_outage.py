@@ -1,4 +1,4 @@
-"""What a server answers while its database is away."""
+"""Checks of a server's responses during a database outage."""
 
 import asyncio
 import time
@@ -10,7 +10,10 @@ from support.refresh_load import Load, Session
 
 
 async def assert_temporary_in_time(load: Load, resting: Sequence[Session]) -> None:
-    """Refresh, revoke and introspect, without a key: 503 (RFC 9110 section 15.6.4) says nothing about the token."""
+    """Check that refresh, revoke and introspect answer 503 in time, without an idempotency key.
+
+    503 (RFC 9110 section 15.6.4) says nothing about the token.
+    """
     asked_at = time.monotonic()
     responses = await asyncio.gather(
         load.refresh(resting[0]),
@@ -25,6 +28,6 @@ async def assert_temporary_in_time(load: Load, resting: Sequence[Session]) -> No
 
 
 async def assert_documents_answered(load: Load) -> None:
-    """Key set, metadata and /livez need no database."""
+    """Check that key set, metadata and /livez are served without the database."""
     for path in ("/livez", JWKS_PATH, *METADATA_PATHS):
         assert (await load.http.get(load.urls[0] + path)).status_code == 200, path

@@ -1,4 +1,4 @@
-"""A web site that serves one JSON document over TLS, as an app's site serves the document of a client."""
+"""A web site that serves one JSON document over TLS, such as the metadata document of a client."""
 
 import json
 import threading
@@ -13,12 +13,15 @@ from support.tls_certificates import tls_contexts
 
 @contextmanager
 def served_document(folder: Path, members: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
-    """Serve the members and their own URL as `client_id`. Yield the URL, and the file of the authority to trust."""
+    """Serve a document with these members and its own URL as `client_id`.
+
+    Yield the URL and the file of the CA certificate.
+    """
     context, _ = tls_contexts(folder, "localhost")
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Suppress the log of requests."""
 
         def do_GET(self) -> None:
             body = json.dumps({**members, "client_id": url}).encode()

@@ -18,7 +18,10 @@ _NUMBERS = itertools.count()
 
 @dataclass(frozen=True)
 class DpopKey:
-    """A key of a client, and proofs by it. `clock` is the client's; without one it is at the beginning of the test."""
+    """A DPoP key of a client, and proofs signed by it.
+
+    `clock` is the client's clock; without one, time stands at `START`.
+    """
 
     clock: ManualClock | None = None
     algorithm: str = "ES256"
@@ -40,7 +43,7 @@ class DpopKey:
         header: dict[str, Any] | None = None,
         **claims: Any,
     ) -> str:
-        """Return a proof of its own. Members of the header and claims can be replaced; None leaves one out."""
+        """Return a new proof. Members of the header and claims can be replaced; one that is None is left out."""
         now = START if self.clock is None else self.clock.now()
         content: dict[str, Any] = {"jti": f"jti {next(_NUMBERS)}", "htm": method, "htu": url, "iat": now}
         if access_token is not None:
@@ -57,7 +60,7 @@ class DpopKey:
         return {name: it for name, it in self.key.as_dict(private=False).items() if name in members}
 
     def headers(self, method: str, url: str, access_token: str, **claims: Any) -> dict[str, str]:
-        """Return the headers of a request to a protected resource with this access token."""
+        """Return the header fields of a request to a protected resource with this access token."""
         proof = self.proof(method, url, access_token, **claims)
         return {"Authorization": f"DPoP {access_token}", "DPoP": proof}
 

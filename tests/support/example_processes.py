@@ -1,4 +1,4 @@
-"""Examples as processes of their own."""
+"""Examples that run as separate processes."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ EXAMPLES: Final = ROOT / "examples"
 
 @contextmanager
 def process(folder: Path, url: str, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Path]:
-    """Start it in this folder, and wait until it answers 401 at this URL; yield what it prints."""
+    """Start a command in this folder, and wait until this URL answers 401. Yield its output."""
     printed = folder / f"{Path(command[0]).name}.log"
     with printed.open("wb") as output:
         started = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stdout=output, stderr=output)
@@ -40,7 +40,7 @@ def process(folder: Path, url: str, command: Sequence[str], environment: Mapping
 
 @contextmanager
 def served_example(folder: Path, module: str, url: str, environment: Mapping[str, str]) -> Iterator[Path]:
-    """Serve the application `app` of this module of an example (`mcp-server/server`) by uvicorn, at this URL."""
+    """Serve `app` of this module of an example (such as `mcp-server/server`) by uvicorn at this URL."""
     name, _, file = module.partition("/")
     command = [sys.executable, "-m", "uvicorn", f"{file}:app", "--app-dir", str(EXAMPLES / name)]
     variables = {**environment, "PYTHONPATH": str(ROOT / "clients" / "python")}

@@ -1,4 +1,4 @@
-"""A connection of the server over a transport that only remembers, with time that only a test moves."""
+"""HTTP connections of the server over an in-memory transport."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +15,7 @@ from jeton.http1.connection_table import ConnectionTable
 
 
 class Wire(asyncio.Transport):
-    """Keeps what is written, write by write. While it is `stuck`, the peer does not read."""
+    """A transport that records each write. While `is_blocked` is set, the peer does not read."""
 
     def __init__(self, peer: tuple[Any, ...] = ("127.0.0.1", 1)) -> None:
         super().__init__({"peername": peer, "sockname": ("127.0.0.1", 2)})
@@ -57,21 +57,21 @@ class Wire(asyncio.Transport):
 
 @dataclass
 class Peer:
-    """The other end of one connection."""
+    """The client end of a connection."""
 
     connection: Connection
     wire: Wire
     unsent: bytearray = field(default_factory=bytearray)
 
     async def send(self, *segments: bytes) -> None:
-        """Send each segment as the socket would bring it, as far as the connection reads."""
+        """Send each segment as a socket would deliver it, as far as the connection reads."""
         for segment in segments:
             self.unsent += segment
             await self._deliver()
         await self.settle()
 
     async def settle(self) -> None:
-        """Let tasks run until nothing more happens."""
+        """Run the event loop until no task makes progress."""
         for _ in range(30):
             await asyncio.sleep(0)
             await self._deliver()
@@ -84,7 +84,7 @@ class Peer:
             await asyncio.sleep(0)
 
     def arrive(self, piece: bytes) -> None:
-        """Bring one read of the socket, and let nothing else happen."""
+        """Deliver one read of the socket without running other tasks."""
         self.connection.get_buffer(-1)[: len(piece)] = piece
         self.connection.buffer_updated(len(piece))
 
@@ -94,18 +94,18 @@ class Peer:
 
     @property
     def statuses(self) -> Sequence[int]:
-        """Of all answers so far. No body of ours holds such a line."""
+        """The status codes of all responses so far. Bodies in these tests contain no status line."""
         return [int(part[:3]) for part in self.answer.split(b"HTTP/1.1 ")[1:]]
 
     @property
     def is_ended(self) -> bool:
-        """Whether no other request is going to be answered."""
+        """Whether no further request will be answered."""
         return self.wire.closed or self.wire.ended
 
 
 @dataclass
 class Server:
-    """Connections to one application, as one process has them."""
+    """A server process with its connections to one application."""
 
     config: Config
     state: ServerState
@@ -122,7 +122,7 @@ class Server:
 
 @asynccontextmanager
 async def serving(app: ASGIApp, max_connections: int = 100) -> AsyncIterator[Server]:
-    """A process that serves this application."""
+    """Yield a server process for this application."""
     config = Config(app, server_header=False, date_header=False, access_log=False, log_config=None)
     config.load()
     server = Server(config, ServerState(), ConnectionTable(max_connections, asyncio.get_running_loop()))
@@ -133,7 +133,7 @@ async def serving(app: ASGIApp, max_connections: int = 100) -> AsyncIterator[Ser
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the method, the path and the body; 400 where the body does not arrive."""
+    """Respond with the method, the path and the body; with 400 if the body is incomplete."""
     body, more = b"", True
     while more:
         message = await receive()

@@ -1,7 +1,7 @@
-"""The command `jeton` as forks of one process, which has imported everything: importing takes most of a command's time.
+"""The command `jeton`, run as forks of one process that has imported it, because importing takes most of the time.
 
-A fork has the arguments, streams, folder, environment and limit of open files of the process that asks for it. If that
-process goes away, the fork and its children are killed.
+A fork gets the arguments, streams, folder, environment and limit of open files of the requesting process. If that
+process ends, the fork and its children are killed.
 """
 
 import json
@@ -45,7 +45,7 @@ sys.exit(status)
 
 
 class ForkedProcess:
-    """A fork, as `subprocess.Popen` has it."""
+    """A forked command with the interface of `subprocess.Popen`."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -56,13 +56,13 @@ class ForkedProcess:
         return int(NUMBER.unpack(self._connection.recv(NUMBER.size, socket.MSG_WAITALL))[0])
 
     def poll(self) -> int | None:
-        """Return the exit status, or None if it runs."""
+        """Return the exit status, or None if the process is running."""
         if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
             self._end()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return the exit status. Raise TimeoutExpired if it runs longer."""
+        """Return the exit status. Raise TimeoutExpired if the process runs longer."""
         if self.returncode is None:
             if not select.select([self._connection], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
@@ -79,14 +79,14 @@ class ForkedProcess:
 
 
 class ForkingLauncher(ProgramLauncher):
-    """Starts `jeton` as forks, and other commands as what they name. The process that forks starts with the first."""
+    """Launcher that runs `jeton` as forks, and other commands as programs. The forking process starts on first use."""
 
     def __init__(self, folder: Path) -> None:
         self._address, self._command = folder / "socket", folder / "bin" / "jeton"
 
     @cached_property
     def command(self) -> Path:
-        """A program that asks for a fork, and behaves like it."""
+        """The path of a script that requests a fork and behaves like the command."""
         self._command.parent.mkdir()
         text = _CLIENT.format(
             python=sys.executable,
@@ -102,7 +102,7 @@ class ForkingLauncher(ProgramLauncher):
 
     @cached_property
     def _server(self) -> subprocess.Popen[bytes]:
-        """It ends when its standard input does, so it does not survive this process."""
+        """The forking process. It ends with its standard input, so it does not outlive this process."""
         variables = environment("") | {"PYTHONPATH": os.pathsep.join(sys.path)}
         words = [sys.executable, "-m", "support.forking_server", str(self._address)]
         server = subprocess.Popen(words, env=variables, stdin=subprocess.PIPE, start_new_session=True)
@@ -110,7 +110,7 @@ class ForkingLauncher(ProgramLauncher):
         return server
 
     def begin(self, command: Sequence[str], folder: Path, variables: Mapping[str, str], output: IO[bytes]) -> Process:
-        """Start it without input, in a process group of its own."""
+        """Start a command without input, in its own process group."""
         if command[0] != str(JETON):
             return super().begin(command, folder, variables, output)
         assert self._server.poll() is None
@@ -125,7 +125,7 @@ class ForkingLauncher(ProgramLauncher):
     def run(
         self, command: Sequence[str], folder: Path, variables: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
+        """Run a command, and wait until it ends."""
         program = str(self.command) if command[0] == str(JETON) else command[0]
         return super().run([program, *command[1:]], folder, variables)
 

@@ -1,6 +1,6 @@
-"""A process that has imported the command `jeton`, and forks for each command; see forked_commands.py.
+"""The process that imports the command `jeton` and forks for each command; see forked_commands.py.
 
-To a connection it sends two numbers, the pid and at the end the exit status, which is negative after a signal.
+It sends two numbers to each connection: the pid, and at the end the exit status, which is negative after a signal.
 """
 
 import gc
@@ -26,7 +26,7 @@ NUMBER: Final = struct.Struct("!q")
 
 @dataclass(frozen=True)
 class Forks:
-    """The commands that run: by their connections and by what tells of their ends."""
+    """The running commands, by connection and by pidfd."""
 
     listener: socket.socket
     poll: select.poll = field(default_factory=select.poll)
@@ -34,7 +34,7 @@ class Forks:
     connections: dict[int, socket.socket] = field(default_factory=dict)
 
     def serve(self) -> None:
-        """Fork for each connection, until standard input ends. Returns only in a fork, which is then the command."""
+        """Fork for each connection until standard input ends. Return only in a fork, which then runs the command."""
         self.poll.register(self.listener, select.POLLIN)
         self.poll.register(0, 0)
         while True:
@@ -52,7 +52,7 @@ class Forks:
                     self._kill(number)
 
     def _watch(self, pid: int, connection: socket.socket) -> None:
-        """Wait for the end of the process, and for that of the client."""
+        """Wait for the end of the process and of its client."""
         ended = os.pidfd_open(pid)
         self.pids[ended], self.connections[ended] = pid, connection
         self.poll.register(ended, select.POLLIN)
@@ -69,7 +69,7 @@ class Forks:
             self.poll.unregister(connection)
 
     def _kill(self, number: int) -> None:
-        """Kill the process whose client has gone, and its children: all of them, if standard input has ended."""
+        """Kill the process of a closed connection, and its children; kill all if standard input has ended."""
         self.poll.unregister(number)
         for ended, connection in self.connections.items():
             if number in (0, connection.fileno()):
@@ -86,7 +86,7 @@ class Forks:
 
 
 def _become_command(connection: socket.socket) -> None:
-    """Take over what the client has sent: streams, command, folder, environment, limits."""
+    """Apply what the client has sent: streams, command, folder, environment, limits."""
     os.setsid()
     with connection:
         _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
@@ -106,7 +106,7 @@ def _become_command(connection: socket.socket) -> None:
 
 
 def _import_commands(group: click.Group) -> None:
-    """Groups import a command when it is looked up."""
+    """Import all commands, which command groups otherwise import on first use."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)

@@ -1,4 +1,4 @@
-"""How often a server hashes a password, to check it."""
+"""A record of the password hashes that a server checks."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from support.in_process_server import Running
 
 
 def count_hashes(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    """The stored hash of each run of Argon2 from now on; None where there is no such user."""
+    """Return a list to which each run of Argon2 appends the stored hash, or None for an unknown user."""
     runs: list[str | None] = []
     passwords = jeton.passwords
     verify = passwords.verify

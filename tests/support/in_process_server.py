@@ -1,4 +1,4 @@
-"""A server in this process, for tests: over ASGI, with a clock that only tests move, and cheap password hashes."""
+"""A server in this process: requests over ASGI, a manual clock and cheap password hashes."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ SESSIONS: Final = frozenset({"password", "refresh_token"})
 
 
 class ManualClock(Clock):
-    """Stands still until it is told to move."""
+    """A clock that moves only by `advance`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,14 +53,14 @@ class ManualClock(Clock):
         return self.time
 
     def follow(self, connection: Connection) -> None:
-        """Nothing to follow."""
+        """Do nothing: the clock does not depend on the database."""
 
     def advance(self, seconds: int) -> None:
         self.time += seconds
 
 
 def settings_for(database_url: str, **variables: str) -> Settings:
-    """Settings for a test; `variables` are named as in the environment, without the prefix."""
+    """Return settings for a test. `variables` are named as in the environment, without the prefix."""
     environment = {
         "JETON_DATABASE__URL": database_url,
         "JETON_SECRETS__MASTER_KEY": MASTER_KEY,
@@ -82,13 +82,13 @@ class App:
 
     @property
     def auth(self) -> tuple[str, str] | None:
-        """Form-encoded, as RFC 6749 section 2.3.1 has it."""
+        """The credentials for HTTP Basic, form-encoded (RFC 6749 section 2.3.1); None for a public client."""
         return None if self.secret is None else (quote_plus(self.client_id), quote_plus(self.secret))
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server, its clock, and requests to it. Form endpoints are asked as `app`, by Basic where it has a secret."""
+    """A running server, its clock, and requests to it. `app` authenticates by HTTP Basic if it has a secret."""
 
     server: Server
     clock: ManualClock
@@ -143,7 +143,7 @@ class Running:
         return self.server.parts.background.keys.rotation
 
     def add_client(self, client_id: str = "web", *, public: bool = False, **fields: Any) -> App:
-        """A client that may do what most tests need, but for what `fields` (of `oauth.clients.Client`) say."""
+        """Register a client with the usual permissions. `fields` (of `oauth.clients.Client`) override them."""
         secret = None if public else generate_client_secret()
         client = Client(
             client_id,
@@ -178,20 +178,20 @@ class Running:
             update_user(connection, sub, **columns)
 
     def claims(self, access_token: str) -> dict[str, Any]:
-        """The claims of a valid access token."""
+        """Return the claims of an access token, which must be valid."""
         verified = self.keyring.verifier.verify(access_token)
         assert verified is not None
         return dict(verified.claims)
 
     def count(self, table: Table) -> int:
-        """The number of its rows."""
+        """Return the number of rows of the table."""
         with self.database.read() as connection:
             return connection.scalar(select(func.count()).select_from(table)) or 0
 
     async def post(
         self, path: str, app: App | None, headers: Mapping[str, str] | None = None, **parameters: str
     ) -> httpx2.Response:
-        """A form request as this client; a public one names itself by client_id."""
+        """Send a form as this client. A public client identifies itself by `client_id`."""
         if app is not None and app.auth is None:
             parameters = {"client_id": app.client_id, **parameters}
         auth = app.auth if app and app.auth else httpx2.USE_CLIENT_DEFAULT
@@ -203,7 +203,7 @@ class Running:
         return await self.post("/oauth/token", app, headers, **parameters)
 
     async def log_in(self, app: App, username: str = "alice", password: str = PASSWORD, **more: str) -> dict[str, Any]:
-        """The members of a successful login."""
+        """Log in, which must succeed. Return the members of the token response."""
         response = await self.token(app, None, grant_type="password", username=username, password=password, **more)
         assert response.status_code == 200, response.text
         return dict(response.json())
@@ -215,7 +215,7 @@ class Running:
         return await self.token(app, headers, grant_type="refresh_token", refresh_token=refresh_token, **more)
 
     async def refreshed(self, app: App, refresh_token: str, **more: str) -> dict[str, Any]:
-        """The members of a successful refresh."""
+        """Refresh, which must succeed. Return the members of the token response."""
         response = await self.refresh(app, refresh_token, **more)
         assert response.status_code == 200, response.text
         return dict(response.json())
@@ -232,7 +232,7 @@ class Running:
         return await self.post("/oauth/revoke", app, None, token=token, **more)
 
     async def introspect(self, app: App, token: str, **more: str) -> dict[str, Any]:
-        """The members of a successful introspection."""
+        """Introspect a token. Return the members of the response, which must be a success."""
         response = await self.post("/oauth/introspect", app, None, token=token, **more)
         assert response.status_code == 200, response.text
         return dict(response.json())
@@ -240,7 +240,7 @@ class Running:
 
 @asynccontextmanager
 async def running(settings: Settings, grants: Sequence[Grant] = GRANTS) -> AsyncIterator[Running]:
-    """A server with these settings and grants, its lifespan begun."""
+    """Start a server with these settings and grants, including its lifespan. Yield it with its clock."""
     clock = ManualClock()
     server = assemble(settings, clock, grants)
     async with (

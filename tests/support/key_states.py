@@ -1,4 +1,4 @@
-"""Signing keys in each state, for tests of the rules."""
+"""Signing keys in each state, for tests of the key rules."""
 
 from dataclasses import replace
 from typing import Any
@@ -25,7 +25,7 @@ def stored(kid: str) -> StoredKey:
 
 
 def key(kid: str, state: KeyState, **fields: Any) -> SigningKey:
-    """Return a key of the series of access tokens, unless the fields say otherwise."""
+    """Return a key of the access token series; fields can be overridden."""
     default = SigningKey(kid, "ES256", "{}", "database", "sealed", state, NOW - DAY, NOW)
     used = {} if state is KeyState.NEXT else {"longest_seconds": LONGEST, "activated_at": NOW - DAY}
     return replace(default, **(used | fields))

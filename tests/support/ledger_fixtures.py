@@ -1,4 +1,4 @@
-"""A ledger by itself, over a database with one user, one client and three families, and entries to put into it."""
+"""A ledger over a database with one user, one client and three families, and entries for it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,13 +27,13 @@ USER = User("u_1", "alice", None, (), False, START, 1, "old hash")
 
 
 def family(sid: str, **fields: Any) -> Family:
-    """Return a session that ends a minute after the start, of that user and client."""
+    """Return a session of that user and client that expires a minute after the start."""
     usual = {"scope": READ, "audience": (), "amr": (), "idle_expires_at": START + 60, "absolute_expires_at": START + 60}
     return builders.family(sid, now=START, **usual | fields)
 
 
 def insert_accounts(database: Database, *families: Family) -> None:
-    """Insert the client, the user and these families of theirs."""
+    """Insert the client, the user and these families."""
     with database.write() as connection:
         insert_client(connection, CLIENT)
         insert_user(connection, USER)
@@ -42,7 +42,7 @@ def insert_accounts(database: Database, *families: Family) -> None:
 
 @dataclass
 class Bench:
-    """A ledger over a database that holds one user, one client and the families a, b and c."""
+    """A ledger over a database with one user, one client and the families a, b and c."""
 
     database: Database
     ledger: Ledger
@@ -50,7 +50,7 @@ class Bench:
     decided: list[str] = field(default_factory=list)
 
     def turned(self, sid: str, name: str | None = None) -> Entry[Issue]:
-        """An entry that turns that family one generation on, and notes its name (by default the sid)."""
+        """Return an entry that advances the family by one generation, and records its name (by default the sid)."""
 
         def decide(facts: Facts) -> Issue:
             self.decided.append(name or sid)
@@ -61,11 +61,11 @@ class Bench:
         return Entry(decide, (LockFamily(sid),))
 
     def turn(self, sid: str, name: str | None = None) -> "asyncio.Task[Issue]":
-        """Enter that entry, and do not wait for it."""
+        """Enter that entry in the ledger without waiting for it."""
         return asyncio.create_task(self.ledger.enter(self.turned(sid, name)))
 
     async def turn_all(self, sids: str) -> list[Issue | BaseException]:
-        """Enter one entry for each of these families, and return what they end with."""
+        """Enter one entry for each of these families. Return their results and exceptions."""
         return await asyncio.gather(*map(self.turn, sids), return_exceptions=True)
 
     def generations(self, sids: str = "abc") -> list[int]:
@@ -75,7 +75,7 @@ class Bench:
 
 
 def opened(new: Family) -> Entry[Issue]:
-    """An entry that opens that family."""
+    """Return an entry that opens this family."""
     return Entry(lambda facts: Issue(CLIENT, new.scope, (), facts.now, "opened", facts.user, new), (LockUser(new.sub),))
 
 

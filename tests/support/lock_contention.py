@@ -1,4 +1,4 @@
-"""Real waiting: a third party holds a lock until the servers under test are seen to wait for it, all at once."""
+"""Real lock contention: another connection holds a lock until the servers under test are seen to wait for it."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ _ROWS: Final = {
 
 
 async def until(seen: Any, what: str, seconds: float = _PATIENCE) -> None:
-    """Waits until `seen()` is true, looking at a real database again and again; fails at the deadline."""
+    """Wait until `condition()` is true, checking every 2 milliseconds. Fail at the deadline."""
     deadline = time.monotonic() + seconds
     while not seen():
         assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}"
@@ -40,7 +40,7 @@ async def until(seen: Any, what: str, seconds: float = _PATIENCE) -> None:
 
 
 class OnPostgresql:
-    """A third party from now on. Waiting is seen in pg_stat_activity."""
+    """A connection that holds locks, and another one that counts waiters in pg_stat_activity."""
 
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url)
@@ -48,30 +48,30 @@ class OnPostgresql:
         self._deadlocks_before = self._counted_deadlocks()
 
     def waiting(self) -> int:
-        """How many connections wait for a lock just now."""
+        """Return the number of connections that are waiting for a lock."""
         return int(self._watching.execute(_WAITING).scalar_one())
 
     def connected(self) -> int:
-        """How many connections servers and commands hold."""
+        """Return the number of connections of servers and commands."""
         return int(self._watching.execute(_OURS).scalar_one())
 
     @asynccontextmanager
     async def holding(self, row: str, key: str | bytes) -> AsyncIterator[Connection]:
-        """Holds that row's lock."""
+        """Hold the lock of this row until the end of the block."""
         with self._engine.connect() as connection, connection.begin():
             self.hold(connection, row, key)
             yield connection
 
     def hold(self, connection: Connection, row: str, key: str | bytes) -> None:
-        """Locks that row too, waiting for it where somebody else has it."""
+        """Lock this row too, waiting for it if another connection holds it."""
         assert connection.execute(_ROWS[row], {"key": key}).all(), f"there is no {row} to hold"
 
     def holding_migrations(self) -> AbstractContextManager[None]:
-        """Holds the lock that lets one process at a time migrate."""
+        """Hold the lock that lets one process at a time migrate."""
         return self._holding(_MIGRATING)
 
     def holding_tables(self, tables: str, *, readers: bool = False) -> AbstractContextManager[None]:
-        """Holds whole tables, against writers and perhaps readers too."""
+        """Lock tables against writers, or against readers too."""
         return self._holding(text(f"LOCK TABLE {tables} IN {'ACCESS EXCLUSIVE' if readers else 'SHARE'} MODE"))
 
     @contextmanager
@@ -81,14 +81,17 @@ class OnPostgresql:
             yield
 
     async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
-        """Run all of them; the row is free only once two parties wait for it at the same moment."""
+        """Run the awaitables while the row is locked. Unlock it when two connections wait for it at the same time."""
         async with self.holding(row, key):
             running = [asyncio.ensure_future(runner) for runner in runners]
             await until(lambda: self.waiting() >= 2, "two connections waiting for one lock")
         return await asyncio.gather(*running)
 
     async def deadlocks(self) -> int:
-        """Deadlocks since then, counted once the servers' connections have closed and told theirs."""
+        """Return the number of deadlocks since the start, after all connections of servers have closed.
+
+        PostgreSQL counts the deadlocks of a connection when it closes.
+        """
         await until(lambda: self.connected() == 0, "the servers' connections closed")
         return self._counted_deadlocks() - self._deadlocks_before
 
@@ -101,7 +104,7 @@ class OnPostgresql:
 
 
 class OnSqlite:
-    """SQLite has one lock, for all writers: whoever is about to begin a writing transaction waits for it."""
+    """Contention in SQLite, which has one lock for all writers: each writing transaction waits for it."""
 
     def __init__(self, url: str, nodes: Nodes) -> None:
         self._database = Database(url)
@@ -131,7 +134,7 @@ Contention = OnPostgresql | OnSqlite
 
 
 async def race_in_round(number: int, contention: Contention, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
-    """Race, in odd rounds in the opposite order: neither is always the first. Give the results in the order given."""
+    """Run a race, in odd rounds in reverse order. Return the results in the given order."""
     if number % 2:
         return (await contention.race(row, key, *runners[::-1]))[::-1]
     return await contention.race(row, key, *runners)

@@ -1,4 +1,4 @@
-"""Attempts to log in with a password, and how each is answered."""
+"""Attempts to log in with a password, and their outcomes."""
 
 import asyncio
 from collections import Counter
@@ -13,12 +13,12 @@ WRONG: Final = "a wrong password, and long"
 
 
 async def attempt(jeton: Running, app: App, username: str = "alice", password: str = WRONG) -> httpx2.Response:
-    """One attempt. What answers it depends on nothing else, because each has the same identifier."""
+    """Send one attempt. All have the same request identifier, so that responses can be compared."""
     return await jeton.token(
         app, {"X-Request-Id": "attempt-1"}, grant_type="password", username=username, password=password
     )
 
 
 async def attempts(jeton: Running, app: App, count: int, username: str = "alice") -> Counter[tuple[int, str | None]]:
-    """Send that many wrong passwords at once. Return how often each status and error was answered."""
+    """Send this number of wrong passwords concurrently. Return the number of responses by status and error."""
     return outcomes(await asyncio.gather(*(attempt(jeton, app, username) for _ in range(count))))

@@ -1,4 +1,4 @@
-"""A client's endpoint for logout tokens, on loopback, and the delivery of what is due to it."""
+"""The endpoint of a client that receives logout tokens on loopback, and their delivery."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ OPENID: Final = frozenset({"openid", "read"})
 
 
 class LogoutReceiver:
-    """Answers with the next of `statuses`, and with the last one from then on."""
+    """An endpoint that responds with each of `statuses` in turn, then always with the last one."""
 
     def __init__(self, server: RemoteServer, statuses: list[str]) -> None:
         self.server = server
@@ -32,12 +32,12 @@ class LogoutReceiver:
 
     @property
     def tokens(self) -> list[str]:
-        """The logout tokens as they were received."""
+        """The logout tokens received so far."""
         return [parse_qs(it.body.decode(), strict_parsing=True)["logout_token"][0] for it in self.server.requests]
 
     @property
     def claims(self) -> list[dict[str, Any]]:
-        """The claims, without verification."""
+        """The claims of the received tokens, without verification."""
         return [jwt.decode(it, options={"verify_signature": False}) for it in self.tokens]
 
     async def wait(self, seconds: float) -> None:
@@ -59,12 +59,12 @@ async def logout_receiver(*statuses: str) -> AsyncIterator[LogoutReceiver]:
 
 
 def add_receiving_app(node: Running, client_id: str, uri: str, **fields: Any) -> App:
-    """A client whose users are not asked for consent, and that is told when they have signed out."""
+    """Register a first-party client with this address for logout tokens."""
     return add_app(node, client_id, **{"scope": OPENID, "first_party": True, "backchannel_logout_uri": uri} | fields)
 
 
 def add_logouts(node: Running, client_id: str, *browser_session_ids: str) -> None:
-    """Browser sessions of a user who is gone have just ended."""
+    """Insert logouts to deliver, from browser sessions of a deleted user that have just ended."""
     now = node.clock.now()
     row = {"client_id": client_id, "sub": "u_1", "created_at": now, "expires_at": now + 9999, "next_attempt_at": now}
     with node.database.write() as connection:

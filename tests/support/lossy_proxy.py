@@ -1,4 +1,4 @@
-"""A proxy that passes requests on and loses every n-th answer: the server has done it, the client never hears."""
+"""A proxy that forwards each request and drops every n-th response."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ _PATIENCE: Final = 15
 
 @dataclass
 class LosingProxy:
-    """One request per connection, in either direction."""
+    """A proxy with one request per connection."""
 
     port: int
     server_port: int
@@ -46,7 +46,7 @@ class LosingProxy:
 
 
 async def _request(client: asyncio.StreamReader) -> bytes:
-    """One request with all of its body, which asks for the connection to be closed."""
+    """Read a request with its body. Return it with `Connection: close`."""
     head = await client.readuntil(b"\r\n\r\n")
     lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
     lengths = [int(line.partition(b":")[2]) for line in lines if line.lower().startswith(b"content-length:")]

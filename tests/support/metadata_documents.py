@@ -1,4 +1,4 @@
-"""Metadata documents of clients, as if they were on the web."""
+"""Metadata documents of clients without a web server."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ CALLBACK: Final = "https://app.example/callback"
 
 
 def document(url: str = DOCUMENT, **members: Any) -> dict[str, Any]:
-    """The members of a document, of a public client; None leaves one out."""
+    """Return the members of the metadata document of a public client. A member that is None is left out."""
     given = {
         "client_id": url,
         "client_name": "An app",
@@ -24,7 +24,7 @@ def document(url: str = DOCUMENT, **members: Any) -> dict[str, Any]:
 
 
 class Web:
-    """Documents by URL, in the place of an OutboundClient. It answers only while `answers` is set."""
+    """Documents by URL, used instead of an OutboundClient. It responds only while `answers` is set."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
@@ -33,7 +33,7 @@ class Web:
         self.answers.set()
 
     def publish(self, url: str = DOCUMENT, *, cache_control: str = "max-age=600", **members: Any) -> str:
-        """Put the document of a client there. Returns its URL."""
+        """Publish the metadata document of a client. Return its URL."""
         headers = {"content-type": "application/json", "cache-control": cache_control}
         self.responses[url] = OutboundResponse(200, headers, json.dumps(document(url, **members)).encode())
         return url
@@ -49,4 +49,4 @@ class Web:
         return self.responses[url]
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there are no connections."""

@@ -1,4 +1,4 @@
-"""Metrics, as tests read them."""
+"""Values and names of metrics."""
 
 import re
 from typing import Final
@@ -11,7 +11,7 @@ _SUFFIX: Final = re.compile(r"_(bucket|count|sum)$")
 
 
 def value_of(name: str, **labels: str) -> float:
-    """Return the value of a series of this process; 0 if it has not begun."""
+    """Return the value of a series of this process; 0 if it does not exist."""
     return REGISTRY.get_sample_value(name, labels) or 0
 
 

@@ -1,4 +1,4 @@
-"""Node and its packages: installed from a lock, once, and kept for as long as the lock stays the same."""
+"""Node and its packages, installed once for each version of the lock file."""
 
 import hashlib
 import shutil
@@ -15,7 +15,7 @@ _OLDEST_NODE: Final = 20
 
 
 def node_and_npm() -> tuple[str, str]:
-    """Where they are."""
+    """Return the paths of node and npm."""
     node, npm = find_program("node", "npm"), find_program("npm", "npm")
     if _major(node) < _OLDEST_NODE:
         raise MissingProgramError(f"Node {_OLDEST_NODE} is needed, this machine has {_major(node)}")
@@ -28,7 +28,7 @@ def _major(node: str) -> int:
 
 
 def installed_packages(cache: Path, source: Path = INTEROP) -> Path:
-    """The folder `node_modules` of that source's lock, below `cache`."""
+    """Install the packages of that source's lock file below `cache`, if needed. Return `node_modules`."""
     _, npm = node_and_npm()
     lock = (source / "package-lock.json").read_bytes()
     installed = cache / hashlib.sha256(lock).hexdigest()[:16]

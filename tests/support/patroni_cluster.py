@@ -1,4 +1,4 @@
-"""The trial cluster of config/deployment/patroni: three nodes, whose leader is moved or killed by the caller."""
+"""The trial cluster of config/deployment/patroni: three nodes, whose leader can be moved or killed."""
 
 import json
 import os
@@ -116,7 +116,7 @@ class PatroniCluster:
                 os.kill(pid, signal.SIGSTOP)
 
     def value_of(self, query: LiteralString) -> Any:
-        """Return what the leader says; None while there is none."""
+        """Return the result of this query at the leader; None while there is no leader."""
         try:
             with psycopg.connect(self.url, connect_timeout=3) as connection:
                 (value,) = connection.execute(query).fetchone() or (None,)
@@ -125,7 +125,7 @@ class PatroniCluster:
             return None
 
     def wait_until_said(self, query: LiteralString, value: object) -> None:
-        """Wait until the leader says this."""
+        """Wait until the query returns this value at the leader."""
         wait_until(lambda: self.value_of(query) == value, f"{query}: {value}", FAILOVER_SECONDS)
 
     def _patroni(self, node: str) -> int:

@@ -1,4 +1,4 @@
-"""A person who signs in over the pages and allows what an app asks, for programs that send people to the server."""
+"""A person who signs in on the pages and consents, for programs that send people to the server."""
 
 import asyncio
 import threading
@@ -27,7 +27,7 @@ _CONSENT: Final = "/consent"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with an account. Each authorization takes place in a browser without cookies."""
+    """A user of the server. Each authorization takes place in a browser without cookies."""
 
     issuer: str
     username: str

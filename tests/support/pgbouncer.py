@@ -1,4 +1,4 @@
-"""A real PgBouncer in front of a PostgreSQL database, for tests."""
+"""PgBouncer in front of a PostgreSQL database."""
 
 import os
 import pwd
@@ -19,7 +19,7 @@ from support.server_processes import wait_until
 
 @contextmanager
 def pgbouncer(url: str, mode: str) -> Iterator[str]:
-    """The URL of the same database through a pooler in this mode, with two connections to share."""
+    """Start a pooler in this mode with two server connections. Yield the URL of the database through it."""
     program = find_program("pgbouncer", "pgbouncer")
     database = make_url(url)
     folder = Path(tempfile.mkdtemp(prefix="jeton-pgbouncer-", dir="/tmp"))
@@ -40,7 +40,7 @@ def pgbouncer(url: str, mode: str) -> Iterator[str]:
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:
-    """PgBouncer refuses to run as root."""
+    """Return the options for another account if the tests run as root, as which PgBouncer refuses to run."""
     if os.geteuid() != 0:
         return {}
     account = pwd.getpwnam("postgres")

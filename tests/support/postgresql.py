@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL cluster from the system's own binaries: reached by a socket only, and gone at the end."""
+"""A temporary PostgreSQL cluster from the system's binaries, reachable by a Unix socket only."""
 
 import os
 import pwd
@@ -18,7 +18,10 @@ _CARELESS: Final = "-c fsync=off -c synchronous_commit=off -c full_page_writes=o
 
 @contextmanager
 def postgresql_cluster(*, durable: bool = False) -> Iterator[str]:
-    """The URL of a running cluster's database `postgres`. Unless it is to be durable, it writes without waiting."""
+    """Run a cluster until the end of the block. Yield the URL of its database `postgres`.
+
+    Unless it is to be durable, commits do not wait for the disk.
+    """
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="jeton-pg-", dir="/tmp"))
     account = _unprivileged_account()
@@ -44,7 +47,7 @@ def _binaries() -> str:
 
 
 def _unprivileged_account() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root: another account of this machine does, then."""
+    """Return the options for another account if the tests run as root, as which PostgreSQL refuses to run."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):

@@ -5,7 +5,7 @@ import shutil
 
 
 class MissingProgramError(Exception):
-    """A program is not on this machine. The text says how to install it."""
+    """A program is not installed on this machine. The text says how to install it."""
 
 
 def find_program(name: str, package: str) -> str:

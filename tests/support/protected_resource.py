@@ -1,4 +1,4 @@
-"""A resource server as the MCP specification has it: 401 with RFC 9728 metadata, and tokens for its own URL only."""
+"""A resource server as in the MCP specification: it accepts only tokens for its own URL and has RFC 9728 metadata."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ _METADATA_PATH: Final = "/.well-known/oauth-protected-resource" + _PATH
 
 @dataclass(frozen=True, slots=True)
 class ProtectedResource:
-    """The resource and its authorization server. It answers requests with the claims of their tokens."""
+    """A resource and its authorization server. It responds with the claims of the presented token."""
 
     port: int
     issuer: str
@@ -42,7 +42,7 @@ class ProtectedResource:
                 server.server_close()
 
     def metadata(self) -> dict[str, Any]:
-        """RFC 9728 section 2."""
+        """Return the protected resource metadata (RFC 9728 section 2)."""
         return {
             "resource": self.url,
             "authorization_servers": [self.issuer],
@@ -54,7 +54,7 @@ class ProtectedResource:
 def _handler(resource: ProtectedResource, verifier: Verifier) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Suppress the log of requests."""
 
         def do_GET(self) -> None:
             if self.path == _METADATA_PATH:

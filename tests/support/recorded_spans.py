@@ -1,4 +1,4 @@
-"""Spans and metrics of OpenTelemetry that a server makes, kept in memory."""
+"""Spans and metrics of OpenTelemetry, recorded in memory."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from jeton.observability.tracing import tracing
 
 
 class RecordedSpans:
-    """What an exporter would send."""
+    """The spans that an exporter would send."""
 
     def __init__(self) -> None:
         self._spans = InMemorySpanExporter()
@@ -27,7 +27,7 @@ class RecordedSpans:
 
     @property
     def text(self) -> str:
-        """All of it, with every attribute, event and link."""
+        """All spans as text, with every attribute, event and link."""
         spans = "".join(it.to_json() for it in self._spans.get_finished_spans())
         return f"{spans} {self.metrics}"
 
@@ -49,7 +49,7 @@ def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
 
 
 def trace_of(span: ReadableSpan) -> str:
-    """Its trace, in hexadecimal."""
+    """Return the trace id of the span in hexadecimal."""
     context = span.get_span_context()
     assert context is not None
     return format_trace_id(context.trace_id)
@@ -57,7 +57,7 @@ def trace_of(span: ReadableSpan) -> str:
 
 @contextmanager
 def recorded_spans() -> Iterator[RecordedSpans]:
-    """Servers that are started meanwhile are traced."""
+    """Trace servers that start before the end of the block. Yield their spans."""
     spans = RecordedSpans()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("opentelemetry.trace.get_tracer_provider", lambda: spans.tracers)

@@ -1,4 +1,4 @@
-"""Load on real servers: sessions that refresh without a pause, and remember what they were answered."""
+"""Load on servers: sessions that refresh continuously and record the responses."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ AWAY: Final = (httpx2.ConnectError, httpx2.ReadError, httpx2.WriteError, httpx2.
 
 
 def add_accounts(database_url: str) -> str:
-    """One user and one confidential client in a migrated database; gives the client's secret."""
+    """Add one user and one confidential client to a migrated database. Return the client secret."""
     secret, now, database = generate_client_secret(), int(time.time()), Database(database_url)
     methods = frozenset({"client_secret_basic"})
     client = Client(
@@ -51,7 +51,7 @@ def add_accounts(database_url: str) -> str:
 
 
 def place_of(refresh_token: str) -> tuple[str, int]:
-    """The sid and the generation that a refresh token names."""
+    """Return the sid and the generation of a refresh token."""
     presented = parse_refresh_token(refresh_token)
     assert presented is not None
     return presented.sid, presented.generation
@@ -59,7 +59,7 @@ def place_of(refresh_token: str) -> tuple[str, int]:
 
 @dataclass
 class Session:
-    """A client's side of one session: `token` is what was last delivered; `asking` while a request has no answer."""
+    """The client side of a session: `token` is the last one received; `is_pending` while a request has no response."""
 
     token: str
     sends_keys: bool = True
@@ -69,13 +69,13 @@ class Session:
 
     @property
     def key(self) -> dict[str, str]:
-        """A key for each token: the same for every repetition of one request."""
+        """The header field with an idempotency key, the same for each repetition of a request with this token."""
         return {"Idempotency-Key": self.token[-20:]} if self.sends_keys else {}
 
 
 @dataclass
 class Load:
-    """Clients of servers at `urls`, one request at a time for each session."""
+    """Clients of the servers at `urls`. Each session sends one request at a time."""
 
     http: httpx2.AsyncClient
     urls: list[str]
@@ -85,7 +85,7 @@ class Load:
     losses: list[str] = field(default_factory=list)
 
     async def log_in(self, count: int, *, sends_keys: bool = True) -> list[Session]:
-        """So many more sessions."""
+        """Open this number of sessions. Return them."""
         form = {"grant_type": "password", "username": USERNAME, "password": PASSWORD}
         new = []
         for number in range(count):
@@ -96,7 +96,7 @@ class Load:
         return new
 
     async def refresh(self, session: Session, url: str | None = None) -> httpx2.Response:
-        """One refresh; what comes back is remembered. Raises what the transport raises."""
+        """Refresh once, and record the new token. Raise what the transport raises."""
         form = {"grant_type": "refresh_token", "refresh_token": session.token}
         response = await self.http.post(f"{url or self.urls[0]}/oauth/token", data=form, headers=session.key)
         self.statuses[response.status_code] += 1
@@ -108,11 +108,11 @@ class Load:
         return response
 
     async def post(self, path: str, token: str, url: str | None = None) -> httpx2.Response:
-        """Revocation or introspection of a token."""
+        """Send a revocation or introspection of a token."""
         return await self.http.post(f"{url or self.urls[0]}{path}", data={"token": token})
 
     async def _run(self, session: Session, turn: int) -> None:
-        """Refreshes for ever, each time at the next server; repeats, as clients may, what was not answered."""
+        """Refresh continuously, at each server in turn. Repeat a request that got no response, as clients may."""
         while True:
             turn += 1
             session.asking = True
@@ -132,7 +132,7 @@ class Load:
 
     @asynccontextmanager
     async def running(self, sessions: Sequence[Session] | None = None) -> AsyncIterator[None]:
-        """Under load, until the end of the block; whoever is asking then gives up."""
+        """Refresh these sessions (by default all) until the end of the block, where pending requests are cancelled."""
         tasks = [asyncio.create_task(self._run(it, turn)) for turn, it in enumerate(sessions or self.sessions)]
         try:
             yield
@@ -143,7 +143,7 @@ class Load:
         assert self.unexpected == [], self.unexpected
 
     async def until(self, seen: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
-        """Lets the load go on until `seen()` is true; fails at the deadline, or when a session was refused."""
+        """Wait under load until `condition()` is true. Fail at the deadline, or when a session was refused."""
         deadline = time.monotonic() + seconds
         while not seen():
             assert self.unexpected == [], self.unexpected
@@ -151,7 +151,7 @@ class Load:
             await asyncio.sleep(0.01)
 
     async def until_answered(self, count: int, seconds: float = PATIENCE) -> None:
-        """Until every session has been answered so many times more."""
+        """Wait until each session has received this number of further tokens."""
         before = [it.answered for it in self.sessions]
         await self.until(
             lambda: all(it.answered >= was + count for it, was in zip(self.sessions, before, strict=True)),
@@ -162,14 +162,17 @@ class Load:
 
 @asynccontextmanager
 async def load_on(urls: list[str], secret: str, *, keeps_alive: bool = False) -> AsyncIterator[Load]:
-    """Clients of these servers. Where they do not keep connections, none is lost that a server closes just then."""
+    """Yield clients of these servers.
+
+    Without keep-alive, no request is lost because a server closes an idle connection.
+    """
     limits = httpx2.Limits(max_keepalive_connections=100 if keeps_alive else 0)
     async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), limits=limits, timeout=PATIENCE, trust_env=False) as http:
         yield Load(http, urls)
 
 
 def stored(database_url: str, sessions: Sequence[Session]) -> list[Family]:
-    """Their families, as the database has them."""
+    """Return the families of these sessions from the database."""
     database = Database(database_url)
     with database.read() as connection:
         found = load_families(connection, [place_of(it.token)[0] for it in sessions])
@@ -178,7 +181,10 @@ def stored(database_url: str, sessions: Sequence[Session]) -> list[Family]:
 
 
 def assert_nothing_lost_or_doubled(database_url: str, sessions: Sequence[Session]) -> None:
-    """What was answered is in the database; beyond it, at most what was being asked; and nothing forked or died."""
+    """Check that the database has each token that was received, and no fork and no ended session.
+
+    It may be one generation ahead of a session whose request is pending.
+    """
     for session, family in zip(sessions, stored(database_url, sessions), strict=True):
         ahead = family.generation - place_of(session.token)[1]
         assert 0 <= ahead <= int(session.asking), f"the database is {ahead} generations ahead of the client"
@@ -188,7 +194,10 @@ def assert_nothing_lost_or_doubled(database_url: str, sessions: Sequence[Session
 
 
 def _assert_recorded(database_url: str, sessions: Sequence[Session]) -> None:
-    """The audit trail verifies, and has each refresh that was committed, once. Another may be committed meanwhile."""
+    """Check the audit trail: it verifies and has each committed refresh once.
+
+    Another refresh of a session whose request is pending may be committed in between.
+    """
     before = stored(database_url, sessions)
     refreshed = Counter(it.sid for it in verified_records(database_url) if it.event == "token_refreshed")
     for session, family in zip(sessions, before, strict=True):

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that stands for someone else's: it records requests and answers as it is told."""
+"""An HTTP server on loopback that stands for a server of others: it records requests and sends the given responses."""
 
 import asyncio
 import ssl
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class RemoteRequest:
-    """A request as it arrived. Names of headers are in lower case."""
+    """A received request. Names of header fields are in lower case."""
 
     line: str
     headers: dict[str, str]

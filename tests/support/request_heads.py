@@ -1,4 +1,4 @@
-"""Requests that are read, with what `wire.echo` answers, and such as are rejected, with the status (RFC 9112)."""
+"""Valid requests with the response of `fake_transport.echo`, and invalid ones with their status (RFC 9112)."""
 
 from jeton.http1.request_head import MAX_BYTES, MAX_FIELDS
 

@@ -1,4 +1,4 @@
-"""What a response says, to compare."""
+"""Comparable parts of responses."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,6 +17,6 @@ def outcomes(responses: Iterable[httpx2.Response]) -> Counter[tuple[int, str | N
 
 
 def visible(response: httpx2.Response) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Return everything that a caller can see, but for the identifier of the request."""
+    """Return everything that a caller can see, except the identifier of the request."""
     headers = sorted(it for it in response.headers.multi_items() if it[0] != "x-request-id")
     return response.status_code, headers, response.content

@@ -1,4 +1,4 @@
-"""Reverse proxies with configurations of their own, as processes of this user."""
+"""Reverse proxies with their own configurations, run by the current user."""
 
 import subprocess
 from collections.abc import Iterator

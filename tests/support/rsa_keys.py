@@ -1,4 +1,4 @@
-"""RSA keys that are generated once in each process, because each takes as long as several tests."""
+"""RSA keys that are generated once per process, because generating one takes as long as several tests."""
 
 from typing import Final
 
@@ -14,14 +14,14 @@ _PRIVATE: Final = frozenset({"kty", "n", "e", "d", "p", "q", "dp", "dq", "qi"})
 
 
 class RsaKeys:
-    """Generates keys as `generate_key` does. The RSA keys are the same in each test, and different within one."""
+    """A replacement for `generate_key`. The RSA keys are the same in each test, and different within a test."""
 
     def __init__(self) -> None:
         self._generated: list[Key] = []
         self._next = OF_TEMPLATES
 
     def restart(self, at: int = OF_TEMPLATES) -> None:
-        """Begin again at this key."""
+        """Continue with the key of this number."""
         self._next = at
 
     def __call__(self, algorithm: str, rsa_bits: int | None) -> Key:
@@ -31,7 +31,7 @@ class RsaKeys:
         return self.at(place)
 
     def at(self, place: int) -> Key:
-        """Return the key at this place of the order."""
+        """Return the key of this number."""
         while len(self._generated) <= place:
             self._generated.append(generate_key("RS256", _BITS))
         return self._generated[place]
@@ -41,13 +41,13 @@ RSA_KEYS: Final = RsaKeys()
 
 
 def rsa_key(place: int, **members: str) -> RSAKey:
-    """Return a key of the process, the same in each test, with these members of its JWK."""
+    """Return a signing key that is the same in each test, with these members of its JWK."""
     private = RSA_KEYS.at(place).as_dict(private=True)
     return RSAKey.import_key({**{name: it for name, it in private.items() if name in _PRIVATE}, **members})
 
 
 def rsa_private_key(place: int) -> RSAPrivateKey:
-    """Return the same key as the library `cryptography` has it."""
+    """Return the same key as an object of the library `cryptography`."""
     key = rsa_key(place).private_key
     assert key is not None
     return key

@@ -1,6 +1,6 @@
-"""Real processes: `jeton` on a port of its own, started, watched, signalled and stopped.
+"""Processes of `jeton`, started on their own ports, observed, signalled and stopped.
 
-It is the installed command, unless `launcher` is replaced, as tests/conftest.py does.
+They run the installed command unless `launcher` is replaced, as tests/conftest.py does.
 """
 
 import json
@@ -46,7 +46,7 @@ def environment(database_url: str, **variables: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens, never the same twice in this process, and seldom in two."""
+    """Return an unused port, never the same twice in this process, and seldom the same in two processes."""
     for _ in range(1000):
         port = random.choice(_PORTS)
         if port not in _taken and not is_listening(port):
@@ -61,12 +61,12 @@ def is_listening(port: int) -> bool:
 
 
 def children_of(pid: int) -> set[int]:
-    """Return the processes that this one's main thread started and that still run."""
+    """Return the running child processes that the main thread of this process started."""
     return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()}
 
 
 def wait_until(seen: Callable[[], Any], what: str, seconds: float) -> None:
-    """Look again and again until `seen()` is true. Fail at the deadline."""
+    """Wait until `condition()` is true, checking every 20 milliseconds. Fail at the deadline."""
     deadline = time.monotonic() + seconds
     while not seen():
         assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}"
@@ -74,7 +74,7 @@ def wait_until(seen: Callable[[], Any], what: str, seconds: float) -> None:
 
 
 class Process(Protocol):
-    """What tests need of `subprocess.Popen`."""
+    """The part of `subprocess.Popen` that tests use."""
 
     @property
     def pid(self) -> int: ...
@@ -87,7 +87,7 @@ class Process(Protocol):
 
 
 class Launcher(Protocol):
-    """Starts commands, in a folder, with these environment variables."""
+    """Starts commands in a folder with these environment variables."""
 
     def begin(
         self, command: Sequence[str], folder: Path, variables: Mapping[str, str], output: IO[bytes]
@@ -99,10 +99,10 @@ class Launcher(Protocol):
 
 
 class ProgramLauncher:
-    """Starts commands as what they name."""
+    """Launcher that runs commands as programs."""
 
     def begin(self, command: Sequence[str], folder: Path, variables: Mapping[str, str], output: IO[bytes]) -> Process:
-        """Start it without input, in a process group of its own."""
+        """Start a command without input, in its own process group."""
         return subprocess.Popen(
             command,
             cwd=folder,
@@ -116,7 +116,7 @@ class ProgramLauncher:
     def run(
         self, command: Sequence[str], folder: Path, variables: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
+        """Run a command, and wait until it ends."""
         return subprocess.run(
             command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False
         )
@@ -127,7 +127,7 @@ launcher: Launcher = ProgramLauncher()
 
 @dataclass
 class ServerProcess:
-    """One `jeton serve`, with its workers; and other commands in the same folder with the same settings."""
+    """One `jeton serve` with its workers, and other commands in the same folder with the same settings."""
 
     port: int
     folder: Path
@@ -143,7 +143,7 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """All that it has written so far."""
+        """The log so far."""
         return (self.folder / f"log-{self.port}").read_text(encoding="utf-8", errors="replace")
 
     @property
@@ -153,7 +153,7 @@ class ServerProcess:
 
     @property
     def workers(self) -> set[int]:
-        """The process ids of its workers."""
+        """The process ids of the workers."""
         return children_of(self.pid)
 
     @property
@@ -161,7 +161,7 @@ class ServerProcess:
         return {**self.environment, "JETON_SERVER__PORT": str(self.port)}
 
     def begin(self) -> None:
-        """Start it without waiting."""
+        """Start the server without waiting."""
         with (self.folder / f"log-{self.port}").open("ab") as log:
             self.log_begins = len(self.log)
             self.process = launcher.begin([*self.command, *self.arguments], self.folder, self._environment, log)
@@ -172,7 +172,10 @@ class ServerProcess:
         assert self.process.poll() is None, self.log
 
     def _is_ready_or_dead(self) -> bool:
-        """The log is its own: another server might answer at the port."""
+        """Return whether the server is ready or has ended.
+
+        The log is checked too, because another server might answer at the port.
+        """
         assert self.process is not None
         listens = f"running on {self.url}" in self.log[self.log_begins :]
         return self.process.poll() is not None or (listens and self.answers("/readyz"))
@@ -186,7 +189,7 @@ class ServerProcess:
 
     @property
     def kids(self) -> set[str]:
-        """The keys that it publishes."""
+        """The ids of the published keys."""
         with urlopen(f"{self.url}/.well-known/jwks.json", timeout=5) as response:
             return {key["kid"] for key in json.load(response)["keys"]}
 
@@ -196,7 +199,7 @@ class ServerProcess:
 
     @contextmanager
     def serving(self) -> Iterator["ServerProcess"]:
-        """Start it, and kill what is left of it at the end."""
+        """Start the server. Kill its processes at the end of the block."""
         try:
             self.start()
             yield self
@@ -207,24 +210,24 @@ class ServerProcess:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Send SIGKILL to it and all its workers: nothing is finished."""
+        """Send SIGKILL to the server and all its workers."""
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.pid, signal.SIGKILL)
             self.wait()
 
     def wait(self) -> int:
-        """Return the exit status."""
+        """Wait for the end of the server. Return the exit status."""
         assert self.process is not None
         return self.process.wait(STOP_SECONDS)
 
     def output(self, *words: str) -> str:
-        """Return what another command prints, which must succeed."""
+        """Run another command, which must succeed. Return its output."""
         done = launcher.run([self.command[0], *words], self.folder, self._environment)
         assert done.returncode == 0, f"jeton {' '.join(words)}: {done.stderr}{done.stdout}"
         return done.stdout
 
     def json(self, *words: str) -> Any:
-        """Return what another command prints with --json."""
+        """Run another command with --json. Return the parsed output."""
         return json.loads(self.output(*words, "--json"))
 
 
@@ -232,7 +235,7 @@ class ServerProcess:
 def server_process(
     folder: Path, database_url: str, *arguments: str, begin_only: bool = False, **variables: str
 ) -> Iterator[ServerProcess]:
-    """Start a server, wait until it answers, and kill what is left of it at the end."""
+    """Start a server, and wait until it is ready. Kill its processes at the end of the block."""
     server = ServerProcess(free_port(), folder, environment(database_url, **variables), arguments)
     try:
         server.begin()
@@ -244,5 +247,5 @@ def server_process(
 
 
 def run_jeton(folder: Path, database_url: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end."""
+    """Run a command, and wait until it ends."""
     return launcher.run([str(JETON), *words], folder, environment(database_url, **variables))

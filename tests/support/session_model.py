@@ -1,4 +1,4 @@
-"""One session, to be used and misused: by the law alone, or by a server. Both take the same steps."""
+"""One session, by the rules alone or by a server. Both accept the same operations."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -23,7 +23,7 @@ GRANTED: Final = frozenset({"read", "write"})
 
 @dataclass(frozen=True)
 class Answer:
-    """What the client hears: tokens (the whole body, and the refresh token in it), or an error code."""
+    """The response to a client: tokens (the whole body, and the refresh token in it), or an error code."""
 
     body: bytes = b""
     refresh_token: str | None = None
@@ -31,7 +31,7 @@ class Answer:
 
 
 class LawSession:
-    """The law by itself. A token is its generation."""
+    """A session by the rules alone, without a server. A token is its generation."""
 
     def __init__(self, retry_grace_seconds: int) -> None:
         self._now = START
@@ -81,17 +81,17 @@ class LawSession:
         return None
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources."""
 
 
 def _said(issue: Issue) -> bytes:
-    """All that goes into the tokens and may differ between two answers."""
+    """Return everything in the tokens that may differ between two responses."""
     assert issue.family is not None
     return repr((issue.family.generation, format_scope(issue.scope), issue.issued_at, issue.family.rotated_at)).encode()
 
 
 class ServerSession:
-    """The application over a database, asked over ASGI."""
+    """A session at a server with a database, with requests over ASGI."""
 
     def __init__(self, database_url: str, retry_grace_seconds: int) -> None:
         self._runner = asyncio.Runner()
@@ -149,6 +149,6 @@ Session = LawSession | ServerSession
 
 
 def differences(before: Family, after: Family) -> dict[str, Any]:
-    """The fields that are not as they were."""
+    """Return the changed fields with their new values."""
     was = before._asdict()
     return {name: value for name, value in after._asdict().items() if value != was[name]}

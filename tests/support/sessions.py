@@ -1,4 +1,4 @@
-"""Users who are logged in, with names that no other test has used: several tests may share one server."""
+"""Logged-in users with unique names, because several tests may share one server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _numbers = count(1)
 
 
 def fresh(name: str = "name") -> str:
-    """Return the name with a number of its own."""
+    """Return the name with a unique number appended."""
     return f"{name}-{next(_numbers)}"
 
 
@@ -34,7 +34,7 @@ class Session:
 
     @property
     def bearer(self) -> dict[str, str]:
-        """The header field that presents the access token."""
+        """The header field `Authorization` with the access token."""
         return {"Authorization": f"Bearer {self.access}"}
 
 
@@ -48,7 +48,7 @@ async def new_session(
 
 
 async def are_live(jeton: Running, *sessions: Session) -> list[bool]:
-    """Return whether each session's tokens are active, on which both must agree."""
+    """Return whether the tokens of each session are active. Both tokens of a session must agree."""
     live = []
     for it in sessions:
         active = {(await jeton.introspect(it.app, token))["active"] for token in (it.access, it.refresh)}

@@ -1,4 +1,4 @@
-"""One PostgreSQL database for all tests of a process, put back before each: a new one costs ten times as much."""
+"""One PostgreSQL database for all tests of a process, restored before each: a new one costs ten times as much."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ _END_OTHERS: Final = """
 
 
 class SharedDatabase:
-    """A migrated database, and what it held at first."""
+    """A migrated database and its initial content."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -24,7 +24,7 @@ class SharedDatabase:
         return f"ALTER DATABASE {self._connection.info.dbname} RESET ALL"
 
     def _as_at_first(self) -> list[str]:
-        """All rows are deleted, and those of now, kept aside, come back."""
+        """Return the statements that delete all rows and insert the initial ones, which are copied here."""
         names = [table.name for table in metadata.sorted_tables]
         kept = [name for name in names if self._connection.execute(f"SELECT 1 FROM {name} LIMIT 1".encode()).fetchone()]
         for name in kept:
@@ -35,7 +35,7 @@ class SharedDatabase:
         ]
 
     def restore(self) -> None:
-        """As it was at first: no row more or less, no setting, and nobody connected."""
+        """Restore the initial rows and settings, and end all other connections."""
         self._connection.execute(self._restoring.encode())
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
-"""Engines of which each has a database of its own, and all share what SQLAlchemy made of statements and types.
+"""Engines with separate databases that share compiled statements and types of SQLAlchemy.
 
-Every test starts servers, and each of them would compile the very same statements anew: longer than the test itself.
+Otherwise each server would compile the same statements again, which takes longer than a test.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine
 
 
 class AlikeEngines:
-    """Makes engines as `create_engine` does."""
+    """A replacement for `create_engine`."""
 
     def __init__(self) -> None:
         self._first: dict[str, Engine] = {}

@@ -1,4 +1,4 @@
-"""Signing keys of a test's server: changed as an operator does, and as they are stored and published."""
+"""Signing keys of a server under test, changed as an operator does, stored and published."""
 
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -20,9 +20,9 @@ ECDSA: Final = {"KEYS__ALGORITHM": "ES256"}
 
 
 def replace_by_ecdsa_keys(url: str) -> None:
-    """Give access tokens ECDSA keys, which are created much faster than RSA keys. Servers need `ECDSA`.
+    """Give access tokens ECDSA keys, which are created much faster than RSA keys.
 
-    The first keys, which are RSA keys, become those of ID tokens.
+    Servers need the settings `ECDSA`. The first keys, which are RSA keys, become those of ID tokens.
     """
     database, stores = Database(url), KeyStores(SealedKeys(parse_master_keys(MASTER_KEY)))
     with database.write() as connection:

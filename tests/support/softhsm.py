@@ -1,4 +1,4 @@
-"""An HSM for tests: SoftHSM, with a token of a test's own, reached by PKCS#11 as any other."""
+"""SoftHSM with a token for a single test, used through PKCS#11 like any HSM."""
 
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _MODULES: Final = ("/usr/lib/softhsm", "/usr/lib64/softhsm", "/usr/lib64/pkcs11"
 
 @dataclass(frozen=True, slots=True)
 class SoftHsm:
-    """A token, reached by `module` where the environment variable SOFTHSM2_CONF names its `configuration`."""
+    """A token, available through `module` if the environment variable SOFTHSM2_CONF names its `configuration`."""
 
     module: str
     folder: Path
@@ -28,7 +28,7 @@ class SoftHsm:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Named as in the environment, without the prefix."""
+        """The settings, named as in the environment, without the prefix."""
         return {
             "KEYS__STORE": "pkcs11",
             "PKCS11__MODULE": self.module,
@@ -37,12 +37,12 @@ class SoftHsm:
         }
 
     def objects(self) -> int:
-        """How many objects the token holds."""
+        """Return the number of objects on the token."""
         return len(list(self.folder.glob("tokens/*/*.object"))) - len(list(self.folder.glob("tokens/*/token.object")))
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """The token is not there meanwhile."""
+        """Make the token unavailable until the end of the block."""
         (self.folder / "tokens").rename(self.folder / "elsewhere")
         (self.folder / "tokens").mkdir()
         try:
@@ -53,7 +53,7 @@ class SoftHsm:
 
 
 def soft_hsm(folder: Path) -> SoftHsm:
-    """One with an empty token."""
+    """Return SoftHSM with an empty token."""
     tool = find_program("softhsm2-util", "softhsm2")
     module = next(file for it in _MODULES if (file := Path(it) / "libsofthsm2.so").is_file())
     hsm = SoftHsm(str(module), folder)

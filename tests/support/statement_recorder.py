@@ -1,6 +1,6 @@
-"""What servers say to their databases: the statements that SQLAlchemy runs for one, and those that a driver runs.
+"""Statements that servers send to their databases, through SQLAlchemy or directly through a driver.
 
-BEGIN and COMMIT are not among them; an update of several rows counts once for each.
+BEGIN and COMMIT are not included; an update of several rows counts once for each.
 """
 
 import threading
@@ -20,9 +20,9 @@ _BACKGROUND: Final = ("logout delivery", "measurements")
 
 @contextmanager
 def before_each_statement(jeton: Running, do: Callable[[str], None]) -> Iterator[None]:
-    """Calls this with the SQL of each statement of requests; what it raises is raised in the statement's place.
+    """Call this with the SQL of each statement of a request; an exception of it replaces the statement.
 
-    Statements of the threads of background work are left out: they come whenever they come.
+    Statements in threads of background work are left out, because their times are not fixed.
     """
     engine, bind = jeton.database.engine, raw_statement._CompiledStatement.bind
     run_in_order = raw_statement.RawStatement.run_in_order
@@ -55,7 +55,7 @@ def before_each_statement(jeton: Running, do: Callable[[str], None]) -> Iterator
 
 @contextmanager
 def statements_of(jeton: Running) -> Iterator[list[str]]:
-    """The SQL of every statement."""
+    """Return the SQL of every statement."""
     sent: list[str] = []
     with before_each_statement(jeton, sent.append):
         yield sent

@@ -1,4 +1,4 @@
-"""Status lists as a service reads them: fetched by the address in the token, verified through the key set, inflated."""
+"""Status lists as a service reads them: fetched from the URI in the token, verified by the key set, decompressed."""
 
 import zlib
 from base64 import urlsafe_b64decode
@@ -10,14 +10,14 @@ from support.in_process_server import ISSUER, Running
 
 
 def reference(access_token: str) -> dict[str, Any]:
-    """What the token says of its place: `idx` and `uri`."""
+    """Return the reference of the token to its status list: `idx` and `uri`."""
     claims = jwt.decode(access_token, options={"verify_signature": False})
     found: dict[str, Any] = claims["status"]["status_list"]
     return found
 
 
 async def status_list(jeton: Running, uri: str) -> dict[str, Any]:
-    """The claims of a list, verified by somebody else's library; its times are the test clock's."""
+    """Return the claims of a list, verified by another library. Its times are those of the manual clock."""
     response = await jeton.http.get(uri.removeprefix(ISSUER))
     assert response.status_code == 200, response.text
     keys = jwt.PyJWKSet.from_dict((await jeton.http.get("/.well-known/jwks.json")).json())
@@ -30,7 +30,7 @@ async def status_list(jeton: Running, uri: str) -> dict[str, Any]:
 
 
 async def is_listed(jeton: Running, access_token: str) -> bool:
-    """Whether this server, as of its last look, calls the token INVALID."""
+    """Return whether the status list of this server, as last refreshed, marks the token as INVALID."""
     place = reference(access_token)
     lst = (await status_list(jeton, place["uri"]))["status_list"]["lst"]
     bits = zlib.decompress(urlsafe_b64decode(lst + "=" * (-len(lst) % 4)))

@@ -1,4 +1,4 @@
-"""Sessions as the database has them, by one of their refresh tokens or the code that they began with."""
+"""Sessions in the database, found by a refresh token or by their authorization code."""
 
 from jeton.crypto.authorization_code import parse_authorization_code
 from jeton.crypto.refresh_token import parse_refresh_token
@@ -9,7 +9,7 @@ from support.in_process_server import Running
 
 
 def sid_of(token: str) -> str:
-    """Return the session of a refresh token or an authorization code."""
+    """Return the sid of a refresh token or an authorization code."""
     presented = parse_refresh_token(token) or parse_authorization_code(token)
     assert presented is not None
     return presented.sid

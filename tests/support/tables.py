@@ -1,4 +1,4 @@
-"""Tables of cases, grouped by what they lead to."""
+"""Tables of test cases, grouped by expected result."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
@@ -8,5 +8,5 @@ V = TypeVar("V")
 
 
 def rows(groups: Mapping[K, Iterable[V]]) -> list[tuple[K, V]]:
-    """Return a row for each case: what it leads to, and the case."""
+    """Return a row for each case: the expected result and the case."""
     return [(outcome, case) for outcome, cases in groups.items() for case in cases]

@@ -1,4 +1,4 @@
-"""TLS for tests: an authority of our own, and a server certificate that it has issued."""
+"""TLS for tests: a certificate authority and a server certificate issued by it."""
 
 import datetime as dt
 import ssl
@@ -15,7 +15,7 @@ _VALIDITY = dt.timedelta(days=1)
 
 
 def tls_contexts(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return the context of a server of this name (a host name or an IP address), and one of clients that trust it."""
+    """Return the TLS context of a server with this name (a host name or an IP address), and that of its clients."""
     path = server_certificate(folder, name)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(path)

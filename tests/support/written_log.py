@@ -1,4 +1,4 @@
-"""The log of a serving process, byte for byte, with its own configuration."""
+"""The exact log output of a serving process, with the logging configuration of the server."""
 
 import io
 import json
@@ -14,7 +14,7 @@ from jeton.observability.logs import JsonFormatter, configure_logs
 
 
 class WrittenLog:
-    """What was written: by Jeton, and by loggers of the standard library, of which no level is left out."""
+    """The log output of Jeton and of loggers of the standard library, at all levels."""
 
     def __init__(self) -> None:
         self.written = io.BytesIO()
@@ -25,7 +25,7 @@ class WrittenLog:
         return self.written.getvalue().decode("ascii")
 
     def lines(self, event: str | None = None) -> list[dict[str, Any]]:
-        """All lines, or those of one event."""
+        """Return all lines, or those of one event."""
         lines = [json.loads(it) for it in self.text.splitlines()]
         return [it for it in lines if event in (None, it["event"])]
 

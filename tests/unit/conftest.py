@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hash functions that were called."""
+    """The names of the hash functions that were called."""
     calls: list[str] = []
 
     def spy(owner: object, name: str) -> None:
