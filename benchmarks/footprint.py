@@ -57,7 +57,7 @@ def measure_start(jeton: Path, workers: int) -> Start:
 def seconds_to_first_response(jeton: Path, folder: Path, port: int, workers: int) -> float:
     """Start a server on its existing database, and return the seconds until /livez has answered."""
     began = time.monotonic()
-    command = [jeton, "serve", "--port", str(port), "--workers", str(workers)]
+    command = [str(jeton), "serve", "--port", str(port), "--workers", str(workers)]
     environment = {**os.environ, "JETON_METRICS__LISTEN": f"127.0.0.1:{free_port()}"}
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

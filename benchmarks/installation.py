@@ -15,7 +15,7 @@ def installed_jeton() -> Iterator[Path]:
     """Install the checkout and its locked dependencies in a virtual environment. Yield the command `jeton` of it."""
     with tempfile.TemporaryDirectory(prefix="jeton-installation-") as folder:
         commands = Path(folder) / "bin"
-        pip = [commands / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        pip = [str(commands / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         _run(sys.executable, "-m", "venv", folder)
         _run(*pip, "--require-hashes", "-r", _ROOT / "requirements.txt")
         _run(*pip, "--no-build-isolation", "-e", _ROOT)

@@ -120,7 +120,7 @@ class Measured:
 
 
 @contextmanager
-def measured_server(kind: str, folder: Path, jeton: Path = _JETON, **variables: str) -> Iterator[Measured]:
+def measured_server(kind: str, folder: Path, jeton: Path | str = _JETON, **variables: str) -> Iterator[Measured]:
     """Start a server with two workers on an empty database.
 
     `jeton` is the command that serves; `variables` are set in its environment.
@@ -174,7 +174,7 @@ def measured_server(kind: str, folder: Path, jeton: Path = _JETON, **variables: 
 
 
 def _jeton(environment: dict[str, str], *words: str) -> dict[str, str]:
-    command = [_JETON, *words, "--json"]
+    command = [str(_JETON), *words, "--json"]
     done = subprocess.run(command, env=environment, check=True, capture_output=True)
     return dict(json.loads(done.stdout))
 

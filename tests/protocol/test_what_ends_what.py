@@ -191,7 +191,7 @@ ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
     "new password on `/me`": {
         "by default": (lambda it: it.this.change_password(NEW), ALL - {THIS}),
         "others go on": (
-            lambda it: it.this.submit_on("/me/password", "/me/password", **PASSWORDS, end_others=""),
+            lambda it: it.this.submit_on("/me/password", "/me/password", None, **PASSWORDS, end_others=""),
             {CODE},
         ),
     },
