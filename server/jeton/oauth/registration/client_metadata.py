@@ -17,6 +17,13 @@ from jeton.oauth.authorization.redirect_uris import is_loopback_redirect_uri, re
 from jeton.oauth.client_keys import MAX_KEYS, ClientKeysError, parse_client_keys
 from jeton.oauth.clients import ID_TOKEN_ALGORITHMS, NONE, PRIVATE_KEY_JWT, Client
 from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.registration.metadata_members import (
+    invalid_metadata,
+    parse_choice,
+    parse_flag,
+    parse_strings,
+    parse_text,
+)
 from jeton.oauth.registration.redirection_rules import MAX_NAME_CHARACTERS
 from jeton.oauth.registration.registration_rules import MAX_SCOPE_BYTES
 from jeton.oauth.scope import Scope, is_scope_token
@@ -99,15 +106,15 @@ def parse_client_metadata(
 
     Raise OAuthError (invalid_redirect_uri or invalid_client_metadata) if the client could not work, or be unsafe.
     """
-    redirect_uris = _strings(metadata, "redirect_uris")
+    redirect_uris = parse_strings(metadata, "redirect_uris")
     application_type = _application_type(metadata, redirect_uris)
     _check_redirect_uris("redirect_uris", redirect_uris, application_type)
-    post_logout = _strings(metadata, "post_logout_redirect_uris")
+    post_logout = parse_strings(metadata, "post_logout_redirect_uris")
     _check_redirect_uris("post_logout_redirect_uris", post_logout, application_type)
     if not redirect_uris:
         raise OAuthError(ErrorCode.INVALID_REDIRECT_URI, "redirect_uris must hold at least one redirect URI.")
     default = NONE if application_type == "native" and NONE in auth_methods else default_auth_method
-    auth_method = _choice(metadata, "token_endpoint_auth_method", auth_methods, default)
+    auth_method = parse_choice(metadata, "token_endpoint_auth_method", auth_methods, default)
     logout_uri = _backchannel_logout_uri(metadata)
     jwks, jwks_uri = _keys(metadata) if auth_method == PRIVATE_KEY_JWT else (None, None)
     return ClientMetadata(
@@ -120,19 +127,21 @@ def parse_client_metadata(
         _links(metadata, redirect_uris),
         post_logout,
         logout_uri,
-        _flag(metadata, "backchannel_logout_session_required") and logout_uri is not None,
-        _choice(metadata, "id_token_signed_response_alg", id_token_algorithms, _default_algorithm(id_token_algorithms)),
+        parse_flag(metadata, "backchannel_logout_session_required") and logout_uri is not None,
+        parse_choice(
+            metadata, "id_token_signed_response_alg", id_token_algorithms, _default_algorithm(id_token_algorithms)
+        ),
         jwks,
         jwks_uri,
-        _flag(metadata, "require_pushed_authorization_requests"),
-        _flag(metadata, "dpop_bound_access_tokens"),
+        parse_flag(metadata, "require_pushed_authorization_requests"),
+        parse_flag(metadata, "dpop_bound_access_tokens"),
     )
 
 
 def _application_type(metadata: Mapping[str, Any], redirect_uris: tuple[str, ...]) -> str:
     """Return `application_type` (OpenID Connect Registration section 2); without it, what the redirect URIs tell."""
     on_device = any(is_loopback_redirect_uri(it) or not it.startswith(("https:", "http:")) for it in redirect_uris)
-    return _choice(metadata, "application_type", _APPLICATION_TYPES, "native" if on_device else "web")
+    return parse_choice(metadata, "application_type", _APPLICATION_TYPES, "native" if on_device else "web")
 
 
 def _check_redirect_uris(name: str, uris: tuple[str, ...], application_type: str) -> None:
@@ -145,58 +154,60 @@ def _check_redirect_uris(name: str, uris: tuple[str, ...], application_type: str
 
 def _backchannel_logout_uri(metadata: Mapping[str, Any]) -> str | None:
     """Return where logout tokens are sent to (OpenID Connect Back-Channel Logout section 2.2)."""
-    uri = _text(metadata, "backchannel_logout_uri")
+    uri = parse_text(metadata, "backchannel_logout_uri")
     if uri is not None and redirect_uri_rejection_reason(uri, "web") is not None:
-        raise _invalid("backchannel_logout_uri must be an https URL without fragment, wildcard and user name.")
+        raise invalid_metadata("backchannel_logout_uri must be an https URL without fragment, wildcard and user name.")
     return uri
 
 
 def _grant_types(metadata: Mapping[str, Any]) -> frozenset[str]:
     """Return the grants. They must fit the response types (RFC 7591 section 2.1), and hold the one that is offered."""
-    grant_types = _strings(metadata, "grant_types") or (GRANT_TYPE,)
-    response_types = _strings(metadata, "response_types") or RESPONSE_TYPES
+    grant_types = parse_strings(metadata, "grant_types") or (GRANT_TYPE,)
+    response_types = parse_strings(metadata, "response_types") or RESPONSE_TYPES
     if GRANT_TYPE not in grant_types or RESPONSE_TYPES[0] not in response_types:
-        raise _invalid(f"grant_types must hold {GRANT_TYPE}, and response_types must hold {RESPONSE_TYPES[0]}.")
+        raise invalid_metadata(f"grant_types must hold {GRANT_TYPE}, and response_types must hold {RESPONSE_TYPES[0]}.")
     return frozenset(REGISTRABLE_GRANT_TYPES) & frozenset(grant_types)
 
 
 def _scope(metadata: Mapping[str, Any]) -> Scope | None:
-    value = _text(metadata, "scope")
+    value = parse_text(metadata, "scope")
     if value is None:
         return None
     tokens = value.split()
     if not all(is_scope_token(it) for it in tokens) or sum(len(it) + 3 for it in set(tokens)) > MAX_SCOPE_BYTES:
-        raise _invalid(f"scope must be scope tokens of less than {MAX_SCOPE_BYTES} characters (RFC 6749 section 3.3).")
+        raise invalid_metadata(
+            f"scope must be scope tokens of less than {MAX_SCOPE_BYTES} characters (RFC 6749 section 3.3)."
+        )
     return frozenset(tokens)
 
 
 def _name(metadata: Mapping[str, Any]) -> str | None:
-    name = _text(metadata, "client_name")
+    name = parse_text(metadata, "client_name")
     if name is not None and not (len(name) <= MAX_NAME_CHARACTERS and name.isprintable()):
-        raise _invalid(f"client_name must have at most {MAX_NAME_CHARACTERS} printable characters.")
+        raise invalid_metadata(f"client_name must have at most {MAX_NAME_CHARACTERS} printable characters.")
     return name
 
 
 def _links(metadata: Mapping[str, Any], redirect_uris: tuple[str, ...]) -> Mapping[str, str]:
     """Return the links to web pages on the host of a redirect URI. Others could lead to another party's pages."""
     hosts = {urlsplit(it).netloc for it in redirect_uris if it.startswith("https:")}
-    found = {name: _WEB_PAGE.fullmatch(_text(metadata, name) or "") for name in LINKS}
+    found = {name: _WEB_PAGE.fullmatch(parse_text(metadata, name) or "") for name in LINKS}
     return {name: link[0] for name, link in found.items() if link is not None and link["host"] in hosts}
 
 
 def _keys(metadata: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str | None]:
     """Return the JWK Set, or the address of one: one of them, and not both (RFC 7591 section 2)."""
-    jwks, jwks_uri = metadata.get("jwks"), _text(metadata, "jwks_uri")
+    jwks, jwks_uri = metadata.get("jwks"), parse_text(metadata, "jwks_uri")
     if (jwks is None) == (jwks_uri is None):
-        raise _invalid(f"{PRIVATE_KEY_JWT} needs jwks or jwks_uri, and not both.")
+        raise invalid_metadata(f"{PRIVATE_KEY_JWT} needs jwks or jwks_uri, and not both.")
     if jwks_uri is not None:
         if not _WEB_PAGE.fullmatch(jwks_uri) or "#" in jwks_uri:
-            raise _invalid("jwks_uri must be an https URL without fragment and user name.")
+            raise invalid_metadata("jwks_uri must be an https URL without fragment and user name.")
         return None, jwks_uri
     try:
         parse_client_keys(jwks)
     except ClientKeysError:
-        raise _invalid(
+        raise invalid_metadata(
             f"jwks must be a JWK Set of 1 to {MAX_KEYS} public keys: RSA of 2048 bits or more, P-256, or Ed25519."
         ) from None
     return jwks, None
@@ -205,39 +216,3 @@ def _keys(metadata: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str | 
 def _default_algorithm(algorithms: Sequence[str]) -> str:
     """Return the algorithm of ID tokens of a client that names none (OpenID Connect Registration section 2)."""
     return "RS256" if "RS256" in algorithms else algorithms[0]
-
-
-def _choice(metadata: Mapping[str, Any], name: str, choices: Collection[str], default: str) -> str:
-    value = _text(metadata, name) or default
-    if value not in choices:
-        raise _invalid(f"{name} must be one of: {', '.join(sorted(choices))}.")
-    return value
-
-
-def _flag(metadata: Mapping[str, Any], name: str) -> bool:
-    value = metadata.get(name)
-    if value is not None and not isinstance(value, bool):
-        raise _invalid(f"{name} must be true or false.")
-    return bool(value)
-
-
-def _text(metadata: Mapping[str, Any], name: str) -> str | None:
-    """Return a string; None without it. An empty one counts as left out (RFC 7591 section 2)."""
-    value = metadata.get(name)
-    if value is not None and not isinstance(value, str):
-        raise _invalid(f"{name} must be a string.")
-    return value or None
-
-
-def _strings(metadata: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Return the strings of an array, each once, in order; none without it."""
-    values = metadata.get(name)
-    if values is None:
-        return ()
-    if not isinstance(values, list) or not all(isinstance(it, str) for it in values):
-        raise _invalid(f"{name} must be an array of strings.")
-    return tuple(dict.fromkeys(values))
-
-
-def _invalid(description: str) -> OAuthError:
-    return OAuthError(ErrorCode.INVALID_CLIENT_METADATA, description)

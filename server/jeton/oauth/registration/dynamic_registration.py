@@ -13,8 +13,8 @@ from typing import Any, Final
 from jeton.oauth.authorization.authorization_request import RESPONSE_TYPES
 from jeton.oauth.authorization.redirect_uris import comparable_redirect_uri
 from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT, SECRET_METHODS, Client
-from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.registration.client_metadata import REGISTRABLE_GRANT_TYPES, ClientMetadata
+from jeton.oauth.registration.metadata_members import invalid_metadata
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
 from jeton.oauth.scope import format_scope
 
@@ -53,17 +53,17 @@ def registered(client: Client, metadata: ClientMetadata, ceiling: RegistrationCe
 def check_update(document: Mapping[str, Any], client_id: str) -> None:
     """Check what an update must and must not contain beside metadata. Raise OAuthError (invalid_client_metadata)."""
     if document.get("client_id") != client_id:
-        raise _invalid("client_id must be that of the registration.")
+        raise invalid_metadata("client_id must be that of the registration.")
     for name in _SERVER_MEMBERS:
         if name in document:
-            raise _invalid(f"{name} is set by the server: leave it out.")
+            raise invalid_metadata(f"{name} is set by the server: leave it out.")
 
 
 def check_same_kind(before: Client, metadata: ClientMetadata) -> None:
     """Raise OAuthError if a public client would get a secret, or a key would take the place of a secret."""
     known = _kind(NONE if before.public else min(before.auth_methods))
     if _kind(metadata.auth_method) != known:
-        raise _invalid("token_endpoint_auth_method cannot change in this way: register another client.")
+        raise invalid_metadata("token_endpoint_auth_method cannot change in this way: register another client.")
 
 
 def client_information(client: Client, redirect_uris: tuple[str, ...] | None = None) -> dict[str, Any]:
@@ -97,7 +97,3 @@ def client_information(client: Client, redirect_uris: tuple[str, ...] | None = N
 
 def _kind(auth_method: str) -> str:
     return auth_method if auth_method in (NONE, PRIVATE_KEY_JWT) else "secret"
-
-
-def _invalid(description: str) -> OAuthError:
-    return OAuthError(ErrorCode.INVALID_CLIENT_METADATA, description)
