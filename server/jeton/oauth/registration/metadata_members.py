@@ -1,4 +1,4 @@
-"""Members of client metadata by their types (RFC 7591 section 2). They raise OAuthError (invalid_client_metadata) for others."""
+"""Members of client metadata (RFC 7591 section 2): each of its type, or OAuthError (invalid_client_metadata)."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
