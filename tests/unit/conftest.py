@@ -1,6 +1,7 @@
 """Fixtures of several modules."""
 
 import hashlib
+from pathlib import Path
 
 import bcrypt
 import pytest
@@ -24,3 +25,10 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for owner, name in ((bcrypt, "checkpw"), (hashlib, "pbkdf2_hmac"), (hashlib, "scrypt"), (PasswordHasher, "verify")):
         spy(owner, name)
     return calls
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory without a configuration file."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -13,14 +13,8 @@ from jeton.config.loading import load_settings
 from jeton.config.settings import Secret, Settings
 from jeton.config.sources import ConfigError, warning_about_unknown
 
+pytestmark = pytest.mark.usefixtures("folder")
 REFERENCE = Path(__file__).parents[2] / "config" / "jeton.toml"
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory without a configuration file."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def write(text: str | bytes, name: str = "given.toml") -> Path:

@@ -1,7 +1,5 @@
 """Validation of settings: ranges, combinations, addresses and the issuer (RFC 8414 section 2)."""
 
-from pathlib import Path
-
 import pytest
 
 from jeton.config.checks import split_listen
@@ -11,12 +9,7 @@ from jeton.config.sources import ConfigError
 from jeton.rules.loopback import is_loopback
 from support.tables import rows
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory without a configuration file."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def load(**variables: str) -> Settings:

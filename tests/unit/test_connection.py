@@ -56,34 +56,40 @@ CHUNKS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 SIZED, LONGER, ABC, PART = start(content_length="3"), start(content_length="4"), body(b"abc"), body(b"a", more=True)
 
 
+HEAD, OLD = GET.replace(b"GET", b"HEAD"), b"GET / HTTP/1.0\r\n\r\n"
+
+
 @pytest.mark.parametrize(
-    ("method", "messages", "written"),
+    ("request_bytes", "messages", "written"),
     [
-        pytest.param(b"GET", [SIZED, ABC], [OK + b"abc"], id="one piece"),
-        pytest.param(b"GET", [SIZED, PART, body(b"bc")], [OK + b"a", b"bc"], id="two pieces"),
-        pytest.param(b"HEAD", [SIZED, ABC], [OK], id="HEAD has no body"),
-        pytest.param(b"HEAD", [start(), ABC], [b"HTTP/1.1 200 OK\r\n\r\n"], id="HEAD without length"),
+        pytest.param(GET, [SIZED, ABC], [OK + b"abc"], id="one piece"),
+        pytest.param(GET, [SIZED, PART, body(b"bc")], [OK + b"a", b"bc"], id="two pieces"),
+        pytest.param(HEAD, [SIZED, ABC], [OK], id="HEAD has no body"),
+        pytest.param(HEAD, [start(), ABC], [b"HTTP/1.1 200 OK\r\n\r\n"], id="HEAD without length"),
+        pytest.param(GET, [start(204, content_length="0"), body(b"")], [b"HTTP/1.1 204 No Content\r\n\r\n"], id="204"),
+        pytest.param(GET, [start(304), ABC], [b"HTTP/1.1 304 Not Modified\r\n\r\n"], id="304 has no body"),
+        pytest.param(GET, [start(), ABC], [CHUNKS + b"3\r\nabc\r\n0\r\n\r\n"], id="unknown length"),
         pytest.param(
-            b"GET", [start(204, content_length="0"), body(b"")], [b"HTTP/1.1 204 No Content\r\n\r\n"], id="204"
-        ),
-        pytest.param(b"GET", [start(304), ABC], [b"HTTP/1.1 304 Not Modified\r\n\r\n"], id="304 has no body"),
-        pytest.param(b"GET", [start(), ABC], [CHUNKS + b"3\r\nabc\r\n0\r\n\r\n"], id="unknown length"),
-        pytest.param(
-            b"GET",
+            GET,
             [start(transfer_encoding="chunked"), PART, body(b"", more=True), body(b"")],
             [CHUNKS + b"1\r\na\r\n", b"", b"0\r\n\r\n"],
             id="no empty chunk before the end",
         ),
+        pytest.param(GET[:-2] + b"Connection: x, Close\r\n\r\n", [SIZED, ABC], [CLOSING], id="closed on request"),
+        pytest.param(OLD, [SIZED, ABC], [CLOSING], id="HTTP/1.0"),
+        pytest.param(OLD, [start(), ABC], [CLOSING.replace(OK[17:-2], b"")], id="HTTP/1.0, no length"),
     ],
 )
-async def test_response_framing_follows_status_and_method(
-    method: bytes, messages: Sequence[Message], written: Sequence[bytes]
+async def test_response_framing_follows_status_method_and_version(
+    request_bytes: bytes, messages: Sequence[Message], written: Sequence[bytes]
 ) -> None:
-    async with connected(answering(*messages)) as (_, peer):
-        await peer.send(method + b" / HTTP/1.1\r\nHost: a\r\n\r\n")
+    closes = written[0].endswith(b"connection: close\r\n\r\nabc")
+    for further in (b"", GET) if closes else (b"",):
+        async with connected(answering(*messages)) as (_, peer):
+            await peer.send(request_bytes + further)
 
-        assert peer.wire.written == written
-        assert not peer.is_ended
+            assert peer.wire.written == written
+            assert (peer.is_ended, peer.wire.closed) == (closes, closes and not further)
 
 
 @pytest.mark.parametrize(
@@ -108,26 +114,6 @@ async def test_invalid_response_becomes_500_or_aborts_if_it_has_begun(
 
         assert (peer.statuses, peer.wire.aborted) == (statuses, statuses != [500])
         assert peer.is_ended
-
-
-@pytest.mark.parametrize(
-    ("request_bytes", "messages", "written"),
-    [
-        pytest.param(GET[:-2] + b"Connection: x, Close\r\n\r\n", [SIZED, ABC], CLOSING, id="on request"),
-        pytest.param(b"GET / HTTP/1.0\r\n\r\n", [SIZED, ABC], CLOSING, id="HTTP/1.0"),
-        pytest.param(
-            b"GET / HTTP/1.0\r\n\r\n", [start(), ABC], CLOSING.replace(OK[17:-2], b""), id="HTTP/1.0, no length"
-        ),
-    ],
-)
-async def test_connection_is_closed_after_the_complete_response(
-    request_bytes: bytes, messages: Sequence[Message], written: bytes
-) -> None:
-    for further, closed in [(b"", True), (GET, False)]:
-        async with connected(answering(*messages)) as (_, peer):
-            await peer.send(request_bytes + further)
-
-            assert (peer.answer, peer.is_ended, peer.wire.closed) == (written, True, closed)
 
 
 async def test_expect_100_continue_is_answered() -> None:

@@ -72,31 +72,30 @@ def test_untrusted_text_is_truncated_and_escaped(written: io.BytesIO, text: str)
         assert len(rendered) < 12 * MAX_TEXT
 
 
-def raise_from_database() -> None:
-    try:
-        raise KeyError("secret")
-    except KeyError:
-        error = psycopg.errors.UniqueViolation("duplicate key\nDETAIL:  Key (name)=(secret)")
-        raise IntegrityError("INSERT", {}, error) from None
+def caused_by(cause: Exception, error: Exception, *, suppressed: bool = False) -> Callable[[], None]:
+    def fail() -> None:
+        try:
+            raise cause
+        except Exception:
+            raise error from (None if suppressed else cause)
+
+    return fail
 
 
-def raise_with_cause() -> None:
-    try:
-        int("secret")
-    except ValueError as error:
-        raise LookupError("secret") from error
-
-
-def raise_group() -> None:
-    raise ExceptionGroup("both", [OSError("disk"), DataError("SELECT", {}, psycopg.DataError('invalid: "secret"'))])
+DUPLICATE = psycopg.errors.UniqueViolation("duplicate key\nDETAIL:  Key (name)=(secret)")
+INVALID = DataError("SELECT", {}, psycopg.DataError('invalid: "secret"'))
+GROUP = ExceptionGroup("both", [OSError("disk"), INVALID])
 
 
 @pytest.mark.parametrize(
     ("raising", "expected"),
     [
-        (raise_from_database, ["IntegrityError: duplicate key"]),
-        (raise_with_cause, ["ValueError\nwhich led to:", "\nLookupError"]),
-        (raise_group, ["both", "OSError: disk", "\nDataError"]),
+        (
+            caused_by(KeyError("secret"), IntegrityError("INSERT", {}, DUPLICATE), suppressed=True),
+            ["IntegrityError: duplicate key"],
+        ),
+        (caused_by(ValueError("secret"), LookupError("secret")), ["ValueError\nwhich led to:", "\nLookupError"]),
+        (caused_by(KeyError("secret"), GROUP, suppressed=True), ["both", "OSError: disk", "\nDataError"]),
         (b"\xff".decode, ["UnicodeDecodeError"]),
         (lambda: msgspec.json.decode(b'"secret"', type=Literal["x"]), ["ValidationError"]),
         (lambda: 1 // 0, ["test_logs.py", "ZeroDivisionError: integer division"]),
