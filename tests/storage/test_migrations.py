@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import inspect, text
 
 from alembic import command
 from jeton.oauth.audit_events import AuditRecord
@@ -54,10 +55,10 @@ INSERT_OLD_CLIENT = text(
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database without any table, of either kind."""
-    url = f"sqlite:///{tmp_path}/new/jeton.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("empty_postgresql_url")
-    database = Database(url)
+    on_sqlite = request.param == "sqlite"
+    database = Database(
+        f"sqlite:///{tmp_path}/new/jeton.db" if on_sqlite else request.getfixturevalue("empty_postgresql_url")
+    )
     yield database
     database.close()
 
@@ -310,10 +311,8 @@ def test_a_database_that_cannot_hold_every_name_is_refused(
     postgresql_server: str, encoding: str, bring_up: Callable[[Database], object]
 ) -> None:
     name = f"encoded_{uuid4().hex}"
-    engine = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"))
-    engine.dispose()
+    with psycopg.connect(postgresql_server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode())
     database = Database(postgresql_server.replace("/postgres?", f"/{name}?"))
 
     with pytest.raises(SchemaError, match=f"encoding is {encoding}: create it with ENCODING 'UTF8'"):

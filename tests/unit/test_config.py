@@ -133,18 +133,13 @@ def test_variables_of_orchestrators_are_ignored_with_a_warning(name: str) -> Non
     assert f"not settings: {name}" in str(warning_about_unknown({name: INJECTED[name]}, {"server": ("port",)}))
 
 
-def test_variables_of_other_programs_are_ignored() -> None:
+def test_variables_of_other_programs_are_ignored_and_the_warning_about_similar_ones_is_short() -> None:
     others = {"PATH": "/bin", "JET_X": "1", "jeton_x": "1", "JETON_CONFIG": "", "JETON_SERVER__PORT": "1"}
+    similar = {f"JETON_X{number}": "secret" for number in range(20)} | {"JETON_SERVER_PORT": "9000"}
 
     assert load_settings(environment=others) == load(SERVER__PORT="1")
     assert warning_about_unknown(others, {"server": ("port",)}) is None
-
-
-def test_warning_is_short_and_suggests_settings() -> None:
-    environment = {f"JETON_X{number}": "secret" for number in range(20)} | {"JETON_SERVER_PORT": "9000"}
-
-    warning = str(warning_about_unknown(environment, {"server": ("port",)}))
-
+    warning = str(warning_about_unknown(similar, {"server": ("port",)}))
     assert "JETON_SERVER_PORT (did you mean JETON_SERVER__PORT?)" in warning
     assert "and 13 more" in warning
     assert "secret" not in warning

@@ -188,27 +188,20 @@ class Store:
 
 def test_new_key_is_created_in_the_default_store_and_each_is_opened_and_destroyed_by_its_own() -> None:
     one, two = Store("one"), Store("two")
-    stores, key = KeyStores(one, two), two.create("ES256", None)
+    stores, (key, other) = KeyStores(one, two), [two.create("ES256", None) for _ in range(2)]
 
     assert stores.create("ES256", None).store == stores.default_store == "one"
     opened = stores.open(key)
     assert opened.kid == "two-1"
     assert stores.open(key) is opened
+    stores.open(other)
+    # A closed key is opened again on demand.
+    stores.close_all_except({"two-2"})
+    for it in (key, other):
+        stores.open(it)
     stores.destroy(key)
-    assert (one.opened, two.opened, one.destroyed, two.destroyed) == ([], ["two-1"], [], ["two-1"])
-
-
-def test_closed_key_is_opened_again_on_demand() -> None:
-    store = Store("one")
-    stores, keys = KeyStores(store), [store.create("ES256", None) for _ in range(2)]
-
-    for it in keys:
-        stores.open(it)
-    stores.close_all_except({"one-2"})
-    for it in keys:
-        stores.open(it)
-
-    assert store.opened == ["one-1", "one-2", "one-1"]
+    assert (one.opened, one.destroyed, two.destroyed) == ([], [], ["two-1"])
+    assert two.opened == ["two-1", "two-2", "two-1"]
 
 
 def test_key_of_a_store_that_is_not_configured_can_be_deleted_but_not_opened() -> None:
