@@ -1,4 +1,4 @@
-"""Write the vectors that contain keys and signatures: `python tests/vectors/generate.py`."""
+"""Write the vectors that contain signatures, and the public keys: `python tests/vectors/generate.py`."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from typing import Any, Final
 FOLDER: Final = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 
-from vectors import access_tokens, dpop_proofs, id_tokens, key_sets, scenario_tokens, signing, status_lists  # noqa: E402 - see the line above
+from vectors import access_tokens, dpop_proofs, id_tokens, scenario_tokens, signing, status_lists  # noqa: E402 - see the line above
 
 
 def files() -> dict[str, str]:
@@ -18,7 +18,6 @@ def files() -> dict[str, str]:
         "dpop_proofs": dpop_proofs.dpop_proofs(),
         "id_tokens": id_tokens.id_tokens(),
         "logout_tokens": id_tokens.logout_tokens(),
-        "usable_keys": key_sets.usable_keys(),
         "status_list_tokens": status_lists.status_list_tokens(),
     }
     objects = {"public_keys": signing.public_keys(), "tokens": scenario_tokens.tokens()}

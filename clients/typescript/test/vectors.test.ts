@@ -36,6 +36,7 @@ import {
   check,
   ISSUER,
   type Json,
+  jwkOf,
   read,
   resourceOf,
   START,
@@ -191,8 +192,8 @@ each('strict JSON', read('strict_json'), ({ text }) => parseObject(text))
 
 each('fresh seconds', read('fresh_seconds'), ({ headers }) => freshSeconds(headers, 300))
 
-each('usable keys', read('usable_keys'), async ({ jwk }) => {
-  const keys = await parseKeySet({ keys: [jwk] })
+each('usable keys', read('usable_keys'), async (given) => {
+  const keys = await parseKeySet({ keys: [jwkOf(given)] })
   return [...keys.values()].flatMap(({ byAlgorithm }) => [...byAlgorithm.keys()]).sort()
 })
 

@@ -32,6 +32,12 @@ export function answerOf(members: Json): Answer | null {
   return { status, headers, body: typeof text === 'string' ? text : JSON.stringify(text) }
 }
 
+/** Return the key of a vector: as it is, or a published one with changed members. */
+export function jwkOf({ jwk, key, with: changed = {}, without = [] }: Json): Json {
+  const members = Object.entries({ ...(jwk ?? KEYS.get(key)), ...changed })
+  return Object.fromEntries(members.filter(([name]) => !without.includes(name)))
+}
+
 /** Return the resource of a vector: by default at the audience, and at the time of the vectors. */
 export function resourceOf({ dpop, ...members }: Json): ProtectedResource {
   const options = { identifier: AUDIENCE, authorizationServers: [ISSUER], ...camelCased(members) }

@@ -6,7 +6,18 @@ from typing import Any, Final
 
 import pytest
 
-from clients.python.vectors import AUDIENCE, ISSUER, START, VECTORS, answer_of, check, outcome_of, read, resource_of
+from clients.python.vectors import (
+    AUDIENCE,
+    ISSUER,
+    START,
+    VECTORS,
+    answer_of,
+    check,
+    jwk_of,
+    outcome_of,
+    read,
+    resource_of,
+)
 from jeton_client import errors, token_requests
 from jeton_client.access_token import Rules
 from jeton_client.addresses import origin_of
@@ -111,7 +122,7 @@ def renewal_times(case: Any) -> dict[str, Any]:
 
 
 def usable_keys(case: Any) -> list[str]:
-    keys = parse_key_set({"keys": [case["jwk"]]})
+    keys = parse_key_set({"keys": [jwk_of(case)]})
     return sorted(algorithm for key in keys.values() for algorithm in key.algorithms)
 
 

@@ -38,6 +38,12 @@ def answer_of(members: Mapping[str, Any] | None) -> Answer | None:
     return Answer(members.get("status", 200), members.get("headers", {}), text.encode())
 
 
+def jwk_of(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the key of a vector: as it is, or a published one with changed members."""
+    changed = {**_KEYS[case["key"]], **case.get("with", {})} if "key" in case else dict(case["jwk"])
+    return {name: it for name, it in changed.items() if name not in case.get("without", ())}
+
+
 def resource_of(members: Mapping[str, Any]) -> ProtectedResource:
     """Return the resource of a vector: by default at the audience, and at the time of the vectors."""
     dpop = DPoP(**members["dpop"], clock=lambda: START) if "dpop" in members else None
