@@ -4,7 +4,7 @@ import json
 import shutil
 import sqlite3
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -201,33 +201,19 @@ def test_postgresql_without_problems_but_those_of_the_test_cluster(postgresql_ur
     assert {it.check for it in found} >= {"schema", "clock", "signing keys"}
 
 
-@pytest.fixture
-def own_role(postgresql_url: str) -> Iterator[tuple[str, "psycopg.Connection[Any]"]]:
-    """A URL with a role that owns nothing, and a connection of the owner."""
+@pytest.mark.postgresql
+def test_role_without_privileges_and_missing_database(postgresql_url: str) -> None:
     name = f"role_{uuid4().hex}"
     with psycopg.connect(postgresql_url, autocommit=True) as owner:
         owner.execute(f"CREATE ROLE {name} LOGIN".encode())
         owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}".encode())
-        yield postgresql_url.replace("//jeton@", f"//{name}@"), owner
+        privileges, writes = examine(postgresql_url.replace("//jeton@", f"//{name}@"))
         owner.execute(f"DROP OWNED BY {name}; DROP ROLE {name}".encode())
-
-
-@pytest.mark.postgresql
-def test_role_without_privileges(own_role: tuple[str, "psycopg.Connection[Any]"]) -> None:
-    privileges, writes = examine(own_role[0])
 
     assert "lacks privileges on " in privileges.message
     assert privileges.message.endswith(", users")
     assert (privileges.level, writes.level) == ("fail", "fail")
     assert "does not accept writes" in writes.message
-
-
-@pytest.mark.postgresql
-def test_standby_and_missing_database(own_role: tuple[str, "psycopg.Connection[Any]"], postgresql_url: str) -> None:
-    url, owner = own_role
-    owner.execute(f"ALTER ROLE {url.split('//')[1].split('@')[0]} SET default_transaction_read_only = on".encode())
-    assert "does not accept writes" in examine(url)[-1].message
-
     (missing,) = examine(postgresql_url.replace("/jeton_tests?", "/missing?"))
     assert (missing.level, missing.check) == ("fail", "database")
     assert "create it with createdb" in missing.message

@@ -15,6 +15,8 @@ MEDIA_TYPE = "application/x-www-form-urlencoded"
 FORM = {"Content-Type": MEDIA_TYPE}
 GRANT = b"grant_type=client_credentials"
 FULL = GRANT + b"&pad=" + b"x" * (MAX_BYTES - len(GRANT) - 5)
+CODED = [("gzip", gzip.compress(GRANT)), ("deflate", zlib.compress(GRANT))]
+CODED += [(it, GRANT) for it in ("br", "zstd", "GZIP", "identity, gzip", "x")]
 jeton = shared_server()
 
 
@@ -74,21 +76,17 @@ async def test_wrong_content_length_is_413(jeton: Running, app: App, length: str
     assert (response.status_code, response.json()["error"]) == (413, "invalid_request")
 
 
-@pytest.mark.requirement("A54", "O16")
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "GZIP", "identity, gzip", "x"])
-async def test_compressed_body_is_refused(jeton: Running, app: App, coding: str) -> None:
-    body = {"gzip": gzip.compress(GRANT), "deflate": zlib.compress(GRANT)}.get(coding, GRANT)
-
-    assert await send(jeton, app, content=body, headers=FORM | {"Content-Encoding": coding}) == (415, "invalid_request")
-
-
-@pytest.mark.requirement("A07", "A13", "A14", "A15", "A36", "A54", "A55", "O17")
+@pytest.mark.requirement("A07", "A13", "A14", "A15", "A36", "A54", "A55", "O16", "O17")
 @pytest.mark.parametrize(
     ("query", "request_", "status"),
     [
         pytest.param("", {"content": GRANT + b"&scope=&unknown=1"}, 200, id="form"),
         pytest.param("", {"content": GRANT + b"&audience=a&audience=b"}, 200, id="repeatable parameter"),
         pytest.param("", {"content": GRANT, "headers": FORM | {"Content-Encoding": "Identity"}}, 200, id="identity"),
+        *(
+            pytest.param("", {"content": body, "headers": FORM | {"Content-Encoding": coding}}, 415, id=coding)
+            for coding, body in CODED
+        ),
         pytest.param("", {"content": GRANT + b"&" + GRANT}, 400, id="repeated parameter"),
         pytest.param("", {"content": GRANT + b"%00"}, 400, id="NUL"),
         pytest.param("", {"content": GRANT, "headers": {}}, 400, id="no content type"),

@@ -6,8 +6,6 @@ import httpx2
 import pytest
 
 from jeton.admin.initial_access_tokens import create
-from jeton.oauth.clients import Client
-from jeton.storage.clients import list_clients
 from support.authorization_codes import add_resource, redeem, sign_in
 from support.browsing import browser
 from support.builders import CALLBACK
@@ -35,11 +33,6 @@ def initial_access_token(node: Running, max_uses: int = 1, seconds: int = 60) ->
     with node.database.write() as connection:
         _, token = create(connection, node.clock.now(), max_uses=max_uses, seconds=seconds, name=None)
     return token
-
-
-def stored(node: Running) -> list[Client]:
-    with node.database.read() as connection:
-        return list_clients(connection)
 
 
 @pytest.mark.requirement("DR02", "DR18")
@@ -95,7 +88,7 @@ async def test_public_client_is_the_same_for_all_who_say_the_same(open_server: R
     assert other.json()["client_id"] != first.json()["client_id"]
     assert ports[0].json() | {"redirect_uris": ["http://localhost:50123/cb"]} == ports[1].json()
     assert (ports[0].json()["token_endpoint_auth_method"], ports[0].json()["application_type"]) == ("none", "native")
-    assert [it.registration for it in stored(open_server)] == ["dynamic"] * 3
+    assert [it.registration for it in open_server.clients()] == ["dynamic"] * 3
 
 
 @pytest.mark.requirement("DR12")
@@ -118,7 +111,7 @@ async def test_confidential_client_gets_credentials_of_its_own_once(open_server:
         assert answer["client_secret_expires_at"] == 0
         assert answer["registration_client_uri"] == f"{ISSUER}{REGISTER}/{answer['client_id']}"
     assert len({answer[name] for answer in answers for name in ("client_id", "client_secret")}) == 4
-    kept = repr([(it.secret_digest, it.registration_token_digest) for it in stored(open_server)])
+    kept = repr([(it.secret_digest, it.registration_token_digest) for it in open_server.clients()])
     assert not [it for answer in answers for it in answer.values() if isinstance(it, str) and it in kept]
 
 
@@ -137,7 +130,7 @@ async def test_no_client_registers_for_more_than_sending_users_here(open_server:
     )
 
     assert (answer.json()["grant_types"], answer.json()["scope"]) == (["authorization_code"], "read")
-    app = App(stored(open_server)[0], answer.json()["client_secret"])
+    app = App(open_server.clients()[0], answer.json()["client_secret"])
     assert (app.client.introspect, app.client.first_party, app.client.claims) == (False, False, frozenset())
     for form in ({"grant_type": "client_credentials"}, {"grant_type": "password", "username": "a", "password": "b"}):
         assert (await open_server.token(app, None, **form)).json()["error"] == "unauthorized_client"
@@ -165,7 +158,7 @@ async def test_malformed_requests_are_refused_and_write_nothing(
     answer = await open_server.http.post(REGISTER, content=content, headers=headers)
 
     assert (answer.status_code, answer.json()["error"]) == (status, error)
-    assert stored(open_server) == []
+    assert open_server.clients() == []
     assert (await open_server.http.post(REGISTER + "?a=b", json=PUBLIC)).status_code == 400
 
 
@@ -186,7 +179,7 @@ async def test_with_token_each_registration_spends_one_use(start: StartServer) -
     assert [it.status_code for it in answers] == [201, 201, 401]
     assert len({it.json()["client_id"] for it in answers[:2]}) == 2, "a client that was let in has an id of its own"
     assert all("registration_access_token" in it.json() for it in answers[:2])
-    assert [it.last_used_at for it in stored(node)] == [None, None], "and is never deleted because it is not used"
+    assert [it.last_used_at for it in node.clients()] == [None, None], "and is never deleted because it is not used"
 
 
 @pytest.mark.requirement("DR02")
@@ -212,7 +205,7 @@ async def test_only_new_clients_are_limited_by_address_and_altogether(start: Sta
         assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)
     assert (await register(node, PUBLIC | {"client_name": "a"})).status_code == 201, "it is there already"
     assert (await register(node, PUBLIC, initial_access_token(node))).status_code == 201, "it was let in"
-    assert len(stored(node)) == 3
+    assert len(node.clients()) == 3
     statuses = [(await register(node, PUBLIC, f"jia_{'x' * 43}")).status_code for _ in range(3)]
     assert statuses == [401, 401, 429], "tokens are not to be guessed either"
 
@@ -262,7 +255,7 @@ async def test_registered_client_signs_users_in_and_its_use_is_recorded_once_a_d
     node = open_server
     node.add_user()
     await register(node, PUBLIC | {"grant_types": ["authorization_code", "refresh_token"]})
-    app = App(stored(node)[0])
+    app = App(node.clients()[0])
     node.clock.advance(10)
     async with browser(node) as it:
         await it.sign_in_to(app, resource=PHOTOS, scope="read admin")
@@ -270,14 +263,14 @@ async def test_registered_client_signs_users_in_and_its_use_is_recorded_once_a_d
         await it.decide()
         tokens = (await redeem(node, app, it.answer["code"])).json()
     assert tokens["scope"] == "read"
-    assert stored(node)[0].last_used_at == node.clock.now()
+    assert node.clients()[0].last_used_at == node.clock.now()
 
     node.clock.advance(86399)
     tokens = await node.refreshed(app, tokens["refresh_token"])
-    assert stored(node)[0].last_used_at == node.clock.now() - 86399
+    assert node.clients()[0].last_used_at == node.clock.now() - 86399
     node.clock.advance(1)
     await node.refreshed(app, tokens["refresh_token"])
-    assert stored(node)[0].last_used_at == node.clock.now()
+    assert node.clients()[0].last_used_at == node.clock.now()
 
 
 @pytest.mark.requirement("DR12")
@@ -286,7 +279,7 @@ async def test_clients_that_are_not_used_are_deleted_and_come_back_by_registerin
     open_server.clock.advance(7 * 86400)
 
     assert open_server.purge.delete_expired_batch() > 0
-    assert stored(open_server) == []
+    assert open_server.clients() == []
     assert (await register(open_server, PUBLIC)).json()["client_id"] == client_id
 
 
@@ -298,7 +291,7 @@ async def test_clients_with_a_session_that_lives_are_kept_and_so_are_disabled_on
     )
     for name in ("used", "disabled", "neither"):
         await register(node, PUBLIC | {"client_name": name, "grant_types": ["authorization_code", "refresh_token"]})
-    by_name = {it.name: App(it) for it in stored(node)}
+    by_name = {it.name: App(it) for it in node.clients()}
     node.set_client(by_name["disabled"].client_id, disabled=True)
     alice = sign_in(node)
     node.clock.advance(1)
@@ -306,7 +299,7 @@ async def test_clients_with_a_session_that_lives_are_kept_and_so_are_disabled_on
 
     node.clock.advance(14 * 86400 - 1)
     node.purge.delete_expired()
-    assert {it.name for it in stored(node)} == {"used", "disabled"}
+    assert {it.name for it in node.clients()} == {"used", "disabled"}
     node.clock.advance(1)
     node.purge.delete_expired()
-    assert {it.name for it in stored(node)} == {"disabled"}
+    assert {it.name for it in node.clients()} == {"disabled"}

@@ -18,13 +18,6 @@ REFUSED = (400, "invalid_grant")
 KINDS = ["refresh_token", "access_token"]
 
 
-@pytest.fixture
-def server(jeton: Running) -> Running:
-    """A server for this test alone."""
-    jeton.add_user()
-    return jeton
-
-
 @pytest.fixture(scope="module")
 def shared(shared_jeton: Running) -> Running:
     """A server for all tests that need no other."""
@@ -43,52 +36,51 @@ async def is_active(jeton: Running, app: App, token: str) -> bool:
 @pytest.mark.both_databases
 @pytest.mark.requirement("C01", "C04", "C05", "O03")
 @pytest.mark.parametrize("generation", [0, 1, 2], ids=["first", "spent", "newest"])
-async def test_refresh_token_of_any_generation_ends_its_session_and_no_other(server: Running, generation: int) -> None:
-    app = add_client(server)
-    laptop, issued = await server.log_in(app), [await server.log_in(app)]
+async def test_refresh_token_of_any_generation_ends_its_session_and_no_other(
+    jeton: Running, app: App, generation: int
+) -> None:
+    laptop, issued = await jeton.log_in(app), [await jeton.log_in(app)]
     for _ in range(2):
-        issued.append(await server.refreshed(app, issued[-1]["refresh_token"]))
+        issued.append(await jeton.refreshed(app, issued[-1]["refresh_token"]))
 
-    answers = [await server.revoke(app, issued[generation]["refresh_token"]) for _ in range(2)]
+    answers = [await jeton.revoke(app, issued[generation]["refresh_token"]) for _ in range(2)]
 
     assert [outcome(it) for it in answers] == [(200, None)] * 2
-    assert [await server.introspect(app, it["access_token"]) for it in issued] == [INACTIVE] * 3
+    assert [await jeton.introspect(app, it["access_token"]) for it in issued] == [INACTIVE] * 3
     for _ in range(2):
-        assert outcome(await server.refresh(app, issued[-1]["refresh_token"])) == REFUSED
-    assert await is_active(server, app, laptop["access_token"])
-    assert await server.refreshed(app, laptop["refresh_token"])
+        assert outcome(await jeton.refresh(app, issued[-1]["refresh_token"])) == REFUSED
+    assert await is_active(jeton, app, laptop["access_token"])
+    assert await jeton.refreshed(app, laptop["refresh_token"])
 
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("C01", "C06", "C08")
-async def test_access_token_ends_alone_and_its_session_goes_on(server: Running) -> None:
-    app = add_client(server)
-    first = await server.log_in(app)
-    second = await server.refreshed(app, first["refresh_token"])
+async def test_access_token_ends_alone_and_its_session_goes_on(jeton: Running, app: App) -> None:
+    first = await jeton.log_in(app)
+    second = await jeton.refreshed(app, first["refresh_token"])
 
-    answers = [await server.revoke(app, first["access_token"]) for _ in range(2)]
+    answers = [await jeton.revoke(app, first["access_token"]) for _ in range(2)]
 
     assert [outcome(it) for it in answers] == [(200, None)] * 2
-    assert await server.introspect(app, first["access_token"]) == INACTIVE
-    assert await is_active(server, app, second["access_token"])
-    assert await server.refreshed(app, second["refresh_token"])
+    assert await jeton.introspect(app, first["access_token"]) == INACTIVE
+    assert await is_active(jeton, app, second["access_token"])
+    assert await jeton.refreshed(app, second["refresh_token"])
 
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("C01", "C04", "C08")
-async def test_revoked_access_token_is_stored_until_it_expires_and_no_longer(server: Running) -> None:
-    app = add_client(server)
-    tokens = (await server.token(app, grant_type="client_credentials")).json()
+async def test_revoked_access_token_is_stored_until_it_expires_and_no_longer(jeton: Running, app: App) -> None:
+    tokens = (await jeton.token(app, grant_type="client_credentials")).json()
     stored = []
-    await server.revoke(app, tokens["access_token"])
+    await jeton.revoke(app, tokens["access_token"])
     for seconds in (tokens["expires_in"] - 1, 1):
-        server.clock.advance(seconds)
-        server.purge.delete_expired()
-        stored.append(server.count(ended_tokens))
-    assert outcome(await server.revoke(app, tokens["access_token"])) == (200, None)
+        jeton.clock.advance(seconds)
+        jeton.purge.delete_expired()
+        stored.append(jeton.count(ended_tokens))
+    assert outcome(await jeton.revoke(app, tokens["access_token"])) == (200, None)
 
-    assert [*stored, server.count(ended_tokens)] == [1, 0, 0]
-    assert await server.introspect(app, tokens["access_token"]) == INACTIVE
+    assert [*stored, jeton.count(ended_tokens)] == [1, 0, 0]
+    assert await jeton.introspect(app, tokens["access_token"]) == INACTIVE
 
 
 @pytest.mark.requirement("C02", "C07", "C08")
@@ -141,16 +133,15 @@ async def test_public_client_may_revoke_its_own(shared: Running, kind: str) -> N
 
 
 @pytest.mark.requirement("C10")
-async def test_503_and_not_200_if_the_revocation_could_not_be_committed(server: Running) -> None:
-    app = add_client(server)
-    tokens = await server.log_in(app)
+async def test_503_and_not_200_if_the_revocation_could_not_be_committed(jeton: Running, app: App) -> None:
+    tokens = await jeton.log_in(app)
 
-    with failing_commits(server.database.engine):
-        response = await server.revoke(app, tokens["refresh_token"])
+    with failing_commits(jeton.database.engine):
+        response = await jeton.revoke(app, tokens["refresh_token"])
 
     assert outcome(response) == (503, "temporarily_unavailable")
     assert int(response.headers["retry-after"]) > 0
-    assert await server.refreshed(app, tokens["refresh_token"])
+    assert await jeton.refreshed(app, tokens["refresh_token"])
 
 
 @contextmanager
@@ -170,11 +161,9 @@ def failing_commits(engine: Engine) -> Iterator[None]:
 
 @pytest.mark.requirement("C12")
 @pytest.mark.parametrize("hint", KINDS)
-async def test_garbage_costs_no_query_for_a_token(server: Running, hint: str) -> None:
-    app = add_client(server)
-
-    with statements_of(server) as statements:
-        await server.revoke(app, "garbage", token_type_hint=hint)
+async def test_garbage_costs_no_query_for_a_token(jeton: Running, app: App, hint: str) -> None:
+    with statements_of(jeton) as statements:
+        await jeton.revoke(app, "garbage", token_type_hint=hint)
 
     assert any("FROM clients" in statement for statement in statements)
     assert not [it for it in statements if "families" in it or "ended_tokens" in it]

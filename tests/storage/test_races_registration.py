@@ -8,8 +8,6 @@ import httpx2
 import pytest
 
 from jeton.admin.initial_access_tokens import create
-from jeton.oauth.clients import Client
-from jeton.storage.clients import list_clients
 from support.authorization_codes import sign_in
 from support.builders import CALLBACK
 from support.in_process_server import App
@@ -28,11 +26,6 @@ def register_32(nodes: Nodes, metadata: dict[str, Any], **headers: str) -> "asyn
     )
 
 
-def stored(nodes: Nodes) -> list[Client]:
-    with nodes[0].database.read() as connection:
-        return list_clients(connection)
-
-
 @pytest.mark.requirement("DR12", "O16")
 async def test_thirty_two_registrations_of_the_same_public_client_are_one_client(nodes: Nodes) -> None:
     for name in ("a", "b", "c"):
@@ -40,7 +33,7 @@ async def test_thirty_two_registrations_of_the_same_public_client_are_one_client
 
         assert Counter(it.status_code for it in answers) == {201: 32}
         assert len({it.text for it in answers}) == 1
-    assert sorted(it.name or "" for it in stored(nodes)) == ["a", "b", "c"]
+    assert sorted(it.name or "" for it in nodes[0].clients()) == ["a", "b", "c"]
 
 
 @pytest.mark.requirement("DR02", "O16")
@@ -51,7 +44,7 @@ async def test_token_with_ten_uses_registers_ten_clients(nodes: Nodes) -> None:
     answers = await register_32(nodes, PUBLIC, Authorization=f"Bearer {token}")
 
     assert Counter(it.status_code for it in answers) == {201: 10, 401: 22}
-    assert len(stored(nodes)) == 10
+    assert len(nodes[0].clients()) == 10
 
 
 @pytest.mark.requirement("DR12", "O16")
@@ -60,7 +53,7 @@ async def test_client_that_is_being_used_is_not_deleted_for_lack_of_use(nodes: N
     alice = sign_in(nodes[0], idle_expires_at=2**40, absolute_expires_at=2**40)
     for number in range(20):
         await nodes[0].http.post("/oauth/register", json={**PUBLIC, "client_name": f"App {number}"})
-    apps = list(map(App, stored(nodes)))
+    apps = list(map(App, nodes[0].clients()))
     for node in nodes:
         node.clock.advance(8 * DAY)
 
@@ -69,7 +62,7 @@ async def test_client_that_is_being_used_is_not_deleted_for_lack_of_use(nodes: N
         asyncio.to_thread(nodes[1].purge.delete_expired_batch),
     )
 
-    left = {it.client_id: it.last_used_at for it in stored(nodes)}
+    left = {it.client_id: it.last_used_at for it in nodes[0].clients()}
     issued = {app.client_id for app, code in zip(apps, codes, strict=True) if isinstance(code, str)}
     assert left == dict.fromkeys(issued, nodes[0].clock.now())
 
@@ -79,11 +72,11 @@ async def test_use_is_recorded_without_waiting_for_whoever_has_locked_the_client
     """An administrator who deletes the client has locked it, and waits for the session that records the use."""
     alice = sign_in(nodes[0], idle_expires_at=2**40, absolute_expires_at=2**40)
     await nodes[0].http.post("/oauth/register", json={**PUBLIC, "grant_types": ["authorization_code", "refresh_token"]})
-    app = App(stored(nodes)[0])
+    app = App(nodes[0].clients()[0])
     tokens = await alice.redeemed(app, await alice.code(app, scope=frozenset({"profile"})))
     for node in nodes:
         node.clock.advance(2 * DAY)
     with nodes[1].database.write() as connection:
         connection.exec_driver_sql("SELECT 1 FROM clients FOR UPDATE")
         await nodes[0].refreshed(app, tokens["refresh_token"])
-    assert stored(nodes)[0].last_used_at == nodes[0].clock.now() - 2 * DAY
+    assert nodes[0].clients()[0].last_used_at == nodes[0].clock.now() - 2 * DAY

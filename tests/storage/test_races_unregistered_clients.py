@@ -8,7 +8,7 @@ import pytest
 from jeton.admin import clients as administration
 from jeton.admin.errors import AlreadyExistsError
 from jeton.oauth.clients import Client
-from jeton.storage.clients import list_clients, save_clients
+from jeton.storage.clients import save_clients
 from jeton.storage.identifiers import IdentifierUsedError
 from support.authorization_codes import GRANTS, SignedIn, redeem, sign_in
 from support.builders import CALLBACK
@@ -38,17 +38,12 @@ def on(node: Running, person: SignedIn) -> SignedIn:
     return replace(person, node=node)
 
 
-def stored(node: Running) -> list[Client]:
-    with node.database.read() as connection:
-        return list_clients(connection)
-
-
 @pytest.mark.requirement("CI15")
 async def test_many_first_consents_make_one_row(nodes: Nodes) -> None:
     people = [sign_in(nodes[0], f"user{number}") for number in range(16)]
     app = described()
     codes = await asyncio.gather(*(on(nodes[number % 2], it).code(app) for number, it in enumerate(people)))
-    assert [it.client_id for it in stored(nodes[0])] == [app.client_id]
+    assert [it.client_id for it in nodes[0].clients()] == [app.client_id]
     answers = await asyncio.gather(*(redeem(nodes[1], app, code) for code in codes))
     assert {it.status_code for it in answers} == {200}
 
@@ -66,7 +61,7 @@ async def test_documents_that_change_meanwhile_do_not_deadlock(nodes: Nodes) -> 
                 for number, person in enumerate(people)
             )
         )
-    assert [it.client_id for it in stored(nodes[0])] == urls
+    assert [it.client_id for it in nodes[0].clients()] == urls
 
 
 @pytest.mark.requirement("CI10")
@@ -86,7 +81,7 @@ async def test_administrator_who_adds_the_client_at_that_moment_keeps_it(nodes: 
             return_exceptions=True,
         )
         failures = [it for it in results if isinstance(it, BaseException)]
-        client = next(it for it in stored(nodes[0]) if it.client_id == app.client_id)
+        client = next(it for it in nodes[0].clients() if it.client_id == app.client_id)
         assert all(isinstance(it, (AlreadyExistsError, IdentifierUsedError)) for it in failures), failures
         expected = ("metadata_document", frozenset({"read"})) if failures else ("administrator", SCOPE)
         assert (client.registration, client.scope) == expected
@@ -98,4 +93,4 @@ async def test_row_of_an_administrator_is_not_replaced_by_one_for_a_client_witho
     added = nodes[0].add_client(app.client_id, public=True, scope=SCOPE).client
     with nodes[0].database.write() as connection:
         save_clients(connection, [app.client])
-    assert stored(nodes[0]) == [added]
+    assert nodes[0].clients() == [added]

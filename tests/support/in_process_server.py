@@ -26,7 +26,7 @@ from jeton.keys.keyring import Keyring
 from jeton.login.password_login import PasswordLogin
 from jeton.oauth.clients import Client
 from jeton.oauth.users import User
-from jeton.storage.clients import insert_client, update_client
+from jeton.storage.clients import insert_client, list_clients, update_client
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.ledger import Ledger
@@ -159,6 +159,11 @@ class Running:
             insert_client(connection, client)
         self.shared_state.refresh()
         return App(client, secret)
+
+    def clients(self) -> list[Client]:
+        """All that are stored."""
+        with self.database.read() as connection:
+            return list_clients(connection)
 
     def set_client(self, client_id: str, **columns: Any) -> None:
         with self.database.write() as connection:
