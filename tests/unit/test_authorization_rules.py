@@ -13,11 +13,7 @@ from jeton.oauth.authorization.authorization_rules import (
     Refuse,
     decide_next_step,
 )
-from jeton.oauth.browser_sessions import BrowserSession
-from jeton.oauth.clients import Client
-from jeton.oauth.consents import Consent
-from jeton.oauth.errors import ErrorCode
-from jeton.oauth.interactions import (
+from jeton.oauth.authorization.interactions import (
     ANY_AUTHENTICATION,
     Freshness,
     Shown,
@@ -25,6 +21,10 @@ from jeton.oauth.interactions import (
     fingerprint,
     freshness_on_arrival,
 )
+from jeton.oauth.browser_sessions import BrowserSession
+from jeton.oauth.clients import Client
+from jeton.oauth.consents import Consent
+from jeton.oauth.errors import ErrorCode
 from support.builders import API, NOW, READ, authorization_request
 from support.tables import rows
 

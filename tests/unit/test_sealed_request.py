@@ -14,7 +14,7 @@ from jeton.crypto.sealed_request import (
     SealedRequests,
     SealedRequestTooLongError,
 )
-from jeton.oauth.interactions import Freshness, Interaction, Shown
+from jeton.oauth.authorization.interactions import Freshness, Interaction, Shown
 from support.builders import authorization_request
 
 OLD, NEW = b"o" * 32, b"n" * 32

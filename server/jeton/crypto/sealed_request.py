@@ -11,8 +11,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from jeton.crypto.master_key import MasterKeys
+from jeton.oauth.authorization.interactions import Interaction
 from jeton.oauth.authorization.pushed_requests import PushedRequest
-from jeton.oauth.interactions import Interaction
 
 # It travels in the query of a URI, of which proxies and servers commonly accept 8 KiB.
 MAX_SEALED_CHARACTERS: Final = 6 * 1024

@@ -12,9 +12,9 @@ from jeton.endpoints.id_token_hints import IdTokenHints
 from jeton.endpoints.my_account.my_account_forms import SIGNED_OUT_PATH
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
 from jeton.login.browser_login import BrowserLogin
+from jeton.oauth.authorization.interactions import Interaction
 from jeton.oauth.clients import Client
 from jeton.oauth.discovery import END_SESSION_PATH
-from jeton.oauth.interactions import Interaction
 from jeton.oauth.logout_rules import (
     LogoutRequest,
     LogoutRequestError,

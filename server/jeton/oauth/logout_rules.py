@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from jeton.oauth.authorization.openid_parameters import parse_ui_locales
 from jeton.oauth.clients import Client
+from jeton.oauth.openid_parameters import parse_ui_locales
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE, RESPONSE_MODES, RESPONSE_TYPES
-from jeton.oauth.authorization.openid_parameters import PROMPTS
 from jeton.oauth.authorization.pkce import CHALLENGE_METHODS
 from jeton.oauth.client_keys import ASSERTION_ALGORITHMS
 from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT, SECRET_METHODS
 from jeton.oauth.discovery import SignInCapabilities, announced_scopes, openid_metadata
 from jeton.oauth.dpop_rules import DPOP_ALGORITHMS
+from jeton.oauth.openid_parameters import PROMPTS
 from jeton.oauth.registration.dynamic_registration import REGISTRATION_PATH
 
 AUTHORIZATION_PATH: Final = "/oauth/authorize"

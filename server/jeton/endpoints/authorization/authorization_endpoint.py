@@ -25,10 +25,10 @@ from jeton.oauth.authorization.authorization_request import (
 )
 from jeton.oauth.authorization.authorization_rules import AskConsent, AskSignIn, Proceed, Refuse, decide_next_step
 from jeton.oauth.authorization.code_issuance import Approval
+from jeton.oauth.authorization.interactions import Freshness, Interaction, freshness_on_arrival
 from jeton.oauth.authorization.pushed_requests import REQUEST_URI_PREFIX
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.interactions import Freshness, Interaction, freshness_on_arrival
 from jeton.oauth.scope import Scope
 from jeton.pages.content import Fault
 from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor

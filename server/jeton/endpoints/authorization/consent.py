@@ -12,10 +12,10 @@ from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageReque
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest, error_response
 from jeton.oauth.authorization.code_issuance import Approval
+from jeton.oauth.authorization.interactions import Interaction, Shown
 from jeton.oauth.browser_session_rules import outlasts_browser_session
 from jeton.oauth.clients import ADMINISTRATOR, Client
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.interactions import Interaction, Shown
 from jeton.oauth.metadata import AUTHORIZATION_PATH
 from jeton.oauth.registration.unregistered_clients import is_vouched_for
 from jeton.oauth.scope import Scope

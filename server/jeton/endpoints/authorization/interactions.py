@@ -10,10 +10,10 @@ from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.cookies import Cookie
 from jeton.endpoints.page_messages import PageError, PageRequest, Redirect
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization.interactions import ANY_AUTHENTICATION, Freshness, Interaction
 from jeton.oauth.authorization.pushed_requests import REQUEST_URI_PREFIX, PushedRequest
 from jeton.oauth.authorization.redirect_uris import is_registered_redirect_uri
 from jeton.oauth.clients import Client
-from jeton.oauth.interactions import ANY_AUTHENTICATION, Freshness, Interaction
 from jeton.oauth.metadata import AUTHORIZATION_PATH
 from jeton.oauth.registration.metadata_documents import MetadataDocumentError
 from jeton.oauth.sessions import Source

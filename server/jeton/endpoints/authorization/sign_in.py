@@ -16,9 +16,9 @@ from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest, Redirect
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization.interactions import Interaction, authenticate_again
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import OAuthError
-from jeton.oauth.interactions import Interaction, authenticate_again
 from jeton.oauth.metadata import AUTHORIZATION_PATH
 from jeton.oauth.sessions import Source
 from jeton.pages.content import AppLabel, Problem, SignIn

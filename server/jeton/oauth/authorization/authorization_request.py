@@ -9,19 +9,19 @@ from jeton.oauth.authorization.authorization_errors import (
     AuthorizationRefusedError,
     AuthorizationRequestError,
 )
-from jeton.oauth.authorization.openid_parameters import (
-    parse_login_hint,
-    parse_max_age,
-    parse_nonce,
-    parse_prompt,
-    parse_ui_locales,
-)
 from jeton.oauth.authorization.pkce import may_omit_challenge, parse_code_challenge
 from jeton.oauth.authorization.redirect_uris import is_registered_redirect_uri
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import NO_RESOURCE, Access
 from jeton.oauth.dpop_rules import parse_dpop_jkt
 from jeton.oauth.errors import ErrorCode, OAuthError
+from jeton.oauth.openid_parameters import (
+    parse_login_hint,
+    parse_max_age,
+    parse_nonce,
+    parse_prompt,
+    parse_ui_locales,
+)
 from jeton.oauth.parameters import require
 from jeton.oauth.registration_ceiling import scope_without_resource
 from jeton.oauth.resources import (

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest
+from jeton.oauth.authorization.interactions import Freshness, Shown
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import NO_RESOURCE, Access, Consent, still_valid
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.interactions import Freshness, Shown
 from jeton.oauth.scope import Scope
 
 
