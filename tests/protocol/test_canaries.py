@@ -13,7 +13,6 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError, Programm
 
 from jeton.config.settings import LimitSettings
 from jeton.observability.metrics_sharing import render_metrics
-from jeton.storage.ledger import Ledger
 from jeton.storage.tables import metadata
 from support.authorization_codes import CHALLENGE, VERIFIER, add_app
 from support.browsing import Browser, authorization_parameters, browser
@@ -239,7 +238,7 @@ async def test_error_of_the_database_is_logged_without_the_values_that_it_quotes
     app = add_app(jeton)
     async with browser(jeton) as visitor:
         await visitor.get("/oauth/authorize", **authorization_parameters(app))
-        monkeypatch.setattr(Ledger, "_store", fail)
+        monkeypatch.setattr("jeton.storage.ledger._store", fail)
         pages = [await visitor.sign_in()]
         monkeypatch.setattr("sqlalchemy.Engine.connect", fail)
         pages.append(await visitor.get("/oauth/authorize", **authorization_parameters(app, client_id="other")))
