@@ -49,7 +49,7 @@ pytest_runtest_call = pytest.hookimpl(wrapper=True)(_skip_without_programs)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Let the garbage collector examine neither modules nor tests again and again: a third of the time of collection."""
+    """Let the garbage collector pass over modules and tests, which took a third of the time of collection."""
     gc.disable()
     try:
         return (yield)
