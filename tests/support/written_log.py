@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,12 +35,10 @@ def written_log() -> Iterator[WrittenLog]:
     log, before, root = WrittenLog(), structlog.get_config(), logging.getLogger()
     handler = logging.StreamHandler(log.stream)
     handler.setFormatter(JsonFormatter())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(root, "level", logging.DEBUG)
-        for name in ("asyncio", "authlib", "sqlalchemy", "sqlalchemy.engine", "uvicorn"):
-            patch.setattr(logging.getLogger(name), "level", logging.DEBUG)
-        # The client of the tests, which logs the addresses that it asks.
-        patch.setattr(logging.getLogger("httpx2"), "level", logging.WARNING)
+    levels = dict.fromkeys(("", "asyncio", "authlib", "sqlalchemy", "sqlalchemy.engine", "uvicorn"), logging.DEBUG)
+    # The client of the tests, which logs the addresses that it asks.
+    levels["httpx2"] = logging.WARNING
+    with pytest.MonkeyPatch.context() as patch, _levels(levels):
         patch.setattr(root, "handlers", [*root.handlers, handler])
         configure_logs()
         # Loggers that are not cached write to this log only while it is there.
@@ -48,3 +46,14 @@ def written_log() -> Iterator[WrittenLog]:
         structlog.configure(**settings | {"cache_logger_on_first_use": False})
         yield log
     structlog.configure(**before)
+
+
+@contextmanager
+def _levels(levels: Mapping[str, int]) -> Iterator[None]:
+    """Loggers remember whether they are enabled until `setLevel` is called."""
+    before = {name: logging.getLogger(name).level for name in levels}
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    yield
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
