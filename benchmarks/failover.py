@@ -24,8 +24,8 @@ from support.refresh_load import (
     Session,
     add_accounts,
     assert_nothing_lost_or_doubled,
-    load_on,
-    place_of,
+    refresh_load,
+    sid_and_generation,
     stored,
 )
 from support.server_processes import server_process
@@ -75,7 +75,7 @@ async def lose_nothing(cluster: PatroniCluster, load: Load, change_leader: Calla
         await asyncio.to_thread(cluster.wait_until_led_by_other_than, before)
         await load.until_answered(10, FAILOVER_SECONDS)
     assert_nothing_lost_or_doubled(cluster.url, load.sessions)
-    await asyncio.to_thread(cluster.make_whole)
+    await asyncio.to_thread(cluster.restore_all_nodes)
     await use_every_token(load, cluster.url)
     return outage
 
@@ -111,9 +111,9 @@ async def lose_commits(cluster: PatroniCluster, load: Load) -> LostCommits:
             await load.until(lambda: load.statuses[200] > answered + 5 * SESSIONS, "refreshes that are lost later")
             cluster.kill_leader()
             await load.until(lambda: load.statuses[503] > refused, "an outage")
-        await asyncio.to_thread(cluster.wait_until_said, "SHOW transaction_read_only", "off")
+        await asyncio.to_thread(cluster.wait_until_value, "SHOW transaction_read_only", "off")
         rows = stored(cluster.url, busy)
-        newer = sum(place_of(it.token)[1] > row.generation for it, row in zip(busy, rows, strict=True))
+        newer = sum(sid_and_generation(it.token)[1] > row.generation for it, row in zip(busy, rows, strict=True))
         load.sessions = busy
         async with load.running():
             await load.until_answered(10, FAILOVER_SECONDS)
@@ -148,12 +148,12 @@ async def run(cluster: PatroniCluster, folder: Path) -> None:
             ("leader isolated, then killed", cluster.isolate_and_kill_leader, [one.url, two.url]),
             ("Patroni of the leader killed, through HAProxy", cluster.kill_patroni_of_leader, [one.url]),
         ):
-            async with load_on(urls, secret) as load:
+            async with refresh_load(urls, secret) as load:
                 outage = await lose_nothing(cluster, load, change_leader)
                 answered = f"{load.statuses[200]} refreshes answered, none of them lost or spent twice"
                 print(f"synchronous, {name}: {outage}; {answered}", flush=True)
         await asyncio.to_thread(cluster.make_asynchronous)
-        async with load_on([one.url, two.url], secret) as load:
+        async with refresh_load([one.url, two.url], secret) as load:
             print("asynchronous, leader isolated, then killed:", await lose_commits(cluster, load))
 
 

@@ -20,7 +20,7 @@ from typing import Final
 from servers import migrate_database
 from support.crashable_postgresql import Cluster
 from support.postgresql import postgresql_cluster
-from support.refresh_load import Load, add_accounts, assert_nothing_lost_or_doubled, load_on, stored
+from support.refresh_load import Load, add_accounts, assert_nothing_lost_or_doubled, refresh_load, stored
 from support.server_processes import ServerProcess, server_process
 
 SESSIONS: Final = 8
@@ -91,7 +91,7 @@ async def run(name: str, cycles: int) -> str:
         migrate_database(url)
         secret = add_accounts(url)
         with server_process(Path(folder), url) as server:
-            async with load_on([server.url], secret) as load:
+            async with refresh_load([server.url], secret) as load:
                 await load.log_in(SESSIONS)
                 for number in range(cycles):
                     await cycle(load, server, kills[number % len(kills)], url)

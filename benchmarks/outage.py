@@ -32,7 +32,7 @@ from support.refresh_load import (
     Session,
     add_accounts,
     assert_nothing_lost_or_doubled,
-    load_on,
+    refresh_load,
 )
 from support.server_processes import ServerProcess, server_process
 
@@ -157,7 +157,7 @@ async def run(kind: str, seconds: float) -> None:
         migrate_database(url)
         secret = add_accounts(url)
         with server_process(Path(folder), url) as server:
-            async with load_on([server.url], secret) as load:
+            async with refresh_load([server.url], secret) as load:
                 await measure(load, server, url, secret, kind, seconds)
 
 

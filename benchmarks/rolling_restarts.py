@@ -14,7 +14,7 @@ from typing import Final
 
 from servers import migrate_database
 from support.postgresql import postgresql_cluster
-from support.refresh_load import Load, add_accounts, assert_nothing_lost_or_doubled, load_on
+from support.refresh_load import Load, add_accounts, assert_nothing_lost_or_doubled, refresh_load
 from support.server_processes import ServerProcess, server_process
 
 RESTARTS: Final = 2
@@ -39,7 +39,7 @@ async def restart(load: Load, server: ServerProcess) -> None:
 
 async def run(server: ServerProcess, url: str, secret: str, *, keeps_alive: bool) -> int:
     """Print the figures. Return how many requests failed."""
-    async with load_on([server.url], secret, keeps_alive=keeps_alive) as load:
+    async with refresh_load([server.url], secret, keeps_alive=keeps_alive) as load:
         await load.log_in(SESSIONS)
         for _ in range(RESTARTS):
             await restart(load, server)

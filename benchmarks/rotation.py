@@ -22,7 +22,7 @@ import jwt as pyjwt
 from servers import migrate_database
 from support.checkout import ROOT
 from support.postgresql import postgresql_cluster
-from support.refresh_load import CLIENT_ID, PATIENCE, Load, Session, add_accounts
+from support.refresh_load import CLIENT_ID, TIMEOUT_SECONDS, Load, Session, add_accounts
 from support.server_processes import ServerProcess, server_process
 from verifiers import Count, Facts, Verifiers, all_verifiers
 
@@ -144,7 +144,7 @@ async def run(times: Times) -> tuple[Issuing, list[Count]]:
         urls = [node.url for node in nodes]
         facts = Facts(ISSUER, urls, times.fixed)
         verifiers = stack.enter_context(all_verifiers(facts, ROOT / ".pytest_cache" / "d" / "javascript"))
-        async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), timeout=PATIENCE, trust_env=False) as http:
+        async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), timeout=TIMEOUT_SECONDS, trust_env=False) as http:
             load = Issuing(http, urls, verifiers=verifiers, times=times)
             await load.log_in(SESSIONS)
             await keep_on(load, nodes)

@@ -23,7 +23,7 @@ from typing import Final
 from jeton.http1.connection import BODY_SECONDS, HEAD_SECONDS, WRITE_SECONDS
 from jeton.http1.connection_table import SWEEP_SECONDS
 from servers import migrate_database
-from support.refresh_load import Load, add_accounts, load_on
+from support.refresh_load import Load, add_accounts, refresh_load
 from support.server_processes import server_process
 
 _HEAD: Final = b"POST /oauth/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -130,7 +130,7 @@ async def main() -> int:
         migrate_database(url)
         secret = add_accounts(url)
         with server_process(Path(name), url) as server:
-            async with load_on([server.url], secret, keeps_alive=True) as load:
+            async with refresh_load([server.url], secret, keeps_alive=True) as load:
                 await load.log_in(1)
                 return 0 if await measure(load, server.port, count) else 1
 

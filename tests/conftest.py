@@ -30,7 +30,7 @@ from support.programs import MissingProgramError
 from support.rsa_keys import RSA_KEYS
 from support.server_processes import ProgramLauncher
 from support.shared_database import SharedDatabase
-from support.shared_engines import AlikeEngines
+from support.shared_engines import SharedCacheEngines
 
 
 def _skip_without_programs() -> Generator[None, object, object]:
@@ -71,7 +71,7 @@ def _cheap_servers() -> Iterator[None]:
     """
     pragmas = [it for it in database_module._SQLITE_PRAGMAS if not it.startswith("synchronous=")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database_module, "create_engine", AlikeEngines())
+        patch.setattr(database_module, "create_engine", SharedCacheEngines())
         patch.setattr(database_module, "_SQLITE_PRAGMAS", (*pragmas, "synchronous=OFF"))
         patch.setattr("jeton.http.dispatch.DEADLINE_SECONDS", 60)
         patch.setattr("jeton.crypto.sealed_keys.generate_key", RSA_KEYS)
@@ -138,7 +138,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template_of_today(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def current_sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database whose keys begin now, for servers with the real clock."""
     file = tmp_path_factory.mktemp("template_of_today") / "jeton.db"
     _prepare(f"sqlite:///{file}", Clock())
@@ -188,9 +188,9 @@ def _copy_of(template: Path, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def module_sqlite_url(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def module_sqlite_url(current_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A migrated SQLite database for a server process of a module."""
-    return _copy_of(sqlite_template_of_today, tmp_path_factory.mktemp("database"))
+    return _copy_of(current_sqlite_template, tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture

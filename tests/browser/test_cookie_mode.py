@@ -21,7 +21,7 @@ from browser.sites import USERNAME, add_user
 from support.checkout import ROOT
 from support.cli_runner import CommandLine
 from support.in_process_server import PASSWORD
-from support.lossy_proxy import LosingProxy, losing_proxy
+from support.lossy_proxy import LossyProxy, lossy_proxy
 from support.server_processes import ServerProcess, environment, free_port
 
 TABS: Final = 6
@@ -38,18 +38,18 @@ class Sites:
 
     browser: Browser
     run: CommandLine
-    proxy: LosingProxy
+    proxy: LossyProxy
     api: Api
 
 
 @contextmanager
-def proxy_in_thread(port: int, server_port: int) -> Iterator[LosingProxy]:
+def proxy_in_thread(port: int, server_port: int) -> Iterator[LossyProxy]:
     """Serve a proxy that loses every third answer, in a thread: Playwright's loop is in this one."""
-    started: list[LosingProxy] = []
+    started: list[LossyProxy] = []
     loop, ready, stop = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
 
     async def serve() -> None:
-        async with losing_proxy(port, server_port) as proxy:
+        async with lossy_proxy(port, server_port) as proxy:
             started.append(proxy)
             ready.set()
             await stop.wait()

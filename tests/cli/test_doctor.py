@@ -25,10 +25,10 @@ from support.server_processes import free_port, server_process
 
 
 @pytest.fixture
-def doctor(sqlite_template_of_today: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+def doctor(current_sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """Commands on an installation whose keys are of today, in the folder `tmp_path`."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(sqlite_template_of_today, tmp_path / "jeton.db")
+    shutil.copy(current_sqlite_template, tmp_path / "jeton.db")
     return CommandLine({"JETON_DATABASE__URL": "sqlite:///jeton.db", "JETON_SECRETS__MASTER_KEY": MASTER_KEY})
 
 

@@ -23,8 +23,8 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture
-def url(sqlite_template_of_today: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(sqlite_template_of_today, tmp_path / 'today.db')}"
+def url(current_sqlite_template: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(current_sqlite_template, tmp_path / 'today.db')}"
 
 
 @pytest.fixture

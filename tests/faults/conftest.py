@@ -42,8 +42,8 @@ def own_postgresql_url(own_cluster: Cluster, own_template: str) -> str:
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template_of_today: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(sqlite_template_of_today, tmp_path)}"
+def sqlite_url(current_sqlite_template: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(current_sqlite_template, tmp_path)}"
 
 
 @pytest.fixture(params=["sqlite_url", "own_postgresql_url"], ids=["sqlite", "postgresql"])

@@ -8,7 +8,7 @@ import pytest
 
 from support.crashable_postgresql import Cluster
 from support.database_outage import assert_documents_answered, assert_temporary_in_time
-from support.refresh_load import Load, Session, add_accounts, assert_nothing_lost_or_doubled, load_on
+from support.refresh_load import Load, Session, add_accounts, assert_nothing_lost_or_doubled, refresh_load
 from support.server_processes import server_process
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("C10", "O19")]
@@ -47,7 +47,7 @@ async def test_a_database_outage_spends_nothing_and_ends_no_session(
 ) -> None:
     secret = add_accounts(own_postgresql_url)
     with server_process(tmp_path, own_postgresql_url) as server:
-        async with load_on([server.url], secret) as load:
+        async with refresh_load([server.url], secret) as load:
             busy = await load.log_in(6)
             resting = await load.log_in(3, sends_keys=False)
             load.sessions = busy

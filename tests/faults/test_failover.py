@@ -17,7 +17,7 @@ from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from support.checkout import ROOT
 from support.patroni_cluster import FAILOVER_SECONDS, NoPatroniError, PatroniCluster, patroni_cluster
-from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on
+from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, refresh_load
 from support.server_processes import JETON, server_process
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -49,12 +49,12 @@ async def test_a_change_of_leader_loses_no_session_and_spends_no_token_twice(
     secret = add_accounts(cluster.url)
     changes: list[Callable[[], None]] = [cluster.switch_over, cluster.kill_leader]
     with server_process(tmp_path, cluster.url) as one, server_process(tmp_path, cluster.url_of_all_hosts) as two:
-        async with load_on([one.url, two.url], secret) as load:
+        async with refresh_load([one.url, two.url], secret) as load:
             await load.log_in(8)
             async with load.running():
                 for change_leader in changes:
                     # Before it has a synchronous standby, no other node would replace the leader.
-                    await asyncio.to_thread(cluster.make_whole)
+                    await asyncio.to_thread(cluster.restore_all_nodes)
                     before = cluster.leader
                     await load.until_answered(3)
                     await asyncio.to_thread(change_leader)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on, stored
+from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, refresh_load, stored
 from support.server_processes import server_process
 
 
@@ -12,12 +12,12 @@ from support.server_processes import server_process
 async def test_after_kill_and_restart_every_answered_token_is_the_newest(durable_url: str, tmp_path: Path) -> None:
     secret = add_accounts(durable_url)
     with server_process(tmp_path, durable_url) as server:
-        async with load_on([server.url], secret) as load:
+        async with refresh_load([server.url], secret) as load:
             await load.log_in(8)
             async with load.running():
                 await load.until_answered(5)
                 server.kill()
-            assert any(it.asking for it in load.sessions)
+            assert any(it.is_pending for it in load.sessions)
             assert_nothing_lost_or_doubled(durable_url, load.sessions)
 
             server.start()
@@ -39,7 +39,7 @@ async def test_after_kill_and_restart_every_answered_token_is_the_newest(durable
 async def test_sessions_of_a_killed_server_continue_on_another(own_postgresql_url: str, tmp_path: Path) -> None:
     secret = add_accounts(own_postgresql_url)
     with server_process(tmp_path, own_postgresql_url) as first, server_process(tmp_path, own_postgresql_url) as second:
-        async with load_on([first.url, second.url], secret) as load:
+        async with refresh_load([first.url, second.url], secret) as load:
             await load.log_in(8)
             async with load.running():
                 await load.until_answered(4)

@@ -7,7 +7,7 @@ import pytest
 
 from jeton.oauth.metadata import JWKS_PATH, METADATA_PATHS
 from support.in_process_server import PASSWORD
-from support.refresh_load import add_accounts, load_on
+from support.refresh_load import add_accounts, refresh_load
 from support.server_processes import server_process
 
 LOGINS = 60
@@ -20,7 +20,7 @@ async def test_surplus_logins_are_refused_and_documents_health_and_refreshes_ans
     secret = add_accounts(sqlite_url)
     memory = str(128 * 1024)
     with server_process(tmp_path, sqlite_url, PASSWORDS__CONCURRENCY="1", PASSWORDS__MEMORY_KIB=memory) as server:
-        async with load_on([server.url], secret) as load:
+        async with refresh_load([server.url], secret) as load:
             (session,) = await load.log_in(1)
             forms = [
                 {"grant_type": "password", "username": f"nobody{number}", "password": PASSWORD}

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.migrate import migrate
 from support.pgbouncer import pgbouncer
-from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on
+from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, refresh_load
 from support.server_processes import server_process
 
 pytestmark = pytest.mark.postgresql
@@ -70,7 +70,7 @@ async def test_servers_share_a_pooler_without_an_error(pooled: Pooled, tmp_path:
     database.close()
     secret = add_accounts(url)
     with server_process(tmp_path, url) as one, server_process(tmp_path, url) as two:
-        async with load_on([one.url, two.url], secret) as load:
+        async with refresh_load([one.url, two.url], secret) as load:
             sessions = await load.log_in(16)
             async with load.running():
                 await load.until_answered(40)

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, create_engine, text
 from support.crashable_postgresql import Cluster
 from support.in_process_server import PASSWORD
 from support.lock_contention import until
-from support.refresh_load import AWAY, CLIENT_ID, PATIENCE, add_accounts
+from support.refresh_load import CLIENT_ID, CONNECTION_ERRORS, TIMEOUT_SECONDS, add_accounts
 from support.server_processes import ServerProcess, server_process
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
@@ -139,7 +139,7 @@ class Watching:
     ) -> httpx2.Response | None:
         try:
             return await self.http.request(method, self.nodes[number].url + path, data=form)
-        except AWAY:
+        except CONNECTION_ERRORS:
             assert number in self.down, f"node {number} is away, and nobody killed it"
             return None
 
@@ -156,7 +156,7 @@ async def test_a_node_killed_at_any_point_of_a_rotation_leaves_one_key_that_sign
     with faults.engine.begin() as connection:
         connection.exec_driver_sql(_FAULTS)
     async with AsyncExitStack() as stack:
-        http = httpx2.AsyncClient(auth=(CLIENT_ID, secret), timeout=PATIENCE, trust_env=False)
+        http = httpx2.AsyncClient(auth=(CLIENT_ID, secret), timeout=TIMEOUT_SECONDS, trust_env=False)
         watching = Watching(await stack.enter_async_context(http))
         for role in ("node_0", "node_1"):
             url = own_postgresql_url.replace("//jeton@", f"//{role}@")
@@ -177,7 +177,7 @@ async def killed_at(point: int, faults: Faults, watching: Watching) -> None:
     """Whoever rotates is killed at that step; the other rotates instead, and the killed one comes back."""
     before = faults.active()
     with faults.rotation_stopped_at(point):
-        await until(faults.stopped, f"a node that rotates at step {point}", PATIENCE)
+        await until(faults.stopped, f"a node that rotates at step {point}", TIMEOUT_SECONDS)
         await watching.kill(int(str(faults.stopped()).removeprefix("node_")))
         assert faults.active() == before
     await rotated_and_restarted(before, faults, watching)
@@ -193,7 +193,7 @@ async def killed_about(moment: float, faults: Faults, watching: Watching) -> Non
 
 
 async def rotated_and_restarted(before: list[str], faults: Faults, watching: Watching) -> None:
-    await until(lambda: faults.active() != before, "the other node rotates", PATIENCE)
+    await until(lambda: faults.active() != before, "the other node rotates", TIMEOUT_SECONDS)
     assert len(faults.active()) == 1
     for number in list(watching.down):
         await asyncio.to_thread(watching.nodes[number].start)

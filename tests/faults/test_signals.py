@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from support.crashable_postgresql import Cluster
-from support.lock_contention import OnPostgresql, until
-from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on, place_of, stored
+from support.lock_contention import PostgresqlContention, until
+from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, refresh_load, sid_and_generation, stored
 from support.server_processes import ServerProcess, is_listening, server_process
 
 
 async def replace_workers_under_load(server: ServerProcess, url: str, secret: str) -> None:
-    async with load_on([server.url], secret) as load:
+    async with refresh_load([server.url], secret) as load:
         await load.log_in(16)
         before = server.workers
         async with load.running():
@@ -30,7 +30,7 @@ async def replace_workers_under_load(server: ServerProcess, url: str, secret: st
 
 
 async def stop_under_load(server: ServerProcess, url: str, secret: str) -> None:
-    async with load_on([server.url], secret, keeps_alive=True) as load:
+    async with refresh_load([server.url], secret, keeps_alive=True) as load:
         sessions = await load.log_in(12)
         async with load.running():
             await load.until_answered(3)
@@ -43,7 +43,7 @@ async def stop_under_load(server: ServerProcess, url: str, secret: str) -> None:
         assert server.wait() == 0
         assert set(load.statuses) == {200}
         # A connection that nobody has accepted when the socket is closed is reset; its request was never read.
-        generations = [place_of(it.token)[1] for it in sessions]
+        generations = [sid_and_generation(it.token)[1] for it in sessions]
         assert [it.generation for it in stored(url, sessions)] == generations
 
 
@@ -61,13 +61,13 @@ async def test_workers_are_replaced_and_a_server_stops_without_refusing_or_losin
 async def test_a_server_that_stops_finishes_what_waits_for_a_lock_and_takes_nothing_new(
     own_postgresql_url: str, tmp_path: Path
 ) -> None:
-    secret, third = add_accounts(own_postgresql_url), OnPostgresql(own_postgresql_url)
+    secret, third = add_accounts(own_postgresql_url), PostgresqlContention(own_postgresql_url)
     with server_process(tmp_path, own_postgresql_url, SERVER__DRAIN_SECONDS="0") as server:
-        async with load_on([server.url], secret) as load:
+        async with refresh_load([server.url], secret) as load:
             sessions = await load.log_in(5)
-            async with third.holding("family", min(place_of(it.token)[0] for it in sessions)):
+            async with third.locked_row("family", min(sid_and_generation(it.token)[0] for it in sessions)):
                 asking = [asyncio.ensure_future(load.refresh(it)) for it in sessions]
-                await until(lambda: third.waiting() == 1, "the ledger waiting")
+                await until(lambda: third.waiting_connections() == 1, "the ledger waiting")
                 server.signal(signal.SIGTERM)
                 await until(lambda: "Shutting down" in server.log, "the server stopping")
                 assert not server.answers("/livez")
@@ -104,7 +104,7 @@ async def test_a_server_stops_in_time_although_its_database_hangs(
 ) -> None:
     secret = add_accounts(own_postgresql_url)
     with server_process(tmp_path, own_postgresql_url) as server:
-        async with load_on([server.url], secret) as load:
+        async with refresh_load([server.url], secret) as load:
             session, *_ = await load.log_in(1)
             own_cluster.hang()
             try:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from jeton.storage.database import Database
 from jeton.storage.tables import signing_keys
-from support.refresh_load import USERNAME, Load, add_accounts, assert_nothing_lost_or_doubled, load_on, stored
+from support.refresh_load import USERNAME, Load, add_accounts, assert_nothing_lost_or_doubled, refresh_load, stored
 from support.server_processes import run_jeton, server_process
 
 
@@ -31,7 +31,7 @@ async def two_servers_started_at_once(folder: Path) -> AsyncIterator[tuple[str, 
         assert [server.kids for server in servers] == [stored_kids] * 2
         assert {it.name for it in (folder / "var").iterdir()} >= {"jeton.db", "jeton.db.master-key"}
         assert not list((folder / "var").glob(".master-key-*"))
-        async with load_on([server.url for server in servers], add_accounts(url)) as load:
+        async with refresh_load([server.url for server in servers], add_accounts(url)) as load:
             yield url, load
 
 

@@ -11,7 +11,7 @@ import pytest
 from jeton.storage.migrate import migrations
 from jeton.storage.tables import metadata
 from support.checkout import ROOT
-from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, load_on
+from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, refresh_load
 from support.server_processes import ServerProcess, free_port, server_process
 
 # What a migration may do while servers of the version before run: add what they do not know, and demand nothing more.
@@ -55,7 +55,7 @@ async def test_servers_of_two_versions_serve_the_same_sessions_during_an_upgrade
     secret = add_accounts(url)
     with server_process(tmp_path, url) as before:
         after = next_version(tmp_path, before)
-        async with load_on([before.url], secret) as load:
+        async with refresh_load([before.url], secret) as load:
             await load.log_in(8)
             async with load.running():
                 # Statements have been prepared by then, for tables without the new columns.

@@ -113,7 +113,7 @@ def test_a_lost_session_is_reopened_and_a_token_that_was_unavailable_signs_again
     pkcs11.lib(hsm.module).reinitialize()
     assert key.sign(b"input") == signature
 
-    with hsm.away():
+    with hsm.unavailable():
         pkcs11.lib(hsm.module).reinitialize()
         with pytest.raises(KeyStoreError, match="no PKCS#11 token has the label 'jeton'"):
             key.sign(b"input")
@@ -125,7 +125,7 @@ def test_an_unavailable_token_is_not_asked_again_at_once(
 ) -> None:
     monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 3600)
     key = keys.open(keys.create("ES256", None))
-    with hsm.away():
+    with hsm.unavailable():
         pkcs11.lib(hsm.module).reinitialize()
         with pytest.raises(KeyStoreError):
             key.sign(b"input")
@@ -146,7 +146,7 @@ def test_a_wrong_pin_is_given_once_and_never_again_and_not_shown(
     ) as first:
         wrong.open(stored)
 
-    with hsm.away(), pytest.raises(KeyStoreError, match="refused the PIN"):
+    with hsm.unavailable(), pytest.raises(KeyStoreError, match="refused the PIN"):
         wrong.open(stored)
 
     assert "a wrong pin" not in f"{first.value} {token!r} {first.value.__cause__!r}"

@@ -155,7 +155,7 @@ async def test_no_session_is_lost_while_the_token_is_unavailable(
     rotate_when_ready(jeton)
     refresh_token = (await jeton.log_in(app))["refresh_token"]
 
-    with hsm.away():
+    with hsm.unavailable():
         pkcs11.lib(hsm.module).reinitialize()
         if noticed:
             jeton.shared_state.refresh()
@@ -236,7 +236,7 @@ def test_doctor_signs_with_the_hsm_and_says_why_it_cannot(hsm: SoftHsm, tmp_path
     cli.text("keys", "rotate")
 
     assert cli.text("doctor", "--offline")
-    with hsm.away():
+    with hsm.unavailable():
         found = json.loads(cli.run("doctor", "--offline", "--json").stdout)
     failures = [it for it in found if it["level"] == "fail"]
     assert {it["check"] for it in failures} == {"signing keys"}

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 )
 
 from jeton.oauth.scope import Scope
-from support.session_model import ABSOLUTE, GRANTED, IDLE, Answer, LawSession, ServerSession, Session, differences
+from support.session_model import ABSOLUTE, GRANTED, IDLE, Answer, RulesSession, ServerSession, Session, differences
 
 IDEMPOTENCY: Final = 120
 MAX_REPEATS: Final = 5
@@ -234,7 +234,7 @@ def machine(open_: Callable[[int], Session]) -> type[SessionMachine]:
 
 @pytest.mark.requirement("I08", "O08", "K03", "K04", "A42", "A43", "O02")
 def test_rotation_rules_hold_for_any_sequence_of_events() -> None:
-    of_rules = machine(LawSession)
+    of_rules = machine(RulesSession)
 
     run_state_machine_as_test(of_rules, settings=settings(max_examples=50, stateful_step_count=40, deadline=None))
     assert of_rules.reached.keys() == {"rotation", "repeat", "replay", "refused"}

@@ -10,7 +10,7 @@ import pytest
 from jeton.crypto.signed_jwt import MAX_CHARACTERS
 from jeton.oauth.registration.registration_rules import check_client, check_roles
 from support.in_process_server import ISSUER, START, Running, StartServer, shared_server
-from support.sessions import fresh, new_session
+from support.sessions import new_session, unique_name
 
 API = "https://api.example"
 jeton = shared_server()
@@ -84,7 +84,7 @@ async def test_authentication_is_kept_through_refreshes_and_new_at_a_login(start
 
 @pytest.mark.requirement("G06", "I07", "O10")
 async def test_refresh_has_the_current_roles_and_the_audience_of_the_session(jeton: Running) -> None:
-    session = await new_session(jeton, user=jeton.add_user(fresh(), roles=("admin",)), audience=(API,))
+    session = await new_session(jeton, user=jeton.add_user(unique_name(), roles=("admin",)), audience=(API,))
     jeton.set_user(session.user.sub, roles=())
     jeton.set_client(session.app.client_id, audience=("https://b.example",))
 
@@ -127,7 +127,7 @@ async def test_access_token_is_no_refresh_token_and_vice_versa(jeton: Running) -
 
 @pytest.mark.requirement("G03")
 async def test_user_named_like_a_client_has_another_subject(jeton: Running) -> None:
-    app = jeton.add_client(fresh())
+    app = jeton.add_client(unique_name())
     session = await new_session(jeton, app, jeton.add_user(app.client_id))
     own = (await jeton.token(app, grant_type="client_credentials")).json()["access_token"]
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.storage.database import StorageUnavailableError
-from support.client_addresses import seen_from
+from support.client_addresses import from_address
 from support.hash_counter import count_hashes
 from support.in_process_server import PASSWORD, Running, StartServer
 from support.sessions import Session, are_live, new_session
@@ -104,7 +104,7 @@ async def test_guesses_at_the_current_password_have_a_limit_that_failed_logins_d
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="6", LIMITS__KNOWN_SOURCE_SECONDS="0")
     session = await new_session(jeton, scope=ACCOUNT)
     checks = count_hashes(jeton, monkeypatch)
-    await can_log_in(seen_from(jeton, "198.51.100.7"), session, *[WRONG] * 10)
+    await can_log_in(from_address(jeton, "198.51.100.7"), session, *[WRONG] * 10)
     assert len(checks) == 6
 
     answers = []

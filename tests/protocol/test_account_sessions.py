@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.client_addresses import seen_from
+from support.client_addresses import from_address
 from support.in_process_server import PASSWORD, START, Running
 from support.sessions import Session, are_live, new_session
 
@@ -33,10 +33,10 @@ async def test_session_is_listed_with_client_device_address_and_times(jeton: Run
     await jeton.revoke(here.app, here.refresh)
     form = {"grant_type": "password", "username": here.user.username, "password": PASSWORD}
     device = {"User-Agent": "Orders/1.0 (phone)"}
-    tokens = (await seen_from(jeton, "192.0.2.1").token(here.app, device, **form)).json()
+    tokens = (await from_address(jeton, "192.0.2.1").token(here.app, device, **form)).json()
     jeton.clock.advance(30)
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
-    tokens = (await seen_from(jeton, "192.0.2.2").token(here.app, device, **form)).json()
+    tokens = (await from_address(jeton, "192.0.2.2").token(here.app, device, **form)).json()
 
     (session,) = await listed(jeton, Session(here.app, here.user, tokens))
 

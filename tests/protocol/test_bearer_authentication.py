@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from support.in_process_server import ISSUER, Running, StartServer, shared_server
-from support.sessions import Session, fresh, new_session
+from support.sessions import Session, new_session, unique_name
 
 ACCOUNT = frozenset({"account", "read"})
 REALM = 'Bearer realm="jeton"'
@@ -81,7 +81,7 @@ async def test_request_without_access_token_gets_a_challenge_without_error(
 async def test_invalid_token_is_refused(jeton: Running, session: Session) -> None:
     changed = session.access[:-6] + ("AAAAAA" if session.access[-6:] != "AAAAAA" else "BBBBBB")
     unsigned, long = session.access.rpartition(".")[0] + ".", session.access + "x" * 9000
-    app = jeton.add_client(fresh(), scope=ACCOUNT)
+    app = jeton.add_client(unique_name(), scope=ACCOUNT)
     of_client = (await jeton.token(app, grant_type="client_credentials", scope="account")).json()["access_token"]
     twice = f"{session.access} {session.access}"
     for token in ("garbage", changed, unsigned, long, "", "  ", twice, session.refresh, of_client):

@@ -9,7 +9,7 @@ import pytest
 from jeton.crypto.credentials import digest_secret
 from support.in_process_server import START, Running
 from support.responses import visible
-from support.sessions import fresh
+from support.sessions import unique_name
 
 BASIC, POST = "client_secret_basic", "client_secret_post"
 GRANT = {"grant_type": "client_credentials"}
@@ -45,7 +45,7 @@ async def test_every_failure_has_the_same_response(jeton: Running, method: str, 
 @pytest.mark.requirement("A06", "A10", "K06")
 async def test_client_may_use_only_its_own_methods(jeton: Running) -> None:
     for methods in (set(), {BASIC}, {POST}, {BASIC, POST}):
-        app = jeton.add_client(fresh(), auth_methods=frozenset(methods), secret_digest=NEW)
+        app = jeton.add_client(unique_name(), auth_methods=frozenset(methods), secret_digest=NEW)
         for method in (BASIC, POST):
             status = (await send(jeton, method, app.client_id, "new")).status_code
             assert status == (200 if method in methods else 401)
@@ -56,7 +56,7 @@ async def test_client_may_use_only_its_own_methods(jeton: Running) -> None:
 async def test_previous_secret_is_valid_until_its_overlap_ends(jeton: Running) -> None:
     for end, status in ((None, 401), (START - 1, 401), (START, 401), (START + 1, 200)):
         overlap: dict[str, Any] = {"previous_secret_digest": OLD, "previous_secret_expires_at": end}
-        client_id = jeton.add_client(fresh(), secret_digest=NEW, **overlap).client_id
+        client_id = jeton.add_client(unique_name(), secret_digest=NEW, **overlap).client_id
         assert (await send(jeton, BASIC, client_id, "old")).status_code == status
         assert (await send(jeton, BASIC, client_id, "new")).status_code == 200
         assert (await send(jeton, BASIC, client_id, "older")).status_code == 401

@@ -10,7 +10,7 @@ from jeton.rules.key_lifecycle import PROPAGATION_SECONDS
 from jeton.rules.key_series import active_and_next
 from jeton.storage.signing_keys import load_signing_keys
 from support.in_process_server import START, App, Running, StartServer
-from support.sessions import Session, fresh, new_session
+from support.sessions import Session, new_session, unique_name
 from support.status_lists import reference, status_list
 
 HOUR = 3600
@@ -90,7 +90,7 @@ async def test_session_refreshed_in_the_future_can_be_refreshed(start: StartServ
 @every_step
 async def test_bucket_filled_in_the_future_is_empty(start: StartServer, ahead: int) -> None:
     jeton = await start(LIMITS__SECRET_FAILURES_PER_ADDRESS="1", LIMITS__TOKEN_REQUESTS_PER_CLIENT="1")
-    app, wrong = jeton.add_client(), App(jeton.add_client(fresh()).client, "wrong")
+    app, wrong = jeton.add_client(), App(jeton.add_client(unique_name()).client, "wrong")
     for _ in range(3):
         statuses = [(await jeton.token(it, grant_type="client_credentials")).status_code for it in (wrong, app)]
     assert statuses == [429, 429]

@@ -8,7 +8,7 @@ from support.browsing import Browser, authorization_parameters, browser
 from support.dpop import DpopKey
 from support.in_process_server import ISSUER, App, Running, StartServer, shared_server
 from support.responses import outcome
-from support.sessions import fresh
+from support.sessions import unique_name
 
 KEY, OTHER = DpopKey(), DpopKey.ed25519()
 PAR = "/oauth/par"
@@ -40,7 +40,7 @@ async def requested(jeton: Running, visitor: Browser, app: App, key: DpopKey | N
 async def test_a_code_is_redeemed_only_by_the_key_that_its_request_named(
     jeton: Running, by: str, key: DpopKey | None, jkt: str | None, public: bool
 ) -> None:
-    app, user = add_app(jeton, fresh("app"), public=public), jeton.add_user(fresh("user"))
+    app, user = add_app(jeton, unique_name("app"), public=public), jeton.add_user(unique_name("user"))
     async with browser(jeton) as visitor:
         await requested(jeton, visitor, app, key, jkt, by)
         await visitor.finish(user.username)
@@ -54,7 +54,7 @@ async def test_a_code_is_redeemed_only_by_the_key_that_its_request_named(
 
 @pytest.mark.requirement("DP16")
 async def test_what_is_no_thumbprint_is_refused(jeton: Running) -> None:
-    app = add_app(jeton, fresh("app"))
+    app = add_app(jeton, unique_name("app"))
     async with browser(jeton) as visitor:
         for wrong in ("x", KEY.jkt + "=", KEY.jkt[:-1] + "/"):
             await visitor.authorize(app, dpop_jkt=wrong)
@@ -63,7 +63,7 @@ async def test_what_is_no_thumbprint_is_refused(jeton: Running) -> None:
 
 @pytest.mark.requirement("DP03", "PA11")
 async def test_a_push_with_a_wrong_proof_or_two_keys_is_refused(jeton: Running) -> None:
-    app = add_app(jeton, fresh("app"))
+    app = add_app(jeton, unique_name("app"))
 
     assert outcome(await push(jeton, app, KEY, OTHER.jkt)) == (400, "invalid_request")
     assert outcome(await push(jeton, app, None, "x")) == (400, "invalid_request")

@@ -10,7 +10,7 @@ from jeton.storage.database import StorageUnavailableError
 from jeton.storage.tables import single_uses
 from support.dpop import TOKEN_URL, DpopKey
 from support.in_process_server import ISSUER, PASSWORD, Running, StartServer, shared_server
-from support.sessions import fresh
+from support.sessions import unique_name
 
 KEY, OTHER = DpopKey(), DpopKey.ed25519()
 SCOPE = frozenset({"account", "openid", "profile"})
@@ -32,7 +32,7 @@ jeton = shared_server()
 
 async def bound_token(jeton: Running, key: DpopKey | None = KEY, **claims: Any) -> str:
     """Return the access token of a new user, bound to the key."""
-    app, user = jeton.add_client(fresh("app"), scope=SCOPE), jeton.add_user(fresh("user"))
+    app, user = jeton.add_client(unique_name("app"), scope=SCOPE), jeton.add_user(unique_name("user"))
     headers = {} if key is None else {"DPoP": key.proof(**claims)}
     form = {"grant_type": "password", "username": user.username, "password": PASSWORD}
     response = await jeton.token(app, headers, **form)
@@ -169,7 +169,7 @@ async def test_two_ways_at_once_are_refused(jeton: Running) -> None:
 
 @pytest.mark.requirement("DP10", "L13")
 async def test_introspection_names_type_and_key(jeton: Running) -> None:
-    app = jeton.add_client(fresh("app"), introspect=True)
+    app = jeton.add_client(unique_name("app"), introspect=True)
     for key, bound in ((KEY, {"token_type": "DPoP", "cnf": {"jkt": KEY.jkt}}), (None, {"token_type": "Bearer"})):
         headers = {} if key is None else {"DPoP": key.proof()}
         token = (await jeton.token(app, headers, grant_type="client_credentials")).json()["access_token"]
@@ -226,7 +226,7 @@ async def test_resources_demand_nonces_of_their_own(start: StartServer) -> None:
 
 @pytest.mark.requirement("DP12")
 async def test_without_the_setting_no_nonce_is_told_and_any_is_accepted(jeton: Running) -> None:
-    app = jeton.add_client(fresh("app"))
+    app = jeton.add_client(unique_name("app"))
     response = await jeton.token(app, {"DPoP": KEY.proof(nonce="of before")}, grant_type="client_credentials")
 
     assert (response.status_code, "dpop-nonce" in response.headers) == (200, False)

@@ -12,7 +12,7 @@ from support.dpop import DpopKey
 from support.hash_counter import count_hashes
 from support.in_process_server import ISSUER, PASSWORD, App, Running, StartServer, shared_server
 from support.responses import outcome
-from support.sessions import fresh
+from support.sessions import unique_name
 from support.statement_recorder import statements_of
 from support.stored_sessions import stored_family
 
@@ -22,7 +22,7 @@ jeton = shared_server()
 
 async def log_in(jeton: Running, app: App, key: DpopKey | None) -> dict[str, Any]:
     """Return the tokens of a new user."""
-    user = jeton.add_user(fresh("user"))
+    user = jeton.add_user(unique_name("user"))
     response = await asked(jeton, app, key, grant_type="password", username=user.username, password=PASSWORD)
     assert response.status_code == 200, response.text
     return dict(response.json())
@@ -58,12 +58,12 @@ def bound_to(tokens: dict[str, Any]) -> tuple[str, Any]:
 @pytest.mark.parametrize("key", [KEY, OTHER, None], ids=["ES256", "Ed25519", "no proof"])
 @pytest.mark.parametrize("grant", ["password", "client_credentials", "authorization_code", "refresh_token"])
 async def test_tokens_of_each_grant_are_bound_to_the_proof(jeton: Running, grant: str, key: DpopKey | None) -> None:
-    app = jeton.add_client(fresh("app"))
+    app = jeton.add_client(unique_name("app"))
     if grant == "client_credentials":
         tokens = (await asked(jeton, app, key, grant_type=grant)).json()
     elif grant == "authorization_code":
-        app = add_app(jeton, fresh("app"))
-        code = await sign_in(jeton, fresh("user")).code(app)
+        app = add_app(jeton, unique_name("app"))
+        code = await sign_in(jeton, unique_name("user")).code(app)
         tokens = (await redeem(jeton, app, code, dpop=None if key is None else key.proof())).json()
     else:
         tokens = await log_in(jeton, app, key)
@@ -77,7 +77,7 @@ async def test_tokens_of_each_grant_are_bound_to_the_proof(jeton: Running, grant
 async def test_a_refresh_token_of_a_public_client_takes_its_key_and_nothing_else_touches_the_session(
     jeton: Running,
 ) -> None:
-    app = jeton.add_client(fresh("app"), public=True)
+    app = jeton.add_client(unique_name("app"), public=True)
     token = (await log_in(jeton, app, KEY))["refresh_token"]
     spent = token
     token = (await refresh(jeton, app, spent, KEY)).json()["refresh_token"]
@@ -101,7 +101,7 @@ async def test_a_refresh_token_of_a_public_client_takes_its_key_and_nothing_else
 async def test_a_confidential_client_may_change_its_key_and_the_new_access_token_is_bound_to_that(
     jeton: Running,
 ) -> None:
-    app = jeton.add_client(fresh("app"))
+    app = jeton.add_client(unique_name("app"))
     tokens = await log_in(jeton, app, KEY)
     for key in (OTHER, None, KEY):
         tokens = (await refresh(jeton, app, tokens["refresh_token"], key)).json()
@@ -111,7 +111,7 @@ async def test_a_confidential_client_may_change_its_key_and_the_new_access_token
 @pytest.mark.requirement("DP07")
 async def test_a_session_that_began_without_a_key_is_not_bound_later(jeton: Running) -> None:
     """Whoever has stolen its refresh token could bind it, and its owner could then not even end the session."""
-    app = jeton.add_client(fresh("app"), public=True)
+    app = jeton.add_client(unique_name("app"), public=True)
     spent = (await log_in(jeton, app, None))["refresh_token"]
     stolen = (await refresh(jeton, app, spent, OTHER)).json()
 
@@ -146,7 +146,7 @@ async def test_a_proof_is_used_once_and_its_replay_costs_no_refresh_token(start:
 async def test_a_refresh_reads_and_writes_the_use_of_its_proof_and_without_one_nothing_more(
     jeton: Running, key: DpopKey | None, uses: list[str]
 ) -> None:
-    app = jeton.add_client(fresh("app"))
+    app = jeton.add_client(unique_name("app"))
     token = (await log_in(jeton, app, key))["refresh_token"]
 
     with statements_of(jeton) as statements:
@@ -162,7 +162,7 @@ async def test_a_refresh_reads_and_writes_the_use_of_its_proof_and_without_one_n
 async def test_a_lost_answer_is_repeated_with_a_new_proof_by_the_same_key(
     jeton: Running, grant: str, public: bool
 ) -> None:
-    app, alice = add_app(jeton, fresh("app"), public=public), sign_in(jeton, fresh("user"))
+    app, alice = add_app(jeton, unique_name("app"), public=public), sign_in(jeton, unique_name("user"))
     code = await alice.code(app)
     token = (
         "" if grant == "authorization_code" else (await alice.redeemed(app, code, dpop=KEY.proof()))["refresh_token"]
@@ -187,7 +187,7 @@ async def test_a_lost_answer_is_repeated_with_a_new_proof_by_the_same_key(
 
 @pytest.mark.requirement("DP09")
 async def test_a_client_that_must_use_dpop_gets_no_token_without_a_proof(jeton: Running) -> None:
-    app = jeton.add_client(fresh("app"), require_dpop=True)
+    app = jeton.add_client(unique_name("app"), require_dpop=True)
     token = (await log_in(jeton, app, KEY))["refresh_token"]
 
     assert outcome(await asked(jeton, app, None, grant_type="client_credentials")) == (400, "invalid_dpop_proof")
@@ -210,7 +210,7 @@ async def test_a_client_that_must_use_dpop_gets_no_token_without_a_proof(jeton: 
 async def test_a_wrong_proof_is_refused_before_password_and_database(
     jeton: Running, monkeypatch: pytest.MonkeyPatch, proofs: list[str]
 ) -> None:
-    app, user = jeton.add_client(fresh("app")), jeton.add_user(fresh("user"))
+    app, user = jeton.add_client(unique_name("app")), jeton.add_user(unique_name("user"))
     token = (await log_in(jeton, app, None))["refresh_token"]
     headers = [("DPoP", it) for it in proofs]
     hashes = count_hashes(jeton, monkeypatch)
@@ -234,7 +234,7 @@ async def test_a_wrong_proof_is_refused_before_password_and_database(
 
 @pytest.mark.requirement("DP19")
 async def test_a_proof_replaces_no_other_check(jeton: Running) -> None:
-    app = jeton.add_client(fresh("app"))
+    app = jeton.add_client(unique_name("app"))
     form = {"grant_type": "client_credentials"}
 
     wrong_secret = await jeton.token(App(app.client, "jcs_wrong"), {"DPoP": KEY.proof()}, **form)

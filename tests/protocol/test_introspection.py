@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.in_process_server import ISSUER, START, Running, shared_server
-from support.sessions import fresh, new_session
+from support.sessions import new_session, unique_name
 
 INACTIVE = {"active": False}
 API = "https://orders.example"
@@ -17,7 +17,7 @@ jeton = shared_server()
 
 @pytest.mark.requirement("D02", "D03", "D05", "D06", "D09", "G09")
 async def test_owner_is_told_the_claims_of_its_tokens(jeton: Running) -> None:
-    user = jeton.add_user(fresh("Alice"), email=f"{fresh()}@example.com", roles=("admin", "clerk"))
+    user = jeton.add_user(unique_name("Alice"), email=f"{unique_name()}@example.com", roles=("admin", "clerk"))
     fields: dict[str, Any] = {"claims": ("preferred_username", "email"), "lifetimes": {"refresh_idle_seconds": 700}}
     session = await new_session(jeton, user=user, requested_scope="read", **fields)
 
@@ -82,7 +82,7 @@ async def test_resource_server_is_told_of_access_tokens_for_its_audience_only(
     jeton: Running, introspect: bool, own: tuple[str, ...], audience: tuple[str, ...], is_told: bool
 ) -> None:
     session = await new_session(jeton, audience=audience)
-    api = jeton.add_client(fresh(), introspect=introspect, audience=own)
+    api = jeton.add_client(unique_name(), introspect=introspect, audience=own)
 
     told = await jeton.introspect(api, session.access)
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from support.client_addresses import seen_from
+from support.client_addresses import from_address
 from support.hash_counter import count_hashes
 from support.in_process_server import PASSWORD, Running, StartServer
 from support.login_attempts import WRONG, attempt
@@ -19,7 +19,7 @@ async def test_address_that_tries_many_names_is_429_and_told_when_to_retry(
 ) -> None:
     jeton = await start(**{PER_ADDRESS: "5"})
     app, hashes = jeton.add_client(origins=frozenset({"https://app.example"})), count_hashes(jeton, monkeypatch)
-    stranger = seen_from(jeton, "2001:db8:1:2::3")
+    stranger = from_address(jeton, "2001:db8:1:2::3")
 
     answers = [await attempt(stranger, app, f"user{number}") for number in range(6)]
     form = {"grant_type": "password", "username": "user6", "password": WRONG}
@@ -31,8 +31,8 @@ async def test_address_that_tries_many_names_is_429_and_told_when_to_retry(
     assert (answers[-1].headers["retry-after"], answers[-1].headers["cache-control"]) == ("720", "no-store")
     assert answers[-1].headers["access-control-allow-origin"] == "https://app.example"
     assert "Retry-After" in answers[-1].headers["access-control-expose-headers"]
-    assert (await attempt(seen_from(jeton, "2001:db8:1:2:ffff::1"), app)).status_code == 429
-    assert (await attempt(seen_from(jeton, "2001:db8:1:3::1"), app)).status_code == 400
+    assert (await attempt(from_address(jeton, "2001:db8:1:2:ffff::1"), app)).status_code == 429
+    assert (await attempt(from_address(jeton, "2001:db8:1:3::1"), app)).status_code == 400
     jeton.clock.advance(720)
     assert (await attempt(stranger, app)).status_code == 400
 
@@ -87,7 +87,7 @@ async def test_limit_of_an_ipv6_site_is_a_small_multiple(
     app, hashes = jeton.add_client(), count_hashes(jeton, monkeypatch)
 
     for number, source in enumerate(sources):
-        await attempt(seen_from(jeton, source), app, f"user{number}")
+        await attempt(from_address(jeton, source), app, f"user{number}")
 
     assert len(hashes) == allowed
 
@@ -104,13 +104,13 @@ async def test_client_with_too_many_failures_is_delayed_but_not_refused(
         delays.append(seconds)
 
     monkeypatch.setattr(jeton.login, "_sleep", sleep)
-    answers = [await attempt(seen_from(jeton, f"198.51.100.{it}"), app, f"user{it}") for it in range(7)]
+    answers = [await attempt(from_address(jeton, f"198.51.100.{it}"), app, f"user{it}") for it in range(7)]
     assert [it.status_code for it in answers] == [400] * 7
     assert delays == [1, 1]
 
-    await seen_from(jeton, "203.0.113.1").log_in(app)
+    await from_address(jeton, "203.0.113.1").log_in(app)
     assert delays == [1, 1, 1]
-    await seen_from(jeton, "203.0.113.2").log_in(other)
+    await from_address(jeton, "203.0.113.2").log_in(other)
     assert delays == [1, 1, 1]
 
 
@@ -119,7 +119,7 @@ async def test_client_with_too_many_failures_is_delayed_but_not_refused(
 async def test_invalid_forwarded_address_counts_for_the_proxy(start: StartServer, no_address: str) -> None:
     jeton = await start(SERVER__TRUSTED_PROXIES="10.0.0.0/8", **{PER_ADDRESS: "2"})
     app = jeton.add_client()
-    proxies = [seen_from(jeton, "10.0.0.1"), seen_from(jeton, "::ffff:10.0.0.2")]
+    proxies = [from_address(jeton, "10.0.0.1"), from_address(jeton, "::ffff:10.0.0.2")]
 
     async def status(proxy: Running, forwarded_for: str, name: str) -> int:
         form = {"grant_type": "password", "username": name, "password": WRONG}
@@ -136,6 +136,6 @@ async def test_peers_without_an_address_share_one_limit(start: StartServer) -> N
     jeton = await start(**{PER_ADDRESS: "2"})
     app = jeton.add_client()
 
-    answers = [await attempt(seen_from(jeton, "testclient"), app, f"user{it}") for it in range(3)]
+    answers = [await attempt(from_address(jeton, "testclient"), app, f"user{it}") for it in range(3)]
 
     assert [it.status_code for it in answers] == [400, 400, 429]

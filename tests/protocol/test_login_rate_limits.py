@@ -13,7 +13,7 @@ from jeton.login.concurrency import MAX_CONCURRENT, MAX_WAITING, LoginConcurrenc
 from jeton.login.login_rate_limits import LoginRequest
 from jeton.oauth.sessions import Source
 from jeton.rules.attempts import Reservation
-from support.client_addresses import seen_from
+from support.client_addresses import from_address
 from support.hash_counter import count_hashes
 from support.in_process_server import PASSWORD, App, Running, StartServer
 from support.login_attempts import WRONG, attempt, attempts
@@ -80,7 +80,7 @@ async def test_account_allows_one_guess_again_after_a_delay(jeton: Running, app:
 async def test_known_source_has_a_limit_of_its_own_and_its_success_resets_the_account(
     jeton: Running, app: App, hashes: list[str | None]
 ) -> None:
-    home, abroad = seen_from(jeton, OWNER), seen_from(jeton, STRANGER)
+    home, abroad = from_address(jeton, OWNER), from_address(jeton, STRANGER)
     await home.log_in(app)
     await attempts(abroad, app, 20)
     assert (await attempt(abroad, app, password=PASSWORD)).status_code == 400
@@ -94,7 +94,7 @@ async def test_known_source_has_a_limit_of_its_own_and_its_success_resets_the_ac
 
 @pytest.mark.requirement("N14")
 async def test_source_is_known_for_thirty_days_after_its_last_success(jeton: Running, app: App) -> None:
-    home, abroad = seen_from(jeton, OWNER), seen_from(jeton, STRANGER)
+    home, abroad = from_address(jeton, OWNER), from_address(jeton, STRANGER)
     await home.log_in(app)
 
     jeton.clock.advance(30 * 86400 - 1)
@@ -136,7 +136,7 @@ async def test_after_a_hundred_consecutive_failures_from_known_sources_only_a_ne
 ) -> None:
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="60", **NO_OTHER_LIMITS)
     app, user = jeton.add_client(), jeton.add_user()
-    homes = [seen_from(jeton, f"192.0.2.{number}") for number in (1, 2)]
+    homes = [from_address(jeton, f"192.0.2.{number}") for number in (1, 2)]
     for home in homes:
         await home.log_in(app)
         await attempts(home, app, 50)
@@ -148,7 +148,7 @@ async def test_after_a_hundred_consecutive_failures_from_known_sources_only_a_ne
     jeton.clock.advance(3600)
 
     assert len(hashes) == 100
-    for place in (*homes, seen_from(jeton, STRANGER)):
+    for place in (*homes, from_address(jeton, STRANGER)):
         assert (await attempt(place, app, password=PASSWORD)).status_code == 400
     jeton.clock.advance(5 * 366 * 86400)
     assert (await attempt(homes[0], app, password=PASSWORD)).status_code == 400
@@ -188,7 +188,7 @@ async def test_live_session_has_a_limit_of_its_own_for_a_new_password(
 async def test_right_logins_from_many_places_on_two_nodes_wait_for_each_other(start: StartServer) -> None:
     nodes = [await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="2") for _ in range(2)]
     app, _ = nodes[0].add_client(), nodes[0].add_user()
-    places = [seen_from(nodes[number % 2], f"192.0.2.{number}") for number in range(20)]
+    places = [from_address(nodes[number % 2], f"192.0.2.{number}") for number in range(20)]
 
     answers = await asyncio.gather(*(attempt(it, app, password=PASSWORD) for it in places))
 
@@ -201,7 +201,7 @@ async def test_successful_logins_of_one_account_have_a_limit(start: StartServer)
     app = jeton.add_client()
     for name in ("alice", "bob"):
         jeton.add_user(name)
-    places = [seen_from(jeton, f"192.0.2.{number}") for number in range(5)]
+    places = [from_address(jeton, f"192.0.2.{number}") for number in range(5)]
 
     answers = [await attempt(it, app, password=PASSWORD) for it in places]
 
@@ -224,7 +224,7 @@ async def test_login_that_waits_too_long_for_others_is_503_and_not_counted(
     user = (await jeton.lookups.user(name)) or None
     pending = await limits.reserve(LoginRequest(name, app.client_id, Source("192.0.2.1")), user)
     assert isinstance(pending, Reservation)
-    other = seen_from(jeton, "192.0.2.2")
+    other = from_address(jeton, "192.0.2.2")
 
     answer = await attempt(other, app, name, PASSWORD)
 

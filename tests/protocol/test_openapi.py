@@ -54,9 +54,9 @@ def server_with_client_and_user(url: str) -> ASGIApp:
 
 
 @pytest.fixture(scope="module")
-def live(sqlite_template_of_today: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+def live(current_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
     """A client of a server on a free port of this machine."""
-    file = shutil.copy(sqlite_template_of_today, tmp_path_factory.mktemp("openapi") / "jeton.db")
+    file = shutil.copy(current_sqlite_template, tmp_path_factory.mktemp("openapi") / "jeton.db")
     listening = socket.create_server(("127.0.0.1", 0))
     app = server_with_client_and_user(f"sqlite:///{file}")
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))

@@ -5,7 +5,7 @@ import pytest
 
 from jeton.http.middleware import ANSWERS_PER_CLOSED_CONNECTION
 from support.in_process_server import Running, StartServer, shared_server
-from support.sessions import fresh
+from support.sessions import unique_name
 
 METADATA = "/.well-known/oauth-authorization-server"
 DOCUMENTS = ["/.well-known/jwks.json", METADATA, "/.well-known/openid-configuration", "/openapi.json"]
@@ -82,14 +82,14 @@ async def test_head_has_the_headers_of_get(jeton: Running, path: str) -> None:
 @pytest.mark.parametrize("path", ["/oauth/token/", "/oauth/revoke/", "//oauth/token", "/oauth/introspect/"])
 async def test_request_with_credentials_is_never_redirected(jeton: Running, path: str) -> None:
     url = f"http://127.0.0.1:8000{path}"
-    response = await jeton.post(url, jeton.add_client(fresh()), grant_type="client_credentials", token="garbage")
+    response = await jeton.post(url, jeton.add_client(unique_name()), grant_type="client_credentials", token="garbage")
 
     assert response.status_code == 404
     assert "location" not in response.headers
 
 
 async def one_response_of_each_kind(jeton: Running) -> dict[str, httpx2.Response]:
-    app = jeton.add_client(fresh())
+    app = jeton.add_client(unique_name())
     etag = (await jeton.http.get(DOCUMENTS[0])).headers["etag"]
     documents = {path: await jeton.http.get(path) for path in [*DOCUMENTS, "/livez", "/readyz"]}
     return documents | {

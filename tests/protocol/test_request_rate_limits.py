@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from jeton.crypto.credentials import generate_client_secret
 from jeton.crypto.refresh_token import generate_sid
-from support.client_addresses import seen_from
+from support.client_addresses import from_address
 from support.in_process_server import App, Running, StartServer
 from support.responses import outcome
 
@@ -55,7 +55,7 @@ async def test_too_many_wrong_secrets_from_one_address_are_answered_429(limited:
 
     assert statuses(answers) == [401, 401, 401, 429, 429, 429]
     assert answers[-1].headers["retry-after"] == "1200"
-    assert (await seen_from(limited, ABROAD).post(path, wrong, None, **FORMS[path])).status_code == 401
+    assert (await from_address(limited, ABROAD).post(path, wrong, None, **FORMS[path])).status_code == 401
     logged = [(it["by"], it["ip"]) for it in lines if it["event"] == "client_secret_throttled"]
     assert logged == [("address", "127.0.0.1")]
 
@@ -65,7 +65,7 @@ async def test_wrong_secrets_of_one_client_from_many_addresses_are_answered_429_
     limited: Running,
 ) -> None:
     app = limited.add_client()
-    places = [seen_from(limited, f"198.51.100.{number}") for number in range(7)]
+    places = [from_address(limited, f"198.51.100.{number}") for number in range(7)]
 
     answers = [await it.token(with_wrong_secret(app), None, **OWN_NAME) for it in places]
 
@@ -117,7 +117,7 @@ async def test_misuse_of_a_public_client_s_name_limits_one_address_only(start: S
     jeton.add_user()
 
     assert statuses([await jeton.refresh(app, "x") for _ in range(3)]) == [400, 400, 429]
-    assert await seen_from(jeton, ABROAD).log_in(app)
+    assert await from_address(jeton, ABROAD).log_in(app)
 
 
 async def test_the_clients_that_are_counted_are_bounded(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ async def test_the_clients_that_are_counted_are_bounded(start: StartServer, monk
     app, limits = jeton.add_client(public=True), jeton.server.parts.request_limits
 
     for number in range(5):
-        await seen_from(jeton, f"198.51.100.{number}").refresh(app, "x")
+        await from_address(jeton, f"198.51.100.{number}").refresh(app, "x")
 
     assert len(limits._requests) <= 2
 

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from jeton.storage.family_lists import list_families
-from support.client_addresses import seen_from
+from support.client_addresses import from_address
 from support.in_process_server import PASSWORD, App, Running
 from support.responses import outcome
 from support.statement_recorder import statements_of
@@ -23,14 +23,14 @@ async def refresh_from(
     jeton: Running, app: App, tokens: dict[str, Any], ip: str, agent: str = "one"
 ) -> httpx2.Response:
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
-    return await seen_from(jeton, ip).token(app, {"User-Agent": agent}, **form)
+    return await from_address(jeton, ip).token(app, {"User-Agent": agent}, **form)
 
 
 async def log_in_at_home(jeton: Running, binding: str) -> tuple[App, dict[str, Any]]:
     jeton.add_user()
     app = jeton.add_client(session_binding=binding)
     form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
-    return app, (await seen_from(jeton, HOME).token(app, {"User-Agent": "one"}, **form)).json()
+    return app, (await from_address(jeton, HOME).token(app, {"User-Agent": "one"}, **form)).json()
 
 
 @pytest.mark.both_databases

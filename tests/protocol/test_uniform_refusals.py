@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.client_addresses import seen_from
+from support.client_addresses import from_address
 from support.in_process_server import App, Running, StartServer
 from support.login_attempts import WRONG, attempt
 from support.statement_recorder import statements_of
@@ -124,7 +124,7 @@ async def test_refused_client_costs_the_same_statements_for_every_client_id(star
             jeton.lookups.clear_client_cache()
             await jeton.lookups.client("web")
             with statements_of(jeton) as sent:
-                answer = await seen_from(jeton, f"192.0.2.{len(client_id)}").post(path, guess, None, **form)
+                answer = await from_address(jeton, f"192.0.2.{len(client_id)}").post(path, guess, None, **form)
             costs[client_id] = (answer.status_code, sent)
         assert costs == dict.fromkeys(guesses, (expected, costs["nobody"][1]))
 

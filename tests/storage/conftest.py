@@ -8,8 +8,8 @@ from jeton.storage import database as database_module
 from jeton.storage import row_lock_batches
 from jeton.storage.database import Database
 from support.in_process_server import running, settings_for
-from support.ledger_fixtures import Bench, bench_over
-from support.lock_contention import Contention, Nodes, OnPostgresql, OnSqlite
+from support.ledger_fixtures import LedgerHarness, ledger_harness
+from support.lock_contention import Contention, Nodes, PostgresqlContention, SqliteContention
 
 
 @pytest.fixture
@@ -20,21 +20,21 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-async def bench(database_url: str) -> AsyncIterator[Bench]:
-    async with bench_over(database_url) as prepared:
+async def harness(database_url: str) -> AsyncIterator[LedgerHarness]:
+    async with ledger_harness(database_url) as prepared:
         yield prepared
 
 
 @pytest.fixture
-async def postgresql_bench(postgresql_url: str) -> AsyncIterator[Bench]:
-    async with bench_over(postgresql_url) as prepared:
+async def postgresql_harness(postgresql_url: str) -> AsyncIterator[LedgerHarness]:
+    async with ledger_harness(postgresql_url) as prepared:
         yield prepared
 
 
 @pytest.fixture
-def locks(postgresql_url: str) -> Iterator[OnPostgresql]:
+def locks(postgresql_url: str) -> Iterator[PostgresqlContention]:
     """Locks held by another connection, and the number of connections that wait for them."""
-    third = OnPostgresql(postgresql_url)
+    third = PostgresqlContention(postgresql_url)
     yield third
     third.close()
 
@@ -57,6 +57,10 @@ async def nodes(request: pytest.FixtureRequest, database_url: str, long_lock_tim
 
 @pytest.fixture
 def contention(database_url: str, nodes: Nodes) -> Iterator[Contention]:
-    third = OnSqlite(database_url, nodes) if database_url.startswith("sqlite") else OnPostgresql(database_url)
+    third = (
+        SqliteContention(database_url, nodes)
+        if database_url.startswith("sqlite")
+        else PostgresqlContention(database_url)
+    )
     yield third
     third.close()

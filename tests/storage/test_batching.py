@@ -45,7 +45,7 @@ async def batcher(work: Work) -> AsyncIterator[IntBatcher]:
     started.close()
 
 
-async def arrive(batcher: IntBatcher, *items: int) -> list[Caller]:
+async def call_together(batcher: IntBatcher, *items: int) -> list[Caller]:
     """Let callers with these items arrive within one iteration of the event loop."""
     callers = [asyncio.create_task(batcher(item)) for item in items]
     await asyncio.sleep(0)
@@ -61,7 +61,7 @@ async def cancel(caller: Caller) -> None:
 async def first(work: Work, batcher: IntBatcher) -> Caller:
     """The caller with the item 0, whose batch has begun and goes on once `work.open` is set."""
     work.open.clear()
-    (caller,) = await arrive(batcher, 0)
+    (caller,) = await call_together(batcher, 0)
     while not work.begun.is_set():
         await asyncio.sleep(0)
     return caller
@@ -71,13 +71,13 @@ async def first(work: Work, batcher: IntBatcher) -> Caller:
 async def test_items_that_arrive_together_form_bounded_batches_in_order(
     work: Work, batcher: IntBatcher, count: int, sizes: list[int]
 ) -> None:
-    assert await asyncio.gather(*await arrive(batcher, *range(count))) == [2 * item for item in range(count)]
+    assert await asyncio.gather(*await call_together(batcher, *range(count))) == [2 * item for item in range(count)]
     assert [len(it) for it in work.batches] == sizes
     assert [item for batch in work.batches for item in batch] == list(range(count))
 
 
 async def test_items_that_arrive_during_a_batch_form_the_next(work: Work, batcher: IntBatcher, first: Caller) -> None:
-    later = await arrive(batcher, 1, 2)
+    later = await call_together(batcher, 1, 2)
     work.open.set()
 
     assert await asyncio.gather(first, *later) == [0, 2, 4]
@@ -101,7 +101,7 @@ async def test_completed_callers_join_the_batch_of_new_arrivals(work: Work, batc
 async def test_too_many_callers_are_refused_and_the_others_served(
     work: Work, batcher: IntBatcher, first: Caller
 ) -> None:
-    waiting = await arrive(batcher, *range(1, 11))
+    waiting = await call_together(batcher, *range(1, 11))
 
     with pytest.raises(BatcherBusyError):
         await batcher(11)
@@ -112,7 +112,7 @@ async def test_too_many_callers_are_refused_and_the_others_served(
 
 
 async def test_a_caller_cancelled_before_its_batch_is_left_out(work: Work, batcher: IntBatcher, first: Caller) -> None:
-    staying, leaving = await arrive(batcher, 1, 2)
+    staying, leaving = await call_together(batcher, 1, 2)
     await cancel(leaving)
     work.open.set()
 
@@ -123,7 +123,7 @@ async def test_a_caller_cancelled_before_its_batch_is_left_out(work: Work, batch
 async def test_a_caller_cancelled_during_its_batch_disturbs_no_other(
     work: Work, batcher: IntBatcher, first: Caller
 ) -> None:
-    (staying,) = await arrive(batcher, 1)
+    (staying,) = await call_together(batcher, 1)
     await cancel(first)
     work.open.set()
 
@@ -132,7 +132,7 @@ async def test_a_caller_cancelled_during_its_batch_disturbs_no_other(
 
 
 async def test_a_batch_without_callers_is_not_run(work: Work, batcher: IntBatcher) -> None:
-    (leaving,) = await arrive(batcher, 1)
+    (leaving,) = await call_together(batcher, 1)
     await cancel(leaving)
 
     assert await batcher(2) == 4
@@ -140,7 +140,7 @@ async def test_a_batch_without_callers_is_not_run(work: Work, batcher: IntBatche
 
 
 async def test_an_exception_for_one_item_is_raised_to_its_caller_only(batcher: IntBatcher) -> None:
-    one, failed, other = await asyncio.gather(*await arrive(batcher, 1, -1, 2), return_exceptions=True)
+    one, failed, other = await asyncio.gather(*await call_together(batcher, 1, -1, 2), return_exceptions=True)
 
     assert (one, other) == (2, 4)
     assert isinstance(failed, ValueError)
@@ -148,7 +148,7 @@ async def test_an_exception_for_one_item_is_raised_to_its_caller_only(batcher: I
 
 async def test_work_that_fails_fails_for_its_batch_only(work: Work, batcher: IntBatcher) -> None:
     work.error = OSError("gone")
-    results = await asyncio.gather(*await arrive(batcher, 1, 2), return_exceptions=True)
+    results = await asyncio.gather(*await call_together(batcher, 1, 2), return_exceptions=True)
     work.error = None
 
     assert [repr(it) for it in results] == ["OSError('gone')"] * 2
@@ -167,7 +167,7 @@ async def test_batches_run_one_at_a_time_in_a_thread_of_their_own() -> None:
         return items
 
     batcher = IntBatcher("test", work, max_batch=1)
-    await asyncio.gather(*await arrive(batcher, *range(20)))
+    await asyncio.gather(*await call_together(batcher, *range(20)))
     batcher.close()
 
     assert (len(threads), len(set(threads))) == (20, 1)

@@ -12,7 +12,7 @@ from jeton.cli.errors import CommandError
 from jeton.storage.clients import load_clients
 from support.cli_functions import configured_for
 from support.in_process_server import App, Running, running, settings_for
-from support.lock_contention import OnPostgresql, until
+from support.lock_contention import PostgresqlContention, until
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ async def run_at_once(database_url: str, *lines: str) -> None:
     if database_url.startswith("sqlite"):
         await asyncio.gather(*map(run, lines))
         return
-    third = OnPostgresql(database_url)
-    await third.race("client", "web", *map(run, lines))
-    third.close()
+    contention = PostgresqlContention(database_url)
+    await contention.race("client", "web", *map(run, lines))
+    contention.close()
 
 
 async def valid_secrets(jeton: Running, app: App) -> set[str]:
@@ -88,12 +88,12 @@ async def test_two_new_secrets_made_at_once_are_both_valid(jeton: Running, datab
 @pytest.mark.postgresql
 @pytest.mark.parametrize("line", ["client add api --public", "user add alice --generate-password"])
 async def test_of_two_commands_that_add_the_same_one_is_refused(
-    postgresql_url: str, locks: OnPostgresql, line: str
+    postgresql_url: str, locks: PostgresqlContention, line: str
 ) -> None:
     with configured_for(postgresql_url):
-        with locks.holding_tables("clients, users"):
+        with locks.locked_tables("clients, users"):
             adding = [asyncio.ensure_future(run(line)) for _ in range(2)]
-            await until(lambda: locks.waiting() == 2, "two that add")
+            await until(lambda: locks.waiting_connections() == 2, "two that add")
         results = await asyncio.gather(*adding, return_exceptions=True)
 
     (refusal,) = [it for it in results if it is not None]
@@ -103,15 +103,17 @@ async def test_of_two_commands_that_add_the_same_one_is_refused(
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("line", ["user disable alice", "user set-password alice --generate-password"])
-async def test_a_concurrently_deleted_user_is_unknown(postgresql_url: str, locks: OnPostgresql, line: str) -> None:
+async def test_a_concurrently_deleted_user_is_unknown(
+    postgresql_url: str, locks: PostgresqlContention, line: str
+) -> None:
     async with running(settings_for(postgresql_url)) as node:
         user = node.add_user()
     with configured_for(postgresql_url):
-        async with locks.holding("user", user.sub):
+        async with locks.locked_row("user", user.sub):
             deleting = asyncio.ensure_future(run("user delete alice"))
-            await until(lambda: locks.waiting() == 1, "the deletion")
+            await until(lambda: locks.waiting_connections() == 1, "the deletion")
             other = asyncio.ensure_future(run(line))
-            await until(lambda: locks.waiting() == 2, "the other command")
+            await until(lambda: locks.waiting_connections() == 2, "the other command")
         await deleting
         with pytest.raises(CommandError, match="there is no user alice"):
             await other

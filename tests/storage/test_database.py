@@ -22,7 +22,7 @@ from jeton.storage.database_url import DatabaseUrlError
 from jeton.storage.families import insert_families, load_families, update_families
 from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys
 from jeton.storage.users import insert_user, load_users
-from support.ledger_fixtures import bench_over
+from support.ledger_fixtures import ledger_harness
 
 # As they are outside of tests, which do not wait for the disk.
 SQLITE_PRAGMAS = database_module._SQLITE_PRAGMAS
@@ -179,12 +179,12 @@ async def test_a_sqlite_file_that_is_locked_for_too_long_is_unavailable(
     pragmas = tuple(it.replace("=5000", "=20") for it in database_module._SQLITE_PRAGMAS)
     monkeypatch.setattr(database_module, "_SQLITE_PRAGMAS", pragmas)
     other = Database(sqlite_url)
-    async with bench_over(sqlite_url) as bench:
+    async with ledger_harness(sqlite_url) as harness:
         with other.write(), pytest.raises(StorageUnavailableError, match="locked"):
-            await bench.turn("a")
+            await harness.rotate("a")
 
-        assert bench.generations("a") == [0]
-        assert (await bench.turn("a")).reason == "turned"
+        assert harness.generations("a") == [0]
+        assert (await harness.rotate("a")).reason == "rotated"
     other.close()
 
 

@@ -17,7 +17,7 @@ from jeton.storage.tables import issued_identifiers
 from jeton.storage.users import delete_user, insert_user, list_users
 from support.cli_runner import CommandLine
 from support.in_process_server import Running, settings_for
-from support.lock_contention import OnPostgresql
+from support.lock_contention import PostgresqlContention
 from support.server_processes import environment, wait_until
 
 Write = Callable[[Connection, str], None]
@@ -76,7 +76,7 @@ def test_the_url_of_a_deleted_metadata_document_may_be_used_again_unless_it_is_t
 @each_other
 @pytest.mark.postgresql
 def test_of_two_that_are_added_at_once_one_gets_it(
-    postgresql_url: str, locks: OnPostgresql, add: Write, delete: Write, add_other: Write
+    postgresql_url: str, locks: PostgresqlContention, add: Write, delete: Write, add_other: Write
 ) -> None:
     first, second = Database(postgresql_url), Database(postgresql_url)
 
@@ -88,7 +88,7 @@ def test_of_two_that_are_added_at_once_one_gets_it(
         with first.write() as connection:
             add(connection, "1042")
             waiting = threads.submit(add_second)
-            wait_until(lambda: locks.waiting() == 1, "the second waiting for the first", 10)
+            wait_until(lambda: locks.waiting_connections() == 1, "the second waiting for the first", 10)
         with pytest.raises(IdentifierUsedError):
             waiting.result()
     first.close()

@@ -19,27 +19,29 @@ from jeton.storage.lock_requests import LockClient, LockFamily, LockSessionsOf, 
 from jeton.storage.revoked_statuses import load_revoked_indexes
 from jeton.storage.users import load_users
 from support.in_process_server import START, ManualClock
-from support.ledger_fixtures import CLIENT, USER, Bench, family, opened
+from support.ledger_fixtures import CLIENT, USER, LedgerHarness, family, login_entry
 
 
-async def test_entries_that_arrive_together_are_one_transaction(bench: Bench) -> None:
+async def test_entries_that_arrive_together_are_one_transaction(harness: LedgerHarness) -> None:
     new = [f"new {number}" for number in range(50)]
-    decisions = await asyncio.gather(*map(bench.turn, "abc"), *(bench.ledger.enter(opened(family(sid))) for sid in new))
+    decisions = await asyncio.gather(
+        *map(harness.rotate, "abc"), *(harness.ledger.enter(login_entry(family(sid))) for sid in new)
+    )
 
-    assert [it.reason for it in decisions] == ["turned"] * 3 + ["opened"] * 50
-    assert bench.commits == 1
-    with bench.database.read() as connection:
+    assert [it.reason for it in decisions] == ["rotated"] * 3 + ["opened"] * 50
+    assert harness.commits == 1
+    with harness.database.read() as connection:
         assert load_families(connection, new).keys() == set(new)
 
 
-async def test_an_entry_sees_what_an_earlier_one_of_its_transaction_writes(bench: Bench) -> None:
-    decisions = await asyncio.gather(*map(bench.turn, "aaaaa"))
+async def test_an_entry_sees_what_an_earlier_one_of_its_transaction_writes(harness: LedgerHarness) -> None:
+    decisions = await asyncio.gather(*map(harness.rotate, "aaaaa"))
 
     assert [it.family.generation for it in decisions if it.family] == [1, 2, 3, 4, 5]
-    assert (bench.commits, bench.generations("a")) == (1, [5])
+    assert (harness.commits, harness.generations("a")) == (1, [5])
 
 
-async def test_facts_lack_what_does_not_exist(bench: Bench) -> None:
+async def test_facts_lack_what_does_not_exist(harness: LedgerHarness) -> None:
     facts: list[Facts] = []
 
     def decide(found: Facts) -> End:
@@ -47,7 +49,7 @@ async def test_facts_lack_what_does_not_exist(bench: Bench) -> None:
         return End("nothing")
 
     locks = (LockFamily("unknown"), LockUser("unknown"))
-    await asyncio.gather(*(bench.ledger.enter(Entry(decide, (lock,))) for lock in locks))
+    await asyncio.gather(*(harness.ledger.enter(Entry(decide, (lock,))) for lock in locks))
 
     assert [(it.family, it.user) for it in facts] == [(None, None)] * 2
 
@@ -64,46 +66,48 @@ def fail(_: Facts) -> End:
     [
         pytest.param(Entry(fail, (LockFamily("b"),)), LookupError, id="a defect"),
         pytest.param(Entry(lambda _: UNWRITABLE), KeyError, id="a write that nothing stores"),
-        pytest.param(opened(family("new", client_id="deleted")), StorageUnavailableError, id="client deleted"),
-        pytest.param(opened(family("new", sub="deleted")), StorageUnavailableError, id="user deleted"),
+        pytest.param(login_entry(family("new", client_id="deleted")), StorageUnavailableError, id="client deleted"),
+        pytest.param(login_entry(family("new", sub="deleted")), StorageUnavailableError, id="user deleted"),
     ],
 )
 async def test_an_error_is_raised_to_the_caller_of_its_entry_only(
-    bench: Bench, entry: Entry[Issue], error: type[Exception]
+    harness: LedgerHarness, entry: Entry[Issue], error: type[Exception]
 ) -> None:
     _, failed, _ = await asyncio.gather(
-        bench.turn("a"), bench.ledger.enter(entry), bench.turn("a"), return_exceptions=True
+        harness.rotate("a"), harness.ledger.enter(entry), harness.rotate("a"), return_exceptions=True
     )
 
     assert isinstance(failed, error)
-    assert bench.generations() == [2, 0, 0]
+    assert harness.generations() == [2, 0, 0]
 
 
-async def test_text_that_the_database_cannot_store_fails_its_own_request_only(postgresql_bench: Bench) -> None:
-    entry = opened(family("new", last_user_agent="\0"))
+async def test_text_that_the_database_cannot_store_fails_its_own_request_only(
+    postgresql_harness: LedgerHarness,
+) -> None:
+    entry = login_entry(family("new", last_user_agent="\0"))
     _, failed = await asyncio.gather(
-        postgresql_bench.turn("a"), postgresql_bench.ledger.enter(entry), return_exceptions=True
+        postgresql_harness.rotate("a"), postgresql_harness.ledger.enter(entry), return_exceptions=True
     )
 
     assert isinstance(failed, Exception)
-    assert postgresql_bench.generations("a") == [1]
+    assert postgresql_harness.generations("a") == [1]
 
 
-async def test_a_caller_that_is_cancelled_before_its_transaction_changes_nothing(bench: Bench) -> None:
-    staying, leaving = bench.turn("a"), bench.turn("b")
+async def test_a_caller_that_is_cancelled_before_its_transaction_changes_nothing(harness: LedgerHarness) -> None:
+    staying, leaving = harness.rotate("a"), harness.rotate("b")
     await asyncio.sleep(0)
     leaving.cancel()
     await staying
 
-    assert (bench.decided, bench.generations("b")) == (["a"], [0])
+    assert (harness.decided, harness.generations("b")) == (["a"], [0])
 
 
-async def test_an_access_token_that_is_revoked_twice_stays_revoked(bench: Bench) -> None:
+async def test_an_access_token_that_is_revoked_twice_stays_revoked(harness: LedgerHarness) -> None:
     ended = Entry(lambda facts: End("ended", token=RevokedAccessToken("jti", facts.now + 60)))
 
-    await asyncio.gather(bench.ledger.enter(ended), bench.ledger.enter(ended))
+    await asyncio.gather(harness.ledger.enter(ended), harness.ledger.enter(ended))
 
-    assert (await bench.ledger.enter(ended)).reason == "ended"
+    assert (await harness.ledger.enter(ended)).reason == "ended"
 
 
 # Logins, changes of password and ends of sessions that arrive together.
@@ -128,14 +132,14 @@ def login(sid: str) -> Entry[Issue]:
     return Entry(decide, (LockSessionsOverLimit("u_1"), LockClient("web")))
 
 
-def open_sids(bench: Bench) -> set[str]:
-    with bench.database.read() as connection:
+def open_sids(harness: LedgerHarness) -> set[str]:
+    with harness.database.read() as connection:
         return {it.sid for it in list_families(connection, START)}
 
 
 @pytest.fixture
-async def two_sessions_at_most(bench: Bench) -> AsyncIterator[Ledger]:
-    ledger = Ledger(bench.database, ManualClock(), sessions_per_user=2)
+async def two_sessions_at_most(harness: LedgerHarness) -> AsyncIterator[Ledger]:
+    ledger = Ledger(harness.database, ManualClock(), sessions_per_user=2)
     yield ledger
     ledger.close()
 
@@ -151,70 +155,72 @@ async def two_sessions_at_most(bench: Bench) -> AsyncIterator[Ledger]:
     ],
 )
 async def test_a_hash_upgraded_by_a_login_is_stored_but_never_over_a_new_password(
-    bench: Bench, entries: tuple[Entry[Issue], ...], after: dict[str, str | int]
+    harness: LedgerHarness, entries: tuple[Entry[Issue], ...], after: dict[str, str | int]
 ) -> None:
-    await asyncio.gather(*map(bench.ledger.enter, entries))
+    await asyncio.gather(*map(harness.ledger.enter, entries))
 
-    assert bench.commits == 1
-    with bench.database.read() as connection:
+    assert harness.commits == 1
+    with harness.database.read() as connection:
         assert load_users(connection, ["u_1"])["u_1"] == replace(USER, **after)  # type: ignore[arg-type]
 
 
 @pytest.mark.requirement("I09", "O03", "O16", "Q04")
-async def test_a_session_opened_just_before_all_are_ended_is_ended_and_listed(bench: Bench) -> None:
-    _, ended = await asyncio.gather(bench.ledger.enter(login("new")), bench.ledger.enter(END_ALL))
+async def test_a_session_opened_just_before_all_are_ended_is_ended_and_listed(harness: LedgerHarness) -> None:
+    _, ended = await asyncio.gather(harness.ledger.enter(login("new")), harness.ledger.enter(END_ALL))
 
     assert {it.sid for it in ended.families} == {"a", "c", "new"}
-    assert open_sids(bench) == {"b"}
-    with bench.database.read() as connection:
+    assert open_sids(harness) == {"b"}
+    with harness.database.read() as connection:
         assert load_families(connection, ["new"])["new"].revoke_reason == "ended_by_user"
         assert load_revoked_indexes(connection, START) == [len("new")]
 
 
-async def test_a_session_that_has_just_ended_is_not_given_again(bench: Bench) -> None:
+async def test_a_session_that_has_just_ended_is_not_given_again(harness: LedgerHarness) -> None:
     count = Entry(lambda facts: End(str(len(facts.sessions))), (LockSessionsOf("u_1"),))
 
-    _, counted = await asyncio.gather(bench.ledger.enter(END_ALL), bench.ledger.enter(count))
+    _, counted = await asyncio.gather(harness.ledger.enter(END_ALL), harness.ledger.enter(count))
 
     assert counted.reason == "1"
 
 
 @pytest.mark.requirement("O16")
-async def test_a_second_change_of_the_same_password_is_refused(bench: Bench) -> None:
-    first, second = await asyncio.gather(bench.ledger.enter(CHANGE), bench.ledger.enter(CHANGE))
+async def test_a_second_change_of_the_same_password_is_refused(harness: LedgerHarness) -> None:
+    first, second = await asyncio.gather(harness.ledger.enter(CHANGE), harness.ledger.enter(CHANGE))
 
-    assert (type(first), type(second), bench.commits) == (EndSessions, Deny, 1)
+    assert (type(first), type(second), harness.commits) == (EndSessions, Deny, 1)
 
 
 @pytest.mark.requirement("O16")
 async def test_of_more_logins_at_once_than_the_session_limit_the_last_ones_stay(
-    bench: Bench, two_sessions_at_most: Ledger
+    harness: LedgerHarness, two_sessions_at_most: Ledger
 ) -> None:
     await asyncio.gather(*(two_sessions_at_most.enter(login(f"new {number}")) for number in range(5)))
 
-    assert bench.commits == 1
-    assert open_sids(bench) == {"new 3", "new 4"}
+    assert harness.commits == 1
+    assert open_sids(harness) == {"new 3", "new 4"}
 
 
 @pytest.mark.requirement("O16")
 async def test_a_session_that_is_refreshed_and_has_to_make_room_at_once_ends(
-    bench: Bench, two_sessions_at_most: Ledger
+    harness: LedgerHarness, two_sessions_at_most: Ledger
 ) -> None:
     enter = two_sessions_at_most.enter
-    refreshed, _ = await asyncio.gather(enter(bench.turned("a")), enter(login("new")))
+    refreshed, _ = await asyncio.gather(enter(harness.rotation("a")), enter(login("new")))
 
-    assert refreshed.reason == "turned"
-    with bench.database.read() as connection:
+    assert refreshed.reason == "rotated"
+    with harness.database.read() as connection:
         ended = load_families(connection, ["a"])["a"]
     assert (ended.generation, ended.revoke_reason) == (1, "too_many_sessions")
-    assert open_sids(bench) == {"c", "new"}
+    assert open_sids(harness) == {"c", "new"}
 
 
-async def test_an_entry_that_is_no_login_is_given_no_session_to_end(bench: Bench, two_sessions_at_most: Ledger) -> None:
+async def test_an_entry_that_is_no_login_is_given_no_session_to_end(
+    harness: LedgerHarness, two_sessions_at_most: Ledger
+) -> None:
     enter = two_sessions_at_most.enter
     count = Entry(lambda facts: End(str(len(facts.sessions))), (LockUser("u_1"),))
 
-    opening = asyncio.gather(*(enter(opened(family(f"new {number}"))) for number in range(3)))
+    opening = asyncio.gather(*(enter(login_entry(family(f"new {number}"))) for number in range(3)))
     _, counted = await asyncio.gather(opening, enter(count))
 
-    assert (counted.reason, len(open_sids(bench))) == ("0", 6)
+    assert (counted.reason, len(open_sids(harness))) == ("0", 6)

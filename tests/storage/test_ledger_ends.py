@@ -28,7 +28,7 @@ from jeton.storage.lock_requests import LockBrowserSession, LockConsent, LockNew
 from jeton.storage.tables import browser_sessions
 from jeton.storage.users import load_users
 from support.in_process_server import START
-from support.ledger_fixtures import Bench, family
+from support.ledger_fixtures import LedgerHarness, family
 
 KEY = ("u_1", "web")
 CONSENT = Consent(*KEY, {"https://api.example": frozenset({"read"})}, START, START)
@@ -55,11 +55,11 @@ def seeing(kind: type[Any], key: Any) -> Entry[Decided]:
 
 
 @pytest.fixture(autouse=True)
-def _stored(bench: Bench) -> None:
-    with bench.database.write() as connection:
+def _stored(harness: LedgerHarness) -> None:
+    with harness.database.write() as connection:
         connection.execute(insert(browser_sessions).values(**asdict(SESSION)))
         save_consents(connection, [CONSENT])
-    bench.commits = 0
+    harness.commits = 0
 
 
 @pytest.mark.requirement("CO10", "LO08")
@@ -79,13 +79,13 @@ def _stored(bench: Bench) -> None:
     ],
 )
 async def test_what_has_ended_and_nothing_else_is_not_found_any_more(
-    bench: Bench, end: Write, kind: type[Any], key: Any, before: Any, after: Any
+    harness: LedgerHarness, end: Write, kind: type[Any], key: Any, before: Any, after: Any
 ) -> None:
     entries = [seeing(kind, key), writing(end), seeing(kind, key)]
 
-    decisions = await asyncio.gather(*map(bench.ledger.enter, entries))
+    decisions = await asyncio.gather(*map(harness.ledger.enter, entries))
 
-    assert bench.commits == 1
+    assert harness.commits == 1
     assert [it.seen for it in decisions] == [before, None, after]
 
 
@@ -99,28 +99,30 @@ async def test_what_has_ended_and_nothing_else_is_not_found_any_more(
     ],
 )
 async def test_of_decisions_about_one_consent_the_last_counts(
-    bench: Bench, writes: list[Write], stored: Consent | None
+    harness: LedgerHarness, writes: list[Write], stored: Consent | None
 ) -> None:
-    await asyncio.gather(*(bench.ledger.enter(writing(it)) for it in writes))
+    await asyncio.gather(*(harness.ledger.enter(writing(it)) for it in writes))
 
-    assert bench.commits == 1
-    with bench.database.read() as connection:
+    assert harness.commits == 1
+    with harness.database.read() as connection:
         assert load_consents(connection, {KEY}).get(KEY) == stored
 
 
-async def test_changes_of_one_profile_in_the_same_transaction_all_count(bench: Bench) -> None:
+async def test_changes_of_one_profile_in_the_same_transaction_all_count(harness: LedgerHarness) -> None:
     def changing(**claims: str) -> Entry[Any]:
         return Entry(lambda facts: change_profile(facts.user, claims, facts.now), (LockUser("u_1"),))
 
-    await asyncio.gather(*map(bench.ledger.enter, [changing(name="Alice"), changing(locale="de"), changing(name="Al")]))
+    await asyncio.gather(
+        *map(harness.ledger.enter, [changing(name="Alice"), changing(locale="de"), changing(name="Al")])
+    )
 
-    assert bench.commits == 1
-    with bench.database.read() as connection:
+    assert harness.commits == 1
+    with harness.database.read() as connection:
         stored = load_users(connection, {"u_1"})["u_1"]
     assert (stored.profile, stored.updated_at) == ({"name": "Al", "locale": "de"}, START)
 
 
-async def test_codes_of_the_same_transaction_count_for_the_limit(bench: Bench) -> None:
+async def test_codes_of_the_same_transaction_count_for_the_limit(harness: LedgerHarness) -> None:
     def decide(number: int, facts: Facts) -> Decided:
         new = family(f"new {number}", code_expires_at=START + 60)
         code = AuthorizationCode(new.sid, START + 60, None, None)
@@ -129,6 +131,6 @@ async def test_codes_of_the_same_transaction_count_for_the_limit(bench: Bench) -
 
     entries = [Entry(partial(decide, it), (LockNewCode("u_1"),)) for it in range(3)]
 
-    decisions = await asyncio.gather(*map(bench.ledger.enter, entries))
+    decisions = await asyncio.gather(*map(harness.ledger.enter, entries))
 
     assert [it.seen for it in decisions] == [0, 1, 2]

@@ -16,7 +16,7 @@ from support.cli_functions import (
     set_password,
 )
 from support.in_process_server import PASSWORD, Running, running, settings_for
-from support.lock_contention import OnPostgresql, until
+from support.lock_contention import PostgresqlContention, until
 from support.stored_sessions import sid_of
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O16"), pytest.mark.usefixtures("long_lock_timeouts")]
@@ -42,7 +42,7 @@ async def change_password(node: Running, tokens: Tokens) -> None:
 )
 @pytest.mark.parametrize("held", ["smallest", "oldest"])
 async def test_a_batch_of_refreshes_and_what_ends_the_sessions_lock_them_in_one_order(
-    postgresql_url: str, locks: OnPostgresql, operate: Callable[[Running, Tokens], Awaitable[None]], held: str
+    postgresql_url: str, locks: PostgresqlContention, operate: Callable[[Running, Tokens], Awaitable[None]], held: str
 ) -> None:
     """If each took them in an order of its own, each would wait for one session while it holds others."""
     settings = settings_for(postgresql_url, LIMITS__SESSIONS_PER_USER="8")
@@ -54,11 +54,11 @@ async def test_a_batch_of_refreshes_and_what_ends_the_sessions_lock_them_in_one_
             # The session with the smallest sid is not the one that was written first.
             while len(sessions) < 8 or min(sessions, key=sid) == sessions[0]:
                 sessions = [*sessions[-7:], await node.log_in(app)]
-            async with locks.holding("family", min(map(sid, sessions)) if held == "smallest" else sid(sessions[0])):
+            async with locks.locked_row("family", min(map(sid, sessions)) if held == "smallest" else sid(sessions[0])):
                 refreshes = [asyncio.ensure_future(node.refresh(app, it["refresh_token"])) for it in sessions]
-                await until(lambda: locks.waiting() == 1, "the refreshes waiting for their first family")
+                await until(lambda: locks.waiting_connections() == 1, "the refreshes waiting for their first family")
                 operating = asyncio.ensure_future(operate(other, sessions[0]))
-                await until(lambda: locks.waiting() == 2, "the other transaction waiting")
+                await until(lambda: locks.waiting_connections() == 2, "the other transaction waiting")
             responses = await asyncio.gather(*refreshes)
             await operating
     # What was not in the first batch may have come after the other transaction.
@@ -81,7 +81,7 @@ def in_opposite_orders(
 
 
 async def test_two_servers_that_refresh_the_same_sessions_in_opposite_orders_never_deadlock(
-    postgresql_url: str, locks: OnPostgresql
+    postgresql_url: str, locks: PostgresqlContention
 ) -> None:
     settings = settings_for(postgresql_url, LIMITS__SESSIONS_PER_USER="0")
     async with running(settings) as one, running(settings) as two:
@@ -98,7 +98,7 @@ async def test_two_servers_that_refresh_the_same_sessions_in_opposite_orders_nev
 
 
 async def test_two_servers_that_revoke_the_same_access_tokens_in_opposite_orders_never_deadlock(
-    postgresql_url: str, locks: OnPostgresql
+    postgresql_url: str, locks: PostgresqlContention
 ) -> None:
     async with running(settings_for(postgresql_url)) as one, running(settings_for(postgresql_url)) as two:
         app = one.add_client()

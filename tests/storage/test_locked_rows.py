@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from jeton.storage.tables import throttle_buckets
 from support.in_process_server import PASSWORD, App, Running, running, settings_for
-from support.ledger_fixtures import Bench
-from support.lock_contention import OnPostgresql, until
+from support.ledger_fixtures import LedgerHarness
+from support.lock_contention import PostgresqlContention, until
 from support.stored_sessions import count_open_sessions, sid_of
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O16", "O19")]
@@ -75,21 +75,21 @@ async def assert_only_alice_waits(alice: Person, bob: Person, request: Request) 
 
 @pytest.mark.parametrize("row", ["family", "user", "client", "bucket"])
 async def test_a_locked_row_delays_only_requests_that_need_it_and_nothing_is_consumed(
-    people: tuple[Person, Person], locks: OnPostgresql, row: str
+    people: tuple[Person, Person], locks: PostgresqlContention, row: str
 ) -> None:
     alice, bob = people
     request_of: Request = Person.refresh if row == "family" else Person.log_in
-    async with locks.holding(row, alice.rows[row]):
+    async with locks.locked_row(row, alice.rows[row]):
         await assert_only_alice_waits(alice, bob, request_of)
 
     assert [it.status_code for it in (await request_of(alice), await alice.refresh())] == [200, 200]
 
 
 async def test_a_table_that_is_locked_against_writers_delays_only_requests_that_write_to_it(
-    people: tuple[Person, Person], locks: OnPostgresql
+    people: tuple[Person, Person], locks: PostgresqlContention
 ) -> None:
     alice, bob = people
-    with locks.holding_tables("ended_tokens"):
+    with locks.locked_tables("ended_tokens"):
         await assert_only_alice_waits(alice, bob, Person.revoke_access_token)
 
     assert (await alice.revoke_access_token()).status_code == 200
@@ -97,10 +97,10 @@ async def test_a_table_that_is_locked_against_writers_delays_only_requests_that_
 
 @pytest.mark.parametrize("table", ["families", "users"])
 async def test_requests_to_a_table_that_is_locked_against_readers_are_refused_soon(
-    people: tuple[Person, Person], locks: OnPostgresql, table: str
+    people: tuple[Person, Person], locks: PostgresqlContention, table: str
 ) -> None:
     alice, _ = people
-    with locks.holding_tables(table, readers=True):
+    with locks.locked_tables(table, readers=True):
         responses = await asyncio.gather(alice.refresh(), alice.log_in(), alice.introspect())
         assert [it.status_code for it in responses] == [503] * 3
 
@@ -108,47 +108,47 @@ async def test_requests_to_a_table_that_is_locked_against_readers_are_refused_so
 
 
 async def test_a_login_waits_for_the_session_that_has_to_make_room_for_it(
-    postgresql_url: str, locks: OnPostgresql
+    postgresql_url: str, locks: PostgresqlContention
 ) -> None:
     async with running(settings_for(postgresql_url, LIMITS__SESSIONS_PER_USER="1")) as node:
         alice = await person(node, "alice")
-        async with locks.holding("family", alice.rows["family"]):
+        async with locks.locked_row("family", alice.rows["family"]):
             logging_in = asyncio.ensure_future(alice.log_in())
-            await until(lambda: locks.waiting() == 1, "the login waiting for the session")
+            await until(lambda: locks.waiting_connections() == 1, "the login waiting for the session")
         assert (await logging_in).status_code == 200
         assert (await alice.refresh()).json()["error"] == "invalid_grant"
         assert count_open_sessions(node, alice.rows["user"]) == 1
 
 
 async def test_entries_of_a_released_row_are_decided_in_order_while_others_wait(
-    postgresql_bench: Bench, locks: OnPostgresql, monkeypatch: pytest.MonkeyPatch
+    postgresql_harness: LedgerHarness, locks: PostgresqlContention, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jeton.storage.ledger.LOCK_TIMEOUT_MS", 10)
-    bench = postgresql_bench
-    async with locks.holding("family", "a"):
-        stuck = bench.turn("a")
-        async with locks.holding("family", "b"):
-            first = bench.turn("b", "first of b")
-            await bench.turn("c")
-            await until(lambda: locks.waiting() >= 1, "the waiting line")
-            second = bench.turn("b", "second of b")
+    harness = postgresql_harness
+    async with locks.locked_row("family", "a"):
+        stuck = harness.rotate("a")
+        async with locks.locked_row("family", "b"):
+            first = harness.rotate("b", "first of b")
+            await harness.rotate("c")
+            await until(lambda: locks.waiting_connections() >= 1, "the waiting line")
+            second = harness.rotate("b", "second of b")
             # Long enough for both to wait in one line.
             for _ in range(60):
-                await bench.turn("c")
+                await harness.rotate("c")
         await asyncio.gather(first, second)
         assert not stuck.done()
     await stuck
 
-    assert [it for it in bench.decided if it.endswith("of b")] == ["first of b", "second of b"]
-    assert bench.generations() == [1, 2, 61]
+    assert [it for it in harness.decided if it.endswith("of b")] == ["first of b", "second of b"]
+    assert harness.generations() == [1, 2, 61]
 
 
 async def test_an_entry_whose_rows_are_free_waits_for_no_lock(
-    postgresql_bench: Bench, locks: OnPostgresql, monkeypatch: pytest.MonkeyPatch
+    postgresql_harness: LedgerHarness, locks: PostgresqlContention, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jeton.storage.ledger.LOCK_TIMEOUT_MS", 4000)
-    async with locks.holding("family", "a"):
-        stuck = postgresql_bench.turn("a")
+    async with locks.locked_row("family", "a"):
+        stuck = postgresql_harness.rotate("a")
         async with asyncio.timeout(2):
-            await asyncio.gather(postgresql_bench.turn("b"), postgresql_bench.turn("c"))
+            await asyncio.gather(postgresql_harness.rotate("b"), postgresql_harness.rotate("c"))
     await stuck

@@ -36,7 +36,7 @@ from jeton.storage.identifiers import used_identifiers
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate, migrations
 from jeton.storage.tables import metadata
 from jeton.storage.users import find_users, insert_user, load_users
-from support.lock_contention import OnPostgresql
+from support.lock_contention import PostgresqlContention
 from support.server_processes import run_jeton, wait_until
 
 ALL_TABLES = {*metadata.tables, "alembic_version"}
@@ -227,11 +227,11 @@ def test_consents_of_earlier_servers_hold_at_each_of_their_resources(empty: Data
 
 @pytest.mark.postgresql
 def test_four_migrations_at_once_all_succeed_and_migrate_once(empty_postgresql_url: str, tmp_path: Path) -> None:
-    third = OnPostgresql(empty_postgresql_url)
-    with ThreadPoolExecutor(4) as threads, third.holding_migrations():
+    contention = PostgresqlContention(empty_postgresql_url)
+    with ThreadPoolExecutor(4) as threads, contention.locked_migrations():
         started = [threads.submit(run_jeton, tmp_path, empty_postgresql_url, "migrate", "--json") for _ in range(4)]
-        wait_until(lambda: third.waiting() == 4, "four migrations waiting for each other", 30)
-    third.close()
+        wait_until(lambda: contention.waiting_connections() == 4, "four migrations waiting for each other", 30)
+    contention.close()
     done = [it.result() for it in started]
 
     assert [(it.returncode, it.stderr) for it in done] == [(0, "")] * 4

@@ -12,9 +12,9 @@ from jeton.rules.attempts import Attempt, Limit, RateLimited, Reservation
 from jeton.rules.rate_limit_policies import BackoffPolicy
 from jeton.storage.rate_limiter import RateLimiter
 from jeton.storage.tables import throttle_buckets
-from support.client_addresses import seen_from
+from support.client_addresses import from_address
 from support.in_process_server import App, Running, running, settings_for
-from support.lock_contention import Nodes, OnPostgresql, until
+from support.lock_contention import Nodes, PostgresqlContention, until
 from support.statement_recorder import statements_of
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -45,12 +45,12 @@ async def test_two_nodes_allow_together_what_one_would(nodes: Nodes) -> None:
 @pytest.mark.requirement("A24", "K07")
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_two_nodes_that_wait_for_one_bucket_at_once_allow_together_what_one_would(
-    nodes: Nodes, locks: OnPostgresql
+    nodes: Nodes, locks: PostgresqlContention
 ) -> None:
     for number in range(10):
-        with locks.holding_tables("throttle_buckets"):
+        with locks.locked_tables("throttle_buckets"):
             waiting = by_turns(nodes, [attempt(b"account %d" % number)] * 50)
-            await until(lambda: locks.waiting() >= 2, "two nodes waiting for the buckets")
+            await until(lambda: locks.waiting_connections() >= 2, "two nodes waiting for the buckets")
 
         assert allowed(await waiting) == 10
 
@@ -72,7 +72,7 @@ async def test_counts_and_known_sources_outlast_a_restart(database_url: str) -> 
 
     async with running(settings_for(database_url)) as after:
         assert isinstance(await after.rate_limiter.reserve(attempt()), RateLimited)
-        stranger = seen_from(after, "198.51.100.7")
+        stranger = from_address(after, "198.51.100.7")
         assert {(await stranger.token(app, None, **WRONG)).status_code for _ in range(20)} == {400}
         assert await after.log_in(app)
 

@@ -17,35 +17,35 @@ from jeton.storage.lock_requests import LockSingleUse
 from jeton.storage.replay_store import ReplayStore, ReplayStoreFullError, only_once
 from jeton.storage.tables import single_uses
 from support.in_process_server import START, ManualClock, Running
-from support.ledger_fixtures import CLIENT, Bench, bench_over
-from support.lock_contention import OnPostgresql, until
+from support.ledger_fixtures import CLIENT, LedgerHarness, ledger_harness
+from support.lock_contention import PostgresqlContention, until
 
 REPLAYED = Deny(ErrorCode.INVALID_DPOP_PROOF, "proof_used_before")
 PROOF = SingleUse(b"proof", START + 70)
 
 
 @pytest.fixture
-async def other(bench: Bench) -> AsyncIterator[Bench]:
+async def other(harness: LedgerHarness) -> AsyncIterator[LedgerHarness]:
     """A second ledger on the same database, as another server has it."""
-    bench_of_other = Bench(bench.database, Ledger(bench.database, ManualClock()))
-    yield bench_of_other
-    bench_of_other.ledger.close()
+    other_harness = LedgerHarness(harness.database, Ledger(harness.database, ManualClock()))
+    yield other_harness
+    other_harness.ledger.close()
 
 
-def turned_once(bench: Bench, sid: str, proof: SingleUse) -> Awaitable[Issue | Deny]:
+def rotate_with_proof(harness: LedgerHarness, sid: str, proof: SingleUse) -> Awaitable[Issue | Deny]:
     """Advance that family by one generation, if the proof was not used before."""
-    turned: Entry[Any] = bench.turned(sid)
-    return bench.ledger.enter(only_once(turned, proof, REPLAYED))
+    entry: Entry[Any] = harness.rotation(sid)
+    return harness.ledger.enter(only_once(entry, proof, REPLAYED))
 
 
-def stored(bench: Bench) -> list[bytes]:
-    with bench.database.read() as connection:
+def stored(harness: LedgerHarness) -> list[bytes]:
+    with harness.database.read() as connection:
         return list(connection.scalars(select(single_uses.c.digest).order_by(single_uses.c.digest)))
 
 
 @pytest.mark.requirement("DP05", "L17")
-async def test_of_32_uses_at_once_on_two_nodes_one_is_the_first(bench: Bench, other: Bench) -> None:
-    stores = ReplayStore(bench.ledger), ReplayStore(other.ledger)
+async def test_of_32_uses_at_once_on_two_nodes_one_is_the_first(harness: LedgerHarness, other: LedgerHarness) -> None:
+    stores = ReplayStore(harness.ledger), ReplayStore(other.ledger)
     for number in range(20):
         proof = SingleUse(b"proof %d" % number, START + 70)
 
@@ -55,59 +55,61 @@ async def test_of_32_uses_at_once_on_two_nodes_one_is_the_first(bench: Bench, ot
 
 
 @pytest.mark.requirement("DP05")
-async def test_different_uses_at_once_are_written_by_few_transactions(bench: Bench) -> None:
-    store = ReplayStore(bench.ledger)
+async def test_different_uses_at_once_are_written_by_few_transactions(harness: LedgerHarness) -> None:
+    store = ReplayStore(harness.ledger)
     await asyncio.gather(*(store.use(SingleUse(b"%d" % at, START + 70)) for at in range(100)))
 
-    assert len(stored(bench)) == 100
-    assert bench.commits <= 2
+    assert len(stored(harness)) == 100
+    assert harness.commits <= 2
 
 
 @pytest.mark.requirement("DP05", "DP20", "L17")
-async def test_a_refused_request_uses_nothing_and_a_replayed_one_changes_nothing(bench: Bench) -> None:
+async def test_a_refused_request_uses_nothing_and_a_replayed_one_changes_nothing(harness: LedgerHarness) -> None:
     refusal = Deny(ErrorCode.INVALID_GRANT, "refresh_token_unknown")
     refused: Entry[Issue | Deny] = Entry(lambda _: refusal)
 
-    assert await bench.ledger.enter(only_once(refused, PROOF, REPLAYED)) == refusal
-    assert stored(bench) == []
-    commits = bench.commits
-    allowed = await turned_once(bench, "a", PROOF)
-    assert bench.commits == commits + 1
-    replayed = await turned_once(bench, "a", PROOF)
+    assert await harness.ledger.enter(only_once(refused, PROOF, REPLAYED)) == refusal
+    assert stored(harness) == []
+    commits = harness.commits
+    allowed = await rotate_with_proof(harness, "a", PROOF)
+    assert harness.commits == commits + 1
+    replayed = await rotate_with_proof(harness, "a", PROOF)
 
-    assert (allowed.reason, replayed) == ("turned", REPLAYED)
-    assert (stored(bench), bench.generations("a")) == ([b"proof"], [1])
+    assert (allowed.reason, replayed) == ("rotated", REPLAYED)
+    assert (stored(harness), harness.generations("a")) == ([b"proof"], [1])
 
 
 @pytest.mark.requirement("DP05")
-async def test_one_proof_with_two_sessions_on_two_nodes_turns_one_of_them(bench: Bench, other: Bench) -> None:
+async def test_one_proof_with_two_sessions_on_two_nodes_turns_one_of_them(
+    harness: LedgerHarness, other: LedgerHarness
+) -> None:
     for number in range(20):
         proof = SingleUse(b"proof %d" % number, START + 70)
-        before = sum(bench.generations("ab"))
+        before = sum(harness.generations("ab"))
 
-        decisions = await asyncio.gather(turned_once(bench, "a", proof), turned_once(other, "b", proof))
+        decisions = await asyncio.gather(rotate_with_proof(harness, "a", proof), rotate_with_proof(other, "b", proof))
 
-        assert sorted(it.reason for it in decisions) == ["proof_used_before", "turned"]
-        assert sum(bench.generations("ab")) == before + 1
+        assert sorted(it.reason for it in decisions) == ["proof_used_before", "rotated"]
+        assert sum(harness.generations("ab")) == before + 1
 
 
 @pytest.mark.postgresql
 @pytest.mark.requirement("DP05")
 async def test_a_use_that_another_node_is_about_to_commit_does_not_fail_the_others(
-    postgresql_url: str, locks: OnPostgresql
+    postgresql_url: str, locks: PostgresqlContention
 ) -> None:
     """The batch is repeated: the use that was lost is refused, and all others are done."""
-    async with bench_over(postgresql_url) as bench:
-        store, others = ReplayStore(bench.ledger), [SingleUse(b"%d" % at, START + 70) for at in range(5)]
-        with bench.database.write() as elsewhere:
+    async with ledger_harness(postgresql_url) as harness:
+        store, others = ReplayStore(harness.ledger), [SingleUse(b"%d" % at, START + 70) for at in range(5)]
+        with harness.database.write() as elsewhere:
             elsewhere.execute(insert(single_uses).values(digest=PROOF.digest, expires_at=PROOF.expires_at))
             running = asyncio.ensure_future(asyncio.gather(*(store.use(it) for it in (PROOF, *others))))
-            await until(lambda: locks.waiting() >= 1, "a transaction that waits for the other use")
+            await until(lambda: locks.waiting_connections() >= 1, "a transaction that waits for the other use")
 
         assert await running == [False, True, True, True, True, True]
 
 
-async def test_a_use_is_seen_by_the_next_decision_of_the_batch(bench: Bench) -> None:
+async def test_a_use_is_seen_by_the_next_decision_of_the_batch(harness: LedgerHarness) -> None:
     def decide(facts: Facts) -> Issue:
         if PROOF.digest in facts.rows.of(SingleUse):
             return Issue(CLIENT, frozenset(), (), facts.now, "used")
@@ -115,7 +117,7 @@ async def test_a_use_is_seen_by_the_next_decision_of_the_batch(bench: Bench) -> 
 
     entry = Entry(decide, (LockSingleUse(PROOF.digest),))
 
-    decisions = await asyncio.gather(*(bench.ledger.enter(entry) for _ in range(3)))
+    decisions = await asyncio.gather(*(harness.ledger.enter(entry) for _ in range(3)))
     assert [it.reason for it in decisions] == ["new", "used", "used"]
 
 

@@ -15,7 +15,7 @@ from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
 from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
 from jeton.storage.tables import ended_tokens, families, metadata
 from support.in_process_server import App, Running, StartServer, running, settings_for
-from support.lock_contention import OnPostgresql, until
+from support.lock_contention import PostgresqlContention, until
 from support.statement_recorder import statements_of
 from support.stored_sessions import revoke_reason, sid_of, stored_family
 
@@ -175,13 +175,13 @@ async def test_a_server_deletes_all_expired_rows_and_refreshes_in_between(
 
 
 @pytest.mark.postgresql
-async def test_a_row_that_is_locked_is_left_for_the_next_time(postgresql_url: str, locks: OnPostgresql) -> None:
+async def test_a_row_that_is_locked_is_left_for_the_next_time(postgresql_url: str, locks: PostgresqlContention) -> None:
     async with running(settings_for(postgresql_url, **SETTINGS)) as node:
         app, _ = node.add_client(), node.add_user()
         tokens = [(await node.log_in(app))["refresh_token"] for _ in range(2)]
         node.clock.advance(ABSOLUTE)
 
-        async with locks.holding("family", sid_of(tokens[0])):
+        async with locks.locked_row("family", sid_of(tokens[0])):
             assert node.purge.delete_expired() == 1
         assert [stored_family(node, token) is not None for token in tokens] == [True, False]
         assert node.purge.delete_expired() == 1

@@ -1,6 +1,6 @@
 """Races over one session on two servers (RFC 6749 section 6, RFC 9700 section 4.14.2) end as if one after the other.
 
-Each race begins while a third party holds the lock that all of them need, and is let loose only when they wait.
+Each race begins while another connection holds the lock that all of them need, and continues only when they wait.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ import httpx2
 from support.in_process_server import ISSUER, Running
 
 
-def seen_from(jeton: Running, ip: str) -> Running:
+def from_address(jeton: Running, ip: str) -> Running:
     """Yield the same server, with requests that come from this address."""
     transport = httpx2.ASGITransport(jeton.server.app, client=(ip, 50000))
     return replace(jeton, http=httpx2.AsyncClient(transport=transport, base_url=ISSUER))

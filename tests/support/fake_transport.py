@@ -14,7 +14,7 @@ from jeton.http1.connection import READ_BYTES, Connection
 from jeton.http1.connection_table import ConnectionTable
 
 
-class Wire(asyncio.Transport):
+class FakeTransport(asyncio.Transport):
     """A transport that records each write. While `is_blocked` is set, the peer does not read."""
 
     def __init__(self, peer: tuple[Any, ...] = ("127.0.0.1", 1)) -> None:
@@ -23,12 +23,12 @@ class Wire(asyncio.Transport):
         self.is_read_from = True
         self.ended = self.closed = self.aborted = False
         self.protocol: Connection
-        self.stuck = False
+        self.is_blocked = False
 
     def write(self, data: Any) -> None:
         assert not self.closed
         self.written.append(bytes(data))
-        if self.stuck:
+        if self.is_blocked:
             self.protocol.pause_writing()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
@@ -60,7 +60,7 @@ class Peer:
     """The client end of a connection."""
 
     connection: Connection
-    wire: Wire
+    transport: FakeTransport
     unsent: bytearray = field(default_factory=bytearray)
 
     async def send(self, *segments: bytes) -> None:
@@ -68,29 +68,29 @@ class Peer:
         for segment in segments:
             self.unsent += segment
             await self._deliver()
-        await self.settle()
+        await self.run_until_idle()
 
-    async def settle(self) -> None:
+    async def run_until_idle(self) -> None:
         """Run the event loop until no task makes progress."""
         for _ in range(30):
             await asyncio.sleep(0)
             await self._deliver()
 
     async def _deliver(self) -> None:
-        while self.unsent and self.wire.is_read_from and not self.wire.closed:
+        while self.unsent and self.transport.is_read_from and not self.transport.closed:
             piece = bytes(self.unsent[:READ_BYTES])
             del self.unsent[: len(piece)]
-            self.arrive(piece)
+            self.deliver_read(piece)
             await asyncio.sleep(0)
 
-    def arrive(self, piece: bytes) -> None:
+    def deliver_read(self, piece: bytes) -> None:
         """Deliver one read of the socket without running other tasks."""
         self.connection.get_buffer(-1)[: len(piece)] = piece
         self.connection.buffer_updated(len(piece))
 
     @property
     def answer(self) -> bytes:
-        return b"".join(self.wire.written)
+        return b"".join(self.transport.written)
 
     @property
     def statuses(self) -> Sequence[int]:
@@ -100,7 +100,7 @@ class Peer:
     @property
     def is_ended(self) -> bool:
         """Whether no further request will be answered."""
-        return self.wire.closed or self.wire.ended
+        return self.transport.closed or self.transport.ended
 
 
 @dataclass
@@ -113,11 +113,11 @@ class Server:
     connections: list[Connection] = field(default_factory=list)
 
     def connect(self, peer: tuple[Any, ...] = ("127.0.0.1", 1)) -> Peer:
-        wire = Wire(peer)
-        wire.protocol = Connection(self.config, self.state, {}, self.table)
-        self.connections.append(wire.protocol)
-        wire.protocol.connection_made(wire)
-        return Peer(wire.protocol, wire)
+        transport = FakeTransport(peer)
+        transport.protocol = Connection(self.config, self.state, {}, self.table)
+        self.connections.append(transport.protocol)
+        transport.protocol.connection_made(transport)
+        return Peer(transport.protocol, transport)
 
 
 @asynccontextmanager

@@ -41,7 +41,7 @@ def insert_accounts(database: Database, *families: Family) -> None:
 
 
 @dataclass
-class Bench:
+class LedgerHarness:
     """A ledger over a database with one user, one client and the families a, b and c."""
 
     database: Database
@@ -49,24 +49,24 @@ class Bench:
     commits: int = 0
     decided: list[str] = field(default_factory=list)
 
-    def turned(self, sid: str, name: str | None = None) -> Entry[Issue]:
+    def rotation(self, sid: str, name: str | None = None) -> Entry[Issue]:
         """Return an entry that advances the family by one generation, and records its name (by default the sid)."""
 
         def decide(facts: Facts) -> Issue:
             self.decided.append(name or sid)
             assert facts.family is not None
             after = facts.family._replace(generation=facts.family.generation + 1)
-            return Issue(CLIENT, after.scope, (), facts.now, "turned", facts.user, after)
+            return Issue(CLIENT, after.scope, (), facts.now, "rotated", facts.user, after)
 
         return Entry(decide, (LockFamily(sid),))
 
-    def turn(self, sid: str, name: str | None = None) -> "asyncio.Task[Issue]":
+    def rotate(self, sid: str, name: str | None = None) -> "asyncio.Task[Issue]":
         """Enter that entry in the ledger without waiting for it."""
-        return asyncio.create_task(self.ledger.enter(self.turned(sid, name)))
+        return asyncio.create_task(self.ledger.enter(self.rotation(sid, name)))
 
-    async def turn_all(self, sids: str) -> list[Issue | BaseException]:
+    async def rotate_all(self, sids: str) -> list[Issue | BaseException]:
         """Enter one entry for each of these families. Return their results and exceptions."""
-        return await asyncio.gather(*map(self.turn, sids), return_exceptions=True)
+        return await asyncio.gather(*map(self.rotate, sids), return_exceptions=True)
 
     def generations(self, sids: str = "abc") -> list[int]:
         with self.database.read() as connection:
@@ -74,23 +74,23 @@ class Bench:
         return [found[sid].generation for sid in sids]
 
 
-def opened(new: Family) -> Entry[Issue]:
+def login_entry(new: Family) -> Entry[Issue]:
     """Return an entry that opens this family."""
     return Entry(lambda facts: Issue(CLIENT, new.scope, (), facts.now, "opened", facts.user, new), (LockUser(new.sub),))
 
 
 @asynccontextmanager
-async def bench_over(url: str) -> AsyncIterator[Bench]:
+async def ledger_harness(url: str) -> AsyncIterator[LedgerHarness]:
     database = Database(url, serving=True)
     insert_accounts(database, *map(family, "abc"))
-    bench = Bench(database, Ledger(database, ManualClock()))
+    harness = LedgerHarness(database, Ledger(database, ManualClock()))
 
     def count(_: object) -> None:
-        bench.commits += 1
+        harness.commits += 1
 
     event.listen(database.engine, "commit", count)
     try:
-        yield bench
+        yield harness
     finally:
-        bench.ledger.close()
+        harness.ledger.close()
         database.close()

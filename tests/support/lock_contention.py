@@ -14,7 +14,7 @@ from support.in_process_server import Running
 T = TypeVar("T")
 Nodes = tuple[Running, Running]
 
-_PATIENCE: Final = 10
+_TIMEOUT_SECONDS: Final = 10
 _WAITING: Final = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
@@ -31,15 +31,15 @@ _ROWS: Final = {
 }
 
 
-async def until(seen: Any, what: str, seconds: float = _PATIENCE) -> None:
+async def until(condition: Any, what: str, seconds: float = _TIMEOUT_SECONDS) -> None:
     """Wait until `condition()` is true, checking every 2 milliseconds. Fail at the deadline."""
     deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}"
+    while not condition():
+        assert time.monotonic() < deadline, f"not true within {seconds} seconds: {what}"
         await asyncio.sleep(0.002)
 
 
-class OnPostgresql:
+class PostgresqlContention:
     """A connection that holds locks, and another one that counts waiters in pg_stat_activity."""
 
     def __init__(self, url: str) -> None:
@@ -47,44 +47,44 @@ class OnPostgresql:
         self._watching = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._deadlocks_before = self._counted_deadlocks()
 
-    def waiting(self) -> int:
+    def waiting_connections(self) -> int:
         """Return the number of connections that are waiting for a lock."""
         return int(self._watching.execute(_WAITING).scalar_one())
 
-    def connected(self) -> int:
+    def open_connections(self) -> int:
         """Return the number of connections of servers and commands."""
         return int(self._watching.execute(_OURS).scalar_one())
 
     @asynccontextmanager
-    async def holding(self, row: str, key: str | bytes) -> AsyncIterator[Connection]:
+    async def locked_row(self, row: str, key: str | bytes) -> AsyncIterator[Connection]:
         """Hold the lock of this row until the end of the block."""
         with self._engine.connect() as connection, connection.begin():
-            self.hold(connection, row, key)
+            self.lock_row(connection, row, key)
             yield connection
 
-    def hold(self, connection: Connection, row: str, key: str | bytes) -> None:
+    def lock_row(self, connection: Connection, row: str, key: str | bytes) -> None:
         """Lock this row too, waiting for it if another connection holds it."""
         assert connection.execute(_ROWS[row], {"key": key}).all(), f"there is no {row} to hold"
 
-    def holding_migrations(self) -> AbstractContextManager[None]:
+    def locked_migrations(self) -> AbstractContextManager[None]:
         """Hold the lock that lets one process at a time migrate."""
-        return self._holding(_MIGRATING)
+        return self._locked(_MIGRATING)
 
-    def holding_tables(self, tables: str, *, readers: bool = False) -> AbstractContextManager[None]:
+    def locked_tables(self, tables: str, *, readers: bool = False) -> AbstractContextManager[None]:
         """Lock tables against writers, or against readers too."""
-        return self._holding(text(f"LOCK TABLE {tables} IN {'ACCESS EXCLUSIVE' if readers else 'SHARE'} MODE"))
+        return self._locked(text(f"LOCK TABLE {tables} IN {'ACCESS EXCLUSIVE' if readers else 'SHARE'} MODE"))
 
     @contextmanager
-    def _holding(self, lock: TextClause) -> Iterator[None]:
+    def _locked(self, lock: TextClause) -> Iterator[None]:
         with self._engine.connect() as connection, connection.begin():
             connection.execute(lock)
             yield
 
     async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
         """Run the awaitables while the row is locked. Unlock it when two connections wait for it at the same time."""
-        async with self.holding(row, key):
+        async with self.locked_row(row, key):
             running = [asyncio.ensure_future(runner) for runner in runners]
-            await until(lambda: self.waiting() >= 2, "two connections waiting for one lock")
+            await until(lambda: self.waiting_connections() >= 2, "two connections waiting for one lock")
         return await asyncio.gather(*running)
 
     async def deadlocks(self) -> int:
@@ -92,7 +92,7 @@ class OnPostgresql:
 
         PostgreSQL counts the deadlocks of a connection when it closes.
         """
-        await until(lambda: self.connected() == 0, "the servers' connections closed")
+        await until(lambda: self.open_connections() == 0, "the servers' connections closed")
         return self._counted_deadlocks() - self._deadlocks_before
 
     def _counted_deadlocks(self) -> int:
@@ -103,7 +103,7 @@ class OnPostgresql:
         self._engine.dispose()
 
 
-class OnSqlite:
+class SqliteContention:
     """Contention in SQLite, which has one lock for all writers: each writing transaction waits for it."""
 
     def __init__(self, url: str, nodes: Nodes) -> None:
@@ -130,7 +130,7 @@ class OnSqlite:
         self._database.close()
 
 
-Contention = OnPostgresql | OnSqlite
+Contention = PostgresqlContention | SqliteContention
 
 
 async def race_in_round(number: int, contention: Contention, row: str, key: str, *runners: Awaitable[T]) -> list[T]:

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
-_PATIENCE: Final = 15
+_TIMEOUT_SECONDS: Final = 15
 
 
 @dataclass
-class LosingProxy:
+class LossyProxy:
     """A proxy with one request per connection."""
 
     port: int
@@ -21,8 +21,8 @@ class LosingProxy:
 
     async def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(_PATIENCE):
-                answer = await self._ask(await _request(client))
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                answer = await self._forward(await _request(client))
                 self.passed += 1
                 if self.passed % self.every == 0:
                     self.lost += 1
@@ -36,7 +36,7 @@ class LosingProxy:
                 back.close()
                 await back.wait_closed()
 
-    async def _ask(self, request: bytes) -> bytes:
+    async def _forward(self, request: bytes) -> bytes:
         answers, writer = await asyncio.open_connection("127.0.0.1", self.server_port)
         try:
             writer.write(request)
@@ -55,7 +55,7 @@ async def _request(client: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def losing_proxy(port: int, server_port: int) -> AsyncIterator[LosingProxy]:
-    proxy = LosingProxy(port, server_port)
+async def lossy_proxy(port: int, server_port: int) -> AsyncIterator[LossyProxy]:
+    proxy = LossyProxy(port, server_port)
     async with await asyncio.start_server(proxy.serve, "127.0.0.1", port):
         yield proxy

@@ -79,7 +79,7 @@ class PatroniCluster:
         """Kill what watches the leader. Its PostgreSQL goes on."""
         os.kill(self._patroni(self.leader), signal.SIGKILL)
 
-    def make_whole(self) -> None:
+    def restore_all_nodes(self) -> None:
         """Start the Patroni of each node that was killed. Wait until three nodes run, one as synchronous standby."""
         for node in ("one", "two", "three"):
             if not Path(f"/proc/{self._patroni(node)}").exists():
@@ -99,18 +99,18 @@ class PatroniCluster:
     def make_asynchronous(self) -> None:
         """Acknowledge commits that no standby has."""
         self.patronictl("edit-config", "--force", "-s", "synchronous_mode=false", "-s", "synchronous_mode_strict=false")
-        self.wait_until_said("SHOW synchronous_standby_names", "")
+        self.wait_until_value("SHOW synchronous_standby_names", "")
 
     def isolate_and_kill_leader(self) -> None:
         """Kill the leader while its commits wait for a standby."""
         self.hold_replication()
-        self.wait_until_said("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep'", True)
+        self.wait_until_value("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep'", True)
         self.kill_leader()
 
     def hold_replication(self) -> None:
         """Stop the processes of the leader that send its commits to the standbys."""
         # A standby that connects later would get the commits from a process that is not stopped.
-        self.wait_until_said("SELECT count(*) FROM pg_stat_replication", 2)
+        self.wait_until_value("SELECT count(*) FROM pg_stat_replication", 2)
         for pid in children_of(self._postmaster(self.leader)):
             if b"walsender" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGSTOP)
@@ -124,7 +124,7 @@ class PatroniCluster:
         except psycopg.OperationalError:
             return None
 
-    def wait_until_said(self, query: LiteralString, value: object) -> None:
+    def wait_until_value(self, query: LiteralString, value: object) -> None:
         """Wait until the query returns this value at the leader."""
         wait_until(lambda: self.value_of(query) == value, f"{query}: {value}", FAILOVER_SECONDS)
 

@@ -25,8 +25,8 @@ from support.in_process_server import PASSWORD, SESSIONS
 
 CLIENT_ID: Final = "app"
 USERNAME: Final = "alice"
-PATIENCE: Final = 15
-AWAY: Final = (httpx2.ConnectError, httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
+TIMEOUT_SECONDS: Final = 15
+CONNECTION_ERRORS: Final = (httpx2.ConnectError, httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
 
 
 def add_accounts(database_url: str) -> str:
@@ -50,7 +50,7 @@ def add_accounts(database_url: str) -> str:
     return secret
 
 
-def place_of(refresh_token: str) -> tuple[str, int]:
+def sid_and_generation(refresh_token: str) -> tuple[str, int]:
     """Return the sid and the generation of a refresh token."""
     presented = parse_refresh_token(refresh_token)
     assert presented is not None
@@ -63,7 +63,7 @@ class Session:
 
     token: str
     sends_keys: bool = True
-    asking: bool = False
+    is_pending: bool = False
     answered: int = 0
     successors: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
@@ -115,11 +115,11 @@ class Load:
         """Refresh continuously, at each server in turn. Repeat a request that got no response, as clients may."""
         while True:
             turn += 1
-            session.asking = True
+            session.is_pending = True
             try:
                 response = await self.refresh(session, self.urls[turn % len(self.urls)])
-            except AWAY as away:
-                self.losses.append(repr(away))
+            except CONNECTION_ERRORS as error:
+                self.losses.append(repr(error))
                 await asyncio.sleep(0.02)
                 continue
             if response.status_code == 503 and "retry-after" in response.headers:
@@ -128,7 +128,7 @@ class Load:
             if response.status_code != 200:
                 self.unexpected.append(f"{response.status_code} {response.text}")
                 return
-            session.asking = False
+            session.is_pending = False
 
     @asynccontextmanager
     async def running(self, sessions: Sequence[Session] | None = None) -> AsyncIterator[None]:
@@ -142,15 +142,15 @@ class Load:
             await asyncio.wait(tasks)
         assert self.unexpected == [], self.unexpected
 
-    async def until(self, seen: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
+    async def until(self, condition: Callable[[], Any], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
         """Wait under load until `condition()` is true. Fail at the deadline, or when a session was refused."""
         deadline = time.monotonic() + seconds
-        while not seen():
+        while not condition():
             assert self.unexpected == [], self.unexpected
-            assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}; so far {self.statuses}"
+            assert time.monotonic() < deadline, f"not true within {seconds} seconds: {what}; so far {self.statuses}"
             await asyncio.sleep(0.01)
 
-    async def until_answered(self, count: int, seconds: float = PATIENCE) -> None:
+    async def until_answered(self, count: int, seconds: float = TIMEOUT_SECONDS) -> None:
         """Wait until each session has received this number of further tokens."""
         before = [it.answered for it in self.sessions]
         await self.until(
@@ -161,13 +161,15 @@ class Load:
 
 
 @asynccontextmanager
-async def load_on(urls: list[str], secret: str, *, keeps_alive: bool = False) -> AsyncIterator[Load]:
+async def refresh_load(urls: list[str], secret: str, *, keeps_alive: bool = False) -> AsyncIterator[Load]:
     """Yield clients of these servers.
 
     Without keep-alive, no request is lost because a server closes an idle connection.
     """
     limits = httpx2.Limits(max_keepalive_connections=100 if keeps_alive else 0)
-    async with httpx2.AsyncClient(auth=(CLIENT_ID, secret), limits=limits, timeout=PATIENCE, trust_env=False) as http:
+    async with httpx2.AsyncClient(
+        auth=(CLIENT_ID, secret), limits=limits, timeout=TIMEOUT_SECONDS, trust_env=False
+    ) as http:
         yield Load(http, urls)
 
 
@@ -175,9 +177,9 @@ def stored(database_url: str, sessions: Sequence[Session]) -> list[Family]:
     """Return the families of these sessions from the database."""
     database = Database(database_url)
     with database.read() as connection:
-        found = load_families(connection, [place_of(it.token)[0] for it in sessions])
+        found = load_families(connection, [sid_and_generation(it.token)[0] for it in sessions])
     database.close()
-    return [found[place_of(it.token)[0]] for it in sessions]
+    return [found[sid_and_generation(it.token)[0]] for it in sessions]
 
 
 def assert_nothing_lost_or_doubled(database_url: str, sessions: Sequence[Session]) -> None:
@@ -186,8 +188,8 @@ def assert_nothing_lost_or_doubled(database_url: str, sessions: Sequence[Session
     It may be one generation ahead of a session whose request is pending.
     """
     for session, family in zip(sessions, stored(database_url, sessions), strict=True):
-        ahead = family.generation - place_of(session.token)[1]
-        assert 0 <= ahead <= int(session.asking), f"the database is {ahead} generations ahead of the client"
+        ahead = family.generation - sid_and_generation(session.token)[1]
+        assert 0 <= ahead <= int(session.is_pending), f"the database is {ahead} generations ahead of the client"
         assert family.revoked_at is None
         assert all(len(it) == 1 for it in session.successors.values())
     _assert_recorded(database_url, sessions)
@@ -201,4 +203,4 @@ def _assert_recorded(database_url: str, sessions: Sequence[Session]) -> None:
     before = stored(database_url, sessions)
     refreshed = Counter(it.sid for it in verified_records(database_url) if it.event == "token_refreshed")
     for session, family in zip(sessions, before, strict=True):
-        assert 0 <= refreshed[family.sid] - family.generation <= int(session.asking)
+        assert 0 <= refreshed[family.sid] - family.generation <= int(session.is_pending)

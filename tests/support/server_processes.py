@@ -65,11 +65,11 @@ def children_of(pid: int) -> set[int]:
     return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()}
 
 
-def wait_until(seen: Callable[[], Any], what: str, seconds: float) -> None:
+def wait_until(condition: Callable[[], Any], what: str, seconds: float) -> None:
     """Wait until `condition()` is true, checking every 20 milliseconds. Fail at the deadline."""
     deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline, f"not seen within {seconds} seconds: {what}"
+    while not condition():
+        assert time.monotonic() < deadline, f"not true within {seconds} seconds: {what}"
         time.sleep(0.02)
 
 

@@ -30,7 +30,7 @@ class Answer:
     error: str | None = None
 
 
-class LawSession:
+class RulesSession:
     """A session by the rules alone, without a server. A token is its generation."""
 
     def __init__(self, retry_grace_seconds: int) -> None:
@@ -46,7 +46,7 @@ class LawSession:
         decision = decide(
             self._family,
             self._user,
-            self._asking(by_other_client),
+            self._presenting_client(by_other_client),
             RefreshRequest(int(token), scope, None if key is None else key.encode()),
             genuine=True,
             lifetimes=self._lifetimes,
@@ -56,13 +56,13 @@ class LawSession:
         if isinstance(decision, Deny):
             return Answer(error=decision.code.value)
         assert decision.family is not None
-        return Answer(_said(decision), str(decision.family.generation))
+        return Answer(_token_content(decision), str(decision.family.generation))
 
     def revoke(self, token: str, *, by_other_client: bool = False) -> None:
-        decision = revoke_family(self._family, self._asking(by_other_client), genuine=True, now=self._now)
+        decision = revoke_family(self._family, self._presenting_client(by_other_client), genuine=True, now=self._now)
         self._family = decision.family or self._family
 
-    def _asking(self, by_other_client: bool) -> Client:
+    def _presenting_client(self, by_other_client: bool) -> Client:
         return replace(self._client, client_id="other") if by_other_client else self._client
 
     def set_user_enabled(self, enabled: bool) -> None:
@@ -84,7 +84,7 @@ class LawSession:
         """Do nothing: there are no resources."""
 
 
-def _said(issue: Issue) -> bytes:
+def _token_content(issue: Issue) -> bytes:
     """Return everything in the tokens that may differ between two responses."""
     assert issue.family is not None
     return repr((issue.family.generation, format_scope(issue.scope), issue.issued_at, issue.family.rotated_at)).encode()
@@ -112,16 +112,16 @@ class ServerSession:
 
     def present(self, token: str, key: str | None, scope: Scope | None, *, by_other_client: bool = False) -> Answer:
         more = {} if scope is None else {"scope": format_scope(scope)}
-        response = self._runner.run(self._server.refresh(self._asking(by_other_client), token, key, **more))
+        response = self._runner.run(self._server.refresh(self._presenting_client(by_other_client), token, key, **more))
         members = response.json()
         assert response.status_code == (200 if "access_token" in members else 400), response.text
         return Answer(response.content, members.get("refresh_token"), members.get("error"))
 
     def revoke(self, token: str, *, by_other_client: bool = False) -> None:
-        response = self._runner.run(self._server.revoke(self._asking(by_other_client), token))
+        response = self._runner.run(self._server.revoke(self._presenting_client(by_other_client), token))
         assert response.status_code == (400 if by_other_client else 200)
 
-    def _asking(self, by_other_client: bool) -> App:
+    def _presenting_client(self, by_other_client: bool) -> App:
         return self._other if by_other_client else self._app
 
     def set_user_enabled(self, enabled: bool) -> None:
@@ -145,7 +145,7 @@ class ServerSession:
         self._runner.close()
 
 
-Session = LawSession | ServerSession
+Session = RulesSession | ServerSession
 
 
 def differences(before: Family, after: Family) -> dict[str, Any]:

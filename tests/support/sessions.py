@@ -11,7 +11,7 @@ from support.in_process_server import App, Running
 _numbers = count(1)
 
 
-def fresh(name: str = "name") -> str:
+def unique_name(name: str = "name") -> str:
     """Return the name with a unique number appended."""
     return f"{name}-{next(_numbers)}"
 
@@ -42,8 +42,8 @@ async def new_session(
     jeton: Running, app: App | None = None, user: User | None = None, requested_scope: str = "", **client: Any
 ) -> Session:
     """Log in through `app`, or a new client with these fields, as `user` or a new one."""
-    app = app or jeton.add_client(fresh("client"), **client)
-    user = user or jeton.add_user(fresh("user"))
+    app = app or jeton.add_client(unique_name("client"), **client)
+    user = user or jeton.add_user(unique_name("user"))
     return Session(app, user, await jeton.log_in(app, user.username, scope=requested_scope))
 
 

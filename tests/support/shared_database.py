@@ -18,12 +18,12 @@ class SharedDatabase:
     def __init__(self, url: str) -> None:
         self.url = url
         self._connection = psycopg.connect(url, autocommit=True, options="-c lock_timeout=10000")
-        self._restoring = ";".join([_END_OTHERS, self._without_settings(), *self._as_at_first()])
+        self._restoring = ";".join([_END_OTHERS, self._without_settings(), *self._restore_statements()])
 
     def _without_settings(self) -> str:
         return f"ALTER DATABASE {self._connection.info.dbname} RESET ALL"
 
-    def _as_at_first(self) -> list[str]:
+    def _restore_statements(self) -> list[str]:
         """Return the statements that delete all rows and insert the initial ones, which are copied here."""
         names = [table.name for table in metadata.sorted_tables]
         kept = [name for name in names if self._connection.execute(f"SELECT 1 FROM {name} LIMIT 1".encode()).fetchone()]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine
 
 
-class AlikeEngines:
+class SharedCacheEngines:
     """A replacement for `create_engine`."""
 
     def __init__(self) -> None:

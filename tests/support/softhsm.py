@@ -41,7 +41,7 @@ class SoftHsm:
         return len(list(self.folder.glob("tokens/*/*.object"))) - len(list(self.folder.glob("tokens/*/token.object")))
 
     @contextmanager
-    def away(self) -> Iterator[None]:
+    def unavailable(self) -> Iterator[None]:
         """Make the token unavailable until the end of the block."""
         (self.folder / "tokens").rename(self.folder / "elsewhere")
         (self.folder / "tokens").mkdir()

@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 
 
 @pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def hash_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the hash functions that were called."""
     calls: list[str] = []
 

@@ -88,8 +88,8 @@ async def test_response_framing_follows_status_method_and_version(
         async with connected(answering(*messages)) as (_, peer):
             await peer.send(request_bytes + further)
 
-            assert peer.wire.written == written
-            assert (peer.is_ended, peer.wire.closed) == (closes, closes and not further)
+            assert peer.transport.written == written
+            assert (peer.is_ended, peer.transport.closed) == (closes, closes and not further)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_invalid_response_becomes_500_or_aborts_if_it_has_begun(
     async with connected(answering(*messages)) as (_, peer):
         await peer.send(GET + GET)
 
-        assert (peer.statuses, peer.wire.aborted) == (statuses, statuses != [500])
+        assert (peer.statuses, peer.transport.aborted) == (statuses, statuses != [500])
         assert peer.is_ended
 
 
@@ -140,12 +140,12 @@ async def test_one_request_is_processed_at_a_time_and_little_is_read_ahead() -> 
     async with connected(app) as (server, peer):
         await peer.send(GET * 3_000)
         assert len(server.state.tasks) == 1
-        assert not peer.wire.is_read_from
+        assert not peer.transport.is_read_from
         assert len(GET * 3_000) - len(peer.unsent) <= 2 * limits.READ_BYTES
 
         going_on.set()
         while len(peer.statuses) < 3_000:
-            await peer.settle()
+            await peer.run_until_idle()
 
         assert not peer.unsent
 
@@ -159,12 +159,12 @@ async def test_early_response_closes_the_connection_after_reading_little_of_the_
     async with connected(answering(start(413, content_length="1"), body(b"a"))) as (server, peer):
         await peer.send(request_bytes, MEBIBYTE)
 
-        assert (peer.statuses, peer.wire.ended, peer.wire.closed) == ([413], True, False)
+        assert (peer.statuses, peer.transport.ended, peer.transport.closed) == ([413], True, False)
         assert b"connection: close\r\n" in peer.answer
         assert len(request_bytes) + len(MEBIBYTE) - len(peer.unsent) <= limits.MAX_DROPPED_BYTES + 2 * limits.READ_BYTES
         assert server.state.tasks == set()
         later(server, limits.LINGER_SECONDS)
-        assert peer.wire.closed
+        assert peer.transport.closed
 
 
 async def test_received_but_unread_body_keeps_the_connection() -> None:
@@ -203,7 +203,7 @@ async def test_connection_ends_at_its_deadline(
         assert not peer.is_ended
 
         later(server, seconds)
-        await peer.settle()
+        await peer.run_until_idle()
 
         assert (peer.statuses, peer.is_ended) == (statuses, True)
 
@@ -223,28 +223,28 @@ async def test_slow_sending_does_not_extend_the_deadlines() -> None:
 @pytest.mark.parametrize("further", [b"", GET * 2_000], ids=["one request", "many"])
 async def test_client_that_does_not_read_is_disconnected_whatever_it_sends(further: bytes) -> None:
     async with connected() as (server, peer):
-        peer.wire.stuck = True
+        peer.transport.is_blocked = True
         await peer.send(GET)
         await peer.send(further)
         assert server.state.tasks == set()
         assert len(further) - len(peer.unsent) <= 2 * limits.READ_BYTES
         later(server, limits.WRITE_SECONDS - 1)
-        assert not peer.wire.closed
+        assert not peer.transport.closed
 
         later(server, limits.WRITE_SECONDS)
 
-        assert peer.wire.aborted
+        assert peer.transport.aborted
 
 
 async def test_second_response_and_deadline_wait_until_the_first_response_was_read() -> None:
     async with connected() as (server, peer):
-        peer.wire.stuck = True
+        peer.transport.is_blocked = True
         await peer.send(GET, GET + GET[:5])
         assert len(peer.statuses) == 1
 
-        peer.wire.stuck = False
+        peer.transport.is_blocked = False
         peer.connection.resume_writing()
-        await peer.settle()
+        await peer.run_until_idle()
 
         assert peer.statuses == [200, 200]
         later(server, limits.HEAD_SECONDS - 1)
@@ -257,7 +257,7 @@ async def test_sweep_ends_overdue_connections_and_stops_when_there_are_none(monk
     monkeypatch.setattr("jeton.http1.connection_table.SWEEP_SECONDS", 0)
     monkeypatch.setattr("jeton.http1.connection.HEAD_SECONDS", -1)
     async with connected() as (_, peer):
-        while not peer.wire.closed:
+        while not peer.transport.closed:
             await asyncio.sleep(0)
 
 
@@ -271,7 +271,7 @@ async def test_above_the_limit_the_longest_waiting_connection_is_closed(begun: b
 
         await newcomer.send(GET)
 
-        assert [oldest.wire.aborted, other.is_ended, newcomer.statuses] == [True, False, [200]]
+        assert [oldest.transport.aborted, other.is_ended, newcomer.statuses] == [True, False, [200]]
 
 
 async def test_above_the_limit_a_busy_connection_is_never_closed_and_one_line_is_logged(
@@ -283,7 +283,7 @@ async def test_above_the_limit_a_busy_connection_is_never_closed_and_one_line_is
         await busy.send(POST % 3)
 
         for rejected in [server.connect() for _ in range(5)]:
-            assert (rejected.statuses, rejected.wire.closed) == ([503], True)
+            assert (rejected.statuses, rejected.transport.closed) == ([503], True)
         await busy.send(b"abc")
         assert busy.statuses == [200]
 
@@ -295,12 +295,12 @@ async def test_above_the_limit_a_busy_connection_is_never_closed_and_one_line_is
 )
 async def test_half_closed_client_still_gets_its_responses(received: bytes, statuses: Sequence[int]) -> None:
     async with connected() as (_, peer):
-        peer.arrive(received)
+        peer.deliver_read(received)
 
         assert peer.connection.eof_received()
-        await peer.settle()
+        await peer.run_until_idle()
 
-        assert (peer.statuses, peer.wire.closed) == (statuses, True)
+        assert (peer.statuses, peer.transport.closed) == (statuses, True)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ BCRYPT = HASHES["bcrypt $2b$"][1]
 @pytest.mark.requirement("N12")
 @pytest.mark.parametrize(("password", "text"), HASHES.values(), ids=HASHES)
 def test_imported_hash_accepts_only_its_own_password_and_is_replaced(
-    computed: list[str], password: str, text: str
+    hash_calls: list[str], password: str, text: str
 ) -> None:
     parse_imported_hash(text)
 
@@ -35,9 +35,9 @@ def test_imported_hash_accepts_only_its_own_password_and_is_replaced(
     # The published hashes are expensive.
     others = ["", "wrong", password[:-1], password + " ", password.upper()] if password.startswith("correct") else []
     for wrong in (*others, password + "x", password + "\0"):
-        computed.clear()
+        hash_calls.clear()
         assert CHEAP.verify(stored_form(text), wrong) == Verified(ok=False)
-        assert len(computed) == 1
+        assert len(hash_calls) == 1
         assert not CHEAP.verify(rehashed, wrong).ok
 
 
@@ -132,7 +132,7 @@ def test_unsupported_hash_is_named_in_the_refusal(text: str, name: str) -> None:
 @pytest.mark.requirement("O16")
 @pytest.mark.parametrize("error", [ValueError, MemoryError, OverflowError])
 def test_check_that_raises_rejects_the_password_and_reports_the_reason(
-    computed: list[str], error: type[Exception], monkeypatch: pytest.MonkeyPatch
+    hash_calls: list[str], error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> bool:
         raise error
@@ -141,4 +141,4 @@ def test_check_that_raises_rejects_the_password_and_reports_the_reason(
 
     verified = CHEAP.verify(BCRYPT, "correct horse b\u00e4ttery staple")
 
-    assert (verified.ok, verified.unusable, computed) == (False, error.__name__, ["verify"])
+    assert (verified.ok, verified.unusable, hash_calls) == (False, error.__name__, ["verify"])

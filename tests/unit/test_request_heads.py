@@ -17,7 +17,7 @@ async def test_valid_requests_are_read_as_framed() -> None:
             peer = server.connect()
             await peer.send(request + NEXT)
             assert set(peer.statuses) == {200}, name
-            read[name] = ([part.partition(b"\r\n\r\n")[2] for part in peer.wire.written], peer.is_ended)
+            read[name] = ([part.partition(b"\r\n\r\n")[2] for part in peer.transport.written], peer.is_ended)
 
     assert read == {name: ([body, b"GET /next "], False) for name, (_, body) in READ.items()}
 

@@ -28,7 +28,7 @@ from jeton_client import (
     VerificationUnavailableError,
 )
 from support.in_process_server import ISSUER, PASSWORD, App, Running
-from support.lossy_proxy import losing_proxy
+from support.lossy_proxy import lossy_proxy
 from support.refresh_load import CLIENT_ID, USERNAME, Session, add_accounts, stored
 from support.server_processes import free_port, run_jeton, server_process
 
@@ -221,7 +221,7 @@ async def test_a_session_survives_lost_responses_a_key_rotation_and_a_restart(
     client = Client(CLIENT_ID, secret)
     with server_process(tmp_path, module_sqlite_url, SERVER__ISSUER=issuer) as server:
         async with (
-            losing_proxy(port, server.port) as proxy,
+            lossy_proxy(port, server.port) as proxy,
             AsyncTokenSession(issuer, client, storage=file, clock=lambda: now[0]) as session,
             AsyncVerifier(issuer, issuer) as verifier,
         ):
