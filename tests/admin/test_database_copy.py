@@ -52,12 +52,12 @@ BACK_AND_FORTH = pytest.mark.parametrize(
 
 
 def no_wait(_: float) -> None:
-    """The tests that do not look for servers need not wait for them."""
+    """Do not wait for servers to disconnect, in tests without servers."""
 
 
 @pytest.fixture
 def new_database(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> Iterator[OpenDatabase]:
-    """Opens a migrated, empty database of this kind."""
+    """A function that opens a migrated, empty database of this kind."""
     found = list[Database]()
 
     def open_one(kind: str) -> Database:
@@ -79,7 +79,7 @@ def new_database(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path
 
 
 def value_of(column: Column[Any], number: int) -> Any:
-    """Return a value of the column's type, another one for each of few numbers."""
+    """Return a value of the column's type that differs for small numbers."""
     letter = LETTERS[number]
     match column.type:
         case ScopeByResource():
@@ -116,7 +116,7 @@ def fill(database: Database, rows: range) -> None:
 
 
 def content(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """Return all rows."""
+    """Return all rows of all tables."""
     with database.read() as connection:
         return {table.name: sorted(map(tuple, connection.execute(select(table))), key=repr) for table in TABLES}
 
@@ -144,11 +144,11 @@ def test_no_table_has_a_sequence_which_a_copy_would_have_to_set() -> None:
 
 
 class Interrupted(BaseException):
-    """The end of the process."""
+    """The simulated end of the process."""
 
 
 def interrupt_at(step: int) -> Callable[[int, int], None]:
-    """Return a progress that ends the process at this step."""
+    """Return a progress callback that raises `Interrupted` at this step."""
     steps = count(1)
 
     def progress(_: int, __: int) -> None:

@@ -54,7 +54,7 @@ server {{
 
 @dataclass
 class Api:
-    """The service of the apps: it verifies access tokens as a service does, and remembers what it was sent."""
+    """The API of the apps. It verifies access tokens, and records the requests."""
 
     jwks_url: str
     received: list[dict[str, str]] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Api:
 
     @contextmanager
     def serving(self) -> Iterator[int]:
-        """Yield the port."""
+        """Serve on a free port until the end of the block. Yield the port."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -87,7 +87,7 @@ class Api:
 def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Suppress the log of requests."""
 
         def do_GET(self) -> None:
             status, body = api.answer({name.lower(): value for name, value in self.headers.items()})

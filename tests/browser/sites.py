@@ -33,9 +33,9 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class Site:
-    """One listener that is two sites: `http://127.0.0.1` and `http://localhost`, which no browser takes for the same.
+    """One listener that browsers treat as two sites: `http://127.0.0.1` and `http://localhost`.
 
-    The callback of the first redirects to the second. `received` is what the callback was sent.
+    The callback of the first redirects to the second. `received` holds the parameters that the callback got.
     """
 
     host: str = "127.0.0.1"
@@ -71,7 +71,7 @@ class Site:
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Suppress the log of requests."""
 
         def do_GET(self) -> None:
             path, query = urlsplit(self.path).path, urlsplit(self.path).query
@@ -108,7 +108,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
 @dataclass(frozen=True)
 class App:
-    """An app at a server."""
+    """An app that is registered at a server."""
 
     issuer: str
     client_id: str
@@ -130,7 +130,7 @@ class App:
 
     @property
     def answer(self) -> dict[str, str]:
-        """What the callback was sent last."""
+        """The parameters of the last redirect to the callback."""
         return self.site.received[-1]
 
 

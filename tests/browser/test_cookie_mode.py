@@ -34,7 +34,7 @@ _SESSION: Final = f"""(async () => {{
 
 @dataclass(frozen=True)
 class Sites:
-    """A browser that reaches all hosts, the commands of the server, and what is in front of it."""
+    """A browser that resolves all host names, the commands of the server, and the reverse proxy."""
 
     browser: Browser
     run: CommandLine
@@ -312,7 +312,7 @@ def test_behind_nginx_the_api_gets_the_token_and_the_page_has_none(sites: Sites,
 
 @pytest.fixture(scope="module", autouse=True)
 def _client_library() -> None:
-    """The pages load the client library as it is built."""
+    """Serve the built client library in the pages."""
     if not (ROOT / "clients" / "typescript" / "dist" / "app.js").exists():
         if os.environ.get("CI"):
             raise FileNotFoundError("clients/typescript/dist: run `make test-typescript` first")

@@ -21,7 +21,7 @@ NEW_MASTER_KEY = "YW5vdGhlciB0ZXN0IGtleSwgYWxzbyAzMiBieXRlcyE"
 
 
 def administer(cli: CommandLine) -> list[str]:
-    """Do one of everything. Return the events."""
+    """Run each administrative command once. Return the recorded events."""
     for words in (
         ("user", "add", "alice", "--generate-password"),
         ("user", "set", "alice", "--role", "admin"),
@@ -178,7 +178,7 @@ RETENTION = 1_000_000
 
 @pytest.fixture
 async def aged(cli: CommandLine, start: StartServer, tmp_path: Path) -> tuple[Running, CommandLine, Path]:
-    """A trail of which records and checkpoints have expired, and all checkpoints that it ever had."""
+    """An audit trail with expired records and checkpoints, and all its checkpoints."""
     jeton = await start(AUDIT__RETENTION_SECONDS=str(RETENTION))
     jeton.add_user()
     app = jeton.add_client()

@@ -12,7 +12,7 @@ from support.in_process_server import App, Running
 
 @pytest.fixture
 async def visitor(jeton: Running) -> AsyncIterator[Browser]:
-    """Alice, signed in."""
+    """A browser in which alice is signed in."""
     jeton.add_user("alice")
     async with browser(jeton) as it:
         await it.open_account()

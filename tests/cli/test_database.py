@@ -15,7 +15,7 @@ from support.in_process_server import MASTER_KEY, App, Running
 
 @pytest.fixture
 def urls(sqlite_url: str, tmp_path: Path) -> tuple[str, str]:
-    """The database of the commands, and one that does not exist yet."""
+    """The URL of the database of the commands, and one of a database that does not exist."""
     return sqlite_url, f"sqlite:///{tmp_path}/new/target.db"
 
 
@@ -80,7 +80,7 @@ def words_of(command: str, urls: tuple[str, str], folder: Path) -> list[str]:
 
 
 def read_all(descriptor: int) -> bytes:
-    """Return all that was written to a pipe or a terminal, whose other end is closed."""
+    """Return everything written to a pipe or terminal whose other end is closed."""
     found = b""
     # The end of a terminal is an error.
     with suppress(OSError):

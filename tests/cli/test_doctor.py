@@ -26,14 +26,14 @@ from support.server_processes import free_port, server_process
 
 @pytest.fixture
 def doctor(current_sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """Commands on an installation whose keys are of today, in the folder `tmp_path`."""
+    """Commands on an installation in the folder `tmp_path`, whose signing keys are current."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(current_sqlite_template, tmp_path / "jeton.db")
     return CommandLine({"JETON_DATABASE__URL": "sqlite:///jeton.db", "JETON_SECRETS__MASTER_KEY": MASTER_KEY})
 
 
 def findings(cli: CommandLine, *words: str) -> list[dict[str, str]]:
-    """Return the findings. The exit status is 1 if one is a failure, otherwise 0."""
+    """Return the findings. Check the exit status: 1 if one is a failure, otherwise 0."""
     result = cli.run("doctor", "--json", *words)
     found: list[dict[str, str]] = json.loads(result.stdout)
     assert result.exit_code == (1 if any(it["level"] == "fail" for it in found) else 0), result.output
@@ -41,7 +41,7 @@ def findings(cli: CommandLine, *words: str) -> list[dict[str, str]]:
 
 
 def problems(cli: CommandLine, *words: str) -> list[tuple[str, str, str]]:
-    """Return level, check and text of what is not ok."""
+    """Return level, check and text of each finding that is not ok."""
     return [
         (it["level"], it["check"], f"{it['message']}: {it['advice']}")
         for it in findings(cli, *words)
@@ -76,7 +76,7 @@ def _newer_schema(file: Path) -> None:
 
 
 def _readable_by_all(text: str) -> Callable[[Path], None]:
-    """Return what writes this into a file that every user may read."""
+    """Return a function that writes this content to a file that every user may read."""
 
     def write(file: Path) -> None:
         file.write_text(text, encoding="utf-8")
@@ -186,7 +186,7 @@ def test_postgresql_that_was_not_migrated(empty_postgresql_url: str) -> None:
 
 
 def examine(url: str) -> list[Any]:
-    """Return what is not ok, but what is so in each test: keys of a later time, and a cluster that does not sync."""
+    """Return what is not ok, except the findings that every test has: keys of a later time, a cluster without fsync."""
     found = diagnose(settings_for(url), None, {}, None)
     usual = ("a crash loses commits", "the newest key was created")
     return [it for it in found if it.level != "ok" and not any(words in it.message for words in usual)]

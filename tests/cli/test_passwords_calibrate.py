@@ -13,7 +13,7 @@ from support.cli_runner import CommandLine
 
 @pytest.fixture(autouse=True)
 def _steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace hashing by a manual timer: 46 MiB take a tenth of a second."""
+    """Replace hashing and timer: hashing with 46 MiB takes a tenth of a second."""
     now = 0.0
 
     class Instant:

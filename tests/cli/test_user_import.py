@@ -139,7 +139,7 @@ def test_advised_command_converts_csv(cli: CommandLine, tmp_path: Path) -> None:
 
 @pytest.mark.requirement("N12")
 async def test_imported_users_log_in_unless_they_are_disabled_or_have_no_hash(cli: CommandLine, jeton: Running) -> None:
-    """That the first login replaces the hash is tested in protocol/test_imported_passwords.py."""
+    """The replacement of the hash at the first login is tested in protocol/test_imported_passwords.py."""
     hashes = {"bcrypt": BCRYPT, "django": DJANGO, "disabled": BCRYPT}
     imported(cli, *(line(name, password_hash=it, disabled=name == "disabled") for name, it in hashes.items()))
     imported(cli, line("bare"))
@@ -245,7 +245,7 @@ SAME_USER = {
 @pytest.mark.requirement("N13")
 @pytest.mark.parametrize("batch_size", [200, 1])
 def test_duplicate_user_is_refused(cli: CommandLine, monkeypatch: pytest.MonkeyPatch, batch_size: int) -> None:
-    """In a dry run, within one file, and beside the users of an earlier import."""
+    """Duplicates in a dry run, within one file, and of users of an earlier import."""
     monkeypatch.setattr(user_import, "BATCH_SIZE", batch_size)
     first = line("alice", email="alice@example.com", sub=SUB)
 

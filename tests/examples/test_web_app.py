@@ -52,7 +52,7 @@ def issuer() -> Issuer:
 
 @pytest.fixture
 async def browser(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
-    """A browser at the app, with cookies."""
+    """A browser with cookies at the app."""
     variables = {"ISSUER": ISSUER, "APP": APP, "CLIENT_ID": "web-app", "CLIENT_SECRET": "s"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -68,7 +68,7 @@ async def browser(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def come_back(browser: httpx2.AsyncClient, issuer: Issuer, **changed: str) -> httpx2.Response:
-    """Begin a login, and come back with a response in which these parameters are changed."""
+    """Begin a login, and return to the callback with these parameters of the response changed."""
     sent = await browser.get("/log-in")
     assert sent.status_code == 303
     issuer.asked = dict(parse_qsl(urlsplit(sent.headers["location"]).query))

@@ -38,7 +38,7 @@ def block(first_words: str) -> str:
 
 @dataclass(frozen=True)
 class Operator:
-    """Runs the document's commands on a cluster that archives its log."""
+    """An operator who runs the commands of the document on a cluster that archives its log."""
 
     cluster: Cluster
     binaries: Path
@@ -83,7 +83,7 @@ class Operator:
             return cursor.fetchone() if cursor.description else None
 
     def archive_the_log(self) -> None:
-        """Wait until everything that was committed is in the archive."""
+        """Wait until every commit is in the archive."""
         (file,) = self.execute("SELECT pg_walfile_name(pg_switch_wal())")
         wait_until((self.backups / "wal" / file).exists, f"{file} archived", 60)
 
@@ -93,7 +93,7 @@ class Operator:
 
 @pytest.fixture
 def operator() -> Iterator[Operator]:
-    """An operator of a cluster of this test's own, with a migrated database `jeton`."""
+    """An operator of a separate cluster with a migrated database `jeton`."""
     with postgresql_cluster(durable=True) as url:
         it = _archiving(Cluster(url))
         it.execute("CREATE DATABASE jeton TEMPLATE template0 ENCODING 'UTF8'")

@@ -19,7 +19,7 @@ POST: Final = b"POST /oauth/token HTTP/1.1\r\nHost: a\r\n"
 
 @pytest.fixture(scope="module")
 def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server at all addresses, started where few files may be open."""
+    """A server on all addresses, started with a low limit of open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     with at_all_addresses(tmp_path_factory.mktemp("server"), module_sqlite_url, "1") as process:
@@ -40,7 +40,7 @@ def connect(server: ServerProcess, host: str = "127.0.0.1") -> socket.socket:
 
 
 def answer_to(server: ServerProcess, *parts: bytes, host: str = "127.0.0.1") -> bytes:
-    """All that comes back, until the server closes the connection."""
+    """Return everything received until the server closes the connection."""
     with connect(server, host) as connection:
         with suppress(ConnectionError):  # closed while we were still sending
             for part in parts:
@@ -52,7 +52,7 @@ def answer_to(server: ServerProcess, *parts: bytes, host: str = "127.0.0.1") -> 
 
 
 def memory_of(server: ServerProcess) -> int:
-    """Resident bytes."""
+    """Return the resident memory of the processes in bytes."""
     return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
@@ -81,7 +81,7 @@ def test_a_client_cannot_keep_sending_after_its_answer(server: ServerProcess, he
 
 @contextmanager
 def flooding(server: ServerProcess, count: int) -> Iterator[None]:
-    """So many connections send 256 KiB of requests each, and read nothing."""
+    """Open this number of connections that each send 256 KiB of requests and read nothing."""
     with ExitStack() as stack:
         for _ in range(count):
             connection = stack.enter_context(connect(server))
@@ -105,7 +105,7 @@ def test_clients_that_pipeline_without_reading_delay_no_other_and_use_little_mem
 
 
 def test_system_buffers_little_for_a_client_that_does_not_read() -> None:
-    """Left to itself, Linux buffers 4 MiB: that is dozens of pipelined responses for each connection."""
+    """By default Linux buffers 4 MiB, which is dozens of pipelined responses for each connection."""
     (listening,) = bind_sockets("127.0.0.1", 0, listen=True)
     with listening, socket.create_connection(listening.getsockname()):
         accepted, _ = listening.accept()

@@ -17,7 +17,7 @@ RECOVERY_SECONDS: Final = 10
 
 
 async def assert_writes_refused(load: Load, resting: Sequence[Session]) -> None:
-    """Refresh and revoke, without a key."""
+    """Check that refresh and revoke, without an idempotency key, are refused."""
     for response in (await load.refresh(resting[0]), await load.post("/oauth/revoke", resting[1].token)):
         assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
 

@@ -45,7 +45,7 @@ def cluster() -> Iterator[PatroniCluster]:
 async def test_a_change_of_leader_loses_no_session_and_spends_no_token_twice(
     cluster: PatroniCluster, tmp_path: Path
 ) -> None:
-    """Planned, and by a kill: one server reaches the leader through HAProxy, the other one has all addresses."""
+    """The leader is switched over and killed. One server connects through HAProxy, the other has all addresses."""
     secret = add_accounts(cluster.url)
     changes: list[Callable[[], None]] = [cluster.switch_over, cluster.kill_leader]
     with server_process(tmp_path, cluster.url) as one, server_process(tmp_path, cluster.url_of_all_hosts) as two:
@@ -65,7 +65,7 @@ async def test_a_change_of_leader_loses_no_session_and_spends_no_token_twice(
 
 
 def test_commands_of_the_document_work(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """They begin in a checkout, with a cluster of their own."""
+    """They run in a checkout, with a separate cluster."""
     (tmp_path / "config").symlink_to(ROOT / "config")
     end = "trap '{ kill $(jobs -p); wait; } 2> /dev/null || true' EXIT"
 

@@ -20,7 +20,7 @@ Pooled = Callable[[str], str]
 
 @pytest.fixture
 def pooled(empty_postgresql_url: str) -> Iterator[Pooled]:
-    """Gives the URL of an empty database through a pooler in a mode."""
+    """A function that returns the URL of an empty database through a pooler in this mode."""
     with ExitStack() as stack:
 
         def start(mode: str) -> str:
@@ -63,7 +63,7 @@ def test_only_a_connection_of_its_own_keeps_settings_and_prepared_statements(emp
 
 
 async def test_servers_share_a_pooler_without_an_error(pooled: Pooled, tmp_path: Path) -> None:
-    """More connections than the pooler has of its own, and everything that a session does."""
+    """The servers open more connections than the pooler has, and use everything that a session needs."""
     url = pooled("transaction")
     database = Database(url)
     migrate(database)

@@ -87,7 +87,7 @@ def port(
 
 
 def attack(port: int, *parts: bytes) -> None:
-    """Each part in a segment of its own; what comes back is not read to the end."""
+    """Send each part in a separate segment, without reading the whole response."""
     with socket.create_connection(("127.0.0.1", port), timeout=0.1) as connection, suppress(OSError):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for part in parts:
@@ -114,7 +114,7 @@ def test_a_body_is_never_answered_as_a_request(
 
 @pytest.mark.parametrize("upgrade", [b"", UPGRADE], ids=["plain", "with an upgrade"])
 def test_a_form_arrives_completely(port: int, upgrade: bytes) -> None:
-    """Of clients that offer HTTP/2 in clear text with their POST."""
+    """The clients offer HTTP/2 in clear text with their POST."""
     form = b"grant_type=password"
     head = b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n" + upgrade
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:

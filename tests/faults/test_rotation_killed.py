@@ -57,7 +57,7 @@ _LATER: Final = text(
 
 @dataclass
 class Faults:
-    """Stops whoever rotates at a chosen point, and says who it is."""
+    """Stops the rotating node at a chosen step, and tells which node it is."""
 
     engine: Engine
 
@@ -66,7 +66,7 @@ class Faults:
             return list(connection.scalars(text("SELECT kid FROM signing_keys WHERE state = 'active'")))
 
     def make_rotation_due(self, stop_at: int = 0) -> None:
-        """A hundred days go by for all keys. Whoever rotates then waits at that step."""
+        """Age all keys by a hundred days. The rotating node then waits at that step."""
         with self.engine.begin() as connection:
             connection.execute(_LATER, {"seconds": _DAYS})
         # Only now: what was just written passes those steps too, at its commit.
@@ -76,7 +76,7 @@ class Faults:
 
     @contextmanager
     def rotation_stopped_at(self, point: int) -> Iterator[None]:
-        """A rotation becomes due, and waits at its `point`-th step for the end of this block."""
+        """Make a rotation due, which waits at its `point`-th step until the end of the block."""
         with self.engine.connect() as holding, holding.begin():
             holding.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LET_GO})
             self.make_rotation_due(point)
@@ -85,7 +85,7 @@ class Faults:
             connection.execute(text("UPDATE fault SET stop_at = 0"))
 
     def stopped(self) -> str | None:
-        """The role of the node that waits."""
+        """Return the role of the node that waits."""
         with self.engine.connect() as connection:
             stopped: str | None = connection.scalar(_STOPPED, {"lock": _LET_GO})
             return stopped
@@ -93,7 +93,7 @@ class Faults:
 
 @dataclass
 class Watching:
-    """Asks every node for tokens without a pause, and every node for the keys that it publishes."""
+    """Requests tokens continuously from every node, and fetches the key set of every node."""
 
     http: httpx2.AsyncClient
     nodes: list[ServerProcess] = field(default_factory=list)
@@ -174,7 +174,7 @@ async def test_a_node_killed_at_any_point_of_a_rotation_leaves_one_key_that_sign
 
 
 async def killed_at(point: int, faults: Faults, watching: Watching) -> None:
-    """Whoever rotates is killed at that step; the other rotates instead, and the killed one comes back."""
+    """Kill the rotating node at that step. The other node rotates instead, and the killed one restarts."""
     before = faults.active()
     with faults.rotation_stopped_at(point):
         await until(faults.stopped, f"a node that rotates at step {point}", TIMEOUT_SECONDS)
@@ -184,7 +184,7 @@ async def killed_at(point: int, faults: Faults, watching: Watching) -> None:
 
 
 async def killed_about(moment: float, faults: Faults, watching: Watching) -> None:
-    """One of them is killed some time after the rotation became due: before, while, or after it happens."""
+    """Kill one node some time after the rotation became due: before, during or after the rotation."""
     before = faults.active()
     faults.make_rotation_due()
     await asyncio.sleep(moment)

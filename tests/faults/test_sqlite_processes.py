@@ -16,7 +16,10 @@ from support.server_processes import run_jeton, server_process
 
 @asynccontextmanager
 async def two_servers_started_at_once(folder: Path) -> AsyncIterator[tuple[str, Load]]:
-    """The URL of the database in a folder that was empty, and clients of two servers that agree on its keys."""
+    """Start two servers in an empty folder. Yield the URL of the database, and clients of both.
+
+    Both servers have the same keys.
+    """
     url = f"sqlite:///{folder}/var/jeton.db"
     with ExitStack() as stack:
         variables = {"SECRETS__MASTER_KEY": ""}

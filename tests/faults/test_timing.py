@@ -37,7 +37,10 @@ Login = Callable[[int], Awaitable[httpx2.Response]]
 
 
 def p_value(one: list[float], other: list[float]) -> float:
-    """Of the two-sided Mann-Whitney U test: how likely so different ranks are if both come from the same source."""
+    """Return the p-value of the two-sided Mann-Whitney U test.
+
+    It is the probability of ranks that differ so much if both samples come from the same source.
+    """
     ranked = sorted([(value, 0) for value in one] + [(value, 1) for value in other])
     rank_sum = sum(rank for rank, (_, source) in enumerate(ranked, 1) if source == 0)
     u = rank_sum - len(one) * (len(one) + 1) / 2
@@ -56,7 +59,7 @@ def add_users(database_url: str, names: list[str], *, disabled: bool) -> None:
 
 
 async def measured(logins: dict[str, Login]) -> dict[str, list[float]]:
-    """Milliseconds of each kind; all kinds in every round, each time in another order."""
+    """Return milliseconds by kind. Each round measures all kinds in another order."""
     times: dict[str, list[float]] = {kind: [] for kind in logins}
     bodies = set()
     for number in range(ROUNDS):
@@ -93,7 +96,7 @@ async def test_no_refusal_of_a_login_tells_by_its_time_what_it_is_about(tmp_path
 
 
 async def prepared(http: httpx2.AsyncClient, server: ServerProcess) -> dict[str, Login]:
-    """The kinds of refusals. One account is held back, once it was attacked from many addresses."""
+    """Return the kinds of refusals. One account is rate limited, after guesses from many addresses."""
     addresses = (f"198.18.{high}.{low}" for high in range(256) for low in range(1, 255))
 
     async def log_in(username: str, password: str = WRONG) -> httpx2.Response:

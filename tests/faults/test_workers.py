@@ -22,7 +22,7 @@ def settings(folder: Path, workers: object) -> Path:
 
 @pytest.fixture(scope="module")
 def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server with two workers, as each test leaves it."""
+    """A server with two workers, which each test leaves running."""
     folder = tmp_path_factory.mktemp("workers")
     with server_process(folder, module_sqlite_url, "--config", str(settings(folder, 2))) as process:
         await_workers(process, 2)
@@ -31,7 +31,7 @@ def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def own_server(sqlite_url: str, tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server with two workers, to be ended."""
+    """A server with two workers, which the test may end."""
     with server_process(tmp_path, sqlite_url, "--workers", "2") as process:
         await_workers(process, 2)
         yield process

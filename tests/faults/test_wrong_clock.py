@@ -18,7 +18,7 @@ YEAR = 366 * 86400
 
 @dataclass
 class WrongClocks:
-    """The machine's clocks, some of which are ahead of the others."""
+    """The clocks of the machine, some of which are ahead."""
 
     ahead: float = 0
 
@@ -41,7 +41,7 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> WrongClocks:
 
 @pytest.fixture
 async def jeton(sqlite_url: str, clocks: WrongClocks) -> AsyncIterator[Running]:
-    """A server that goes by the true time, and looks at it only when it is told to."""
+    """A server with the real clock, which reads the database clock only on request."""
     server = assemble(settings_for(sqlite_url), Clock())
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(server.app), base_url=ISSUER) as http:
         yield Running(server, ManualClock(), http)

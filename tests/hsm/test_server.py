@@ -37,13 +37,13 @@ def stored(jeton: Running, series: str = ACCESS_TOKENS) -> dict[KeyState, Signin
 
 
 def on_token(jeton: Running, state: KeyState | None = None) -> list[SigningKey]:
-    """The keys on the token: of this state, of any by default."""
+    """Return the keys on the token, of this state or of any."""
     keys = [key for series in (ACCESS_TOKENS, "RS256") for key in stored_keys(jeton, series)]
     return [key for key in keys if key.store == "pkcs11" and state in (key.state, None)]
 
 
 async def verified_kid(jeton: Running, token: str) -> str:
-    """The kid of a token that another library verifies with the published keys."""
+    """Return the kid of a token, verified by another library with the published keys."""
     published = jwt.PyJWKSet.from_dict((await jeton.http.get("/.well-known/jwks.json")).json())
     kid = jwt.get_unverified_header(token)["kid"]
     unchecked: Any = dict.fromkeys(("verify_aud", "verify_iat", "verify_nbf", "verify_exp"), False)
@@ -59,7 +59,7 @@ def rotate_when_ready(jeton: Running) -> None:
 
 @pytest.fixture
 async def jeton(hsm: SoftHsm, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    """A server whose first keys are in the database and whose next keys are made on the token."""
+    """A server whose first keys are in the database and whose next keys are created on the token."""
     monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 0)
     async with running(settings_for(sqlite_url, **SHORT, **hsm.settings)) as server:
         yield server
@@ -150,7 +150,7 @@ async def test_algorithm_that_the_token_does_not_support_is_logged_once_and_the_
 async def test_no_session_is_lost_while_the_token_is_unavailable(
     hsm: SoftHsm, jeton: Running, noticed: bool, key: str | None
 ) -> None:
-    """What was not spent is repeated without an idempotency key; what was, with it."""
+    """A request that spent no token is repeated without an idempotency key, the others with it."""
     app, _ = jeton.add_client(), jeton.add_user()
     rotate_when_ready(jeton)
     refresh_token = (await jeton.log_in(app))["refresh_token"]

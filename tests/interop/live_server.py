@@ -16,8 +16,7 @@ class Live:
     """A server with three confidential apps, public ones, and a service.
 
     `secrets` are those of `web-basic`, `web-post` and `orders-api`, `key` is the private JWK of `web-key`. `origin` is
-    that of the pages of `docs`. `resource` is that of `mcp`, and `person_url` signs people in for programs in other
-    languages.
+    that of the pages of `docs`, `resource` that of `mcp`. `person_url` signs people in for programs in other languages.
     """
 
     server: ServerProcess
@@ -36,7 +35,7 @@ class Live:
 
     @property
     def person(self) -> Person:
-        """The user, in front of a browser."""
+        """The user with a browser."""
         return Person(self.issuer, self.username, self.password)
 
     @property
@@ -57,7 +56,7 @@ class Live:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What programs in other languages need to know of it."""
+        """The parameters of the server for programs in other languages."""
         names = ("issuer", "username", "password", "sub", "secrets", "origin", "person_url", "key")
         more = {"audience": AUDIENCE, "callback": CALLBACK, "resource": self.resource.url}
         return {name: getattr(self, name) for name in names} | more

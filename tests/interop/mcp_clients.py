@@ -13,7 +13,7 @@ REDIRECT_URI: Final = AnyUrl("http://localhost:49152/callback")
 
 
 class Storage:
-    """What an app keeps: the client that it is, if it was registered before, and tokens."""
+    """The storage of an app: its registration, if it was registered before, and its tokens."""
 
     def __init__(self, client_id: str | None = None) -> None:
         self.client = client_id and OAuthClientInformationFull(

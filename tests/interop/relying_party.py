@@ -29,13 +29,13 @@ PROFILE: Final[dict[str, Any]] = {
 
 
 def add_alice(jeton: Running) -> None:
-    """A user about whom everything is known that a scope covers."""
+    """Add a user with a value for every claim that a scope covers."""
     jeton.add_user("alice", profile=PROFILE, email="alice@example.com", email_verified=True)
 
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """A client, one person's browser, and how answers are wanted."""
+    """A client, the browser of one person, and the response mode."""
 
     jeton: Running
     browser: Browser
@@ -46,7 +46,7 @@ class RelyingParty:
     def registered(
         cls, jeton: Running, browser: Browser, response_mode: str = "query", **fields: Any
     ) -> "RelyingParty":
-        """A confidential client that may go without PKCE, as the suite has it unless a module is about PKCE."""
+        """Return a confidential client that may omit PKCE, as in the suite except for modules about PKCE."""
         uris = frozenset({SIGNED_OUT})
         app = add_app(jeton, scope=SCOPES, require_pkce=False, post_logout_redirect_uris=uris, **fields)
         return cls(jeton, browser, app, response_mode)
@@ -59,7 +59,7 @@ class RelyingParty:
         return await self.browser.get("/oauth/authorize", **parameters)
 
     async def authorized(self, **more: Any) -> dict[str, str]:
-        """Open the authorization request, sign in and allow as far as the pages ask for it. Return the answer."""
+        """Open the authorization request, sign in and consent as needed. Return the authorization response."""
         await self.request(**more)
         return await self.go_through_pages()
 
@@ -69,7 +69,7 @@ class RelyingParty:
 
     @property
     def answer(self) -> dict[str, str]:
-        """What the redirect URI receives, in the way that was wanted."""
+        """The authorization response that the redirect URI receives in this response mode."""
         if self.response_mode == "query":
             return self.browser.answer
         form = self.browser.form("/callback")
@@ -81,13 +81,13 @@ class RelyingParty:
         return await self.jeton.token(self.app, None, **parameters, **more)
 
     async def signed_in(self, **more: Any) -> dict[str, Any]:
-        """Go all the way. Return the token response."""
+        """Complete the code flow. Return the token response."""
         response = await self.redeem(await self.authorized(**more))
         assert response.status_code == 200, response.text
         return dict(response.json())
 
     async def claims(self, tokens: dict[str, Any]) -> dict[str, Any]:
-        """The claims of the ID token, verified by another library with the published keys."""
+        """Return the claims of the ID token, verified by another library with the published keys."""
         token = tokens["id_token"]
         keys = jwt.PyJWKSet.from_dict((await self.jeton.http.get("/.well-known/jwks.json")).json())
         key = keys[jwt.get_unverified_header(token)["kid"]]

@@ -37,7 +37,7 @@ def introspected(live: Live, token: str) -> dict[str, Any]:
 @pytest.mark.parametrize("app", [BASIC, POST, PUBLIC], ids=["basic", "post", "public"])
 @pytest.mark.requirement("A05", "A06", "A23", "A32", "A41", "A43", "A44", "C01", "C05", "I08")
 def test_life_of_a_session(live: Live, app: tuple[str, str]) -> None:
-    """Login, refresh, replay, which ends the session; and the revocation of another one."""
+    """Login, refresh, a replay that ends the session, and the revocation of another session."""
     with client_of(live, *app) as client:
         first = log_in(client, live, scope="read write")
         assert (first["token_type"], first["scope"], first["expires_in"]) == ("Bearer", "read write", 600)
@@ -93,7 +93,7 @@ def test_refusals_are_errors_that_the_library_understands(live: Live) -> None:
 
 
 async def test_asynchronous_client_refreshes_expired_tokens_itself_and_revokes(live: Live) -> None:
-    """It sees `expires_at` in the past, refreshes before its next request, and tells the application."""
+    """It refreshes before the next request when `expires_at` has passed, and notifies the application."""
     updates: list[str] = []
 
     async def remember(token: Any, refresh_token: str | None = None, access_token: str | None = None) -> None:

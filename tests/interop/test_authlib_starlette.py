@@ -24,7 +24,7 @@ def app_of(live: Live, client_id: str, scope: str = "read") -> StarletteOAuth2Ap
 
 
 def request_of(session: dict[str, Any], url: str = CALLBACK) -> Request:
-    """A request to the web app, from a browser that has this session there."""
+    """Return a request to the web app from a browser with this session."""
     query = urlsplit(url).query.encode()
     scope = {"type": "http", "method": "GET", "path": "/callback", "query_string": query, "headers": []}
     return Request({**scope, "session": session})

@@ -25,7 +25,7 @@ INVALID: Final = 'Bearer realm="orders", error="invalid_token", error_descriptio
 
 
 class Issuer:
-    """What the API finds when it fetches something: the issuer's metadata, and its keys; and a manual clock."""
+    """The metadata and keys that the API fetches, and a manual clock."""
 
     def __init__(self) -> None:
         self.keys: list[RSAKey] = [KEY]
@@ -51,7 +51,7 @@ def issuer() -> Issuer:
 
 @pytest.fixture
 def names(issuer: Issuer) -> dict[str, Any]:
-    """The names of api.py, with this issuer."""
+    """The namespace of api.py with this issuer."""
     names = runpy.run_path(str(API))
     names["create"].__globals__["_get_json"] = issuer.get_json
     names["create"].__globals__["time"] = SimpleNamespace(monotonic=lambda: issuer.now)
@@ -67,7 +67,7 @@ def api(names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Test
 
 
 def token(key: RSAKey | OctKey = KEY, header: dict[str, Any] | None = None, **claims: Any) -> str:
-    """Return an access token that is valid but for the changes. A member that is None is left out."""
+    """Return a valid access token with these changes. A member that is None is left out."""
     good_claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "u_1", "exp": in_seconds(60), "scope": "read"}
     good_header = {"alg": "RS256", "typ": "at+jwt", "kid": "one"}
     header = without_nones(good_header | (header or {}))
@@ -83,7 +83,7 @@ def in_seconds(seconds: int) -> int:
 
 
 def get(api: TestClient, *headers: str, path: str = "/orders") -> tuple[int, str | None]:
-    """Return status and challenge."""
+    """Return status and challenge of the response."""
     answer = api.get(path, headers=[("Authorization", it) for it in headers])
     return answer.status_code, answer.headers.get("WWW-Authenticate")
 

@@ -46,7 +46,7 @@ def test_all_claims_of_a_script_hold(live: Live, tmp_path: Path, node_modules: P
 def test_openid_client_verifies_rs256_id_tokens_beside_es256_access_tokens(
     live_with_es256: Live, tmp_path: Path, node_modules: Path
 ) -> None:
-    """openid-client accepts no other algorithm, unless it is told to."""
+    """openid-client accepts no other algorithm by default."""
     assert_script_passes(tmp_path, node_modules, "openid-client-code.mjs", live_with_es256.facts)
 
 

@@ -99,7 +99,7 @@ def test_other_tokens_do_not_verify(
 
 
 def test_rotation_needs_no_restart_and_no_new_fetch(live: Live) -> None:
-    """The next key is published ahead: a client that fetches but every 30 seconds, as this one, holds it already."""
+    """The next key is published ahead, so a client that fetches at most every 30 seconds has it already."""
     keys, old = jwt.PyJWKClient(live.jwks_uri), access_token(live)
     by_pyjwt(live, old, keys=keys)
 

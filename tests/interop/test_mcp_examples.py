@@ -54,7 +54,7 @@ class Notes:
 
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notes]:
-    """A server that takes unregistered clients, and the example behind it."""
+    """A server that accepts unregistered clients, and the example that uses it."""
     folder = tmp_path_factory.mktemp("notes")
     url = f"http://127.0.0.1:{free_port()}/mcp"
     with served_document(folder, _DOCUMENT) as (document, authority):
@@ -104,7 +104,7 @@ async def by_fastmcp(notes: Notes, document: str | None, _: Path) -> AsyncIterat
 
 @asynccontextmanager
 async def by_mcp_remote(notes: Notes, document: str | None, folder: Path) -> AsyncIterator[Any]:
-    """The program that connects clients of standard input and output to MCP servers elsewhere."""
+    """Yield a client through mcp-remote, which connects stdio clients to remote MCP servers."""
     from mcp import Client, StdioServerParameters
 
     node, _ = node_and_npm()

@@ -15,7 +15,7 @@ from support.in_process_server import Running
 
 @pytest.fixture(scope="module")
 def jeton(shared_jeton: Running) -> Running:
-    """A server for all modules, each of which has a client and a browser of its own."""
+    """A server for all modules, each of which has its own client and browser."""
     add_alice(shared_jeton)
     return shared_jeton
 
@@ -90,7 +90,7 @@ async def test_oidcc_scope_all(party: RelyingParty) -> None:
 
 @pytest.mark.requirement("A17", "OI01")
 async def test_oidcc_alternate_happy_flow(party: RelyingParty) -> None:
-    """Another order of scopes and parameters."""
+    """The order of scopes and parameters differs."""
     parameters = authorization_parameters(party.app, scope="email openid", nonce="n", response_mode=party.response_mode)
     await party.browser.get("/oauth/authorize", **dict(reversed(parameters.items())))
     response = await party.redeem(await party.go_through_pages(), code_verifier=VERIFIER)
@@ -149,7 +149,7 @@ async def test_oidcc_id_token_hint(party: RelyingParty) -> None:
     ],
 )
 async def test_oidcc_parameter(party: RelyingParty, parameters: dict[str, str]) -> None:
-    """Parameters that change nothing of the outcome."""
+    """The parameters do not change the outcome."""
     assert "sub" in await party.claims(await party.signed_in(**parameters))
 
 

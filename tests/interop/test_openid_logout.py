@@ -30,7 +30,7 @@ async def is_signed_in(party: RelyingParty) -> bool:
 
 
 async def confirm(party: RelyingParty) -> None:
-    """Answer the question whether to sign out."""
+    """Answer the page that asks whether to sign out."""
     assert "Sign out?" in party.browser.page.text
     await party.browser.submit("/oauth/logout/confirm")
 

@@ -22,7 +22,7 @@ def run_demo(elsewhere: Path, **variables: str) -> subprocess.CompletedProcess[s
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The names of environment.py."""
+    """The namespace of environment.py."""
     monkeypatch.syspath_prepend(DEMO)
     return runpy.run_path(str(DEMO / "environment.py"))
 
@@ -41,7 +41,7 @@ def test_every_step_has_the_expected_result(tmp_path: Path) -> None:
 
 
 def test_server_that_does_not_start_ends_the_run_with_its_message(tmp_path: Path) -> None:
-    """A Python that cannot import what the server needs stands for any reason not to start."""
+    """The Python in use cannot import a dependency of the server."""
     (tmp_path / "uvicorn.py").write_text("raise SystemExit('no uvicorn today')")
 
     done = run_demo(tmp_path, PYTHONPATH=str(tmp_path))

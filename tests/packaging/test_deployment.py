@@ -31,7 +31,7 @@ NAME: Final = "id.example.com"
 
 
 def written(name: str, **replaced: str) -> str:
-    """Return the file with addresses and paths of this test in the place of its own."""
+    """Return the content of the file with the addresses and paths of this test."""
     text = (DEPLOYMENT / name).read_text(encoding="utf-8")
     for there, here in replaced.items():
         assert there in text, f"{name} does not contain {there}"
@@ -62,7 +62,7 @@ def test_kubernetes_accepts_the_manifest(file: str, manifest: dict[str, object])
 
 
 def test_settings_in_the_manifests_exist(tmp_path: Path) -> None:
-    """A variable that is not a setting would stop the start; a Service link of Kubernetes does not."""
+    """An unknown setting would stop the start; a Service link of Kubernetes does not."""
     names = {
         variable["name"]
         for _, manifest in MANIFESTS
@@ -111,7 +111,7 @@ def haproxy_in_front(folder: Path, server: ServerProcess, certificate: Path, por
 
 
 def caddy_in_front(folder: Path, server: ServerProcess, certificate: Path, port: int) -> InFront:
-    """The certificate is given, because no authority can see this host, and nothing else of Caddy listens."""
+    """Serve through Caddy with a given certificate, because no authority can reach this host."""
     file = folder / "Caddyfile"
     tls = f"{NAME}:{port} {{\n\tbind 127.0.0.1\n\ttls {certificate} {certificate}"
     site = written("Caddyfile", **{f"{NAME} {{": tls, "127.0.0.1:8000": f"127.0.0.1:{server.port}"})
@@ -153,7 +153,7 @@ def test_proxy_passes_requests_on_with_the_address_of_the_client(
 
 @pytest.mark.slow
 def test_container_is_built_and_serves_as_another_user(tmp_path: Path) -> None:
-    """On a base of Debian's packages, because no base is at hand without a registry."""
+    """The base image is made of Debian packages, because no registry is available."""
     base, context = tmp_path / "base", tmp_path / "context"
     packages = "--include=python3,python3-venv,ca-certificates"
     output("debootstrap", "--variant=minbase", packages, "bookworm", base, seconds=900)

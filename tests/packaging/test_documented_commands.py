@@ -80,7 +80,7 @@ def commands(launcher: ForkingLauncher) -> Path:
 
 
 def run_document(commands: Path, document: str, folder: Path, port: int | None = None) -> tuple[int, str]:
-    """Run the commands, and end whatever they left running. Return the exit status and the output."""
+    """Run the commands, and end the processes that they leave running. Return the exit status and the output."""
     port, metrics_port = port or free_port(), free_port()
     # A folder beside the document's own: a response of 400 or more is a failure.
     settings_of_curl = folder.with_name(f"{folder.name}.curl")

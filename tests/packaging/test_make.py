@@ -39,12 +39,12 @@ TARGETS: Final = {
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh one: no virtual environment, no database, nothing that git does not know."""
+    """A fresh checkout: no virtual environment, no database, only tracked files."""
     return copy_tracked_files(tmp_path_factory.mktemp("bare") / "checkout")
 
 
 def planned(checkout: Path, *arguments: str) -> str:
-    """Return what make would do."""
+    """Return the commands that make would run."""
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=60, check=True).stdout
 
@@ -66,12 +66,12 @@ def test_without_a_target_make_lists_them_all(checkout: Path) -> None:
 
 
 def curl_commands(printed: str) -> list[str]:
-    """Return each printed curl command, with the lines that continue it."""
+    """Return each printed curl command, with its continuation lines."""
     return [command.strip() for command in re.findall(r"^ +curl (?:.*\\\n)*.*$", printed, re.MULTILINE)]
 
 
 def pasted(command: str, **placeholders: str) -> dict[str, Any]:
-    """Run a printed command in a shell, its placeholders filled in. Return the response."""
+    """Run a printed command in a shell with its placeholders replaced. Return the response."""
     for placeholder, value in placeholders.items():
         assert placeholder in command
         command = command.replace(placeholder, value)
@@ -79,13 +79,13 @@ def pasted(command: str, **placeholders: str) -> dict[str, Any]:
 
 
 def made_serve(checkout: Path) -> ServerProcess:
-    """Return `make serve`, not started."""
+    """Return `make serve` as a process that is not started."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("JETON_", "PYTHON"))}
     return ServerProcess(free_port(), checkout, variables, command=("make", "serve", f"PYTHON={sys.executable}"))
 
 
 def stop_by_ctrl_c(server: ServerProcess) -> None:
-    """A terminal sends the signal to all that run in it."""
+    """Send SIGINT to the whole process group, as a terminal does."""
     os.killpg(server.pid, signal.SIGINT)
     server.wait()
 
@@ -125,7 +125,7 @@ def test_newcomer_serves_pastes_the_printed_commands_and_serves_again(checkout: 
 
 
 def _assert_that_git_ignores_what_was_made(checkout: Path, logs: set[str]) -> None:
-    """The virtual environment, the database under var/, and what the build leaves behind."""
+    """Check that the virtual environment, the database under var/ and build files are ignored."""
     made = {str(path.relative_to(checkout)) for path in checkout.rglob("*") if path.is_file()}
     made -= {str(file) for file in tracked_files()} | logs
     assert "var/jeton.db" in made

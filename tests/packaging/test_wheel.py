@@ -70,14 +70,14 @@ class Wheel:
 
     @property
     def requirements(self) -> set[str]:
-        """The names of the packages that it needs without extras."""
+        """The names of the required packages, without extras."""
         needed = [it for it in self.message.get_all("Requires-Dist", []) if "extra ==" not in it]
         return {it.partition("<")[0].partition(">")[0].partition("[")[0] for it in needed}
 
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Wheel]:
-    """By the name of the package."""
+    """The wheels by package name."""
     folder = tmp_path_factory.mktemp("wheels")
     source = copy_tracked_files(folder / "source")
     offline = ("--no-deps", "--no-index", "--no-build-isolation", "--quiet")
@@ -87,7 +87,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Wheel]:
 
 @pytest.fixture(scope="module")
 def installed(wheels: dict[str, Wheel], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with the server. The packages it needs are borrowed from the one the tests run in."""
+    """A virtual environment with the server. Its dependencies are those of the environment of the tests."""
     folder = tmp_path_factory.mktemp("elsewhere") / "venv"
     venv.create(folder, with_pip=False, symlinks=True)
     install = ("install", "--no-deps", "--no-index", "--no-compile", "--quiet")
@@ -162,7 +162,7 @@ def test_installed_server_issues_a_token_from_an_empty_folder(installed: Path, t
 
 
 def test_editable_install_is_the_checkout_itself(tmp_path: Path) -> None:
-    """The environment in which these tests run is one."""
+    """The environment of these tests is an editable install."""
     expected = [ROOT / "server" / "jeton" / "__init__.py", ROOT / "alembic"]
     assert origins(Path(sys.executable), tmp_path) == expected
     assert run(JETON, "config", "example", cwd=tmp_path) == EXAMPLE

@@ -16,7 +16,7 @@ streams = st.lists(st.sampled_from([it for it in STREAMS if len(it) < 2000]), mi
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A stream of requests with a few bytes replaced anywhere."""
+    """Return a stream of requests with a few bytes replaced anywhere."""
     stream = draw(streams)
     for _ in range(draw(st.integers(0, 2))):
         at, length = draw(st.integers(0, len(stream))), draw(st.integers(0, 3))
@@ -25,7 +25,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 async def answered(*segments: bytes) -> tuple[bytes, bool]:
-    """All that is written, and whether the connection has ended."""
+    """Return everything written, and whether the connection has ended."""
     async with serving(echo) as server:
         peer: Peer = server.connect()
         await peer.send(*segments)

@@ -47,7 +47,7 @@ SECONDS: Final = st.sampled_from([1, 1, 2, 3, 5, 8, 15, MAX_AGE, 35, ROTATE, 130
 
 
 class CrashError(Exception):
-    """The process ends in the middle of a transaction."""
+    """The simulated crash of a process within a transaction."""
 
 
 @dataclass
@@ -214,7 +214,10 @@ class KeysMachine(RuleBasedStateMachine):
             self.sign(node.unanswered.pop(0)[0])
 
     def sign(self, signer: Signer) -> None:
-        """Issue a token. Every node that reads the database publishes its key, which another library accepts."""
+        """Issue a token.
+
+        Check that every node with current keys publishes its key, and that another library verifies it.
+        """
         now = self.clock.time
         token = signer.sign({"kid": signer.kid})
         if signer.kid in self.revoked:

@@ -17,7 +17,7 @@ jeton = shared_server()
 
 
 async def verified(jeton: Running, token: str, audience: str = ISSUER) -> dict[str, Any]:
-    """The claims, for a reader that knows the issuer, the key set and its own name. PyJWT has another clock."""
+    """Return the claims, verified by PyJWT with the issuer, the key set and the audience. The clock is another one."""
     keys = jwt.PyJWKSet.from_dict((await jeton.http.get("/.well-known/jwks.json")).json())
     key = keys[jwt.get_unverified_header(token)["kid"]]
     options: Any = {"verify_exp": False, "verify_iat": False, "require": ["exp", "aud", "sub", "iat", "jti"]}
@@ -30,7 +30,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def part(token: str, number: int) -> dict[str, Any]:
-    """Header or claims, read without a library; no name may occur twice."""
+    """Return the header or the claims, parsed without a library. No name may occur twice."""
     read = json.loads(base64.urlsafe_b64decode(token.split(".")[number] + "=="), object_pairs_hook=unique)
     assert isinstance(read, dict)
     return read

@@ -18,7 +18,7 @@ NEW_PASSWORD = "a much better battery horse"
 
 @pytest.fixture
 async def visitor(jeton: Running) -> AsyncIterator[Browser]:
-    """Alice, signed in."""
+    """A browser in which alice is signed in."""
     jeton.add_user("alice", profile={"name": "Alice Archer"}, email="alice@example.com")
     async with browser(jeton) as it:
         await it.open_account()
@@ -26,7 +26,7 @@ async def visitor(jeton: Running) -> AsyncIterator[Browser]:
 
 
 async def allow(node: Running, visitor: Browser, **fields: Any) -> None:
-    """Open a session of an app."""
+    """Open a session of an app by signing in and consenting."""
     app = add_app(node, refresh_token="always", **fields)
     await redeem(node, app, await visitor.allow(app))
 
@@ -53,7 +53,7 @@ async def test_signing_out_ends_the_session_and_says_so(jeton: Running, visitor:
 async def test_page_says_what_was_ended_and_withdrawn_access_is_asked_for_again(
     jeton: Running, visitor: Browser
 ) -> None:
-    """What ends with each of them is in test_what_ends_what.py."""
+    """What each of them ends is tested in test_what_ends_what.py."""
     app = add_app(jeton)
     await redeem(jeton, app, await visitor.allow(app))
     async with browser(jeton) as other:

@@ -33,7 +33,7 @@ async def change(
 
 
 async def can_log_in(jeton: Running, session: Session, *passwords: str) -> list[bool]:
-    """Whether each of the passwords works."""
+    """Return whether each of the passwords is accepted."""
     form = {"grant_type": "password", "username": session.user.username}
     return [(await jeton.token(session.app, None, **form, password=it)).status_code == 200 for it in passwords]
 

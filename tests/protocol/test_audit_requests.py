@@ -18,7 +18,7 @@ WRONG = {"grant_type": "password", "password": "canary-wrong-password"}
 
 
 def told(node: Running) -> list[AuditRecord]:
-    """All records, with those that are written later."""
+    """Return all records, after the delayed ones are written."""
     node.server.parts.storage.audit_backlog.write()
     return verified_records(node.database.url.render_as_string(hide_password=False))
 

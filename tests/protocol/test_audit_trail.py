@@ -19,7 +19,7 @@ AGENT = "canary agent"
 
 
 def recorded(node: Running) -> list[AuditRecord]:
-    """All records, which must verify."""
+    """Return all records, which must verify."""
     return verified_records(node.database.url.render_as_string(hide_password=False))
 
 

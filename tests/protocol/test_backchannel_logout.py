@@ -64,7 +64,7 @@ async def sign_out(it: SignedIn) -> None:
 @pytest.mark.both_databases
 @pytest.mark.requirement("LO06", "LO21", "LO22", "LO24")
 async def test_client_is_told_once_that_the_session_has_ended(alice: SignedIn) -> None:
-    """That each way to end a session tells it is tested in test_what_ends_what.py."""
+    """The other ways to end a session are tested in test_what_ends_what.py."""
     await sign_out(alice)
     await deliver(alice.node)
     await deliver(alice.node)
@@ -108,7 +108,7 @@ async def test_session_that_expires_or_goes_on_tells_nobody(alice: SignedIn) -> 
 
 @pytest.fixture
 async def shop(jeton: Running) -> AsyncIterator[LogoutReceiver]:
-    """An app that is to be told of one logout."""
+    """An app that has one logout token to receive."""
     async with logout_receiver() as receiver:
         add_receiving_app(jeton, "shop", receiver.uri)
         add_logouts(jeton, "shop", "browser")

@@ -30,7 +30,7 @@ jeton = shared_server()
 
 @pytest.fixture(scope="module")
 async def session(jeton: Running) -> Session:
-    """One that no test ends."""
+    """A session that no test ends."""
     return await new_session(jeton, scope=ACCOUNT)
 
 
@@ -44,7 +44,7 @@ async def send(
 
 
 def refusal(response: httpx2.Response) -> tuple[int, str | None]:
-    """Status and error code; challenge and body agree on the code."""
+    """Return status and error code. The challenge and the body must agree on the code."""
     error = response.json().get("error")
     challenge = response.headers["www-authenticate"]
     assert challenge.startswith(REALM)
@@ -129,7 +129,7 @@ async def test_client_without_the_scope_never_gets_it(jeton: Running, fields: di
 @pytest.mark.requirement("B05", "B07", "O03", "O06")
 @pytest.mark.parametrize("end", ["revoked", "expired"])
 async def test_token_that_has_ended_is_refused(start: StartServer, end: str) -> None:
-    """What ends it with its session is tested in test_what_ends_what.py."""
+    """What ends tokens together with their session is tested in test_what_ends_what.py."""
     jeton = await start()
     session = await new_session(jeton, scope=ACCOUNT)
     jeton.clock.advance(599)

@@ -73,7 +73,7 @@ HEADERS: Final = (
 
 
 class Canaries:
-    """Values that occur nowhere else, each with a label. They have the syntax of tokens, and of most identifiers."""
+    """Unique values, each with a label. They have the syntax of tokens and of most identifiers."""
 
     def __init__(self) -> None:
         self.labels: list[str] = []
@@ -86,7 +86,7 @@ class Canaries:
         return {self.labels[int(number)] for number in re.findall(r"canary(\d{4})", text)}
 
     def in_each(self, label: str, fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The fields, each time with a canary in the place of one of them, or as the name of one more."""
+        """Yield the fields with a canary as the value of one of them, or as the name of an additional one."""
         for name, value in fields.items():
             canary = self.new(f"{label} {name}")
             yield {**fields, name: [canary] if isinstance(value, list) else canary}

@@ -176,7 +176,7 @@ async def test_clients_that_register_themselves_leave_room_for_the_assertions_of
 
 
 class PublishedKeys:
-    """What stands at a client's jwks_uri."""
+    """The key set at a client's jwks_uri."""
 
     def __init__(self, *keys: ClientKeyPair) -> None:
         self.keys = keys
@@ -239,8 +239,10 @@ async def test_a_key_set_that_is_not_acceptable_authenticates_nobody(jeton: Runn
 
 
 async def test_nothing_is_fetched_for_others(jeton: Running) -> None:
-    """Not for a client that is unknown, disabled or of another method, not for an assertion that is wrong anyway, and
-    for an unregistered client not from the operator's own network."""
+    """Keys are not fetched for unknown, disabled and other clients, nor for assertions that are invalid anyway.
+
+    For an unregistered client nothing is fetched from the operator's own network.
+    """
     published = PublishedKeys(KEY)
     async with remote_server(published.respond) as remote:
         keys: dict[str, Any] = {"jwks": None, "jwks_uri": f"http://127.0.0.1:{remote.port}/keys"}

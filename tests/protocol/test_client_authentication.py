@@ -35,7 +35,7 @@ def basic(credentials: str | bytes) -> str:
 
 
 def encoded(client_id: str, secret: str) -> str:
-    """Form-encode each and join them by a colon (section 2.3.1)."""
+    """Return both form-encoded and joined by a colon (RFC 6749 section 2.3.1)."""
     return basic(f"{quote_plus(client_id)}:{quote_plus(secret)}")
 
 

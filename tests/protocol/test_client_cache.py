@@ -18,7 +18,7 @@ async def session(jeton: Running) -> Session:
 
 
 def change_elsewhere(jeton: Running, app: App, **columns: Any) -> None:
-    """Change the client as another process does: this server has not read it yet."""
+    """Change the client as another process does. This server has not read the change yet."""
     with jeton.database.write() as connection:
         update_client(connection, app.client_id, **columns)
 

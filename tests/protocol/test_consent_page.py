@@ -16,7 +16,7 @@ async def test_consent_counts_at_its_resource_and_is_widened(jeton: Running, vis
     app = add_app(jeton, resources=(first, second))
 
     async def step(resource: str, scope: str) -> str:
-        """Ask, and allow. Return what is marked as new, or nothing if nobody is asked."""
+        """Open a request, and consent. Return what is marked as new; nothing if no page asks."""
         await visitor.sign_in_to(app, resource=resource, scope=scope)
         if visitor.path != "/consent":
             return ""
@@ -46,7 +46,7 @@ async def test_optional_scopes_are_chosen_one_by_one_and_the_others_are_not_stor
         app = add_app(node, scope=frozenset({"read", "write", "delete"}))
 
         async def choose(scope: str, *left_out: str) -> str:
-            """Ask, and allow all but what is left out. Return the scope of the tokens, or the error."""
+            """Open a request, and consent without these scopes. Return the scope of the tokens, or the error."""
             await visitor.sign_in_to(app, scope=scope)
             if visitor.path == "/consent":
                 fields = visitor.form("/consent").fields

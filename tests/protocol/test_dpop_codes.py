@@ -21,7 +21,7 @@ async def push(jeton: Running, app: App, key: DpopKey | None, jkt: str | None = 
 
 
 async def requested(jeton: Running, visitor: Browser, app: App, key: DpopKey | None, jkt: str | None, by: str) -> None:
-    """Open an authorization request for the key, by this way."""
+    """Open an authorization request for the key in this way."""
     if by == "push":
         pushed = await push(jeton, app, key, jkt)
         assert pushed.status_code == 201, pushed.text

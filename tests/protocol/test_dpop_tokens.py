@@ -31,7 +31,7 @@ async def log_in(jeton: Running, app: App, key: DpopKey | None) -> dict[str, Any
 async def asked(
     jeton: Running, app: App, key: DpopKey | None, idempotency_key: str | None = None, **form: str
 ) -> httpx2.Response:
-    """Send a token request, with a proof of its own by this key."""
+    """Send a token request with a new proof by this key."""
     headers = {} if key is None else {"DPoP": key.proof()}
     if idempotency_key is not None:
         headers["Idempotency-Key"] = idempotency_key
@@ -50,7 +50,7 @@ def claims_of(tokens: dict[str, Any]) -> dict[str, Any]:
 
 
 def bound_to(tokens: dict[str, Any]) -> tuple[str, Any]:
-    """Return the type of the token, and its `cnf`."""
+    """Return the token type and the claim `cnf` of the token."""
     return tokens["token_type"], claims_of(tokens).get("cnf")
 
 
@@ -110,7 +110,7 @@ async def test_a_confidential_client_may_change_its_key_and_the_new_access_token
 
 @pytest.mark.requirement("DP07")
 async def test_a_session_that_began_without_a_key_is_not_bound_later(jeton: Running) -> None:
-    """Whoever has stolen its refresh token could bind it, and its owner could then not even end the session."""
+    """An attacker with a stolen refresh token could bind it, and its owner could then not even end the session."""
     app = jeton.add_client(unique_name("app"), public=True)
     spent = (await log_in(jeton, app, None))["refresh_token"]
     stolen = (await refresh(jeton, app, spent, OTHER)).json()

@@ -26,7 +26,7 @@ def app(jeton: Running) -> App:
 
 
 async def send(jeton: Running, app: App, query: str = "", /, **request: Any) -> tuple[int, str | None]:
-    """Status and error code of a token request with these arguments of httpx."""
+    """Send a token request with these arguments of httpx. Return status and error code."""
     assert app.auth is not None
     response = await jeton.http.post(f"/oauth/token{query}", auth=app.auth, **{"headers": FORM, **request})
     assert response.headers["cache-control"] == "no-store"
@@ -34,7 +34,7 @@ async def send(jeton: Running, app: App, query: str = "", /, **request: Any) -> 
 
 
 async def in_pieces(body: bytes, size: int = 1000) -> AsyncIterator[bytes]:
-    """Sent without a Content-Length."""
+    """Yield the body in pieces, so that it is sent without a Content-Length."""
     for start in range(0, len(body), size):
         yield body[start : start + size]
 

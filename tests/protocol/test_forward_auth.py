@@ -15,7 +15,7 @@ ACCESS_SECONDS = 600
 
 @pytest.fixture
 def api(jeton: Running) -> App:
-    """The API behind the proxy, which introspects what it is sent."""
+    """The API behind the proxy, as a client that introspects the tokens it receives."""
     return jeton.add_client("api", introspect=True, audience=("https://api.example",))
 
 
@@ -25,7 +25,7 @@ def app(jeton: Running) -> App:
 
 
 def page_of(jeton: Running) -> App:
-    """A page in cookie mode, and a user."""
+    """Return a page in cookie mode of a new user."""
     jeton.add_user()
     return add_page(jeton, audience=("https://api.example",), scope=frozenset({"read"}))
 
@@ -38,7 +38,7 @@ async def ask(
 
 
 async def forwarded(jeton: Running, app: App, cookie: str) -> str:
-    """Return the access token that the request of the page is forwarded with."""
+    """Return the access token with which the request of the page is forwarded."""
     response = await ask(jeton, app, cookie)
     assert response.status_code == 204, response.text
     scheme, _, token = response.headers["authorization"].partition(" ")

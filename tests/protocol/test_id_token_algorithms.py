@@ -32,7 +32,7 @@ ACTIVE, NEXT, RETIRING, REVOKED = KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIR
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """A database as after the first start of a server with ES256."""
+    """A database after the first start of a server with ES256."""
     replace_by_ecdsa_keys(sqlite_url)
     return sqlite_url
 

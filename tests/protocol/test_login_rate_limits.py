@@ -26,7 +26,7 @@ NEW = "a quite different passphrase"
 
 @pytest.fixture
 async def jeton(start: StartServer) -> Running:
-    """A server with few free guesses per account."""
+    """A server with few free attempts per account."""
     server = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT=str(FREE), **NO_OTHER_LIMITS)
     server.add_user()
     return server
@@ -39,7 +39,7 @@ def app(jeton: Running) -> App:
 
 @pytest.fixture
 def hashes(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    """The stored hashes that a password was checked against."""
+    """The stored hashes against which a password was checked."""
     return count_hashes(jeton, monkeypatch)
 
 
@@ -235,7 +235,7 @@ async def test_login_that_waits_too_long_for_others_is_503_and_not_counted(
 
 async def test_queue_of_logins_is_bounded_and_forgets_names_without_logins() -> None:
     class Name:
-        """A key that can be referenced weakly."""
+        """A name that can be referenced weakly."""
 
     logins, inside, name = LoginConcurrency(), asyncio.Event(), Name()
 

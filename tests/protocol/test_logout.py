@@ -21,7 +21,7 @@ OPENID: Scope = frozenset({"openid", "read"})
 
 @dataclass
 class SignedInApp:
-    """An app that has signed alice in, in this browser."""
+    """An app to which alice has signed in in this browser."""
 
     node: Running
     app: App

@@ -26,7 +26,7 @@ endpoints = pytest.mark.parametrize("endpoint", ["refresh", "revoke", "introspec
 
 @pytest.fixture
 async def without_key(jeton: Running, app: App, database_url: str) -> AsyncIterator[Running]:
-    """Another node, which has the newest master key only. The signing keys are sealed with that one."""
+    """Another node that has only the newest master key, which encrypts the signing keys."""
     with jeton.database.write() as connection:
         rewrap_signing_keys(connection, SealedKeys(parse_master_keys(f"{NEW},{MASTER_KEY}")))
     async with running(settings_for(database_url, SECRETS__MASTER_KEY=NEW)) as node:
@@ -63,7 +63,7 @@ async def test_token_whose_master_key_is_missing_is_not_called_invalid(
 async def test_forged_token_neither_reveals_nor_logs_a_missing_key(
     jeton: Running, without_key: Running, app: App, endpoint: str, named: str
 ) -> None:
-    """Only a session's own row can name the missing key."""
+    """Only the row of a session can refer to the missing key."""
     session = parse_refresh_token((await jeton.log_in(app))["refresh_token"])
     assert session is not None
     node, sid, key = (jeton, "A" * 22, MASTER_KEY) if named == "unknown session" else (without_key, session.sid, NEW)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.requirement("CI08")
 
 
 def use(monkeypatch: pytest.MonkeyPatch, addresses: Sequence[str], **options: Any) -> None:
-    """Let every name have these addresses."""
+    """Let every host name resolve to these addresses."""
 
     async def resolve(_: str, __: int) -> Sequence[str]:
         return addresses
@@ -30,7 +30,7 @@ def use(monkeypatch: pytest.MonkeyPatch, addresses: Sequence[str], **options: An
 
 
 async def reason_of(node: Running, client_id: str) -> str:
-    """Why there is no document, as the log has it; empty if the client is known."""
+    """Return the logged reason for which there is no document; empty if the client is known."""
     async with browser(node) as visitor:
         with capture_logs() as lines:
             await visitor.authorize(App(Client(client_id, True, 0)), scope="openid")
@@ -49,7 +49,7 @@ def reason_in(visitor: Browser, lines: Sequence[Any]) -> str:
 async def test_host_with_an_address_that_is_not_public_is_refused(
     start: StartServer, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
 ) -> None:
-    """All classes, and connections to no other address, are tested in unit/test_outbound_*.py."""
+    """All classes of addresses are tested in unit/test_outbound_*.py."""
     use(monkeypatch, addresses)
     node = await start()
     assert await reason_of(node, "https://app.example/client.json") == "address_not_allowed"

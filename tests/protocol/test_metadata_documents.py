@@ -20,7 +20,7 @@ API = "https://api.example"
 
 
 def app_at(url: str) -> App:
-    """A client without a row."""
+    """Return a client with this URL as its client_id and without a row in the database."""
     return App(Client(url, True, 0))
 
 
@@ -29,7 +29,7 @@ APP = app_at(DOCUMENT)
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Web:
-    """The web: what servers of this test fetch from."""
+    """The documents that servers of this test can fetch."""
     web = Web()
     monkeypatch.setattr("jeton.bootstrap.clients.OutboundClient", lambda **_: web)
     return web
@@ -37,7 +37,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Web:
 
 @pytest.fixture
 async def node(start: StartServer, web: Web) -> Running:
-    """A server with one open resource, and a user."""
+    """A server with one open resource and a user."""
     web.publish()
     return await started(start)
 
@@ -60,7 +60,7 @@ async def visit(visitor: Browser, app: App = APP, **more: Any) -> None:
 
 
 async def allow(node: Running, visitor: Browser, app: App = APP, **more: Any) -> dict[str, Any]:
-    """Tokens of a client that the visitor allows what it asks for."""
+    """Return the tokens of a client to whose request the visitor consents."""
     await visit(visitor, app, **more)
     await visitor.decide()
     return await tokens_of(node, visitor, app)
@@ -73,7 +73,7 @@ async def tokens_of(node: Running, visitor: Browser, app: App = APP) -> dict[str
 
 
 def rows(node: Running) -> dict[str, int]:
-    """The number of rows by table, without those of the audit trail, which are bounded and written later."""
+    """Return the number of rows by table, without the audit trail, which is bounded and written later."""
     return {it.name: node.count(it) for it in metadata.tables.values() if it.name != "audit_records"}
 
 

@@ -98,7 +98,7 @@ async def test_attempts_to_deliver_logout_tokens_are_counted_by_outcome(
 
 @pytest.mark.requirement("ME01")
 async def test_paths_and_methods_from_outside_are_no_labels(jeton: Running) -> None:
-    """That no other value is one either is tested in test_canaries.py."""
+    """Other values of requests are tested in test_canaries.py."""
     await jeton.http.get("/canary-path")
     await jeton.http.request("CANARY", "/oauth/token")
 

@@ -34,7 +34,7 @@ BehindProxy = Callable[..., Awaitable[Running]]
 
 @pytest.fixture
 def behind_proxy(start: Any, tmp_path: Path) -> BehindProxy:
-    """Start a server that trusts a proxy, which the tests play, and an authority."""
+    """A function that starts a server behind a trusted proxy, with a certificate authority for clients."""
 
     async def started(form: str = "rfc9440", proxies: str = "127.0.0.1", **settings: str) -> Running:
         (tmp_path / "ca.pem").write_text(CA.pem)
@@ -68,7 +68,7 @@ def _of_version(certificate: Certificate, version: int) -> bytes:
 
 
 def _with_name_of_kind(tag: int) -> bytes:
-    """A certificate with a SAN of a kind that nobody reads: x400Address, ediPartyName (RFC 5280 section 4.2.1.6)."""
+    """Return a certificate with a SAN of a kind that no code reads (RFC 5280 section 4.2.1.6)."""
     der = issue(DN, x509.DNSName("marked.example"), by=CA).der
     marked = b"\x0emarked.example"
     return der.replace(b"\x82" + marked, bytes([tag]) + marked)

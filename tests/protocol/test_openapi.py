@@ -55,7 +55,7 @@ def server_with_client_and_user(url: str) -> ASGIApp:
 
 @pytest.fixture(scope="module")
 def live(current_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    """A client of a server on a free port of this machine."""
+    """A client of a server that listens on a port."""
     file = shutil.copy(current_sqlite_template, tmp_path_factory.mktemp("openapi") / "jeton.db")
     listening = socket.create_server(("127.0.0.1", 0))
     app = server_with_client_and_user(f"sqlite:///{file}")
@@ -73,7 +73,7 @@ described = schemathesis.openapi.from_dict(openapi_document("http://127.0.0.1:80
 
 @schemathesis.auth().apply_to(path_regex="^/oauth/(?!register)")
 class ClientAuthentication:
-    """The generator may leave it out, and must then be refused."""
+    """Client authentication. The generator may omit it; the request must then be refused."""
 
     def get(self, case: "schemathesis.Case[Any]", context: schemathesis.AuthContext) -> tuple[str, str]:
         return ("fuzz", SECRET)
@@ -84,7 +84,7 @@ class ClientAuthentication:
 
 @schemathesis.auth().apply_to(path_regex="^/account")
 class AccessToken:
-    """Some requests are generated before there is a server: the token is put in when they are sent."""
+    """An access token that is added when a request is sent, because some are generated before the server starts."""
 
     def get(self, case: "schemathesis.Case[Any]", context: schemathesis.AuthContext) -> str:
         return PLACEHOLDER

@@ -14,7 +14,7 @@ MAX_SECONDS = 0.002
 
 
 async def ask(node: Running, scope: dict[str, Any]) -> int:
-    """The status of one request, without the cost of a client."""
+    """Send one request directly to the application, without the cost of an HTTP client. Return the status."""
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> MutableMapping[str, Any]:

@@ -15,7 +15,7 @@ BEFORE = {"name": "Alice", "nickname": "al", "locale": "de", "birthdate": "1990"
 
 @pytest.fixture
 async def visitor(jeton: Running) -> AsyncIterator[Browser]:
-    """Alice, signed in."""
+    """A browser in which alice is signed in."""
     jeton.add_user("alice", profile=BEFORE, email="alice@example.com", email_verified=True)
     async with browser(jeton) as it:
         await it.open_account()

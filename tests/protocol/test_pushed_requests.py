@@ -23,7 +23,7 @@ async def push(jeton: Running, app: App, **more: Any) -> str:
 
 
 async def follow(visitor: Browser, app: App, request_uri: str, **more: Any) -> httpx2.Response:
-    """Open the request that was pushed."""
+    """Open the authorization page for the pushed request."""
     return await visitor.get(AUTHORIZE, client_id=app.client_id, request_uri=request_uri, **more)
 
 

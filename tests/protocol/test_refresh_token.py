@@ -12,7 +12,7 @@ both_kinds_of_client = pytest.mark.parametrize("public", [False, True], ids=["co
 
 
 async def refreshed_times(jeton: Running, app: App, times: int) -> list[dict[str, Any]]:
-    """Return all tokens of one session, in the order of their issue."""
+    """Log in, and refresh this number of times. Return all token responses in the order of their issue."""
     issued = [await jeton.log_in(app)]
     for _ in range(times):
         issued.append(await jeton.refreshed(app, issued[-1]["refresh_token"]))

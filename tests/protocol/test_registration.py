@@ -18,7 +18,7 @@ PUBLIC: Final = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "non
 
 @pytest.fixture
 async def open_server(start: StartServer) -> Running:
-    """A server at which every program may register, with one resource that is open."""
+    """A server at which every client may register, with one open resource."""
     node = await start(REGISTRATION__DYNAMIC="open")
     add_resource(node, PHOTOS, "read", "share", open=True)
     return node
@@ -229,7 +229,7 @@ async def test_disabled_client_cannot_register_again(open_server: Running) -> No
 
 @pytest.mark.requirement("DR02", "MC04")
 async def test_pages_of_every_origin_may_register_and_go_on_where_registration_is_open(open_server: Running) -> None:
-    """Browser-based MCP clients do: no administrator can know their origin."""
+    """Browser-based MCP clients do; no administrator can know their origins."""
     page = {"Origin": "https://inspector.example"}
     preflight = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
 

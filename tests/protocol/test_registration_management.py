@@ -39,7 +39,7 @@ async def registered(node: Running) -> Answer:
 async def manage(
     node: Running, method: str, registered: Answer, document: Any = None, **changed: str
 ) -> httpx2.Response:
-    """A request with the registration access token, unless another `token` is given, or for another `client_id`."""
+    """Send a request with the registration access token, or with another `token` or `client_id`."""
     client_id = changed.get("client_id", registered["client_id"])
     token = changed.get("token", registered["registration_access_token"])
     headers = {"Authorization": f"Bearer {token}"}

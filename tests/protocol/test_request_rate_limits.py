@@ -41,7 +41,7 @@ def with_wrong_secret(app: App) -> App:
 
 
 def forged(jeton: Running) -> str:
-    """Return a well-formed refresh token of no session."""
+    """Return a well-formed refresh token that belongs to no session."""
     return jeton.refresh_tokens.derive(generate_sid(), 0, jeton.server.parts.master_key_id, b"x" * 32)
 
 
@@ -136,7 +136,7 @@ async def test_the_clients_that_are_counted_are_bounded(start: StartServer, monk
 
 @pytest.fixture
 async def spaced(start: StartServer) -> Running:
-    """A server that wants 60 seconds between the refreshes of a session, and has a client and a user."""
+    """A server with 60 seconds between refreshes of a session, a client and a user."""
     jeton = await start(LIMITS__REFRESH_SPACING_SECONDS="60")
     jeton.add_user()
     return jeton

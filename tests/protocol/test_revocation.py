@@ -20,7 +20,7 @@ KINDS = ["refresh_token", "access_token"]
 
 @pytest.fixture(scope="module")
 def shared(shared_jeton: Running) -> Running:
-    """A server for all tests that need no other."""
+    """A server that several tests share."""
     shared_jeton.add_user()
     return shared_jeton
 

@@ -21,7 +21,7 @@ LOGGED = {
 
 
 async def use_everything(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tuple[App, dict[str, str]]:
-    """Cause every outcome of the token endpoint once. Return the client, and all values that must not be readable."""
+    """Cause every outcome of the token endpoint. Return the client, and all values that must not be readable."""
     app = jeton.add_client()
     spa = jeton.add_client("spa", public=True)
     user = jeton.add_user(password=PASSWORD)
@@ -77,7 +77,7 @@ async def use_everything(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> tup
 
 
 def found_in(text: str, secrets: dict[str, str]) -> set[str]:
-    """Return which secrets occur, whole or as the half of a token that is enough to use it."""
+    """Return the secrets that occur, as a whole or as the part of a token that is sufficient to use it."""
     return {name for name, value in secrets.items() if value in text or (len(value) > 60 and value[-40:] in text)}
 
 
@@ -101,7 +101,7 @@ async def test_log_holds_every_outcome_and_its_reason_but_no_secret_at_any_level
 
 @pytest.mark.requirement("A50", "A51", "O18")
 async def test_nothing_that_could_be_presented_is_in_a_repr(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is stored is tested in storage/test_stolen_database.py."""
+    """Stored values are tested in storage/test_stolen_database.py."""
     app, secrets = await use_everything(jeton, monkeypatch)
     with jeton.database.read() as connection:
         family_secret = connection.execute(select(families.c.secret)).scalars().first()

@@ -20,7 +20,7 @@ ACTIVE, NEXT, RETIRING, REVOKED = KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIR
 
 
 def advance(seconds: int, *nodes: Running) -> None:
-    """Let time pass, and then each server refresh."""
+    """Let time pass, then refresh each server."""
     for node in nodes:
         node.clock.advance(seconds)
         node.shared_state.refresh()

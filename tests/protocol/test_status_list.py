@@ -75,7 +75,7 @@ async def test_every_session_and_client_has_an_index_of_its_own(start: StartServ
 
 @pytest.mark.both_databases
 async def test_indexes_whose_allocation_the_database_has_lost_are_allocated_again(jeton: Running, app: App) -> None:
-    """As in an asynchronous fail-over: otherwise another process would be given them."""
+    """After an asynchronous fail-over, another process would otherwise get the same indexes."""
     with jeton.database.read() as connection:
         before = load_next_status_index(connection)
     await jeton.log_in(app)
@@ -206,7 +206,7 @@ async def test_no_other_list_and_no_other_spelling_of_its_number(shared_jeton: R
 
 
 async def test_list_after_the_newest_exists_before_a_session_is_in_it(jeton: Running, app: App) -> None:
-    """Another server may have opened that session since our last refresh."""
+    """Another server may have opened that session since the last refresh of this one."""
     with jeton.database.write() as connection:
         connection.execute(status_counter.update().values(next_index=STATUSES_PER_LIST))
     await jeton.log_in(app)

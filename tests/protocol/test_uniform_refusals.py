@@ -24,13 +24,13 @@ NAMES = (*USERS, "nobody", "not a name", "x" * 300, "\u200bno name")
 
 @pytest.fixture(autouse=True)
 def requests_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Background work sends no statements meanwhile."""
+    """Stop background work, so that only requests send statements."""
     for name in ("_BACKLOG_SECONDS", "_REFRESH_SECONDS"):
         monkeypatch.setattr(f"jeton.background.maintenance.{name}", 3600)
 
 
 async def cost(jeton: Running, app: App, name: str, password: str = WRONG) -> tuple[int, list[str]]:
-    """The status, and the statements of the login."""
+    """Return the status and the statements of a login."""
     await jeton.lookups.client(app.client_id)
     with statements_of(jeton) as sent:
         answer = await attempt(jeton, app, name, password)

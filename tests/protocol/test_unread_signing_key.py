@@ -17,7 +17,7 @@ UNKNOWN_KEY = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJSUzI1NiIsImtpZCI6Im5vbmUifQ.e30.e3
 
 @pytest.fixture
 async def nodes(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> list[Running]:
-    """Two servers that read the database only when they are told to."""
+    """Two servers that read the database only on request."""
     monkeypatch.setattr("jeton.background.maintenance._REFRESH_SECONDS", 3600)
     monkeypatch.setattr("jeton.background.key_refresh._RECENT_SECONDS", -1)
     return [await start(), await start()]
@@ -25,7 +25,7 @@ async def nodes(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> list[Run
 
 @pytest.fixture
 async def session(nodes: list[Running]) -> Session:
-    """A session at the first server, which signs with a key that the second has never read."""
+    """A session at the first server, which signs with a key that the second server has not read."""
     app = nodes[0].add_client(scope=frozenset({"account"}))
     for _ in range(2):
         nodes[0].rotation.rotate_now()

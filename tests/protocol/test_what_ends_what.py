@@ -36,7 +36,7 @@ SETTINGS: Final = {"LIMITS__SESSIONS_PER_USER": str(MAX_SESSIONS)}
 
 @dataclass
 class World:
-    """One user, everything that the user has, and two servers: things happen at `node`."""
+    """One user with everything that a user can have, and two servers. Actions take place at `node`."""
 
     node: Running
     elsewhere: Running
@@ -60,7 +60,7 @@ class World:
         assert response.status_code == 200, response.text
 
     async def ended(self) -> set[str]:
-        """Return what is over, for the other server, before it has refreshed anything."""
+        """Return what has ended at the other server, before its next refresh."""
         over = set()
         for name, visitor in ((THIS, self.this), (OTHER, self.other)):
             async with browser(self.elsewhere) as there:
@@ -79,7 +79,7 @@ class World:
         return over | (set() if redeemed.status_code == 200 else {CODE})
 
     async def listed(self) -> set[str]:
-        """Return the sessions whose tokens the other server's status list calls invalid."""
+        """Return the sessions whose tokens are INVALID in the status list of the other server."""
         self.elsewhere.shared_state.refresh()
         return {it for it in SESSIONS if await is_listed(self.elsewhere, self.tokens[it]["access_token"])}
 

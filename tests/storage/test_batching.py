@@ -14,7 +14,10 @@ IntBatcher: TypeAlias = Batcher[int, int]
 
 
 class Work:
-    """Doubles numbers, and keeps each batch. Waits for `open`; fails with `error`, and for each negative number."""
+    """Work that doubles numbers and records each batch.
+
+    It waits for `open`; it fails with `error`, and for each negative number.
+    """
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -46,7 +49,7 @@ async def batcher(work: Work) -> AsyncIterator[IntBatcher]:
 
 
 async def call_together(batcher: IntBatcher, *items: int) -> list[Caller]:
-    """Let callers with these items arrive within one iteration of the event loop."""
+    """Start callers with these items within one iteration of the event loop."""
     callers = [asyncio.create_task(batcher(item)) for item in items]
     await asyncio.sleep(0)
     return callers
@@ -59,7 +62,7 @@ async def cancel(caller: Caller) -> None:
 
 @pytest.fixture
 async def first(work: Work, batcher: IntBatcher) -> Caller:
-    """The caller with the item 0, whose batch has begun and goes on once `work.open` is set."""
+    """The caller with the item 0, whose batch is running until `work.open` is set."""
     work.open.clear()
     (caller,) = await call_together(batcher, 0)
     while not work.begun.is_set():

@@ -17,7 +17,7 @@ from support.lock_contention import PostgresqlContention, until
 
 @pytest.fixture
 def database_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A database that commands act on, which generate known secrets."""
+    """A database for commands, which generate known secrets."""
     secrets = iter(f"secret {number}" for number in range(10))
     monkeypatch.setattr("jeton.admin.clients.generate_client_secret", lambda: next(secrets))
     with configured_for(database_url):
@@ -35,7 +35,7 @@ async def run(words: str) -> None:
 
 
 async def run_at_once(database_url: str, *lines: str) -> None:
-    """Run commands over the client `web`, none of which can write before two of them have come that far."""
+    """Run commands that change the client `web`; none can write before two of them wait for its row."""
     if database_url.startswith("sqlite"):
         await asyncio.gather(*map(run, lines))
         return

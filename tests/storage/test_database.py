@@ -41,7 +41,7 @@ VALUES: dict[type, Callable[[Any], Any]] = {
 
 
 def example(kind: type, table: Table, **given: Any) -> Any:
-    """Return a value with nothing at its default, so that a round trip says something of every column."""
+    """Return a value without any default, so that a round trip checks every column."""
     values = {}
     parameters = signature(kind).parameters.values()
     for it in (it for it in parameters if it.name not in given):
@@ -136,7 +136,7 @@ def test_every_connection_to_sqlite_is_durable_and_checks_references(
 def test_waits_for_postgresql_are_bounded_and_transactions_read_what_others_committed(
     postgresql_url: str, serving: bool, bounds: list[str]
 ) -> None:
-    """Under a stricter isolation, what is read after the wait for a lock would be what was there before it."""
+    """A stricter isolation level would read the data from before the wait for a lock."""
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "jit")
     database = Database(postgresql_url, serving=serving)
     with database.write() as connection:
@@ -160,7 +160,7 @@ def test_a_write_to_a_read_only_database_is_unavailable_with_advice(postgresql_u
 
 @pytest.mark.requirement("O19")
 def test_an_answer_from_a_machine_that_has_vanished_is_awaited_for_seconds(postgresql_url: str) -> None:
-    """After the first unanswered keepalive, the timeout of TCP counts from the last segment that arrived."""
+    """After the first unanswered keepalive, the TCP timeout counts from the last received segment."""
     database = Database(postgresql_url)
     with database.read() as connection:
         driver = connection.connection.dbapi_connection

@@ -11,7 +11,7 @@ from jeton.storage.database_url import DatabaseUrlError, mask_database_url, pars
 
 
 def connect_arguments(url: str) -> dict[str, Any]:
-    """What the driver is called with."""
+    """Return the arguments with which the driver is called."""
     dialect: Any = PGDialect_psycopg
     return dict(dialect().create_connect_args(parse_database_url(url))[1])
 

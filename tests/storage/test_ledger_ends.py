@@ -39,7 +39,7 @@ LOCKS = (LockUser("u_1"), LockBrowserSession("browser"), LockConsent(*KEY))
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision that writes, or the rows that it saw."""
+    """A decision that writes, or the rows that it was given."""
 
     reason: str
     writes: tuple[Write, ...] = ()

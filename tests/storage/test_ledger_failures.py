@@ -19,7 +19,7 @@ from support.lock_contention import PostgresqlContention, until
 
 @contextmanager
 def failing_commits(harness: LedgerHarness, errors: Sequence[Exception], *, committed: bool = False) -> Iterator[None]:
-    """Let the driver's COMMIT raise one error after the other, before or after the real one."""
+    """Let the driver's COMMIT raise these errors in turn, before or after the actual commit."""
     dialect: Any = harness.database.engine.dialect
     commit: Callable[[Any], None] = dialect.do_commit
     left = iter(errors)

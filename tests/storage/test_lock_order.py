@@ -44,7 +44,7 @@ async def change_password(node: Running, tokens: Tokens) -> None:
 async def test_a_batch_of_refreshes_and_what_ends_the_sessions_lock_them_in_one_order(
     postgresql_url: str, locks: PostgresqlContention, operate: Callable[[Running, Tokens], Awaitable[None]], held: str
 ) -> None:
-    """If each took them in an order of its own, each would wait for one session while it holds others."""
+    """With different orders, each would wait for a session that the other has locked."""
     settings = settings_for(postgresql_url, LIMITS__SESSIONS_PER_USER="8")
     with configured_for(postgresql_url):
         async with running(settings) as node, running(settings) as other:
@@ -75,7 +75,7 @@ def in_opposite_orders(
     second: Callable[[str], Awaitable[httpx2.Response]],
     tokens: list[str],
 ) -> list[Awaitable[httpx2.Response]]:
-    """Requests of two servers, by turns, one of which goes through the tokens from their end."""
+    """Return requests to two servers, of which one takes the tokens in reverse order."""
     pairs = zip(tokens, reversed(tokens), strict=True)
     return [request for ahead, back in pairs for request in (first(ahead), second(back))]
 

@@ -54,7 +54,7 @@ INSERT_OLD_CLIENT = text(
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A database without any table, of either kind."""
+    """A database of either kind without any table."""
     on_sqlite = request.param == "sqlite"
     database = Database(
         f"sqlite:///{tmp_path}/new/jeton.db" if on_sqlite else request.getfixturevalue("empty_postgresql_url")
@@ -65,7 +65,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def migrated(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A database that the present version has migrated, of either kind."""
+    """A database of either kind with the current schema."""
     on_sqlite = request.param == "sqlite"
     database = Database(
         request.getfixturevalue("sqlite_url") if on_sqlite else request.getfixturevalue("new_postgresql")()
@@ -81,7 +81,7 @@ def config() -> Config:
 
 
 def revisions() -> list[str]:
-    """All revisions, oldest first."""
+    """Return all revisions, oldest first."""
     return [script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()][::-1]
 
 
@@ -97,14 +97,14 @@ def tables_of(database: Database) -> set[str]:
 
 
 def test_each_migration_s_file_is_named_by_its_revision_and_imports_nothing_of_the_application() -> None:
-    """The newest revision is then known without loading any."""
+    """So the newest revision is known without loading any file."""
     assert list(migrate_module._known_revisions()) == revisions()
     for file in (migrations() / "versions").glob("*.py"):
         assert "jeton" not in file.read_text(encoding="utf-8"), file
 
 
 def test_an_empty_database_gets_the_tables_that_the_code_describes_once(empty: Database) -> None:
-    """What `alembic check` looks for, and server-side options and index contents too."""
+    """Compared are the results of `alembic check`, server-side options and the contents of indexes."""
     assert migrate(empty) == revisions()[-1]
 
     assert tables_of(empty) == ALL_TABLES
@@ -201,7 +201,7 @@ def test_earlier_users_are_found_by_e_mail_address_if_it_is_theirs_alone_and_kee
 
 @pytest.mark.requirement("CN02")
 def test_consents_of_earlier_servers_hold_at_each_of_their_resources(empty: Database) -> None:
-    """The statements of those servers, before the migration and beside it."""
+    """The statements of those servers run before the migration and after it."""
     upgrade_to(empty, "0013")
     api, read = "https://api.example", frozenset({"read"})
     earlier = text(
@@ -258,7 +258,7 @@ def test_an_empty_postgresql_is_refused_in_one_line_and_left_alone(empty_postgre
 
 @pytest.fixture
 def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Turns this process into the next version of Jeton, with one migration more."""
+    """Turn this process into the next version of Jeton, which has one more migration."""
     folder = tmp_path / "migrations"
     shutil.copytree(migrations(), folder)
     (folder / "versions" / "9999_next.py").write_text(

@@ -54,7 +54,7 @@ _MAX_ROWS_READ: Final = 60
 
 @pytest.fixture
 async def node(new_postgresql: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    """A server on a database of its own, of which PostgreSQL gathers statistics only when it is told to."""
+    """A server on a separate database, whose statistics are gathered only on request."""
     monkeypatch.setattr("jeton.background.purge._MAX_ROWS", 10)
     # The replay store is counted up to this number, and then full.
     monkeypatch.setattr("jeton.storage.replay_store.MAX_ROWS", 10)
@@ -71,14 +71,14 @@ async def node(new_postgresql: Callable[[], str], monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def autocommit(node: Running) -> Iterator["psycopg.Connection[Any]"]:
-    """A connection beside the server's."""
+    """A separate connection to the database of the server."""
     with psycopg.connect(node.database.url.render_as_string(), autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Each statement that the driver has been given, with its last parameters."""
+    """Each statement that the driver was given, with its last parameters."""
     found: dict[str, Any] = {}
     execute, executemany = psycopg.Cursor.execute, psycopg.Cursor.executemany
 
@@ -118,7 +118,7 @@ async def request_everything(node: Running, app: App) -> None:
 
 
 async def register(node: Running) -> None:
-    """Register a client that everybody shares, and one that changes and deletes itself."""
+    """Register a public client, and one that changes and deletes itself."""
     metadata = {"redirect_uris": ["https://app.example/callback"]}
     shared = await node.http.post("/oauth/register", json={**metadata, "token_endpoint_auth_method": "none"})
     assert shared.status_code == 201
@@ -130,7 +130,7 @@ async def register(node: Running) -> None:
 
 
 async def visit_pages(node: Running) -> None:
-    """Sign in in two browsers, allow an app, redeem its code, and end each thing that the account page shows."""
+    """Sign in in two browsers, consent, redeem the code, and end each item of the account page."""
     app = add_app(node, refresh_token="always", backchannel_logout_uri="http://127.0.0.1:9/")
     async with browser(node) as other, browser(node) as visitor:
         await other.open_account()
@@ -147,7 +147,7 @@ def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def of_growing_tables(sent: dict[str, Any]) -> dict[str, Any]:
-    """Return the statements over growing tables; there must be some over each of them."""
+    """Return the statements on growing tables. Each of these tables must have some."""
     found = {it: sent[it] for it in sent if any(f" {table}" in it for table in GROWING)}
     assert all(any(f" {table}" in it for it in found) for table in GROWING)
     assert len(found) > 20
@@ -155,13 +155,13 @@ def of_growing_tables(sent: dict[str, Any]) -> dict[str, Any]:
 
 
 def explain(statement: str) -> str:
-    """Return the EXPLAIN that also runs the statement, unless that cannot be done twice."""
+    """Return an EXPLAIN, which also runs the statement if it can be run twice."""
     run = "ANALYZE, " if "INSERT INTO" not in statement or " DO UPDATE " in statement else ""
     return f"EXPLAIN ({run}FORMAT JSON)"
 
 
 def faults_of(statement: str, plan: Any) -> list[str]:
-    """Return the steps of the statement's plan that read more than they need."""
+    """Return the steps of the statement's plan that read more rows than needed."""
     faults = []
     for step in plan_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]):
         kind, reads = step["Node Type"], step.get("Relation Name") in GROWING and step["Node Type"] != "ModifyTable"
@@ -173,7 +173,7 @@ def faults_of(statement: str, plan: Any) -> list[str]:
 
 
 class PreparedStatements:
-    """Statements prepared in a session of a serving process, where only generic plans are made."""
+    """Statements prepared in a session of a serving process that always uses generic plans."""
 
     def __init__(self, session: Any, statements: dict[str, Any]) -> None:
         self._session = session
@@ -187,7 +187,7 @@ class PreparedStatements:
         self.plans("EXPLAIN (FORMAT JSON)")
 
     def plans(self, explain_all: str | None = None) -> dict[str, Any]:
-        """Return the plan of each statement; nothing of what the statements write is kept."""
+        """Return the plan of each statement. Changes are rolled back."""
         found = {}
         for number, (statement, parameters) in enumerate(self._statements.items()):
             values = f"({', '.join(['%s'] * len(parameters))})" if parameters else ""

@@ -23,7 +23,7 @@ async def signed_in(stack: AsyncExitStack, node: Running, username: str) -> Brow
 
 
 def on_other_node(one: Browser, browsers: Browser) -> Browser:
-    """The same browser, at another server."""
+    """Return the same browser at another server."""
     for cookie in one.http.cookies.jar:
         browsers.http.cookies.jar.set_cookie(cookie)
     return browsers

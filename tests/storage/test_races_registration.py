@@ -20,7 +20,7 @@ DAY = 86400
 
 
 def register_32(nodes: Nodes, metadata: dict[str, Any], **headers: str) -> "asyncio.Future[list[httpx2.Response]]":
-    """Send as many requests at once, half of them to each server."""
+    """Send 32 requests concurrently, half of them to each server."""
     return asyncio.gather(
         *(nodes[number % 2].http.post("/oauth/register", json=metadata, headers=headers) for number in range(32))
     )
@@ -49,7 +49,7 @@ async def test_token_with_ten_uses_registers_ten_clients(nodes: Nodes) -> None:
 
 @pytest.mark.requirement("DR12", "O16")
 async def test_client_that_is_being_used_is_not_deleted_for_lack_of_use(nodes: Nodes) -> None:
-    """Codes are issued while other servers delete clients that were not used for long."""
+    """Codes are issued while other servers delete unused clients."""
     alice = sign_in(nodes[0], idle_expires_at=2**40, absolute_expires_at=2**40)
     for number in range(20):
         await nodes[0].http.post("/oauth/register", json={**PUBLIC, "client_name": f"App {number}"})

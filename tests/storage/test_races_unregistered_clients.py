@@ -19,7 +19,7 @@ SCOPE = frozenset({"read", "admin"})
 
 
 def described(url: str = "https://app.example/client.json", **fields: object) -> App:
-    """A client as its document describes it, without a row."""
+    """Return a client as in its metadata document, without a row in the database."""
     client = Client(
         url,
         True,

@@ -22,12 +22,12 @@ WRONG = {"grant_type": "password", "username": "alice", "password": "a wrong pas
 
 
 def attempt(key: bytes = b"account") -> Attempt:
-    """An attempt of which ten are allowed."""
+    """Return an attempt under a limit of ten."""
     return Attempt((Limit("account", key, BackoffPolicy(10, 30, 3600)),))
 
 
 def by_turns(nodes: Nodes, attempts: Iterable[Attempt]) -> "asyncio.Future[list[Reservation | RateLimited]]":
-    """Reserve all of them at once, half of them on each node."""
+    """Reserve all of them concurrently, half of them on each node."""
     limiters: list[RateLimiter] = [it.rate_limiter for it in nodes]
     return asyncio.gather(*(limiters[number % 2].reserve(it) for number, it in enumerate(attempts)))
 

@@ -26,14 +26,14 @@ PROOF = SingleUse(b"proof", START + 70)
 
 @pytest.fixture
 async def other(harness: LedgerHarness) -> AsyncIterator[LedgerHarness]:
-    """A second ledger on the same database, as another server has it."""
+    """A second ledger on the same database, as in another server."""
     other_harness = LedgerHarness(harness.database, Ledger(harness.database, ManualClock()))
     yield other_harness
     other_harness.ledger.close()
 
 
 def rotate_with_proof(harness: LedgerHarness, sid: str, proof: SingleUse) -> Awaitable[Issue | Deny]:
-    """Advance that family by one generation, if the proof was not used before."""
+    """Advance the family by one generation, unless the proof was used before."""
     entry: Entry[Any] = harness.rotation(sid)
     return harness.ledger.enter(only_once(entry, proof, REPLAYED))
 
@@ -98,7 +98,7 @@ async def test_one_proof_with_two_sessions_on_two_nodes_turns_one_of_them(
 async def test_a_use_that_another_node_is_about_to_commit_does_not_fail_the_others(
     postgresql_url: str, locks: PostgresqlContention
 ) -> None:
-    """The batch is repeated: the use that was lost is refused, and all others are done."""
+    """The batch is repeated: only the duplicate use is refused."""
     async with ledger_harness(postgresql_url) as harness:
         store, others = ReplayStore(harness.ledger), [SingleUse(b"%d" % at, START + 70) for at in range(5)]
         with harness.database.write() as elsewhere:

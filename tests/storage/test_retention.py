@@ -32,7 +32,7 @@ SETTINGS = {
 
 @pytest.fixture
 async def node(start: StartServer) -> Running:
-    """Sessions end after 100 seconds of idleness and 1000 at most; access tokens live 50."""
+    """A server whose sessions expire after 100 seconds of idleness, at most 1000; access tokens live 50 seconds."""
     server = await start(**SETTINGS)
     server.add_user()
     return server
@@ -44,7 +44,7 @@ def app(node: Running) -> App:
 
 
 def rows(node: Running) -> tuple[int, int]:
-    """How many families and revoked access tokens are stored."""
+    """Return the number of stored families and revoked access tokens."""
     return node.count(families), node.count(ended_tokens)
 
 
@@ -135,7 +135,7 @@ async def test_a_bounded_number_of_rows_is_deleted_at_once_and_none_that_is_in_u
 
 
 def recorded(method: Callable[[T], object], calls: list[str]) -> Callable[[T], object]:
-    """Return the same method, which notes its name."""
+    """Return a replacement of the method that also records its name."""
 
     def call(it: T) -> object:
         calls.append(method.__name__)
@@ -200,7 +200,7 @@ KEPT: Final = {
 
 
 def deleted_with_their_parents() -> set[str]:
-    """Return the tables whose key refers to a row that deletes them with it."""
+    """Return the tables whose rows are deleted by a foreign key."""
     return {
         table.name
         for table in metadata.tables.values()

@@ -39,7 +39,7 @@ Change = Callable[[KeyRotation, list[SigningKey]], object]
 
 @contextmanager
 def process(url: str, later: int = CENTURY, algorithm: str = "ES256") -> Iterator[KeyRotation]:
-    """What a process of its own has of keys, by default a century later."""
+    """Yield the key rotation of a separate process, by default a century later."""
     database, clock = Database(url, serving=True), ManualClock()
     clock.advance(later)
     settings = settings_for(url, KEYS__ALGORITHM=algorithm)
@@ -54,13 +54,13 @@ def stored(database: Database) -> list[SigningKey]:
 
 @pytest.fixture
 def keys(database: Database, database_url: str) -> list[SigningKey]:
-    """An active and a next key of access tokens, and of ID tokens."""
+    """An active and a next key, both of access tokens and of ID tokens."""
     replace_by_ecdsa_keys(database_url)
     return stored(database)
 
 
 def all_at_once(url: str, keys: list[SigningKey], change: Change, algorithm: str = "ES256") -> int:
-    """Let all processes make the change, and return how many of them were refused."""
+    """Let all processes make the change concurrently. Return the number of refusals."""
     together = threading.Barrier(PROCESSES)
 
     def run() -> bool:

@@ -27,7 +27,7 @@ IDEMPOTENCY_KEY = "an idempotency key of the client"
 
 
 def dump(database: Database) -> bytes:
-    """Every value of every row of every table, as bytes."""
+    """Return every value of every row of every table as bytes."""
     values: list[bytes] = []
     with database.read() as connection:
         for table in metadata.sorted_tables:
@@ -38,14 +38,14 @@ def dump(database: Database) -> bytes:
 
 
 def files(database: Database) -> bytes:
-    """The file of SQLite and its log, as they lie on the disk."""
+    """Return the content of the SQLite file and its log on disk."""
     if database.file is None:
         return b""
     return b"".join(it.read_bytes() for it in database.file.parent.glob(database.file.name + "*"))
 
 
 def spellings(secret: str) -> list[bytes]:
-    """The secret as text, as base64 and hex of it, and as the bytes that it is the base64url of."""
+    """Return the secret as text, its base64 and hex forms, and the bytes that it encodes in base64url."""
     found = [secret.encode()]
     with suppress(ValueError):
         found.append(base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4)))
@@ -53,13 +53,13 @@ def spellings(secret: str) -> list[bytes]:
 
 
 def stored_of(secrets: dict[str, str], database: Database) -> list[str]:
-    """Return the names of those secrets that are found in the database in any spelling."""
+    """Return the names of the secrets that the database contains in any spelling."""
     stored = dump(database) + files(database)
     return [name for name, secret in secrets.items() if any(it in stored for it in spellings(secret))]
 
 
 def parts_of(name: str, tokens: dict[str, Any]) -> dict[str, str]:
-    """The tokens, and the parts that make them genuine: the signature of one, the tag of the other."""
+    """Return the tokens and the parts that authenticate them: signatures and tags."""
     access, refresh = tokens["access_token"], tokens.get("refresh_token")
     found = {f"{name} access token": access, f"{name} signature": access.rpartition(".")[2]}
     return found if refresh is None else found | {f"{name} refresh token": refresh, f"{name} tag": refresh[-43:]}

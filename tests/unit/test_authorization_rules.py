@@ -105,7 +105,7 @@ STEPS: dict[NextStep | ErrorCode | str, list[dict[str, Any]]] = {
 @pytest.mark.requirement("CN03", "CN05", "NA04", "OI02", "OI03", "OI08")
 @pytest.mark.parametrize(("expected", "facts"), rows(STEPS))
 def test_next_step(expected: NextStep | ErrorCode | str, facts: dict[str, Any]) -> None:
-    """An error of the response, a page that asks for consent, or for the account only, or no page at all."""
+    """The results are an error, a page for consent or for the choice of an account, or no page."""
     match decide(**facts):
         case Refuse(error):
             assert error is expected

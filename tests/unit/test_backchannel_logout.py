@@ -17,7 +17,7 @@ LOGOUT = BackchannelLogout("browser", "shop", "u_1", NOW - 100, NOW + 100, attem
 
 @pytest.mark.requirement("LO21")
 def test_claims() -> None:
-    """Exactly these: a nonce would let a logout token pass for an ID token."""
+    """No other claims are present: with a nonce, a logout token could pass for an ID token."""
     assert logout_token_claims(LOGOUT, issuer="https://as.example", sid="sid", jti="jti", now=NOW) == {
         "iss": "https://as.example",
         "aud": "shop",

@@ -15,7 +15,7 @@ ON_SQLITE: Any = SimpleNamespace(dialect=SimpleNamespace(name="sqlite"))
 
 @dataclass
 class Machine:
-    """The clocks of a machine, as the module `time` returns them."""
+    """The clocks of a machine, with the functions of the module `time`."""
 
     wall: float = TODAY
     boot: float = 1000

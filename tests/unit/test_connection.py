@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 from jeton.http1 import connection as limits
 from jeton.http1.connection_factory import ConnectionFactory
 from jeton.observability.origin import Origin, current_origin
-from support import fake_transport as wire
+from support import fake_transport
 from support.fake_transport import echo, respond, serving
 from support.written_log import written_log
 
@@ -25,7 +25,7 @@ MEBIBYTE = b"x" * 2**20
 
 
 def answering(*messages: Message) -> Any:
-    """An application that reads nothing and sends these."""
+    """Return an application that reads nothing and sends these messages."""
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         for message in messages:
@@ -35,8 +35,10 @@ def answering(*messages: Message) -> Any:
 
 
 @asynccontextmanager
-async def connected(app: ASGIApp = echo, max_connections: int = 100) -> AsyncIterator[tuple[wire.Server, wire.Peer]]:
-    """A server of this application, and one connection to it."""
+async def connected(
+    app: ASGIApp = echo, max_connections: int = 100
+) -> AsyncIterator[tuple[fake_transport.Server, fake_transport.Peer]]:
+    """Yield a server of this application, and one connection to it."""
     async with serving(app, max_connections) as server:
         yield server, server.connect()
 
@@ -174,8 +176,8 @@ async def test_received_but_unread_body_keeps_the_connection() -> None:
         assert (peer.statuses, peer.is_ended) == ([200, 200], False)
 
 
-def later(server: wire.Server, seconds: float) -> None:
-    """Look at all connections as the table does after so many seconds, and a little more."""
+def later(server: fake_transport.Server, seconds: float) -> None:
+    """Expire the connections whose deadline is less than this number of seconds away."""
     now = asyncio.get_running_loop().time()
     for connection in server.connections:
         if connection.deadline < now + seconds + 0.1:

@@ -104,7 +104,7 @@ def test_answer_has_everything_that_is_registered_and_nothing_else() -> None:
 
 @pytest.mark.requirement("DR12")
 def test_use_is_recorded_at_first_and_once_a_day() -> None:
-    """Not of a client that is not deleted, nor if the clock was put back."""
+    """It is not recorded of clients that are never deleted, nor after the clock was put back."""
     recorded = [(NOW, 0), (NOW + 1, DAY + 1)]
     others = [(None, 365 * DAY), (NOW + 1, DAY), (NOW + 1, -DAY)]
     for last_used_at, after in recorded + others:

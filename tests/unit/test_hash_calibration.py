@@ -11,7 +11,7 @@ MIB = 1024
 
 
 class Machine:
-    """Its time passes only while it hashes, by MiB times iterations. The first hash with given costs is slower."""
+    """A machine on which only hashing takes time: MiB times iterations. The first hash with given costs is slower."""
 
     def __init__(self, mib_per_second: float, *, per_hash: float = 0.0) -> None:
         self.time = 0.0

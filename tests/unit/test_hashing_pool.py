@@ -23,7 +23,7 @@ def pool() -> Iterator[HashingPool]:
 
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
-    """A job that waits for this stands for a slow hash. It is set at the end of the test."""
+    """An event for which a simulated slow hash waits. It is set at the end of the test."""
     event = threading.Event()
     yield event
     event.set()

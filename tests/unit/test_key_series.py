@@ -41,7 +41,7 @@ BOTH = [*KEYS, *RSA]
 
 
 def with_algorithms(active: str, following: str) -> list[SigningKey]:
-    """The keys of access tokens, of these algorithms."""
+    """Return the keys of access tokens with these algorithms."""
     return [replace(ACTIVE, algorithm=active), replace(NEXT, algorithm=following)]
 
 

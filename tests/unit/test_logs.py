@@ -20,7 +20,7 @@ HOSTILE = ["\x1b]0;\x07\x7f\x9b31m\u202e\u2028\ud800", "\x9b31m", "\x7f", "x" * 
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
-    """The bytes that structlog wrote."""
+    """The bytes written by structlog."""
     before, written = structlog.get_config(), io.BytesIO()
     stderr = io.TextIOWrapper(written)
     monkeypatch.setattr("sys.stderr", stderr)

@@ -9,7 +9,7 @@ from jeton.background.maintenance import Maintenance
 
 
 class Deletions:
-    """Stands for purge and thread: each batch takes two seconds, and the third finds nothing."""
+    """Simulates purge and threads: each batch takes two seconds, and the third finds no expired rows."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -24,7 +24,7 @@ HERE: Final = Source("192.0.2.1")
 
 @pytest.fixture
 def web() -> Web:
-    """A web that has the document of the URL."""
+    """A web that serves the document of the URL."""
     web = Web()
     web.publish(URL)
     return web
@@ -40,7 +40,7 @@ def documents(web: Web, *, per_address: int = 100, altogether: int = 100) -> tup
 async def outcomes(
     cache: MetadataDocuments, urls: Sequence[str], source: Source = HERE, *, is_known: bool = False
 ) -> str:
-    """One letter per URL: d for a document, i for none that is valid, l for a limit."""
+    """Return one letter per URL: d for a document, i for an invalid one, l for a reached limit."""
     found = ""
     for url in urls:
         try:

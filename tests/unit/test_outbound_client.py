@@ -21,7 +21,7 @@ pytestmark = pytest.mark.requirement("CI08", "LO22", "LO25")
 
 
 class Resolver:
-    """Answers with the next of the given lists of addresses, and counts."""
+    """A resolver that returns each of the given lists of addresses in turn, and counts its calls."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self.answers = list(answers)
@@ -41,7 +41,7 @@ def serving(octets: bytes) -> AbstractAsyncContextManager[RemoteServer]:
 
 @asynccontextmanager
 async def connected(*addresses: str, **options: Any) -> AsyncIterator[OutboundClient]:
-    """A client for which every name has these addresses, private ones allowed."""
+    """Yield a client that resolves every name to these addresses. Private ones are allowed."""
     resolver = Resolver(*[addresses] * 9) if addresses else None
     yield OutboundClient(**{"allow_private_addresses": True, "resolve": resolver} | options)
 

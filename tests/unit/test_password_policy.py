@@ -97,7 +97,7 @@ def seconds(work: Callable[[], object]) -> float:
     ],
 )
 def test_each_rule_takes_linear_time(crafted: Callable[[int], object]) -> None:
-    """Sixteen times the length: a quadratic rule would take 256 times as long."""
+    """The length grows by a factor of 16: a quadratic rule would take 256 times as long."""
     assert seconds(lambda: crafted(64_000)) < 64 * max(seconds(lambda: crafted(4_000)), 50e-6)
 
 

@@ -18,7 +18,7 @@ HASH = CHEAP.hash(PASSWORD)
 
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hashes that Argon2 is run against."""
+    """The hashes against which Argon2 is run."""
     hashes: list[str] = []
     verify = PasswordHasher.verify
 

@@ -42,7 +42,7 @@ Buckets = dict[bytes, Bucket]
 
 
 def filled(policy: BucketPolicy, times: int, bucket: Bucket = Bucket(), now: int = NOW) -> Bucket:  # noqa: B008
-    """Return the bucket after so many attempts, all of which were allowed."""
+    """Return the bucket after this number of attempts, all of which were allowed."""
     for _ in range(times):
         after = policy.reserve(bucket, now)
         assert isinstance(after, Bucket)
@@ -51,7 +51,7 @@ def filled(policy: BucketPolicy, times: int, bucket: Bucket = Bucket(), now: int
 
 
 def wait_of(policy: BucketPolicy, bucket: Bucket, now: int = NOW) -> int | None:
-    """Return for how many seconds the bucket allows no attempt."""
+    """Return the number of seconds for which the bucket allows no attempt."""
     after = policy.reserve(bucket, now)
     return after.opens_at - now if isinstance(after, Blocked) else None
 

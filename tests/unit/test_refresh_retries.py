@@ -26,7 +26,7 @@ MODES = pytest.mark.parametrize(
 def refresh(
     stored: Family, request: RefreshRequest, limits: Lifetimes = STRICT, *, after: int = 0, by: Client = CLIENT
 ) -> Issue | Deny:
-    """Decide about a request so many seconds after the rotation."""
+    """Return the decision about a request this number of seconds after the rotation."""
     return decide(stored, user(), by, request, genuine=True, lifetimes=limits, now=NOW + after)
 
 

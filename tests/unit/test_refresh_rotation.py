@@ -22,7 +22,7 @@ GRANT = ErrorCode.INVALID_GRANT
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault by the facts that it changes, its place in the order of checks (`rank`), and the expected refusal."""
+    """A fault: the facts that it changes, its place in the order of checks (`rank`), and the expected refusal."""
 
     name: str
     rank: int
@@ -75,7 +75,7 @@ REVOKING = {"refresh_token_reused", "session_moved"}
 
 
 def refresh(facts: Mapping[str, Any]) -> Issue | Deny:
-    """Decide about a request in which these facts differ from those of a good one; a part as a whole wins."""
+    """Return the decision about a valid request in which these facts are changed; a whole part has precedence."""
     parts: dict[str, Any] = {"family": FAMILY, "user": USER, "client": CLIENT, "request": RefreshRequest(5)}
     parts |= {"lifetimes": LIFETIMES, "genuine": True, "now": NOW}
     for name, value in sorted(facts.items(), key=lambda it: "." not in it[0]):
@@ -85,7 +85,7 @@ def refresh(facts: Mapping[str, Any]) -> Issue | Deny:
 
 
 def granted(facts: Mapping[str, Any]) -> tuple[Issue, Family]:
-    """Return the decision and the family after it."""
+    """Refresh, which must succeed. Return the decision and the new family."""
     decision = refresh(facts)
     assert isinstance(decision, Issue)
     assert decision.family is not None

@@ -51,7 +51,7 @@ def test_move_is_ignored_counted_or_ends_the_session(before: Source, source: Sou
 
 @pytest.mark.parametrize(("binding", "noticed"), [("off", False), ("notice", True)])
 def test_permitted_repetition_from_another_source_is_a_move(binding: str, noticed: bool) -> None:
-    """A thief on the way is after the response; a phone that lost it may have changed its network."""
+    """An attacker in the network path wants the response; a phone that lost it may have changed its network."""
     decision = refresh(binding, HOME, ELSEWHERE, generation=2)
 
     assert isinstance(decision, Issue)

@@ -148,7 +148,7 @@ def test_altered_private_part_or_one_of_another_key_is_rejected(sealed: StoredKe
 
 @pytest.mark.parametrize("changed", [{"kty": None}, {"d": None}, {"n": None}, {"q": "AQ"}, {"d": "*"}], ids=str)
 def test_incomplete_private_key_is_rejected(changed: dict[str, str | None]) -> None:
-    """Whether its factors are prime is not checked: only a holder of the master key can have sealed it."""
+    """Whether its factors are prime is not checked, because only a holder of the master key can have sealed it."""
     rsa = SEALED_KEYS.create("RS256", 2048)
     private = json.loads(SEALED_KEYS._unseal(rsa)) | changed
     whole = {name: member for name, member in private.items() if member is not None}

@@ -9,7 +9,7 @@ from jeton.login.uniform_timing import UniformTiming
 
 
 class Check:
-    """A password check that lasts until it is allowed to end."""
+    """A password check that takes until it is released."""
 
     def __init__(self) -> None:
         self.runs = 0

@@ -7,7 +7,7 @@ from jeton_client.session import Session
 
 
 class FailingStorage(MemoryStorage):
-    """`failing` is what `load`, `save`, `lock` or `unlock` raise."""
+    """A storage whose `load`, `save`, `lock` or `unlock` raises the errors in `failing`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -131,7 +131,7 @@ class Scenario:
         return self._then(verifier.verify(self._tokens, pending), lambda token: token.subject)
 
     def _then(self, result: Any, use: Callable[[Any], T]) -> Any:
-        """Return what `use` makes of a result of threads, or the coroutine of tasks."""
+        """Apply `use` to a result of threads, or to the awaited result of tasks."""
 
         async def awaited() -> T:
             return use(await result)
@@ -203,7 +203,7 @@ class Scenario:
         return {name: facts[name] for name in names or facts}
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, as `time.sleep` of the client."""
+        """Let time pass, in the place of `time.sleep` of the client."""
         self._pauses += 1
         self.now += seconds
         _sleep(0.001)
@@ -233,7 +233,7 @@ def run_with_tasks(scenario: Mapping[str, Any], patch: pytest.MonkeyPatch) -> No
 
 
 def _driven(work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of work that never waits for anything: with threads, every step blocks."""
+    """Return the result of a coroutine that never suspends, because in threads each step blocks."""
     try:
         work.send(None)
     except StopIteration as end:

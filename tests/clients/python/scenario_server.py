@@ -16,7 +16,7 @@ Step = Mapping[str, Any]
 
 
 class ScenarioServer:
-    """Answers requests, and runs the steps that a scenario puts into the time of a request."""
+    """A server that responds to requests, and runs the steps of a scenario that happen during a request."""
 
     def __init__(self, storage: FailingStorage, run_step: Callable[[Step], Awaitable[None]]) -> None:
         self._storage = storage
@@ -62,7 +62,10 @@ class ScenarioServer:
         return entry
 
     def _check_token_request(self, form: Mapping[str, str], key: str | None) -> None:
-        """Check what holds for each token request: the lock, and the stored key, one for each refresh token or code."""
+        """Check a token request: the lock is held, and its idempotency key is the stored one.
+
+        There is one key for each refresh token or code.
+        """
         assert self._storage.is_locked
         if "code" in form:
             assert self.pending is not None

@@ -19,7 +19,7 @@ NOW = 1_800_000_000
 
 
 def fields_of(client: Client) -> dict[str, str]:
-    """The form of one attempt to send a request."""
+    """Return the form of one attempt to send a request."""
     body = log_in_as_client(f"{ISSUER}/token", client).body
     assert body is not None
     return dict(parse_qsl(body.decode(), strict_parsing=True))

@@ -139,7 +139,7 @@ def test_only_an_own_client_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Parts(httpx2.SyncByteStream, httpx2.AsyncByteStream):
-    """Ten bytes, in ten parts."""
+    """A body of ten bytes in ten parts."""
 
     def __iter__(self) -> Iterator[bytes]:
         yield from [b"x"] * 10

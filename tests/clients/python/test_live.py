@@ -40,7 +40,7 @@ API = "https://api.example"
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str:
-    """SQLite, unless the test says otherwise: the client does not depend on the database."""
+    """SQLite by default, because the client does not depend on the database."""
     return str(request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url"))
 
 
@@ -177,7 +177,7 @@ async def test_a_protected_service_answers_requests_of_a_session(
 
 
 class LossyTransport(httpx2.AsyncBaseTransport):
-    """Loses every third response, after the server has handled the request."""
+    """A transport that drops every third response after the server has handled the request."""
 
     def __init__(self, jeton: Running) -> None:
         self.inner = httpx2.ASGITransport(jeton.server.app)
@@ -251,7 +251,7 @@ async def test_a_session_survives_lost_responses_a_key_rotation_and_a_restart(
 
 
 async def retried(ask: Callable[[], Awaitable[T]]) -> T:
-    """Return the result as soon as the server is available, as an app does; it never needs to log in again."""
+    """Return the result, retrying until the server is available, as an app does. No new login is needed."""
     for _ in range(60):
         try:
             return await ask()

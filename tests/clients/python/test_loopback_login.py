@@ -30,7 +30,7 @@ REQUEST: Final = AuthorizationRequest("http://127.0.0.1/callback", scope="openid
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server to be started once it has its accounts: at first it would announce no authorization endpoint."""
+    """A server that is started after its accounts are added, because it then announces the authorization endpoint."""
     port = free_port()
     settings = environment(f"sqlite:///{tmp_path}/jeton.db", SERVER__ISSUER=f"http://127.0.0.1:{port}")
     server = ServerProcess(port, tmp_path, settings)
@@ -39,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 class Browser:
-    """A browser in which the person signs in and decides. `shown` are the pages at the end."""
+    """A browser in which the person signs in and decides. `shown` holds the last pages."""
 
     def __init__(self, decide: str, password: str) -> None:
         self.shown: list[httpx2.Response] = []
@@ -91,7 +91,7 @@ def test_a_person_logs_in_by_the_browser_or_refuses(server: ServerProcess) -> No
 
 
 class Neighbours:
-    """A server in memory, and requests of others to the app's port, before the redirect."""
+    """An in-memory server, and requests of other programs to the app's port before the redirect."""
 
     def __init__(self, *attempts: Callable[[str, str], httpx2.Request]) -> None:
         self.statuses: list[int] = []

@@ -36,7 +36,7 @@ CLAIMS: dict[str, dict[str, Any]] = {"good": {}, "bound": {"cnf": BOUND}, "twice
 
 
 class Verifier:
-    """Accepts `good`, `bound` to the key of the proofs, and `twice`; cannot verify `away`."""
+    """A verifier that accepts `good`, `bound` to the key of the proofs, and `twice`, and is unavailable for `away`."""
 
     async def verify(self, token: str) -> AccessToken:
         if token == "away":

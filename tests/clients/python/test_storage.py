@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["memory", "file"])
 def storages(request: pytest.FixtureRequest, file: Path) -> tuple[Storage, Storage]:
-    """Two users of one storage."""
+    """Two storage objects over the same files."""
     memory = MemoryStorage()
     return (memory, memory) if request.param == "memory" else (FileStorage(file), FileStorage(file))
 

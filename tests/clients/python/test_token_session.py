@@ -24,7 +24,7 @@ from jeton_client.token_answers import Tokens
 
 
 class Server:
-    """Issues tokens to every request, and counts the refreshes; the service beside it answers 401."""
+    """A server that issues tokens to every request and counts refreshes, beside a service that responds 401."""
 
     def __init__(self) -> None:
         self.refreshes = 0

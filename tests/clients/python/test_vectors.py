@@ -61,7 +61,7 @@ def each(cases: Cases) -> pytest.MarkDecorator:
 
 
 def with_base(file: Mapping[str, Any]) -> Cases:
-    """Return the cases with their answer: as it is, or the members of the base that it changes."""
+    """Return the cases with their expected result: as given, or as changed members of the base."""
 
     def body(case: Mapping[str, Any]) -> dict[str, Any]:
         members = {**file["base"], **case.get("with", {})}
