@@ -89,7 +89,7 @@ async def lose_response(load: Load, session: Session) -> None:
 
 
 async def check_answers(load: Load, resting: list[Session], seconds: float) -> None:
-    """Look for so many seconds at what is answered without a database. Raise AssertionError if it is wrong."""
+    """Check for this number of seconds the responses without a database. Raise AssertionError if it is wrong."""
     ends = time.monotonic() + seconds
     # What was committed before the failure may still be answered.
     await asyncio.sleep(_LOOK_SECONDS)

@@ -25,7 +25,7 @@ PASSWORD: Final = "correct horse battery staple"
 TIMES: Final = 10
 ROUNDS: Final = 3
 GOAL: Final = 0.9
-# With so many connections, all processors are busy.
+# With this number of connections, all processors are busy.
 CONNECTIONS: Final = {"refresh": 32, "login": 8}
 
 

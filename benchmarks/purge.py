@@ -40,7 +40,7 @@ Pair = tuple[tuple[float, float], tuple[float, float]]
 
 
 def insert_expired(measured: Measured, database: Database, rows: int) -> None:
-    """Insert so many rows, half of them sessions and half revoked access tokens, that expire when all are there."""
+    """Insert this number of rows, half of them sessions and half revoked access tokens, that expire afterwards."""
     ends = int(time.time()) + rows // _INSERTED_PER_SECOND
     for begin in range(0, rows // 2, _BATCH):
         numbers = range(begin, min(begin + _BATCH, rows // 2))
@@ -57,7 +57,7 @@ def count_left(database: Database) -> int:
 
 
 def wait_until_deleting(database: Database, rows: int) -> None:
-    """Wait until the server has begun, so that fewer than so many expired rows are left."""
+    """Wait until the server has begun, so that fewer than this number of expired rows are left."""
     deadline = time.monotonic() + _START_SECONDS
     while count_left(database) >= rows:
         if time.monotonic() > deadline:

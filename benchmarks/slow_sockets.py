@@ -53,7 +53,7 @@ async def seconds_until_closed(port: int, kind: str, give_up: float) -> float:
         sending = asyncio.create_task(send(connection, at_once, slowly))
         with suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(give_up):
-                # A slow reader learns only by sending that nobody listens any more.
+                # A slow reader learns only by sending that the connection is closed.
                 while slowly and await loop.sock_recv(connection, 4096):
                     pass
                 if not slowly:
@@ -76,7 +76,7 @@ async def send(connection: socket.socket, at_once: bytes, slowly: bytes) -> None
 
 
 def open_sockets(port: int, count: int) -> list[tuple[str, float]]:
-    """Open so many sockets, of all kinds in turn. Return the kind of each, and after how many seconds it was closed."""
+    """Open this number of sockets, of all kinds in turn. Return the kind and the lifetime in seconds of each."""
 
     async def run() -> list[tuple[str, float]]:
         give_up = max(deadline for *_, deadline in KINDS.values()) + 2 * _GRACE_SECONDS

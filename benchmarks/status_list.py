@@ -52,8 +52,10 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class StatusListCost:
-    """A list with so many ended sessions: its size, milliseconds of the server's check without a change and with one
-    and of parsing in a service, and microseconds of one lookup.
+    """The cost of a status list with this number of ended sessions.
+
+    Its size; milliseconds of the server's check without a change and with one, and of parsing in a service; and
+    microseconds of one lookup.
     """
 
     ended: int

@@ -46,7 +46,7 @@ async function attempt(work) {
   }
 }
 
-// In whichever tab the user logs out.
+// The user may log out in any tab.
 session.onEnd(() => show(login))
 
 on('login', () =>

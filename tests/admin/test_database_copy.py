@@ -104,7 +104,7 @@ def value_of(column: Column[Any], number: int) -> Any:
 
 
 def fill(database: Database, rows: range) -> None:
-    """Insert these rows into each table: some rows have NULL wherever that is allowed."""
+    """Insert these rows into each table: some rows have NULL in each nullable column."""
     with database.write() as connection:
         for table in TABLES:
             for number in range(1) if table is status_counter else rows:

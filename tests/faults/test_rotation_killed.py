@@ -140,7 +140,7 @@ class Watching:
         try:
             return await self.http.request(method, self.nodes[number].url + path, data=form)
         except CONNECTION_ERRORS:
-            assert number in self.down, f"node {number} is away, and nobody killed it"
+            assert number in self.down, f"node {number} is not available although it was not killed"
             return None
 
     async def kill(self, number: int) -> None:

@@ -42,7 +42,7 @@ async def stop_under_load(server: ServerProcess, url: str, secret: str) -> None:
 
         assert server.wait() == 0
         assert set(load.statuses) == {200}
-        # A connection that nobody has accepted when the socket is closed is reset; its request was never read.
+        # A connection that was not accepted when the socket is closed is reset; its request was never read.
         generations = [sid_and_generation(it.token)[1] for it in sessions]
         assert [it.generation for it in stored(url, sessions)] == generations
 

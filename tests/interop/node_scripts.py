@@ -17,7 +17,7 @@ def assert_script_passes(
 ) -> None:
     """Run the script with these facts of the server. Each of its tests must have run, and passed."""
     passed, output = run_script(folder, node_modules, script, JETON_LIVE=json.dumps(facts), **environment)
-    # Some stand in loops: at least so many must have run.
+    # Some are in loops: at least this number must have run.
     assert passed >= len(re.findall(r"^ *test\(", (INTEROP / script).read_text(), re.MULTILINE)), output
 
 

@@ -37,7 +37,7 @@ class Issuer:
     def get_json(self, url: str) -> dict[str, Any]:
         self.fetched.append(url)
         if self.is_unavailable:
-            raise OSError("nobody answers")
+            raise OSError("no server answers")
         if url == METADATA:
             return {"issuer": self.name, "jwks_uri": "https://as.example/keys"}
         assert url == "https://as.example/keys"

@@ -137,7 +137,7 @@ async def test_client_that_nobody_registered_has_a_person_sign_in_and_calls_a_to
         assert after[notes.document] == "metadata_document"
     else:
         assert [after[it] for it in after.keys() - before] == ["dynamic"]
-    assert "registration.allow_private_addresses lets anybody" in notes.server.log
+    assert "registration.allow_private_addresses lets anyone" in notes.server.log
 
 
 @pytest.mark.requirement("MC04", "MC06", "MC10")

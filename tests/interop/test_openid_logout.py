@@ -81,7 +81,7 @@ def modified(token: str, change: str) -> str:
     [
         (f"{SIGNED_OUT}/other", ""),
         (f"{SIGNED_OUT}?foo=bar", ""),
-        # Without a client nobody knows the redirect URI; a hint that is modified counts for nothing.
+        # Without a client the redirect URI cannot be checked; a modified hint is ignored.
         (SIGNED_OUT, None),
         *((SIGNED_OUT, it) for it in ("signature", "claims", "no signature")),
     ],

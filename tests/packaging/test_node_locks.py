@@ -1,4 +1,4 @@
-"""The locks of Node's packages: `npm ci` installs from them on every platform, from whatever registry."""
+"""The locks of Node's packages: `npm ci` installs from them on every platform, from any registry."""
 
 import json
 from pathlib import Path

@@ -100,6 +100,6 @@ async def test_a_hint_of_another_user_is_login_required_without_a_page(jeton: Ru
         if visitor.path == "/sign-in":
             await visitor.sign_in("bob")
         assert await error(hint) == "login_required", "an expired hint still names its user"
-        # What this server did not sign, or not for this client, hints at nobody.
+        # What this server did not sign, or not for this client, identifies no user.
         assert await error(for_other) is None
         assert await error("x.y.z") is None

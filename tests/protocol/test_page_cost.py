@@ -1,4 +1,4 @@
-"""What the sign-in page costs: anybody may ask for it, any number of times."""
+"""The cost of the sign-in page, which unauthenticated clients can request without limit."""
 
 import time
 from collections.abc import MutableMapping

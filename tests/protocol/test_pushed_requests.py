@@ -70,7 +70,7 @@ async def test_two_pushes_of_the_same_request_have_two_references(jeton: Running
         ({"code_challenge": ""}, (400, "invalid_request")),
         ({"resource": "https://elsewhere.example"}, (400, "invalid_target")),
         ({"state": "x" * 6000}, (413, "invalid_request")),
-        ({"prompt": "none"}, (201, None)),  # that nobody has signed in is seen later
+        ({"prompt": "none"}, (201, None)),  # a missing session is detected later
         ({"redirect_uri": "", "scope": "read"}, (201, None)),  # the only one that is registered
     ],
 )

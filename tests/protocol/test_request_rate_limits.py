@@ -1,6 +1,6 @@
 """Rate limits of wrong secrets, forged tokens, requests of a client and refreshes of a session (RFC 6585 section 4).
 
-Secrets and tokens have 256 bits: the limits save work, and nobody who has a right one is locked out by them.
+Secrets and tokens have 256 bits: the limits save work, and a client with a valid one is never locked out by them.
 """
 
 from dataclasses import replace

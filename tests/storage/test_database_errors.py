@@ -1,4 +1,4 @@
-"""What a database says, as one sentence that says what to do; PostgreSQL itself is asked wherever it can be."""
+"""Database errors as one sentence with advice, caused in a real PostgreSQL where possible."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Everybody takes locks in one order on PostgreSQL, so that nobody waits in a ring and has to be rolled back."""
+"""All transactions take locks in one order on PostgreSQL, so that they never deadlock."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

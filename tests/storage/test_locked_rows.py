@@ -1,4 +1,4 @@
-"""A row that another transaction keeps locked delays those who need it, for two seconds at most, and nobody else."""
+"""A row locked by another transaction delays only requests that need it, for two seconds at most."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

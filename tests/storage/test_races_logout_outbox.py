@@ -1,4 +1,4 @@
-"""Races over the logout outbox: each client is told once, whoever ends the session and whoever sends."""
+"""Races over the logout outbox: each client is notified once, even if several servers end the session or send."""
 
 import asyncio
 from collections import Counter

@@ -187,7 +187,7 @@ async def test_a_row_that_is_locked_is_left_for_the_next_time(postgresql_url: st
         assert node.purge.delete_expired() == 1
 
 
-# Those whose rows stay until somebody deletes them, and why they are no flood.
+# Tables whose rows stay until an administrator deletes them, and why their number is bounded.
 KEPT: Final = {
     "users": "administrators delete them",
     "resources": "administrators delete them",

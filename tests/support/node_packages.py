@@ -33,7 +33,7 @@ def installed_packages(cache: Path, source: Path = INTEROP) -> Path:
     lock = (source / "package-lock.json").read_bytes()
     installed = cache / hashlib.sha256(lock).hexdigest()[:16]
     if not installed.is_dir():
-        # Elsewhere first: whoever runs at the same time sees all of it or nothing.
+        # Installed elsewhere first, so that concurrent test runs see either the complete folder or none.
         folder = Path(tempfile.mkdtemp(dir=cache))
         for name in ("package.json", "package-lock.json"):
             shutil.copy(source / name, folder)

@@ -17,7 +17,7 @@ READ = {
     "an absolute form": (b"GET http://b:80/x?y " + OK + b"\r\n", b"GET /x "),
     "an absolute form without a path": (b"GET HTTP://b?y " + OK + b"\r\n", b"GET / "),
     "an asterisk": (b"OPTIONS * " + OK + b"\r\n", b"OPTIONS * "),
-    "a method of somebody's own": (b"FROB / " + OK + b"\r\n", b"FROB / "),
+    "an unknown method": (b"FROB / " + OK + b"\r\n", b"FROB / "),
     "an empty line before": (b"\r\nGET / " + OK + b"\r\n", b"GET / "),
     "a later minor version": (b"GET / HTTP/1.9\r\nHost: a\r\n\r\n", b"GET / "),
     "an empty host": (b"GET / HTTP/1.1\r\nHost:\r\n\r\n", b"GET / "),

@@ -1,4 +1,4 @@
-"""How clients are shown to people: nobody is called what only the client itself says."""
+"""Labels of clients on pages: a name that only the client claims is not shown alone."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Chains of audit records: whatever is done to a record is found, and other records stay valid."""
+"""Chains of audit records: every modification of a record is detected, and other records stay valid."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Authorization codes: their form, and that nobody can make one."""
+"""Authorization codes: their form, and that they cannot be forged."""
 
 import base64
 

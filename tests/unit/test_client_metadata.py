@@ -90,7 +90,7 @@ DEFAULT: Final = ClientMetadata(
             {"logo_uri": "https://app.example/logo.png", "contacts": ["a@b.example"], "software_statement": "e30.e30.",
              "introspect": True, "first_party": True, "unknown": {}},
             {},
-            id="unknown members, and those that nobody gives away",
+            id="unknown members, and reserved ones",
         ),
         pytest.param(NATIVE, NATIVE | {"auth_method": "none"}, id="native"),
         pytest.param(BY_KEY | {"jwks": KEYS}, {"auth_method": "private_key_jwt", "jwks": KEYS}, id="keys"),

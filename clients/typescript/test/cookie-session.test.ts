@@ -105,7 +105,7 @@ for (const [body, expected] of [
     { sub: 'u_1', expiresAt: 9, claims: { name: 'Alice' } },
   ],
 ] as const) {
-  test(`the session endpoint tells ${expected === null ? 'that nobody is' : 'who is'} signed in`, async () => {
+  test(`the session endpoint tells ${expected === null ? 'that no user is' : 'who is'} signed in`, async () => {
     const { session, sent } = sessionWith(Response.json(body))
 
     assert.deepEqual(await session.signedIn(), expected)

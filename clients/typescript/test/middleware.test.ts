@@ -179,7 +179,7 @@ for (const [framework, call] of [
   })
 }
 
-test('Express: a proof is for the path of the request, wherever the middleware is mounted', async () => {
+test('Express: a proof is for the path of the request, at whichever path the middleware is mounted', async () => {
   const seen: unknown[] = []
   const dpop = new DPoP({ clock: () => START })
   const resource = new ProtectedResource({ identifier: AUDIENCE, authorizationServers: [], dpop })

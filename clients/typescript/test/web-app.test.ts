@@ -98,7 +98,7 @@ test('a user logs in', () =>
   }))
 
 for (const changed of [{ state: 'another' }, { iss: 'https://evil.example' }]) {
-  test(`a redirect with another ${Object.keys(changed)} logs nobody in`, () =>
+  test(`a redirect with another ${Object.keys(changed)} logs no user in`, () =>
     Browser.run(async (browser) => {
       assert.equal((await browser.comeBack(changed)).status, 400)
       assert.equal(browser.redemptions, 0)
@@ -106,7 +106,7 @@ for (const changed of [{ state: 'another' }, { iss: 'https://evil.example' }]) {
     }))
 }
 
-test('a redirect to another browser logs nobody in', () =>
+test('a redirect to another browser logs no user in', () =>
   Browser.run(async (browser) => {
     const answer = await browser.get(`/callback?code=c&state=s&iss=${encodeURIComponent(ISSUER)}`)
 
@@ -114,7 +114,7 @@ test('a redirect to another browser logs nobody in', () =>
   }))
 
 for (const changed of [{ nonce: 'another' }, { aud: 'other' }]) {
-  test(`an ID token with another ${Object.keys(changed)} logs nobody in`, () =>
+  test(`an ID token with another ${Object.keys(changed)} logs no user in`, () =>
     Browser.run(async (browser) => {
       assert.equal((await browser.comeBack()).status, 400)
       assert.equal(browser.redemptions, 1)

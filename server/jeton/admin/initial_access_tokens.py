@@ -20,7 +20,7 @@ _MAX_NAME_CHARACTERS: Final = 100
 def create(
     connection: Connection, now: int, *, max_uses: int, seconds: int, name: str | None
 ) -> tuple[InitialAccessToken, str]:
-    """Store a token for so many registrations within so many seconds. Return it with the token itself.
+    """Store a token for this number of registrations within this number of seconds. Return it with the token itself.
 
     Raise AdminError if its name is not valid.
     """

@@ -22,7 +22,7 @@ from jeton.storage.single_uses import delete_expired_single_uses
 # Rows of one table in one transaction: few enough that requests do not wait noticeably for it.
 _MAX_ROWS: Final = 200
 
-# Deletes at most so many rows of one table, at this time, and returns how many.
+# Deletes at most this number of rows of one table, at this time, and returns how many were deleted.
 Deletion: TypeAlias = Callable[[Connection, int, int], int]
 _DELETIONS: Final[tuple[Deletion, ...]] = (
     *(delete_expired_codes, delete_expired_browser_sessions),

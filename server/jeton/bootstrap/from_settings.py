@@ -82,7 +82,7 @@ def password_rules(settings: Settings) -> PasswordRules:
 
 
 def deletion_of_unused_clients(settings: Settings) -> Callable[[Connection, int, int], int]:
-    """Return what deletes at most so many clients that registered themselves and are not used, and returns how many."""
+    """Return a function that deletes at most this number of unused clients that registered themselves."""
     limits = settings.registration
     return partial(
         delete_unused_clients, never_used_seconds=limits.never_used_seconds, unused_seconds=limits.unused_seconds

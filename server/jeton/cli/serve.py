@@ -175,7 +175,7 @@ def _warn(settings: Settings) -> None:
         click.echo("jeton: server.issuer is plain http: set it to the https address that clients use", err=True)
     if settings.registration.allow_private_addresses:
         click.echo(
-            "jeton: registration.allow_private_addresses lets anybody make this server send requests into your network:"
+            "jeton: registration.allow_private_addresses lets anyone make this server send requests into your network:"
             " use it for development only",
             err=True,
         )

@@ -28,7 +28,7 @@ def parse_cookies(header: str) -> dict[str, str]:
 def set_cookie(cookie: Cookie) -> str:
     """Return the value of Set-Cookie for a cookie of this host alone (RFC 6265bis section 4.1.3).
 
-    With the prefix `__Host-`, which names have wherever the issuer is https, browsers require `Secure`.
+    With the prefix `__Host-`, which names have if the issuer is https, browsers require `Secure`.
     """
     secure = "; Secure" if cookie.name.startswith("__Host-") else ""
     max_age = "" if cookie.max_age is None else f"; Max-Age={cookie.max_age}"

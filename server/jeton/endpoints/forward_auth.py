@@ -30,7 +30,7 @@ from jeton.storage.ledger import Entry, Ledger
 from jeton.storage.lock_requests import LockFamily
 from jeton.storage.lookups import Lookups, TokenSubject
 
-# A token is used until so many seconds before it expires, so that the API has time to see it as valid.
+# A token is used until this number of seconds before it expires, so that the API has time to see it as valid.
 _SPARE_SECONDS: Final = 30
 _MAX_KEPT: Final = 10_000
 

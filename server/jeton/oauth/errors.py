@@ -152,7 +152,7 @@ def temporarily_unavailable(reason: str) -> OAuthError:
 
 
 def rate_limited(reason: str, retry_after: int, about: Mapping[str, str | int | None] | None = None) -> OAuthError:
-    """Return the refusal of one attempt too many: 429, to be repeated after so many seconds (RFC 6585 section 4).
+    """Return the refusal of one attempt too many: 429, with the seconds after which to retry (RFC 6585 section 4).
 
     RFC 6749 has no code for it. Clients treat this one as "try again later", and the status says why.
     """

@@ -58,7 +58,7 @@ test('changed claims do not verify', async () => {
   })
 })
 
-test('a kid that nobody published is refused', async () => {
+test('a kid that was never published is refused', async () => {
   await assert.rejects(jwtVerify(tamper(token, 0, { kid: 'none of ours' }), keys, rules), {
     code: 'ERR_JWKS_NO_MATCHING_KEY',
   })
