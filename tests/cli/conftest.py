@@ -22,11 +22,7 @@ def cli(sqlite_url: str, clock: ManualClock, tmp_path: Path, monkeypatch: pytest
     """Commands on this test's database, in a directory without a configuration file."""
     monkeypatch.chdir(tmp_path)
     return CommandLine(
-        {
-            "JETON_DATABASE__URL": sqlite_url,
-            "JETON_SECRETS__MASTER_KEY": MASTER_KEY,
-            "JETON_PASSWORDS__MEMORY_KIB": "8",
-        }
+        {"JETON_DATABASE__URL": sqlite_url, "JETON_SECRETS__MASTER_KEY": MASTER_KEY, "JETON_PASSWORDS__MEMORY_KIB": "8"}
     )
 
 

@@ -24,12 +24,15 @@ async def token_of(node: Running, visitor: Browser, app: App, **parameters: str)
     return str((await redeem(node, app, code)).json()["access_token"])
 
 
-async def test_list_names_user_and_browser(cli: CommandLine, jeton: Running, visitor: Browser) -> None:
+async def test_list_names_user_and_browser_and_no_other_can_be_revoked(
+    cli: CommandLine, jeton: Running, visitor: Browser
+) -> None:
     (listed,) = cli.json("browser-session", "list", "--user", "alice")
     assert listed["username"] == "alice"
     assert listed["amr"] == ["pwd"]
     assert listed["signed_in_at"] == jeton.clock.now()
     assert "secret" not in str(listed)
+    assert "browser-session" in cli.refused("browser-session", "revoke", "unknown")
 
 
 @pytest.mark.parametrize("how", [(), ("--user", "alice"), ("--all",)])
@@ -43,10 +46,6 @@ async def test_revoke_signs_out_and_ends_what_came_from_there(
     assert not await visitor.is_signed_in()
     assert (await jeton.introspect(passing, tokens["passing"]))["active"] is False
     assert (await jeton.introspect(lasting, tokens["lasting"]))["active"] is True
-
-
-def test_unknown_browser_session_is_refused(cli: CommandLine) -> None:
-    assert "browser-session" in cli.refused("browser-session", "revoke", "unknown")
 
 
 async def test_consents_are_listed_and_withdrawn(cli: CommandLine, jeton: Running, visitor: Browser) -> None:

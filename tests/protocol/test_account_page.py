@@ -31,11 +31,16 @@ async def allow(node: Running, visitor: Browser, **fields: Any) -> None:
     await redeem(node, app, await visitor.allow(app))
 
 
-async def test_page_shows_profile_browsers_and_apps(jeton: Running, visitor: Browser) -> None:
+@pytest.mark.requirement("PG07")
+async def test_page_shows_profile_browsers_and_apps_and_a_known_address_leads_to_its_password_form(
+    jeton: Running, visitor: Browser
+) -> None:
     await allow(jeton, visitor, name="Photo Album")
     await visitor.get("/me")
     for words in ("Alice Archer", "alice@example.com", "this browser", "Photo Album", "Withdraw access", "End session"):
         assert words in visitor.page.text
+    await visitor.get("/.well-known/change-password")
+    assert visitor.path == "/me/password"
 
 
 @pytest.mark.requirement("LO07")
@@ -139,12 +144,6 @@ async def test_password_that_cannot_be_changed_says_why(
 async def test_rejected_password_is_explained_in_the_language_of_the_page(visitor: Browser) -> None:
     page = await visitor.change_password("short", headers={"Accept-Language": "de"})
     assert "Das neue Passwort wurde nicht angenommen. Das Passwort muss mindestens 15 Zeichen haben." in page.text
-
-
-@pytest.mark.requirement("PG07")
-async def test_well_known_address_leads_to_the_password_form(jeton: Running, visitor: Browser) -> None:
-    await visitor.get("/.well-known/change-password")
-    assert visitor.path == "/me/password"
 
 
 @pytest.mark.requirement("SE01")

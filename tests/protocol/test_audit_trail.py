@@ -134,10 +134,7 @@ async def test_browser_session_that_ends_for_another_is_recorded(start: StartSer
         await second.open_account("alice")
         await second.authorize(app, prompt="login")
         await second.sign_in("bob")
-    ends = [
-        ok("signed_out", "too_many_sessions", "server"),
-        ok("signed_out", "replaced_by_other_user", "user"),
-    ]
+    ends = [ok("signed_out", "too_many_sessions", "server"), ok("signed_out", "replaced_by_other_user", "user")]
     begun = ok("signed_in", "browser_signed_in", "user")
     assert told(jeton) == [begun, begun, ends[0], begun, ends[1]]
     assert [it.sub for it in recorded(jeton)] == [*[alice.sub] * 3, bob.sub, alice.sub]

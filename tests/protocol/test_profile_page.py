@@ -70,13 +70,7 @@ async def test_saving_without_a_change_is_no_change(jeton: Running, visitor: Bro
 
 
 @pytest.mark.requirement("PG08", "PG03")
-@pytest.mark.parametrize(
-    ("claim", "value"),
-    [
-        ("picture", "javascript:alert(1)"),
-        ("locale", '"><script>'),
-    ],
-)
+@pytest.mark.parametrize(("claim", "value"), [("picture", "javascript:alert(1)"), ("locale", '"><script>')])
 async def test_a_value_that_cannot_be_used_is_marked_and_nothing_is_saved(
     jeton: Running, visitor: Browser, claim: str, value: str
 ) -> None:

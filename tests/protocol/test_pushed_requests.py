@@ -102,11 +102,7 @@ async def test_a_reference_that_is_unknown_expired_or_of_another_client_is_shown
     app, other = add_app(jeton), add_app(jeton, "other")
     request_uri = await push(jeton, app)
 
-    for client, uri in (
-        (app, REQUEST_URI_PREFIX + "unknown"),
-        (app, request_uri[:-4] + "AAAA"),
-        (other, request_uri),
-    ):
+    for client, uri in ((app, REQUEST_URI_PREFIX + "unknown"), (app, request_uri[:-4] + "AAAA"), (other, request_uri)):
         assert is_error_page(await follow(visitor, client, uri))
     assert is_error_page(await visitor.get(AUTHORIZE, request_uri=request_uri))
     jeton.clock.advance(PUSHED_SECONDS - 1)

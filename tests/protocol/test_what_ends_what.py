@@ -208,10 +208,7 @@ ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
         "deleted": (lambda it: delete_user(it.username), ALL),
     },
     "access withdrawn on `/me`, `jeton consent revoke`": {
-        "on the page": (
-            lambda it: it.this.submit_on("/me", "/me/apps/end", client_id=it.app.client_id),
-            OF_APP,
-        ),
+        "on the page": (lambda it: it.this.submit_on("/me", "/me/apps/end", client_id=it.app.client_id), OF_APP),
         "by the operator": (
             lambda it: command("consent", "revoke", username=it.username, client_id=it.app.client_id),
             OF_APP,
