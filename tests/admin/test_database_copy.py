@@ -209,7 +209,7 @@ def test_a_copy_is_not_continued_if_a_database_has_changed(
         copied(source, target)
 
 
-def test_what_the_target_returns_differently_is_found(
+def test_what_the_target_returns_otherwise_is_found(
     new_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = new_database("sqlite"), new_database("sqlite")

@@ -108,9 +108,7 @@ def test_rotation_can_be_forced_once_next_key_is_published_everywhere(cli: Comma
 
 
 @pytest.mark.requirement("D05", "O14")
-async def test_revoked_key_ends_its_tokens_immediately_and_sessions_continue(
-    cli: CommandLine, jeton: Running, app: App
-) -> None:
+async def test_revoked_key_ends_its_tokens_at_once_and_no_session(cli: CommandLine, jeton: Running, app: App) -> None:
     tokens, before = await jeton.log_in(app), cli.json("keys", "list")
     token, kid = await issue(jeton, app)
 
@@ -131,9 +129,7 @@ async def test_revoked_key_ends_its_tokens_immediately_and_sessions_continue(
     [(generate_master_key(), "secrets.master_key"), ("", "restore the file"), ("too-short", "32 random bytes")],
     ids=["wrong", "missing", "malformed"],
 )
-def test_without_the_master_key_no_signing_key_changes(
-    cli: CommandLine, words: str, master_key: str, reason: str
-) -> None:
+def test_without_master_key_no_signing_key_changes(cli: CommandLine, words: str, master_key: str, reason: str) -> None:
     before = cli.json("keys", "list")
 
     kids = {it["state"].upper(): it["kid"] for it in before}

@@ -57,9 +57,7 @@ def encoded(part: Any) -> str:
         (REFRESH, "refresh token", {"client_id": "web", "generation": 0}),
     ],
 )
-async def test_active_token_is_decoded_and_not_changed(
-    login: Login, kind: str, name: str, claims: dict[str, Any]
-) -> None:
+async def test_active_token_is_decoded_unchanged(login: Login, kind: str, name: str, claims: dict[str, Any]) -> None:
     assert login.problems(login.tokens[kind]) == []
     told = login.cli.json("token", "inspect", "-", stdin=login.tokens[kind] + "\n")
 

@@ -62,7 +62,7 @@ def test_another_address_is_not_verified_by_the_proof_of_the_one_before(cli: Com
     assert cli.json("user", "set", "alice", "--email", "", "--email-verified")["email_verified"] is False
 
 
-async def test_the_new_address_works_for_login_and_the_old_one_does_not(
+async def test_the_new_address_works_for_login_and_the_old_does_not(
     cli: CommandLine, jeton: Running, alice: str
 ) -> None:
     cli.json("user", "set", "alice", "--email", "a@example.com")
@@ -86,9 +86,7 @@ async def test_the_new_address_works_for_login_and_the_old_one_does_not(
         (("--role", "two words"), "role"),
     ],
 )
-def test_invalid_changes_are_refused_as_a_whole(
-    cli: CommandLine, alice: str, options: tuple[str, ...], words: str
-) -> None:
+def test_invalid_changes_are_refused_whole(cli: CommandLine, alice: str, options: tuple[str, ...], words: str) -> None:
     cli.json("user", "add", "bob", "--email", "bob@example.com", "--generate-password")
     before = cli.json("user", "show", "alice")
 

@@ -117,9 +117,7 @@ OTHER_FORMS = {
 
 
 @pytest.mark.parametrize(("text", "said"), OTHER_FORMS.values(), ids=OTHER_FORMS)
-def test_file_of_another_format_is_refused_with_its_name_and_advice(
-    cli: CommandLine, text: str | bytes, said: str
-) -> None:
+def test_file_of_another_format_is_refused_with_name_and_advice(cli: CommandLine, text: str | bytes, said: str) -> None:
     # A byte order mark comes first; all else may follow empty lines.
     whole = "\n" + text if isinstance(text, str) else text
 
@@ -294,9 +292,7 @@ def test_interrupted_import_is_atomic_per_batch_and_can_be_repeated(
     assert usernames(cli) == [f"user{n}" for n in range(5)]
 
 
-def test_user_added_concurrently_is_refused(
-    cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_user_added_meanwhile_is_refused(cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first attempt finds no conflict, its insert fails, the second attempt finds the conflict."""
     cli = cli.with_variables(DATABASE__URL=database_url)
     cli.text("user", "add", "bob", "--generate-password")

@@ -141,9 +141,7 @@ async def test_client_that_nobody_registered_has_a_person_sign_in_and_calls_a_to
 
 
 @pytest.mark.requirement("MC04", "MC06", "MC10")
-def test_typescript_sdk_calls_a_tool_though_nobody_registered_it(
-    notes: Notes, node_modules: Path, tmp_path: Path
-) -> None:
+def test_typescript_sdk_calls_a_tool_without_registration(notes: Notes, node_modules: Path, tmp_path: Path) -> None:
     facts = {"resource": notes.url, "document": notes.document, "person_url": notes.person_url}
     assert_script_passes(tmp_path, node_modules, "mcp-unregistered.mjs", facts)
 

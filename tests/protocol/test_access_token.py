@@ -99,9 +99,7 @@ async def test_refresh_has_the_current_roles_and_the_audience_of_the_session(jet
     [((), ISSUER), ((API,), API), ((API, "https://b.example"), [API, "https://b.example"])],
     ids=["the server's default", "the client's", "several"],
 )
-async def test_audience_is_the_client_s_or_the_default(
-    jeton: Running, audience: tuple[str, ...], expected: object
-) -> None:
+async def test_audience_is_the_client_s_or_default(jeton: Running, audience: tuple[str, ...], expected: object) -> None:
     token = (await new_session(jeton, audience=audience)).access
 
     assert (await verified(jeton, token, (*audience, ISSUER)[0]))["aud"] == expected

@@ -55,9 +55,7 @@ async def test_signing_out_ends_the_session_and_says_so(jeton: Running, visitor:
 
 
 @pytest.mark.requirement("CN02", "SE06", "SE07")
-async def test_page_says_what_was_ended_and_withdrawn_access_is_asked_for_again(
-    jeton: Running, visitor: Browser
-) -> None:
+async def test_page_says_what_ended_and_withdrawn_access_is_asked_for_again(jeton: Running, visitor: Browser) -> None:
     """What each of them ends is tested in test_what_ends_what.py."""
     app = add_app(jeton)
     await redeem(jeton, app, await visitor.allow(app))

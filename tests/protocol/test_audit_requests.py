@@ -60,9 +60,7 @@ async def test_failure_at_an_account_that_is_deleted_before_it_is_recorded_is_fo
     assert [(it.event, it.sub) for it in told(jeton)] == [("user_deleted", user.sub)]
 
 
-async def test_no_more_events_wait_than_there_may_be_in_an_hour(
-    jeton: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_more_events_wait_than_may_be_in_an_hour(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jeton.storage.audit_backlog.MAX_OF_ALL", 3)
     backlog = jeton.server.parts.storage.audit_backlog
     for hour in range(3):

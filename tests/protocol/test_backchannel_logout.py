@@ -202,9 +202,7 @@ async def test_attempt_of_a_process_that_ended_is_made_by_another(
 
 @pytest.mark.requirement("LO25")
 @pytest.mark.parametrize("registration", ["dynamic", "metadata_document"])
-async def test_client_that_nobody_registered_cannot_name_a_private_address(
-    start: StartServer, registration: str
-) -> None:
+async def test_client_that_nobody_registered_names_no_private_address(start: StartServer, registration: str) -> None:
     async with logout_receiver() as receiver:
         for allowed, state in (("false", ("failed", "address_not_allowed")), ("true", ("delivered", "200"))):
             node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES=allowed)

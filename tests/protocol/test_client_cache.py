@@ -69,9 +69,7 @@ async def test_client_disabled_a_moment_ago_gets_the_response_to_any_failed_auth
 
 
 @pytest.mark.requirement("O14")
-async def test_new_secret_is_accepted_at_once_and_the_overlap_ends_at_its_second(
-    jeton: Running, session: Session
-) -> None:
+async def test_new_secret_is_accepted_at_once_and_overlap_ends_at_its_second(jeton: Running, session: Session) -> None:
     overlap = {
         "previous_secret_digest": session.app.client.secret_digest,
         "previous_secret_expires_at": jeton.clock.now() + 60,

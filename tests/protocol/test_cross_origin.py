@@ -190,9 +190,7 @@ async def test_page_may_reach_a_server_in_a_private_network(
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, "/oauth/status/99", "/.well-known/oauth-authorization-server/x", "/x"])
 @pytest.mark.parametrize("origin", [OTHER, "null", "capacitor://localhost"])
-async def test_any_page_may_read_a_public_document_or_that_there_is_none(
-    jeton: Running, path: str, origin: str
-) -> None:
+async def test_any_page_may_read_public_documents_or_that_there_is_none(jeton: Running, path: str, origin: str) -> None:
     requested = b"mcp-protocol-version,traceparent"
     options = await preflight(jeton, path, origin, requested)
     got = await jeton.http.get(path, headers={"Origin": origin, "MCP-Protocol-Version": "2025-06-18"})

@@ -104,9 +104,7 @@ async def test_metadata_are_at_the_paths_that_clients_try_and_at_no_other(
 
 
 @pytest.mark.requirement("H01")
-async def test_client_library_finds_them_behind_a_proxy_that_forwards_only_the_issuer_s_path(
-    start: StartServer,
-) -> None:
+async def test_client_library_finds_them_behind_a_proxy_that_forwards_the_issuer_s_path(start: StartServer) -> None:
     jeton = await start(SERVER__ISSUER=MAIN)
     operation = AuthorizationServer(MAIN).metadata()
     next(operation)

@@ -64,9 +64,7 @@ async def test_life_of_a_session_is_counted(jeton: Running, app: App) -> None:
     assert min(increases[len(LIFE) :]) > 0
 
 
-async def test_rate_limits_and_full_queues_are_counted(
-    jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_limits_and_full_queues_are_counted(jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     limited = value_of("jeton_rate_limited_total", limit="account")
     for _ in range(11):
         await jeton.token(app, None, grant_type="password", username="alice", password="wrong")

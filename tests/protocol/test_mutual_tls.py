@@ -214,9 +214,7 @@ async def test_tokens_are_bound_to_the_certificate_and_introspection_says_so(beh
 
 
 @pytest.mark.requirement("MT04", "MT05")
-async def test_a_public_client_needs_its_certificate_for_refreshes_and_at_the_own_api(
-    behind_proxy: BehindProxy,
-) -> None:
+async def test_public_client_needs_its_certificate_for_refreshes_and_at_the_own_api(behind_proxy: BehindProxy) -> None:
     jeton = await behind_proxy()
     jeton.add_user("alice")
     jeton.add_client("app", public=True, scope=frozenset({"account"}))

@@ -51,9 +51,7 @@ async def test_apps_learn_what_a_person_says_of_themselves(jeton: Running, visit
     }
 
 
-async def test_an_empty_field_removes_a_claim_and_what_is_not_in_the_form_stays(
-    jeton: Running, visitor: Browser
-) -> None:
+async def test_empty_field_removes_a_claim_and_what_is_not_in_the_form_stays(jeton: Running, visitor: Browser) -> None:
     await visitor.get("/me/profile")
     forged = {"email": "bob@example.com", "roles": "admin", "username": "bob", "birthdate": "2000", "nickname": "root"}
     await visitor.post("/me/profile", visitor.form("/me/profile").fields | {"name": "", **forged})

@@ -112,9 +112,7 @@ async def test_nothing_that_could_be_presented_is_in_a_repr(jeton: Running, monk
 
 
 @pytest.mark.requirement("A50", "O18")
-async def test_path_is_logged_as_its_template_without_what_a_caller_wrote_into_it(
-    jeton: Running, logged: WrittenLog
-) -> None:
+async def test_path_is_logged_as_its_template_without_what_callers_wrote(jeton: Running, logged: WrittenLog) -> None:
     odd = "canary-token%1b%5d0;%c2%9b31m%e2%80%ae" + "x" * 20_000
     for path in (f"/account/sessions/{odd}", f"/oauth/status/{odd}", f"/oauth/token/{odd}", f"/{odd}", f"//{odd}"):
         for method in ("DELETE", "POST", "GET"):

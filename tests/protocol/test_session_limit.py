@@ -91,9 +91,7 @@ async def test_sessions_of_others_and_ended_ones_do_not_count(start: StartServer
         pytest.param({"LIMITS__SESSIONS_PER_USER": "0"}, 102, 103, id="0: no limit"),
     ],
 )
-async def test_next_login_applies_the_limit(
-    start: StartServer, settings: dict[str, str], before: int, after: int
-) -> None:
+async def test_next_login_applies_limits(start: StartServer, settings: dict[str, str], before: int, after: int) -> None:
     jeton = await start(**settings)
     user, app = jeton.add_user(), jeton.add_client()
     with jeton.database.write() as connection:

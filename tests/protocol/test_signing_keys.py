@@ -93,9 +93,7 @@ async def test_retiring_key_stays_as_long_as_a_token_of_it_may_live_and_is_then_
 
 
 @pytest.mark.parametrize("longer", ["client, until a moment ago", "another server"])
-async def test_longest_lifetime_of_any_client_and_server_counts(
-    jeton: Running, start: StartServer, longer: str
-) -> None:
+async def test_longest_lifetime_of_clients_and_servers_counts(jeton: Running, start: StartServer, longer: str) -> None:
     node = await start(TOKENS__ACCESS_SECONDS="7200") if longer == "another server" else jeton
     # A server promises its lifetime before it signs the first token.
     assert active_and_next(stored_keys(jeton))[0].longest_seconds == (7200 if node is not jeton else ACCESS)
@@ -169,9 +167,7 @@ async def test_successor_of_the_configured_type_replaces_one_that_never_signed(
     assert following.ready_at == jeton.clock.now() + AHEAD
 
 
-async def test_servers_with_different_settings_do_not_undo_each_other_s_changes(
-    jeton: Running, start: StartServer
-) -> None:
+async def test_servers_with_other_settings_do_not_undo_each_other_s_changes(jeton: Running, start: StartServer) -> None:
     await start(KEYS__ALGORITHM="EdDSA")
     announced = by_state(stored_keys(jeton))
 
@@ -183,7 +179,7 @@ async def test_servers_with_different_settings_do_not_undo_each_other_s_changes(
     assert active_and_next(stored_keys(jeton))[1].algorithm == "EdDSA"
 
 
-async def test_setting_that_is_taken_back_before_it_took_effect_changes_no_signer(
+async def test_setting_that_is_taken_back_before_its_effect_changes_no_signer(
     jeton: Running, start: StartServer
 ) -> None:
     signer = jeton.keyring.signer.kid

@@ -25,9 +25,7 @@ TOKEN: Final = {"http.request.method": "POST", "url.scheme": "http", "http.route
 
 
 @pytest.mark.requirement("ME02", "ME03", "ME04")
-async def test_span_of_a_request_has_method_template_status_and_nothing_else(
-    spans: RecordedSpans, jeton: Running
-) -> None:
+async def test_span_of_a_request_has_method_template_and_status_only(spans: RecordedSpans, jeton: Running) -> None:
     jeton.add_user()
     await jeton.log_in(jeton.add_client())
     await jeton.http.get("/oauth/status/1?query=canary")
@@ -98,7 +96,7 @@ async def test_password_hash_and_transaction_are_spans_of_their_request(spans: R
         assert (request.start_time or 0) <= (span.start_time or 0) <= (span.end_time or 0)
 
 
-async def test_processor_of_spans_that_fails_does_not_stop_the_ledger(
+async def test_failing_processor_of_spans_does_not_stop_the_ledger(
     spans: RecordedSpans, jeton: Running, app: App
 ) -> None:
     class Failing(SpanProcessor):
@@ -147,9 +145,7 @@ async def test_exception_is_recorded_by_its_class_alone(spans: RecordedSpans) ->
     assert "canary" not in spans.text
 
 
-async def test_log_lines_of_a_traced_request_have_its_trace(
-    spans: RecordedSpans, logged: WrittenLog, jeton: Running
-) -> None:
+async def test_log_lines_of_a_request_have_its_trace(spans: RecordedSpans, logged: WrittenLog, jeton: Running) -> None:
     await jeton.http.post("/oauth/token")
 
     (line,) = logged.lines("request_refused")

@@ -60,9 +60,7 @@ async def test_the_claims_are_of_the_same_user_as_the_id_token(
 
 
 @pytest.mark.requirement("OI40", "B02", "B03")
-async def test_the_token_may_be_in_the_form_but_not_in_the_uri_nor_twice(
-    jeton: Running, app: App, alice: SignedIn
-) -> None:
+async def test_token_may_be_in_the_form_but_not_in_the_uri_nor_twice(jeton: Running, app: App, alice: SignedIn) -> None:
     access_token = (await token(alice, app))["access_token"]
     form, header = {"access_token": access_token}, {"Authorization": f"Bearer {access_token}"}
 
@@ -74,9 +72,7 @@ async def test_the_token_may_be_in_the_form_but_not_in_the_uri_nor_twice(
 
 
 @pytest.mark.requirement("OI41")
-async def test_only_tokens_with_openid_and_for_this_server_are_accepted(
-    jeton: Running, app: App, alice: SignedIn
-) -> None:
+async def test_only_tokens_with_openid_for_this_server_are_accepted(jeton: Running, app: App, alice: SignedIn) -> None:
     add_resource(jeton, "https://api.example", "read", "openid")
     jeton.set_client("app", resources=("https://api.example",))
     plain = await token(alice, app, frozenset({"read"}))
