@@ -106,9 +106,7 @@ def test_set_replaces_given_options_and_keeps_others(
         ((*CODE, *(it for n in range(101) for it in ("--redirect-uri", f"https://a.example/{n}"))), "at most 100"),
     ],
 )
-def test_contradictory_or_unsafe_registration_is_refused(
-    cli: CommandLine, options: tuple[str, ...], advice: str
-) -> None:
+def test_contradictory_and_unsafe_clients_are_refused(cli: CommandLine, options: tuple[str, ...], advice: str) -> None:
     assert advice in cli.refused("client", "add", "shop", *options)
     assert cli.json("client", "list") == []
 

@@ -143,9 +143,7 @@ def test_without_master_key_no_signing_key_changes(cli: CommandLine, words: str,
 
 
 @pytest.mark.parametrize("identifier", ["unknown", "", "-Dnz7WXknlLc", "-hat", "-j", "--hat", "-6h"])
-def test_unknown_identifier_is_refused_with_advice_though_it_looks_like_an_option(
-    cli: CommandLine, identifier: str
-) -> None:
+def test_unknown_identifier_is_refused_though_it_looks_like_an_option(cli: CommandLine, identifier: str) -> None:
     before = cli.json("keys", "list")
 
     for command in ("keys", "session"):

@@ -62,9 +62,7 @@ def test_another_address_is_not_verified_by_the_proof_of_the_one_before(cli: Com
     assert cli.json("user", "set", "alice", "--email", "", "--email-verified")["email_verified"] is False
 
 
-async def test_the_new_address_works_for_login_and_the_old_does_not(
-    cli: CommandLine, jeton: Running, alice: str
-) -> None:
+async def test_new_address_works_for_login_and_the_old_does_not(cli: CommandLine, jeton: Running, alice: str) -> None:
     cli.json("user", "set", "alice", "--email", "a@example.com")
     cli.json("user", "set", "alice", "--email", "b@example.com")
     app = jeton.add_client()

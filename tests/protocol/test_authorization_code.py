@@ -127,9 +127,7 @@ async def test_expired_unknown_and_malformed_codes_are_answered_alike(jeton: Run
         ({"grant_types": frozenset({"authorization_code"})}, {"read", "offline_access"}, False),
     ],
 )
-async def test_who_gets_a_refresh_token(
-    jeton: Running, fields: dict[str, Any], scope: set[str], is_refreshable: bool
-) -> None:
+async def test_who_can_refresh(jeton: Running, fields: dict[str, Any], scope: set[str], is_refreshable: bool) -> None:
     app, alice = add_app(jeton, scope=SCOPE, **fields), sign_in(jeton)
     code = await alice.code(app, scope=frozenset(scope))
     jeton.clock.advance(CODE_SECONDS - 1)

@@ -165,9 +165,7 @@ async def test_client_that_never_responds_delays_nobody(alice: SignedIn) -> None
 
 
 @pytest.mark.requirement("LO06", "LO23")
-async def test_clients_that_nobody_registered_leave_room_for_others(
-    start: StartServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_unregistered_clients_leave_room_for_others(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jeton.background.logout_delivery._MAX_READ", 10)
     node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES="true")
 
@@ -187,7 +185,7 @@ async def test_clients_that_nobody_registered_leave_room_for_others(
 
 
 @pytest.mark.requirement("LO23")
-async def test_attempt_of_a_process_that_ended_is_made_by_another(
+async def test_attempt_of_an_ended_process_is_made_anew(
     jeton: Running, shop: LogoutReceiver, start: StartServer
 ) -> None:
     assert len(jeton.server.parts.background.logout_delivery._claim(())) == 1

@@ -57,7 +57,7 @@ async def test_proof_that_is_required_since_a_moment_is_required_for_a_login_and
 
 
 @pytest.mark.requirement("A37")
-async def test_client_disabled_a_moment_ago_gets_the_response_to_any_failed_authentication(
+async def test_client_disabled_a_moment_ago_is_answered_like_any_other_refused(
     jeton: Running, session: Session
 ) -> None:
     change_elsewhere(jeton, session.app, disabled=True)

@@ -66,7 +66,7 @@ async def test_optional_scopes_are_chosen_one_by_one_and_the_others_are_not_stor
 
 @pytest.mark.requirement("CN04", "CN06")
 @pytest.mark.parametrize("more", [{"scope:write": "true", "scope:read": "false"}, {"scope": "read write"}])
-async def test_choice_that_was_not_offered_changes_nothing(
+async def test_choice_that_was_not_given_changes_nothing(
     jeton: Running, visitor: Browser, more: dict[str, str]
 ) -> None:
     app = add_app(jeton, scope=frozenset({"read", "write"}))

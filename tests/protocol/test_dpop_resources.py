@@ -73,9 +73,7 @@ async def test_a_bound_token_and_a_proof_for_the_request_let_its_user_in(
 
 @every_operation
 @pytest.mark.requirement("DP11", "L14", "OI41")
-async def test_bound_token_is_refused_as_bearer(
-    jeton: Running, method: str, path: str, options: dict[str, Any]
-) -> None:
+async def test_bound_token_is_no_bearer_token(jeton: Running, method: str, path: str, options: dict[str, Any]) -> None:
     token = await bound_token(jeton)
     proof = KEY.proof(method, ISSUER + path, token)
 

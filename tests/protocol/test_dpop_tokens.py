@@ -74,9 +74,7 @@ async def test_tokens_of_each_grant_are_bound_to_the_proof(jeton: Running, grant
 
 
 @pytest.mark.requirement("DP06", "DP07", "DP20", "L12")
-async def test_refresh_token_of_a_public_client_takes_its_key_and_nothing_else_touches_the_session(
-    jeton: Running,
-) -> None:
+async def test_refresh_token_of_a_public_client_takes_its_key_and_nothing_else_ends_the_session(jeton: Running) -> None:
     app = jeton.add_client(unique_name("app"), public=True)
     token = (await log_in(jeton, app, KEY))["refresh_token"]
     spent = token

@@ -26,9 +26,7 @@ def unavailable(*_: object) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("O19")
-async def test_server_is_not_ready_until_it_has_read_its_database_again(
-    jeton: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_server_is_not_ready_until_it_reads_its_database(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await jeton.http.get("/readyz")).json() == {"status": "ready"}
     # Only the clock of the shared state goes on.
     monkeypatch.setattr(shared_state, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 9))

@@ -93,7 +93,7 @@ async def test_limit_of_an_ipv6_site_is_a_small_multiple(
 
 
 @pytest.mark.requirement("N14")
-async def test_client_with_too_many_failures_is_delayed_but_not_refused(
+async def test_client_with_too_many_failures_is_delayed_only(
     start: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_CLIENT="5")

@@ -393,9 +393,7 @@ async def test_client_proves_itself_by_the_keys_of_its_document(node: Running, v
 
 
 @pytest.mark.parametrize("length", [128, 129, 512, 513])
-async def test_client_id_is_longer_than_others_if_it_is_a_url(
-    node: Running, visitor: Browser, web: Web, length: int
-) -> None:
+async def test_client_id_may_be_longer_if_it_is_a_url(node: Running, visitor: Browser, web: Web, length: int) -> None:
     app = app_at(web.publish("https://app.example/".ljust(length, "a")))
     await visit(visitor, app)
     if length > 512:

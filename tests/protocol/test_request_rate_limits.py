@@ -61,7 +61,7 @@ async def test_too_many_wrong_secrets_from_one_address_are_answered_429(limited:
 
 
 @pytest.mark.requirement("A09", "N14")
-async def test_wrong_secrets_of_one_client_from_many_addresses_are_answered_429_and_the_right_one_never(
+async def test_wrong_secrets_of_one_client_from_many_addresses_are_429_and_the_right_one_never(
     limited: Running,
 ) -> None:
     app = limited.add_client()
@@ -74,7 +74,7 @@ async def test_wrong_secrets_of_one_client_from_many_addresses_are_answered_429_
 
 
 @pytest.mark.requirement("C12", "K07", "N14")
-async def test_too_many_forged_refresh_tokens_from_one_address_are_answered_429_and_a_genuine_one_never(
+async def test_too_many_forged_refresh_tokens_from_one_address_are_429_and_a_genuine_one_never(
     limited: Running,
 ) -> None:
     app = limited.add_client(introspect=True)

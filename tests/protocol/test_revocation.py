@@ -36,9 +36,7 @@ async def is_active(jeton: Running, app: App, token: str) -> bool:
 @pytest.mark.both_databases
 @pytest.mark.requirement("C01", "C04", "C05", "O03")
 @pytest.mark.parametrize("generation", [0, 1, 2], ids=["first", "spent", "newest"])
-async def test_refresh_token_of_any_generation_ends_its_session_and_no_other(
-    jeton: Running, app: App, generation: int
-) -> None:
+async def test_refresh_token_of_any_generation_ends_its_session_only(jeton: Running, app: App, generation: int) -> None:
     laptop, issued = await jeton.log_in(app), [await jeton.log_in(app)]
     for _ in range(2):
         issued.append(await jeton.refreshed(app, issued[-1]["refresh_token"]))

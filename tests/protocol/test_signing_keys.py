@@ -179,9 +179,7 @@ async def test_servers_with_other_settings_do_not_undo_each_other_s_changes(jeto
     assert active_and_next(stored_keys(jeton))[1].algorithm == "EdDSA"
 
 
-async def test_setting_that_is_taken_back_before_its_effect_changes_no_signer(
-    jeton: Running, start: StartServer
-) -> None:
+async def test_setting_that_is_taken_back_before_it_acts_changes_no_signer(jeton: Running, start: StartServer) -> None:
     signer = jeton.keyring.signer.kid
     await start(KEYS__ALGORITHM="EdDSA")
     advance(2 * AHEAD, jeton, await start())

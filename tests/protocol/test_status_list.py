@@ -22,9 +22,7 @@ URI = ISSUER + PATH
 
 
 @pytest.mark.requirement("C06", "D10", "Q04")
-async def test_tokens_of_one_session_share_an_index_so_that_one_of_them_is_never_listed_alone(
-    jeton: Running, app: App
-) -> None:
+async def test_tokens_of_one_session_share_an_index_and_are_never_listed_alone(jeton: Running, app: App) -> None:
     first, second = await jeton.log_in(app), await jeton.log_in(app)
     later = await jeton.refreshed(app, first["refresh_token"])
 
@@ -90,9 +88,7 @@ async def test_indexes_whose_allocation_the_database_has_lost_are_allocated_agai
 
 
 @pytest.mark.requirement("Q04")
-async def test_tokens_of_a_disabled_client_are_listed_until_it_is_enabled_but_for_what_has_ended(
-    jeton: Running, app: App
-) -> None:
+async def test_tokens_of_a_disabled_client_are_listed_until_it_is_enabled_or_they_end(jeton: Running, app: App) -> None:
     own = (await jeton.token(app, grant_type="client_credentials")).json()
     here, there = await jeton.log_in(app), await jeton.log_in(app)
     with jeton.database.write() as connection:

@@ -97,7 +97,7 @@ async def test_each_fault_has_its_code(jeton: Running, form: dict[str, str], err
     [("POST", {"content": b"x" * 40000}, 413), ("POST", {"json": {}}, 400), ("GET", {}, 405)],
     ids=["too large", "not a form", "another method"],
 )
-async def test_http_errors_have_the_same_form(
+async def test_http_errors_have_that_form_too(
     jeton: Running, method: str, content: dict[str, Any], status: int
 ) -> None:
     headers = {} if "json" in content else {"Content-Type": "application/x-www-form-urlencoded"}

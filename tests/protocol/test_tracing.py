@@ -96,9 +96,7 @@ async def test_password_hash_and_transaction_are_spans_of_their_request(spans: R
         assert (request.start_time or 0) <= (span.start_time or 0) <= (span.end_time or 0)
 
 
-async def test_failing_processor_of_spans_does_not_stop_the_ledger(
-    spans: RecordedSpans, jeton: Running, app: App
-) -> None:
+async def test_failing_processor_of_spans_stops_no_ledger(spans: RecordedSpans, jeton: Running, app: App) -> None:
     class Failing(SpanProcessor):
         def on_end(self, span: ReadableSpan) -> None:
             if span.name == "batch ledger":

@@ -41,9 +41,7 @@ async def cost(jeton: Running, app: App, name: str, password: str = WRONG) -> tu
 @pytest.mark.requirement("N15")
 @pytest.mark.parametrize("limit", ["none", "address", "address, cached", "account"])
 @pytest.mark.parametrize("password", [WRONG, "x" * 2000], ids=["wrong", "over-long"])
-async def test_refused_login_costs_the_same_statements_for_every_name(
-    start: StartServer, limit: str, password: str
-) -> None:
+async def test_refused_login_costs_the_same_for_every_name(start: StartServer, limit: str, password: str) -> None:
     per_address, per_account = ("50", "2") if limit == "account" else ("2" if "address" in limit else "50", "10")
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS=per_address, LIMITS__LOGIN_FAILURES_PER_ACCOUNT=per_account)
     app = jeton.add_client()

@@ -40,9 +40,7 @@ def refusal(response: httpx2.Response) -> tuple[int, str | None]:
 
 @BOTH
 @pytest.mark.requirement("OI40", "OI42")
-async def test_the_claims_are_of_the_same_user_as_the_id_token(
-    jeton: Running, app: App, alice: SignedIn, method: str
-) -> None:
+async def test_claims_are_of_the_user_of_the_id_token(jeton: Running, app: App, alice: SignedIn, method: str) -> None:
     with jeton.database.write() as connection:
         connection.execute(update(users).values(profile={"name": "Alice Archer"}, email="alice@example.com"))
     tokens = await token(alice, app)

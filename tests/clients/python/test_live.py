@@ -163,9 +163,7 @@ async def test_a_refresh_token_is_no_access_token_for_a_client_that_logs_in_and_
         await introspector.verify(tokens["refresh_token"])
 
 
-async def test_a_protected_service_answers_requests_of_a_session(
-    session: AsyncTokenSession, verifier: AsyncVerifier
-) -> None:
+async def test_a_protected_service_serves_a_session(session: AsyncTokenSession, verifier: AsyncVerifier) -> None:
     async def hello(scope: object, receive: object, send: Callable[..., object]) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[misc]
         await send({"type": "http.response.body", "body": b"hello"})  # type: ignore[misc]
@@ -212,9 +210,7 @@ async def test_tasks_that_share_a_session_cause_one_rotation_per_refresh_despite
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_a_session_survives_lost_responses_a_key_rotation_and_a_restart(
-    module_sqlite_url: str, tmp_path: Path
-) -> None:
+async def test_a_session_survives_lost_answers_new_keys_and_a_restart(module_sqlite_url: str, tmp_path: Path) -> None:
     tasks, rotations = 50, 200
     secret, port = add_accounts(module_sqlite_url), free_port()
     issuer, file, now = f"http://127.0.0.1:{port}", FileStorage(tmp_path / "session.json"), [0.0]
