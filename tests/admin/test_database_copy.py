@@ -293,7 +293,7 @@ def signing_keys_of(database: Database) -> list[SigningKey]:
         return load_signing_keys(connection)
 
 
-async def test_sessions_go_on_at_a_server_on_the_copy(new_database: OpenDatabase) -> None:
+async def test_sessions_continue_at_a_server_on_the_copy(new_database: OpenDatabase) -> None:
     source, target = new_database("sqlite"), new_database("sqlite")
     urls = [it.url.render_as_string() for it in (source, target)]
     async with running(settings_for(urls[0])) as server:
@@ -313,7 +313,7 @@ async def test_sessions_go_on_at_a_server_on_the_copy(new_database: OpenDatabase
         await server.refreshed(app, token)
 
 
-def test_signing_keys_that_the_target_cannot_open_are_noticed_without_sessions(
+def test_signing_keys_that_the_target_cannot_open_are_reported_without_sessions(
     new_database: OpenDatabase, sqlite_url: str
 ) -> None:
     source, target = Database(sqlite_url), new_database("sqlite")

@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, expect
 from support.server_processes import server_process
 
 
-def test_demo_app_shows_the_tokens_of_whoever_signs_in(context: BrowserContext, tmp_path: Path) -> None:
+def test_demo_app_shows_the_tokens_of_the_signed_in_user(context: BrowserContext, tmp_path: Path) -> None:
     with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db", "--demo") as server:
         printed = server.log
         (url,) = re.findall(r"Open (\S+) in a browser", printed)

@@ -21,7 +21,7 @@ def allow(page: Page) -> None:
 
 
 @pytest.mark.requirement("RR14", "RR08")
-def test_whole_way_ends_where_the_callback_leads_on_to(context: BrowserContext, app: App) -> None:
+def test_login_flow_ends_where_the_callback_redirects_to(context: BrowserContext, app: App) -> None:
     page = context.new_page()
     hosts = set()
     page.on("request", lambda it: hosts.add(it.url.split("/")[2]))
@@ -34,7 +34,7 @@ def test_whole_way_ends_where_the_callback_leads_on_to(context: BrowserContext, 
 
 
 @pytest.mark.requirement("RR06", "RR14")
-def test_unknown_app_gets_its_error_when_the_person_goes_on(context: BrowserContext, app: App) -> None:
+def test_unknown_app_gets_its_error_after_the_person_continues(context: BrowserContext, app: App) -> None:
     page = context.new_page()
     before = len(app.site.received)
     _on_error_of_an_unknown_app(page, app)
@@ -45,7 +45,7 @@ def test_unknown_app_gets_its_error_when_the_person_goes_on(context: BrowserCont
 
 
 @pytest.mark.requirement("PG09")
-def test_whole_way_works_without_scripts(context: BrowserContext, app: App) -> None:
+def test_login_flow_works_without_scripts(context: BrowserContext, app: App) -> None:
     browser = context.browser
     assert browser is not None
     with browser.new_context(java_script_enabled=False) as plain:
@@ -81,7 +81,7 @@ def test_form_post_reaches_an_app_on_an_ipv6_address(context: BrowserContext, ap
 
 
 @pytest.mark.requirement("PG08")
-def test_whole_way_works_by_keyboard(context: BrowserContext, app: App) -> None:
+def test_login_flow_works_by_keyboard(context: BrowserContext, app: App) -> None:
     page = context.new_page()
     page.goto(app.authorization_url())
     keys = page.keyboard
@@ -160,7 +160,7 @@ def test_sign_in_that_another_browser_began_cannot_be_finished(context: BrowserC
 
 
 @pytest.mark.requirement("OI04")
-def test_going_back_does_not_get_round_a_new_sign_in(context: BrowserContext, app: App) -> None:
+def test_going_back_does_not_bypass_a_new_sign_in(context: BrowserContext, app: App) -> None:
     page = context.new_page()
     page.goto(f"{app.issuer}/me")
     sign_in(page)
@@ -261,7 +261,7 @@ def _on_signed_out(page: Page, app: App) -> None:
         *(_on_consent_to_an_unknown_app, _on_error_of_an_unknown_app),
     ],
 )
-def test_page_has_no_findings_fits_a_phone_and_is_light(
+def test_page_is_accessible_fits_a_phone_and_is_small(
     context: BrowserContext, app: App, axe: str, arrive: SignInFirst
 ) -> None:
     page = context.new_page()

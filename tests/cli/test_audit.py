@@ -58,7 +58,7 @@ def shown(cli: CommandLine, *words: str) -> list[Any]:
 
 
 @pytest.mark.requirement("AU01", "AU02")
-def test_what_administrators_do_is_recorded(cli: CommandLine) -> None:
+def test_changes_by_administrators_are_recorded(cli: CommandLine) -> None:
     events = administer(cli)
     found = shown(cli)
     assert sorted(it["event"] for it in found) == sorted(events)
@@ -70,7 +70,7 @@ def test_what_administrators_do_is_recorded(cli: CommandLine) -> None:
 
 
 @pytest.mark.requirement("AU01")
-async def test_what_administrators_end_is_recorded_as_their_work(jeton: Running, cli: CommandLine) -> None:
+async def test_sessions_ended_by_administrators_are_recorded_as_such(jeton: Running, cli: CommandLine) -> None:
     alice, app = sign_in(jeton), add_app(jeton)
     by_operator, withdrawn = "revoked_by_operator", "consent_withdrawn_by_operator"
     for words, expected in (

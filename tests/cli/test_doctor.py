@@ -105,7 +105,7 @@ CONFIGURED = f'[secrets]\nmaster_key = "{MASTER_KEY}"\n'
         ({"PASSWORDS__BREACHED_FILE": "missing"}, "", None, "fail passwords", "download the list again"),
     ],
 )  # fmt: skip
-def test_problems_on_this_machine(
+def test_each_problem_on_this_machine_is_reported_with_advice(
     doctor: CommandLine,
     tmp_path: Path,
     variables: dict[str, str],

@@ -50,7 +50,7 @@ async def test_only_what_was_chosen_is_sent_again(cli: CommandLine, jeton: Runni
         assert cli.json("outbox", "retry", *chosen) == {"logout_tokens_due": number}
 
 
-def test_what_is_unknown_is_refused(cli: CommandLine) -> None:
+def test_unknown_deliveries_are_refused(cli: CommandLine) -> None:
     assert "unknown" in cli.refused("outbox", "retry", "unknown")
     assert "client" in cli.refused("outbox", "retry", "--client", "unknown")
     assert "client" in cli.refused("outbox", "list", "--client", "unknown")

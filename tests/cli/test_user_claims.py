@@ -42,7 +42,7 @@ async def test_claims_that_are_set_reach_apps(cli: CommandLine, jeton: Running, 
     }
 
 
-def test_what_is_not_named_stays_and_an_empty_value_removes(cli: CommandLine, alice: str) -> None:
+def test_omitted_claims_stay_and_an_empty_value_removes_one(cli: CommandLine, alice: str) -> None:
     cli.json("user", "set", "alice", "--email", "a@example.com", "--claim", "name=A", "--claim", "locale=de")
 
     shown = cli.json("user", "set", "alice", "--claim", "name=")

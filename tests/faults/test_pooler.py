@@ -37,7 +37,7 @@ def prepared_statements(connection: Connection) -> int:
 
 
 @pytest.mark.parametrize("mode", ["transaction", "session"])
-def test_a_transaction_has_its_settings_on_whichever_connection_it_is(pooled: Pooled, mode: str) -> None:
+def test_a_transaction_has_its_settings_on_every_pooled_connection(pooled: Pooled, mode: str) -> None:
     database = Database(pooled(mode), serving=True)
     names = ("statement_timeout", "lock_timeout", "enable_seqscan", "transaction_isolation")
     for _ in range(3):
@@ -49,7 +49,7 @@ def test_a_transaction_has_its_settings_on_whichever_connection_it_is(pooled: Po
     database.close()
 
 
-def test_only_a_connection_of_its_own_keeps_settings_and_prepared_statements(empty_postgresql_url: str) -> None:
+def test_only_a_dedicated_connection_keeps_settings_and_prepared_statements(empty_postgresql_url: str) -> None:
     database = Database(empty_postgresql_url, serving=True)
     with database.read() as connection:
         assert prepared_statements(connection) > 0
@@ -83,7 +83,7 @@ async def test_servers_share_a_pooler_without_an_error(pooled: Pooled, tmp_path:
     assert_nothing_lost_or_doubled(url, sessions)
 
 
-def test_a_pooler_without_transactions_is_refused_in_a_sentence(pooled: Pooled) -> None:
+def test_a_pooler_without_transactions_is_refused_with_one_message(pooled: Pooled) -> None:
     database = Database(pooled("statement"))
 
     with pytest.raises(StorageUnavailableError, match=r"pool_mode = transaction"):

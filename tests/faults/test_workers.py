@@ -122,7 +122,7 @@ def test_sighup_loads_settings_and_code_again_in_the_same_process(server: Server
     await_workers(server, 2)
 
 
-def test_sighup_that_could_not_start_leaves_the_workers(server: ServerProcess) -> None:
+def test_sighup_with_invalid_settings_keeps_the_workers(server: ServerProcess) -> None:
     before = server.workers
     settings(server.folder, "'many'")
 

@@ -75,7 +75,7 @@ async def test_while_the_clock_is_a_year_ahead_no_session_and_no_revocation_is_d
     await jeton.refreshed(app, session["refresh_token"])
 
 
-async def test_after_a_sleep_no_token_is_born_expired(jeton: Running, app: App, clocks: WrongClocks) -> None:
+async def test_no_token_is_issued_expired_after_a_suspend(jeton: Running, app: App, clocks: WrongClocks) -> None:
     token = (await jeton.log_in(app))["refresh_token"]
     clocks.ahead = 8 * 3600
 

@@ -36,7 +36,7 @@ def introspected(live: Live, token: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("app", [BASIC, POST, PUBLIC], ids=["basic", "post", "public"])
 @pytest.mark.requirement("A05", "A06", "A23", "A32", "A41", "A43", "A44", "C01", "C05", "I08")
-def test_life_of_a_session(live: Live, app: tuple[str, str]) -> None:
+def test_login_refresh_replay_and_revocation(live: Live, app: tuple[str, str]) -> None:
     """Login, refresh, a replay that ends the session, and the revocation of another session."""
     with client_of(live, *app) as client:
         first = log_in(client, live, scope="read write")
@@ -67,7 +67,7 @@ def test_life_of_a_session(live: Live, app: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("app", [BASIC, POST], ids=["basic", "post"])
 @pytest.mark.requirement("A25", "A26", "G03")
-def test_service_gets_a_token_in_its_own_name(live: Live, app: tuple[str, str]) -> None:
+def test_service_gets_a_token_by_client_credentials(live: Live, app: tuple[str, str]) -> None:
     with client_of(live, *app, scope="write") as client:
         token = dict(client.fetch_token(grant_type="client_credentials"))
 

@@ -95,7 +95,7 @@ def get(api: TestClient, *headers: str, path: str = "/orders") -> tuple[int, str
     ids=["one scope", "several scopes", "several audiences", "type in full"],
 )  # fmt: skip
 @pytest.mark.requirement("B01", "G08")
-def test_valid_token_is_let_in(api: TestClient, header: dict[str, Any], claims: dict[str, Any]) -> None:
+def test_valid_token_is_accepted(api: TestClient, header: dict[str, Any], claims: dict[str, Any]) -> None:
     assert get(api, f"Bearer {token(header=header, **claims)}") == (200, None)
     assert get(api, f"bearer {token(header=header, **claims)}") == (200, None)
 
@@ -127,7 +127,7 @@ BAD: Final[dict[str, Callable[[], str]]] = {
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 @pytest.mark.requirement("B05", "B07", "F03", "F04", "G08")
-def test_bad_token_is_invalid(api: TestClient, bad: Callable[[], str]) -> None:
+def test_invalid_token_is_refused_with_invalid_token(api: TestClient, bad: Callable[[], str]) -> None:
     assert get(api, f"Bearer {bad()}") == (401, INVALID)
 
 

@@ -37,7 +37,7 @@ _IN_CHROMIUM = pytest.mark.skipif(
 @pytest.mark.requirement(
     "A05", "A06", "A32", "C01", "C11", "D03", "E01", "F13", "G01", "G02", "H01", "H04", "MC08", "O12"
 )
-def test_all_claims_of_a_script_hold(live: Live, tmp_path: Path, node_modules: Path, script: str, package: str) -> None:
+def test_all_tests_of_a_script_pass(live: Live, tmp_path: Path, node_modules: Path, script: str, package: str) -> None:
     facts = live.facts | {"chromium": str(CHROMIUM)}
     assert_script_passes(tmp_path, node_modules, script, facts, JOSE_PACKAGE=package)
 
@@ -64,7 +64,7 @@ def test_dpop_with_pushed_requests_and_client_keys(
     ["test('false', () => assert.equal(1, 2))", "await new Promise(() => {})", "test.skip('later', () => {})"],
     ids=["a claim fails", "it never ends", "a claim is skipped"],
 )
-def test_script_that_does_not_prove_its_claims_fails(tmp_path: Path, node_modules: Path, script: str) -> None:
+def test_script_with_failed_or_missing_tests_fails(tmp_path: Path, node_modules: Path, script: str) -> None:
     source = "import assert from 'node:assert/strict'\nimport { test } from 'node:test'\ntest('true', () => {})\n"
     (tmp_path / "broken.mjs").write_text(source + script)
 

@@ -120,7 +120,7 @@ async def by_mcp_remote(notes: Notes, document: str | None, folder: Path) -> Asy
 @pytest.mark.parametrize("connect", [by_python_sdk, by_fastmcp, by_mcp_remote])
 @pytest.mark.filterwarnings("ignore:Using in-memory token storage")
 @pytest.mark.requirement("CI14", "CI16", "MC04", "MC06", "MC10", "MC17", "NA07", "RA08")
-async def test_client_that_nobody_registered_has_a_person_sign_in_and_calls_a_tool(
+async def test_unregistered_client_signs_a_person_in_and_calls_a_tool(
     notes: Notes, how: str, connect: Connect, node_modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "node_modules").symlink_to(node_modules)

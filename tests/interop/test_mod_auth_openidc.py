@@ -67,9 +67,7 @@ def apache(live: Live, folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.requirement("OI20", "OI22", "OI42", "OI51", "RR03", "A28", "LO06", "LO21", "LO22")
-def test_people_are_signed_in_before_they_see_the_page_and_out_with_the_browser_session(
-    live: Live, tmp_path: Path
-) -> None:
+def test_page_requires_sign_in_and_logout_ends_the_browser_session(live: Live, tmp_path: Path) -> None:
     html = {"Accept": "text/html"}
     with apache(live, tmp_path) as page, httpx2.Client() as browser:
         sent = browser.get(page, headers=html)

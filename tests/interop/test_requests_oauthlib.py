@@ -64,7 +64,7 @@ def test_apps_log_users_in(live: Live, client_id: str, options: dict[str, Any]) 
     assert (seen["client_id"], seen["sub"]) == (client_id, live.sub)
 
 
-def test_service_gets_a_token_in_its_own_name(live: Live) -> None:
+def test_service_gets_a_token_by_client_credentials(live: Live) -> None:
     with OAuth2Session(client=BackendApplicationClient(CONFIDENTIAL, scope=["write"])) as session:
         token = dict(session.fetch_token(live.token_endpoint, auth=basic(live)))
 
@@ -87,7 +87,7 @@ def test_expired_token_is_refreshed_before_the_next_request(live: Live) -> None:
     assert introspected(live, saved[-1]["access_token"])["active"] is True
 
 
-def test_replay_is_the_librarys_invalid_grant(live: Live) -> None:
+def test_replay_raises_invalid_grant_of_the_library(live: Live) -> None:
     with session_of(CONFIDENTIAL) as session:
         first = log_in(session, live, auth=basic(live))
         second = dict(session.refresh_token(live.token_endpoint, auth=basic(live)))
@@ -99,6 +99,6 @@ def test_replay_is_the_librarys_invalid_grant(live: Live) -> None:
     assert introspected(live, second["access_token"]) == {"active": False}
 
 
-def test_scope_that_is_not_allowed_is_the_librarys_invalid_scope(live: Live) -> None:
+def test_scope_that_is_not_allowed_raises_invalid_scope_of_the_library(live: Live) -> None:
     with session_of(CONFIDENTIAL, "admin") as session, pytest.raises(InvalidScopeError):
         log_in(session, live, auth=basic(live))

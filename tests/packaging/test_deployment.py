@@ -175,7 +175,7 @@ def test_container_is_built_and_serves_as_another_user(tmp_path: Path) -> None:
     assert output("buildah", "run", jeton, "--", "sh", "-c", script, environment=build).split()[:2] == ["10001", "200"]
 
 
-def test_unready_server_is_seen_by_the_probes_and_a_live_one_stays(server: ServerProcess) -> None:
+def test_probes_detect_an_unready_server_without_ending_a_live_one(server: ServerProcess) -> None:
     """The paths of the probes are those of the server."""
     deployment = next(it for _, it in MANIFESTS if it["kind"] == "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]

@@ -92,7 +92,7 @@ def stop_by_ctrl_c(server: ServerProcess) -> None:
 
 @pytest.mark.timeout(400)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="THE PRINTED CURL LINES WERE NOT RUN: there is no curl")
-def test_newcomer_serves_pastes_the_printed_commands_and_serves_again(checkout: Path) -> None:
+def test_make_serve_prints_commands_that_work_and_can_be_repeated(checkout: Path) -> None:
     first, second = made_serve(checkout), made_serve(checkout)
     try:
         first.begin()

@@ -52,7 +52,7 @@ async def test_reaching_a_limit_is_recorded_without_an_account(start: StartServe
     assert {it[0] for it in found} == {"limit_reached"}
 
 
-async def test_failure_at_an_account_that_is_deleted_before_it_is_recorded_is_forgotten(jeton: Running) -> None:
+async def test_failed_login_of_an_account_deleted_before_recording_is_dropped(jeton: Running) -> None:
     user, app = jeton.add_user(), jeton.add_client()
     await jeton.token(app, None, username="alice", **WRONG)
     with jeton.database.write() as connection:

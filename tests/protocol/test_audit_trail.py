@@ -85,7 +85,7 @@ async def revoke_access_token(node: Running, app: App, token: str) -> None:
     ],
 )
 @pytest.mark.both_databases
-async def test_what_happens_to_a_session_is_recorded(
+async def test_events_of_a_session_are_recorded(
     jeton: Running, steps: Steps, events: list[tuple[str, str, str, str]]
 ) -> None:
     user, app = jeton.add_user(), jeton.add_client()
@@ -99,7 +99,7 @@ async def test_what_happens_to_a_session_is_recorded(
 
 
 @pytest.mark.requirement("AU01")
-async def test_what_people_do_in_a_browser_is_recorded(jeton: Running) -> None:
+async def test_events_in_a_browser_are_recorded(jeton: Running) -> None:
     jeton.add_user("alice", email="alice@example.com")
     app = add_app(jeton, refresh_token="always")
     async with browser(jeton) as visitor:

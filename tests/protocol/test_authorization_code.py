@@ -39,7 +39,7 @@ async def test_a_code_is_exchanged_for_tokens_of_its_user(jeton: Running, public
 
 
 @pytest.mark.requirement("CO04", "CO06", "CO07", "CO08", "CO14", "A28", "RA18")
-async def test_nothing_is_consumed_by_whoever_is_not_the_owner(jeton: Running) -> None:
+async def test_request_of_another_client_consumes_nothing(jeton: Running) -> None:
     app, other, alice = add_app(jeton), add_app(jeton, "other"), sign_in(jeton)
     code = await alice.code(app)
 
@@ -157,7 +157,7 @@ async def test_an_unredeemed_code_is_no_session(jeton: Running) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("CN03", "MC11")
-async def test_what_is_allowed_in_several_tabs_at_once_is_all_remembered(jeton: Running) -> None:
+async def test_consents_in_several_tabs_at_once_are_all_stored(jeton: Running) -> None:
     app, alice = add_app(jeton, scope=SCOPE, resources=(API, FILES)), sign_in(jeton)
     tabs = [("read", API), ("write", API), ("files", FILES), ("read", FILES), ("openid", API)]
 

@@ -110,7 +110,7 @@ async def test_prompt_login_takes_a_new_sign_in_and_going_back_does_not_help(jet
 
 
 @pytest.mark.requirement("OI05")
-async def test_max_age_takes_a_new_sign_in_once_the_last_one_is_older(jeton: Running, visitor: Browser) -> None:
+async def test_max_age_requires_a_new_sign_in_if_the_last_one_is_older(jeton: Running, visitor: Browser) -> None:
     app = add_app(jeton, first_party=True)
     await visitor.open_account()
     jeton.clock.advance(30)

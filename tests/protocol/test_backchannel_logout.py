@@ -63,7 +63,7 @@ async def sign_out(it: SignedIn) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("LO06", "LO21", "LO22", "LO24")
-async def test_client_is_told_once_that_the_session_has_ended(alice: SignedIn) -> None:
+async def test_client_is_notified_once_that_the_session_has_ended(alice: SignedIn) -> None:
     """The other ways to end a session are tested in test_what_ends_what.py."""
     await sign_out(alice)
     await deliver(alice.node)
@@ -95,7 +95,7 @@ async def test_logout_token_is_signed_as_id_tokens_are_and_posted_as_a_form(alic
 
 
 @pytest.mark.requirement("LO24")
-async def test_session_that_expires_or_goes_on_tells_nobody(alice: SignedIn) -> None:
+async def test_session_that_expires_or_continues_notifies_no_client(alice: SignedIn) -> None:
     await alice.browser.sign_in_to(alice.shop, prompt="login")
     assert outbox(alice.node) == []
 
@@ -150,7 +150,7 @@ async def never(_: RemoteRequest) -> bytes:
 
 
 @pytest.mark.requirement("LO06", "LO23")
-async def test_client_that_never_responds_delays_nobody(alice: SignedIn) -> None:
+async def test_client_that_never_responds_delays_no_other(alice: SignedIn) -> None:
     async with remote_server(never) as silent:
         add_receiving_app(alice.node, "silent", f"http://127.0.0.1:{silent.port}/")
         add_logouts(alice.node, "silent", *map(str, range(200)))
@@ -220,7 +220,7 @@ async def test_client_that_nobody_registered_names_no_private_address(start: Sta
         ({"id_token_alg": "ES256"}, ("pending", "no_signing_key")),
     ],
 )
-async def test_client_that_changed_meanwhile_is_not_told(
+async def test_client_that_has_changed_since_is_not_notified(
     jeton: Running, shop: LogoutReceiver, changed: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     jeton.set_client("shop", **changed)
@@ -252,7 +252,9 @@ async def test_nothing_is_attempted_while_no_key_can_sign(
 @pytest.mark.parametrize(
     ("status", "kept"), [("200 OK", DELIVERED_SECONDS), ("400 Bad Request", KEPT_SECONDS)], ids=["delivered", "failed"]
 )
-async def test_rows_are_deleted_in_the_end(alice: SignedIn, status: str, kept: int) -> None:
+async def test_rows_of_delivered_and_failed_logouts_are_deleted_after_their_retention(
+    alice: SignedIn, status: str, kept: int
+) -> None:
     alice.receiver.statuses[:] = [status]
     await sign_out(alice)
     await deliver(alice.node)

@@ -101,7 +101,9 @@ async def test_only_tokens_for_this_server_are_accepted(jeton: Running, audience
 
 @every_operation
 @pytest.mark.requirement("B07", "O10", "PR03")
-async def test_token_without_the_scope_is_told_the_required_one(jeton: Running, method: str, path: str) -> None:
+async def test_refusal_of_a_token_without_the_scope_names_the_required_one(
+    jeton: Running, method: str, path: str
+) -> None:
     token = (await new_session(jeton, scope=ACCOUNT, requested_scope="read")).access
 
     response = await send(jeton, f"Bearer {token}", method, path)
@@ -141,7 +143,7 @@ async def test_token_that_has_ended_is_refused(start: StartServer, end: str) -> 
 
 
 @pytest.mark.requirement("O10")
-async def test_scope_taken_from_the_client_is_gone_at_once(jeton: Running) -> None:
+async def test_scope_removed_from_the_client_ends_at_once(jeton: Running) -> None:
     session = await new_session(jeton, scope=ACCOUNT)
     jeton.set_client(session.app.client_id, scope=frozenset({"read"}))
 

@@ -105,7 +105,7 @@ async def test_a_client_with_a_key_cannot_authenticate_otherwise(jeton: Running)
 
 
 @pytest.mark.requirement("CA06")
-async def test_an_old_client_may_name_the_token_endpoint_if_it_is_set_so(jeton: Running) -> None:
+async def test_a_legacy_client_may_use_the_token_endpoint_as_audience_if_registered_so(jeton: Running) -> None:
     add_key_client(jeton, assertion_audience="legacy")
     add_key_client(jeton, "strict")
 
@@ -209,7 +209,7 @@ async def test_a_published_key_set_is_fetched_once_and_again_for_an_unknown_key_
         assert len(remote.requests) == 3
 
 
-async def test_without_its_web_server_a_client_goes_on_for_an_hour(jeton: Running) -> None:
+async def test_cached_keys_of_a_client_are_used_for_an_hour_without_its_web_server(jeton: Running) -> None:
     published = PublishedKeys(KEY)
     async with remote_server(published.respond) as remote:
         add_key_client(jeton, jwks=None, jwks_uri=f"http://127.0.0.1:{remote.port}/keys")
@@ -232,13 +232,13 @@ async def test_without_its_web_server_a_client_goes_on_for_an_hour(jeton: Runnin
         pytest.param(b" " * 70_000, id="too long"),
     ],
 )
-async def test_a_key_set_that_is_not_acceptable_authenticates_nobody(jeton: Running, body: bytes) -> None:
+async def test_an_unacceptable_key_set_authenticates_no_client(jeton: Running, body: bytes) -> None:
     async with remote_server(response(body=body)) as remote:
         add_key_client(jeton, jwks=None, jwks_uri=f"http://127.0.0.1:{remote.port}/keys")
         assert outcome(await request_token(jeton, KEY.assertion(jeton, "job"))) == UNAUTHENTICATED
 
 
-async def test_nothing_is_fetched_for_others(jeton: Running) -> None:
+async def test_no_keys_are_fetched_for_requests_that_are_refused_anyway(jeton: Running) -> None:
     """Keys are not fetched for unknown, disabled and other clients, nor for assertions that are invalid anyway.
 
     For an unregistered client nothing is fetched from the operator's own network.

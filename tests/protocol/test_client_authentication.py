@@ -182,7 +182,9 @@ async def test_public_client_identifies_itself_without_a_secret(
 @pytest.mark.requirement("A37")
 @pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/introspect"])
 @pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "DPoP {}", "Token {}", "{}", ""])
-async def test_header_that_is_not_basic_is_told_what_belongs_there(jeton: Running, path: str, header: str) -> None:
+async def test_other_authorization_header_is_refused_with_a_basic_challenge(
+    jeton: Running, path: str, header: str
+) -> None:
     session = await new_session(jeton, public=True)
     headers = {"Authorization": header.format(session.access)}
 

@@ -25,7 +25,9 @@ def change_elsewhere(jeton: Running, app: App, **columns: Any) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("A37", "A39", "A42", "O03", "O07")
-async def test_what_a_client_has_lost_is_refused_at_its_next_refresh(jeton: Running, session: Session) -> None:
+async def test_permission_removed_from_a_client_is_refused_at_its_next_refresh(
+    jeton: Running, session: Session
+) -> None:
     for change, scope, status, error in (
         ({"disabled": True}, "", 401, "invalid_client"),
         ({"grant_types": frozenset({"password"})}, "", 400, "unauthorized_client"),
@@ -43,7 +45,7 @@ async def test_what_a_client_has_lost_is_refused_at_its_next_refresh(jeton: Runn
 
 
 @pytest.mark.requirement("DP09")
-async def test_proof_that_is_required_since_a_moment_is_required_for_a_login_and_a_code(jeton: Running) -> None:
+async def test_newly_required_proof_is_required_at_once_for_a_login_and_a_code(jeton: Running) -> None:
     app, alice = add_app(jeton), sign_in(jeton)
     code = await alice.code(app)
     change_elsewhere(jeton, app, require_dpop=True)

@@ -30,7 +30,7 @@ def correct(jeton: Running, seconds: int) -> None:
 @every_step
 @pytest.mark.both_databases
 @pytest.mark.requirement("D05", "O14", "O19")
-async def test_server_goes_on_with_keys_sessions_and_clients_of_the_future(
+async def test_server_accepts_keys_sessions_and_clients_dated_in_the_future(
     jeton: Running, session: Session, ahead: int
 ) -> None:
     lost = await jeton.refresh(session.app, session.refresh, "key")

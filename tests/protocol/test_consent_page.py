@@ -11,7 +11,7 @@ from support.in_process_server import Running, running, settings_for
 
 
 @pytest.mark.requirement("CN03", "MC11", "RI09")
-async def test_consent_counts_at_its_resource_and_is_widened(jeton: Running, visitor: Browser) -> None:
+async def test_consent_applies_to_its_resource_and_is_extended(jeton: Running, visitor: Browser) -> None:
     first, second = (add_resource(jeton, f"https://{it}.example", "read", "write").uri for it in ("one", "two"))
     app = add_app(jeton, resources=(first, second))
 
@@ -97,7 +97,7 @@ async def test_first_party_on_loopback_has_one_button(jeton: Running, visitor: B
 
 @pytest.mark.requirement("RA05", "RA06")
 @pytest.mark.parametrize("decision", ["allow", "deny", "allow, at the same moment"])
-async def test_nothing_goes_to_a_redirect_uri_that_was_removed_meanwhile(
+async def test_nothing_is_sent_to_a_redirect_uri_that_was_removed_in_between(
     jeton: Running, visitor: Browser, decision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = add_app(jeton)
@@ -116,7 +116,9 @@ async def test_nothing_goes_to_a_redirect_uri_that_was_removed_meanwhile(
 
 
 @pytest.mark.requirement("RR05")
-async def test_client_is_told_what_it_lost_while_the_question_was_shown(jeton: Running, visitor: Browser) -> None:
+async def test_client_gets_an_error_for_scope_lost_while_the_consent_page_was_shown(
+    jeton: Running, visitor: Browser
+) -> None:
     app = add_app(jeton)
     await visitor.sign_in_to(app)
     jeton.set_client(app.client_id, scope=frozenset({"write"}))
@@ -125,7 +127,7 @@ async def test_client_is_told_what_it_lost_while_the_question_was_shown(jeton: R
 
 
 @pytest.mark.requirement("CN06")
-async def test_question_to_one_person_is_not_answered_by_another(jeton: Running, visitor: Browser) -> None:
+async def test_consent_page_of_one_person_is_not_accepted_from_another(jeton: Running, visitor: Browser) -> None:
     jeton.add_user("bob")
     await visitor.sign_in_to(add_app(jeton))
     question = visitor.form("/consent")

@@ -131,7 +131,7 @@ async def test_page_of_the_client_s_origin_may_read_every_response_and_no_other_
 
 
 @pytest.mark.parametrize("path", ["/account", "/oauth/userinfo"])
-async def test_page_of_the_client_s_origin_may_read_what_its_token_is_answered(jeton: Running, path: str) -> None:
+async def test_page_of_the_client_s_origin_may_read_responses_to_its_token(jeton: Running, path: str) -> None:
     scope = frozenset({"account", "openid"})
     session = await new_session(jeton, public=True, origins=frozenset({"https://personal.example"}), scope=scope)
     for origin, allowed in (("https://personal.example", True), (ORIGIN, False), (OTHER, False)):

@@ -53,7 +53,7 @@ async def test_a_code_is_redeemed_only_by_the_key_that_its_request_named(
 
 
 @pytest.mark.requirement("DP16")
-async def test_what_is_no_thumbprint_is_refused(jeton: Running) -> None:
+async def test_malformed_thumbprint_is_refused(jeton: Running) -> None:
     app = add_app(jeton, unique_name("app"))
     async with browser(jeton) as visitor:
         for wrong in ("x", KEY.jkt + "=", KEY.jkt[:-1] + "/"):

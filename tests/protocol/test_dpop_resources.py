@@ -60,7 +60,7 @@ def refusal(response: httpx2.Response) -> tuple[int, str]:
 
 @every_operation
 @pytest.mark.requirement("DP11", "DP03", "L11")
-async def test_a_bound_token_and_a_proof_for_the_request_let_its_user_in(
+async def test_a_bound_token_with_a_proof_for_the_request_authenticates_its_user(
     jeton: Running, method: str, path: str, options: dict[str, Any]
 ) -> None:
     token = await bound_token(jeton)
@@ -125,7 +125,7 @@ async def test_a_proof_that_is_not_for_this_request_is_refused_and_stores_nothin
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("DP05", "DP11", "L17")
-async def test_a_proof_is_used_once_and_only_by_a_request_that_is_let_in(start: StartServer) -> None:
+async def test_a_proof_is_used_once_and_only_by_an_accepted_request(start: StartServer) -> None:
     jeton = await start()
     token = await bound_token(jeton)
     headers = KEY.headers("GET", ISSUER + "/account", token)
@@ -155,7 +155,7 @@ async def test_while_the_database_takes_no_writes_a_proof_is_not_accepted_unchec
 
 
 @pytest.mark.requirement("DP11")
-async def test_two_ways_at_once_are_refused(jeton: Running) -> None:
+async def test_two_authentication_schemes_at_once_are_refused(jeton: Running) -> None:
     token = await bound_token(jeton)
     proof = KEY.proof("GET", ISSUER + "/account", token)
     both = [("Authorization", f"DPoP {token}"), ("Authorization", f"Bearer {token}"), ("DPoP", proof)]
@@ -181,7 +181,7 @@ async def test_introspection_names_type_and_key(jeton: Running) -> None:
 
 
 @pytest.mark.requirement("DP04", "DP12", "DP13", "DP15", "L15")
-async def test_demanded_nonces_are_told_accepted_for_an_overlap_and_never_optional(start: StartServer) -> None:
+async def test_required_nonces_are_sent_accepted_for_an_overlap_and_never_optional(start: StartServer) -> None:
     jeton = await start(TOKENS__REQUIRE_DPOP_NONCE="true")
     app, form = jeton.add_client(), {"grant_type": "client_credentials"}
     wrong_clock = KEY  # It stands still.
@@ -206,7 +206,7 @@ async def test_demanded_nonces_are_told_accepted_for_an_overlap_and_never_option
 
 
 @pytest.mark.requirement("DP12", "DP14", "DP15", "L15")
-async def test_resources_demand_nonces_of_their_own(start: StartServer) -> None:
+async def test_resources_require_separate_nonces(start: StartServer) -> None:
     jeton = await start(TOKENS__REQUIRE_DPOP_NONCE="true")
     nonce = (await jeton.http.post("/oauth/token")).headers["dpop-nonce"]
     token, url = await bound_token(jeton, nonce=nonce), ISSUER + "/account"
@@ -223,7 +223,7 @@ async def test_resources_demand_nonces_of_their_own(start: StartServer) -> None:
 
 
 @pytest.mark.requirement("DP12")
-async def test_without_the_setting_no_nonce_is_told_and_any_is_accepted(jeton: Running) -> None:
+async def test_without_the_setting_no_nonce_is_sent_and_any_is_accepted(jeton: Running) -> None:
     app = jeton.add_client(unique_name("app"))
     response = await jeton.token(app, {"DPoP": KEY.proof(nonce="of before")}, grant_type="client_credentials")
 

@@ -72,7 +72,7 @@ async def test_page_behind_a_web_server_with_forward_auth_gets_no_token(jeton: R
     assert await forwarded(jeton, app, sent_cookie(jeton))
 
 
-async def test_nothing_is_rotated(jeton: Running, app: App) -> None:
+async def test_forward_auth_rotates_no_token(jeton: Running, app: App) -> None:
     cookie = await log_in(jeton, app)
 
     for _ in range(3):
@@ -136,7 +136,7 @@ async def test_spent_cookie_is_refused_and_ends_nothing(jeton: Running, app: App
 
 @pytest.mark.requirement("K07")
 @pytest.mark.parametrize(("path", "unknown"), [(PATH, 401), ("/oauth/session", 200)])
-async def test_made_up_tokens_count_against_the_address_and_a_genuine_one_is_never_refused(
+async def test_forged_tokens_count_against_the_address_and_a_genuine_one_is_never_refused(
     start: StartServer, path: str, unknown: int
 ) -> None:
     jeton = await start(LIMITS__TOKEN_FAILURES_PER_ADDRESS="3")
@@ -174,7 +174,7 @@ async def test_other_requests_get_no_token(jeton: Running, app: App, status: int
 
 
 @pytest.mark.requirement("BB15")
-async def test_authorization_header_of_the_page_means_nothing(jeton: Running, app: App) -> None:
+async def test_authorization_header_of_the_page_is_ignored(jeton: Running, app: App) -> None:
     cookie = await log_in(jeton, app)
 
     with_it = await ask(jeton, app, cookie, PAGE | {"Authorization": "Bearer stolen"})

@@ -185,7 +185,7 @@ async def test_live_session_has_a_limit_of_its_own_for_a_new_password(
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("N14")
-async def test_right_logins_from_many_places_on_two_nodes_wait_for_each_other(start: StartServer) -> None:
+async def test_correct_logins_from_many_addresses_on_two_nodes_wait_for_each_other(start: StartServer) -> None:
     nodes = [await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="2") for _ in range(2)]
     app, _ = nodes[0].add_client(), nodes[0].add_user()
     places = [from_address(nodes[number % 2], f"192.0.2.{number}") for number in range(20)]

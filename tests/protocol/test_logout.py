@@ -56,7 +56,7 @@ async def alice(jeton: Running) -> AsyncIterator[SignedInApp]:
 
 
 @pytest.mark.requirement("LO01", "LO02", "LO03", "LO04", "LO08")
-async def test_an_app_that_shows_its_id_token_signs_its_user_out(jeton: Running, alice: SignedInApp) -> None:
+async def test_an_app_with_an_id_token_hint_signs_its_user_out(jeton: Running, alice: SignedInApp) -> None:
     headers = {"Authorization": f"Bearer {alice.tokens['access_token']}"}
     assert (await jeton.http.get("/oauth/userinfo", headers=headers)).status_code == 200
 
@@ -105,7 +105,7 @@ SUSPECT: dict[str, Callable[[SignedInApp], dict[str, Any]]] = {
 
 @pytest.mark.requirement("LO02", "LO03")
 @pytest.mark.parametrize("given", SUSPECT)
-async def test_without_a_fitting_hint_the_user_is_asked(alice: SignedInApp, given: str) -> None:
+async def test_without_a_matching_hint_the_user_is_asked(alice: SignedInApp, given: str) -> None:
     parameters = SUSPECT[given](alice)
 
     await alice.visitor.get(PATH, **parameters)
@@ -121,7 +121,7 @@ async def test_without_a_fitting_hint_the_user_is_asked(alice: SignedInApp, give
 
 
 @pytest.mark.requirement("LO02", "LO03")
-async def test_a_hint_of_another_session_is_suspect(jeton: Running, alice: SignedInApp) -> None:
+async def test_with_a_hint_of_another_session_the_user_is_asked(jeton: Running, alice: SignedInApp) -> None:
     async with browser(jeton) as other:
         await sign_in_to(jeton, other, alice.app)
         await other.get(PATH, id_token_hint=alice.hint, post_logout_redirect_uri=BYE)
@@ -175,7 +175,7 @@ async def test_a_parameter_that_is_sent_twice_is_refused(alice: SignedInApp) -> 
 
 
 @pytest.mark.requirement("LO04", "LO05", "PG04")
-async def test_nobody_signed_in_is_no_error_and_no_open_redirect(jeton: Running, alice: SignedInApp) -> None:
+async def test_logout_without_a_session_is_no_error_and_no_open_redirect(jeton: Running, alice: SignedInApp) -> None:
     async with browser(jeton) as nobody:
         await nobody.get(PATH, id_token_hint=alice.hint, post_logout_redirect_uri=BYE)
         assert nobody.page.headers["location"] == BYE
@@ -206,7 +206,7 @@ async def test_app_that_nobody_knows_leads_on_only_who_was_signed_in_to_it(jeton
 
 
 @pytest.mark.requirement("LO04")
-async def test_what_is_unregistered_meanwhile_is_not_returned_to(jeton: Running, alice: SignedInApp) -> None:
+async def test_redirect_uri_that_is_removed_in_between_is_not_used(jeton: Running, alice: SignedInApp) -> None:
     await alice.visitor.get(PATH, client_id="app", post_logout_redirect_uri=BYE)
     jeton.set_client("app", post_logout_redirect_uris=frozenset())
 
@@ -216,7 +216,7 @@ async def test_what_is_unregistered_meanwhile_is_not_returned_to(jeton: Running,
 
 
 @pytest.mark.requirement("LO03")
-async def test_a_browser_gets_a_page_that_leads_on_after_the_form(alice: SignedInApp) -> None:
+async def test_a_browser_gets_a_page_that_redirects_after_the_form(alice: SignedInApp) -> None:
     await alice.visitor.get(PATH, client_id="app", post_logout_redirect_uri=BYE)
     headers = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}
 

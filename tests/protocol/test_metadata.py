@@ -26,7 +26,7 @@ async def load_metadata(jeton: Running, path: str = METADATA) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("H01", "H03", "H04", "H05", "DP18", "OI56")
-async def test_metadata_name_every_endpoint_and_what_it_takes_for_everybody_to_cache(start: StartServer) -> None:
+async def test_metadata_name_every_endpoint_with_its_methods_and_are_publicly_cacheable(start: StartServer) -> None:
     jeton = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     response = await jeton.http.get(METADATA)
 
@@ -61,7 +61,7 @@ async def test_metadata_name_every_endpoint_and_what_it_takes_for_everybody_to_c
         *("https://id.example:443/a/", "http://[::1]"),
     ],
 )
-async def test_issuer_is_to_the_byte_what_tokens_say_and_begins_every_address(start: StartServer, issuer: str) -> None:
+async def test_issuer_is_exactly_that_of_tokens_and_begins_every_address(start: StartServer, issuer: str) -> None:
     jeton = await start(SERVER__ISSUER=issuer)
     app = jeton.add_client()
     token = (await jeton.token(app, grant_type="client_credentials")).json()["access_token"]
@@ -188,7 +188,7 @@ async def test_scopes_and_claims_are_those_that_some_client_can_have(start: Star
 
 
 @pytest.mark.requirement("OI55")
-async def test_nothing_is_said_of_openid_connect_where_no_client_uses_it(start: StartServer) -> None:
+async def test_metadata_omit_openid_connect_if_no_client_uses_it(start: StartServer) -> None:
     jeton = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     add_app(jeton, scope=frozenset({"read"}))
 
@@ -217,7 +217,7 @@ TENANT = "https://id.example/realms/main"
 
 
 @pytest.mark.requirement("PR01", "PR02")
-async def test_document_names_what_is_set_and_leaves_out_what_is_not(start: StartServer) -> None:
+async def test_document_has_only_members_that_are_configured(start: StartServer) -> None:
     jeton = await start(PAGES__NAME="Orchard", REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
     bare = await jeton.http.get(PROTECTED)
     jeton.add_client(scope=frozenset({"account", "openid", "email", "offline_access", "internal"}))

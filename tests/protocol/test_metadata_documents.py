@@ -120,7 +120,7 @@ async def test_without_a_document_there_is_an_error_page_and_no_redirect(
 
 
 @pytest.mark.requirement("CI06")
-async def test_document_that_disappears_on_the_way_stops_the_request(node: Running, visitor: Browser, web: Web) -> None:
+async def test_document_that_becomes_unavailable_stops_the_request(node: Running, visitor: Browser, web: Web) -> None:
     await visit(visitor)
     web.remove()
     node.clock.advance(601)
@@ -144,7 +144,7 @@ async def test_fetches_are_limited_before_they_are_made(start: StartServer, web:
 
 
 @pytest.mark.requirement("CI10", "CI12", "MC09", "DR13")
-async def test_consent_page_shows_the_host_first_and_that_nobody_checked_the_app(
+async def test_consent_page_shows_the_host_first_and_that_the_app_is_not_checked(
     node: Running, visitor: Browser, web: Web
 ) -> None:
     web.publish(client_name="Your bank", logo_uri="https://app.example/logo.png")
@@ -157,7 +157,9 @@ async def test_consent_page_shows_the_host_first_and_that_nobody_checked_the_app
 
 
 @pytest.mark.requirement("CI16", "MC09", "NA04", "CN05")
-async def test_app_on_the_device_is_asked_for_each_time_and_marked(node: Running, visitor: Browser, web: Web) -> None:
+async def test_app_on_the_device_needs_consent_each_time_and_is_marked(
+    node: Running, visitor: Browser, web: Web
+) -> None:
     web.publish(redirect_uris=["http://127.0.0.1/callback", "http://localhost/callback"])
     for port in (49152, 50001):
         for host in ("127.0.0.1", "localhost"):
@@ -182,7 +184,7 @@ async def test_app_on_the_device_is_asked_for_each_time_and_marked(node: Running
         ({"CLIENT_ID_METADATA_DOCUMENTS": "false"}, "not known to this server"),
     ],
 )
-async def test_domains_are_denied_allowed_and_asked_for(
+async def test_domain_lists_deny_allow_or_require_a_warning(
     start: StartServer, web: Web, lists: dict[str, str], words: str
 ) -> None:
     web.publish()
@@ -203,7 +205,7 @@ async def test_domains_are_denied_allowed_and_asked_for(
         {"client_uri": "https://app.example/"},
     ],
 )
-async def test_app_is_asked_for_again_once_it_has_changed(
+async def test_changed_app_needs_a_new_consent(
     node: Running, visitor: Browser, web: Web, change: dict[str, Any]
 ) -> None:
     await allow(node, visitor)
@@ -220,7 +222,9 @@ async def test_app_is_asked_for_again_once_it_has_changed(
 
 
 @pytest.mark.requirement("CI11")
-async def test_page_of_an_app_that_has_changed_since_allows_nothing(node: Running, visitor: Browser, web: Web) -> None:
+async def test_consent_page_of_an_app_that_has_changed_since_is_shown_again(
+    node: Running, visitor: Browser, web: Web
+) -> None:
     await visit(visitor)
     web.publish(client_name="Another app")
     node.clock.advance(601)
@@ -242,7 +246,7 @@ async def test_page_of_an_app_that_has_changed_since_allows_nothing(node: Runnin
 @pytest.mark.parametrize(
     ("wrong", "error"), [({"prompt": "none"}, "login_required"), ({"scope": "nonsense"}, "invalid_scope")]
 )
-async def test_error_reaches_an_unknown_client_only_when_the_person_goes_on(
+async def test_error_reaches_an_unknown_client_only_after_the_person_continues(
     node: Running, visitor: Browser, wrong: dict[str, str], error: str, response_mode: str
 ) -> None:
     await visitor.authorize(APP, response_mode=response_mode, **wrong)
@@ -272,7 +276,7 @@ async def test_error_is_redirected_to_clients_that_an_administrator_knows(start:
         ({"scope": "read", "resource": None}, API, "read"),
     ],
 )
-async def test_client_gets_no_more_than_what_is_open(
+async def test_unregistered_client_gets_only_open_scopes_and_resources(
     node: Running, visitor: Browser, parameters: dict[str, Any], audience: str | list[str], scope: str
 ) -> None:
     tokens = await allow(node, visitor, **parameters)

@@ -96,7 +96,7 @@ class AccessToken:
 # Besides these, the generator tries the limits of every parameter of each operation, and what lies beyond.
 @described.parametrize()
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_as_described(case: "schemathesis.Case[Any]", live: httpx2.Client) -> None:
+def test_every_response_matches_its_description(case: "schemathesis.Case[Any]", live: httpx2.Client) -> None:
     if case.headers.get("Authorization") == PLACEHOLDER:
         # A new session for each request, because many requests end theirs.
         form = {"grant_type": "password", "username": "alice", "password": PASSWORD}

@@ -101,7 +101,7 @@ async def test_every_login_costs_one_hash(jeton: Running, monkeypatch: pytest.Mo
         pytest.param({}, {"grant_types": frozenset({"refresh_token"})}, "unauthorized_client", id="grant taken away"),
     ],
 )
-async def test_what_changes_while_the_password_is_checked_counts(
+async def test_change_during_the_password_check_takes_effect(
     jeton: Running, monkeypatch: pytest.MonkeyPatch, user: dict[str, Any], client: dict[str, Any], error: str
 ) -> None:
     app, alice = jeton.add_client(grant_types=SESSIONS), jeton.add_user()

@@ -120,7 +120,7 @@ async def test_every_response_has_the_security_headers_and_tells_nothing_else(st
         assert {"server", "x-powered-by", "via", "set-cookie"}.isdisjoint(headers.keys()), kind
 
 
-async def test_connection_is_closed_now_and_then_so_that_workers_share_the_load(start: StartServer) -> None:
+async def test_connections_are_closed_occasionally_so_that_workers_share_the_load(start: StartServer) -> None:
     jeton = await start()
     answers = [await jeton.http.post("/oauth/token") for _ in range(ANSWERS_PER_CLOSED_CONNECTION)]
 

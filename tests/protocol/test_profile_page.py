@@ -29,7 +29,7 @@ async def alice(node: Running) -> User:
 
 
 @pytest.mark.requirement("OI43")
-async def test_apps_learn_what_a_person_says_of_themselves(jeton: Running, visitor: Browser) -> None:
+async def test_claims_that_a_person_enters_reach_apps(jeton: Running, visitor: Browser) -> None:
     jeton.clock.advance(5)
     await visitor.submit_on(
         "/me/profile", "/me/profile", name=" Alice O'Hara 王 ", zoneinfo="Europe/Vienna", picture="https://a.example/p"

@@ -113,7 +113,7 @@ async def test_a_reference_that_is_unknown_expired_or_of_another_client_is_shown
 
 
 @pytest.mark.requirement("PA06")
-async def test_a_value_of_the_pages_is_no_reference_and_the_reverse(jeton: Running, visitor: Browser) -> None:
+async def test_a_sealed_value_of_the_pages_is_no_reference_and_vice_versa(jeton: Running, visitor: Browser) -> None:
     app = add_app(jeton)
     request_uri = await push(jeton, app)
     await follow(visitor, app, request_uri)
@@ -196,7 +196,9 @@ async def test_every_node_opens_a_reference_and_knows_that_it_was_used(start: St
 
 
 @pytest.mark.requirement("PA07")
-async def test_a_page_that_was_shown_in_time_has_the_time_of_any_other(jeton: Running, visitor: Browser) -> None:
+async def test_a_page_opened_in_time_may_be_submitted_after_the_reference_expired(
+    jeton: Running, visitor: Browser
+) -> None:
     app = add_app(jeton)
     await follow(visitor, app, await push(jeton, app))
     jeton.clock.advance(29 * 60)
@@ -243,7 +245,7 @@ async def test_where_a_push_is_required_a_plain_request_is_refused(start: StartS
 
 
 @pytest.mark.requirement("PA13")
-async def test_a_reference_is_all_there_is_and_holds_no_secret(jeton: Running) -> None:
+async def test_a_reference_holds_the_request_without_secrets_and_no_row_is_written(jeton: Running) -> None:
     app = add_app(jeton)
     assert app.secret is not None
     form = authorization_parameters(app, client_secret=app.secret)

@@ -30,7 +30,9 @@ async def token(jeton: Running, app: App) -> str:
 @pytest.mark.requirement("A03", "A16", "A38", "A41", "A46", "I08", "K02", "K04")
 @pytest.mark.parametrize("public", [False, True], ids=["confidential", "public"])
 @pytest.mark.parametrize("presented", [0, 1], ids=["spent", "current"])
-async def test_token_in_other_hands_is_neither_spent_nor_a_replay(jeton: Running, public: bool, presented: int) -> None:
+async def test_token_presented_by_another_client_is_neither_spent_nor_a_replay(
+    jeton: Running, public: bool, presented: int
+) -> None:
     app = jeton.add_client(uuid4().hex, public=public)
     tokens = await log_in_and_refresh(jeton, app)
     callers = [

@@ -36,7 +36,7 @@ def initial_access_token(node: Running, max_uses: int = 1, seconds: int = 60) ->
 
 
 @pytest.mark.requirement("DR02", "DR18")
-async def test_by_default_nothing_is_there_and_nothing_is_announced(jeton: Running) -> None:
+async def test_registration_is_off_and_not_announced_by_default(jeton: Running) -> None:
     for path in (REGISTER, "/register", f"{REGISTER}/dcr_x"):
         assert (await jeton.http.post(path, json=PUBLIC)).status_code == 404
     assert "registration_endpoint" not in (await jeton.http.get("/.well-known/oauth-authorization-server")).json()
@@ -45,7 +45,7 @@ async def test_by_default_nothing_is_there_and_nothing_is_announced(jeton: Runni
 
 @pytest.mark.requirement("DR02", "DR18", "MC04", "MC13")
 @pytest.mark.parametrize("kind", ["token", "open"])
-async def test_where_it_is_on_the_endpoint_and_what_it_is_good_for_are_announced(start: StartServer, kind: str) -> None:
+async def test_enabled_registration_is_announced_with_the_grants_it_allows(start: StartServer, kind: str) -> None:
     node = await start(REGISTRATION__DYNAMIC=kind)
 
     metadata = (await node.http.get("/.well-known/oauth-authorization-server")).json()
@@ -58,7 +58,7 @@ async def test_where_it_is_on_the_endpoint_and_what_it_is_good_for_are_announced
 
 
 @pytest.mark.requirement("DR03", "DR04", "DR12", "MC18", "NA03")
-async def test_public_client_is_the_same_for_all_who_say_the_same(open_server: Running) -> None:
+async def test_public_registrations_with_the_same_metadata_share_one_client(open_server: Running) -> None:
     first = await register(open_server, PUBLIC | {"client_name": "Photos", "software_id": "1"})
     again = await register(open_server, {"client_name": "Photos", **PUBLIC, "logo_uri": CALLBACK}, path="/register")
     other = await register(open_server, PUBLIC | {"client_name": "Photo"})
@@ -116,7 +116,7 @@ async def test_confidential_client_gets_credentials_of_its_own_once(open_server:
 
 
 @pytest.mark.requirement("DR05", "DR13", "RI06")
-async def test_no_client_registers_for_more_than_sending_users_here(open_server: Running) -> None:
+async def test_client_cannot_register_for_more_than_the_code_grant(open_server: Running) -> None:
     answer = await register(
         open_server,
         {
@@ -183,7 +183,7 @@ async def test_with_token_each_registration_spends_one_use(start: StartServer) -
 
 
 @pytest.mark.requirement("DR02")
-async def test_token_ends_with_its_time(start: StartServer) -> None:
+async def test_registration_token_expires(start: StartServer) -> None:
     node = await start(REGISTRATION__DYNAMIC="token")
     token = initial_access_token(node, seconds=60)
     node.clock.advance(60)

@@ -58,7 +58,7 @@ def without_secret(registered: Answer) -> Answer:
 
 
 @pytest.mark.requirement("DR14", "DR15")
-async def test_client_reads_its_registration_but_its_secret(node: Running, registered: Answer) -> None:
+async def test_client_reads_its_registration_without_its_secret(node: Running, registered: Answer) -> None:
     answer = await manage(node, "GET", registered)
 
     assert (answer.status_code, answer.json()) == (200, without_secret(registered))
@@ -105,7 +105,7 @@ async def test_update_replaces_everything(node: Running, registered: Answer) -> 
         pytest.param({"redirect_uris": []}, "invalid_redirect_uri", id="nowhere to go"),
     ],
 )
-async def test_update_with_what_is_not_the_clients_to_choose_changes_nothing(
+async def test_update_of_members_that_clients_cannot_choose_changes_nothing(
     node: Running, registered: Answer, members: Answer, error: str
 ) -> None:
     update = {**METADATA, "client_id": registered["client_id"], "client_name": "Other", **members}
@@ -117,7 +117,7 @@ async def test_update_with_what_is_not_the_clients_to_choose_changes_nothing(
 
 
 @pytest.mark.requirement("DR08", "DR13", "DR15")
-async def test_people_are_told_that_nobody_has_checked_the_app_and_are_asked_again_after_a_change(
+async def test_consent_page_warns_of_an_unchecked_app_and_returns_after_a_change(
     node: Running, registered: Answer
 ) -> None:
     node.add_user()
@@ -138,7 +138,7 @@ async def test_people_are_told_that_nobody_has_checked_the_app_and_are_asked_aga
 
 
 @pytest.mark.requirement("DR15")
-async def test_page_of_a_client_that_has_changed_a_moment_ago_allows_nothing(node: Running, registered: Answer) -> None:
+async def test_consent_page_of_a_client_changed_just_now_is_not_accepted(node: Running, registered: Answer) -> None:
     node.add_user()
     async with browser(node) as it:
         await it.sign_in_to(App(stored(node, registered)))
@@ -206,7 +206,7 @@ async def test_disabled_client_may_not_manage_itself(node: Running, registered: 
 
 @pytest.mark.requirement("DR16")
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-async def test_client_that_is_disabled_meanwhile_stays_as_it_is(
+async def test_client_that_is_disabled_in_between_is_not_changed(
     node: Running, registered: Answer, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def disable_first(connection: Connection, client_id: str) -> Client | None:

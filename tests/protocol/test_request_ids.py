@@ -27,7 +27,7 @@ async def log_in(jeton: Running, app: App, password: str = PASSWORD) -> httpx2.R
     return await jeton.token(app, HEADERS, grant_type="password", username="alice", password=password)
 
 
-async def test_lines_of_a_request_have_its_identifier(logged: WrittenLog, jeton: Running, app: App) -> None:
+async def test_log_lines_of_a_request_have_its_identifier(logged: WrittenLog, jeton: Running, app: App) -> None:
     await log_in(jeton, app)
     await log_in(jeton, app, "wrong")
     await jeton.http.get("/oauth/authorize?client_id=unknown", headers=HEADERS)
@@ -36,7 +36,7 @@ async def test_lines_of_a_request_have_its_identifier(logged: WrittenLog, jeton:
     assert {"token_issued", "request_refused", "page_refused"} <= found
 
 
-async def test_lines_of_other_libraries_and_of_exceptions_have_it_too(
+async def test_log_lines_of_libraries_and_exceptions_have_the_request_identifier(
     logged: WrittenLog, jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def warn_and_fail(*_: object) -> str:
@@ -49,7 +49,7 @@ async def test_lines_of_other_libraries_and_of_exceptions_have_it_too(
     assert [it["request_id"] for it in (*logged.lines("about to fail"), *logged.lines("server_error"))] == [ID, ID]
 
 
-async def test_lines_of_a_signature_in_a_thread_have_it_too(
+async def test_log_lines_of_a_signing_thread_have_the_request_identifier(
     logged: WrittenLog, jeton: Running, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jeton.keyring.signer, "is_external", True)
@@ -59,7 +59,7 @@ async def test_lines_of_a_signature_in_a_thread_have_it_too(
     assert [it["request_id"] for it in logged.lines("signing_key_unavailable")] == [ID]
 
 
-async def test_lines_of_other_work_have_none(logged: WrittenLog, jeton: Running) -> None:
+async def test_log_lines_of_background_work_have_no_request_identifier(logged: WrittenLog, jeton: Running) -> None:
     Context().run(jeton.server.parts.missing_master_keys.report, "gone")
     Context().run(logging.getLogger("a.library").warning, "slow")
 

@@ -120,7 +120,7 @@ async def test_misuse_of_a_public_client_s_name_limits_one_address_only(start: S
     assert await from_address(jeton, ABROAD).log_in(app)
 
 
-async def test_the_clients_that_are_counted_are_bounded(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_number_of_counted_clients_is_bounded(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jeton.grants.request_limits._MAX_COUNTED_CLIENTS", 2)
     jeton = await start(LIMITS__TOKEN_REQUESTS_PER_CLIENT="2")
     app, limits = jeton.add_client(public=True), jeton.server.parts.request_limits

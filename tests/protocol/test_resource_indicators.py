@@ -14,7 +14,7 @@ SCOPE = frozenset({"openid", "offline_access", "read", "write", "files"})
 
 
 @pytest.mark.requirement("RI02", "RI03", "RI04", "RI05", "RI06", "CO12", "L05", "L06")
-async def test_resource_chooses_the_audience_and_drops_scope_that_means_nothing_there(jeton: Running) -> None:
+async def test_resource_sets_the_audience_and_drops_scope_it_does_not_have(jeton: Running) -> None:
     add_resource(jeton, API, "read", "write")
     add_resource(jeton, FILES, "files")
     app, alice = add_app(jeton, scope=SCOPE, resources=(API, FILES), refresh_token="always"), sign_in(jeton)

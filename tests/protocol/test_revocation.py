@@ -159,7 +159,7 @@ def failing_commits(engine: Engine) -> Iterator[None]:
 
 @pytest.mark.requirement("C12")
 @pytest.mark.parametrize("hint", KINDS)
-async def test_garbage_costs_no_query_for_a_token(jeton: Running, app: App, hint: str) -> None:
+async def test_malformed_token_causes_no_query(jeton: Running, app: App, hint: str) -> None:
     with statements_of(jeton) as statements:
         await jeton.revoke(app, "garbage", token_type_hint=hint)
 

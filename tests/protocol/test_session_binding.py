@@ -39,7 +39,7 @@ async def log_in_at_home(jeton: Running, binding: str) -> tuple[App, dict[str, A
     [("off", ABROAD, "two", 0), ("notice", ABROAD, "one", 1), ("notice", HOME, "two", 1)],
     ids=["off", "network", "user agent"],
 )
-async def test_session_goes_on_elsewhere_and_is_counted_and_logged_if_the_client_wants_that(
+async def test_moved_session_continues_and_is_counted_and_logged_if_so_configured(
     jeton: Running, binding: str, ip: str, agent: str, counted: int
 ) -> None:
     app, tokens = await log_in_at_home(jeton, binding)

@@ -121,7 +121,7 @@ async def test_own_tokens_of_a_deleted_client_are_listed(jeton: Running, app: Ap
 
 @pytest.mark.requirement("Q03", "Q05")
 @pytest.mark.parametrize(("settings", "ttl"), [({}, 2), ({"TOKENS__STATUS_TTL_SECONDS": "1"}, 1)])
-async def test_list_is_served_to_anybody_with_its_type_and_for_its_ttl(
+async def test_list_is_served_without_authentication_with_its_type_and_ttl(
     start: StartServer, settings: dict[str, str], ttl: int
 ) -> None:
     jeton = await start(**settings)
@@ -182,7 +182,9 @@ async def test_list_is_signed_once_by_each_key(jeton: Running, monkeypatch: pyte
         pytest.param(1000, False, 0, id="a server without its database does not make it look fresh"),
     ],
 )
-async def test_when_a_list_is_signed_again(jeton: Running, seconds: int, refreshed: bool, issued_after: int) -> None:
+async def test_list_is_signed_again_after_half_its_lifetime_unless_the_database_is_away(
+    jeton: Running, seconds: int, refreshed: bool, issued_after: int
+) -> None:
     await status_list(jeton, URI)
     jeton.clock.advance(seconds)
     if refreshed:
@@ -195,7 +197,7 @@ async def test_when_a_list_is_signed_again(jeton: Running, seconds: int, refresh
 
 @pytest.mark.requirement("Q05")
 @pytest.mark.parametrize("number", ["2", "99999999999999999999", "-1", "00", "+0", "\u0660", "0x0", "a", "0/", "0.jwt"])
-async def test_no_other_list_and_no_other_spelling_of_its_number(shared_jeton: Running, number: str) -> None:
+async def test_other_lists_and_spellings_of_their_numbers_are_not_found(shared_jeton: Running, number: str) -> None:
     response = await shared_jeton.http.get(f"/oauth/status/{number}")
 
     assert (response.status_code, response.json()["error"]) == (404, "invalid_request")
@@ -228,7 +230,7 @@ async def test_all_lists_are_named_at_the_address_in_the_metadata(start: StartSe
     assert [(await jeton.http.get(it)).status_code for it in named["status_lists"]] == [200, 200]
 
 
-async def test_switched_off_there_are_no_lists_and_no_token_names_one(start: StartServer) -> None:
+async def test_without_status_lists_no_list_is_served_and_no_token_refers_to_one(start: StartServer) -> None:
     jeton = await start(TOKENS__STATUS_LIST="false")
     jeton.add_user()
     access_token = (await jeton.log_in(jeton.add_client()))["access_token"]

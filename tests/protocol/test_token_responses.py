@@ -82,7 +82,7 @@ def assert_is_error(response: httpx2.Response, status: int, error: str) -> None:
 
 @pytest.mark.requirement("A13", "A31", "A33", "A35", "A36", "A38", "A39", "A40", "A49", "O07")
 @pytest.mark.parametrize(("form", "error"), ERRORS)
-async def test_each_fault_has_its_code(jeton: Running, form: dict[str, str], error: str) -> None:
+async def test_each_error_has_its_code(jeton: Running, form: dict[str, str], error: str) -> None:
     app, (code, _, named) = jeton.add_client(uuid4().hex, grant_types=SESSIONS), error.partition(" ")
 
     response = await jeton.token(app, None, **form)
@@ -113,7 +113,7 @@ async def test_http_errors_have_that_form_too(
     [LOGIN, {"a": "b"}, *({"client_id": "web", "client_secret": "x", "grant_type": it} for it in ("password", "x"))],
     ids=["nobody", "nobody and no grant", "wrong secret", "wrong secret, unknown grant"],
 )
-async def test_unauthenticated_caller_hears_nothing_else(jeton: Running, form: dict[str, str]) -> None:
+async def test_unauthenticated_caller_learns_nothing_else(jeton: Running, form: dict[str, str]) -> None:
     response = await jeton.token(None, None, **form)
 
     assert_is_error(response, 401, "invalid_client")

@@ -41,7 +41,7 @@ async def ask(jeton: Running, app: App, grant_type: str, scope: str | None) -> h
         pytest.param({"scope": NONE}, None, None, id="no scope registered"),
     ],
 )
-async def test_scope_is_granted_told_and_in_the_token(
+async def test_granted_scope_is_in_the_response_and_in_the_token(
     jeton: Running, grant_type: str, registered: dict[str, Any], asked: str | None, granted: str | None
 ) -> None:
     app = jeton.add_client(uuid4().hex, **registered)
@@ -55,7 +55,9 @@ async def test_scope_is_granted_told_and_in_the_token(
 @grants
 @pytest.mark.requirement("A17", "A39", "O10")
 @pytest.mark.parametrize("asked", ["admin", "read admin", "READ", "rea", "*", "read,write", "read  write", '"read"'])
-async def test_anything_else_is_refused_as_a_whole(jeton: Running, app: App, grant_type: str, asked: str) -> None:
+async def test_request_with_any_other_scope_is_refused_as_a_whole(
+    jeton: Running, app: App, grant_type: str, asked: str
+) -> None:
     assert outcome(await ask(jeton, app, grant_type, asked)) == (400, "invalid_scope")
 
 
@@ -72,7 +74,7 @@ async def test_refresh_may_narrow_the_access_token_but_never_the_session(jeton: 
 
 
 @pytest.mark.requirement("A42", "I07", "O03")
-async def test_scope_is_lost_with_the_client_s_and_comes_back_with_it(jeton: Running, app: App) -> None:
+async def test_scope_is_removed_and_restored_with_that_of_the_client(jeton: Running, app: App) -> None:
     token = (await jeton.log_in(app))["refresh_token"]
 
     jeton.set_client(app.client_id, scope=READ)

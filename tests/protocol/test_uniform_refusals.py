@@ -78,7 +78,9 @@ async def test_only_checks_of_the_current_cost_set_the_duration_of_refusals(
     assert len(recorded) == 1
 
 
-async def test_refusal_keeps_its_turn_while_it_is_delayed(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_delayed_refusal_occupies_its_place_in_the_login_queue(
+    start: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="1")
     app = jeton.add_client()
     await attempt(jeton, app, "nobody")

@@ -65,7 +65,7 @@ async def test_response_is_503_while_the_keys_cannot_be_read(nodes: list[Running
 
 
 @pytest.mark.requirement("O16")
-async def test_made_up_keys_never_cause_repeated_reads(
+async def test_unknown_kids_never_cause_repeated_reads(
     nodes: list[Running], session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jeton.background.key_refresh._RECENT_SECONDS", 60)

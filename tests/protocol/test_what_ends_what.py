@@ -257,7 +257,7 @@ CASES: Final = [
 
 @pytest.mark.requirement("A38", "C04", "C05", "I08", "I09", "LO08", "LO24", "O03", "O04", "Q04", "Q05")
 @pytest.mark.parametrize(("happen", "expected"), CASES)
-async def test_what_ends_at_one_server_has_ended_at_the_other(
+async def test_what_ends_at_one_server_ends_at_once_at_the_other(
     nodes: tuple[Running, Running], receiver: LogoutReceiver, happen: Happening, expected: set[str]
 ) -> None:
     async with signed_in_everywhere(*nodes, receiver.uri) as world:
@@ -270,7 +270,7 @@ async def test_what_ends_at_one_server_has_ended_at_the_other(
         assert len(receiver.tokens) == browsers
 
 
-def test_rows_are_those_of_the_document() -> None:
+def test_tested_rows_are_those_of_the_document() -> None:
     text = (ROOT / "docs" / "pages.md").read_text(encoding="utf-8").partition("## Browser sessions")[2]
     table = text.partition("| what happens |")[2].partition("\n\n")[0]
 

@@ -68,7 +68,7 @@ def insert(database: Database, *families: Family) -> None:
         insert_families(connection, families)
 
 
-def test_what_is_written_is_what_is_read(database: Database) -> None:
+def test_values_are_read_as_they_were_written(database: Database) -> None:
     insert(database, FAMILY)
     with database.write() as connection:
         insert_signing_keys(connection, [KEY, ID_TOKEN_KEY])

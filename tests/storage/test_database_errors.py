@@ -58,7 +58,7 @@ def test_common_errors_come_with_advice(said: str, advice: str) -> None:
         ("postgresql:///n?host=/nowhere,/elsewhere", "is PostgreSQL running there"),
     ],
 )
-def test_a_database_that_cannot_be_reached(postgresql_server: str, url: str, advice: str) -> None:
+def test_an_unreachable_database_is_reported_with_advice(postgresql_server: str, url: str, advice: str) -> None:
     database = Database(url.format(folder=postgresql_server.partition("host=")[2]))
 
     assert advice in refusal(database, lambda it: it.read().__enter__())

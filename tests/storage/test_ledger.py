@@ -175,7 +175,7 @@ async def test_a_session_opened_just_before_all_are_ended_is_ended_and_listed(ha
         assert load_revoked_indexes(connection, START) == [len("new")]
 
 
-async def test_a_session_that_has_just_ended_is_not_given_again(harness: LedgerHarness) -> None:
+async def test_a_session_that_ended_in_the_same_transaction_is_not_listed(harness: LedgerHarness) -> None:
     count = Entry(lambda facts: End(str(len(facts.sessions))), (LockSessionsOf("u_1"),))
 
     _, counted = await asyncio.gather(harness.ledger.enter(END_ALL), harness.ledger.enter(count))

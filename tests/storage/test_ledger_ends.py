@@ -78,7 +78,7 @@ def _stored(harness: LedgerHarness) -> None:
         ),
     ],
 )
-async def test_what_has_ended_and_nothing_else_is_not_found_any_more(
+async def test_a_later_entry_of_the_transaction_does_not_see_what_an_earlier_one_ended(
     harness: LedgerHarness, end: Write, kind: type[Any], key: Any, before: Any, after: Any
 ) -> None:
     entries = [seeing(kind, key), writing(end), seeing(kind, key)]

@@ -59,7 +59,7 @@ async def test_no_code_survives_the_end_of_what_it_came_from(nodes: Nodes, conte
 
 
 @pytest.mark.requirement("O03", "O16")
-async def test_nobody_is_signed_in_after_being_disabled(
+async def test_no_user_is_signed_in_after_being_disabled(
     nodes: Nodes, contention: Contention, database_url: str
 ) -> None:
     with configured_for(database_url):

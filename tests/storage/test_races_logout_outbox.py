@@ -36,7 +36,7 @@ async def test_two_senders_deliver_each_logout_once(nodes: Nodes) -> None:
 
 
 @pytest.mark.requirement("LO24", "O16")
-async def test_session_that_two_end_at_once_is_told_once(
+async def test_session_that_is_ended_twice_at_once_is_notified_once(
     nodes: Nodes, contention: Contention, database_url: str
 ) -> None:
     app = add_receiving_app(nodes[0], "shop", "https://shop.example/out")

@@ -68,7 +68,7 @@ async def test_client_that_is_being_used_is_not_deleted_for_lack_of_use(nodes: N
 
 
 @pytest.mark.requirement("DR12", "O16")
-async def test_use_is_recorded_without_waiting_for_whoever_has_locked_the_client(nodes: Nodes) -> None:
+async def test_use_is_recorded_without_waiting_for_a_lock_of_the_client(nodes: Nodes) -> None:
     """An administrator who deletes the client has locked it, and waits for the session that records the use."""
     alice = sign_in(nodes[0], idle_expires_at=2**40, absolute_expires_at=2**40)
     await nodes[0].http.post("/oauth/register", json={**PUBLIC, "grant_types": ["authorization_code", "refresh_token"]})

@@ -121,7 +121,7 @@ async def test_buckets_are_deleted_once_they_hold_nothing(jeton: Running, app: A
 
 
 @on_sqlite
-async def test_keys_of_buckets_tell_nothing(jeton: Running, app: App) -> None:
+async def test_keys_of_buckets_reveal_nothing(jeton: Running, app: App) -> None:
     sub = jeton.add_user("bob").sub
     await jeton.log_in(app, "bob")
     with jeton.database.read() as connection:

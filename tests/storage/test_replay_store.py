@@ -80,7 +80,7 @@ async def test_a_refused_request_uses_nothing_and_a_replayed_one_changes_nothing
 
 
 @pytest.mark.requirement("DP05")
-async def test_one_proof_with_two_sessions_on_two_nodes_turns_one_of_them(
+async def test_one_proof_with_two_sessions_on_two_nodes_rotates_one_of_them(
     harness: LedgerHarness, other: LedgerHarness
 ) -> None:
     for number in range(20):

@@ -78,7 +78,7 @@ def all_at_once(url: str, keys: list[SigningKey], change: Change, algorithm: str
 
 @pytest.mark.parametrize("series", [ACCESS_TOKENS, "RS256"])
 @pytest.mark.parametrize("state", [KeyState.ACTIVE, KeyState.NEXT])
-def test_the_database_holds_no_second_key_in_that_state(
+def test_the_database_rejects_a_second_key_in_the_same_state(
     database: Database, keys: list[SigningKey], state: KeyState, series: str
 ) -> None:
     second = replace(next(key for key in keys if (key.state, key.series) == (state, series)), kid="a second one")

@@ -20,7 +20,9 @@ DOCUMENT, CALLBACK = "https://app.example/client.json", "https://app.example:444
         ("metadata_document", DOCUMENT, "com.example:/", AppLabel("app.example", None, own_name="Bank")),
     ],
 )
-def test_name_and_host(registration: str, client_id: str, redirect_uri: str, expected: AppLabel) -> None:
+def test_label_has_name_and_host_by_kind_of_registration(
+    registration: str, client_id: str, redirect_uri: str, expected: AppLabel
+) -> None:
     described = client(client_id, registration=registration, name="Bank", redirect_uris=frozenset({redirect_uri}))
 
     assert app_label(described, redirect_uri) == app_label(described) == expected

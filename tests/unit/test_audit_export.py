@@ -62,7 +62,7 @@ def test_each_event_has_what_its_class_requires_and_nothing_else(event: str) -> 
         ("client_changed", {"entity": {"uid": "app"}}),
     ],
 )
-def test_who_and_what_is_in_its_place(event: str, expected: dict[str, Any]) -> None:
+def test_actor_and_target_are_in_their_members(event: str, expected: dict[str, Any]) -> None:
     line = exported(event, **{**FULL, "target": None})
     assert {name: line[name] for name in expected} == expected
     assert line["src_endpoint"] == {"ip": "192.0.2.1"}

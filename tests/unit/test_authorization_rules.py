@@ -72,7 +72,7 @@ NONE = prompt("none")
     ],
     ids=["nothing", "another scope", "another resource", "no resource", "only at a resource", "at one of two"],
 )
-def test_what_is_not_covered_is_asked_and_marked(
+def test_scope_without_consent_is_asked_for_and_marked(
     allowed: dict[str, set[str]] | None, resources: tuple[str, ...], new_scope: str, new_resources: tuple[str, ...]
 ) -> None:
     before = None if allowed is None else {uri: frozenset(scope) for uri, scope in allowed.items()}
@@ -104,7 +104,9 @@ STEPS: dict[NextStep | ErrorCode | str, list[dict[str, Any]]] = {
 
 @pytest.mark.requirement("CN03", "CN05", "NA04", "OI02", "OI03", "OI08")
 @pytest.mark.parametrize(("expected", "facts"), rows(STEPS))
-def test_next_step(expected: NextStep | ErrorCode | str, facts: dict[str, Any]) -> None:
+def test_request_leads_to_an_error_a_page_or_a_code(
+    expected: NextStep | ErrorCode | str, facts: dict[str, Any]
+) -> None:
     """The results are an error, a page for consent or for the choice of an account, or no page."""
     match decide(**facts):
         case Refuse(error):
@@ -140,7 +142,7 @@ def test_optional_scopes_that_are_asked_for_can_be_left_out() -> None:
     [({}, 10_000, True), *(({"max_age": 60}, it, it <= 60) for it in (60, 61)), ({"max_age": 0}, 0, False),
      (prompt("login"), 0, False)],
 )  # fmt: skip
-def test_recent_enough_authentication(fields: dict[str, Any], elapsed: int, satisfied: bool) -> None:
+def test_max_age_accepts_a_recent_authentication(fields: dict[str, Any], elapsed: int, satisfied: bool) -> None:
     freshness = freshness_on_arrival(replace(REQUEST, **fields), SESSION, NOW + elapsed)
     assert freshness.is_satisfied_by(SESSION) is satisfied
 

@@ -30,7 +30,7 @@ def begin(current: BrowserSession | None, user: User = ALICE) -> BrowserSession:
 
 
 @pytest.mark.requirement("SE01", "SE02", "SE08")
-def test_session_begins_with_both_ends() -> None:
+def test_session_begins_with_idle_and_absolute_expiry() -> None:
     session = begin(None)
     assert (session.browser_session_id, session.secret_digest) == ("new", b"new digest")
     assert (session.idle_expires_at, session.absolute_expires_at) == (NOW + 100, NOW + 1000)
@@ -38,7 +38,7 @@ def test_session_begins_with_both_ends() -> None:
 
 
 @pytest.mark.requirement("SE01")
-def test_only_the_same_user_goes_on_with_a_new_secret_and_both_ends_reset() -> None:
+def test_session_continues_for_the_same_user_only_with_a_new_secret_and_new_expiry() -> None:
     session = begin(OLD)
     assert (session.browser_session_id, session.created_at) == ("old", 500)
     assert (session.secret_digest, session.auth_time) == (b"new digest", NOW)

@@ -98,7 +98,7 @@ DEFAULT: Final = ClientMetadata(
         pytest.param({"jwks": KEYS, "jwks_uri": "http://10.0.0.1"}, {}, id="keys that are not used"),
     ],
 )  # fmt: skip
-def test_what_is_registered(members: dict[str, Any], registered: dict[str, Any]) -> None:
+def test_valid_metadata_is_registered(members: dict[str, Any], registered: dict[str, Any]) -> None:
     assert parse(**members) == replace(DEFAULT, **registered)
 
 
@@ -161,7 +161,7 @@ REFUSED: Final[dict[str, list[dict[str, Any]]]] = {
 
 @pytest.mark.requirement("DR05", "DR06", "DR07", "DR09")
 @pytest.mark.parametrize(("code", "members"), rows(REFUSED))
-def test_what_is_refused(code: str, members: dict[str, Any]) -> None:
+def test_invalid_metadata_is_refused(code: str, members: dict[str, Any]) -> None:
     with pytest.raises(OAuthError) as refusal:
         parse(**members)
 

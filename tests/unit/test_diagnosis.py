@@ -119,7 +119,7 @@ PROBLEMS: dict[str, tuple[Findings, Level, str]] = {
 
 
 @pytest.mark.parametrize("findings", FINE.values(), ids=FINE)
-def test_what_is_as_it_should_be_is_found_in_order(findings: Findings) -> None:
+def test_valid_installation_has_no_problems(findings: Findings) -> None:
     assert {it.level for it in findings} == {Level.OK}
 
 

@@ -10,7 +10,7 @@ ALL_ALLOWED = DomainPolicy(("evil.example",), ("*",))
 
 
 @pytest.mark.requirement("CI10")
-def test_lists_are_read_in_their_order() -> None:
+def test_domain_lists_are_applied_in_order() -> None:
     def rules(policy: DomainPolicy, hosts: str) -> list[DomainRule]:
         return [policy.rule_of(it) for it in hosts.split()]
 

@@ -117,7 +117,7 @@ async def test_fetches_are_limited_by_address_and_altogether_before_they_are_mad
 
 
 @pytest.mark.requirement("CI15")
-async def test_memory_is_bounded(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_number_of_kept_documents_is_bounded(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata_document_cache, "MAX_DOCUMENTS", 3)
     cache, clock = documents(web)
     urls = [web.publish(f"https://app.example/{number}") for number in range(5)]

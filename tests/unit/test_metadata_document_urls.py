@@ -25,7 +25,7 @@ LOOPBACK = ["http://127.0.0.1:8080/client", "http://[::1]/client", "http://local
 
 
 @pytest.mark.requirement("CI01")
-def test_client_identifiers() -> None:
+def test_only_https_urls_with_a_path_are_document_urls() -> None:
     assert [it for it in [*VALID, *INVALID, "https://app.example/a b", ""] if is_document_url(it)] == VALID
 
 

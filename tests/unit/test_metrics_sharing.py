@@ -34,7 +34,7 @@ def shown(folder: Path) -> tuple[float, float]:
     )
 
 
-def test_counts_outlive_a_process_and_what_it_was_doing_does_not(tmp_path: Path) -> None:
+def test_counters_outlive_a_process_and_gauges_do_not(tmp_path: Path) -> None:
     count_in_process(tmp_path, 0)
     count_in_process(tmp_path, 1)
     assert shown(tmp_path) == (2, 6)

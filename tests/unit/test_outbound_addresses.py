@@ -29,5 +29,5 @@ pytestmark = pytest.mark.requirement("CI08", "LO25")
         (FORBIDDEN, "100::1 4000::1 5f00::1 1fff:ffff::1 localhost 127.1 0x7f000001 2130706433"),
     ],
 )
-def test_kind_of_address(kind: AddressKind, addresses: str) -> None:
+def test_addresses_are_classified(kind: AddressKind, addresses: str) -> None:
     assert {it: classify(it) for it in addresses.split()} == dict.fromkeys(addresses.split(), kind)

@@ -52,7 +52,7 @@ async def failure(client: OutboundClient, uri: str) -> str:
     return caught.value.reason
 
 
-async def test_form_and_headers_that_are_sent() -> None:
+async def test_request_has_the_form_and_headers() -> None:
     async with serving(response("204 No Content")) as server, connected("127.0.0.1") as client:
         got = await client.post_form(f"http://{NAME}:{server.port}/out?tenant=1", {"logout_token": "a+b", "state": ""})
 
@@ -108,7 +108,7 @@ async def test_connection_is_made_to_the_address_that_was_checked() -> None:
         *(("http://client.example/", True, it) for it in ([PUBLIC], ["127.0.0.1", PUBLIC])),
     ],
 )
-async def test_refused_addresses(uri: str, *, private: bool, addresses: list[str]) -> None:
+async def test_address_that_is_not_allowed_is_refused(uri: str, *, private: bool, addresses: list[str]) -> None:
     async with connected(*addresses, allow_private_addresses=private, resolve=Resolver(addresses)) as client:
         assert await failure(client, uri) == "address_not_allowed"
 
@@ -129,7 +129,7 @@ async def test_every_spelling_of_loopback_is_refused(host: str) -> None:
         "https://client.example/" + "x" * 2048,
     ],
 )
-async def test_refused_uris(uri: str) -> None:
+async def test_invalid_uri_is_refused(uri: str) -> None:
     async with connected(PUBLIC) as client:
         assert await failure(client, uri) == "invalid_uri"
 
@@ -149,7 +149,7 @@ async def test_refused_uris(uri: str) -> None:
         (b"", "invalid_response"),
     ],
 )
-async def test_refused_responses(octets: bytes, reason: str) -> None:
+async def test_invalid_response_is_refused(octets: bytes, reason: str) -> None:
     async with serving(octets) as server, connected("127.0.0.1", max_body_bytes=1000) as client:
         assert await failure(client, f"http://{NAME}:{server.port}/") == reason
 

@@ -27,7 +27,7 @@ def rendered(branding: Branding | None = None, issuer: str = ISSUER, language: s
 
 
 @pytest.mark.requirement("PG12")
-def test_language_is_the_first_wanted_one_that_is_there() -> None:
+def test_language_is_the_first_requested_one_that_exists() -> None:
     chosen: dict[tuple[tuple[str, ...], str], str] = {
         ((), ""): "en",
         ((), "de"): "de",
@@ -63,7 +63,7 @@ def test_catalogue_joins_lines_and_refuses_what_it_does_not_understand() -> None
 
 
 @pytest.mark.requirement("DR08")
-def test_app_on_the_device_is_not_called_by_its_own_name() -> None:
+def test_app_on_the_device_is_not_shown_by_the_name_it_claims() -> None:
     page = Consent("sealed", AppLabel("", None, own_name="Your bank"), "alice")
     text = PageRenderer(ISSUER, Branding()).render(page, ("en",), "")[1].decode()
     assert "<title>Allow access? · An app on your device: Your bank · " in text

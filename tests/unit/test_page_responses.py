@@ -66,7 +66,7 @@ def test_cookie_is_for_this_host_and_out_of_reach_for_scripts() -> None:
 
 
 @pytest.mark.requirement("SE05")
-def test_browser_says_whether_a_form_is_ours() -> None:
+def test_fetch_metadata_tell_whether_a_form_is_ours() -> None:
     ours: list[dict[bytes, str]] = [
         *({}, {b"origin": "null"}, {b"origin": ISSUER}),
         {b"sec-fetch-site": "same-origin", b"origin": "null"},

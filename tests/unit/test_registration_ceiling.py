@@ -38,7 +38,9 @@ SET: Final = frozenset({"read", "openid"})
         pytest.param(tuple(SET), (PHOTOS, PAYROLL), RegistrationCeiling(SET, (PHOTOS,)), id="set"),
     ],
 )
-def test_ceiling(configured: tuple[str, ...], resources: tuple[Resource, ...], ceiling: RegistrationCeiling) -> None:
+def test_ceiling_follows_settings_and_open_resources(
+    configured: tuple[str, ...], resources: tuple[Resource, ...], ceiling: RegistrationCeiling
+) -> None:
     assert registration_ceiling(frozenset(configured), resources, ISSUER) == ceiling
 
 

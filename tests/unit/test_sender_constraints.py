@@ -30,7 +30,7 @@ def test_only_the_refresh_tokens_of_a_public_client_are_bound() -> None:
 
 
 @pytest.mark.requirement("DP07", "L12")
-def test_a_family_is_held_by_whoever_proves_each_of_its_keys() -> None:
+def test_a_family_accepts_only_requests_that_prove_each_of_its_keys() -> None:
     presented = [UNBOUND, KEY, CERTIFICATE, BOTH, Confirmation("other", "other")]
     holders = {UNBOUND: presented, KEY: [KEY, BOTH], CERTIFICATE: [CERTIFICATE, BOTH], BOTH: [BOTH]}
     for bound_to, expected in holders.items():

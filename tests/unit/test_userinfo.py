@@ -35,7 +35,7 @@ def test_each_scope_covers_its_claims_and_nothing_else() -> None:
 
 
 @pytest.mark.requirement("OI42", "OI44")
-def test_what_is_not_known_is_left_out() -> None:
+def test_unknown_claims_are_omitted() -> None:
     bob = User("u_2", "bob", None, (), False, 100, 1)
 
     assert userinfo_claims(bob, frozenset({"openid", "profile", "email", "address", "phone"})) == {

@@ -37,7 +37,7 @@ def fields_of(client: Client) -> dict[str, str]:
 )
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.requirement("CA01")
-def test_each_attempt_is_signed_anew_for_the_issuer_alone(key: Key, algorithm: str, tmp_path: Path) -> None:
+def test_each_attempt_has_a_new_assertion_for_the_issuer_only(key: Key, algorithm: str, tmp_path: Path) -> None:
     (tmp_path / "key.json").write_text(json.dumps(key.as_dict(private=True)))
     signing = ClientKey(key.as_dict(private=True), clock=lambda: NOW)
     client = Client("nightly", key=signing, issuer=ISSUER)

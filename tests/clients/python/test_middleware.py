@@ -77,7 +77,7 @@ def fastapi(scope: list[str], report: Any = None, resource: ProtectedResource | 
 @pytest.mark.parametrize("make", [asgi, fastapi])
 @pytest.mark.parametrize(("given", "expect"), CASES)
 @pytest.mark.requirement("DP01", "DP11", "PR03")
-def test_requests_are_admitted_or_answered_with_a_challenge(make: Any, given: Any, expect: Any) -> None:
+def test_requests_are_accepted_or_answered_with_a_challenge(make: Any, given: Any, expect: Any) -> None:
     reported: list[ClientError] = []
     resource = resource_of(given["resource"]) if "resource" in given else None
     with TestClient(make(given.get("scope", []), reported.append, resource)) as client:

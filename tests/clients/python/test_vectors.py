@@ -245,7 +245,7 @@ COMPOSED: Final[dict[str, Cases]] = {
         for case in COMPOSED.get(file) or read(file)
     ],
 )
-def test_case(judge: Callable[[Any], Any], case: Any) -> None:
+def test_vector_has_its_expected_result(judge: Callable[[Any], Any], case: Any) -> None:
     check(case, outcome_of(lambda: judge(case)))
 
 
@@ -261,7 +261,7 @@ def test_any_other_text_is_no_pending_authorization(text: str) -> None:
 
 
 @each(read("attempts"))
-def test_attempts(case: Any) -> None:
+def test_each_response_is_interpreted_as_expected(case: Any) -> None:
     grant, answer = case.get("grant", "password"), case["answer"]
     pending = PendingRefresh("k1", 1550) if grant == "password" else None
     session = Session(Tokens("a1", 1000, 1600, "r1", "read"), grant, "read", pending)
@@ -281,7 +281,7 @@ def test_attempts(case: Any) -> None:
 
 
 @each(read("key_set"))
-def test_key_set(case: Any) -> None:
+def test_cached_keys_follow_the_steps(case: Any) -> None:
     cached = before = CachedKeys()
 
     for step in case["steps"]:
