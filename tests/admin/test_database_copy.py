@@ -38,7 +38,7 @@ from jeton.storage.write_probe import accepts_writes
 from support.in_process_server import MASTER_KEY, running, settings_for
 
 OpenDatabase = Callable[[str], Database]
-# Every kind of database has another order for these, unless it is told to compare bytes.
+# Each kind of database sorts these differently, unless it compares bytes.
 LETTERS = "Zaäß"
 BACK_AND_FORTH = pytest.mark.parametrize(
     ("source_kind", "target_kind"),
@@ -244,7 +244,7 @@ def test_a_target_that_is_not_empty_is_left_alone(new_database: OpenDatabase, ta
     bring_up_to_date(target)
 
 
-# Servers.
+# Servers that use one of the databases.
 
 
 @pytest.mark.parametrize("serving", [0, 1], ids=["source", "target"])

@@ -1,4 +1,4 @@
-"""Several hosts by https, through one nginx: Jeton, two apps in cookie mode, and two hosts that mean harm."""
+"""Several HTTPS hosts behind one nginx: Jeton, two apps in cookie mode, and two hostile hosts."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ from support.tls_certificates import server_certificate
 ISSUER: Final = "https://id.example.test"
 APP: Final = "https://app.example.test"
 SHOP: Final = "https://shop.example.test"
-# Of the same site as the apps, and of another.
+# One host of the same site as the apps, and one of another site.
 SIBLING: Final = "https://evil.example.test"
 STRANGER: Final = "https://other.test"
 AUDIENCE: Final = "https://orders.example"

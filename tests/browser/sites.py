@@ -1,4 +1,4 @@
-"""Sites of others: an app that sends people to the server, and pages that mean harm."""
+"""Sites other than Jeton: an app that sends people to the server, and hostile pages."""
 
 import json
 import socket

@@ -236,7 +236,7 @@ def test_cookie_of_one_app_is_useless_for_another(context: BrowserContext) -> No
     sibling.goto(SIBLING)
 
     attack = _ATTACK.replace("orders-cookie", "sibling")
-    # Every third answer is lost on the way.
+    # The proxy drops every third response.
     answers = [sibling.evaluate(attack, [ISSUER, "/oauth/token", "cors", {"X-Jeton": "1"}]) for _ in range(3)]
     session = sibling.evaluate(attack, [ISSUER, "/oauth/session", "cors", {"X-Jeton": "1"}])
 
@@ -268,7 +268,7 @@ def test_six_tabs_stay_signed_in_though_every_third_answer_is_lost(sites: Sites,
 
     at_first, token = rotations(), pages[0].evaluate("session.accessToken()")
     for round_ in range(RENEWALS // 10):
-        # Each tab at once; then one alone, nine times.
+        # All tabs concurrently, then one tab nine times.
         for page in pages:
             page.evaluate("(token) => { globalThis.renewal = session.renew(token); renewal.catch(() => {}) }", token)
         tokens = {page.evaluate("renewal") for page in pages}

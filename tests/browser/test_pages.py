@@ -1,4 +1,4 @@
-"""The pages in real Chromium: the whole way, by keyboard, without scripts, and against pages that mean harm."""
+"""The pages in Chromium: the whole login flow, by keyboard, without scripts, and against hostile pages."""
 
 from collections.abc import Callable
 

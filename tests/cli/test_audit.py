@@ -189,7 +189,7 @@ async def aged(cli: CommandLine, start: StartServer, tmp_path: Path) -> tuple[Ru
         jeton.purge.delete_expired()
         with exported.open("a") as file:
             file.write(cli.text("audit", "export", "--checkpoints"))
-        # A chain may go once a checkpoint that was made after its end has expired.
+        # A chain is deleted once a checkpoint that was made after its end has expired.
         jeton.clock.advance(RETENTION + CHAIN_SECONDS + 2 * CHECKPOINT_SECONDS)
     return jeton, cli, exported
 

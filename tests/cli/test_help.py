@@ -23,7 +23,7 @@ COMMANDS = {
     *(f"registration token {it}" for it in ("create", "list", "revoke")),
     *("registration prune", "keys list", "keys rotate", "keys revoke", "session list", "session revoke"),
 }
-# They print no data, but a log, and a file.
+# They print a log or a file instead of data.
 WITHOUT_JSON = {"audit export", "serve", "config example"}
 
 

@@ -87,7 +87,7 @@ async def test_server_signs_with_next_key_once_rotation_is_possible(cli: Command
     assert (await issue(jeton, app))[1] == kid_of(after, "active") == kid_of(before, "next")
     assert cli.json("keys", "list") == after
 
-    # Early: the server rotates when the next key is ready. Asking again changes nothing.
+    # Early: the server rotates when the next key is ready. A repeated request changes nothing.
     asked = cli.json("keys", "rotate")
     jeton.clock.advance(5)
     assert cli.json("keys", "rotate") == asked
@@ -114,7 +114,7 @@ async def test_revoked_key_ends_its_tokens_at_once_and_no_session(cli: CommandLi
 
     after = cli.json("keys", "revoke", kid)
 
-    # Without waiting for the server's next look at the database.
+    # Without waiting for the server's next read of the database.
     for ended in (token, tokens["access_token"]):
         assert await jeton.introspect(app, ended) == {"active": False}
     assert (kid_of(after, "revoked"), kid_of(after, "active")) == (kid, kid_of(before, "next"))

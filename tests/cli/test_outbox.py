@@ -1,4 +1,4 @@
-"""jeton outbox: which clients were told of ended browser sessions, and telling them again."""
+"""jeton outbox: logout tokens that were delivered or failed, and repeated delivery."""
 
 import pytest
 

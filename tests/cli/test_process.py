@@ -140,7 +140,7 @@ def test_characters_missing_in_terminal_encoding_are_escaped(cli: CommandLine, e
     assert printed in done.stdout
 
 
-# A server.
+# Behaviour of a running server.
 
 
 def request(server: ServerProcess, method: str, target: str, form: str = "") -> httpx2.Response:

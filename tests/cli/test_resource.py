@@ -1,4 +1,4 @@
-"""jeton resource: register, change, delete and list what the parameter `resource` may name."""
+"""jeton resource: register, change, delete and list resources (the values of the parameter `resource`)."""
 
 import pytest
 

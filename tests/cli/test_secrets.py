@@ -57,7 +57,7 @@ async def test_sessions_need_their_master_key_and_tokens_do_not(
         assert (await renewed.refresh(app, tokens["refresh_token"])).status_code == 503
     inspected = cli.with_variables(SECRETS__MASTER_KEY=NEW).json("token", "inspect", tokens["refresh_token"])
     assert "is not in secrets.master_key" in inspected["problems"][0]
-    # The old master key was put back: nothing was lost.
+    # With the old master key restored, no session is lost.
     async with running(settings_for(sqlite_url, SECRETS__MASTER_KEY=BOTH)) as restored:
         assert (await restored.refresh(app, tokens["refresh_token"])).status_code == 200
 

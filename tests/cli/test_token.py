@@ -132,7 +132,7 @@ def revoke_key(login: Login) -> None:
 def register_again(login: Login) -> None:
     with login.jeton.database.write() as connection:
         delete_client(connection, "web")
-        # As if it were the URL of a metadata document: no other client_id comes back.
+        # As if it were the URL of a metadata document; no other client_id can be used again.
         connection.execute(issued_identifiers.delete())
     login.jeton.clock.advance(1)
     login.jeton.add_client("web")

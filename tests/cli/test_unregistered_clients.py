@@ -1,4 +1,4 @@
-"""jeton client: clients by metadata document, approved before they are used, or known since they were."""
+"""jeton client: clients by metadata document, added before their first use or after it."""
 
 from dataclasses import replace
 from typing import Any

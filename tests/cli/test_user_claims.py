@@ -1,4 +1,4 @@
-"""jeton user set: what is known of a user, and what apps learn of it."""
+"""jeton user set: claims about a user, and which of them apps receive."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The examples in Python do what they show: real processes, a real server, and nginx before one of them."""
+"""The Python examples work: with real processes, a real server, and nginx in front of one of them."""
 
 import os
 import subprocess

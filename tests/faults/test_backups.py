@@ -1,4 +1,4 @@
-"""The commands of docs/operations/backup.md for PostgreSQL, as they stand there, and what a restored server does.
+"""The PostgreSQL commands of docs/operations/backup.md as documented, and a server on the restored database.
 
 Blocks fenced as ```bash are run: those that begin with pg_ or cp as the account of PostgreSQL.
 """
@@ -22,7 +22,7 @@ from support.in_process_server import MASTER_KEY, App, Running, running, setting
 from support.postgresql import postgresql_cluster
 from support.server_processes import JETON, wait_until
 
-# PostgreSQL wants as many connections as the cluster had.
+# PostgreSQL requires at least the connection limit of the original cluster.
 _OPTIONS: Final = "-c listen_addresses= -c max_connections=200"
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -157,9 +157,9 @@ async def test_a_point_in_time_is_restored_and_a_token_of_the_lost_time_is_recog
         wait_until(lambda: connection.execute(in_recovery).fetchone() == (False,), "the end of the recovery", 60)
 
     async with running(settings_for(restored)) as node:
-        # Before the end of the lost time, everything that was committed is there.
+        # Everything committed before the lost time has been restored.
         await node.refreshed(app, fourth)
-        # Not spendable again, once the app has come back.
+        # It cannot be spent again after the app has returned.
         replayed = await node.refresh(app, second)
         assert replayed.json()["error"] == "invalid_grant"
 

@@ -42,7 +42,7 @@ def connect(server: ServerProcess, host: str = "127.0.0.1") -> socket.socket:
 def answer_to(server: ServerProcess, *parts: bytes, host: str = "127.0.0.1") -> bytes:
     """Return everything received until the server closes the connection."""
     with connect(server, host) as connection:
-        with suppress(ConnectionError):  # closed while we were still sending
+        with suppress(ConnectionError):  # The server closed the connection while the test was sending.
             for part in parts:
                 connection.sendall(part)
         try:

@@ -22,7 +22,7 @@ async def assert_writes_refused(load: Load, resting: Sequence[Session]) -> None:
         assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
 
 
-# Read-only is a former leader that is a standby now, on the connections that the server has.
+# Read-only: the server's connections lead to a former leader that is now a standby.
 @pytest.mark.parametrize(
     ("fail", "recover", "assert_refused", "rounds", "refusals"),
     [
@@ -66,7 +66,7 @@ async def test_a_database_outage_spends_nothing_and_ends_no_session(
 
             assert load.statuses.keys() == {200, 503}
             assert load.losses == []
-            # Each session goes on without a key, as if nothing had happened.
+            # Each session continues without an idempotency key.
             for session in resting:
                 assert (await load.refresh(session)).status_code == 200
             assert_nothing_lost_or_doubled(own_postgresql_url, [*busy, *resting])

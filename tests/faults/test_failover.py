@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster changes its leader under load: what was delivered works, and nothing is spent twice.
+"""Failover of a PostgreSQL cluster under load: every received token is valid, and none can be spent twice.
 
 The cluster and its commands are those of docs/operations/failover.md.
 """

@@ -12,7 +12,7 @@ from support.server_processes import server_process, wait_until
 
 @pytest.mark.requirement("O19")
 def test_a_server_that_cannot_write_is_not_ready_until_it_can(sqlite_url: str, tmp_path: Path) -> None:
-    # Its log goes to a file, too: nothing of it is read while nothing can be written.
+    # Its log is a file too: it cannot be written while the disk is full.
     with server_process(tmp_path, sqlite_url) as server:
         limit = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (0, limit[1]))

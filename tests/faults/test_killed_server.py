@@ -26,7 +26,7 @@ async def test_after_kill_and_restart_every_answered_token_is_the_newest(durable
 
             assert_nothing_lost_or_doubled(durable_url, load.sessions)
             assert load.statuses.keys() == {200}
-            # Nor has the restart brought back to life what was spent before it.
+            # Tokens spent before the restart are not valid after it.
             session = load.sessions[0]
             newest, session.token = session.token, next(iter(session.successors))
             assert (await load.refresh(session)).status_code == 400

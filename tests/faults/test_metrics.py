@@ -79,7 +79,7 @@ def test_listener_is_on_loopback_or_where_the_setting_says_or_off(sqlite_url: st
 def test_server_starts_if_the_default_address_is_taken(sqlite_url: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Another server may have it already: then it is taken all the same.
+        # Another server may have taken it already, with the same result.
         if taken.connect_ex(("127.0.0.1", 9464)) != 0:
             taken.bind(("127.0.0.1", 9464))
             taken.listen()

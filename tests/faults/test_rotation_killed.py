@@ -69,7 +69,7 @@ class Faults:
         """Age all keys by a hundred days. The rotating node then waits at that step."""
         with self.engine.begin() as connection:
             connection.execute(_LATER, {"seconds": _DAYS})
-        # Only now: what was just written passes those steps too, at its commit.
+        # Not earlier, because the commit of the update above passes these steps too.
         with self.engine.begin() as connection:
             connection.execute(text("SELECT setval('passed', 1, false)"))
             connection.execute(text("UPDATE fault SET stop_at = :stop_at"), {"stop_at": stop_at})

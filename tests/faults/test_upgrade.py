@@ -14,7 +14,7 @@ from support.checkout import ROOT
 from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, refresh_load
 from support.server_processes import ServerProcess, free_port, server_process
 
-# What a migration may do while servers of the version before run: add what they do not know, and demand nothing more.
+# A migration may only add what running servers of the previous version do not know, without new constraints on them.
 _MIGRATION: Final = """\
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""This machine's clock jumps ahead, or stands still while the machine sleeps: nothing good is lost (ADR 0021)."""
+"""The machine's clock jumps ahead or is suspended: no valid session or token is lost (ADR 0021)."""
 
 import time
 from collections.abc import AsyncIterator

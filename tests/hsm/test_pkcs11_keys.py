@@ -1,4 +1,4 @@
-"""Private keys on a PKCS#11 token: made there, signing there, never exported, destroyed there."""
+"""Private keys on a PKCS#11 token: generated, used and destroyed there, and never exported."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

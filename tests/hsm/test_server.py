@@ -28,7 +28,7 @@ from support.signing_keys import new_token, stored_keys
 from support.softhsm import PIN, SoftHsm
 
 AHEAD = 86400
-# No list lives longer than the tokens here: a retired key is soon forgotten.
+# Status lists live no longer than tokens here, so that a retired key is deleted soon.
 SHORT = {"TOKENS__STATUS_LIST": "false", "KEYS__ALGORITHM": "ES256"}
 
 
@@ -93,7 +93,7 @@ async def test_keys_on_the_token_are_followed_by_keys_in_the_database(
 
         token = await new_token(restarted, restarted.add_client())
         assert await verified_kid(restarted, token) == keys[KeyState.ACTIVE].kid
-        # The successor on the token, which has never signed, has made way and is destroyed.
+        # The successor on the token, which has never signed, is replaced and destroyed.
         assert hsm.objects() == len(on_token(restarted))
 
 

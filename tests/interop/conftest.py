@@ -19,7 +19,7 @@ _SCOPE: Final = ("--scope", "read", "--scope", "write")
 _SESSIONS: Final = ("--grant", "password", "--grant", "refresh_token", *_SCOPE)
 _OPENID: Final = ("--scope", "openid", "--scope", "profile", "--refresh-token", "always")
 _CODES: Final = ("--grant", "authorization_code", "--redirect-uri", CALLBACK, *_OPENID)
-# Installed apps that receive codes on a port that they find free (RFC 8252 section 7.3).
+# Native apps that receive codes on any free port (RFC 8252 section 7.3).
 _NATIVE: Final = ("--public", "--application-type", "native", "--grant", "authorization_code", *_SCOPE)
 _LOOPBACK: Final = ("--redirect-uri", "http://localhost/callback", "--redirect-uri", "http://127.0.0.1/callback")
 

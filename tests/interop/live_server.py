@@ -1,4 +1,4 @@
-"""A live server and its accounts, as tests of libraries see them."""
+"""A live server and its accounts, for tests of libraries."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Clients of MCP servers by the Python SDK: what they keep, and how they send a person to the authorization server."""
+"""Clients of MCP servers with the Python SDK: their storage, and how they send a person to the authorization server."""
 
 from typing import Final
 from urllib.parse import parse_qs, urlsplit

@@ -1,4 +1,4 @@
-"""A relying party as the OpenID Foundation's suite is one: it sends alice to the server, and checks what comes back."""
+"""A relying party as in the OpenID Foundation's suite: it sends alice to the server, and checks the responses."""
 
 import hashlib
 from base64 import urlsafe_b64encode

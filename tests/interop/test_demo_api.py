@@ -1,4 +1,4 @@
-"""The demo's protected API: what it lets in, and how it refuses (RFC 6750 section 3, RFC 9068 section 4)."""
+"""The demo's protected API: accepted tokens, and refusals (RFC 6750 section 3, RFC 9068 section 4)."""
 
 import base64
 import runpy

@@ -42,6 +42,6 @@ def test_both_scenarios_succeed(live: Live, node_modules: Path, tmp_path: Path, 
 
     results = [check for found in tmp_path.rglob("checks.json") for check in json.loads(found.read_text())]
     found = {check["id"]: check["status"] for check in results}
-    # Metadata documents as client_ids are announced by servers that take them.
+    # A server that accepts metadata documents as client_ids announces it.
     found.pop("authorization-server-metadata-cimd", None)
     assert found == {"authorization-server-metadata": "SUCCESS", "authorization-code-grant": "SUCCESS"}, printed

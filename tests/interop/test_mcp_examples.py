@@ -1,4 +1,4 @@
-"""The example of an MCP server, connected to by other people's clients, unregistered.
+"""The example of an MCP server, used by unregistered clients of other projects.
 
 Importing the libraries takes two seconds of each process: only those that run these tests do it.
 """

@@ -1,4 +1,4 @@
-"""Modules of the profile Back-Channel Logout OP, and a relying party with our client library: each is told at once."""
+"""Modules of the profile Back-Channel Logout OP, and a relying party with our client library."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -202,7 +202,7 @@ async def test_oidcc_server_client_secret_post(party: RelyingParty) -> None:
         ({"prompt": "none"}, "login_required"),
         ({"request_uri": "https://app.example/request"}, "request_uri_not_supported"),
         ({"request": "https://app.example/request"}, "request_not_supported"),
-        # A redirect URI inside a request object is not looked at: the object is refused at the registered one.
+        # A redirect URI inside a request object is not read: the object is refused at the registered one.
         ({"request": jwt.encode({"redirect_uri": "https://evil.example/"}, "", "none")}, "request_not_supported"),
     ],
     ids=[

@@ -1,4 +1,4 @@
-"""openid-client and oauth4webapi register themselves (RFC 7591) at a live server that is open to everybody."""
+"""openid-client and oauth4webapi register themselves (RFC 7591) at a live server with open registration."""
 
 from collections.abc import Iterator
 from pathlib import Path

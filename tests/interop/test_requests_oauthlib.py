@@ -48,7 +48,7 @@ def introspected(live: Live, token: str) -> dict[str, Any]:
         pytest.param("web-basic", {"auth": "SECRET"}, id="basic"),
         pytest.param("web-post", {"include_client_id": True, "client_secret": "SECRET"}, id="form"),
         pytest.param(PUBLIC, {"include_client_id": True}, id="public"),
-        # As the library does by itself if it is given a client_id and no more.
+        # The library does the same if it is given only a client_id.
         pytest.param(PUBLIC, {"client_id": PUBLIC}, id="public, basic with an empty secret"),
     ],
 )

@@ -146,7 +146,7 @@ def test_readme_has_commands_and_each_make_target_that_a_document_names_exists()
     assert {(name, target) for name, target in named if target not in targets} == set()
 
 
-# The rules at the top of this file, proven on a document of our own.
+# The rules at the top of this file, tested with a document for this purpose.
 
 SAMPLE: Final = """# A sample
 

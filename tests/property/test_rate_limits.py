@@ -47,5 +47,5 @@ def test_at_most_a_hundred_failures_between_two_successes(free: int, steps: list
             release(buckets, pending.pop(), now)
             attempts.pop()
         assert len(attempts) <= 100
-        # After the free ones, at least thirty seconds pass between two.
+        # After the free attempts, two attempts are at least thirty seconds apart.
         assert len(attempts) <= free + (now - NOW) // 30

@@ -1,4 +1,4 @@
-"""grant_type=authorization_code: a code is redeemed once, by its owner; and what becomes of the tokens."""
+"""grant_type=authorization_code: a code is redeemed once, by its owner; a second use ends its tokens."""
 
 import asyncio
 from typing import Any

@@ -89,7 +89,7 @@ async def test_logout_token_is_signed_as_id_tokens_are_and_posted_as_a_form(alic
     now = alice.node.clock.now()
     claims = verified_id_token(alice.node, token, "shop")
     assert (claims["iat"], claims["exp"]) == (now, now + 120)
-    # It passes for neither of the others.
+    # It is accepted neither as an access token nor as an ID token.
     assert alice.node.keyring.id_token_verifier.verify(token) is None
     assert alice.node.keyring.verifier.verify(token) is None
 

@@ -1,4 +1,4 @@
-"""Authentication by access token (RFC 6750, RFC 9068 section 4): who is let in, and what everybody else is told."""
+"""Authentication by access token (RFC 6750, RFC 9068 section 4): accepted tokens, and challenges to other requests."""
 
 from typing import Any
 

@@ -23,7 +23,7 @@ from support.written_log import WrittenLog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("A50", "O18", "ME03")]
 
-# What is meant to be there: by these, operators find the line or record that they look for.
+# Fields that are logged on purpose: operators find the line or record by them.
 LOGGED: Final = {"X-Request-Id", "/oauth/authorize redirect_uri", "/oauth/authorize redirect_uri URI"}
 RECORDED: Final = {"X-Request-Id", "User-Agent"}
 

@@ -1,4 +1,4 @@
-"""private_key_jwt at every endpoint where clients authenticate (RFC 7523), and keys that clients publish."""
+"""private_key_jwt at every endpoint where clients authenticate (RFC 7523), and published key sets of clients."""
 
 import asyncio
 import json
@@ -198,7 +198,7 @@ async def test_a_published_key_set_is_fetched_once_and_again_for_an_unknown_key_
         add_key_client(jeton, jwks=None, jwks_uri=f"http://127.0.0.1:{remote.port}/keys")
         assert [await attempt(old) for _ in range(3)] == [200] * 3
         assert await asyncio.gather(*(attempt(new) for _ in range(5))) == [401] * 5
-        assert len(remote.requests) == 1  # that was a moment ago
+        assert len(remote.requests) == 1  # The last fetch was less than 30 seconds ago.
         published.keys = (old, new)
         jeton.clock.advance(FETCH_INTERVAL_SECONDS)
         assert await asyncio.gather(*(attempt(new) for _ in range(5))) == [200] * 5

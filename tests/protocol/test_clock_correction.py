@@ -1,4 +1,4 @@
-"""A clock that was ahead and is corrected (ADR 0021): what it stamped blocks nothing.
+"""A clock that was ahead and is corrected (ADR 0021): its timestamps block nothing.
 
 A failover to a database with a slower clock is the same, and so is a first start with a wrong clock.
 """

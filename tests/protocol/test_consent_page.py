@@ -105,7 +105,7 @@ async def test_nothing_is_sent_to_a_redirect_uri_that_was_removed_in_between(
     jeton.set_client(app.client_id, redirect_uris=frozenset({"https://other.example/callback"}))
     decision, _, same_moment = decision.partition(", ")
     if same_moment:
-        # As it was when the form arrived.
+        # The client as stored when the form was submitted.
         monkeypatch.setattr("jeton.endpoints.authorization.interactions.is_registered_redirect_uri", lambda *_: True)
 
     page = await visitor.decide(decision)

@@ -61,7 +61,7 @@ async def test_refresh_rotates_the_cookie(jeton: Running, app: App) -> None:
     assert "refresh_token" not in response.json()
     second = f"{cookie_of(response).key}={cookie_of(response).value}"
     assert (second.split("=", maxsplit=1)[0], second != first) == (first.split("=")[0], True)
-    # A replay ends the session, as everywhere.
+    # A replay ends the session, as without cookies.
     assert outcome(await refresh(jeton, app, first)) == (400, "invalid_grant")
     assert outcome(await refresh(jeton, app, second)) == (400, "invalid_grant")
     assert await session(jeton, app, second) == SIGNED_OUT

@@ -184,7 +184,7 @@ async def test_introspection_names_type_and_key(jeton: Running) -> None:
 async def test_required_nonces_are_sent_accepted_for_an_overlap_and_never_optional(start: StartServer) -> None:
     jeton = await start(TOKENS__REQUIRE_DPOP_NONCE="true")
     app, form = jeton.add_client(), {"grant_type": "client_credentials"}
-    wrong_clock = KEY  # It stands still.
+    wrong_clock = KEY  # The clock does not move.
 
     async def ask(**claims: Any) -> httpx2.Response:
         return await jeton.token(app, {"DPoP": wrong_clock.proof(**claims)}, **form)

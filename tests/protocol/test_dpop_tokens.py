@@ -129,7 +129,7 @@ async def test_a_proof_is_used_once_and_its_replay_costs_no_refresh_token(start:
     for again in (form, {"grant_type": "client_credentials"}):
         assert outcome(await jeton.token(app, {"DPoP": proof}, **again)) == (400, "invalid_dpop_proof")
     first = await jeton.token(app, {"DPoP": (proof := KEY.proof())}, **form)
-    # Not a replay of the refresh token: the proof is looked at first.
+    # Not a replay of the refresh token, because the proof is checked first.
     assert outcome(await jeton.token(app, {"DPoP": proof}, **form)) == (400, "invalid_dpop_proof")
     assert (await refresh(jeton, app, first.json()["refresh_token"], KEY)).status_code == 200
 
@@ -145,7 +145,7 @@ async def test_a_refresh_reads_and_writes_the_use_of_its_proof_and_without_one_n
     with statements_of(jeton) as statements:
         assert (await refresh(jeton, app, token, key)).status_code == 200
 
-    # Maintenance counts the rows now and then.
+    # Maintenance counts the rows periodically.
     assert sorted(it.split()[0] for it in statements if "single_uses" in it and "count(" not in it) == uses
 
 
@@ -218,7 +218,7 @@ async def test_a_wrong_proof_is_refused_before_password_and_database(
         ]
 
     assert [outcome(it) for it in wrong] == [(400, "invalid_dpop_proof")] * 3
-    # The client may have to be read: it authenticates before its proof is looked at.
+    # The client may have to be read: it authenticates before its proof is checked.
     assert (hashes, [it for it in statements if "FROM clients" not in it]) == ([], [])
     assert (await refresh(jeton, app, token, None)).status_code == 200
 

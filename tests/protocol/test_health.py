@@ -28,7 +28,7 @@ def unavailable(*_: object) -> None:
 @pytest.mark.requirement("O19")
 async def test_server_is_not_ready_until_it_reads_its_database(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await jeton.http.get("/readyz")).json() == {"status": "ready"}
-    # Only the clock of the shared state goes on.
+    # Only the clock of the shared state advances.
     monkeypatch.setattr(shared_state, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 9))
     stale = await jeton.http.get("/readyz")
     with before_each_statement(jeton, unavailable):

@@ -1,4 +1,4 @@
-"""Introspection responses (RFC 7662 section 2.2): what a caller is told of a token, and what it is not.
+"""Introspection responses (RFC 7662 section 2.2): which members each caller receives.
 
 What a token depends on is decided, and tested, in oauth/introspection_rules.py. What ends it: test_what_ends_what.py.
 """

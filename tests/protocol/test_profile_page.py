@@ -1,4 +1,4 @@
-"""What people say of themselves on their account page, and what apps learn of it."""
+"""Claims that people enter on their account page, and which of them apps receive."""
 
 from collections.abc import AsyncIterator
 from html import unescape

@@ -1,4 +1,4 @@
-"""Dynamic registration (RFC 7591): who may register, what comes of it, and what it costs."""
+"""Dynamic registration (RFC 7591): who may register, the resulting clients, and limits."""
 
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ async def test_public_registrations_with_the_same_metadata_share_one_client(open
     first = await register(open_server, PUBLIC | {"client_name": "Photos", "software_id": "1"})
     again = await register(open_server, {"client_name": "Photos", **PUBLIC, "logo_uri": CALLBACK}, path="/register")
     other = await register(open_server, PUBLIC | {"client_name": "Photo"})
-    # MCP clients register like this: no authentication method, and a port that was free.
+    # MCP clients register like this: no authentication method, and any free port.
     ports = [await register(open_server, {"redirect_uris": [f"http://localhost:{it}/cb"]}) for it in (3334, 50123)]
 
     assert (first.status_code, first.headers["cache-control"]) == (201, "no-store")

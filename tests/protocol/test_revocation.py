@@ -1,4 +1,4 @@
-"""What a client can revoke, what it cannot, and what it is told (RFC 7009)."""
+"""Revocation (RFC 7009): what a client can revoke, and the responses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

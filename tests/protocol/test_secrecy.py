@@ -90,7 +90,7 @@ async def test_log_holds_every_outcome_and_its_reason_but_no_secret_at_any_level
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.WARNING, "httpx2")  # the test's own client, which logs the addresses it asks
+    caplog.set_level(logging.WARNING, "httpx2")  # the HTTP client of the test, which logs the URLs that it requests
 
     _, secrets = await use_everything(jeton, monkeypatch)
 

@@ -51,7 +51,7 @@ async def test_session_is_listed_until_the_last_of_its_tokens_and_clock_skew_are
     jeton.clock.advance(1)
     jeton.shared_state.refresh()
     assert not await is_listed(jeton, last["access_token"])
-    # The session goes with its status.
+    # The session is deleted together with its status.
     assert jeton.purge.delete_expired() == 2
 
 

@@ -85,7 +85,7 @@ async def test_request_continues_the_trace_of_its_caller_without_the_tracestate(
 async def test_password_hash_and_transaction_are_spans_of_their_request(spans: RecordedSpans, jeton: Running) -> None:
     jeton.add_user()
     await jeton.log_in(jeton.add_client())
-    # Its thread makes the span after the answer.
+    # The span is made by its thread after the response.
     jeton.ledger.close()
 
     request = spans.only("POST /oauth/token")

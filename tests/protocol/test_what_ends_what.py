@@ -236,7 +236,7 @@ ROWS: dict[str, dict[str, tuple[Happening, set[str]]]] = {
         "disabled": (lambda it: command("client", "disable", client_id=it.app.client_id), OF_APP),
     },
 }
-# What the table does not name.
+# Cases that the table does not contain.
 MORE: Final[dict[str, tuple[Happening, set[str]]]] = {
     "user disabled and enabled again": (disable_and_enable, ALL),
     "all sessions of a client": (lambda it: revoke_sessions(client_id=it.app.client_id), OF_APP),

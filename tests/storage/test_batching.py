@@ -1,4 +1,4 @@
-"""Batching: items that wait are processed together, within bounds, and each caller gets the result of its own item."""
+"""Batching: waiting items are processed together, within bounds, and each caller gets the result of its own item."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Two operators at once: what each of them changed is changed, and nothing else (SQLite has one writer at a time)."""
+"""Concurrent commands of two operators: each change is kept, and no other (SQLite has one writer at a time)."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""How each database is opened: durable, serialised, never waiting for ever; and what is written is what is read."""
+"""Connections to each database: durable, serialised, with bounded waits; values are read as they were written."""
 
 from collections.abc import Callable
 from dataclasses import replace

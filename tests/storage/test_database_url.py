@@ -1,4 +1,4 @@
-"""`database.url`: what is accepted, and how it reaches the driver; what is refused, with no password told."""
+"""`database.url`: accepted forms, how they reach the driver, and refusals that do not show passwords."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The ledger: many requests in one transaction, decided one after the other; a failure is its own caller's only."""
+"""The ledger: many requests in one transaction, decided in order; a failure affects only its own caller."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The ledger when the database fails it: what was rolled back is tried again, what may be committed never is."""
+"""The ledger during database failures: a rolled back transaction is tried again, one that may be committed never is."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +80,7 @@ async def test_after_a_real_deadlock_the_transaction_is_tried_again(
     async with locks.locked_row("family", "b") as other_transaction:
         entering = asyncio.ensure_future(postgresql_harness.rotate_all("ab"))
         await until(lambda: locks.waiting_connections() == 1, "the ledger holding a and waiting for b")
-        # The ledger waits the longer of the two: it is the one that PostgreSQL rolls back.
+        # PostgreSQL rolls the ledger's transaction back, because it has waited longer.
         await asyncio.to_thread(locks.lock_row, other_transaction, "family", "a")
     await entering
 

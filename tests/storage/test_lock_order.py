@@ -61,7 +61,7 @@ async def test_a_batch_of_refreshes_and_what_ends_the_sessions_lock_them_in_one_
                 await until(lambda: locks.waiting_connections() == 2, "the other transaction waiting")
             responses = await asyncio.gather(*refreshes)
             await operating
-    # What was not in the first batch may have come after the other transaction.
+    # Refreshes outside the first batch may have run after the other transaction.
     assert {it.status_code for it in responses} <= {200, 400}
     assert await locks.deadlocks() == 0
 

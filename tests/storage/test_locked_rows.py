@@ -132,7 +132,7 @@ async def test_entries_of_a_released_row_are_decided_in_order_while_others_wait(
             await harness.rotate("c")
             await until(lambda: locks.waiting_connections() >= 1, "the waiting line")
             second = harness.rotate("b", "second of b")
-            # Long enough for both to wait in one line.
+            # Long enough for both to wait for the same row.
             for _ in range(60):
                 await harness.rotate("c")
         await asyncio.gather(first, second)

@@ -1,4 +1,4 @@
-"""Migrations: up from empty on both databases, several at once, and never a guess about a schema not understood."""
+"""Migrations: from an empty database, concurrently, and never of an unknown schema."""
 
 import json
 import shutil
@@ -153,7 +153,7 @@ def test_each_migration_follows_the_one_before(empty: Database) -> None:
 )
 def test_columns_stand_in_the_order_of_the_fields(name: str, value: Any, not_of_the_value: tuple[str, ...]) -> None:
     columns = metadata.tables[name].c.keys()
-    # Which table a signing key is in says its series.
+    # The table of a signing key determines its series.
     assert columns == [*(it for it in value.__match_args__ if it != "series"), *not_of_the_value]
 
 

@@ -1,4 +1,4 @@
-"""Every statement of a request finds its rows by an index, whatever PostgreSQL knows of the tables' sizes."""
+"""Every statement of a request finds its rows by an index, even if PostgreSQL has no statistics of the tables."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -1,4 +1,4 @@
-"""Races between signing in, signing out and what happens meanwhile on another server: the end wins."""
+"""Races between signing in, signing out and concurrent changes at another server: the end of a session wins."""
 
 from collections import Counter
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""Races over one authorization code on two servers (RFC 6749 section 4.1.2): they end as if in a row."""
+"""Races over one authorization code on two servers (RFC 6749 section 4.1.2), with the outcome of a serial order."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Races of registrations (RFC 7591) on two servers: they end as if in a row."""
+"""Races of registrations (RFC 7591) on two servers, with the outcome of a serial order."""
 
 import asyncio
 from collections import Counter

@@ -52,7 +52,7 @@ async def test_documents_that_change_meanwhile_do_not_deadlock(nodes: Nodes) -> 
     people = [sign_in(nodes[0], f"user{number}") for number in range(16)]
     urls = ["https://a.example/client", "https://b.example/client"]
     for round_number in range(5):
-        # Each server has its own idea of what the documents say, and stores both clients in each transaction.
+        # Each server has read other versions of the documents, and stores both clients in each transaction.
         await asyncio.gather(
             *(
                 on(nodes[number % 2], person).code(

@@ -1,4 +1,4 @@
-"""Statements that the driver runs give what SQLAlchemy would have given: types, lists, constants and errors."""
+"""Statements run by the driver return what SQLAlchemy would return: types, lists, constants and errors."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -47,7 +47,7 @@ def test_a_bounded_number_of_lengths_is_kept(connection: Connection, monkeypatch
 
     found = [len(statement.rows(connection, sids=["a", *"xyz" * length])) for length in (0, 1, 2, 0, 3, 0)]
 
-    # They are forgotten when the fourth one comes.
+    # They are evicted by the fourth one.
     assert (found, len(expanded)) == ([1] * 6, 5)
 
 

@@ -72,7 +72,7 @@ async def test_a_session_that_is_revoked_while_it_is_refreshed_has_ended(nodes: 
         newest = refresh.json().get("refresh_token", token)
         assert (await nodes[number % 2].refresh(app, newest)).json()["error"] == "invalid_grant"
         assert revoke_reason(nodes[0], token) is not None
-    # Both orders came up: neither side won by always being first.
+    # Both orders occurred, so the result does not depend on the order.
     assert refreshed.keys() == {200, 400}
 
 

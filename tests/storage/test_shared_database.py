@@ -1,4 +1,4 @@
-"""What one test leaves behind in the PostgreSQL database that all tests use, the next one does not find."""
+"""The PostgreSQL database that tests share is restored after each test."""
 
 import pytest
 from sqlalchemy import text

@@ -13,7 +13,7 @@ def verified_records(database_url: str) -> list[AuditRecord]:
     """Return all records by chain. Fail if one was changed or is missing."""
     database = Database(database_url)
     file = None if database.file is None else master_key_file(database.file)
-    # Servers without a setting have a key of their own, beside the database.
+    # Servers without a configured master key have a key file beside the database.
     own_key = file.read_text() if file and file.exists() else ""
     with database.read() as connection:
         verification = AuditVerification(connection, parse_master_keys(f"{own_key} {MASTER_KEY}"))

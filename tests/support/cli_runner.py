@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from jeton.cli import REFUSALS, jeton, main
 
-# What `jeton.cli.main` turns into one line and status 1; anything else that is raised is a defect.
+# Exceptions that `jeton.cli.main` reports in one line with status 1. Any other exception is a defect.
 
 
 @dataclass(frozen=True, slots=True)

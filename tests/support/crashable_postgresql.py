@@ -31,7 +31,7 @@ class Cluster:
         engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-            # The cluster's own default is to be fast: a crash would lose what was answered.
+            # By default the cluster is fast, and a crash loses acknowledged commits.
             connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = on"))
         engine.dispose()
         return self.url.replace("/postgres?", f"/{name}?")
@@ -71,7 +71,7 @@ class Cluster:
     def kill(self) -> None:
         """Send SIGKILL to all processes of the cluster. Remove its lock files, as a reboot does."""
         self._signal(signal.SIGKILL)
-        # Without a parent that reaps it, a dead postmaster looks alive to the next one.
+        # A dead postmaster that is not reaped looks alive to the next one.
         for lock in (self._data / "postmaster.pid", *self.folder.glob(".s.PGSQL.*")):
             lock.unlink()
 
@@ -97,9 +97,9 @@ class Cluster:
 
     def _signal(self, number: signal.Signals) -> None:
         postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
-        # The parent first, so that no more are born.
+        # The parent first, so that it starts no more processes.
         os.kill(postmaster, number)
         for child in children_of(postmaster):
-            # One may end between being listed and being told.
+            # A process may end before the signal is sent.
             with suppress(ProcessLookupError):
                 os.kill(child, number)

@@ -101,7 +101,7 @@ def _become_command(connection: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(variables)
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    # A server that starts itself again becomes the installed command.
+    # A server that re-executes itself becomes the installed command.
     sys.argv, sys.orig_argv = command, [sys.executable, *command]
 
 

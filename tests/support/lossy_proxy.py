@@ -30,7 +30,7 @@ class LossyProxy:
                     back.write(answer)
                     await back.drain()
         except (OSError, EOFError, TimeoutError):
-            pass  # a server that is not there is a lost answer too
+            pass  # An unavailable server counts as a lost response.
         finally:
             with suppress(OSError):
                 back.close()

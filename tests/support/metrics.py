@@ -5,7 +5,7 @@ from typing import Final
 
 from jeton.observability.metrics import REGISTRY
 
-# In queries and documents. A histogram has series of three names, of which queries use these.
+# In queries and documents. The series of a histogram have one of these suffixes.
 _NAME: Final = re.compile(r"\bjeton_[a-z_]+\b")
 _SUFFIX: Final = re.compile(r"_(bucket|count|sum)$")
 

@@ -20,7 +20,7 @@ from support.server_processes import children_of, wait_until
 
 TRIAL: Final = ROOT / "config" / "deployment" / "patroni" / "trial.sh"
 SETUP_SECONDS: Final = 120
-# A dead leader is replaced after `ttl` (20 s), and a busy machine takes its time.
+# A dead leader is replaced after `ttl` (20 s), and later on a busy machine.
 FAILOVER_SECONDS: Final = 90
 
 
@@ -84,7 +84,7 @@ class PatroniCluster:
         for node in ("one", "two", "three"):
             if not Path(f"/proc/{self._patroni(node)}").exists():
                 process = subprocess.Popen([self.folder / "start", node])
-                # Unless it is reaped, its death is not noticed when the cluster stops.
+                # If it is not reaped, the stop of the cluster does not notice its end.
                 threading.Thread(target=process.wait, daemon=True).start()
         wait_until(
             lambda: "Sync Standby" in self.roles().values() and len(self.roles()) == 3,

@@ -14,7 +14,7 @@ import httpx2
 
 from support.browsing import Browser
 
-# It opens the URL, and then the one at which the client is answered, which may not listen yet.
+# It opens the URL, and then the redirect URI, where the client may not listen yet.
 _BROWSER: Final = """#!/bin/sh
 {{
     answer=$(curl -fsG "{person_url}" --data-urlencode "url=$1")

@@ -17,7 +17,7 @@ class RemoteRequest:
     body: bytes
 
 
-# Returns the bytes of the response, head and all.
+# Returns the bytes of the response, including its head.
 Respond: TypeAlias = Callable[[RemoteRequest], Awaitable[bytes]]
 
 

@@ -7,7 +7,7 @@ from joserfc.jwk import Key, RSAKey
 
 from jeton.crypto.algorithms import generate_key
 
-# Databases that tests copy are created with the first keys, and tests then get the others.
+# Template databases are created with the first keys; tests get the following ones.
 OF_TEMPLATES: Final = 2
 _BITS: Final = 2048
 _PRIVATE: Final = frozenset({"kty", "n", "e", "d", "p", "q", "dp", "dq", "qi"})

@@ -24,7 +24,7 @@ from support.in_process_server import MASTER_KEY
 JETON: Final = Path(sys.executable).with_name("jeton")
 START_SECONDS: Final = 20
 STOP_SECONDS: Final = 15
-# Below the ports that the system gives to clients, so that no connection of another test sits on one.
+# Below the ephemeral ports, so that no client connection of another test uses one.
 _PORTS: Final = range(20000, 32000)
 
 _taken: set[int] = set()
@@ -40,7 +40,7 @@ def environment(database_url: str, **variables: str) -> dict[str, str]:
         **variables,
     }
     named = {f"JETON_{name}": value for name, value in settings.items() if value}
-    # Servers of several tests would want the same port.
+    # By default, servers of several tests would use the same port.
     named.setdefault("JETON_METRICS__LISTEN", "")
     return kept | {"PYTHONPATH": str(ROOT / "server")} | named
 

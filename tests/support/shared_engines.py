@@ -18,7 +18,7 @@ class SharedCacheEngines:
     def __call__(self, url: Any, **options: Any) -> Engine:
         engine = create_engine(url, **options)
         first = self._first.setdefault(engine.name, engine)
-        # What a dialect knows of its server, it knows as soon as it has been connected.
+        # A dialect has all facts about its server after the first connection.
         if first.dialect.server_version_info is None:
             self._first[engine.name] = engine
         else:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event
 from jeton.storage import raw_statement
 from support.in_process_server import Running
 
-# Not that of maintenance: requests let it read keys again.
+# The thread of maintenance is not one of them: requests cause it to read keys again.
 _BACKGROUND: Final = ("logout delivery", "measurements")
 
 

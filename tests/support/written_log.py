@@ -36,12 +36,12 @@ def written_log() -> Iterator[WrittenLog]:
     handler = logging.StreamHandler(log.stream)
     handler.setFormatter(JsonFormatter())
     levels = dict.fromkeys(("", "asyncio", "authlib", "sqlalchemy", "sqlalchemy.engine", "uvicorn"), logging.DEBUG)
-    # The client of the tests, which logs the addresses that it asks.
+    # The HTTP client of the tests, which logs the URLs that it requests.
     levels["httpx2"] = logging.WARNING
     with pytest.MonkeyPatch.context() as patch, _levels(levels):
         patch.setattr(root, "handlers", [*root.handlers, handler])
         configure_logs()
-        # Loggers that are not cached write to this log only while it is there.
+        # Loggers that are not cached write to this log only while it is installed.
         settings = structlog.get_config() | {"logger_factory": structlog.BytesLoggerFactory(log.written)}
         structlog.configure(**settings | {"cache_logger_on_first_use": False})
         yield log

@@ -24,7 +24,7 @@ def reason(header: dict[str, Any], claims: dict[str, Any], **fields: Any) -> str
 VALID: list[tuple[dict[str, Any], dict[str, Any]]] = [
     *(({}, {}), ({"kid": ...}, {}), ({"alg": "PS256"}, {"aud": [ISSUER]}), ({"typ": "JWT"}, {})),
     *(({"typ": it}, {}) for it in ("client-authentication+jwt", "application/Client-Authentication+jwt")),
-    # They are not looked at.
+    # They are ignored.
     ({"jku": "https://evil.example", "x5u": "https://evil.example", "jwk": {}}, {"extra": 1}),
     *(({}, it) for it in ({"iat": NOW + 10, "nbf": NOW + 10}, {"iat": NOW - 3600})),
     *(({}, {"exp": NOW + it}) for it in (1, 0.5, 600)),

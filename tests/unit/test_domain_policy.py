@@ -1,4 +1,4 @@
-"""Which domains an operator denies, allows, or leaves to the people who are asked."""
+"""Domains that an operator denies, allows, or leaves to the decision of users."""
 
 import pytest
 

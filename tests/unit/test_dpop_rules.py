@@ -32,7 +32,7 @@ CHANGES: dict[str | None, list[dict[str, Any]]] = {
 }
 
 
-# A nonce of the server tells the time, whatever the clock of the client says.
+# With a nonce of the server, the clock of the client does not matter.
 WITH_NONCE: dict[str | None, list[dict[str, Any]]] = {
     None: [{"iat": NOW - 86400}, {"iat": NOW + 86400}],
     "time_malformed": [{"iat": None}],
@@ -66,7 +66,7 @@ def test_each_claim_is_checked(
 def test_a_use_is_remembered_for_longer_than_the_proof_is_valid_on_any_node(iat: int, nonce_end: int | None) -> None:
     claims = {**CLAIMS, "iat": iat}
     end = remembered_until(claims, nonce_end)
-    # The nonce is looked up anew by each node, so that only one without a nonce depends on the claims here.
+    # The nonce is checked by each node, so that only one without a nonce depends on the claims here.
     if nonce_end is None:
         assert proof_rejection_reason(claims, REQUEST, end - 10) is None
         assert proof_rejection_reason(claims, REQUEST, end - 9) == "iat_out_of_window"

@@ -1,4 +1,4 @@
-"""JSON objects from strangers: one meaning, bounded depth."""
+"""JSON objects from untrusted sources: one meaning, bounded depth."""
 
 import pytest
 

@@ -100,7 +100,7 @@ async def test_connection_is_made_to_the_address_that_was_checked() -> None:
 @pytest.mark.parametrize(
     ("uri", "private", "addresses"),
     [
-        # None of mixed ones.
+        # If one address is not allowed, none is used.
         *(("https://client.example/", False, it) for it in ([], ["127.0.0.1"], ["10.0.0.1"], [PUBLIC, "10.0.0.1"])),
         ("https://client.example/", False, ["::1", PUBLIC]),
         *(("https://client.example/", True, it) for it in (["169.254.169.254"], ["127.0.0.1", "0.0.0.0"])),

@@ -280,8 +280,8 @@ def test_bucket_key_reveals_nothing_and_each_list_of_words_has_its_own() -> None
     assert len({keys.key(*words) for words in named}) == len(named)
     assert b"alice" not in keys.key("account", "alice", "198.51.100.7")
     assert repr(keys) == "RateLimitKeys()"
-    # Unlimited names share some.
+    # Names without a limit share buckets.
     assert len({keys.shared_key("unknown name", f"user{number}", of=256) for number in range(4000)}) == 256
-    # Nodes share theirs while a master key is added.
+    # Nodes use the same buckets while a master key is added.
     during, after = RateLimitKeys(MasterKeys([b"n" * 32, b"o" * 32])), RateLimitKeys(NEW)
     assert keys.key("account", "a") == during.key("account", "a") != after.key("account", "a")

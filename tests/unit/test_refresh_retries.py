@@ -66,7 +66,7 @@ ROTATED_KEYED, ROTATED_PLAIN = granted(BEFORE, KEYED), granted(BEFORE, PLAIN)
         ),
         pytest.param(ROTATED_KEYED, replace(KEYED, generation=4), STRICT, 0, True, id="key: grandparent"),
         pytest.param(ROTATED_KEYED, replace(KEYED, generation=0), STRICT, 0, True, id="key: first generation"),
-        # The clock may be put back.
+        # The clock may be set back.
         *(pytest.param(ROTATED_PLAIN, PLAIN, GRACE, it, False, id=f"grace: {it} s") for it in (0, 29, -29)),
         *(pytest.param(ROTATED_PLAIN, PLAIN, GRACE, it, True, id=f"grace: {it} s") for it in (30, 31, -30, -86400)),
         pytest.param(ROTATED_PLAIN, replace(PLAIN, scope=READ), GRACE, 1, True, id="grace: another scope"),

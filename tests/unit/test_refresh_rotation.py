@@ -119,7 +119,7 @@ def test_two_refreshes_have_the_minimum_interval() -> None:
 
     for seconds in (0, 59):
         assert after(seconds) == replace(TOO_SOON, retry_after=60 - seconds)
-    for seconds in (60, 61, -1):  # the clock may be put back
+    for seconds in (60, 61, -1):  # the clock may be set back
         assert isinstance(after(seconds), Issue)
 
 

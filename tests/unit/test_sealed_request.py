@@ -1,4 +1,4 @@
-"""Sealed values: readable only here, for half an hour, under any configured master key."""
+"""Sealed values: readable only by this server, for half an hour, under any configured master key."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Clients by metadata document, and what an administrator has to say of them."""
+"""Clients by metadata document, and clients that an administrator has added."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -106,7 +106,7 @@ def test_everything_that_a_document_says_is_stored_when_it_changes() -> None:
 @pytest.mark.requirement("CI15")
 def test_row_is_made_at_the_first_consent_for_a_described_client_only() -> None:
     assert client_to_store(None, described(), NOW) == replace(described(), created_at=NOW, last_used_at=NOW)
-    assert client_to_store(None, ADDED, NOW) is None  # deleted meanwhile
+    assert client_to_store(None, ADDED, NOW) is None  # deleted in between
     assert client_to_store(client("web"), client("web", name="Old"), NOW) == client("web")
 
 

@@ -72,7 +72,7 @@ _EQUIVALENT: Final = (
 )
 
 
-# The target of the request is URL, or where it is not a URL at all, none.
+# The target of the request is URL; a request without a valid URL has none.
 _OTHER_TARGETS: Final[list[Any]] = [
     *("http://api.example/", "https://api.example:8443/", "https://api.example/orders", "https://other.example/"),
     *("https://api.example.evil.example/", "https://bea@api.example/", "https://api.example\\@evil.example/", "/"),

@@ -1,4 +1,4 @@
-"""Clients that authenticate by a signature: what they sign, for whom, and how often (RFC 7523)."""
+"""Clients that authenticate by a signature: content, audience and number of assertions (RFC 7523)."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How operations are run: requests sent once and to one place, responses bounded, nothing half done on cancellation."""
+"""Executors of operations: one request to one origin, bounded responses, and complete cancellation."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""The Python client with a live server: ended sessions are noticed; losses, rotations and restarts end none."""
+"""The Python client with a live server: it detects ended sessions; lost responses, rotations and restarts end none."""
 
 import asyncio
 from collections import Counter

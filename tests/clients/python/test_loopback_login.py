@@ -1,4 +1,4 @@
-"""A command-line app logs in by the browser, with a live server and with hostile neighbours on loopback."""
+"""Login of a command-line app by the browser, with a live server and hostile programs on loopback."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""ASGI middleware and FastAPI dependency: which requests are admitted, and how the others are answered."""
+"""ASGI middleware and FastAPI dependency: accepted requests, and the responses to others."""
 
 from typing import Annotated, Any
 

@@ -196,7 +196,7 @@ def result_of(judged: object) -> dict[str, Any]:
 REVOKED: Final = {"name": "revoked", "answer": {}, "returns": {"revoked": True}}
 ACCEPTED: Final = {"name": "another success", "answer": {"status": 202}, "returns": {"try_again": None}}
 FAILURES: Final = read("failures")
-# What a case is given to, by the name of its file, and the cases of files that have no list of their own.
+# The function under test by the name of its file, and the cases of files without a list.
 CORE: Final[dict[str, Callable[[Any], Any]]] = {
     "addresses": lambda case: origin_of(case["url"]),
     "client_authentication": client_authentication,
