@@ -133,8 +133,10 @@ def _sign_in(results: Results) -> str:
         return "\nNot measured: the machine was too busy.\n\n"
     rows = [
         ["logins a second", f"{it.logins:.1f}", ""],
-        ["bare hashes a second, both cores", f"{it.hashes:.1f}", ""],
-        ["logins, as a share of the bare hashes", f"{it.logins / it.hashes:.0%}", f"{LOGIN_AIM:.0%}"],
+        ["bare hashes a second by the library, in pages of 4 KiB", f"{it.library_hashes:.1f}", ""],
+        ["logins, as a share of these", f"{it.logins / it.library_hashes:.0%}", f"{LOGIN_AIM:.0%}"],
+        ["bare hashes a second in huge pages", f"{it.hashes:.1f}", ""],
+        ["logins, as a share of these", f"{it.logins / it.hashes:.0%}", ""],
         ["p99 of 50 refreshes a second, without logins", f"{it.idle_p99_ms:.1f} ms", ""],
         ["p99 of 50 refreshes a second, meanwhile", f"{it.meanwhile_p99_ms:.1f} ms", f"{2 * it.idle_p99_ms:.1f} ms"],
     ]

@@ -1,7 +1,8 @@
 """Logins with the default password hash, and the latency of refreshes meanwhile.
 
 The rate of logins is a share of the rate at which all cores could compute the hashes if they did nothing else, measured
-before and after. Rates of a shared machine vary from second to second, so the periods are long.
+before and after. Rates of a shared machine vary from second to second, so the periods are long. The same hashes by the
+library alone show what huge pages save (ADR 0044).
 """
 
 import multiprocessing
@@ -10,13 +11,16 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from argon2.low_level import Type, hash_secret_raw
+from argon2 import Parameters, Type
+from argon2.low_level import ARGON2_VERSION, hash_secret_raw
 
 from jeton.config.loading import load_settings
+from jeton.crypto.argon2_hashes import compute_argon2_hash
 from jeton.crypto.passwords import Passwords
 from jeton.oauth.metadata import TOKEN_PATH
 from load import HERE, Requests, milliseconds, word_after, wrk
@@ -37,29 +41,42 @@ UNLIMITED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Logins and bare hashes a second, and the 99th percentile of refreshes in milliseconds."""
+    """Logins and bare hashes a second, and the 99th percentile of refreshes in milliseconds.
+
+    `library_hashes` are those of the library by itself, which allocates memory in pages of 4 KiB.
+    """
 
     logins: float
     hashes: float
+    library_hashes: float
     idle_p99_ms: float
     meanwhile_p99_ms: float
 
 
-def hashes_per_second() -> float:
+def hashes_per_second(compute: Callable[[], object]) -> float:
     """Return the rate of bare hashes with all cores busy."""
     cores = os.cpu_count() or 1
     with multiprocessing.get_context("spawn").Pool(cores) as pool:
-        return sum(pool.map(_hash, [HASH_SECONDS] * cores, chunksize=1))
+        return sum(pool.map(_rate_of, [compute] * cores, chunksize=1))
 
 
-def _hash(seconds: float) -> float:
+def _rate_of(compute: Callable[[], object]) -> float:
     began, count = time.monotonic(), 0
-    while time.monotonic() - began < seconds:
-        hash_secret_raw(
-            PASSWORD.encode(), b"s" * 16, COSTS.iterations, COSTS.memory_kib, COSTS.lanes, hash_len=32, type=Type.ID
-        )
+    while time.monotonic() - began < HASH_SECONDS:
+        compute()
         count += 1
     return count / (time.monotonic() - began)
+
+
+def hash_by_server() -> object:
+    costs = Parameters(Type.ID, ARGON2_VERSION, 16, 32, COSTS.iterations, COSTS.memory_kib, COSTS.lanes)
+    return compute_argon2_hash(PASSWORD.encode(), costs)
+
+
+def hash_by_library() -> object:
+    return hash_secret_raw(
+        PASSWORD.encode(), b"s" * 16, COSTS.iterations, COSTS.memory_kib, COSTS.lanes, hash_len=32, type=Type.ID
+    )
 
 
 def refreshing(measured: Measured, file: str) -> list[str]:
@@ -79,13 +96,14 @@ def measure_sign_in() -> SignIn:
         for file in files:
             file.write_text("\n".join(it.add_sessions(4096)) + "\n")
         idle = subprocess.run(refreshing(it, str(files[0])), check=True, capture_output=True, text=True).stdout
-        before = hashes_per_second()
+        before = hashes_per_second(hash_by_server)
         with subprocess.Popen(refreshing(it, str(files[1])), stdout=subprocess.PIPE, text=True) as refreshes:
             output = wrk(Requests("login", TOKEN_PATH).command(it, str(logins)), SECONDS, LOGIN_CONNECTIONS)
             meanwhile, _ = refreshes.communicate()
         return SignIn(
             float(word_after(output, "Requests/sec:")),
-            statistics.mean([before, hashes_per_second()]),
+            statistics.mean([before, hashes_per_second(hash_by_server)]),
+            hashes_per_second(hash_by_library),
             milliseconds(word_after(idle, " 99% ")),
             milliseconds(word_after(meanwhile, " 99% ")),
         )

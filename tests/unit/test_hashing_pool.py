@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 
@@ -124,10 +125,15 @@ async def test_close_refuses_waiting_jobs(pool: HashingPool, release: threading.
     assert {type(it) for it in await asyncio.gather(*waiting, return_exceptions=True)} == {HashingBusyError}
 
 
-async def test_failed_work_frees_its_place(pool: HashingPool) -> None:
+@pytest.mark.parametrize(
+    ("failure", "raised"), [(ZeroDivisionError, ZeroDivisionError), (MemoryError, HashingBusyError)]
+)
+async def test_failed_work_frees_its_place_and_a_lack_of_memory_is_temporary(
+    pool: HashingPool, failure: type[Exception], raised: type[Exception]
+) -> None:
     for _ in range(PLACES + 1):
-        with pytest.raises(ZeroDivisionError):
-            await pool.run(lambda: 1 // 0, "alice", HOME)
+        with pytest.raises(raised):
+            await pool.run(Mock(side_effect=failure), "alice", HOME)
 
 
 async def test_concurrency_never_exceeds_the_threads() -> None:

@@ -91,7 +91,7 @@ def test_invalid_or_too_costly_hash_is_refused_with_the_reason_and_costs_a_norma
     stored = "argon2" + text if text.startswith("$argon2") else text
 
     assert CHEAP.verify(stored, PASSWORD) == Verified(ok=False)
-    assert hash_calls == ["verify"]
+    assert hash_calls == ["core"]
 
 
 @pytest.mark.requirement("O16")

@@ -6,6 +6,7 @@ import pytest
 from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import VerifyMismatchError
 
+from jeton.crypto.argon2_hashes import Argon2Hash
 from jeton.crypto.passwords import Passwords, Verified
 from jeton.rules.password_policy import MAX_CODE_POINTS
 
@@ -20,13 +21,13 @@ HASH = CHEAP.hash(PASSWORD)
 def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hashes against which Argon2 is run."""
     hashes: list[str] = []
-    verify = PasswordHasher.verify
+    is_of = Argon2Hash.is_of
 
-    def spy(self: PasswordHasher, hash: str, password: str) -> bool:
-        hashes.append(hash)
-        return verify(self, hash, password)
+    def spy(stored: Argon2Hash, password: bytes) -> bool:
+        hashes.append(str(stored))
+        return is_of(stored, password)
 
-    monkeypatch.setattr(PasswordHasher, "verify", spy)
+    monkeypatch.setattr(Argon2Hash, "is_of", spy)
     return hashes
 
 

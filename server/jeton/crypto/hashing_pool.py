@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class HashingBusyError(TemporarilyUnavailableError):
-    """The pool and its queue are full: try again in a moment."""
+    """The pool and its queue are full, or there is no memory for a hash: try again in a moment."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,10 @@ class HashingPool:
             self._find_displaceable(account, network)
 
     async def run(self, work: Callable[[], T], account: str, network: str | None) -> T:
-        """Run `work` in a thread and return its result. Raise HashingBusyError if the queue has no place."""
+        """Run `work` in a thread and return its result.
+
+        Raise HashingBusyError if the queue has no place, or if there is no memory.
+        """
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         job = _Job(tracing.traced("password hash", work), account, network, result)
         if self._idle:
@@ -135,7 +138,7 @@ class HashingPool:
         if error is None:
             job.result.set_result(done.result())
         else:
-            job.result.set_exception(error)
+            job.result.set_exception(_busy() if isinstance(error, MemoryError) else error)
 
     def _last_served(self, job: _Job) -> int:
         return max(self._served.get(queue, 0) for queue in job.queues)

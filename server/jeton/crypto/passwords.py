@@ -6,14 +6,14 @@ hashes (imported_hash_formats.py) are verified too; a successful login replaces 
 
 import secrets
 import unicodedata
-from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Final
 
-from argon2 import PasswordHasher, extract_parameters
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2 import Parameters, Type
+from argon2.exceptions import InvalidHashError
 from argon2.low_level import ARGON2_VERSION
 
+from jeton.crypto.argon2_hashes import Argon2Hash, compute_argon2_hash, parse_argon2_hash
 from jeton.crypto.hash_costs import MAX_MILLISECONDS, argon2_milliseconds
 from jeton.crypto.imported_hash import ImportedHash, PasswordHashRefusedError
 from jeton.crypto.imported_hash_formats import parse_imported_hash
@@ -22,6 +22,8 @@ from jeton.rules.password_policy import MAX_CODE_POINTS, MAX_TYPED_CODE_POINTS
 _MAX_MEMORY_KIB: Final = 1024 * 1024
 MAX_ITERATIONS: Final = 16
 _MAX_LANES: Final = 16
+_SALT_BYTES: Final = 16
+_DIGEST_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,17 @@ class Passwords:
     """Hashes and verifies passwords with these Argon2id parameters."""
 
     def __init__(self, memory_kib: int, iterations: int, lanes: int) -> None:
-        self._hasher = PasswordHasher(time_cost=iterations, memory_cost=memory_kib, parallelism=lanes)
+        self._parameters = Parameters(
+            Type.ID, ARGON2_VERSION, _SALT_BYTES, _DIGEST_BYTES, iterations, memory_kib, lanes
+        )
         self._max_milliseconds = max(MAX_MILLISECONDS, argon2_milliseconds(memory_kib, iterations, lanes))
-        self._dummy_hash = _generate_dummy_hash(self._hasher)
+        # To verify against, without computing a hash at the start. No password is known to have a digest of 256 bits.
+        salt, digest = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_DIGEST_BYTES)
+        self._dummy_hash = Argon2Hash(self._parameters, salt, digest)
 
     def hash(self, password: str) -> str:
         """Return a new hash in the PHC string format, with a salt of 128 random bits."""
-        return self._hasher.hash(normalize(password))
+        return str(compute_argon2_hash(normalize(password).encode(), self._parameters))
 
     def verify(self, password_hash: str | None, password: str) -> Verified:
         """Verify the password. Without a hash (no such user), spend the time of a normal check and return failure.
@@ -71,7 +77,7 @@ class Passwords:
             return self._verify_dummy(password)
         try:
             if password_hash.startswith("$argon2"):
-                return self._verify_own(password_hash, password)
+                return self._verify_own(self._parse(password_hash), password)
             return self._verify_imported(parse_imported_hash(password_hash), password)
         except (PasswordHashRefusedError, ValueError, ArithmeticError, MemoryError) as error:
             reason = str(error) if isinstance(error, PasswordHashRefusedError) else type(error).__name__
@@ -79,20 +85,13 @@ class Passwords:
 
     def _verify_dummy(self, password: str, unusable: str | None = None) -> Verified:
         """Spend the time of a normal check and return failure."""
-        self._is_right(self._dummy_hash, password)
+        self._dummy_hash.is_of(normalize(password).encode())
         return Verified(ok=False, unusable=unusable, ordinary=unusable is None)
 
-    def _verify_own(self, password_hash: str, password: str) -> Verified:
-        self._check_affordable(password_hash)
-        if not self._is_right(password_hash, password):
-            return Verified(ok=False, ordinary=not self._hasher.check_needs_rehash(password_hash))
-        return Verified(ok=True, rehashed=self.hash(password) if self._is_weaker(password_hash) else None)
-
-    def _is_right(self, password_hash: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(password_hash, normalize(password))
-        except VerificationError:
-            return False
+    def _verify_own(self, stored: Argon2Hash, password: str) -> Verified:
+        if not stored.is_of(normalize(password).encode()):
+            return Verified(ok=False, ordinary=stored.parameters == self._parameters)
+        return Verified(ok=True, rehashed=self.hash(password) if self._is_weaker(stored.parameters) else None)
 
     def _verify_imported(self, imported: ImportedHash, password: str) -> Verified:
         """Verify against the password as typed, then in NFC: other systems do not normalize.
@@ -103,12 +102,13 @@ class Passwords:
         right = right and "\0" not in password
         return Verified(ok=right, rehashed=self.hash(password) if right else None)
 
-    def _check_affordable(self, password_hash: str) -> None:
-        """Raise PasswordHashRefusedError if the parameters of a stored Argon2 hash exceed the limits."""
+    def _parse(self, password_hash: str) -> Argon2Hash:
+        """Parse a stored Argon2 hash. Raise PasswordHashRefusedError if its parameters exceed the limits."""
         try:
-            stored = extract_parameters(password_hash)
+            parsed = parse_argon2_hash(password_hash)
         except InvalidHashError:
             raise PasswordHashRefusedError("the stored hash is malformed") from None
+        stored = parsed.parameters
         milliseconds = argon2_milliseconds(stored.memory_cost, stored.time_cost, stored.parallelism)
         within = (
             8 * stored.parallelism <= stored.memory_cost <= _MAX_MEMORY_KIB
@@ -116,26 +116,15 @@ class Passwords:
             and 1 <= stored.parallelism <= _MAX_LANES
             and milliseconds <= self._max_milliseconds
         )
-        if not within or not password_hash.isascii():
+        if not within:
             raise PasswordHashRefusedError(
                 f"one check of the stored hash would take about {milliseconds:,.0f} ms and"
                 f" {stored.memory_cost:,} KiB: at most {self._max_milliseconds:,.0f} ms"
             )
+        return parsed
 
-    def _is_weaker(self, password_hash: str) -> bool:
+    def _is_weaker(self, stored: Parameters) -> bool:
         """Return whether a stored hash costs less than the current parameters. One that costs more is kept."""
-        stored = extract_parameters(password_hash)
-        as_costly = stored.memory_cost >= self._hasher.memory_cost and stored.time_cost >= self._hasher.time_cost
-        return self._hasher.check_needs_rehash(password_hash) and not (as_costly and stored.type is self._hasher.type)
-
-
-def _generate_dummy_hash(hasher: PasswordHasher) -> str:
-    """Return a hash to verify against, without computing one, which would delay the start: salt and digest are random.
-
-    No password is known to have this digest of 256 bits.
-    """
-    salt, digest = (
-        b64encode(secrets.token_bytes(length)).rstrip(b"=").decode() for length in (hasher.salt_len, hasher.hash_len)
-    )
-    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
-    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
+        own = self._parameters
+        as_costly = stored.memory_cost >= own.memory_cost and stored.time_cost >= own.time_cost
+        return stored != own and not (as_costly and stored.type is own.type)
