@@ -209,7 +209,9 @@ def test_a_copy_is_not_continued_if_a_database_has_changed(
         copied(source, target)
 
 
-def test_what_the_target_returns_changed_is_found(new_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_value_that_the_target_returns_changed_is_reported(
+    new_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source, target = new_database("sqlite"), new_database("sqlite")
     fill(source, range(len(LETTERS)))
 

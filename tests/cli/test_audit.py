@@ -220,7 +220,7 @@ async def test_checkpoints_that_have_not_expired_are_missed(
     assert any(problem in it for it in json.loads(result.stdout)["problems"]), result.stdout
 
 
-async def test_the_end_of_a_chain_is_missed_without_a_checkpoint_once_a_running_server_goes_on(
+async def test_a_deleted_chain_end_is_detected_by_later_records_without_a_checkpoint(
     jeton: Running, app: App, cli: CommandLine
 ) -> None:
     await jeton.log_in(app)

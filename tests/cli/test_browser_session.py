@@ -24,7 +24,7 @@ async def token_of(node: Running, visitor: Browser, app: App, **parameters: str)
     return str((await redeem(node, app, code)).json()["access_token"])
 
 
-async def test_list_names_user_and_browser_and_no_other_ends(
+async def test_list_names_user_and_browser_and_unknown_ones_are_refused(
     cli: CommandLine, jeton: Running, visitor: Browser
 ) -> None:
     (listed,) = cli.json("browser-session", "list", "--user", "alice")

@@ -28,7 +28,7 @@ async def test_token_is_printed_once_and_only_its_digest_is_stored(cli: CommandL
         assert [it.digest for it in list_initial_access_tokens(connection)] == [digest_secret(token)]
 
 
-def test_token_is_for_one_client_within_a_day_unless_it_is_told_otherwise(cli: CommandLine) -> None:
+def test_token_is_for_one_client_within_a_day_by_default(cli: CommandLine) -> None:
     created = cli.json("registration", "token", "create")
 
     assert (created["max_uses"], created["expires_at"]) == (1, START + DAY)

@@ -209,7 +209,7 @@ def test_bad_line_is_refused_with_the_reason(bad: str, reason: str) -> None:
 
 
 @pytest.mark.requirement("A50", "O16")
-def test_others_are_imported_and_the_report_contains_no_hash_or_password(cli: CommandLine) -> None:
+def test_other_lines_are_imported_and_the_report_contains_no_hash_or_password(cli: CommandLine) -> None:
     lines = [
         *(line("a", password_hash=BCRYPT), "", line("b", password_hash=BCRYPT[:-3])),
         *(line("c", password="hunter2hunter2"), line("a", password_hash=BCRYPT), "{}"),
@@ -292,7 +292,9 @@ def test_interrupted_import_is_atomic_per_batch_and_can_be_repeated(
     assert usernames(cli) == [f"user{n}" for n in range(5)]
 
 
-def test_user_added_meanwhile_is_refused(cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrently_added_user_is_refused(
+    cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first attempt finds no conflict, its insert fails, the second attempt finds the conflict."""
     cli = cli.with_variables(DATABASE__URL=database_url)
     cli.text("user", "add", "bob", "--generate-password")

@@ -90,7 +90,7 @@ async def test_a_user_logs_in(browser: httpx2.AsyncClient, issuer: Issuer) -> No
 
 
 @pytest.mark.parametrize("changed", [{"state": "another"}, {"iss": "https://evil.example"}])
-async def test_another_redirect_logs_nobody_in(
+async def test_another_redirect_logs_no_user_in(
     browser: httpx2.AsyncClient, issuer: Issuer, changed: dict[str, str]
 ) -> None:
     answer = await come_back(browser, issuer, **changed)
@@ -99,14 +99,14 @@ async def test_another_redirect_logs_nobody_in(
     assert (await browser.get("/")).status_code == 303
 
 
-async def test_a_redirect_to_another_browser_logs_nobody_in(browser: httpx2.AsyncClient, issuer: Issuer) -> None:
+async def test_a_redirect_to_another_browser_logs_no_user_in(browser: httpx2.AsyncClient, issuer: Issuer) -> None:
     answer = await browser.get("/callback", params={"code": "c", "state": "s", "iss": ISSUER})
 
     assert (answer.status_code, issuer.redemptions) == (400, 0)
 
 
 @pytest.mark.parametrize("changed", [{"nonce": "another"}, {"aud": "other"}])
-async def test_an_id_token_of_another_login_logs_nobody_in(
+async def test_an_id_token_of_another_login_logs_no_user_in(
     browser: httpx2.AsyncClient, issuer: Issuer, changed: dict[str, str]
 ) -> None:
     issuer.changed = changed

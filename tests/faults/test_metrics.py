@@ -28,7 +28,7 @@ def request_keys(server: ServerProcess, times: int) -> None:
     assert all(server.answers(KEYS) for _ in range(times))
 
 
-def test_no_count_is_lost_or_doubled_when_workers_are_replaced(sqlite_url: str, tmp_path: Path) -> None:
+def test_metrics_are_neither_lost_nor_doubled_when_workers_are_replaced(sqlite_url: str, tmp_path: Path) -> None:
     port, folders = free_port(), tmp_path / "folders"
     folders.mkdir()
     variables = {"METRICS__LISTEN": f"127.0.0.1:{port}", "SERVER__DRAIN_SECONDS": "0"}

@@ -85,7 +85,7 @@ Change = Callable[[str], str]
         ),
     ],
 )  # fmt: skip
-def test_other_tokens_do_not_verify(
+def test_invalid_tokens_do_not_verify(
     live: Live, change: Change, audience: str, errors: tuple[type[jwt.PyJWTError], type[JoseError]]
 ) -> None:
     answer = token_response(live)

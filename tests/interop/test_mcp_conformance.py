@@ -37,7 +37,7 @@ def run_suite(live: Live, node_modules: Path, results: Path, *options: str) -> s
 
 @pytest.mark.parametrize("with_resource", [False, True], ids=["without resource", "with resource"])
 @pytest.mark.requirement("MC01", "MC03", "MC12", "RA07", "RA12", "RR03", "CO12", "H01")
-def test_both_scenarios_succeed(live: Live, node_modules: Path, tmp_path: Path, with_resource: bool) -> None:
+def test_conformance_suite_succeeds(live: Live, node_modules: Path, tmp_path: Path, with_resource: bool) -> None:
     printed = run_suite(live, node_modules, tmp_path, *(("--resource", live.resource.url) if with_resource else ()))
 
     results = [check for found in tmp_path.rglob("checks.json") for check in json.loads(found.read_text())]

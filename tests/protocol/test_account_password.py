@@ -119,7 +119,7 @@ async def test_guesses_at_the_current_password_have_a_limit_that_failed_logins_d
 
 
 @pytest.mark.requirement("A24", "O20")
-async def test_address_that_guesses_is_told_when_to_retry_and_right_passwords_do_not_count(start: StartServer) -> None:
+async def test_guessing_address_gets_a_retry_time_and_right_passwords_do_not_count(start: StartServer) -> None:
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="3", LIMITS__KNOWN_SOURCE_SECONDS="0")
     session = await new_session(jeton, scope=ACCOUNT)
     for current, new in itertools.pairwise([PASSWORD, *(f"{NEW} {number}" for number in range(5))]):

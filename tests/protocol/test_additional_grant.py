@@ -41,7 +41,7 @@ async def announced(jeton: Running) -> list[str]:
     return list((await jeton.http.get("/.well-known/oauth-authorization-server")).json()["grant_types_supported"])
 
 
-async def test_grant_is_redeemed_announced_and_described(database_url: str) -> None:
+async def test_additional_grant_works_and_is_in_metadata_and_openapi(database_url: str) -> None:
     async with running(settings_for(database_url), (*GRANTS, DESCRIPTION)) as jeton:
         before, app = await announced(jeton), jeton.add_client(grant_types=frozenset({NAME}))
         public = jeton.add_client("spa", public=True, grant_types=frozenset({NAME}))

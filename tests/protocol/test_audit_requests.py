@@ -60,7 +60,9 @@ async def test_failed_login_of_an_account_deleted_before_recording_is_dropped(je
     assert [(it.event, it.sub) for it in told(jeton)] == [("user_deleted", user.sub)]
 
 
-async def test_no_more_events_wait_than_may_be_in_an_hour(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_number_of_waiting_events_is_bounded_by_the_hourly_limit(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("jeton.storage.audit_backlog.MAX_OF_ALL", 3)
     backlog = jeton.server.parts.storage.audit_backlog
     for hour in range(3):
@@ -112,7 +114,7 @@ async def test_a_malformed_request_id_is_replaced(jeton: Running, sent: str) -> 
 
 
 @pytest.mark.requirement("AU01", "AU02")
-async def test_the_reference_on_an_error_page_finds_the_rule_and_pages_hide_no_failed_login(start: StartServer) -> None:
+async def test_reference_on_an_error_page_finds_the_rule_and_pages_hide_no_limit(start: StartServer) -> None:
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="1")
     references, app = [], jeton.add_client()
     async with browser(jeton) as visitor:

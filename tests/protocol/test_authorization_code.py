@@ -127,7 +127,9 @@ async def test_expired_unknown_and_malformed_codes_are_answered_alike(jeton: Run
         ({"grant_types": frozenset({"authorization_code"})}, {"read", "offline_access"}, False),
     ],
 )
-async def test_who_can_refresh(jeton: Running, fields: dict[str, Any], scope: set[str], is_refreshable: bool) -> None:
+async def test_refresh_token_by_registration_and_scope(
+    jeton: Running, fields: dict[str, Any], scope: set[str], is_refreshable: bool
+) -> None:
     app, alice = add_app(jeton, scope=SCOPE, **fields), sign_in(jeton)
     code = await alice.code(app, scope=frozenset(scope))
     jeton.clock.advance(CODE_SECONDS - 1)
@@ -169,7 +171,7 @@ async def test_consents_in_several_tabs_at_once_are_all_stored(jeton: Running) -
 
 
 @pytest.mark.requirement("O13", "PG11")
-async def test_codes_that_nobody_redeems_are_limited_per_user(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unredeemed_codes_are_limited_per_user(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jeton.oauth.authorization.code_issuance.MAX_UNREDEEMED_CODES", 3)
     app, alice, bob = add_app(jeton), sign_in(jeton), sign_in(jeton, "bob")
     codes = [await alice.code(app) for _ in range(3)]

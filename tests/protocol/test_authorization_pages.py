@@ -95,7 +95,9 @@ async def test_prompt_none_needs_a_session_and_consent(jeton: Running, visitor: 
 
 
 @pytest.mark.requirement("OI04")
-async def test_prompt_login_takes_a_new_sign_in_and_going_back_does_not_help(jeton: Running, visitor: Browser) -> None:
+async def test_prompt_login_requires_a_new_sign_in_that_going_back_does_not_bypass(
+    jeton: Running, visitor: Browser
+) -> None:
     app = add_app(jeton, first_party=True)
     await visitor.open_account()
     await visitor.authorize(app, prompt="login")

@@ -185,7 +185,7 @@ async def test_unregistered_clients_leave_room_for_others(start: StartServer, mo
 
 
 @pytest.mark.requirement("LO23")
-async def test_attempt_of_an_ended_process_is_made_anew(
+async def test_attempt_of_an_ended_process_is_made_by_another(
     jeton: Running, shop: LogoutReceiver, start: StartServer
 ) -> None:
     assert len(jeton.server.parts.background.logout_delivery._claim(())) == 1
@@ -200,7 +200,7 @@ async def test_attempt_of_an_ended_process_is_made_anew(
 
 @pytest.mark.requirement("LO25")
 @pytest.mark.parametrize("registration", ["dynamic", "metadata_document"])
-async def test_client_that_nobody_registered_names_no_private_address(start: StartServer, registration: str) -> None:
+async def test_unregistered_client_cannot_use_a_private_address(start: StartServer, registration: str) -> None:
     async with logout_receiver() as receiver:
         for allowed, state in (("false", ("failed", "address_not_allowed")), ("true", ("delivered", "200"))):
             node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES=allowed)

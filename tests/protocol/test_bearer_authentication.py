@@ -56,7 +56,7 @@ def refusal(response: httpx2.Response) -> tuple[int, str | None]:
 
 @pytest.mark.requirement("B01")
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_access_token_in_the_header_lets_its_user_in(jeton: Running, session: Session, scheme: str) -> None:
+async def test_access_token_in_the_header_authenticates_its_user(jeton: Running, session: Session, scheme: str) -> None:
     response = await send(jeton, f"{scheme} {session.access}")
 
     assert (response.status_code, response.headers["cache-control"]) == (200, "no-store")

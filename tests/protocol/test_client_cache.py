@@ -59,7 +59,7 @@ async def test_newly_required_proof_is_required_at_once_for_a_login_and_a_code(j
 
 
 @pytest.mark.requirement("A37")
-async def test_client_disabled_a_moment_ago_is_answered_like_any_other_refused(
+async def test_client_disabled_just_now_gets_the_response_to_failed_authentication(
     jeton: Running, session: Session
 ) -> None:
     change_elsewhere(jeton, session.app, disabled=True)

@@ -16,7 +16,7 @@ jeton = shared_server()
 
 
 @pytest.mark.requirement("D02", "D03", "D05", "D06", "D09", "G09")
-async def test_owner_is_told_the_claims_of_its_tokens(jeton: Running) -> None:
+async def test_owner_receives_the_claims_of_its_tokens(jeton: Running) -> None:
     user = jeton.add_user(unique_name("Alice"), email=f"{unique_name()}@example.com", roles=("admin", "clerk"))
     fields: dict[str, Any] = {"claims": ("preferred_username", "email"), "lifetimes": {"refresh_idle_seconds": 700}}
     session = await new_session(jeton, user=user, requested_scope="read", **fields)
@@ -78,7 +78,7 @@ async def test_unknown_or_altered_token_is_inactive_and_no_error(jeton: Running)
         pytest.param(True, (), (API,), False, id="default audience, token for another"),
     ],
 )
-async def test_resource_server_is_told_of_access_tokens_for_its_audience_only(
+async def test_resource_server_receives_claims_of_tokens_for_its_audience_only(
     jeton: Running, introspect: bool, own: tuple[str, ...], audience: tuple[str, ...], is_told: bool
 ) -> None:
     session = await new_session(jeton, audience=audience)

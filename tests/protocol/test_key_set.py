@@ -44,7 +44,7 @@ async def test_each_key_has_the_public_members_only_in_their_shortest_form(respo
 
 @pytest.mark.requirement("E01")
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"], ids=["strong", "weak", "in a list", "any"])
-async def test_cached_document_is_304(jeton: Running, response: httpx2.Response, form: str) -> None:
+async def test_cached_key_set_is_answered_304(jeton: Running, response: httpx2.Response, form: str) -> None:
     etag = response.headers["etag"]
 
     again = await jeton.http.get(JWKS, headers={"If-None-Match": form.format(etag)})

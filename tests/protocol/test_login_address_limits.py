@@ -14,7 +14,7 @@ PER_ADDRESS = "LIMITS__LOGIN_FAILURES_PER_ADDRESS"
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("A24", "A52", "C11", "K07")
-async def test_address_that_tries_many_names_is_429_and_told_when_to_retry(
+async def test_address_that_tries_many_names_gets_429_and_a_retry_time(
     start: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jeton = await start(**{PER_ADDRESS: "5"})

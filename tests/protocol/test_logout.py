@@ -187,7 +187,7 @@ async def test_logout_without_a_session_is_no_error_and_no_open_redirect(jeton: 
 
 
 @pytest.mark.requirement("LO04", "LO05")
-async def test_app_that_nobody_knows_leads_on_only_who_was_signed_in_to_it(jeton: Running, alice: SignedInApp) -> None:
+async def test_unregistered_app_redirects_only_users_signed_in_to_it(jeton: Running, alice: SignedInApp) -> None:
     jeton.set_client("app", registration="dynamic")
     jeton.lookups.clear_client_cache()
     given: dict[str, Any] = {"id_token_hint": alice.hint, "post_logout_redirect_uri": BYE}

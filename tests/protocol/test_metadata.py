@@ -104,7 +104,7 @@ async def test_metadata_are_at_the_paths_that_clients_try_and_at_no_other(
 
 
 @pytest.mark.requirement("H01")
-async def test_client_library_finds_them_behind_a_proxy_that_forwards_the_issuer_s_path(start: StartServer) -> None:
+async def test_client_library_finds_metadata_behind_a_proxy_for_the_issuer_s_path(start: StartServer) -> None:
     jeton = await start(SERVER__ISSUER=MAIN)
     operation = AuthorizationServer(MAIN).metadata()
     next(operation)
@@ -121,7 +121,7 @@ async def test_client_library_finds_them_behind_a_proxy_that_forwards_the_issuer
 
 @pytest.mark.requirement("H02", "H03")
 @pytest.mark.parametrize("issuer", [ISSUER, MAIN + "/"])
-async def test_everything_works_at_the_address_that_is_announced(start: StartServer, issuer: str) -> None:
+async def test_every_announced_address_works(start: StartServer, issuer: str) -> None:
     jeton = await start(SERVER__ISSUER=issuer)
     app = jeton.add_client()
     at = await load_metadata(jeton)

@@ -303,7 +303,7 @@ async def test_token_without_a_resource_is_for_this_server_and_for_signing_in(st
 
 @pytest.mark.requirement("CI10", "CI11")
 @pytest.mark.parametrize("setting", [{"DENY": "app.example"}, {"CLIENT_ID_METADATA_DOCUMENTS": "false"}])
-async def test_what_is_denied_later_ends_there_and_sessions_elsewhere_need_no_document(
+async def test_client_denied_later_loses_its_sessions_and_others_need_no_document(
     start: StartServer, node: Running, visitor: Browser, web: Web, setting: dict[str, str]
 ) -> None:
     tokens = await allow(node, visitor)

@@ -244,7 +244,7 @@ async def test_public_client_needs_its_certificate_for_refreshes_and_at_the_own_
         ({"form": ""}, []),
     ],
 )
-async def test_metadata_name_what_works(
+async def test_metadata_name_only_methods_that_the_settings_allow(
     behind_proxy: BehindProxy, settings: dict[str, str], methods: list[str]
 ) -> None:
     jeton = await behind_proxy(**settings)

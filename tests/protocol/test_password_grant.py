@@ -47,7 +47,7 @@ async def test_wrong_password_and_unusable_account_look_the_same(jeton: Running,
 
 
 @pytest.mark.requirement("A21", "A31", "A39", "I12", "O07")
-async def test_grant_can_be_switched_off_and_open_sessions_go_on(start: StartServer) -> None:
+async def test_grant_can_be_switched_off_and_open_sessions_continue(start: StartServer) -> None:
     before, after = await start(), await start(GRANTS__PASSWORD="false")
     app = before.add_client()
     before.add_user()

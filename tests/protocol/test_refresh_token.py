@@ -63,7 +63,7 @@ async def test_replay_of_any_earlier_token_ends_the_session_and_no_other(
 @pytest.mark.both_databases
 @pytest.mark.requirement("A43", "I08")
 @pytest.mark.parametrize(("after", "scope"), [(0, "read write"), (300, "read write"), (1, "read")])
-async def test_same_request_with_the_same_key_gets_the_same_answer_and_the_session_goes_on(
+async def test_same_request_with_the_same_key_gets_the_same_answer_and_ends_no_session(
     jeton: Running, app: App, after: int, scope: str
 ) -> None:
     token = (await jeton.log_in(app))["refresh_token"]

@@ -228,7 +228,7 @@ async def test_disabled_client_cannot_register_again(open_server: Running) -> No
 
 
 @pytest.mark.requirement("DR02", "MC04")
-async def test_pages_of_every_origin_may_register_and_go_on_where_registration_is_open(open_server: Running) -> None:
+async def test_pages_of_every_origin_may_use_open_registration(open_server: Running) -> None:
     """Browser-based MCP clients do; no administrator can know their origins."""
     page = {"Origin": "https://inspector.example"}
     preflight = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}

@@ -142,7 +142,7 @@ async def spaced(start: StartServer) -> Running:
     return jeton
 
 
-async def test_early_refresh_is_told_when_to_retry_and_costs_nothing(spaced: Running) -> None:
+async def test_early_refresh_gets_a_retry_time_and_consumes_nothing(spaced: Running) -> None:
     app = spaced.add_client()
     token = (await spaced.log_in(app))["refresh_token"]
     spaced.clock.advance(45)

@@ -53,7 +53,7 @@ async def test_refresh_token_of_any_generation_ends_its_session_only(jeton: Runn
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("C01", "C06", "C08")
-async def test_access_token_ends_alone_and_its_session_goes_on(jeton: Running, app: App) -> None:
+async def test_access_token_is_revoked_alone_and_its_session_continues(jeton: Running, app: App) -> None:
     first = await jeton.log_in(app)
     second = await jeton.refreshed(app, first["refresh_token"])
 
@@ -84,7 +84,7 @@ async def test_revoked_access_token_is_stored_until_it_expires_and_no_longer(jet
 @pytest.mark.requirement("C02", "C07", "C08")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("hint", [*KINDS, "urn:example:unheard-of"])
-async def test_hint_never_matters(shared: Running, kind: str, hint: str) -> None:
+async def test_token_type_hint_never_matters(shared: Running, kind: str, hint: str) -> None:
     app = add_client(shared)
     token = (await shared.log_in(app))[kind]
 

@@ -117,7 +117,7 @@ async def sign_in(node: Running) -> None:
 
 
 @pytest.mark.requirement("SE09")
-async def test_least_recently_used_browser_is_signed_out_and_its_apps_go_on(start: StartServer) -> None:
+async def test_least_recently_used_browser_is_signed_out_and_its_apps_continue(start: StartServer) -> None:
     jeton = await start(LIMITS__SESSIONS_PER_USER="2")
     app = add_app(jeton, backchannel_logout_uri="https://app.example/logout")
     for name in ("alice", "bob"):

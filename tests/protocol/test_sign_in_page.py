@@ -7,7 +7,7 @@ from support.browsing import Browser, browser
 from support.in_process_server import PASSWORD, Running, StartServer
 
 
-async def test_browser_without_cookies_is_told_to_allow_them(jeton: Running, visitor: Browser) -> None:
+async def test_browser_without_cookies_gets_a_page_that_asks_for_them(jeton: Running, visitor: Browser) -> None:
     await visitor.authorize(add_app(jeton))
     visitor.http.cookies.clear()
     await visitor.sign_in()

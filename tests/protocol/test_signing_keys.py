@@ -179,7 +179,9 @@ async def test_servers_with_other_settings_do_not_undo_each_other_s_changes(jeto
     assert active_and_next(stored_keys(jeton))[1].algorithm == "EdDSA"
 
 
-async def test_setting_that_is_taken_back_before_it_acts_changes_no_signer(jeton: Running, start: StartServer) -> None:
+async def test_setting_that_is_reverted_before_it_takes_effect_changes_no_signer(
+    jeton: Running, start: StartServer
+) -> None:
     signer = jeton.keyring.signer.kid
     await start(KEYS__ALGORITHM="EdDSA")
     advance(2 * AHEAD, jeton, await start())
@@ -193,7 +195,7 @@ async def test_setting_that_is_taken_back_before_it_acts_changes_no_signer(jeton
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("D05", "D08", "O14")
-async def test_revoked_key_leaves_the_key_set_at_once_its_tokens_end_and_sessions_go_on(jeton: Running) -> None:
+async def test_revoked_key_leaves_the_key_set_at_once_and_ends_tokens_but_not_sessions(jeton: Running) -> None:
     app, before = jeton.add_client(), by_state(stored_keys(jeton))
     jeton.add_user()
     tokens = await jeton.log_in(app)

@@ -97,7 +97,7 @@ async def test_each_error_has_its_code(jeton: Running, form: dict[str, str], err
     [("POST", {"content": b"x" * 40000}, 413), ("POST", {"json": {}}, 400), ("GET", {}, 405)],
     ids=["too large", "not a form", "another method"],
 )
-async def test_http_errors_have_that_form_too(
+async def test_http_errors_have_the_form_of_oauth_errors(
     jeton: Running, method: str, content: dict[str, Any], status: int
 ) -> None:
     headers = {} if "json" in content else {"Content-Type": "application/x-www-form-urlencoded"}
@@ -149,7 +149,7 @@ MARK = "m4rk<>'&\"\\é\u2028"
 @pytest.mark.requirement("A40", "A54")
 @pytest.mark.parametrize("name", ["grant_type", "username", "password", "refresh_token", "scope", "client_id", MARK])
 @pytest.mark.parametrize("grant_type", ["password", "refresh_token", "magic"])
-async def test_nothing_of_the_request_is_repeated(jeton: Running, app: App, name: str, grant_type: str) -> None:
+async def test_responses_repeat_nothing_of_the_request(jeton: Running, app: App, name: str, grant_type: str) -> None:
     form = {"grant_type": grant_type, "username": "nobody", "password": "wrong", "refresh_token": "x"} | {name: MARK}
 
     response = await jeton.token(app, None, **form)
@@ -159,7 +159,7 @@ async def test_nothing_of_the_request_is_repeated(jeton: Running, app: App, name
 
 
 @pytest.mark.requirement("A40", "A54")
-async def test_nothing_of_the_headers_is_repeated(jeton: Running) -> None:
+async def test_responses_repeat_nothing_of_the_headers(jeton: Running) -> None:
     names = ("User-Agent", "Origin", "Idempotency-Key", "X-Forwarded-For", "Authorization")
     headers = dict.fromkeys(names, "m4rk" * 100)
 

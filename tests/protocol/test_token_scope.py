@@ -118,7 +118,9 @@ async def test_token_names_the_client_and_neither_user_nor_session(jeton: Runnin
     [(True, SESSIONS | {"client_credentials"}), (False, SESSIONS)],
     ids=["public client", "without the grant"],
 )
-async def test_other_clients_are_unauthorized(jeton: Running, public: bool, grant_types: frozenset[str]) -> None:
+async def test_public_clients_and_those_without_the_grant_are_unauthorized(
+    jeton: Running, public: bool, grant_types: frozenset[str]
+) -> None:
     app = jeton.add_client(uuid4().hex, public=public, grant_types=grant_types)
 
     response = await jeton.token(app, grant_type="client_credentials")

@@ -48,7 +48,7 @@ async def test_many_first_consents_make_one_row(nodes: Nodes) -> None:
     assert {it.status_code for it in answers} == {200}
 
 
-async def test_documents_that_change_meanwhile_do_not_deadlock(nodes: Nodes) -> None:
+async def test_concurrently_changing_documents_do_not_deadlock(nodes: Nodes) -> None:
     people = [sign_in(nodes[0], f"user{number}") for number in range(16)]
     urls = ["https://a.example/client", "https://b.example/client"]
     for round_number in range(5):

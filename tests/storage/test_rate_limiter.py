@@ -78,7 +78,7 @@ async def test_counts_and_known_sources_outlast_a_restart(database_url: str) -> 
 
 
 @on_sqlite
-async def test_a_remembered_refusal_asks_no_database_and_a_refresh_counts_nothing(jeton: Running, app: App) -> None:
+async def test_a_cached_refusal_causes_no_statement_and_a_refresh_counts_nothing(jeton: Running, app: App) -> None:
     token = (await jeton.log_in(app))["refresh_token"]
     await asyncio.gather(*(jeton.token(app, None, **WRONG) for _ in range(12)))
 

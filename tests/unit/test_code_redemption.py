@@ -150,7 +150,7 @@ def test_what_the_first_request_left_out_or_pkce_replaces_is_not_asked_for() -> 
         assert issued(**facts).reason == "code_redeemed"
 
 
-def test_scope_that_the_client_lost_meanwhile_is_not_granted() -> None:
+def test_scope_removed_from_the_client_since_is_not_granted() -> None:
     assert issued(client=replace(CLIENT, scope=frozenset({"read"}))).scope == {"read"}
 
 

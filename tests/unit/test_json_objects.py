@@ -30,12 +30,12 @@ def nested(depth: int) -> bytes:
         *(pytest.param(nested(levels), id=f"{levels} levels") for levels in (900, 3000, 5000)),
     ],
 )
-def test_what_is_ambiguous_or_too_deep_is_refused(body: bytes) -> None:
+def test_ambiguous_or_too_deep_objects_are_refused(body: bytes) -> None:
     with pytest.raises(ValueError):
         parse_json_object(body)
 
 
-def test_everything_else_is_read() -> None:
+def test_unambiguous_objects_are_parsed() -> None:
     assert parse_json_object(b' {"a": [1, {"b": null}], "\\u00e9": "\xc3\xa9"} ') == {"a": [1, {"b": None}], "é": "é"}
     assert parse_json_object(nested(MAX_DEPTH)) != {}
     assert parse_json_object(b"{}") == {}

@@ -64,7 +64,7 @@ def test_every_flipped_bit_and_every_changed_character_is_detected() -> None:
 
 
 @pytest.mark.requirement("A48", "A54")
-def test_anything_else_is_malformed() -> None:
+def test_other_texts_are_malformed_refresh_tokens() -> None:
     appended = [TOKEN + it for it in ("A", "AAAA", "=", "\n", " ", TOKEN)]
     inside = [TOKEN[:40] + it + TOKEN[41:] for it in ("\n", "+", "/", "%41", "\u0101", "\uff21")]
     prefixes = [it + TOKEN[4:] for it in ("", " jrt_", "JRT_")]

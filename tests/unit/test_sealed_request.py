@@ -67,7 +67,7 @@ def test_value_that_is_changed_or_of_another_type_does_not_open(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "....", "e30..e30.e30.e30", "x" * 10_000, "ä..b.c.d"])
-def test_anything_else_does_not_open(text: str) -> None:
+def test_malformed_sealed_value_does_not_open(text: str) -> None:
     assert SEALED.open(text, 0, Interaction) is None
 
 

@@ -150,7 +150,7 @@ def test_requests_of_others_do_not_end_the_login() -> None:
     assert others.redemptions == 1
 
 
-def test_a_login_that_nobody_finishes_times_out() -> None:
+def test_an_unfinished_login_times_out() -> None:
     others = Neighbours(with_another_state)
 
     with TokenSession(ISSUER, Client("app"), http=others.http) as session, pytest.raises(LoginRequiredError):

@@ -255,7 +255,7 @@ def test_a_pending_authorization_is_stored_as_text() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"x": 1}', PENDING.to_json().replace('"the-state"', "1")])
-def test_any_other_text_is_no_pending_authorization(text: str) -> None:
+def test_invalid_text_is_no_pending_authorization(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         PendingAuthorization.from_json(text)
 
