@@ -117,7 +117,7 @@ FIRST = audit_records.c.seq == 1
 
 
 async def checkpointed(jeton: Running, cli: CommandLine) -> str:
-    """A server's trail of a few records under a checkpoint. Return the exported checkpoints."""
+    """Make an audit trail of a few records under a checkpoint. Return the exported checkpoints."""
     jeton.add_user()
     app = jeton.add_client()
     token = (await jeton.log_in(app))["refresh_token"]

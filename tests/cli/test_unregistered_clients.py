@@ -16,7 +16,7 @@ URL = "https://app.example:8443/client.json"
 
 
 def used(jeton: Running, **fields: Any) -> None:
-    """An unregistered client to which one user has consented."""
+    """Return an unregistered client to which one user has consented."""
     alice = jeton.add_user()
     client = Client(URL, True, START, registration="metadata_document", last_used_at=START, scope=frozenset({"read"}))
     fields = {"grant_types": frozenset({"authorization_code"}), **fields}

@@ -58,7 +58,7 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
 
 @contextmanager
 def service(accounts: Accounts, folder: Path, name: str, port: int) -> Iterator[str]:
-    """The example of this name, served by uvicorn on this port."""
+    """Serve the example of this name by uvicorn on this port."""
     url = f"http://127.0.0.1:{port}"
     environment = {"ISSUER": accounts.issuer, "AUDIENCE": AUDIENCE}
     with served_example(folder, f"{name}/service", f"{url}/orders", environment):

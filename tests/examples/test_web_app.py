@@ -67,7 +67,7 @@ async def browser(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
             yield browser
 
 
-async def come_back(browser: httpx2.AsyncClient, issuer: Issuer, **changed: str) -> httpx2.Response:
+async def return_to_callback(browser: httpx2.AsyncClient, issuer: Issuer, **changed: str) -> httpx2.Response:
     """Begin a login, and return to the callback with these parameters of the response changed."""
     sent = await browser.get("/log-in")
     assert sent.status_code == 303
@@ -80,7 +80,7 @@ async def come_back(browser: httpx2.AsyncClient, issuer: Issuer, **changed: str)
 async def test_a_user_logs_in(browser: httpx2.AsyncClient, issuer: Issuer) -> None:
     assert (await browser.get("/")).headers["location"] == "/log-in"
 
-    answer = await come_back(browser, issuer)
+    answer = await return_to_callback(browser, issuer)
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert (await browser.get("/")).text == "Hello u_1"
@@ -93,7 +93,7 @@ async def test_a_user_logs_in(browser: httpx2.AsyncClient, issuer: Issuer) -> No
 async def test_another_redirect_logs_no_user_in(
     browser: httpx2.AsyncClient, issuer: Issuer, changed: dict[str, str]
 ) -> None:
-    answer = await come_back(browser, issuer, **changed)
+    answer = await return_to_callback(browser, issuer, **changed)
 
     assert (answer.status_code, issuer.redemptions) == (400, 0)
     assert (await browser.get("/")).status_code == 303
@@ -111,7 +111,7 @@ async def test_an_id_token_of_another_login_logs_no_user_in(
 ) -> None:
     issuer.changed = changed
 
-    answer = await come_back(browser, issuer)
+    answer = await return_to_callback(browser, issuer)
 
     assert (answer.status_code, issuer.redemptions) == (400, 1)
     assert (await browser.get("/")).status_code == 303
@@ -131,7 +131,7 @@ async def test_an_id_token_of_another_login_logs_no_user_in(
 async def test_a_logout_token_ends_the_session_that_it_names(
     browser: httpx2.AsyncClient, issuer: Issuer, claims: dict[str, str], status: int, ends: bool
 ) -> None:
-    await come_back(browser, issuer)
+    await return_to_callback(browser, issuer)
     now = int(time.time())
     events: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
     given = {"iss": ISSUER, "aud": "web-app", "iat": now, "exp": now + 60, "jti": "j", "events": events} | claims
@@ -144,7 +144,7 @@ async def test_a_logout_token_ends_the_session_that_it_names(
 
 
 async def test_a_logout_without_a_token_ends_nothing(browser: httpx2.AsyncClient, issuer: Issuer) -> None:
-    await come_back(browser, issuer)
+    await return_to_callback(browser, issuer)
 
     assert (await browser.post("/backchannel-logout")).status_code == 400
     assert (await browser.get("/")).status_code == 200

@@ -56,7 +56,7 @@ _LATER: Final = text(
 
 
 @dataclass
-class Faults:
+class RotationFaults:
     """Stops the rotating node at a chosen step, and tells which node it is."""
 
     engine: Engine
@@ -66,7 +66,7 @@ class Faults:
             return list(connection.scalars(text("SELECT kid FROM signing_keys WHERE state = 'active'")))
 
     def make_rotation_due(self, stop_at: int = 0) -> None:
-        """Age all keys by a hundred days. The rotating node then waits at that step."""
+        """Move all keys a hundred days into the past. The rotating node then waits at that step."""
         with self.engine.begin() as connection:
             connection.execute(_LATER, {"seconds": _DAYS})
         # Not earlier, because the commit of the update above passes these steps too.
@@ -92,7 +92,7 @@ class Faults:
 
 
 @dataclass
-class Watching:
+class TokenMonitor:
     """Requests tokens continuously from every node, and fetches the key set of every node."""
 
     http: httpx2.AsyncClient
@@ -152,12 +152,12 @@ class Watching:
 async def test_a_node_killed_at_any_point_of_a_rotation_leaves_one_key_that_signs_and_is_published(
     own_cluster: Cluster, own_postgresql_url: str, tmp_path: Path
 ) -> None:
-    secret, faults = add_accounts(own_postgresql_url), Faults(create_engine(own_postgresql_url))
+    secret, faults = add_accounts(own_postgresql_url), RotationFaults(create_engine(own_postgresql_url))
     with faults.engine.begin() as connection:
         connection.exec_driver_sql(_FAULTS)
     async with AsyncExitStack() as stack:
         http = httpx2.AsyncClient(auth=(CLIENT_ID, secret), timeout=TIMEOUT_SECONDS, trust_env=False)
-        watching = Watching(await stack.enter_async_context(http))
+        watching = TokenMonitor(await stack.enter_async_context(http))
         for role in ("node_0", "node_1"):
             url = own_postgresql_url.replace("//jeton@", f"//{role}@")
             # One user logs in all the time.
@@ -167,13 +167,13 @@ async def test_a_node_killed_at_any_point_of_a_rotation_leaves_one_key_that_sign
         for point in _POINTS:
             await killed_at(point, faults, watching)
         for moment in _MOMENTS:
-            await killed_about(moment, faults, watching)
+            await killed_around_rotation(moment, faults, watching)
     faults.engine.dispose()
     assert watching.unpublished == []
     assert watching.checked > 100
 
 
-async def killed_at(point: int, faults: Faults, watching: Watching) -> None:
+async def killed_at(point: int, faults: RotationFaults, watching: TokenMonitor) -> None:
     """Kill the rotating node at that step. The other node rotates instead, and the killed one restarts."""
     before = faults.active()
     with faults.rotation_stopped_at(point):
@@ -183,7 +183,7 @@ async def killed_at(point: int, faults: Faults, watching: Watching) -> None:
     await rotated_and_restarted(before, faults, watching)
 
 
-async def killed_about(moment: float, faults: Faults, watching: Watching) -> None:
+async def killed_around_rotation(moment: float, faults: RotationFaults, watching: TokenMonitor) -> None:
     """Kill one node some time after the rotation became due: before, during or after the rotation."""
     before = faults.active()
     faults.make_rotation_due()
@@ -192,7 +192,7 @@ async def killed_about(moment: float, faults: Faults, watching: Watching) -> Non
     await rotated_and_restarted(before, faults, watching)
 
 
-async def rotated_and_restarted(before: list[str], faults: Faults, watching: Watching) -> None:
+async def rotated_and_restarted(before: list[str], faults: RotationFaults, watching: TokenMonitor) -> None:
     await until(lambda: faults.active() != before, "the other node rotates", TIMEOUT_SECONDS)
     assert len(faults.active()) == 1
     for number in list(watching.down):

@@ -1,7 +1,7 @@
-"""How long refused logins take: the time does not reveal whether a user exists, is disabled or is rate-limited.
+"""Duration of refused logins: it does not reveal whether a user exists, is disabled or is rate-limited.
 
-Statistical, with the default password hash; `-s` shows the figures. Every login comes from an address of
-its own and, except for the rate-limited account, goes to an account of its own.
+Statistical, with the default password hash; `-s` shows the figures. Every login comes from a separate address and,
+except for the rate-limited account, goes to a separate account.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ from support.in_process_server import App, Running, StartServer
 WRONG = {"grant_type": "password", "password": "canary-wrong-password"}
 
 
-def told(node: Running) -> list[AuditRecord]:
+def all_records(node: Running) -> list[AuditRecord]:
     """Return all records, after the delayed ones are written."""
     node.server.parts.storage.audit_backlog.write()
     return verified_records(node.database.url.render_as_string(hide_password=False))
@@ -30,14 +30,14 @@ async def test_failed_logins_to_known_accounts_are_recorded_up_to_a_number_per_h
     for _ in range(MAX_OF_ONE + 2):
         await jeton.token(app, None, username="alice", **WRONG)
         await jeton.token(app, None, username="nobody", **WRONG)
-    found = told(jeton)
+    found = all_records(jeton)
     assert len(found) == MAX_OF_ONE
     for it in found:
         assert (it.event, it.reason, it.outcome) == ("sign_in_failed", "password_wrong", "failure")
         assert (it.sub, it.client_id, it.address) == (user.sub, app.client_id, "127.0.0.1")
     jeton.clock.advance(3600)
     await jeton.token(app, None, username="alice", **WRONG)
-    assert len(told(jeton)) == MAX_OF_ONE + 1
+    assert len(all_records(jeton)) == MAX_OF_ONE + 1
 
 
 @pytest.mark.requirement("AU01")
@@ -47,7 +47,7 @@ async def test_reaching_a_limit_is_recorded_without_an_account(start: StartServe
     for _ in range(3):
         await jeton.token(app, None, username="nobody", **WRONG)
         await jeton.refresh(app, "jrt_" + "A" * 76)
-    found = {(it.event, it.reason, it.sub, it.address) for it in told(jeton)}
+    found = {(it.event, it.reason, it.sub, it.address) for it in all_records(jeton)}
     assert ("limit_reached", "login_throttled_by_address", None, "127.0.0.1") in found
     assert {it[0] for it in found} == {"limit_reached"}
 
@@ -57,7 +57,7 @@ async def test_failed_login_of_an_account_deleted_before_recording_is_dropped(je
     await jeton.token(app, None, username="alice", **WRONG)
     with jeton.database.write() as connection:
         delete(connection, jeton.clock.now(), "alice")
-    assert [(it.event, it.sub) for it in told(jeton)] == [("user_deleted", user.sub)]
+    assert [(it.event, it.sub) for it in all_records(jeton)] == [("user_deleted", user.sub)]
 
 
 async def test_number_of_waiting_events_is_bounded_by_the_hourly_limit(
@@ -69,7 +69,7 @@ async def test_number_of_waiting_events_is_bounded_by_the_hourly_limit(
         for event in ("sign_in_failed", "limit_reached"):
             backlog.add(AuditEvent(event, "reason"), f"network {hour}")
         jeton.clock.advance(3600)
-    assert len(told(jeton)) == 3
+    assert len(all_records(jeton)) == 3
 
 
 @pytest.mark.requirement("AU02")
@@ -83,7 +83,7 @@ async def test_the_reference_on_the_page_of_a_failure_finds_its_kind(
     monkeypatch.setattr(read, AsyncMock(side_effect=error))
     page = await jeton.http.get("/oauth/authorize", params={"client_id": "app"})
     assert page.headers["x-request-id"] in page.text
-    (record,) = told(jeton)
+    (record,) = all_records(jeton)
     assert (record.request_id, record.event, record.reason) == (page.headers["x-request-id"], "request_failed", reason)
 
 
@@ -93,7 +93,7 @@ async def test_a_record_has_the_origin_of_its_request(jeton: Running, app: App) 
     headers = {"X-Request-Id": "0af7651916cd43dd8448eb211c80319c", "User-Agent": "agent" + "x" * 300}
     answer = await jeton.token(app, headers, grant_type="refresh_token", refresh_token=token)
     assert answer.headers["x-request-id"] == headers["X-Request-Id"]
-    (record,) = (it for it in told(jeton) if it.event == "token_refreshed")
+    (record,) = (it for it in all_records(jeton) if it.event == "token_refreshed")
     assert (record.request_id, record.address) == (headers["X-Request-Id"], "127.0.0.1")
     assert record.user_agent == headers["User-Agent"][:256]
 
@@ -102,7 +102,7 @@ async def test_a_client_that_registers_itself_is_recorded_with_its_origin(start:
     jeton = await start(REGISTRATION__DYNAMIC="open")
     document = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
     answer = await jeton.http.post("/oauth/register", json=document)
-    (record,) = told(jeton)
+    (record,) = all_records(jeton)
     assert (record.event, record.actor, record.client_id) == ("client_added", "client", answer.json()["client_id"])
     assert (record.address, record.request_id) == ("127.0.0.1", answer.headers["x-request-id"])
 
@@ -124,7 +124,7 @@ async def test_reference_on_an_error_page_finds_the_rule_and_pages_hide_no_limit
             assert references[-1] in visitor.page.text
     for _ in range(2):
         await jeton.token(app, None, username="nobody", **WRONG)
-    *found, last = told(jeton)
+    *found, last = all_records(jeton)
     assert last.event == "limit_reached"
     assert [it.request_id for it in found] == references[:MAX_OF_ONE]
     assert {(it.event, it.reason, it.outcome) for it in found} == {("request_refused", "client_unknown", "failure")}

@@ -23,12 +23,14 @@ jeton = shared_server()
 async def log_in(jeton: Running, app: App, key: DpopKey | None) -> dict[str, Any]:
     """Return the tokens of a new user."""
     user = jeton.add_user(unique_name("user"))
-    response = await asked(jeton, app, key, grant_type="password", username=user.username, password=PASSWORD)
+    response = await request_with_proof(
+        jeton, app, key, grant_type="password", username=user.username, password=PASSWORD
+    )
     assert response.status_code == 200, response.text
     return dict(response.json())
 
 
-async def asked(
+async def request_with_proof(
     jeton: Running, app: App, key: DpopKey | None, idempotency_key: str | None = None, **form: str
 ) -> httpx2.Response:
     """Send a token request with a new proof by this key."""
@@ -41,7 +43,7 @@ async def asked(
 async def refresh(
     jeton: Running, app: App, token: str, key: DpopKey | None, idempotency_key: str | None = None
 ) -> httpx2.Response:
-    return await asked(jeton, app, key, idempotency_key, grant_type="refresh_token", refresh_token=token)
+    return await request_with_proof(jeton, app, key, idempotency_key, grant_type="refresh_token", refresh_token=token)
 
 
 def claims_of(tokens: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def bound_to(tokens: dict[str, Any]) -> tuple[str, Any]:
 async def test_tokens_of_each_grant_are_bound_to_the_proof(jeton: Running, grant: str, key: DpopKey | None) -> None:
     app = jeton.add_client(unique_name("app"))
     if grant == "client_credentials":
-        tokens = (await asked(jeton, app, key, grant_type=grant)).json()
+        tokens = (await request_with_proof(jeton, app, key, grant_type=grant)).json()
     elif grant == "authorization_code":
         app = add_app(jeton, unique_name("app"))
         code = await sign_in(jeton, unique_name("user")).code(app)
@@ -181,7 +183,10 @@ async def test_a_client_that_must_use_dpop_gets_no_token_without_a_proof(jeton: 
     app = jeton.add_client(unique_name("app"), require_dpop=True)
     token = (await log_in(jeton, app, KEY))["refresh_token"]
 
-    assert outcome(await asked(jeton, app, None, grant_type="client_credentials")) == (400, "invalid_dpop_proof")
+    assert outcome(await request_with_proof(jeton, app, None, grant_type="client_credentials")) == (
+        400,
+        "invalid_dpop_proof",
+    )
     assert outcome(await refresh(jeton, app, token, None)) == (400, "invalid_dpop_proof")
     assert (await refresh(jeton, app, token, KEY)).status_code == 200
 

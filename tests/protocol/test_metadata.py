@@ -1,4 +1,4 @@
-"""What the server announces of itself, where, and that it is true (RFC 8414, OpenID Connect Discovery, RFC 9728)."""
+"""Metadata of the server: location, content and truth (RFC 8414, OpenID Connect Discovery, RFC 9728)."""
 
 import re
 from typing import Any

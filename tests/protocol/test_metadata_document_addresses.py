@@ -20,7 +20,7 @@ from support.tls_certificates import tls_contexts
 pytestmark = pytest.mark.requirement("CI08")
 
 
-def use(monkeypatch: pytest.MonkeyPatch, addresses: Sequence[str], **options: Any) -> None:
+def resolve_to(monkeypatch: pytest.MonkeyPatch, addresses: Sequence[str], **options: Any) -> None:
     """Let every host name resolve to these addresses."""
 
     async def resolve(_: str, __: int) -> Sequence[str]:
@@ -50,7 +50,7 @@ async def test_host_with_an_address_that_is_not_public_is_refused(
     start: StartServer, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
 ) -> None:
     """All classes of addresses are tested in unit/test_outbound_*.py."""
-    use(monkeypatch, addresses)
+    resolve_to(monkeypatch, addresses)
     node = await start()
     assert await reason_of(node, "https://app.example/client.json") == "address_not_allowed"
 
@@ -72,7 +72,7 @@ async def test_document_is_read_over_tls_that_proves_the_host(
         return response("200 OK", json.dumps(document(url)).encode(), "Content-Type: application/json")
 
     async with remote_server(respond, tls_server) as server:
-        use(monkeypatch, ["127.0.0.1"], tls_context=lambda: tls_client)
+        resolve_to(monkeypatch, ["127.0.0.1"], tls_context=lambda: tls_client)
         node = await start(REGISTRATION__ALLOW_PRIVATE_ADDRESSES="true")
         assert await reason_of(node, f"https://app.example:{server.port}/client.json") == reason
         assert [it.headers["accept"] for it in server.requests] == ([] if reason else ["application/json"])

@@ -1,4 +1,4 @@
-"""Answers of the token endpoint: members, headers, error codes and their words (RFC 6749 sections 5.1 and 5.2)."""
+"""Responses of the token endpoint: members, headers, error codes and descriptions (RFC 6749 sections 5.1 and 5.2)."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Scope that is asked for, left out, narrowed and taken away; tokens of clients (RFC 6749 sections 3.3, 4.4 and 6)."""
+"""Scope: requested, omitted, narrowed and removed; tokens of clients (RFC 6749 sections 3.3, 4.4 and 6)."""
 
 from typing import Any
 from uuid import uuid4

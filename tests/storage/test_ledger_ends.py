@@ -1,4 +1,4 @@
-"""What one entry of a transaction ends, the later ones of the same transaction do not find any more."""
+"""Rows that one entry of a transaction ends are not seen by its later entries."""
 
 import asyncio
 from dataclasses import asdict, dataclass

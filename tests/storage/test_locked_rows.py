@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.requirement("O16", "O19")]
 
 @dataclass
 class Person:
-    """A user with a session and a client of its own. Its requests lock `rows`, given by their keys."""
+    """A user with a separate session and client. Its requests lock `rows`, given by their keys."""
 
     node: Running
     name: str

@@ -26,7 +26,9 @@ def attempt(key: bytes = b"account") -> Attempt:
     return Attempt((Limit("account", key, BackoffPolicy(10, 30, 3600)),))
 
 
-def by_turns(nodes: Nodes, attempts: Iterable[Attempt]) -> "asyncio.Future[list[Reservation | RateLimited]]":
+def reserve_on_both_nodes(
+    nodes: Nodes, attempts: Iterable[Attempt]
+) -> "asyncio.Future[list[Reservation | RateLimited]]":
     """Reserve all of them concurrently, half of them on each node."""
     limiters: list[RateLimiter] = [it.rate_limiter for it in nodes]
     return asyncio.gather(*(limiters[number % 2].reserve(it) for number, it in enumerate(attempts)))
@@ -38,7 +40,7 @@ def allowed(outcomes: Iterable[Reservation | RateLimited]) -> int:
 
 @pytest.mark.requirement("A24", "K07")
 async def test_two_nodes_allow_together_what_one_would(nodes: Nodes) -> None:
-    assert allowed(await by_turns(nodes, [attempt()] * 200)) == 10
+    assert allowed(await reserve_on_both_nodes(nodes, [attempt()] * 200)) == 10
 
 
 @pytest.mark.postgresql
@@ -49,7 +51,7 @@ async def test_two_nodes_that_wait_for_one_bucket_at_once_allow_together_what_on
 ) -> None:
     for number in range(10):
         with locks.locked_tables("throttle_buckets"):
-            waiting = by_turns(nodes, [attempt(b"account %d" % number)] * 50)
+            waiting = reserve_on_both_nodes(nodes, [attempt(b"account %d" % number)] * 50)
             await until(lambda: locks.waiting_connections() >= 2, "two nodes waiting for the buckets")
 
         assert allowed(await waiting) == 10
@@ -58,7 +60,9 @@ async def test_two_nodes_that_wait_for_one_bucket_at_once_allow_together_what_on
 async def test_buckets_reserved_in_any_order_on_two_nodes_never_deadlock(nodes: Nodes) -> None:
     limits = [Limit("account", bytes([number]), BackoffPolicy(100, 30, 3600)) for number in range(8)]
 
-    outcomes = await by_turns(nodes, (Attempt(tuple(limits[it % 8 :] + limits[: it % 8])) for it in range(64)))
+    outcomes = await reserve_on_both_nodes(
+        nodes, (Attempt(tuple(limits[it % 8 :] + limits[: it % 8])) for it in range(64))
+    )
 
     assert allowed(outcomes) == 64
 

@@ -59,7 +59,7 @@ def keys(database: Database, database_url: str) -> list[SigningKey]:
     return stored(database)
 
 
-def all_at_once(url: str, keys: list[SigningKey], change: Change, algorithm: str = "ES256") -> int:
+def change_concurrently(url: str, keys: list[SigningKey], change: Change, algorithm: str = "ES256") -> int:
     """Let all processes make the change concurrently. Return the number of refusals."""
     together = threading.Barrier(PROCESSES)
 
@@ -94,7 +94,7 @@ def test_of_servers_that_start_for_the_first_time_one_makes_the_keys(database: D
     with database.write() as connection:
         connection.execute(delete(signing_keys))
 
-    all_at_once(database_url, [], lambda rotation, _: rotation.ensure_key_types())
+    change_concurrently(database_url, [], lambda rotation, _: rotation.ensure_key_types())
 
     assert Counter((key.series, key.algorithm, key.state) for key in stored(database)) == FIRST_KEYS
 
@@ -117,7 +117,7 @@ def test_of_processes_that_replace_the_active_keys_one_does(
     database: Database, database_url: str, keys: list[SigningKey], change: Change, replaced: KeyState, refused: int
 ) -> None:
     """`replaced` is the state of the active keys afterwards."""
-    assert all_at_once(database_url, keys, change) == refused
+    assert change_concurrently(database_url, keys, change) == refused
 
     after = stored(database)
     replaced_keys = {(it, it if it != ACCESS_TOKENS else "ES256", replaced): 1 for it in (ACCESS_TOKENS, "RS256")}
@@ -138,7 +138,7 @@ def test_of_processes_that_replace_the_active_keys_one_does(
 def test_of_processes_that_publish_a_key_of_another_algorithm_one_does(
     database: Database, database_url: str, keys: list[SigningKey], change: Change, algorithm: str, new: tuple[str, str]
 ) -> None:
-    all_at_once(database_url, keys, change, algorithm)
+    change_concurrently(database_url, keys, change, algorithm)
 
     after = [key for key in stored(database) if key not in keys]
     assert [(key.series, key.algorithm, key.state) for key in after] == [(*new, KeyState.NEXT)]

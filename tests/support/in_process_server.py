@@ -161,7 +161,7 @@ class Running:
         return App(client, secret)
 
     def clients(self) -> list[Client]:
-        """All that are stored."""
+        """Return all stored clients."""
         with self.database.read() as connection:
             return list_clients(connection)
 

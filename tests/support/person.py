@@ -72,7 +72,7 @@ def browser_program(folder: Path, person_url: str) -> Path:
 def _handler(person: Person) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Suppress the log of requests."""
 
         def do_GET(self) -> None:
             query = parse_qs(urlsplit(self.path).query)

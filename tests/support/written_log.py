@@ -50,7 +50,7 @@ def written_log() -> Iterator[WrittenLog]:
 
 @contextmanager
 def _levels(levels: Mapping[str, int]) -> Iterator[None]:
-    """Loggers remember whether they are enabled until `setLevel` is called."""
+    """Set these log levels until the end of the block. Loggers cache them until `setLevel` is called."""
     before = {name: logging.getLogger(name).level for name in levels}
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)

@@ -1,4 +1,4 @@
-"""How browser sessions begin, go on and end, and what ends with them."""
+"""Begin, continuation and end of browser sessions, and what ends with them."""
 
 from dataclasses import replace
 from typing import Any

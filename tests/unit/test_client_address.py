@@ -10,7 +10,7 @@ PEER = "10.0.0.1"
 
 
 async def nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    """An application that does nothing."""
+    """Do nothing, as an application."""
 
 
 BEHIND = ClientAddress(nothing, ["10.0.0.0/8", "2001:db8:ff::1", "::ffff:172.16.0.0/108"])

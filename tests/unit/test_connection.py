@@ -165,7 +165,7 @@ async def test_early_response_closes_the_connection_after_reading_little_of_the_
         assert b"connection: close\r\n" in peer.answer
         assert len(request_bytes) + len(MEBIBYTE) - len(peer.unsent) <= limits.MAX_DROPPED_BYTES + 2 * limits.READ_BYTES
         assert server.state.tasks == set()
-        later(server, limits.LINGER_SECONDS)
+        expire_within(server, limits.LINGER_SECONDS)
         assert peer.transport.closed
 
 
@@ -176,7 +176,7 @@ async def test_received_but_unread_body_keeps_the_connection() -> None:
         assert (peer.statuses, peer.is_ended) == ([200, 200], False)
 
 
-def later(server: fake_transport.Server, seconds: float) -> None:
+def expire_within(server: fake_transport.Server, seconds: float) -> None:
     """Expire the connections whose deadline is less than this number of seconds away."""
     now = asyncio.get_running_loop().time()
     for connection in server.connections:
@@ -201,10 +201,10 @@ async def test_connection_ends_at_its_deadline(
 ) -> None:
     async with connected() as (server, peer):
         await peer.send(*segments)
-        later(server, seconds - 1)
+        expire_within(server, seconds - 1)
         assert not peer.is_ended
 
-        later(server, seconds)
+        expire_within(server, seconds)
         await peer.run_until_idle()
 
         assert (peer.statuses, peer.is_ended) == (statuses, True)
@@ -230,10 +230,10 @@ async def test_client_that_does_not_read_is_disconnected_whatever_it_sends(furth
         await peer.send(further)
         assert server.state.tasks == set()
         assert len(further) - len(peer.unsent) <= 2 * limits.READ_BYTES
-        later(server, limits.WRITE_SECONDS - 1)
+        expire_within(server, limits.WRITE_SECONDS - 1)
         assert not peer.transport.closed
 
-        later(server, limits.WRITE_SECONDS)
+        expire_within(server, limits.WRITE_SECONDS)
 
         assert peer.transport.aborted
 
@@ -249,9 +249,9 @@ async def test_second_response_and_deadline_wait_until_the_first_response_was_re
         await peer.run_until_idle()
 
         assert peer.statuses == [200, 200]
-        later(server, limits.HEAD_SECONDS - 1)
+        expire_within(server, limits.HEAD_SECONDS - 1)
         assert not peer.is_ended
-        later(server, limits.HEAD_SECONDS)
+        expire_within(server, limits.HEAD_SECONDS)
         assert peer.statuses == [200, 200, 408]
 
 

@@ -58,7 +58,7 @@ async def session(jeton: Running, user: User) -> AsyncTokenSession:
 
 
 @pytest.fixture
-async def asked(jeton: Running) -> AsyncIterator[Counter[str]]:
+async def request_counts(jeton: Running) -> AsyncIterator[Counter[str]]:
     """The number of requests by path."""
     counter: Counter[str] = Counter()
 
@@ -104,7 +104,7 @@ async def test_a_client_acts_for_itself(jeton: Running, verifier: AsyncVerifier)
 
 
 async def test_an_ended_session_is_refused_within_five_seconds_without_a_call_per_request(
-    jeton: Running, session: AsyncTokenSession, verifier: AsyncVerifier, asked: Counter[str]
+    jeton: Running, session: AsyncTokenSession, verifier: AsyncVerifier, request_counts: Counter[str]
 ) -> None:
     token = await session.access_token()
 
@@ -122,8 +122,8 @@ async def test_an_ended_session_is_refused_within_five_seconds_without_a_call_pe
     ended = [await handle_requests_for_a_second() for _ in range(6)]
 
     assert not any(ended[5])
-    assert sum(count for path, count in asked.items() if path.startswith("/oauth/status")) <= 6
-    assert (asked["/.well-known/jwks.json"], asked["/oauth/introspect"]) == (1, 0)
+    assert sum(count for path, count in request_counts.items() if path.startswith("/oauth/status")) <= 6
+    assert (request_counts["/.well-known/jwks.json"], request_counts["/oauth/introspect"]) == (1, 0)
 
 
 async def _is_good(verifier: AsyncVerifier, token: str) -> bool:
@@ -135,7 +135,7 @@ async def _is_good(verifier: AsyncVerifier, token: str) -> bool:
 
 
 async def test_an_introspecting_service_refuses_an_ended_session_when_its_result_expires(
-    jeton: Running, session: AsyncTokenSession, asked: Counter[str]
+    jeton: Running, session: AsyncTokenSession, request_counts: Counter[str]
 ) -> None:
     introspector = introspector_of(jeton, jeton.add_client("orders-api", introspect=True, audience=(AUDIENCE,)))
     token = await session.access_token()
@@ -147,7 +147,7 @@ async def test_an_introspecting_service_refuses_an_ended_session_when_its_result
     with pytest.raises(InvalidTokenError, match="inactive"):
         await introspector.verify(token)
 
-    assert asked["/oauth/introspect"] == 2
+    assert request_counts["/oauth/introspect"] == 2
 
 
 @pytest.mark.requirement("D03", "D05")
@@ -179,12 +179,12 @@ class LossyTransport(httpx2.AsyncBaseTransport):
 
     def __init__(self, jeton: Running) -> None:
         self.inner = httpx2.ASGITransport(jeton.server.app)
-        self.asked = 0
+        self.requests = 0
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         answer = await self.inner.handle_async_request(request)
-        self.asked += 1
-        if self.asked % 3 == 0:
+        self.requests += 1
+        if self.requests % 3 == 0:
             raise httpx2.ReadError("the connection was closed")
         return answer
 
