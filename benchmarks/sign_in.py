@@ -1,4 +1,4 @@
-"""Logins with the default password hash, and the latency of refreshes meanwhile.
+"""Logins with the default password hash, and the latency of refreshes during them.
 
 The rate of logins is a share of the rate at which all cores could compute the hashes if they did nothing else, measured
 before and after. Rates of a shared machine vary from second to second, so the periods are long. The same hashes by the

@@ -64,7 +64,7 @@ async def seconds_until_closed(port: int, kind: str, give_up: float) -> float:
 
 
 async def send(connection: socket.socket, at_once: bytes, slowly: bytes) -> None:
-    """Send byte by byte, and an empty line from time to time in the end."""
+    """Send byte by byte, and an empty line from time to time at the end."""
     loop = asyncio.get_running_loop()
     await loop.sock_sendall(connection, at_once)
     for octet in slowly:

@@ -26,7 +26,7 @@ def add_note(text: str, context: Context) -> str:
 
 @mcp.tool()
 def list_notes(context: Context) -> list[str]:
-    """Return your notes, and nobody else's."""
+    """Return the notes of the current user."""
     token: AccessToken = context.request_context.request.scope["access_token"]
     return notes[token.subject]
 

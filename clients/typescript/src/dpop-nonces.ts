@@ -25,7 +25,7 @@ export class DPoPNonces {
   /** Resolve to whether it is the nonce of this minute or of the last one. */
   async accepts(nonce: unknown, now: number): Promise<boolean> {
     const slot = Math.floor(now / NONCE_SECONDS)
-    // No secret is compared: every caller is told the current nonce.
+    // No secret is compared: every caller receives the current nonce.
     return nonce === (await this.#of(slot)) || nonce === (await this.#of(slot - 1))
   }
 

@@ -114,7 +114,7 @@ test('a redirect to a tab that has begun no login sends no code', async () => {
   }
 })
 
-test('a person who refuses is told so', async () => {
+test('a refusal by the person is reported as such', async () => {
   const [tab, { session }] = [await begun(), newSession()]
   tab.comeBack('error=access_denied')
 

@@ -27,7 +27,7 @@ async function twoAttempts(client: Client): Promise<URLSearchParams[]> {
 }
 
 for (const algorithm of ['ES256', 'EdDSA', 'PS256']) {
-  test(`each attempt is signed anew for the issuer alone: ${algorithm}`, async () => {
+  test(`each attempt has a new assertion for the issuer only: ${algorithm}`, async () => {
     const { jwk, publicKey } = await keyPair(algorithm)
     const client = { clientId: 'nightly', key: new ClientKey(jwk, () => START), issuer: ISSUER }
 

@@ -162,7 +162,7 @@ for (const [framework, call] of [
   ['Express', callExpress],
   ['Hono', callHono],
 ] as const) {
-  test(`${framework}: the metadata are served to everybody, also to pages of any origin`, async () => {
+  test(`${framework}: the metadata are served without authentication, also to pages of any origin`, async () => {
     const answers = []
     for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS']) {
       const options = { resource: MCP, scope: ['read'] }

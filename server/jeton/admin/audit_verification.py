@@ -39,7 +39,7 @@ class AuditVerification:
     def run(self) -> Iterator[None]:
         """Verify everything. Yield after each record."""
         contents = self._verified_checkpoints()
-        # Whether a record is missing is known only at the end, because records are deleted meanwhile.
+        # Whether a record is missing is known only at the end, because records are deleted during verification.
         expected = {(chain, seq): (it, mac) for it in contents for chain, (seq, mac) in it["heads"].items()}
         chain = None
         for record in load_by_chain(self.connection):

@@ -61,7 +61,7 @@ class LogoutDelivery:
     """Sends what is due in the logout outbox.
 
     An attempt is recorded, with the time of the next one, before it is made: no other process makes the same attempt,
-    and if this process ends meanwhile, another makes the next.
+    and if this process ends before that, another makes the next.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class LogoutDelivery:
     async def start_due(self) -> None:
         """Start to deliver what is due, within the limits. Raise StorageUnavailableError if it cannot be read."""
         while self._keyring.can_sign and len(self._under_way) < MAX_CONCURRENT:
-            # Counted here: the thread must not read what this loop changes meanwhile.
+            # Counted here: the thread must not read what this loop changes concurrently.
             under_way = tuple(self._under_way.values())
             started = await self._thread(lambda: self._claim(under_way))  # noqa: B023 - it is awaited
             if not started:

@@ -148,7 +148,7 @@ _OPTIONS: Final = (
     click.option(
         "--backchannel-logout-uri",
         metavar="URI",
-        help="Where it is told that a user has signed out (https, or http on loopback).",
+        help="URL that receives logout tokens when a user has signed out (https, or http on loopback).",
     ),
     click.option(
         "--backchannel-logout-session-required/--no-backchannel-logout-session-required",

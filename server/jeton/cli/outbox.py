@@ -14,7 +14,7 @@ _COLUMNS = ("browser_session_id", "client_id", "state", "attempts", "last_status
 def outbox() -> None:
     """Logout tokens that are sent to clients.
 
-    Clients with --backchannel-logout-uri are told that a browser session has ended.
+    Clients with --backchannel-logout-uri are notified that a browser session has ended.
     """
 
 

@@ -1,4 +1,4 @@
-"""Cookies: those that a browser sends, and those that it is told to keep (RFC 6265bis)."""
+"""Cookies in requests and responses (RFC 6265bis)."""
 
 from dataclasses import dataclass, field
 from typing import Final, Literal

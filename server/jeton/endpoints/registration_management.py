@@ -121,7 +121,7 @@ def require_enabled(client: Client) -> None:
 
 
 def _answer(issuer: str, request: FormRequest, client: Client, redirect_uris: tuple[str, ...] | None = None) -> Json:
-    """Return the registration with the access token that was presented, which goes on to be valid."""
+    """Return the registration with the access token that was presented, which remains valid."""
     access = registration_access(issuer, client, bearer_token(request))
     return Json({**client_information(client, redirect_uris), **access})
 

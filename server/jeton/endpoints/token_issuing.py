@@ -39,7 +39,7 @@ class TokenIssuer:
     def signers(self, client: Client, grant_type: str) -> Signers:
         """Return what signs the tokens of a client. Called before anything is spent.
 
-        Raise StorageUnavailableError or KeyStoreError if they cannot be signed. A refresh goes on without an ID token,
+        Raise StorageUnavailableError or KeyStoreError if they cannot be signed. A refresh succeeds without an ID token,
         as OpenID Connect Core section 12.2 allows.
         """
         access_token = self.keyring.signer

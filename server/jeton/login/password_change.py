@@ -27,7 +27,7 @@ log = structlog.get_logger("jeton.account")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What goes on after the change: a session of an app, a browser session, or all else."""
+    """What continues after the change: a session of an app, a browser session, or all else."""
 
     sid: str | None = None
     browser_session_id: str | None = None

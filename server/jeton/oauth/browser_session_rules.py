@@ -31,7 +31,7 @@ class BrowserSessionLifetimes:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user signs in: `session` begins or goes on with a new secret.
+    """A user signs in: `session` begins or continues with a new secret.
 
     `ended`, if given, is replaced by it. `expired` are the user's browser sessions over the limit.
     """
@@ -81,8 +81,8 @@ def sign_in(
 ) -> BrowserSession:
     """Return the session of a user who has just authenticated, with a new secret.
 
-    `current` is the live session of this browser. If it is of the same user, it goes on, so that what came from it does
-    too; else a new one begins under `browser_session_id`.
+    `current` is the live session of this browser. If it is of the same user, it continues, and so do the sessions of
+    apps that came from it; else a new one begins under `browser_session_id`.
     """
     absolute = now + lifetimes.absolute_seconds
     session = BrowserSession(
@@ -104,7 +104,7 @@ def sign_in(
 
 
 def outlasts_browser_session(scope: Scope, client: Client | None) -> bool:
-    """Return whether a session of the client with this scope goes on after the user has signed out.
+    """Return whether a session of the client with this scope continues after the user has signed out.
 
     It does if it is meant to last while the user is away: with `offline_access`, or if the client always has refresh
     tokens.
@@ -133,7 +133,7 @@ def end_browser_sessions(
 ) -> EndBrowserSessions:
     """Decide to end browser sessions, and the families that came from them.
 
-    A family goes on if it outlasts them. An authorization code that was not redeemed yet ends in any case.
+    A family continues if it outlasts them. An authorization code that was not redeemed yet ends in any case.
     """
     ids = {it.browser_session_id for it in sessions}
     known = {it.client_id: it for it in clients}

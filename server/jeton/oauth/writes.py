@@ -76,7 +76,7 @@ class SaveConsent(Write):
 
 @dataclass(frozen=True, slots=True)
 class UseOnce(Write):
-    """Remember that this was used. The whole transaction is repeated if another one has used it meanwhile."""
+    """Remember that this was used. The whole transaction is repeated if another one has used it since."""
 
     single_use: SingleUse
 
@@ -114,7 +114,7 @@ class DeleteBrowserSession(Write):
 
 @dataclass(frozen=True, slots=True)
 class ExpireBrowserSession(Write):
-    """End the browser session as if it had expired: no client is told. Its user's row must be locked."""
+    """End the browser session as if it had expired: no client is notified. Its user's row must be locked."""
 
     browser_session_id: str
 

@@ -49,7 +49,7 @@ class AuditBacklog:
             self._waiting.append((event, current_origin.get()))
 
     def write(self) -> None:
-        """Record what is waiting, but nothing about users who were deleted meanwhile. If that fails, it waits on."""
+        """Record what is waiting, but nothing about users who were deleted since. If that fails, it waits on."""
         events = list(self._waiting)
         if events:
             with self._database.write() as connection:

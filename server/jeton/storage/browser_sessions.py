@@ -90,12 +90,12 @@ def record_use(connection: Connection, uses: Iterable[tuple[str, int, int]]) -> 
 
 
 def delete_browser_sessions(connection: Connection, ids: Collection[str], now: int) -> None:
-    """End browser sessions, whose users are locked. Their clients are told later (logout_outbox.py)."""
+    """End browser sessions, whose users are locked. Their clients are notified later (logout_outbox.py)."""
     _end(connection, browser_sessions.c.browser_session_id.in_(ids), now)
 
 
 def expire_browser_sessions(connection: Connection, ids: Collection[str]) -> None:
-    """Delete browser sessions as if they had expired: no client is told."""
+    """Delete browser sessions as if they had expired: no client is notified."""
     connection.execute(delete(browser_sessions).where(browser_sessions.c.browser_session_id.in_(ids)))
 
 
@@ -120,8 +120,8 @@ def _end(connection: Connection, which: ColumnElement[bool], now: int) -> None:
 def delete_expired_browser_sessions(connection: Connection, now: int, limit: int) -> int:
     """Delete at most `limit` browser sessions that have expired and return how many.
 
-    No family ends by this, and no client is told: the user has not signed out. The idle end of a session is never later
-    than its absolute end.
+    No family ends by this, and no client is notified: the user has not signed out. The idle end of a session is never
+    later than its absolute end.
     """
     idle = browser_sessions.c.idle_expires_at
     return delete_oldest(connection, browser_sessions.c.browser_session_id, idle, idle <= now, limit)

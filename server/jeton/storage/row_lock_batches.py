@@ -39,7 +39,7 @@ class CallerGoneError(Exception):
 
 
 class ConcurrentUseError(TemporarilyUnavailableError):
-    """Another transaction has used meanwhile what can be used once. Nothing was written."""
+    """Another transaction has already used what can be used once. Nothing was written."""
 
 
 class _LockTimedOutError(RowLockedError):

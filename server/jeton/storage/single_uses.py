@@ -28,7 +28,7 @@ def load_single_uses(connection: Connection, digests: Collection[bytes]) -> dict
 
 
 def insert_single_uses(connection: Connection, used: Iterable[SingleUse]) -> None:
-    """Insert all. Raise ConcurrentUseError if another transaction has inserted one of them meanwhile.
+    """Insert all. Raise ConcurrentUseError if another transaction has inserted one of them since.
 
     In the order of the digests, so that two transactions never wait for each other.
     """

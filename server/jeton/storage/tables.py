@@ -201,7 +201,7 @@ browser_sessions = Table(
     Column("user_agent", Text),
 )
 
-# The clients that a browser session has signed in to: they are told when it ends.
+# The clients that a browser session has signed in to: they are notified when it ends.
 browser_session_clients = Table(
     "browser_session_clients",
     metadata,

@@ -1,4 +1,4 @@
-"""A thread that runs tasks one after the other, while the event loop goes on."""
+"""A thread that runs tasks one after the other, without blocking the event loop."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar

@@ -23,7 +23,7 @@ from jeton.oauth.registration.unregistered_clients import is_vouched_for
 from jeton.pages.content import Fault, FormPost, RedirectPage
 from jeton.rules.domain_policy import DomainPolicy
 
-# What the client is told if the code cannot be issued after all. Other refusals are shown as a page.
+# Errors that the client receives if the code cannot be issued after all. Other refusals are shown as a page.
 _FOR_CLIENT = (
     ErrorCode.LOGIN_REQUIRED,
     ErrorCode.CONSENT_REQUIRED,

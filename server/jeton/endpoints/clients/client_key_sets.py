@@ -91,7 +91,7 @@ class ClientKeySets:
             if published.attempted_at is not None and now < published.attempted_at + FETCH_INTERVAL_SECONDS:
                 return False
             published.attempted_at = now
-            # It goes on if its first caller goes away.
+            # It continues if its first caller is cancelled.
             published.fetching = asyncio.create_task(self._fetch_now(client, published))
         await asyncio.shield(published.fetching)
         return True

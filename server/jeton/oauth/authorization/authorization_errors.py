@@ -31,7 +31,7 @@ class AuthorizationErrorResponse:
 
 
 class AuthorizationRefusedError(Exception):
-    """The request is refused, and the client is told: `response` says what. `reason` is for the log."""
+    """The request is refused with an error to the client, in `response`. `reason` is for the log."""
 
     def __init__(self, response: AuthorizationErrorResponse, reason: str) -> None:
         super().__init__(reason)

@@ -132,7 +132,7 @@ def _is_permitted_repetition(family: Family, request: RedemptionRequest, now: in
 
 
 def _end_of_grant(family: Family, user: User | None, client: Client, now: int) -> str | None:
-    """Return why the grant has ended since the code was issued, or None if it goes on."""
+    """Return why the grant has ended since the code was issued, or None if it has not ended."""
     if not family.is_live(now):
         return "code_expired"
     if user is None or user.disabled:
