@@ -1,6 +1,6 @@
 """The conformance suite of MCP for authorization servers, on the Node 22 that it needs.
 
-It prints the URL of its authorization request, and waits for the answer on a port of its own.
+It prints the URL of its authorization request, and waits for the response on a separate port.
 """
 
 import json

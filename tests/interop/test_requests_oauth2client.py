@@ -16,7 +16,7 @@ from interop.live_server import AUDIENCE, CALLBACK, Live
 
 
 def client_with_key(live: Live, *, dpop: bool) -> OAuth2Client:
-    """Return the client that authenticates by a key. Its library names the endpoint as audience if it is not told."""
+    """Return a client that authenticates by a key. By default, its library uses the endpoint as audience."""
     return OAuth2Client.from_discovery_endpoint(
         f"{live.issuer}/.well-known/oauth-authorization-server",
         issuer=live.issuer,

@@ -1,4 +1,4 @@
-"""Back-channel logout: which clients are told that a browser session has ended, how, and how often."""
+"""Back-channel logout: which clients are notified that a browser session has ended, how, and how often."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -76,7 +76,7 @@ class PatroniCluster:
             os.kill(pid, signal.SIGKILL)
 
     def kill_patroni_of_leader(self) -> None:
-        """Kill what watches the leader. Its PostgreSQL goes on."""
+        """Kill the Patroni process of the leader. Its PostgreSQL keeps running."""
         os.kill(self._patroni(self.leader), signal.SIGKILL)
 
     def restore_all_nodes(self) -> None:
