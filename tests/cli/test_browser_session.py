@@ -1,4 +1,4 @@
-"""jeton browser-session and jeton consent: who is signed in where, and what users have allowed."""
+"""jeton browser-session, consent and outbox: who is signed in where, what users allowed, which clients were told."""
 
 from collections.abc import AsyncIterator
 
@@ -8,6 +8,7 @@ from support.authorization_codes import add_app, add_resource, redeem
 from support.browsing import Browser, browser
 from support.cli_runner import CommandLine
 from support.in_process_server import App, Running
+from support.logout_receiver import add_logouts, add_receiving_app, deliver, logout_receiver
 
 
 @pytest.fixture
@@ -76,3 +77,52 @@ async def test_consents_go_with_their_user_and_their_client(
     cli.json(kind, "delete", name)
     assert cli.json("consent", "list") == []
     assert (await jeton.introspect(service, token))["active"] is False
+
+
+@pytest.mark.requirement("LO23")
+@pytest.mark.parametrize("how", [("browser",), ("--client", "shop"), ("--all",)])
+async def test_failure_is_listed_and_sent_again(cli: CommandLine, jeton: Running, how: tuple[str, ...]) -> None:
+    async with logout_receiver("400 Bad Request", "204 No Content") as receiver:
+        add_receiving_app(jeton, "shop", receiver.uri)
+        add_logouts(jeton, "shop", "browser")
+        await deliver(jeton)
+        now = jeton.clock.now()
+        (failed,) = cli.json("outbox", "list", "--client", "shop")
+        assert failed == {
+            "browser_session_id": "browser",
+            "client_id": "shop",
+            "sub": "u_1",
+            "state": "failed",
+            "attempts": 1,
+            "last_status": "400",
+            "next_attempt_at": None,
+            "created_at": now,
+            "delivered_at": None,
+            "expires_at": now + 9999,
+        }
+
+        assert cli.json("outbox", "retry", *how) == {"logout_tokens_due": 1}
+        (pending,) = cli.json("outbox", "list")
+        assert (pending["state"], pending["attempts"], pending["next_attempt_at"]) == ("pending", 0, now)
+        await deliver(jeton)
+
+    (delivered,) = cli.json("outbox", "list")
+    assert (delivered["state"], delivered["last_status"], delivered["delivered_at"]) == ("delivered", "204", now)
+    assert cli.json("outbox", "retry", "--all") == {"logout_tokens_due": 0}
+
+
+@pytest.mark.requirement("LO23")
+async def test_only_what_was_chosen_is_sent_again(cli: CommandLine, jeton: Running) -> None:
+    for client_id in ("one", "two"):
+        add_receiving_app(jeton, client_id, "http://127.0.0.1:9/")
+        add_logouts(jeton, client_id, "here", "there")
+    await deliver(jeton)
+
+    for chosen, number in ((("here",), 2), (("--client", "one"), 2), (("--all",), 4)):
+        assert cli.json("outbox", "retry", *chosen) == {"logout_tokens_due": number}
+
+
+def test_unknown_deliveries_are_refused(cli: CommandLine) -> None:
+    assert "unknown" in cli.refused("outbox", "retry", "unknown")
+    assert "client" in cli.refused("outbox", "retry", "--client", "unknown")
+    assert "client" in cli.refused("outbox", "list", "--client", "unknown")

@@ -1,4 +1,4 @@
-"""Client secrets (RFC 6749 section 2.3.1): allowed methods, rotation with an overlap, and failures that look alike."""
+"""Client secrets (RFC 6749 section 2.3.1): methods, rotation, failures that look alike; client cache (ADR 0005)."""
 
 from base64 import b64encode
 from typing import Any
@@ -7,9 +7,11 @@ import httpx2
 import pytest
 
 from jeton.crypto.credentials import digest_secret
-from support.in_process_server import START, Running
-from support.responses import visible
-from support.sessions import unique_name
+from jeton.storage.clients import update_client
+from support.authorization_codes import add_app, redeem, sign_in
+from support.in_process_server import PASSWORD, START, App, Running
+from support.responses import outcome, visible
+from support.sessions import Session, new_session, unique_name
 
 BASIC, POST = "client_secret_basic", "client_secret_post"
 GRANT = {"grant_type": "client_credentials"}
@@ -68,3 +70,95 @@ async def test_empty_secret_is_not_counted_as_a_guess(jeton: Running) -> None:
     empty = [(await send(jeton, BASIC, it, "")).status_code for it in [app.client_id, "unknown"] * 60]
 
     assert empty == [401] * 120
+
+
+# A cached client may authenticate, and everything else is decided by the stored one.
+
+
+@pytest.fixture
+async def session(jeton: Running) -> Session:
+    return await new_session(jeton)
+
+
+def change_elsewhere(jeton: Running, app: App, **columns: Any) -> None:
+    """Change the client as another process does. This server has not read the change yet."""
+    with jeton.database.write() as connection:
+        update_client(connection, app.client_id, **columns)
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("A37", "A39", "A42", "O03", "O07")
+async def test_permission_removed_from_a_client_is_refused_at_its_next_refresh(
+    jeton: Running, session: Session
+) -> None:
+    for change, scope, status, error in (
+        ({"disabled": True}, "", 401, "invalid_client"),
+        ({"grant_types": frozenset({"password"})}, "", 400, "unauthorized_client"),
+        ({"scope": frozenset({"read"})}, "write", 400, "invalid_scope"),
+        ({"scope": frozenset({"other"})}, "", 400, "invalid_scope"),
+        ({"require_dpop": True}, "", 400, "invalid_dpop_proof"),
+    ):
+        before = {name: getattr(session.app.client, name) for name in change}
+        change_elsewhere(jeton, session.app, **change)
+        refused = await jeton.refresh(session.app, session.refresh, scope=scope)
+        assert (refused.status_code, refused.json()["error"]) == (status, error)
+        change_elsewhere(jeton, session.app, **before)
+
+    assert await jeton.refreshed(session.app, session.refresh)
+
+
+@pytest.mark.requirement("DP09")
+async def test_newly_required_proof_is_required_at_once_for_a_login_and_a_code(jeton: Running) -> None:
+    app, alice = add_app(jeton), sign_in(jeton)
+    code = await alice.code(app)
+    change_elsewhere(jeton, app, require_dpop=True)
+    assert outcome(await redeem(jeton, app, code)) == (400, "invalid_dpop_proof")
+
+    jeton.add_user("bob")
+    other = jeton.add_client("other")
+    change_elsewhere(jeton, other, require_dpop=True)
+    login = {"grant_type": "password", "username": "bob", "password": PASSWORD}
+    assert outcome(await jeton.token(other, None, **login)) == (400, "invalid_dpop_proof")
+
+
+@pytest.mark.requirement("A37")
+async def test_client_disabled_just_now_gets_the_response_to_failed_authentication(
+    jeton: Running, session: Session
+) -> None:
+    change_elsewhere(jeton, session.app, disabled=True)
+
+    cached = await jeton.refresh(session.app, session.refresh)
+    wrong = await jeton.refresh(App(session.app.client, "wrong"), session.refresh)
+
+    assert visible(cached) == visible(wrong)
+
+
+@pytest.mark.requirement("O14")
+async def test_new_secret_is_accepted_at_once_and_overlap_ends_at_its_second(jeton: Running, session: Session) -> None:
+    overlap = {
+        "previous_secret_digest": session.app.client.secret_digest,
+        "previous_secret_expires_at": jeton.clock.now() + 60,
+    }
+    change_elsewhere(jeton, session.app, secret_digest=digest_secret("new"), **overlap)
+
+    await new_session(jeton, App(session.app.client, "new"))
+    await new_session(jeton, session.app)
+    jeton.clock.advance(60)
+    assert (await jeton.token(session.app, grant_type="client_credentials")).status_code == 401
+
+
+@pytest.mark.requirement("A10")
+async def test_new_authentication_method_is_accepted_at_once(jeton: Running) -> None:
+    app = jeton.add_client(auth_methods=frozenset({BASIC}))
+    assert (await send(jeton, POST, app.client_id, app.secret or "")).status_code == 401
+    change_elsewhere(jeton, app, auth_methods=frozenset({POST}))
+
+    assert (await send(jeton, POST, app.client_id, app.secret or "")).status_code == 200
+
+
+@pytest.mark.requirement("A37", "O03")
+async def test_maintenance_clears_a_disabled_client_from_the_cache(jeton: Running, session: Session) -> None:
+    change_elsewhere(jeton, session.app, disabled=True)
+    jeton.shared_state.refresh()
+
+    assert (await jeton.token(session.app, grant_type="client_credentials")).status_code == 401
