@@ -112,7 +112,7 @@ async def test_failure_is_listed_and_sent_again(cli: CommandLine, jeton: Running
 
 
 @pytest.mark.requirement("LO23")
-async def test_only_what_was_chosen_is_sent_again(cli: CommandLine, jeton: Running) -> None:
+async def test_only_selected_deliveries_are_repeated(cli: CommandLine, jeton: Running) -> None:
     for client_id in ("one", "two"):
         add_receiving_app(jeton, client_id, "http://127.0.0.1:9/")
         add_logouts(jeton, client_id, "here", "there")

@@ -141,7 +141,7 @@ def test_an_answer_is_read_although_the_client_still_sends(server: ServerProcess
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_all_addresses_are_both_of_ipv6_and_of_ipv4(
+def test_wildcard_address_accepts_both_ipv6_and_ipv4(
     server: ServerProcess, sqlite_url: str, tmp_path: Path, workers: int
 ) -> None:
     with at_all_addresses(tmp_path, sqlite_url, "2") if workers == 2 else nullcontext(server) as asked:

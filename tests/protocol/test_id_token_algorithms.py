@@ -81,7 +81,7 @@ async def test_each_client_has_id_tokens_of_its_algorithm_beside_other_access_to
 
 
 @pytest.mark.requirement("OI24", "OI51")
-async def test_rs256_is_there_from_the_first_start(jeton: Running) -> None:
+async def test_rs256_key_exists_from_the_first_start(jeton: Running) -> None:
     app, alice = add_app(jeton, scope=OPENID), sign_in(jeton)
     advance(jeton, 0)
 

@@ -70,7 +70,7 @@ async def test_users_log_in_by_any_spelling_of_their_name_or_address(
 
 
 @pytest.mark.requirement("N13")
-async def test_each_logs_in_by_the_own_name_and_address(jeton: Running, app: App) -> None:
+async def test_each_user_logs_in_by_their_own_name_and_address(jeton: Running, app: App) -> None:
     passwords = {"carol": "password of carol, long", "dave": "password of dave, long enough"}
     for username, password in passwords.items():
         jeton.add_user(username, password, email=f"{username}@example.com")

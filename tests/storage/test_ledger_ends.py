@@ -98,7 +98,7 @@ async def test_a_later_entry_of_the_transaction_does_not_see_what_an_earlier_one
         pytest.param([SaveConsent(AGAIN), SaveConsent(CONSENT)], CONSENT, id="given twice"),
     ],
 )
-async def test_of_decisions_about_one_consent_the_last_counts(
+async def test_last_decision_about_a_consent_applies(
     harness: LedgerHarness, writes: list[Write], stored: Consent | None
 ) -> None:
     await asyncio.gather(*(harness.ledger.enter(writing(it)) for it in writes))

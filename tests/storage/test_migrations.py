@@ -151,7 +151,7 @@ def test_each_migration_follows_the_one_before(empty: Database) -> None:
         ("audit_records", AuditRecord, ()),
     ],
 )
-def test_columns_stand_in_the_order_of_the_fields(name: str, value: Any, not_of_the_value: tuple[str, ...]) -> None:
+def test_columns_have_the_order_of_the_fields(name: str, value: Any, not_of_the_value: tuple[str, ...]) -> None:
     columns = metadata.tables[name].c.keys()
     # The table of a signing key determines its series.
     assert columns == [*(it for it in value.__match_args__ if it != "series"), *not_of_the_value]

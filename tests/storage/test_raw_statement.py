@@ -51,7 +51,7 @@ def test_a_bounded_number_of_lengths_is_kept(connection: Connection, monkeypatch
     assert (found, len(expanded)) == ([1] * 6, 5)
 
 
-def test_single_values_and_constants_stand_beside_lists(connection: Connection) -> None:
+def test_statement_combines_lists_with_single_values_and_constants(connection: Connection) -> None:
     begin = family("a").created_at
     statement = RawStatement(CREATED_SINCE)
 

@@ -138,7 +138,7 @@ WRONG: list[tuple[str, dict[str, str], dict[str, Any]]] = [
 @pytest.mark.requirement("RR05", "RA11", "RA12", "RA14", "RA15", "RA20", "OI02", "OI05", "OI10", "OI11", "NA05")
 @pytest.mark.requirement("RI01", "RI05", "RI06")
 @pytest.mark.parametrize(("error", "parameters", "facts"), WRONG)
-def test_what_is_wrong_with_a_request_goes_to_the_client_in_its_response_mode(
+def test_request_errors_go_to_the_client_in_its_response_mode(
     error: str, parameters: dict[str, str], facts: dict[str, Any]
 ) -> None:
     response = refused(parameters, **facts).response
@@ -218,7 +218,9 @@ def test_resources_are_named_as_registered_and_limit_the_scope(
         ((API.uri, ANY.uri), {"": {"openid"}, API.uri: {"read"}, ANY.uri: {"read", "files"}}),
     ],
 )
-def test_scope_counts_where_it_means_something(requested: tuple[str, ...], access: dict[str, set[str]]) -> None:
+def test_scope_applies_only_at_resources_that_define_it(
+    requested: tuple[str, ...], access: dict[str, set[str]]
+) -> None:
     client = replace(CLIENT, scope=frozenset({"openid", "read", "files"}))
     request = parsed(without(scope="openid read files"), client, resource=requested, resources=(API, FILES, ANY))
 

@@ -44,7 +44,7 @@ def test_claims() -> None:
         ),
     ],
 )
-def test_what_an_attempt_leads_to(statuses: str, expected: Outcome) -> None:
+def test_attempt_is_delivered_retried_or_failed(statuses: str, expected: Outcome) -> None:
     last = expected if expected is not Outcome.RETRY else Outcome.FAILED
     for status in statuses.split():
         assert [outcome(status, it) for it in (1, 6, 7)] == [expected, expected, last]

@@ -61,7 +61,7 @@ def test_session_continues_for_the_same_user_only_with_a_new_secret_and_new_expi
     ],
     ids=["usual", "offline", "always", "rule offline", "another browser", "no browser", "ended before", "code"],
 )
-def test_what_ends_with_a_browser_session(family: Family, client: Client, ends: bool) -> None:
+def test_sessions_that_end_with_a_browser_session(family: Family, client: Client, ends: bool) -> None:
     decision = end_browser_sessions("signed_out", (OLD,), [family], [client], NOW)
     saved = [it.family.sid for it in decision.writes if isinstance(it, SaveFamily)]
     assert saved == (["one"] if ends else [])

@@ -132,7 +132,7 @@ REFUSED: dict[ErrorCode, list[dict[str, Any]]] = {
 
 @pytest.mark.requirement("CO10", "O13", "RI06")
 @pytest.mark.parametrize(("code", "facts"), rows(REFUSED))
-def test_what_has_changed_since_the_page_was_shown_refuses_the_code(code: ErrorCode, facts: dict[str, Any]) -> None:
+def test_change_since_the_page_was_shown_refuses_the_code(code: ErrorCode, facts: dict[str, Any]) -> None:
     decision = decided(**facts)
 
     assert isinstance(decision, Deny)

@@ -142,7 +142,7 @@ def test_a_refused_request_changes_nothing(reason: str, facts: dict[str, Any]) -
 
 
 @pytest.mark.requirement("CO01", "CO06", "RA10", "RA18")
-def test_what_the_first_request_left_out_or_pkce_replaces_is_not_asked_for() -> None:
+def test_redirect_uri_is_not_required_if_it_was_omitted_or_pkce_replaces_it() -> None:
     for facts in (
         *(asked(redirect_uri=None), LEFT_OUT, {"now": NOW + CODE_SECONDS - 1}),
         *(BARE | asked(challenge=None), BARE | LEFT_OUT | asked(redirect_uri=None, challenge=None)),

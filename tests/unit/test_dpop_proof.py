@@ -97,7 +97,7 @@ WRONGLY_SIGNED = [
 
 
 @pytest.mark.requirement("DP01", "DP02", "DP20", "L11")
-def test_what_is_not_one_signed_jwt_is_refused() -> None:
+def test_text_that_is_not_one_signed_jwt_is_refused() -> None:
     assert {it: rejection(it) for it in MALFORMED} == dict.fromkeys(MALFORMED, "proof_malformed")
     assert {it: rejection(it) for it in WRONGLY_SIGNED} == dict.fromkeys(WRONGLY_SIGNED, "proof_signature_wrong")
 

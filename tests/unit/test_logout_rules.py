@@ -37,7 +37,7 @@ def test_hint_and_client_id_name_the_same_client() -> None:
         (BYE, None),
     ],
 )
-def test_only_a_registered_uri_is_returned_to(uri: str, client: Client | None) -> None:
+def test_only_a_registered_uri_receives_the_logout_redirect(uri: str, client: Client | None) -> None:
     with pytest.raises(LogoutRequestError, match="not_registered"):
         parse_logout_request({"post_logout_redirect_uri": uri}, client, HINT if client else None)
 

@@ -38,7 +38,7 @@ def test_requested_resources_are_found_in_their_order() -> None:
 
 
 @pytest.mark.requirement("RI01", "RI06", "RI08", "L05")
-def test_every_other_spelling_is_an_invalid_target() -> None:
+def test_resource_in_another_spelling_is_an_invalid_target() -> None:
     for requested in (
         *("https://api.example/v1/", "https://api.example", "https://API.example/v1", "https://mcp.example//"),
         *("https://mcp.example/?", "https://other.example", "api", "https://mcp.example#", " https://mcp.example"),

@@ -73,7 +73,7 @@ test('a lost answer is repeated with the same key', async () => {
   assert.equal(new Set(sent.map(({ key }) => key)).size, 1)
 })
 
-test('without a cookie a login is required, and listeners hear of an end only if there was a session', async () => {
+test('without a cookie a login is required, and listeners are notified of an end only if there was a session', async () => {
   const { session } = sessionWith(refusal('invalid_grant'), tokens('access-1'), refusal('invalid_grant'))
   let ends = 0
   session.onEnd(() => {

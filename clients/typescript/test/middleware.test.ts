@@ -127,7 +127,7 @@ for (const [framework, call] of [
     return await call({ resource }, '', headers)
   }
 
-  test(`${framework}: a proof is accepted once, and a full memory is no reason to forget one`, async () => {
+  test(`${framework}: a proof is accepted once, and none is forgotten because the memory is full`, async () => {
     const dpop = new DPoP({ usedProofs: new MemoryUsedProofs(2), clock: () => START })
     const given = [{ jti: '1' }, { jti: '1' }, { jti: '1', iat: START - 1 }, { jti: '2' }, { jti: '3' }, { jti: '1' }]
     const answers: Response[] = []

@@ -104,7 +104,7 @@ test('it reads public documents with any header', async () => {
   }
 })
 
-test('it reads why it was refused, whatever the status', async () => {
+test('it reads the reason for each refusal', async () => {
   const statuses = [
     [400, [], ['/oauth/token', post({})]],
     [401, ['www-authenticate'], ['/oauth/token', post(login, { Authorization: 'Bearer x' })]],

@@ -53,7 +53,7 @@ test('a user logs in, and the access token is one of RFC 9068', async () => {
   assert.equal(claims.exp - claims.iat, token.expires_in)
 })
 
-test('a service gets such a token in its own name', async () => {
+test('a service gets such a token by client credentials', async () => {
   const response = await oauth.clientCredentialsGrantRequest(server, app, asApp, { scope: 'write' }, plainHttp)
   const token = await oauth.processClientCredentialsResponse(server, app, response)
   const claims = await validate(token.access_token)

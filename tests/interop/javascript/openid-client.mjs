@@ -91,7 +91,7 @@ for (const [clientId, authentication] of METHODS) {
 }
 
 for (const [clientId, authentication] of METHODS.slice(0, 2)) {
-  test(`${clientId} gets a token in its own name`, async () => {
+  test(`${clientId} gets a token by client credentials`, async () => {
     const config = await discovered(clientId, authentication)
     const token = await client.clientCredentialsGrant(config, { scope: 'write' })
 
@@ -101,7 +101,7 @@ for (const [clientId, authentication] of METHODS.slice(0, 2)) {
   })
 }
 
-test('a wrong secret is told by a challenge of HTTP', async () => {
+test('a wrong secret is answered with an HTTP challenge', async () => {
   const config = await discovered('web-basic', client.ClientSecretBasic('wrong'))
 
   await assert.rejects(logIn(config), (error) => {
@@ -119,7 +119,7 @@ test('a wrong password is invalid_grant', async () => {
   await assert.rejects(logIn(config, { password: 'wrong' }), invalidGrant)
 })
 
-test('more scope than the login had is invalid_scope, and costs nothing', async () => {
+test('more scope than the login had is invalid_scope, and consumes nothing', async () => {
   const config = await discovered(...METHODS[0])
   const token = await logIn(config, { scope: 'read' })
 

@@ -49,7 +49,7 @@ test('a login returns a token that a service verifies, and fifty tasks renew it 
   assert.deepEqual([token.clientId, [...token.scope], token.roles], ['web', ['read'], ['clerk']])
 })
 
-test('a client acts for itself', async () => {
+test('a client gets a token for itself', async () => {
   const session = new TokenSession(optionsOf('web'))
   await session.logInAsClient({ scope: 'write' })
 
