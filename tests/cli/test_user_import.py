@@ -137,7 +137,7 @@ def test_advised_command_converts_csv(cli: CommandLine, tmp_path: Path) -> None:
 
 @pytest.mark.requirement("N12")
 async def test_imported_users_log_in_unless_they_are_disabled_or_have_no_hash(cli: CommandLine, jeton: Running) -> None:
-    """The replacement of the hash at the first login is tested in protocol/test_imported_passwords.py."""
+    """The replacement of the hash at the first login is tested in protocol/test_password_grant.py."""
     hashes = {"bcrypt": BCRYPT, "django": DJANGO, "disabled": BCRYPT}
     imported(cli, *(line(name, password_hash=it, disabled=name == "disabled") for name, it in hashes.items()))
     imported(cli, line("bare"))
