@@ -67,7 +67,4 @@ def test_actor_and_target_are_in_their_members(event: str, expected: dict[str, A
     assert {name: line[name] for name in expected} == expected
     assert line["src_endpoint"] == {"ip": "192.0.2.1"}
     assert line["metadata"]["correlation_uid"] == "request"
-
-
-def test_a_target_is_the_entity() -> None:
     assert exported("resource_changed", **FULL)["entity"] == {"uid": "target"}

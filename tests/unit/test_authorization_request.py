@@ -15,17 +15,16 @@ from jeton.oauth.authorization.authorization_request import (
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.resources import Resource
-from support.builders import CALLBACK, authorization_request
+from support.builders import CALLBACK, READ, authorization_request, client
 from support.tables import rows
 
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-CLIENT = Client(
+CLIENT = client(
     "app",
     public=True,
-    created_at=1,
     grant_types=frozenset({"authorization_code", "refresh_token"}),
     scope=frozenset({"openid", "profile", "email", "offline_access", "read", "write"}),
-    default_scope=frozenset({"read"}),
+    default_scope=READ,
     redirect_uris=frozenset({CALLBACK}),
 )
 SENT = {

@@ -34,12 +34,11 @@ def test_invalid_email_address_has_no_canonical_form() -> None:
 
 
 @pytest.mark.requirement("N13")
-@pytest.mark.parametrize("name", ["alice", "ÄLICE", "o'neil", "a.b-c_d", "用户", "x" * 255], ids=ascii)
-def test_canonical_form_is_idempotent(name: str) -> None:
-    key = login_key(name)
-
-    assert key is not None
-    assert key == username_key(name) == login_key(key)
+def test_canonical_form_is_idempotent() -> None:
+    for name in ("alice", "ÄLICE", "o'neil", "a.b-c_d", "用户", "x" * 255):
+        key = login_key(name)
+        assert key is not None
+        assert key == username_key(name) == login_key(key)
     assert username_key("x" * 256) is None
 
 

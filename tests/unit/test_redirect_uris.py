@@ -52,9 +52,8 @@ each_type = pytest.mark.parametrize("application_type", ["web", "spa", "native"]
 
 @each_type
 @pytest.mark.requirement("MC07", "RA06", "RA09", "NA01", "A29")
-@pytest.mark.parametrize("uri", VALID.split())
-def test_https_and_loopback_uris_may_be_registered_by_every_type_of_client(uri: str, application_type: str) -> None:
-    assert redirect_uri_rejection_reason(uri, application_type) is None
+def test_https_and_loopback_uris_may_be_registered_by_every_type_of_client(application_type: str) -> None:
+    assert {it for it in VALID.split() if redirect_uri_rejection_reason(it, application_type)} == set()
 
 
 @each_type

@@ -36,9 +36,8 @@ INVALID = [
 
 
 @pytest.mark.requirement("OI43")
-@pytest.mark.parametrize(("name", "text", "value"), VALID)
-def test_valid_claims_are_accepted(name: str, text: str, value: Any) -> None:
-    assert parse_claim(name, text) == value
+def test_valid_claims_are_accepted() -> None:
+    assert [(name, text, parse_claim(name, text)) for name, text, _ in VALID] == VALID
 
 
 @pytest.mark.parametrize(("name", "text"), INVALID, ids=lambda it: it[:30].encode("unicode_escape").decode())
