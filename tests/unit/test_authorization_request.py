@@ -157,24 +157,16 @@ def test_unknown_scope_is_ignored_and_a_missing_one_is_the_default() -> None:
 
 
 @pytest.mark.requirement("OI14")
-@pytest.mark.parametrize(
-    ("fields", "prompt", "is_offline"),
-    [
-        ({}, None, False),
-        ({}, "login", False),
-        ({}, "consent", True),
-        ({}, "login consent", True),
-        ({"first_party": True}, None, True),
-        ({"refresh_token": "always"}, None, True),
-        ({"refresh_token": "offline_access"}, None, False),
-    ],
-)
-def test_offline_access_takes_a_consent_page_or_an_administrator_s_waiver(
-    fields: dict[str, Any], prompt: str | None, is_offline: bool
-) -> None:
-    sent = without(scope="openid offline_access", **({} if prompt is None else {"prompt": prompt}))
+def test_offline_access_takes_a_consent_page_or_an_administrator_s_waiver() -> None:
+    def is_offline(prompt: str | None = None, **fields: Any) -> bool:
+        sent = without(scope="openid offline_access", **({} if prompt is None else {"prompt": prompt}))
+        return "offline_access" in parsed(sent, replace(CLIENT, **fields)).scope
 
-    assert ("offline_access" in parsed(sent, replace(CLIENT, **fields)).scope) is is_offline
+    assert is_offline("consent")
+    assert is_offline("login consent")
+    assert is_offline(first_party=True)
+    assert is_offline(refresh_token="always")
+    assert not any((is_offline(), is_offline("login"), is_offline(refresh_token="offline_access")))
 
 
 @pytest.mark.requirement("RA17")
@@ -189,22 +181,14 @@ def test_an_exempt_client_may_leave_out_pkce_for_openid_only() -> None:
 
 
 @pytest.mark.requirement("RI01", "RI03", "RI05", "RI06")
-@pytest.mark.parametrize(
-    ("requested", "allowed", "found", "scope"),
-    [
-        ((), (), (), {"openid", "read"}),
-        ((), (API,), (API.uri,), {"openid", "read"}),
-        ((), (API, FILES), (), {"openid", "read"}),
-        (("https://api.example/",), (API, FILES), (API.uri,), {"openid", "read"}),
-        (("https://files.example",), (API, FILES), (FILES.uri,), {"openid"}),
-    ],
-)
-def test_resources_are_named_as_registered_and_limit_the_scope(
-    requested: tuple[str, ...], allowed: tuple[Resource, ...], found: tuple[str, ...], scope: set[str]
-) -> None:
-    request = parsed(SENT, resource=requested, resources=allowed)
+def test_resources_are_named_as_registered_and_limit_the_scope() -> None:
+    def requested(*resource: str, allowed: tuple[Resource, ...] = (API, FILES)) -> tuple[tuple[str, ...], str]:
+        request = parsed(SENT, resource=resource, resources=allowed)
+        return request.resources, " ".join(sorted(request.scope))
 
-    assert (request.resources, request.scope) == (found, frozenset(scope))
+    assert requested(allowed=()) == requested() == ((), "openid read")
+    assert requested(allowed=(API,)) == requested("https://api.example/") == ((API.uri,), "openid read")
+    assert requested("https://files.example") == ((FILES.uri,), "openid")
 
 
 @pytest.mark.requirement("RI09")

@@ -67,21 +67,17 @@ def test_token_has_exactly_the_expected_claims_and_never_outlives_its_session(
 
 
 @pytest.mark.requirement("Q01")
-@pytest.mark.parametrize(
-    ("issue", "index"),
-    [
-        pytest.param(replace(OF_USER, client=client(status_index=3), family=family(status_index=7)), 7, id="session"),
-        pytest.param(replace(OF_USER, client=client(status_index=3)), None, id="session without one"),
-        pytest.param(replace(OF_CLIENT, client=client(status_index=3)), 3, id="client"),
-        pytest.param(OF_CLIENT, None, id="client without one"),
-    ],
-)
-def test_status_is_that_of_the_session_or_else_of_the_client(issue: Issue, index: int | None) -> None:
-    listed = access_token_claims(issue, issuer="https://as.example", jti="id", access_seconds=600, status_lists=True)
-    status = None if index is None else {"idx": index, "uri": "https://as.example/oauth/status/0"}
-
-    assert listed.get("status") == (status and {"status_list": status})
-    assert "status" not in claims_of(issue)
+def test_status_is_that_of_the_session_or_else_of_the_client() -> None:
+    listed = client(status_index=3)
+    of_session = replace(OF_USER, client=listed, family=family(status_index=7))
+    without = (replace(OF_USER, client=listed), OF_CLIENT)
+    for issue, index in ((of_session, 7), (replace(OF_CLIENT, client=listed), 3), *((it, None) for it in without)):
+        claims = access_token_claims(
+            issue, issuer="https://as.example", jti="id", access_seconds=600, status_lists=True
+        )
+        status = None if index is None else {"idx": index, "uri": "https://as.example/oauth/status/0"}
+        assert claims.get("status") == (status and {"status_list": status})
+        assert "status" not in claims_of(issue)
 
 
 @pytest.mark.requirement("A18", "A26", "A32")

@@ -108,11 +108,10 @@ def test_next_key_of_another_type_is_dropped() -> None:
     assert [lifecycle.drop_next_of_other_type(KEYS, lifecycle.KeyType(*it)) for it in others] == [dropped] * 3
 
 
-@pytest.mark.parametrize(("characters", "bits"), [(342, 2048), (512, 3072), (683, 4096)])
-def test_rsa_size_is_part_of_the_key_type(characters: int, bits: int) -> None:
-    rsa = replace(stored("kid"), algorithm="RS256", public_jwk=f'{{"n": "{"A" * characters}"}}')
-
-    assert rsa.key_type == lifecycle.KeyType("RS256", bits, "database")
+def test_rsa_size_is_part_of_the_key_type() -> None:
+    for characters, bits in ((342, 2048), (512, 3072), (683, 4096)):
+        rsa = replace(stored("kid"), algorithm="RS256", public_jwk=f'{{"n": "{"A" * characters}"}}')
+        assert rsa.key_type == lifecycle.KeyType("RS256", bits, "database")
 
 
 def test_key_leaves_the_key_set_at_the_exact_second_or_when_revoked() -> None:
