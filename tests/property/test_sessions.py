@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from jeton.oauth.scope import Scope
 from support.session_model import ABSOLUTE, GRANTED, IDLE, Answer, RulesSession, ServerSession, Session, differences
 
-IDEMPOTENCY: Final = 120
+IDEMPOTENCY: Final = 300
 MAX_REPEATS: Final = 5
 READ: Final = frozenset({"read"})
 # Repeated values are likelier: most sessions should last for a while.
