@@ -1,6 +1,7 @@
 """docs/architecture.md names every room, and only files that exist."""
 
 import re
+from pathlib import Path
 
 from support.checkout import ROOT
 
@@ -35,14 +36,20 @@ def test_each_other_source_file_that_the_document_names_exists() -> None:
     assert {name for name in named if not (PACKAGE / name).is_file() and not (ROOT / name).is_file()} == set()
 
 
-def test_each_relative_link_of_the_documents_leads_to_a_file() -> None:
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of the headings, as GitHub forms them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", it.strip().lower()).replace(" ", "-") for it in headings}
+
+
+def test_each_relative_link_of_the_documents_leads_to_a_file_and_its_heading() -> None:
     patterns = ("*.md", "docs/**/*.md", "clients/*.md", "clients/*/*.md")
-    broken = [
-        f"{document.relative_to(ROOT)}: {link}"
-        for pattern in patterns
-        for document in ROOT.glob(pattern)
-        for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", document.read_text(encoding="utf-8"))
-        if not (document.parent / link).exists()
-    ]
+    broken = []
+    for document in (it for pattern in patterns for it in ROOT.glob(pattern)):
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)", document.read_text(encoding="utf-8")):
+            name, _, anchor = link.partition("#")
+            target = document.parent / name if name else document
+            if not target.exists() or (anchor and anchor not in anchors(target)):
+                broken.append(f"{document.relative_to(ROOT)}: {link}")
 
     assert broken == []
