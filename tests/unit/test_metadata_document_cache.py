@@ -16,8 +16,6 @@ from support.in_process_server import ManualClock
 from support.metadata_documents import CALLBACK, Web
 from support.metrics import value_of
 
-pytestmark = pytest.mark.anyio
-
 URL: Final = "https://app.example/client.json"
 HERE: Final = Source("192.0.2.1")
 

@@ -55,9 +55,8 @@ def test_an_s256_challenge_is_returned_and_none_if_it_may_be_left_out() -> None:
 
 @pytest.mark.requirement("RA17", "NA05")
 def test_only_exempt_confidential_web_clients_of_openid_connect_may_omit_it() -> None:
-    changes: list[dict[str, Any]] = [
-        *({"require_pkce": True}, {"public": True}, {"application_type": "native"}, {"application_type": "spa"})
-    ]
+    changes: list[dict[str, Any]] = [{"require_pkce": True}, {"public": True}]
+    changes += [{"application_type": it} for it in ("native", "spa")]
 
     assert may_omit_challenge(EXEMPT, OPENID)
     assert not may_omit_challenge(EXEMPT, frozenset({"read"}))

@@ -20,7 +20,6 @@ class Check:
         await self.may_end.wait()
 
 
-@pytest.mark.anyio
 async def test_refusals_before_the_first_check_wait_for_one_check_together() -> None:
     check = Check()
     timing = UniformTiming(check)
@@ -34,7 +33,6 @@ async def test_refusals_before_the_first_check_wait_for_one_check_together() -> 
     assert check.runs == 1
 
 
-@pytest.mark.anyio
 async def test_refusals_after_a_check_wait_for_its_duration(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 
