@@ -4,10 +4,10 @@
 and draws them. The traffic of every day is the same, so a table that deletes its expired rows becomes flat.
 """
 
+import argparse
 import asyncio
 import logging
 import math
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -140,14 +140,17 @@ def draw(days: Sequence[Rows]) -> str:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("charts", nargs="*", type=Path, help="files to draw the sizes to, as SVG")
+    options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/jeton.db"
         migrate_database(url)
         days = asyncio.run(simulate(url))
     print_table(days)
-    for file in sys.argv[1:]:
-        Path(file).write_text(draw(days), encoding="utf-8")
+    for file in options.charts:
+        file.write_text(draw(days), encoding="utf-8")
 
 
 if __name__ == "__main__":

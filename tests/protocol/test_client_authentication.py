@@ -117,6 +117,7 @@ HEADERS = {
     "no id": basic(":secret"),
     "no secret": basic("other:"),
     "ten thousand characters": basic("other:" + "x" * 10000),
+    "a thousand spaces": OTHER.replace(" ", " " * 1024),
     "NUL": basic(f"oth\0er:{OTHER_SECRET}"),
     "secret of another client": basic(f"other:{SECRET}"),
     "another scheme": f"Bearer {OTHER_SECRET}",
@@ -167,6 +168,7 @@ async def test_any_other_credentials_are_refused(
         pytest.param([basic("my+spa:")], {"client_id": "my spa"}, 200, id="Basic and client_id"),
         pytest.param([basic("my+spa:")], {"client_secret": ""}, 200, id="Basic and empty secret"),
         pytest.param([basic("my+spa:x")], {}, 401, id="Basic with a secret"),
+        pytest.param([basic("my+spa")], {}, 401, id="Basic without a colon"),
         pytest.param([], {"client_id": "my spa", "client_secret": "x"}, 401, id="a secret in the body"),
     ],
 )
