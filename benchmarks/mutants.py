@@ -27,7 +27,7 @@ MUTATED: Final = (
     "endpoints/introspection.py",
     "endpoints/token_parsing.py",
     "endpoints/revocation.py",
-    "storage/ledger.py",
+    "storage/ledger/ledger.py",
 )
 TESTS: Final = ("tests/unit", "tests/protocol", "tests/storage")
 # mutmut runs tests by their ids, and pytest does not find all of those that have a backslash.

@@ -238,7 +238,7 @@ async def test_error_of_the_database_is_logged_without_the_values_that_it_quotes
     app = add_app(jeton)
     async with browser(jeton) as visitor:
         await visitor.get("/oauth/authorize", **authorization_parameters(app))
-        monkeypatch.setattr("jeton.storage.ledger._store", fail)
+        monkeypatch.setattr("jeton.storage.ledger.ledger._store", fail)
         pages = [await visitor.sign_in()]
         monkeypatch.setattr("sqlalchemy.Engine.connect", fail)
         pages.append(await visitor.get("/oauth/authorize", **authorization_parameters(app, client_id="other")))

@@ -160,7 +160,7 @@ async def test_a_refusal_costs_the_same_for_clients_that_do_not_exist(
 async def test_clients_that_register_themselves_leave_room_for_the_assertions_of_others(
     jeton: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.storage.replay_store.MAX_ROWS", 6)
+    monkeypatch.setattr("jeton.storage.ledger.replay_store.MAX_ROWS", 6)
     add_key_client(jeton)
     add_key_client(jeton, "stranger", registration="dynamic")
 

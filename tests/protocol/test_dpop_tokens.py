@@ -248,7 +248,7 @@ async def test_requests_with_a_proof_wait_while_the_store_is_full_and_others_do_
     jeton = await start()
     app = jeton.add_client()
     tokens = await log_in(jeton, app, None)
-    monkeypatch.setattr("jeton.storage.replay_store.MAX_ROWS", 0)
+    monkeypatch.setattr("jeton.storage.ledger.replay_store.MAX_ROWS", 0)
     jeton.shared_state.refresh()
 
     full = await refresh(jeton, app, tokens["refresh_token"], KEY)

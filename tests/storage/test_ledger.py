@@ -14,8 +14,8 @@ from jeton.oauth.sessions import RevokedAccessToken
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.families import load_families
 from jeton.storage.family_lists import list_families
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockClient, LockFamily, LockSessionsOf, LockSessionsOverLimit, LockUser
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockClient, LockFamily, LockSessionsOf, LockSessionsOverLimit, LockUser
 from jeton.storage.revoked_statuses import load_revoked_indexes
 from jeton.storage.users import load_users
 from support.in_process_server import START, ManualClock

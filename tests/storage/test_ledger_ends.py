@@ -23,8 +23,8 @@ from jeton.oauth.writes import (
 )
 from jeton.storage.authorization_codes import UnredeemedCodes
 from jeton.storage.consents import load_consents, save_consents
-from jeton.storage.ledger import Entry, Facts
-from jeton.storage.lock_requests import LockBrowserSession, LockConsent, LockNewCode, LockUser
+from jeton.storage.ledger.ledger import Entry, Facts
+from jeton.storage.ledger.lock_requests import LockBrowserSession, LockConsent, LockNewCode, LockUser
 from jeton.storage.tables import browser_sessions
 from jeton.storage.users import load_users
 from support.in_process_server import START

@@ -11,7 +11,7 @@ import pytest
 from jeton.oauth.decisions import End
 from jeton.oauth.sessions import RevokedAccessToken
 from jeton.storage.database import StorageUnavailableError
-from jeton.storage.ledger import Entry
+from jeton.storage.ledger.ledger import Entry
 from support.in_process_server import running, settings_for
 from support.ledger_fixtures import LedgerHarness, family, login_entry
 from support.lock_contention import PostgresqlContention, until

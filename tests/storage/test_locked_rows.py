@@ -123,7 +123,7 @@ async def test_a_login_waits_for_the_session_that_has_to_make_room_for_it(
 async def test_entries_of_a_released_row_are_decided_in_order_while_others_wait(
     postgresql_harness: LedgerHarness, locks: PostgresqlContention, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.storage.ledger.LOCK_TIMEOUT_MS", 10)
+    monkeypatch.setattr("jeton.storage.ledger.ledger.LOCK_TIMEOUT_MS", 10)
     harness = postgresql_harness
     async with locks.locked_row("family", "a"):
         stuck = harness.rotate("a")
@@ -146,7 +146,7 @@ async def test_entries_of_a_released_row_are_decided_in_order_while_others_wait(
 async def test_an_entry_whose_rows_are_free_waits_for_no_lock(
     postgresql_harness: LedgerHarness, locks: PostgresqlContention, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.storage.ledger.LOCK_TIMEOUT_MS", 4000)
+    monkeypatch.setattr("jeton.storage.ledger.ledger.LOCK_TIMEOUT_MS", 4000)
     async with locks.locked_row("family", "a"):
         stuck = postgresql_harness.rotate("a")
         async with asyncio.timeout(2):

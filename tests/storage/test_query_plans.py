@@ -9,8 +9,8 @@ import pytest
 
 from jeton.oauth.single_use import SingleUse
 from jeton.storage.database import Database
+from jeton.storage.ledger.replay_store import ReplayStore
 from jeton.storage.raw_statement import execute_raw
-from jeton.storage.replay_store import ReplayStore
 from support.authorization_codes import add_app, redeem
 from support.browsing import browser
 from support.in_process_server import PASSWORD, App, Running, running, settings_for
@@ -57,7 +57,7 @@ async def node(new_postgresql: Callable[[], str], monkeypatch: pytest.MonkeyPatc
     """A server on a separate database, whose statistics are gathered only on request."""
     monkeypatch.setattr("jeton.background.purge._MAX_ROWS", 10)
     # The replay store is counted up to this number, and then full.
-    monkeypatch.setattr("jeton.storage.replay_store.MAX_ROWS", 10)
+    monkeypatch.setattr("jeton.storage.ledger.replay_store.MAX_ROWS", 10)
     monkeypatch.setattr(ReplayStore, "require_room", lambda _, registered: None)
     database = Database(url := new_postgresql())
     with database.write() as connection:

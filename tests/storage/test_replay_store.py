@@ -11,10 +11,10 @@ from sqlalchemy import insert, select
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.single_use import SingleUse
-from jeton.storage import replay_store as replay_store_module
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockSingleUse
-from jeton.storage.replay_store import ReplayStore, ReplayStoreFullError, only_once
+from jeton.storage.ledger import replay_store as replay_store_module
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockSingleUse
+from jeton.storage.ledger.replay_store import ReplayStore, ReplayStoreFullError, only_once
 from jeton.storage.tables import single_uses
 from support.in_process_server import START, ManualClock, Running
 from support.ledger_fixtures import CLIENT, LedgerHarness, ledger_harness

@@ -29,7 +29,7 @@ from jeton.oauth.users import User
 from jeton.storage.clients import insert_client, list_clients, update_client
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
-from jeton.storage.ledger import Ledger
+from jeton.storage.ledger.ledger import Ledger
 from jeton.storage.lookups import Lookups
 from jeton.storage.rate_limiter import RateLimiter
 from jeton.storage.status_index_allocator import allocate_status_indexes

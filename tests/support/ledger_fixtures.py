@@ -15,8 +15,8 @@ from jeton.oauth.users import User
 from jeton.storage.clients import insert_client
 from jeton.storage.database import Database
 from jeton.storage.families import insert_families, load_families
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockFamily, LockUser
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockFamily, LockUser
 from jeton.storage.users import insert_user
 from support import builders
 from support.builders import READ

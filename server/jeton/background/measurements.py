@@ -17,8 +17,8 @@ from jeton.rules.key_lifecycle import KeyTimings, SigningKey, rotation_at
 from jeton.rules.key_series import active_keys, by_series
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
+from jeton.storage.ledger.replay_store import MAX_ROWS
 from jeton.storage.measurements import count_rows, count_waiting_logouts, oldest_expired
-from jeton.storage.replay_store import MAX_ROWS
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.single_uses import count_single_uses
 from jeton.storage.task_thread import TaskThread

@@ -12,8 +12,8 @@ from jeton.rules.key_lifecycle import STALE_SECONDS
 from jeton.storage.client_capabilities import ClientCapabilities, load_client_capabilities
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
+from jeton.storage.ledger.replay_store import ReplayStore
 from jeton.storage.lookups import Lookups
-from jeton.storage.replay_store import ReplayStore
 from jeton.storage.revoked_statuses import load_revoked_indexes
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.status_index_allocator import StatusIndexAllocator, load_next_status_index

@@ -9,10 +9,10 @@ from jeton.storage.browser_session_lookups import BrowserSessionLookups
 from jeton.storage.client_registrations import ClientRegistrations
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
-from jeton.storage.ledger import Ledger
+from jeton.storage.ledger.ledger import Ledger
+from jeton.storage.ledger.replay_store import ReplayStore
 from jeton.storage.lookups import Lookups
 from jeton.storage.rate_limiter import RateLimiter
-from jeton.storage.replay_store import ReplayStore
 from jeton.storage.status_index_allocator import StatusIndexAllocator
 
 

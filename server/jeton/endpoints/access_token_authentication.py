@@ -27,8 +27,8 @@ from jeton.oauth.self_service import ACCOUNT_SCOPE
 from jeton.oauth.sender_constraints import BEARER, DPOP, Confirmation, confirmation_of
 from jeton.oauth.users import User
 from jeton.storage.clock import Clock
+from jeton.storage.ledger.replay_store import ReplayStore
 from jeton.storage.lookups import Lookups, TokenSubject
-from jeton.storage.replay_store import ReplayStore
 
 _SCHEMES: Final[Mapping[str, Literal["Bearer", "DPoP"]]] = {"bearer": BEARER, "dpop": DPOP}
 _PROOF_ERRORS: Final = frozenset({ErrorCode.INVALID_DPOP_PROOF, ErrorCode.USE_DPOP_NONCE})

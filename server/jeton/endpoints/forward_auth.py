@@ -26,8 +26,8 @@ from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.clock import Clock
-from jeton.storage.ledger import Entry, Ledger
-from jeton.storage.lock_requests import LockFamily
+from jeton.storage.ledger.ledger import Entry, Ledger
+from jeton.storage.ledger.lock_requests import LockFamily
 from jeton.storage.lookups import Lookups, TokenSubject
 
 # A token is used until this number of seconds before it expires, so that the API has time to see it as valid.

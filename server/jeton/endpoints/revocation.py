@@ -18,8 +18,8 @@ from jeton.oauth.parameters import require
 from jeton.oauth.revocation_rules import NOTHING_TO_REVOKE, TOKEN_UNKNOWN, revoke_access_token, revoke_family
 from jeton.oauth.sessions import Source
 from jeton.observability.missing_master_keys import MissingMasterKeys
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockFamily
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockFamily
 
 log = structlog.get_logger("jeton.revoke")
 

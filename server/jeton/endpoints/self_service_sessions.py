@@ -13,8 +13,8 @@ from jeton.oauth.errors import not_found
 from jeton.oauth.parameters import flag
 from jeton.oauth.self_service import end_own_session, end_own_sessions
 from jeton.oauth.sessions import Family
-from jeton.storage.ledger import Entry, Ledger
-from jeton.storage.lock_requests import LockFamily, LockSessionsOf
+from jeton.storage.ledger.ledger import Entry, Ledger
+from jeton.storage.ledger.lock_requests import LockFamily, LockSessionsOf
 from jeton.storage.lookups import Lookups
 
 _NOT_FOUND: Final = "You have no such session, or it has ended."

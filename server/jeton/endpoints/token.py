@@ -24,8 +24,8 @@ from jeton.oauth.resources import Resource, resources_if_omitted, select_resourc
 from jeton.oauth.scope import parse_scope
 from jeton.oauth.sender_constraints import Confirmation
 from jeton.observability.metrics import grants_with
+from jeton.storage.ledger.replay_store import ReplayStore
 from jeton.storage.lookups import Lookups
-from jeton.storage.replay_store import ReplayStore
 
 log = structlog.get_logger("jeton.token")
 

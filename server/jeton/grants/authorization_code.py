@@ -21,9 +21,9 @@ from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REPLAYED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockAuthorizationCode, LockSessionsOverLimit
-from jeton.storage.replay_store import only_once
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockAuthorizationCode, LockSessionsOverLimit
+from jeton.storage.ledger.replay_store import only_once
 
 if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.crypto.refresh_token import RefreshTokens

@@ -8,7 +8,7 @@ from jeton.grants.request import TokenRequest
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REPLAYED
 from jeton.storage.clock import Clock
-from jeton.storage.replay_store import ReplayStore
+from jeton.storage.ledger.replay_store import ReplayStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from jeton.oauth.decisions import Deny, Issue
     from jeton.observability.missing_master_keys import MissingMasterKeys
     from jeton.storage.clock import Clock
-    from jeton.storage.ledger import Ledger
+    from jeton.storage.ledger.ledger import Ledger
+    from jeton.storage.ledger.replay_store import ReplayStore
     from jeton.storage.lookups import Lookups
-    from jeton.storage.replay_store import ReplayStore
     from jeton.storage.status_index_allocator import StatusIndexAllocator
 
 Redeem = Callable[["TokenRequest"], Awaitable["Issue | Deny"]]

@@ -16,9 +16,9 @@ from jeton.oauth.scope import Scope
 from jeton.oauth.sender_constraints import bound_family
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockClient, LockSessionsOverLimit
-from jeton.storage.replay_store import only_once
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockClient, LockSessionsOverLimit
+from jeton.storage.ledger.replay_store import only_once
 
 if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.login.password_login import Authenticated, PasswordLogin

@@ -23,8 +23,8 @@ from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor
 from jeton.storage.clock import Clock
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import Lock, LockBrowserSessionsOf, LockSessionsOfBrowser, LockUser
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import Lock, LockBrowserSessionsOf, LockSessionsOfBrowser, LockUser
 
 # Its use is stored at most once in this time, in seconds.
 USE_INTERVAL_SECONDS: Final = 60

@@ -17,8 +17,8 @@ from jeton.oauth.sessions import Source
 from jeton.oauth.users import User
 from jeton.rules.network_prefix import network_prefix
 from jeton.rules.password_policy import PasswordRejection
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockSessionsOf
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockSessionsOf
 
 T = TypeVar("T")
 

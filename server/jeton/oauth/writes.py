@@ -1,4 +1,4 @@
-"""What a decision wants written. Each type is stored by one function (storage/ledger_writers.py)."""
+"""What a decision wants written. Each type is stored by one function (storage/ledger/writers.py)."""
 
 from dataclasses import dataclass
 

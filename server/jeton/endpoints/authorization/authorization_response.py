@@ -19,9 +19,9 @@ from jeton.oauth.registration.unregistered_clients import client_to_store
 from jeton.oauth.sessions import Source
 from jeton.oauth.single_use import SingleUse
 from jeton.storage.authorization_codes import UnredeemedCodes
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockBrowserSession, LockClient, LockConsent, LockNewCode
-from jeton.storage.replay_store import only_once
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockBrowserSession, LockClient, LockConsent, LockNewCode
+from jeton.storage.ledger.replay_store import only_once
 from jeton.storage.status_index_allocator import StatusIndexAllocator
 
 _NO_CODES: Final = UnredeemedCodes(0)

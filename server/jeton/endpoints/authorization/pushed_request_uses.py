@@ -10,7 +10,7 @@ from jeton.oauth.authorization.pushed_requests import PUSHED_SECONDS
 from jeton.oauth.single_use import SingleUse
 from jeton.pages.content import Fault
 from jeton.storage.clock import Clock
-from jeton.storage.replay_store import ReplayStore
+from jeton.storage.ledger.replay_store import ReplayStore
 
 # No page of the request can be open for longer.
 _REMEMBERED_SECONDS: Final = PUSHED_SECONDS + RELAY_SECONDS + INTERACTION_SECONDS + 1

@@ -13,7 +13,7 @@ from jeton.oauth.clients import Client
 from jeton.oauth.registration.unregistered_clients import describes_itself
 from jeton.oauth.single_use import SingleUse
 from jeton.storage.clock import Clock
-from jeton.storage.replay_store import ReplayStore
+from jeton.storage.ledger.replay_store import ReplayStore
 
 # After `exp`, for nodes whose clocks differ.
 _REMEMBERED_SECONDS: Final = 60

@@ -15,8 +15,8 @@ from jeton.oauth.self_service import end_own_session
 from jeton.pages.account_content import Notice
 from jeton.pages.content import Fault, SignedOut
 from jeton.storage.browser_session_lookups import BrowserSessionLookups
-from jeton.storage.ledger import Entry, Ledger
-from jeton.storage.lock_requests import LockFamily, LockSessionsOf
+from jeton.storage.ledger.ledger import Entry, Ledger
+from jeton.storage.ledger.lock_requests import LockFamily, LockSessionsOf
 
 SIGNED_OUT_PATH: Final = "/signed-out"
 

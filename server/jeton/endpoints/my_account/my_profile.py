@@ -13,8 +13,8 @@ from jeton.oauth.user_claims import UserClaimError, check_claims
 from jeton.pages.account_content import EditProfile, Notice
 from jeton.pages.content import Problem
 from jeton.storage.browser_session_lookups import Visitor
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockUser
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockUser
 
 log = structlog.get_logger("jeton.account")
 

@@ -41,9 +41,9 @@ from jeton.storage.client_use import record_client_use
 from jeton.storage.clients import save_clients
 from jeton.storage.consents import delete_consents, save_consents
 from jeton.storage.families import save_families
+from jeton.storage.ledger.transaction_rows import TransactionRows
 from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
 from jeton.storage.single_uses import insert_single_uses
-from jeton.storage.transaction_rows import TransactionRows
 from jeton.storage.users import change_passwords, save_profiles, upgrade_password_hashes
 
 W = TypeVar("W", bound=Write)

@@ -12,8 +12,8 @@ from jeton.oauth.decisions import Deny, Issue, IssueCode
 from jeton.oauth.errors import TemporarilyUnavailableError
 from jeton.oauth.single_use import SingleUse
 from jeton.oauth.writes import UseOnce, Write
-from jeton.storage.ledger import Entry, Facts, Ledger
-from jeton.storage.lock_requests import LockSingleUse
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockSingleUse
 from jeton.storage.single_uses import count_single_uses
 
 Issued = TypeVar("Issued", Issue, IssueCode)

@@ -1,7 +1,7 @@
 """The ledger: decides requests and writes what they change, many in one transaction, and answers after its commit.
 
 1. One transaction for all entries that are waiting: lock, then read, decide each entry, write all, commit.
-2. Locks are taken in one order (ledger_locks.py). A row that another transaction has locked is skipped, and the
+2. Locks are taken in one order (lock_order.py). A row that another transaction has locked is skipped, and the
    entries that need it wait separately (row_lock_batches.py).
 3. Nothing slow happens under a lock: hashing and signing are done outside.
 4. A batch is run again only if the database has rolled it back. After a commit of unknown outcome nothing is repeated,
@@ -27,9 +27,8 @@ from jeton.storage.audit_trail import record_all
 from jeton.storage.clients import load_clients
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
-from jeton.storage.ledger_locks import LOCK_ORDER, LockContext
-from jeton.storage.ledger_writers import WRITERS
-from jeton.storage.lock_requests import (
+from jeton.storage.ledger.lock_order import LOCK_ORDER, LockContext
+from jeton.storage.ledger.lock_requests import (
     Lock,
     LockClient,
     LockFamily,
@@ -37,9 +36,10 @@ from jeton.storage.lock_requests import (
     LockSessionsOverLimit,
     LockUser,
 )
+from jeton.storage.ledger.session_limit import sessions_over_limit
+from jeton.storage.ledger.transaction_rows import TransactionRows
+from jeton.storage.ledger.writers import WRITERS
 from jeton.storage.row_lock_batches import LOCK_TIMEOUT_MS, CallerGoneError, Pending, RowLockBatches, RowLockedError
-from jeton.storage.session_limit import sessions_over_limit
-from jeton.storage.transaction_rows import TransactionRows
 from jeton.storage.users import load_users
 
 D = TypeVar("D", bound=Decision)

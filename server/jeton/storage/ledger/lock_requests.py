@@ -1,4 +1,4 @@
-"""What a decision needs locked. The order in which it is locked is in `ledger_locks.LOCK_ORDER`."""
+"""What a decision needs locked. The order in which it is locked is in `lock_order.LOCK_ORDER`."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass

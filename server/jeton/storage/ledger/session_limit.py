@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from jeton.oauth.sessions import Family
 from jeton.storage.families import load_open_sids
-from jeton.storage.transaction_rows import TransactionRows
+from jeton.storage.ledger.transaction_rows import TransactionRows
 
 
 @dataclass(frozen=True, slots=True)

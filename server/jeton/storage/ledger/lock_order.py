@@ -18,7 +18,7 @@ from jeton.storage.browser_sessions import load_browser_session_ids, lock_browse
 from jeton.storage.clients import lock_clients_shared
 from jeton.storage.consents import load_consents
 from jeton.storage.families import load_sids_of_browser_sessions, load_unended_sids, lock_families
-from jeton.storage.lock_requests import (
+from jeton.storage.ledger.lock_requests import (
     Lock,
     LockAuthorizationCode,
     LockBrowserSession,
@@ -33,9 +33,9 @@ from jeton.storage.lock_requests import (
     LockSingleUse,
     LockUser,
 )
-from jeton.storage.session_limit import OpenSessions, load_open_sessions
+from jeton.storage.ledger.session_limit import OpenSessions, load_open_sessions
+from jeton.storage.ledger.transaction_rows import TransactionRows
 from jeton.storage.single_uses import load_single_uses
-from jeton.storage.transaction_rows import TransactionRows
 from jeton.storage.users import lock_users
 
 

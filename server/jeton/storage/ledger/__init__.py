@@ -1,0 +1,1 @@
+"""The ledger: what decisions lock and write, in transactions of many requests."""
