@@ -59,7 +59,8 @@ test('ten thousand invalid tokens evict no valid one', async () => {
     asked.push(token)
     return Response.json((token === 'valid' ? active : inactive).body)
   }
-  const introspector = new Introspector({ issuer: ISSUER, client, audience: AUDIENCE, fetch, clock: () => 0 })
+  const clock = () => 0
+  const introspector = new Introspector({ issuer: ISSUER, client, audience: AUDIENCE, fetch, clock, monotonic: clock })
   await introspector.verify('valid')
   for (let number = 0; number < 10_000; number += 1) await introspector.verify(`${number}`).catch(() => undefined)
   await introspector.verify('9999').catch(() => undefined)
