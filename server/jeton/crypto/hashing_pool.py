@@ -20,7 +20,7 @@ from jeton.observability.metrics import OVERLOADS, PASSWORD_HASHES
 from jeton.observability.tracing import tracing
 
 _WAITING_PER_THREAD: Final = 16
-_NICENESS: Final = 10
+_NICENESS: Final = 5
 _MAX_REMEMBERED: Final = 4096
 
 T = TypeVar("T")
