@@ -5,13 +5,9 @@ with the most jobs loses its newest one. So no account and no network can starve
 """
 
 import asyncio
-import os
-import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -20,7 +16,6 @@ from jeton.observability.metrics import OVERLOADS, PASSWORD_HASHES
 from jeton.observability.tracing import tracing
 
 _WAITING_PER_THREAD: Final = 16
-_NICENESS: Final = 5
 _MAX_REMEMBERED: Final = 4096
 
 T = TypeVar("T")
@@ -44,13 +39,6 @@ class _Job:
         return _queues(self.account, self.network)
 
 
-def _lower_priority() -> None:
-    """Let requests that need no hash run first: on Linux, a priority is that of one thread."""
-    if sys.platform == "linux":
-        with suppress(OSError):  # a sandbox may forbid it
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-
-
 def _busy() -> HashingBusyError:
     OVERLOADS.labels("hashing").inc()
     return HashingBusyError()
@@ -67,7 +55,7 @@ class HashingPool:
     """
 
     def __init__(self, threads: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hashing", initializer=_lower_priority)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hashing")
         self._idle = threads
         self._max_waiting = threads * _WAITING_PER_THREAD
         self._waiting: list[_Job] = []
