@@ -1,4 +1,4 @@
-"""Clients that nobody added: jeton registration for dynamic ones, jeton client for those by metadata document."""
+"""Unregistered clients: jeton registration for dynamic ones, jeton client for those by metadata document."""
 
 from dataclasses import replace
 from typing import Any

@@ -5,7 +5,7 @@ import mmap
 import secrets
 from base64 import b64decode, b64encode
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from argon2 import Parameters, extract_parameters, low_level
@@ -22,8 +22,8 @@ class Argon2Hash:
     """A hash, with what it was computed with."""
 
     parameters: Parameters
-    salt: bytes
-    digest: bytes
+    salt: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
 
     def __str__(self) -> str:
         """Return the PHC string."""
