@@ -1,13 +1,10 @@
 """Metrics: what is counted, and that no label has a value from outside."""
 
-import asyncio
-import threading
 from unittest.mock import Mock
 
 import httpx2
 import pytest
 
-from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.http.metrics_page import metrics_page
 from jeton.login import concurrency
 from jeton.oauth.backchannel_logout import STATES
@@ -139,27 +136,6 @@ async def test_keys_and_rows_are_measured(jeton: Running, app: App) -> None:
 
     assert value_of("jeton_rows", kind="sessions") == sessions
     assert value_of("jeton_oldest_expired_row_age_seconds", table="families") == 60
-
-
-async def test_running_waiting_and_refused_hashes_are_shown(jeton: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = threading.Event()
-    running = value_of("jeton_password_hashes", state="running")
-    threads = jeton.hashing._idle
-    blocked = [asyncio.create_task(jeton.hashing.run(gate.wait, "alice", None)) for _ in range(threads + 1)]
-    await asyncio.sleep(0)
-
-    assert value_of("jeton_password_hashes", state="running") == running + threads
-    assert value_of("jeton_password_hashes", state="waiting") == 1
-
-    full = value_of("jeton_overloads_total", queue="hashing")
-    monkeypatch.setattr(jeton.hashing, "_max_waiting", 1)
-    with pytest.raises(HashingBusyError):
-        await jeton.hashing.run(gate.wait, "alice", None)
-    assert value_of("jeton_overloads_total", queue="hashing") == full + 1
-    gate.set()
-    await asyncio.gather(*blocked)
-    assert value_of("jeton_password_hashes", state="running") == running
-    assert value_of("jeton_password_hashes", state="waiting") == 0
 
 
 @pytest.mark.requirement("ME05")

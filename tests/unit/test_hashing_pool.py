@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from jeton.crypto.hashing_pool import HashingBusyError, HashingPool
+from support.metrics import value_of
 
 PLACES = 17  # of one thread: one job runs, sixteen wait
 HOME = "192.0.2.1"
@@ -48,6 +49,24 @@ async def test_full_queue_is_refused_at_once_and_all_queued_jobs_run(
     release.set()
     assert await asyncio.gather(*waiting) == [True] * PLACES
     assert await asyncio.gather(*await fill(pool, release)) == [True] * PLACES
+
+
+@pytest.mark.requirement("ME06")
+async def test_running_waiting_and_refused_hashes_are_shown(pool: HashingPool, release: threading.Event) -> None:
+    def hashes() -> dict[str, float]:
+        return {state: value_of("jeton_password_hashes", state=state) for state in ("running", "waiting")}
+
+    before, refused = hashes(), value_of("jeton_overloads_total", queue="hashing")
+    waiting = await fill(pool, release)
+
+    assert hashes() == {"running": before["running"] + 1, "waiting": PLACES - 1}
+    with pytest.raises(HashingBusyError):
+        await pool.run(lambda: True, "alice", HOME)
+    assert value_of("jeton_overloads_total", queue="hashing") == refused + 1
+
+    release.set()
+    await asyncio.gather(*waiting)
+    assert hashes() == {"running": before["running"], "waiting": 0}
 
 
 async def test_cancelled_caller_frees_its_queue_place_but_not_the_thread(
