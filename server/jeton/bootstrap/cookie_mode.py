@@ -4,7 +4,7 @@ from jeton.bootstrap.origins import cookie_origins
 from jeton.bootstrap.parts import Parts
 from jeton.bootstrap.token_endpoint import build_token_issuer, configured_lifetimes
 from jeton.config.settings import Settings
-from jeton.endpoints.client_authentication import ClientAuthentication
+from jeton.endpoints.clients.client_authentication import ClientAuthentication
 from jeton.endpoints.cookie_sessions import EndCookieSession, ShowCookieSession
 from jeton.endpoints.forward_auth import ForwardAuthEndpoint
 from jeton.endpoints.refresh_cookies import RefreshCookies

@@ -12,8 +12,8 @@ from jeton.bootstrap.user_endpoints import build_user_endpoints
 from jeton.config.settings import Settings
 from jeton.endpoints.authorization.authorization_requests import AuthorizationRequests
 from jeton.endpoints.authorization.pushed_authorization import PushedAuthorizationEndpoint
-from jeton.endpoints.client_authentication import ClientAuthentication
 from jeton.endpoints.clients.assertion_authentication import ClientAssertions
+from jeton.endpoints.clients.client_authentication import ClientAuthentication
 from jeton.endpoints.id_token_hints import IdTokenHints
 from jeton.endpoints.introspection import IntrospectionEndpoint
 from jeton.endpoints.refresh_cookies import RefreshCookies

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jeton.bootstrap.parts import Parts
 from jeton.config.settings import Settings
 from jeton.endpoints.authorization.authorization_response import CodeIssuer
-from jeton.endpoints.client_authentication import ClientAuthentication
+from jeton.endpoints.clients.client_authentication import ClientAuthentication
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token import EnabledGrant, TokenEndpoint
 from jeton.endpoints.token_issuing import TokenIssuer

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens, parse_refresh_token
-from jeton.endpoints.client_authentication import AuthenticatedClient
+from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.cookie_sessions import require_cookie_mode
 from jeton.endpoints.messages import FormRequest, ForwardedToken
 from jeton.endpoints.refresh_cookies import RefreshCookies

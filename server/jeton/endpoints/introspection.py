@@ -6,7 +6,7 @@ from typing import Any
 
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens
 from jeton.crypto.signed_jwt import VerifiedToken
-from jeton.endpoints.client_authentication import AuthenticatedClient
+from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.token_parsing import TokenParser
 from jeton.grants.request_limits import RequestLimits

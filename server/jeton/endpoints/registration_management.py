@@ -7,7 +7,7 @@ import structlog
 
 from jeton.crypto.credentials import matches
 from jeton.crypto.metadata_digest import digest_registered_metadata
-from jeton.endpoints.client_authentication import AuthenticatedClient
+from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import Empty, FormRequest, Json
 from jeton.endpoints.registration import Ceiling, bearer_token, registration_access
 from jeton.grants.request_limits import RequestLimits

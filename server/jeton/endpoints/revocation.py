@@ -7,7 +7,7 @@ import structlog
 
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.signed_jwt import VerifiedToken
-from jeton.endpoints.client_authentication import AuthenticatedClient
+from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token_parsing import TokenParser

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from jeton.endpoints.client_authentication import AuthenticatedClient
 from jeton.endpoints.clients.certificate_authentication import ClientCertificates
+from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.dpop_verification import DpopVerification, VerifiedProof
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.refresh_cookies import RefreshCookies

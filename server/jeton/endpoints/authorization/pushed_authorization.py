@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jeton.crypto.credentials import generate_pushed_id
 from jeton.crypto.sealed_request import SealedRequests, SealedRequestTooLongError
 from jeton.endpoints.authorization.authorization_requests import AuthorizationRequests
-from jeton.endpoints.client_authentication import AuthenticatedClient
+from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.dpop_verification import DpopVerification
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.grants.request_limits import RequestLimits
