@@ -8,6 +8,7 @@ from typing import TypeAlias
 import pytest
 
 from jeton.storage.batching import Batcher, BatcherBusyError
+from jeton.storage.task_thread import TaskThread
 
 Caller: TypeAlias = "asyncio.Task[int]"
 IntBatcher: TypeAlias = Batcher[int, int]
@@ -175,3 +176,18 @@ async def test_batches_run_one_at_a_time_in_a_thread_of_their_own() -> None:
 
     assert (len(threads), len(set(threads))) == (20, 1)
     assert threading.get_ident() not in threads
+
+
+async def test_tasks_of_a_thread_share_a_failure_within_a_batch_and_have_a_bounded_queue() -> None:
+    thread = TaskThread("test", max_batch=2, max_waiting=3)
+    callers = [asyncio.ensure_future(thread(task)) for task in (lambda: 1, lambda: 1 // 0, lambda: 2)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(BatcherBusyError):
+        await thread(lambda: 3)
+    first, second, third = await asyncio.gather(*callers, return_exceptions=True)
+    thread.close()
+
+    assert isinstance(first, ZeroDivisionError)
+    assert isinstance(second, ZeroDivisionError)
+    assert third == 2

@@ -46,7 +46,9 @@ REGISTRATION__UNUSED_SECONDS 0
 LANES, CLAIMS = {"PASSWORDS__LANES": "4"}, "PAGES__EDITABLE_CLAIMS"
 IDLE, ABSOLUTE = "TOKENS__REFRESH_IDLE_SECONDS", "TOKENS__REFRESH_ABSOLUTE_SECONDS"
 HEADER, PROXY = "SERVER__CLIENT_CERTIFICATE_HEADER", {"SERVER__TRUSTED_PROXIES": "10.0.0.1"}
+PKCS11 = {"PKCS11__MODULE": "/lib/hsm.so", "PKCS11__TOKEN_LABEL": "jeton"}
 ACCEPTED = [
+    *(PKCS11 | {"PKCS11__PIN": "1234", "KEYS__STORE": it} for it in ("pkcs11", "database")),
     LANES | {"PASSWORDS__MEMORY_KIB": "32"},
     *({IDLE: it, ABSOLUTE: it} for it in ("100", "7776000")),
     *(PROXY | {HEADER: it} for it in ("rfc9440", "rfc9440 X-Cert", "nginx X-Cert")),
@@ -67,6 +69,9 @@ REFUSED: dict[str, list[dict[str, str]]] = {
     r"needs server\.trusted_proxies": [{HEADER: "nginx X-Cert"}],
     "client_certificate_header": [PROXY | {HEADER: it} for it in ("nginx", "apache X", "X-Cert", "rfc9440 a b")],
     r"metrics\.listen": [{"METRICS__LISTEN": "a b:1"}],
+    r"pkcs11\.module is missing": [{"KEYS__STORE": "pkcs11"}, {"PKCS11__TOKEN_LABEL": "jeton", "PKCS11__PIN": "1234"}],
+    r"pkcs11\.token_label is missing": [{"PKCS11__MODULE": "/lib/hsm.so"}],
+    r"pkcs11\.pin is missing": [PKCS11],
     r"a\.example is in two of the lists": [
         {"REGISTRATION__DENY": "a.example", "REGISTRATION__ASK": "b.example, a.example"}
     ],

@@ -13,7 +13,7 @@ from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REQUIRED
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.resources import Resource, applicable_scope, uris_of
+from jeton.oauth.resources import Resource, applicable_scope, asked_uris, uris_of
 from jeton.oauth.scope import Scope
 from jeton.oauth.sender_constraints import UNBOUND, Confirmation, is_held_by
 from jeton.oauth.sessions import Family, Source
@@ -36,11 +36,6 @@ class RefreshRequest:
     source: Source = Source()
     resources: tuple[Resource, ...] | None = None
     confirmation: Confirmation = UNBOUND
-
-    @property
-    def asked_resource(self) -> tuple[str, ...] | None:
-        """The URIs of the requested resources, as they are stored."""
-        return None if self.resources is None else uris_of(self.resources)
 
 
 def decide(
@@ -161,7 +156,7 @@ def _issued(
     # Lifetimes may have changed: an earlier access token may expire later than this one.
     access_end = max(family.access_expires_at, family.access_end(issued_at, lifetimes.access_seconds))
     after = family._replace(**changes, access_expires_at=access_end)
-    audience = request.asked_resource or family.audience
+    audience = asked_uris(request.resources) or family.audience
     return Issue(client, scope, audience, issued_at, reason, user, after, moved=moved)
 
 
@@ -174,7 +169,7 @@ def _is_permitted_retry(family: Family, request: RefreshRequest, lifetimes: Life
     """
     if request.generation != family.generation - 1 or request.scope != family.asked_scope:
         return False
-    if request.asked_resource != family.asked_resource:
+    if asked_uris(request.resources) != family.asked_resource:
         return False
     age = now - family.rotated_at
     # A thief who has the token does not have the idempotency key.
@@ -208,7 +203,7 @@ def _rotated(family: Family, request: RefreshRequest, lifetimes: Lifetimes, now:
         "idle_expires_at": min(now + lifetimes.refresh_idle_seconds, family.absolute_expires_at),
         "idempotency_digest": request.idempotency_digest,
         "asked_scope": request.scope,
-        "asked_resource": request.asked_resource,
+        "asked_resource": asked_uris(request.resources),
         "retries": 0,
         "last_ip": request.source.ip,
         "last_user_agent": request.source.user_agent,

@@ -61,6 +61,11 @@ def uris_of(resources: Iterable[Resource]) -> tuple[str, ...]:
     return tuple(it.uri for it in resources)
 
 
+def asked_uris(resources: Iterable[Resource] | None) -> tuple[str, ...] | None:
+    """Return the URIs of the resources that a request names, as a family keeps them; None if it names none."""
+    return None if resources is None else uris_of(resources)
+
+
 def resources_if_omitted(client: Client, allowed: Sequence[Resource]) -> tuple[Resource, ...]:
     """Return the resource of a request that names none: the client's only one, unless it has an audience of its own."""
     return tuple(allowed) if len(allowed) == 1 and not client.audience else ()

@@ -17,7 +17,7 @@ from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REQUIRED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS, grantable_scope
-from jeton.oauth.resources import Resource, uris_of
+from jeton.oauth.resources import Resource, asked_uris
 from jeton.oauth.sender_constraints import UNBOUND, Confirmation, bound_family, is_held_by
 from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
@@ -38,11 +38,6 @@ class RedemptionRequest:
     idempotency_digest: bytes | None = None
     source: Source = Source()
     confirmation: Confirmation = UNBOUND
-
-    @property
-    def asked_resource(self) -> tuple[str, ...] | None:
-        """The URIs of the requested resources, as they are stored."""
-        return None if self.resources is None else uris_of(self.resources)
 
 
 def decide(
@@ -87,7 +82,7 @@ def decide(
     return Issue(
         client,
         scope,
-        request.asked_resource or family.audience,
+        asked_uris(request.resources) or family.audience,
         changed.rotated_at,
         "code_repeated" if repetition else "code_redeemed",
         user,
@@ -128,7 +123,7 @@ def _is_permitted_repetition(family: Family, request: RedemptionRequest, now: in
     """Return whether this is the request that redeemed the code, sent once more because its answer was lost."""
     same_key = request.idempotency_digest is not None and request.idempotency_digest == family.idempotency_digest
     is_recent = now - family.rotated_at <= IDEMPOTENCY_SECONDS
-    return family.generation == 1 and same_key and is_recent and request.asked_resource == family.asked_resource
+    return family.generation == 1 and same_key and is_recent and asked_uris(request.resources) == family.asked_resource
 
 
 def _end_of_grant(family: Family, user: User | None, client: Client, now: int) -> str | None:
@@ -148,7 +143,7 @@ def _redeemed(family: Family, client: Client, request: RedemptionRequest, lifeti
         idle_expires_at=min(now + lifetimes.refresh_idle_seconds, family.absolute_expires_at),
         access_expires_at=family.access_end(now, lifetimes.access_seconds),
         idempotency_digest=request.idempotency_digest,
-        asked_resource=request.asked_resource,
+        asked_resource=asked_uris(request.resources),
         retries=0,
         last_ip=request.source.ip,
         last_user_agent=request.source.user_agent,
