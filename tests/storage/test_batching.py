@@ -8,6 +8,7 @@ from typing import TypeAlias
 import pytest
 
 from jeton.storage.batching import Batcher, BatcherBusyError
+from jeton.storage.row_lock_batches import Pending, RowLockBatches, RowLockedError
 from jeton.storage.task_thread import TaskThread
 
 Caller: TypeAlias = "asyncio.Task[int]"
@@ -191,3 +192,29 @@ async def test_tasks_of_a_thread_share_a_failure_within_a_batch_and_have_a_bound
     assert isinstance(first, ZeroDivisionError)
     assert isinstance(second, ZeroDivisionError)
     assert third == 2
+
+
+async def test_row_that_a_cancelled_caller_needed_delays_no_later_one() -> None:
+    threads: list[str] = []
+    begun, opened = threading.Event(), threading.Event()
+
+    def transaction(batch: Sequence[Pending[str]], *, wait: bool) -> list[str | Exception]:
+        threads.append(threading.current_thread().name)
+        if not opened.is_set():
+            begun.set()
+            assert opened.wait(10)
+            return [RowLockedError() for _ in batch]
+        return [it.item for it in batch]
+
+    batches = RowLockBatches[str, str]("test", transaction, lambda row: (row,))
+    caller = asyncio.create_task(batches("row"))
+    while not begun.is_set():
+        await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.wait([caller])
+    opened.set()
+
+    assert await batches("row") == "row"
+    batches.close()
+
+    assert threads == ["test", "test"]

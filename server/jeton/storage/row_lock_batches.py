@@ -129,6 +129,9 @@ class RowLockBatches(Generic[Item, Result]):
             if isinstance(result, RowLockedError):
                 pending.deadline = time.monotonic() + MAX_WAIT_SECONDS
                 self._waiting.add(pending)
+                # Its caller may have been cancelled since, and then does not discard it any more.
+                if pending.is_cancelled:
+                    self._waiting.discard(pending)
         return results
 
     def _run_second(self, batch: Sequence[Pending[Item]]) -> Sequence[Result | Exception]:
