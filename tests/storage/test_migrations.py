@@ -244,6 +244,26 @@ def test_four_migrations_at_once_all_succeed_and_migrate_once(empty_postgresql_u
 
 
 @pytest.mark.postgresql
+def test_migration_does_not_wait_behind_a_long_transaction_with_all_requests_behind_itself(
+    empty_postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate_module, "_LOCK_TIMEOUT_MS", 50)
+    database, backup = Database(empty_postgresql_url), Database(empty_postgresql_url)
+    upgrade_to(database, "0013")
+
+    with backup.read() as connection:
+        connection.execute(text("SELECT 1 FROM consents"))
+        with pytest.raises(SchemaError, match="nothing was changed, run `jeton migrate` again"):
+            migrate(database)
+    with database.read() as connection:
+        assert connection.scalar(REVISION) == "0013"
+
+    assert migrate(database) == revisions()[-1]
+    database.close()
+    backup.close()
+
+
+@pytest.mark.postgresql
 def test_an_empty_postgresql_is_refused_in_one_line_and_left_alone(empty_postgresql_url: str, tmp_path: Path) -> None:
     done = run_jeton(tmp_path, empty_postgresql_url, "serve")
 

@@ -7,10 +7,13 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect, text
 
-from jeton.storage.database import Database
+from jeton.storage.database import Database, LockTimeoutError
 
 # Any number that no other advisory lock of the server uses.
 _LOCK_NUMBER: Final = 7_461_000
+# For each lock on a table. While a migration waits for one, all requests that need the table wait behind it: less than
+# their own limit (`statement_timeout`), so that a backup in progress ends the migration and not the service.
+_LOCK_TIMEOUT_MS: Final = 2000
 # Before the revision, while the rows of another database are being copied into this one.
 _COPYING: Final = "copying-"
 
@@ -26,13 +29,23 @@ def migrations() -> Path:
 
 
 def migrate(database: Database) -> str:
-    """Upgrade the schema and return its revision. A second process waits, and then has nothing to do."""
-    with database.write() as connection:
-        _check_database(connection)
-        if not database.on_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
-        _require_known(_revision(connection))
-        _upgrade(connection)
+    """Upgrade the schema and return its revision. A second process waits, and then has nothing to do.
+
+    Raise SchemaError, with nothing changed, if that is not possible now.
+    """
+    try:
+        with database.write() as connection:
+            _check_database(connection)
+            if not database.on_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
+                connection.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"))
+            _require_known(_revision(connection))
+            _upgrade(connection)
+    except LockTimeoutError:
+        raise SchemaError(
+            "another transaction keeps a table locked, perhaps a backup: nothing was changed,"
+            " run `jeton migrate` again when it has ended"
+        ) from None
     return _known_revisions()[-1]
 
 
