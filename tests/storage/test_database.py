@@ -21,7 +21,9 @@ from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.database_url import DatabaseUrlError
 from jeton.storage.families import insert_families, load_families, update_families
 from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys
+from jeton.storage.status_index_allocator import allocate_status_indexes
 from jeton.storage.users import insert_user, load_users
+from jeton.storage.write_probe import accepts_writes
 from support.ledger_fixtures import ledger_harness
 
 # As they are outside of tests, which do not wait for the disk.
@@ -155,6 +157,19 @@ def test_a_write_to_a_read_only_database_is_unavailable_with_advice(postgresql_u
     database = Database(postgresql_url, serving=True)
     with pytest.raises(StorageUnavailableError, match="name the primary"), database.write() as connection:
         connection.exec_driver_sql("SET TRANSACTION READ ONLY; DELETE FROM users")
+    database.close()
+
+
+def test_database_whose_probed_row_is_locked_accepts_writes(postgresql_url: str) -> None:
+    """A stopped command keeps its lock for a minute: no server must be called unready for that."""
+    database, command = Database(postgresql_url, serving=True), Database(postgresql_url)
+
+    with command.write() as connection:
+        allocate_status_indexes(connection, 1)
+        assert accepts_writes(database)
+
+    assert accepts_writes(database)
+    command.close()
     database.close()
 
 

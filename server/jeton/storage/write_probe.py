@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from sqlalchemy import update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import select, update
 
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.tables import status_counter
 
+_LOCK: Final = select(status_counter).with_for_update(skip_locked=True)
 _TOUCH: Final = update(status_counter).values(next_index=status_counter.c.next_index)
 
 
@@ -15,10 +15,9 @@ def accepts_writes(database: Database) -> bool:
     """Return False if a write fails: on a full disk, a read-only file system, a standby."""
     try:
         with database.write() as connection:
-            connection.execute(_TOUCH)
+            # If another transaction has locked the row, that one can write.
+            if connection.execute(_LOCK).one_or_none() is not None:
+                connection.execute(_TOUCH)
     except StorageUnavailableError:
         return False
-    except DBAPIError:
-        # Another transaction has locked the row: so it can write.
-        return True
     return True
