@@ -179,21 +179,6 @@ async def test_batches_run_one_at_a_time_in_a_thread_of_their_own() -> None:
     assert threading.get_ident() not in threads
 
 
-async def test_tasks_of_a_thread_share_a_failure_within_a_batch_and_have_a_bounded_queue() -> None:
-    thread = TaskThread("test", max_batch=2, max_waiting=3)
-    callers = [asyncio.ensure_future(thread(task)) for task in (lambda: 1, lambda: 1 // 0, lambda: 2)]
-    await asyncio.sleep(0)
-
-    with pytest.raises(BatcherBusyError):
-        await thread(lambda: 3)
-    first, second, third = await asyncio.gather(*callers, return_exceptions=True)
-    thread.close()
-
-    assert isinstance(first, ZeroDivisionError)
-    assert isinstance(second, ZeroDivisionError)
-    assert third == 2
-
-
 async def test_row_that_a_cancelled_caller_needed_delays_no_later_one() -> None:
     threads: list[str] = []
     begun, opened = threading.Event(), threading.Event()
@@ -218,3 +203,16 @@ async def test_row_that_a_cancelled_caller_needed_delays_no_later_one() -> None:
     batches.close()
 
     assert threads == ["test", "test"]
+
+
+async def test_task_that_fails_lets_those_that_wait_with_it_be_done_and_their_number_is_bounded() -> None:
+    thread = TaskThread("test", max_waiting=3)
+    callers = [asyncio.ensure_future(thread(task)) for task in (lambda: 1, lambda: 1 // 0, lambda: 2)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(BatcherBusyError):
+        await thread(lambda: 3)
+    first, failed, third = await asyncio.gather(*callers, return_exceptions=True)
+    thread.close()
+
+    assert (first, type(failed), third) == (1, ZeroDivisionError, 2)

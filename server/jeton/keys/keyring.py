@@ -62,7 +62,7 @@ class Keyring:
         self._active: _ActiveKey
         self._for_id_tokens: dict[str, _ActiveKey] = {}
         self._store_errors: dict[str, KeyStoreError] = {}
-        self._external_signatures = TaskThread("signing", max_batch=1)
+        self._external_signatures = TaskThread("signing")
         self.verifier: Verifier
         self.id_token_verifier: Verifier
         self.key_set: KeySet

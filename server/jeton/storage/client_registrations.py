@@ -28,7 +28,7 @@ class ClientRegistrations:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._thread = TaskThread("registrations", max_batch=1, max_waiting=256)
+        self._thread = TaskThread("registrations", max_waiting=256)
 
     async def initial_access_token(self, digest: bytes) -> InitialAccessToken | None:
         """Return the token with this digest if one more client may be registered with it, or None."""

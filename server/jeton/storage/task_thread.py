@@ -9,17 +9,17 @@ T = TypeVar("T")
 
 
 class TaskThread:
-    """Runs tasks in the order of their arrival. If one of a batch raises, the whole batch does."""
+    """Runs tasks in the order of their arrival, each as a batch of its own: one that raises concerns no other."""
 
-    def __init__(self, name: str, *, max_batch: int = 128, max_waiting: int = 4096) -> None:
-        self._batcher = Batcher[Callable[[], Any], Any](name, _run, max_batch=max_batch, max_waiting=max_waiting)
+    def __init__(self, name: str, *, max_waiting: int = 4096) -> None:
+        self._batcher = Batcher[Callable[[], Any], Any](name, _run, max_batch=1, max_waiting=max_waiting)
 
     def __call__(self, task: Callable[[], T]) -> Awaitable[T]:
         """Return what the task returns. Raise BatcherBusyError if `max_waiting` tasks are waiting already."""
         return self._batcher(task)
 
     def close(self) -> None:
-        """Finish the running batch. Wait for it for two seconds at most."""
+        """Finish the running task. Wait for it for two seconds at most."""
         self._batcher.close()
 
 
