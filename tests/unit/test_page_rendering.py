@@ -1,6 +1,7 @@
 """Pages: languages, catalogues, branding, escaping, and what each page weighs."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,16 @@ def test_language_is_the_first_requested_one_that_exists() -> None:
     }
 
     assert {it: choose_language(("en", "de"), *it) for it in chosen} == chosen
+
+
+@pytest.mark.requirement("O16")
+def test_choice_of_a_language_takes_time_in_proportion_to_the_length_of_a_tag() -> None:
+    def seconds(subtags: int) -> float:
+        began = time.thread_time()
+        choose_language(("en", "de"), (), "-".join("x" * subtags))
+        return time.thread_time() - began
+
+    assert seconds(16_000) < 64 * max(min(seconds(1_000) for _ in range(5)), 50e-6)
 
 
 @pytest.mark.requirement("PG12")

@@ -11,8 +11,10 @@ _MAX_RANGES: Final = 20
 def choose_language(available: Collection[str], ui_locales: Iterable[str], accept_language: str) -> str:
     """Return the first wanted language that is available, by whole tag or by its beginning (RFC 4647 section 3.4)."""
     by_lower_case = {tag.lower(): tag for tag in available}
+    # A longer beginning is none of them: to try each would take time in proportion to the square of the length.
+    longest = max(tag.count("-") + 1 for tag in available)
     for wanted in (*ui_locales, *_ranges(accept_language)):
-        parts = wanted.lower().replace("_", "-").split("-")
+        parts = wanted.lower().replace("_", "-").split("-", longest)[:longest]
         for length in range(len(parts), 0, -1):
             found = by_lower_case.get("-".join(parts[:length]))
             if found is not None:
