@@ -8,11 +8,13 @@ from structlog.testing import capture_logs
 
 from jeton.crypto.passwords import Verified
 from jeton.storage.users import delete_user, find_users
+from support.authorization_codes import add_resource
 from support.hash_counter import count_hashes
 from support.in_process_server import PASSWORD, SESSIONS, App, Running, StartServer
 from support.responses import outcome, visible
 
 LOGIN = {"grant_type": "password", "username": "alice", "password": PASSWORD}
+API, OTHER_API = "https://api.example", "https://other.example"
 
 
 @pytest.mark.both_databases
@@ -101,12 +103,15 @@ async def test_every_login_costs_one_hash(jeton: Running, monkeypatch: pytest.Mo
         pytest.param({"disabled": True}, {}, "invalid_grant", id="user disabled"),
         pytest.param({}, {"disabled": True}, "unauthorized_client", id="client disabled"),
         pytest.param({}, {"grant_types": frozenset({"refresh_token"})}, "unauthorized_client", id="grant taken away"),
+        pytest.param({}, {"scope": frozenset({"read"})}, "invalid_scope", id="scope taken away"),
+        pytest.param({}, {"resources": (OTHER_API,)}, "invalid_target", id="resource taken away"),
     ],
 )
 async def test_change_during_the_password_check_takes_effect(
     jeton: Running, monkeypatch: pytest.MonkeyPatch, user: dict[str, Any], client: dict[str, Any], error: str
 ) -> None:
-    app, alice = jeton.add_client(grant_types=SESSIONS), jeton.add_user()
+    resources = add_resource(jeton, API).uri, add_resource(jeton, OTHER_API).uri
+    app, alice = jeton.add_client(grant_types=SESSIONS, resources=resources), jeton.add_user()
     verify = jeton.passwords.verify
 
     def verify_and_change(password_hash: str | None, password: str) -> Verified:
@@ -119,7 +124,7 @@ async def test_change_during_the_password_check_takes_effect(
 
     monkeypatch.setattr(jeton.passwords, "verify", verify_and_change)
 
-    assert outcome(await jeton.token(app, None, **LOGIN)) == (400, error)
+    assert outcome(await jeton.token(app, None, **LOGIN, resource=API)) == (400, error)
 
 
 @pytest.mark.requirement("N12")

@@ -12,6 +12,7 @@ from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REPLAYED, PROOF_REQUIRED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
+from jeton.oauth.resources import uris_of
 from jeton.oauth.scope import Scope
 from jeton.oauth.sender_constraints import bound_family
 from jeton.oauth.sessions import Family
@@ -50,12 +51,16 @@ class PasswordGrant:
         sid, secret, status_index = generate_sid(), generate_family_secret(), await self.status_indexes.take()
 
         def decide(facts: Facts) -> Issue | Deny:
-            """Notice, under the user's lock, what changed while the password was checked."""
+            """Notice, under the locks, what changed while the password was checked, or the client was cached."""
             client = facts.client
             if client is None or client.disabled or PASSWORD.name not in client.grant_types:
                 return Deny(ErrorCode.UNAUTHORIZED_CLIENT, "grant_type_not_given_to_client", sub=user.sub)
             if client.require_dpop and request.confirmation.jkt is None:
                 return PROOF_REQUIRED
+            if not scope <= client.scope:
+                return Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_client", sub=user.sub)
+            if not set(uris_of(request.target)) <= set(client.resources):
+                return Deny(ErrorCode.INVALID_TARGET, "resource_unknown_or_not_allowed", sub=user.sub)
             if facts.user is None or facts.user.disabled or facts.user.password_version != user.password_version:
                 return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
             return Issue(
