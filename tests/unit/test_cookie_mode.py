@@ -93,10 +93,11 @@ def test_origins_of_another_site_are_found() -> None:
         (False, {}, {"user": user(disabled=True)}),
         (False, {}, {"genuine": False}),
         (False, {}, {"genuine": None}),
+        (False, {}, {"client": client(grant_types=frozenset({"password"}))}),
     ],
 )
 def test_session_of_the_cookie_is_live(is_signed_in: bool, session: dict[str, Any], others: dict[str, Any]) -> None:
-    presented: dict[str, Any] = {"user": user(), "genuine": True} | others
+    presented: dict[str, Any] = {"user": user(), "client": client(), "genuine": True} | others
     stored = family(**{"generation": 3} | session)
 
-    assert has_live_session(stored, client=client(), generation=3, now=NOW, **presented) is is_signed_in
+    assert has_live_session(stored, generation=3, now=NOW, **presented) is is_signed_in

@@ -184,6 +184,11 @@ def test_live_refresh_token_is_active_for_its_owner(
     assert refresh(context, generation) == {name: value for name, value in members.items() if value is not None}
 
 
+OFFLINE_ONLY = replace(
+    CONTEXT, client=replace(OWNER, refresh_token="offline_access"), family=family(generation=5, code_expires_at=NOW)
+)
+
+
 @pytest.mark.requirement("A45", "D04", "D08", "O02", "O03")
 @pytest.mark.parametrize(
     ("context", "generation", "caller"),
@@ -193,6 +198,7 @@ def test_live_refresh_token_is_active_for_its_owner(
         pytest.param(CONTEXT, 0, OWNER, id="used long ago"),
         pytest.param(changed("family", idle_expires_at=NOW), 5, OWNER, id="idle too long"),
         pytest.param(changed("client", grant_types=frozenset({"password"})), 5, OWNER, id="grant taken away"),
+        pytest.param(OFFLINE_ONLY, 5, OWNER, id="only with offline_access by now"),
         *(pytest.param(it, 5, OWNER, id=name) for name, it in ENDED_TOO.items()),
     ],
 )

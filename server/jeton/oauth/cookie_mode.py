@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from jeton.oauth.clients import Client
-from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS
+from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS, has_refresh_tokens
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User
 from jeton.rules.loopback import is_loopback
@@ -69,6 +69,8 @@ def has_live_session(
     the token before it can repeat that refresh.
     """
     if not genuine or user.disabled or family.client_id != client.client_id or not family.is_live(now):
+        return False
+    if not has_refresh_tokens(family, client):
         return False
     is_repeatable = generation == family.generation - 1 and now - family.rotated_at <= IDEMPOTENCY_SECONDS
     return generation == family.generation or is_repeatable

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jeton.oauth.clients import Client
+from jeton.oauth.refresh_rotation import has_refresh_tokens
 from jeton.oauth.scope import format_scope, parse_scope
 from jeton.oauth.sender_constraints import confirmation_of
 from jeton.oauth.sessions import Family
@@ -87,7 +88,7 @@ def introspect_refresh_token(
     client = context.client
     if family.client_id != caller.client_id or client is None or client.disabled:
         return INACTIVE
-    if generation < family.generation or not family.is_live(now) or "refresh_token" not in client.grant_types:
+    if generation < family.generation or not family.is_live(now) or not has_refresh_tokens(family, client):
         return INACTIVE
     if context.user is None or context.user.disabled:
         return INACTIVE
