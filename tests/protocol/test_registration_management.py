@@ -168,7 +168,8 @@ async def test_deletion_ends_the_client_its_tokens_and_its_sessions_at_once(node
     assert (await manage(node, "DELETE", registered)).status_code == 401
 
 
-@pytest.mark.requirement("DR12", "DR16")
+@pytest.mark.both_databases
+@pytest.mark.requirement("DR12", "DR16", "A54")
 async def test_wrong_tokens_and_clients_that_are_not_there_are_refused_alike(node: Running, registered: Answer) -> None:
     other = (await node.http.post(REGISTER, json=METADATA)).json()
     shared = (await node.http.post(REGISTER, json={**METADATA, "token_endpoint_auth_method": "none"})).json()
@@ -185,6 +186,7 @@ async def test_wrong_tokens_and_clients_that_are_not_there_are_refused_alike(nod
             {"client_id": "web"},
             {"client_id": "dcr_unknown"},
             {"client_id": "x" * 600},
+            {"client_id": "dcr_%00"},
         )
     ]
 

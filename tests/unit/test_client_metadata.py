@@ -135,6 +135,7 @@ WRONG_KEYS: Final[list[dict[str, Any]]] = [
     {"jwks": KEYS, "jwks_uri": "https://keys.example/"},
     {"jwks_uri": "http://keys.example/"},
     {"jwks_uri": "https://a@keys.example/"},
+    *({"jwks_uri": f"https://keys{it}.example/"} for it in ("\0", " ", "\n", "\\", "ä")),
     {"jwks": {"keys": [{**KEYS["keys"][0], "d": "A" * 43}]}},
     {"jwks": []},
 ]

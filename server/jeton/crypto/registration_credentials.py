@@ -1,9 +1,13 @@
 """Identifiers and tokens of clients that register themselves (RFC 7591, RFC 7592)."""
 
+import re
 import secrets
+from typing import Final
 
 from jeton.crypto.base64url import base64url
 from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX
+
+_CLIENT_ID: Final = re.compile(DYNAMIC_CLIENT_ID_PREFIX + r"[A-Za-z0-9_-]{22,43}")
 
 
 def generate_client_id() -> str:
@@ -14,6 +18,11 @@ def generate_client_id() -> str:
 def shared_client_id(metadata_digest: bytes) -> str:
     """Return the client_id that every client with this metadata has."""
     return DYNAMIC_CLIENT_ID_PREFIX + base64url(metadata_digest)
+
+
+def is_dynamic_client_id(text: str) -> bool:
+    """Return whether a client that registered itself may have this client_id."""
+    return _CLIENT_ID.fullmatch(text) is not None
 
 
 def generate_initial_access_token() -> str:

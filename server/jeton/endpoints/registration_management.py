@@ -7,11 +7,12 @@ import structlog
 
 from jeton.crypto.credentials import matches
 from jeton.crypto.metadata_digest import digest_registered_metadata
+from jeton.crypto.registration_credentials import is_dynamic_client_id
 from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import Empty, FormRequest, Json
 from jeton.endpoints.registration import Ceiling, bearer_token, registration_access
 from jeton.grants.request_limits import RequestLimits
-from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX, Client
+from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError, invalid_registration_token
 from jeton.oauth.registration.client_metadata import parse_client_metadata
 from jeton.oauth.registration.dynamic_registration import (
@@ -27,8 +28,6 @@ from jeton.storage.client_registrations import ClientRegistrations
 from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups
 
-_MAX_CHARACTERS = 128
-
 log = structlog.get_logger("jeton.registration")
 
 
@@ -42,8 +41,7 @@ class ManagementAuthentication:
     async def __call__(self, request: FormRequest) -> AuthenticatedClient:
         """Return the client. Raise the same OAuthError (401) whether the client or only the token is wrong."""
         client_id, token = request.parameters["client_id"], bearer_token(request)
-        is_possible = client_id.startswith(DYNAMIC_CLIENT_ID_PREFIX) and len(client_id) <= _MAX_CHARACTERS
-        client = await self.lookups.client(client_id, fresh=True) if is_possible else None
+        client = await self.lookups.client(client_id, fresh=True) if is_dynamic_client_id(client_id) else None
         digest = None if client is None else client.registration_token_digest
         if not matches(token, () if digest is None else (digest,)) or client is None:
             await self.request_limits.count_unknown_token(request.source)

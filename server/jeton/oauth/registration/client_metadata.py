@@ -32,7 +32,7 @@ REGISTRABLE_GRANT_TYPES: Final = (GRANT_TYPE, "refresh_token")
 _MAX_REDIRECT_URIS: Final = 20
 LINKS: Final = ("client_uri", "policy_uri", "tos_uri")
 _APPLICATION_TYPES: Final = ("web", "native")
-_WEB_PAGE: Final = re.compile(r"https://(?P<host>[^/?#@]+)([/?#][\x21-\x7E]{0,500})?")
+_WEB_PAGE: Final = re.compile(r"https://(?P<host>[A-Za-z0-9._:\[\]-]+)([/?#][\x21-\x7E]{0,500})?")
 _REDIRECT_URI_RULE: Final = (
     "must be https, or http on 127.0.0.1, [::1] or localhost, or of a private scheme such as com.example.app, without"
     " fragment, wildcard, user name and parameters of the response (RFC 8252, RFC 9700)."
