@@ -30,7 +30,7 @@ MUTATED: Final = (
     "endpoints/revocation.py",
     "storage/ledger/*.py",
 )
-TESTS: Final = ("tests/unit", "tests/protocol", "tests/storage")
+TESTS: Final = ("tests/unit", "tests/protocol", "tests/storage", "tests/admin", "tests/cli")
 # mutmut runs tests by their ids, and pytest does not find all of those that have a backslash.
 _DESELECTION: Final = """
 
