@@ -1,18 +1,22 @@
 """Metrics: what is counted, and that no label has a value from outside."""
 
+import math
 from unittest.mock import Mock
 
 import httpx2
 import pytest
+from sqlalchemy import delete
 
 from jeton.http.metrics_page import metrics_page
 from jeton.login import concurrency
 from jeton.oauth.backchannel_logout import STATES
 from jeton.observability.metrics import REGISTRY, count_refusal
 from jeton.observability.metrics_sharing import render_metrics
+from jeton.storage.tables import id_token_keys
 from support.in_process_server import PASSWORD, App, Running
 from support.logout_receiver import add_logouts, add_receiving_app, deliver, logout_receiver
 from support.metrics import series_in, value_of
+from support.signing_keys import stored_keys
 
 pytestmark = pytest.mark.requirement("ME06")
 
@@ -136,6 +140,21 @@ async def test_keys_and_rows_are_measured(jeton: Running, app: App) -> None:
 
     assert value_of("jeton_rows", kind="sessions") == sessions
     assert value_of("jeton_oldest_expired_row_age_seconds", table="families") == 60
+
+
+async def test_ended_series_of_keys_has_no_times(jeton: Running) -> None:
+    """Otherwise its next rotation would be overdue some day."""
+    measurements = jeton.server.parts.background.measurements
+    jeton.rotation.ensure_id_token_keys(stored_keys(jeton), ["ES256"])
+    measurements.read()
+    assert value_of("jeton_signing_key_rotation_timestamp_seconds", series="ES256") > jeton.clock.now()
+
+    with jeton.database.write() as connection:
+        connection.execute(delete(id_token_keys))
+    measurements.read()
+
+    assert math.isnan(value_of("jeton_signing_key_rotation_timestamp_seconds", series="ES256"))
+    assert value_of("jeton_signing_key_rotation_timestamp_seconds", series="access_token") > jeton.clock.now()
 
 
 @pytest.mark.requirement("ME05")

@@ -1,9 +1,11 @@
 """Reads the metrics that the database knows, at a fixed interval: a scrape reads nothing."""
 
 import asyncio
+import math
 from typing import Final
 
 import structlog
+from prometheus_client import Gauge
 
 from jeton.observability.metrics import (
     KEY_ACTIVATED,
@@ -37,6 +39,7 @@ class Measurements:
         self._database = database
         self._clock = clock
         self._key_timings = key_timings
+        self._key_times: set[Gauge] = set()
         # With a thread of its own: nothing else waits for it.
         self._thread = TaskThread("measurements")
 
@@ -56,10 +59,20 @@ class Measurements:
         MEASURED.labels("database").set(now)
 
     def _set_key_metrics(self, keys: list[SigningKey]) -> None:
-        for series, active in active_keys(keys).items():
-            KEY_ACTIVATED.labels(series, active.algorithm).set(active.activated_at or 0)
-        for series, of_it in by_series(keys).items():
-            KEY_ROTATION.labels(series).set(rotation_at(of_it, self._key_timings))
+        times = {
+            KEY_ACTIVATED.labels(series, active.algorithm): active.activated_at or 0
+            for series, active in active_keys(keys).items()
+        }
+        times |= {
+            KEY_ROTATION.labels(series): rotation_at(of_it, self._key_timings)
+            for series, of_it in by_series(keys).items()
+        }
+        # Of keys and series that have ended. Workers cannot remove a value from what they share.
+        for gauge in self._key_times.difference(times):
+            gauge.set(math.nan)
+        for gauge, at in times.items():
+            gauge.set(at)
+        self._key_times.update(times)
 
     async def run(self) -> None:
         """Read at each interval until cancelled. Log failures and continue."""
