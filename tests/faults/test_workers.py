@@ -1,6 +1,7 @@
 """Worker processes: replaced when they are lost, reloaded by SIGHUP, ended with their parent."""
 
 import os
+import resource
 import signal
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -99,6 +100,22 @@ def test_workers_end_when_their_parent_is_killed(own_server: ServerProcess) -> N
 
     wait_until(lambda: not any(map(is_running, workers)), "the workers' end", SECONDS)
     assert not is_listening(own_server.port)
+
+
+def test_parent_that_cannot_fork_keeps_its_workers_and_tries_again(own_server: ServerProcess) -> None:
+    lost = min(own_server.workers)
+    soft, hard = resource.prlimit(own_server.pid, resource.RLIMIT_NOFILE)
+    # It has more open than that already: no channel to another process can be opened.
+    resource.prlimit(own_server.pid, resource.RLIMIT_NOFILE, (3, hard))
+
+    own_server.signal(signal.SIGHUP)
+    wait_until(lambda: "Restart refused" in own_server.log, "the refusal", SECONDS)
+    os.kill(lost, signal.SIGKILL)
+    wait_until(lambda: "No child process can be started" in own_server.log, "the failure", SECONDS)
+
+    assert own_server.answers("/readyz")
+    resource.prlimit(own_server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    await_workers(own_server, 2, without={lost})
 
 
 def test_signals_add_and_remove_a_worker(server: ServerProcess) -> None:

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -49,6 +49,10 @@ class Parent:
     is_first: bool
 
 
+class NoProcessError(OSError):
+    """The system cannot start a process now: it lacks processes, memory or open files."""
+
+
 class Workers:
     """The parent of `count` worker processes over listening sockets."""
 
@@ -73,9 +77,9 @@ class Workers:
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         gc.freeze()
-        parent = self._restart() if self._workers else self._start()
+        parent = self._attempt(self._restart) if self._workers else self._start()
         while parent is None and not self._stopping:
-            parent = self._handle_next_signal() or self._replace_lost()
+            parent = self._attempt(self._handle_next_signal) or self._attempt(self._replace_lost)
         if parent is None:
             self._stop()
         else:
@@ -84,12 +88,26 @@ class Workers:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         return parent
 
+    def _attempt(self, step: Callable[[], Parent | None]) -> Parent | None:
+        """Return what the step returns. If it needs a process that cannot be started now, the workers stay."""
+        try:
+            return step()
+        except NoProcessError as error:
+            log.error("No child process can be started now: %s", error.strerror)
+            return None
+
     def _fork(self) -> Parent | None:
-        """Fork a worker. Return in the worker with its parent, in the parent with None."""
-        ours, theirs = socket.socketpair()
+        """Fork a worker. Return in the worker with its parent, in the parent with None.
+
+        Raise NoProcessError, in the parent, if that fails.
+        """
         used = {it.number for it in self._workers}
         number = next(it for it in range(len(used) + 1) if it not in used)
-        pid = os.fork()
+        try:
+            ours, theirs = socket.socketpair()
+            pid = os.fork()
+        except OSError as error:
+            raise NoProcessError(*error.args) from None
         if pid:
             theirs.close()
             os.set_inheritable(ours.fileno(), True)
@@ -165,6 +183,8 @@ class Workers:
             reason = "" if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2]
         except subprocess.TimeoutExpired:
             done, reason = None, f"it did not start within {_START_CHECK_SECONDS} seconds"
+        except OSError as error:
+            done, reason = None, f"no process can be started: {error.strerror}"
         if done is None or done.returncode:
             log.error("Restart refused, the workers stay as they are: %s", reason)
             return
