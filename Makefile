@@ -9,7 +9,7 @@ NPM := $(shell command -v npm)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test test-typescript check check-slow bench flood rotation faults audit mutants format lock clean
+.PHONY: help serve demo test test-typescript check check-slow bench flood rotation faults audit mutants pictures format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,9 @@ audit: $(VENV)/dev.stamp ## refreshes with and without the audit trail, in one p
 
 mutants: $(VENV)/dev.stamp ## mutate the pure rules, and count how often the suite notices
 	$(BIN)/python benchmarks/mutants.py
+
+pictures: $(VENV)/dev.stamp ## take the pictures of docs/pages.md
+	TAKE_PICTURES=yes $(BIN)/python -m pytest -k test_picture tests/browser/test_pages.py
 
 format: $(VENV)/dev.stamp ## format, and fix what can be fixed
 	$(BIN)/ruff format .

@@ -1,12 +1,17 @@
 """The pages in Chromium: the whole login flow, by keyboard, without scripts, and against hostile pages."""
 
+import os
 from collections.abc import Callable
+from typing import Final
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from browser.sites import USERNAME, App, Site, add_app
+from support.checkout import ROOT
 from support.in_process_server import PASSWORD
+
+PICTURES: Final = ROOT / "docs" / "pages"
 
 
 def sign_in(page: Page, password: str = PASSWORD) -> None:
@@ -279,3 +284,25 @@ def test_page_is_accessible_fits_a_phone_and_is_small(
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert len(page.content()) < 50_000
     assert page.evaluate("performance.getEntriesByType('resource').filter(it => it.name.endsWith('.css')).length") == 1
+
+
+@pytest.mark.parametrize("arrive", [_on_sign_in, _on_consent, _on_consent_to_an_unknown_app])
+def test_picture_in_the_documentation_has_the_size_of_the_page(
+    chromium: Browser, app: App, arrive: SignInFirst
+) -> None:
+    file = PICTURES / f"{arrive.__name__.removeprefix('_on_').replace('_', '-')}.png"
+    # As wide as a phone, and sharp on a screen with two pixels in place of one.
+    with chromium.new_context(
+        locale="en", viewport={"width": 390, "height": 520}, device_scale_factor=2, color_scheme="light"
+    ) as context:
+        page = context.new_page()
+        arrive(page, app)
+        taken = page.screenshot(full_page=True)
+    if "TAKE_PICTURES" in os.environ:
+        file.write_bytes(taken)
+    assert _png_size(taken) == _png_size(file.read_bytes()), "`make pictures` takes new pictures"
+
+
+def _png_size(image: bytes) -> bytes:
+    """Return width and height as they are encoded (PNG specification, section 11.2.1)."""
+    return image[16:24]

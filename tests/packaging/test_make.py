@@ -31,6 +31,7 @@ TARGETS: Final = {
     ],
     "audit": ["benchmarks/audit.py"],
     "mutants": ["benchmarks/mutants.py"],
+    "pictures": ["tests/browser/test_pages.py"],
     "format": ["ruff format", "ruff check --fix"],
     "lock": ["-o requirements.txt", "-o requirements-dev.txt"],
     "clean": ["rm -rf .venv"],
