@@ -87,7 +87,7 @@ def test_unknown_variables_cause_one_warning_line(cli: CommandLine, words: tuple
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        ({"SERVER__PORT": "65536"}, "$.server.port"),
+        ({"SERVER__PORT": "65536"}, "server.port must be a whole number <= 65535"),
         ({"CONFIG": "nowhere.toml"}, "nowhere.toml"),
         ({"CONFIG": "bad.toml"}, "acces_seconds"),
         ({"DATABASE__URL_FILE": "nowhere"}, "JETON_DATABASE__URL_FILE"),
@@ -96,6 +96,9 @@ def test_unknown_variables_cause_one_warning_line(cli: CommandLine, words: tuple
         ({"DATABASE__URL": "mysql://u:hunter2@db.example/jeton"}, "sqlite:/// or postgresql://"),
         ({"DATABASE__URL": "hunter2"}, "database.url"),
         ({"SECRETS__MASTER_KEY": "hunter2"}, "32 random bytes"),
+        ({"PAGES__LOGO": "nowhere"}, "the logo nowhere cannot be read"),
+        ({"PAGES__TEMPLATES": "nowhere"}, "there is no folder nowhere"),
+        ({"SERVER__CLIENT_CERTIFICATE_AUTHORITIES": "nowhere"}, "no certificates in nowhere: No such file"),
     ],
     ids=lambda value: ",".join(f"{name}={it}" for name, it in value.items()) if isinstance(value, dict) else "",
 )

@@ -146,6 +146,31 @@ def test_variables_of_other_programs_are_ignored_and_the_warning_about_similar_o
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[server]\nprot = 1", "server.prot is not a setting: did you mean server.port?"),
+        ("[sever]\nport = 1", "sever is not a setting: did you mean server?"),
+        ("[other]\nport = 1", "other is not a setting: `jeton config example` lists all settings"),
+        ("server = 1", "server must be a section: [server]"),
+        ("[server]\nport = 'x'", "server.port must be a whole number, not text"),
+        ("[grants]\npassword = 'no'", "grants.password must be true or false, not text"),
+        ("[secrets]\nmaster_key = ['x']", "secrets.master_key must be text, not a list"),
+        ("[server]\ntrusted_proxies = 1", "server.trusted_proxies must be a list, not a whole number"),
+        ("[keys]\nalgorithm = 'HS256'", "keys.algorithm must be RS256 or ES256 or EdDSA"),
+        ("[keys]\nrsa_bits = 1024", "keys.rsa_bits must be 2048 or 3072 or 4096"),
+        ("[registration]\ndynamic = true", "registration.dynamic must be off or token or open"),
+        ("[pages]\naccent = 'red'", "pages.accent must be a color such as #1d4ed8"),
+        ("[pages]\nname = ''", "pages.name must be text of length >= 1"),
+        ("[scopes]\ndescriptions = {read = 'Read'}", "scopes.descriptions[...] must be a section, not text"),
+        ("[server]\nhost = ''", "server.host must not be empty: 127.0.0.1 is this machine only, 0.0.0.0 every address"),
+    ],
+)
+def test_invalid_setting_is_refused_with_what_it_may_be(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"{re.escape(said)}$"):
+        load(write(text))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         pytest.param("[server]\nports = 1", id="unknown key"),

@@ -83,13 +83,19 @@ def outbound_clients(
 
 def client_certificates(settings: Settings, keys: ClientKeySets, clock: Clock) -> ClientCertificates:
     """Return what finds and verifies certificates of clients. Raise ConfigError if the authorities cannot be read."""
-    file, authorities = settings.server.client_certificate_authorities, None
-    if file:
-        try:
-            authorities = CertificateAuthorities(Path(file).read_bytes())
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"server.client_certificate_authorities: no certificates in {file}: {error}") from None
-    return ClientCertificates(certificate_header(settings), authorities, keys, clock)
+    return ClientCertificates(certificate_header(settings), certificate_authorities(settings), keys, clock)
+
+
+def certificate_authorities(settings: Settings) -> CertificateAuthorities | None:
+    """Return the authorities of the settings, or None. Raise ConfigError if they cannot be read."""
+    file = settings.server.client_certificate_authorities
+    if not file:
+        return None
+    try:
+        return CertificateAuthorities(Path(file).read_bytes())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"server.client_certificate_authorities: no certificates in {file}: {reason}") from None
 
 
 def certificate_header(settings: Settings) -> CertificateHeader | None:

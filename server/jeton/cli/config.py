@@ -8,7 +8,9 @@ import click
 import msgspec
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
+from jeton.bootstrap.clients import certificate_authorities
 from jeton.bootstrap.from_settings import check_master_key, password_rules
+from jeton.bootstrap.pages import build_renderer
 from jeton.cli.options import configured, json_option
 from jeton.config.settings import Secret, Settings
 from jeton.grants import GRANTS
@@ -35,6 +37,8 @@ def check(as_json: bool, settings: Settings) -> None:
     url = mask_database_url(settings.database.url)
     check_master_key(settings)
     password_rules(settings)
+    build_renderer(settings)
+    certificate_authorities(settings)
     # The metadata that clients would read, by the rules of RFC 8414 section 2.
     metadata = server_metadata(settings.server.issuer, (it.name for it in GRANTS), SignInCapabilities())
     AuthorizationServerMetadata(metadata).validate()

@@ -28,6 +28,9 @@ def check_settings(settings: Settings) -> None:
     server, tokens, registration = settings.server, settings.tokens, settings.registration
     _check_nul(settings)
     check_issuer(server.issuer)
+    if not server.host:
+        # The system would take it for every address.
+        raise ConfigError("server.host must not be empty: 127.0.0.1 is this machine only, 0.0.0.0 every address")
     if tokens.refresh_idle_seconds > tokens.refresh_absolute_seconds:
         raise ConfigError("tokens.refresh_idle_seconds must not exceed tokens.refresh_absolute_seconds")
     if settings.sessions.idle_seconds > settings.sessions.absolute_seconds:

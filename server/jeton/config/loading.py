@@ -8,8 +8,9 @@ from typing import Final
 import msgspec
 
 from jeton.config.checks import check_issuer, check_settings
+from jeton.config.error_descriptions import describe_error
 from jeton.config.settings import Secret, Settings
-from jeton.config.sources import ConfigError, read_settings_file, read_variables, warning_about_unknown
+from jeton.config.sources import ConfigError, check_names, read_settings_file, read_variables, warning_about_unknown
 
 _SECTIONS: Final = {
     field.name: tuple(key.name for key in msgspec.structs.fields(field.type))
@@ -28,15 +29,14 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     """Return the effective settings. Raise ConfigError, which names the setting and the reason, if one is invalid."""
     environment = os.environ if environment is None else environment
     values = read_settings_file(file, environment)
+    check_names(values, _SECTIONS)
     for section, overrides in read_variables(environment, _SECTIONS).items():
-        if not isinstance(values.setdefault(section, {}), dict):
-            raise ConfigError(f"the configuration is not valid: {section} must be a section: [{section}]")
         for key, value in overrides.items():
-            values[section][key] = _split(value) if (section, key) in _LISTS else value
+            values.setdefault(section, {})[key] = _split(value) if (section, key) in _LISTS else value
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_to_secret)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"the configuration is not valid: {error}") from None
+        raise ConfigError(f"the configuration is not valid: {describe_error(error)}") from None
     if "issuer" in values.get("server", {}):
         check_issuer(settings.server.issuer)
     settings = _with_defaults(settings)
@@ -56,7 +56,7 @@ def _split(value: str) -> list[str]:
 def _to_secret(kind: type, value: object) -> object:
     if kind is Secret and isinstance(value, str):
         return Secret(value)
-    raise TypeError(f"expected a string, not {type(value).__name__}")
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
 
 
 def _with_defaults(settings: Settings) -> Settings:

@@ -11,7 +11,14 @@ DEFAULT_METRICS_LISTEN: Final = "127.0.0.1:9464"
 
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
-WebAddress = Annotated[str, Meta(pattern="^(https?://[^ ]+)?$")]
+WebAddress = Annotated[str, Meta(pattern="^(https?://[^ ]+)?$", description="an http or https URL")]
+CertificateHeaderFormat = Annotated[
+    str,
+    Meta(
+        pattern="^(|rfc9440( [A-Za-z0-9-]+)?|nginx [A-Za-z0-9-]+)$",
+        description="rfc9440, or nginx and the name of a header, such as nginx X-Client-Cert",
+    ),
+]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
@@ -30,7 +37,7 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     trusted_proxies: tuple[str, ...] = ()
-    client_certificate_header: Annotated[str, Meta(pattern="^(|rfc9440( [A-Za-z0-9-]+)?|nginx [A-Za-z0-9-]+)$")] = ""
+    client_certificate_header: CertificateHeaderFormat = ""
     client_certificate_authorities: str = ""
     max_connections: Count = 0
     drain_seconds: Annotated[int, Meta(ge=0, le=300)] = 2
@@ -92,7 +99,7 @@ class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class PageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, max_length=60)] = "Jeton"
     logo: str = ""
-    accent: Annotated[str, Meta(pattern="^(#[0-9A-Fa-f]{6})?$")] = ""
+    accent: Annotated[str, Meta(pattern="^(#[0-9A-Fa-f]{6})?$", description="a color such as #1d4ed8")] = ""
     terms_uri: WebAddress = ""
     privacy_uri: WebAddress = ""
     support: str = ""

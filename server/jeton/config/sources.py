@@ -114,9 +114,26 @@ def _check_unknown(name: str, value: str, known: Mapping[str, object]) -> None:
     if not re.match(PREFIX + ".+?__", name):
         return
     if not _INJECTED.fullmatch(f"{name.removeprefix(PREFIX)}={value}"):
-        likely = get_close_matches(name, known, 1, 0.8)
-        hint = f"did you mean {likely[0]}?" if likely else "`jeton config example` lists all settings"
-        raise ConfigError(f"{name} is not a setting: {hint}")
+        raise _not_a_setting(name, known)
+
+
+def check_names(values: Mapping[str, Any], sections: Sections) -> None:
+    """Raise ConfigError if a section or a key of a settings file does not exist."""
+    for section, of_section in values.items():
+        if section not in sections:
+            raise _not_a_setting(section, sections)
+        if not isinstance(of_section, dict):
+            raise ConfigError(f"{section} must be a section: [{section}]")
+        known = [f"{section}.{key}" for key in sections[section]]
+        for name in (f"{section}.{key}" for key in of_section):
+            if name not in known:
+                raise _not_a_setting(name, known)
+
+
+def _not_a_setting(name: str, known: Iterable[str]) -> ConfigError:
+    likely = get_close_matches(name, known, 1, 0.8)
+    hint = f"did you mean {likely[0]}?" if likely else "`jeton config example` lists all settings"
+    return ConfigError(f"{name} is not a setting: {hint}")
 
 
 def _content_of(name: str, path: str) -> str:
