@@ -25,6 +25,8 @@ STDIN = "--password-stdin"
         *((LONG[:length], "at most 1024 characters") for length in (1025, 60_000)),
         *((it, "UTF-8") for it in (b"\xff" * 20, b"x" * 20 + b"\xc3")),
         (PASSWORD + "\0", "NUL"),
+        *((PASSWORD + end + PASSWORD, "several lines") for end in ("\n", "\r\n", "\r", "\n\n")),
+        (PASSWORD + "\n\n", "several lines"),
         ("passwordpassword1", "a common one"),
         ("alice-and-alice-1", "name of the user or of the service"),
         ("jeton 127.0.0.1 jeton", "name of the user or of the service"),

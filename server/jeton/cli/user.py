@@ -20,7 +20,9 @@ from jeton.storage.users import list_users
 
 _MAX_PASSWORD_BYTES: Final = 64 * 1024
 
-password_stdin_option = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+password_stdin_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input; a terminal asks for it."
+)
 generate_password_option = click.option(
     "--generate-password", is_flag=True, help="Generate a random password. It is printed this once."
 )
@@ -194,10 +196,15 @@ def _new_password(from_stdin: bool, generated: bool) -> str:
     if generated:
         return random_password()
     try:
-        typed = sys.stdin.buffer.read(_MAX_PASSWORD_BYTES).decode("utf-8")
+        if sys.stdin.isatty():
+            return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+        text = sys.stdin.buffer.read(_MAX_PASSWORD_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         raise CommandError("the password is not valid UTF-8") from None
-    return typed.removesuffix("\n").removesuffix("\r")
+    password = text.removesuffix("\n").removesuffix("\r")
+    if "\n" in password or "\r" in password:
+        raise CommandError("standard input has several lines: give the password alone, as one line")
+    return password
 
 
 def _hash(password: str, settings: Settings) -> str:
