@@ -1,10 +1,13 @@
 """jeton as a process: exit statuses, one-line refusals on standard error, and what a server reveals."""
 
+import os
+import pty
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
@@ -12,11 +15,12 @@ import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+import jeton.__main__
 from jeton.cli.errors import CommandError
 from jeton.cli.processes.listening import bind_sockets
 from jeton.crypto.master_key import generate_master_key
 from support.cli_runner import CommandLine
-from support.in_process_server import MASTER_KEY
+from support.in_process_server import MASTER_KEY, PASSWORD
 from support.server_processes import JETON, ServerProcess, environment, free_port, run_jeton, server_process
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -188,3 +192,32 @@ def test_demo_accounts_are_printed_once_by_two_workers_and_work(url: str, tmp_pa
 
     assert (answer.status_code, answer.json()["token_type"], line[1]) == (200, "Bearer", server.url)
     assert (server.log.count("shown this once"), server.log.count("Traceback")) == (1, 0)
+
+
+def test_interrupted_import_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupting:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "jeton.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "jeton.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+
+    with pytest.raises(SystemExit, match=r"^\nAborted!$"):
+        jeton.__main__.main()
+
+
+def test_password_at_a_terminal_is_asked_for_twice_and_not_shown(cli: CommandLine) -> None:
+    terminal, other_end = pty.openpty()
+    command, shown = (JETON, "user", "add", "alice", "--password-stdin"), b""
+    with subprocess.Popen(command, stdin=other_end, stdout=-1, stderr=other_end, env=cli.environment) as process:
+        os.close(other_end)
+        for prompt in (b"Password: ", b"Repeat for confirmation: "):
+            while prompt not in shown:
+                shown += os.read(terminal, 100)
+            os.write(terminal, f"{PASSWORD}\n".encode())
+        assert process.wait(60) == 0
+
+    assert PASSWORD.encode() not in shown + os.read(terminal, 100)
+    os.close(terminal)
+    assert [it["username"] for it in cli.json("user", "list")] == ["alice"]

@@ -118,7 +118,7 @@ def test_wheel_states_what_it_needs_and_its_command(wheels: dict[str, Wheel]) ->
 
     assert {"jeton/reference/jeton.toml", "jeton/migrations/env.py"} <= wheel.contents.keys()
     assert wheel.metadata("/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
-    assert b"jeton = jeton.cli:main" in wheel.metadata("/entry_points.txt")
+    assert b"jeton = jeton.__main__:main" in wheel.metadata("/entry_points.txt")
     assert len(wheel.requirements) == len(project["dependencies"])
     message = wheel.message
     assert (message["License-Expression"], message["Requires-Python"]) == ("Apache-2.0", ">=3.11")
