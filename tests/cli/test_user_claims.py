@@ -59,7 +59,13 @@ def test_another_address_is_not_verified_by_the_proof_of_the_one_before(cli: Com
     assert cli.json("user", "set", "alice", "--email", "a@example.com")["email_verified"] is True
 
     assert cli.json("user", "set", "alice", "--email", "b@example.com")["email_verified"] is False
-    assert cli.json("user", "set", "alice", "--email", "", "--email-verified")["email_verified"] is False
+
+
+@pytest.mark.parametrize("email", [(), ("--email", "")], ids=["never had one", "removed"])
+def test_no_address_cannot_be_verified(cli: CommandLine, alice: str, email: tuple[str, ...]) -> None:
+    said = cli.refused("user", "set", "alice", *email, "--email-verified")
+
+    assert said == "there is no e-mail address that could be verified: set one with --email"
 
 
 async def test_new_address_works_for_login_and_the_old_does_not(cli: CommandLine, jeton: Running, alice: str) -> None:

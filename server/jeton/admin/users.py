@@ -72,20 +72,22 @@ class UserChanges:
 def change(connection: Connection, now: int, username: str, changes: UserChanges) -> User:
     """Change the user, and return the changed user. Sessions go on; the next access tokens have the new roles.
 
-    An address that changes is no longer verified. Raise AlreadyExistsError if another user has it,
-    InvalidIdentifierError, RegistrationError or UserClaimError if something is not valid.
+    An address that changes is no longer verified. Raise AlreadyExistsError if another user has it, AdminError if there
+    is none to be verified, InvalidIdentifierError, RegistrationError or UserClaimError if something is not valid.
     """
     user = lock(connection, username)
     email = user.email if changes.email is None else changes.email or None
     is_kept = changes.email_verified is None and email == user.email
     roles = user.roles if changes.roles is None else changes.roles
     profile = {name: value for name, value in {**user.profile, **changes.claims}.items() if value is not None}
+    if changes.email_verified and not email:
+        raise AdminError("there is no e-mail address that could be verified: set one with --email")
     check_names(user.username, email, roles)
     check_claims(profile)
     changed = replace(
         user,
         email=email,
-        email_verified=user.email_verified if is_kept else bool(changes.email_verified and email),
+        email_verified=user.email_verified if is_kept else bool(changes.email_verified),
         roles=roles,
         profile=profile,
         updated_at=now,
