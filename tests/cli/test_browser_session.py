@@ -123,6 +123,6 @@ async def test_only_selected_deliveries_are_repeated(cli: CommandLine, jeton: Ru
 
 
 def test_unknown_deliveries_are_refused(cli: CommandLine) -> None:
-    assert "unknown" in cli.refused("outbox", "retry", "unknown")
+    assert "unknown has nothing to deliver: see `jeton outbox list`" in cli.refused("outbox", "retry", "unknown")
     assert "client" in cli.refused("outbox", "retry", "--client", "unknown")
     assert "client" in cli.refused("outbox", "list", "--client", "unknown")

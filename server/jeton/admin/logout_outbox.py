@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from jeton.admin import clients
-from jeton.admin.errors import NotFoundError
+from jeton.admin.errors import AdminError
 from jeton.oauth.backchannel_logout import BackchannelLogout
 from jeton.storage.logout_outbox import list_logouts, restart_logouts
 
@@ -22,13 +22,13 @@ def retry(
 ) -> int:
     """Let what is not delivered be sent now: of one browser session, one client, or all. Return its number.
 
-    Raise NotFoundError if nothing of the browser session is left to deliver, or if there is no such client.
+    Raise AdminError if nothing of the browser session is left to deliver, NotFoundError if there is no such client.
     """
     if client_id is not None:
         clients.find(connection, client_id)
     restarted = restart_logouts(connection, now, browser_session_id=browser_session_id, client_id=client_id)
     if browser_session_id is not None and not restarted:
-        raise NotFoundError("undelivered logout of browser-session", browser_session_id)
+        raise AdminError(f"browser session {browser_session_id} has nothing to deliver: see `jeton outbox list`")
     return restarted
 
 
