@@ -95,7 +95,7 @@ def test_file_without_a_key_is_rejected_and_not_changed(tmp_path: Path, content:
     path = tmp_path / "key"
     path.write_bytes(content)
 
-    with pytest.raises(MasterKeyError):
+    with pytest.raises(MasterKeyError, match=f"{path} must hold .*: restore the file"):
         read_or_create_master_key(path, may_create=may_create)
 
     assert path.read_bytes() == content

@@ -69,12 +69,18 @@ def parse_master_keys(text: str) -> MasterKeys:
 
 
 def read_or_create_master_key(path: Path, *, may_create: bool) -> MasterKeys:
-    """Read the key from the file. If the file is missing, create it if `may_create`, else raise MasterKeyError."""
+    """Read the key from the file. If the file is missing, create it if `may_create`.
+
+    Raise MasterKeyError if it is missing otherwise, or holds no key.
+    """
     if not path.exists():
         if not may_create:
             raise MasterKeyError(f"{path} is missing, and the database depends on it: restore the file")
         _create(path)
-    return parse_master_keys(path.read_text(encoding="ascii", errors="replace"))
+    try:
+        return parse_master_keys(path.read_text(encoding="ascii", errors="replace"))
+    except MasterKeyError:
+        raise MasterKeyError(f"{path} must hold {_LENGTH} random bytes in base64url: restore the file") from None
 
 
 def _create(path: Path) -> None:
