@@ -140,3 +140,7 @@ def test_durations_in_words() -> None:
     words = {0: "0 seconds", 1.9: "1 second", 61: "1 minute", 7200: "2 hours", 90 * DAY: "90 days"}
 
     assert {it: in_words(it) for it in words} == words
+
+
+def test_reason_that_several_keys_share_is_given_once() -> None:
+    assert len(list(signing_keys(a="cannot be decrypted", b="cannot be decrypted"))) == 1

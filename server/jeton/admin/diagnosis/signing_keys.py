@@ -17,7 +17,7 @@ def check_signing_keys(
     if not keys:
         yield warn(_CHECK, "there are none yet", "start a server: its first start creates them")
         return
-    for reason in unusable.values():
+    for reason in dict.fromkeys(unusable.values()):
         yield fail(_CHECK, reason, "see secrets.master_key, and [pkcs11] for keys on an HSM")
     created_at = max(key.created_at for key in keys)
     if created_at > now + CLOCK_SKEW_SECONDS:
