@@ -26,9 +26,10 @@ class CurrentSession:
 
     def good_token(self) -> str | None:
         """Return the access token in memory, or None if it has expired."""
-        if self._session is None or has_ended(self._session.tokens, self._clock()):
+        session = self._session  # another thread can replace it meanwhile
+        if session is None or has_ended(session.tokens, self._clock()):
             return None
-        return self._session.tokens.access_token
+        return session.tokens.access_token
 
     def is_due(self) -> bool:
         return self._session is None or self._clock() >= self._renew_at
@@ -61,7 +62,7 @@ class CurrentSession:
         session = yield from self.stored()
         if session is None:
             self._keep(None)
-        elif self._unstored is not None and self._unstored[0] == session.pending:
+        elif self._unstored is not None and self._is_outdated(session):
             session = self._unstored[1]
             yield from self.store(session)
         elif self._session is None or session.tokens.access_token != self._session.tokens.access_token:
@@ -79,6 +80,17 @@ class CurrentSession:
         self._unstored = None if pending is None else (pending, outcome)
         yield from self.store(outcome)
 
+    def end(self) -> Operation[tuple[Session | None, StorageUnusableError | None]]:
+        """Delete the session. Return its last state, and the error of a storage that cannot load or delete it."""
+        session, failed = self._session if self._unstored is None else self._unstored[1], None
+        try:
+            stored = yield from self.stored()
+            if stored is not None and not self._is_outdated(stored):
+                session = stored
+        except StorageUnusableError as error:
+            failed = error
+        return session, (yield from self.delete()) or failed
+
     def delete(self) -> Operation[StorageUnusableError | None]:
         """Delete the session. Return the error of a storage that cannot; memory is cleared in any case."""
         self._keep(None)
@@ -88,6 +100,10 @@ class CurrentSession:
         except StorageUnusableError as error:
             return error
         return None
+
+    def _is_outdated(self, stored: Session) -> bool:
+        """Return whether the outcome of its refresh is in memory, because it could not be stored."""
+        return self._unstored is not None and self._unstored[0] == stored.pending
 
     def _keep(self, session: Session | None) -> None:
         """Keep the session. A pending refresh is due immediately, because servers repeat responses only for a while."""

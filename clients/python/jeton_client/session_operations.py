@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import Final
 
 from jeton_client import token_requests
@@ -106,22 +107,24 @@ class SessionOperations:
             return token
 
     def renew(self, rejected: str) -> Operation[str]:
-        renewed: str = yield Shared("replacement", partial(self._renew, rejected, MAX_ATTEMPTS))
+        name = f"replacement of {sha256(rejected.encode()).hexdigest()}"
+        renewed: str = yield Shared(name, partial(self._renew, rejected, MAX_ATTEMPTS))
         return renewed
 
     def log_out(self) -> Operation[None]:
+        yield Shared("logout", self._log_out)  # cancelling a caller does not end it halfway
+
+    def _log_out(self) -> Operation[None]:
+        """Delete and revoke the session: even if the server is unavailable, or the storage cannot delete it."""
         yield from self.current.lock()
         try:
-            session = yield from self.current.stored()
-            if session is not None:
-                # A logout must not fail halfway: the session is deleted even if the server is unavailable, and revoked
-                # even if the storage cannot delete it.
-                failed = yield from self.current.delete()
-                yield from self._revoke(session.tokens)
-                if failed is not None:
-                    raise failed
+            session, failed = yield from self.current.end()
         finally:
             self.current.unlock()
+        if session is not None:
+            yield from self._revoke(session.tokens)
+        if failed is not None:
+            raise failed
 
     def start_logout(self, post_logout_redirect_uri: str | None) -> Operation[tuple[str, str]]:
         metadata = yield from self._discovered()

@@ -55,9 +55,8 @@ export class CurrentSession {
   /** Return the stored session, or the outcome of its pending refresh if that could not be stored yet; else `implied`. */
   async load(implied: Session | null): Promise<Session | null> {
     const stored = await this.stored()
-    const { pending, outcome } = this.#unstored ?? {}
-    const isFinished = outcome !== undefined && pending?.idempotencyKey === stored?.pending?.idempotencyKey
-    const session = (isFinished ? await this.store(outcome) : stored) ?? implied
+    const outcome = this.#newerThan(stored)
+    const session = (outcome === null ? stored : await this.store(outcome)) ?? implied
     // Another task or tab has renewed it, or ended it.
     if (session === null || session.tokens.accessToken !== this.#session?.tokens.accessToken) this.#keep(session)
     return session
@@ -77,6 +76,16 @@ export class CurrentSession {
     return this.store(outcome)
   }
 
+  /** Delete the session. Resolve to its last state, and to the error of a storage that cannot load or delete it. */
+  async end(): Promise<{ session: Session | null; failed: unknown }> {
+    const known = this.#unstored?.outcome ?? this.#session
+    const loaded = await this.stored().then(
+      (stored) => ({ session: this.#newerThan(stored) ?? stored ?? known, failed: null }),
+      (failed: unknown) => ({ session: known, failed }),
+    )
+    return { ...loaded, failed: (await this.delete()) ?? loaded.failed }
+  }
+
   /** Delete the session. Return the error of a storage that cannot; memory is cleared in any case. */
   async delete(): Promise<unknown> {
     this.#unstored = null
@@ -85,6 +94,12 @@ export class CurrentSession {
       () => null,
       (error: unknown) => error,
     )
+  }
+
+  /** Return the outcome of the stored session's refresh if it could not be stored yet, otherwise `null`. */
+  #newerThan(stored: Session | null): Session | null {
+    const { pending, outcome = null } = this.#unstored ?? {}
+    return pending?.idempotencyKey === stored?.pending?.idempotencyKey ? outcome : null
   }
 
   /** Keep the session. A pending refresh is due immediately, because servers repeat responses only for a while. */

@@ -135,10 +135,7 @@ export class TokenSession {
    * storage cannot delete it.
    */
   async logOut(): Promise<void> {
-    const { session, failed } = await this.#current.locked(async () => {
-      const session = await this.#current.stored()
-      return { session, failed: await this.#current.delete() }
-    })
+    const { session, failed } = await this.#current.locked(() => this.#current.end())
     await this.#revoke(session?.tokens ?? null)
     if (failed !== null) throw failed
   }

@@ -1,8 +1,9 @@
 """Sessions of threads and tasks, beyond the scenarios: cancellation, jitter, locks, storages, requests with tokens."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx2
 import pytest
@@ -13,6 +14,7 @@ from clients.python.vectors import AUDIENCE, ISSUER, SERVER, START
 from jeton_client import (
     AsyncTokenSession,
     BearerAuth,
+    LoginRequiredError,
     MemoryStorage,
     ServerUnavailableError,
     StorageUnusableError,
@@ -29,6 +31,7 @@ class Server:
     def __init__(self) -> None:
         self.refreshes = 0
         self.orders = 0
+        self.revoked: list[str] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.host == "api.example":
@@ -36,7 +39,11 @@ class Server:
             return httpx2.Response(401)
         if request.method == "GET":
             return httpx2.Response(200, json=SERVER["answers"]["metadata"]["body"])
-        self.refreshes += b"refresh_token=" in request.content
+        form = dict(parse_qsl(request.content.decode()))
+        if request.url.path == "/revoke":
+            self.revoked.append(form["token"])
+            return httpx2.Response(200)
+        self.refreshes += "refresh_token" in form
         return httpx2.Response(200, json=SERVER["answers"]["tokens 2"]["body"])
 
 
@@ -62,6 +69,48 @@ async def test_cancelling_one_caller_does_not_end_the_refresh_of_the_others() ->
         assert await second == "access-2"
         assert first.cancelled()
     assert server.refreshes == 1
+
+
+async def test_a_rejected_token_is_not_returned_to_a_caller_that_renews_beside_another() -> None:
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(Server())) as http:
+        storage = stored(MemoryStorage(), START + 600)
+        session = AsyncTokenSession(ISSUER, CLIENT, storage=storage, http=http, clock=lambda: START)
+
+        _, renewed = await asyncio.gather(session.renew("access-0"), session.renew("access-1"))
+
+    assert renewed == "access-2"
+
+
+def test_a_session_can_end_while_its_token_is_read() -> None:
+    times: list[Callable[[], None]] = []
+
+    def clock() -> float:
+        if times:
+            times.pop()()
+        return START
+
+    http = httpx2.Client(transport=httpx2.MockTransport(Server()))
+    session = TokenSession(ISSUER, CLIENT, storage=stored(MemoryStorage(), START + 600), http=http, clock=clock)
+    assert session.access_token() == "access-1"
+    times.append(session.log_out)
+
+    with pytest.raises(LoginRequiredError):
+        session.access_token()
+
+
+async def test_a_cancelled_logout_revokes_the_session() -> None:
+    server = Server()
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(server)) as http:
+        storage = stored(MemoryStorage(), START + 600)
+        session = AsyncTokenSession(ISSUER, CLIENT, storage=storage, http=http, clock=lambda: START)
+        logout = asyncio.ensure_future(session.log_out())
+        while storage.load() is not None:
+            await asyncio.sleep(0)
+
+        logout.cancel()
+        await session.log_out()
+
+    assert server.revoked == ["refresh-1"]
 
 
 def test_renewals_of_many_sessions_are_spread() -> None:
