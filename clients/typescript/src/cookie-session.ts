@@ -7,7 +7,7 @@ import { inCookie, withCookie } from './refresh-tokens.js'
 import { type Send, sendBy } from './sending.js'
 import { isNumber } from './strict-json.js'
 import { tabStorage } from './tab-storage.js'
-import { refusalOf } from './token-answers.js'
+import { refusalIn, TryAgain } from './token-answers.js'
 import { TokenSession, type TokenSessionOptions } from './token-session.js'
 
 /** Who is signed in: `sub`, and the claims that the scope covers. */
@@ -32,7 +32,8 @@ export interface CookieSessionOptions extends TokenSessionOptions {
  * cannot share a session: two that refresh at once would end it.
  */
 export function cookieSession(options: CookieSessionOptions): CookieSession {
-  return new CookieSession({ storage: tabStorage(`cookie:${options.client.clientId}`), ...options })
+  const { storage = tabStorage(`cookie:${options.client.clientId}`) } = options
+  return new CookieSession({ ...options, storage })
 }
 
 export class CookieSession extends TokenSession {
@@ -51,9 +52,10 @@ export class CookieSession extends TokenSession {
   async signedIn(): Promise<SignedIn | null> {
     const headers = { accept: 'application/json' }
     const answer = await this.#ask(withCookie({ method: 'GET', url: this.#address, headers }))
-    if (answer === null || answer.status >= 500) throw new ServerUnavailableError('the server does not respond')
-    if (answer.status !== 200) throw refusalOf(answer)
-    const { signed_in: isSignedIn, sub, expires_at: expiresAt, ...claims } = jsonObjectIn(answer) ?? {}
+    const refusal = refusalIn(answer)
+    if (refusal instanceof TryAgain) throw new ServerUnavailableError('the server does not respond', refusal.after ?? 1)
+    if (refusal !== null) throw refusal
+    const { signed_in: isSignedIn, sub, expires_at: expiresAt, ...claims } = (answer && jsonObjectIn(answer)) ?? {}
     if (isSignedIn === false) return null
     if (typeof sub === 'string' && isNumber(expiresAt)) return { sub, expiresAt, claims }
     throw new RefusedError('unexpected_answer', 'the session endpoint did not say who is signed in')

@@ -1,13 +1,13 @@
 /** The session of an app, as it is stored and as it was last seen in memory. */
 
-import { hasEnded, type PendingRefresh, renewAt, type Session } from './session.js'
+import { hasEnded, type PendingRefresh, renewAt, type Session, wereReceived } from './session.js'
 import { CheckedStorage, type Storage } from './storage.js'
 
 /** A session that is stored before it is used. Others may share its storage: it is changed under the lock only. */
 export class CurrentSession {
   readonly #storage: CheckedStorage
   readonly #clock: () => number
-  readonly #endListeners: (() => void)[] = []
+  readonly #endListeners = new Set<() => void>()
   #session: Session | null = null
   #renewAt = 0
   /** A refresh and its outcome, kept until it is stored. */
@@ -33,9 +33,11 @@ export class CurrentSession {
     this.#renewAt = this.#clock() + seconds
   }
 
-  /** Call the listener when the session has ended. */
-  onEnd(listener: () => void): void {
-    this.#endListeners.push(listener)
+  /** Call the listener when the session has ended. Return a function that stops this. */
+  onEnd(listener: () => void): () => void {
+    const own = () => listener()
+    this.#endListeners.add(own)
+    return () => this.#endListeners.delete(own)
   }
 
   /** Run the work under the storage's lock. Its holder keeps it while waiting for the server. */
@@ -104,9 +106,10 @@ export class CurrentSession {
 
   /** Keep the session. A pending refresh is due immediately, because servers repeat responses only for a while. */
   #keep(session: Session | null): void {
-    const ends = session === null && this.#session !== null && this.#session.tokens.accessToken !== ''
+    const ends = session === null && this.#session !== null && wereReceived(this.#session.tokens)
     this.#session = session
     this.#renewAt = session === null || session.pending !== null ? 0 : renewAt(session.tokens, Math.random())
-    if (ends) for (const listener of this.#endListeners) listener()
+    // In microtasks, because an error of a listener must stop neither the others nor a logout.
+    if (ends) for (const listener of this.#endListeners) queueMicrotask(listener)
   }
 }

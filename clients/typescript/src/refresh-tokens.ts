@@ -2,7 +2,7 @@
 
 import type { Client } from './client-authentication.js'
 import type { Request } from './messages.js'
-import type { Session } from './session.js'
+import { NO_TOKENS, type Session } from './session.js'
 import type { Tokens } from './token-answers.js'
 import * as tokenRequests from './token-requests.js'
 
@@ -44,12 +44,7 @@ export const inParameters: RefreshTokens = {
 export function inCookie(address: (endpoint: string) => string, isForwarded: boolean): RefreshTokens {
   return {
     isForwarded,
-    implied: {
-      tokens: { accessToken: '', receivedAt: 0, expiresAt: 0, refreshToken: null, scope: null, idToken: null },
-      grant: 'authorization_code',
-      scope: null,
-      pending: null,
-    },
+    implied: { tokens: NO_TOKENS, grant: 'authorization_code', scope: null, pending: null },
     accepted: (request) => withCookie({ ...request, url: address(request.url) }),
     refresh: (endpoint, client, _, idempotencyKey) =>
       withCookie(tokenRequests.refresh(address(endpoint), client, null, idempotencyKey)),

@@ -61,6 +61,21 @@ export class Pause {
   }
 }
 
+/** The tokens of a session of which nothing else is known, such as that in a cookie: expired. */
+export const NO_TOKENS: Tokens = {
+  accessToken: '',
+  receivedAt: 0,
+  expiresAt: 0,
+  refreshToken: null,
+  scope: null,
+  idToken: null,
+}
+
+/** Return whether tokens were received here, even if a web server keeps the access token. */
+export function wereReceived(tokens: Tokens): boolean {
+  return tokens.receivedAt > NO_TOKENS.receivedAt
+}
+
 /** Return whether the access token has ended: shortly before it expires, so that it is valid on arrival. */
 export function hasEnded(tokens: Tokens, now: number): boolean {
   if (tokens.expiresAt === null) return false

@@ -1,7 +1,7 @@
 /** Session storage. All users of one storage share the session. */
 
 import { ClientError, StorageUnusableError } from './errors.js'
-import { isSession, type Session } from './session.js'
+import { isSession, NO_TOKENS, type Session } from './session.js'
 
 /** Interface of a storage. It is written only under its lock, and before the session is used.
  *
@@ -84,12 +84,7 @@ export class CheckedStorage {
 }
 
 /** If it remains stored, it requires a login. */
-const ENDED: Session = {
-  tokens: { accessToken: '', receivedAt: 0, expiresAt: 0, refreshToken: null, scope: null, idToken: null },
-  grant: 'password',
-  scope: null,
-  pending: null,
-}
+const ENDED: Session = { tokens: NO_TOKENS, grant: 'password', scope: null, pending: null }
 
 function ignore(): void {}
 

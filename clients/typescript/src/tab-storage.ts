@@ -6,7 +6,7 @@
  */
 
 import { ServerUnavailableError, StorageUnusableError } from './errors.js'
-import { isSession, type Session } from './session.js'
+import { isSession, NO_TOKENS, type Session, wereReceived } from './session.js'
 import type { Storage } from './storage.js'
 import { isNumber, isObject } from './strict-json.js'
 import type { Tokens } from './token-answers.js'
@@ -15,7 +15,7 @@ const LOCK_MILLISECONDS = 120_000
 const ANSWER_MILLISECONDS = 250
 const STORE = 'sessions'
 
-/** The value in IndexedDB, without the access token. `issue` counts logins, renewals and logouts. */
+/** The value in IndexedDB, without the access token. `issue` grows with each login, renewal and logout. */
 interface Kept {
   readonly issue: number
   readonly session: Session | null
@@ -65,13 +65,17 @@ class TabStorage implements Storage {
 
   async save(session: Session | null): Promise<void> {
     const { issue } = await this.#read()
-    const token = session?.tokens.accessToken
-    const isNew = token !== '' && (this.#known.issue !== issue || token !== this.#known.session?.tokens.accessToken)
     const stored = session && { ...session, tokens: { ...session.tokens, ...accessTokenOf(null) } }
-    await this.#write({ issue: isNew ? issue + 1 : issue, session: stored })
-    if (token === '') return // no tab has this token
-    this.#known = { issue: isNew ? issue + 1 : issue, session }
-    this.#tell(this.#known)
+    if (session !== null && !wereReceived(session.tokens)) {
+      await this.#write({ issue, session: stored })
+      return // no tab has these tokens
+    }
+    const isKnown = this.#known.issue === issue && areSame(session?.tokens, this.#known.session?.tokens)
+    // Times, so that issues continue to grow after the stored one was cleared.
+    const known = { issue: isKnown ? issue : Math.max(issue + 1, Date.now()), session }
+    await this.#write({ issue: known.issue, session: stored })
+    this.#known = known
+    this.#tell(known)
   }
 
   /** Tell other tabs. An error is ignored: the session is stored, and the other tabs ask for it later. */
@@ -177,9 +181,12 @@ function isMessage(value: unknown): value is Message {
 
 /** The part that is not stored; without a session, an expired token. */
 function accessTokenOf(session: Session | null): Pick<Tokens, 'accessToken' | 'receivedAt' | 'expiresAt'> {
-  if (session === null) return { accessToken: '', receivedAt: 0, expiresAt: 0 }
-  const { accessToken, receivedAt, expiresAt } = session.tokens
+  const { accessToken, receivedAt, expiresAt } = session?.tokens ?? NO_TOKENS
   return { accessToken, receivedAt, expiresAt }
+}
+
+function areSame(tokens: Tokens | undefined, others: Tokens | undefined): boolean {
+  return tokens?.accessToken === others?.accessToken && tokens?.receivedAt === others?.receivedAt
 }
 
 async function opened(): Promise<IDBDatabase> {

@@ -72,7 +72,7 @@ export function retryAfter(answer: Answer): number | null {
 }
 
 /** Return `null` for a success. Its body is not read. */
-function refusalIn(answer: Answer | null): RefusedError | TryAgain | null {
+export function refusalIn(answer: Answer | null): RefusedError | TryAgain | null {
   if (answer === null) return new TryAgain()
   if (answer.status >= 500 || PASSING.includes(answer.status)) return new TryAgain(retryAfter(answer))
   if (answer.status >= 200 && answer.status < 300) return null

@@ -140,9 +140,12 @@ export class TokenSession {
     if (failed !== null) throw failed
   }
 
-  /** Call the listener when the session has ended: here, in another tab that shares the storage, or at the server. */
-  onEnd(listener: () => void): void {
-    this.#current.onEnd(listener)
+  /** Call the listener when the session has ended: here, in another tab that shares the storage, or at the server.
+   *
+   * Return a function that stops this.
+   */
+  onEnd(listener: () => void): () => void {
+    return this.#current.onEnd(listener)
   }
 
   /** Log out, and resolve to a URL at which the browser logs out at the server, and its state.

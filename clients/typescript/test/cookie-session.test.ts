@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CookieSession, memoryStorage } from '@jeton/client'
+import { CookieSession, cookieSession, memoryStorage } from '@jeton/client'
 import { ISSUER, SERVER } from './vectors.js'
 
 const { answers } = SERVER
@@ -119,6 +119,7 @@ for (const [body, expected] of [
 for (const [response, name] of [
   [null, 'ServerUnavailableError'],
   [refusal('server_error', 503), 'ServerUnavailableError'],
+  [Response.json({}, { status: 429, headers: { 'retry-after': '7' } }), 'ServerUnavailableError'],
   [refusal('invalid_request', 403), 'RefusedError'],
   [Response.json({ signed_in: 'yes' }), 'RefusedError'],
 ] as const) {
@@ -143,6 +144,23 @@ test('behind a web server with forward authentication, requests go through it an
     sent.map(({ url }) => new URL(url).origin),
     [through, through, through],
   )
+})
+
+test('behind such a web server, listeners are notified of the end, too', async () => {
+  const answer = Response.json({ token_type: 'Bearer', expires_in: 600 })
+  const { session } = sessionThrough('https://app.example.test', answer, Response.json({}))
+  const ends: string[] = []
+  session.onEnd(() => ends.push('ended'))
+  session.onEnd(() => ends.push('not heard any more'))()
+
+  await session.accessToken()
+  await session.logOut()
+
+  assert.deepEqual(ends, ['ended'])
+})
+
+test('a storage can be given where tabs cannot share one', () => {
+  cookieSession({ issuer: ISSUER, client, storage: memoryStorage() })
 })
 
 test('without one, an answer that lacks the access token is no answer', async () => {

@@ -133,6 +133,34 @@ for (const left of ['text', 7, {}, { issue: 1 }, { issue: 1, session: { tokens: 
   })
 }
 
+test('tabs share a session without an access token, and its end', async () => {
+  const [storage, other] = [tabStorage(), tabStorage()]
+  const heard: (Session | null)[] = []
+  other.follow?.((session) => heard.push(session))
+  const session = { ...SESSION, tokens: { ...SESSION.tokens, accessToken: '', refreshToken: null } }
+
+  await storage.save(session)
+  assert.deepEqual(await other.load(), session)
+  await storage.save(null)
+  await other.load()
+  await new Promise(setImmediate)
+
+  assert.deepEqual(heard, [session, null])
+})
+
+test('a session that begins after the stored one was cleared is shared', async (t) => {
+  const now = t.mock.method(Date, 'now', () => 1_800_000_000_000)
+  const other = tabStorage()
+  await other.save(SESSION)
+  browser.kept.clear()
+  now.mock.mockImplementation(() => 1_800_000_000_001)
+
+  const session = { ...SESSION, tokens: { ...SESSION.tokens, accessToken: 'b1' } }
+  await tabStorage().save(session)
+
+  assert.deepEqual(await other.load(), session)
+})
+
 test('malformed messages are ignored', async () => {
   const storage = tabStorage()
   const heard: unknown[] = []

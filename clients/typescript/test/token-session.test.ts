@@ -71,6 +71,30 @@ test('a storage is unusable if it does not run the work under its lock', async (
   await assert.rejects(newSession(storage).accessToken(), { name: 'StorageUnusableError' })
 })
 
+test('a listener that throws does not stop a logout', async (t) => {
+  const errors: unknown[] = []
+  t.mock.method(globalThis, 'queueMicrotask', (work: () => void) => {
+    try {
+      work()
+    } catch (error) {
+      errors.push(error)
+    }
+  })
+  const storage = await storageOf(NOW + 600)
+  const session = newSession(storage)
+  const heard: string[] = []
+  session.onEnd(() => {
+    throw new Error('cannot be shown')
+  })
+  session.onEnd(() => heard.push('ended'))
+  await session.accessToken()
+
+  await session.logOut()
+
+  assert.equal(await storage.kept(), null)
+  assert.deepEqual([heard, errors.length], [['ended'], 1])
+})
+
 for (const issuer of ['http://as.example', 'as.example', 'https://as.example?x']) {
   test(`the issuer ${issuer} is refused at once`, () => {
     assert.throws(() => new TokenSession({ issuer, client }), UntrustedServerError)
