@@ -12,11 +12,18 @@ import type { TokenSession } from './token-session.js'
 const NAME = 'jeton.login'
 const RESPONSE = ['state', 'iss', 'code', 'error', 'error_description'] as const
 
-/** The parts of `window` that are used. `sessionStorage` belongs to one tab: logins in other tabs are undisturbed. */
+/** The parts of `window` that are used. `sessionStorage` belongs to one tab: logins in other tabs are undisturbed.
+ *
+ * The types of the DOM are not named, because programs for Node are compiled without them.
+ */
 export interface Page {
-  readonly location: Pick<Location, 'href' | 'assign'>
-  readonly history: Pick<History, 'state' | 'replaceState'>
-  readonly sessionStorage: Pick<globalThis.Storage, 'getItem' | 'setItem' | 'removeItem'>
+  readonly location: { readonly href: string; assign(url: string): void }
+  readonly history: { readonly state: unknown; replaceState(state: unknown, unused: string, url: string): void }
+  readonly sessionStorage: {
+    getItem(name: string): string | null
+    setItem(name: string, value: string): void
+    removeItem(name: string): void
+  }
 }
 
 interface Kept {

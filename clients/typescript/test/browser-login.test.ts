@@ -33,8 +33,7 @@ class Tab {
   }
 
   get page() {
-    // biome-ignore lint/suspicious/noExplicitAny: a part of a window
-    return { page: this as any }
+    return { page: this }
   }
 
   /** Come back from the server: with its answer to the last login, or to that of another tab. */

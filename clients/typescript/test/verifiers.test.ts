@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AccessToken, Introspector, Verifier } from '@jeton/client'
+import { decodeBase64url } from '@jeton/client/base64url'
 import { VerifiedTokens } from '@jeton/client/verified-tokens'
 import { AUDIENCE, ISSUER, read, SERVER, START, TOKENS } from './vectors.js'
 
@@ -49,6 +50,10 @@ test('verified tokens end with their keys, at their expiry, and when newer ones 
   assert.deepEqual([cache.get('3', keys, 10), cache.get('3', others, 0)], [null, null])
   cache.add('4', token, others)
   assert.deepEqual([cache.get('3', others, 0), cache.get('4', others, 0)], [null, token])
+})
+
+test('a text of the greatest size is decoded', () => {
+  assert.equal(decodeBase64url('A'.repeat(8 * 1024 * 1024)).length, 6 * 1024 * 1024)
 })
 
 test('ten thousand invalid tokens evict no valid one', async () => {
