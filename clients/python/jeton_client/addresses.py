@@ -16,12 +16,12 @@ def require_secure(url: str) -> SplitResult:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise UntrustedServerError(f"not a valid URL: {url!r}") from None
+        raise UntrustedServerError(f"not a valid URL: {_shown(url)}") from None
     if not host or _UNPRINTED.search(url) or parts.username is not None or parts.password is not None or parts.fragment:
-        raise UntrustedServerError(f"not a secure absolute URL: {url!r}")
+        raise UntrustedServerError(f"not a secure absolute URL: {_shown(url)}")
     if parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host)):
         return parts
-    raise UntrustedServerError(f"{url!r} is not https; http is allowed on loopback only")
+    raise UntrustedServerError(f"{_shown(url)} is not https; http is allowed on loopback only")
 
 
 def origin_of(url: str) -> str:
@@ -31,3 +31,8 @@ def origin_of(url: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = "" if parts.port in (None, default) else f":{parts.port}"
     return f"{parts.scheme}://{host}{port}"
+
+
+def _shown(url: str) -> str:
+    """Return the URL for a message: without credentials, query and fragment."""
+    return repr(re.split("[?#]", url.rpartition("@")[2])[0])

@@ -33,7 +33,7 @@ def metadata_requests(issuer: str) -> tuple[Request, ...]:
     """
     parts = require_secure(issuer)
     if parts.query or "?" in issuer:
-        raise UntrustedServerError(f"an issuer has no query: {issuer!r}")
+        raise UntrustedServerError(f"an issuer has no query: {issuer.partition('?')[0]!r}")
     below = parts.path.rstrip("/")
     paths = dict.fromkeys((_OAUTH + below, below + _OAUTH, below + _OPENID))
     return tuple(Request("GET", parts._replace(path=it).geturl(), {"accept": "application/json"}) for it in paths)

@@ -39,7 +39,7 @@ class BearerAuth(httpx2.Auth):
 
     def _check(self, request: httpx2.Request) -> bool:
         """Return whether the request can be repeated. Raise ValueError if its origin is not listed."""
-        if origin_of(str(request.url)) not in self._origins:
+        if f"{request.url.scheme}://{request.url.netloc.decode()}" not in self._origins:
             raise ValueError(f"no token is sent to {request.url.host}: add its origin to `origins` to allow it")
         return isinstance(request.stream, httpx2.ByteStream)
 

@@ -23,11 +23,10 @@ def judge_introspection_answer(
     correct if present. The subject is `sub`, or the `client_id` of a client that acts for itself.
     """
     if answer is None or answer.status >= 500:
-        raise VerificationUnavailableError(
-            "no answer to the introspection", 1.0 if answer is None else retry_after(answer) or 1.0
-        )
+        raise VerificationUnavailableError("no answer to the introspection", (answer and retry_after(answer)) or 1.0)
     if answer.status != 200:
-        raise VerificationUnavailableError(f"the introspection was refused: {refusal_of(answer).error}")
+        error = refusal_of(answer).error
+        raise VerificationUnavailableError(f"the introspection was refused: {error}", retry_after(answer) or 1.0)
     members = answer.json_object()
     if members is None or not isinstance(members.get("active"), bool):
         raise VerificationUnavailableError("the introspection response is not an introspection result")

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from threading import Lock
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import httpx2
 
@@ -34,18 +34,21 @@ class CacheLimits:
 DEFAULT_CACHE_LIMITS: Final = CacheLimits()
 
 
-@dataclass(slots=True)
-class _Answers:
+T = TypeVar("T")
+
+
+class _Answers(Generic[T]):
     """Cached results by digest of the token, each with its expiry; the oldest one is evicted."""
 
-    _answers: dict[str, tuple[float, AccessToken | InvalidTokenError]] = field(default_factory=dict, repr=False)
-    _lock: Lock = field(default_factory=Lock)
+    def __init__(self) -> None:
+        self._answers: dict[str, tuple[float, T]] = {}
+        self._lock = Lock()
 
-    def get(self, name: str, monotonic: float) -> AccessToken | InvalidTokenError | None:
+    def get(self, name: str, monotonic: float) -> T | None:
         until, answer = self._answers.get(name, (0.0, None))
         return answer if monotonic < until else None
 
-    def add(self, name: str, answer: AccessToken | InvalidTokenError, until: float) -> None:
+    def add(self, name: str, answer: T, until: float) -> None:
         with self._lock:
             self._answers.pop(name, None)
             while len(self._answers) >= MAX_ANSWERS:
@@ -72,20 +75,26 @@ class IntrospectorOperations:
         self._cache_limits = cache_limits
         self._clock = clock
         self._monotonic = monotonic
-        self._good = _Answers()
-        self._bad = _Answers()  # separate, so that a flood of bad tokens does not evict the good ones
+        self._good = _Answers[AccessToken]()
+        self._bad = _Answers[
+            InvalidTokenError
+        ]()  # separate, so that a flood of bad tokens does not evict the good ones
 
     def verify(self, token: str) -> Operation[AccessToken]:
         if not token or len(token) > MAX_CHARACTERS or not (token.isascii() and token.isprintable()):
             raise InvalidTokenError("malformed")
         name = sha256(token.encode()).hexdigest()
-        answer = self._good.get(name, self._monotonic()) or self._bad.get(name, self._monotonic())
-        if answer is None or (isinstance(answer, AccessToken) and self._clock() >= answer.expires_at):
-            answer = yield Shared(name, partial(self._ask, name, token))
+        cached = self._cached(name)
+        answer = cached or (yield Shared(name, partial(self._ask, name, token)))
         if isinstance(answer, InvalidTokenError):
             raise InvalidTokenError(answer.reason)
-        assert answer is not None, "a shared operation that is waited for has a result"
         return answer
+
+    def _cached(self, name: str) -> AccessToken | InvalidTokenError | None:
+        good = self._good.get(name, self._monotonic())
+        if good is not None and self._clock() < good.expires_at:
+            return good
+        return self._bad.get(name, self._monotonic())
 
     def _ask(self, name: str, token: str) -> Operation[AccessToken | InvalidTokenError]:
         asked_at = self._monotonic()

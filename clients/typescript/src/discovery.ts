@@ -27,7 +27,8 @@ export interface ServerMetadata {
  */
 export function metadataRequests(issuer: string): Request[] {
   const { origin, pathname } = requireSecure(issuer)
-  if (issuer.includes('?')) throw new UntrustedServerError(`an issuer has no query: ${JSON.stringify(issuer)}`)
+  if (issuer.includes('?'))
+    throw new UntrustedServerError(`an issuer has no query: ${JSON.stringify(issuer.split('?')[0])}`)
   const below = pathname.replace(/\/+$/, '')
   const paths = new Set([OAUTH + below, below + OAUTH, below + OPENID])
   return [...paths].map((path) => ({ method: 'GET', url: origin + path, headers: { accept: 'application/json' } }))

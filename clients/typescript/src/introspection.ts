@@ -25,8 +25,10 @@ export function judgeIntrospectionAnswer(
   if (answer === null || answer.status >= 500) {
     throw new VerificationUnavailableError('no answer to the introspection', (answer && retryAfter(answer)) || 1)
   }
-  if (answer.status !== 200)
-    throw new VerificationUnavailableError(`the introspection was refused: ${refusalOf(answer).error}`)
+  if (answer.status !== 200) {
+    const { error } = refusalOf(answer)
+    throw new VerificationUnavailableError(`the introspection was refused: ${error}`, retryAfter(answer) || 1)
+  }
   const members = jsonObjectIn(answer)
   if (typeof members?.active !== 'boolean')
     throw new VerificationUnavailableError('the introspection response is not an introspection result')
