@@ -6,6 +6,7 @@ from unittest.mock import Mock
 import pytest
 from structlog.testing import capture_logs
 
+from jeton.crypto.sealed_request import MAX_SEALED_CHARACTERS
 from support.authorization_codes import CHALLENGE, VERIFIER, add_app, redeem
 from support.browsing import Browser, authorization_parameters
 from support.builders import CALLBACK
@@ -28,6 +29,22 @@ async def test_sign_in_and_consent_lead_to_the_client_with_a_code(jeton: Running
     tokens = await redeem(jeton, app, code)
     assert tokens.status_code == 200, tokens.text
     assert tokens.json()["scope"] == "read"
+
+
+@pytest.mark.requirement("RR05")
+async def test_a_request_that_becomes_too_long_for_the_consent_page_is_refused_at_the_client(
+    jeton: Running, visitor: Browser
+) -> None:
+    """What is asked of the user travels with the request, which fits only until then."""
+    app, length = add_app(jeton), 3000
+    await visitor.authorize(app, state="x" * length)
+    sealed = visitor.form("/sign-in").fields["sealed_request"]
+    length += (MAX_SEALED_CHARACTERS - len(sealed)) * 3 // 4 - 8
+    await visitor.authorize(app, state="x" * length)
+
+    await visitor.sign_in()
+
+    assert (visitor.answer["error"], len(visitor.answer["state"])) == ("invalid_request", length)
 
 
 @pytest.mark.requirement("RA05", "RR09", "RR15", "PG04")

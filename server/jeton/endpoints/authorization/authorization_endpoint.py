@@ -20,6 +20,7 @@ from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
 from jeton.oauth.authorization.authorization_request import (
     AuthorizationRequest,
+    ResponseTarget,
     error_response,
     parse_client_and_redirect_uri,
 )
@@ -68,9 +69,13 @@ class AuthorizationEndpoint:
             if interaction.request is None:
                 raise PageError(Fault.EXPIRED, "sealed_request_without_request")
             client = await client_of(interaction.request, self.clients, request.source)
-            if interaction.browser is None:
+            is_bound = interaction.browser is not None
+            try:
+                if is_bound:
+                    return await self._go_on(request, interaction, interaction.request, client)
                 return await self._arrive(request, interaction.request, client)
-            return await self._go_on(request, interaction, interaction.request, client)
+            except SealedRequestTooLongError:
+                return await self._refuse_length(request, client, interaction.request, after_form=is_bound)
         request, pushed_id = await self._pushed(request)
         try:
             return await self._read(request, pushed_id)
@@ -109,8 +114,14 @@ class AuthorizationEndpoint:
         except AuthorizationRefusedError as error:
             return await self.responses.send_error(request, client, error.response, error.reason, after_form=False)
         except SealedRequestTooLongError:
-            response = error_response(target, ErrorCode.INVALID_REQUEST, "The request is too long.")
-            return await self.responses.send_error(request, client, response, "request_too_long", after_form=False)
+            return await self._refuse_length(request, client, target, after_form=False)
+
+    async def _refuse_length(
+        self, request: PageRequest, client: Client, target: ResponseTarget | AuthorizationRequest, *, after_form: bool
+    ) -> PageAnswer:
+        """Tell the client that its request, with what the next page needs, does not fit into a sealed value."""
+        response = error_response(target, ErrorCode.INVALID_REQUEST, "The request is too long.")
+        return await self.responses.send_error(request, client, response, "request_too_long", after_form=after_form)
 
     async def _arrive(self, request: PageRequest, authorization: AuthorizationRequest, client: Client) -> PageAnswer:
         """Take the first step of a request that has just reached this browser."""
