@@ -8,6 +8,7 @@ from support.cookie_pages import LOGIN, ORIGIN, PAGE, add_page, log_in, refreshe
 from support.dpop import DpopKey
 from support.in_process_server import App, Running, StartServer
 from support.responses import outcome
+from support.signing_keys import revoke_key, signer_of
 
 PATH = "/oauth/forward-auth"
 ACCESS_SECONDS = 600
@@ -124,6 +125,16 @@ async def test_kept_token_is_not_used_after_the_session_has_ended(jeton: Running
     assert [it.status_code for it in answers] == [401, 401]
     assert not [it for it in answers if "authorization" in it.headers]
     assert not (await jeton.introspect(api, token))["active"]
+
+
+async def test_kept_token_is_replaced_after_its_signing_key_was_revoked(jeton: Running, app: App, api: App) -> None:
+    cookie = await log_in(jeton, app)
+    jeton.clock.advance(1)
+    revoke_key(jeton, signer_of(await forwarded(jeton, app, cookie)))
+
+    token = await forwarded(jeton, app, cookie)
+
+    assert (await jeton.introspect(api, token))["active"]
 
 
 async def test_spent_cookie_is_refused_and_ends_nothing(jeton: Running, app: App) -> None:

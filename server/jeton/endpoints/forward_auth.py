@@ -90,9 +90,9 @@ class ForwardAuthEndpoint:
         return ForwardedToken(await self._kept(token, client) or await self._issued(token, client, request.source))
 
     async def _kept(self, token: PresentedRefreshToken, client: Client) -> str | None:
-        """Return the token that was issued before, if the session still allows it."""
+        """Return the token that was issued before, if the session still allows it, and its key is not revoked."""
         kept = self.kept.find(token.sid, token.generation, self.clock.now())
-        if kept is None:
+        if kept is None or self.keyring.verifier.lacks_key_of(kept):
             return None
         context = await self.lookups.token_context(TokenSubject(sid=token.sid))
         decision = self._decide(token, context.client or client, context.family, context.user, self.clock.now())
