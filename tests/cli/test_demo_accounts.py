@@ -3,7 +3,7 @@
 import pytest
 
 from jeton.bootstrap.server import assemble
-from jeton.cli.demo import create_demo_accounts
+from jeton.cli.demo import create_demo_accounts, demo_app_url
 from jeton.config.settings import Settings
 from jeton.oauth.clients import Client
 from jeton.storage.clients import insert_client, list_clients
@@ -12,13 +12,17 @@ from support.in_process_server import settings_for
 
 
 def start(settings: Settings, *clients: str) -> tuple[str, set[str]]:
-    """Return what --demo prints at the start of a server that has these clients, and the names in the database."""
+    """Return what --demo prints at the start of a server that has these clients, and the names in the database.
+
+    The last line printed is the address of the demo app, if there is one.
+    """
     server = assemble(settings)
     clock, database = server.parts.clock, server.parts.storage.database
     with database.write() as connection:
         for client_id in clients:
             insert_client(connection, Client(client_id, public=True, created_at=1))
     printed = "\n".join(create_demo_accounts(database, clock.now(), server.parts.logins.passwords, settings))
+    printed += f"\n{demo_app_url(database, settings)}"
     with database.read() as connection:
         names = {it.client_id for it in list_clients(connection)} | {it.username for it in list_users(connection)}
     server.close()
@@ -37,6 +41,8 @@ def test_demo_accounts_are_created_once_on_loopback(sqlite_url: str, host: str, 
     second, names_after = start(settings)
 
     assert "shown this once" in first
+    assert first.splitlines()[-1].startswith("http://127.0.0.1:")
+    assert second.splitlines()[-1].startswith("http://127.0.0.1:")
     assert "have existed since the first start" in second
     assert "jcs_" not in second
     assert names == names_after == {"demo", "demo-app", "demo-spa", "demo-api"}
@@ -47,7 +53,6 @@ def test_demo_accounts_are_created_once_on_loopback(sqlite_url: str, host: str, 
     [
         ({"SERVER__HOST": "0.0.0.0"}, "server.host"),
         ({"SERVER__HOST": "::"}, "server.host"),
-        ({"SERVER__HOST": ""}, "server.host"),
         ({"SERVER__ISSUER": "https://id.example"}, "server.issuer"),
         ({"SERVER__ISSUER": "https://127.0.0.1.example"}, "server.issuer"),
         ({"SERVER__ISSUER": "https://localhost.example"}, "server.issuer"),
@@ -64,4 +69,5 @@ def test_demo_accounts_are_not_created_if_other_machines_have_access_or_there_ar
     printed, names = start(settings_for(url, **variables), *others)
 
     assert f"created no accounts: {reason}" in printed
+    assert printed.endswith("\nNone")
     assert names == others

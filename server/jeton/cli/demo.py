@@ -11,7 +11,7 @@ from jeton.config.settings import Settings
 from jeton.crypto.credentials import generate_password
 from jeton.crypto.passwords import Passwords
 from jeton.rules.loopback import is_loopback
-from jeton.storage.clients import has_clients, update_client
+from jeton.storage.clients import has_clients, load_clients, update_client
 from jeton.storage.database import Database
 from jeton.storage.database_url import is_sqlite
 from jeton.storage.identifiers import used_identifiers
@@ -62,9 +62,16 @@ def create_demo_accounts(database: Database, now: int, passwords: Passwords, set
     yield from _guide(settings.server.issuer, password, secrets)
 
 
-def demo_app_url(settings: Settings) -> str | None:
-    """Start the demo app if only this machine can use the server. Return the URL to open in a browser, or None."""
-    return None if _reason_against(settings) else start_demo_app(settings.server.issuer, PUBLIC_APP)
+def demo_app_url(database: Database, settings: Settings) -> str | None:
+    """Start the demo app if only this machine can use the server, and its client exists.
+
+    Return the URL to open in a browser, or None.
+    """
+    if _reason_against(settings):
+        return None
+    with database.read() as connection:
+        is_registered = PUBLIC_APP in load_clients(connection, [PUBLIC_APP])
+    return start_demo_app(settings.server.issuer, PUBLIC_APP) if is_registered else None
 
 
 def _reason_against(settings: Settings) -> str | None:

@@ -139,7 +139,7 @@ def _create_demo_accounts(server: Server, settings: Settings) -> None:
     try:
         for line in create_demo_accounts(parts.storage.database, parts.clock.now(), parts.logins.passwords, settings):
             click.echo(line)
-        if url := demo_app_url(settings):
+        if url := demo_app_url(parts.storage.database, settings):
             click.echo(f"Open {url} in a browser, and sign in as the demo user: the demo app shows its tokens.\n")
     except BaseException:
         server.close()
