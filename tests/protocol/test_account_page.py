@@ -54,6 +54,12 @@ async def test_signing_out_ends_the_session_and_says_so(jeton: Running, visitor:
     assert not await visitor.is_signed_in()
 
 
+async def test_nobody_who_is_signed_in_is_told_otherwise(visitor: Browser) -> None:
+    await visitor.get("/signed-out")
+
+    assert visitor.path == "/me"
+
+
 @pytest.mark.requirement("CN02", "SE06", "SE07")
 async def test_page_says_what_ended_and_withdrawn_access_is_asked_for_again(jeton: Running, visitor: Browser) -> None:
     """What each of them ends is tested in test_what_ends_what.py."""

@@ -140,5 +140,5 @@ def _account_pages(settings: Settings, parts: Parts, interactions: Interactions)
         MY_ACCOUNT_PATH + "/sessions/end": {"POST": EndAppSession(forms, parts.storage.ledger)},
         MY_ACCOUNT_PATH + "/apps/end": {"POST": WithdrawAccess(forms, parts.storage.ledger)},
         "/sign-out": {"POST": SignOut(forms, login)},
-        SIGNED_OUT_PATH: {"GET": ShowSignedOut()},
+        SIGNED_OUT_PATH: {"GET": ShowSignedOut(interactions, login)},
     }

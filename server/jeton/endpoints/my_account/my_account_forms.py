@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from jeton.crypto.refresh_token import is_sid
+from jeton.endpoints.authorization.interactions import MY_ACCOUNT_PATH, Interactions
 from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect, RedirectError
 from jeton.login.browser_login import BrowserLogin
@@ -44,8 +45,13 @@ class SignOut:
 class ShowSignedOut:
     """GET /signed-out."""
 
-    async def handle(self, _: PageRequest) -> PageAnswer:
-        """Say so."""
+    interactions: Interactions
+    login: BrowserLogin
+
+    async def handle(self, request: PageRequest) -> PageAnswer:
+        """Say so, unless a user is signed in: the page may be opened again later, or by a link."""
+        if await self.login.find(self.interactions.cookies.session_secret(request)):
+            return Redirect(self.interactions.base + MY_ACCOUNT_PATH)
         return Page(SignedOut())
 
 
