@@ -5,6 +5,7 @@ from typing import Any, Final
 import httpx2
 import pytest
 
+from jeton.admin import resources
 from jeton.admin.initial_access_tokens import create
 from support.authorization_codes import add_resource, redeem, sign_in
 from support.browsing import browser
@@ -55,6 +56,28 @@ async def test_enabled_registration_is_announced_with_the_grants_it_allows(start
     assert {"authorization_code", "refresh_token"} <= set(metadata["grant_types_supported"])
     assert "none" in metadata["token_endpoint_auth_methods_supported"]
     assert (await node.http.get("/register")).status_code == (await node.http.get(REGISTER)).status_code == 405
+
+
+@pytest.mark.both_databases
+async def test_many_clients_lose_a_closed_resource_one_after_the_other_while_keys_are_refreshed(
+    start: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refresh that took as long as all of them would leave the server without keys to sign with."""
+    monkeypatch.setattr("jeton.background.current_ceiling._CLIENTS_AT_ONCE", 2)
+    monkeypatch.setattr("jeton.background.current_ceiling._MAX_SECONDS", 0)
+    node = await start(REGISTRATION__DYNAMIC="open")
+    add_resource(node, PHOTOS, "read", open=True)
+    for number in range(5):
+        await register(node, PUBLIC | {"client_name": str(number)})
+    with node.database.write() as connection:
+        resources.change(connection, PHOTOS, {"open": False})
+
+    left = []
+    for _ in range(4):
+        node.shared_state.refresh()
+        left.append(sum(PHOTOS in it.resources for it in node.clients()))
+
+    assert left == [3, 1, 0, 0]
 
 
 @pytest.mark.requirement("DR03", "DR04", "DR12", "MC18", "NA03")

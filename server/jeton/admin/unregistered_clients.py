@@ -5,13 +5,8 @@ from sqlalchemy import Connection
 from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
 from jeton.storage.audit_trail import record
-from jeton.storage.clients import list_unregistered_clients, lock_client, save_client_changes
+from jeton.storage.clients import lock_client, save_client_changes
 from jeton.storage.family_ends import end_families
-
-
-def clients_over_ceiling(connection: Connection, ceiling: RegistrationCeiling) -> list[str]:
-    """Return the ids of the clients whose rows differ from what the ceiling allows now, in order."""
-    return [it.client_id for it in list_unregistered_clients(connection) if within_ceiling(it, ceiling) != it]
 
 
 def apply_ceiling(connection: Connection, now: int, client_id: str, ceiling: RegistrationCeiling) -> None:

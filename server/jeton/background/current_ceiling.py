@@ -1,12 +1,21 @@
 """What unregistered clients may have at most, as open resources and settings are now."""
 
+import time
+from typing import Final
+
 from sqlalchemy import Connection
 
-from jeton.admin.unregistered_clients import apply_ceiling, clients_over_ceiling
-from jeton.oauth.registration_ceiling import RegistrationCeiling, registration_ceiling
+from jeton.admin.unregistered_clients import apply_ceiling
+from jeton.oauth.registration_ceiling import RegistrationCeiling, registration_ceiling, within_ceiling
 from jeton.oauth.scope import Scope
+from jeton.storage.clients import list_unregistered_clients
 from jeton.storage.database import Database
 from jeton.storage.resources import load_open_resources
+
+# There may be any number of clients that registered themselves. Whoever applies the ceiling to them also reads the
+# signing keys, without which the server stops after seconds.
+_MAX_SECONDS: Final = 1.0
+_CLIENTS_AT_ONCE: Final = 50
 
 
 class CurrentCeiling:
@@ -15,7 +24,9 @@ class CurrentCeiling:
     def __init__(self, scopes: Scope, issuer: str) -> None:
         self._scopes = scopes
         self._issuer = issuer
-        self._applied: RegistrationCeiling | None = None
+        self._applying: RegistrationCeiling | None = None
+        # The client that it was applied to last; None after the last one.
+        self._applied_up_to: str | None = None
         self.value = RegistrationCeiling()
 
     def read(self, connection: Connection) -> None:
@@ -23,12 +34,24 @@ class CurrentCeiling:
         self.value = registration_ceiling(self._scopes, load_open_resources(connection), self._issuer)
 
     def apply(self, database: Database, now: int) -> None:
-        """Take from stored clients what they may not have any more, if the ceiling is another than the last time."""
-        if self.value == self._applied:
-            return
+        """Take from stored clients what they may not have any more, if the ceiling is another than the last time.
+
+        Stop after a second, and continue at the next call.
+        """
+        if self.value != self._applying:
+            self._applying, self._applied_up_to = self.value, ""
+        began = time.monotonic()
+        while self._applied_up_to is not None:
+            self._applied_up_to = self._apply_after(self._applied_up_to, database, now)
+            if time.monotonic() - began >= _MAX_SECONDS:
+                break
+
+    def _apply_after(self, client_id: str, database: Database, now: int) -> str | None:
+        """Apply the ceiling to the clients that follow this one. Return the last of them, or None if there are none."""
         with database.read() as connection:
-            beyond = clients_over_ceiling(connection, self.value)
-        for client_id in beyond:
-            with database.write() as connection:
-                apply_ceiling(connection, now, client_id, self.value)
-        self._applied = self.value
+            following = list_unregistered_clients(connection, client_id, _CLIENTS_AT_ONCE)
+        for client in following:
+            if within_ceiling(client, self.value) != client:
+                with database.write() as connection:
+                    apply_ceiling(connection, now, client.client_id, self.value)
+        return following[-1].client_id if following else None

@@ -61,10 +61,10 @@ def list_clients(connection: Connection) -> list[Client]:
     return [Client(*row) for row in connection.execute(select(*_COLUMNS).order_by(clients.c.client_id))]
 
 
-def list_unregistered_clients(connection: Connection) -> list[Client]:
-    """Return the clients that no administrator registered."""
-    wanted = select(*_COLUMNS).where(clients.c.registration != ADMINISTRATOR).order_by(clients.c.client_id)
-    return [Client(*row) for row in connection.execute(wanted)]
+def list_unregistered_clients(connection: Connection, after: str, limit: int) -> list[Client]:
+    """Return the clients that no administrator registered and whose client_id follows this one, at most `limit`."""
+    wanted = select(*_COLUMNS).where(clients.c.registration != ADMINISTRATOR, clients.c.client_id > after)
+    return [Client(*row) for row in connection.execute(wanted.order_by(clients.c.client_id).limit(limit))]
 
 
 def insert_client(connection: Connection, client: Client) -> None:
