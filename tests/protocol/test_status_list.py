@@ -4,16 +4,19 @@ That the tokens of ended sessions are listed is tested with the ways to end them
 """
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import update
 
 from jeton.admin import clients, sessions
 from jeton.oauth.token_status_list import STATUSES_PER_LIST
+from jeton.rules.key_lifecycle import KeyState
+from jeton.storage.database import StorageUnavailableError
 from jeton.storage.status_index_allocator import load_next_status_index
 from jeton.storage.tables import families, status_counter
 from support.in_process_server import ISSUER, START, App, Running, StartServer
-from support.signing_keys import signer_of
+from support.signing_keys import by_state, signer_of, stored_keys
 from support.status_lists import is_listed, reference, status_list
 from support.stored_sessions import sid_of
 
@@ -53,6 +56,20 @@ async def test_session_is_listed_until_the_last_of_its_tokens_and_clock_skew_are
     assert not await is_listed(jeton, last["access_token"])
     # The session is deleted together with its status.
     assert jeton.purge.delete_expired() == 2
+
+
+async def test_statuses_that_cannot_be_read_keep_no_server_from_its_keys(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be more of them than can be read in time."""
+    jeton.rotation.rotate_now()
+    failing = Mock(side_effect=StorageUnavailableError("canceling statement due to statement timeout"))
+    monkeypatch.setattr("jeton.background.shared_state.load_revoked_indexes", failing)
+
+    with pytest.raises(StorageUnavailableError):
+        jeton.shared_state.refresh()
+
+    assert jeton.keyring.signer.kid == by_state(stored_keys(jeton))[KeyState.ACTIVE]
 
 
 @pytest.mark.both_databases

@@ -64,7 +64,7 @@ class SharedState:
         """Read the time, keys, client capabilities, open resources and revoked statuses; rotate the keys if due.
 
         Clear the client cache. Raise MasterKeyError or KeyStoreError, after everything else is done, if an active key
-        cannot be opened.
+        cannot be opened; StorageUnavailableError if the database cannot be read.
         """
         read_at, was_steady = time.monotonic(), self._clock.is_steady
         with self._database.read() as connection:
@@ -75,9 +75,6 @@ class SharedState:
             self.client_capabilities = load_client_capabilities(connection)
             self.ceiling.read(connection)
             next_index = load_next_status_index(connection)
-            if self.status_lists is not None:
-                now = self._clock.now()
-                self.status_lists.update(load_revoked_indexes(connection, now), next_index, now)
         if was_steady and not self._clock.is_steady:
             log.error("clock_jumped_ahead", detail="no rows are deleted and no keys rotated automatically for one hour")
         if not can_write:
@@ -89,9 +86,21 @@ class SharedState:
             self._keys.update(keys, self.client_capabilities.id_token_algorithms, read_at)
         finally:
             self._can_write = can_write and self._accepts_writes()
+            if self.status_lists is not None:
+                self._update_status_lists(self.status_lists, next_index)
         if self._can_write:
             self._status_indexes.reclaim(next_index)
             self.ceiling.apply(self._database, self._clock.now())
+
+    def _update_status_lists(self, status_lists: StatusLists, next_index: int) -> None:
+        """Read the revoked statuses in a transaction of their own: there may be a million of them.
+
+        One that took too long would otherwise keep the server from its keys, and be idle while the lists are packed.
+        """
+        now = self._clock.now()
+        with self._database.read() as connection:
+            revoked = load_revoked_indexes(connection, now)
+        status_lists.update(revoked, next_index, now)
 
     def _accepts_writes(self) -> bool:
         """Return whether a write succeeds now, or did so within the last seconds."""

@@ -6,10 +6,11 @@ from sqlalchemy import Connection, Select, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.token_status_list import RevokedStatus
+from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
 from jeton.storage.tables import invalid_statuses
 
-_LOAD = select(invalid_statuses.c.status_index).where(invalid_statuses.c.expires_at > bindparam("now"))
+_LOAD = RawStatement(select(invalid_statuses.c.status_index).where(invalid_statuses.c.expires_at > bindparam("now")))
 
 
 def insert_revoked_statuses(connection: Connection, statuses: Iterable[RevokedStatus | None]) -> None:
@@ -31,7 +32,7 @@ def insert_selected_statuses(connection: Connection, chosen: Select[tuple[int | 
 
 def load_revoked_indexes(connection: Connection, now: int) -> list[int]:
     """Return all status indexes that are INVALID now."""
-    return list(connection.scalars(_LOAD, {"now": now}))
+    return _LOAD.column(connection, now=now)
 
 
 def delete_revoked_statuses(connection: Connection, chosen: Select[tuple[int | None]] | list[int | None]) -> None:
