@@ -1,5 +1,6 @@
 """Databases and servers, for a single test (`jeton`, `start`) or shared by a module (`shared_jeton`)."""
 
+import asyncio
 import gc
 import os
 import shutil
@@ -74,6 +75,8 @@ def _cheap_servers() -> Iterator[None]:
         patch.setattr(database_module, "create_engine", SharedCacheEngines())
         patch.setattr(database_module, "_SQLITE_PRAGMAS", (*pragmas, "synchronous=OFF"))
         patch.setattr("jeton.http.dispatch.DEADLINE_SECONDS", 60)
+        # It searches for a package that is not installed, at each request.
+        patch.setattr("httpx2._transports.asgi.create_event", asyncio.Event)
         patch.setattr("jeton.crypto.sealed_keys.generate_key", RSA_KEYS)
         patch.setattr("jeton.pages.rendering.load_catalogues", cache(load_catalogues))
         patch.setattr("jeton.pages.rendering.Environment", partial(Environment, bytecode_cache=CompiledTemplates()))
