@@ -107,6 +107,17 @@ async def test_confidential_client_may_change_its_key_and_the_new_access_token_i
         assert bound_to(tokens) == (("Bearer", None) if key is None else ("DPoP", {"jkt": key.jkt}))
 
 
+@pytest.mark.requirement("F02")
+async def test_a_repeated_refresh_with_another_key_has_another_jti(jeton: Running) -> None:
+    app = jeton.add_client(unique_name("app"), lifetimes={"retry_grace_seconds": 10})
+    spent = (await log_in(jeton, app, None))["refresh_token"]
+
+    first, second = [claims_of((await refresh(jeton, app, spent, key)).json()) for key in (KEY, OTHER)]
+
+    assert first["cnf"] != second["cnf"]
+    assert first["jti"] != second["jti"]
+
+
 @pytest.mark.requirement("DP07")
 async def test_a_session_that_began_without_a_key_is_not_bound_later(jeton: Running) -> None:
     """An attacker with a stolen refresh token could bind it, and its owner could then not even end the session."""

@@ -12,7 +12,7 @@ from support.builders import API, NOW, READ, READ_WRITE, client, family, user
 USER = user(email="alice@example.com", roles=("admin", "staff"))
 OF_USER = Issue(client(), READ_WRITE, (API,), NOW, "rotated", USER, family(auth_time=NOW - 500))
 OF_CLIENT = Issue(client(), READ, (API,), NOW, "issued")
-COMMON: dict[str, Any] = {"iss": "https://as.example", "aud": API, "exp": NOW + 600, "iat": NOW, "jti": "id"}
+COMMON: dict[str, Any] = {"iss": "https://as.example", "aud": API, "exp": NOW + 600, "iat": NOW}
 USER_CLAIMS = COMMON | {
     "sub": "u_1",
     "client_id": "web",
@@ -29,7 +29,7 @@ TWO = (API, "https://b")
 
 
 def claims_of(issue: Issue, access_seconds: int = 600) -> dict[str, object]:
-    return access_token_claims(issue, issuer="https://as.example", jti="id", access_seconds=access_seconds)
+    return access_token_claims(issue, issuer="https://as.example", access_seconds=access_seconds)
 
 
 def of_user_for(*claims: str, **fields: Any) -> Issue:
@@ -72,9 +72,7 @@ def test_status_is_that_of_the_session_or_else_of_the_client() -> None:
     of_session = replace(OF_USER, client=listed, family=family(status_index=7))
     without = (replace(OF_USER, client=listed), OF_CLIENT)
     for issue, index in ((of_session, 7), (replace(OF_CLIENT, client=listed), 3), *((it, None) for it in without)):
-        claims = access_token_claims(
-            issue, issuer="https://as.example", jti="id", access_seconds=600, status_lists=True
-        )
+        claims = access_token_claims(issue, issuer="https://as.example", access_seconds=600, status_lists=True)
         status = None if index is None else {"idx": index, "uri": "https://as.example/oauth/status/0"}
         assert claims.get("status") == (status and {"status_list": status})
         assert "status" not in claims_of(issue)

@@ -95,10 +95,10 @@ def test_token_is_genuine_only_for_its_family_and_its_master_key_without_which_i
 
 
 def test_derivation_never_changes_because_tokens_are_not_stored() -> None:
-    token, jti = TOKENS.derive("A" * 22, 7, KEY_ID, b"s" * 32), TOKENS.derive_jti(7, 1000, KEY_ID, b"s" * 32)
+    token, jti = TOKENS.derive("A" * 22, 7, KEY_ID, b"s" * 32), TOKENS.derive_jti(7, {"iat": 1000}, KEY_ID, b"s" * 32)
 
     assert token == "jrt_AZn0_hYAAAAAAAAAAAAAAAAAAAAAAAAAB6OhZo7-wl7UUqzz24Clu5WWAcjAV-wqCRgvgF-F1Zs2"
-    assert jti == "1Uw3AzWzh9FKIfY2fYj75g"
+    assert jti == "Xj9osQq8mfbWEfvSoYOeag"
     # Only a digest of an idempotency key is stored.
     assert TOKENS.idempotency_digest("key").hex().startswith("d656b26dc034a7f7")
     assert len(TOKENS.idempotency_digest("key")) == 32
@@ -118,16 +118,16 @@ def test_tokens_of_families_generations_and_keys_all_differ() -> None:
 
 
 @pytest.mark.requirement("F02")
-def test_jti_is_128_bits_and_repeats_with_generation_and_time_only() -> None:
-    jti = TOKENS.derive_jti(7, 1000, KEY_ID, SECRET)
+def test_jti_is_128_bits_and_repeats_with_generation_and_claims_only() -> None:
+    jti = TOKENS.derive_jti(7, {"iat": 1000}, KEY_ID, SECRET)
 
     assert len(base64.urlsafe_b64decode(jti + "==")) == 16
-    assert TOKENS.derive_jti(7, 1000, KEY_ID, SECRET) == jti
+    assert TOKENS.derive_jti(7, {"iat": 1000}, KEY_ID, SECRET) == jti
     others = {
-        TOKENS.derive_jti(8, 1000, KEY_ID, SECRET),
-        TOKENS.derive_jti(7, 1001, KEY_ID, SECRET),
-        TOKENS.derive_jti(7, 1000, KEY_ID, generate_family_secret()),
-        TOKENS.derive_jti(71, 0, KEY_ID, SECRET),
+        TOKENS.derive_jti(8, {"iat": 1000}, KEY_ID, SECRET),
+        TOKENS.derive_jti(7, {"iat": 1001}, KEY_ID, SECRET),
+        TOKENS.derive_jti(7, {"iat": 1000, "scope": "read"}, KEY_ID, SECRET),
+        TOKENS.derive_jti(7, {"iat": 1000}, KEY_ID, generate_family_secret()),
     }
     assert len(others | {jti}) == 5
 

@@ -12,8 +12,11 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from jeton.crypto.base64url import base64url
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
@@ -86,9 +89,12 @@ class RefreshTokens:
         tag = hmac.digest(self._family_key(master_key_id, secret), presented.signed, "sha256")
         return hmac.compare_digest(tag, presented.tag)
 
-    def derive_jti(self, generation: int, issued_at: int, master_key_id: str, secret: bytes) -> str:
-        """Derive the `jti` of an access token of a generation, so that a repeated response has the same one."""
-        message = b"jti\0%d\0%d" % (generation, issued_at)
+    def derive_jti(self, generation: int, claims: Mapping[str, Any], master_key_id: str, secret: bytes) -> str:
+        """Derive the `jti` of an access token of a generation from its other claims.
+
+        A repeated response has the same one, and a token that says anything else another one.
+        """
+        message = b"jti\0%d\0%b" % (generation, msgspec.json.encode(claims))
         tag = hmac.digest(self._family_key(master_key_id, secret), message, "sha256")
         return base64url(tag[:16])
 

@@ -66,20 +66,19 @@ class TokenIssuer:
         self, issue: Issue, signer: Signer, access_seconds: int, confirmation: Confirmation = UNBOUND
     ) -> tuple[str, dict[str, Any]]:
         """Return an access token, bound to the keys of the confirmation, and its claims."""
-        family = issue.family
-        if family is None:
-            jti = generate_jti()
-        else:
-            key_id, secret = family.master_key_id, family.secret
-            jti = self.refresh_tokens.derive_jti(family.generation, issue.issued_at, key_id, secret)
         claims = access_token_claims(
             issue,
             issuer=self.issuer,
-            jti=jti,
             access_seconds=access_seconds,
             status_lists=self.status_lists,
             confirmation=confirmation,
         )
+        family = issue.family
+        if family is None:
+            claims["jti"] = generate_jti()
+        else:
+            key_id, secret = family.master_key_id, family.secret
+            claims["jti"] = self.refresh_tokens.derive_jti(family.generation, claims, key_id, secret)
         return await self.keyring.sign(signer, claims), claims
 
     def _refresh_token(self, issue: Issue) -> str | None:

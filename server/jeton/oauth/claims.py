@@ -12,12 +12,13 @@ def access_token_claims(
     issue: Issue,
     *,
     issuer: str,
-    jti: str,
     access_seconds: int,
     status_lists: bool = False,
     confirmation: Confirmation = UNBOUND,
 ) -> dict[str, Any]:
-    """Return the claims set. `roles` as in RFC 9068 section 2.2.3.1; `status` if the server has status lists.
+    """Return the claims set without `jti`, which may be derived from it. `roles` as in RFC 9068 section 2.2.3.1.
+
+    `status` is in it if the server has status lists.
 
     `cnf` names the keys that the token is bound to, if there are any (RFC 7800 section 3.1).
 
@@ -32,7 +33,6 @@ def access_token_claims(
         "aud": audience[0] if len(audience) == 1 else list(audience),
         "exp": family.access_end(issue.issued_at, access_seconds) if family else issue.issued_at + access_seconds,
         "iat": issue.issued_at,
-        "jti": jti,
         "client_id": client.client_id,
     }
     if issue.scope:
