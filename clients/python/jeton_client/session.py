@@ -1,22 +1,18 @@
-"""Session state: what is stored, when it is renewed, outcomes of attempts. The caller supplies time and jitter."""
+"""Session state: what is stored, and when it is renewed. The caller supplies time and jitter."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
-from jeton_client.errors import LoginRequiredError, RefusedError, ServerUnavailableError
+from jeton_client.errors import LoginRequiredError
 from jeton_client.strict_json import is_number, parse_object
-from jeton_client.token_answers import Tokens, TryAgain
+from jeton_client.token_answers import Tokens
 
-MAX_ATTEMPTS: Final = 6
-EARLY_ATTEMPTS: Final = 3  # while the access token is still valid
 REPEATABLE_SECONDS: Final = 300.0  # how long a server repeats its response
 _LEAD_SECONDS: Final = 60.0
 _LEAD_SHARE: Final = 0.2
 _MARGIN_SECONDS: Final = 5.0
 _MARGIN_SHARE: Final = 0.05
-_FIRST_PAUSE: Final = 0.25
-_LONGEST_PAUSE: Final = 30.0
 
 Grant = Literal["password", "authorization_code", "client_credentials"]
 
@@ -57,13 +53,6 @@ class Session:
         return session
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Wait this number of seconds, then repeat the same request."""
-
-    seconds: float
-
-
 def has_ended(tokens: Tokens, now: float) -> bool:
     """Return whether the access token has ended: shortly before it expires, so that it is valid on arrival."""
     if tokens.expires_at is None:
@@ -88,36 +77,22 @@ def begin_renewal(session: Session, idempotency_key: str, now: float) -> Session
     return replace(session, pending=PendingRefresh(idempotency_key, now))
 
 
-def asked_at(session: Session, now: float) -> float:
-    """Return when the lifetimes in a response start: a repeated response is as old as the first."""
-    return now if session.pending is None else max(session.pending.begun_at, now - REPEATABLE_SECONDS)
+def asked_at(session: Session, begun: float, now: float) -> float:
+    """Return when the lifetimes in a response to a renewal start: a repeated response is as old as the first."""
+    return begun if session.pending is None else max(session.pending.begun_at, now - REPEATABLE_SECONDS)
 
 
-def after_attempt(
-    session: Session, judged: Tokens | TryAgain | RefusedError, attempt: int, most: int, jitter: float
-) -> Session | Pause | LoginRequiredError | RefusedError | ServerUnavailableError:
-    """Return the outcome of this attempt. After a failure, the pending refresh keeps its key."""
-    match judged:
-        case Tokens():
-            refresh_token = judged.refresh_token or session.tokens.refresh_token  # RFC 6749 section 6
-            # A refresh may return no ID token (OpenID Connect Core 12.2); the old one remains the hint for a logout.
-            tokens = replace(judged, refresh_token=refresh_token, id_token=judged.id_token or session.tokens.id_token)
-            return replace(session, tokens=tokens, pending=None)
-        case TryAgain(after) if attempt < most:
-            return Pause(pause(attempt, after, jitter))
-        case TryAgain(after):
-            seconds = pause(attempt, after, jitter)
-            return ServerUnavailableError(f"no usable response after {attempt} attempts; the session is kept", seconds)
-        case RefusedError(error="invalid_grant") if session.grant != "client_credentials":
-            return LoginRequiredError("the session is over")
-        case _:
-            return judged
-
-
-def pause(attempt: int, after: float | None, jitter: float) -> float:
-    """Return the seconds before the next attempt: doubled each time, half of it random, at least `after`."""
-    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** (attempt - 1)))
-    return max(after or 0.0, longest * (1 + jitter) / 2)
+def renewed(session: Session, tokens: Tokens) -> Session:
+    """Return the session with these tokens, which a refresh has returned. What it did not return remains."""
+    return replace(
+        session,
+        tokens=replace(
+            tokens,
+            refresh_token=tokens.refresh_token or session.tokens.refresh_token,  # RFC 6749 section 6
+            id_token=tokens.id_token or session.tokens.id_token,  # OpenID Connect Core 12.2; the hint for a logout
+        ),
+        pending=None,
+    )
 
 
 def _is_well_formed(session: Any) -> bool:

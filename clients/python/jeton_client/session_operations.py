@@ -9,7 +9,8 @@ from functools import partial
 from hashlib import sha256
 from typing import Final
 
-from jeton_client import token_requests
+from jeton_client import attempts, token_requests
+from jeton_client.attempts import EARLY_ATTEMPTS, MAX_ATTEMPTS
 from jeton_client.authorization_request import (
     AuthorizationRequest,
     PendingAuthorization,
@@ -29,24 +30,13 @@ from jeton_client.errors import (
     ServerUnavailableError,
 )
 from jeton_client.logout_request import logout_url
-from jeton_client.messages import Request
-from jeton_client.operations import Operation, Shared, Wait
-from jeton_client.session import (
-    EARLY_ATTEMPTS,
-    MAX_ATTEMPTS,
-    Grant,
-    Pause,
-    Session,
-    after_attempt,
-    asked_at,
-    begin_renewal,
-    pause,
-)
+from jeton_client.messages import Answer, Request
+from jeton_client.operations import Operation, Shared
+from jeton_client.session import Grant, Session, asked_at, begin_renewal, renewed
 from jeton_client.storage import MemoryStorage, Storage
 from jeton_client.token_answers import Tokens, TryAgain, judge_revocation_answer, judge_token_answer
 
 _HOLD_OFF_SECONDS: Final = 5.0
-_random: Final = random.SystemRandom()
 
 
 class SessionOperations:
@@ -56,7 +46,8 @@ class SessionOperations:
         self._server = AuthorizationServer(issuer)
         self._client = replace(client, issuer=issuer)
         self._clock = clock
-        self.current = CurrentSession(storage or MemoryStorage(), clock, _random.random)
+        storage = MemoryStorage() if storage is None else storage
+        self.current = CurrentSession(storage, clock, random.SystemRandom().random)
 
     def log_in(self, username: str, password: str, scope: str | None) -> Operation[None]:
         metadata = yield from self._discovered()
@@ -142,18 +133,9 @@ class SessionOperations:
         try:
             yield from self.current.check_storage()
             now = self._clock()
-            judged = judge_token_answer((yield request), now)
-            for attempt in range(1, max_attempts):
-                if not isinstance(judged, TryAgain):
-                    break
-                yield Wait(pause(attempt, judged.after, _random.random()))
-                judged = judge_token_answer((yield request), now)
-            if isinstance(judged, TryAgain):
-                raise ServerUnavailableError("no usable response to the login", judged.after or 1.0)
-            if isinstance(judged, RefusedError):
-                raise judged
-            yield from self.current.store(Session(judged, grant, scope))
-            return judged
+            tokens = yield from attempts.send(request, lambda answer: judge_token_answer(answer, now), max_attempts)
+            yield from self.current.store(Session(tokens, grant, scope))
+            return tokens
         finally:
             self.current.unlock()
 
@@ -173,20 +155,23 @@ class SessionOperations:
         """Repeat the request until it has an outcome, soon, because servers repeat a response only for a while."""
         metadata = yield from self._discovered(max_attempts)
         endpoint = required(metadata.token_endpoint, "token_endpoint")
-        session = begin_renewal(session, _new_secret(), self._clock())
+        begun = self._clock()
+        session = begin_renewal(session, _new_secret(), begun)
         yield from self.current.store(session)
-        for attempt in range(1, max_attempts + 1):
-            judged = judge_token_answer((yield self._renewal(endpoint, session)), asked_at(session, self._clock()))
-            outcome = after_attempt(session, judged, attempt, max_attempts, _random.random())
-            if isinstance(outcome, Session):
-                yield from self.current.store_outcome(session.pending, outcome)
-                return outcome
-            if isinstance(outcome, LoginRequiredError):
-                yield from self.current.delete()
-            if not isinstance(outcome, Pause):
-                raise outcome
-            yield Wait(outcome.seconds)
-        raise AssertionError("the last attempt has an outcome")
+
+        def judge(answer: Answer | None) -> Tokens | TryAgain | RefusedError:
+            return judge_token_answer(answer, asked_at(session, begun, self._clock()))
+
+        try:
+            tokens = yield from attempts.send(self._renewal(endpoint, session), judge, max_attempts)
+        except RefusedError as refused:
+            if refused.error != "invalid_grant" or session.grant == "client_credentials":
+                raise
+            yield from self.current.delete()
+            raise LoginRequiredError("the session is over") from None
+        outcome = renewed(session, tokens)
+        yield from self.current.store_outcome(session.pending, outcome)
+        return outcome
 
     def _renewal(self, endpoint: str, session: Session) -> Request:
         if session.pending is None:
@@ -204,21 +189,13 @@ class SessionOperations:
         if tokens.refresh_token is not None:
             token, hint = tokens.refresh_token, "refresh_token"
         request = token_requests.revoke(metadata.revocation_endpoint, self._client, token, hint)
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            judged = judge_revocation_answer((yield request))
-            if judged is None:
-                return
-            if isinstance(judged, RefusedError):
-                raise judged
-            if attempt < MAX_ATTEMPTS:
-                yield Wait(pause(attempt, judged.after, _random.random()))
-        raise ServerUnavailableError("logged out locally; the server could not revoke the tokens")
+        yield from attempts.send(request, judge_revocation_answer, MAX_ATTEMPTS)
 
     def _discovered(self, max_attempts: int = MAX_ATTEMPTS) -> Operation[ServerMetadata]:
         for attempt in range(1, max_attempts):
             with suppress(ServerUnavailableError):
                 return (yield from self._server.metadata())
-            yield Wait(pause(attempt, None, _random.random()))
+            yield from attempts.wait(attempt, max_attempts)
         return (yield from self._server.metadata())
 
 

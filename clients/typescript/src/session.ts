@@ -1,20 +1,14 @@
-/** Session state: what is stored, when it is renewed, outcomes of attempts. The caller supplies time and jitter. */
+/** Session state: what is stored, and when it is renewed. The caller supplies time and jitter. */
 
-import { LoginRequiredError, RefusedError, ServerUnavailableError } from './errors.js'
 import { isNumber, isObject } from './strict-json.js'
-import { type Tokens, TryAgain } from './token-answers.js'
+import type { Tokens } from './token-answers.js'
 
-export const MAX_ATTEMPTS = 6
-/** While the access token is still valid. */
-export const EARLY_ATTEMPTS = 3
 /** How long a server repeats its response. */
 export const REPEATABLE_SECONDS = 300
 const LEAD_SECONDS = 60
 const LEAD_SHARE = 0.2
 const MARGIN_SECONDS = 5
 const MARGIN_SHARE = 0.05
-const FIRST_PAUSE = 0.25
-const LONGEST_PAUSE = 30
 
 export type Grant = 'password' | 'authorization_code' | 'client_credentials'
 
@@ -52,15 +46,6 @@ function isTextOrNull(value: unknown): boolean {
   return value === null || typeof value === 'string'
 }
 
-/** Wait this number of seconds, then repeat the same request. */
-export class Pause {
-  readonly seconds: number
-
-  constructor(seconds: number) {
-    this.seconds = seconds
-  }
-}
-
 /** The tokens of a session of which nothing else is known, such as that in a cookie: expired. */
 export const NO_TOKENS: Tokens = {
   accessToken: '',
@@ -94,39 +79,18 @@ export function beginRenewal(session: Session, idempotencyKey: string, now: numb
   return { ...session, pending: { idempotencyKey, begunAt: now } }
 }
 
-/** Return when the lifetimes in a response start: a repeated response is as old as the first. */
-export function askedAt(session: Session, now: number): number {
-  return session.pending === null ? now : Math.max(session.pending.begunAt, now - REPEATABLE_SECONDS)
+/** Return when the lifetimes in a response to a renewal start: a repeated response is as old as the first. */
+export function askedAt({ pending }: Session, begun: number, now: number): number {
+  return pending === null ? begun : Math.max(pending.begunAt, now - REPEATABLE_SECONDS)
 }
 
-/** Return the outcome of this attempt. After a failure, the pending refresh keeps its key. */
-export function afterAttempt(
-  session: Session,
-  judged: Tokens | TryAgain | RefusedError,
-  attempt: number,
-  most: number,
-  jitter: number,
-): Session | Pause | LoginRequiredError | RefusedError | ServerUnavailableError {
-  if (judged instanceof TryAgain) {
-    const seconds = pause(attempt, judged.after, jitter)
-    if (attempt < most) return new Pause(seconds)
-    return new ServerUnavailableError(`no usable response after ${attempt} attempts; the session is kept`, seconds)
-  }
-  if (judged instanceof RefusedError) {
-    const isOver = judged.error === 'invalid_grant' && session.grant !== 'client_credentials'
-    return isOver ? new LoginRequiredError('the session is over') : judged
-  }
-  // RFC 6749 section 6: without a new refresh token, the old one remains.
-  const refreshToken = judged.refreshToken ?? session.tokens.refreshToken
-  // A refresh may return no ID token (OpenID Connect Core 12.2); the old one remains the hint for a logout.
-  const idToken = judged.idToken ?? session.tokens.idToken ?? null
-  return { ...session, tokens: { ...judged, refreshToken, idToken }, pending: null }
-}
-
-/** Return the seconds before the next attempt: doubled each time, half of it random, at least `after`. */
-export function pause(attempt: number, after: number | null, jitter: number): number {
-  const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
-  return Math.max(after ?? 0, (longest * (1 + jitter)) / 2)
+/** Return the session with these tokens, which a refresh has returned. What it did not return remains. */
+export function renewed(session: Session, tokens: Tokens): Session {
+  // RFC 6749 section 6.
+  const refreshToken = tokens.refreshToken ?? session.tokens.refreshToken
+  // OpenID Connect Core 12.2; the hint for a logout.
+  const idToken = tokens.idToken ?? session.tokens.idToken ?? null
+  return { ...session, tokens: { ...tokens, refreshToken, idToken }, pending: null }
 }
 
 function lifetime(tokens: Tokens): number {

@@ -1,5 +1,6 @@
 /** Sessions for apps: log in, get valid access tokens, renew them, log out. Tasks and, with `tabStorage`, tabs share one. */
 
+import { EARLY_ATTEMPTS, MAX_ATTEMPTS, sendUntilUsable, wait } from './attempts.js'
 import {
   type AuthorizationRequest,
   authorizationUrl,
@@ -20,23 +21,13 @@ import {
   ServerUnavailableError,
 } from './errors.js'
 import { logoutUrl } from './logout-request.js'
-import type { Request } from './messages.js'
+import type { Answer, Request } from './messages.js'
 import { inParameters, type RefreshTokens } from './refresh-tokens.js'
 import { type Send, sendBy } from './sending.js'
-import {
-  afterAttempt,
-  askedAt,
-  beginRenewal,
-  EARLY_ATTEMPTS,
-  type Grant,
-  MAX_ATTEMPTS,
-  Pause,
-  pause,
-  type Session,
-} from './session.js'
+import { askedAt, beginRenewal, type Grant, renewed, type Session } from './session.js'
 import { SingleFlight } from './single-flight.js'
 import { memoryStorage, type Storage } from './storage.js'
-import { judgeRevocationAnswer, judgeTokenAnswer, type Tokens, TryAgain } from './token-answers.js'
+import { judgeRevocationAnswer, judgeTokenAnswer, type Tokens } from './token-answers.js'
 import * as tokenRequests from './token-requests.js'
 
 export interface TokenSessionOptions {
@@ -174,16 +165,10 @@ export class TokenSession {
     return this.#current.locked(async () => {
       await this.#current.checkStorage()
       const now = this.#clock()
-      let judged = judgeTokenAnswer(await this.#send(request), now, isForwarded)
-      for (let attempt = 1; judged instanceof TryAgain && attempt < maxAttempts; attempt += 1) {
-        await waited(pause(attempt, judged.after, Math.random()))
-        judged = judgeTokenAnswer(await this.#send(request), now, isForwarded)
-      }
-      if (judged instanceof RefusedError) throw judged
-      if (judged instanceof TryAgain)
-        throw new ServerUnavailableError('no usable response to the login', judged.after ?? 1)
-      await this.#current.store({ tokens: judged, grant, scope, pending: null })
-      return judged
+      const judge = (answer: Answer | null) => judgeTokenAnswer(answer, now, isForwarded)
+      const tokens = await sendUntilUsable(this.#send, request, judge, maxAttempts)
+      await this.#current.store({ tokens, grant, scope, pending: null })
+      return tokens
     })
   }
 
@@ -200,20 +185,20 @@ export class TokenSession {
   /** Repeat the request until it has an outcome, soon, because servers repeat a response only for a while. */
   async #renewed(kept: Session, maxAttempts: number): Promise<Session> {
     const endpoint = await this.#tokenEndpoint(maxAttempts)
-    const session = beginRenewal(kept, newSecret(), this.#clock())
+    const begun = this.#clock()
+    const session = beginRenewal(kept, newSecret(), begun)
     const request = this.#renewalRequest(endpoint, session)
     await this.#current.store(session)
-    for (let attempt = 1; ; attempt += 1) {
-      const since = askedAt(session, this.#clock())
-      const judged = judgeTokenAnswer(await this.#send(request), since, this.#refreshTokens.isForwarded)
-      const outcome = afterAttempt(session, judged, attempt, maxAttempts, Math.random())
-      if (outcome instanceof LoginRequiredError) await this.#current.delete()
-      if (outcome instanceof Error) throw outcome
-      if (outcome instanceof Pause) {
-        await waited(outcome.seconds)
-        continue
-      }
-      return await this.#current.storeOutcome(session.pending, outcome)
+    const judge = (answer: Answer | null) =>
+      judgeTokenAnswer(answer, askedAt(session, begun, this.#clock()), this.#refreshTokens.isForwarded)
+    try {
+      const tokens = await sendUntilUsable(this.#send, request, judge, maxAttempts)
+      return await this.#current.storeOutcome(session.pending, renewed(session, tokens))
+    } catch (error) {
+      const isOver = error instanceof RefusedError && error.error === 'invalid_grant'
+      if (!isOver || session.grant === 'client_credentials') throw error
+      await this.#current.delete()
+      throw new LoginRequiredError('the session is over')
     }
   }
 
@@ -230,14 +215,7 @@ export class TokenSession {
     const { revocationEndpoint } = await this.#discovered()
     if (revocationEndpoint === null) return // the server offers no revocation
     const request = this.#refreshTokens.revoke(revocationEndpoint, this.#client, tokens)
-    for (let attempt = 1; ; attempt += 1) {
-      const judged = judgeRevocationAnswer(await this.#send(request))
-      if (judged === null) return
-      if (judged instanceof RefusedError) throw judged
-      if (attempt === MAX_ATTEMPTS)
-        throw new ServerUnavailableError('logged out locally; the server could not revoke the tokens')
-      await waited(pause(attempt, judged.after, Math.random()))
-    }
+    await sendUntilUsable(this.#send, request, judgeRevocationAnswer, MAX_ATTEMPTS)
   }
 
   async #tokenEndpoint(maxAttempts = MAX_ATTEMPTS): Promise<string> {
@@ -250,7 +228,7 @@ export class TokenSession {
         return await this.#server.metadata()
       } catch (error) {
         if (!(error instanceof ServerUnavailableError) || attempt >= maxAttempts) throw error
-        await waited(pause(attempt, null, Math.random()))
+        await wait(attempt, maxAttempts)
       }
     }
   }
@@ -259,8 +237,4 @@ export class TokenSession {
 /** Return 256 random bits in base64url: guessing a key would reveal the response of its request. */
 function newSecret(): string {
   return base64url(crypto.getRandomValues(new Uint8Array(32)))
-}
-
-function waited(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000))
 }

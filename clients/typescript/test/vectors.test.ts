@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Client, Session } from '@jeton/client'
+import type { Client } from '@jeton/client'
 import { judgeAccessToken, type Rules, readAccessToken } from '@jeton/client/access-token'
 import { originOf } from '@jeton/client/addresses'
+import { MAX_ATTEMPTS, pause } from '@jeton/client/attempts'
 import {
   authorizationUrl,
   isPendingAuthorization,
@@ -23,7 +24,7 @@ import { judgeIntrospectionAnswer } from '@jeton/client/introspection'
 import { ALGORITHMS, askForKey, keysAnswered, NO_KEYS, parseKeySet, usableKeys } from '@jeton/client/key-set'
 import { logoutUrl } from '@jeton/client/logout-request'
 import { formEncoded } from '@jeton/client/messages'
-import { afterAttempt, hasEnded, Pause, renewAt } from '@jeton/client/session'
+import { hasEnded, renewAt } from '@jeton/client/session'
 import * as statusLists from '@jeton/client/status-list'
 import { parseObject } from '@jeton/client/strict-json'
 import { judgeRevocationAnswer, judgeTokenAnswer, type Tokens, TryAgain } from '@jeton/client/token-answers'
@@ -147,11 +148,7 @@ each('revocation answers', [REVOKED, ACCEPTED, ...failures], ({ answer }) =>
 function resultOf(judged: Json): Json {
   if (judged === null) return { revoked: true }
   if (judged instanceof TryAgain) return { try_again: judged.after }
-  if (judged instanceof Pause) return { pause: judged.seconds }
   if (judged instanceof errors.RefusedError) return { refused: judged.error, description: judged.description }
-  if (judged instanceof errors.ServerUnavailableError) return { unavailable: judged.retryAfter }
-  if (judged instanceof errors.LoginRequiredError) return { login_required: true }
-  if (judged.tokens !== undefined) return { refresh_token: judged.tokens.refreshToken, session: judged }
   const {
     accessToken: access_token,
     expiresAt: expires_at,
@@ -174,19 +171,9 @@ each('renewal times', read('renewal_times'), ({ expires_at: expiresAt, jitter, a
   return { renew_at: renewedAt === Number.POSITIVE_INFINITY ? null : renewedAt, ended }
 })
 
-each('attempts', read('attempts'), ({ grant = 'password', attempt, max_attempts: most = 6, jitter = 0, answer }) => {
-  const pending = grant === 'password' ? { idempotencyKey: 'k1', begunAt: 1550 } : null
-  const session: Session = { tokens: tokensOf('a1', 1600, 'r1'), grant, scope: 'read', pending }
-  const result = resultOf(afterAttempt(session, judgedOf(answer), attempt, most, jitter))
-  const tokens = tokensOf('a2', 2150, result.refresh_token)
-  if ('session' in result) assert.deepEqual(result.session, { ...session, tokens, pending: null })
-  return result
-})
-
-function judgedOf({ tokens, try_again: after, refused }: Json): Tokens | TryAgain | errors.RefusedError {
-  if (tokens !== undefined) return tokensOf('a2', 2150, tokens)
-  return refused === undefined ? new TryAgain(after) : new errors.RefusedError(refused)
-}
+each('attempts', read('attempts'), ({ attempt, max_attempts: most = MAX_ATTEMPTS, after = null, jitter = 0 }) =>
+  pause(attempt, most, after, jitter),
+)
 
 each('strict JSON', read('strict_json'), ({ text }) => parseObject(text))
 

@@ -150,6 +150,17 @@ def test_a_storage_that_returns_something_else_is_unusable() -> None:
         session_of(Server(), storage).access_token()
 
 
+def test_a_storage_can_have_a_length() -> None:
+    class Sized(MemoryStorage):
+        def __len__(self) -> int:
+            return int(self.load() is not None)
+
+    storage = Sized()
+    session_of(Server(), storage).log_in("alice", "the-password")
+
+    assert len(storage) == 1
+
+
 @pytest.mark.parametrize("issuer", ["http://as.example", "as.example", "https://as.example?x"])
 def test_an_issuer_that_is_not_secure_is_refused_at_once(issuer: str) -> None:
     with pytest.raises(UntrustedServerError):

@@ -21,6 +21,7 @@ from clients.python.vectors import (
 from jeton_client import errors, token_requests
 from jeton_client.access_token import Rules
 from jeton_client.addresses import origin_of
+from jeton_client.attempts import MAX_ATTEMPTS, pause
 from jeton_client.authorization_request import AuthorizationRequest, PendingAuthorization, authorization_url
 from jeton_client.cached_document import fresh_seconds
 from jeton_client.callback import check_logout_callback, code_in
@@ -34,7 +35,7 @@ from jeton_client.introspection import judge_introspection_answer
 from jeton_client.key_set import CachedKeys, parse_key_set
 from jeton_client.logout_request import logout_url
 from jeton_client.messages import Answer
-from jeton_client.session import Pause, PendingRefresh, Session, after_attempt, has_ended, renew_at
+from jeton_client.session import has_ended, renew_at
 from jeton_client.status_list import (
     CachedList,
     StatusList,
@@ -179,16 +180,8 @@ def result_of(judged: object) -> dict[str, Any]:
             return {name: getattr(judged, name) for name in _TOKENS}
         case TryAgain(after):
             return {"try_again": after}
-        case Session():
-            return {"session": judged}
-        case Pause(seconds):
-            return {"pause": seconds}
-        case errors.ServerUnavailableError(retry_after=seconds):
-            return {"unavailable": seconds}
         case errors.RefusedError(error=error, description=description):
             return {"refused": error, "description": description}
-        case errors.LoginRequiredError():
-            return {"login_required": True}
         case _:
             return {"revoked": judged is None}
 
@@ -211,6 +204,9 @@ CORE: Final[dict[str, Callable[[Any], Any]]] = {
     "token_answers": lambda case: result_of(judge_token_answer(answer_of(case["answer"]), 1000)),
     "revocation_answers": lambda case: result_of(judge_revocation_answer(answer_of(case["answer"]))),
     "renewal_times": renewal_times,
+    "attempts": lambda case: pause(
+        case["attempt"], case.get("max_attempts", MAX_ATTEMPTS), case.get("after"), case.get("jitter", 0)
+    ),
     "strict_json": lambda case: parse_object(case["text"].encode()),
     "fresh_seconds": lambda case: fresh_seconds(case["headers"], 300),
     "usable_keys": usable_keys,
@@ -258,26 +254,6 @@ def test_a_pending_authorization_is_stored_as_text() -> None:
 def test_invalid_text_is_no_pending_authorization(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         PendingAuthorization.from_json(text)
-
-
-@each(read("attempts"))
-def test_each_response_is_interpreted_as_expected(case: Any) -> None:
-    grant, answer = case.get("grant", "password"), case["answer"]
-    pending = PendingRefresh("k1", 1550) if grant == "password" else None
-    session = Session(Tokens("a1", 1000, 1600, "r1", "read"), grant, "read", pending)
-    judged: Tokens | TryAgain | errors.RefusedError
-    if "tokens" in answer:
-        judged = Tokens("a2", 1550, 2150, answer["tokens"], "read")
-    else:
-        judged = TryAgain(answer["try_again"]) if "try_again" in answer else errors.RefusedError(answer["refused"])
-    expected = case["returns"]
-    if "refresh_token" in expected:
-        tokens = Tokens("a2", 1550, 2150, expected["refresh_token"], "read")
-        expected = {"session": Session(tokens, grant, "read", None)}
-
-    outcome = after_attempt(session, judged, case["attempt"], case.get("max_attempts", 6), case.get("jitter", 0))
-
-    check({"returns": expected}, result_of(outcome))
 
 
 @each(read("key_set"))
