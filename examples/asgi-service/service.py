@@ -1,6 +1,6 @@
 """A plain ASGI service without a framework: it requires an access token with the scope `orders`.
 
-pip install jeton-client uvicorn
+pip install ../../clients/python uvicorn
 ISSUER=http://127.0.0.1:8000 AUDIENCE=https://orders.example uvicorn service:app --port 8001
 nginx -p . -c nginx.conf
 """

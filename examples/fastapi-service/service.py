@@ -1,6 +1,6 @@
 """A FastAPI service: users see and place their own orders, with the scope `orders`.
 
-pip install 'jeton-client[fastapi]' uvicorn
+pip install '../../clients/python[fastapi]' uvicorn
 ISSUER=http://127.0.0.1:8000 AUDIENCE=https://orders.example uvicorn service:app --port 8001
 """
 

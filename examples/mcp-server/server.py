@@ -1,6 +1,6 @@
 """An MCP server whose tools need an access token with the scope `notes`. Clients find out by themselves how to get one.
 
-pip install jeton-client 'mcp>=2.3' uvicorn
+pip install ../../clients/python 'mcp>=2.3' uvicorn
 ISSUER=http://127.0.0.1:8000 RESOURCE=http://127.0.0.1:8001/mcp uvicorn server:app --port 8001
 """
 

@@ -1,6 +1,6 @@
 """A web app whose users log in at the server, by redirect (OpenID Connect), and out when they sign out there.
 
-pip install jeton-client starlette uvicorn
+pip install ../../clients/python starlette uvicorn
 jeton client add web-app --grant authorization_code --scope openid --redirect-uri http://127.0.0.1:8080/callback \
                          --backchannel-logout-uri http://127.0.0.1:8080/backchannel-logout
 export ISSUER=http://127.0.0.1:8000 APP=http://127.0.0.1:8080 CLIENT_ID=web-app CLIENT_SECRET=...

@@ -1,5 +1,6 @@
 """The wheels of the server and of the Python client: what is in them, and that they work far from the checkout."""
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -179,3 +180,18 @@ def test_folders_of_the_checkout_are_not_importable_by_their_names() -> None:
     for folder in ("alembic", "alembic/versions", "config", "server"):
         assert (ROOT / folder).is_dir()
         assert not (ROOT / folder / "__init__.py").exists()
+
+
+def test_no_document_installs_the_packages_by_name_while_no_registry_has_them() -> None:
+    """Whoever registers the name there first would be installed."""
+    places = (Path("README.md"), Path("docs"), Path("examples"), Path("clients"))
+    by_name = re.compile(r"pip install\b.*?[ '](jeton|jeton-client)\b")
+    found = {
+        str(file)
+        for file in tracked_files()
+        if file.suffix in (".md", ".py")
+        and any(map(file.is_relative_to, places))
+        and by_name.search((ROOT / file).read_text(encoding="utf-8"))
+    }
+
+    assert found == set()
