@@ -1,5 +1,6 @@
 """The Python examples work: with real processes, a real server, and nginx in front of one of them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from joserfc.jwk import ECKey
 
 from interop.live_server import AUDIENCE
 from jeton_client import BearerAuth, Client, TokenSession
@@ -145,6 +147,25 @@ def test_command_line_app_keeps_its_session_between_commands(accounts: Accounts,
     assert (tmp_path / "orders" / "session.json").stat().st_mode & 0o777 == 0o600
     assert run("logout") == (0, "")
     assert run("list") == (1, "You are not logged in. Run: python orders.py login\n")
+
+
+def test_examples_say_in_one_line_what_is_missing(tmp_path: Path) -> None:
+    paths = {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "clients" / "python")}
+
+    def run(example: str, *words: str) -> str:
+        """Return the line that was printed."""
+        program = [sys.executable, str(EXAMPLES / example), *words]
+        variables = {**os.environ, **paths, "ISSUER": "http://127.0.0.1:9", "API": "http://127.0.0.1:9"}
+        done = subprocess.run(program, cwd=tmp_path, env=variables, stderr=-1, text=True, timeout=30, check=False)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        return line
+
+    assert "There is no key in key.json" in run("machine-client/report.py")
+    (tmp_path / "key.json").write_text(json.dumps(ECKey.generate_key("P-256").as_dict(private=True)))
+    assert "There is a key in key.json already" in run("machine-client/report.py", "new-key")
+    assert "This does not work at the moment" in run("machine-client/report.py")
+    assert "This does not work at the moment" in run("command-line/orders.py", "login")
 
 
 @pytest.mark.requirement("MC14")
