@@ -82,7 +82,7 @@ lock: $(VENV)/dev.stamp ## resolve the dependencies again, with hashes
 		--extra run --extra dev pyproject.toml -o requirements-dev.txt
 
 clean: ## remove build results; keep var/ and its data
-	rm -rf $(VENV) build *.egg-info server/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info server/*.egg-info clients/python/build clients/python/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Install the lock first, then the project with the locked build tools: nothing unpinned is downloaded.
 $(VENV)/run.stamp: requirements.txt pyproject.toml | $(VENV)/bin/python
