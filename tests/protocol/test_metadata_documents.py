@@ -321,6 +321,7 @@ async def test_closing_a_resource_ends_sessions_there_and_takes_its_scopes(node:
     with node.database.write() as connection:
         update_resource(connection, Resource(API, "Notes", frozenset({"read", "write"})))
     node.shared_state.refresh()
+    node.shared_state.apply_ceiling()
     (client,) = node.clients()
     assert (client.resources, "read" in client.scope, client.audience) == ((), False, (ISSUER,))
     refused = await node.refresh(APP, tokens["refresh_token"])

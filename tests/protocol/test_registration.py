@@ -59,10 +59,9 @@ async def test_enabled_registration_is_announced_with_the_grants_it_allows(start
 
 
 @pytest.mark.both_databases
-async def test_many_clients_lose_a_closed_resource_one_after_the_other_while_keys_are_refreshed(
+async def test_many_clients_lose_a_closed_resource_a_few_at_a_time(
     start: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A refresh that took as long as all of them would leave the server without keys to sign with."""
     monkeypatch.setattr("jeton.background.current_ceiling._CLIENTS_AT_ONCE", 2)
     monkeypatch.setattr("jeton.background.current_ceiling._MAX_SECONDS", 0)
     node = await start(REGISTRATION__DYNAMIC="open")
@@ -71,10 +70,11 @@ async def test_many_clients_lose_a_closed_resource_one_after_the_other_while_key
         await register(node, PUBLIC | {"client_name": str(number)})
     with node.database.write() as connection:
         resources.change(connection, PHOTOS, {"open": False})
+    node.shared_state.refresh()
 
     left = []
     for _ in range(4):
-        node.shared_state.refresh()
+        node.shared_state.apply_ceiling()
         left.append(sum(PHOTOS in it.resources for it in node.clients()))
 
     assert left == [3, 1, 0, 0]

@@ -15,7 +15,7 @@ from jeton.storage import raw_statement
 from support.in_process_server import Running
 
 # The thread of maintenance is not one of them: requests cause it to read keys again.
-_BACKGROUND: Final = ("logout delivery", "measurements")
+_BACKGROUND: Final = ("housekeeping", "logout delivery", "measurements")
 
 
 @contextmanager

@@ -12,8 +12,7 @@ from jeton.storage.clients import list_unregistered_clients
 from jeton.storage.database import Database
 from jeton.storage.resources import load_open_resources
 
-# There may be any number of clients that registered themselves. Whoever applies the ceiling to them also reads the
-# signing keys, without which the server stops after seconds.
+# There may be any number of clients that registered themselves, and other work waits for the same thread.
 _MAX_SECONDS: Final = 1.0
 _CLIENTS_AT_ONCE: Final = 50
 
@@ -38,20 +37,22 @@ class CurrentCeiling:
 
         Stop after a second, and continue at the next call.
         """
-        if self.value != self._applying:
-            self._applying, self._applied_up_to = self.value, ""
+        ceiling = self.value
+        if ceiling != self._applying:
+            self._applying, self._applied_up_to = ceiling, ""
         began = time.monotonic()
         while self._applied_up_to is not None:
-            self._applied_up_to = self._apply_after(self._applied_up_to, database, now)
+            self._applied_up_to = _apply_after(self._applied_up_to, ceiling, database, now)
             if time.monotonic() - began >= _MAX_SECONDS:
                 break
 
-    def _apply_after(self, client_id: str, database: Database, now: int) -> str | None:
-        """Apply the ceiling to the clients that follow this one. Return the last of them, or None if there are none."""
-        with database.read() as connection:
-            following = list_unregistered_clients(connection, client_id, _CLIENTS_AT_ONCE)
-        for client in following:
-            if within_ceiling(client, self.value) != client:
-                with database.write() as connection:
-                    apply_ceiling(connection, now, client.client_id, self.value)
-        return following[-1].client_id if following else None
+
+def _apply_after(client_id: str, ceiling: RegistrationCeiling, database: Database, now: int) -> str | None:
+    """Apply the ceiling to the clients that follow this one. Return the last of them, or None if there are none."""
+    with database.read() as connection:
+        following = list_unregistered_clients(connection, client_id, _CLIENTS_AT_ONCE)
+    for client in following:
+        if within_ceiling(client, ceiling) != client:
+            with database.write() as connection:
+                apply_ceiling(connection, now, client.client_id, ceiling)
+    return following[-1].client_id if following else None

@@ -18,6 +18,7 @@ from jeton.storage.task_thread import TaskThread
 _REFRESH_SECONDS: Final = 2
 _PURGE_SECONDS: Final = 60
 _BACKLOG_SECONDS: Final = 1
+_CEILING_SECONDS: Final = 1
 # Pause after a deletion, as a multiple of its duration: requests keep the processors and SQLite's only write lock.
 _PAUSE_FACTOR: Final = 19
 
@@ -25,7 +26,10 @@ log = structlog.get_logger("jeton.maintenance")
 
 
 class Maintenance:
-    """Runs the maintenance while the server serves. All of it is done in `thread`."""
+    """Runs the maintenance while the server serves.
+
+    What the server cannot be without is done in `thread`; in `housekeeping`, what may take as long as there are rows.
+    """
 
     def __init__(
         self,
@@ -33,14 +37,17 @@ class Maintenance:
         purge: Purge,
         audit_backlog: AuditBacklog,
         thread: TaskThread,
+        housekeeping: TaskThread,
     ) -> None:
         self._shared_state = shared_state
         self._purge = purge
         self._audit_backlog = audit_backlog
         self._thread = thread
+        self._housekeeping = housekeeping
 
     def close(self) -> None:
         """Record what is still to be recorded."""
+        self._housekeeping.close()
         self._thread.close()
         try:
             self._audit_backlog.write()
@@ -51,6 +58,8 @@ class Maintenance:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._repeat(_REFRESH_SECONDS, lambda: self._thread(self._shared_state.refresh)))
+            ceiling = self._repeat(_CEILING_SECONDS, lambda: self._housekeeping(self._shared_state.apply_ceiling))
+            tasks.create_task(ceiling)
             tasks.create_task(self._repeat(_PURGE_SECONDS, self._delete_expired))
             tasks.create_task(self._repeat(_BACKLOG_SECONDS, lambda: self._thread(self._audit_backlog.write)))
 
@@ -69,6 +78,6 @@ class Maintenance:
         """Delete expired rows until none is left, for a twentieth of the time."""
         await self._thread(self._purge.delete_expired_keys)
         began = time.monotonic()
-        while await self._thread(self._purge.delete_expired_batch):
+        while await self._housekeeping(self._purge.delete_expired_batch):
             await asyncio.sleep(_PAUSE_FACTOR * (time.monotonic() - began))
             began = time.monotonic()

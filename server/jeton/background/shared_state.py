@@ -90,6 +90,10 @@ class SharedState:
                 self._update_status_lists(self.status_lists, next_index)
         if self._can_write:
             self._status_indexes.reclaim(next_index)
+
+    def apply_ceiling(self) -> None:
+        """Take from stored clients what they may not have any more. This may take long, and runs beside `refresh`."""
+        if self._can_write:
             self.ceiling.apply(self._database, self._clock.now())
 
     def _update_status_lists(self, status_lists: StatusLists, next_index: int) -> None:

@@ -74,7 +74,7 @@ def build_background(
         keys,
         shared_state,
         purge,
-        Maintenance(shared_state, purge, storage.audit_backlog, thread),
+        Maintenance(shared_state, purge, storage.audit_backlog, thread, TaskThread("housekeeping")),
         Measurements(database, clock, key_times(settings)),
         LogoutDelivery(issuer, database, clock, keyring, outbound),
     )
