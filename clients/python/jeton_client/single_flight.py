@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 
@@ -44,7 +45,7 @@ class AsyncSingleFlight:
     """Single flight for tasks of one event loop. The work is a task of its own: cancelling a caller does not end it."""
 
     def __init__(self) -> None:
-        self._flights: dict[str, asyncio.Task[Any]] = {}
+        self._flights: dict[str, asyncio.Future[Any]] = {}
 
     def under_way(self, name: str) -> bool:
         return name in self._flights
@@ -53,18 +54,13 @@ class AsyncSingleFlight:
         """Return or raise the result of `work`, started by this task or the first one."""
         flight = self._flights.get(name)
         if flight is None:
-            flight = self._flights[name] = asyncio.ensure_future(self._lead(name, work))
-            flight.add_done_callback(_look_at_error)
+            flight = asyncio.ensure_future(work())
+            if not flight.done():  # an eager task factory runs a task at once
+                self._flights[name] = flight
+                flight.add_done_callback(partial(self._land, name))
         return await asyncio.shield(flight)
 
-    async def _lead(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
-        try:
-            return await work()
-        finally:
-            del self._flights[name]
-
-
-def _look_at_error(flight: "asyncio.Task[Any]") -> None:
-    """Retrieve the error. If every caller was cancelled, asyncio would otherwise log it as never retrieved."""
-    if not flight.cancelled():
-        flight.exception()
+    def _land(self, name: str, flight: asyncio.Future[Any]) -> None:
+        del self._flights[name]  # before the callers continue, so that a later call starts again
+        if not flight.cancelled():
+            flight.exception()  # if every caller was cancelled, asyncio would log it as never retrieved

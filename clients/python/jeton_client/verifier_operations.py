@@ -103,8 +103,8 @@ class VerifierOperations:
     def _new_list(self, reference: StatusReference) -> CachedList:
         if not may_follow(reference, self._rules.issuer):
             raise InvalidTokenError("status")
-        while len(self._lists) >= _MAX_LISTS:
-            self._lists.pop(next(iter(self._lists)), None)
+        for oldest in list(self._lists)[: 1 - _MAX_LISTS]:  # a copy, because other threads add lists
+            self._lists.pop(oldest, None)
         return self._lists.setdefault(reference.uri, CachedList(reference.uri))
 
     def _fetch_list(self, known: CachedList) -> Operation[None]:

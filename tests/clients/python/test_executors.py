@@ -1,10 +1,12 @@
 """Executors of operations: one request to one origin, bounded responses, and complete cancellation."""
 
 import asyncio
+import gc
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any
 
 import anyio
 import httpx2
@@ -13,6 +15,7 @@ import pytest
 from jeton_client.executors import AsyncExecutor, Executor
 from jeton_client.messages import Answer, Request
 from jeton_client.operations import Do, Operation
+from jeton_client.single_flight import AsyncSingleFlight
 
 REQUEST = Request("POST", "https://as.example/token", {"authorization": "Basic x"}, {"a": "b"})
 
@@ -190,3 +193,41 @@ async def test_cancellation_waits_for_the_end_of_a_call_in_a_thread() -> None:
         await task
     assert done.is_set()
     await executor.close()
+
+
+async def test_work_that_ends_at_once_is_shared_with_an_eager_task_factory() -> None:
+    def run_at_once(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, int]) -> asyncio.Future[int]:
+        future = loop.create_future()
+        with pytest.raises(StopIteration) as end:
+            work.send(None)
+        future.set_result(end.value.value)
+        return future
+
+    async def work() -> int:
+        return 1
+
+    asyncio.get_running_loop().set_task_factory(run_at_once)  # type: ignore[arg-type]
+    flights = AsyncSingleFlight()
+
+    assert [await flights.join("work", work) for _ in range(2)] == [1, 1]
+    assert not flights.under_way("work")
+
+
+async def test_the_error_of_abandoned_work_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    fail, flights = asyncio.Event(), AsyncSingleFlight()
+
+    async def work() -> None:
+        await fail.wait()
+        raise ValueError
+
+    caller = asyncio.ensure_future(flights.join("work", work))
+    await asyncio.sleep(0)
+    caller.cancel()
+    fail.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gc.collect()
+
+    assert caller.cancelled()
+    assert not flights.under_way("work")
+    assert not caplog.records

@@ -1,6 +1,8 @@
 """Verifier and introspector, beyond the scenarios: what they cannot be created with, and the size of their caches."""
 
 import asyncio
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -9,8 +11,10 @@ import pytest
 
 from clients.python.scenario import CLIENT
 from clients.python.vectors import AUDIENCE, ISSUER, SERVER, START, TOKENS, answer_of, read
-from jeton_client import AccessToken, AsyncVerifier, Introspector, InvalidTokenError, Verifier
+from jeton_client import AccessToken, AsyncVerifier, Introspector, InvalidTokenError, StatusPolling, Verifier
+from jeton_client.access_token import Rules, StatusReference
 from jeton_client.verified_tokens import VerifiedTokens
+from jeton_client.verifier_operations import VerifierOperations
 
 METADATA = SERVER["answers"]["metadata"]["body"]
 KEY_SET = read("public_keys")
@@ -110,3 +114,19 @@ async def test_callers_that_arrive_during_a_fetch_wait_for_it(slow: str) -> None
         outcomes = await asyncio.gather(first, second, return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [AccessToken, AccessToken]
+
+
+def test_threads_can_share_a_verifier_that_follows_many_lists() -> None:
+    operations = VerifierOperations(Rules(ISSUER, AUDIENCE), StatusPolling(), 0, lambda: START, lambda: START)
+
+    def follow(thread: int) -> None:
+        for number in range(3000):
+            operations._new_list(StatusReference(f"https://as.example/status/{thread}/{number}", 0))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(follow, range(6)))
+    finally:
+        sys.setswitchinterval(interval)
