@@ -1,5 +1,6 @@
 """Metadata of an authorization server, fetched on first use and cached."""
 
+from jeton_client import attempts
 from jeton_client.discovery import ServerMetadata, judge_metadata, may_be_elsewhere, metadata_requests
 from jeton_client.errors import ServerUnavailableError, UntrustedServerError
 from jeton_client.operations import Operation
@@ -13,10 +14,17 @@ class AuthorizationServer:
         self._requests = metadata_requests(issuer)
         self._metadata: ServerMetadata | None = None
 
-    def metadata(self) -> Operation[ServerMetadata]:
+    def metadata(self, max_attempts: int = 1) -> Operation[ServerMetadata]:
         """Return the metadata. Raise ServerUnavailableError without a usable response; the next call tries again."""
-        if self._metadata is None:
-            self._metadata = yield from self._discover()
+        attempt = 1
+        while self._metadata is None:
+            try:
+                self._metadata = yield from self._discover()
+            except ServerUnavailableError:
+                if attempt >= max_attempts:
+                    raise
+                yield from attempts.wait(attempt, max_attempts)
+                attempt += 1
         return self._metadata
 
     def _discover(self) -> Operation[ServerMetadata]:

@@ -21,7 +21,7 @@ from jeton_client.authorization_server import AuthorizationServer
 from jeton_client.callback import code_in
 from jeton_client.client_authentication import Client
 from jeton_client.current_session import CurrentSession
-from jeton_client.discovery import ServerMetadata, required
+from jeton_client.discovery import required
 from jeton_client.errors import (
     ClientError,
     InvalidCallbackError,
@@ -50,20 +50,18 @@ class SessionOperations:
         self.current = CurrentSession(storage, clock, random.SystemRandom().random)
 
     def log_in(self, username: str, password: str, scope: str | None) -> Operation[None]:
-        metadata = yield from self._discovered()
-        endpoint = required(metadata.token_endpoint, "token_endpoint")
+        endpoint = yield from self._token_endpoint()
         request = token_requests.log_in(endpoint, self._client, username, password, scope)
         yield from self._begin(request, "password", scope)
 
     def log_in_as_client(self, scope: str | None) -> Operation[None]:
-        metadata = yield from self._discovered()
-        endpoint = required(metadata.token_endpoint, "token_endpoint")
+        endpoint = yield from self._token_endpoint()
         yield from self._begin(
             token_requests.log_in_as_client(endpoint, self._client, scope), "client_credentials", scope
         )
 
     def start_authorization(self, request: AuthorizationRequest) -> Operation[tuple[str, PendingAuthorization]]:
-        metadata = yield from self._discovered()
+        metadata = yield from self._server.metadata(MAX_ATTEMPTS)
         endpoint = required(metadata.authorization_endpoint, "authorization_endpoint")
         pending = begin(metadata.issuer, request, self._clock(), _new_secret)
         return authorization_url(endpoint, self._client, request, pending), pending
@@ -72,8 +70,7 @@ class SessionOperations:
         if pending.issuer != self._server.issuer:
             raise InvalidCallbackError("iss")
         code = code_in(callback, pending, self._clock())
-        metadata = yield from self._discovered()
-        endpoint = required(metadata.token_endpoint, "token_endpoint")
+        endpoint = yield from self._token_endpoint()
         request = token_requests.redeem(
             endpoint, self._client, code, pending.redirect_uri, pending.code_verifier, pending.idempotency_key
         )
@@ -118,7 +115,7 @@ class SessionOperations:
             raise failed
 
     def start_logout(self, post_logout_redirect_uri: str | None) -> Operation[tuple[str, str]]:
-        metadata = yield from self._discovered()
+        metadata = yield from self._server.metadata(MAX_ATTEMPTS)
         endpoint = required(metadata.end_session_endpoint, "end_session_endpoint")
         session = yield from self.current.stored()
         with suppress(ServerUnavailableError):  # the browser is sent to the server, which ends the session as well
@@ -153,8 +150,7 @@ class SessionOperations:
 
     def _renewed(self, session: Session, max_attempts: int) -> Operation[Session]:
         """Repeat the request until it has an outcome, soon, because servers repeat a response only for a while."""
-        metadata = yield from self._discovered(max_attempts)
-        endpoint = required(metadata.token_endpoint, "token_endpoint")
+        endpoint = yield from self._token_endpoint(max_attempts)
         begun = self._clock()
         session = begin_renewal(session, _new_secret(), begun)
         yield from self.current.store(session)
@@ -182,7 +178,7 @@ class SessionOperations:
 
     def _revoke(self, tokens: Tokens) -> Operation[None]:
         """Revoke the tokens, if the server has a revocation endpoint."""
-        metadata = yield from self._discovered()
+        metadata = yield from self._server.metadata(MAX_ATTEMPTS)
         if metadata.revocation_endpoint is None:
             return
         token, hint = tokens.access_token, "access_token"
@@ -191,12 +187,9 @@ class SessionOperations:
         request = token_requests.revoke(metadata.revocation_endpoint, self._client, token, hint)
         yield from attempts.send(request, judge_revocation_answer, MAX_ATTEMPTS)
 
-    def _discovered(self, max_attempts: int = MAX_ATTEMPTS) -> Operation[ServerMetadata]:
-        for attempt in range(1, max_attempts):
-            with suppress(ServerUnavailableError):
-                return (yield from self._server.metadata())
-            yield from attempts.wait(attempt, max_attempts)
-        return (yield from self._server.metadata())
+    def _token_endpoint(self, max_attempts: int = MAX_ATTEMPTS) -> Operation[str]:
+        metadata = yield from self._server.metadata(max_attempts)
+        return required(metadata.token_endpoint, "token_endpoint")
 
 
 def _new_secret() -> str:

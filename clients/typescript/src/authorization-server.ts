@@ -1,6 +1,8 @@
 /** Metadata of an authorization server, fetched on first use and cached. */
 
+import { wait } from './attempts.js'
 import { judgeMetadata, mayBeElsewhere, metadataRequests, type ServerMetadata } from './discovery.js'
+import { ServerUnavailableError } from './errors.js'
 import type { Request } from './messages.js'
 import type { Send } from './sending.js'
 
@@ -18,8 +20,15 @@ export class AuthorizationServer {
   }
 
   /** Return the metadata. Reject with ServerUnavailableError without a usable response; the next call tries again. */
-  async metadata(): Promise<ServerMetadata> {
-    this.#metadata ??= await this.#discover()
+  async metadata(maxAttempts = 1): Promise<ServerMetadata> {
+    for (let attempt = 1; this.#metadata === null; attempt += 1) {
+      try {
+        this.#metadata = await this.#discover()
+      } catch (error) {
+        if (!(error instanceof ServerUnavailableError) || attempt >= maxAttempts) throw error
+        await wait(attempt, maxAttempts)
+      }
+    }
     return this.#metadata
   }
 

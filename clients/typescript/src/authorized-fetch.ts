@@ -23,9 +23,8 @@ export function authorizedFetch(
     const token = await session.accessToken()
     const response = await fetch(withToken(isRepeatable ? request.clone() : request, token))
     if (response.status !== 401 || !isRepeatable) return response
-    const other = await session.renew(token)
     await response.body?.cancel()
-    return fetch(withToken(request, other))
+    return fetch(withToken(request, await session.renew(token)))
   }
 }
 

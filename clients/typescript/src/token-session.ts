@@ -1,6 +1,6 @@
 /** Sessions for apps: log in, get valid access tokens, renew them, log out. Tasks and, with `tabStorage`, tabs share one. */
 
-import { EARLY_ATTEMPTS, MAX_ATTEMPTS, sendUntilUsable, wait } from './attempts.js'
+import { EARLY_ATTEMPTS, MAX_ATTEMPTS, sendUntilUsable } from './attempts.js'
 import {
   type AuthorizationRequest,
   authorizationUrl,
@@ -12,7 +12,7 @@ import { AuthorizationServer } from './authorization-server.js'
 import { codeIn } from './callback.js'
 import type { Client } from './client-authentication.js'
 import { CurrentSession } from './current-session.js'
-import { required, type ServerMetadata } from './discovery.js'
+import { required } from './discovery.js'
 import {
   ClientError,
   InvalidCallbackError,
@@ -78,7 +78,7 @@ export class TokenSession {
 
   /** Resolve to the URL to which the browser is sent, and to what must be kept until it comes back. */
   async startAuthorization(request: AuthorizationRequest): Promise<{ url: string; pending: PendingAuthorization }> {
-    const { issuer, authorizationEndpoint } = await this.#discovered()
+    const { issuer, authorizationEndpoint } = await this.#server.metadata(MAX_ATTEMPTS)
     const endpoint = required(authorizationEndpoint, 'authorization_endpoint')
     const pending = begin(issuer, request, this.#clock(), newSecret)
     return { url: await authorizationUrl(endpoint, this.#client, request, pending), pending }
@@ -144,7 +144,7 @@ export class TokenSession {
    * The browser comes back to `postLogoutRedirectUri`; pass its URL and the state to `checkLogoutCallback`.
    */
   async startLogout(postLogoutRedirectUri: string | null = null): Promise<{ url: string; state: string }> {
-    const { endSessionEndpoint } = await this.#discovered()
+    const { endSessionEndpoint } = await this.#server.metadata(MAX_ATTEMPTS)
     const endpoint = required(endSessionEndpoint, 'end_session_endpoint')
     const session = await this.#current.stored()
     await this.logOut().catch((error: unknown) => {
@@ -212,25 +212,14 @@ export class TokenSession {
 
   async #revoke(tokens: Tokens | null): Promise<void> {
     if (tokens === null && this.#refreshTokens.implied === null) return
-    const { revocationEndpoint } = await this.#discovered()
+    const { revocationEndpoint } = await this.#server.metadata(MAX_ATTEMPTS)
     if (revocationEndpoint === null) return // the server offers no revocation
     const request = this.#refreshTokens.revoke(revocationEndpoint, this.#client, tokens)
     await sendUntilUsable(this.#send, request, judgeRevocationAnswer, MAX_ATTEMPTS)
   }
 
   async #tokenEndpoint(maxAttempts = MAX_ATTEMPTS): Promise<string> {
-    return required((await this.#discovered(maxAttempts)).tokenEndpoint, 'token_endpoint')
-  }
-
-  async #discovered(maxAttempts = MAX_ATTEMPTS): Promise<ServerMetadata> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#server.metadata()
-      } catch (error) {
-        if (!(error instanceof ServerUnavailableError) || attempt >= maxAttempts) throw error
-        await wait(attempt, maxAttempts)
-      }
-    }
+    return required((await this.#server.metadata(maxAttempts)).tokenEndpoint, 'token_endpoint')
   }
 }
 

@@ -2,7 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { authorizedFetch, memoryStorage, type Session, TokenSession, UntrustedServerError } from '@jeton/client'
+import {
+  authorizedFetch,
+  memoryStorage,
+  ServerUnavailableError,
+  type Session,
+  TokenSession,
+  UntrustedServerError,
+} from '@jeton/client'
 import { FailingStorage } from './failing-storage.js'
 import { AUDIENCE, ISSUER, SERVER } from './vectors.js'
 
@@ -134,6 +141,25 @@ test('a body that is a stream is sent once', async () => {
 
   assert.equal((await call(AUDIENCE, { method: 'POST', body, duplex: 'half' } as RequestInit)).status, 401)
   assert.deepEqual(received, ['apples'])
+})
+
+test('a refused response is not left open if the token cannot be renewed', async () => {
+  let isOpen = true
+  const body = new ReadableStream({
+    cancel: () => {
+      isOpen = false
+    },
+  })
+  const session = {
+    accessToken: async () => 'access-1',
+    renew: async () => {
+      throw new ServerUnavailableError('lost')
+    },
+  }
+  const call = authorizedFetch(session, { origins: [AUDIENCE], fetch: async () => new Response(body, { status: 401 }) })
+
+  await assert.rejects(call(AUDIENCE), { name: 'ServerUnavailableError' })
+  assert.equal(isOpen, false)
 })
 
 test('an origin that is not secure cannot be listed', () => {
