@@ -96,6 +96,19 @@ async def test_client_has_a_row_from_its_first_consent_on(node: Running, visitor
     assert (claims["client_id"], claims["aud"]) == (DOCUMENT, API)
 
 
+@pytest.mark.requirement("OI24")
+async def test_algorithm_of_id_tokens_that_is_not_offered_is_an_error_for_good(
+    node: Running, visitor: Browser, web: Web
+) -> None:
+    """No key is made for a client that anyone may be."""
+    web.publish(id_token_signed_response_alg="ES256")
+    node.shared_state.refresh()
+
+    page = await visitor.authorize(APP, resource=API, scope="openid")
+
+    assert "error=invalid_request" in page.text
+
+
 @pytest.mark.requirement("CI06")
 @pytest.mark.parametrize(
     ("client_id", "words"),

@@ -8,6 +8,7 @@ from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue
 from jeton.oauth.errors import ErrorCode
+from jeton.oauth.registration.unregistered_clients import is_described_by_document
 from jeton.oauth.sessions import Family
 
 OPENID: Final = "openid"
@@ -24,12 +25,15 @@ def signed_in_family(issue: Issue) -> Family | None:
 def check_id_token_algorithm(request: AuthorizationRequest, client: Client, algorithms: Collection[str]) -> None:
     """Raise AuthorizationRefusedError if no ID token can be signed as the client is registered for.
 
-    `algorithms` can be signed with now. A new one follows in a few minutes: its key has to reach all caches first.
+    `algorithms` can be signed with now. One that an administrator has chosen follows in a few minutes: its key has to
+    reach all caches first. No key is made for a metadata document.
     """
-    if OPENID in request.scope and client.id_token_alg not in algorithms:
-        sentence = f"This server does not sign ID tokens with {client.id_token_alg} yet; try again in a few minutes."
-        response = error_response(request, ErrorCode.TEMPORARILY_UNAVAILABLE, sentence)
-        raise AuthorizationRefusedError(response, "id_token_algorithm_not_available")
+    if OPENID not in request.scope or client.id_token_alg in algorithms:
+        return
+    error, sentence = ErrorCode.INVALID_REQUEST, f"This server does not sign ID tokens with {client.id_token_alg}"
+    if not is_described_by_document(client):
+        error, sentence = ErrorCode.TEMPORARILY_UNAVAILABLE, f"{sentence} yet; try again in a few minutes"
+    raise AuthorizationRefusedError(error_response(request, error, f"{sentence}."), "id_token_algorithm_not_available")
 
 
 def id_token_claims(
