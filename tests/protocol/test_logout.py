@@ -69,6 +69,16 @@ async def test_an_app_with_an_id_token_hint_signs_its_user_out(jeton: Running, a
     assert not await alice.visitor.is_signed_in()
 
 
+@pytest.mark.requirement("LO05", "LO07")
+async def test_another_site_cannot_clear_what_apps_of_this_host_have_stored(alice: SignedInApp) -> None:
+    """A browser sends no SameSite=Lax cookie with the request for a picture."""
+    async with browser(alice.node) as without_cookies:
+        response = await without_cookies.http.get(PATH, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert response.status_code == 303
+    assert {"clear-site-data", "set-cookie"}.isdisjoint(response.headers)
+
+
 @pytest.mark.requirement("LO02")
 async def test_an_expired_hint_still_names_its_session(jeton: Running, alice: SignedInApp) -> None:
     claims = jeton.keyring.id_token_verifier.verify(alice.hint)

@@ -63,28 +63,37 @@ class LogoutSteps:
         """Return who is signed in in this browser."""
         return await self.login.find(self.interactions.cookies.session_secret(request))
 
-    async def end(self, request: PageRequest, visitor: Visitor | None) -> Cookie:
+    async def end(self, request: PageRequest, visitor: Visitor | None) -> tuple[Cookie, ...]:
         """End the browser session, if there is one, with what goes with it. Return the cookie that says so."""
-        if visitor is not None:
-            await self.login.sign_out(visitor.session, "signed_out", request.source)
-        return self.interactions.cookies.signed_out()
+        if visitor is None:
+            return ()
+        await self.login.sign_out(visitor.session, "signed_out", request.source)
+        return (self.interactions.cookies.signed_out(),)
 
     def leave(
-        self, request: PageRequest, logout: LogoutRequest, client: Client | None, cookie: Cookie, *, after_form: bool
+        self,
+        request: PageRequest,
+        logout: LogoutRequest,
+        client: Client | None,
+        cookies: tuple[Cookie, ...],
+        *,
+        after_form: bool,
     ) -> PageAnswer:
         """Lead to the client, if it asked for that, else to the page that says that the user is signed out.
 
+        The browser drops what it has stored only if a session has ended: any site can send requests without one.
+
         A form of ours cannot lead to another site by redirects only, see `client_responses`.
         """
-        uri = logout.redirect_uri
+        uri, ended = logout.redirect_uri, bool(cookies)
         if uri is None or client is None:
-            return Redirect(self.interactions.base + SIGNED_OUT_PATH, (cookie,), clears_site_data=True)
+            return Redirect(self.interactions.base + SIGNED_OUT_PATH, cookies, clears_site_data=ended)
         if logout.state is not None:
             uri = f"{uri}{'&' if '?' in uri else '?'}{urlencode({'state': logout.state})}"
         if after_form and request.navigates and uri.startswith(("https://", "http://")):
             content = RedirectPage(uri, app_label(client, uri))
-            return Page(content, ui_locales=logout.ui_locales, cookies=(cookie,), clears_site_data=True)
-        return Redirect(uri, (cookie,), clears_site_data=True)
+            return Page(content, ui_locales=logout.ui_locales, cookies=cookies, clears_site_data=ended)
+        return Redirect(uri, cookies, clears_site_data=ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +150,8 @@ class LogoutEndpoint:
             return self._ask(request, logout, client, visitor)
         if step is LogoutStep.NOT_SIGNED_IN and not logout.has_hint:
             logout = without_redirect(logout)
-        cookie = await self.steps.end(request, visitor)
-        return self.steps.leave(request, logout, client, cookie, after_form=False)
+        cookies = await self.steps.end(request, visitor)
+        return self.steps.leave(request, logout, client, cookies, after_form=False)
 
     def _ask(self, request: PageRequest, logout: LogoutRequest, client: Client | None, visitor: Visitor) -> PageAnswer:
         """Return the question, with a sealed value that is bound to this browser."""
@@ -171,8 +180,8 @@ class ConfirmLogout:
         """End the browser session: the user wants it."""
         check_own_page(request)
         logout, client = await self.steps.open(self.steps.interactions.open_bound(request))
-        cookie = await self.steps.end(request, await self.steps.visitor(request))
-        return self.steps.leave(request, logout, client, cookie, after_form=True)
+        cookies = await self.steps.end(request, await self.steps.visitor(request))
+        return self.steps.leave(request, logout, client, cookies, after_form=True)
 
 
 def _page_error(error: LogoutRequestError) -> PageError:
