@@ -22,7 +22,7 @@ def key_rejection_reason(client: Client) -> str | None:
     if TLS_CLIENT_AUTH in methods and [bool(it) for it in (client.tls_subject or {}).values()] != [True]:
         return f"--auth-method {TLS_CLIENT_AUTH} needs one name of the client's certificate, such as --tls-san-dns"
     if TLS_CLIENT_AUTH not in methods and client.tls_subject is not None:
-        return f"the name of a certificate is for --auth-method {TLS_CLIENT_AUTH}: remove it with --clear tls-subject"
+        return f"the name of a certificate is for --auth-method {TLS_CLIENT_AUTH}: leave it out, or --clear tls-subject"
     return _keys_rejection_reason(client, methods & {PRIVATE_KEY_JWT, SELF_SIGNED_TLS})
 
 
@@ -30,7 +30,8 @@ def _keys_rejection_reason(client: Client, methods: Set[str]) -> str | None:
     """Return what is wrong with the JWK Set of a client. `methods` has its method if that is one with a JWK Set."""
     if not methods:
         if client.jwks is not None or client.jwks_uri is not None:
-            return f"--jwks and --jwks-uri are for --auth-method {PRIVATE_KEY_JWT} and {SELF_SIGNED_TLS}: --clear them"
+            methods_with_keys = f"{PRIVATE_KEY_JWT} and {SELF_SIGNED_TLS}"
+            return f"--jwks and --jwks-uri are for --auth-method {methods_with_keys}: leave them out, or --clear them"
         return None
     if (client.jwks is None) == (client.jwks_uri is None):
         return f"--auth-method {min(methods)} needs the client's public keys: either --jwks or --jwks-uri"
