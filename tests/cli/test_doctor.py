@@ -103,6 +103,10 @@ CONFIGURED = f'[secrets]\nmaster_key = "{MASTER_KEY}"\n'
          "fail files", "jeton.toml holds secrets.master_key"),
         ({"CONFIG": "jeton.toml"}, "jeton.toml", _readable_by_all('[database]\nurl = "sqlite:///jeton.db"\n'), "", ""),
         ({"PASSWORDS__BREACHED_FILE": "missing"}, "", None, "fail passwords", "download the list again"),
+        ({"PAGES__LOGO": "missing"}, "", None, "fail pages", "the logo missing cannot be read"),
+        ({"PAGES__TEMPLATES": "missing"}, "", None, "fail pages", "there is no folder missing"),
+        ({"SERVER__CLIENT_CERTIFICATE_AUTHORITIES": "missing"}, "", None,
+         "fail certificates", "no certificates in missing"),
     ],
 )  # fmt: skip
 def test_each_problem_on_this_machine_is_reported_with_advice(

@@ -14,7 +14,9 @@ from jeton.admin.diagnosis.metrics import check_metrics
 from jeton.admin.diagnosis.proxies import check_proxies
 from jeton.admin.diagnosis.secret_files import SecretFile, check_secret_files
 from jeton.admin.diagnosis.signing_keys import check_signing_keys
+from jeton.bootstrap.clients import certificate_authorities
 from jeton.bootstrap.from_settings import check_master_key, master_key_file, open_master_keys, password_rules
+from jeton.bootstrap.pages import build_renderer
 from jeton.bootstrap.published_issuer import UnreachableIssuerError, read_published_issuer
 from jeton.bootstrap.signing_keys import key_stores, key_times
 from jeton.config.checks import split_listen
@@ -50,6 +52,7 @@ def diagnose(
     if outbound is not None:
         yield from _examine_issuer(server.issuer, outbound, kids)
     yield _examine_breached_passwords(settings)
+    yield from _examine_other_files(settings)
 
 
 def _examine_database(settings: Settings) -> Generator[Finding, None, Collection[str]]:
@@ -155,3 +158,12 @@ def _examine_breached_passwords(settings: Settings) -> Finding:
     return ok(
         "passwords", f"leaked ones are refused: {file}" if file else "the built-in list of common ones is refused"
     )
+
+
+def _examine_other_files(settings: Settings) -> Iterator[Finding]:
+    """Yield what prevents the start, of the files that other settings name."""
+    for check, read in (("pages", build_renderer), ("certificates", certificate_authorities)):
+        try:
+            read(settings)
+        except ConfigError as error:
+            yield fail(check, str(error), "correct the setting or the file: the server does not start")
