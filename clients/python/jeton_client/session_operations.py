@@ -115,11 +115,11 @@ class SessionOperations:
             raise failed
 
     def start_logout(self, post_logout_redirect_uri: str | None) -> Operation[tuple[str, str]]:
+        session = yield from self.current.stored()
+        with suppress(ServerUnavailableError, RefusedError):  # the server ends the session as well
+            yield from self.log_out()
         metadata = yield from self._server.metadata(MAX_ATTEMPTS)
         endpoint = required(metadata.end_session_endpoint, "end_session_endpoint")
-        session = yield from self.current.stored()
-        with suppress(ServerUnavailableError):  # the browser is sent to the server, which ends the session as well
-            yield from self.log_out()
         hint = None if session is None else session.tokens.id_token
         state = _new_secret()
         return logout_url(endpoint, self._client, hint, post_logout_redirect_uri, state), state

@@ -81,6 +81,7 @@ class TokenSession(WithExecutor):
         """Delete the session and revoke it. Return a URL at which the browser logs out at the server, and its state.
 
         The browser comes back to `post_logout_redirect_uri`; pass its URL and the state to `check_logout_callback`.
+        Raise ServerUnavailableError if the session was deleted, but the URL is unknown: call it again.
         """
         return self._executor.run(self._operations.start_logout(post_logout_redirect_uri))
 

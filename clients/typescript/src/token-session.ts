@@ -141,21 +141,19 @@ export class TokenSession {
 
   /** Log out, and resolve to a URL at which the browser logs out at the server, and its state.
    *
-   * The browser comes back to `postLogoutRedirectUri`; pass its URL and the state to `checkLogoutCallback`.
+   * The browser comes back to `postLogoutRedirectUri`; pass its URL and the state to `checkLogoutCallback`. Reject with
+   * ServerUnavailableError if the session was deleted, but the URL is unknown: call it again.
    */
   async startLogout(postLogoutRedirectUri: string | null = null): Promise<{ url: string; state: string }> {
-    const { endSessionEndpoint } = await this.#server.metadata(MAX_ATTEMPTS)
-    const endpoint = required(endSessionEndpoint, 'end_session_endpoint')
     const session = await this.#current.stored()
     await this.logOut().catch((error: unknown) => {
       // The browser is sent to the server, which ends the session as well.
-      if (!(error instanceof ServerUnavailableError)) throw error
+      if (!(error instanceof ServerUnavailableError || error instanceof RefusedError)) throw error
     })
-    const state = newSecret()
-    return {
-      url: logoutUrl(endpoint, this.#client, session?.tokens.idToken ?? null, postLogoutRedirectUri, state),
-      state,
-    }
+    const { endSessionEndpoint } = await this.#server.metadata(MAX_ATTEMPTS)
+    const endpoint = required(endSessionEndpoint, 'end_session_endpoint')
+    const [hint, state] = [session?.tokens.idToken ?? null, newSecret()]
+    return { url: logoutUrl(endpoint, this.#client, hint, postLogoutRedirectUri, state), state }
   }
 
   /** Send a login, after checking that its result can be stored. A password is sent once: the user repeats it. */
