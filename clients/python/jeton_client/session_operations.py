@@ -70,6 +70,11 @@ class SessionOperations:
         if pending.issuer != self._server.issuer:
             raise InvalidCallbackError("iss")
         code = code_in(callback, pending, self._clock())
+        # Apps may handle a redirect twice at once. A code that is sent twice would end the session at other servers.
+        tokens: Tokens = yield Shared(_name("redemption", code), partial(self._redeem, pending, code))
+        return tokens
+
+    def _redeem(self, pending: PendingAuthorization, code: str) -> Operation[Tokens]:
         endpoint = yield from self._token_endpoint()
         request = token_requests.redeem(
             endpoint, self._client, code, pending.redirect_uri, pending.code_verifier, pending.idempotency_key
@@ -95,8 +100,7 @@ class SessionOperations:
             return token
 
     def renew(self, rejected: str) -> Operation[str]:
-        name = f"replacement of {sha256(rejected.encode()).hexdigest()}"
-        renewed: str = yield Shared(name, partial(self._renew, rejected, MAX_ATTEMPTS))
+        renewed: str = yield Shared(_name("replacement", rejected), partial(self._renew, rejected, MAX_ATTEMPTS))
         return renewed
 
     def log_out(self) -> Operation[None]:
@@ -194,3 +198,8 @@ class SessionOperations:
 
 def _new_secret() -> str:
     return secrets.token_urlsafe(32)
+
+
+def _name(work: str, secret: str) -> str:
+    """Return a name for shared work on this token or code, which does not reveal it."""
+    return f"{work} {sha256(secret.encode()).hexdigest()}"

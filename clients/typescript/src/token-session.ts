@@ -51,6 +51,7 @@ export class TokenSession {
   readonly #clock: () => number
   readonly #refreshTokens: RefreshTokens
   readonly #renewals = new SingleFlight<string>()
+  readonly #redemptions = new SingleFlight<Tokens>()
 
   /** `refreshTokens` says how the refresh token reaches the server. */
   constructor({ issuer, client, storage, fetch, clock }: TokenSessionOptions, refreshTokens = inParameters) {
@@ -92,11 +93,9 @@ export class TokenSession {
    */
   async finishAuthorization(pending: PendingAuthorization, callback: string): Promise<Tokens> {
     if (pending.issuer !== this.#server.issuer) throw new InvalidCallbackError('iss')
-    const { redirectUri, codeVerifier, idempotencyKey, scope } = pending
     const code = codeIn(callback, pending, this.#clock())
-    const endpoint = await this.#tokenEndpoint()
-    const request = tokenRequests.redeem(endpoint, this.#client, code, redirectUri, codeVerifier, idempotencyKey)
-    return this.#begin(request, 'authorization_code', scope, MAX_ATTEMPTS)
+    // Pages may handle a redirect twice at once. A code that is sent twice would end the session at other servers.
+    return this.#redemptions.join(code, () => this.#redeem(pending, code))
   }
 
   /** Return a valid access token, renewed ahead of its end. Reject with LoginRequiredError if the session is over. */
@@ -154,6 +153,13 @@ export class TokenSession {
     const endpoint = required(endSessionEndpoint, 'end_session_endpoint')
     const [hint, state] = [session?.tokens.idToken ?? null, newSecret()]
     return { url: logoutUrl(endpoint, this.#client, hint, postLogoutRedirectUri, state), state }
+  }
+
+  async #redeem(pending: PendingAuthorization, code: string): Promise<Tokens> {
+    const { redirectUri, codeVerifier, idempotencyKey, scope } = pending
+    const endpoint = await this.#tokenEndpoint()
+    const request = tokenRequests.redeem(endpoint, this.#client, code, redirectUri, codeVerifier, idempotencyKey)
+    return this.#begin(request, 'authorization_code', scope, MAX_ATTEMPTS)
   }
 
   /** Send a login, after checking that its result can be stored. A password is sent once: the user repeats it. */

@@ -113,6 +113,15 @@ test('a redirect to a tab that has begun no login sends no code', async () => {
   }
 })
 
+test('a redirect that is handled twice at once is redeemed once', async () => {
+  const [tab, { session, codes }] = [await begun(), newSession()]
+  tab.comeBack('code=c1')
+
+  const both = await Promise.all([finishLogInByBrowser(session, tab.page), finishLogInByBrowser(session, tab.page)])
+
+  assert.deepEqual([both, codes], [[true, true], ['c1']])
+})
+
 test('a refusal by the person is reported as such', async () => {
   const [tab, { session }] = [await begun(), newSession()]
   tab.comeBack('error=access_denied')

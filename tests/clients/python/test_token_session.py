@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import httpx2
 import pytest
@@ -12,6 +12,7 @@ from clients.python.scenario import CLIENT
 from clients.python.vectors import AUDIENCE, ISSUER, SERVER, START
 from jeton_client import (
     AsyncTokenSession,
+    AuthorizationRequest,
     BearerAuth,
     LoginRequiredError,
     MemoryStorage,
@@ -31,6 +32,7 @@ class Server:
         self.refreshes = 0
         self.orders = 0
         self.revoked: list[str] = []
+        self.codes: list[str] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.host == "api.example":
@@ -42,6 +44,7 @@ class Server:
         if request.url.path == "/revoke":
             self.revoked.append(form["token"])
             return httpx2.Response(200)
+        self.codes += [form["code"]] if "code" in form else []
         self.refreshes += "refresh_token" in form
         return httpx2.Response(200, json=SERVER["answers"]["tokens 2"]["body"])
 
@@ -110,6 +113,19 @@ async def test_a_cancelled_logout_revokes_the_session() -> None:
         await session.log_out()
 
     assert server.revoked == ["refresh-1"]
+
+
+async def test_a_redirect_that_is_handled_twice_at_once_is_redeemed_once() -> None:
+    server = Server()
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(server)) as http:
+        session = AsyncTokenSession(ISSUER, CLIENT, http=http, clock=lambda: START)
+        _, pending = await session.start_authorization(AuthorizationRequest("https://app.example/callback"))
+        callback = f"code=code-1&state={pending.state}&iss={quote(ISSUER, safe='')}"
+
+        first, second = await asyncio.gather(*[session.finish_authorization(pending, callback) for _ in range(2)])
+
+    assert first is second
+    assert server.codes == ["code-1"]
 
 
 def test_renewals_of_many_sessions_are_spread() -> None:
