@@ -30,7 +30,12 @@ MUTATED: Final = (
     "endpoints/revocation.py",
     "storage/ledger/*.py",
 )
-TESTS: Final = ("tests/unit", "tests/protocol", "tests/storage", "tests/admin", "tests/cli")
+# Of the command line those that are about rules: mutmut cannot follow a test into another process.
+_COMMANDS: Final = ("client", "client_keys", "client_redirects", "registration", "resource", "user", "user_claims")
+TESTS: Final = (
+    *("tests/unit", "tests/protocol", "tests/storage", "tests/admin"),
+    *(f"tests/cli/test_{name}.py" for name in _COMMANDS),
+)
 # mutmut runs tests by their ids, and pytest does not find all of those that have a backslash.
 _DESELECTION: Final = """
 
