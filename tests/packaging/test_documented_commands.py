@@ -6,7 +6,8 @@
 * Of a block fenced as ```console the lines that begin with `$ ` are run; the others show what is printed.
 * Blocks of one document share folder, variables and background processes, in the order in which they stand. The folder
   is empty at the beginning, `jeton` is on the PATH, and no setting is set.
-* `jeton serve &` is waited for until it is ready, and is stopped at the end of the document.
+* After a block whose last line is `jeton serve &`, the server is waited for. What follows in the same block has to wait
+  by itself, as for a person who pastes it. The server is stopped at the end of the document.
 * The ports 8000, 8001 and 9464 are replaced by free ones.
 * A block that calls `make`, `git`, `pip` or `python3 -m venv` is for people with a checkout: test_make.py and
   test_wheel.py do the same. It is not run here, but the targets of `make` that it names must exist.
@@ -66,7 +67,8 @@ def commands_of(document: str) -> Iterator[tuple[int, str]]:
 def script_of(document: str, port: int, metrics_port: int) -> str:
     """Return the document as one script for bash. The trace of `set -x` shows which line was the last."""
     parts = [
-        f": the block in line {line}\n" + _SERVER.sub("\\1\nready", code) + "\n" for line, code in commands_of(document)
+        f": the block in line {line}\n{code}\n" + ("ready\n" if _SERVER.match(code.splitlines()[-1]) else "")
+        for line, code in commands_of(document)
     ]
     script = re.sub(r"\b8000\b", str(port), "\n".join(parts))
     script = re.sub(r"\b9464\b", str(metrics_port), script)
@@ -130,6 +132,17 @@ def test_commands_of_a_document_work(name: str, commands: Path, tmp_path: Path) 
     status, output = run_document(commands, document, tmp_path)
 
     assert status == 0, f"{name}:\n{output}"
+
+
+def test_block_that_starts_a_server_waits_for_it_before_it_goes_on() -> None:
+    following = {
+        (name, line, _SERVER.split(code)[-1].strip().partition("\n")[0])
+        for name, text in DOCUMENTS.items()
+        for line, code in commands_of(text)
+        if _SERVER.search(code)
+    }
+
+    assert {it for it in following if it[2] and "/readyz" not in it[2]} == set()
 
 
 def test_readme_has_commands_and_each_make_target_that_a_document_names_exists() -> None:
