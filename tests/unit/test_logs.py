@@ -5,6 +5,8 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import msgspec
@@ -50,6 +52,16 @@ def test_structlog_line_contains_fields_level_and_time_and_debug_is_not_written(
     line = only_line(written)
     assert began <= datetime.fromisoformat(line.pop("timestamp")) <= datetime.now(UTC)
     assert line == {"event": "request_refused", "level": "warning", "path": "/oauth/token", "client_id": None}
+
+
+def test_line_that_cannot_be_written_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that is logged must be answered, and a server that logs its end must end."""
+    before = structlog.get_config()
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr("sys.stderr", SimpleNamespace(buffer=full))
+        configure_logs()
+        structlog.get_logger("jeton.test").info("token_issued")
+    structlog.configure(**before)
 
 
 def test_line_of_asyncio_does_not_quote_the_exception_of_a_task() -> None:

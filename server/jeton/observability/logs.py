@@ -7,8 +7,9 @@ Callers name each field, so that no whole request, header or secret is logged. T
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 import structlog
@@ -53,6 +54,24 @@ class JsonFormatter(logging.Formatter):
         return _encode(line).decode()
 
 
+class _LossyStream:
+    """A stream that drops what cannot be written, because a disk is full or the reader of a pipe has ended.
+
+    Otherwise a request would not be answered after its commit, and a server that logs its end would not end.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def configure_logs() -> None:
     """Configure logging of a server process. Call it once."""
     for name in _QUOTING_LOGGERS:
@@ -60,7 +79,7 @@ def configure_logs() -> None:
     structlog.configure(
         processors=[_render_line],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVEL),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _LossyStream(sys.stderr.buffer))),
         cache_logger_on_first_use=True,
     )
 
