@@ -11,6 +11,7 @@ from support.authorization_codes import CHALLENGE, VERIFIER, add_app, redeem
 from support.browsing import Browser, authorization_parameters
 from support.builders import CALLBACK
 from support.in_process_server import ISSUER, PASSWORD, Running
+from support.responses import outcome
 from support.written_log import WrittenLog
 
 AUTHORIZE = "/oauth/authorize"
@@ -240,3 +241,20 @@ async def test_failure_is_a_page_with_a_reference_that_is_in_the_log(
     assert page.status_code == 500
     assert "secret detail" not in page.text
     assert [it["request_id"] for it in logged.lines("server_error")] == [reference]
+
+
+@pytest.mark.requirement("RI01", "RI03", "PR01")
+async def test_resource_of_this_server_s_metadata_can_be_named_where_tokens_are_for_it_anyway(
+    jeton: Running, visitor: Browser
+) -> None:
+    own = str((await jeton.http.get("/.well-known/oauth-protected-resource")).json()["resource"])
+    app, other = add_app(jeton), add_app(jeton, "other", audience=("https://api.example",))
+
+    tokens = (await redeem(jeton, app, await visitor.allow(app, resource=own), resource=own)).json()
+    refreshed = await jeton.refreshed(app, tokens["refresh_token"], resource=own + "/")
+    by_password = await jeton.log_in(jeton.add_client("own"), resource=own)
+
+    assert {jeton.claims(it["access_token"])["aud"] for it in (tokens, refreshed, by_password)} == {ISSUER}
+    await visitor.authorize(other, resource=own)
+    assert visitor.answer["error"] == "invalid_target"
+    assert outcome(await redeem(jeton, other, await visitor.allow(other), resource=own)) == (400, "invalid_target")

@@ -1,6 +1,7 @@
 """Resource indicators (RFC 8707): which may be registered and requested, and what scope means there."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.resources import (
     Resource,
     applicable_scope,
+    names_default_target,
     resource_rejection_reason,
     resources_if_omitted,
     select_resources,
@@ -54,6 +56,25 @@ def test_only_a_single_resource_is_implied() -> None:
         client = Client("c", public=True, created_at=1, resources=tuple(it.uri for it in allowed))
         assert resources_if_omitted(client, allowed) == found
         assert resources_if_omitted(replace(client, audience=("https://own.example",)), allowed) == ()
+
+
+@pytest.mark.requirement("RI03", "RI06")
+def test_issuer_is_a_target_only_where_it_is_the_default_one() -> None:
+    client, issuer = Client("c", public=True, created_at=1), "https://id.example"
+
+    def is_target(*named: str, allowed: tuple[Resource, ...] = (), default: str = issuer, **fields: Any) -> bool:
+        return names_default_target(named, replace(client, **fields), allowed, default, issuer)
+
+    assert is_target(issuer)
+    assert is_target(issuer + "/", allowed=(API, MCP))
+    assert is_target(issuer, default=API.uri, audience=(issuer,))
+    assert not is_target()
+    assert not is_target(API.uri)
+    assert not is_target(issuer, API.uri, allowed=(API, MCP))
+    assert not is_target(issuer, allowed=(API,))
+    assert not is_target(issuer, audience=(API.uri,))
+    assert not is_target(issuer, audience=(issuer, API.uri))
+    assert not is_target(issuer, default=API.uri)
 
 
 @pytest.mark.requirement("RI05", "RI09")

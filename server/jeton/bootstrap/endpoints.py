@@ -48,8 +48,11 @@ def build_endpoints(settings: Settings, parts: Parts, grants: Sequence[Grant]) -
 
 def build_authorization_requests(settings: Settings, parts: Parts) -> AuthorizationRequests:
     """Return what validates authorization requests."""
-    hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.background.keys.reload)
-    return AuthorizationRequests(parts.storage.lookups, hints.subject, lambda: parts.keyring.id_token_algorithms)
+    issuer, lookups = settings.server.issuer, parts.storage.lookups
+    hints = IdTokenHints(issuer, parts.keyring, parts.background.keys.reload)
+    return AuthorizationRequests(
+        issuer, settings.tokens.default_audience, lookups, hints.subject, lambda: parts.keyring.id_token_algorithms
+    )
 
 
 def _client_authentication(settings: Settings, parts: Parts) -> ClientAuthentication:

@@ -20,7 +20,13 @@ from jeton.oauth.dpop_rules import PROOF_REQUIRED
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.metadata import TOKEN_PATH
 from jeton.oauth.parameters import require
-from jeton.oauth.resources import Resource, resources_if_omitted, select_resources, uris_of
+from jeton.oauth.resources import (
+    Resource,
+    names_default_target,
+    resources_if_omitted,
+    select_resources,
+    uris_of,
+)
 from jeton.oauth.scope import parse_scope
 from jeton.oauth.sender_constraints import Confirmation
 from jeton.observability.metrics import grants_with
@@ -96,9 +102,12 @@ class TokenEndpoint:
         resources: tuple[Resource, ...] | None = None
         target: tuple[Resource, ...] = ()
         if requested or client.resources:
-            allowed = await self.lookups.resources(client.resources)
-            resources = select_resources(requested, allowed) if requested else None
-            target = resources or resources_if_omitted(client, allowed)
+            allowed, issuer = await self.lookups.resources(client.resources), self.tokens.issuer
+            if requested and names_default_target(requested, client, allowed, self.default_audience, issuer):
+                resources = (Resource(issuer, issuer),)
+            else:
+                resources = select_resources(requested, allowed) if requested else None
+                target = resources or resources_if_omitted(client, allowed)
         return TokenRequest(
             client,
             request.parameters,

@@ -71,6 +71,15 @@ def resources_if_omitted(client: Client, allowed: Sequence[Resource]) -> tuple[R
     return tuple(allowed) if len(allowed) == 1 and not client.audience else ()
 
 
+def names_default_target(
+    requested: Sequence[str], client: Client, allowed: Sequence[Resource], default_audience: str, issuer: str
+) -> bool:
+    """Return whether a request names this server's own API alone (RFC 9728), and without `resource` would be for it."""
+    if [canonical_uri(it) for it in requested] != [canonical_uri(issuer)] or resources_if_omitted(client, allowed):
+        return False
+    return (client.audience or (default_audience,)) == (issuer,)
+
+
 def applicable_scope(scope: Scope, resources: Sequence[Resource]) -> Scope:
     """Return the part of the scope that means something at these resources (RFC 8707 section 2.2)."""
     if not resources or not all(it.scope for it in resources):

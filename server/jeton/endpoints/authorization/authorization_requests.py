@@ -10,6 +10,7 @@ from jeton.oauth.authorization.authorization_request import (
 )
 from jeton.oauth.clients import Client
 from jeton.oauth.id_token import check_id_token_algorithm
+from jeton.oauth.resources import names_default_target
 from jeton.storage.lookups import Lookups
 
 # Returns the subject of an `id_token_hint`, or None if the hint is not one of ours, or not for this client.
@@ -20,6 +21,8 @@ HintSubject = Callable[[str, Client], Awaitable[str | None]]
 class AuthorizationRequests:
     """Reads what a request needs to be validated. `id_token_algorithms` returns those of ID tokens now."""
 
+    issuer: str
+    default_audience: str
     lookups: Lookups
     hint_subject: HintSubject
     id_token_algorithms: Callable[[], Collection[str]]
@@ -34,7 +37,9 @@ class AuthorizationRequests:
         """Return the request. Raise AuthorizationRefusedError if it is not valid."""
         hint = parameters.get("id_token_hint")
         subject = None if hint is None else await self.hint_subject(hint, client)
-        resources = await self.lookups.resources(client.resources)
+        resources, named = await self.lookups.resources(client.resources), lists.get("resource", ())
+        if names_default_target(named, client, resources, self.default_audience, self.issuer):
+            lists = {**lists, "resource": ()}
         authorization = parse_authorization_request(parameters, lists, client, target, resources, subject)
         check_id_token_algorithm(authorization, client, self.id_token_algorithms())
         return authorization
