@@ -62,6 +62,32 @@ def test_target_runs_tracked_scripts_and_installs_pinned_packages(checkout: Path
     assert lock is None or any(f"--require-hashes -r {lock}" in line for line in installs)
 
 
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("exit 1", "is not Python 3.11 or later: name one that is"),
+        (
+            '[ "$1" = -c ] || { mkdir -p .venv/bin && touch .venv/bin/python; echo no ensurepip >&2; exit 1; }',
+            "no ensurepip",
+        ),
+    ],
+    ids=["too old", "without ensurepip"],
+)
+def test_python_that_cannot_be_used_leaves_no_environment(tmp_path: Path, python: str, said: str) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{python}\n")
+    (tmp_path / "python").chmod(0o755)
+    command = ["make", "serve", "PYTHON=./python"]
+    for name in ("requirements.txt", "pyproject.toml"):
+        (tmp_path / name).touch()
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
 def test_without_a_target_make_lists_them_all(checkout: Path) -> None:
     assert re.findall(r"^make ([\w-]+) +\S", planned(checkout), re.MULTILINE) == ["help", *TARGETS]
 
