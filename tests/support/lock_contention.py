@@ -22,6 +22,10 @@ _OURS: Final = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'jeton'"
 )
 _DEADLOCKS: Final = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+# Servers stop waiting for a lock after 100 ms; by default, PostgreSQL looks for a deadlock after a second.
+_DETECT_DEADLOCKS: Final = text(
+    "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = 10', current_database()); END $$"
+)
 _MIGRATING: Final = text("SELECT pg_advisory_xact_lock(7461000)")
 _ROWS: Final = {
     "family": text("SELECT 1 FROM families WHERE sid = :key FOR UPDATE"),
@@ -45,6 +49,7 @@ class PostgresqlContention:
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url)
         self._watching = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._watching.execute(_DETECT_DEADLOCKS)
         self._deadlocks_before = self._counted_deadlocks()
 
     def waiting_connections(self) -> int:
