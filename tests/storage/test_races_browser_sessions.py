@@ -86,7 +86,8 @@ async def test_two_sign_ins_in_one_browser_leave_one_session(nodes: Nodes, conte
             there = on_other_node(here, await stack.enter_async_context(browser(nodes[1])))
             there.page = here.page
 
-            await contention.race("user", user.sub, here.sign_in(user.username), there.sign_in(user.username))
+            runners = [it.sign_in(user.username) for it in (here, there)]
+            await contention.race("user", user.sub, *runners, servers=2)
 
             overview = await nodes[0].server.parts.storage.browser_session_lookups.overview(user.sub)
             assert len(overview.browser_sessions) == 1

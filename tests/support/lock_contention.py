@@ -85,11 +85,11 @@ class PostgresqlContention:
             connection.execute(lock)
             yield
 
-    async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
-        """Run the awaitables while the row is locked. Unlock it when two connections wait for it at the same time."""
+    async def race(self, row: str, key: str, *runners: Awaitable[T], servers: int = 2) -> list[T]:
+        """Run the awaitables while the row is locked. Unlock it when so many connections wait for it."""
         async with self.locked_row(row, key):
             running = [asyncio.ensure_future(runner) for runner in runners]
-            await until(lambda: self.waiting_connections() >= 2, "two connections waiting for one lock")
+            await until(lambda: self.waiting_connections() >= servers, f"{servers} connections waiting for one lock")
         return await asyncio.gather(*running)
 
     async def deadlocks(self) -> int:
@@ -124,11 +124,12 @@ class SqliteContention:
 
         event.listen(engine, "set_connection_execution_options", note)
 
-    async def race(self, row: str, key: str, *runners: Awaitable[T]) -> list[T]:
+    async def race(self, row: str, key: str, *runners: Awaitable[T], servers: int = 1) -> list[T]:
+        """Run the awaitables while nothing can be written. Unlock when so many servers wait; a command is none."""
         with self._database.write():
             self._begun.clear()
             running = [asyncio.ensure_future(runner) for runner in runners]
-            await until(lambda: self._begun, f"a server waiting for the {row} {key}")
+            await until(lambda: len(self._begun) >= servers, f"{servers} servers waiting for the {row} {key}")
         return await asyncio.gather(*running)
 
     def close(self) -> None:
