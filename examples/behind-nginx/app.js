@@ -24,16 +24,26 @@ function show(isSignedIn) {
   if (!isSignedIn) orders.replaceChildren()
 }
 
-session.onEnd(() => show(false))
-login.onclick = () => logInByBrowser(session, { redirectUri: `${location.origin}/callback`, scope: 'orders' })
-logout.onclick = () => session.logOut()
+/** Do the work, and show the user an error. */
+async function attempt(work) {
+  message.textContent = ''
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof LoginRequiredError) show(false)
+    else message.textContent = error.message
+  }
+}
 
-try {
+// The user may log out in any tab.
+session.onEnd(() => show(false))
+login.onclick = () =>
+  attempt(() => logInByBrowser(session, { redirectUri: `${location.origin}/callback`, scope: 'orders' }))
+logout.onclick = () => attempt(() => session.logOut())
+
+attempt(async () => {
   await finishLogInByBrowser(session)
   await session.accessToken() // keeps the session alive; there is none here
   show(true)
   await showOrders()
-} catch (error) {
-  if (error instanceof LoginRequiredError) show(false)
-  else message.textContent = error.message
-}
+})

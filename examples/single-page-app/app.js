@@ -51,7 +51,7 @@ function explained(error) {
   if (error instanceof InvalidCallbackError)
     return 'This login was not begun in this tab, or too long ago. Log in again.'
   if (error instanceof ServerUnavailableError)
-    return 'The server does not respond. You are still logged in. Try again in a moment.'
+    return 'The server does not respond. Try again in a moment.'
   return error.message
 }
 
@@ -60,19 +60,19 @@ function show(section) {
   orders.hidden = section !== orders
 }
 
+// The user may log out in any tab.
+session.onEnd(() => {
+  orders.querySelector('ul').replaceChildren()
+  show(login)
+})
+
 login.addEventListener('click', () =>
   attempt(() => logInByBrowser(session, { redirectUri: `${location.origin}/callback`, scope: 'orders' })),
 )
 
 document.querySelector('#reload').addEventListener('click', () => attempt(showOrders))
 
-document.querySelector('#logout').addEventListener('click', () =>
-  attempt(async () => {
-    orders.querySelector('ul').replaceChildren()
-    show(login)
-    await session.logOut()
-  }),
-)
+document.querySelector('#logout').addEventListener('click', () => attempt(() => session.logOut()))
 
 attempt(async () => {
   await finishLogInByBrowser(session)

@@ -86,6 +86,7 @@ class FileStorage:
                 self._replace(session.to_json())
         except OSError as error:
             raise StorageUnusableError(f"{self._path} cannot be written: {error}") from None
+        self._synchronize_folder()
 
     def _replace(self, text: str) -> None:
         # mkstemp creates the file with mode 0600; the final name never refers to a partly written file.
@@ -99,6 +100,15 @@ class FileStorage:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+    def _synchronize_folder(self) -> None:
+        """Make a new or removed name durable. Not every system and file system can; there, it becomes so later."""
+        with suppress(OSError):
+            descriptor = os.open(self._path.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def try_lock(self) -> bool:
         if not self._threads.acquire(blocking=False):
@@ -141,18 +151,18 @@ class CheckedStorage:
         self._storage = storage
 
     def load(self) -> Session | None:
-        with _told("loaded from"):
+        with _converted_errors("loaded from"):
             session = self._storage.load()
         if session is not None and not isinstance(session, Session):
             raise StorageUnusableError("the storage does not contain a session")
         return session
 
     def save(self, session: Session | None) -> None:
-        with _told("saved to"):
+        with _converted_errors("saved to"):
             self._storage.save(session)
 
     def try_lock(self) -> bool:
-        with _told("locked in"):
+        with _converted_errors("locked in"):
             return self._storage.try_lock()
 
     def unlock(self) -> None:
@@ -171,7 +181,7 @@ _ENDED: Final = Session(Tokens("", 0.0, 0.0), "password")  # if it remains store
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _converted_errors(what: str) -> Iterator[None]:
     try:
         yield
     except StorageUnusableError:

@@ -12,8 +12,8 @@ MAX_TOKENS: Final = 4096
 class VerifiedTokens:
     """Tokens verified with one key set. The oldest one is evicted."""
 
-    def __init__(self, most: int = MAX_TOKENS) -> None:
-        self._most = most
+    def __init__(self, max_entries: int = MAX_TOKENS) -> None:
+        self._max_entries = max_entries
         self._tokens: dict[str, AccessToken] = {}
         self._keys: KeySet | None = None
         self._lock = Lock()
@@ -26,11 +26,11 @@ class VerifiedTokens:
         return found if found is not None and now < found.expires_at else None
 
     def add(self, token: str, verified: AccessToken, keys: KeySet) -> None:
-        if self._most <= 0:
+        if self._max_entries <= 0:
             return
         with self._lock:
             if keys is not self._keys:
                 self._tokens, self._keys = {}, keys
-            while len(self._tokens) >= self._most:
+            while len(self._tokens) >= self._max_entries:
                 del self._tokens[next(iter(self._tokens))]
             self._tokens[token] = verified

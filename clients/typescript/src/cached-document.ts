@@ -41,12 +41,12 @@ export function mayAsk(freshness: Freshness, now: number, coolDown: number): boo
   return freshness.askedAt === null || now - freshness.askedAt >= coolDown
 }
 
-/** Return `max-age` minus `Age`, between a second and a day, or `unsaid` if there is no `max-age`. */
-export function freshSeconds(headers: Headers, unsaid = DEFAULT_SECONDS): number {
+/** Return `max-age` minus `Age`, between a second and a day, or `fallback` if there is no `max-age`. */
+export function freshSeconds(headers: Headers, fallback = DEFAULT_SECONDS): number {
   const directives = (headers['cache-control'] ?? '').toLowerCase()
   if (/\bno-(store|cache)\b/.test(directives)) return MIN_SECONDS
   const maxAge = /\bmax-age="?([0-9]{1,9})\b/.exec(directives)?.[1]
-  const seconds = maxAge === undefined ? unsaid : Number(maxAge)
+  const seconds = maxAge === undefined ? fallback : Number(maxAge)
   return Math.min(Math.max(seconds - ageSeconds(headers), MIN_SECONDS), MAX_SECONDS)
 }
 

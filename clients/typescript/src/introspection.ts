@@ -42,9 +42,9 @@ function judged(members: JsonObject, issuer: string, audience: string, now: numb
     throw new InvalidTokenError('token_type')
   if (iss !== issuer) throw new InvalidTokenError('iss')
   if (!isFor(audience, aud)) throw new InvalidTokenError('aud')
-  const isUnsaid = members.exp === undefined
-  const end = checkTimes(isUnsaid ? { ...members, exp: now + 1 } : members, now, skewSeconds)
-  const expiresAt = isUnsaid ? Number.POSITIVE_INFINITY : end
+  const isEndless = members.exp === undefined
+  const end = checkTimes(isEndless ? { ...members, exp: now + 1 } : members, now, skewSeconds)
+  const expiresAt = isEndless ? Number.POSITIVE_INFINITY : end
   const subject = sub || clientId
   if (!isName(subject) || typeof clientId !== 'string' || !isNumber(iat)) throw new InvalidTokenError('claims')
   return new AccessToken({ subject, clientId, expiresAt, ...scopeAndRoles(members), claims: members, status: null })

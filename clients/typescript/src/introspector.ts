@@ -64,12 +64,12 @@ export class Introspector {
   /** Return the token. Reject with InvalidTokenError, or VerificationUnavailableError if the server gives no result. */
   async verify(token: string): Promise<AccessToken> {
     if (token.length > MAX_CHARACTERS || !PRINTABLE.test(token)) throw new InvalidTokenError('malformed')
-    const answer = this.#remembered(token) ?? (await this.#flights.join(token, () => this.#ask(token)))
+    const answer = this.#cached(token) ?? (await this.#flights.join(token, () => this.#ask(token)))
     if (answer instanceof InvalidTokenError) throw new InvalidTokenError(answer.reason)
     return answer
   }
 
-  #remembered(token: string): AccessToken | InvalidTokenError | null {
+  #cached(token: string): AccessToken | InvalidTokenError | null {
     const good = this.#good.get(token, this.#monotonic())
     if (good !== null && this.#clock() < good.expiresAt) return good
     return this.#bad.get(token, this.#monotonic())

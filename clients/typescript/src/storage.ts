@@ -46,14 +46,14 @@ export class CheckedStorage {
   }
 
   async load(): Promise<Session | null> {
-    const session: unknown = await told('loaded from', () => this.#storage.load())
+    const session: unknown = await convertingErrors('loaded from', () => this.#storage.load())
     if (session === null || session === undefined) return null
     if (!isSession(session)) throw new StorageUnusableError('the storage does not contain a session')
     return session
   }
 
   save(session: Session | null): Promise<void> {
-    return told('saved to', () => this.#storage.save(session))
+    return convertingErrors('saved to', () => this.#storage.save(session))
   }
 
   /** Return or throw the result of the work. A lock that cannot be released afterwards fails the next acquisition. */
@@ -63,7 +63,7 @@ export class CheckedStorage {
       begun = work()
       return begun.then(ignore, ignore)
     }
-    const lock = told('locked in', () => this.#storage.locked(begin))
+    const lock = convertingErrors('locked in', () => this.#storage.locked(begin))
     await lock.catch((error: unknown) => {
       if (begun === null) throw error
     })
@@ -88,7 +88,7 @@ const ENDED: Session = { tokens: NO_TOKENS, grant: 'password', scope: null, pend
 
 function ignore(): void {}
 
-async function told<Value>(what: string, work: () => Promise<Value>): Promise<Value> {
+async function convertingErrors<Value>(what: string, work: () => Promise<Value>): Promise<Value> {
   try {
     return await work()
   } catch (error) {

@@ -7,12 +7,12 @@ export const MAX_TOKENS = 4096
 
 /** Tokens verified with one key set. The oldest one is evicted. */
 export class VerifiedTokens {
-  readonly #most: number
+  readonly #maxEntries: number
   readonly #tokens = new Map<string, AccessToken>()
   #keys: KeySet | null = null
 
-  constructor(most = MAX_TOKENS) {
-    this.#most = most
+  constructor(maxEntries = MAX_TOKENS) {
+    this.#maxEntries = maxEntries
   }
 
   /** Return the token, or `null` if it is unknown, has expired, or was verified with other keys. */
@@ -23,12 +23,12 @@ export class VerifiedTokens {
   }
 
   add(token: string, verified: AccessToken, keys: KeySet): void {
-    if (this.#most <= 0) return
+    if (this.#maxEntries <= 0) return
     if (keys !== this.#keys) {
       this.#tokens.clear()
       this.#keys = keys
     }
-    if (this.#tokens.size >= this.#most) this.#forgetOldest()
+    if (this.#tokens.size >= this.#maxEntries) this.#deleteOldest()
     this.#tokens.set(token, verified)
   }
 
@@ -36,7 +36,7 @@ export class VerifiedTokens {
     return this.#tokens.size
   }
 
-  #forgetOldest(): void {
+  #deleteOldest(): void {
     for (const oldest of this.#tokens.keys()) {
       this.#tokens.delete(oldest)
       return

@@ -216,5 +216,20 @@ def test_a_failed_write_leaves_the_stored_session(file: Path, monkeypatch: pytes
     assert [path.name for path in file.parent.iterdir()] == ["session.json"]
 
 
+@pytest.mark.parametrize("session", [SESSION, None], ids=["saved", "deleted"])
+def test_a_change_is_durable_before_it_is_used(
+    session: Session | None, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, synchronized = FileStorage(file), list[bool]()
+    storage.save(SESSION)
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: synchronized.append(os.path.samestat(os.fstat(descriptor), file.parent.stat()))
+    )
+
+    storage.save(session)
+
+    assert synchronized[-1]
+
+
 def test_no_secret_is_in_a_repr() -> None:
     assert "secret" not in repr(SESSION)
