@@ -44,4 +44,4 @@ class Bearer(SecurityBase):
     def requiring(self, *scope: str) -> "Bearer":
         """Return a dependency that also requires this scope."""
         it = self._requirements
-        return Bearer(it.verifier, scope=scope, realm=it.realm, resource=it.resource, report=it.report)
+        return Bearer(it.verifier, scope=(*it.scope, *scope), realm=it.realm, resource=it.resource, report=it.report)

@@ -209,6 +209,20 @@ def test_openapi_describes_the_token() -> None:
     assert document["paths"]["/"]["get"]["security"] == [{"Bearer": []}]
 
 
+def test_a_dependency_with_more_scope_requires_that_of_the_first_as_well() -> None:
+    app = FastAPI()
+    bearer = Bearer(Verifier(), scope=("orders",)).requiring("read")
+
+    @app.get("/")
+    async def answer(token: Annotated[AccessToken, Depends(bearer)]) -> str:
+        return token.subject
+
+    response = TestClient(app).get("/", headers={"Authorization": "Bearer good"})
+
+    assert response.status_code == 403
+    assert 'scope="orders read"' in response.headers["www-authenticate"]
+
+
 GOOD = b"Bearer good"
 
 
