@@ -16,6 +16,7 @@ from jeton.storage.database import StorageUnavailableError
 from jeton.storage.status_index_allocator import load_next_status_index
 from jeton.storage.tables import families, status_counter
 from support.in_process_server import ISSUER, START, App, Running, StartServer
+from support.responses import outcome
 from support.signing_keys import by_state, signer_of, stored_keys
 from support.status_lists import is_listed, reference, status_list
 from support.stored_sessions import sid_of
@@ -150,6 +151,14 @@ async def test_list_is_served_without_authentication_with_its_type_and_ttl(
     claims = await status_list(jeton, URI)
     assert (claims["iat"], claims["exp"], claims["ttl"]) == (START, START + 300, ttl)
     assert claims["status_list"].keys() == {"bits", "lst"}
+
+
+@pytest.mark.requirement("Q05")
+async def test_list_of_another_time_is_not_answered_by_the_present_one(shared_jeton: Running) -> None:
+    response = await shared_jeton.http.get(PATH, params={"time": str(START - 1000)})
+
+    assert (*outcome(response), response.headers["access-control-allow-origin"]) == (501, "invalid_request", "*")
+    assert (await shared_jeton.http.get(PATH, params={"x": "time"})).status_code == 200
 
 
 @pytest.mark.requirement("Q05")

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -12,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from jeton.endpoints.messages import Document, NotModified
 from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
 from jeton.http.responses import Rendered, render, render_method_not_allowed
+from jeton.oauth.errors import malformed_request
 
 _METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
@@ -35,12 +37,17 @@ class DocumentEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class NumberedDocumentEndpoint:
-    """Serves the document that `find` returns for the `number` in the path, from memory; 404 if it returns None."""
+    """Serves the document that `find` returns for the `number` in the path, from memory; 404 if it returns None.
+
+    501 to a request for a document as it was at another `time` (Token Status List section 8.4).
+    """
 
     find: Callable[[str], Awaitable[Document | None]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = _answer_other_method(scope)
+        if response is None and b"time" in parse_qs(scope["query_string"], keep_blank_values=True):
+            response = render(malformed_request("Only the present document is kept.", 501)).with_headers(*ANY_ORIGIN)
         if response is None:
             document = await self.find(scope["path_params"]["number"])
             if document is None:

@@ -141,6 +141,7 @@ def _status_list() -> dict[str, Any]:
     ]
     document["responses"]["200"]["content"] = {"application/statuslist+jwt": {"schema": STRING}}
     document["responses"]["404"] = refused("There is no such list")
+    document["responses"]["501"] = refused("Asked for by `time`: only the present list is kept")
     return document
 
 
