@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,25 +21,31 @@ class SingleFlight:
 
     def join(self, name: str, work: Callable[[], Any]) -> Any:
         """Return or raise the result of `work`, run by this thread or the first one."""
-        with self._lock:
-            flight = self._flights.get(name)
-            leads = flight is None
-            if flight is None:
-                flight = self._flights[name] = Future()
-        if leads:
-            self._lead(name, flight, work)
-        return flight.result()
+        while True:
+            with self._lock:
+                flight = self._flights.get(name)
+                leads = flight is None
+                if flight is None:
+                    flight = self._flights[name] = Future()
+            if leads:
+                return self._lead(name, flight, work)
+            with suppress(CancelledError):  # the first thread was interrupted; this one was not
+                return flight.result()
 
-    def _lead(self, name: str, flight: Future[Any], work: Callable[[], Any]) -> None:
+    def _lead(self, name: str, flight: Future[Any], work: Callable[[], Any]) -> Any:
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001 - raised in every waiting thread, including this one
+        except BaseException as error:
             del self._flights[name]
-            flight.set_exception(error)
-        else:
-            # Removed first, so that a later call starts again.
-            del self._flights[name]
-            flight.set_result(result)
+            if isinstance(error, Exception):
+                flight.set_exception(error)
+            else:
+                flight.cancel()
+            raise
+        # Removed first, so that a later call starts again.
+        del self._flights[name]
+        flight.set_result(result)
+        return result
 
 
 class AsyncSingleFlight:

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -15,7 +16,7 @@ import pytest
 from jeton_client.executors import AsyncExecutor, Executor
 from jeton_client.messages import Answer, Request
 from jeton_client.operations import Do, Operation
-from jeton_client.single_flight import AsyncSingleFlight
+from jeton_client.single_flight import AsyncSingleFlight, SingleFlight
 
 REQUEST = Request("POST", "https://as.example/token", {"authorization": "Basic x"}, {"a": "b"})
 
@@ -193,6 +194,29 @@ async def test_cancellation_waits_for_the_end_of_a_call_in_a_thread() -> None:
         await task
     assert done.is_set()
     await executor.close()
+
+
+class Interruption(BaseException):
+    """Like KeyboardInterrupt, which would end the tests, or a time limit of gevent."""
+
+
+def test_a_thread_that_is_interrupted_does_not_interrupt_those_that_wait() -> None:
+    flights, begun = SingleFlight(), threading.Event()
+
+    def wait_for_other() -> str:
+        begun.set()
+        while not flights._flights["work"]._condition._waiters:  # type: ignore[attr-defined]
+            pass
+        raise Interruption
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(flights.join, "work", wait_for_other)
+        begun.wait(5)
+        second = pool.submit(flights.join, "work", lambda: "done")
+
+        assert second.result(5) == "done"
+        with pytest.raises(Interruption):
+            first.result(5)
 
 
 async def test_work_that_ends_at_once_is_shared_with_an_eager_task_factory() -> None:
