@@ -108,6 +108,8 @@ def pasted(command: str, **placeholders: str) -> dict[str, Any]:
 def made_serve(checkout: Path) -> ServerProcess:
     """Return `make serve` as a process that is not started."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("JETON_", "PYTHON"))}
+    # Otherwise pip compiles all modules of all packages; the server compiles those that it imports.
+    variables["PIP_COMPILE"] = "0"
     return ServerProcess(free_port(), checkout, variables, command=("make", "serve", f"PYTHON={sys.executable}"))
 
 
