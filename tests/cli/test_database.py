@@ -122,10 +122,12 @@ def test_long_commands_show_progress_on_terminals_only(
 NEWEST = max(file.stem.split("_")[0] for file in (migrations() / "versions").glob("*.py"))
 
 
-def test_first_command_migrates_empty_sqlite_database(cli: CommandLine, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/new/jeton.db"
+def test_first_command_creates_a_sqlite_database_and_says_where(cli: CommandLine, tmp_path: Path) -> None:
+    url = "sqlite:///new/jeton.db"
     empty = cli.with_variables(DATABASE__URL=url)
 
+    first = empty.run("user", "list", "--json")
+    assert (first.stdout, first.stderr) == ("[]\n", f"jeton: created the database {tmp_path}/new/jeton.db\n")
     assert empty.json("user", "list") == []
     assert empty.json("migrate") == {"database": url, "revision": NEWEST}
 

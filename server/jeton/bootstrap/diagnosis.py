@@ -30,7 +30,7 @@ from jeton.rules.key_lifecycle import KeyState, SigningKey
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.database_facts import load_postgresql_facts, load_sqlite_facts
-from jeton.storage.database_url import DatabaseUrlError, mask_database_url, parse_database_url
+from jeton.storage.database_url import DatabaseUrlError, mask_database_url, sqlite_file
 from jeton.storage.migrate import SchemaError, check_schema
 from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.write_probe import accepts_writes
@@ -58,7 +58,7 @@ def diagnose(
 def _examine_database(settings: Settings) -> Generator[Finding, None, Collection[str]]:
     """Yield findings about the database and what it holds. Return the `kid` of each key that it publishes."""
     try:
-        file = _sqlite_file(settings)
+        file = sqlite_file(settings.database.url)
         if file is not None and not file.exists():
             yield warn("database", f"{file} does not exist yet", "start a server: its first start creates the file")
             return ()
@@ -78,11 +78,6 @@ def _examine_database(settings: Settings) -> Generator[Finding, None, Collection
     except SchemaError as error:
         yield fail("schema", str(error))
     return ()
-
-
-def _sqlite_file(settings: Settings) -> Path | None:
-    url = parse_database_url(settings.database.url)
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _examine_signing_keys(settings: Settings, database: Database) -> Generator[Finding, None, Collection[str]]:
@@ -116,7 +111,7 @@ def _unusable_keys(settings: Settings, database: Database, keys: Collection[Sign
 def _secret_files(settings: Settings, config_file: Path | None, environment: Mapping[str, str]) -> Iterator[SecretFile]:
     """Yield the files with secrets that exist: database, master key, files named by variables, configuration file."""
     named: dict[Path, str] = {}
-    if (database_file := _sqlite_file(settings)) is not None:
+    if (database_file := sqlite_file(settings.database.url)) is not None:
         named[database_file] = "password hashes and sessions"
         named[master_key_file(database_file)] = "the master key"
     for section, key in _SECRETS:

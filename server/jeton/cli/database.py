@@ -14,7 +14,7 @@ from jeton.cli.progress import progress_bar
 from jeton.config.settings import Settings
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
 from jeton.storage.database import Database
-from jeton.storage.database_url import parse_database_url
+from jeton.storage.database_url import sqlite_file
 
 
 @click.group()
@@ -62,9 +62,9 @@ def _opened(url: str) -> AbstractContextManager[Database]:
 
 def _require_file(source: str) -> None:
     """Raise CommandError if there is no such SQLite file: opening it would create an empty one."""
-    url = parse_database_url(source)
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-        raise CommandError(f"there is no database {url.database}")
+    file = sqlite_file(source)
+    if file is not None and not file.is_file():
+        raise CommandError(f"there is no database {file}")
 
 
 def _master_keys(settings: Settings, target_file: Path | None) -> MasterKeys | None:

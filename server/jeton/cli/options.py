@@ -17,6 +17,7 @@ from jeton.observability.escaping import escape
 from jeton.observability.origin import Origin, current_origin
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
+from jeton.storage.database_url import sqlite_file
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -52,7 +53,12 @@ def opened(settings: Settings) -> Iterator[tuple[Database, Clock]]:
 
     What the block changes is recorded as the work of an administrator.
     """
+    file = sqlite_file(settings.database.url)
+    is_new = file is not None and not file.exists()
     database, clock = open_database(settings), Clock()
+    if file is not None and is_new:
+        # In a wrong working directory it is the wrong one.
+        click.echo(f"jeton: created the database {escape(str(file.absolute()))}", err=True)
     database.audit_trail = audit_trail(settings, clock, lambda: open_master_keys(settings, database))
     caller = current_origin.set(Origin(actor=ADMINISTRATOR))
     try:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -50,6 +51,12 @@ def parse_database_url(text: str) -> URL:
     if "sqlite" in scheme:
         raise DatabaseUrlError("database.url: Jeton has a driver of its own: write sqlite:///FILE")
     raise DatabaseUrlError("database.url must begin with sqlite:/// or postgresql://")
+
+
+def sqlite_file(text: str) -> Path | None:
+    """Return the SQLite file that the URL names, or None if it names another database."""
+    url = parse_database_url(text)
+    return Path(url.database) if is_sqlite(text) and url.database else None
 
 
 def mask_database_url(text: str) -> str:
