@@ -4,24 +4,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from jeton.observability.metrics_sharing import end_metrics_of, render_metrics
 from support.metrics import series_in
 
 COUNT = """
 import os, sys
-from jeton.observability.metrics import OVERLOADS, PASSWORD_HASHES, forget_counts
+from jeton.observability.metrics import OVERLOADS, PASSWORD_HASHES, decisions_with, forget_counts
 from jeton.observability.metrics_sharing import share_metrics
 OVERLOADS.labels("hashing").inc()  # by a parent, before it forked
 forget_counts()
 share_metrics(sys.argv[1], int(sys.argv[2]))
 OVERLOADS.labels("hashing").inc()
 PASSWORD_HASHES.labels("running").inc(3)
+for number in range(int(sys.argv[3])):
+    decisions_with(str(number)).inc()
 os._exit(1)  # nothing is finished
 """
 
 
-def count_in_process(folder: Path, number: int) -> None:
-    command = [sys.executable, "-c", COUNT, str(folder), str(number)]
+def count_in_process(folder: Path, number: int, decisions: int = 0) -> None:
+    command = [sys.executable, "-c", COUNT, str(folder), str(number), str(decisions)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (1, "")
 
@@ -45,3 +49,12 @@ def test_counters_outlive_a_process_and_gauges_do_not(tmp_path: Path) -> None:
     count_in_process(tmp_path, 0)
     assert shown(tmp_path) == (3, 6)
     assert {file.stem.rpartition("_")[2] for file in tmp_path.iterdir()} == {"0", "1"}
+
+
+@pytest.mark.parametrize("decisions", [0, 20_000])
+def test_files_have_no_holes_that_a_full_disk_could_not_fill(tmp_path: Path, decisions: int) -> None:
+    """A process that writes into one is killed."""
+    count_in_process(tmp_path, 0, decisions)
+
+    sizes = {file.name: (file.stat().st_blocks * 512, file.stat().st_size) for file in tmp_path.iterdir()}
+    assert {name: size for name, (reserved, size) in sizes.items() if reserved < size} == {}
