@@ -76,9 +76,8 @@ class IntrospectorOperations:
         self._clock = clock
         self._monotonic = monotonic
         self._good = _Answers[AccessToken]()
-        self._bad = _Answers[
-            InvalidTokenError
-        ]()  # separate, so that a flood of bad tokens does not evict the good ones
+        # Separate, so that a flood of bad tokens does not evict the good ones.
+        self._bad = _Answers[InvalidTokenError]()
 
     def verify(self, token: str) -> Operation[AccessToken]:
         if not token or len(token) > MAX_CHARACTERS or not (token.isascii() and token.isprintable()):
