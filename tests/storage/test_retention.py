@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from jeton.background.purge import Purge
 from jeton.background.shared_state import SharedState
 from jeton.oauth.sessions import RevokedAccessToken
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS
+from jeton.storage.database import StorageUnavailableError
 from jeton.storage.revoked_access_tokens import insert_revoked_access_tokens
 from jeton.storage.tables import ended_tokens, families, metadata
 from support.in_process_server import App, Running, StartServer, running, settings_for
@@ -142,6 +144,19 @@ def recorded(method: Callable[[T], object], calls: list[str]) -> Callable[[T], o
         return method(it)
 
     return call
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_table_from_which_nothing_can_be_deleted_keeps_no_rows_of_others(node: Running) -> None:
+    """Such as one that another command has locked, or that the role may not delete from."""
+    failing = Mock(side_effect=[StorageUnavailableError("first"), StorageUnavailableError("second")])
+    later = Mock(return_value=1)
+    purge = Purge(node.database, node.clock, node.rotation, [failing, failing, later])
+
+    with pytest.raises(StorageUnavailableError, match="first"):
+        purge.delete_expired_batch()
+
+    later.assert_called_once()
 
 
 @pytest.mark.requirement("O02")

@@ -9,7 +9,7 @@ from jeton.keys.key_rotation import KeyRotation
 from jeton.storage.authorization_codes import delete_expired_codes
 from jeton.storage.browser_sessions import delete_expired_browser_sessions
 from jeton.storage.clock import Clock
-from jeton.storage.database import Database
+from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.family_ends import delete_ended_families, delete_expired_families
 from jeton.storage.initial_access_tokens import delete_expired_initial_access_tokens
 from jeton.storage.logout_outbox import delete_expired_logouts
@@ -57,14 +57,19 @@ class Purge:
     def delete_expired_batch(self) -> int:
         """Delete a bounded number of expired rows, one transaction per table. Return their number.
 
-        Delete nothing while another node deletes.
+        Delete nothing while another node deletes. Raise the first StorageUnavailableError, after the other tables.
         """
         if not self._clock.is_steady:
             return 0
-        now, deleted = self._clock.now(), 0
+        now, deleted, errors = self._clock.now(), 0, list[StorageUnavailableError]()
         for delete in self._deletions:
-            with self._database.write() as connection:
-                if not is_only_deleter(connection):
-                    break
-                deleted += delete(connection, now, _MAX_ROWS)
+            try:
+                with self._database.write() as connection:
+                    if not is_only_deleter(connection):
+                        break
+                    deleted += delete(connection, now, _MAX_ROWS)
+            except StorageUnavailableError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
         return deleted
