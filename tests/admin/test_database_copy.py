@@ -25,8 +25,10 @@ from sqlalchemy import (
 from jeton.admin import database_copy
 from jeton.admin.database_copy import TABLES, CopyReport, copy_database
 from jeton.admin.errors import AdminError
+from jeton.background import maintenance, shared_state
 from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
 from jeton.rules.key_lifecycle import SigningKey
+from jeton.storage import exclusive_use as exclusive_use_module
 from jeton.storage import table_copy
 from jeton.storage.column_types import JsonObject, ScopeByResource, Words, WordSet
 from jeton.storage.database import Database, StorageUnavailableError
@@ -264,6 +266,13 @@ def test_a_database_that_a_server_uses_is_refused(
 
     server.close()
     copied(source, target)
+
+
+def test_servers_are_observed_for_longer_than_from_one_of_their_writes_to_the_next() -> None:
+    """They write at a refresh, which may take as long as the pause before it."""
+    longest_refresh = 2 * maintenance._REFRESH_SECONDS
+
+    assert shared_state._PROBE_SECONDS + longest_refresh < exclusive_use_module._OBSERVED_SECONDS
 
 
 def assert_writes(server: Database) -> None:

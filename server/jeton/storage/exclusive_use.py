@@ -12,9 +12,10 @@ from jeton.storage.database_url import mask_database_url
 from jeton.storage.raw_statement import execute_raw
 from jeton.storage.tables import metadata
 
-# Every server writes this row each five seconds (write_probe.py), which gives it another version.
+# Every server writes this row (write_probe.py), which gives it another version: at the first refresh of its shared
+# state after five seconds. From one refresh to the next pass two seconds, and what it takes itself.
 _ROW_VERSION: Final = text("SELECT xmin::text FROM status_counter")
-_OBSERVED_SECONDS: Final = 7.0
+_OBSERVED_SECONDS: Final = 10.0
 # Any number that no other advisory lock of the server uses.
 _TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(7461002)")
 _LOCK_TABLES: Final = text(f"LOCK TABLE {', '.join(sorted(metadata.tables))} IN SHARE MODE")
