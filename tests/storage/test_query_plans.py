@@ -50,6 +50,7 @@ _FILL: Final = """
 """
 # More than any request here needs, and far fewer than the smallest table holds.
 _MAX_ROWS_READ: Final = 60
+_PAGES: Final = "ORDER BY clients.client_id"
 
 
 @pytest.fixture
@@ -147,8 +148,11 @@ def plan_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def of_growing_tables(sent: dict[str, Any]) -> dict[str, Any]:
-    """Return the statements on growing tables. Each of these tables must have some."""
-    found = {it: sent[it] for it in sent if any(f" {table}" in it for table in GROWING)}
+    """Return the statements on growing tables. Each of these tables must have some.
+
+    Those that take one page after the other, in the background, are left out: a small table is rightly read as a whole.
+    """
+    found = {it: sent[it] for it in sent if any(f" {table}" in it for table in GROWING) and _PAGES not in it}
     assert all(any(f" {table}" in it for it in found) for table in GROWING)
     assert len(found) > 20
     return found
