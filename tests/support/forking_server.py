@@ -57,8 +57,6 @@ class Forks:
         self.pids[ended], self.connections[ended] = pid, connection
         self.poll.register(ended, select.POLLIN)
         self.poll.register(connection, 0)
-        with suppress(OSError):
-            connection.sendall(NUMBER.pack(pid))
 
     def _end(self, ended: int) -> None:
         _, status = os.waitpid(self.pids.pop(ended), 0)
@@ -89,6 +87,8 @@ def _become_command(connection: socket.socket) -> None:
     """Apply what the client has sent: streams, command, folder, environment, limits."""
     os.setsid()
     with connection:
+        # Not before there is a process group of this number: the client may end it at once.
+        connection.sendall(NUMBER.pack(os.getpid()))
         _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
         with connection.makefile("rb") as request:
             command, folder, variables, limits = json.loads(request.readline())
