@@ -1,11 +1,11 @@
 """Unregistered clients: jeton registration for dynamic ones, jeton client for those by metadata document."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from jeton.crypto.credentials import digest_secret
+from jeton.frozen import replace
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import NO_RESOURCE, Consent
 from jeton.storage.clients import insert_client, list_clients, save_clients

@@ -3,14 +3,13 @@
 Secrets and tokens have 256 bits: the limits save work, and a client with a valid one is never locked out by them.
 """
 
-from dataclasses import replace
-
 import httpx2
 import pytest
 from structlog.testing import capture_logs
 
 from jeton.crypto.credentials import generate_client_secret
 from jeton.crypto.refresh_token import generate_sid
+from jeton.frozen import replace
 from support.client_addresses import from_address
 from support.in_process_server import App, Running, StartServer
 from support.responses import outcome

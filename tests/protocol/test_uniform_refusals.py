@@ -1,11 +1,11 @@
 """Refused logins and refused clients cost the same whether or not the name exists (ASVS 6.3.8)."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from support.client_addresses import from_address
 from support.in_process_server import App, Running, StartServer
 from support.login_attempts import WRONG, attempt

@@ -1,7 +1,6 @@
 """Connections to each database: durable, serialised, with bounded waits; values are read as they were written."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import JSON, BigInteger, Boolean, Integer, LargeBinary, String, Table, Text, text
 
+from jeton.frozen import replace
 from jeton.oauth.clients import Client
 from jeton.oauth.sessions import Family
 from jeton.oauth.users import User

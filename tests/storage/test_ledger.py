@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.decisions import Deny, End, EndSessions, Issue
 from jeton.oauth.self_service import change_password, end_own_sessions
 from jeton.oauth.sessions import RevokedAccessToken
@@ -161,7 +161,7 @@ async def test_a_hash_upgraded_by_a_login_is_stored_but_never_over_a_new_passwor
 
     assert harness.commits == 1
     with harness.database.read() as connection:
-        assert load_users(connection, ["u_1"])["u_1"] == replace(USER, **after)  # type: ignore[arg-type]
+        assert load_users(connection, ["u_1"])["u_1"] == replace(USER, **after)
 
 
 @pytest.mark.requirement("I09", "O03", "O16", "Q04")

@@ -1,13 +1,14 @@
 """Rows that one entry of a transaction ends are not seen by its later entries."""
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
+from jeton.frozen import asdict
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.consents import Consent

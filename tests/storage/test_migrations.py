@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from alembic import command
+from jeton.frozen import replace
 from jeton.oauth.audit_events import AuditRecord
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.browser_sessions import BrowserSession

@@ -1,12 +1,12 @@
 """First consents to clients by metadata document, at the same time on two servers: one row, and no deadlock."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
 from jeton.admin import clients as administration
 from jeton.admin.errors import AlreadyExistsError
+from jeton.frozen import replace
 from jeton.oauth.clients import Client
 from jeton.storage.clients import save_clients
 from jeton.storage.identifiers import IdentifierUsedError
@@ -31,7 +31,7 @@ def described(url: str = "https://app.example/client.json", **fields: object) ->
         registration="metadata_document",
         metadata_digest=b"digest",
     )
-    return App(replace(client, **fields))  # type: ignore[arg-type]
+    return App(replace(client, **fields))
 
 
 def on(node: Running, person: SignedIn) -> SignedIn:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import delete
@@ -15,6 +14,7 @@ from jeton.bootstrap.signing_keys import key_rotation
 from jeton.crypto.key_stores import KeyStores
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.sealed_keys import SealedKeys
+from jeton.frozen import replace
 from jeton.keys.key_rotation import KeyRotation
 from jeton.oauth.clients import Client
 from jeton.rules.key_lifecycle import ACCESS_TOKENS, KeyChangeRefusedError, KeyState, SigningKey

@@ -2,13 +2,13 @@
 
 import hashlib
 import secrets
-from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import httpx2
 from sqlalchemy import insert
 
 from jeton.bootstrap.token_endpoint import build_code_issuer
+from jeton.frozen import Frozen, asdict, replace
 from jeton.oauth.authorization.code_issuance import Approval
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.resources import Resource
@@ -25,8 +25,7 @@ CHALLENGE: Final = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 GRANTS: Final = frozenset({"authorization_code", "refresh_token"})
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(Frozen):
     """A user who is signed in in a browser, and authorization codes for that user."""
 
     node: Running

@@ -1,8 +1,8 @@
 """Domain objects with defaults. Every field can be overridden by name."""
 
-from dataclasses import replace
 from typing import Any, Final
 
+from jeton.frozen import replace
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.sessions import Family

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any, TextIO
 from unittest.mock import patch
@@ -13,12 +12,12 @@ from unittest.mock import patch
 from click.testing import CliRunner, Result
 
 from jeton.cli import REFUSALS, jeton, main
+from jeton.frozen import Frozen, replace
 
 # Exceptions that `jeton.cli.main` reports in one line with status 1. Any other exception is a defect.
 
 
-@dataclass(frozen=True, slots=True)
-class CommandLine:
+class CommandLine(Frozen):
     """A terminal with these environment variables."""
 
     environment: Mapping[str, str]

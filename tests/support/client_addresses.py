@@ -1,9 +1,8 @@
 """Requests to one server from several network addresses."""
 
-from dataclasses import replace
-
 import httpx2
 
+from jeton.frozen import replace
 from support.in_process_server import ISSUER, Running
 
 

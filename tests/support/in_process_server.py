@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -19,6 +18,7 @@ from jeton.crypto.credentials import digest_secret, generate_client_secret, gene
 from jeton.crypto.hashing_pool import HashingPool
 from jeton.crypto.passwords import Passwords
 from jeton.crypto.refresh_token import RefreshTokens
+from jeton.frozen import Frozen, Hidden, replace
 from jeton.grants import GRANTS
 from jeton.grants.description import Grant
 from jeton.keys.key_rotation import KeyRotation
@@ -69,12 +69,11 @@ def settings_for(database_url: str, **variables: str) -> Settings:
     return load_settings(environment=environment | {f"JETON_{name}": value for name, value in variables.items()})
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Frozen):
     """A registered client and, unless it is public, its secret."""
 
     client: Client
-    secret: str | None = field(default=None, repr=False)
+    secret: Hidden[str | None] = None
 
     @property
     def client_id(self) -> str:
@@ -86,8 +85,7 @@ class App:
         return None if self.secret is None else (quote_plus(self.client_id), quote_plus(self.secret))
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Frozen):
     """A running server, its clock, and requests to it. `app` authenticates by HTTP Basic if it has a secret."""
 
     server: Server

@@ -1,8 +1,8 @@
 """Signing keys in each state, for tests of the key rules."""
 
-from dataclasses import replace
 from typing import Any
 
+from jeton.frozen import replace
 from jeton.rules.key_lifecycle import (
     CLOCK_SKEW_SECONDS,
     PROPAGATION_SECONDS,

@@ -1,6 +1,5 @@
 """Signing keys of a server under test, changed as an operator does, stored and published."""
 
-from dataclasses import asdict, replace
 from typing import Any, Final
 
 import jwt
@@ -10,6 +9,7 @@ from sqlalchemy import delete
 from jeton.crypto.key_stores import KeyStores
 from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.sealed_keys import SealedKeys
+from jeton.frozen import asdict, replace
 from jeton.rules.key_lifecycle import ACCESS_TOKENS, KeyState, SigningKey
 from jeton.storage.database import Database
 from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys

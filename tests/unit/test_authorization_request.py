@@ -1,10 +1,10 @@
 """The authorization request: what is refused by a page, what goes back to the client, and what is understood."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.authorization.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
 from jeton.oauth.authorization.authorization_request import (
     AuthorizationRequest,

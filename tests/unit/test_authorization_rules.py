@@ -1,10 +1,10 @@
 """What an authorization request needs next: a pure decision, as a table (OpenID Connect Core 3.1.2.3, RFC 8252 8.6)."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.authorization.authorization_rules import (
     AskConsent,
     AskSignIn,

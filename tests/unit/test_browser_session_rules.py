@@ -1,10 +1,10 @@
 """Begin, continuation and end of browser sessions, and what ends with them."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.browser_session_rules import (
     BrowserSessionLifetimes,
     browser_sessions_over_limit,

@@ -1,10 +1,10 @@
 """Access token claims (RFC 9068 section 2.2) and the token response (RFC 6749 section 5.1)."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.claims import access_token_claims, token_response
 from jeton.oauth.decisions import Issue
 from support.builders import API, NOW, READ, READ_WRITE, client, family, user

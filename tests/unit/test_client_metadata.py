@@ -1,10 +1,10 @@
 """Client metadata (RFC 7591): what is registered of it, what is left out, and what is refused."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import OAuthError
 from jeton.oauth.registration.client_metadata import ClientMetadata, parse_client_metadata

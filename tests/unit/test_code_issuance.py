@@ -1,10 +1,10 @@
 """Issuance of authorization codes: what must still be true, and which family a code opens."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.authorization.code_issuance import NewFamily, Stored, decide
 from jeton.oauth.authorization_codes import CODE_SECONDS, AuthorizationCode
 from jeton.oauth.browser_sessions import BrowserSession

@@ -1,10 +1,10 @@
 """Redemption of authorization codes: which presented code issues tokens, which is refused, which ends the family."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.authorization.code_redemption import RedemptionRequest, decide
 from jeton.oauth.authorization_codes import CODE_SECONDS, AuthorizationCode
 from jeton.oauth.decisions import Deny, Issue

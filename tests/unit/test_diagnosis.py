@@ -1,7 +1,6 @@
 """Checks of `jeton doctor`: which facts are failures, and which are only worth a warning."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from jeton.admin.diagnosis.metrics import check_metrics
 from jeton.admin.diagnosis.proxies import check_proxies
 from jeton.admin.diagnosis.secret_files import SecretFile, check_secret_files
 from jeton.admin.diagnosis.signing_keys import check_signing_keys
+from jeton.frozen import replace
 from jeton.outbound.messages import OutboundFailure
 from jeton.rules.key_lifecycle import KeyState, KeyTimings, SigningKey
 from jeton.storage.database_facts import PostgresqlFacts, SqliteFacts

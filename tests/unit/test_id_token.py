@@ -2,11 +2,11 @@
 
 import base64
 import hashlib
-from dataclasses import replace
 
 import pytest
 
 from jeton.crypto.id_token_hashes import at_hash_of, derive_session_id
+from jeton.frozen import replace
 from jeton.oauth.decisions import Issue
 from jeton.oauth.id_token import id_token_claims, signed_in_family
 from support.builders import NOW, client, family

@@ -90,7 +90,9 @@ def test_invalid_or_too_costly_hash_is_refused_with_the_reason_and_costs_a_norma
     assert text == "" or text not in str(refused.value)
     stored = "argon2" + text if text.startswith("$argon2") else text
 
-    assert CHEAP.verify(stored, PASSWORD) == Verified(ok=False)
+    outcome = CHEAP.verify(stored, PASSWORD)
+    assert outcome == Verified(ok=False, unusable=outcome.unusable)
+    assert outcome.unusable
     assert hash_calls == ["core"]
 
 

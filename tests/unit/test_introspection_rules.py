@@ -1,10 +1,10 @@
 """Introspection rules (RFC 7662 section 2.2): when a token is active, who may know, and the response."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.clients import Client
 from jeton.oauth.introspection_rules import INACTIVE, TokenContext, introspect_access_token, introspect_refresh_token
 from support.builders import API, NOW, client, family, user, with_fields

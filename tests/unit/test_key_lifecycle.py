@@ -1,10 +1,10 @@
 """Signing key lifecycle: which keys sign, which are published, and when the next change is allowed."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.rules import key_lifecycle as lifecycle
 from jeton.rules.key_lifecycle import CLOCK_SKEW_SECONDS, PROPAGATION_SECONDS, STALE_SECONDS, KeyState, SigningKey
 from support.builders import NOW

@@ -1,9 +1,8 @@
 """Series of signing keys: which there are, how they begin and end, and what holds for all keys together."""
 
-from dataclasses import replace
-
 import pytest
 
+from jeton.frozen import replace
 from jeton.rules import key_series as series
 from jeton.rules.key_lifecycle import (
     ACCESS_TOKENS,
@@ -120,8 +119,8 @@ def test_revoking_a_key_changes_only_it_and_activates_the_next_one_if_needed() -
     revoked = {"state": KeyState.REVOKED, "private_part": ""}
     expected: dict[str, list[SigningKey]] = {
         "active": [replace(RETIRED, state=KeyState.REVOKED), ACTIVATED],
-        "next": [replace(NEXT, **revoked, gone_at=GONE_AT - LONGEST)],  # type: ignore[arg-type]
-        "retiring": [replace(RETIRING, **revoked)],  # type: ignore[arg-type]  # keeps its end
+        "next": [replace(NEXT, **revoked, gone_at=GONE_AT - LONGEST)],
+        "retiring": [replace(RETIRING, **revoked)],  # keeps its end
         "revoked": [],
     }
 

@@ -1,10 +1,10 @@
 """PKCE (RFC 7636): what an authorization request must hold, and which clients may do without."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.authorization.pkce import is_code_verifier, may_omit_challenge, parse_code_challenge
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError

@@ -1,11 +1,10 @@
 """Rate limits: policies, attempts and bucket keys (NIST SP 800-63B-4 section 3.2.2, OWASP ASVS 6.1.1)."""
 
-from dataclasses import replace
-
 import pytest
 
 from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.rate_limit_keys import RateLimitKeys
+from jeton.frozen import replace
 from jeton.rules.attempts import (
     Attempt,
     Limit,

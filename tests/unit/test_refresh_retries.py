@@ -1,10 +1,10 @@
 """Refresh rotation, retries: which repetitions of a used refresh token are permitted (RFC 9700 section 4.14.2)."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode

@@ -1,12 +1,13 @@
 """Refresh rotation: the order of the checks, and what a granted refresh changes (RFC 6749 section 6)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import RefreshRequest, decide

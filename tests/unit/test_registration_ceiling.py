@@ -1,10 +1,10 @@
 """The ceiling of unregistered clients: scope by setting or by open resources, and open resources only."""
 
-from dataclasses import replace
 from typing import Final
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.registration_ceiling import (
     RegistrationCeiling,
     registration_ceiling,

@@ -1,10 +1,10 @@
 """Resource indicators (RFC 8707): which may be registered and requested, and what scope means there."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.resources import (

@@ -1,9 +1,8 @@
 """Ending sessions and tokens: revocation (RFC 7009 section 2) and self-service (ASVS 7.4.3, 7.5.2)."""
 
-from dataclasses import replace
-
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End, EndSessions
 from jeton.oauth.errors import ErrorCode

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -14,6 +13,7 @@ from jeton.crypto.sealed_request import (
     SealedRequests,
     SealedRequestTooLongError,
 )
+from jeton.frozen import replace
 from jeton.oauth.authorization.interactions import Freshness, Interaction, Shown
 from support.builders import authorization_request
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import traceback
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +15,7 @@ from jeton.crypto.key_stores import KeyStoreError, KeyStores, PrivateKey
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.crypto.signed_jwt import Signer, VerifiedToken, Verifier, unverified_parts
+from jeton.frozen import replace
 from jeton.rules.key_lifecycle import StoredKey
 
 OLD, NEW = MasterKeys([b"m" * 32]), MasterKeys([b"n" * 32])

@@ -1,10 +1,10 @@
 """Clients by metadata document, and clients that an administrator has added."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
+from jeton.frozen import replace
 from jeton.oauth.clients import Client
 from jeton.oauth.registration.client_metadata import parse_client_metadata
 from jeton.oauth.registration.unregistered_clients import (

@@ -1,13 +1,13 @@
 """Checkpoints of the audit trail, and deletion of what is older than it is kept (ADR 0037)."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from jeton.crypto.audit_chain import CHAIN_SECONDS
 from jeton.crypto.audit_checkpoint import CheckpointKeys
+from jeton.frozen import Frozen
 from jeton.storage.audit_checkpoints import (
     Checkpoint,
     delete_checkpoints,
@@ -22,8 +22,7 @@ CHECKPOINT_SECONDS: Final = 3600
 _MARGIN_SECONDS: Final = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRetention:
+class AuditRetention(Frozen):
     """Makes checkpoints, and deletes what is older than `seconds`."""
 
     keys: CheckpointKeys

@@ -1,11 +1,11 @@
 """Changes of the keys and certificates by which a client authenticates."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from jeton.admin.errors import AdminError
 from jeton.crypto.client_certificates import canonical_name
+from jeton.frozen import replace
 from jeton.oauth.clients import KEY_METHODS, Client
 from jeton.oauth.tls_subjects import SAN_IP, SUBJECT_DN
 

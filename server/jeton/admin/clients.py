@@ -1,7 +1,6 @@
 """Administration of clients (RFC 6749 section 2): registration, secrets, disabling, deletion."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final, TypedDict
 
 from sqlalchemy import Connection
@@ -12,6 +11,7 @@ from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
 from jeton.admin.resources import registered_uris
 from jeton.config.settings import MAX_ACCESS_SECONDS
 from jeton.crypto.credentials import digest_secret, generate_client_secret
+from jeton.frozen import Frozen, replace
 from jeton.grants import GRANTS
 from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE
@@ -75,8 +75,7 @@ class ClientChanges(TypedDict, total=False):
     require_dpop: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RotatedSecret:
+class RotatedSecret(Frozen):
     """A new client secret, and what becomes of the older ones.
 
     `old_secret_until` is when the previous secret stops working, in seconds since the epoch; None: at once.

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, Table
 from jeton.admin.errors import AdminError
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
 from jeton.crypto.sealed_keys import SealedKeys
+from jeton.frozen import Frozen
 from jeton.storage.database import Database
 from jeton.storage.exclusive_use import exclusive_use
 from jeton.storage.family_lists import master_key_ids_of_families
@@ -26,8 +26,7 @@ TABLES: Final[tuple[Table, ...]] = tuple(metadata.sorted_tables)
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class CopyReport:
+class CopyReport(Frozen):
     """What was copied, by table, and the ids of the master keys that it depends on."""
 
     tables: Mapping[str, TableContent]

@@ -1,12 +1,12 @@
 """Administration of resources (RFC 8707): what `resource` may name, and what clients may be allowed."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final, TypedDict
 
 from sqlalchemy import Connection
 
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
+from jeton.frozen import replace
 from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.clients import ADMINISTRATOR
 from jeton.oauth.registration.registration_rules import MAX_SCOPE_BYTES

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,13 +9,13 @@ from sqlalchemy import Connection
 from jeton.crypto.master_key import MasterKeys
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, Verifier, unverified_parts
+from jeton.frozen import Frozen
 from jeton.oauth.introspection_rules import TokenContext, introspect_access_token, introspect_refresh_token
 from jeton.storage.lookups import TokenSubject, load_token_contexts
 from jeton.storage.signing_keys import load_signing_keys
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(Frozen):
     """What is known of a token. `header` and `claims` are unverified if there are `problems`."""
 
     kind: str

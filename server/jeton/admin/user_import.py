@@ -12,6 +12,7 @@ from jeton.admin.errors import AdminError
 from jeton.admin.user_import_file import numbered_lines
 from jeton.admin.user_import_records import ImportedUser, RecordError, parse_record
 from jeton.crypto.hash_trial import HashTrial
+from jeton.frozen import Frozen
 from jeton.oauth.audit_events import AuditEvent
 from jeton.storage.audit_trail import record
 from jeton.storage.clients import load_clients
@@ -28,8 +29,7 @@ Identifier = tuple[str, str]
 Taken = dict[Identifier, str]
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedLine:
+class RejectedLine(Frozen):
     """A line that was not imported. `username` is None if the line could not be parsed."""
 
     line: int

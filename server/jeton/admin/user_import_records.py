@@ -1,6 +1,5 @@
 """Records of imported users: one JSON object per line, validated and converted to a `User`."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +10,7 @@ from jeton.crypto.credentials import generate_sub
 from jeton.crypto.hash_trial import HashTrial
 from jeton.crypto.imported_hash import PasswordHashRefusedError
 from jeton.crypto.imported_hash_formats import parse_imported_hash, stored_form
+from jeton.frozen import Frozen
 from jeton.oauth.registration.registration_rules import RegistrationError, check_roles, check_sub
 from jeton.oauth.user_claims import UserClaimError, check_claims
 from jeton.oauth.users import User
@@ -37,8 +37,7 @@ class RecordError(Exception):
     """The line cannot be imported. The text says why, and never contains a password hash."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedUser:
+class ImportedUser(Frozen):
     """The user of a line, and the canonical forms of its name and e-mail address."""
 
     line: int

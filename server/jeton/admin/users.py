@@ -1,7 +1,6 @@
 """Administration of users: registration, claims, passwords, disabling, deletion."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
 from jeton.crypto.credentials import generate_sub
 from jeton.crypto.password_rules import PasswordRules
+from jeton.frozen import Frozen, field, replace
 from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.registration.registration_rules import check_roles
 from jeton.oauth.user_claims import check_claims
@@ -59,8 +59,7 @@ def register(
     return user
 
 
-@dataclass(frozen=True, slots=True)
-class UserChanges:
+class UserChanges(Frozen):
     """What is to change of a user; None stays. A claim without a value is removed, and so is an empty address."""
 
     email: str | None = None

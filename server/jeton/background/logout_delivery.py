@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -13,6 +12,7 @@ from jeton.crypto.id_token_hashes import derive_session_id
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.signed_jwt import LOGOUT_TOKEN
 from jeton.endpoints.clients.outbound_clients import OutboundClients
+from jeton.frozen import Frozen, replace
 from jeton.keys.keyring import Keyring
 from jeton.oauth.backchannel_logout import (
     CLIENT_DISABLED,
@@ -46,8 +46,7 @@ _MAX_READ: Final = 100
 log = structlog.get_logger("jeton.logout_delivery")
 
 
-@dataclass(frozen=True, slots=True)
-class _Delivery:
+class _Delivery(Frozen):
     logout: BackchannelLogout
     client: Client | None
 

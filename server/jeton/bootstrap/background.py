@@ -1,7 +1,5 @@
 """The background work of a server process."""
 
-from dataclasses import dataclass
-
 from jeton.admin.audit_checkpoints import AuditRetention
 from jeton.background.audit_retention import audit_deletion
 from jeton.background.current_ceiling import CurrentCeiling
@@ -19,14 +17,14 @@ from jeton.config.settings import Settings
 from jeton.crypto.audit_checkpoint import CheckpointKeys
 from jeton.crypto.master_key import MasterKeys
 from jeton.endpoints.status_lists import StatusLists
+from jeton.frozen import Frozen
 from jeton.keys.key_rotation import KeyRotation
 from jeton.keys.keyring import Keyring
 from jeton.storage.clock import Clock
 from jeton.storage.task_thread import TaskThread
 
 
-@dataclass(frozen=True, slots=True)
-class Background:
+class Background(Frozen):
     """The work, and the state of it that endpoints read."""
 
     keys: KeyRefresh

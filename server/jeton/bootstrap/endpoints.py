@@ -1,7 +1,6 @@
 """The endpoints by path, each given what it uses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from jeton.bootstrap.cookie_mode import build_cookie_mode
 from jeton.bootstrap.origins import client_origins, cookie_origins
@@ -19,6 +18,7 @@ from jeton.endpoints.introspection import IntrospectionEndpoint
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.revocation import RevocationEndpoint
 from jeton.endpoints.token_parsing import TokenParser
+from jeton.frozen import replace
 from jeton.grants.description import Grant
 from jeton.http.method_router import MethodRouter, Operation
 from jeton.oauth.client_assertions import AssertionAudiences

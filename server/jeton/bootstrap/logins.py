@@ -1,6 +1,5 @@
 """What proves who a person is: password hashing, logins and browser sessions, as configured."""
 
-from dataclasses import dataclass
 from functools import partial
 
 from jeton.bootstrap.limits import login_limits
@@ -11,6 +10,7 @@ from jeton.crypto.hashing_pool import HashingPool
 from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import Passwords
 from jeton.crypto.rate_limit_keys import RateLimitKeys
+from jeton.frozen import Frozen
 from jeton.login.browser_login import BrowserLogin
 from jeton.login.login_rate_limits import LoginRateLimits
 from jeton.login.password_change import PasswordChange
@@ -20,8 +20,7 @@ from jeton.oauth.browser_session_rules import BrowserSessionLifetimes
 from jeton.storage.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class Logins:
+class Logins(Frozen):
     """Logins of the password grant and of pages, and changes of passwords. They share one hashing pool."""
 
     passwords: Passwords

@@ -1,7 +1,5 @@
 """The long-lived parts of a server process, built from the settings."""
 
-from dataclasses import dataclass
-
 from jeton.bootstrap.background import Background, build_background
 from jeton.bootstrap.clients import client_certificates, client_key_sets, client_resolution
 from jeton.bootstrap.dpop import dpop_verification
@@ -20,6 +18,7 @@ from jeton.endpoints.clients.certificate_authentication import ClientCertificate
 from jeton.endpoints.clients.client_key_sets import ClientKeySets
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.dpop_verification import DpopVerification
+from jeton.frozen import Frozen
 from jeton.grants.request_limits import RequestLimits
 from jeton.keys.keyring import Keyring
 from jeton.observability.missing_master_keys import MissingMasterKeys
@@ -27,8 +26,7 @@ from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Frozen):
     """One of each. Endpoints and grants are given the ones they use, when the server is built."""
 
     clock: Clock

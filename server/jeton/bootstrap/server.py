@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.types import ASGIApp
@@ -18,6 +17,7 @@ from jeton.bootstrap.registration import is_registration_offered
 from jeton.bootstrap.token_endpoint import enabled_grants
 from jeton.config.loading import load_settings
 from jeton.config.settings import Settings
+from jeton.frozen import Frozen
 from jeton.grants import GRANTS
 from jeton.grants.description import Grant
 from jeton.http.app import Lifespan, create_app
@@ -40,8 +40,7 @@ class BackgroundWork(Protocol):
         """Run until there is nothing more to do, or until cancelled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Frozen):
     """A server process: its ASGI application, and the parts that this is built from."""
 
     app: ASGIApp

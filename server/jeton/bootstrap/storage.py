@@ -1,9 +1,8 @@
 """The database of a server process, and what reads and writes it."""
 
-from dataclasses import dataclass
-
 from jeton.config.settings import Settings
 from jeton.crypto.credentials import shuffle
+from jeton.frozen import Frozen
 from jeton.storage.audit_backlog import AuditBacklog
 from jeton.storage.browser_session_lookups import BrowserSessionLookups
 from jeton.storage.client_registrations import ClientRegistrations
@@ -16,8 +15,7 @@ from jeton.storage.rate_limiter import RateLimiter
 from jeton.storage.status_index_allocator import StatusIndexAllocator
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(Frozen):
     """One of each, over one database."""
 
     database: Database

@@ -1,7 +1,6 @@
 """What users reach with their own access tokens: userinfo and self-service."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from jeton.bootstrap.origins import client_origins, registered_origins
 from jeton.bootstrap.parts import Parts
@@ -11,6 +10,7 @@ from jeton.endpoints.self_service import ChangePassword, ShowAccount
 from jeton.endpoints.self_service_sessions import EndAllSessions, EndSession, ListSessions
 from jeton.endpoints.token_parsing import TokenParser
 from jeton.endpoints.userinfo import UserinfoEndpoint
+from jeton.frozen import replace
 from jeton.http.method_router import MethodRouter, Operation
 from jeton.http.self_service_requests import (
     ACCOUNT_PATH,

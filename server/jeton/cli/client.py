@@ -1,6 +1,5 @@
 """jeton client: register and change clients."""
 
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.config.settings import Settings
+from jeton.frozen import asdict
 from jeton.oauth.clients import Client
 from jeton.oauth.cookie_mode import cross_site_origins
 from jeton.rules.images import MAX_LOGO_BYTES

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import click
 
@@ -10,6 +9,7 @@ from jeton.admin.diagnosis.findings import Finding, Level
 from jeton.bootstrap.diagnosis import diagnose
 from jeton.cli.options import configured, json_option
 from jeton.config.settings import Settings
+from jeton.frozen import asdict
 from jeton.observability.escaping import encode_json, escape
 from jeton.outbound.client import OutboundClient
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from typing import BinaryIO
 
 import click
@@ -13,6 +12,7 @@ from jeton.cli.options import configured, json_option, opened
 from jeton.cli.output import print_result, print_results
 from jeton.cli.progress import Progress, progress_bar
 from jeton.config.settings import Settings
+from jeton.frozen import asdict
 
 
 @click.command(name="import")

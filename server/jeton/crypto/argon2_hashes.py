@@ -5,25 +5,25 @@ import mmap
 import secrets
 from base64 import b64decode, b64encode
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from argon2 import Parameters, extract_parameters, low_level
 from argon2.exceptions import InvalidHashError
 from argon2.low_level import ffi
 
+from jeton.frozen import Frozen, Hidden
+
 # Constants of argon2.h.
 _MEMORY_ALLOCATION_ERROR: Final = -22
 _VERSION_10: Final = 0x10  # of hashes that name none
 
 
-@dataclass(frozen=True, slots=True)
-class Argon2Hash:
+class Argon2Hash(Frozen):
     """A hash, with what it was computed with."""
 
     parameters: Parameters
-    salt: bytes = field(repr=False)
-    digest: bytes = field(repr=False)
+    salt: Hidden[bytes]
+    digest: Hidden[bytes]
 
     def __str__(self) -> str:
         """Return the PHC string."""

@@ -10,11 +10,11 @@ import base64
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass, field
 from typing import Final
 
 from jeton.crypto.base64url import base64url
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
+from jeton.frozen import Frozen, Hidden
 
 PREFIX: Final = "jac_"
 _VERSION: Final = b"\x01"
@@ -22,14 +22,13 @@ _SHAPE: Final = re.compile(r"jac_[A-Za-z0-9_-]{71}")
 _PURPOSE: Final = b"authorization code v1\0"
 
 
-@dataclass(frozen=True, slots=True)
-class PresentedCode:
+class PresentedCode(Frozen):
     """A well-formed code, not verified until `is_genuine` returns True."""
 
     sid: str
     master_key_id: str
-    signed: bytes = field(repr=False)
-    tag: bytes = field(repr=False)
+    signed: Hidden[bytes]
+    tag: Hidden[bytes]
 
 
 def parse_authorization_code(text: str) -> PresentedCode | None:

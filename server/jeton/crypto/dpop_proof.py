@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +11,7 @@ from joserfc.util import urlsafe_b64decode
 
 from jeton.crypto.algorithms import load_public_key, verify
 from jeton.crypto.base64url import base64url
+from jeton.frozen import Frozen, Hidden
 from jeton.oauth.client_keys import PRIVATE_MEMBERS
 
 MAX_PROOF_CHARACTERS: Final = 4096
@@ -32,12 +32,11 @@ class DpopProofError(Exception):
     """The proof is malformed, or its signature is wrong. The message is a fixed word for the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignedProof:
+class SignedProof(Frozen):
     """A proof whose signature is valid by the key with the thumbprint `jkt` (RFC 7638, SHA-256)."""
 
     jkt: str
-    claims: Mapping[str, Any] = field(repr=False)
+    claims: Hidden[Mapping[str, Any]]
 
 
 def verify_proof(unverified_proof: str) -> SignedProof:

@@ -1,12 +1,12 @@
 """Argon2id cost calibration for a machine: memory first, then iterations (RFC 9106 section 4)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from jeton.crypto.credentials import generate_password
 from jeton.crypto.passwords import MAX_ITERATIONS, Passwords
+from jeton.frozen import Frozen
 
 _MIB: Final = 1024
 _ROUNDS: Final = 5
@@ -14,8 +14,7 @@ _ROUNDS: Final = 5
 _STEPS: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(Frozen):
     """Argon2id parameters, as in the settings `passwords.*`. One lane: other cores hash other passwords."""
 
     memory_kib: int
@@ -27,8 +26,7 @@ class Costs:
 MIN_COSTS: Final = Costs(memory_kib=47104, iterations=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Frozen):
     """Parameters, and the time of one hash with them."""
 
     costs: Costs

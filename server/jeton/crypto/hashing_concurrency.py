@@ -2,18 +2,17 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from jeton.crypto.hash_costs import MAX_MEMORY_KIB
+from jeton.frozen import Frozen
 
 # Share of the memory for hashes; the rest is for everything else in the process.
 _MEMORY_SHARE: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Frozen):
     """Cores and memory that a process may use, shared with the other processes of its control group."""
 
     cores: float

@@ -8,9 +8,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from jeton.frozen import Frozen
 from jeton.oauth.errors import TemporarilyUnavailableError
 from jeton.observability.metrics import OVERLOADS, PASSWORD_HASHES
 from jeton.observability.tracing import tracing
@@ -25,8 +25,7 @@ class HashingBusyError(TemporarilyUnavailableError):
     """The pool and its queue are full, or there is no memory for a hash: try again in a moment."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
+class _Job(Frozen, eq=False):
     """A hash to compute, for an account and from a network."""
 
     work: Callable[[], Any]

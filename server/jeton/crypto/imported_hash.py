@@ -4,10 +4,10 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from jeton.crypto.hash_costs import MAX_MEMORY_KIB, MAX_MILLISECONDS
+from jeton.frozen import Frozen
 
 SALT_BYTES: Final = range(8, 129)
 # Shorter digests have too many collisions.
@@ -28,8 +28,7 @@ class PasswordHashRefusedError(Exception):
     """The hash is not accepted. The message says why and what to do; it never contains the hash."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedHash:
+class ImportedHash(Frozen):
     """A hash that can be verified within the cost limits. `parameters` describes its cost; it contains no secret."""
 
     parameters: str

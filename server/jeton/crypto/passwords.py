@@ -6,7 +6,6 @@ hashes (imported_hash_formats.py) are verified too; a successful login replaces 
 
 import secrets
 import unicodedata
-from dataclasses import dataclass, field
 from typing import Final
 
 from argon2 import Parameters, Type
@@ -17,6 +16,7 @@ from jeton.crypto.argon2_hashes import Argon2Hash, compute_argon2_hash, parse_ar
 from jeton.crypto.hash_costs import MAX_MILLISECONDS, argon2_milliseconds
 from jeton.crypto.imported_hash import ImportedHash, PasswordHashRefusedError
 from jeton.crypto.imported_hash_formats import parse_imported_hash
+from jeton.frozen import Frozen
 from jeton.rules.password_policy import MAX_CODE_POINTS, MAX_TYPED_CODE_POINTS
 
 _MAX_MEMORY_KIB: Final = 1024 * 1024
@@ -26,8 +26,7 @@ _SALT_BYTES: Final = 16
 _DIGEST_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Frozen):
     """The outcome of one check. `rehashed` is the hash to store if the stored one is imported or has too low costs.
 
     `unusable` says why the stored hash could not be checked. `ordinary` says that the check took as long as one with
@@ -36,8 +35,8 @@ class Verified:
 
     ok: bool
     rehashed: str | None = None
-    unusable: str | None = field(default=None, compare=False)
-    ordinary: bool = field(default=False, compare=False)
+    unusable: str | None = None
+    ordinary: bool = False
 
 
 def normalize(password: str) -> str:

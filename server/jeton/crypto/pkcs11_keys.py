@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from joserfc.jwk import import_key
@@ -14,6 +13,7 @@ from jeton.crypto.algorithms import public_jwk, verify
 from jeton.crypto.base64url import base64url
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.pkcs11_token import LoggedIn, Pkcs11Token
+from jeton.frozen import Frozen
 from jeton.rules.key_lifecycle import StoredKey
 
 _PRIVATE: Final = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
@@ -24,8 +24,7 @@ _ED25519: Final = bytes.fromhex("06032b6570")
 _PROBE: Final = b"jeton: is this the key?"
 
 
-@dataclass(frozen=True, slots=True)
-class Pkcs11Key:
+class Pkcs11Key(Frozen):
     """A private key on the token, found by its CKA_ID."""
 
     kid: str

@@ -1,7 +1,6 @@
 """JWTs that others have signed (RFC 7515, RFC 7519): read first, and verified under a key that is found elsewhere."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -11,20 +10,20 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from joserfc.util import urlsafe_b64decode
 
 from jeton.crypto.algorithms import verify
+from jeton.frozen import Frozen, Hidden
 
 MAX_CHARACTERS: Final = 8192
 # 2048 bits. It takes as long as a good one, and need not be generated.
 _ANY_MODULUS: Final = "_" * 341 + "w"
 
 
-@dataclass(frozen=True, slots=True)
-class UnverifiedJwt:
+class UnverifiedJwt(Frozen):
     """Header and claims of a JWT that is not verified."""
 
-    header: Mapping[str, Any] = field(repr=False)
-    claims: Mapping[str, Any] = field(repr=False)
-    signing_input: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
+    header: Hidden[Mapping[str, Any]]
+    claims: Hidden[Mapping[str, Any]]
+    signing_input: Hidden[bytes]
+    signature: Hidden[bytes]
 
     def is_signed_by(self, jwk: Mapping[str, str] | None, algorithm: str) -> bool:
         """Return whether the signature is valid under this public key. Takes as long without a key."""

@@ -13,13 +13,13 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
 from jeton.crypto.base64url import base64url
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
+from jeton.frozen import Frozen, Hidden
 
 PREFIX: Final = "jrt_"
 _VERSION: Final = b"\x01"
@@ -28,15 +28,14 @@ _SID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _PURPOSE: Final = b"refresh token v1\0"
 
 
-@dataclass(frozen=True, slots=True)
-class PresentedRefreshToken:
+class PresentedRefreshToken(Frozen):
     """A well-formed token, not verified until `is_genuine` returns True."""
 
     sid: str
     generation: int
     master_key_id: str
-    signed: bytes = field(repr=False)
-    tag: bytes = field(repr=False)
+    signed: Hidden[bytes]
+    tag: Hidden[bytes]
 
 
 def generate_sid() -> str:

@@ -1,7 +1,6 @@
 """Key store in the database: each private key is a JWE (RFC 7516) under a key derived from the master key."""
 
 import json
-from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from joserfc import jwe
@@ -10,19 +9,19 @@ from joserfc.jwk import Key, OctKey
 
 from jeton.crypto.algorithms import generate_key, load_private_key, public_jwk, sign
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
+from jeton.frozen import Frozen, Hidden
 from jeton.rules.key_lifecycle import StoredKey
 
 _WRAP: Final = ["A256GCMKW", "A256GCM"]
 _PURPOSE: Final = b"signing key wrapping v1"
 
 
-@dataclass(frozen=True, slots=True)
-class LocalKey:
+class LocalKey(Frozen):
     """A private key in this process's memory."""
 
     kid: str
     algorithm: str
-    key: Key = field(repr=False)
+    key: Hidden[Key]
     is_external: ClassVar[bool] = False
 
     def sign(self, signing_input: bytes) -> bytes:

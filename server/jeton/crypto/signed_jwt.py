@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +12,7 @@ from joserfc.util import urlsafe_b64decode
 
 from jeton.crypto.algorithms import load_public_key, verify
 from jeton.crypto.key_stores import PrivateKey
+from jeton.frozen import Frozen, Hidden
 
 ACCESS_TOKEN: Final = "at+jwt"
 ID_TOKEN: Final = "JWT"
@@ -20,12 +20,11 @@ LOGOUT_TOKEN: Final = "logout+jwt"
 MAX_CHARACTERS: Final = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedToken:
+class VerifiedToken(Frozen):
     """A token with a valid signature by this server's key `kid`."""
 
     kid: str
-    claims: dict[str, Any] = field(repr=False)
+    claims: Hidden[dict[str, Any]]
 
 
 class Signer:

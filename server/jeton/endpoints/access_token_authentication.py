@@ -1,13 +1,13 @@
 """Authentication by access token (RFC 6750, RFC 8705, RFC 9068 section 4, RFC 9449): a user, through a client."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from jeton.endpoints.clients.certificate_authentication import ClientCertificates
 from jeton.endpoints.dpop_verification import DpopVerification, VerifiedProof
 from jeton.endpoints.messages import FormRequest
 from jeton.endpoints.token_parsing import TokenParser
+from jeton.frozen import Frozen, Hidden, replace
 from jeton.oauth.clients import Client
 from jeton.oauth.dpop_rules import DPOP_ALGORITHMS, PROOF_REPLAYED
 from jeton.oauth.errors import (
@@ -34,8 +34,7 @@ _SCHEMES: Final[Mapping[str, Literal["Bearer", "DPoP"]]] = {"bearer": BEARER, "d
 _PROOF_ERRORS: Final = frozenset({ErrorCode.INVALID_DPOP_PROOF, ErrorCode.USE_DPOP_NONCE})
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticatedUser:
+class AuthenticatedUser(Frozen):
     """A user, and the client and session through which the request comes, as they are now.
 
     `scope` is that of the access token, as far as the client still has it.
@@ -47,14 +46,12 @@ class AuthenticatedUser:
     scope: Scope = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class _PresentedToken:
+class _PresentedToken(Frozen):
     scheme: Literal["Bearer", "DPoP"]
-    text: str = field(repr=False)
+    text: Hidden[str]
 
 
-@dataclass(frozen=True, slots=True)
-class AccessTokenAuthentication:
+class AccessTokenAuthentication(Frozen):
     """Authenticates the user of a request to an API of this server, for which the token needs `required_scope`.
 
     `path` is that of the API, which may have the request's parameters in braces. `form_token` says that the token may

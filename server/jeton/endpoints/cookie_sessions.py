@@ -1,7 +1,6 @@
 """The session endpoint of pages in cookie mode: GET /oauth/session, POST /oauth/session/logout (RFC 10017 6.1.2.4)."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jeton.crypto.refresh_token import RefreshTokens, parse_refresh_token
@@ -9,6 +8,7 @@ from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.revocation import RevocationEndpoint
+from jeton.frozen import Frozen, replace
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.clients import Client
 from jeton.oauth.cookie_mode import has_live_session
@@ -28,8 +28,7 @@ def require_cookie_mode(client: Client) -> None:
         raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, "client_not_in_cookie_mode")
 
 
-@dataclass(frozen=True, slots=True)
-class ShowCookieSession:
+class ShowCookieSession(Frozen):
     """Tells a page who is signed in, and until when. Nothing is changed, and no token is shown."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]
@@ -68,8 +67,7 @@ class ShowCookieSession:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class EndCookieSession:
+class EndCookieSession(Frozen):
     """Signs the user out of one client in this browser: ends the session, and deletes the cookie."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]

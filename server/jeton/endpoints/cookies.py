@@ -1,17 +1,17 @@
 """Cookies in requests and responses (RFC 6265bis)."""
 
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from jeton.frozen import Frozen, Hidden
 
 _MAX_COOKIES: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Cookie:
+class Cookie(Frozen):
     """A cookie to set; `max_age` in seconds, None: until the browser closes, 0: to be deleted."""
 
     name: str
-    value: str = field(repr=False)
+    value: Hidden[str]
     max_age: int | None = None
     same_site: Literal["Lax", "Strict"] = "Lax"
 

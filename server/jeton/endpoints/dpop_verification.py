@@ -1,27 +1,24 @@
 """Verification of the DPoP proof of a request (RFC 9449 section 4.3). Nothing is read from the database."""
 
-from dataclasses import dataclass
-
 from jeton.crypto.dpop_nonces import DpopNonces
 from jeton.crypto.dpop_proof import DpopProofError, ath_of, verify_proof
 from jeton.crypto.single_use_digest import single_use_digest
 from jeton.endpoints.messages import FormRequest
+from jeton.frozen import Frozen
 from jeton.oauth.dpop_rules import ProvenRequest, proof_rejection_reason, remembered_until
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.single_use import SingleUse
 from jeton.storage.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedProof:
+class VerifiedProof(Frozen):
     """A valid proof by the key with the thumbprint `jkt`. It may have been used before: `single_use` tells."""
 
     jkt: str
     single_use: SingleUse
 
 
-@dataclass(frozen=True, slots=True)
-class DpopVerification:
+class DpopVerification(Frozen):
     """Verifies proofs for the endpoints of one role. With `nonces`, a proof without one of them is refused."""
 
     issuer: str

@@ -5,7 +5,6 @@ Caddy), and adds the access token of the answer. The page then has no token at a
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -16,6 +15,7 @@ from jeton.endpoints.cookie_sessions import require_cookie_mode
 from jeton.endpoints.messages import FormRequest, ForwardedToken
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token_issuing import TokenIssuer
+from jeton.frozen import Frozen, field
 from jeton.grants.request_limits import RequestLimits
 from jeton.keys.keyring import Keyring
 from jeton.oauth.clients import Client, Lifetimes
@@ -37,11 +37,11 @@ _MAX_KEPT: Final = 10_000
 log = structlog.get_logger("jeton.forward_auth")
 
 
-@dataclass(slots=True)
 class ForwardedTokens:
     """The access tokens that were issued for sessions, by sid and generation; the oldest are dropped first."""
 
-    _tokens: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict, repr=False)
+    def __init__(self) -> None:
+        self._tokens: dict[tuple[str, int], tuple[str, int]] = {}
 
     def find(self, sid: str, generation: int, now: int) -> str | None:
         """Return the token if it is good for some time yet."""
@@ -55,8 +55,7 @@ class ForwardedTokens:
         self._tokens[sid, generation] = (token, expires_at)
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardAuthEndpoint:
+class ForwardAuthEndpoint(Frozen):
     """Answers an access token for the session of the cookie."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]

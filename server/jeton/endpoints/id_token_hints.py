@@ -1,15 +1,14 @@
 """ID token hints: ID tokens that come back to this server (OpenID Connect Core 3.1.2.1, RP-Initiated Logout 2)."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from jeton.frozen import Frozen
 from jeton.keys.keyring import Keyring
 from jeton.oauth.clients import Client
 
 
-@dataclass(frozen=True, slots=True)
-class IdTokenHints:
+class IdTokenHints(Frozen):
     """Verifies hints. `reload_keys` reads the signing keys from the database unless that was done a moment ago.
 
     A hint may have expired. It is one for as long as the key that signed it is published.

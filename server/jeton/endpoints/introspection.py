@@ -1,7 +1,6 @@
 """Introspection endpoint: POST /oauth/introspect (RFC 7662 section 2)."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from jeton.crypto.refresh_token import PresentedRefreshToken, RefreshTokens
@@ -9,6 +8,7 @@ from jeton.crypto.signed_jwt import VerifiedToken
 from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.token_parsing import TokenParser
+from jeton.frozen import Frozen
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import MASTER_KEY_MISSING
@@ -21,8 +21,7 @@ from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups, TokenSubject
 
 
-@dataclass(frozen=True, slots=True)
-class IntrospectionEndpoint:
+class IntrospectionEndpoint(Frozen):
     """Tells clients what a token is worth at this moment."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]

@@ -1,6 +1,5 @@
 """Logout at the request of a client: GET and POST /oauth/logout, and the user's confirmation."""
 
-from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from jeton.crypto.id_token_hashes import derive_session_id
@@ -11,6 +10,7 @@ from jeton.endpoints.cookies import Cookie
 from jeton.endpoints.id_token_hints import IdTokenHints
 from jeton.endpoints.my_account.my_account_forms import SIGNED_OUT_PATH
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
+from jeton.frozen import Frozen, replace
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization.interactions import Interaction
 from jeton.oauth.clients import Client
@@ -32,8 +32,7 @@ from jeton.storage.browser_session_lookups import Visitor
 from jeton.storage.lookups import Lookups
 
 
-@dataclass(frozen=True, slots=True)
-class LogoutSteps:
+class LogoutSteps(Frozen):
     """What asking for logout and confirming it have in common. `policy` tells which apps are known."""
 
     interactions: Interactions
@@ -96,8 +95,7 @@ class LogoutSteps:
         return Redirect(uri, cookies, clears_site_data=ended)
 
 
-@dataclass(frozen=True, slots=True)
-class LogoutEndpoint:
+class LogoutEndpoint(Frozen):
     """GET and POST /oauth/logout."""
 
     steps: LogoutSteps
@@ -170,8 +168,7 @@ class LogoutEndpoint:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmLogout:
+class ConfirmLogout(Frozen):
     """POST /oauth/logout/confirm."""
 
     steps: LogoutSteps

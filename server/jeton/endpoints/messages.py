@@ -1,31 +1,30 @@
 """What an endpoint receives, what it is, and the kinds of its answers."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from jeton.endpoints.cookies import Cookie, parse_cookies
+from jeton.frozen import Frozen, Hidden, field
 from jeton.oauth.clients import Client
 from jeton.oauth.cookie_mode import Initiator
 from jeton.oauth.sessions import Source
 
 
-@dataclass(frozen=True, slots=True)
-class FormRequest:
+class FormRequest(Frozen):
     """A well-formed form request, of which nothing is verified yet.
 
     `parameters` holds each parameter that may be sent once, `lists` the values of those that may be repeated; none is
     empty. `headers` are the header fields by lower-case name. `document` is the JSON object of a body that is JSON.
     """
 
-    parameters: Mapping[str, str] = field(repr=False)
-    authorization: str | None = field(default=None, repr=False)
-    idempotency_key: str | None = field(default=None, repr=False)
+    parameters: Hidden[Mapping[str, str]]
+    authorization: Hidden[str | None] = None
+    idempotency_key: Hidden[str | None] = None
     source: Source = Source()
-    lists: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
-    headers: Mapping[bytes, str] = field(default_factory=dict, repr=False)
+    lists: Hidden[Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    headers: Hidden[Mapping[bytes, str]] = field(default_factory=dict)
     method: str = "POST"
-    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    document: Hidden[Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def cookies(self) -> Mapping[str, str]:
@@ -39,41 +38,36 @@ class FormRequest:
         return Initiator(*map(self.headers.get, fields))
 
 
-@dataclass(frozen=True, slots=True)
-class Json:
+class Json(Frozen):
     """A JSON object for the caller alone."""
 
-    content: Mapping[str, Any] = field(repr=False)
+    content: Hidden[Mapping[str, Any]]
     status: int = 200
     cookies: tuple[Cookie, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Empty:
+class Empty(Frozen):
     """An answer without a body."""
 
     status: int = 204
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardedToken:
+class ForwardedToken(Frozen):
     """An answer to a proxy: let the request pass, with this access token or without one."""
 
-    access_token: str | None = field(repr=False)
+    access_token: Hidden[str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Frozen):
     """A public document that caches may keep for `max_age` seconds."""
 
-    body: bytes = field(repr=False)
+    body: Hidden[bytes]
     etag: str
     max_age: int
     media_type: str = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class NotModified:
+class NotModified(Frozen):
     """The answer to a caller that has this document already (RFC 9110 section 15.4.5)."""
 
     document: Document

@@ -1,16 +1,15 @@
 """What the endpoint of a page receives, the kinds of its answers, and its refusals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from jeton.endpoints.cookies import Cookie
+from jeton.frozen import Frozen, Hidden, field
 from jeton.oauth.sessions import Source
 from jeton.pages.content import Fault, PageContent
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(Frozen):
     """A well-formed request of a browser, of which nothing is verified yet.
 
     `parameters` come from the query of a GET, else from the form; `lists` holds those that may be repeated.
@@ -19,16 +18,15 @@ class PageRequest:
     """
 
     method: str
-    parameters: Mapping[str, str] = field(repr=False)
-    lists: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
-    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    parameters: Hidden[Mapping[str, str]]
+    lists: Hidden[Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    cookies: Hidden[Mapping[str, str]] = field(default_factory=dict)
     source: Source = Source()
     from_own_page: bool = True
     navigates: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Frozen):
     """A page of HTML. `form_target` is the redirect URI to which a form of the page may lead, by redirects.
 
     `ui_locales` are the languages that the client asks for. `clears_site_data` lets the browser drop what it cached.
@@ -38,17 +36,16 @@ class Page:
     content: PageContent
     status: int = 200
     ui_locales: tuple[str, ...] = ()
-    form_target: str | None = field(default=None, repr=False)
+    form_target: Hidden[str | None] = None
     cookies: tuple[Cookie, ...] = ()
     clears_site_data: bool = False
     retry_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(Frozen):
     """A redirect by 303 (RFC 9110 section 15.4.4): the browser follows it with GET, and never sends a form again."""
 
-    location: str = field(repr=False)
+    location: Hidden[str]
     cookies: tuple[Cookie, ...] = ()
     clears_site_data: bool = False
 

@@ -6,12 +6,12 @@ the token is the client's own, so that no cookie is ever used for another client
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jeton.crypto.refresh_token import PREFIX
 from jeton.endpoints.cookies import Cookie
 from jeton.endpoints.messages import FormRequest, Json
+from jeton.frozen import Frozen, replace
 from jeton.oauth.clients import Client
 from jeton.oauth.cookie_mode import FORWARD_AUTH_HEADER, HEADER_VALUE, initiator_rejection_reason
 from jeton.oauth.decisions import Issue
@@ -23,8 +23,7 @@ _FORWARD_AUTH: Final = FORWARD_AUTH_HEADER.lower().encode()
 _LEAVE_OUT: Final = "The refresh token of this client is in its cookie: leave the parameter out."
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshCookies:
+class RefreshCookies(Frozen):
     """The cookies of the clients of one issuer."""
 
     issuer: str

@@ -1,7 +1,6 @@
 """Client registration endpoint: POST /oauth/register (RFC 7591 section 3)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -14,6 +13,7 @@ from jeton.crypto.registration_credentials import (
     shared_client_id,
 )
 from jeton.endpoints.messages import FormRequest, Json
+from jeton.frozen import Frozen
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.clients import DYNAMIC, SECRET_METHODS, Client
 from jeton.oauth.errors import ErrorCode, OAuthError, invalid_registration_token, missing_access_token
@@ -36,16 +36,14 @@ Ceiling = Callable[[], RegistrationCeiling]
 log = structlog.get_logger("jeton.registration")
 
 
-@dataclass(frozen=True, slots=True)
-class Registrant:
+class Registrant(Frozen):
     """A program that is about to register. `token_id` is the id of its initial access token, or None without one."""
 
     token_id: str | None
     client: None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrationAuthentication:
+class RegistrationAuthentication(Frozen):
     """Authentication by initial access token. If registration is `open`, programs may do without."""
 
     open: bool
@@ -63,8 +61,7 @@ class RegistrationAuthentication:
         return Registrant(token.token_id)
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrationEndpoint:
+class RegistrationEndpoint(Frozen):
     """Registers clients."""
 
     authenticate: RegistrationAuthentication

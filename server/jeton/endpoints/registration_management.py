@@ -1,7 +1,6 @@
 """Client configuration endpoint: GET, PUT and DELETE /oauth/register/{client_id} (RFC 7592 section 2)."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 
 import structlog
 
@@ -11,6 +10,7 @@ from jeton.crypto.registration_credentials import is_dynamic_client_id
 from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import Empty, FormRequest, Json
 from jeton.endpoints.registration import Ceiling, bearer_token, registration_access
+from jeton.frozen import Frozen, replace
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError, invalid_registration_token
@@ -31,8 +31,7 @@ from jeton.storage.lookups import Lookups
 log = structlog.get_logger("jeton.registration")
 
 
-@dataclass(frozen=True, slots=True)
-class ManagementAuthentication:
+class ManagementAuthentication(Frozen):
     """Authentication of a client by its registration access token."""
 
     lookups: Lookups
@@ -50,8 +49,7 @@ class ManagementAuthentication:
         return AuthenticatedClient(client)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRegistration:
+class ReadRegistration(Frozen):
     """GET /oauth/register/{client_id}."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]
@@ -62,8 +60,7 @@ class ReadRegistration:
         return _answer(self.issuer, request, caller.client)
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateRegistration:
+class UpdateRegistration(Frozen):
     """PUT /oauth/register/{client_id}."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]
@@ -98,8 +95,7 @@ class UpdateRegistration:
         return _answer(self.issuer, request, changed, metadata.redirect_uris)
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteRegistration:
+class DeleteRegistration(Frozen):
     """DELETE /oauth/register/{client_id}."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]

@@ -1,7 +1,6 @@
 """Revocation endpoint: POST /oauth/revoke (RFC 7009 section 2)."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import structlog
 
@@ -11,6 +10,7 @@ from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token_parsing import TokenParser
+from jeton.frozen import Frozen
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
@@ -24,8 +24,7 @@ from jeton.storage.ledger.lock_requests import LockFamily
 log = structlog.get_logger("jeton.revoke")
 
 
-@dataclass(frozen=True, slots=True)
-class RevocationEndpoint:
+class RevocationEndpoint(Frozen):
     """Ends tokens for the clients that own them."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]

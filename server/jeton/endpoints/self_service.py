@@ -1,18 +1,17 @@
 """Self-service of the account: GET /account and POST /account/password."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from jeton.endpoints.access_token_authentication import AuthenticatedUser
 from jeton.endpoints.messages import FormRequest, Json
+from jeton.frozen import Frozen
 from jeton.login.password_change import Kept, PasswordChange, PasswordRejectedError
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import malformed_request
 from jeton.oauth.parameters import flag, require
 
 
-@dataclass(frozen=True, slots=True)
-class ShowAccount:
+class ShowAccount(Frozen):
     """GET /account."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedUser]]
@@ -31,8 +30,7 @@ class ShowAccount:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ChangePassword:
+class ChangePassword(Frozen):
     """POST /account/password."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedUser]]

@@ -1,7 +1,6 @@
 """Self-service of sessions: GET and DELETE /account/sessions, DELETE /account/sessions/{sid}."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -9,6 +8,7 @@ import structlog
 from jeton.crypto.refresh_token import is_sid
 from jeton.endpoints.access_token_authentication import AuthenticatedUser
 from jeton.endpoints.messages import FormRequest, Json
+from jeton.frozen import Frozen
 from jeton.oauth.errors import not_found
 from jeton.oauth.parameters import flag
 from jeton.oauth.self_service import end_own_session, end_own_sessions
@@ -22,8 +22,7 @@ _NOT_FOUND: Final = "You have no such session, or it has ended."
 log = structlog.get_logger("jeton.account")
 
 
-@dataclass(frozen=True, slots=True)
-class ListSessions:
+class ListSessions(Frozen):
     """GET /account/sessions."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedUser]]
@@ -35,8 +34,7 @@ class ListSessions:
         return Json({"sessions": [_described(it, current=it.sid == caller.sid) for it in sessions]})
 
 
-@dataclass(frozen=True, slots=True)
-class EndSession:
+class EndSession(Frozen):
     """DELETE /account/sessions/{sid}."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedUser]]
@@ -56,8 +54,7 @@ class EndSession:
         return Json({"sessions_ended": 1})
 
 
-@dataclass(frozen=True, slots=True)
-class EndAllSessions:
+class EndAllSessions(Frozen):
     """DELETE /account/sessions."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedUser]]

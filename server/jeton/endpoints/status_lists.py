@@ -7,9 +7,9 @@ outdated: unused lists cost nothing, and popular ones at most one signature per 
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from jeton.frozen import Frozen, field
 from jeton.keys.keyring import Keyring
 from jeton.oauth.token_status_list import (
     LIST_SECONDS,
@@ -24,8 +24,7 @@ _NO_INDEXES: Final[frozenset[int]] = frozenset()
 _MAX_DIGITS: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
-class SignedList:
+class SignedList(Frozen):
     """A status list token, ready to send, and what it was built from."""
 
     token: bytes
@@ -35,8 +34,7 @@ class SignedList:
     issued_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _Snapshot(Frozen):
     """The state of one update: the INVALID indexes by list, packed lists, and the number of the newest list."""
 
     indexes: Mapping[int, frozenset[int]] = field(default_factory=dict)

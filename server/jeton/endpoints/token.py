@@ -1,7 +1,6 @@
 """Token endpoint: POST /oauth/token (RFC 6749 section 3.2)."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
 import structlog
 
@@ -11,6 +10,7 @@ from jeton.endpoints.dpop_verification import DpopVerification, VerifiedProof
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token_issuing import TokenIssuer
+from jeton.frozen import Frozen
 from jeton.grants.description import Grant, Redeem
 from jeton.grants.request import TokenRequest
 from jeton.grants.request_limits import RequestLimits
@@ -36,16 +36,14 @@ from jeton.storage.lookups import Lookups
 log = structlog.get_logger("jeton.token")
 
 
-@dataclass(frozen=True, slots=True)
-class EnabledGrant:
+class EnabledGrant(Frozen):
     """A grant that this server offers, ready to be redeemed."""
 
     grant: Grant
     redeem: Redeem
 
 
-@dataclass(frozen=True, slots=True)
-class TokenEndpoint:
+class TokenEndpoint(Frozen):
     """Redeems grants. `grants` holds those that this server offers, by grant type."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]

@@ -1,6 +1,5 @@
 """Signing of access tokens and ID tokens, and derivation of refresh tokens, for decisions that are durable."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from jeton.crypto.credentials import generate_jti
@@ -8,6 +7,7 @@ from jeton.crypto.id_token_hashes import at_hash_of, derive_session_id
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.signed_jwt import ID_TOKEN, Signer
+from jeton.frozen import Frozen
 from jeton.keys.keyring import Keyring
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE as CODE_GRANT
 from jeton.oauth.claims import access_token_claims, token_response
@@ -19,16 +19,14 @@ from jeton.oauth.sender_constraints import UNBOUND, Confirmation
 from jeton.storage.database import StorageUnavailableError
 
 
-@dataclass(frozen=True, slots=True)
-class Signers:
+class Signers(Frozen):
     """The signers of one response. `id_token` is None if the client gets no ID tokens, or has no key for them yet."""
 
     access_token: Signer
     id_token: Signer | None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenIssuer:
+class TokenIssuer(Frozen):
     """Makes the tokens of one issuer. `status_lists` says whether access tokens name their status list."""
 
     issuer: str

@@ -1,15 +1,14 @@
 """Recognition of presented tokens. Hints are not needed: refresh tokens and access tokens look different."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from jeton.crypto.refresh_token import PresentedRefreshToken, parse_refresh_token
 from jeton.crypto.signed_jwt import VerifiedToken
+from jeton.frozen import Frozen
 from jeton.keys.keyring import Keyring
 
 
-@dataclass(frozen=True, slots=True)
-class TokenParser:
+class TokenParser(Frozen):
     """Recognizes refresh tokens and verifies access tokens of this issuer.
 
     `reload_keys` reads the signing keys from the database unless that was done a moment ago.

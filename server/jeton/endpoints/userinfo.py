@@ -1,15 +1,14 @@
 """Userinfo endpoint: GET and POST /oauth/userinfo (OpenID Connect Core section 5.3)."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from jeton.endpoints.access_token_authentication import AuthenticatedUser
 from jeton.endpoints.messages import FormRequest, Json
+from jeton.frozen import Frozen
 from jeton.oauth.userinfo import userinfo_claims
 
 
-@dataclass(frozen=True, slots=True)
-class UserinfoEndpoint:
+class UserinfoEndpoint(Frozen):
     """Tells a client what its access token covers of the user."""
 
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedUser]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from jeton.crypto.authorization_code import (
@@ -11,6 +10,7 @@ from jeton.crypto.authorization_code import (
     parse_authorization_code,
     s256_challenge,
 )
+from jeton.frozen import Frozen
 from jeton.grants.description import Grant, GrantParts, Redeem
 from jeton.grants.request import TokenRequest
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE
@@ -32,8 +32,7 @@ if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.storage.lookups import Lookups
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationCodeGrant:
+class AuthorizationCodeGrant(Frozen):
     """Redeems authorization codes."""
 
     ledger: Ledger

@@ -1,8 +1,8 @@
 """grant_type=client_credentials (RFC 6749 section 4.4): a client acts in its own name."""
 
-from dataclasses import dataclass
 from typing import Final
 
+from jeton.frozen import Frozen
 from jeton.grants.description import Grant
 from jeton.grants.request import TokenRequest
 from jeton.oauth.decisions import Deny, Issue
@@ -11,8 +11,7 @@ from jeton.storage.clock import Clock
 from jeton.storage.ledger.replay_store import ReplayStore
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCredentialsGrant:
+class ClientCredentialsGrant(Frozen):
     """Issues access tokens to confidential clients."""
 
     clock: Clock

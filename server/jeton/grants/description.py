@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from jeton.frozen import Frozen
 
 # The command line reads descriptions and must start quickly: what only redeems is not loaded for them.
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 Redeem = Callable[["TokenRequest"], Awaitable["Issue | Deny"]]
 
 
-@dataclass(frozen=True, slots=True)
-class GrantParts:
+class GrantParts(Frozen):
     """What a grant may be built from. Each takes what it uses, once, when the server starts."""
 
     master_key_id: str
@@ -41,8 +41,7 @@ class GrantParts:
     request_limits: RequestLimits
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Frozen):
     """A grant type.
 
     `parameters` are those of a token request beside `grant_type` and `scope`. A `confidential` grant is refused to

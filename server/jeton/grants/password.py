@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from jeton.crypto.refresh_token import generate_family_secret, generate_sid
+from jeton.frozen import Frozen
 from jeton.grants.description import Grant, GrantParts, Redeem
 from jeton.grants.request import TokenRequest
 from jeton.oauth.decisions import Deny, Issue
@@ -26,8 +26,7 @@ if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.storage.status_index_allocator import StatusIndexAllocator
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordGrant:
+class PasswordGrant(Frozen):
     """Opens sessions for users who log in by password."""
 
     login: PasswordLogin

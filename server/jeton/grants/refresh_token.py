@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from jeton.crypto.refresh_token import RefreshTokens, parse_refresh_token
+from jeton.frozen import Frozen
 from jeton.grants.description import Grant
 from jeton.grants.request import TokenRequest
 from jeton.oauth import refresh_rotation
@@ -22,8 +22,7 @@ if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.observability.missing_master_keys import MissingMasterKeys
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshTokenGrant:
+class RefreshTokenGrant(Frozen):
     """Rotates refresh tokens."""
 
     ledger: Ledger

@@ -1,8 +1,8 @@
 """The token request of an authenticated client, with a well-formed scope, as grants receive it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from jeton.frozen import Frozen, Hidden
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.resources import Resource, applicable_scope
@@ -12,8 +12,7 @@ from jeton.oauth.sessions import Source
 from jeton.oauth.single_use import SingleUse
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRequest:
+class TokenRequest(Frozen):
     """`scope`, `resources` and `idempotency_key` are None if the request has none.
 
     `target` are the resources that the request names, or the one that it implies; `audience` is that of a token for
@@ -21,12 +20,12 @@ class TokenRequest:
     """
 
     client: Client
-    parameters: Mapping[str, str] = field(repr=False)
+    parameters: Hidden[Mapping[str, str]]
     scope: Scope | None
     audience: tuple[str, ...]
     lifetimes: Lifetimes
     source: Source
-    idempotency_key: str | None = field(default=None, repr=False)
+    idempotency_key: Hidden[str | None] = None
     resources: tuple[Resource, ...] | None = None
     target: tuple[Resource, ...] = ()
     confirmation: Confirmation = UNBOUND

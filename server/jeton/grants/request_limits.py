@@ -1,11 +1,11 @@
 """Rate limits of wrong client secrets, unknown tokens, token requests and registrations (ADR 0010, ADR 0018)."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from jeton.crypto.rate_limit_keys import RateLimitKeys
+from jeton.frozen import Frozen
 from jeton.login.address_limits import address_limits
 from jeton.oauth.audit_events import SERVER, AuditEvent
 from jeton.oauth.clients import Client
@@ -27,8 +27,7 @@ _MAX_COUNTED_CLIENTS: Final = 65_536
 log = structlog.get_logger("jeton.request_limits")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Frozen):
     """The rate of each kind of event; None means no limit."""
 
     secret_per_address: Rate | None = None

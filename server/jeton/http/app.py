@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -13,6 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from jeton.endpoints.page_messages import Page
+from jeton.frozen import Frozen
 from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
 from jeton.http.dispatch import UNAVAILABLE, render_unavailable
 from jeton.http.draining import Draining
@@ -81,8 +81,7 @@ def _by_path(issuer: str, apps: Mapping[str, ASGIApp]) -> dict[str, ASGIApp]:
     return {**fixed, **{path + it: app for it, app in fixed.items()}, **inserted}
 
 
-@dataclass(frozen=True, slots=True)
-class _HttpExceptions:
+class _HttpExceptions(Frozen):
     """Rendering of 404 and 405."""
 
     pages: PageResponses

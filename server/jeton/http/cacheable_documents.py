@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -11,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from jeton.endpoints.messages import Document, NotModified
+from jeton.frozen import Frozen
 from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
 from jeton.http.responses import Rendered, render, render_method_not_allowed
 from jeton.oauth.errors import malformed_request
@@ -24,8 +24,7 @@ def json_document(content: dict[str, Any], max_age: int) -> Document:
     return Document(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', max_age)
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentEndpoint:
+class DocumentEndpoint(Frozen):
     """Serves the document that `current` returns, from memory."""
 
     current: Callable[[], Document]
@@ -35,8 +34,7 @@ class DocumentEndpoint:
         await response.send(send)
 
 
-@dataclass(frozen=True, slots=True)
-class NumberedDocumentEndpoint:
+class NumberedDocumentEndpoint(Frozen):
     """Serves the document that `find` returns for the `number` in the path, from memory; 404 if it returns None.
 
     501 to a request for a document as it was at another `time` (Token Status List section 8.4).

@@ -5,12 +5,12 @@ With cookies only pages of clients in cookie mode, at the paths of that mode.
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import Scope
 
 from jeton.endpoints.messages import Empty
+from jeton.frozen import Frozen
 from jeton.http.responses import Header, Rendered, render
 
 MAX_REQUESTED_HEADERS_BYTES: Final = 2048
@@ -33,8 +33,7 @@ _MAX_AGE: Final[Header] = (b"access-control-max-age", b"7200")
 ANY_ORIGIN: Final[tuple[Header, ...]] = ((b"access-control-allow-origin", b"*"), _EXPOSED)
 
 
-@dataclass(frozen=True, slots=True)
-class Preflight:
+class Preflight(Frozen):
     """The request by which a browser learns whether a page may send its request."""
 
     origin: bytes

@@ -1,12 +1,12 @@
 """One path as an ASGI application: its operations by method, for pages of registered origins too."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
 from jeton.endpoints.messages import Endpoint, FormRequest
+from jeton.frozen import Frozen
 from jeton.http.cors import allow_registered_origin, answer_options, parse_preflight
 from jeton.http.dispatch import dispatch
 from jeton.http.request_parsing import header_fields, read_form_request
@@ -18,16 +18,14 @@ Origins = Callable[[], frozenset[str] | None]
 CookieOrigins = Callable[[], frozenset[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Frozen):
     """An endpoint, and how its requests are read."""
 
     endpoint: Endpoint[Any]
     read: Read = read_form_request
 
 
-@dataclass(frozen=True, slots=True)
-class MethodRouter:
+class MethodRouter(Frozen):
     """Operations by method.
 
     `origins` returns the origins whose pages may use them, or None if pages of all may; without it no page may.

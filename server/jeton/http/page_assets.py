@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jeton.frozen import Frozen
 from jeton.http.dispatch import DEADLINE_SECONDS, UNAVAILABLE, render_unavailable
 from jeton.http.form_parsing import parse_form
 from jeton.http.responses import Rendered, render, render_method_not_allowed
@@ -18,8 +18,7 @@ LOGO_PATH: Final = "/pages/logo"
 _METHODS: Final = ("GET", "HEAD")
 
 
-@dataclass(frozen=True, slots=True)
-class AssetEndpoint:
+class AssetEndpoint(Frozen):
     """Serves one file from memory."""
 
     asset: Asset
@@ -36,8 +35,7 @@ class AssetEndpoint:
         await Rendered(200, headers, self.asset.body).send(send)
 
 
-@dataclass(frozen=True, slots=True)
-class LogoEndpoint:
+class LogoEndpoint(Frozen):
     """Serves the logo of the client in the query. `load` returns it, or None."""
 
     load: Callable[[str], Awaitable[bytes | None]]

@@ -1,13 +1,13 @@
 """Rendering of pages and redirects, with the header policy of each kind in one place (ASVS 5 chapter 3)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
 from jeton.endpoints.cookies import set_cookie
 from jeton.endpoints.page_messages import Page, PageAnswer, Redirect
+from jeton.frozen import Frozen
 from jeton.http.responses import Header, Rendered
 from jeton.pages.rendering import PageRenderer
 
@@ -35,8 +35,7 @@ _POLICY: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PageResponses:
+class PageResponses(Frozen):
     """Renders the answers of page endpoints."""
 
     renderer: PageRenderer

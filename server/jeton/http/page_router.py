@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from jeton.endpoints.cookies import parse_cookies
 from jeton.endpoints.page_messages import Page, PageAnswer, PageEndpoint, PageError, PageRequest, RedirectError
+from jeton.frozen import Frozen, replace
 from jeton.http.dispatch import DEADLINE_SECONDS, UNAVAILABLE, route_of
 from jeton.http.form_parsing import MAX_BYTES, parse_form
 from jeton.http.page_responses import PageResponses
@@ -28,8 +28,7 @@ _ERROR_PAGE: Final = "error_page"
 log = structlog.get_logger("jeton.pages")
 
 
-@dataclass(frozen=True, slots=True)
-class PageRouter:
+class PageRouter(Frozen):
     """The endpoints of one path by method."""
 
     endpoints: Mapping[str, PageEndpoint]

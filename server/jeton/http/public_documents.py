@@ -1,7 +1,6 @@
 """The public documents of a server: metadata (RFC 8414, RFC 9728), key set (RFC 7517), status lists and OpenAPI."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Final
@@ -10,6 +9,7 @@ from starlette.types import ASGIApp
 
 from jeton.endpoints.messages import Document
 from jeton.endpoints.status_lists import StatusLists
+from jeton.frozen import Frozen
 from jeton.grants.description import Grant
 from jeton.http.cacheable_documents import DocumentEndpoint, NumberedDocumentEndpoint, json_document
 from jeton.http.openapi.document import openapi_document
@@ -22,8 +22,7 @@ from jeton.storage.clock import Clock
 _MAX_AGE_SECONDS: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(Frozen):
     """What the metadata announce. The functions return what holds now.
 
     `grant_types` are those that some client may use, `open_resources` the resources besides this server's own API.

@@ -1,7 +1,6 @@
 """Rendering of answers and refusals: one function per kind, one place for their headers (RFC 6749 section 5)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +9,7 @@ from starlette.types import Send
 
 from jeton.endpoints.cookies import set_cookie
 from jeton.endpoints.messages import Answer, Document, Empty, ForwardedToken, Json, NotModified
+from jeton.frozen import Frozen
 from jeton.oauth.errors import Challenge, OAuthError, malformed_request
 
 Header = tuple[bytes, bytes]
@@ -23,8 +23,7 @@ _JSON_HEADERS: Final[Sequence[Header]] = (
 _BASIC_CHALLENGE: Final[Header] = (b"www-authenticate", b'Basic realm="jeton", charset="UTF-8"')
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(Frozen):
     """A response, ready to send."""
 
     status: int

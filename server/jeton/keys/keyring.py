@@ -16,6 +16,7 @@ from jeton.crypto.algorithms import ALGORITHMS
 from jeton.crypto.key_stores import KeyStoreError, KeyStores
 from jeton.crypto.master_key import MasterKeyError
 from jeton.crypto.signed_jwt import ACCESS_TOKEN, ID_TOKEN, Signer, Verifier
+from jeton.frozen import Frozen
 from jeton.rules.key_lifecycle import ACCESS_TOKENS, STALE_SECONDS, KeyState, KeyTimings, SigningKey, is_effective
 from jeton.rules.key_series import active_keys, max_age
 from jeton.storage.clock import Clock
@@ -25,8 +26,7 @@ from jeton.storage.task_thread import TaskThread
 log = structlog.get_logger("jeton.keyring")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class KeySet:
+class KeySet(Frozen, eq=False):
     """The published JWK Set (RFC 7517 section 5), ready to send. Another one for each change of the keys."""
 
     document: bytes

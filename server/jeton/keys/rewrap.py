@@ -1,10 +1,9 @@
 """Re-encryption of the stored signing keys under a newer master key."""
 
-from dataclasses import replace
-
 from sqlalchemy import Connection
 
 from jeton.crypto.sealed_keys import SealedKeys
+from jeton.frozen import replace
 from jeton.oauth.audit_events import AuditEvent
 from jeton.storage.audit_trail import record
 from jeton.storage.signing_keys import load_signing_keys, lock_signing_keys, update_signing_keys

@@ -1,9 +1,9 @@
 """Rate limits by network address: an IPv4 address, or the three prefixes of an IPv6 one (ADR 0018)."""
 
-from dataclasses import replace
 from typing import Final
 
 from jeton.crypto.rate_limit_keys import RateLimitKeys
+from jeton.frozen import replace
 from jeton.rules.attempts import Limit
 from jeton.rules.network_prefix import network_prefixes
 from jeton.rules.rate_limit_policies import Rate

@@ -1,11 +1,11 @@
 """Browser sessions: who is signed in, signing in by password, and signing out."""
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
 from jeton.crypto.credentials import digest_secret, generate_browser_session_id, generate_cookie_secret
+from jeton.frozen import Frozen, replace
 from jeton.login.password_login import PasswordLogin
 from jeton.oauth.browser_session_rules import (
     BrowserSessionLifetimes,
@@ -33,8 +33,7 @@ _PASSWORD: Final = ("pwd",)
 log = structlog.get_logger("jeton.login")
 
 
-@dataclass(frozen=True, slots=True)
-class NewBrowserSession:
+class NewBrowserSession(Frozen):
     """A session that has just begun or been renewed, and the secret for the browser's cookie."""
 
     session: BrowserSession

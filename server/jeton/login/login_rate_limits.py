@@ -1,11 +1,11 @@
 """Login rate limits: the limits by address, client and account that apply to a login (ADR 0010, ADR 0018)."""
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
 from jeton.crypto.rate_limit_keys import RateLimitKeys
+from jeton.frozen import Frozen, replace
 from jeton.login.address_limits import address_limits
 from jeton.oauth.sessions import Source
 from jeton.oauth.users import User
@@ -29,8 +29,7 @@ _UNKNOWN_NAME_BUCKETS: Final = 4096
 log = structlog.get_logger("jeton.login")
 
 
-@dataclass(frozen=True, slots=True)
-class LoginLimits:
+class LoginLimits(Frozen):
     """The configured limits. None means no limit; with `known_seconds` 0, no source is ever known."""
 
     per_address: Rate | None = None
@@ -41,8 +40,7 @@ class LoginLimits:
     known_seconds: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LoginRequest:
+class LoginRequest(Frozen):
     """A login to be rate-limited. `name` is canonical if it has a canonical form.
 
     `client_id` is empty if the user signs in for their own account page. `session` says that the user has a live
@@ -60,8 +58,7 @@ class LoginRequest:
         return network_prefix(self.source.ip)
 
 
-@dataclass(frozen=True, slots=True)
-class _AccountKeys:
+class _AccountKeys(Frozen):
     """Bucket keys of one account. The bucket `source` exists if the network is a known source of the account."""
 
     account: bytes

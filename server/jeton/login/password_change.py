@@ -1,7 +1,6 @@
 """Change of a user's own password: the rules, the current password, and what ends with it (ADR 0018)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
@@ -9,6 +8,7 @@ import structlog
 from jeton.crypto.hashing_pool import HashingPool
 from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import Passwords
+from jeton.frozen import Frozen
 from jeton.login.password_login import Authenticated, PasswordLogin
 from jeton.oauth import self_service
 from jeton.oauth.decisions import Deny, EndSessions
@@ -25,8 +25,7 @@ T = TypeVar("T")
 log = structlog.get_logger("jeton.account")
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Frozen):
     """What continues after the change: a session of an app, a browser session, or all else."""
 
     sid: str | None = None
@@ -42,8 +41,7 @@ class PasswordRejectedError(Exception):
         self.rejection = rejection
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordChange:
+class PasswordChange(Frozen):
     """Changes passwords."""
 
     login: PasswordLogin

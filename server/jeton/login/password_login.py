@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from jeton.crypto.hashing_pool import HashingBusyError, HashingPool
 from jeton.crypto.passwords import Passwords, Verified
+from jeton.frozen import Frozen
 from jeton.login.address_limits import ADDRESS
 from jeton.login.concurrency import LoginConcurrency
 from jeton.login.login_rate_limits import LoginRateLimits, LoginRequest
@@ -37,8 +37,7 @@ _NO_NAME: Final = ""
 log = structlog.get_logger("jeton.login")
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticated:
+class Authenticated(Frozen):
     """A user whose password has just been verified."""
 
     user: User

@@ -1,7 +1,8 @@
 """Authorization codes (RFC 6749 section 4.1.2): what a code needs beside its family."""
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from jeton.frozen import Frozen, Hidden
 
 # RFC 6749 section 4.1.2 allows 10 minutes; FAPI 2.0 asks for 60 seconds.
 CODE_SECONDS: Final = 60
@@ -11,8 +12,7 @@ KEPT_SECONDS: Final = 600
 MAX_UNREDEEMED_CODES: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationCode:
+class AuthorizationCode(Frozen):
     """The facts of one code. The code itself is derived from its family and not stored.
 
     `redirect_uri` is None if the authorization request had none, and `nonce` if it had none (OpenID Connect Core
@@ -22,5 +22,5 @@ class AuthorizationCode:
     sid: str
     expires_at: int
     redirect_uri: str | None
-    nonce: str | None = field(default=None, repr=False)
+    nonce: Hidden[str | None] = None
     dpop_jkt: str | None = None

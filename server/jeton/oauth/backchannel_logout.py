@@ -1,8 +1,9 @@
 """Back-channel logout (OpenID Connect Back-Channel Logout 1.0): logout tokens, and when they are sent again."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+
+from jeton.frozen import Frozen
 
 LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 TOKEN_SECONDS: Final = 120
@@ -24,8 +25,7 @@ _DELIVERED: Final = frozenset({"200", "204"})
 _FINAL: Final = frozenset({"400", "invalid_uri", "address_not_allowed", CLIENT_UNKNOWN, CLIENT_DISABLED})
 
 
-@dataclass(frozen=True, slots=True)
-class BackchannelLogout:
+class BackchannelLogout(Frozen):
     """A browser session has ended, and one of its clients is to be told. Times are seconds since the epoch.
 
     `last_status` is the HTTP status of the last attempt, or a fixed word if there was no response.

@@ -1,9 +1,9 @@
 """How browser sessions begin and end, and which sessions of apps end with them (OpenID Connect Core section 11)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
+from jeton.frozen import Frozen, replace
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.scope import Scope
@@ -21,16 +21,14 @@ from jeton.oauth.writes import (
 _OFFLINE_ACCESS: Final = "offline_access"
 
 
-@dataclass(frozen=True, slots=True)
-class BrowserSessionLifetimes:
+class BrowserSessionLifetimes(Frozen):
     """Lifetimes of browser sessions, in seconds: since the last use, and since the user signed in."""
 
     idle_seconds: int
     absolute_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(Frozen):
     """A user signs in: `session` begins or continues with a new secret.
 
     `ended`, if given, is replaced by it. `expired` are the user's browser sessions over the limit.
@@ -53,8 +51,7 @@ class SignedIn:
         return (*expired, *saved) if self.ended is None else (*self.ended.writes, *expired, *saved)
 
 
-@dataclass(frozen=True, slots=True)
-class EndBrowserSessions:
+class EndBrowserSessions(Frozen):
     """Browser sessions end, with the families that go with them."""
 
     reason: str

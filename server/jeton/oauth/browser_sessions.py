@@ -1,10 +1,9 @@
 """Browser sessions: a user who is signed in at this server in one browser."""
 
-from dataclasses import dataclass, field
+from jeton.frozen import Frozen, Hidden
 
 
-@dataclass(frozen=True, slots=True)
-class BrowserSession:
+class BrowserSession(Frozen):
     """One row while it lasts. Ending it deletes the row.
 
     `browser_session_id` is public; `secret_digest` is SHA-256 of the cookie's 256 random bits. `auth_time` and `amr`
@@ -13,7 +12,7 @@ class BrowserSession:
 
     browser_session_id: str
     sub: str
-    secret_digest: bytes = field(repr=False)
+    secret_digest: Hidden[bytes]
     auth_time: int
     amr: tuple[str, ...]
     created_at: int

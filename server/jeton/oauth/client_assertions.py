@@ -1,9 +1,9 @@
 """Client assertions: which are valid (RFC 7523 section 3, draft-ietf-oauth-rfc7523bis section 4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from jeton.frozen import Frozen
 from jeton.oauth.client_keys import ASSERTION_ALGORITHMS
 from jeton.oauth.clients import Client
 
@@ -15,8 +15,7 @@ _CLOCK_SKEW_SECONDS: Final = 10
 _TYPES: Final = (None, "jwt", "client-authentication+jwt")
 
 
-@dataclass(frozen=True, slots=True)
-class AssertionAudiences:
+class AssertionAudiences(Frozen):
     """What an assertion may be addressed to: this issuer and, for clients of the `legacy` kind, the token endpoint."""
 
     issuer: str

@@ -4,8 +4,9 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from jeton.frozen import Frozen, Hidden
 
 # Of client assertions: asymmetric algorithms only (RFC 8725 section 3.1). "EdDSA" is the older name of "Ed25519".
 ASSERTION_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "PS256", "RS256")
@@ -30,8 +31,7 @@ class ClientKeysError(Exception):
     """The JWK Set is not acceptable. The message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientKey:
+class ClientKey(Frozen):
     """A public key of a client.
 
     `algorithms` are those of ASSERTION_ALGORITHMS that it may be used with; none if it is for something else. `jwk` has
@@ -40,8 +40,8 @@ class ClientKey:
 
     kid: str | None
     algorithms: frozenset[str]
-    jwk: Mapping[str, str] = field(repr=False)
-    certificate: bytes | None = field(default=None, repr=False)
+    jwk: Hidden[Mapping[str, str]]
+    certificate: Hidden[bytes | None] = None
 
 
 def parse_client_keys(document: object) -> tuple[ClientKey, ...]:

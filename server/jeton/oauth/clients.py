@@ -1,9 +1,9 @@
 """Clients (RFC 6749 section 2), and the lifetimes of what is issued to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
+from jeton.frozen import Frozen, Hidden, field, replace
 from jeton.oauth.scope import Scope
 
 # What happens when a session is refreshed from another network or device: nothing, a log entry, or revocation.
@@ -34,8 +34,7 @@ DYNAMIC_CLIENT_ID_PREFIX: Final = "dcr_"
 ASSERTION_AUDIENCES: Final = ("issuer", "legacy")
 
 
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
+class Lifetimes(Frozen):
     """Lifetimes of tokens and sessions.
 
     `retry_grace_seconds` is how long the previous refresh token may be used again (0: never), and
@@ -53,8 +52,7 @@ class Lifetimes:
         return replace(self, **seconds) if seconds else self
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Frozen):
     """A registered client (RFC 6749 section 2).
 
     `status_index` is the index of its client_credentials tokens in the status lists, `session_binding` one of
@@ -84,8 +82,8 @@ class Client:
     claims: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     lifetimes: Mapping[str, int] = field(default_factory=dict)
-    secret_digest: bytes | None = field(default=None, repr=False)
-    previous_secret_digest: bytes | None = field(default=None, repr=False)
+    secret_digest: Hidden[bytes | None] = None
+    previous_secret_digest: Hidden[bytes | None] = None
     previous_secret_expires_at: int | None = None
     status_index: int | None = None
     session_binding: str = "off"
@@ -111,7 +109,7 @@ class Client:
     refresh_cookie: bool = False
     links: Mapping[str, str] = field(default_factory=dict)
     metadata_digest: bytes | None = None
-    registration_token_digest: bytes | None = field(default=None, repr=False)
+    registration_token_digest: Hidden[bytes | None] = None
     last_used_at: int | None = None
 
     def secret_digests(self, now: int) -> tuple[bytes, ...]:

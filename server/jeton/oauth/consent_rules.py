@@ -1,14 +1,13 @@
 """Withdrawal of consent: a client loses what a user has allowed it, and every session and code with it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from jeton.frozen import Frozen
 from jeton.oauth.sessions import Family
 from jeton.oauth.writes import DeleteConsent, SaveFamily, Write
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
+class Withdrawal(Frozen):
     """The user's consent to the client is deleted, and the user's families with the client end."""
 
     reason: str

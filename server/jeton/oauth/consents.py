@@ -1,9 +1,9 @@
 """Consents: what users have allowed clients, and at which resources (RFC 6749 section 4.1.1, RFC 8707)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final, Self
 
+from jeton.frozen import Frozen, replace
 from jeton.oauth.scope import Scope
 
 # Scope by the URI of the resource where it counts. A resource may be there with an empty scope.
@@ -12,8 +12,7 @@ Access = Mapping[str, Scope]
 NO_RESOURCE: Final = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(Frozen):
     """What one user has allowed one client.
 
     A scope that was allowed at one resource is not allowed at another one. `metadata_digest` is that of the client when

@@ -6,10 +6,10 @@ first, by a preflight, and comes from an origin of the client.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from jeton.frozen import Frozen
 from jeton.oauth.clients import Client
 from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS, has_refresh_tokens
 from jeton.oauth.sessions import Family
@@ -26,8 +26,7 @@ COOKIE_LOGOUT_PATH: Final = "/oauth/session/logout"
 FORWARD_AUTH_PATH: Final = "/oauth/forward-auth"
 
 
-@dataclass(frozen=True, slots=True)
-class Initiator:
+class Initiator(Frozen):
     """What a browser says of the page that sends a request; None for what it does not say.
 
     `header` is the value of X-Jeton, `site` that of Sec-Fetch-Site, `mode` that of Sec-Fetch-Mode (Fetch Metadata).

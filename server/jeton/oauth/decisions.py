@@ -3,9 +3,9 @@
 Any class with `reason` and `writes` is a decision.
 """
 
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from jeton.frozen import Frozen, Hidden
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.client_use import use_to_record
 from jeton.oauth.clients import Client
@@ -43,8 +43,7 @@ class Decision(Protocol):
         """What to write, also if the answer is a refusal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(Frozen):
     """Tokens may be issued. `family` is stored as it stands here; without one, no refresh token is issued.
 
     `ended` are the families that end so that the user has no more sessions than allowed. `moved` says that the session
@@ -62,7 +61,7 @@ class Issue:
     rehashed_password: str | None = None
     ended: tuple[Family, ...] = ()
     moved: bool = False
-    nonce: str | None = field(default=None, repr=False)
+    nonce: Hidden[str | None] = None
     single_use: SingleUse | None = None
 
     @property
@@ -77,8 +76,7 @@ class Issue:
         return (*saved, UpgradePasswordHash(self.user.sub, self.rehashed_password))
 
 
-@dataclass(frozen=True, slots=True)
-class IssueCode:
+class IssueCode(Frozen):
     """An authorization code may be issued: `family` is opened at generation 0, and `code` is stored beside it.
 
     `consent`, if given, is what the user has now allowed the client, `single_use` what the request used, and `client`
@@ -105,8 +103,7 @@ class IssueCode:
         return *described, SaveFamily(self.family), code, signed_in, *consent, *used
 
 
-@dataclass(frozen=True, slots=True)
-class Deny:
+class Deny(Frozen):
     """A refusal. `family`, if given, is stored all the same, because a refusal may revoke it.
 
     `reason` and `sub` (whose login it would have been) are for the log, and never for the client. `retry_after` is the
@@ -136,8 +133,7 @@ class Deny:
         return () if self.family is None else (SaveFamily(self.family),)
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Frozen):
     """A family or one access token ends; neither, if there was nothing left to end.
 
     `unknown_token` says that the presented token was never issued, which counts against the caller's rate limit.
@@ -157,8 +153,7 @@ class End:
         return family if self.token is None else (*family, RevokeAccessToken(self.token))
 
 
-@dataclass(frozen=True, slots=True)
-class EndSessions:
+class EndSessions(Frozen):
     """Several families of one user end, and browser sessions. `user`, if given, is the user with a new password."""
 
     reason: str

@@ -1,9 +1,9 @@
 """What the metadata say of OpenID Connect (Discovery section 3)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, Final
 
+from jeton.frozen import Frozen
 from jeton.oauth.id_token import OPENID
 from jeton.oauth.scope import Scope
 from jeton.oauth.userinfo import CLAIMS_BY_SCOPE
@@ -15,8 +15,7 @@ _ANNOUNCED_SCOPES: Final = (OPENID, *CLAIMS_BY_SCOPE, "offline_access")
 _ID_TOKEN_CLAIMS: Final = ("iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "nonce", "at_hash", "sid")
 
 
-@dataclass(frozen=True, slots=True)
-class SignInCapabilities:
+class SignInCapabilities(Frozen):
     """What is announced of signing in: scopes of all clients, algorithms of ID tokens, languages of the pages.
 
     `require_par` says that every request must be pushed (RFC 9126). `open_scope` is what every client may request at

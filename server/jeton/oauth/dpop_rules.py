@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from jeton.frozen import Frozen
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import ErrorCode, OAuthError
 
@@ -28,8 +28,7 @@ _ESCAPED: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]")
 
 
-@dataclass(frozen=True, slots=True)
-class ProvenRequest:
+class ProvenRequest(Frozen):
     """The request that a proof is for.
 
     `uri` is the public URL of the endpoint. `access_token_hash` is the SHA-256 of the access token in base64url, None

@@ -1,9 +1,10 @@
 """Error codes, and the one exception for every refusal (RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
+
+from jeton.frozen import Frozen
 
 
 class ErrorCode(StrEnum):
@@ -78,8 +79,7 @@ _STATUS: Final = {
 _RETRY_SECONDS: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Frozen):
     """What would let the request in (RFC 9110 section 11.6.1).
 
     `scope` is what an access token would have to hold. Without `explained`, the response holds no error code.

@@ -1,9 +1,9 @@
 """Introspection rules (RFC 7662 section 2.2): whether a token is active, and which clients may know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from jeton.frozen import Frozen
 from jeton.oauth.clients import Client
 from jeton.oauth.refresh_rotation import has_refresh_tokens
 from jeton.oauth.scope import format_scope, parse_scope
@@ -27,8 +27,7 @@ _REFRESH_TOKEN_TYPE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TokenContext:
+class TokenContext(Frozen):
     """The present state of a token's client, user, session and signing key."""
 
     client: Client | None

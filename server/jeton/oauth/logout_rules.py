@@ -1,16 +1,15 @@
 """Logout at the request of a client (OpenID Connect RP-Initiated Logout 1.0)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from jeton.frozen import Frozen, Hidden
 from jeton.oauth.clients import Client
 from jeton.oauth.openid_parameters import parse_ui_locales
 
 
-@dataclass(frozen=True, slots=True)
-class LogoutRequest:
+class LogoutRequest(Frozen):
     """A request that was found to be valid.
 
     `redirect_uri` is registered for the client, and None if the user stays here afterwards. `has_hint` says that an ID
@@ -19,7 +18,7 @@ class LogoutRequest:
 
     client_id: str | None = None
     redirect_uri: str | None = None
-    state: str | None = field(default=None, repr=False)
+    state: Hidden[str | None] = None
     ui_locales: tuple[str, ...] = ()
     has_hint: bool = False
     hint_sid: str | None = None

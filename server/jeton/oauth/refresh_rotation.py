@@ -6,9 +6,9 @@
 3. Generation numbers decide which token is newer. Clocks only decide when something ends.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final
 
+from jeton.frozen import Frozen
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REQUIRED
@@ -26,8 +26,7 @@ MAX_GRACE_RETRIES: Final = 5
 _TOKEN_UNKNOWN: Final = Deny(ErrorCode.INVALID_GRANT, "refresh_token_unknown", unknown_token=True)
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshRequest:
+class RefreshRequest(Frozen):
     """A refresh request. `scope`, `idempotency_digest` and `resources` are None if the request has none."""
 
     generation: int

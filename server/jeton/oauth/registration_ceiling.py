@@ -1,9 +1,9 @@
 """What unregistered clients may request at most."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final
 
+from jeton.frozen import Frozen, replace
 from jeton.oauth.clients import ADMINISTRATOR, Client
 from jeton.oauth.resources import OPENID_SCOPES, Resource, uris_of
 from jeton.oauth.scope import Scope
@@ -13,8 +13,7 @@ from jeton.oauth.scope import Scope
 _SIGN_IN_SCOPES: Final[Scope] = frozenset({"openid", "profile", "offline_access"})
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrationCeiling:
+class RegistrationCeiling(Frozen):
     """The scope that such clients may request, and the resources: the open ones.
 
     `audience` is that of tokens for no resource, which is empty if there is one resource that stands for all.

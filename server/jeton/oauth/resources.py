@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from jeton.frozen import Frozen
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.scope import Scope
@@ -17,8 +17,7 @@ _ROOT: Final = re.compile(r"([a-z][a-z0-9+.-]*://[^/?]+)/")
 OPENID_SCOPES: Final[Scope] = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Frozen):
     """A registered resource, such as an API. Its URI is the audience of tokens for it.
 
     `scope` are the scopes that mean something there; if empty, every scope does. Unregistered clients may

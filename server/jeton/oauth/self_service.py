@@ -1,9 +1,9 @@
 """Self-service rules: how users change their password and profile, and end their sessions (ASVS 7.4.3, 7.5.2)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 
+from jeton.frozen import Frozen, replace
 from jeton.oauth.decisions import Deny, End, EndSessions
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Family
@@ -14,8 +14,7 @@ from jeton.oauth.writes import DeleteBrowserSessionsOf, SaveProfile, Write
 ACCOUNT_SCOPE: Final = "account"
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeProfile:
+class ChangeProfile(Frozen):
     """The user has other claims; None if they are the same as before."""
 
     reason: str

@@ -1,9 +1,9 @@
 """Sender-constrained tokens: the keys that tokens are bound to (RFC 7800, RFC 8705 section 3, RFC 9449 section 6)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from jeton.frozen import Frozen
 from jeton.oauth.clients import Client
 from jeton.oauth.sessions import Family
 
@@ -11,8 +11,7 @@ BEARER: Final[Literal["Bearer"]] = "Bearer"
 DPOP: Final[Literal["DPoP"]] = "DPoP"
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(Frozen):
     """The keys by which the sender of a request, or the holder of a token, proves itself. None for a way not used.
 
     `jkt` is the thumbprint of a DPoP key (RFC 7638), `x5t_s256` that of a certificate (RFC 8705 section 3.1): SHA-256

@@ -4,9 +4,9 @@ A *family* is the refresh tokens and access tokens that descend from one login: 
 for one client. Times are whole seconds since the epoch (NumericDate of RFC 7519 section 2).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple, Self
 
+from jeton.frozen import Frozen
 from jeton.oauth.scope import Scope
 
 
@@ -87,16 +87,14 @@ class Family(NamedTuple):
         return self.revoked_at is None and now < self.expires_at
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Frozen):
     """Where a request came from, for the list of sessions: address, and the first 256 characters of the user agent."""
 
     ip: str | None = None
     user_agent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RevokedAccessToken:
+class RevokedAccessToken(Frozen):
     """An access token that was revoked before it expired: its `jti`, and its `exp`, after which the row is deleted."""
 
     jti: str

@@ -6,9 +6,9 @@ A *status index* is global: it stands for position `index % 2**20` of list `inde
 import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
+from jeton.frozen import Frozen
 from jeton.oauth.clients import Client
 from jeton.oauth.metadata import STATUS_LISTS_PATH
 from jeton.oauth.sessions import Family
@@ -18,8 +18,7 @@ STATUSES_PER_LIST: Final = 2**20
 LIST_SECONDS: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class RevokedStatus:
+class RevokedStatus(Frozen):
     """A status index that is INVALID until `expires_at`, when the last token that has it has expired."""
 
     status_index: int

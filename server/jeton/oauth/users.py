@@ -1,12 +1,12 @@
 """Users: the resource owners (RFC 6749 section 1.1)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from jeton.frozen import Frozen, Hidden, field
 
-@dataclass(frozen=True, slots=True)
-class User:
+
+class User(Frozen):
     """A user. `sub` is the identifier in tokens; it is never reused. `password_version` counts password changes.
 
     `profile` holds claims by their names in OpenID Connect Core section 5.1, except those that other fields hold;
@@ -20,7 +20,7 @@ class User:
     disabled: bool
     created_at: int
     password_version: int
-    password_hash: str | None = field(default=None, repr=False)
+    password_hash: Hidden[str | None] = None
     email_verified: bool = False
     profile: Mapping[str, Any] = field(default_factory=dict)
     updated_at: int = 0

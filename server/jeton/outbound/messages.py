@@ -1,10 +1,11 @@
 """What is requested of other servers, and what comes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 from urllib.parse import urlsplit
+
+from jeton.frozen import Frozen
 
 _MAX_URI_CHARACTERS: Final = 2048
 
@@ -30,8 +31,7 @@ class OutboundError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class OutboundResponse:
+class OutboundResponse(Frozen):
     """A complete response. Names of headers are in lower case; repeated ones are joined by a comma."""
 
     status: int
@@ -39,8 +39,7 @@ class OutboundResponse:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Frozen):
     """An absolute URI, taken apart: where to connect to, and what to request there."""
 
     secure: bool

@@ -1,16 +1,15 @@
 """What the pages of a person's own account show: one class per template."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Final
 
+from jeton.frozen import Frozen, Hidden
 from jeton.pages.content import AppLabel, Problem, ScopeItem
 from jeton.rules.password_policy import PasswordRejection
 
 
-@dataclass(frozen=True, slots=True)
-class BrowserItem:
+class BrowserItem(Frozen):
     """A browser in which the person is signed in. Times are seconds since the epoch."""
 
     browser_session_id: str
@@ -21,8 +20,7 @@ class BrowserItem:
     user_agent: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionItem:
+class SessionItem(Frozen):
     """A session of an app. Times are seconds since the epoch."""
 
     sid: str
@@ -32,8 +30,7 @@ class SessionItem:
     user_agent: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AppItem:
+class AppItem(Frozen):
     """An app with access: what was allowed (`allowed_at` None: nothing was asked), and its sessions.
 
     `access` are scopes by the resource where they count, None for those of this server.
@@ -56,13 +53,12 @@ class Notice(StrEnum):
     SESSION_ENDED = "The session was ended."
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Frozen):
     """The person's own page: who they are, their browsers, and their apps. `claims` are OpenID Connect claims."""
 
     template: ClassVar[str] = "account.html"
     username: str
-    form_token: str = field(repr=False)
+    form_token: Hidden[str]
     claims: Mapping[str, str]
     has_editable_profile: bool
     browsers: Sequence[BrowserItem]
@@ -70,8 +66,7 @@ class Account:
     notice: Notice | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileField:
+class ProfileField(Frozen):
     """How a claim is asked for: its label, what is allowed, and what browsers may fill in (WCAG 2.2, 1.3.5)."""
 
     label: str
@@ -92,13 +87,12 @@ PROFILE_FIELDS: Final[Mapping[str, ProfileField]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EditProfile:
+class EditProfile(Frozen):
     """The form for what the person says of themselves. `values` are by claim, `invalid` those that cannot be used."""
 
     template: ClassVar[str] = "profile.html"
-    form_token: str = field(repr=False)
-    values: Mapping[str, str] = field(repr=False)
+    form_token: Hidden[str]
+    values: Hidden[Mapping[str, str]]
     email: str | None
     problem: Problem | None = None
     invalid: Collection[str] = frozenset()
@@ -109,13 +103,12 @@ class EditProfile:
         return ((name, it) for name, it in PROFILE_FIELDS.items() if name in self.values)
 
 
-@dataclass(frozen=True, slots=True)
-class ChangePassword:
+class ChangePassword(Frozen):
     """The form for a new password. `rejection` is the rule that the chosen one broke."""
 
     template: ClassVar[str] = "password.html"
     username: str
-    form_token: str = field(repr=False)
+    form_token: Hidden[str]
     min_length: int
     problem: Problem | None = None
     rejection: PasswordRejection | None = None

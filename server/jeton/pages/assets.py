@@ -2,19 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.resources import files
 
+from jeton.frozen import Frozen, Hidden
 from jeton.pages.branding import Branding
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(Frozen):
     """A file: `name` is its path below the issuer, with a digest of the content."""
 
     path: str
     media_type: str
-    body: bytes = field(repr=False)
+    body: Hidden[bytes]
     digest: str
 
 

@@ -1,10 +1,10 @@
 """How the operator's pages look: name, logo, colour and links."""
 
 import base64
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from jeton.frozen import Frozen
 from jeton.rules.images import MAX_LOGO_BYTES, image_type
 
 _DEFAULT_ACCENT: Final = "#2457c5"
@@ -14,8 +14,7 @@ class BrandingError(Exception):
     """A setting of `pages` cannot be used. The text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Branding:
+class Branding(Frozen):
     """The settings of section `pages`. `logo` is a `data:` URI; `accent` is `#rrggbb`. Empty: not set."""
 
     name: str = "Jeton"

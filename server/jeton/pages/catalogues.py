@@ -2,9 +2,10 @@
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Final
+
+from jeton.frozen import Frozen, field
 
 SOURCE_LANGUAGE: Final = "en"
 _RIGHT_TO_LEFT: Final = frozenset({"ar", "dv", "fa", "he", "ps", "ur", "yi"})
@@ -14,8 +15,7 @@ class CatalogueError(Exception):
     """A catalogue is malformed. The text says where."""
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(Frozen):
     """The messages of one language, by their English text."""
 
     language: str

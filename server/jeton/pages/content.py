@@ -1,9 +1,10 @@
 """What a page shows: one class per template. Texts from outside are plain text, which the templates escape."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Final, Protocol
+
+from jeton.frozen import Frozen, Hidden, field
 
 # OpenID Connect Core 5.4 and 11, unless the settings describe them otherwise. Looked up in the message catalogues.
 SCOPE_TEXTS: Final[Mapping[str, str]] = {
@@ -51,8 +52,7 @@ class PageContent(Protocol):
     template: ClassVar[str]
 
 
-@dataclass(frozen=True, slots=True)
-class AppLabel:
+class AppLabel(Frozen):
     """How a client is shown: its name, and the host that the answer goes to (None: a program on this device).
 
     `logo_of` is its client_id if it has a logo. Of an unregistered client, `name` is the host of its metadata
@@ -65,8 +65,7 @@ class AppLabel:
     own_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeItem:
+class ScopeItem(Frozen):
     """A scope or a resource: its name, its description by language, and whether it was not allowed before.
 
     The person may leave out what is optional.
@@ -78,19 +77,17 @@ class ScopeItem:
     is_optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
+class SignIn(Frozen):
     """The sign-in page; `app` is None if the person signs in for their own account page."""
 
     template: ClassVar[str] = "sign_in.html"
-    sealed_request: str = field(repr=False)
+    sealed_request: Hidden[str]
     app: AppLabel | None
-    username: str = field(default="", repr=False)
+    username: Hidden[str] = ""
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(Frozen):
     """The question whether an app may have what it asks for.
 
     Without `asks_consent`, it is only whether to go on (one button). `offline` says that the app keeps its access after
@@ -99,7 +96,7 @@ class Consent:
     """
 
     template: ClassVar[str] = "consent.html"
-    sealed_request: str = field(repr=False)
+    sealed_request: Hidden[str]
     app: AppLabel
     username: str
     scopes: Sequence[ScopeItem] = ()
@@ -110,49 +107,44 @@ class Consent:
     is_on_device: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RedirectPage:
+class RedirectPage(Frozen):
     """The last page before the app. It leads there at once, or, after an error, `waits` for the person to go on."""
 
     template: ClassVar[str] = "redirect.html"
-    location: str = field(repr=False)
+    location: Hidden[str]
     app: AppLabel
     waits: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FormPost:
+class FormPost(Frozen):
     """The answer to a client with `response_mode=form_post`: a form that a script submits, or the person.
 
     With `waits` no script does.
     """
 
     template: ClassVar[str] = "form_post.html"
-    action: str = field(repr=False)
-    fields: Mapping[str, str] = field(repr=False)
+    action: Hidden[str]
+    fields: Hidden[Mapping[str, str]]
     app: AppLabel
     waits: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SignOutQuestion:
+class SignOutQuestion(Frozen):
     """The question whether to sign out, when an app asks for it; `app` is None if it does not say which one it is."""
 
     template: ClassVar[str] = "sign_out.html"
-    sealed_request: str = field(repr=False)
+    sealed_request: Hidden[str]
     username: str
     app: AppLabel | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SignedOut:
+class SignedOut(Frozen):
     """What is left to say after signing out."""
 
     template: ClassVar[str] = "signed_out.html"
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorPage:
+class ErrorPage(Frozen):
     """A failure. Its reference is in the log, if the failure is there."""
 
     template: ClassVar[str] = "error.html"

@@ -6,10 +6,10 @@
 """
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
+from jeton.frozen import Frozen, replace
 from jeton.rules.rate_limit_policies import Blocked, Bucket, BucketPolicy
 
 DELAY_SECONDS: Final = 1
@@ -27,8 +27,7 @@ class WhenFull(Enum):
     REFUSE_IF_WRONG = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Frozen):
     """One limit: `name` is what it counts by, `key` its bucket. If not `counted`, the bucket is only read."""
 
     name: str
@@ -38,8 +37,7 @@ class Limit:
     counted: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Frozen):
     """The limits of an attempt, in order, and the effects of its success.
 
     `known_limits` apply instead of `limits` if the bucket `source` exists, which marks a known source. A success is
@@ -66,8 +64,7 @@ class Attempt:
         return keys if self.source is None else (self.source, *keys)
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimited:
+class RateLimited(Frozen):
     """The limit that refused an attempt, and when it allows the next one.
 
     If `pending`, earlier attempts have no outcome yet, and waiting for them may help. `delay` is in seconds. `if_wrong`
@@ -82,8 +79,7 @@ class RateLimited:
     if_wrong: "RateLimited | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(Frozen):
     """A counted attempt: its limits, the delay before it is made in seconds, and the refusal if it fails."""
 
     attempt: Attempt

@@ -1,9 +1,10 @@
 """Which domains an operator denies, allows, or leaves to the people who are asked. A domain covers its subdomains."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+from jeton.frozen import Frozen
 
 # Stands for every domain that is in no list by name.
 ANY_DOMAIN: Final = "*"
@@ -17,8 +18,7 @@ class DomainRule(Enum):
     ASK = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class DomainPolicy:
+class DomainPolicy(Frozen):
     """Domains in lower case, or `*`: lists by what they mean."""
 
     deny: tuple[str, ...] = ()

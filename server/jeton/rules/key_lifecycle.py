@@ -19,9 +19,10 @@ the database's. Why no verifier that honours `max-age` ever misses a key (ADR 00
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
+
+from jeton.frozen import Frozen, Hidden, replace
 
 # The series of keys that sign access tokens. Other series are named by the algorithm of the ID tokens that they sign.
 ACCESS_TOKENS: Final = "access_token"
@@ -38,8 +39,7 @@ class KeyState(StrEnum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyTimings:
+class KeyTimings(Frozen):
     """Settings that determine the lifecycle of a key, in seconds."""
 
     publish_ahead_seconds: int
@@ -57,8 +57,7 @@ class KeyTimings:
         return max(self.publish_ahead_seconds, self.cached_seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyType:
+class KeyType(Frozen):
     """Algorithm, size and store of a key. `rsa_bits` is None for all but RSA keys."""
 
     algorithm: str
@@ -66,15 +65,14 @@ class KeyType:
     store: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredKey:
+class StoredKey(Frozen):
     """A stored key pair: the public part in clear, the private part in a form that only its `store` can use."""
 
     kid: str
     algorithm: str
     public_jwk: str
     store: str
-    private_part: str = field(repr=False)
+    private_part: Hidden[str]
 
     @property
     def key_type(self) -> KeyType:
@@ -82,7 +80,6 @@ class StoredKey:
         return KeyType(self.algorithm, None if modulus is None else len(modulus) * 3 // 4 * 8, self.store)
 
 
-@dataclass(frozen=True, slots=True)
 class SigningKey(StoredKey):
     """A stored key and its state, in its series.
 

@@ -8,9 +8,9 @@ a `next` key for as long as it exists, and changes by itself (`rules/key_lifecyc
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
 from typing import Final
 
+from jeton.frozen import Frozen, replace
 from jeton.rules.key_lifecycle import (
     ACCESS_TOKENS,
     CLOCK_SKEW_SECONDS,
@@ -32,8 +32,7 @@ RS256: Final = "RS256"
 SeriesRule = Callable[[list[SigningKey], int, KeyTimings, int], list[SigningKey]]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyTypes:
+class KeyTypes(Frozen):
     """The configured types of new keys. `algorithm` is that of access tokens."""
 
     algorithm: str

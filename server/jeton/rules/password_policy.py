@@ -7,9 +7,10 @@ passwords, also with digits around them.
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from jeton.frozen import Frozen
 
 MAX_CODE_POINTS: Final = 1024
 # Checked before normalization, whose time is quadratic in a run of combining marks. Decomposed text is twice as long.
@@ -48,8 +49,7 @@ class PasswordRule(StrEnum):
         return f"{self[0].upper()}{self[1:]}."
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordRejection:
+class PasswordRejection(Frozen):
     """Why a password is rejected: the rule that it breaks, and its number."""
 
     rule: PasswordRule

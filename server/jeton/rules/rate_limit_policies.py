@@ -3,8 +3,9 @@
 `Bucket.due` is in microseconds since the epoch, all other times are whole seconds.
 """
 
-from dataclasses import dataclass, replace
 from typing import Final, Protocol, Self
+
+from jeton.frozen import Frozen, replace
 
 MAX_FAILURES: Final = 100
 HOUR: Final = 3600
@@ -15,8 +16,7 @@ _FAILURES_KEPT_SECONDS: Final = 366 * 86400
 _NEVER: Final = 253_402_300_799
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Frozen):
     """Counted attempts: `failures` in a row, and `due`, the time of the next attempt as the policy defines it.
 
     Of the counted attempts, `pending` have no outcome yet; they count as failures until they are settled. After
@@ -50,8 +50,7 @@ class Bucket:
         return replace(self, due=now * _MICROSECONDS, failures=self.pending, expires_at=expires_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Frozen):
     """No attempt is allowed before `opens_at`."""
 
     opens_at: int
@@ -69,8 +68,7 @@ class BucketPolicy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Frozen):
     """`count` attempts at once, then one per `seconds / count`: GCRA, a leaky bucket in one number."""
 
     count: int
@@ -100,8 +98,7 @@ class Rate:
         return replace(bucket, due=due, expires_at=_seconds(due))
 
 
-@dataclass(frozen=True, slots=True)
-class BackoffPolicy:
+class BackoffPolicy(Frozen):
     """`free` failures at once; after that, each wait is twice the previous one; at most `limit` in a row, if set.
 
     Failures are kept for a year after the last one, and for ever once `limit` is reached. Only a success or a new

@@ -1,16 +1,15 @@
 """SQL statements on authorization codes, each a row beside its family."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from jeton.frozen import Frozen, asdict
 from jeton.oauth.authorization_codes import KEPT_SECONDS, AuthorizationCode
 from jeton.storage.tables import authorization_codes, families
 
 
-@dataclass(frozen=True, slots=True)
-class UnredeemedCodes:
+class UnredeemedCodes(Frozen):
     """How many codes a user has that can still be redeemed."""
 
     count: int

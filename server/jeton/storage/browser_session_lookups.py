@@ -1,8 +1,8 @@
 """Lookups for pages, in batches: who is signed in, what they have allowed, and what their account page shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from jeton.frozen import Frozen
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import Consent
@@ -20,16 +20,14 @@ from jeton.storage.resources import load_resources
 from jeton.storage.users import load_users
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Frozen):
     """A user who is signed in in a browser."""
 
     session: BrowserSession
     user: User
 
 
-@dataclass(frozen=True, slots=True)
-class AccountOverview:
+class AccountOverview(Frozen):
     """What a user's account page shows: all that is live."""
 
     browser_sessions: Sequence[BrowserSession]

@@ -1,15 +1,13 @@
 """What all clients together need: grant types, browser origins, scopes and algorithms of ID tokens."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import Connection, literal_column, select
 
+from jeton.frozen import Frozen
 from jeton.oauth.id_token import OPENID
 from jeton.storage.tables import clients
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCapabilities:
+class ClientCapabilities(Frozen):
     """The union over clients; `cookie_origins` over those in cookie mode."""
 
     grant_types: frozenset[str] = frozenset()

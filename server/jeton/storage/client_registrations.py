@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from contextvars import copy_context
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from jeton.frozen import replace
 from jeton.oauth.audit_events import CLIENT, AuditEvent
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import temporarily_unavailable

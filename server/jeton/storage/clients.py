@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -98,7 +97,7 @@ def update_client(connection: Connection, client_id: str, **values: Any) -> None
 
 def save_client_changes(connection: Connection, before: Client, after: Client) -> list[str]:
     """Store the fields that differ, so that concurrent changes of others are kept. Return their names, in order."""
-    names = [field.name for field in fields(Client) if getattr(after, field.name) != getattr(before, field.name)]
+    names = [it for it in Client.__struct_fields__ if getattr(after, it) != getattr(before, it)]
     if names:
         update_client(connection, before.client_id, **{name: getattr(after, name) for name in names})
     return sorted(names)

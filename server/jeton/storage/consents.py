@@ -1,12 +1,12 @@
 """SQL statements on consents: one row per user and client."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
+from jeton.frozen import asdict
 from jeton.oauth.consents import NO_RESOURCE, Consent
 from jeton.oauth.resources import OPENID_SCOPES
 from jeton.storage.tables import consents

@@ -5,12 +5,12 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, text
 
+from jeton.frozen import Frozen
 from jeton.storage.audit_privileges import AUDIT_TABLES, may_change_audit_trail
 from jeton.storage.tables import metadata
 
@@ -23,8 +23,7 @@ _HAS_PRIVILEGE: Final = text("SELECT has_table_privilege(:table, :privilege)")
 _NOW: Final = text("SELECT extract(epoch FROM clock_timestamp())::float8")
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresqlFacts:
+class PostgresqlFacts(Frozen):
     """Version, settings and clock. `durability` holds settings on which the durability of commits depends."""
 
     version: str
@@ -37,8 +36,7 @@ class PostgresqlFacts:
     clock_ahead_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class SqliteFacts:
+class SqliteFacts(Frozen):
     """The file, whether this user may write it and its folder, and what it is stored on ("" if not known)."""
 
     file: Path

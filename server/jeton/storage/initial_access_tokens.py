@@ -1,9 +1,8 @@
 """SQL statements on initial access tokens (RFC 7591 section 3)."""
 
-from dataclasses import asdict
-
 from sqlalchemy import Connection, delete, insert, select, update
 
+from jeton.frozen import asdict
 from jeton.oauth.registration.initial_access_tokens import InitialAccessToken
 from jeton.storage.retention import delete_oldest
 from jeton.storage.tables import initial_access_tokens

@@ -6,11 +6,11 @@ resources that they may use, until the next maintenance run; decisions about a s
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
+from jeton.frozen import Frozen
 from jeton.oauth.clients import Client
 from jeton.oauth.introspection_rules import TokenContext
 from jeton.oauth.resources import Resource
@@ -32,8 +32,7 @@ _MAX_CACHED_CLIENTS: Final = 10_000
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSubject:
+class TokenSubject(Frozen):
     """The identifiers in a token; None for those that it does not have."""
 
     client_id: str | None = None

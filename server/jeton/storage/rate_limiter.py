@@ -5,9 +5,9 @@ another transaction has locked delays only the attempts that need it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from jeton.frozen import Frozen
 from jeton.observability.metrics import RATE_LIMITED
 from jeton.rules import attempts
 from jeton.rules.attempts import Attempt, Buckets, RateLimited, Reservation
@@ -21,8 +21,7 @@ _REMEMBERED_SECONDS: Final = 2
 _MAX_REMEMBERED: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class _Settlement:
+class _Settlement(Frozen):
     """How an attempt ended: `settle` changes the buckets of these keys."""
 
     reservation: Reservation

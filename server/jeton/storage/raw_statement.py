@@ -5,12 +5,13 @@ several times as much as the driver's (docs/performance.md).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Dialect, Insert, Select, Update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
+
+from jeton.frozen import Frozen
 
 # A statement with two lists may have as many texts as the product of their lengths.
 _MAX_EXPANSIONS: Final = 256
@@ -60,8 +61,7 @@ class RawStatement:
         return compiled
 
 
-@dataclass(frozen=True, slots=True)
-class _ExpandedSql:
+class _ExpandedSql(Frozen):
     """SQL for lists of certain lengths, and the parameter names of their elements."""
 
     sql: str

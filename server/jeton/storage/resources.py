@@ -1,10 +1,10 @@
 """SQL statements on resources (RFC 8707)."""
 
 from collections.abc import Collection
-from dataclasses import asdict
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from jeton.frozen import asdict
 from jeton.oauth.resources import Resource
 from jeton.storage.tables import resources
 

@@ -1,19 +1,18 @@
 """Queries that lock rows by their keys, and wait for locked rows or skip them."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Select
 
+from jeton.frozen import Frozen, field
 from jeton.storage.raw_statement import RawStatement
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class LockedRows(Generic[Key, Value]):
+class LockedRows(Frozen, Generic[Key, Value]):
     """Rows that are locked now, by key, and the keys of those that another transaction has locked."""
 
     rows: dict[Key, Value]

@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, String, Table, collate, delete, func, insert, select
+
+from jeton.frozen import Frozen
 
 BATCH_SIZE: Final = 1000
 
@@ -17,8 +18,7 @@ class NotACopyError(Exception):
     """The rows of the target are not the first rows of the source."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableContent:
+class TableContent(Frozen):
     """The rows of a table: how many, and a digest that is the same in every kind of database."""
 
     rows: int

@@ -1,8 +1,9 @@
 """Findings: what one check of an installation has shown, and what to do about it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from jeton.frozen import Frozen
 
 _UNITS: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
@@ -13,8 +14,7 @@ class Level(StrEnum):
     FAIL = "fail"  # does not work, or is not safe
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Frozen):
     """The result of one check. `advice` says what to do; it is empty if the message does, or nothing is to be done."""
 
     check: str

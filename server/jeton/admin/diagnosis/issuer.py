@@ -1,10 +1,10 @@
 """Checks of the issuer as clients see it: its metadata, its keys, its certificate and its clock."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from jeton.admin.diagnosis.findings import Finding, fail, in_words, ok, warn
+from jeton.frozen import Frozen
 from jeton.rules.loopback import is_loopback
 
 _CHECK: Final = "issuer"
@@ -12,8 +12,7 @@ _CERTIFICATE_WARNING_SECONDS: Final = 14 * 86400
 _CLOCK_SECONDS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedIssuer:
+class PublishedIssuer(Frozen):
     """What is found at the issuer's address.
 
     `kids` are None if the key set could not be read. Seconds are None if they are not known; without TLS, there is no

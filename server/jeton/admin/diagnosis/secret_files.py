@@ -1,19 +1,18 @@
 """Checks of files that hold secrets: only their owner may change them, and others may not read them."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from jeton.admin.diagnosis.findings import Finding, fail, ok
+from jeton.frozen import Frozen
 
 _CHECK: Final = "files"
 _OTHERS: Final = 0o007
 _GROUP_MAY_WRITE: Final = 0o020
 
 
-@dataclass(frozen=True, slots=True)
-class SecretFile:
+class SecretFile(Frozen):
     """A file, what it holds, and its permissions."""
 
     path: Path

@@ -4,17 +4,16 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from jeton.cli.processes.metrics_listener import MetricsListener
+from jeton.frozen import Frozen
 
 # Not a setting: written and read by this file only.
 _VARIABLE: Final = "_JETON_HANDOVER"
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(Frozen):
     """What the program before has left: sockets, and the process id, number and channel of each worker.
 
     The folder of the metrics stays as well, and with it all that was counted.

@@ -5,7 +5,6 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final, cast
 
 import click
@@ -16,6 +15,7 @@ from jeton.cli.errors import CommandError
 from jeton.cli.processes.listening import bind_sockets
 from jeton.config.checks import split_listen
 from jeton.config.settings import DEFAULT_METRICS_LISTEN, Settings
+from jeton.frozen import Frozen, replace
 from jeton.http.metrics_page import metrics_page
 from jeton.http1.connection_factory import ConnectionFactory
 from jeton.observability.metrics_sharing import render_metrics
@@ -23,8 +23,7 @@ from jeton.observability.metrics_sharing import render_metrics
 _MAX_CONNECTIONS: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsListener:
+class MetricsListener(Frozen):
     """Bound sockets, none if there is no listener; and the folder of metrics that workers share, None without workers.
 
     The sockets listen already, so a request that arrives while no worker serves is answered by the next one.

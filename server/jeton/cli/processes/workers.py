@@ -15,12 +15,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from jeton.cli.processes.handover import Handover, hand_over
 from jeton.cli.processes.metrics_listener import MetricsListener
 from jeton.cli.processes.worker_process import UNRESPONSIVE_SECONDS, Worker, wait_for_end
+from jeton.frozen import Frozen
 from jeton.observability.metrics_sharing import end_metrics_of
 
 _SIGNALS: Final = frozenset(
@@ -37,8 +37,7 @@ _START_CHECK: Final = "from jeton.bootstrap.server import check_start; check_sta
 log = logging.getLogger("uvicorn.error")
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
+class Parent(Frozen):
     """The parent of this worker process, at the other end of the channel. `is_first`: no worker has served before.
 
     `number` is that of the worker.

@@ -1,6 +1,5 @@
 """The authorization endpoint: GET and POST /oauth/authorize (RFC 6749 section 3.1, OpenID Connect Core 3.1.2)."""
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 from jeton.crypto.sealed_request import SealedRequestTooLongError
@@ -16,6 +15,7 @@ from jeton.endpoints.authorization.interactions import (
 )
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import PageAnswer, PageError, PageRequest
+from jeton.frozen import Frozen, replace
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
 from jeton.oauth.authorization.authorization_request import (
@@ -45,8 +45,7 @@ _FAULTS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationEndpoint:
+class AuthorizationEndpoint(Frozen):
     """Reads the request, finds out who is signed in, and takes the next step.
 
     `optional` are the scopes that people may leave out. With `require_par`, every client must push its requests.

@@ -1,8 +1,8 @@
 """Validation of authorization requests, for the authorization endpoint and for pushed ones."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 
+from jeton.frozen import Frozen
 from jeton.oauth.authorization.authorization_request import (
     AuthorizationRequest,
     ResponseTarget,
@@ -17,8 +17,7 @@ from jeton.storage.lookups import Lookups
 HintSubject = Callable[[str, Client], Awaitable[str | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationRequests:
+class AuthorizationRequests(Frozen):
     """Reads what a request needs to be validated. `id_token_algorithms` returns those of ID tokens now."""
 
     issuer: str

@@ -1,12 +1,12 @@
 """The authorization response (RFC 6749 section 4.1.2, RFC 9207): its code, and its parameters."""
 
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 import structlog
 
 from jeton.crypto.authorization_code import AuthorizationCodes
 from jeton.crypto.refresh_token import generate_family_secret, generate_sid
+from jeton.frozen import Frozen
 from jeton.oauth.authorization.authorization_errors import AuthorizationRequestError
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.authorization.code_issuance import Approval, NewFamily, Stored, decide
@@ -34,8 +34,7 @@ class RequestUsedError(Exception):
     """The request was answered before."""
 
 
-@dataclass(frozen=True, slots=True)
-class CodeIssuer:
+class CodeIssuer(Frozen):
     """Issues authorization codes to users who are signed in."""
 
     ledger: Ledger

@@ -1,7 +1,6 @@
 """The way back to the client: by redirect, by a page that redirects, or by a form (RFC 6749 section 4.1.2)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import structlog
@@ -14,6 +13,7 @@ from jeton.endpoints.authorization.authorization_response import (
 )
 from jeton.endpoints.authorization.pushed_request_uses import PushedRequestUses, used_error
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect
+from jeton.frozen import Frozen
 from jeton.oauth.authorization.authorization_errors import AuthorizationErrorResponse, AuthorizationRequestError
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest, error_response
 from jeton.oauth.authorization.code_issuance import Approval
@@ -35,8 +35,7 @@ _FOR_CLIENT = (
 log = structlog.get_logger("jeton.authorization")
 
 
-@dataclass(frozen=True, slots=True)
-class ClientResponses:
+class ClientResponses(Frozen):
     """Answers clients. `after_form` says that the request follows a form of ours.
 
     No error leads a browser at once to a client that is not vouched for (RFC 9700 section 4.11.2).

@@ -1,7 +1,6 @@
 """The consent page: GET and POST /consent. What it shows is what is granted: both come from the sealed value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 
 from jeton.endpoints.app_labels import app_label
@@ -9,6 +8,7 @@ from jeton.endpoints.authorization.client_responses import ClientResponses
 from jeton.endpoints.authorization.interactions import PARAMETER, Interactions, check_own_page, client_of
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, RedirectError
+from jeton.frozen import Frozen, replace
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest, error_response
 from jeton.oauth.authorization.code_issuance import Approval
@@ -28,8 +28,7 @@ from jeton.storage.lookups import Lookups
 CHOICE: Final = "scope:"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Frozen):
     """A question that was put to the person who is signed in here."""
 
     interaction: Interaction
@@ -39,8 +38,7 @@ class Question:
     visitor: Visitor
 
 
-@dataclass(frozen=True, slots=True)
-class Questions:
+class Questions(Frozen):
     """Opens questions from requests."""
 
     interactions: Interactions
@@ -61,8 +59,7 @@ class Questions:
         return Question(interaction, authorization, shown, client, visitor)
 
 
-@dataclass(frozen=True, slots=True)
-class ShowConsent:
+class ShowConsent(Frozen):
     """GET /consent. `descriptions` has the words for scopes, by scope and language; `policy` tells which apps
     are known.
     """
@@ -100,8 +97,7 @@ class ShowConsent:
         return self.questions.interactions.sealed.seal(seen)
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitConsent:
+class SubmitConsent(Frozen):
     """POST /consent."""
 
     questions: Questions

@@ -1,6 +1,5 @@
 """Sealed values between the pages of one sign-in (ADR 0025)."""
 
-from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -9,6 +8,7 @@ from jeton.endpoints.browser_cookies import BrowserCookies
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.cookies import Cookie
 from jeton.endpoints.page_messages import PageError, PageRequest, Redirect
+from jeton.frozen import Frozen, replace
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.authorization.interactions import ANY_AUTHENTICATION, Freshness, Interaction
 from jeton.oauth.authorization.pushed_requests import REQUEST_URI_PREFIX, PushedRequest
@@ -30,8 +30,7 @@ INTERACTION_SECONDS: Final = 30 * 60
 RELAY_SECONDS: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Interactions:
+class Interactions(Frozen):
     """Seals interactions, leads to the next page with them, and opens them there. `base` is the path of the issuer."""
 
     base: str

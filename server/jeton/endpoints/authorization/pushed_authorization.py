@@ -1,7 +1,6 @@
 """Pushed authorization request endpoint: POST /oauth/par (RFC 9126)."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from jeton.crypto.credentials import generate_pushed_id
 from jeton.crypto.sealed_request import SealedRequests, SealedRequestTooLongError
@@ -9,6 +8,7 @@ from jeton.endpoints.authorization.authorization_requests import AuthorizationRe
 from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.dpop_verification import DpopVerification
 from jeton.endpoints.messages import FormRequest, Json
+from jeton.frozen import Frozen
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.authorization.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
 from jeton.oauth.authorization.authorization_request import parse_client_and_redirect_uri
@@ -24,8 +24,7 @@ from jeton.oauth.metadata import PAR_PATH
 from jeton.storage.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class PushedAuthorizationEndpoint:
+class PushedAuthorizationEndpoint(Frozen):
     """Validates a request, and returns a reference to it. Nothing is stored: the reference is the request, sealed.
 
     Nor is a DPoP proof remembered as used here, where it allows nothing: the code takes another one by the same key.

@@ -1,11 +1,11 @@
 """Each pushed authorization request is answered once (RFC 9126 section 7.3), by a code or a refusal."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from jeton.crypto.single_use_digest import single_use_digest
 from jeton.endpoints.authorization.interactions import INTERACTION_SECONDS, RELAY_SECONDS
 from jeton.endpoints.page_messages import PageError
+from jeton.frozen import Frozen
 from jeton.oauth.authorization.pushed_requests import PUSHED_SECONDS
 from jeton.oauth.single_use import SingleUse
 from jeton.pages.content import Fault
@@ -16,8 +16,7 @@ from jeton.storage.ledger.replay_store import ReplayStore
 _REMEMBERED_SECONDS: Final = PUSHED_SECONDS + RELAY_SECONDS + INTERACTION_SECONDS + 1
 
 
-@dataclass(frozen=True, slots=True)
-class PushedRequestUses:
+class PushedRequestUses(Frozen):
     """Remembers which pushed requests were answered, on all nodes."""
 
     store: ReplayStore

@@ -1,7 +1,5 @@
 """The sign-in page: GET and POST /sign-in, and POST /sign-in/other for another account."""
 
-from dataclasses import dataclass, replace
-
 from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.endpoints.app_labels import app_label
 from jeton.endpoints.authorization.interactions import (
@@ -14,6 +12,7 @@ from jeton.endpoints.authorization.interactions import (
 )
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest, Redirect
+from jeton.frozen import Frozen, replace
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.authorization.interactions import Interaction, authenticate_again
@@ -24,8 +23,7 @@ from jeton.oauth.sessions import Source
 from jeton.pages.content import AppLabel, Problem, SignIn
 
 
-@dataclass(frozen=True, slots=True)
-class ShowSignIn:
+class ShowSignIn(Frozen):
     """GET /sign-in."""
 
     interactions: Interactions
@@ -41,8 +39,7 @@ class ShowSignIn:
         return await sign_in_page(request, interaction, self.clients, hint or "")
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitSignIn:
+class SubmitSignIn(Frozen):
     """POST /sign-in."""
 
     interactions: Interactions
@@ -82,8 +79,7 @@ class SubmitSignIn:
         return await sign_in_page(request, interaction, self.clients, username, problem, status)
 
 
-@dataclass(frozen=True, slots=True)
-class UseOtherAccount:
+class UseOtherAccount(Frozen):
     """POST /sign-in/other."""
 
     interactions: Interactions

@@ -1,6 +1,5 @@
 """Client authentication by an assertion that the client has signed: private_key_jwt (RFC 7523 section 2.2)."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -8,6 +7,7 @@ import structlog
 from jeton.crypto.presented_jwt import UnverifiedJwt
 from jeton.crypto.single_use_digest import single_use_digest
 from jeton.endpoints.clients.client_key_sets import ClientKeySets
+from jeton.frozen import Frozen
 from jeton.oauth.client_assertions import AssertionAudiences, assertion_rejection_reason, claimed_client_id
 from jeton.oauth.clients import Client
 from jeton.oauth.registration.unregistered_clients import describes_itself
@@ -21,8 +21,7 @@ _REMEMBERED_SECONDS: Final = 60
 log = structlog.get_logger("jeton.client_assertions")
 
 
-@dataclass(frozen=True, slots=True)
-class ClientAssertions:
+class ClientAssertions(Frozen):
     """Verifies assertions."""
 
     audiences: AssertionAudiences

@@ -3,13 +3,13 @@
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
 from jeton.crypto.client_certificates import CertificateAuthorities, certificate_names, certificate_thumbprint
 from jeton.endpoints.clients.client_key_sets import ClientKeySets
 from jeton.endpoints.messages import FormRequest
+from jeton.frozen import Frozen
 from jeton.oauth.clients import SELF_SIGNED_TLS, TLS_CLIENT_AUTH, TLS_METHODS, Client
 from jeton.storage.clock import Clock
 
@@ -17,16 +17,14 @@ _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _END: Final = "-----END CERTIFICATE-----"
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateHeader:
+class CertificateHeader(Frozen):
     """The lower-case name of the header, and how a certificate is written in it: a key of FORMATS."""
 
     name: bytes
     format: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCertificates:
+class ClientCertificates(Frozen):
     """Finds and verifies certificates.
 
     Without a `header` there are none. Without `authorities`, only registered ones authenticate.

@@ -4,7 +4,6 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -14,6 +13,7 @@ from jeton.endpoints.clients.assertion_authentication import ClientAssertions
 from jeton.endpoints.clients.certificate_authentication import ClientCertificates
 from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.messages import FormRequest
+from jeton.frozen import Frozen, Hidden
 from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.client_assertions import ASSERTION_TYPE, claimed_client_id
 from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT, SECRET_METHODS, TLS_METHODS, Client
@@ -38,23 +38,20 @@ _MAX_CHARACTERS: Final = 1024
 _CLIENT_ID: Final = re.compile(r"[\x20-\x7E]{1,128}|https?://[\x21-\x7E]{1,504}")
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticatedClient:
+class AuthenticatedClient(Frozen):
     """A client that proved its identity, or a public client that named itself."""
 
     client: Client
 
 
-@dataclass(frozen=True, slots=True)
-class _Credentials:
+class _Credentials(Frozen):
     method: str
     client_id: str
-    secret: str = field(default="", repr=False)
+    secret: Hidden[str] = ""
     assertion: UnverifiedJwt | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClientAuthentication:
+class ClientAuthentication(Frozen):
     """Authenticates the client of a form request.
 
     With `before_consent`, also a client by metadata document that has no row yet, because no user has

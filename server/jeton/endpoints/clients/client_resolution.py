@@ -1,10 +1,10 @@
 """Which client a `client_id` stands for: one with a row, or one that its metadata document describes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from jeton.crypto.metadata_digest import digest_described_client
 from jeton.endpoints.clients.metadata_document_cache import MetadataDocuments
+from jeton.frozen import Frozen, replace
 from jeton.oauth.clients import METADATA_DOCUMENT, Client
 from jeton.oauth.errors import temporarily_unavailable
 from jeton.oauth.registration.metadata_document_urls import host_name, is_document_url
@@ -17,8 +17,7 @@ from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups
 
 
-@dataclass(frozen=True, slots=True)
-class ClientResolution:
+class ClientResolution(Frozen):
     """Finds clients. `ceiling` returns what unregistered clients may have at most.
 
     `documents` is None if metadata documents are switched off. With `loopback`, a document may be on this machine.

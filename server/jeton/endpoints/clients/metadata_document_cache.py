@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import structlog
 
+from jeton.frozen import Frozen
 from jeton.oauth.errors import rate_limited
 from jeton.oauth.registration.client_metadata import ClientMetadata
 from jeton.oauth.registration.metadata_documents import (
@@ -35,16 +35,14 @@ Fetch: TypeAlias = Callable[[str], Awaitable[OutboundResponse]]
 log = structlog.get_logger("jeton.metadata_documents")
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentLimits:
+class DocumentLimits(Frozen):
     """How many documents this process fetches for clients without a row: per address, and altogether; None: any."""
 
     per_address: Rate | None = None
     altogether: Rate | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Fetched:
+class _Fetched(Frozen):
     """What came of a fetch, until when it may be used, in seconds since the epoch."""
 
     outcome: ClientMetadata | MetadataDocumentError

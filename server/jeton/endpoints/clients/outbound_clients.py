@@ -1,14 +1,12 @@
 """Requests to addresses of clients: into private networks only if an administrator has named the address (ADR 0029)."""
 
-from dataclasses import dataclass
-
+from jeton.frozen import Frozen
 from jeton.oauth.clients import Client
 from jeton.oauth.registration.unregistered_clients import describes_itself
 from jeton.outbound.client import OutboundClient
 
 
-@dataclass(frozen=True, slots=True)
-class OutboundClients:
+class OutboundClients(Frozen):
     """`registered` makes requests to addresses that administrators have named, `unregistered` to all others."""
 
     registered: OutboundClient

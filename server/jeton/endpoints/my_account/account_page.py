@@ -1,12 +1,12 @@
 """The person's own page: GET /me."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from jeton.endpoints.app_labels import app_label
 from jeton.endpoints.authorization.consent import scope_items
 from jeton.endpoints.my_account.signed_in_forms import DONE, SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest
+from jeton.frozen import Frozen
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.consents import NO_RESOURCE, Consent
 from jeton.oauth.sessions import Family
@@ -16,8 +16,7 @@ from jeton.pages.content import ScopeItem
 from jeton.storage.browser_session_lookups import AccountOverview, BrowserSessionLookups
 
 
-@dataclass(frozen=True, slots=True)
-class ShowMyAccount:
+class ShowMyAccount(Frozen):
     """GET /me."""
 
     forms: SignedInForms

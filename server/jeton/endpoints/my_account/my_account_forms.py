@@ -1,7 +1,6 @@
 """What a person ends on their own page: browser sessions, sessions of apps, the access of an app, and this session."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -10,6 +9,7 @@ from jeton.crypto.refresh_token import is_sid
 from jeton.endpoints.authorization.interactions import MY_ACCOUNT_PATH, Interactions
 from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect, RedirectError
+from jeton.frozen import Frozen
 from jeton.login.browser_login import BrowserLogin
 from jeton.oauth.consent_rules import withdraw_consent
 from jeton.oauth.self_service import end_own_session
@@ -24,8 +24,7 @@ SIGNED_OUT_PATH: Final = "/signed-out"
 log = structlog.get_logger("jeton.account")
 
 
-@dataclass(frozen=True, slots=True)
-class SignOut:
+class SignOut(Frozen):
     """POST /sign-out."""
 
     forms: SignedInForms
@@ -41,8 +40,7 @@ class SignOut:
         return Redirect(path, (cookies.signed_out(),), clears_site_data=True)
 
 
-@dataclass(frozen=True, slots=True)
-class ShowSignedOut:
+class ShowSignedOut(Frozen):
     """GET /signed-out."""
 
     interactions: Interactions
@@ -55,8 +53,7 @@ class ShowSignedOut:
         return Page(SignedOut())
 
 
-@dataclass(frozen=True, slots=True)
-class EndBrowserSession:
+class EndBrowserSession(Frozen):
     """POST /me/browsers/end."""
 
     forms: SignedInForms
@@ -74,8 +71,7 @@ class EndBrowserSession:
         return self.forms.done(Notice.BROWSER_SIGNED_OUT)
 
 
-@dataclass(frozen=True, slots=True)
-class EndAppSession:
+class EndAppSession(Frozen):
     """POST /me/sessions/end."""
 
     forms: SignedInForms
@@ -94,8 +90,7 @@ class EndAppSession:
         return self.forms.done(Notice.SESSION_ENDED)
 
 
-@dataclass(frozen=True, slots=True)
-class WithdrawAccess:
+class WithdrawAccess(Frozen):
     """POST /me/apps/end."""
 
     forms: SignedInForms
@@ -116,8 +111,7 @@ class WithdrawAccess:
         return self.forms.done(Notice.ACCESS_WITHDRAWN)
 
 
-@dataclass(frozen=True, slots=True)
-class FixedRedirect:
+class FixedRedirect(Frozen):
     """A fixed redirect to another page."""
 
     location: str

@@ -1,10 +1,9 @@
 """The form for a new password: GET and POST /me/password."""
 
-from dataclasses import dataclass, replace
-
 from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest
+from jeton.frozen import Frozen, replace
 from jeton.login.password_change import Kept, PasswordChange, PasswordRejectedError
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import OAuthError
@@ -14,8 +13,7 @@ from jeton.rules.password_policy import PasswordRejection
 from jeton.storage.browser_session_lookups import Visitor
 
 
-@dataclass(frozen=True, slots=True)
-class ShowPasswordForm:
+class ShowPasswordForm(Frozen):
     """GET /me/password."""
 
     forms: SignedInForms
@@ -27,8 +25,7 @@ class ShowPasswordForm:
         return Page(ChangePassword(visitor.user.username, self.forms.token(visitor), self.min_length))
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitPasswordForm:
+class SubmitPasswordForm(Frozen):
     """POST /me/password."""
 
     forms: SignedInForms

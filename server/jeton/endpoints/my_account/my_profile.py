@@ -1,12 +1,12 @@
 """What people say of themselves, for apps: the form GET and POST /me/profile."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import structlog
 
 from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest
+from jeton.frozen import Frozen
 from jeton.oauth.decisions import Deny
 from jeton.oauth.self_service import ChangeProfile, change_profile
 from jeton.oauth.user_claims import UserClaimError, check_claims
@@ -19,8 +19,7 @@ from jeton.storage.ledger.lock_requests import LockUser
 log = structlog.get_logger("jeton.account")
 
 
-@dataclass(frozen=True, slots=True)
-class ShowProfileForm:
+class ShowProfileForm(Frozen):
     """GET /me/profile. `editable` are the claims that people may change."""
 
     forms: SignedInForms
@@ -33,8 +32,7 @@ class ShowProfileForm:
         return Page(_form(self.forms, visitor, {it: str(profile.get(it, "")) for it in self.editable}))
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitProfileForm:
+class SubmitProfileForm(Frozen):
     """POST /me/profile."""
 
     forms: SignedInForms

@@ -1,11 +1,11 @@
 """Forms of people who are signed in: who sent them, and that they come from a page of theirs."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from jeton.crypto.sealed_request import FormTokens
 from jeton.endpoints.authorization.interactions import MY_ACCOUNT_PATH, SIGN_IN_PATH, Interactions, check_own_page
 from jeton.endpoints.page_messages import PageError, PageRequest, Redirect, RedirectError
+from jeton.frozen import Frozen
 from jeton.login.browser_login import BrowserLogin
 from jeton.pages.account_content import Notice
 from jeton.pages.content import Fault
@@ -15,8 +15,7 @@ from jeton.storage.browser_session_lookups import Visitor
 DONE: Final = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class SignedInForms:
+class SignedInForms(Frozen):
     """Checks who is signed in, and that a form comes from a page of that person."""
 
     interactions: Interactions

@@ -1,7 +1,6 @@
 """Errors of authorization requests (RFC 6749 section 4.1.2.1)."""
 
-from dataclasses import dataclass, field
-
+from jeton.frozen import Frozen, Hidden
 from jeton.oauth.errors import ErrorCode
 
 
@@ -18,12 +17,11 @@ class AuthorizationRequestError(Exception):
         self.client_id = client_id
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationErrorResponse:
+class AuthorizationErrorResponse(Frozen):
     """An error that goes to the client, at a redirect URI that is known to be right."""
 
     redirect_uri: str
-    state: str | None = field(repr=False)
+    state: Hidden[str | None]
     response_mode: str
     error: ErrorCode
     description: str

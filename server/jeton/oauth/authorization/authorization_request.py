@@ -1,9 +1,9 @@
 """The authorization request (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2.1)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
+from jeton.frozen import Frozen, Hidden, field
 from jeton.oauth.authorization.authorization_errors import (
     AuthorizationErrorResponse,
     AuthorizationRefusedError,
@@ -47,8 +47,7 @@ _UNSUPPORTED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseTarget:
+class ResponseTarget(Frozen):
     """Where the answer to an authorization request goes, and how: known to be right.
 
     `redirect_uri_sent` is False if the request left the redirect URI to the only registered one. `pushed_id` identifies
@@ -57,13 +56,12 @@ class ResponseTarget:
 
     redirect_uri: str
     redirect_uri_sent: bool
-    state: str | None = field(repr=False)
+    state: Hidden[str | None]
     response_mode: str
     pushed_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
+class AuthorizationRequest(Frozen):
     """A request that was found to be valid.
 
     `redirect_uri` is where the answer goes; `redirect_uri_sent` is False if the request left it to the only registered
@@ -78,12 +76,12 @@ class AuthorizationRequest:
     client_id: str
     redirect_uri: str
     redirect_uri_sent: bool
-    state: str | None = field(repr=False)
+    state: Hidden[str | None]
     response_mode: str
     scope: Scope
     resources: tuple[str, ...]
     code_challenge: str | None
-    nonce: str | None = field(repr=False)
+    nonce: Hidden[str | None]
     prompt: frozenset[str]
     max_age: int | None
     login_hint: str | None

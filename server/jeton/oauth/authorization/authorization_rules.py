@@ -1,7 +1,6 @@
 """Which page an authorization request needs next, or that its code can be issued (OpenID Connect Core 3.1.2)."""
 
-from dataclasses import dataclass
-
+from jeton.frozen import Frozen
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.authorization.interactions import Freshness, Shown
 from jeton.oauth.browser_sessions import BrowserSession
@@ -11,25 +10,21 @@ from jeton.oauth.errors import ErrorCode
 from jeton.oauth.scope import Scope
 
 
-@dataclass(frozen=True, slots=True)
-class AskSignIn:
+class AskSignIn(Frozen):
     """The person has to sign in first."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskConsent:
+class AskConsent(Frozen):
     """The person has to be asked; without `shown.asks_consent` only whether to go on (one button)."""
 
     shown: Shown
 
 
-@dataclass(frozen=True, slots=True)
-class Proceed:
+class Proceed(Frozen):
     """Nothing has to be asked: the client gets its code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(Frozen):
     """The client gets an error (section 3.1.2.6)."""
 
     error: ErrorCode

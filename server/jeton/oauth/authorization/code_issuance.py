@@ -1,7 +1,6 @@
 """Issuance of authorization codes: what must still be true when the code is issued (OAuth 2.1 section 4.1.2)."""
 
-from dataclasses import dataclass
-
+from jeton.frozen import Frozen
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE, AuthorizationRequest
 from jeton.oauth.authorization.redirect_uris import is_registered_redirect_uri
 from jeton.oauth.authorization_codes import CODE_SECONDS, MAX_UNREDEEMED_CODES, AuthorizationCode
@@ -17,8 +16,7 @@ from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Frozen):
     """What a user allows: `scope`, to this client, as the user of this browser session.
 
     `consented` says that they have just allowed it, on a page that showed `client`; it is remembered then.
@@ -30,8 +28,7 @@ class Approval:
     consented: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NewFamily:
+class NewFamily(Frozen):
     """What a family is made of that no rule decides: random values, settings, and where the request came from.
 
     `lifetimes` are those of the client, `default_audience` is for requests and clients that name none.
@@ -46,8 +43,7 @@ class NewFamily:
     default_audience: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Frozen):
     """What is stored, as read under the user's lock. `unredeemed_codes` is how many of the user can be redeemed yet."""
 
     client: Client | None

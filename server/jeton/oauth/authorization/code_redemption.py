@@ -6,10 +6,10 @@
 3. A second use by the owner ends the family, unless it is a repetition of the request whose answer was lost.
 """
 
-from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
 
+from jeton.frozen import Frozen
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.clients import Client, Lifetimes
@@ -25,8 +25,7 @@ from jeton.oauth.users import User
 CODE_UNKNOWN: Final = Deny(ErrorCode.INVALID_GRANT, "code_unknown", unknown_token=True)
 
 
-@dataclass(frozen=True, slots=True)
-class RedemptionRequest:
+class RedemptionRequest(Frozen):
     """A token request with a code. Each field but `source` is None if the request has no such parameter.
 
     `challenge` is the S256 challenge of the presented `code_verifier`, `resources` what `resource` names.

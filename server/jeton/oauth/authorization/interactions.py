@@ -1,17 +1,16 @@
 """An authorization request on its way through the pages. It is one sealed value, and nothing is stored."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
+from jeton.frozen import Frozen
 from jeton.oauth.authorization.authorization_request import AuthorizationRequest
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.logout_rules import LogoutRequest
 from jeton.oauth.scope import Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(Frozen):
     """Which authentication satisfies the request: one at `since` or later, and not the one with this fingerprint."""
 
     since: int = 0
@@ -25,8 +24,7 @@ class Freshness:
 ANY_AUTHENTICATION: Final = Freshness()
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Frozen):
     """What the consent page shows, to whom: exactly this is granted if the person allows it.
 
     `new_scope` is what goes beyond an earlier consent of the person. `new_resources` were not allowed before, or are
@@ -48,8 +46,7 @@ class Shown:
         return self.scope - self.optional.difference(chosen)
 
 
-@dataclass(frozen=True, slots=True)
-class Interaction:
+class Interaction(Frozen):
     """The content of a sealed value.
 
     `browser` is the digest of the cookie that binds it to a browser, None if it has not reached one: a request that

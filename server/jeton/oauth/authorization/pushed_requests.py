@@ -1,9 +1,9 @@
 """Pushed authorization requests (RFC 9126): the reference, and what it stands for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
+from jeton.frozen import Frozen, Hidden
 from jeton.oauth.authorization.authorization_errors import AuthorizationRefusedError, AuthorizationRequestError
 from jeton.oauth.errors import OAuthError, malformed_request
 
@@ -20,8 +20,7 @@ _SENTENCES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PushedRequest:
+class PushedRequest(Frozen):
     """A request that a client pushed, in the form in which it came: it is validated again when it is used.
 
     `pushed_id` is random, and is used once: when the client is answered.
@@ -30,8 +29,8 @@ class PushedRequest:
     expires_at: int
     client_id: str
     pushed_id: str
-    parameters: Mapping[str, str] = field(repr=False)
-    lists: Mapping[str, Sequence[str]] = field(repr=False)
+    parameters: Hidden[Mapping[str, str]]
+    lists: Hidden[Mapping[str, Sequence[str]]]
 
 
 def request_parameters(sent: Mapping[str, str], client_id: str, jkt: str | None = None) -> dict[str, str]:

@@ -8,10 +8,10 @@ requests at addresses of such a client goes to public addresses only (ADR 0029).
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from jeton.frozen import Frozen, replace
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE, RESPONSE_TYPES
 from jeton.oauth.authorization.redirect_uris import is_loopback_redirect_uri, redirect_uri_rejection_reason
 from jeton.oauth.client_keys import MAX_KEYS, ClientKeysError, parse_client_keys
@@ -39,8 +39,7 @@ _REDIRECT_URI_RULE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ClientMetadata:
+class ClientMetadata(Frozen):
     """What is registered of a client's metadata.
 
     `redirect_uris` are in the order of the client, `auth_method` is its token_endpoint_auth_method, `scope` is None if

@@ -7,9 +7,9 @@ pile up. It has no owner, and cannot be managed.
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, Final
 
+from jeton.frozen import asdict
 from jeton.oauth.authorization.authorization_request import RESPONSE_TYPES
 from jeton.oauth.authorization.redirect_uris import comparable_redirect_uri
 from jeton.oauth.clients import NONE, PRIVATE_KEY_JWT, SECRET_METHODS, Client
@@ -35,7 +35,7 @@ _SERVER_MEMBERS: Final = (
 
 def canonical_metadata(metadata: ClientMetadata) -> str:
     """Return the same text for metadata that mean the same: without order, and without the ports of loopback URIs."""
-    members = {field.name: getattr(metadata, field.name) for field in fields(metadata)}
+    members = asdict(metadata)
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         compared = {comparable_redirect_uri(it, metadata.application_type) for it in members[name]}
         members[name] = sorted(compared)

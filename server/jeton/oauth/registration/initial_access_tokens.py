@@ -1,14 +1,13 @@
 """Initial access tokens, which let a program register clients (RFC 7591 section 3)."""
 
-from dataclasses import dataclass, field
+from jeton.frozen import Frozen, Hidden
 
 
-@dataclass(frozen=True, slots=True)
-class InitialAccessToken:
+class InitialAccessToken(Frozen):
     """A token that registers `max_uses` clients until `expires_at`. Only its digest is stored."""
 
     token_id: str
-    digest: bytes = field(repr=False)
+    digest: Hidden[bytes]
     name: str | None
     created_at: int
     expires_at: int

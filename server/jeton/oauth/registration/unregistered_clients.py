@@ -3,9 +3,9 @@
 They are described by a metadata document, or registered themselves.
 """
 
-from dataclasses import replace
 from typing import Final
 
+from jeton.frozen import replace
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import ADMINISTRATOR, METADATA_DOCUMENT, Client
 from jeton.oauth.registration.client_metadata import ClientMetadata

@@ -10,11 +10,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from jeton.frozen import Frozen, field
 from jeton.oauth.audit_events import AuditEvent, events_of
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Decision
@@ -45,8 +45,7 @@ from jeton.storage.users import load_users
 D = TypeVar("D", bound=Decision)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Frozen):
     """What an entry has locked, as it is now, and the user and client of a locked family.
 
     `sessions` are those that `LockSessionsOf` or `LockSessionsOverLimit` stands for. `rows` has the rows of all
@@ -61,8 +60,7 @@ class Facts:
     rows: TransactionRows
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[D]):
+class Entry(Frozen, Generic[D]):
     """One decision to make, and what must be locked for it.
 
     `decide` is called under the locks: it must be quick and pure, and may be called several times. `origin` is the

@@ -1,11 +1,11 @@
 """The order in which the ledger locks, in every transaction. A new kind of lock has a class and an entry here."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
+from jeton.frozen import Frozen
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.clients import Client
@@ -39,8 +39,7 @@ from jeton.storage.single_uses import load_single_uses
 from jeton.storage.users import lock_users
 
 
-@dataclass(frozen=True, slots=True)
-class LockContext:
+class LockContext(Frozen):
     """What the functions in `LOCK_ORDER` work with. They add to `rows` what they have locked.
 
     With `wait`, they wait for rows that another transaction has locked; otherwise they skip those.

@@ -1,13 +1,12 @@
 """What a decision needs locked. The order in which it is locked is in `lock_order.LOCK_ORDER`."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+
+from jeton.frozen import Frozen
 
 
-class Lock:
+class Lock(Frozen):
     """A request for rows to be locked until the transaction ends, and read under the lock."""
-
-    __slots__ = ()
 
     @property
     def row(self) -> Hashable:
@@ -15,7 +14,6 @@ class Lock:
         return self
 
 
-@dataclass(frozen=True, slots=True)
 class LockUser(Lock):
     """The user, exclusively."""
 
@@ -26,17 +24,14 @@ class LockUser(Lock):
         return self.sub
 
 
-@dataclass(frozen=True, slots=True)
 class LockSessionsOf(LockUser):
     """The user, and all families of the user that have not been ended."""
 
 
-@dataclass(frozen=True, slots=True)
 class LockSessionsOverLimit(LockUser):
     """The user, and the oldest families that must end so that the user may have one more."""
 
 
-@dataclass(frozen=True, slots=True)
 class LockClient(Lock):
     """The client, shared: it cannot change, and other entries may lock it as well."""
 
@@ -47,7 +42,6 @@ class LockClient(Lock):
         return None
 
 
-@dataclass(frozen=True, slots=True)
 class LockFamily(Lock):
     """The family, exclusively. Its user and its client are read without a lock."""
 
@@ -58,17 +52,14 @@ class LockFamily(Lock):
         return self.sid
 
 
-@dataclass(frozen=True, slots=True)
 class LockAuthorizationCode(LockFamily):
     """The family, exclusively, and its authorization code if that is still stored."""
 
 
-@dataclass(frozen=True, slots=True)
 class LockNewCode(LockUser):
     """The user, and the number of the user's authorization codes that can still be redeemed."""
 
 
-@dataclass(frozen=True, slots=True)
 class LockBrowserSession(Lock):
     """The browser session, exclusively."""
 
@@ -79,19 +70,16 @@ class LockBrowserSession(Lock):
         return self.browser_session_id
 
 
-@dataclass(frozen=True, slots=True)
 class LockBrowserSessionsOf(LockUser):
     """The user, and all live browser sessions of the user, exclusively."""
 
 
-@dataclass(frozen=True, slots=True)
 class LockConsent(LockUser):
     """The user, exclusively, and what the user has allowed the client. Consents change under the user's lock only."""
 
     client_id: str
 
 
-@dataclass(frozen=True, slots=True)
 class LockSingleUse(Lock):
     """Whether something was used before. It is read without a lock: of two uses, the commit of one is refused."""
 
@@ -102,6 +90,5 @@ class LockSingleUse(Lock):
         return None
 
 
-@dataclass(frozen=True, slots=True)
 class LockSessionsOfBrowser(LockBrowserSession):
     """The browser session, and all families that come from it. Its user must be locked by the same entry."""

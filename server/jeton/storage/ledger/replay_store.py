@@ -3,11 +3,11 @@
 A use is a row that is written in the transaction of what it allows, so that a refused request writes none.
 """
 
-from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
+from jeton.frozen import Frozen, replace
 from jeton.oauth.decisions import Deny, Issue, IssueCode
 from jeton.oauth.errors import TemporarilyUnavailableError
 from jeton.oauth.single_use import SingleUse
@@ -28,8 +28,7 @@ class ReplayStoreFullError(TemporarilyUnavailableError):
     """So much is remembered as used that no more can be used until some of it has expired."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(Frozen):
     """The decision to use something now, or that it was used before."""
 
     reason: str

@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from jeton.frozen import Frozen
 from jeton.oauth.sessions import Family
 from jeton.storage.families import load_open_sids
 from jeton.storage.ledger.transaction_rows import TransactionRows
 
 
-@dataclass(frozen=True, slots=True)
-class OpenSessions:
+class OpenSessions(Frozen):
     """The open sessions of a user, oldest first. The first `over_limit` of them may have to end, and are locked."""
 
     sids: list[str]

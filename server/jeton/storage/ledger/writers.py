@@ -1,11 +1,11 @@
 """What the ledger can write, and in which order. A new kind of write is a class and an entry in `WRITERS`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from jeton.frozen import Frozen
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.consents import Consent
@@ -49,8 +49,7 @@ from jeton.storage.users import change_passwords, save_profiles, upgrade_passwor
 W = TypeVar("W", bound=Write)
 
 
-@dataclass(frozen=True, slots=True)
-class Writer(Generic[W]):
+class Writer(Frozen, Generic[W]):
     """How writes of one type are stored, and how later decisions of the same transaction see them."""
 
     store: Callable[[Connection, Sequence[W], TransactionRows], None]
