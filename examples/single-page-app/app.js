@@ -50,8 +50,7 @@ function explained(error) {
   if (error instanceof AccessDeniedError) return 'You have not allowed this app to see your orders.'
   if (error instanceof InvalidCallbackError)
     return 'This login was not begun in this tab, or too long ago. Log in again.'
-  if (error instanceof ServerUnavailableError)
-    return 'The server does not respond. Try again in a moment.'
+  if (error instanceof ServerUnavailableError) return 'The server does not respond. Try again in a moment.'
   return error.message
 }
 
