@@ -121,7 +121,7 @@ async def test_events_in_a_browser_are_recorded(jeton: Running) -> None:
         ok("signed_out", "signed_out", "user"),
     ]
     of_the_app = recorded(jeton)[1:6]
-    assert {it.sid for it in of_the_app} == {of_the_app[0].sid}
+    assert {(it.sid, it.client_id) for it in of_the_app} == {(of_the_app[0].sid, app.client_id)}
 
 
 @pytest.mark.requirement("AU01")

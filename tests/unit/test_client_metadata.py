@@ -115,6 +115,7 @@ def test_apps_on_the_users_device_are_native_and_public() -> None:
     assert kind(LOOPBACK) == kind(WEB, LOOPBACK) == kind(PRIVATE) == ("native", "none")
     of_insisting = kind(LOOPBACK, token_endpoint_auth_method="client_secret_post")
     assert of_insisting == ("native", "client_secret_post")
+    assert parse(PRIVATE, post_logout_redirect_uris=[PRIVATE]).post_logout_redirect_uris == (PRIVATE,)
 
 
 @pytest.mark.requirement("DR04")
@@ -145,7 +146,7 @@ REFUSED: Final[dict[str, list[dict[str, Any]]]] = {
         *({"redirect_uris": [it]} for it in ("javascript:alert(1)", "https://*.example/")),
         {"redirect_uris": [PRIVATE], "application_type": "web"},
         {"redirect_uris": [f"{WEB}{n}" for n in range(21)]},
-        {"post_logout_redirect_uris": ["http://a.example"]},
+        *({"post_logout_redirect_uris": [it]} for it in ("http://a.example", PRIVATE)),
     ],
     "invalid_client_metadata": [
         *(BY_KEY | it for it in WRONG_KEYS),
@@ -175,7 +176,9 @@ def test_metadata_replaces_that_of_a_client_and_nothing_else() -> None:
     before = Client("c_1", False, NOW, secret_digest=b"secret", registration="dynamic", status_index=7, name="Old")
     said = {"grant_types": frozenset({"authorization_code"}), "redirect_uris": frozenset({LOOPBACK}), "name": None}
 
-    after = parse(LOOPBACK, token_endpoint_auth_method="none").applied_to(before, READ)
+    strict = {"require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True}
+    after = parse(LOOPBACK, token_endpoint_auth_method="none", **strict).applied_to(before, READ)
 
-    expected: dict[str, Any] = {"public": True, "scope": READ, "application_type": "native", **said}
+    required = {"require_par": True, "require_dpop": True}
+    expected: dict[str, Any] = {"public": True, "scope": READ, "application_type": "native", **said, **required}
     assert after == replace(before, **expected)

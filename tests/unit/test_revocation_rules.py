@@ -7,7 +7,7 @@ from jeton.oauth.clients import Client
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End, EndSessions
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.revocation_rules import revoke_access_token, revoke_family
-from jeton.oauth.self_service import change_password, end_own_session, end_own_sessions
+from jeton.oauth.self_service import change_password, change_profile, end_own_session, end_own_sessions
 from jeton.oauth.sessions import Family, RevokedAccessToken
 from jeton.oauth.users import User
 from jeton.oauth.writes import DeleteBrowserSessionsOf
@@ -95,3 +95,8 @@ def test_password_changes_only_if_the_user_is_as_when_the_old_one_was_verified()
     assert isinstance(change(replace(ALICE, password_hash="upgraded hash")), EndSessions)
     for stored in (None, replace(ALICE, disabled=True), replace(ALICE, password_version=2)):
         assert change(stored) == Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub="u_1")
+
+
+def test_profile_of_a_user_who_is_disabled_or_gone_is_not_changed() -> None:
+    for stored in (None, replace(ALICE, disabled=True)):
+        assert change_profile(stored, {"name": "Al"}, NOW) == Deny(ErrorCode.LOGIN_REQUIRED, "user_disabled")
