@@ -1,5 +1,7 @@
 """Descriptions of invalid values of settings: which setting, and what it may be."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
@@ -22,7 +24,7 @@ _TYPE_NAMES: Final = {
 def describe_error(error: msgspec.ValidationError) -> str:
     """Return which setting is wrong, and what it may be."""
     problem, _, setting = str(error).removesuffix("`").partition(" - at `$.")
-    expected = _EXPECTED.get(setting)
+    expected = _expected_values().get(setting)
     if expected is not None:
         return f"{setting} must be {expected}"
     problem = problem.replace("Expected ", "must be ").replace(", got ", ", not ")
@@ -40,9 +42,12 @@ def _expected(kind: Any) -> str | None:
     return None
 
 
-_EXPECTED: Final = {
-    f"{section.name}.{key.name}": expected
-    for section in msgspec.structs.fields(Settings)
-    for key in msgspec.structs.fields(section.type)
-    if (expected := _expected(key.type)) is not None
-}
+@cache
+def _expected_values() -> Mapping[str, str]:
+    """Return what is expected of settings, by name. Not made at the start, where it is seldom needed."""
+    return {
+        f"{section.name}.{key.name}": expected
+        for section in msgspec.structs.fields(Settings)
+        for key in msgspec.structs.fields(section.type)
+        if (expected := _expected(key.type)) is not None
+    }
