@@ -64,25 +64,6 @@ async def test_request_of_another_client_consumes_nothing(jeton: Running) -> Non
     await jeton.refreshed(app, tokens["refresh_token"])
 
 
-@pytest.mark.requirement("CO04", "A27", "O08", "O09")
-@pytest.mark.parametrize(("key", "seconds"), [(None, 0), ("another key", 30), (None, 5000)])
-async def test_a_second_use_ends_what_was_issued(jeton: Running, key: str | None, seconds: int) -> None:
-    app, alice = add_app(jeton, introspect=True), sign_in(jeton)
-    code = await alice.code(app)
-    tokens = await alice.redeemed(app, code)
-    refreshed = await jeton.refreshed(app, tokens["refresh_token"])
-    jeton.clock.advance(seconds)
-
-    response = await redeem(jeton, app, code, key)
-
-    assert outcome(response) == (400, "invalid_grant")
-    for token in (tokens["access_token"], refreshed["access_token"], refreshed["refresh_token"]):
-        assert (await jeton.introspect(app, token)) == {"active": False}
-    assert outcome(await jeton.refresh(app, refreshed["refresh_token"])) == (400, "invalid_grant")
-    family = stored_family(jeton, code)
-    assert family is None or family.revoke_reason == "code_reused"
-
-
 @pytest.mark.requirement("CO05", "OI22")
 async def test_a_lost_answer_is_repeated_byte_for_byte_with_its_idempotency_key(jeton: Running) -> None:
     app, alice = add_app(jeton, scope=SCOPE, refresh_token="always"), sign_in(jeton)

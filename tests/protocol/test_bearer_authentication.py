@@ -112,20 +112,6 @@ async def test_refusal_of_a_token_without_the_scope_names_the_required_one(
     assert response.headers["www-authenticate"].endswith(f', scope="account", {METADATA}, {DPOP}')
 
 
-@pytest.mark.requirement("O10")
-@pytest.mark.parametrize(
-    "fields",
-    [{}, {"public": True}, {"scope": frozenset()}, {"scope": frozenset({"accounts", "Account"})}],
-    ids=["confidential", "public", "no scope", "similar names"],
-)
-async def test_client_without_the_scope_never_gets_it(jeton: Running, fields: dict[str, Any]) -> None:
-    session = await new_session(jeton, **fields)
-    widened = await jeton.refresh(session.app, session.refresh, scope="account")
-
-    assert widened.json()["error"] == "invalid_scope"
-    assert refusal(await send(jeton, f"Bearer {session.access}")) == (403, "insufficient_scope")
-
-
 @pytest.mark.requirement("B05", "B07", "O03", "O06")
 @pytest.mark.parametrize("end", ["revoked", "expired"])
 async def test_token_that_has_ended_is_refused(start: StartServer, end: str) -> None:

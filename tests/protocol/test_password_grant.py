@@ -18,19 +18,6 @@ API, OTHER_API = "https://api.example", "https://other.example"
 
 
 @pytest.mark.both_databases
-@pytest.mark.requirement("A16", "A23", "A32")
-@pytest.mark.parametrize("public", [False, True], ids=["confidential", "public"])
-async def test_right_password_opens_a_session(jeton: Running, public: bool) -> None:
-    app = jeton.add_client(public=public)
-    jeton.add_user()
-
-    tokens = await jeton.log_in(app)
-
-    assert tokens.keys() == {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
-    assert await jeton.refreshed(app, tokens["refresh_token"])
-
-
-@pytest.mark.both_databases
 @pytest.mark.requirement("A38", "N15", "O19")
 async def test_wrong_password_and_unusable_account_look_the_same(jeton: Running, app: App) -> None:
     jeton.add_user("carol", disabled=True)

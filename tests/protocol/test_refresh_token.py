@@ -135,25 +135,6 @@ async def test_moved_session_continues_and_is_counted_and_logged_if_so_configure
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    ("ip", "agent"),
-    [(ABROAD, "x" * 300), (HOME, "x" * 255)],
-    ids=["network", "user agent, of which 256 characters are compared"],
-)
-async def test_session_of_a_client_that_has_become_strict_ends_with_all_its_tokens_if_it_moves(
-    jeton: Running, ip: str, agent: str
-) -> None:
-    app, tokens = await log_in_at_home(jeton, "off")
-    tokens = (await refresh_from(jeton, app, tokens, HOME, "x" * 256)).json()
-    jeton.set_client(app.client_id, session_binding="strict")
-    at_home = (await refresh_from(jeton, app, tokens, HOME, "x" * 300)).json()
-
-    assert outcome(await refresh_from(jeton, app, at_home, ip, agent)) == REFUSED
-    assert outcome(await refresh_from(jeton, app, at_home, HOME, "x" * 300)) == REFUSED
-    assert await jeton.introspect(app, at_home["access_token"]) == {"active": False}
-
-
-@pytest.mark.both_databases
 @pytest.mark.parametrize("binding", ["off", "notice", "strict"])
 async def test_session_binding_costs_a_refresh_no_statement(jeton: Running, binding: str) -> None:
     app, tokens = await log_in_at_home(jeton, binding)

@@ -48,21 +48,6 @@ async def test_session_refreshed_at_these_intervals_ends_at_the_exact_second(
     assert await is_refreshed(jeton, app, token) is alive
 
 
-@pytest.mark.requirement("I10", "O02")
-@pytest.mark.parametrize("use", ["refused refresh", "introspection"])
-async def test_only_a_refresh_prolongs_a_session(jeton: Running, use: str) -> None:
-    app = jeton.add_client(lifetimes=SHORT)
-    tokens = await jeton.log_in(app)
-    jeton.clock.advance(99)
-    if use == "introspection":
-        assert (await jeton.introspect(app, tokens["access_token"]))["active"] is True
-    else:
-        await jeton.refresh(app, tokens["refresh_token"], scope="admin")
-    jeton.clock.advance(1)
-
-    assert not await is_refreshed(jeton, app, tokens["refresh_token"])
-
-
 @pytest.mark.requirement("I06", "O02")
 async def test_lifetimes_of_the_settings_apply_to_clients_without_their_own(start: StartServer) -> None:
     jeton = await start(TOKENS__REFRESH_IDLE_SECONDS="50", TOKENS__ACCESS_SECONDS="20")

@@ -61,33 +61,6 @@ async def test_request_with_any_other_scope_is_refused_as_a_whole(
     assert outcome(await ask(jeton, app, grant_type, asked)) == (400, "invalid_scope")
 
 
-@pytest.mark.requirement("A18", "A42", "A43")
-async def test_refresh_may_narrow_the_access_token_but_never_the_session(jeton: Running, app: App) -> None:
-    first = await jeton.log_in(app)
-
-    narrowed = await jeton.refreshed(app, first["refresh_token"], scope="read")
-    full = await jeton.refreshed(app, narrowed["refresh_token"])
-
-    assert (narrowed["scope"], full["scope"]) == ("read", BOTH)
-    assert (await jeton.introspect(app, narrowed["access_token"]))["scope"] == "read"
-    assert (await jeton.introspect(app, full["access_token"]))["scope"] == BOTH
-
-
-@pytest.mark.requirement("A42", "I07", "O03")
-async def test_scope_is_removed_and_restored_with_that_of_the_client(jeton: Running, app: App) -> None:
-    token = (await jeton.log_in(app))["refresh_token"]
-
-    jeton.set_client(app.client_id, scope=READ)
-    assert outcome(await jeton.refresh(app, token, scope=BOTH)) == (400, "invalid_scope")
-    narrowed = await jeton.refreshed(app, token)
-    jeton.set_client(app.client_id, scope=NONE)
-    assert outcome(await jeton.refresh(app, narrowed["refresh_token"])) == (400, "invalid_scope")
-    jeton.set_client(app.client_id, scope=frozenset({"read", "write", "admin"}))
-
-    assert narrowed["scope"] == "read"
-    assert (await jeton.refreshed(app, narrowed["refresh_token"]))["scope"] == BOTH
-
-
 # The client credentials grant (section 4.4).
 
 
