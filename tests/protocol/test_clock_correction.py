@@ -9,8 +9,8 @@ from jeton.rules.attempts import RateLimited
 from jeton.rules.key_lifecycle import PROPAGATION_SECONDS
 from jeton.rules.key_series import active_and_next
 from jeton.storage.signing_keys import load_signing_keys
-from support.in_process_server import START, App, Running, StartServer
-from support.sessions import Session, new_session, unique_name
+from support.in_process_server import START, Running, StartServer
+from support.sessions import Session, new_session
 from support.status_lists import reference, status_list
 
 HOUR = 3600
@@ -72,32 +72,6 @@ async def test_timestamps_of_signing_keys_are_corrected(jeton: Running) -> None:
     with jeton.database.read() as connection:
         active, following = active_and_next(load_signing_keys(connection))
     assert (active.created_at, active.activated_at, following.created_at, following.ready_at) == (START - HOUR,) * 4
-
-
-@every_step
-@pytest.mark.parametrize("spacing", ["0", "5"])
-async def test_session_refreshed_in_the_future_can_be_refreshed(start: StartServer, ahead: int, spacing: str) -> None:
-    jeton = await start(LIMITS__REFRESH_SPACING_SECONDS=spacing)
-    session = await new_session(jeton)
-    correct(jeton, ahead)
-
-    first = await jeton.refresh(session.app, session.refresh, "key")
-
-    assert first.status_code == 200
-    assert (await jeton.refresh(session.app, session.refresh, "key")).content == first.content
-
-
-@every_step
-async def test_bucket_filled_in_the_future_is_empty(start: StartServer, ahead: int) -> None:
-    jeton = await start(LIMITS__SECRET_FAILURES_PER_ADDRESS="1", LIMITS__TOKEN_REQUESTS_PER_CLIENT="1")
-    app, wrong = jeton.add_client(), App(jeton.add_client(unique_name()).client, "wrong")
-    for _ in range(3):
-        statuses = [(await jeton.token(it, grant_type="client_credentials")).status_code for it in (wrong, app)]
-    assert statuses == [429, 429]
-    correct(jeton, ahead)
-
-    assert (await jeton.token(wrong, grant_type="client_credentials")).status_code == 401
-    assert (await jeton.token(app, grant_type="client_credentials")).status_code == 200
 
 
 async def test_cached_refusal_of_the_future_is_dropped(jeton: Running) -> None:

@@ -3,8 +3,6 @@
 When a key changes its state is decided, and tested, in rules/key_lifecycle.py. Requests of operators: cli/test_keys.py.
 """
 
-import base64
-import hashlib
 import time
 
 import httpx2
@@ -58,14 +56,9 @@ async def test_first_successor_signs_at_once_and_what_was_signed_before_stays_va
 async def test_server_rotates_by_itself_when_it_is_due_and_not_before(start: StartServer) -> None:
     jeton = await start(KEYS__ROTATE_SECONDS="1000", KEYS__PUBLISH_AHEAD_SECONDS="500")
     before = by_state(stored_keys(jeton))
-    advance(999, jeton)
-    assert jeton.keyring.signer.kid == before[ACTIVE]
-
-    advance(1, jeton)
-    advance(0, jeton)
-
-    assert jeton.keyring.signer.kid == before[NEXT]
-    assert set(before.values()) < await published_kids(jeton)
+    for seconds, signer in ((999, before[ACTIVE]), (1, before[NEXT])):
+        advance(seconds, jeton)
+        assert jeton.keyring.signer.kid == signer
 
 
 # How long a key is published.
@@ -213,15 +206,6 @@ async def test_revoked_key_leaves_the_key_set_at_once_and_ends_tokens_but_not_se
     assert (await jeton.introspect(app, refreshed["access_token"]))["active"] is True
 
 
-async def test_revoked_key_is_stored_until_its_tokens_would_have_expired(jeton: Running) -> None:
-    revoke_key(jeton, by_state(stored_keys(jeton))[ACTIVE])
-
-    jeton.clock.advance(PROPAGATION_SECONDS + ACCESS + MAX_AGE + CLOCK_SKEW_SECONDS - 1)
-    assert jeton.purge.delete_expired() == 0
-    jeton.clock.advance(1)
-    assert jeton.purge.delete_expired() == 1
-
-
 async def test_nothing_is_signed_by_a_key_that_other_servers_may_not_publish_yet(jeton: Running, app: App) -> None:
     tokens = await jeton.log_in(app)
     for _ in range(2):
@@ -242,9 +226,6 @@ async def test_nothing_is_signed_by_a_key_that_other_servers_may_not_publish_yet
 # The JWK Set (RFC 7517, 7518, 7638): its keys, and how long it is cached.
 
 
-PUBLISHED_AFTER = PROPAGATION_SECONDS + 600 + 300 + CLOCK_SKEW_SECONDS
-
-
 @pytest.fixture(scope="module")
 async def response(shared_jeton: Running) -> httpx2.Response:
     return await shared_jeton.http.get(JWKS)
@@ -258,20 +239,6 @@ async def test_document_is_a_cacheable_key_set(response: httpx2.Response) -> Non
     assert response.headers["access-control-allow-origin"] == "*"
 
 
-@pytest.mark.requirement("E02", "E03", "E04", "E05", "E06")
-async def test_each_key_has_the_public_members_only_in_their_shortest_form(response: httpx2.Response) -> None:
-    keys = response.json()["keys"]
-    assert len({key["kid"] for key in keys}) == len(keys) == 2
-    for key in keys:
-        assert key.keys() == {"kty", "use", "alg", "kid", "n", "e"}
-        assert (key["kty"], key["use"], key["alg"], key["e"]) == ("RSA", "sig", "RS256", "AQAB")
-        modulus = base64.b64decode(key["n"] + "=" * (-len(key["n"]) % 4), altchars=b"-_", validate=True)
-        assert "=" not in key["n"]
-        assert (int.from_bytes(modulus).bit_length() >= 2048, modulus[0] != 0) == (True, True)
-        thumbprint = hashlib.sha256(f'{{"e":"AQAB","kty":"RSA","n":"{key["n"]}"}}'.encode()).digest()
-        assert key["kid"] == base64.urlsafe_b64encode(thumbprint).rstrip(b"=").decode()
-
-
 @pytest.mark.requirement("E01")
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"], ids=["strong", "weak", "in a list", "any"])
 async def test_cached_key_set_is_answered_304(shared_jeton: Running, response: httpx2.Response, form: str) -> None:
@@ -282,13 +249,3 @@ async def test_cached_key_set_is_answered_304(shared_jeton: Running, response: h
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
     assert again.headers["cache-control"] == "public, max-age=300"
     assert again.headers["access-control-allow-origin"] == "*"
-
-
-@pytest.mark.requirement("E01")
-async def test_document_is_never_cached_beyond_the_next_planned_change(start: StartServer) -> None:
-    jeton = await start()
-    rotate(jeton, force=True)
-    jeton.clock.advance(PUBLISHED_AFTER - 10)
-    jeton.shared_state.refresh()
-
-    assert (await jeton.http.get(JWKS)).headers["cache-control"] == "public, max-age=10"
