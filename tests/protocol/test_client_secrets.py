@@ -133,20 +133,6 @@ async def test_client_disabled_just_now_gets_the_response_to_failed_authenticati
     assert visible(cached) == visible(wrong)
 
 
-@pytest.mark.requirement("O14")
-async def test_new_secret_is_accepted_at_once_and_overlap_ends_at_its_second(jeton: Running, session: Session) -> None:
-    overlap = {
-        "previous_secret_digest": session.app.client.secret_digest,
-        "previous_secret_expires_at": jeton.clock.now() + 60,
-    }
-    change_elsewhere(jeton, session.app, secret_digest=digest_secret("new"), **overlap)
-
-    await new_session(jeton, App(session.app.client, "new"))
-    await new_session(jeton, session.app)
-    jeton.clock.advance(60)
-    assert (await jeton.token(session.app, grant_type="client_credentials")).status_code == 401
-
-
 @pytest.mark.requirement("A10")
 async def test_new_authentication_method_is_accepted_at_once(jeton: Running) -> None:
     app = jeton.add_client(auth_methods=frozenset({BASIC}))
@@ -154,11 +140,3 @@ async def test_new_authentication_method_is_accepted_at_once(jeton: Running) -> 
     change_elsewhere(jeton, app, auth_methods=frozenset({POST}))
 
     assert (await send(jeton, POST, app.client_id, app.secret or "")).status_code == 200
-
-
-@pytest.mark.requirement("A37", "O03")
-async def test_maintenance_clears_a_disabled_client_from_the_cache(jeton: Running, session: Session) -> None:
-    change_elsewhere(jeton, session.app, disabled=True)
-    jeton.shared_state.refresh()
-
-    assert (await jeton.token(session.app, grant_type="client_credentials")).status_code == 401

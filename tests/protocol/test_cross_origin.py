@@ -91,14 +91,6 @@ async def test_origin_of_a_disabled_client_is_not_allowed(jeton: Running) -> Non
     assert allows_nobody(await preflight(jeton, TOKEN, "https://disabled.example"))
 
 
-async def test_page_may_log_in_refresh_and_revoke(jeton: Running, spa: App) -> None:
-    session, headers = await new_session(jeton, spa), {"Origin": ORIGIN}
-    refreshed = await jeton.token(spa, headers, grant_type="refresh_token", refresh_token=session.refresh)
-    revoked = await jeton.post(REVOKE, spa, headers, token=refreshed.json()["refresh_token"])
-
-    assert [(it.status_code, it.headers[ALLOW_ORIGIN]) for it in (refreshed, revoked)] == [(200, ORIGIN)] * 2
-
-
 @form_endpoints
 @pytest.mark.parametrize(
     "origin", [None, ORIGIN, OTHER, "null", "https://spa.other.example"],

@@ -104,18 +104,6 @@ async def test_parameters_are_sent_as_a_form(
     assert await send(jeton, app, query, **request_) == (status, None if status == 200 else "invalid_request")
 
 
-@pytest.mark.requirement("A13", "A36")
-@pytest.mark.parametrize("body", [b"", b"scope=read", b"grant_type=", b"grant_type=&scope=read"])
-@pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "x"])
-async def test_missing_grant_type_is_named_in_json(jeton: Running, app: App, body: bytes, accept: str) -> None:
-    assert app.auth is not None
-    response = await jeton.http.post("/oauth/token", content=body, auth=app.auth, headers=FORM | {"Accept": accept})
-
-    assert (response.status_code, response.headers["content-type"]) == (400, "application/json")
-    assert response.json()["error"] == "invalid_request"
-    assert "grant_type" in response.json()["error_description"]
-
-
 # Parsing (appendix B): what is ambiguous is refused, not guessed.
 
 

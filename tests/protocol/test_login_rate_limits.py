@@ -16,12 +16,11 @@ from jeton.rules.attempts import Reservation
 from support.client_addresses import from_address
 from support.hash_counter import count_hashes
 from support.in_process_server import PASSWORD, App, Running, StartServer
-from support.login_attempts import WRONG, attempt, attempts
+from support.login_attempts import attempt, attempts
 
 OWNER, STRANGER = "192.0.2.1", "198.51.100.7"
 FREE = 4
 NO_OTHER_LIMITS = {"LIMITS__LOGIN_FAILURES_PER_ADDRESS": "0", "LIMITS__LOGIN_FAILURES_PER_CLIENT": "0"}
-NEW = "a quite different passphrase"
 
 
 @pytest.fixture
@@ -156,31 +155,6 @@ async def test_after_a_hundred_consecutive_failures_from_known_sources_only_a_ne
     jeton.set_user(user.sub, password_version=2)
     jeton.clock.advance(2)
     await homes[0].log_in(app)
-
-
-@pytest.mark.requirement("N10", "N14")
-async def test_live_session_has_a_limit_of_its_own_for_a_new_password(
-    start: StartServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="100", **NO_OTHER_LIMITS)
-    app, hashes = jeton.add_client(scope=frozenset({"account"})), count_hashes(jeton, monkeypatch)
-    for name in ("alice", "bob"):
-        jeton.add_user(name)
-    sessions = [(await jeton.log_in(app, name))["access_token"] for name in ("alice", "bob")]
-
-    async def change(session: str, current: str) -> int:
-        return (await jeton.change_password(session, NEW, current)).status_code
-
-    hashes.clear()
-    assert [await change(sessions[0], WRONG) for _ in range(110)] == [400] * 110
-    assert len(hashes) == 100
-    assert (await attempt(jeton, app, password=PASSWORD)).status_code == 200
-
-    await attempts(jeton, app, 110, "bob")
-    jeton.clock.advance(2)
-    assert (await attempt(jeton, app, "bob", PASSWORD)).status_code == 400
-    assert await change(sessions[1], PASSWORD) == 200
-    await jeton.log_in(app, "bob", NEW)
 
 
 @pytest.mark.both_databases

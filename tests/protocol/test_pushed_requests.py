@@ -50,13 +50,6 @@ async def test_the_reference_leads_through_the_pages_to_a_code(jeton: Running, v
     assert tokens.status_code == 200, tokens.text
 
 
-@pytest.mark.requirement("PA04")
-async def test_two_pushes_of_the_same_request_have_two_references(jeton: Running) -> None:
-    app = add_app(jeton)
-
-    assert await push(jeton, app) != await push(jeton, app)
-
-
 @pytest.mark.requirement("PA01", "PA02", "PA05", "PA10", "JA01", "A04")
 @pytest.mark.parametrize(
     ("parameters", "expected"),

@@ -138,27 +138,6 @@ async def test_confidential_client_gets_credentials_of_its_own_once(open_server:
     assert not [it for answer in answers for it in answer.values() if isinstance(it, str) and it in kept]
 
 
-@pytest.mark.requirement("DR05", "DR13", "RI06")
-async def test_client_cannot_register_for_more_than_the_code_grant(open_server: Running) -> None:
-    answer = await register(
-        open_server,
-        {
-            "redirect_uris": [CALLBACK],
-            "grant_types": ["authorization_code", "client_credentials", "password"],
-            "scope": "read admin account",
-            "introspect": True,
-            "first_party": True,
-            "resources": ["https://payroll.example"],
-        },
-    )
-
-    assert (answer.json()["grant_types"], answer.json()["scope"]) == (["authorization_code"], "read")
-    app = App(open_server.clients()[0], answer.json()["client_secret"])
-    assert (app.client.introspect, app.client.first_party, app.client.claims) == (False, False, frozenset())
-    for form in ({"grant_type": "client_credentials"}, {"grant_type": "password", "username": "a", "password": "b"}):
-        assert (await open_server.token(app, None, **form)).json()["error"] == "unauthorized_client"
-
-
 @pytest.mark.requirement("DR01", "DR09")
 @pytest.mark.parametrize(
     ("content", "headers", "status", "error"),

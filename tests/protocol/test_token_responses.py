@@ -1,7 +1,6 @@
 """Responses of the token endpoint: members, headers, error codes and descriptions (RFC 6749 sections 5.1 and 5.2)."""
 
 import re
-from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -89,22 +88,6 @@ async def test_each_error_has_its_code(jeton: Running, form: dict[str, str], err
 
     assert_is_error(response, 400, code)
     assert named in response.json()["error_description"]
-
-
-@pytest.mark.requirement("A33")
-@pytest.mark.parametrize(
-    ("method", "content", "status"),
-    [("POST", {"content": b"x" * 40000}, 413), ("POST", {"json": {}}, 400), ("GET", {}, 405)],
-    ids=["too large", "not a form", "another method"],
-)
-async def test_http_errors_have_the_form_of_oauth_errors(
-    jeton: Running, method: str, content: dict[str, Any], status: int
-) -> None:
-    headers = {} if "json" in content else {"Content-Type": "application/x-www-form-urlencoded"}
-
-    assert_is_error(
-        await jeton.http.request(method, "/oauth/token", headers=headers, **content), status, "invalid_request"
-    )
 
 
 @pytest.mark.requirement("A37", "A39")
