@@ -6,8 +6,10 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -131,6 +133,30 @@ def test_closed_or_full_standard_stream_causes_no_traceback(
     done = subprocess.run(shell, env=cli.environment, capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stderr) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "user add bob --generate-password",
+        "user set-password alice --generate-password",
+        "client add other --grant client_credentials",
+        "client rotate-secret web",
+        "registration token create",
+    ],
+)
+def test_secret_that_cannot_be_printed_is_not_stored(cli: CommandLine, url: str, words: str) -> None:
+    cli.text("user", "add", "alice", "--generate-password")
+    cli.text("client", "add", "web", "--grant", "client_credentials")
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+        before = list(database.iterdump())
+
+        done = subprocess.run(
+            ["sh", "-c", f"{JETON} {words} > /dev/full"], env=cli.environment, timeout=60, check=False
+        )
+
+        assert done.returncode == 1
+        assert list(database.iterdump()) == before
 
 
 @pytest.mark.parametrize(("encoding", "printed"), [("latin-1", b"\\u0142\xfc "), ("ascii", b"\xc5\x82\xc3\xbc ")])

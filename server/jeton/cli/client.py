@@ -12,7 +12,7 @@ from jeton.cli.client_options import CLEARABLE, LOGO, changes_from, client_optio
 from jeton.cli.client_snippets import snippets
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, transaction
-from jeton.cli.output import print_result, print_results
+from jeton.cli.output import print_before_commit, print_result, print_results
 from jeton.config.settings import Settings
 from jeton.frozen import asdict
 from jeton.oauth.clients import Client
@@ -53,9 +53,9 @@ def add(client_id: str, as_json: bool, settings: Settings, **options: Any) -> No
             added, secret = clients.register(connection, now, client_id, changes_from(options))
             _check_site(added, settings)
             added = _with_logo(connection, added, options)
+            print_before_commit(describe(added) | ({"client_secret": secret} if secret else {}), as_json=as_json)
     except AlreadyExistsError as error:
         raise CommandError(f"{error}: change it with `jeton client set`") from None
-    print_result(describe(added) | ({"client_secret": secret} if secret else {}), as_json=as_json)
 
 
 @client.command(name="set")
@@ -103,9 +103,9 @@ def rotate_secret(client_id: str, overlap_seconds: int, as_json: bool, settings:
     """
     with transaction(settings) as (connection, now):
         rotated = asdict(clients.rotate_secret(connection, now, client_id, overlap_seconds))
-    if not rotated["older_secret_ended"]:
-        del rotated["older_secret_ended"]
-    print_result({"client_id": client_id} | rotated, as_json=as_json)
+        if not rotated["older_secret_ended"]:
+            del rotated["older_secret_ended"]
+        print_before_commit({"client_id": client_id} | rotated, as_json=as_json)
 
 
 @client.command()

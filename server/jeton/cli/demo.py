@@ -59,7 +59,8 @@ def create_demo_accounts(database: Database, now: int, passwords: Passwords, set
         users.register(connection, now, USERNAME, None, ("user",), passwords.hash(password))
         secrets = {name: clients.register(connection, now, name, changes)[1] for name, changes in _CLIENTS.items()}
         update_client(connection, PUBLIC_APP, **_SIGN_IN)
-    yield from _guide(settings.server.issuer, password, secrets)
+        # Before the commit: if the lines cannot be printed, there are no accounts with lost secrets.
+        yield from _guide(settings.server.issuer, password, secrets)
 
 
 def demo_app_url(database: Database, settings: Settings) -> str | None:

@@ -19,6 +19,15 @@ def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
         click.echo(f"{name:<{width}}  {_format(name, value)}")
 
 
+def print_before_commit(result: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print a result that may hold a secret, within the transaction that stores its digest.
+
+    If it cannot be written, for instance because the disk is full, the OSError rolls the transaction back: otherwise
+    the secret would be in effect, and nobody would know it.
+    """
+    print_result(result, as_json=as_json)
+
+
 def print_results(results: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str]) -> None:
     """Print several results: a table with these columns, or a JSON array with all members."""
     if as_json:

@@ -8,7 +8,7 @@ from jeton.admin import initial_access_tokens
 from jeton.admin.initial_access_tokens import MAX_SECONDS, MAX_USES
 from jeton.bootstrap.from_settings import deletion_of_unused_clients
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, transaction
-from jeton.cli.output import print_result, print_results
+from jeton.cli.output import print_before_commit, print_result, print_results
 from jeton.config.settings import Settings
 from jeton.storage.initial_access_tokens import list_initial_access_tokens
 
@@ -45,10 +45,10 @@ def create(uses: int, expires_seconds: int, name: str | None, as_json: bool, set
         created, presented = initial_access_tokens.create(
             connection, now, max_uses=uses, seconds=expires_seconds, name=name
         )
-    is_off = settings.registration.dynamic == "off"
-    warning = 'Registration is switched off: set registration.dynamic = "token".' if is_off else None
-    result = {**initial_access_tokens.describe(created), "token": presented, "warning": warning}
-    print_result(result, as_json=as_json)
+        is_off = settings.registration.dynamic == "off"
+        warning = 'Registration is switched off: set registration.dynamic = "token".' if is_off else None
+        result = {**initial_access_tokens.describe(created), "token": presented, "warning": warning}
+        print_before_commit(result, as_json=as_json)
 
 
 @token.command(name="list")

@@ -10,7 +10,7 @@ from jeton.admin import users
 from jeton.bootstrap.from_settings import password_rules
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, transaction
-from jeton.cli.output import print_result, print_results
+from jeton.cli.output import print_before_commit, print_result, print_results
 from jeton.cli.user_import import import_
 from jeton.config.settings import Settings
 from jeton.crypto.credentials import generate_password as random_password
@@ -66,7 +66,8 @@ def add(
     password_hash = _hash(password, settings)
     with transaction(settings) as (connection, now):
         added = users.register(connection, now, username, email, roles, password_hash)
-    print_result(users.describe(added) | ({"password": password} if generate_password else {}), as_json=as_json)
+        result = users.describe(added) | ({"password": password} if generate_password else {})
+        print_before_commit(result, as_json=as_json)
 
 
 @user.command(name="set")
@@ -132,8 +133,8 @@ def set_password(
     password_hash = _hash(password, settings)
     with transaction(settings) as (connection, now):
         found, ended = users.set_password(connection, now, username, password_hash)
-    result = {"username": found.username, "sub": found.sub, "sessions_ended": ended}
-    print_result(result | ({"password": password} if generate_password else {}), as_json=as_json)
+        result = {"username": found.username, "sub": found.sub, "sessions_ended": ended}
+        print_before_commit(result | ({"password": password} if generate_password else {}), as_json=as_json)
 
 
 @user.command()
