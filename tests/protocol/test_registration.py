@@ -80,6 +80,24 @@ async def test_many_clients_lose_a_closed_resource_a_few_at_a_time(
     assert left == [3, 1, 0, 0]
 
 
+async def test_client_of_a_request_that_began_before_a_resource_was_closed_loses_it(start: StartServer) -> None:
+    node = await start(REGISTRATION__DYNAMIC="open")
+    add_resource(node, PHOTOS, "read", open=True)
+    await register(node, PUBLIC)
+    (before,) = node.clients()
+    with node.database.write() as connection:
+        resources.change(connection, PHOTOS, {"open": False})
+    node.shared_state.refresh()
+    node.shared_state.apply_ceiling()
+    await node.server.parts.storage.registrations.insert_shared(before)
+    assert "read" in node.clients()[0].scope
+
+    node.clock.advance(30)
+    node.shared_state.apply_ceiling()
+
+    assert "read" not in node.clients()[0].scope
+
+
 @pytest.mark.requirement("DR03", "DR04", "DR12", "MC18", "NA03")
 async def test_public_registrations_with_the_same_metadata_share_one_client(open_server: Running) -> None:
     first = await register(open_server, PUBLIC | {"client_name": "Photos", "software_id": "1"})

@@ -8,10 +8,12 @@ import httpx2
 import pytest
 
 from jeton.admin.initial_access_tokens import create
+from jeton.frozen import replace
+from jeton.storage.clients import update_client
 from support.authorization_codes import sign_in
 from support.builders import CALLBACK
 from support.in_process_server import App
-from support.lock_contention import Nodes
+from support.lock_contention import Nodes, PostgresqlContention, until
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
 SETTINGS = {"REGISTRATION__DYNAMIC": "open", "LIMITS__REGISTRATIONS_PER_ADDRESS": "0"}
@@ -45,6 +47,21 @@ async def test_token_with_ten_uses_registers_ten_clients(nodes: Nodes) -> None:
 
     assert Counter(it.status_code for it in answers) == {201: 10, 401: 22}
     assert len(nodes[0].clients()) == 10
+
+
+@pytest.mark.requirement("DR12", "O16")
+async def test_scope_that_another_server_takes_at_that_moment_stays_taken(
+    nodes: Nodes, contention: PostgresqlContention
+) -> None:
+    await nodes[0].http.post("/oauth/register", json={**PUBLIC, "scope": "openid"})
+    (client,) = nodes[0].clients()
+    wider = replace(client, scope=frozenset({"profile"}))
+    async with contention.locked_row("client", client.client_id) as connection:
+        widening = asyncio.ensure_future(nodes[0].server.parts.storage.registrations.insert_shared(wider))
+        await until(lambda: contention.waiting_connections() == 1, "the registration waits")
+        update_client(connection, client.client_id, scope=frozenset())
+
+    assert (await widening).scope == nodes[0].clients()[0].scope == {"profile"}
 
 
 @pytest.mark.requirement("DR12", "O16")

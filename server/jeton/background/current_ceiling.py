@@ -15,6 +15,8 @@ from jeton.storage.resources import load_open_resources
 # There may be any number of clients that registered themselves, and other work waits for the same thread.
 _MAX_SECONDS: Final = 1.0
 _CLIENTS_AT_ONCE: Final = 50
+# No request lasts that long.
+_REPEAT_SECONDS: Final = 30
 
 
 class CurrentCeiling:
@@ -26,6 +28,8 @@ class CurrentCeiling:
         self._applying: RegistrationCeiling | None = None
         # The client that it was applied to last; None after the last one.
         self._applied_up_to: str | None = None
+        # When it is applied once more; None if it was.
+        self._repeat_at: int | None = None
         self.value = RegistrationCeiling()
 
     def read(self, connection: Connection) -> None:
@@ -35,11 +39,14 @@ class CurrentCeiling:
     def apply(self, database: Database, now: int) -> None:
         """Take from stored clients what they may not have any more, if the ceiling is another than the last time.
 
+        Apply it once more half a minute later: a request that began before the change may have stored a client since.
         Stop after a second, and continue at the next call.
         """
         ceiling = self.value
         if ceiling != self._applying:
-            self._applying, self._applied_up_to = ceiling, ""
+            self._applying, self._applied_up_to, self._repeat_at = ceiling, "", now + _REPEAT_SECONDS
+        elif self._repeat_at is not None and now >= self._repeat_at:
+            self._applied_up_to, self._repeat_at = "", None
         began = time.monotonic()
         while self._applied_up_to is not None:
             self._applied_up_to = _apply_after(self._applied_up_to, ceiling, database, now)

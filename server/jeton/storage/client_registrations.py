@@ -11,7 +11,7 @@ from jeton.oauth.clients import Client
 from jeton.oauth.errors import temporarily_unavailable
 from jeton.oauth.registration.initial_access_tokens import InitialAccessToken
 from jeton.storage.audit_trail import record
-from jeton.storage.clients import delete_client, insert_client, load_clients, lock_client, save_client_changes
+from jeton.storage.clients import delete_client, insert_client, lock_client, save_client_changes
 from jeton.storage.clock import Clock
 from jeton.storage.database import Database
 from jeton.storage.family_ends import end_families
@@ -59,18 +59,19 @@ class ClientRegistrations:
     async def insert_shared(self, client: Client) -> Client:
         """Return the client with this client_id, which is inserted if there is none.
 
-        Scope that could not be requested yet when it was inserted is added.
+        Scope that could not be requested yet when it was inserted is added, under its lock: what a server takes from it
+        at the same time stays taken.
         """
 
         def insert() -> Client:
             with self._database.write() as connection:
-                stored = load_clients(connection, [client.client_id]).get(client.client_id)
+                stored = lock_client(connection, client.client_id)
                 if stored is None:
                     try:
                         insert_client(connection, client)
                     except IdentifierUsedError:
                         # Another transaction has inserted it since it was looked up.
-                        stored = load_clients(connection, [client.client_id]).get(client.client_id)
+                        stored = lock_client(connection, client.client_id)
                         if stored is None:
                             raise temporarily_unavailable("client_deleted_meanwhile") from None
                     else:
