@@ -100,6 +100,9 @@ async def test_a_hint_of_another_user_is_login_required_without_a_page(jeton: Ru
         if visitor.path == "/sign-in":
             await visitor.sign_in("bob")
         assert await error(hint) == "login_required", "an expired hint still names its user"
-        # What this server did not sign, or not for this client, identifies no user.
-        assert await error(for_other) is None
-        assert await error("x.y.z") is None
+        # What this server did not sign, or not for this client, identifies no user: certainly not this one.
+        assert await error(for_other) == await error("x.y.z") == "login_required"
+        await visitor.authorize(app, scope="openid", id_token_hint="x.y.z")
+        assert visitor.path == "/sign-in"
+        await visitor.sign_in("bob")
+        assert "code" in visitor.answer

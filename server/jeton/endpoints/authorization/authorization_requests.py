@@ -35,7 +35,8 @@ class AuthorizationRequests(Frozen):
     ) -> AuthorizationRequest:
         """Return the request. Raise AuthorizationRefusedError if it is not valid."""
         hint = parameters.get("id_token_hint")
-        subject = None if hint is None else await self.hint_subject(hint, client)
+        # A hint that names no user is not the one of any user who is signed in.
+        subject = None if hint is None else await self.hint_subject(hint, client) or ""
         resources, named = await self.lookups.resources(client.resources), lists.get("resource", ())
         if names_default_target(named, client, resources, self.default_audience, self.issuer):
             lists = {**lists, "resource": ()}

@@ -67,10 +67,10 @@ class AuthorizationRequest(Frozen):
     `redirect_uri` is where the answer goes; `redirect_uri_sent` is False if the request left it to the only registered
     one. `response_mode` is "query" or "form_post". `scope` is what may be granted, `resources` the registered spelling
     of the `resource` values. `code_challenge` is an S256 challenge (RFC 7636), or None if the client may go without.
-    `max_age` is in seconds. `id_token_hint_sub` is the subject of a verified `id_token_hint`. `resource_scopes` is the
-    part of the scope that counts at a resource, by URI; at a resource that is not in it, all of the scope does.
-    `pushed_id` is that of ResponseTarget. `dpop_jkt` is the thumbprint of the key that the code is bound to (RFC 9449
-    section 10).
+    `max_age` is in seconds. `id_token_hint_sub` is the subject of the `id_token_hint`, empty if that is no ID token of
+    this server for the client. `resource_scopes` is the part of the scope that counts at a resource, by URI; at a
+    resource that is not in it, all of the scope does. `pushed_id` is that of ResponseTarget. `dpop_jkt` is the
+    thumbprint of the key that the code is bound to (RFC 9449 section 10).
     """
 
     client_id: str

@@ -46,11 +46,16 @@ def decide_next_step(
 ) -> NextStep:
     """Decide what comes next.
 
+    An `id_token_hint` that cannot be verified names no user, and so not the one who is signed in: the person has to say
+    who they are, on a page (section 3.1.2.2).
+
     `session` is live and its user may sign in, or None; `consent` is what this user has allowed this client. With
     `has_seen_pages`, the person comes back from a page of this request. People may leave out `optional` scopes.
     """
     silent = "none" in request.prompt
     hinted = request.id_token_hint_sub
+    if has_seen_pages and not hinted:
+        hinted = None
     is_other_user = session is not None and hinted is not None and session.sub != hinted
     if is_other_user and has_seen_pages:
         return Refuse(ErrorCode.LOGIN_REQUIRED, "Another user has signed in than the ID token hint names.")
