@@ -88,6 +88,22 @@ async def test_pushes_are_limited_with_the_other_requests_of_the_client(start: S
     assert pushed == [201, 201, 429]
 
 
+@pytest.mark.requirement("PA05", "PA07")
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+async def test_one_user_cannot_fill_the_replay_store_with_pushed_requests(start: StartServer, decision: str) -> None:
+    jeton = await start(LIMITS__PUSHED_REQUESTS_PER_ACCOUNT="1")
+    app = add_app(jeton, public=True)
+    for name, statuses in {"alice": (303, 429), "bob": (303,)}.items():
+        jeton.add_user(name)
+        async with browser(jeton) as visitor:
+            for status in statuses:
+                await follow(visitor, app, await push(jeton, app, prompt="consent"))
+                if visitor.path == "/sign-in":
+                    await visitor.sign_in(name)
+                assert (await visitor.decide(decision)).status_code == status
+    assert int(visitor.page.headers.get("retry-after", 3600)) == 3600
+
+
 @pytest.mark.requirement("PA06")
 async def test_a_reference_that_is_unknown_expired_or_of_another_client_is_shown_as_a_page(
     jeton: Running, visitor: Browser

@@ -120,14 +120,14 @@ async def test_misuse_of_a_public_client_s_name_limits_one_address_only(start: S
 
 
 async def test_number_of_counted_clients_is_bounded(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jeton.grants.request_limits._MAX_COUNTED_CLIENTS", 2)
+    monkeypatch.setattr("jeton.grants.request_limits._MAX_BUCKETS_IN_MEMORY", 2)
     jeton = await start(LIMITS__TOKEN_REQUESTS_PER_CLIENT="2")
     app, limits = jeton.add_client(public=True), jeton.server.parts.request_limits
 
     for number in range(5):
         await from_address(jeton, f"198.51.100.{number}").refresh(app, "x")
 
-    assert len(limits._requests) <= 2
+    assert len(limits._in_memory) <= 2
 
 
 # Refreshes of a session.

@@ -22,13 +22,14 @@ def login_limits(settings: Settings) -> LoginLimits:
 
 
 def request_limits(settings: Settings) -> Limits:
-    """Return the limits of wrong client secrets, unknown tokens and token requests."""
+    """Return the limits of wrong client secrets, unknown tokens, requests and registrations."""
     limits = settings.limits
     return Limits(
         secret_per_address=_rate(limits.secret_failures_per_address),
         secret_per_client=_rate(limits.secret_failures_per_client),
         token_per_address=_rate(limits.token_failures_per_address),
         requests_per_client=_rate(limits.token_requests_per_client, 60),
+        pushed_requests_per_account=_rate(limits.pushed_requests_per_account),
         registrations_per_address=_rate(limits.registrations_per_address),
         registrations=_rate(limits.registrations),
     )

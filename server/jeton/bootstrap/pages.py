@@ -84,7 +84,7 @@ def _authorization_pages(
     answers = ClientResponses(
         settings.server.issuer,
         build_code_issuer(settings, parts),
-        PushedRequestUses(storage.replay_store, parts.clock),
+        PushedRequestUses(storage.replay_store, parts.request_limits, parts.clock),
         parts.clients.policy,
     )
     clients = parts.clients

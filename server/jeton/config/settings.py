@@ -134,6 +134,7 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     secret_failures_per_client: Count = 1000
     token_failures_per_address: Count = 1000
     token_requests_per_client: Count = 0
+    pushed_requests_per_account: Count = 600
     metadata_documents_per_address: Count = 60
     metadata_documents: Count = 600
     registrations_per_address: Count = 20

@@ -1,4 +1,4 @@
-"""Rate limits of wrong client secrets, unknown tokens, token requests and registrations (ADR 0010, ADR 0018)."""
+"""Rate limits of wrong client secrets, unknown tokens, requests and registrations (ADR 0010, ADR 0018)."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ CLIENT: Final = "client"
 ALL: Final = "all"
 
 _CLIENT_ID_BUCKETS: Final = 4096
-_MAX_COUNTED_CLIENTS: Final = 65_536
+_MAX_BUCKETS_IN_MEMORY: Final = 65_536
 
 log = structlog.get_logger("jeton.request_limits")
 
@@ -34,6 +34,7 @@ class Limits(Frozen):
     secret_per_client: Rate | None = None
     token_per_address: Rate | None = None
     requests_per_client: Rate | None = None
+    pushed_requests_per_account: Rate | None = None
     registrations_per_address: Rate | None = None
     registrations: Rate | None = None
 
@@ -49,7 +50,7 @@ class RequestLimits:
         self._limits = limits
         self._clock = clock
         self._backlog = backlog
-        self._requests: dict[tuple[str, str | None], Bucket] = {}
+        self._in_memory: dict[tuple[str | None, ...], Bucket] = {}
 
     async def count_wrong_secret(self, client_id: str, source: Source) -> None:
         """Count one wrong client secret. Raise OAuthError if there were too many.
@@ -85,19 +86,30 @@ class RequestLimits:
 
         Anyone can use a public client's id, so its requests are also counted by network.
         """
-        rate = self._limits.requests_per_client
+        key = ("client", client.client_id, network_prefix(source.ip) if client.public else None)
+        self._count_in_memory(key, self._limits.requests_per_client, "requests_throttled_by_client")
+
+    def count_pushed_request(self, sub: str) -> None:
+        """Count one pushed authorization request that the user answers. Raise OAuthError if there were too many.
+
+        Each is remembered for half an hour, and anyone can push in the name of a public client: without this limit, one
+        user could fill the replay store.
+        """
+        rate = self._limits.pushed_requests_per_account
+        self._count_in_memory(("account", sub), rate, "pushed_requests_throttled_by_account")
+
+    def _count_in_memory(self, key: tuple[str | None, ...], rate: Rate | None, reason: str) -> None:
         if rate is None:
             return
-        key = (client.client_id, network_prefix(source.ip) if client.public else None)
         now = self._clock.now()
-        after = rate.reserve(self._requests.get(key, Bucket()), now)
+        after = rate.reserve(self._in_memory.get(key, Bucket()), now)
         if isinstance(after, Blocked):
-            raise rate_limited("requests_throttled_by_client", after.opens_at - now)
-        if len(self._requests) >= _MAX_COUNTED_CLIENTS:
-            self._requests = {key: bucket for key, bucket in self._requests.items() if bucket.expires_at > now}
-        if len(self._requests) >= _MAX_COUNTED_CLIENTS:
-            self._requests.clear()
-        self._requests[key] = after
+            raise rate_limited(reason, after.opens_at - now)
+        if len(self._in_memory) >= _MAX_BUCKETS_IN_MEMORY:
+            self._in_memory = {key: bucket for key, bucket in self._in_memory.items() if bucket.expires_at > now}
+        if len(self._in_memory) >= _MAX_BUCKETS_IN_MEMORY:
+            self._in_memory.clear()
+        self._in_memory[key] = after
 
     async def _count(self, event: str, limits: tuple[Limit, ...], source: Source) -> None:
         if not limits:

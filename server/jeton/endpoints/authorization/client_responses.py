@@ -55,7 +55,8 @@ class ClientResponses(Frozen):
         after_form: bool,
     ) -> PageAnswer:
         """Issue a code for what the person allows, and bring it to the client."""
-        client, single_use = approval.client, self.pushed.single_use(authorization.pushed_id)
+        client, sub = approval.client, approval.browser_session.sub
+        single_use = self.pushed.single_use(authorization.pushed_id, sub)
         try:
             code = await self.codes.issue(authorization, approval, request.source, single_use)
         except RequestUsedError:
@@ -66,7 +67,10 @@ class ClientResponses(Frozen):
             if error.code not in _FOR_CLIENT:
                 raise
             response = error_response(authorization, error.code, error.description)
-            return await self.send_error(request, client, response, error.reason, after_form=after_form)
+            answered_by = sub if after_form else None
+            return await self.send_error(
+                request, client, response, error.reason, after_form=after_form, answered_by=answered_by
+            )
         parameters = authorization_response_parameters(code=code, state=authorization.state, iss=self.issuer)
         return _answer(request, client, authorization, parameters, after_form=after_form)
 
@@ -78,14 +82,15 @@ class ClientResponses(Frozen):
         reason: str,
         *,
         after_form: bool,
+        answered_by: str | None = None,
     ) -> PageAnswer:
         """Tell the client what went wrong, and log the reason.
 
-        A pushed request is used up if a person has had a page of it. Before that no user need have signed in, and
-        nothing is written: opening the reference again gives the same error, or the page.
+        A pushed request is used up if a user who is signed in, `answered_by`, has had a page of it. Otherwise nothing
+        is written: opening the reference again gives the same error, or the page.
         """
-        if after_form:
-            await self.pushed.use(response.pushed_id)
+        if answered_by is not None:
+            await self.pushed.use(response.pushed_id, answered_by)
         about = {"error": response.error, "client_id": client.client_id, "ip": request.source.ip}
         log.warning("authorization_refused", reason=reason, **about)
         parameters = authorization_response_parameters(

@@ -120,7 +120,14 @@ class SubmitConsent(Frozen):
                 return await self.responses.send_code(request, authorization, approval, after_form=True)
             case "allow" | "deny":
                 response = error_response(authorization, ErrorCode.ACCESS_DENIED, "The user denied the access.")
-                return await self.responses.send_error(request, client, response, "denied_by_user", after_form=True)
+                return await self.responses.send_error(
+                    request,
+                    client,
+                    response,
+                    "denied_by_user",
+                    after_form=True,
+                    answered_by=question.visitor.session.sub,
+                )
         raise PageError(Fault.MALFORMED, "decision_missing")
 
 

@@ -6,6 +6,7 @@ from jeton.crypto.single_use_digest import single_use_digest
 from jeton.endpoints.authorization.interactions import INTERACTION_SECONDS, RELAY_SECONDS
 from jeton.endpoints.page_messages import PageError
 from jeton.frozen import Frozen
+from jeton.grants.request_limits import RequestLimits
 from jeton.oauth.authorization.pushed_requests import PUSHED_SECONDS
 from jeton.oauth.single_use import SingleUse
 from jeton.pages.content import Fault
@@ -20,21 +21,24 @@ class PushedRequestUses(Frozen):
     """Remembers which pushed requests were answered, on all nodes."""
 
     store: ReplayStore
+    request_limits: RequestLimits
     clock: Clock
 
-    def single_use(self, pushed_id: str | None) -> SingleUse | None:
-        """Return what is written with the answer; None for a request that was not pushed.
+    def single_use(self, pushed_id: str | None, sub: str) -> SingleUse | None:
+        """Return what is written with the answer of this user; None for a request that was not pushed.
 
-        Raise ReplayStoreFullError if nothing can be written now.
+        Raise ReplayStoreFullError if nothing can be written now, OAuthError if the user has answered too many.
         """
         if pushed_id is None:
             return None
+        self.request_limits.count_pushed_request(sub)
         self.store.require_room()
         return self._use_of(pushed_id)
 
-    async def use(self, pushed_id: str | None) -> None:
-        """Use the request up. Raise PageError if it was answered before."""
-        if pushed_id is not None and not await self.store.use(self._use_of(pushed_id)):
+    async def use(self, pushed_id: str | None, sub: str) -> None:
+        """Use the request up, as `single_use` does. Raise PageError if it was answered before."""
+        single_use = self.single_use(pushed_id, sub)
+        if single_use is not None and not await self.store.use(single_use):
             raise used_error()
 
     async def check_unused(self, pushed_id: str) -> None:
