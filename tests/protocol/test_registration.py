@@ -107,24 +107,8 @@ async def test_public_registrations_with_the_same_metadata_share_one_client(open
     ports = [await register(open_server, {"redirect_uris": [f"http://localhost:{it}/cb"]}) for it in (3334, 50123)]
 
     assert (first.status_code, first.headers["cache-control"]) == (201, "no-store")
-    assert (
-        first.json()
-        == again.json()
-        == {
-            "client_id": first.json()["client_id"],
-            "client_id_issued_at": open_server.clock.now(),
-            "redirect_uris": [CALLBACK],
-            "token_endpoint_auth_method": "none",
-            "grant_types": ["authorization_code"],
-            "response_types": ["code"],
-            "application_type": "web",
-            "client_name": "Photos",
-            "scope": first.json()["scope"],
-            "id_token_signed_response_alg": "RS256",
-            "require_pushed_authorization_requests": False,
-            "dpop_bound_access_tokens": False,
-        }
-    )
+    assert first.json() == again.json()
+    assert first.json().items() >= (PUBLIC | {"client_id_issued_at": open_server.clock.now()}).items()
     assert {"read", "share"} <= set(first.json()["scope"].split())
     assert other.json()["client_id"] != first.json()["client_id"]
     assert ports[0].json() | {"redirect_uris": ["http://localhost:50123/cb"]} == ports[1].json()
