@@ -96,14 +96,6 @@ async def test_every_wrong_assertion_is_refused_in_the_same_way(jeton: Running) 
     assert outcome(await request_token(jeton, good, client_id="job")) == (200, None)
 
 
-@pytest.mark.requirement("CA05", "A10")
-async def test_a_client_with_a_key_cannot_authenticate_otherwise(jeton: Running) -> None:
-    add_key_client(jeton)
-
-    for form in ({}, {"client_secret": "x"}):
-        assert outcome(await request_token(jeton, {"client_id": "job"}, **form)) == UNAUTHENTICATED
-
-
 @pytest.mark.requirement("CA06")
 async def test_a_legacy_client_may_use_the_token_endpoint_as_audience_if_registered_so(jeton: Running) -> None:
     add_key_client(jeton, assertion_audience="legacy")

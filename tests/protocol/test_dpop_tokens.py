@@ -311,15 +311,6 @@ async def test_a_code_is_redeemed_only_by_the_key_that_its_request_named(
     assert (redeemed.status_code, redeemed.json()["token_type"]) == (200, "DPoP")
 
 
-@pytest.mark.requirement("DP16")
-async def test_malformed_thumbprint_is_refused(jeton: Running) -> None:
-    app = add_app(jeton, unique_name("app"))
-    async with browser(jeton) as visitor:
-        for wrong in ("x", KEY.jkt + "=", KEY.jkt[:-1] + "/"):
-            await visitor.authorize(app, dpop_jkt=wrong)
-            assert visitor.answer["error"] == "invalid_request"
-
-
 @pytest.mark.requirement("DP03", "PA11")
 async def test_a_push_with_a_wrong_proof_or_two_keys_is_refused(jeton: Running) -> None:
     app = add_app(jeton, unique_name("app"))

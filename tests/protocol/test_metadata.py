@@ -155,14 +155,6 @@ async def test_password_grant_is_announced_while_some_client_may_use_it(jeton: R
     assert [name for name, value in (await load_metadata(jeton)).items() if value in ([], "", None)] == []
 
 
-@pytest.mark.requirement("H04", "P1")
-async def test_password_grant_is_not_announced_if_it_is_switched_off(start: StartServer) -> None:
-    jeton = await start(GRANTS__PASSWORD="false")
-    jeton.add_client()
-
-    assert not await announces_password(jeton)
-
-
 # OpenID Connect Discovery: what is announced is complete and true, and nothing else is.
 
 

@@ -117,6 +117,7 @@ WRONG: list[tuple[str, dict[str, str], dict[str, Any]]] = [
             *(without(prompt=it) for it in ("create", "x", "none login", "none consent", "LOGIN")),
             *(without(max_age=it) for it in ("-1", "x", "1.5", "\u0661", "9" * 11)),
             without("code_challenge", response_mode="form_post"),
+            *(without(dpop_jkt=it) for it in ("x", CHALLENGE + "=", CHALLENGE[:-1] + "/")),
         ],
         "unsupported_response_type": [
             without(response_type=it)
@@ -135,7 +136,7 @@ WRONG: list[tuple[str, dict[str, str], dict[str, Any]]] = [
 
 
 @pytest.mark.requirement("RR05", "RA11", "RA12", "RA14", "RA15", "RA20", "OI02", "OI05", "OI10", "OI11", "NA05")
-@pytest.mark.requirement("RI01", "RI05", "RI06")
+@pytest.mark.requirement("DP16", "RI01", "RI05", "RI06")
 @pytest.mark.parametrize(("error", "parameters", "facts"), WRONG)
 def test_request_errors_go_to_the_client_in_its_response_mode(
     error: str, parameters: dict[str, str], facts: dict[str, Any]

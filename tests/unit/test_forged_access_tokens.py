@@ -79,14 +79,6 @@ def test_token_with_another_header_is_rejected_regardless_of_its_signer() -> Non
     assert [it for it in changes if VERIFIER.verify(compact(HEADER | it, sign=rs256(THEIRS)))] == []
 
 
-@pytest.mark.requirement("A48", "F06")
-def test_every_flipped_bit_of_the_signature_is_rejected() -> None:
-    number = int.from_bytes(base64.urlsafe_b64decode(SIGNATURE + "=="))
-    flipped = {encoded((number ^ 1 << bit).to_bytes(256)) for bit in range(0, 2048, 61)}
-
-    assert [it for it in flipped if VERIFIER.verify(f"{HEAD}.{BODY}.{it}")] == []
-
-
 @pytest.mark.requirement("A48", "E08", "F06", "F09")
 @pytest.mark.parametrize(
     "token",

@@ -17,13 +17,9 @@ from jeton_client import (
     AsyncIntrospector,
     AsyncTokenSession,
     AsyncVerifier,
-    BearerAuth,
-    BearerMiddleware,
     Client,
     FileStorage,
     InvalidTokenError,
-    LoginRequiredError,
-    RefusedError,
     ServerUnavailableError,
     VerificationUnavailableError,
 )
@@ -80,19 +76,6 @@ def introspector_of(jeton: Running, app: App) -> AsyncIntrospector:
     return AsyncIntrospector(ISSUER, client, AUDIENCE, http=jeton.http, clock=clock, monotonic=clock)
 
 
-async def test_a_session_is_renewed_and_ends_with_a_logout(jeton: Running, session: AsyncTokenSession) -> None:
-    first = await session.access_token()
-    jeton.clock.advance(600)
-    assert await session.access_token() != first
-    with pytest.raises(RefusedError, match="invalid_grant"):
-        await session.log_in("alice", "wrong")
-
-    await session.log_out()
-
-    with pytest.raises(LoginRequiredError):
-        await session.access_token()
-
-
 async def test_a_client_acts_for_itself(jeton: Running, verifier: AsyncVerifier) -> None:
     app = jeton.add_client("nightly")
     session = AsyncTokenSession(ISSUER, Client(app.client_id, app.secret), http=jeton.http, clock=jeton.clock.now)
@@ -134,22 +117,6 @@ async def _is_good(verifier: AsyncVerifier, token: str) -> bool:
     return True
 
 
-async def test_an_introspecting_service_refuses_an_ended_session_when_its_result_expires(
-    jeton: Running, session: AsyncTokenSession, request_counts: Counter[str]
-) -> None:
-    introspector = introspector_of(jeton, jeton.add_client("orders-api", introspect=True, audience=(AUDIENCE,)))
-    token = await session.access_token()
-    for _ in range(50):
-        assert (await introspector.verify(token)).client_id == "web"
-    await session.log_out()
-    jeton.clock.advance(5)
-
-    with pytest.raises(InvalidTokenError, match="inactive"):
-        await introspector.verify(token)
-
-    assert request_counts["/oauth/introspect"] == 2
-
-
 @pytest.mark.requirement("D03", "D05")
 async def test_a_refresh_token_is_no_access_token_for_a_client_that_logs_in_and_introspects(
     jeton: Running, user: User
@@ -161,17 +128,6 @@ async def test_a_refresh_token_is_no_access_token_for_a_client_that_logs_in_and_
     assert (await introspector.verify(tokens["access_token"])).subject == user.sub
     with pytest.raises(InvalidTokenError, match="token_type"):
         await introspector.verify(tokens["refresh_token"])
-
-
-async def test_a_protected_service_serves_a_session(session: AsyncTokenSession, verifier: AsyncVerifier) -> None:
-    async def hello(scope: object, receive: object, send: Callable[..., object]) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[misc]
-        await send({"type": "http.response.body", "body": b"hello"})  # type: ignore[misc]
-
-    protected = BearerMiddleware(hello, verifier, scope=["read"])
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(protected), base_url=API) as api:
-        assert (await api.get("/")).status_code == 401
-        assert (await api.get("/", auth=BearerAuth(session, [API]))).text == "hello"
 
 
 class LossyTransport(httpx2.AsyncBaseTransport):
