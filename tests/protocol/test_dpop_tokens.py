@@ -195,11 +195,9 @@ async def test_a_client_that_must_use_dpop_gets_no_token_without_a_proof(jeton: 
     app = jeton.add_client(unique_name("app"), require_dpop=True)
     token = (await log_in(jeton, app, KEY))["refresh_token"]
 
-    assert outcome(await request_with_proof(jeton, app, None, grant_type="client_credentials")) == (
-        400,
-        "invalid_dpop_proof",
-    )
-    assert outcome(await refresh(jeton, app, token, None)) == (400, "invalid_dpop_proof")
+    own_name = await request_with_proof(jeton, app, None, grant_type="client_credentials")
+    for refused in (own_name, await refresh(jeton, app, token, None)):
+        assert outcome(refused) == (400, "invalid_dpop_proof")
     assert (await refresh(jeton, app, token, KEY)).status_code == 200
 
 

@@ -1,6 +1,5 @@
 """A refused refresh costs the session nothing (RFC 6749 section 6)."""
 
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -49,33 +48,14 @@ async def test_token_presented_by_another_client_is_neither_spent_nor_a_replay(
 
 
 @pytest.mark.requirement("A15", "A36", "A39", "A42", "A54")
-@pytest.mark.parametrize(
-    ("parameters", "error"),
-    [
-        *(
-            pytest.param({"keys": it}, "invalid_request", id=f"idempotency keys {it}")
-            for it in ([b""], [b"x" * 256], [b"tab\there"], [b"\xe9"], [b"one", b"two"])
-        ),
-        pytest.param({"scope": "read admin"}, "invalid_scope", id="scope too wide"),
-        pytest.param({"scope": 'read"'}, "invalid_scope", id="scope malformed"),
-        pytest.param({"scope": ["read", "read"]}, "invalid_request", id="scope twice"),
-        pytest.param({"client_id": "other"}, "invalid_request", id="names another client"),
-        pytest.param({"client_secret": "x"}, "invalid_request", id="authenticates twice"),
-        pytest.param({"grant_type": "refresh-token"}, "unsupported_grant_type", id="grant misspelt"),
-        pytest.param({"grant_type": ""}, "invalid_request", id="no grant"),
-    ],
-)
-async def test_wrong_request_consumes_nothing(
-    jeton: Running, app: App, token: str, parameters: dict[str, Any], error: str
-) -> None:
-    headers = [(b"Idempotency-Key", key) for key in parameters.get("keys", ())]
-    form = {"grant_type": "refresh_token", "refresh_token": token} | {
-        k: v for k, v in parameters.items() if k != "keys"
-    }
+async def test_wrong_request_consumes_nothing(jeton: Running, app: App, token: str) -> None:
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    for keys in ([b""], [b"x" * 256], [b"tab\there"], [b"\xe9"], [b"one", b"two"]):
+        headers = [(b"Idempotency-Key", it) for it in keys]
+        response = await jeton.http.post("/oauth/token", data=form, headers=headers, auth=app.auth or ("", ""))
+        assert outcome(response) == (400, "invalid_request"), keys
+    assert outcome(await jeton.refresh(app, token, scope="read admin")) == (400, "invalid_scope")
 
-    response = await jeton.http.post("/oauth/token", data=form, headers=headers, auth=app.auth or ("", ""))
-
-    assert outcome(response) == (400, error)
     assert await jeton.refreshed(app, token)
 
 
