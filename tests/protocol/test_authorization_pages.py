@@ -101,17 +101,6 @@ async def test_other_errors_go_to_the_client(
     assert visitor.answer["state"] == wrong.get("state", "the state")
 
 
-@pytest.mark.requirement("OI03")
-async def test_prompt_none_needs_a_session_and_consent(jeton: Running, visitor: Browser) -> None:
-    app = add_app(jeton)
-    await visitor.open_account()
-    await visitor.authorize(app, prompt="none")
-    assert visitor.answer["error"] == "consent_required"
-    await visitor.allow(app)
-    await visitor.authorize(app, prompt="none")
-    assert "code" in visitor.answer
-
-
 @pytest.mark.requirement("OI04")
 async def test_prompt_login_requires_a_new_sign_in_that_going_back_does_not_bypass(
     jeton: Running, visitor: Browser
@@ -126,24 +115,6 @@ async def test_prompt_login_requires_a_new_sign_in_that_going_back_does_not_bypa
     await visitor.sign_in()
     assert "code" in visitor.answer
     await visitor.authorize(app, prompt="login")
-    assert visitor.path == "/sign-in"
-
-
-@pytest.mark.requirement("OI05")
-async def test_max_age_requires_a_new_sign_in_if_the_last_one_is_older(jeton: Running, visitor: Browser) -> None:
-    app = add_app(jeton, first_party=True)
-    await visitor.open_account()
-    jeton.clock.advance(30)
-    await visitor.authorize(app, max_age="60")
-    assert "code" in visitor.answer
-    jeton.clock.advance(31)
-    await visitor.authorize(app, max_age="60", prompt="none")
-    assert visitor.answer["error"] == "login_required"
-    await visitor.authorize(app, max_age="60")
-    assert visitor.path == "/sign-in"
-    await visitor.sign_in()
-    assert "code" in visitor.answer
-    await visitor.authorize(app, max_age="0")
     assert visitor.path == "/sign-in"
 
 

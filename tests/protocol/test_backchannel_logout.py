@@ -265,15 +265,3 @@ async def test_rows_of_delivered_and_failed_logouts_are_deleted_after_their_rete
     alice.node.clock.advance(1)
     alice.node.purge.delete_expired()
     assert outbox(alice.node) == []
-
-
-@pytest.mark.requirement("LO06")
-async def test_users_are_signed_out_though_a_client_cannot_be_reached(jeton: Running) -> None:
-    jeton.add_user()
-    async with browser(jeton) as visitor:
-        app = add_receiving_app(jeton, "shop", "http://127.0.0.1:9/")
-        tokens = await sign_in_to(jeton, visitor, app)
-        page = await visitor.get("/oauth/logout", id_token_hint=tokens["id_token"])
-    assert (page.status_code, visitor.path) == (200, "/signed-out")
-    await deliver(jeton)
-    assert [(it.state, it.last_status) for it in outbox(jeton)] == [("pending", "connection_failed")]

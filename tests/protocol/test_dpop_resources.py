@@ -154,17 +154,6 @@ async def test_while_the_database_takes_no_writes_a_proof_is_not_accepted_unchec
     assert (await send(jeton, {"Authorization": f"Bearer {unbound}"})).status_code == 200
 
 
-@pytest.mark.requirement("DP11")
-async def test_two_authentication_schemes_at_once_are_refused(jeton: Running) -> None:
-    token = await bound_token(jeton)
-    proof = KEY.proof("GET", ISSUER + "/account", token)
-    both = [("Authorization", f"DPoP {token}"), ("Authorization", f"Bearer {token}"), ("DPoP", proof)]
-
-    response = await jeton.http.get("/account", headers=both)
-
-    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
-
-
 @pytest.mark.requirement("DP10", "L13")
 async def test_introspection_names_type_and_key(jeton: Running) -> None:
     app = jeton.add_client(unique_name("app"), introspect=True)

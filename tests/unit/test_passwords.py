@@ -138,11 +138,7 @@ def test_only_a_cheaper_hash_or_another_type_is_replaced_and_only_for_the_right_
     "password_hash",
     [
         pytest.param("", id="empty"),
-        pytest.param("!", id="locked account of Unix"),
-        pytest.param(PASSWORD, id="clear text"),
-        pytest.param("$2b$12$" + "a" * 53, id="nearly bcrypt"),
         pytest.param("$argon2id$v=19$m=8,t=1,p=1$", id="cut"),
-        pytest.param(HASH.replace("m=8,", "m=-1,"), id="negative memory"),
         pytest.param(HASH.replace("m=8,", "m=\u0668,"), id="digits of another script"),
         pytest.param("$argon2id$v=19$m=8,t=1,p=x$c2FsdHNhbHQ$aGFzaGhhc2g", id="not a number"),
         pytest.param(HASH.replace("m=8,", "m=4194304,"), id="4 GiB"),
