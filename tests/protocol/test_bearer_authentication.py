@@ -94,9 +94,10 @@ async def test_invalid_token_is_refused(jeton: Running, session: Session) -> Non
     ids=["default", "this server", "this server too", "another service"],
 )
 async def test_only_tokens_for_this_server_are_accepted(jeton: Running, audience: tuple[str, ...], status: int) -> None:
-    session = await new_session(jeton, scope=ACCOUNT, audience=audience)
+    for scope in (ACCOUNT, {*ACCOUNT, "openid"}):  # with openid, userinfo is an audience of every token
+        session = await new_session(jeton, scope=frozenset(scope), audience=audience)
 
-    assert (await send(jeton, f"Bearer {session.access}")).status_code == status
+        assert (await send(jeton, f"Bearer {session.access}")).status_code == status
 
 
 @every_operation

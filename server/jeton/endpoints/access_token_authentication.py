@@ -22,6 +22,7 @@ from jeton.oauth.errors import (
 )
 from jeton.oauth.introspection_rules import introspect_access_token
 from jeton.oauth.protected_resource import resource_metadata_url
+from jeton.oauth.resources import OPENID_SCOPES
 from jeton.oauth.scope import Scope, parse_scope
 from jeton.oauth.self_service import ACCOUNT_SCOPE
 from jeton.oauth.sender_constraints import BEARER, DPOP, Confirmation, confirmation_of
@@ -112,6 +113,9 @@ class AccessTokenAuthentication(Frozen):
         facts = await self.lookups.token_context(subject)
         if facts.client is None or facts.user is None or facts.family is None:
             raise invalid_access_token("access_token_not_a_users")
+        # With the scope openid, a token for others is for userinfo here as well, but for nothing else.
+        if self.required_scope not in OPENID_SCOPES and self.issuer not in facts.family.audience:
+            raise invalid_access_token("access_token_for_others")
         active = introspect_access_token(claims, facts, facts.client, (), self.clock.now())
         if not active["active"]:
             raise invalid_access_token("access_token_not_active")
