@@ -47,6 +47,7 @@ CLIENTS: dict[str, list[dict[str, Any]]] = {
         *({"default_scope": frozenset({"read"})}, {"scope": frozenset({"a" * 1197})}),
         *({"audience": it} for it in (("https://a", "b"), ("a" * 400, "b" * 394))),
         {"origins": frozenset({"https://app.example"})},
+        {"first_party": True},
     ],
     "--grant client_credentials": [{"public": True, "introspect": True}],
     "does not authenticate": [
@@ -58,6 +59,7 @@ CLIENTS: dict[str, list[dict[str, Any]]] = {
     "an audience": [{"audience": ("https://a", "")}, {"audience": ("a\u00a0b",)}],
     "scopes of a client are too long": [{"scope": frozenset({"a" * 1198})}],
     "audiences of a client are too long": [{"audience": ("a" * 400, "b" * 395)}],
+    "registered itself": [{"first_party": True, "registration": "dynamic"}],
     "must be https": [{"origins": frozenset({"https://a.example", "http://b.example"})}],
 }
 

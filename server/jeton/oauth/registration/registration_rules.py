@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Set
 from typing import Final
 
-from jeton.oauth.clients import DYNAMIC_CLIENT_ID_PREFIX, Client
+from jeton.oauth.clients import DYNAMIC, DYNAMIC_CLIENT_ID_PREFIX, Client
 from jeton.oauth.cookie_mode import cookie_mode_rejection_reason
 from jeton.oauth.origins import origin_rejection_reason
 from jeton.oauth.registration.client_key_rules import key_rejection_reason
@@ -73,6 +73,11 @@ def check_client(client: Client, confidential_grants: Set[str] = frozenset()) ->
             raise RegistrationError(
                 f"{token!r} is not a scope: use printable ASCII without space, quote or backslash (RFC 6749 3.3)"
             )
+    if client.first_party and client.registration == DYNAMIC:
+        raise RegistrationError(
+            "a client that registered itself can change its redirect URIs, so that users must be asked: without"
+            " --first-party, or as a client of your own"
+        )
     if not client.default_scope <= client.scope:
         raise RegistrationError("each --default-scope must be one of the client's --scope")
     if not all(is_audience(audience) for audience in client.audience):
