@@ -140,7 +140,7 @@ def test_optional_scopes_that_are_asked_for_can_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("fields", "elapsed", "satisfied"),
     [({}, 10_000, True), *(({"max_age": 60}, it, it <= 60) for it in (60, 61)), ({"max_age": 0}, 0, False),
-     (prompt("login"), 0, False)],
+     ({"max_age": 60}, -10, True), ({"max_age": 60}, -11, False), (prompt("login"), 0, False)],
 )  # fmt: skip
 def test_max_age_accepts_a_recent_authentication(fields: dict[str, Any], elapsed: int, satisfied: bool) -> None:
     freshness = freshness_on_arrival(replace(REQUEST, **fields), SESSION, NOW + elapsed)

@@ -9,6 +9,9 @@ from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.logout_rules import LogoutRequest
 from jeton.oauth.scope import Scope
 
+# Nodes read the time from the database every two seconds, and may differ that much.
+_CLOCK_DIFFERENCE_SECONDS: Final = 10
+
 
 class Freshness(Frozen):
     """Which authentication satisfies the request: one at `since` or later, and not the one with this fingerprint."""
@@ -74,7 +77,12 @@ def freshness_on_arrival(request: AuthorizationRequest, session: BrowserSession 
     """
     if "login" in request.prompt or request.max_age == 0:
         return authenticate_again(session, now)
-    return ANY_AUTHENTICATION if request.max_age is None else Freshness(now - request.max_age)
+    if request.max_age is None:
+        return ANY_AUTHENTICATION
+    # The clock was ahead and has been put back: nobody knows how long ago that was.
+    if session is not None and session.auth_time > now + _CLOCK_DIFFERENCE_SECONDS:
+        return authenticate_again(session, now)
+    return Freshness(now - request.max_age)
 
 
 def authenticate_again(session: BrowserSession | None, now: int) -> Freshness:
