@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from jeton.crypto.credentials import digest_secret
 from jeton.storage.tables import browser_sessions
+from support.audit_trail import verified_records
 from support.authorization_codes import add_app, add_resource, redeem
 from support.browsing import Browser, browser
 from support.in_process_server import PASSWORD, Running
@@ -118,6 +119,19 @@ async def test_form_without_the_right_token_is_refused(jeton: Running, visitor: 
         response = await visitor.post(path, {"client_id": "app", **form})
         assert response.status_code == 400
     assert await visitor.is_signed_in()
+
+
+@pytest.mark.requirement("AU01")
+@pytest.mark.both_databases
+async def test_withdrawal_from_an_app_that_has_nothing_is_not_recorded(jeton: Running, visitor: Browser) -> None:
+    before = verified_records(jeton.database.url.render_as_string(hide_password=False))
+
+    await visitor.get("/me")
+    token = visitor.form("/sign-out").fields["form_token"]
+    await visitor.post("/me/apps/end", {"form_token": token, "client_id": "x" * 20_000})
+
+    assert visitor.path == "/me"
+    assert verified_records(jeton.database.url.render_as_string(hide_password=False)) == before
 
 
 @pytest.mark.requirement("SE05")

@@ -11,13 +11,15 @@ from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageError, PageRequest, Redirect, RedirectError
 from jeton.frozen import Frozen
 from jeton.login.browser_login import BrowserLogin
-from jeton.oauth.consent_rules import withdraw_consent
+from jeton.oauth.consent_rules import Withdrawal, withdraw_consent
+from jeton.oauth.consents import Consent
 from jeton.oauth.self_service import end_own_session
+from jeton.oauth.writes import SaveFamily
 from jeton.pages.account_content import Notice
 from jeton.pages.content import Fault, SignedOut
 from jeton.storage.browser_session_lookups import BrowserSessionLookups
-from jeton.storage.ledger.ledger import Entry, Ledger
-from jeton.storage.ledger.lock_requests import LockFamily, LockSessionsOf
+from jeton.storage.ledger.ledger import Entry, Facts, Ledger
+from jeton.storage.ledger.lock_requests import LockConsent, LockFamily, LockSessionsOf
 
 SIGNED_OUT_PATH: Final = "/signed-out"
 
@@ -100,14 +102,15 @@ class WithdrawAccess(Frozen):
         """Withdraw what the person has allowed an app. Its sessions end, and codes that it has not redeemed."""
         visitor = await self.forms.sender(request)
         sub, client_id = visitor.user.sub, request.parameters.get("client_id", "")
-        decision = await self.ledger.enter(
-            Entry(
-                lambda facts: withdraw_consent("consent_withdrawn", sub, client_id, facts.sessions, facts.now),
-                (LockSessionsOf(sub),),
-            )
-        )
-        ended = len(decision.families)
-        log.info(decision.reason, sub=sub, client_id=client_id, ip=request.source.ip, sessions_ended=ended)
+
+        def decide(facts: Facts) -> Withdrawal:
+            consent = facts.rows.of(Consent).get((sub, client_id))
+            return withdraw_consent("consent_withdrawn", sub, client_id, consent, facts.sessions, facts.now)
+
+        decision = await self.ledger.enter(Entry(decide, (LockConsent(sub, client_id), LockSessionsOf(sub))))
+        if decision.writes:
+            ended = sum(isinstance(it, SaveFamily) for it in decision.writes)
+            log.info(decision.reason, sub=sub, client_id=client_id, ip=request.source.ip, sessions_ended=ended)
         return self.forms.done(Notice.ACCESS_WITHDRAWN)
 
 
