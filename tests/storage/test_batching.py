@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from typing import TypeAlias
+from unittest.mock import Mock
 
 import pytest
 
@@ -70,6 +71,17 @@ async def first(work: Work, batcher: IntBatcher) -> Caller:
     while not work.begun.is_set():
         await asyncio.sleep(0)
     return caller
+
+
+async def test_thread_starts_with_the_first_item_or_its_caller_is_told(
+    batcher: IntBatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="no thread"):
+        patch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("no thread")))
+        await batcher(1)
+
+    assert "test" not in {it.name for it in threading.enumerate()}
+    assert await batcher(1) == 2
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (3, [3]), (4, [4]), (10, [4, 4, 2])])

@@ -28,8 +28,8 @@ class Batcher(Generic[Item, Result]):
     """Calls `work` once for all items that arrived during its previous call.
 
     Nothing is delayed on purpose: an item that arrives alone is processed alone. `work` runs in a thread of its own,
-    one call at a time, and returns a result or an exception for each item. An item whose caller has been cancelled
-    before its batch starts is dropped.
+    which the first item starts, one call at a time, and returns a result or an exception for each item. An item whose
+    caller has been cancelled before its batch starts is dropped.
     """
 
     def __init__(
@@ -52,7 +52,6 @@ class Batcher(Generic[Item, Result]):
         self._batches: SimpleQueue[_Batch[Item, Result] | None] = SimpleQueue()
         # A daemon thread, because a database that hangs must not keep the process from exiting.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
 
     async def __call__(self, item: Item) -> Result:
         """Return the result for one item. Raise what `work` raised, or returned for this item.
@@ -62,6 +61,9 @@ class Batcher(Generic[Item, Result]):
         if len(self._waiting) >= self._max_waiting:
             self._overloads.inc()
             raise BatcherBusyError
+        if self._thread.ident is None:
+            # Before the item is taken: if there can be no thread, its caller is told.
+            self._thread.start()
         if not self._waiting:
             self._waiting_since = time.perf_counter()
         loop = asyncio.get_running_loop()
@@ -127,7 +129,8 @@ class Batcher(Generic[Item, Result]):
     def close(self) -> None:
         """Finish the running batch. Wait for it for two seconds at most."""
         self._batches.put(None)
-        self._thread.join(_CLOSING_SECONDS)
+        if self._thread.ident is not None:
+            self._thread.join(_CLOSING_SECONDS)
 
 
 def _own_copy(error: Exception) -> Exception:
