@@ -32,8 +32,8 @@ CHANGED = pytest.param(
     lambda node, _, tokens: node.change_password(tokens["access_token"], PASSWORD[::-1]), 10, id="password changed"
 )
 BY_AN_OPERATOR = (
-    pytest.param(lambda _node, user, _tokens: set_password(user.username), 30, id="password set"),
-    pytest.param(lambda _node, user, _tokens: disable_user(user.username), 30, id="user disabled"),
+    pytest.param(lambda _node, user, _tokens: set_password(user.username), 10, id="password set"),
+    pytest.param(lambda _node, user, _tokens: disable_user(user.username), 10, id="user disabled"),
 )
 
 
