@@ -76,9 +76,10 @@ async def first(work: Work, batcher: IntBatcher) -> Caller:
 async def test_thread_starts_with_the_first_item_or_its_caller_is_told(
     batcher: IntBatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="no thread"):
+    with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("no thread")))
-        await batcher(1)
+        with pytest.raises(RuntimeError, match="no thread"):
+            await batcher(1)
 
     assert "test" not in {it.name for it in threading.enumerate()}
     assert await batcher(1) == 2

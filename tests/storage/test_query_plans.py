@@ -25,28 +25,28 @@ GROWING: Final = (
 )
 _FILL: Final = """
     INSERT INTO users (sub, username, username_key, email_key, roles, disabled, created_at, password_version)
-    SELECT 'u' || n, 'user' || n, 'user' || n, 'user' || n || '@x', '', false, 0, 1 FROM generate_series(1, {0}) n;
+    SELECT 'u' || n, 'user' || n, 'user' || n, 'user' || n || '@x', '', false, 0, 1 FROM generate_series({0}, {1}) n;
     INSERT INTO families (sid, client_id, sub, scope, audience, auth_time, amr, created_at, rotated_at, idle_expires_at,
         absolute_expires_at, master_key_id, secret, generation, retries, access_expires_at, revoked_at)
     SELECT md5(n::text), 'web', 'u' || n, 'read', 'https://api.example', 0, 'pwd', 0, 0, 9e9, 9e9, '00000000',
-        decode(repeat('ab', 32), 'hex'), 0, 0, 8e9, CASE WHEN n <= 20 THEN 5 END FROM generate_series(1, {0}) n;
-    INSERT INTO authorization_codes SELECT md5(n::text), 9e9, NULL, NULL FROM generate_series(1, {0}) n;
+        decode(repeat('ab', 32), 'hex'), 0, 0, 8e9, CASE WHEN n <= 20 THEN 5 END FROM generate_series({0}, {1}) n;
+    INSERT INTO authorization_codes SELECT md5(n::text), 9e9, NULL, NULL FROM generate_series({0}, {1}) n;
     INSERT INTO browser_sessions (browser_session_id, sub, secret_digest, auth_time, amr, created_at, used_at,
         idle_expires_at, absolute_expires_at)
-    SELECT 'b' || n, 'u' || n, decode(md5(n::text), 'hex'), 0, 'pwd', 0, 0, 9e9, 9e9 FROM generate_series(1, {0}) n;
-    INSERT INTO browser_session_clients SELECT 'b' || n, 'web' FROM generate_series(1, {0}) n;
+    SELECT 'b' || n, 'u' || n, decode(md5(n::text), 'hex'), 0, 'pwd', 0, 0, 9e9, 9e9 FROM generate_series({0}, {1}) n;
+    INSERT INTO browser_session_clients SELECT 'b' || n, 'web' FROM generate_series({0}, {1}) n;
     INSERT INTO consents (sub, client_id, scope, resources, created_at, updated_at)
-    SELECT 'u' || n, 'web', 'read', '', 0, 0 FROM generate_series(1, {0}) n;
+    SELECT 'u' || n, 'web', 'read', '', 0, 0 FROM generate_series({0}, {1}) n;
     INSERT INTO logout_outbox (browser_session_id, client_id, sub, created_at, expires_at)
-    SELECT 'b' || n, 'web', 'u' || n, 0, 9e9 FROM generate_series(1, {0}) n;
+    SELECT 'b' || n, 'web', 'u' || n, 0, 9e9 FROM generate_series({0}, {1}) n;
     INSERT INTO clients (client_id, public, created_at, disabled, introspect, auth_methods, grant_types, scope,
         default_scope, audience, claims, origins, lifetimes, registration, last_used_at, redirect_uris)
     SELECT 'dcr_' || n, true, 8e9, false, false, '', '', 'read', '', '', '', '', '{{}}', 'dynamic', 8e9,
-        'https://app.example/' || repeat(md5(n::text), 10) FROM generate_series(1, {0}) n;
-    INSERT INTO ended_tokens SELECT 'j' || n, 9e9 FROM generate_series(1, {0}) n;
-    INSERT INTO invalid_statuses SELECT n + 1000000, 0 FROM generate_series(1, {0}) n;
-    INSERT INTO throttle_buckets SELECT decode(md5(n::text), 'hex'), 0, 1, 9e9 FROM generate_series(1, {0}) n;
-    INSERT INTO single_uses SELECT decode(md5(n::text), 'hex'), 9e9 FROM generate_series(1, {0}) n
+        'https://app.example/' || repeat(md5(n::text), 10) FROM generate_series({0}, {1}) n;
+    INSERT INTO ended_tokens SELECT 'j' || n, 9e9 FROM generate_series({0}, {1}) n;
+    INSERT INTO invalid_statuses SELECT n + 1000000, 0 FROM generate_series({0}, {1}) n;
+    INSERT INTO throttle_buckets SELECT decode(md5(n::text), 'hex'), 0, 1, 9e9 FROM generate_series({0}, {1}) n;
+    INSERT INTO single_uses SELECT decode(md5(n::text), 'hex'), 9e9 FROM generate_series({0}, {1}) n
 """
 # More than any request here needs, and far fewer than the smallest table holds.
 _MAX_ROWS_READ: Final = 60
@@ -213,8 +213,9 @@ async def begin(node: Running, connection: "psycopg.Connection[Any]", analysed: 
     return app
 
 
-def grow(connection: "psycopg.Connection[Any]", rows: int, analysed: str) -> None:
-    connection.execute(_FILL.format(rows).encode())
+def grow(connection: "psycopg.Connection[Any]", first: int, last: int, analysed: str) -> None:
+    """Insert the rows with these numbers into each table."""
+    connection.execute(_FILL.format(first, last).encode())
     if analysed == "now":
         connection.execute("ANALYZE")
 
@@ -227,7 +228,7 @@ async def test_no_request_reads_more_of_a_growing_table_than_it_needs(
     node: Running, sent: dict[str, Any], autocommit: "psycopg.Connection[Any]", rows: int, analysed: str
 ) -> None:
     app = await begin(node, autocommit, analysed)
-    grow(autocommit, rows, analysed)
+    grow(autocommit, 1, rows, analysed)
     # Filling a million rows takes longer than signing keys may be used without reading them again.
     node.shared_state.refresh()
     sent.clear()
@@ -242,18 +243,18 @@ async def test_no_request_reads_more_of_a_growing_table_than_it_needs(
 
 
 @pytest.mark.parametrize("analysed", ["never", "while almost empty", "now"])
-@pytest.mark.parametrize("rows", [200, 3000])
 async def test_generic_plans_of_prepared_statements_read_no_more_than_they_need(
-    node: Running, sent: dict[str, Any], autocommit: "psycopg.Connection[Any]", rows: int, analysed: str
+    node: Running, sent: dict[str, Any], autocommit: "psycopg.Connection[Any]", analysed: str
 ) -> None:
     app = await begin(node, autocommit, analysed)
     sent.clear()
     await request_everything(node, app)
     session: Any = node.database.engine.raw_connection()
     prepared = PreparedStatements(session.driver_connection, of_growing_tables(sent))
-    grow(autocommit, rows, analysed)
+    for first, last in ((1, 200), (201, 3000)):
+        grow(autocommit, first, last, analysed)
 
-    plans = prepared.plans()
+        plans = prepared.plans()
 
+        assert [fault for statement, plan in plans.items() for fault in faults_of(statement, plan)] == []
     session.invalidate()
-    assert [fault for statement, plan in plans.items() for fault in faults_of(statement, plan)] == []
