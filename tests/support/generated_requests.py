@@ -72,7 +72,7 @@ class GeneratedRequests:
     def send_all(self, operation: str) -> None:
         """Send the requests for one operation, such as "GET /healthz". Fail if a response is not described."""
 
-        @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         def send(case: _Case) -> None:
             self._send(case)
 
