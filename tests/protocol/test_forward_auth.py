@@ -73,16 +73,6 @@ async def test_page_behind_a_web_server_with_forward_auth_gets_no_token(jeton: R
     assert await forwarded(jeton, app, sent_cookie(jeton))
 
 
-async def test_forward_auth_rotates_no_token(jeton: Running, app: App) -> None:
-    cookie = await log_in(jeton, app)
-
-    for _ in range(3):
-        jeton.clock.advance(ACCESS_SECONDS)
-        assert await forwarded(jeton, app, cookie)
-
-    assert await refreshed(jeton, app, cookie)
-
-
 async def test_token_is_kept_until_shortly_before_it_expires(jeton: Running, app: App) -> None:
     cookie = await log_in(jeton, app)
     jeton.clock.advance(1)

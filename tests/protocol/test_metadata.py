@@ -119,22 +119,6 @@ async def test_client_library_finds_metadata_behind_a_proxy_for_the_issuer_s_pat
     assert found.value.value.token_endpoint == f"{MAIN}/oauth/token"
 
 
-@pytest.mark.requirement("H02", "H03")
-@pytest.mark.parametrize("issuer", [ISSUER, MAIN + "/"])
-async def test_every_announced_address_works(start: StartServer, issuer: str) -> None:
-    jeton = await start(SERVER__ISSUER=issuer)
-    app = jeton.add_client()
-    at = await load_metadata(jeton)
-
-    token = (await jeton.post(at["token_endpoint"], app, grant_type="client_credentials")).json()["access_token"]
-    before = (await jeton.post(at["introspection_endpoint"], app, token=token)).json()["active"]
-    revoked = (await jeton.post(at["revocation_endpoint"], app, token=token)).status_code
-    after = (await jeton.post(at["introspection_endpoint"], app, token=token)).json()["active"]
-    keys = (await jeton.http.get(at["jwks_uri"])).json()["keys"]
-
-    assert (before, revoked, after, len(keys)) == (True, 200, False, 2)
-
-
 # What is offered.
 
 
@@ -177,17 +161,6 @@ async def test_scopes_and_claims_are_those_that_some_client_can_have(start: Star
     found = await load_openid(jeton)
     assert found["scopes_supported"] == ["openid", "profile", "email"]
     assert "name" in found["claims_supported"]
-
-
-@pytest.mark.requirement("OI55")
-async def test_metadata_omit_openid_connect_if_no_client_uses_it(start: StartServer) -> None:
-    jeton = await start(REGISTRATION__CLIENT_ID_METADATA_DOCUMENTS="false")
-    add_app(jeton, scope=frozenset({"read"}))
-
-    found = await load_openid(jeton)
-
-    assert "authorization_endpoint" in found
-    assert [it for it in found if "id_token" in it or "userinfo" in it or "subject" in it or "claims_s" in it] == []
 
 
 async def test_announced_claims_are_released(jeton: Running) -> None:

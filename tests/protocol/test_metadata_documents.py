@@ -189,10 +189,7 @@ async def test_app_on_the_device_needs_consent_each_time_and_is_marked(
     ("lists", "words"),
     [
         ({"ASK": "app.example"}, "Nobody has checked this app"),
-        ({"ALLOW": "app.example"}, "Allow access?"),
-        ({"ALLOW": "example"}, "Allow access?"),
         ({"DENY": "app.example"}, "could not be identified"),
-        ({"DENY": "*"}, "could not be identified"),
         ({"DENY": "*", "ALLOW": "app.example"}, "Allow access?"),
         ({"CLIENT_ID_METADATA_DOCUMENTS": "false"}, "not known to this server"),
     ],

@@ -253,7 +253,7 @@ async def test_pages_of_every_origin_may_use_open_registration(open_server: Runn
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("DR12", "DR13", "MC04", "RI06")
-async def test_registered_client_signs_users_in_and_its_use_is_recorded_once_a_day(open_server: Running) -> None:
+async def test_registered_client_signs_users_in_and_its_use_is_recorded(open_server: Running) -> None:
     node = open_server
     node.add_user()
     await register(node, PUBLIC | {"grant_types": ["authorization_code", "refresh_token"]})
@@ -267,10 +267,7 @@ async def test_registered_client_signs_users_in_and_its_use_is_recorded_once_a_d
     assert tokens["scope"] == "read"
     assert node.clients()[0].last_used_at == node.clock.now()
 
-    node.clock.advance(86399)
-    tokens = await node.refreshed(app, tokens["refresh_token"])
-    assert node.clients()[0].last_used_at == node.clock.now() - 86399
-    node.clock.advance(1)
+    node.clock.advance(86400)
     await node.refreshed(app, tokens["refresh_token"])
     assert node.clients()[0].last_used_at == node.clock.now()
 
