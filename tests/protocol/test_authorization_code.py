@@ -266,23 +266,6 @@ async def test_resource_sets_the_audience_and_drops_scope_it_does_not_have(jeton
     assert (claims["aud"], claims["scope"]) == ([API, FILES, ISSUER], "files openid read")
 
 
-@pytest.mark.requirement("RI01", "RI04", "RI06", "CO12", "L05", "L06")
-async def test_a_resource_beyond_the_grant_is_an_invalid_target_and_consumes_nothing(jeton: Running) -> None:
-    add_resource(jeton, API, "read")
-    add_resource(jeton, FILES, "files")
-    app, alice = add_app(jeton, scope=SCOPE, resources=(API, FILES)), sign_in(jeton)
-    code = await alice.code(app, resources=(API,))
-    for resource in (FILES, "https://other.example", "api", API + "#x"):
-        assert outcome(await redeem(jeton, app, code, resource=resource)) == (400, "invalid_target")
-
-    tokens = await alice.redeemed(app, code)
-
-    for resource in (FILES, "https://other.example"):
-        response = await jeton.refresh(app, tokens["refresh_token"], resource=resource)
-        assert outcome(response) == (400, "invalid_target")
-    await jeton.refreshed(app, tokens["refresh_token"], resource=API)
-
-
 @pytest.mark.requirement("RI03", "RI05", "RI06", "L05")
 async def test_client_credentials_take_resource_too(jeton: Running) -> None:
     add_resource(jeton, API, "read")

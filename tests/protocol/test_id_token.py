@@ -3,7 +3,6 @@
 import hashlib
 from base64 import urlsafe_b64encode
 
-import jwt
 import pytest
 
 from support.authorization_codes import add_app, sign_in
@@ -37,29 +36,6 @@ async def test_redemption_with_openid_returns_an_id_token(jeton: Running) -> Non
         "sid": claims["sid"],
     }
     assert alice.browser_session.browser_session_id not in claims["sid"]
-
-
-@pytest.mark.requirement("OI23", "OI28")
-async def test_an_id_token_is_no_access_token_and_an_access_token_no_hint(jeton: Running) -> None:
-    app, alice = add_app(jeton, scope=OPENID, introspect=True), sign_in(jeton)
-    tokens = await alice.redeemed(app, await alice.code(app, scope=OPENID))
-
-    header = jwt.get_unverified_header(tokens["id_token"])
-
-    assert header.keys() == {"alg", "kid", "typ"}
-    assert header["typ"] == "JWT"
-    assert await jeton.introspect(app, tokens["id_token"]) == {"active": False}
-    assert jeton.keyring.id_token_verifier.verify(tokens["access_token"]) is None
-    assert jeton.keyring.id_token_verifier.verify(tokens["id_token"]) is not None
-
-
-@pytest.mark.requirement("OI01", "OI26")
-async def test_without_openid_there_is_no_id_token(jeton: Running) -> None:
-    app, alice = add_app(jeton, scope=OPENID | {"account"}), sign_in(jeton)
-
-    assert "id_token" not in await alice.redeemed(app)
-    logged_in = jeton.add_client("old", scope=OPENID)
-    assert "id_token" not in await jeton.log_in(logged_in, scope="openid")
 
 
 @pytest.mark.requirement("OI21", "OI27")

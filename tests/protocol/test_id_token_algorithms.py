@@ -132,8 +132,8 @@ async def test_while_its_new_algorithm_is_not_ready_a_client_refreshes_without_i
     assert algorithm_of((await jeton.refreshed(app, refreshed["refresh_token"]))["id_token"]) == "ES256"
 
 
-@pytest.mark.requirement("OI23", "OI24")
-async def test_key_of_id_tokens_signs_no_access_token(jeton: Running) -> None:
+@pytest.mark.requirement("OI24", "OI28")
+async def test_key_of_id_tokens_signs_no_access_token_and_an_access_token_is_no_id_token(jeton: Running) -> None:
     app = add_app(jeton, scope=OPENID, introspect=True)
     jeton.add_user()
     tokens = await jeton.log_in(jeton.add_client("web"))
@@ -144,6 +144,7 @@ async def test_key_of_id_tokens_signs_no_access_token(jeton: Running) -> None:
     assert (await jeton.introspect(app, tokens["access_token"]))["active"] is True
     assert await jeton.introspect(app, forged) == {"active": False}
     assert jeton.keyring.verifier.verify(forged) is None
+    assert jeton.keyring.id_token_verifier.verify(tokens["access_token"]) is None
 
 
 @pytest.mark.requirement("OI24", "LO03")

@@ -122,17 +122,6 @@ async def test_a_reference_that_is_unknown_expired_or_of_another_client_is_shown
 
 
 @pytest.mark.requirement("PA06")
-async def test_a_sealed_value_of_the_pages_is_no_reference_and_vice_versa(jeton: Running, visitor: Browser) -> None:
-    app = add_app(jeton)
-    request_uri = await push(jeton, app)
-    await follow(visitor, app, request_uri)
-    sealed = visitor.form("/sign-in").fields["sealed_request"]
-
-    assert is_error_page(await follow(visitor, app, REQUEST_URI_PREFIX + sealed))
-    assert is_error_page(await visitor.get(AUTHORIZE, sealed_request=request_uri.removeprefix(REQUEST_URI_PREFIX)))
-
-
-@pytest.mark.requirement("PA06")
 async def test_parameters_beside_the_reference_are_not_used(jeton: Running, visitor: Browser) -> None:
     app = add_app(jeton)
     request_uri = await push(jeton, app)

@@ -95,17 +95,6 @@ def test_repetition_changes_nothing_but_its_count(request_: RefreshRequest, life
     assert decision == Issue(CLIENT, READ_WRITE, BEFORE.audience, NOW, "retried", user(), after)
 
 
-def test_narrowed_request_is_repeated_with_its_own_scope() -> None:
-    narrowed = replace(KEYED, scope=READ)
-    after = granted(BEFORE, narrowed)
-
-    decision = refresh(after, narrowed, after=5)
-
-    assert isinstance(decision, Issue)
-    assert decision.scope == READ
-    assert is_replay(after, KEYED, after=5)
-
-
 @MODES
 @pytest.mark.requirement("A46", "O02")
 @pytest.mark.parametrize(
