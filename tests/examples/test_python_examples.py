@@ -2,11 +2,14 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -18,6 +21,7 @@ from jeton_client import BearerAuth, Client, TokenSession
 from support.checkout import ROOT
 from support.cli_runner import CommandLine
 from support.example_processes import EXAMPLES, process, served_example
+from support.forked_commands import ForkingLauncher
 from support.person import Person, browser_program
 from support.programs import find_program
 from support.server_processes import ServerProcess, environment, free_port, wait_until
@@ -59,18 +63,27 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
 
 
 @contextmanager
-def service(accounts: Accounts, folder: Path, name: str, port: int) -> Iterator[str]:
+def service(python: Path, accounts: Accounts, folder: Path, name: str, port: int) -> Iterator[str]:
     """Serve the example of this name by uvicorn on this port."""
     url = f"http://127.0.0.1:{port}"
     environment = {"ISSUER": accounts.issuer, "AUDIENCE": AUDIENCE}
-    with served_example(folder, f"{name}/service", f"{url}/orders", environment):
+    with served_example(folder, f"{name}/service", f"{url}/orders", environment, python):
         yield url
 
 
 @pytest.fixture(scope="module")
-def orders(accounts: Accounts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with service(accounts, tmp_path_factory.mktemp("orders"), "fastapi-service", free_port()) as url:
+def orders(launcher: ForkingLauncher, accounts: Accounts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("orders")
+    with service(launcher.python, accounts, folder, "fastapi-service", free_port()) as url:
         yield url
+
+
+def run(python: Path, variables: Mapping[str, str], script: str, *words: str) -> tuple[int, str, str]:
+    """Run a script of the examples. Return the exit status, the output and the errors."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "clients" / "python"), **variables}
+    command = [str(python), str(EXAMPLES / script), *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_fastapi_service_checks_scope_and_session(accounts: Accounts, orders: str) -> None:
@@ -92,7 +105,7 @@ def test_fastapi_service_checks_scope_and_session(accounts: Accounts, orders: st
     assert (placed.status_code, listed.json()) == (201, ["tea"])
 
 
-def test_plain_service_answers_behind_nginx(accounts: Accounts, tmp_path: Path) -> None:
+def test_plain_service_answers_behind_nginx(launcher: ForkingLauncher, accounts: Accounts, tmp_path: Path) -> None:
     front, back = free_port(), free_port()
     text = (EXAMPLES / "asgi-service" / "nginx.conf").read_text()
     text = text.replace("127.0.0.1:8080", f"127.0.0.1:{front}").replace("127.0.0.1:8001", f"127.0.0.1:{back}")
@@ -111,7 +124,7 @@ def test_plain_service_answers_behind_nginx(accounts: Accounts, tmp_path: Path) 
         "daemon off;",
     ]
     with ExitStack() as stack:
-        stack.enter_context(service(accounts, tmp_path, "asgi-service", back))
+        stack.enter_context(service(launcher.python, accounts, tmp_path, "asgi-service", back))
         printed = stack.enter_context(process(tmp_path, url, command, {}))
         with httpx2.Client(base_url=url, trust_env=False) as http, accounts.session("orders") as session:
             nobody = http.get("/?access_token=abc")
@@ -124,64 +137,60 @@ def test_plain_service_answers_behind_nginx(accounts: Accounts, tmp_path: Path) 
     assert "access_token" not in printed.read_text()
 
 
-def test_command_line_app_keeps_its_session_between_commands(accounts: Accounts, orders: str, tmp_path: Path) -> None:
-    paths = {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "clients" / "python")}
-    variables = {**os.environ, **paths, "ISSUER": accounts.issuer, "CLIENT_ID": "orders-cli", "API": orders}
-
-    def run(*words: str) -> tuple[int, str]:
-        """Return the exit status, and what was printed."""
-        program = [sys.executable, str(EXAMPLES / "command-line" / "orders.py"), *words]
-        done = subprocess.run(program, env=variables, capture_output=True, text=True, timeout=30, check=False)
-        return done.returncode, done.stdout + done.stderr
+def test_command_line_app_keeps_its_session_between_commands(
+    launcher: ForkingLauncher, accounts: Accounts, orders: str, tmp_path: Path
+) -> None:
+    variables = {"ISSUER": accounts.issuer, "CLIENT_ID": "orders-cli", "API": orders, "XDG_STATE_HOME": str(tmp_path)}
+    orders_app = partial(run, launcher.python, variables, "command-line/orders.py")
 
     with accounts.person.serving() as person_url:
         variables["BROWSER"] = str(browser_program(tmp_path, f"{person_url}?decision=deny"))
-        denied = run("login")
+        denied = orders_app("login")
         variables["BROWSER"] = str(browser_program(tmp_path, person_url))
-        assert run("login") == (0, "")
-    assert run("place", "coffee")[0] == 0
-    status, printed = run("list")
+        assert orders_app("login") == (0, "", "")
+    assert orders_app("place", "coffee")[0] == 0
+    status, printed, _ = orders_app("list")
 
-    assert (denied[0], "access_denied" in denied[1], "Traceback" in denied[1]) == (1, True, False)
+    assert (denied[0], "access_denied" in denied[2], "Traceback" in denied[2]) == (1, True, False)
     assert (status, printed.splitlines()[-1]) == (0, "coffee")
     assert (tmp_path / "orders" / "session.json").stat().st_mode & 0o777 == 0o600
-    assert run("logout") == (0, "")
-    assert run("list") == (1, "You are not logged in. Run: python orders.py login\n")
+    assert orders_app("logout") == (0, "", "")
+    assert orders_app("list") == (1, "", "You are not logged in. Run: python orders.py login\n")
 
 
-def test_examples_say_in_one_line_what_is_missing(tmp_path: Path) -> None:
-    paths = {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "clients" / "python")}
+def test_examples_say_in_one_line_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"ISSUER": "http://127.0.0.1:9", "XDG_STATE_HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
 
-    def run(example: str, *words: str) -> str:
-        """Return the line that was printed."""
-        program = [sys.executable, str(EXAMPLES / example), *words]
-        variables = {**os.environ, **paths, "ISSUER": "http://127.0.0.1:9", "API": "http://127.0.0.1:9"}
-        done = subprocess.run(program, cwd=tmp_path, env=variables, stderr=-1, text=True, timeout=30, check=False)
-        assert done.returncode == 1
-        (line,) = done.stderr.splitlines()
-        return line
+    def line(script: str, *words: str) -> str:
+        """Return what Python prints before it exits with status 1."""
+        monkeypatch.setattr(sys, "argv", [script, *words])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(EXAMPLES / script), run_name="__main__")
+        (printed,) = str(ended.value.code).splitlines()
+        return printed
 
-    assert "There is no key in key.json" in run("machine-client/report.py")
+    assert "There is no key in key.json" in line("machine-client/report.py")
     (tmp_path / "key.json").write_text(json.dumps(ECKey.generate_key("P-256").as_dict(private=True)))
-    assert "There is a key in key.json already" in run("machine-client/report.py", "new-key")
-    assert "This does not work at the moment" in run("machine-client/report.py")
-    assert "This does not work at the moment" in run("command-line/orders.py", "login")
+    assert "There is a key in key.json already" in line("machine-client/report.py", "new-key")
+    assert "This does not work at the moment" in line("machine-client/report.py")
+    assert "This does not work at the moment" in line("command-line/orders.py", "login")
 
 
 @pytest.mark.requirement("MC14")
-def test_machine_client_proves_itself_by_its_key(accounts: Accounts, orders: str, tmp_path: Path) -> None:
-    paths = {"PYTHONPATH": str(ROOT / "clients" / "python"), "KEY": str(tmp_path / "key.json")}
-    variables = {**os.environ, **paths, "ISSUER": accounts.issuer, "API": orders}
+def test_machine_client_proves_itself_by_its_key(
+    launcher: ForkingLauncher, accounts: Accounts, orders: str, tmp_path: Path
+) -> None:
+    variables = {"ISSUER": accounts.issuer, "API": orders, "KEY": str(tmp_path / "key.json")}
+    report = partial(run, launcher.python, variables, "machine-client/report.py")
 
-    def run(*words: str) -> str:
-        program = [sys.executable, str(EXAMPLES / "machine-client" / "report.py"), *words]
-        return subprocess.run(program, env=variables, stdout=subprocess.PIPE, text=True, timeout=30, check=True).stdout
-
-    (tmp_path / "jwks.json").write_text(run("new-key"))
+    (tmp_path / "jwks.json").write_text(report("new-key")[1])
     own = ("--grant", "client_credentials", "--scope", "orders", "--audience", AUDIENCE)
     method = ("--auth-method", "private_key_jwt", "--jwks", str(tmp_path / "jwks.json"))
     accounts.run.json("client", "add", "nightly", *own, *method)
 
-    assert [run(), run()] == ["[]\n", "[]\n"]
+    assert [report(), report()] == [(0, "[]\n", ""), (0, "[]\n", "")]
     assert (tmp_path / "key.json").stat().st_mode & 0o777 == 0o600
     assert '"d"' not in (tmp_path / "jwks.json").read_text()

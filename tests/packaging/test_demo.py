@@ -14,14 +14,6 @@ from support.forked_commands import ForkingLauncher
 DEMO: Final = Path(__file__).parents[2] / "clients" / "demo"
 
 
-# Runs the command `jeton` as a fork, because importing it takes most of the time, and anything else as Python does.
-INTERPRETER: Final = """#!/bin/sh
-[ "$1 $2" = "-m jeton" ] || exec {python} "$@"
-shift 2
-exec {jeton} "$@"
-"""
-
-
 def run_demo(elsewhere: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the demo as `make demo` does, from another folder."""
     command, environment = [sys.executable, *options, str(DEMO / "scenario.py")], {**os.environ, **variables}
@@ -37,17 +29,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return runpy.run_path(str(DEMO / "environment.py"))
 
 
-@pytest.fixture
-def forking_interpreter(launcher: ForkingLauncher, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    script = tmp_path_factory.mktemp("interpreter") / "python"
-    script.write_text(INTERPRETER.format(python=sys.executable, jeton=launcher.command))
-    script.chmod(0o755)
-    return script
-
-
-def test_every_step_has_the_expected_result(tmp_path: Path, forking_interpreter: Path) -> None:
+def test_every_step_has_the_expected_result(tmp_path: Path, launcher: ForkingLauncher) -> None:
     code = f"""import runpy, sys
-sys.executable = {str(forking_interpreter)!r}
+sys.executable = {str(launcher.python)!r}
 sys.path.insert(0, {str(DEMO)!r})
 runpy.run_path(sys.argv[1], run_name="__main__")"""
 

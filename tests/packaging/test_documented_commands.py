@@ -3,6 +3,7 @@
 * A block fenced as ```sh is run, by bash with `set -euo pipefail`: if one command fails, so does the test. `curl` fails
   if the server refuses.
 * A block fenced as ```python is run by Python, as a script of its own.
+* `jeton` and `python3` are forks of a process that has imported what they need. `sleep` moves the clock of `jeton`.
 * Of a block fenced as ```console the lines that begin with `$ ` are run; the others show what is printed.
 * Blocks of one document share folder, variables and background processes, in the order in which they stand. The folder
   is empty at the beginning, `jeton` is on the PATH, and no setting is set.
@@ -39,13 +40,23 @@ _PRELUDE: Final = """
 set -euo pipefail
 trap '{ kill $(jobs -p); wait; } 2> /dev/null || true' EXIT
 ready() {
-    for _ in $(seq 300); do
-        if curl -fs -o /dev/null "http://127.0.0.1:$JETON_SERVER__PORT/readyz"; then return; fi
+    for _ in $(seq 600); do
+        command curl -fs -o /dev/null "$1" && return
+        # It answers, but is not ready yet.
+        [ $? != 22 ] || sleep 1
         kill -0 $! || return
-        sleep 0.1
+        command sleep 0.05
     done 2> /dev/null
     return 1
 }
+# By itself it tries again after 1, 2, 4 and 8 seconds.
+curl() {
+    [[ $* != *--retry-connrefused* ]] || ready "${@: -1}"
+    command curl "$@"
+}
+# Time passes for the server only.
+sleep() { head -c "$1" /dev/zero >> "$TESTS_MOVED_CLOCK"; }
+touch "$TESTS_MOVED_CLOCK"
 set -x
 """
 
@@ -67,7 +78,8 @@ def commands_of(document: str) -> Iterator[tuple[int, str]]:
 def script_of(document: str, port: int, metrics_port: int) -> str:
     """Return the document as one script for bash. The trace of `set -x` shows which line was the last."""
     parts = [
-        f": the block in line {line}\n{code}\n" + ("ready\n" if _SERVER.match(code.splitlines()[-1]) else "")
+        f": the block in line {line}\n{code}\n"
+        + ("ready http://127.0.0.1:$JETON_SERVER__PORT/readyz\n" if _SERVER.match(code.splitlines()[-1]) else "")
         for line, code in commands_of(document)
     ]
     script = re.sub(r"\b8000\b", str(port), "\n".join(parts))
@@ -77,7 +89,8 @@ def script_of(document: str, port: int, metrics_port: int) -> str:
 
 @pytest.fixture(scope="module")
 def commands(launcher: ForkingLauncher) -> Path:
-    """The folder of the command `jeton`."""
+    """The folder of the commands `jeton` and `python3`."""
+    assert launcher.command.parent == launcher.python.parent
     return launcher.command.parent
 
 
@@ -97,6 +110,7 @@ def run_document(commands: Path, document: str, folder: Path, port: int | None =
         "JETON_METRICS__LISTEN": f"127.0.0.1:{metrics_port}",
         "JETON_PASSWORDS__MEMORY_KIB": "8",
         "JETON_SERVER__DRAIN_SECONDS": "0",
+        "TESTS_MOVED_CLOCK": str(settings_of_curl / "seconds"),
     }
     process = subprocess.Popen(
         ["bash", "-c", script_of(document, port, metrics_port)],

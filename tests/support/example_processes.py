@@ -39,10 +39,12 @@ def process(folder: Path, url: str, command: Sequence[str], environment: Mapping
 
 
 @contextmanager
-def served_example(folder: Path, module: str, url: str, environment: Mapping[str, str]) -> Iterator[Path]:
+def served_example(
+    folder: Path, module: str, url: str, environment: Mapping[str, str], python: str | Path = sys.executable
+) -> Iterator[Path]:
     """Serve `app` of this module of an example (such as `mcp-server/server`) by uvicorn at this URL."""
     name, _, file = module.partition("/")
-    command = [sys.executable, "-m", "uvicorn", f"{file}:app", "--app-dir", str(EXAMPLES / name)]
+    command = [str(python), "-m", "uvicorn", f"{file}:app", "--app-dir", str(EXAMPLES / name)]
     variables = {**environment, "PYTHONPATH": str(ROOT / "clients" / "python")}
     with process(folder, url, [*command, "--port", str(httpx2.URL(url).port)], variables) as printed:
         yield printed

@@ -1,12 +1,11 @@
-"""The command `jeton`, run as forks of one process that has imported it, because importing takes most of the time.
+"""The command `jeton` and scripts of Python, run as forks of one process that has imported what they need.
 
-A fork gets the arguments, streams, folder, environment and limit of open files of the requesting process. If that
-process ends, the fork and its children are killed.
+Importing takes most of their time. A fork gets the arguments, streams, folder, environment and limit of open files of
+the requesting process. If that process ends, the fork and its children are killed.
 """
 
-import json
+import marshal
 import os
-import resource
 import select
 import signal
 import socket
@@ -19,29 +18,35 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Final
 
-from support.forking_server import NUMBER
+from support.checkout import ROOT
+from support.forking_server import COMMAND, NUMBER, PYTHON
 from support.server_processes import JETON, Process, ProgramLauncher, environment, wait_until
 
-# Without the modules of the tests: it starts ten times as fast as the command. With a path of modules that is not ours,
-# such as that of opentelemetry-instrument, it becomes the installed command.
+# Without imports that are not compiled in: it starts ten times as fast as the command. With a path of modules that is
+# not ours, such as that of opentelemetry-instrument, or with an option of Python, it becomes the installed program.
 _CLIENT: Final = """#!{python} -IS
-import json, os, resource, signal, socket, struct, sys
-if os.environ.get("PYTHONPATH", "{modules}") != "{modules}":
-    os.execv("{jeton}", ["{jeton}", *sys.argv[1:]])
-with socket.socket(socket.AF_UNIX) as server:
-    server.connect("{address}")
-    socket.send_fds(server, [b"."], [0, 1, 2])
-    limits, command = resource.getrlimit(resource.RLIMIT_NOFILE), ["{jeton}", *sys.argv[1:]]
-    server.sendall(json.dumps([command, os.getcwd(), dict(os.environ), limits]).encode() + b"\\n")
-    pid, = struct.unpack("{number}", server.recv(8, socket.MSG_WAITALL))
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: os.kill(pid, number))
-    status, = struct.unpack("{number}", server.recv(8, socket.MSG_WAITALL))
+import marshal, posix, sys, _signal, _socket
+words = [{program!r}, *sys.argv[1:]]
+has_option = {kind!r} == b"p" and (len(words) == 1 or words[1][0] == "-" and words[1] not in ("-", "-c", "-m"))
+if has_option or not {{*posix.environ.get(b"PYTHONPATH", b"").split(b":")}} <= {modules!r}:
+    posix.execv(words[0], words)
+server = _socket.socket(_socket.AF_UNIX)
+server.connect({address!r})
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+server.sendmsg([{kind!r}], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+server.sendall(marshal.dumps([words, posix.getcwd(), posix.environ]))
+pid = int.from_bytes(server.recv(8, _socket.MSG_WAITALL), "big")
+for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM):
+    _signal.signal(number, lambda number, _: posix.kill(pid, number))
+status = int.from_bytes(server.recv(8, _socket.MSG_WAITALL), "big", signed=True)
 if status < 0:
-    signal.signal(-status, signal.SIG_DFL)
-    os.kill(os.getpid(), -status)
+    _signal.signal(-status, _signal.SIG_DFL)
+    posix.kill(posix.getpid(), -status)
 sys.exit(status)
 """
+
+
+_OURS: Final = {b"", os.fsencode(ROOT / "server"), os.fsencode(ROOT / "clients" / "python")}
 
 
 class ForkedProcess:
@@ -82,23 +87,26 @@ class ForkingLauncher(ProgramLauncher):
     """Launcher that runs `jeton` as forks, and other commands as programs. The forking process starts on first use."""
 
     def __init__(self, folder: Path) -> None:
-        self._address, self._command = folder / "socket", folder / "bin" / "jeton"
+        self._address, self._programs = folder / "socket", folder / "bin"
 
     @cached_property
     def command(self) -> Path:
         """The path of a script that requests a fork and behaves like the command."""
-        self._command.parent.mkdir()
-        text = _CLIENT.format(
-            python=sys.executable,
-            jeton=JETON,
-            address=self._address,
-            number=NUMBER.format,
-            modules=environment("")["PYTHONPATH"],
-        )
-        self._command.write_text(text)
-        self._command.chmod(0o755)
+        return self._client("jeton", JETON, COMMAND)
+
+    @cached_property
+    def python(self) -> Path:
+        """The path of a script that requests a fork and behaves like Python; in the same folder."""
+        return self._client("python3", Path(sys.executable), PYTHON)
+
+    def _client(self, name: str, program: Path, kind: bytes) -> Path:
         assert self._server.poll() is None
-        return self._command
+        script = self._programs / name
+        script.parent.mkdir(exist_ok=True)
+        words = {"python": sys.executable, "program": str(program), "address": str(self._address), "kind": kind}
+        script.write_text(_CLIENT.format(modules=_OURS, **words))
+        script.chmod(0o755)
+        return script
 
     @cached_property
     def _server(self) -> subprocess.Popen[bytes]:
@@ -117,9 +125,9 @@ class ForkingLauncher(ProgramLauncher):
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self._address))
         with Path(os.devnull).open("rb") as nothing:
-            socket.send_fds(connection, [b"."], [nothing.fileno(), output.fileno(), output.fileno()])
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        connection.sendall(json.dumps([command, str(folder), dict(variables), limits]).encode() + b"\n")
+            socket.send_fds(connection, [COMMAND], [nothing.fileno(), output.fileno(), output.fileno()])
+        encoded = {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
+        connection.sendall(marshal.dumps([list(command), str(folder), encoded]))
         return ForkedProcess(connection)
 
     def run(

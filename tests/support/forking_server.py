@@ -3,25 +3,41 @@
 It sends two numbers to each connection: the pid, and at the end the exit status, which is negative after a signal.
 """
 
+import atexit
 import gc
-import json
+import importlib
+import marshal
 import os
 import resource
+import runpy
 import select
 import signal
 import socket
 import struct
 import sys
+import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import click
 
 from jeton.cli import jeton, main
+from jeton.storage.clock import Clock
 
 NUMBER: Final = struct.Struct("!q")
+# The first byte of a request.
+COMMAND: Final = b"j"
+PYTHON: Final = b"p"
+# Beside the commands themselves: what they import when they need it.
+_IMPORTED_LATE: Final = {
+    COMMAND: ("alembic.command", "alembic.config", "alembic.context", "uvicorn.lifespan.on", "uvicorn.loops.uvloop"),
+    PYTHON: ("fastapi", "httpx2", "jeton_client.fastapi", "joserfc.jwk"),
+}
+_PEER: Final = struct.Struct("3i")
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,7 @@ class Forks:
             for number, _ in self.poll.poll():
                 if number == self.listener.fileno():
                     connection, _ = self.listener.accept()
+                    _import(connection.recv(1, socket.MSG_PEEK))
                     if (pid := os.fork()) == 0:
                         self._close()
                         _become_command(connection)
@@ -84,14 +101,16 @@ class Forks:
 
 
 def _become_command(connection: socket.socket) -> None:
-    """Apply what the client has sent: streams, command, folder, environment, limits."""
+    """Apply what the client has sent: streams, command, folder, environment; and its limits."""
     os.setsid()
     with connection:
         # Not before there is a process group of this number: the client may end it at once.
         connection.sendall(NUMBER.pack(os.getpid()))
         _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
         with connection.makefile("rb") as request:
-            command, folder, variables, limits = json.loads(request.readline())
+            command, folder, variables = marshal.load(request)
+        client, _, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+        resource.setrlimit(resource.RLIMIT_NOFILE, resource.prlimit(client, resource.RLIMIT_NOFILE))
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)
@@ -99,10 +118,41 @@ def _become_command(connection: socket.socket) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(folder)
     os.environ.clear()
-    os.environ.update(variables)
-    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    os.environb.update(variables)
+    if moved := os.environ.get("TESTS_MOVED_CLOCK"):
+        _move_clock(moved)
     # A server that re-executes itself becomes the installed command.
     sys.argv, sys.orig_argv = command, [sys.executable, *command]
+
+
+def _move_clock(file: str) -> None:
+    """Let the clock of the server be ahead by as many seconds as this file has bytes."""
+    now = Clock.now
+    setattr(Clock, "now", lambda clock: now(clock) + Path(file).stat().st_size)  # noqa: B010
+
+
+def _run_python(arguments: Sequence[str]) -> None:
+    """Run as `python` does: `-c CODE`, `-m MODULE`, a file, or `-` for standard input."""
+    first, *rest = arguments
+    sys.path.insert(0, "" if first.startswith("-") else str(Path(first).parent))
+    if first == "-m":
+        sys.argv = rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+        return
+    script = sys.modules["__main__"] = ModuleType("__main__")
+    if first == "-c":
+        code = rest.pop(0)
+    else:
+        code = sys.stdin.read() if first == "-" else Path(first).read_text(encoding="utf-8")
+    sys.argv = [first, *rest]
+    exec(compile(code, first, "exec"), vars(script))
+
+
+def _import(kind: bytes) -> None:
+    """Import what most programs of this kind need."""
+    for name in _IMPORTED_LATE.get(kind, ()):
+        importlib.import_module(name)
+    gc.freeze()
 
 
 def _import_commands(group: click.Group) -> None:
@@ -116,14 +166,32 @@ def _import_commands(group: click.Group) -> None:
 
 def _serve(address: str) -> None:
     _import_commands(jeton)
-    gc.freeze()
+    _import(COMMAND)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{address}.unready")
         listener.listen()
         Path(f"{address}.unready").rename(address)
         Forks(listener).serve()
+    status: object = None
+    try:
+        if sys.argv[0] == sys.executable:
+            _run_python(sys.argv[1:])
+        else:
+            main()
+    except SystemExit as end:
+        status = end.code
+    if isinstance(status, int | None):
+        _exit(status or 0)
+    sys.exit(str(status))
+
+
+def _exit(status: int) -> None:
+    """End as the interpreter does, but without freeing all objects, which takes longer than most commands."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
     _serve(sys.argv[1])
-    main()
